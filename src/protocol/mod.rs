@@ -1,0 +1,11 @@
+//! The provider's protocol, sans I/O: requests in, bytes in, events out.
+//!
+//! Nothing here knows WASI, a clock or a socket, and nothing panics on any input. The shell performs what these
+//! modules ask for and reports what happened.
+
+pub mod catalog;
+pub mod chat;
+pub mod error;
+pub mod provider;
+pub mod reference;
+pub mod settings;
