@@ -1,1 +1,31 @@
-//! x
+//! A host for model-provider plugins: WebAssembly components of the world `openclaw:model-provider/model-provider`.
+//!
+//! It loads a component into a sandbox that the credential never enters, lists, resolves and chats through it, and
+//! swaps it at run time without losing a request. It knows no provider: id, names, variables, header and models come
+//! from the plugin.
+
+pub mod contract;
+pub mod mock;
+pub mod settings;
+
+mod call;
+mod completion;
+mod edge;
+mod error;
+mod files;
+mod generation;
+mod grants;
+mod host;
+mod plugin;
+mod sandbox;
+
+pub use completion::Completion;
+pub use edge::{Origin, SHORTEST_SEARCHED_SECRET, Secret};
+pub use error::{Error, Kind, Result};
+pub use files::{private_dir, write_private};
+pub use generation::{GenerationInfo, GenerationState};
+pub use grants::{Grant, Grants};
+pub use host::{Answer, Host, HostOptions, SwapReport};
+pub use plugin::{CONTRACT_VERSION, LoadTimings, Plugin};
+pub use sandbox::{Limits, Sandbox, SandboxOptions};
+pub use settings::Settings;

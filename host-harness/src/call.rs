@@ -1,0 +1,129 @@
+//! One call of a guest: a store of its own, a deadline, and what a failure of it means.
+
+use std::time::Duration;
+
+use wasmtime::{Store, Trap, component::ResourceTableError};
+
+use crate::{
+    contract::{Guest, ModelProvider, ModelProviderPre},
+    error::{Error, Kind, Result},
+    sandbox::{Note, Sandbox, State},
+};
+
+/// What a call needs: a store that nobody else uses, and the pre-linked component.
+pub(crate) struct Context<'a> {
+    store: Store<State>,
+    pre: &'a ModelProviderPre<State>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(sandbox: &Sandbox, pre: &'a ModelProviderPre<State>, state: State) -> Self {
+        Self {
+            store: sandbox.store(state),
+            pre,
+        }
+    }
+
+    /// Instantiates. The guest runs only if its component has a start function.
+    pub(crate) async fn instantiate(mut self) -> Result<(Store<State>, ModelProvider)> {
+        match self.pre.instantiate_async(&mut self.store).await {
+            Ok(instance) => Ok((self.store, instance)),
+            Err(error) => Err(failure(&mut self.store, &error)),
+        }
+    }
+}
+
+/// Runs one call from a fresh instance to its end, within the wall clock that its limits allow.
+pub(crate) async fn run<T>(
+    context: Context<'_>,
+    call: impl AsyncFnOnce(&mut Store<State>, &Guest) -> wasmtime::Result<T>,
+) -> Result<T> {
+    let wall_clock = context.store.data().view().limits().wall_clock;
+    within(wall_clock, async {
+        let (mut store, instance) = context.instantiate().await?;
+        let result = call(&mut store, instance.openclaw_model_provider_provider()).await;
+        result.map_err(|error| failure(&mut store, &error))
+    })
+    .await
+}
+
+/// The same as [`run`] for the calls that answer with an error of the contract's.
+pub(crate) async fn run_fallible<T>(
+    context: Context<'_>,
+    call: impl AsyncFnOnce(&mut Store<State>, &Guest) -> wasmtime::Result<Result<T, crate::contract::Error>>,
+) -> Result<T> {
+    run(context, async |store, guest| {
+        let result = call(store, guest).await?;
+        Ok(result.map_err(|error| refused(store, error)))
+    })
+    .await?
+}
+
+pub(crate) async fn within<T>(wall_clock: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(wall_clock, call)
+        .await
+        .unwrap_or_else(|_| Err(out_of_time(wall_clock)))
+}
+
+pub(crate) fn out_of_time(wall_clock: Duration) -> Error {
+    limit(
+        "max-wall-clock-ms",
+        &format!("the call took longer than {} ms", wall_clock.as_millis()),
+    )
+}
+
+pub(crate) fn too_many_events(most: u64) -> Error {
+    limit("max-events", &format!("the answer had more than {most} events"))
+}
+
+fn limit(name: &'static str, message: &str) -> Error {
+    Error::new(Kind::Limit, message)
+        .with_code(name)
+        .with_hint(format!(
+            "if the plugin is to be trusted with more, raise `{name}` with `--set {name}=…`"
+        ))
+}
+
+fn noted(note: Note) -> Error {
+    match note {
+        Note::Limit { name, message } => limit(name, &message),
+        Note::Denied { message, hint } => {
+            Error::new(Kind::Provider(crate::contract::ErrorKind::Denied), message).with_hint(hint)
+        }
+    }
+}
+
+/// What it means that a call of the guest did not return.
+pub(crate) fn failure(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
+    if let Some(note) = store.data_mut().take_note() {
+        return noted(note);
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        return limit("max-resources", "the plugin held more handles than it may");
+    }
+    let what = match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => "its stack overflowed".to_owned(),
+        Some(trap) => trap.to_string(),
+        None => {
+            let text = format!("{error}");
+            if text.contains("fuel allocated for hostcalls") {
+                return limit(
+                    "max-hostcall-bytes",
+                    "the plugin passed more data in one call than it may",
+                );
+            }
+            text
+        }
+    };
+    tracing::debug!(error = ?error, "plugin trap");
+    Error::new(Kind::PluginTrap, format!("the plugin failed: {what}"))
+        .with_hint("this is a fault of the plugin; the request may have been sent")
+}
+
+/// An error that the guest gave, replaced by the host's own account if the host was the cause.
+pub(crate) fn refused(store: &mut Store<State>, error: crate::contract::Error) -> Error {
+    match store.data_mut().take_note() {
+        Some(note) => noted(note).with_attempts(error.attempts),
+        None => error.into(),
+    }
+}

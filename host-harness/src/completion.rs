@@ -1,0 +1,227 @@
+//! One answer on its way. It owns its store; dropping it ends the exchange, whatever it was doing.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+use wasmtime::{Store, component::ResourceAny};
+
+use crate::{
+    call,
+    contract::{self, ChatEvent, ChatRequest, ModelProvider, Progress, Summary},
+    error::{Error, Kind, Result},
+    generation::{GenerationInfo, InFlight},
+    host::Shared,
+    sandbox::State,
+};
+
+/// How many events one crossing may bring.
+const BATCH: u32 = 256;
+
+/// One answer on its way: events one by one, then a summary. Dropping it cancels the request.
+pub struct Completion {
+    phase: Phase,
+    events: VecDeque<ChatEvent>,
+    summary: Option<Summary>,
+    in_flight: InFlight,
+    host: Arc<Shared>,
+    deadline: Instant,
+    delivered: u64,
+    /// What a fresh generation may still be asked again on the old one, before its first event.
+    request: Option<Box<ChatRequest>>,
+    warnings: Vec<contract::Warning>,
+}
+
+enum Phase {
+    Idle(Box<Exchange>),
+    Reading(BoxFuture<'static, (Box<Exchange>, Read)>),
+    Ended(Option<Error>),
+}
+
+/// What `read` of the contract gives, or the trap that came instead.
+type Read = wasmtime::Result<Result<Progress, contract::Error>>;
+
+/// The guest's side of the answer.
+pub(crate) struct Exchange {
+    pub(crate) store: Store<State>,
+    pub(crate) instance: ModelProvider,
+    pub(crate) completion: ResourceAny,
+}
+
+impl Exchange {
+    fn read(mut self: Box<Self>) -> BoxFuture<'static, (Box<Self>, Read)> {
+        Box::pin(async move {
+            let guest = self.instance.openclaw_model_provider_provider().completion();
+            // The plugin's own time limits hold, and dropping this future ends the wait; so it may be long.
+            let read = guest
+                .call_read(&mut self.store, self.completion, BATCH, u32::MAX)
+                .await;
+            (self, read)
+        })
+    }
+}
+
+impl std::fmt::Debug for Completion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Completion")
+            .field("generation", &self.generation().number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Completion {
+    pub(crate) fn new(
+        exchange: Exchange,
+        in_flight: InFlight,
+        host: Arc<Shared>,
+        deadline: Instant,
+        request: Option<Box<ChatRequest>>,
+    ) -> Self {
+        Self {
+            phase: Phase::Idle(Box::new(exchange)),
+            events: VecDeque::new(),
+            summary: None,
+            in_flight,
+            host,
+            deadline,
+            delivered: 0,
+            request,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Which generation answers.
+    #[must_use]
+    pub fn generation(&self) -> GenerationInfo {
+        self.in_flight.generation().info()
+    }
+
+    /// What is known of the answer; there once [`next`](Self::next) has given `None`.
+    #[must_use]
+    pub fn summary(&self) -> Option<&Summary> {
+        self.summary.as_ref()
+    }
+
+    /// The next event, or `None` at the end. Giving up waiting (dropping the future) loses nothing.
+    ///
+    /// # Errors
+    /// The answer broke off; what came before stays good. Every later call gives the error again.
+    pub async fn next(&mut self) -> Result<Option<ChatEvent>> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            match &self.phase {
+                Phase::Ended(Some(error)) => return Err(error.clone()),
+                Phase::Ended(None) => return Ok(None),
+                Phase::Idle(_) | Phase::Reading(_) => self.fill().await,
+            }
+        }
+    }
+
+    /// Takes more from the guest: events, the end, or an error into `phase`.
+    async fn fill(&mut self) {
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Ended(None)) {
+            Phase::Idle(exchange) => Phase::Reading(exchange.read()),
+            other => other,
+        };
+        let Phase::Reading(reading) = &mut self.phase else {
+            return;
+        };
+        let generation = self.in_flight.generation();
+        let (mut exchange, read) = tokio::select! {
+            biased;
+            done = reading => done,
+            () = self.in_flight.is_cut() => {
+                generation.cut_short.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                return self.end(Some(drained()));
+            }
+            () = tokio::time::sleep_until(self.deadline) => {
+                let limit = self.host.settings.limits.wall_clock;
+                return self.end(Some(call::out_of_time(limit)));
+            }
+        };
+        match read {
+            Ok(Ok(progress)) => {
+                self.delivered += progress.events.len() as u64;
+                let most = self.host.settings.limits.events;
+                if self.delivered > most {
+                    return self.end(Some(call::too_many_events(most)));
+                }
+                if !progress.events.is_empty() {
+                    self.request = None;
+                }
+                self.events.extend(progress.events);
+                match progress.finished {
+                    Some(mut summary) => {
+                        summary.warnings.append(&mut self.warnings);
+                        self.summary = Some(summary);
+                        self.end(None);
+                    }
+                    None => self.phase = Phase::Idle(exchange),
+                }
+            }
+            Ok(Err(error)) => {
+                let error = call::refused(&mut exchange.store, error);
+                self.end(Some(error));
+            }
+            Err(trap) => {
+                let error = call::failure(&mut exchange.store, &trap);
+                drop(exchange);
+                self.after_trap(error).await;
+            }
+        }
+    }
+
+    /// A trap before the first event is answered once more by the generation before, if that is still there.
+    async fn after_trap(&mut self, error: Error) {
+        if error.kind() != Kind::PluginTrap {
+            return self.end(Some(error));
+        }
+        let failed = Arc::clone(self.in_flight.generation());
+        self.host.generations.trapped(&failed);
+        let again = self.request.take().and_then(|request| {
+            let old = self.host.generations.second_choice(&failed)?;
+            Some((request, old))
+        });
+        let Some((request, old)) = again else {
+            return self.end(Some(error));
+        };
+        let warning = contract::Warning {
+            code: "answered-by-previous".to_owned(),
+            message: format!(
+                "generation {} failed ({}); generation {} answered",
+                failed.number,
+                error.message(),
+                old.generation().number
+            ),
+        };
+        tracing::warn!(
+            failed = failed.number,
+            answers = old.generation().number,
+            "asked again after a trap"
+        );
+        match self.host.start_chat(&old, &request).await {
+            Ok(exchange) => {
+                self.phase = Phase::Idle(Box::new(exchange));
+                self.in_flight = old;
+                self.warnings.push(warning);
+            }
+            Err(second) => self.end(Some(second)),
+        }
+    }
+
+    /// The end: the store goes, and with it whatever is still open.
+    fn end(&mut self, error: Option<Error>) {
+        self.phase = Phase::Ended(error.map(|error| self.host.scrub(error)));
+    }
+}
+
+pub(crate) fn drained() -> Error {
+    Error::new(
+        Kind::Drained,
+        "the plugin was replaced, and the answer did not end before the drain deadline",
+    )
+    .retryable(true)
+    .with_hint("ask again; `drain-deadline-ms` says how long answers may go on after a swap")
+}

@@ -1,0 +1,160 @@
+//! The two bodies at the edge: what a guest sends, counted; what comes back, counted and scrubbed.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use wasmtime_wasi_http::{Error as HttpError, WasiBody};
+
+use super::scrub::ScrubStream;
+use crate::sandbox::{Note, View};
+
+/// What a guest sends.
+pub(super) struct Outgoing {
+    inner: WasiBody,
+    left: u64,
+    view: View,
+}
+
+impl Outgoing {
+    pub(super) fn new(inner: WasiBody, view: View) -> Self {
+        let left = view.limits().request_bytes;
+        Self { inner, left, view }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            let len = data.len() as u64;
+            if len > self.left {
+                let most = self.view.limits().request_bytes;
+                self.view.note(Note::Limit {
+                    name: "max-request-bytes",
+                    message: format!("the request's body is longer than {most} bytes"),
+                });
+                return Poll::Ready(Some(Err(HttpError::HttpRequestBodySize(Some(most)))));
+            }
+            self.left -= len;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// One of the requests that a guest may have open at once.
+pub(super) struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    pub(super) fn one_more(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What comes back.
+pub(super) struct Answer {
+    inner: Incoming,
+    left: u64,
+    scrub: ScrubStream,
+    ended: bool,
+    view: View,
+    _open: Open,
+}
+
+impl Answer {
+    pub(super) fn new(inner: Incoming, scrub: ScrubStream, view: View, open: Open) -> Self {
+        let left = view.limits().response_bytes;
+        Self {
+            inner,
+            left,
+            scrub,
+            ended: false,
+            view,
+            _open: open,
+        }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        loop {
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    // Trailers have no use here, and they would have to be scrubbed too.
+                    let Ok(data) = frame.into_data() else { continue };
+                    let len = data.len() as u64;
+                    if len > self.left {
+                        self.ended = true;
+                        let most = self.view.limits().response_bytes;
+                        self.view.note(Note::Limit {
+                            name: "max-response-bytes",
+                            message: format!("the answer's body is longer than {most} bytes"),
+                        });
+                        return Poll::Ready(Some(Err(HttpError::HttpResponseBodySize(Some(most)))));
+                    }
+                    self.left -= len;
+                    let clean = self.scrub.push(data);
+                    if !clean.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(clean))));
+                    }
+                }
+                Some(Err(error)) => {
+                    self.ended = true;
+                    tracing::debug!(cut = error.is_incomplete_message(), "an answer's body broke off");
+                    return Poll::Ready(Some(Err(HttpError::HttpResponseIncomplete)));
+                }
+                None => {
+                    self.ended = true;
+                    let rest = self.scrub.finish();
+                    if !rest.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(rest))));
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+}

@@ -1,0 +1,258 @@
+//! Where requests may go: one origin, and which addresses its name may stand for.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use url::{Host, Url};
+
+/// Scheme, host and port: what a grant names and what a request is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    https: bool,
+    /// Lower-case name, or an address in its one spelling; IPv6 in brackets.
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    /// The origin of a URL; `None` if it is not http or https, or names no host.
+    #[must_use]
+    pub fn of(url: &Url) -> Option<Self> {
+        let https = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        Some(Self {
+            https,
+            host: url.host()?.to_string(),
+            port: url.port_or_known_default()?,
+        })
+    }
+
+    /// Reads an origin as a grant writes it: a URL, of which only the origin counts.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::of(&Url::parse(text.trim()).ok()?)
+    }
+
+    /// Whether requests go over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Whether the host is this machine by its literal name: `localhost`, `127.0.0.0/8` or `[::1]`.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match Host::parse(&self.host) {
+            Ok(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Ok(Host::Ipv4(address)) => address.is_loopback(),
+            Ok(Host::Ipv6(address)) => address.is_loopback(),
+            Err(_) => false,
+        }
+    }
+
+    /// Whether a credential may travel there: encrypted, or not leaving this machine.
+    #[must_use]
+    pub fn is_safe_for_credentials(&self) -> bool {
+        self.https || self.is_loopback()
+    }
+
+    /// Host and port as a URL and the `host` header write them.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let default = if self.https { 443 } else { 80 };
+        if self.port == default {
+            self.host.clone()
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// Whether the host is an address of a private network, by its literal.
+    fn is_private_literal(&self) -> bool {
+        match Host::parse(&self.host) {
+            Ok(Host::Ipv4(address)) => class_of(IpAddr::V4(address)) == Class::Private,
+            Ok(Host::Ipv6(address)) => class_of(IpAddr::V6(address)) == Class::Private,
+            _ => false,
+        }
+    }
+
+    /// Whether this address may be dialled for this origin. Loopback and private ones only if the operator named
+    /// them by a literal or allowed them; metadata and link-local ones never.
+    #[must_use]
+    pub fn admits(&self, address: IpAddr, allow_private: bool) -> bool {
+        match class_of(address) {
+            Class::Public => true,
+            Class::Loopback => self.is_loopback() || allow_private,
+            Class::Private => self.is_private_literal() || allow_private,
+            Class::Never => false,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Public,
+    Loopback,
+    Private,
+    /// Link-local (cloud metadata lives there), multicast, unspecified, broadcast, reserved.
+    Never,
+}
+
+fn class_of(address: IpAddr) -> Class {
+    match address {
+        IpAddr::V4(v4) => class_of_v4(v4),
+        IpAddr::V6(v6) => class_of_v6(v6),
+    }
+}
+
+fn class_of_v4(address: Ipv4Addr) -> Class {
+    let [a, b, c, _] = address.octets();
+    if address.is_loopback() {
+        Class::Loopback
+    } else if address.is_unspecified()
+        || address.is_link_local()
+        || address.is_multicast()
+        || a == 0
+        || a >= 240
+        // The metadata service of one cloud sits among the carrier addresses.
+        || address == Ipv4Addr::new(100, 100, 100, 200)
+        || (a == 192 && b == 0 && c == 0)
+    {
+        Class::Never
+    } else if address.is_private()
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 198 && (18..20).contains(&b))
+        || address.is_documentation()
+    {
+        Class::Private
+    } else {
+        Class::Public
+    }
+}
+
+fn class_of_v6(address: Ipv6Addr) -> Class {
+    // An address that carries an IPv4 one is judged by it: mapped, compatible, NAT64 and 6to4.
+    let [s0, s1, .., s6, s7] = address.segments();
+    let [hi6, lo6] = s6.to_be_bytes();
+    let [hi7, lo7] = s7.to_be_bytes();
+    let low = Ipv4Addr::new(hi6, lo6, hi7, lo7);
+    if address.is_loopback() {
+        Class::Loopback
+    } else if address.is_unspecified() || address.is_multicast() || (s0 & 0xffc0) == 0xfe80 {
+        Class::Never
+    } else if let Some(mapped) = address.to_ipv4_mapped() {
+        class_of_v4(mapped)
+    } else if address.segments().get(..6) == Some(&[0; 6]) || (s0 == 0x64 && s1 == 0xff9b) {
+        class_of_v4(low)
+    } else if s0 == 0x2002 {
+        let [_, a, b, ..] = address.segments();
+        let ([a1, a0], [b1, b0]) = (a.to_be_bytes(), b.to_be_bytes());
+        class_of_v4(Ipv4Addr::new(a1, a0, b1, b0))
+    } else if address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254) {
+        Class::Never
+    } else if (s0 & 0xfe00) == 0xfc00 || (s0 & 0xffc0) == 0xfec0 || (s0 == 0x2001 && s1 == 0xdb8) {
+        Class::Private
+    } else {
+        Class::Public
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(text: &str) -> Origin {
+        Origin::parse(text).unwrap()
+    }
+
+    fn admits(origin: &Origin, address: &str) -> bool {
+        origin.admits(address.parse().unwrap(), false)
+    }
+
+    #[test]
+    fn spellings_of_one_origin_are_equal() {
+        assert_eq!(
+            origin("https://Router.Example/v1"),
+            origin("https://router.example:443")
+        );
+        assert_eq!(origin("http://127.0.0.1:80/x"), origin("http://127.1"));
+        assert_eq!(origin("http://2130706433"), origin("http://0x7f.0.0.1"));
+        assert_ne!(origin("https://router.example"), origin("http://router.example"));
+        assert_ne!(
+            origin("https://router.example"),
+            origin("https://router.example:8443")
+        );
+    }
+
+    #[test]
+    fn a_public_name_never_reaches_this_machine_or_its_network() {
+        let router = origin("https://router.example/v1");
+        for address in [
+            "127.0.0.1",
+            "10.0.0.1",
+            "192.168.1.1",
+            "172.16.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "100.100.100.200",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::127.0.0.1",
+        ] {
+            assert!(!admits(&router, address), "{address}");
+        }
+        assert!(admits(&router, "93.184.216.34"));
+        assert!(admits(&router, "2606:2800:220:1::1"));
+    }
+
+    #[test]
+    fn loopback_and_private_literals_are_the_operators_own_word() {
+        assert!(admits(&origin("http://localhost:8080"), "127.0.0.1"));
+        assert!(admits(&origin("http://127.0.0.1:8080"), "127.0.0.1"));
+        assert!(admits(&origin("http://[::1]:8080"), "::1"));
+        assert!(admits(&origin("http://10.1.2.3"), "10.1.2.3"));
+        assert!(!admits(&origin("http://localhost"), "10.1.2.3"));
+    }
+
+    #[test]
+    fn metadata_and_link_local_are_refused_even_when_private_addresses_are_allowed() {
+        let host = origin("http://host.example");
+        for address in [
+            "169.254.169.254",
+            "fe80::1",
+            "::ffff:169.254.169.254",
+            "fd00:ec2::254",
+        ] {
+            assert!(!host.admits(address.parse().unwrap(), true), "{address}");
+        }
+        assert!(host.admits("10.0.0.1".parse().unwrap(), true));
+    }
+
+    #[test]
+    fn credentials_travel_encrypted_or_stay_on_this_machine() {
+        assert!(origin("https://router.example").is_safe_for_credentials());
+        assert!(origin("http://localhost:1").is_safe_for_credentials());
+        assert!(!origin("http://router.example").is_safe_for_credentials());
+        assert!(!origin("http://192.168.0.5").is_safe_for_credentials());
+    }
+}

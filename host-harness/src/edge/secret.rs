@@ -1,0 +1,80 @@
+//! Text that must not be seen: wiped when dropped, never shown.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A secret, such as a token. `Debug` and `Display` show only that there is one.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Keeps a secret as a person or an environment gives it: line breaks removed, trimmed; blank is none.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let breaks = ['\r', '\n', '\u{2028}', '\u{2029}'];
+        let mut kept = Zeroizing::new(String::with_capacity(text.len()));
+        kept.extend(text.chars().filter(|c| !breaks.contains(c)));
+        let trimmed = kept.trim();
+        (!trimmed.is_empty()).then(|| Self(Zeroizing::new(trimmed.to_owned())))
+    }
+
+    /// The text itself. Only the edge has a use for it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// A few characters at both ends, for a person to recognise it by: `hf_1…abcd`.
+    #[must_use]
+    pub fn preview(&self) -> String {
+        let chars: Vec<char> = self.0.chars().collect();
+        let edge = if chars.len() > 8 {
+            4
+        } else {
+            chars.len().min(4) / 2
+        };
+        let head: String = chars.iter().take(edge.max(1)).collect();
+        let tail: String = chars
+            .iter()
+            .rev()
+            .take(edge)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect();
+        format!("{head}…{tail}")
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_trimmed_and_blank_is_none() {
+        assert_eq!(Secret::new(" hf_\r\nabc ").unwrap().expose(), "hf_abc");
+        assert_eq!(Secret::new("a b").unwrap().expose(), "a b");
+        assert!(Secret::new("\r\n ").is_none());
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let secret = Secret::new("very-secret-token").unwrap();
+        assert_eq!(format!("{secret} {secret:?}"), "… Secret(…)");
+        assert_eq!(secret.preview(), "very…oken");
+        assert_eq!(Secret::new("abcd").unwrap().preview(), "ab…cd");
+        assert_eq!(Secret::new("abc").unwrap().preview(), "a…c");
+    }
+}

@@ -1,0 +1,234 @@
+//! What can go wrong, as one type: an error of the plugin in the contract's words, or one of the host's own.
+//!
+//! A caller branches on [`Error::kind`] or on the predicates, never on the message.
+
+use std::{fmt, time::Duration};
+
+use crate::contract::{self, ErrorKind};
+
+/// The result of everything that can fail here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// One failure. Holds no credential and no prompt; the message is for a person.
+///
+/// Boxed, so that results stay small.
+#[derive(Clone, Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    kind: Kind,
+    details: contract::Error,
+}
+
+/// What went wrong, as far as a caller has to tell it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The plugin said so; the contract's kinds.
+    Provider(ErrorKind),
+    /// The file is no component, cannot be read or does not compile.
+    PluginLoad,
+    /// The component is of another world, or of a version of the contract that this host does not speak.
+    ContractMismatch,
+    /// The plugin asks for more than the grant of its id.
+    NotGranted,
+    /// The plugin trapped: a fault of the plugin. The host goes on.
+    PluginTrap,
+    /// A limit of the sandbox was reached.
+    Limit,
+    /// The caller gave the answer up.
+    Cancelled,
+    /// A swap's drain deadline ended the answer.
+    Drained,
+    /// A configuration, setting or file of the host is wrong.
+    Configuration,
+}
+
+impl Kind {
+    /// The word for it in JSON output: the contract's words in kebab-case, and the host's own.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider(kind) => match kind {
+                ErrorKind::InvalidRequest => "invalid-request",
+                ErrorKind::InvalidReference => "invalid-reference",
+                ErrorKind::Unauthenticated => "unauthenticated",
+                ErrorKind::PermissionDenied => "permission-denied",
+                ErrorKind::PaymentRequired => "payment-required",
+                ErrorKind::ModelUnavailable => "model-unavailable",
+                ErrorKind::ContextOverflow => "context-overflow",
+                ErrorKind::Unsupported => "unsupported",
+                ErrorKind::ContentFiltered => "content-filtered",
+                ErrorKind::RateLimited => "rate-limited",
+                ErrorKind::Upstream => "upstream",
+                ErrorKind::Timeout => "timeout",
+                ErrorKind::Transport => "transport",
+                ErrorKind::Denied => "denied",
+                ErrorKind::Protocol => "protocol",
+                ErrorKind::Internal => "internal",
+                ErrorKind::Other => "other",
+            },
+            Self::PluginLoad => "plugin-load",
+            Self::ContractMismatch => "contract-mismatch",
+            Self::NotGranted => "not-granted",
+            Self::PluginTrap => "plugin-trap",
+            Self::Limit => "limit",
+            Self::Cancelled => "cancelled",
+            Self::Drained => "drained",
+            Self::Configuration => "configuration",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Error {
+    /// An error of the host's own: nothing was sent, trying again as it is does not help.
+    #[must_use]
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        let provider_kind = match kind {
+            Kind::Provider(kind) => kind,
+            _ => ErrorKind::Other,
+        };
+        Self(Box::new(Inner {
+            kind,
+            details: contract::Error {
+                kind: provider_kind,
+                message: message.into(),
+                hint: None,
+                retryable: false,
+                retry_after_ms: None,
+                request_sent: false,
+                attempts: 0,
+                status: None,
+                code: None,
+                backend: None,
+                request_id: None,
+                suggestions: Vec::new(),
+                extras: Vec::new(),
+            },
+        }))
+    }
+
+    /// The same error with what the person can do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.details.hint = Some(hint.into());
+        self
+    }
+
+    /// The same error, with a word of the host for what exactly it was (the name of a limit).
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.0.details.code = Some(code.into());
+        self
+    }
+
+    /// The same error, marked as worth another try later.
+    #[must_use]
+    pub fn retryable(mut self, request_sent: bool) -> Self {
+        self.0.details.retryable = true;
+        self.0.details.request_sent = request_sent;
+        self
+    }
+
+    /// The same error, with what is known of the requests that the call made.
+    #[must_use]
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0.details.attempts = attempts;
+        self.0.details.request_sent |= attempts > 0;
+        self
+    }
+
+    /// What to branch on.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What happened, for a person.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.details.message
+    }
+
+    /// What the person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.details.hint.as_deref()
+    }
+
+    /// All that the contract says of an error; for the host's own kinds its `kind` is `other`.
+    #[must_use]
+    pub fn details(&self) -> &contract::Error {
+        &self.0.details
+    }
+
+    /// Whether the very same request may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.0.details.retryable
+    }
+
+    /// How long the upstream asked to wait.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0
+            .details
+            .retry_after_ms
+            .map(|ms| Duration::from_millis(ms.into()))
+    }
+
+    /// Whether the fault is the plugin's code: a trap or a reached limit.
+    #[must_use]
+    pub fn is_plugin_fault(&self) -> bool {
+        matches!(self.0.kind, Kind::PluginTrap | Kind::Limit)
+    }
+
+    /// Whether another model may succeed where this one failed: everything but a malformed request, a
+    /// cancellation, an overflowing context, and faults that no other model can mend.
+    #[must_use]
+    pub fn allows_fallback(&self) -> bool {
+        match self.0.kind {
+            Kind::Provider(kind) => !matches!(kind, ErrorKind::InvalidRequest | ErrorKind::ContextOverflow),
+            Kind::PluginTrap | Kind::Limit => true,
+            _ => false,
+        }
+    }
+
+    /// Replaces every message text by what `scrub` makes of it.
+    pub(crate) fn map_text(mut self, scrub: impl Fn(&str) -> String) -> Self {
+        let details = &mut self.0.details;
+        details.message = scrub(&details.message);
+        if let Some(hint) = &mut details.hint {
+            *hint = scrub(hint);
+        }
+        self
+    }
+}
+
+impl From<contract::Error> for Error {
+    fn from(details: contract::Error) -> Self {
+        Self(Box::new(Inner {
+            kind: Kind::Provider(details.kind),
+            details,
+        }))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind(), self.message())?;
+        if let Some(hint) = self.hint() {
+            write!(f, " ({hint})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

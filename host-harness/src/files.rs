@@ -1,0 +1,63 @@
+//! Files that belong to the user alone.
+
+use std::{fs, io::Write as _, path::Path};
+
+use crate::error::{Error, Kind, Result};
+
+/// Makes sure that a directory is there, the user's own, and closed to others.
+///
+/// # Errors
+/// It cannot be made, or it belongs to somebody else or is open to others and cannot be closed.
+pub fn private_dir(dir: &Path) -> Result<()> {
+    let fault = |what: String| {
+        Error::new(
+            Kind::Configuration,
+            format!("the directory {}: {what}", dir.display()),
+        )
+    };
+    fs::create_dir_all(dir).map_err(|error| fault(error.to_string()))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let meta = fs::symlink_metadata(dir).map_err(|error| fault(error.to_string()))?;
+        if !meta.is_dir() {
+            return Err(fault("is a link or a file, not a directory".to_owned()));
+        }
+        // The owner of a file that this process makes is the user that it runs as.
+        let probe = tempfile::tempfile()
+            .and_then(|file| file.metadata())
+            .map_err(|error| fault(error.to_string()))?;
+        if meta.uid() != probe.uid() {
+            return Err(fault("belongs to another user; name one of your own".to_owned()));
+        }
+        if meta.mode() & 0o077 != 0 {
+            fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
+                .map_err(|error| fault(format!("is open to others: {error}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Replaces a file in one step with content that only the user may read.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+    let fault = |error: std::io::Error| {
+        Error::new(
+            Kind::Configuration,
+            format!("{} cannot be written: {error}", path.display()),
+        )
+    };
+    let dir = path
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::create_dir_all(dir).map_err(fault)?;
+    // A temporary file is made with 0600 and keeps that when it takes the other's place.
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(fault)?;
+    file.write_all(content).map_err(fault)?;
+    file.as_file().sync_all().map_err(fault)?;
+    file.persist(path).map_err(|error| fault(error.error))?;
+    Ok(())
+}

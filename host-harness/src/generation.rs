@@ -1,0 +1,299 @@
+//! Generations: which plugin answers, which one still finishes its answers, and how one follows the other.
+//!
+//! A generation is one loaded plugin in service. Requests are counted in and out of it, so that a swap knows when the
+//! old one is idle, and can end what is left when its time is over.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, watch};
+
+use crate::plugin::Plugin;
+
+/// For this long after a switch the old generation stays loaded, to answer what the new one fails at.
+pub(crate) const WATCH: Duration = Duration::from_secs(30);
+/// So many traps within [`WATCH`] after a switch, or within [`TRAP_WINDOW`] later, bring the old generation back.
+const TRAPS: usize = 3;
+const TRAP_WINDOW: Duration = Duration::from_secs(10 * 60);
+
+/// Where a generation is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum GenerationState {
+    /// Loaded and checked.
+    Staged,
+    /// Its self-test passed.
+    Verified,
+    /// It answers new requests.
+    Live,
+    /// It finishes its answers and takes no new ones.
+    Draining,
+    /// It is done.
+    Retired,
+    /// It failed after the switch, and the one before it is live again.
+    RolledBack,
+}
+
+impl GenerationState {
+    /// The word for it: `live`, `rolled-back`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Staged => "staged",
+            Self::Verified => "verified",
+            Self::Live => "live",
+            Self::Draining => "draining",
+            Self::Retired => "retired",
+            Self::RolledBack => "rolled-back",
+        }
+    }
+}
+
+const STATES: [GenerationState; 6] = [
+    GenerationState::Staged,
+    GenerationState::Verified,
+    GenerationState::Live,
+    GenerationState::Draining,
+    GenerationState::Retired,
+    GenerationState::RolledBack,
+];
+
+/// Which generation answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GenerationInfo {
+    /// 1 for the first, one more for each swap.
+    pub number: u64,
+    /// The digest of its file.
+    pub digest: String,
+    /// The plugin's version.
+    pub version: String,
+}
+
+/// One plugin in service.
+pub(crate) struct Generation {
+    pub(crate) number: u64,
+    pub(crate) plugin: Plugin,
+    state: AtomicU8,
+    live_since: Mutex<Option<Instant>>,
+    in_flight: AtomicUsize,
+    idle: Notify,
+    /// How often it was cut; what was under way before the last time is to end.
+    cuts: watch::Sender<u64>,
+    traps: Mutex<VecDeque<Instant>>,
+    pub(crate) answered: AtomicU64,
+    pub(crate) cut_short: AtomicU64,
+}
+
+impl Generation {
+    pub(crate) fn new(number: u64, plugin: Plugin) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            plugin,
+            state: AtomicU8::new(GenerationState::Staged as u8),
+            live_since: Mutex::new(None),
+            in_flight: AtomicUsize::new(0),
+            idle: Notify::new(),
+            cuts: watch::Sender::new(0),
+            traps: Mutex::new(VecDeque::new()),
+            answered: AtomicU64::new(0),
+            cut_short: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn info(&self) -> GenerationInfo {
+        GenerationInfo {
+            number: self.number,
+            digest: self.plugin.digest().to_owned(),
+            version: self.plugin.info().version.clone(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> GenerationState {
+        STATES
+            .get(usize::from(self.state.load(Ordering::Acquire)))
+            .copied()
+            .unwrap_or(GenerationState::Retired)
+    }
+
+    pub(crate) fn enter(&self, state: GenerationState) {
+        self.state.store(state as u8, Ordering::Release);
+        if state == GenerationState::Live {
+            *self.live_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        tracing::info!(
+            generation = self.number,
+            digest = self.plugin.digest(),
+            state = state.as_str(),
+            "generation"
+        );
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    /// Waits until nothing is under way in it.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let notified = self.idle.notified();
+            if self.in_flight() == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Ends what is under way now. What comes later (a request that the next generation trapped on) may go on.
+    pub(crate) fn cut(&self) {
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    fn is_watched(&self) -> bool {
+        self.live_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some_and(|since| since.elapsed() < WATCH)
+    }
+
+    /// Notes a trap; true if there have been too many.
+    fn trapped(&self) -> bool {
+        let window = if self.is_watched() { WATCH } else { TRAP_WINDOW };
+        let mut traps = self.traps.lock().unwrap_or_else(PoisonError::into_inner);
+        traps.retain(|at| at.elapsed() < window);
+        traps.push_back(Instant::now());
+        traps.len() >= TRAPS
+    }
+}
+
+/// One request under way in a generation.
+pub(crate) struct InFlight {
+    generation: Arc<Generation>,
+    cuts: u64,
+}
+
+impl InFlight {
+    fn enter(generation: &Arc<Generation>) -> Self {
+        generation.in_flight.fetch_add(1, Ordering::AcqRel);
+        let cuts = *generation.cuts.borrow();
+        Self {
+            generation: Arc::clone(generation),
+            cuts,
+        }
+    }
+
+    pub(crate) fn generation(&self) -> &Arc<Generation> {
+        &self.generation
+    }
+
+    /// Resolves when this request is to end, because its generation's time is over.
+    pub(crate) async fn is_cut(&self) {
+        let mut cuts = self.generation.cuts.subscribe();
+        // The sender lives as long as the generation, so waiting cannot fail.
+        let _ = cuts.wait_for(|cuts| *cuts > self.cuts).await;
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.generation.answered.fetch_add(1, Ordering::Relaxed);
+        if self.generation.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.generation.idle.notify_waiters();
+        }
+    }
+}
+
+/// The live generation and the one before it.
+pub(crate) struct Generations {
+    live: ArcSwap<Generation>,
+    /// Kept for a while after a switch, or until the next one if there is no while.
+    previous: Mutex<Option<Arc<Generation>>>,
+    next_number: AtomicU64,
+}
+
+impl Generations {
+    pub(crate) fn new(first: Plugin) -> Self {
+        let first = Generation::new(1, first);
+        first.enter(GenerationState::Live);
+        Self {
+            live: ArcSwap::new(first),
+            previous: Mutex::new(None),
+            next_number: AtomicU64::new(2),
+        }
+    }
+
+    pub(crate) fn live(&self) -> Arc<Generation> {
+        self.live.load_full()
+    }
+
+    pub(crate) fn stage(&self, plugin: Plugin) -> Arc<Generation> {
+        Generation::new(self.next_number.fetch_add(1, Ordering::Relaxed), plugin)
+    }
+
+    /// Counts a request into the live generation.
+    pub(crate) fn admit(&self) -> InFlight {
+        loop {
+            let generation = self.live.load();
+            let admitted = InFlight::enter(&generation);
+            // If a switch came in between, the old one may already have been found idle.
+            if Arc::ptr_eq(&generation, &self.live.load()) {
+                return admitted;
+            }
+        }
+    }
+
+    /// Makes a generation live; gives the one that was.
+    pub(crate) fn switch(&self, to: Arc<Generation>) -> Arc<Generation> {
+        to.enter(GenerationState::Live);
+        let old = self.live.swap(to);
+        *self.previous.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&old));
+        old
+    }
+
+    /// The old generation, to answer once more what the new one trapped on.
+    pub(crate) fn second_choice(&self, failed: &Generation) -> Option<InFlight> {
+        let live = self.live.load();
+        if live.number != failed.number {
+            // It has been rolled back meanwhile; what is live now is the old one.
+            return Some(self.admit());
+        }
+        if !failed.is_watched() {
+            return None;
+        }
+        let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        previous.as_ref().map(InFlight::enter)
+    }
+
+    /// Notes a trap of a generation; with too many of them the one before it is live again.
+    pub(crate) fn trapped(&self, generation: &Arc<Generation>) {
+        if !generation.trapped() {
+            return;
+        }
+        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(old) = previous.take() else { return };
+        let live = self.live.load_full();
+        if live.number != generation.number {
+            *previous = Some(old);
+            return;
+        }
+        tracing::error!(from = live.number, to = old.number, "too many traps: rolled back");
+        old.enter(GenerationState::Live);
+        self.live.store(old);
+        generation.enter(GenerationState::RolledBack);
+    }
+
+    /// Forgets the old generation, if it is still this one.
+    pub(crate) fn forget(&self, old: &Generation) {
+        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        if previous.as_ref().is_some_and(|kept| kept.number == old.number) {
+            *previous = None;
+        }
+    }
+}

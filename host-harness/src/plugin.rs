@@ -1,0 +1,319 @@
+//! A plugin: one component, read, checked against the contract, compiled and asked what it is.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::component::{Component, types::ComponentItem};
+
+use crate::{
+    call::{self, Context},
+    contract::{ModelProviderPre, ProviderInfo, settings::CredentialState},
+    edge::Gate,
+    error::{Error, Kind, Result},
+    sandbox::{Sandbox, State, View},
+    settings::{Listed, Settings},
+};
+
+/// The interface that makes a component a model provider.
+const PROVIDER: &str = "openclaw:model-provider/provider";
+/// The version of the contract that this host speaks.
+pub const CONTRACT_VERSION: &str = "0.1.0";
+/// What a guest may import, without versions.
+const OFFERED: [&str; 5] = [
+    "openclaw:model-provider/types",
+    "openclaw:model-provider/settings",
+    "wasi:http/",
+    "wasi:io/",
+    "wasi:clocks/monotonic-clock",
+];
+
+/// A loaded and checked component. Cheap to clone.
+#[derive(Clone)]
+pub struct Plugin(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    digest: String,
+    size: u64,
+    imports: Vec<String>,
+    exports: Vec<String>,
+    info: ProviderInfo,
+    pre: ModelProviderPre<State>,
+    empty_wasi: bool,
+    timings: LoadTimings,
+}
+
+/// How long the steps of loading took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadTimings {
+    /// Reading and compiling, or fetching compiled code from the cache.
+    pub compile: Duration,
+    /// Comparing with the contract and linking.
+    pub check: Duration,
+    /// Asking what it is.
+    pub describe: Duration,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin")
+            .field("id", &self.0.info.id)
+            .field("digest", &self.0.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// Loads a file: reads, checks, compiles, and asks it what it is. Nothing is sent and no credential is read.
+    ///
+    /// # Errors
+    /// `plugin-load` for a file that cannot be read or is no component; `contract-mismatch` for a component of
+    /// another world or version, or one that wants more than the sandbox offers; `plugin-trap` or `limit` if it
+    /// fails to say what it is.
+    pub async fn load(sandbox: &Sandbox, path: &Path, empty_wasi: bool) -> Result<Self> {
+        let started = Instant::now();
+        let bytes = tokio::fs::read(path)
+            .await
+            .map_err(|error| unreadable(path, &error))?;
+        let digest = format!("sha256:{:x}", Sha256::digest(&bytes));
+        let size = bytes.len() as u64;
+        check_kind(path, &bytes)?;
+        let engine = sandbox.engine().clone();
+        let component = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes))
+            .await
+            .map_err(|_| Error::new(Kind::PluginLoad, "compiling the plugin was interrupted"))?
+            .map_err(|error| {
+                Error::new(
+                    Kind::PluginLoad,
+                    format!(
+                        "{} is damaged or not a component that this engine takes: {error:#}",
+                        path.display()
+                    ),
+                )
+                .with_hint("build or download the file again and compare its sha256")
+            })?;
+        let compile = started.elapsed();
+        let started = Instant::now();
+        let (imports, exports) = interface_names(sandbox, &component);
+        check_contract(path, &imports, &exports, empty_wasi)?;
+        let pre = sandbox
+            .link(&component, empty_wasi)
+            .and_then(ModelProviderPre::new)
+            .map_err(|error| mismatch(path, &format!("it differs from the contract: {error:#}")))?;
+        let check = started.elapsed();
+        let started = Instant::now();
+        let info = describe(sandbox, &pre, empty_wasi).await?;
+        let timings = LoadTimings {
+            compile,
+            check,
+            describe: started.elapsed(),
+        };
+        check_info(path, &info)?;
+        let path = path.to_owned();
+        let inner = Inner {
+            path,
+            digest,
+            size,
+            imports,
+            exports,
+            info,
+            pre,
+            empty_wasi,
+            timings,
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn info(&self) -> &ProviderInfo {
+        &self.0.info
+    }
+
+    /// The file that it was loaded from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// `sha256:` and the digest of the file, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
+    /// The file's size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    /// The interfaces that it imports, with versions.
+    #[must_use]
+    pub fn imports(&self) -> &[String] {
+        &self.0.imports
+    }
+
+    /// The interfaces that it exports, with versions.
+    #[must_use]
+    pub fn exports(&self) -> &[String] {
+        &self.0.exports
+    }
+
+    /// The version of the contract that it speaks.
+    #[must_use]
+    pub fn contract_version(&self) -> &str {
+        self.0
+            .exports
+            .iter()
+            .find_map(|name| version_of(name, PROVIDER))
+            .unwrap_or(CONTRACT_VERSION)
+    }
+
+    /// How long loading took.
+    #[must_use]
+    pub fn load_timings(&self) -> LoadTimings {
+        self.0.timings
+    }
+
+    pub(crate) fn pre(&self) -> &ModelProviderPre<State> {
+        &self.0.pre
+    }
+
+    pub(crate) fn empty_wasi(&self) -> bool {
+        self.0.empty_wasi
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    let message = if error.kind() == std::io::ErrorKind::NotFound {
+        format!("there is no plugin file {}", path.display())
+    } else {
+        format!("the plugin file {} cannot be read: {error}", path.display())
+    };
+    Error::new(Kind::PluginLoad, message).with_hint(
+        "build it with `cargo build --release --target wasm32-wasip2`, or name another with `--plugin`",
+    )
+}
+
+/// Looks at the first eight bytes: magic, version and layer of the binary format.
+fn check_kind(path: &Path, bytes: &[u8]) -> Result<()> {
+    let what = match bytes {
+        [0, b'a', b's', b'm', _, _, 1, 0, ..] => return Ok(()),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
+            "is a core module, not a component; build it for the target `wasm32-wasip2`"
+        }
+        [0, b'a', b's', b'm', ..] => "is WebAssembly of a kind that this engine does not know",
+        [] => "is empty",
+        _ => "is not WebAssembly",
+    };
+    Err(Error::new(Kind::PluginLoad, format!("{} {what}", path.display()))
+        .with_hint("a plugin is a WASI 0.2 component that exports `openclaw:model-provider/provider`"))
+}
+
+fn interface_names(sandbox: &Sandbox, component: &Component) -> (Vec<String>, Vec<String>) {
+    let engine = sandbox.engine();
+    let ty = component.component_type();
+    let imports = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let exports = ty
+        .exports(engine)
+        .filter(|(_, item)| {
+            matches!(
+                item.ty,
+                ComponentItem::ComponentInstance(_) | ComponentItem::ComponentFunc(_)
+            )
+        })
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    (imports, exports)
+}
+
+/// `0.1.0` of `PROVIDER@0.1.0`.
+fn version_of<'a>(name: &'a str, interface: &str) -> Option<&'a str> {
+    name.strip_prefix(interface)?.strip_prefix('@')
+}
+
+fn mismatch(path: &Path, what: &str) -> Error {
+    Error::new(
+        Kind::ContractMismatch,
+        format!("{} does not fit: {what}", path.display()),
+    )
+}
+
+fn check_contract(path: &Path, imports: &[String], exports: &[String], empty_wasi: bool) -> Result<()> {
+    let Some(found) = exports.iter().find_map(|name| version_of(name, PROVIDER)) else {
+        let list = if exports.is_empty() {
+            "nothing".to_owned()
+        } else {
+            exports.join(", ")
+        };
+        return Err(mismatch(path, &format!("it exports {list}, not `{PROVIDER}`"))
+            .with_hint("this host takes components of the world `openclaw:model-provider/model-provider`"));
+    };
+    if found != CONTRACT_VERSION {
+        let what = format!("it speaks version {found} of the contract; this host speaks {CONTRACT_VERSION}");
+        return Err(mismatch(path, &what).with_hint("use a plugin or a host of the same contract version"));
+    }
+    if empty_wasi {
+        return Ok(());
+    }
+    let extra: Vec<&str> = imports
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !OFFERED.iter().any(|offered| name.starts_with(offered)))
+        .collect();
+    if extra.is_empty() {
+        return Ok(());
+    }
+    let error = mismatch(
+        path,
+        &format!(
+            "it also imports {}, which the sandbox does not offer",
+            extra.join(", ")
+        ),
+    );
+    Err(if extra.iter().all(|name| name.starts_with("wasi:")) {
+        error.with_hint(
+            "a Rust plugin gets them from the preview-1 adapter: build with `cargo component build --release --target \
+             wasm32-wasip2` or `cargo build --release --target wasm32-wasip2`; for a language that always imports \
+             them, set `empty-wasi=true`",
+        )
+    } else {
+        error.with_hint("this host takes components of the world `openclaw:model-provider/model-provider`")
+    })
+}
+
+async fn describe(
+    sandbox: &Sandbox,
+    pre: &ModelProviderPre<State>,
+    empty_wasi: bool,
+) -> Result<ProviderInfo> {
+    let view = View::new(
+        Arc::new(Settings::default()),
+        Arc::new(Listed::default()),
+        CredentialState::Missing,
+    );
+    let gate = Gate::new(None, view.clone());
+    let context = Context::new(sandbox, pre, State::new(view, gate, empty_wasi));
+    call::run(context, async |store, provider| {
+        provider.call_describe(store).await
+    })
+    .await
+}
+
+/// A plugin's id becomes a key of files and flags, so it has to be of the form that the contract gives it.
+fn check_info(path: &Path, info: &ProviderInfo) -> Result<()> {
+    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    if info.id.is_empty() || info.id.len() > 64 || !info.id.bytes().all(plain) || info.id.starts_with('-') {
+        let id: String = info.id.chars().take(64).collect();
+        return Err(mismatch(
+            path,
+            &format!("its id {id:?} is not of lower-case letters, digits and `-`"),
+        ));
+    }
+    Ok(())
+}

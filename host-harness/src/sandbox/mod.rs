@@ -1,0 +1,216 @@
+//! The sandbox: one engine, what a guest may import, and how a store for one request is made.
+//!
+//! Knows nothing of providers, files or swaps. A guest gets our `settings`, `wasi:http`, `wasi:io` and the monotonic
+//! clock; no file system, no sockets, no environment, no stdio.
+
+pub(crate) mod limits;
+mod state;
+mod time;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use wasmtime::{
+    Config, Engine, PoolingAllocationConfig, Store, UpdateDeadline,
+    component::{Component, HasSelf, InstancePre, Linker},
+};
+use wasmtime_wasi::{clocks::WasiClocks, p2::bindings::clocks::monotonic_clock};
+use wasmtime_wasi_http::{
+    WasiHttp, WasiHttpView,
+    p2::bindings::http::{outgoing_handler, types as http_types},
+};
+
+use crate::{
+    contract::settings,
+    error::{Error, Kind, Result},
+};
+
+pub use limits::Limits;
+pub(crate) use limits::Note;
+pub(crate) use state::{State, View};
+
+/// How often running guest code is interrupted to look at its budget and let other tasks run.
+const TICK: Duration = Duration::from_millis(10);
+
+/// One engine with its linker. Cheap to clone.
+#[derive(Clone)]
+pub struct Sandbox {
+    engine: Engine,
+    linker: Arc<Linker<State>>,
+    permissive_linker: Arc<Linker<State>>,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").finish_non_exhaustive()
+    }
+}
+
+/// How a [`Sandbox`] is made.
+#[derive(Clone, Debug)]
+pub struct SandboxOptions {
+    /// Where compiled code is kept between runs; `None` for nowhere. Has to belong to the user alone.
+    pub cache_dir: Option<std::path::PathBuf>,
+    /// How many requests may be under way at once, all plugins and generations together.
+    pub max_concurrent: u32,
+    /// The largest memory that one request may be allowed, in bytes.
+    pub max_memory_bytes: usize,
+    /// Whether a trap writes the guest's memories into its error; for tests of what a guest holds.
+    pub coredump_on_trap: bool,
+}
+
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        Self {
+            cache_dir: None,
+            max_concurrent: 4096,
+            max_memory_bytes: 256 * 1024 * 1024,
+            coredump_on_trap: false,
+        }
+    }
+}
+
+impl Sandbox {
+    /// Makes an engine.
+    ///
+    /// # Errors
+    /// The cache directory is not the user's own, or the machine cannot reserve the address space.
+    pub fn new(options: &SandboxOptions) -> Result<Self> {
+        let engine = engine(options)?;
+        let linker = Arc::new(linker(&engine).map_err(|error| internal("the sandbox's linker", &error))?);
+        start_ticker(&engine);
+        let mut permissive = Linker::<State>::clone(&linker);
+        state::add_empty_wasi(&mut permissive).map_err(|error| internal("the empty WASI", &error))?;
+        Ok(Self {
+            engine,
+            linker,
+            permissive_linker: Arc::new(permissive),
+        })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Links a component once, so that each request only copies the result.
+    pub(crate) fn link(
+        &self,
+        component: &Component,
+        empty_wasi: bool,
+    ) -> wasmtime::Result<InstancePre<State>> {
+        let linker = if empty_wasi {
+            &self.permissive_linker
+        } else {
+            &self.linker
+        };
+        linker.instantiate_pre(component)
+    }
+
+    /// A store for one request: its own table, limits and stop-watch.
+    pub(crate) fn store(&self, state: State) -> Store<State> {
+        let hostcall_bytes = state.view().limits().hostcall_bytes;
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(State::meter);
+        store.set_hostcall_fuel(hostcall_bytes);
+        store.call_hook(|mut context, hook| {
+            context.data_mut().time.crossing(hook);
+            Ok(())
+        });
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut context| {
+            let state = context.data_mut();
+            if let Some(note) = state.time.exceeded() {
+                state.view().note(note);
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            state.time.restart();
+            Ok(UpdateDeadline::Yield(1))
+        });
+        store
+    }
+}
+
+fn engine(options: &SandboxOptions) -> Result<Engine> {
+    let mut pool = PoolingAllocationConfig::new();
+    let components = options.max_concurrent;
+    // A component is several core instances; four each is what wit-component's shims need, twice that is room.
+    pool.total_component_instances(components)
+        .total_core_instances(components.saturating_mul(8))
+        .total_memories(components.saturating_mul(2))
+        .total_tables(components.saturating_mul(4))
+        .total_stacks(components)
+        .max_memory_size(options.max_memory_bytes)
+        .max_unused_warm_slots(64)
+        .linear_memory_keep_resident(64 * 1024)
+        .table_keep_resident(4 * 1024)
+        .table_elements(20_000)
+        .max_core_instances_per_component(32)
+        .max_memories_per_component(8)
+        .max_tables_per_component(16)
+        .max_tables_per_module(8);
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        // WASI 0.2 only: what concurrent guests would need is not even set up.
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .memory_reservation(u64::try_from(options.max_memory_bytes).unwrap_or(u64::MAX))
+        .memory_guard_size(64 * 1024)
+        .memory_init_cow(true)
+        .max_wasm_stack(512 * 1024)
+        .async_stack_size(1024 * 1024)
+        .coredump_on_trap(options.coredump_on_trap)
+        .allocation_strategy(pool);
+    if let Some(dir) = &options.cache_dir {
+        config.cache(Some(cache(dir)?));
+    }
+    Engine::new(&config).map_err(|error| internal("the engine", &error))
+}
+
+/// Compiled code is native code: a directory that others can write to would let them run theirs.
+fn cache(dir: &Path) -> Result<wasmtime::Cache> {
+    crate::files::private_dir(dir)?;
+    let mut config = wasmtime::CacheConfig::new();
+    config.with_directory(dir);
+    wasmtime::Cache::new(config).map_err(|error| {
+        Error::new(
+            Kind::Configuration,
+            format!("the code cache {} cannot be used: {error}", dir.display()),
+        )
+    })
+}
+
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::<State>::new(engine);
+    wasmtime_wasi_io::add_to_linker_async(&mut linker)?;
+    monotonic_clock::add_to_linker::<_, WasiClocks>(&mut linker, State::clocks)?;
+    outgoing_handler::add_to_linker::<_, WasiHttp>(&mut linker, State::http)?;
+    let options = http_types::LinkOptions::default();
+    http_types::add_to_linker::<_, WasiHttp>(&mut linker, &options, State::http)?;
+    crate::contract::types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    settings::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+/// One thread for the whole engine; it ends when the last user of the engine is gone.
+fn start_ticker(engine: &Engine) {
+    let engine = engine.weak();
+    std::thread::Builder::new()
+        .name("epoch-ticker".to_owned())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(TICK);
+                match engine.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => break,
+                }
+            }
+        })
+        .map(drop)
+        .unwrap_or_else(
+            |error| tracing::error!(%error, "no thread for the epoch ticker: guests are not interrupted"),
+        );
+}
+
+fn internal(what: &str, error: &wasmtime::Error) -> Error {
+    Error::new(Kind::Configuration, format!("{what} cannot be set up: {error:#}"))
+}

@@ -1,0 +1,194 @@
+//! What a store holds for its one request, and the imports that read it.
+
+use std::sync::{Arc, Mutex};
+
+use wasmtime::{
+    ResourceLimiter,
+    component::{Linker, ResourceTable},
+};
+use wasmtime_wasi::{
+    WasiCtx, WasiCtxView, WasiView,
+    clocks::{WasiClocksCtx, WasiClocksCtxView},
+};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_io::IoView;
+
+use super::{
+    limits::{Limits, Meter, Note},
+    time::GuestTime,
+};
+use crate::{
+    contract::{
+        self, Model,
+        settings::{self, ConfiguredModel, CredentialState, ModelAlias, Snapshot},
+    },
+    edge::Gate,
+    settings::{Listed, Settings},
+};
+
+/// What one request may see: the settings as they stood when it began. Shared by the store and the edge.
+#[derive(Clone)]
+pub(crate) struct View(Arc<ViewInner>);
+
+struct ViewInner {
+    settings: Arc<Settings>,
+    listed: Arc<Listed>,
+    credential: CredentialState,
+    note: Mutex<Option<Note>>,
+}
+
+impl View {
+    pub(crate) fn new(settings: Arc<Settings>, listed: Arc<Listed>, credential: CredentialState) -> Self {
+        Self(Arc::new(ViewInner {
+            settings,
+            listed,
+            credential,
+            note: Mutex::new(None),
+        }))
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.settings.limits
+    }
+
+    /// Notes why the host stopped something; the first reason counts.
+    pub(crate) fn note(&self, note: Note) {
+        self.0
+            .note
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .get_or_insert(note);
+    }
+
+    pub(crate) fn take_note(&self) -> Option<Note> {
+        self.0
+            .note
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take()
+    }
+}
+
+/// The data of one store.
+pub(crate) struct State {
+    table: ResourceTable,
+    http: WasiHttpCtx,
+    clocks: WasiClocksCtx,
+    /// Only there for guests that insist on the whole of WASI; it has nothing in it.
+    wasi: Option<WasiCtx>,
+    gate: Gate,
+    meter: Meter,
+    view: View,
+    pub(super) time: GuestTime,
+}
+
+impl State {
+    pub(crate) fn new(view: View, gate: Gate, empty_wasi: bool) -> Self {
+        let limits = view.limits();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.resources);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(limits.http_fields_bytes);
+        Self {
+            table,
+            http,
+            clocks: WasiClocksCtx::default(),
+            wasi: empty_wasi.then(|| WasiCtx::builder().build()),
+            gate,
+            meter: Meter::new(limits),
+            time: GuestTime::new(limits.guest_time),
+            view,
+        }
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Why the host stopped this request, if it did.
+    pub(crate) fn take_note(&mut self) -> Option<Note> {
+        self.meter.reached.take().or_else(|| self.view.take_note())
+    }
+
+    /// The largest that the guest's memory has been, in bytes.
+    pub(crate) fn memory_peak(&self) -> usize {
+        self.meter.memory_peak
+    }
+
+    pub(super) fn meter(&mut self) -> &mut dyn ResourceLimiter {
+        &mut self.meter
+    }
+
+    pub(super) fn clocks(&mut self) -> WasiClocksCtxView<'_> {
+        WasiClocksCtxView {
+            ctx: &mut self.clocks,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl IoView for State {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.gate,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let ctx = self.wasi.get_or_insert_with(|| WasiCtx::builder().build());
+        WasiCtxView {
+            ctx,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// The rest of WASI with nothing in it: no directories, no environment, no arguments, closed stdio, no sockets.
+pub(super) fn add_empty_wasi(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+impl contract::types::Host for State {}
+
+impl settings::Host for State {
+    fn get(&mut self) -> Snapshot {
+        self.view.0.settings.snapshot(self.view.0.credential)
+    }
+
+    fn list_configured(&mut self) -> Vec<ConfiguredModel> {
+        self.view.0.settings.models.configured().to_vec()
+    }
+
+    fn find_configured(&mut self, id: String) -> Option<ConfiguredModel> {
+        self.view.0.settings.models.find(&id).cloned()
+    }
+
+    fn list_aliases(&mut self) -> Vec<ModelAlias> {
+        self.view.0.settings.models.aliases().to_vec()
+    }
+
+    fn find_alias(&mut self, text: String) -> Vec<ModelAlias> {
+        self.view.0.settings.models.find_alias(&text).cloned().collect()
+    }
+
+    fn find_listed(&mut self, id: String) -> Option<Model> {
+        self.view.0.listed.find(&id).cloned()
+    }
+
+    fn listed_ids(&mut self) -> Vec<String> {
+        self.view.0.listed.ids()
+    }
+}

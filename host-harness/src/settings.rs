@@ -1,0 +1,376 @@
+//! The settings that a plugin imports, and the host's own: plain data with look-ups, shared by all requests.
+//!
+//! Where they come from (files, flags, environment) is the configuration's matter.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    contract::{
+        DiscoveryMode, Extra, Model,
+        settings::{ConfiguredModel, CredentialState, ModelAlias, Snapshot},
+    },
+    sandbox::limits::Limits,
+};
+
+/// All settings of one provider.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The operator's own base URL; `None` for the plugin's.
+    pub base_url: Option<url::Url>,
+    /// The longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// The longest wait for the first byte of an answer.
+    pub first_byte_timeout: Duration,
+    /// The longest silence within an answer.
+    pub idle_timeout: Duration,
+    /// The longest time for a whole list.
+    pub list_timeout: Duration,
+    /// How often to try again before the first event.
+    pub max_retries: u32,
+    /// Whether lists may ask the upstream.
+    pub discovery: DiscoveryMode,
+    /// How long an old generation may finish its answers after a swap.
+    pub drain_deadline: Duration,
+    /// Whether private addresses may be reached by name.
+    pub allow_private: bool,
+    /// Whether plugins that import the rest of WASI get it, with nothing in it.
+    pub empty_wasi: bool,
+    /// Certificates to trust besides the platform's, a PEM file.
+    pub ca_file: Option<PathBuf>,
+    /// What one request of the guest may use.
+    pub limits: Limits,
+    /// Headers that the operator wants on every request; their values are secrets.
+    pub headers: Vec<(String, String)>,
+    /// The plugin's own settings: name and JSON text.
+    pub extras: BTreeMap<String, String>,
+    /// Models and aliases that a person has described.
+    pub models: Arc<ModelSettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            base_url: None,
+            connect_timeout: Duration::from_secs(10),
+            first_byte_timeout: Duration::from_secs(120),
+            idle_timeout: Duration::from_secs(60),
+            list_timeout: Duration::from_secs(30),
+            max_retries: 2,
+            discovery: DiscoveryMode::Authenticated,
+            drain_deadline: Duration::from_secs(30),
+            allow_private: false,
+            empty_wasi: false,
+            ca_file: None,
+            limits: Limits::default(),
+            headers: Vec::new(),
+            extras: BTreeMap::new(),
+            models: Arc::default(),
+        }
+    }
+}
+
+/// A setting that cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    /// Close to a name of the host's, but not one.
+    #[error("there is no setting `{name}`; did you mean `{meant}`?")]
+    Misspelt {
+        /// What was written.
+        name: String,
+        /// What was probably meant.
+        meant: &'static str,
+    },
+    /// Not a value that this setting takes.
+    #[error("`{name}` takes {wants}, not `{value}`")]
+    Value {
+        /// The setting.
+        name: String,
+        /// What was written.
+        value: String,
+        /// What would do.
+        wants: &'static str,
+    },
+}
+
+const NAMES: [&str; 11] = [
+    "connect-timeout-ms",
+    "first-byte-timeout-ms",
+    "idle-timeout-ms",
+    "list-timeout-ms",
+    "max-retries",
+    "discovery",
+    "drain-deadline-ms",
+    "allow-private",
+    "empty-wasi",
+    "ca-file",
+    "base-url",
+];
+
+impl Settings {
+    /// Sets one by name and text, as `--set NAME=VALUE` and a plugin's `config` do. A name that the host does not
+    /// know is the plugin's own.
+    ///
+    /// # Errors
+    /// A value that the setting does not take, or a name that is nearly one of the host's.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), SettingError> {
+        let value = value.trim();
+        let fault = |wants| SettingError::Value {
+            name: name.into(),
+            value: value.into(),
+            wants,
+        };
+        let millis = || {
+            value
+                .parse::<u32>()
+                .map(|ms| Duration::from_millis(ms.into()))
+                .map_err(|_| fault("milliseconds, a whole number"))
+        };
+        let flag = || match value {
+            "true" | "on" | "yes" | "1" => Ok(true),
+            "false" | "off" | "no" | "0" => Ok(false),
+            _ => Err(fault("true or false")),
+        };
+        match name {
+            "connect-timeout-ms" => self.connect_timeout = millis()?,
+            "first-byte-timeout-ms" => self.first_byte_timeout = millis()?,
+            "idle-timeout-ms" => self.idle_timeout = millis()?,
+            "list-timeout-ms" => self.list_timeout = millis()?,
+            "drain-deadline-ms" => self.drain_deadline = millis()?,
+            "max-retries" => {
+                self.max_retries = value
+                    .parse()
+                    .ok()
+                    .filter(|n| *n <= 10)
+                    .ok_or_else(|| fault("a whole number from 0 to 10"))?;
+            }
+            "discovery" => {
+                self.discovery = match value {
+                    "configured-only" => DiscoveryMode::ConfiguredOnly,
+                    "off" | "false" => DiscoveryMode::Off,
+                    "authenticated" | "true" => DiscoveryMode::Authenticated,
+                    "always" => DiscoveryMode::Always,
+                    _ => return Err(fault("`configured-only`, `off`, `authenticated` or `always`")),
+                };
+            }
+            "allow-private" => self.allow_private = flag()?,
+            "empty-wasi" => self.empty_wasi = flag()?,
+            "ca-file" => self.ca_file = Some(value.into()),
+            "base-url" => self.base_url = Some(base_url(value).map_err(|_| fault("an http or https URL"))?),
+            _ if Limits::NAMES.contains(&name) => {
+                let number = value.parse().map_err(|_| fault("a whole number"))?;
+                let known = self.limits.set(name, number);
+                debug_assert!(known.is_some(), "Limits::NAMES and Limits::set agree");
+            }
+            _ => {
+                if let Some(meant) = misspelt(name) {
+                    return Err(SettingError::Misspelt {
+                        name: name.into(),
+                        meant,
+                    });
+                }
+                let json = match serde_json::from_str::<&serde_json::value::RawValue>(value) {
+                    Ok(json) => json.get().to_owned(),
+                    Err(_) => serde_json::Value::from(value).to_string(),
+                };
+                self.extras.insert(name.to_owned(), json);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the guest is told.
+    pub(crate) fn snapshot(&self, credential: CredentialState) -> Snapshot {
+        let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX);
+        Snapshot {
+            base_url: self.base_url.as_ref().map(|url| url.as_str().to_owned()),
+            credential,
+            connect_timeout_ms: millis(self.connect_timeout),
+            first_byte_timeout_ms: millis(self.first_byte_timeout),
+            idle_timeout_ms: millis(self.idle_timeout),
+            list_timeout_ms: millis(self.list_timeout),
+            max_retries: self.max_retries,
+            extras: self
+                .extras
+                .iter()
+                .map(|(key, json)| Extra {
+                    key: key.clone(),
+                    value_json: json.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Reads a base URL: http or https, with a host, without user, query or fragment.
+///
+/// # Errors
+/// What is wrong with it, for a person.
+pub fn base_url(text: &str) -> Result<url::Url, String> {
+    let text = text.trim();
+    let url = url::Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!(
+            "`{text}` begins with `{}:`, not with http or https",
+            url.scheme()
+        ));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(format!("`{text}` names no host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a base URL may hold no user name or password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!(
+            "`{text}` has a query or a fragment; give the address of the API alone"
+        ));
+    }
+    Ok(url)
+}
+
+/// The name of the host's that was probably meant: one letter away, or two in a long word.
+fn misspelt(name: &str) -> Option<&'static str> {
+    let all = NAMES.iter().chain(&Limits::NAMES);
+    all.copied()
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .filter(|(distance, known)| *distance <= if known.len() > 8 { 2 } else { 1 })
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// Models and aliases that a person has described, with an index for each look-up of the contract.
+#[derive(Clone, Debug, Default)]
+pub struct ModelSettings {
+    configured: Vec<ConfiguredModel>,
+    by_id: HashMap<String, usize>,
+    aliases: Vec<ModelAlias>,
+    by_alias: HashMap<String, Vec<usize>>,
+}
+
+impl ModelSettings {
+    /// Indexes them. Of two models with the same id the first counts.
+    #[must_use]
+    pub fn new(configured: Vec<ConfiguredModel>, aliases: Vec<ModelAlias>) -> Self {
+        let mut by_id = HashMap::with_capacity(configured.len());
+        for (index, model) in configured.iter().enumerate() {
+            by_id.entry(model.id.clone()).or_insert(index);
+        }
+        let mut by_alias: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
+        for (index, alias) in aliases.iter().enumerate() {
+            by_alias.entry(alias_key(&alias.alias)).or_default().push(index);
+        }
+        Self {
+            configured,
+            by_id,
+            aliases,
+            by_alias,
+        }
+    }
+
+    /// The models, in their order.
+    #[must_use]
+    pub fn configured(&self) -> &[ConfiguredModel] {
+        &self.configured
+    }
+
+    /// The aliases, in their order.
+    #[must_use]
+    pub fn aliases(&self) -> &[ModelAlias] {
+        &self.aliases
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<&ConfiguredModel> {
+        self.by_id.get(id).and_then(|index| self.configured.get(*index))
+    }
+
+    /// Those that a text means: trimmed, in any case, runs of white space as one.
+    pub fn find_alias(&self, text: &str) -> impl Iterator<Item = &ModelAlias> {
+        let found = self.by_alias.get(&alias_key(text)).map_or(&[][..], Vec::as_slice);
+        found.iter().filter_map(|index| self.aliases.get(*index))
+    }
+}
+
+fn alias_key(text: &str) -> String {
+    let mut key = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !key.is_empty() {
+            key.push(' ');
+        }
+        key.push_str(&word.to_lowercase());
+    }
+    key
+}
+
+/// The last list of models, kept by the host for `find-listed` and `listed-ids`; survives swaps.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    models: Vec<Model>,
+    by_id: HashMap<String, usize>,
+}
+
+impl Listed {
+    pub(crate) fn new(models: Vec<Model>) -> Self {
+        let by_id = models
+            .iter()
+            .enumerate()
+            .map(|(index, model)| (model.id.clone(), index))
+            .collect();
+        Self { models, by_id }
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<&Model> {
+        self.by_id.get(id).and_then(|index| self.models.get(*index))
+    }
+
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.models.iter().map(|model| model.id.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_setting_is_named_with_what_was_meant() {
+        let mut settings = Settings::default();
+        assert_eq!(
+            settings.set("max-retrys", "1"),
+            Err(SettingError::Misspelt {
+                name: "max-retrys".into(),
+                meant: "max-retries"
+            })
+        );
+    }
+
+    #[test]
+    fn a_name_that_the_host_does_not_know_goes_to_the_plugin_as_json() {
+        let mut settings = Settings::default();
+        settings.set("bill-to", "my-org").unwrap();
+        settings.set("level", "3").unwrap();
+        assert_eq!(settings.extras["bill-to"], "\"my-org\"");
+        assert_eq!(settings.extras["level"], "3");
+    }
+
+    #[test]
+    fn aliases_are_found_in_any_case_and_spacing() {
+        let alias = ModelAlias {
+            alias: " Big  Model ".into(),
+            reference: "x/a/b".into(),
+        };
+        let models = ModelSettings::new(Vec::new(), vec![alias]);
+        assert_eq!(models.find_alias("big model").count(), 1);
+        assert_eq!(models.find_alias("bigmodel").count(), 0);
+    }
+
+    #[test]
+    fn every_limit_can_be_set_by_its_name() {
+        let mut limits = Limits::default();
+        assert!(Limits::NAMES.iter().all(|name| limits.set(name, 1).is_some()));
+    }
+}
