@@ -4,6 +4,7 @@
 //! swaps it at run time without losing a request. It knows no provider: id, names, variables, header and models come
 //! from the plugin.
 
+pub mod component;
 pub mod contract;
 pub mod mock;
 pub mod settings;
