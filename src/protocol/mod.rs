@@ -9,3 +9,4 @@ pub mod error;
 pub mod provider;
 pub mod reference;
 pub mod settings;
+pub mod warning;
