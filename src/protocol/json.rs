@@ -69,8 +69,13 @@ pub(crate) fn is_object(json: &str) -> bool {
 pub(crate) fn is_blank(raw: &str) -> bool {
     matches!(raw, "" | "null" | "\"\"")
         || (raw.len() >= 2
-            && matches!((raw.as_bytes().first(), raw.as_bytes().last()), (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}')))
-            && raw.get(1..raw.len() - 1).is_some_and(|inner| inner.trim().is_empty()))
+            && matches!(
+                (raw.as_bytes().first(), raw.as_bytes().last()),
+                (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}'))
+            )
+            && raw
+                .get(1..raw.len() - 1)
+                .is_some_and(|inner| inner.trim().is_empty()))
 }
 
 /// The text of a raw string value; `None` if it is no string. Half a surrogate pair becomes U+FFFD.
@@ -132,7 +137,11 @@ fn unescape_unit(digits: &str) -> (char, &str) {
 /// The whole part of a raw number; `None` if it is no number or too large to be meant.
 pub(crate) fn integer(raw: &str) -> Option<i64> {
     let whole = raw.split(['.', 'e', 'E']).next()?;
-    if raw.contains(['e', 'E']) { None } else { whole.parse().ok() }
+    if raw.contains(['e', 'E']) {
+        None
+    } else {
+        whole.parse().ok()
+    }
 }
 
 /// The same as a count: a raw number from 0 up, held at the largest `u32`.
@@ -141,9 +150,9 @@ pub(crate) fn count(raw: &str) -> Option<u32> {
     (number >= 0).then(|| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-/// Gives the pieces of a text as JSON, quotes included, to `out`: runs without escapes in one piece.
-pub(crate) fn quote<E>(text: &str, out: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-    out(b"\"")?;
+/// Gives a text as a JSON string to `out`, quotes included: runs without escapes in one piece.
+pub(crate) fn quote(text: &str, out: &mut dyn FnMut(&[u8])) {
+    out(b"\"");
     let bytes = text.as_bytes();
     let mut from = 0;
     for (at, &byte) in bytes.iter().enumerate() {
@@ -157,26 +166,27 @@ pub(crate) fn quote<E>(text: &str, out: &mut dyn FnMut(&[u8]) -> Result<(), E>) 
             0..=0x1f => {
                 let digit = byte & 0xf;
                 unit[4] = b'0' + (byte >> 4);
-                unit[5] = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+                unit[5] = if digit < 10 {
+                    b'0' + digit
+                } else {
+                    b'a' + digit - 10
+                };
                 &unit
             }
             _ => continue,
         };
-        out(bytes.get(from..at).unwrap_or_default())?;
-        out(escape)?;
+        out(bytes.get(from..at).unwrap_or_default());
+        out(escape);
         from = at + 1;
     }
-    out(bytes.get(from..).unwrap_or_default())?;
-    out(b"\"")
+    out(bytes.get(from..).unwrap_or_default());
+    out(b"\"");
 }
 
 /// A text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = alloc::vec::Vec::with_capacity(text.len() + 2);
-    let Ok(()) = quote::<core::convert::Infallible>(text, &mut |piece| {
-        out.extend_from_slice(piece);
-        Ok(())
-    });
+    quote(text, &mut |piece| out.extend_from_slice(piece));
     String::from_utf8(out).unwrap_or_default()
 }
 
@@ -198,7 +208,8 @@ mod tests {
     #[test]
     fn a_member_that_occurs_twice_is_given_twice() {
         let mut seen = Vec::new();
-        assert!(members(r#"{"a":1,"\u0061":[2, 3]}"#, &mut |key, raw| seen.push((key.len(), raw))));
+        assert!(members(r#"{"a":1,"\u0061":[2, 3]}"#, &mut |key, raw| seen
+            .push((key.len(), raw))));
         assert_eq!(seen, [(1, "1"), (1, "[2, 3]")]);
         assert!(!members("[1]", &mut |_, _| ()));
         assert!(!members(r#"{"a":1}x"#, &mut |_, _| ()));

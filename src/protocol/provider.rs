@@ -73,6 +73,9 @@ mod tests {
         assert!(DEFAULT_MODEL.starts_with(&alloc::format!("{ID}/")));
         let info = describe();
         assert_eq!(info.policies.iter().filter(|p| p.locks_provider).count(), 2);
-        assert_eq!(vec!["HUGGINGFACE_HUB_TOKEN", "HF_TOKEN"], info.credential.unwrap().env_vars);
+        assert_eq!(
+            vec!["HUGGINGFACE_HUB_TOKEN", "HF_TOKEN"],
+            info.credential.unwrap().env_vars
+        );
     }
 }

@@ -13,10 +13,25 @@ use serde_json::value::RawValue;
 use crate::protocol::json::{self, Key};
 
 /// Members of the top level that are handed on as they are.
-pub(super) const EXTRAS: [&str; 8] =
-    ["id", "model", "system_fingerprint", "service_tier", "usage", "timings", "time_info", "sla_metrics"];
+pub(super) const EXTRAS: [&str; 8] = [
+    "id",
+    "model",
+    "system_fingerprint",
+    "service_tier",
+    "usage",
+    "timings",
+    "time_info",
+    "sla_metrics",
+];
 /// Members of a choice or its message that are events of their own.
-pub(super) const OTHERS: [&str; 6] = ["logprobs", "annotations", "executed_tools", "refusal", "images", "audio"];
+pub(super) const OTHERS: [&str; 6] = [
+    "logprobs",
+    "annotations",
+    "executed_tools",
+    "refusal",
+    "images",
+    "audio",
+];
 
 /// A chunk's or a whole answer's members.
 #[derive(Debug, Default)]
@@ -73,8 +88,13 @@ impl<'a> Chunk<'a> {
         }
         let mut chunk = Chunk::default();
         let mut reader = serde_json::Deserializer::from_str(text);
-        let walk = Walk { chunk: &mut chunk, place: Place::Top };
-        walk.deserialize(&mut reader).and_then(|()| reader.end()).map_err(|_| NotAnObject)?;
+        let walk = Walk {
+            chunk: &mut chunk,
+            place: Place::Top,
+        };
+        walk.deserialize(&mut reader)
+            .and_then(|()| reader.end())
+            .map_err(|_| NotAnObject)?;
         Ok(chunk)
     }
 
@@ -109,6 +129,11 @@ impl<'a> Chunk<'a> {
 }
 
 impl<'a> CallPiece<'a> {
+    /// Whether it says nothing, such as `"function_call": null`.
+    fn is_empty(&self) -> bool {
+        self.id.is_none() && self.name.is_none() && self.arguments.is_none()
+    }
+
     fn leaf(&mut self, leaf: Leaf, raw: &'a str) {
         let filled = |text: &Cow<'a, str>| !text.is_empty();
         match leaf {
@@ -168,7 +193,8 @@ enum Step {
 /// What a member of this name is, at this place.
 fn step(place: Place, name: &str) -> Step {
     use Step::{Into, Skip, Take};
-    let among = |names: &[&str], leaf: fn(usize) -> Leaf| match names.iter().position(|known| *known == name) {
+    let among = |names: &[&str], leaf: fn(usize) -> Leaf| match names.iter().position(|known| *known == name)
+    {
         Some(at) => Take(leaf(at)),
         None => Skip,
     };
@@ -224,9 +250,18 @@ impl<'a> Visitor<'a> for Walk<'_, 'a> {
             match step(place, &name) {
                 Step::Into(inner) => {
                     if matches!((place, inner), (Place::Message, Place::Function)) {
-                        chunk.choice.calls.push(CallPiece { index: Some(0), ..CallPiece::default() });
+                        chunk.choice.calls.push(CallPiece {
+                            index: Some(0),
+                            ..CallPiece::default()
+                        });
                     }
-                    map.next_value_seed(Walk { chunk, place: inner })?;
+                    map.next_value_seed(Walk {
+                        chunk: &mut *chunk,
+                        place: inner,
+                    })?;
+                    if chunk.choice.calls.last().is_some_and(CallPiece::is_empty) {
+                        chunk.choice.calls.pop();
+                    }
                 }
                 Step::Take(leaf) => {
                     let raw: &'a RawValue = map.next_value()?;
@@ -247,7 +282,13 @@ impl<'a> Visitor<'a> for Walk<'_, 'a> {
                 chunk.has_choices = true;
                 while !chunk.chosen {
                     chunk.choice = Choice::default();
-                    if seq.next_element_seed(Walk { chunk, place: Place::Choice })?.is_none() {
+                    if seq
+                        .next_element_seed(Walk {
+                            chunk: &mut *chunk,
+                            place: Place::Choice,
+                        })?
+                        .is_none()
+                    {
                         break;
                     }
                     chunk.chosen = chunk.choice.index <= 0;
@@ -256,13 +297,21 @@ impl<'a> Visitor<'a> for Walk<'_, 'a> {
                     chunk.choice = Choice::default();
                 }
             }
-            Place::Calls => loop {
-                chunk.choice.calls.push(CallPiece::default());
-                if seq.next_element_seed(Walk { chunk, place: Place::Call })?.is_none() {
-                    chunk.choice.calls.pop();
-                    break;
+            Place::Calls => {
+                let mut more = true;
+                while more {
+                    chunk.choice.calls.push(CallPiece::default());
+                    more = seq
+                        .next_element_seed(Walk {
+                            chunk: &mut *chunk,
+                            place: Place::Call,
+                        })?
+                        .is_some();
+                    if chunk.choice.calls.last().is_some_and(CallPiece::is_empty) {
+                        chunk.choice.calls.pop();
+                    }
                 }
-            },
+            }
             _ => {}
         }
         while seq.next_element::<IgnoredAny>()?.is_some() {}
@@ -307,7 +356,10 @@ mod tests {
             assert_eq!(chunk.choice.finish_reason, Some("\"stop\""));
             let call = &chunk.choice.calls[0];
             assert_eq!((call.index, call.id.as_deref()), (None, Some("7")));
-            assert_eq!((call.name.as_deref(), call.arguments.as_deref()), (Some("f"), Some(r#"{"a":1}"#)));
+            assert_eq!(
+                (call.name.as_deref(), call.arguments.as_deref()),
+                (Some("f"), Some(r#"{"a":1}"#))
+            );
         }
     }
 
@@ -321,13 +373,17 @@ mod tests {
         ] {
             let chunk = Chunk::decode(text).unwrap();
             assert!(chunk.error.is_none() && chunk.choice.content.is_none(), "{text}");
-            assert!(chunk.choice.calls.iter().all(|call| call.name.is_none()), "{text}");
+            assert!(
+                chunk.choice.calls.iter().all(|call| call.name.is_none()),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_choice_of_another_index_is_not_ours() {
-        let text = r#"{"choices":[{"delta":{"content":"b"},"index":1},{"index":0,"delta":{"content":"a"}},7]}"#;
+        let text =
+            r#"{"choices":[{"delta":{"content":"b"},"index":1},{"index":0,"delta":{"content":"a"}},7]}"#;
         assert_eq!(Chunk::decode(text).unwrap().choice.content, Some("\"a\""));
         let text = r#"{"choices":[{"delta":{"content":"b"},"index":1}]}"#;
         assert_eq!(Chunk::decode(text).unwrap().choice.content, None);
@@ -336,14 +392,26 @@ mod tests {
     #[test]
     fn what_is_no_error_is_none() {
         for none in ["null", "\"\"", "false"] {
-            assert_eq!(Chunk::decode(&format!(r#"{{"error":{none}}}"#)).unwrap().error, None);
+            assert_eq!(
+                Chunk::decode(&format!(r#"{{"error":{none}}}"#)).unwrap().error,
+                None
+            );
         }
         assert_eq!(Chunk::decode(r#"{"error":{}}"#).unwrap().error, Some("{}"));
     }
 
     #[test]
     fn what_is_no_object_is_refused() {
-        for text in ["", "[]", "7", "{", "{\"a\":1}{", "{\"a\":1,}", "[DONE]", "{\"a\":\u{1}}"] {
+        for text in [
+            "",
+            "[]",
+            "7",
+            "{",
+            "{\"a\":1}{",
+            "{\"a\":1,}",
+            "[DONE]",
+            "{\"a\":\u{1}}",
+        ] {
             assert_eq!(Chunk::decode(text).unwrap_err(), NotAnObject, "{text}");
         }
     }

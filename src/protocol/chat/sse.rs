@@ -20,6 +20,8 @@ pub struct Event<'a> {
     pub data: &'a [u8],
     /// Whether the event's type is `error`.
     pub is_error: bool,
+    /// Whether its blank line came. Without it the data may be cut.
+    pub is_closed: bool,
 }
 
 /// A line or an event is longer than [`LIMIT`].
@@ -90,10 +92,10 @@ impl Decoder {
             } else if matches!(self.data, Data::None) {
                 self.is_error = false;
             } else {
-                return Ok(self.dispatch());
+                return Ok(self.dispatch(true));
             }
         }
-        Ok(if self.ended { self.dispatch() } else { None })
+        Ok(if self.ended { self.dispatch(false) } else { None })
     }
 
     /// The next whole line, without its end.
@@ -112,15 +114,25 @@ impl Decoder {
                 self.after_cr = self.buffer.get(end) == Some(&b'\r');
                 (self.line..end, end + 1)
             }
-            None if self.ended && self.line < self.buffer.len() => (self.line..self.buffer.len(), self.buffer.len()),
+            None if self.ended && self.line < self.buffer.len() => {
+                (self.line..self.buffer.len(), self.buffer.len())
+            }
             None => {
                 self.searched = self.buffer.len();
-                return if self.searched.saturating_sub(self.line) > LIMIT { Err(TooLong) } else { Ok(None) };
+                return if self.searched.saturating_sub(self.line) > LIMIT {
+                    Err(TooLong)
+                } else {
+                    Ok(None)
+                };
             }
         };
         self.line = next;
         self.searched = next;
-        if line.len() > LIMIT { Err(TooLong) } else { Ok(Some(line)) }
+        if line.len() > LIMIT {
+            Err(TooLong)
+        } else {
+            Ok(Some(line))
+        }
     }
 
     /// Takes in a line that is not empty.
@@ -140,7 +152,8 @@ impl Decoder {
                     }
                     Data::Line(first) => {
                         self.joined.clear();
-                        self.joined.extend_from_slice(self.buffer.get(first).unwrap_or_default());
+                        self.joined
+                            .extend_from_slice(self.buffer.get(first).unwrap_or_default());
                     }
                     Data::Lines => {}
                 }
@@ -156,14 +169,18 @@ impl Decoder {
         Ok(())
     }
 
-    fn dispatch(&mut self) -> Option<Event<'_>> {
+    fn dispatch(&mut self, is_closed: bool) -> Option<Event<'_>> {
         let is_error = mem::take(&mut self.is_error);
         let data = match mem::take(&mut self.data) {
             Data::None => return None,
             Data::Line(line) => self.buffer.get(line).unwrap_or_default(),
             Data::Lines => &self.joined,
         };
-        Some(Event { data, is_error })
+        Some(Event {
+            data,
+            is_error,
+            is_closed,
+        })
     }
 }
 
@@ -191,7 +208,10 @@ mod tests {
     }
 
     fn texts(stream: &str) -> Vec<String> {
-        events([stream.as_bytes()]).into_iter().map(|(data, _)| data).collect()
+        events([stream.as_bytes()])
+            .into_iter()
+            .map(|(data, _)| data)
+            .collect()
     }
 
     #[test]
@@ -204,7 +224,10 @@ mod tests {
 
     #[test]
     fn comments_and_unknown_fields_are_no_data() {
-        assert_eq!(texts(": hello\nid: 1\nretry: 5\nfoo\ndata: a\n: in between\n\n:\n\n"), ["a"]);
+        assert_eq!(
+            texts(": hello\nid: 1\nretry: 5\nfoo\ndata: a\n: in between\n\n:\n\n"),
+            ["a"]
+        );
     }
 
     #[test]
@@ -216,7 +239,10 @@ mod tests {
     fn an_error_event_is_known_by_its_type_and_only_that_one() {
         let stream = b"event: error\ndata: a\n\ndata: b\n\nevent: error\n\ndata: c\n\n";
         let got = events([stream.as_slice()]);
-        assert_eq!(got.iter().map(|event| event.1).collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!(
+            got.iter().map(|event| event.1).collect::<Vec<_>>(),
+            [true, false, false]
+        );
     }
 
     #[test]
