@@ -36,8 +36,11 @@ pub const BACKENDS: [&str; 15] = [
 ];
 /// The environment variables that may hold the token, in their order.
 pub const ENV_VARS: [&str; 2] = ["HUGGINGFACE_HUB_TOKEN", "HF_TOKEN"];
-/// The plugin's version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The plugin's version; a build under another name says that one.
+pub const VERSION: &str = match option_env!("OPENCLAW_PLUGIN_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
 /// The user agent of every request.
 pub const USER_AGENT: &str = concat!("openclaw-huggingface-provider/", env!("CARGO_PKG_VERSION"));
 

@@ -6,6 +6,42 @@ use alloc::string::{String, ToString};
 use wasi::http::types::ErrorCode;
 
 use super::http::Failure;
+use crate::protocol::chat::{self, FailureKind};
+
+/// What the protocol is told. `sent` is what is known without looking at the code.
+pub(crate) fn of(failure: &Failure, sent: bool) -> chat::Failure {
+    let (kind, request_sent) = match failure {
+        Failure::Cut => (FailureKind::Reset, true),
+        Failure::Host => (FailureKind::Internal, sent),
+        Failure::Code(code) => match code {
+            ErrorCode::DnsTimeout
+            | ErrorCode::DnsError(_)
+            | ErrorCode::DestinationNotFound
+            | ErrorCode::DestinationUnavailable
+            | ErrorCode::DestinationIpUnroutable
+            | ErrorCode::ConnectionRefused => (FailureKind::Connect, false),
+            ErrorCode::ConnectionTimeout => (FailureKind::ConnectTimeout, false),
+            ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
+                (FailureKind::Tls, false)
+            }
+            ErrorCode::HttpRequestDenied
+            | ErrorCode::DestinationIpProhibited
+            | ErrorCode::ConnectionLimitReached
+            | ErrorCode::HttpRequestUriInvalid => (FailureKind::Denied, false),
+            ErrorCode::HttpRequestBodySize(_) | ErrorCode::HttpResponseBodySize(_) => (FailureKind::Denied, sent),
+            ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => (FailureKind::Timeout, sent),
+            ErrorCode::ConnectionTerminated
+            | ErrorCode::HttpResponseIncomplete
+            | ErrorCode::ConnectionWriteTimeout => (FailureKind::Reset, sent),
+            ErrorCode::HttpProtocolError
+            | ErrorCode::HttpResponseContentCoding(_)
+            | ErrorCode::HttpResponseTransferCoding(_) => (FailureKind::Protocol, sent),
+            // Hosts put what they do not classify here; what they say about it is not for showing.
+            _ => (FailureKind::Reset, sent),
+        },
+    };
+    chat::Failure { kind, request_sent }
+}
 
 /// A sentence for a person, without anything that only the host knows.
 pub(crate) fn message(failure: &Failure) -> String {

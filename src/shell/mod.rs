@@ -2,6 +2,7 @@
 //!
 //! Thin on purpose. What to send, what an answer means and when to try again is the protocol's matter; here is how.
 
+mod chat;
 mod failure;
 mod http;
 mod list;
@@ -12,7 +13,7 @@ use alloc::string::String;
 
 use crate::{
     contract::{
-        provider::{Completion, Guest, GuestCompletion, Progress},
+        provider::{self as exports, Guest},
         types::{ChatRequest, ChatResponse, DiscoveryMode, Error, ModelCatalog, ModelRef, ProviderInfo},
     },
     protocol::{provider, reference},
@@ -21,7 +22,7 @@ use crate::{
 struct Component;
 
 impl Guest for Component {
-    type Completion = C;
+    type Completion = chat::Completion;
 
     fn describe() -> ProviderInfo {
         provider::describe()
@@ -36,22 +37,16 @@ impl Guest for Component {
     }
 
     fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error> {
-        core::arch::wasm32::unreachable()
+        chat::chat_complete(request)
     }
 
-    fn chat_stream(request: ChatRequest) -> Result<Completion, Error> {
-        core::arch::wasm32::unreachable()
-    }
-}
-struct C;
-impl GuestCompletion for C {
-    fn read(&self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error> {
-        core::arch::wasm32::unreachable()
+    fn chat_stream(request: ChatRequest) -> Result<exports::Completion, Error> {
+        chat::chat_stream(request).map(exports::Completion::new)
     }
 }
 
-#[allow(unsafe_code, reason = "the exported symbols of the component")]
-mod export {
+#[allow(unsafe_code, reason = "the exported symbols of the component, generated")]
+mod exported {
     use super::Component;
     crate::contract::export!(Component with_types_in crate::contract::bindings);
 }
