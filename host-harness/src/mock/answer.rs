@@ -84,16 +84,29 @@ fn compose_parts(question: &Question<'_>) -> Composed {
     let request = question.request;
     let asked = last_user_text(request);
     let reasoning = if question.reasoning && request["reasoning_effort"] != "none" {
-        format!("The user wrote {} words. I answer briefly and say where I come from.", asked.split_whitespace().count())
+        format!(
+            "The user wrote {} words. I answer briefly and say where I come from.",
+            asked.split_whitespace().count()
+        )
     } else {
         String::new()
     };
     if let Some(call) = tool_call(request, &asked) {
-        return Composed { reasoning, text: String::new(), call: Some(call), finish: "tool_calls" };
+        return Composed {
+            reasoning,
+            text: String::new(),
+            call: Some(call),
+            finish: "tool_calls",
+        };
     }
     let full = text(question, &asked);
     let (text, finish) = bounded(request, &full);
-    Composed { reasoning, text, call: None, finish }
+    Composed {
+        reasoning,
+        text,
+        call: None,
+        finish,
+    }
 }
 
 fn text(question: &Question<'_>, asked: &str) -> String {
@@ -105,14 +118,21 @@ fn text(question: &Question<'_>, asked: &str) -> String {
         Some("json_object") => return json!({"answer": asked, "model": question.envelope.model}).to_string(),
         _ => {}
     }
-    let last = request["messages"].as_array().and_then(|messages| messages.last()).unwrap_or(&Value::Null);
+    let last = request["messages"]
+        .as_array()
+        .and_then(|messages| messages.last())
+        .unwrap_or(&Value::Null);
     if last["role"] == "tool" {
         return format!("The tool says: {}. That answers “{asked}”.", message_text(last));
     }
     let model = question.envelope.model.as_str();
     let backend = question.backend;
     let images = count_images(request);
-    let seen = if images > 0 { format!(" I was shown {images} image(s).") } else { String::new() };
+    let seen = if images > 0 {
+        format!(" I was shown {images} image(s).")
+    } else {
+        String::new()
+    };
     format!(
         "You wrote: “{asked}”.{seen} This is the mock router speaking for {model}, served by {backend}. \
          It streams real bytes over a real connection: ¡hola, 世界! 👋"
@@ -126,9 +146,16 @@ fn bounded(request: &Value, text: &str) -> (String, &'static str) {
         Value::Array(stops) => stops.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     };
-    let end = stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop)).min();
+    let end = stops
+        .iter()
+        .filter(|stop| !stop.is_empty())
+        .filter_map(|stop| text.find(stop))
+        .min();
     let text = text.get(..end.unwrap_or(text.len())).unwrap_or(text);
-    let limit = request["max_tokens"].as_u64().and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
+    let limit = request["max_tokens"]
+        .as_u64()
+        .and_then(|max| usize::try_from(max).ok())
+        .unwrap_or(usize::MAX);
     let pieces = pieces(text);
     if pieces.len() > limit {
         (pieces.into_iter().take(limit).collect(), "length")
@@ -149,12 +176,19 @@ fn tool_call(request: &Value, asked: &str) -> Option<Call> {
         None => tools.first()?,
     };
     let function = &tool["function"];
-    let turn = messages.iter().filter(|message| message["role"] == "assistant").count();
+    let turn = messages
+        .iter()
+        .filter(|message| message["role"] == "assistant")
+        .count();
     let arguments = match function.get("parameters") {
         Some(parameters) => schema::sample(parameters, asked),
         None => json!({}),
     };
-    let arguments = if arguments.is_object() { arguments } else { json!({}) };
+    let arguments = if arguments.is_object() {
+        arguments
+    } else {
+        json!({})
+    };
     Some(Call {
         id: format!("call_mock_{turn}"),
         name: function["name"].as_str()?.to_owned(),
@@ -227,14 +261,25 @@ fn whole(question: &Question<'_>, composed: &Composed, prompt: usize) -> Script 
             None => text = format!("<think>\n{}\n</think>\n\n{text}", composed.reasoning),
         }
     }
-    let content = if text.is_empty() && composed.call.is_some() { Value::Null } else { Value::from(text.as_str()) };
+    let content = if text.is_empty() && composed.call.is_some() {
+        Value::Null
+    } else {
+        Value::from(text.as_str())
+    };
     message.insert("content".to_owned(), content);
     if let Some(call) = &composed.call {
         let function = json!({"name": call.name, "arguments": call.arguments});
-        message.insert("tool_calls".to_owned(), json!([{"id": call.id, "type": "function", "function": function}]));
+        message.insert(
+            "tool_calls".to_owned(),
+            json!([{"id": call.id, "type": "function", "function": function}]),
+        );
     }
     let spoken = thought + pieces(&composed.text).len() + composed.call.as_ref().map_or(0, |_| 8);
-    let body = question.envelope.whole(Value::Object(message), composed.finish, usage(prompt, spoken, thought));
+    let body = question.envelope.whole(
+        Value::Object(message),
+        composed.finish,
+        usage(prompt, spoken, thought),
+    );
     Script::json(200, &body).header("x-inference-provider", question.backend)
 }
 
@@ -245,11 +290,12 @@ fn call_deltas(call: &Call, whole_under: Option<i64>) -> Vec<Value> {
         let function = json!({"name": name, "arguments": arguments});
         return vec![json!({"index": index, "id": id, "type": "function", "function": function})];
     }
-    let opening = json!({"index": 0, "id": id, "type": "function", "function": {"name": name, "arguments": ""}});
+    let opening =
+        json!({"index": 0, "id": id, "type": "function", "function": {"name": name, "arguments": ""}});
     let letters: Vec<char> = arguments.chars().collect();
-    let rest = letters.chunks(6).map(|part| {
-        json!({"index": 0, "function": {"arguments": part.iter().collect::<String>()}})
-    });
+    let rest = letters
+        .chunks(6)
+        .map(|part| json!({"index": 0, "function": {"arguments": part.iter().collect::<String>()}}));
     std::iter::once(opening).chain(rest).collect()
 }
 
@@ -276,7 +322,10 @@ fn tokens(text: &str) -> usize {
 
 /// A text in words, each with the space before it.
 fn pieces(text: &str) -> Vec<&str> {
-    let starts = text.match_indices([' ', '\n']).map(|(at, _)| at).filter(|at| *at > 0);
+    let starts = text
+        .match_indices([' ', '\n'])
+        .map(|(at, _)| at)
+        .filter(|at| *at > 0);
     let mut from = 0;
     let mut pieces = Vec::new();
     for start in starts.chain([text.len()]) {
@@ -287,16 +336,21 @@ fn pieces(text: &str) -> Vec<&str> {
 }
 
 fn last_user_text(request: &Value) -> String {
-    let messages = request["messages"].as_array().into_iter().flatten();
-    messages.filter(|message| message["role"] == "user").last().map(message_text).unwrap_or_default()
+    let mut messages = request["messages"].as_array().into_iter().flatten();
+    messages
+        .rfind(|message| message["role"] == "user")
+        .map(message_text)
+        .unwrap_or_default()
 }
 
 fn message_text(message: &Value) -> String {
     match &message["content"] {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => {
-            parts.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join(" ")
-        }
+        Value::Array(parts) => parts
+            .iter()
+            .filter_map(|part| part["text"].as_str())
+            .collect::<Vec<_>>()
+            .join(" "),
         _ => String::new(),
     }
 }
@@ -304,6 +358,8 @@ fn message_text(message: &Value) -> String {
 /// How many images the conversation holds.
 pub(super) fn count_images(request: &Value) -> usize {
     let messages = request["messages"].as_array().into_iter().flatten();
-    let parts = messages.filter_map(|message| message["content"].as_array()).flatten();
+    let parts = messages
+        .filter_map(|message| message["content"].as_array())
+        .flatten();
     parts.filter(|part| part["type"] == "image_url").count()
 }

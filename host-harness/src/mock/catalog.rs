@@ -108,7 +108,9 @@ impl Catalog {
         };
         let highest_throughput = || {
             let measured = usable().filter_map(|route| Some((route["throughput"].as_f64()?, route)));
-            measured.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, route)| route)
+            measured
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+                .map(|(_, route)| route)
         };
         let chosen = match suffix {
             None | Some("fastest") => highest_throughput().or_else(|| usable().next()),
@@ -124,7 +126,10 @@ impl Catalog {
     }
 
     fn is_backend(&self, slug: &str) -> bool {
-        let routes = self.models().filter_map(|model| model["providers"].as_array()).flatten();
+        let routes = self
+            .models()
+            .filter_map(|model| model["providers"].as_array())
+            .flatten();
         routes.into_iter().any(|route| route["provider"] == slug)
     }
 

@@ -56,7 +56,10 @@ pub(super) struct EventStyle {
 
 impl Default for EventStyle {
     fn default() -> Self {
-        Self { prefix: "data: ".to_owned(), newline: "\n".to_owned() }
+        Self {
+            prefix: "data: ".to_owned(),
+            newline: "\n".to_owned(),
+        }
     }
 }
 

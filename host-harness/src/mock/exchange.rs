@@ -82,8 +82,15 @@ fn answer(
         }
     }
     let pace = if script.paced { pace } else { Duration::ZERO };
-    let playing =
-        Playing { steps: script.steps.into(), end: script.end, pace, first: true, over: false, exchange, control };
+    let playing = Playing {
+        steps: script.steps.into(),
+        end: script.end,
+        pace,
+        first: true,
+        over: false,
+        exchange,
+        control,
+    };
     Ok(response.map(|()| StreamBody::new(stream::unfold(playing, Playing::next).boxed())))
 }
 
@@ -113,7 +120,8 @@ impl Playing {
                 Step::Chunk(chunk) => chunk,
                 Step::Repeat(_, Some(0)) => continue,
                 Step::Repeat(chunk, times) => {
-                    self.steps.push_front(Step::Repeat(chunk.clone(), times.map(|times| times - 1)));
+                    self.steps
+                        .push_front(Step::Repeat(chunk.clone(), times.map(|times| times - 1)));
                     // A flood is not for watching.
                     pace = Duration::ZERO;
                     chunk
@@ -125,7 +133,11 @@ impl Playing {
             self.rest(pace).await;
             self.exchange.sent(chunk.len());
             // A server that has sent the announced length never asks again: the last chunk is the end.
-            if !self.steps.iter().any(|step| matches!(step, Step::Chunk(_) | Step::Repeat(..))) {
+            if !self
+                .steps
+                .iter()
+                .any(|step| matches!(step, Step::Chunk(_) | Step::Repeat(..)))
+            {
                 self.finish_if_complete();
             }
             return Some((Ok(Frame::data(chunk)), self));

@@ -101,7 +101,9 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.journal.open.send_modify(|open| *open = open.saturating_sub(1));
+        self.journal
+            .open
+            .send_modify(|open| *open = open.saturating_sub(1));
         if !self.done {
             self.journal.abandoned.send_modify(|abandoned| *abandoned += 1);
         }

@@ -42,7 +42,9 @@ use wire::Wire;
 #[non_exhaustive]
 pub enum MockError {
     /// The port could not be bound.
-    #[error("the mock router cannot listen on 127.0.0.1:{port}: {source}; choose another port, or 0 for a free one")]
+    #[error(
+        "the mock router cannot listen on 127.0.0.1:{port}: {source}; choose another port, or 0 for a free one"
+    )]
     Bind {
         /// The port asked for.
         port: u16,
@@ -71,7 +73,8 @@ pub enum MockError {
 }
 
 fn did_you_mean(name: &Option<&'static str>) -> String {
-    name.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+    name.map(|name| format!("; did you mean `{name}`?"))
+        .unwrap_or_default()
 }
 
 /// The protocol of a connection: HTTP/1.1 on plain TCP, or what ALPN agreed on over TLS.
@@ -95,18 +98,29 @@ pub struct MockRouter {
 impl MockRouter {
     /// Starts a mock router on 127.0.0.1; needs a tokio runtime.
     pub async fn start(options: MockOptions) -> Result<Self, MockError> {
-        let bind = |source| MockError::Bind { port: options.port, source };
-        let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(bind)?;
+        let bind = |source| MockError::Bind {
+            port: options.port,
+            source,
+        };
+        let listener = TcpListener::bind(("127.0.0.1", options.port))
+            .await
+            .map_err(bind)?;
         Self::listen(listener, options)
     }
 
     /// Starts a mock router on a listener that is already bound; the port of the options is not looked at.
     pub fn listen(listener: TcpListener, options: MockOptions) -> Result<Self, MockError> {
-        let addr =
-            listener.local_addr().map_err(|source| MockError::Bind { port: options.port, source })?;
+        let addr = listener.local_addr().map_err(|source| MockError::Bind {
+            port: options.port,
+            source,
+        })?;
         let router = Arc::new(Router::new(options)?);
         let accepting = tokio::spawn(accept(listener, Arc::clone(&router)));
-        Ok(Self { router, addr, accepting })
+        Ok(Self {
+            router,
+            addr,
+            accepting,
+        })
     }
 
     /// Serves one connection on any byte stream, a TLS stream for example, until it is closed.
@@ -221,17 +235,22 @@ where
 {
     let connection = router.journal.connections.fetch_add(1, Ordering::SeqCst) + 1;
     let (wire, control) = Wire::new(io);
-    let service =
-        hyper::service::service_fn(move |request| router::exchange(Arc::clone(&router), connection, control.clone(), request));
+    let service = hyper::service::service_fn(move |request| {
+        router::exchange(Arc::clone(&router), connection, control.clone(), request)
+    });
     let ended = match protocol {
         Protocol::Http1 => {
             let mut http = hyper::server::conn::http1::Builder::new();
             // Scripts decide about `date`: an answer without one is a case of its own.
-            http.auto_date_header(false).serve_connection(TokioIo::new(wire), service).await
+            http.auto_date_header(false)
+                .serve_connection(TokioIo::new(wire), service)
+                .await
         }
         Protocol::Http2 => {
             let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            http.auto_date_header(false).serve_connection(TokioIo::new(wire), service).await
+            http.auto_date_header(false)
+                .serve_connection(TokioIo::new(wire), service)
+                .await
         }
     };
     if let Err(error) = ended {

@@ -18,7 +18,12 @@ pub(super) struct Replay {
 }
 
 /// Recorders kept decoded bodies beside original headers: these no longer fit.
-const DROPPED: [&str; 4] = ["content-length", "transfer-encoding", "connection", "content-encoding"];
+const DROPPED: [&str; 4] = [
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "content-encoding",
+];
 
 impl Replay {
     /// Reads recorded files: `NAME.sse` with its `NAME.json` beside it (either may be named), whole answers, errors, lists.
@@ -44,10 +49,13 @@ impl Replay {
 
     fn read_whole(&mut self, file: &Path) -> Result<(), MockError> {
         let text = read(file)?;
-        let text = String::from_utf8(text).map_err(|error| wrong(file, format!("it is not UTF-8: {error}")))?;
+        let text =
+            String::from_utf8(text).map_err(|error| wrong(file, format!("it is not UTF-8: {error}")))?;
         let recorded: Value =
             serde_json::from_str(&text).map_err(|error| wrong(file, format!("it is not JSON: {error}")))?;
-        let raw = ["response_raw", "body_raw"].iter().find_map(|key| recorded[*key].as_str());
+        let raw = ["response_raw", "body_raw"]
+            .iter()
+            .find_map(|key| recorded[*key].as_str());
         let Some(parsed) = recorded.get("response_body").or_else(|| recorded.get("body")) else {
             let why = "it has neither `response_body` nor `body`: no recorded answer".to_owned();
             return Err(wrong(file, why));
@@ -80,7 +88,10 @@ fn read_stream(file: &Path) -> Result<Script, MockError> {
     let beside = file.with_extension("json");
     let mut script = if beside.is_file() {
         let recorded = serde_json::from_slice(&read(&beside)?);
-        head(&beside, &recorded.map_err(|error| wrong(&beside, format!("it is not JSON: {error}")))?)?
+        head(
+            &beside,
+            &recorded.map_err(|error| wrong(&beside, format!("it is not JSON: {error}")))?,
+        )?
     } else {
         Script::status(200)
     };
@@ -93,18 +104,33 @@ fn read_stream(file: &Path) -> Result<Script, MockError> {
 
 /// Status and headers of a recorded answer.
 fn head(file: &Path, recorded: &Value) -> Result<Script, MockError> {
-    let status = recorded["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+    let status = recorded["status"]
+        .as_u64()
+        .and_then(|status| u16::try_from(status).ok());
     let status = status.filter(|status| (200..=599).contains(status));
-    let status = status.ok_or_else(|| wrong(file, format!("`status` is {}, no HTTP status", recorded["status"])))?;
+    let status = status.ok_or_else(|| {
+        wrong(
+            file,
+            format!("`status` is {}, no HTTP status", recorded["status"]),
+        )
+    })?;
     let mut script = Script::status(status);
     for (name, value) in recorded["response_headers"].as_object().into_iter().flatten() {
         if DROPPED.iter().any(|dropped| name.eq_ignore_ascii_case(dropped)) {
             continue;
         }
         let usable = name.parse::<http::HeaderName>().is_ok();
-        match value.as_str().filter(|value| usable && http::HeaderValue::from_str(value).is_ok()) {
+        match value
+            .as_str()
+            .filter(|value| usable && http::HeaderValue::from_str(value).is_ok())
+        {
             Some(value) => script = script.header(name, value),
-            None => return Err(wrong(file, format!("header `{name}` is {value}, which cannot be sent"))),
+            None => {
+                return Err(wrong(
+                    file,
+                    format!("header `{name}` is {value}, which cannot be sent"),
+                ));
+            }
         }
     }
     Ok(script)
@@ -115,5 +141,8 @@ fn read(file: &Path) -> Result<Vec<u8>, MockError> {
 }
 
 fn wrong(file: &Path, why: String) -> MockError {
-    MockError::Replay { file: file.to_owned(), why }
+    MockError::Replay {
+        file: file.to_owned(),
+        why,
+    }
 }

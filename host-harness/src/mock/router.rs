@@ -60,7 +60,10 @@ pub(super) async fn exchange(
         number: 0,
         connection,
         method: head.method,
-        path: head.uri.path_and_query().map_or_else(|| head.uri.to_string(), ToString::to_string),
+        path: head
+            .uri
+            .path_and_query()
+            .map_or_else(|| head.uri.to_string(), ToString::to_string),
         headers: head.headers,
         body,
         at: Instant::now(),
@@ -97,8 +100,17 @@ impl Router {
             catalog = catalog.with_list(list.clone());
         }
         let scenario = options.scenario.as_deref().map(scenario::find).transpose()?;
-        let play = Mutex::new(Program { scenario, ..Program::default() });
-        Ok(Self { options, catalog, replay, journal: Arc::default(), play })
+        let play = Mutex::new(Program {
+            scenario,
+            ..Program::default()
+        });
+        Ok(Self {
+            options,
+            catalog,
+            replay,
+            journal: Arc::default(),
+            play,
+        })
     }
 
     pub(super) fn set_scenario(&self, name: Option<&str>) -> Result<(), MockError> {
@@ -124,14 +136,26 @@ impl Router {
         match (path, &request.method) {
             (CHAT, &Method::POST) => self.chat(request),
             (MODELS, &Method::GET) => self.models(request),
-            (CHAT, _) => Ok(self.named("405-method", &Subject::default())?.header("allow", "POST")),
-            (MODELS, _) => Ok(self.named("405-method", &Subject::default())?.header("allow", "GET")),
+            (CHAT, _) => Ok(self
+                .named("405-method", &Subject::default())?
+                .header("allow", "POST")),
+            (MODELS, _) => Ok(self
+                .named("405-method", &Subject::default())?
+                .header("allow", "GET")),
             _ => match path.strip_prefix(MODELS).and_then(|rest| rest.strip_prefix('/')) {
                 Some(id) if request.method == Method::GET => match self.catalog.model(id) {
                     Some(model) => Ok(Script::json(200, model)),
-                    None => self.named("404-model", &Subject { model: id.to_owned(), ..Subject::default() }),
+                    None => self.named(
+                        "404-model",
+                        &Subject {
+                            model: id.to_owned(),
+                            ..Subject::default()
+                        },
+                    ),
                 },
-                Some(_) => Ok(self.named("405-method", &Subject::default())?.header("allow", "GET")),
+                Some(_) => Ok(self
+                    .named("405-method", &Subject::default())?
+                    .header("allow", "GET")),
                 None => self.named("404-path", &Subject::default()),
             },
         }
@@ -177,17 +201,25 @@ impl Router {
             model: model.to_owned(),
             suffix: suffix.unwrap_or_default().to_owned(),
             id: format!("chatcmpl-mock-{:06}", request.number),
-            created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            created: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
         };
-        let by_model = model.strip_prefix("mock/").and_then(|name| scenario::find(name).ok());
-        let chosen = by_model.filter(|scenario| scenario.on == Endpoint::Chat).or_else(|| self.current(Endpoint::Chat));
+        let by_model = model
+            .strip_prefix("mock/")
+            .and_then(|name| scenario::find(name).ok());
+        let chosen = by_model
+            .filter(|scenario| scenario.on == Endpoint::Chat)
+            .or_else(|| self.current(Endpoint::Chat));
         if let Some(scenario) = chosen {
             // What its default answers say comes from a model that exists, whatever was asked for.
             let backend = match self.catalog.look_up(model, suffix) {
                 Lookup::Backend(backend) => backend,
                 _ => "together".to_owned(),
             };
-            return self.perform(scenario, &subject, |style| self.default(&body, &subject, &backend, style));
+            return self.perform(scenario, &subject, |style| {
+                self.default(&body, &subject, &backend, style)
+            });
         }
         if body["messages"].as_array().is_none_or(Vec::is_empty) {
             return self.named("400-no-messages", &subject);
@@ -222,7 +254,9 @@ impl Router {
             scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
         });
         let accepted = key.is_some_and(|key| {
-            key.len() > "hf_".len() && key.starts_with("hf_") && !self.options.rejected_keys.iter().any(|bad| bad == key)
+            key.len() > "hf_".len()
+                && key.starts_with("hf_")
+                && !self.options.rejected_keys.iter().any(|bad| bad == key)
         });
         (!accepted).then_some("401-json")
     }
@@ -240,14 +274,27 @@ impl Router {
     }
 
     fn default(&self, request: &Value, subject: &Subject, backend: &str, style: &EventStyle) -> Script {
-        let envelope =
-            Envelope { id: subject.id.clone(), created: subject.created, model: subject.model.clone() };
+        let envelope = Envelope {
+            id: subject.id.clone(),
+            created: subject.created,
+            model: subject.model.clone(),
+        };
         let reasoning = self.catalog.is_reasoning(&subject.model);
-        answer::compose(&Question { request, backend, reasoning, envelope }, style)
+        answer::compose(
+            &Question {
+                request,
+                backend,
+                reasoning,
+                envelope,
+            },
+            style,
+        )
     }
 
     fn current(&self, endpoint: Endpoint) -> Option<&'static Scenario> {
-        lock(&self.play).scenario.filter(|scenario| scenario.on == endpoint)
+        lock(&self.play)
+            .scenario
+            .filter(|scenario| scenario.on == endpoint)
     }
 
     /// The next answer of a scenario.
@@ -264,7 +311,8 @@ impl Router {
             *count - 1
         };
         let answer = scenario.answer(count);
-        let answer = answer.ok_or_else(|| MockError::Data(format!("scenario {} has no answer", scenario.name)))?;
+        let answer =
+            answer.ok_or_else(|| MockError::Data(format!("scenario {} has no answer", scenario.name)))?;
         answer.script(subject, default)
     }
 

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::MockError;
 use super::chunk::{Envelope, EventStyle};
 use super::script::{End, Head, Script};
-use super::MockError;
 
 const FILES: [(&str, &str); 6] = [
     ("errors.json", include_str!("scenarios/errors.json")),
@@ -32,7 +32,10 @@ static SCENARIOS: LazyLock<Result<Vec<Scenario>, String>> = LazyLock::new(|| {
 
 /// Every scenario: its name and what it does.
 pub fn scenarios() -> impl Iterator<Item = (&'static str, &'static str)> {
-    SCENARIOS.iter().flatten().map(|scenario| (scenario.name.as_str(), scenario.what.as_str()))
+    SCENARIOS
+        .iter()
+        .flatten()
+        .map(|scenario| (scenario.name.as_str(), scenario.what.as_str()))
 }
 
 /// The scenario of this name.
@@ -40,11 +43,19 @@ pub(super) fn find(name: &str) -> Result<&'static Scenario, MockError> {
     let all = SCENARIOS.as_ref().map_err(|why| MockError::Data(why.clone()))?;
     all.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
         let shared = |known: &str| {
-            let parts = name.split('-').filter(|asked| known.split('-').any(|part| part == *asked));
+            let parts = name
+                .split('-')
+                .filter(|asked| known.split('-').any(|part| part == *asked));
             (parts.count(), std::cmp::Reverse(known.len().abs_diff(name.len())))
         };
-        let nearest = all.iter().map(|scenario| scenario.name.as_str()).max_by_key(|known| shared(known));
-        MockError::UnknownScenario { name: name.to_owned(), nearest: nearest.filter(|known| shared(known).0 > 0) }
+        let nearest = all
+            .iter()
+            .map(|scenario| scenario.name.as_str())
+            .max_by_key(|known| shared(known));
+        MockError::UnknownScenario {
+            name: name.to_owned(),
+            nearest: nearest.filter(|known| shared(known).0 > 0),
+        }
     })
 }
 
@@ -143,7 +154,9 @@ impl Answer {
         default: impl FnOnce(&EventStyle) -> Script,
     ) -> Result<Script, MockError> {
         let fill = |text: &str| {
-            let text = text.replace("{model}", &subject.model).replace("{suffix}", &subject.suffix);
+            let text = text
+                .replace("{model}", &subject.model)
+                .replace("{suffix}", &subject.suffix);
             text.replace("{id}", &subject.id)
         };
         let mut style = EventStyle::default();
@@ -165,9 +178,14 @@ impl Answer {
         } else if let Some(hex) = &self.hex {
             Script::status(status).chunk(unhex(hex)?)
         } else if let Some(steps) = &self.sse {
-            let envelope =
-                Envelope { id: subject.id.clone(), created: subject.created, model: subject.model.clone() };
-            steps.iter().try_fold(Script::stream(), |script, step| add_step(script, step, &style, &envelope))?
+            let envelope = Envelope {
+                id: subject.id.clone(),
+                created: subject.created,
+                model: subject.model.clone(),
+            };
+            steps.iter().try_fold(Script::stream(), |script, step| {
+                add_step(script, step, &style, &envelope)
+            })?
         } else {
             Script::status(status)
         };
@@ -185,7 +203,9 @@ impl Answer {
             script.set_header("x-inference-provider", backend.clone());
         }
         for (name, value) in &self.headers {
-            let value = value.as_str().ok_or_else(|| MockError::Data(format!("header {name} is no text")))?;
+            let value = value
+                .as_str()
+                .ok_or_else(|| MockError::Data(format!("header {name} is no text")))?;
             script.set_header(name, fill(value));
         }
         if let Some(chunking) = &self.chunking {
@@ -245,26 +265,29 @@ fn map_text(value: &Value, change: &impl Fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => Value::String(change(text)),
         Value::Array(items) => items.iter().map(|item| map_text(item, change)).collect(),
-        Value::Object(keys) => {
-            keys.iter().map(|(key, value)| (key.clone(), map_text(value, change))).collect::<Map<_, _>>().into()
-        }
+        Value::Object(keys) => keys
+            .iter()
+            .map(|(key, value)| (key.clone(), map_text(value, change)))
+            .collect::<Map<_, _>>()
+            .into(),
         other => other.clone(),
     }
 }
 
 /// Bytes from pairs of hexadecimal digits; white space between them is fine.
 fn unhex(text: &str) -> Result<Bytes, MockError> {
-    let digits: Option<Vec<u8>> =
-        text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+        .collect();
     match digits {
-        Some(digits) if digits.len() % 2 == 0 => {
-            Ok(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte * 16 + digit)).collect())
-        }
-        _ => Err(MockError::Data(format!("`{text}` is not pairs of hexadecimal digits"))),
+        Some(digits) if digits.len() % 2 == 0 => Ok(digits
+            .chunks_exact(2)
+            .map(|pair| pair.iter().fold(0, |byte, digit| byte * 16 + digit))
+            .collect()),
+        _ => Err(MockError::Data(format!(
+            "`{text}` is not pairs of hexadecimal digits"
+        ))),
     }
-}
-
-#[cfg(test)]
-pub(super) fn all_names() -> Vec<&'static str> {
-    SCENARIOS.as_ref().expect("the scenario files are read").iter().map(|scenario| scenario.name.as_str()).collect()
 }

@@ -17,9 +17,14 @@ struct Sampler<'a> {
 
 impl Sampler<'_> {
     fn value(&self, schema: &Value, name: &str, depth: usize) -> Value {
-        let Some(depth) = depth.checked_sub(1) else { return Value::Null };
+        let Some(depth) = depth.checked_sub(1) else {
+            return Value::Null;
+        };
         if let Some(target) = schema["$ref"].as_str().and_then(|path| path.strip_prefix('#')) {
-            return self.root.pointer(target).map_or(Value::Null, |target| self.value(target, name, depth));
+            return self
+                .root
+                .pointer(target)
+                .map_or(Value::Null, |target| self.value(target, name, depth));
         }
         for fixed in ["const", "default"] {
             if let Some(value) = schema.get(fixed) {
@@ -38,7 +43,11 @@ impl Sampler<'_> {
         }
         let kind = schema["type"].as_str().or_else(|| {
             // `["string", "null"]`: the first that says something.
-            schema["type"].as_array()?.iter().filter_map(Value::as_str).find(|kind| *kind != "null")
+            schema["type"]
+                .as_array()?
+                .iter()
+                .filter_map(Value::as_str)
+                .find(|kind| *kind != "null")
         });
         match kind {
             Some("string") => self.text(schema, name),
@@ -58,7 +67,10 @@ impl Sampler<'_> {
 
     fn object(&self, schema: &Value, depth: usize) -> Value {
         let properties = schema["properties"].as_object().into_iter().flatten();
-        properties.map(|(name, schema)| (name.clone(), self.value(schema, name, depth))).collect::<Map<_, _>>().into()
+        properties
+            .map(|(name, schema)| (name.clone(), self.value(schema, name, depth)))
+            .collect::<Map<_, _>>()
+            .into()
     }
 
     fn text(&self, schema: &Value, name: &str) -> Value {
@@ -75,7 +87,10 @@ impl Sampler<'_> {
             _ if self.hint.is_empty() => "example".to_owned(),
             _ => self.hint.to_owned(),
         };
-        match schema["maxLength"].as_u64().and_then(|max| usize::try_from(max).ok()) {
+        match schema["maxLength"]
+            .as_u64()
+            .and_then(|max| usize::try_from(max).ok())
+        {
             Some(max) => text.chars().take(max).collect::<String>().into(),
             None => text.into(),
         }
@@ -83,8 +98,14 @@ impl Sampler<'_> {
 
     /// The last capitalised word of the hint that does not open it: in `What is the weather in Paris?` the place.
     fn place(&self) -> String {
-        let words = self.hint.split_whitespace().skip(1).map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
-        let capital = words.filter(|word| word.chars().next().is_some_and(char::is_uppercase)).last();
+        let words = self
+            .hint
+            .split_whitespace()
+            .skip(1)
+            .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
+        let capital = words
+            .filter(|word| word.chars().next().is_some_and(char::is_uppercase))
+            .last();
         capital.unwrap_or("Madrid").to_owned()
     }
 }

@@ -48,6 +48,9 @@ pub(super) enum Step {
     Repeat(Bytes, Option<u64>),
 }
 
+/// The size of the chunks of a flood: small ones would measure system calls, not the reader.
+const FLOOD: usize = 16 * 1024;
+
 /// A scripted answer; built by chaining: `Script::sse(["{…}", "[DONE]"]).header("retry-after", "2").end(End::Cut)`.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -88,13 +91,17 @@ impl Script {
 
     /// An answer with a body of any media type.
     pub fn text(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
-        Self::status(status).header("content-type", content_type).chunk(body)
+        Self::status(status)
+            .header("content-type", content_type)
+            .chunk(body)
     }
 
     /// An event stream; each item is the text after `data: `, and a chunk of its own.
     pub fn sse<T: AsRef<str>>(events: impl IntoIterator<Item = T>) -> Self {
         let stream = Self::stream();
-        events.into_iter().fold(stream, |script, event| script.chunk(format!("data: {}\n\n", event.as_ref())))
+        events.into_iter().fold(stream, |script, event| {
+            script.chunk(format!("data: {}\n\n", event.as_ref()))
+        })
     }
 
     /// An event stream without events yet.
@@ -107,17 +114,27 @@ impl Script {
 
     /// No answer ever, not even headers.
     pub fn never() -> Self {
-        Self { head: Head::Never, ..Self::status(200) }
+        Self {
+            head: Head::Never,
+            ..Self::status(200)
+        }
     }
 
     /// The connection is closed without a byte.
     pub fn hang_up() -> Self {
-        Self { head: Head::HangUp, ..Self::status(200) }
+        Self {
+            head: Head::HangUp,
+            ..Self::status(200)
+        }
     }
 
     /// These bytes in place of an HTTP answer, then the connection is closed. On HTTP/1.1 only.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
-        Self { head: Head::Raw, ..Self::status(200) }.chunk(bytes)
+        Self {
+            head: Head::Raw,
+            ..Self::status(200)
+        }
+        .chunk(bytes)
     }
 
     /// Adds a header.
@@ -144,9 +161,20 @@ impl Script {
         self
     }
 
-    /// Adds a chunk so many times, or for ever with `None`; then the length of the body is not announced.
+    /// Adds these bytes so many times, or for ever with `None`, in chunks of about 16 KiB; the length of the body is then not
+    /// announced.
     pub fn repeat(mut self, bytes: impl Into<Bytes>, times: Option<u64>) -> Self {
-        self.steps.push(Step::Repeat(bytes.into(), times));
+        let bytes = bytes.into();
+        let group = (FLOOD / bytes.len().max(1)).max(1);
+        let block = Bytes::from(bytes.repeat(group));
+        let rest = times.map_or(0, |times| times % group as u64);
+        self.steps.push(Step::Repeat(
+            block.clone(),
+            times.map(|times| times / group as u64),
+        ));
+        self.steps.push(Step::Chunk(
+            block.slice(..bytes.len() * usize::try_from(rest).unwrap_or(0)),
+        ));
         self.sized = false;
         self
     }
@@ -165,12 +193,15 @@ impl Script {
 
     /// Sets a header, in place of any of this name.
     pub(super) fn set_header(&mut self, name: &str, value: String) {
-        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self.headers.push((name.to_owned(), value));
     }
 
     pub(super) fn has_header(&self, name: &str) -> bool {
-        self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+        self.headers
+            .iter()
+            .any(|(known, _)| known.eq_ignore_ascii_case(name))
     }
 
     /// The length of the body; `None` when it does not end.
@@ -207,7 +238,11 @@ impl Script {
         match chunking {
             Chunking::AsWritten | Chunking::Whole => {}
             Chunking::Bytes | Chunking::Every(_) => {
-                let size = if let Chunking::Every(size) = chunking { size.max(1) } else { 1 };
+                let size = if let Chunking::Every(size) = chunking {
+                    size.max(1)
+                } else {
+                    1
+                };
                 while body.len() > size {
                     chunks.push(body.split_to(size));
                 }

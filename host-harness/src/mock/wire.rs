@@ -58,12 +58,22 @@ pub(super) struct Wire<S> {
 impl<S> Wire<S> {
     pub(super) fn new(io: S) -> (Self, Control) {
         let control = Control::default();
-        (Self { io, control: control.clone() }, control)
+        (
+            Self {
+                io,
+                control: control.clone(),
+            },
+            control,
+        )
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         {
             let mut state = lock(&self.control.0);
             if state.closed {

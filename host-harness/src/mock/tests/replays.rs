@@ -33,7 +33,9 @@ impl Drop for Folder {
 }
 
 async fn replaying(files: Vec<PathBuf>, chunking: Chunking) -> MockRouter {
-    MockRouter::start(MockOptions::immediate().replay(files).chunking(chunking)).await.expect("the mock starts")
+    MockRouter::start(MockOptions::immediate().replay(files).chunking(chunking))
+        .await
+        .expect("the mock starts")
 }
 
 const STREAM: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"ñ\"}}]}\n\ndata: [DONE]\n\n";
@@ -42,7 +44,10 @@ fn recorded_stream(folder: &Folder) -> Vec<PathBuf> {
     let beside = json!({"kind": "sse", "status": 200, "response_headers": {
         "Content-Type": "text/event-stream; charset=utf-8", "Content-Length": "7", "transfer-encoding": "gzip",
         "content-encoding": "br", "Connection": "close", "x-inference-provider": "novita"}});
-    vec![folder.file("one.json", &beside.to_string()), folder.file("one.sse", STREAM)]
+    vec![
+        folder.file("one.json", &beside.to_string()),
+        folder.file("one.sse", STREAM),
+    ]
 }
 
 #[tokio::test]
@@ -50,17 +55,29 @@ async fn a_recorded_stream_keeps_its_headers_but_those_that_no_longer_fit() {
     let folder = Folder::new("stream");
     for chunking in [Chunking::Whole, Chunking::Bytes, Chunking::AsWritten] {
         let mock = replaying(recorded_stream(&folder), chunking).await;
-        let answer = send(&mock, "POST", "/v1/chat/completions", None, "any").await.expect("an answer");
+        let answer = send(&mock, "POST", "/v1/chat/completions", None, "any")
+            .await
+            .expect("an answer");
         assert_eq!(answer.text(), STREAM);
         assert!(answer.complete);
-        assert_eq!(answer.header("content-type"), Some("text/event-stream; charset=utf-8"));
+        assert_eq!(
+            answer.header("content-type"),
+            Some("text/event-stream; charset=utf-8")
+        );
         assert_eq!(answer.header("x-inference-provider"), Some("novita"));
         assert_eq!(answer.header("content-length"), None);
         assert_eq!(answer.header("content-encoding"), None);
         assert_eq!(answer.header("connection"), None);
     }
-    let cut = chat(&replaying(recorded_stream(&folder), Chunking::CutAt(30)).await, &json!({})).await;
-    assert_eq!((cut.body.as_slice(), cut.complete), (&STREAM.as_bytes()[..30], false));
+    let cut = chat(
+        &replaying(recorded_stream(&folder), Chunking::CutAt(30)).await,
+        &json!({}),
+    )
+    .await;
+    assert_eq!(
+        (cut.body.as_slice(), cut.complete),
+        (&STREAM.as_bytes()[..30], false)
+    );
 }
 
 #[tokio::test]
@@ -77,9 +94,15 @@ async fn several_recordings_come_in_order_and_the_last_repeats() {
         let answer = chat(&mock, &asking("any/model:anyone", "hi")).await;
         seen.push((answer.status, answer.text()));
     }
-    let (two, three) = ((200, "{ \"id\": \"x\" }".to_owned()), (404, "Not Found".to_owned()));
+    let (two, three) = (
+        (200, "{ \"id\": \"x\" }".to_owned()),
+        (404, "Not Found".to_owned()),
+    );
     assert_eq!(seen, [(200, STREAM.to_owned()), two, three.clone(), three]);
-    assert!(get(&mock, "/v1/models").await.text().contains("Qwen/Qwen3-8B"), "the own list without a recorded one");
+    assert!(
+        get(&mock, "/v1/models").await.text().contains("Qwen/Qwen3-8B"),
+        "the own list without a recorded one"
+    );
 }
 
 #[tokio::test]
@@ -87,9 +110,19 @@ async fn a_recorded_list_takes_the_place_of_the_own_one() {
     let folder = Folder::new("list");
     let list = json!({"kind": "models", "response_body": {"object": "list", "data": [{"id": "a/b", "providers": []}]}});
     let mock = replaying(vec![folder.file("list.json", &list.to_string())], Chunking::Whole).await;
-    assert_eq!(get(&mock, "/v1/models").await.json()["data"], json!([{"id": "a/b", "providers": []}]));
+    assert_eq!(
+        get(&mock, "/v1/models").await.json()["data"],
+        json!([{"id": "a/b", "providers": []}])
+    );
     assert_eq!(get(&mock, "/v1/models/a/b").await.json()["id"], "a/b");
-    let free = send(&mock, "POST", "/v1/chat/completions", None, &asking("no/such", "hi").to_string()).await;
+    let free = send(
+        &mock,
+        "POST",
+        "/v1/chat/completions",
+        None,
+        &asking("no/such", "hi").to_string(),
+    )
+    .await;
     assert_eq!(free.map(|answer| answer.status), Some(200), "no key, any model");
 }
 
@@ -99,7 +132,9 @@ async fn a_file_that_is_no_recording_is_named_with_what_is_wrong() {
     let start = async |file: PathBuf| {
         let started = MockRouter::start(MockOptions::immediate().replay([file.clone()])).await;
         let error = started.expect_err("refused");
-        assert!(matches!(&error, MockError::Replay { file: named, .. } if *named == file || *named == file.with_extension("json")));
+        assert!(
+            matches!(&error, MockError::Replay { file: named, .. } if *named == file || *named == file.with_extension("json"))
+        );
         error.to_string()
     };
     let header = json!({"status": 200, "response_headers": {"a b": "c"}, "body": ""});
@@ -107,7 +142,10 @@ async fn a_file_that_is_no_recording_is_named_with_what_is_wrong() {
         (folder.0.join("absent.json"), "No such file"),
         (folder.file("text.json", "hello"), "not JSON"),
         (folder.file("empty.json", "{}"), "no recorded answer"),
-        (folder.file("status.json", r#"{"status": 20, "body": {}}"#), "no HTTP status"),
+        (
+            folder.file("status.json", r#"{"status": 20, "body": {}}"#),
+            "no HTTP status",
+        ),
         (folder.file("header.json", &header.to_string()), "`a b`"),
         (folder.0.join("absent.sse"), "No such file"),
     ] {
@@ -134,18 +172,28 @@ async fn every_recorded_answer_of_the_corpus_is_replayed_byte_for_byte() {
     let mock = replaying(streams.clone(), Chunking::AsWritten).await;
     for file in &streams {
         let answer = chat(&mock, &json!({})).await;
-        assert!(answer.complete && answer.body == fs::read(file).expect("readable"), "{}", file.display());
+        assert!(
+            answer.complete && answer.body == fs::read(file).expect("readable"),
+            "{}",
+            file.display()
+        );
     }
     for folder in ["chat", "errors"] {
         let recorded = files(&corpus.join(folder), "json");
         let mock = replaying(recorded.clone(), Chunking::AsWritten).await;
         for file in &recorded {
             let answer = chat(&mock, &json!({})).await;
-            let known: serde_json::Value = serde_json::from_slice(&fs::read(file).expect("readable")).expect("JSON");
+            let known: serde_json::Value =
+                serde_json::from_slice(&fs::read(file).expect("readable")).expect("JSON");
             assert_eq!(known["status"], answer.status, "{}", file.display());
             assert!(answer.complete && !answer.body.is_empty(), "{}", file.display());
         }
     }
     let mock = replaying(files(&corpus.join("models"), "json"), Chunking::AsWritten).await;
-    assert_eq!(get(&mock, "/v1/models").await.json()["data"].as_array().map(Vec::len), Some(127));
+    assert_eq!(
+        get(&mock, "/v1/models").await.json()["data"]
+            .as_array()
+            .map(Vec::len),
+        Some(127)
+    );
 }
