@@ -1,5 +1,5 @@
-//! The default answer: composed from the request, the same for the same request, in the dialect of the backend that was chosen. It
-//! knows nothing of connections.
+//! The default answer: composed from the request, the same for the same request, in the dialect of the
+//! backend that was chosen. It knows nothing of connections.
 
 use serde_json::{Map, Value, json};
 
@@ -85,7 +85,7 @@ fn compose_parts(question: &Question<'_>) -> Composed {
     let asked = last_user_text(request);
     let reasoning = if question.reasoning && request["reasoning_effort"] != "none" {
         format!(
-            "The user wrote {} words. I answer briefly and say where I come from.",
+            "Words in the question: {}. I answer briefly and say where I come from.",
             asked.split_whitespace().count()
         )
     } else {

@@ -1,4 +1,5 @@
-//! Plays a script on a connection: headers, chunks with their pauses, and the end it asks for. Knows no endpoint.
+//! Plays a script on a connection: headers, chunks with their pauses, and the end it asks for. Knows no
+//! endpoint.
 
 use std::collections::VecDeque;
 use std::io;
@@ -60,7 +61,10 @@ fn answer(
     if !script.has_header("date") {
         script.set_header("date", httpdate::fmt_http_date(SystemTime::now()));
     }
-    if let (true, false, Some(length)) = (script.sized, script.has_header("content-length"), length) {
+    // These statuses never have a body, nor its length.
+    let bodiless = matches!(script.status, 204 | 304);
+    let announce = script.sized && !bodiless && !script.has_header("content-length");
+    if let (true, Some(length)) = (announce, length) {
         let announced = if complete { length } else { length + MISSING };
         script.set_header("content-length", announced.to_string());
     }
@@ -74,7 +78,7 @@ fn answer(
             response.headers_mut().append(name, value);
         }
     }
-    if length == Some(0) && complete {
+    if bodiless || (length == Some(0) && complete) {
         // The server never asks for a body that it knows to be empty.
         exchange.done();
         if script.end == End::Close {

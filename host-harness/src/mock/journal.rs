@@ -74,8 +74,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One exchange. Dropped before [`Exchange::done`], it counts as given up by the client: the transport drops what it serves as
-/// soon as it sees that the other side is gone.
+/// One exchange. Dropped before [`Exchange::done`], it counts as given up by the client: the transport drops
+/// what it serves as soon as it sees that the other side is gone.
 #[derive(Debug)]
 pub(super) struct Exchange {
     journal: Arc<Journal>,

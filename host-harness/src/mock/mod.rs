@@ -1,8 +1,9 @@
 //! The mock router: real HTTP over loopback that answers as the Hugging Face router does, faults included.
 //!
-//! The only part of the host that knows a provider; it must not know the host's library or the plugin, so that it judges both
-//! from outside. Everything that it says is a [`Script`]: the default answer is composed from the request, the
-//! scenarios are data files under `scenarios/`, replays are recorded files given by path.
+//! The only part of the host that knows a provider; it must not know the host's library or the plugin, so
+//! that it judges both from outside. Everything that it says is a [`Script`]: the default answer is composed
+//! from the request, the scenarios are data files under `scenarios/`, replays are recorded files given by
+//! path.
 
 mod answer;
 mod catalog;
@@ -218,7 +219,8 @@ async fn accept(listener: TcpListener, router: Arc<Router>) {
                     let _ = stream.set_nodelay(true);
                     open.spawn(serve(Arc::clone(&router), stream, Protocol::Http1));
                 }
-                // Out of descriptors, or a connection that was reset while it waited: neither ends the server.
+                // Out of descriptors, or a connection that was reset while it waited: neither ends the
+                // server.
                 Err(error) => {
                     tracing::warn!(%error, "mock router: accept failed");
                     tokio::time::sleep(std::time::Duration::from_millis(5)).await;

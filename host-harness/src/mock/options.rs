@@ -121,7 +121,8 @@ impl MockOptions {
         self
     }
 
-    /// The pause between the events of an answer: 15 ms unless set. Pauses that a scenario names stay as they are.
+    /// The pause between the events of an answer: 15 ms unless set. Pauses that a scenario names stay as they
+    /// are.
     #[must_use]
     pub fn pace(mut self, pace: Duration) -> Self {
         self.pace = pace;

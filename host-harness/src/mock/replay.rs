@@ -1,4 +1,5 @@
-//! Recorded answers: files that hold one answer of the real router each. Reads them into scripts; knows no endpoint.
+//! Recorded answers: files that hold one answer of the real router each. Reads them into scripts; knows no
+//! endpoint.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,8 @@ const DROPPED: [&str; 4] = [
 ];
 
 impl Replay {
-    /// Reads recorded files: `NAME.sse` with its `NAME.json` beside it (either may be named), whole answers, errors, lists.
+    /// Reads recorded files: `NAME.sse` with its `NAME.json` beside it (either may be named), whole answers,
+    /// errors, lists.
     pub(super) fn load(files: &[PathBuf]) -> Result<Self, MockError> {
         let mut replay = Self::default();
         let mut streams: Vec<PathBuf> = Vec::new();

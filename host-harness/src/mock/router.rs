@@ -69,7 +69,10 @@ pub(super) async fn exchange(
         at: Instant::now(),
     };
     request.number = router.journal.record(request.clone());
-    tracing::debug!(request.number, connection, method = %request.method, path = request.path, "mock router: request");
+    let RecordedRequest {
+        number, method, path, ..
+    } = &request;
+    tracing::debug!(number, connection, %method, path, "mock router: request");
     let mut script = match router.script(&request) {
         Ok(script) => script,
         Err(error) => Script::text(500, "text/plain; charset=utf-8", error.to_string()),

@@ -1,5 +1,5 @@
-//! Scenarios: answers by name, read from the data files under `scenarios/` (format: `scenarios/FORMAT.md`). Adding one needs no
-//! Rust. Knows how an answer is written down, not when it is given.
+//! Scenarios: answers by name, read from the data files under `scenarios/` (format: `scenarios/FORMAT.md`).
+//! Adding one needs no Rust. Knows how an answer is written down, not when it is given.
 
 use std::sync::LazyLock;
 use std::time::Duration;

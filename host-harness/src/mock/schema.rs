@@ -1,4 +1,5 @@
-//! A plausible value for a JSON schema, for the arguments of tool calls and for structured answers. Deterministic.
+//! A plausible value for a JSON schema, for the arguments of tool calls and for structured answers.
+//! Deterministic.
 
 use serde_json::{Map, Value, json};
 
@@ -96,7 +97,8 @@ impl Sampler<'_> {
         }
     }
 
-    /// The last capitalised word of the hint that does not open it: in `What is the weather in Paris?` the place.
+    /// The last capitalised word of the hint that does not open it: in `What is the weather in Paris?` the
+    /// place.
     fn place(&self) -> String {
         let words = self
             .hint

@@ -1,4 +1,5 @@
-//! A script: everything about one answer, down to where its bytes are cut and how it ends. Knows neither requests nor sockets.
+//! A script: everything about one answer, down to where its bytes are cut and how it ends. Knows neither
+//! requests nor sockets.
 
 use std::time::Duration;
 
@@ -51,7 +52,8 @@ pub(super) enum Step {
 /// The size of the chunks of a flood: small ones would measure system calls, not the reader.
 const FLOOD: usize = 16 * 1024;
 
-/// A scripted answer; built by chaining: `Script::sse(["{…}", "[DONE]"]).header("retry-after", "2").end(End::Cut)`.
+/// A scripted answer; built by chaining: `Script::sse(["{…}", "[DONE]"]).header("retry-after",
+/// "2").end(End::Cut)`.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Script {
@@ -161,8 +163,8 @@ impl Script {
         self
     }
 
-    /// Adds these bytes so many times, or for ever with `None`, in chunks of about 16 KiB; the length of the body is then not
-    /// announced.
+    /// Adds these bytes so many times, or for ever with `None`, in chunks of about 16 KiB; the length of the
+    /// body is then not announced.
     pub fn repeat(mut self, bytes: impl Into<Bytes>, times: Option<u64>) -> Self {
         let bytes = bytes.into();
         let group = (FLOOD / bytes.len().max(1)).max(1);
@@ -226,8 +228,8 @@ impl Script {
         Some(body.freeze())
     }
 
-    /// Cuts the body into chunks: by the script's own word, else by the server's. A body that never ends stays as it is, and
-    /// every chunking but `AsWritten` drops the pauses inside the body.
+    /// Cuts the body into chunks: by the script's own word, else by the server's. A body that never ends
+    /// stays as it is, and every chunking but `AsWritten` drops the pauses inside the body.
     pub(super) fn cut_into_chunks(&mut self, default: Chunking) {
         let chunking = self.chunking.unwrap_or(default);
         if chunking == Chunking::AsWritten {

@@ -1,5 +1,6 @@
-//! The byte stream under an HTTP/1.1 connection, with two powers that an HTTP server lacks: closing right after an answer that
-//! announced keep-alive, and replacing an answer by bytes that are no HTTP. Knows no HTTP itself.
+//! The byte stream under an HTTP/1.1 connection, with two powers that an HTTP server lacks: closing right
+//! after an answer that announced keep-alive, and replacing an answer by bytes that are no HTTP. Knows no
+//! HTTP itself.
 
 use std::io;
 use std::pin::Pin;

@@ -165,7 +165,8 @@ async fn the_wire_shows_the_quirks_as_they_are_named() {
 async fn an_answer_can_be_cut_into_any_chunks_and_off_at_any_byte() {
     let ask = asking("mock/normal", "hi");
     let whole = chat(&mock().await, &ask).await.text();
-    // Ids are numbered by request, so the same request of each router gives the same bytes; dates may differ in length never.
+    // Ids are numbered by request, so the same request of each router gives the same bytes; dates may differ
+    // in length never.
     for chunking in [
         Chunking::Whole,
         Chunking::Bytes,
@@ -255,7 +256,8 @@ async fn close_after_answer_announces_keep_alive_and_closes() {
     assert_eq!(mock.disconnects(), 0);
 }
 
-/// Sends a request of this scenario, reads until `seen` is there, goes, and says how long the mock took to see it.
+/// Sends a request of this scenario, reads until `seen` is there, goes, and says how long the mock took to
+/// see it.
 async fn go_away(name: &str, seen: &str) -> Duration {
     let mock = MockRouter::start(MockOptions::immediate().scenario(name))
         .await
