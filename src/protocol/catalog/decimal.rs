@@ -56,7 +56,7 @@ pub(super) fn price_text(number: &str) -> Option<String> {
 
 /// `significand` × 10^`scale` without an exponent and without zeros behind the point.
 fn plain(mut significand: u64, mut scale: i32) -> String {
-    while scale < 0 && significand % 10 == 0 {
+    while scale < 0 && significand.is_multiple_of(10) {
         significand /= 10;
         scale += 1;
     }

@@ -3,6 +3,11 @@
 //! What succeeds asks the settings for single entries only, never for all of them, so that it costs the same however
 //! long a configuration is. Mistakes, and models that nobody knows, may cost a scan.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "the contract's error record is what callers get, and it is built on failures only"
+)]
+
 use alloc::{format, string::String, vec::Vec};
 
 use super::grammar::{ParseError, Reference, begins_with_prefix, canonical_text, parse, without_prefix};
