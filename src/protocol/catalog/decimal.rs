@@ -60,16 +60,24 @@ fn plain(mut significand: u64, mut scale: i32) -> String {
         significand /= 10;
         scale += 1;
     }
-    let mut text = significand.to_string();
-    let zeros = |count: usize| core::iter::repeat_n('0', count);
-    match usize::try_from(scale) {
-        Ok(behind) => text.extend(zeros(behind)),
-        Err(_) => {
-            let places = usize::try_from(scale.unsigned_abs()).unwrap_or(0);
-            let missing = (places + 1).saturating_sub(text.len());
-            text.insert_str(0, &zeros(missing).collect::<String>());
-            text.insert(text.len() - places, '.');
+    let digits = significand.to_string();
+    // Where the point stands, counted from the first digit.
+    let point = i32::try_from(digits.len()).unwrap_or(0) + scale;
+    let mut text = String::new();
+    if point <= 0 {
+        text.push_str("0.");
+    }
+    for _ in point..0 {
+        text.push('0');
+    }
+    for (at, digit) in (0_i32..).zip(digits.chars()) {
+        if at == point && at > 0 {
+            text.push('.');
         }
+        text.push(digit);
+    }
+    for _ in 0..scale {
+        text.push('0');
     }
     text
 }

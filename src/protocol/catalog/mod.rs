@@ -125,8 +125,7 @@ fn merged(
     settings: &impl Settings,
     mut warnings: Vec<Warning>,
 ) -> ModelCatalog {
-    let aliases = merge::Aliases::new(settings.list_aliases());
-    let (models, without_id) = merge::models(settings.list_configured(), others, &aliases);
+    let (models, without_id) = merge::models(&settings.list_configured(), others, &settings.list_aliases());
     if without_id > 0 {
         let message = format!("{without_id} of the configured models have no id and were left out.");
         warnings.push(warning(CONFIGURED_SKIPPED, message));

@@ -114,7 +114,8 @@ impl fmt::Display for ParseError {
             Self::TwoSuffixes => "it has two suffixes, and one is allowed",
             Self::MisplacedSuffix => "a \":\" may stand only behind the name",
             Self::Character('@') => "\"@\" has no meaning here; a backend or policy follows a \":\"",
-            Self::Character(c) => return write!(f, "the character {c:?} is not allowed in it"),
+            Self::Character(c) if c.is_control() => "a control character is in it",
+            Self::Character(c) => return write!(f, "\"{c}\" is not allowed in it"),
         };
         f.write_str(why)
     }
