@@ -1,5 +1,5 @@
-//! What the protocol asks of the host's settings, as a trait, so that the core runs against the imported interface
-//! in the component and against plain values in tests.
+//! What the protocol asks of the host's settings, as a trait, so that the core runs against the imported
+//! interface in the component and against plain values in tests.
 
 use alloc::{string::String, vec::Vec};
 
@@ -18,8 +18,8 @@ pub trait Settings {
     fn list_aliases(&self) -> Vec<ModelAlias>;
     /// Those that a text means: compared trimmed, in any case, runs of white space as one.
     fn find_alias(&self, text: &str) -> Vec<ModelAlias>;
-    /// The names given to a reference in its canonical text, or more than those: the caller compares. Settings that
-    /// can look this up do; these give them all.
+    /// The names given to a reference in its canonical text, or more than those: the caller compares.
+    /// Settings that can look this up do; these give them all.
     fn aliases_of(&self, canonical: &str) -> Vec<ModelAlias> {
         let _ = canonical;
         self.list_aliases()
@@ -95,7 +95,8 @@ impl Settings for PlainSettings {
     }
 }
 
-/// Settings from the JSON of the case files in `tests/cases`; `listed` are rows of a list as the router sends them.
+/// Settings from the JSON of the case files in `tests/cases`; `listed` are rows of a list as the router sends
+/// them.
 #[cfg(test)]
 pub(crate) fn from_case(json: &serde_json::Value) -> PlainSettings {
     use crate::contract::types::Price;

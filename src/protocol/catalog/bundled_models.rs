@@ -1,10 +1,12 @@
 //! The data of the bundled catalog: the ten models of the provider's page, each figure with its source.
 //!
-//! * `list`: the router's list as recorded on 2025-12-31, read by the rules of this catalog (smallest window of the
-//!   routes in use, price of the route with the cheapest output); the backends that gave the figure follow.
-//! * `models.dev`: the figures of models.dev for this provider, as pi-ai 0.53.0 shipped them in February 2026.
-//! * `openclaw`: the catalog of OpenClaw 2026.2.17 to 2026.9.6; `openclaw: default` is the output limit that OpenClaw
-//!   gives to every model of this provider of which it knows none.
+//! * `list`: the router's list as recorded on 2025-12-31, read by the rules of this catalog (smallest window
+//!   of the routes in use, price of the route with the cheapest output); the backends that gave the figure
+//!   follow.
+//! * `models.dev`: the figures of models.dev for this provider, as pi-ai 0.53.0 shipped them in February
+//!   2026.
+//! * `openclaw`: the catalog of OpenClaw 2026.2.17 to 2026.9.6; `openclaw: default` is the output limit that
+//!   OpenClaw gives to every model of this provider of which it knows none.
 //! * `family`: what the makers say of the family.
 //! * `page`: the provider's page.
 //!

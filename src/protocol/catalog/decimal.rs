@@ -5,11 +5,12 @@ use core::cmp::Ordering;
 
 /// How many digits of a price carry meaning; what follows is the noise of somebody's float.
 const SIGNIFICANT_DIGITS: usize = 10;
-/// Powers of ten between which a price makes sense: from a ten-billionth of a dollar to below a million dollars.
+/// Powers of ten between which a price makes sense: from a ten-billionth of a dollar to below a million
+/// dollars.
 const POWERS: core::ops::Range<i32> = -10..6;
 
-/// A JSON number's text as a plain decimal: rounded to ten significant digits (half up), zeros at its end and the
-/// exponent gone. `None` for what is no number, negative, or no sensible price.
+/// A JSON number's text as a plain decimal: rounded to ten significant digits (half up), zeros at its end and
+/// the exponent gone. `None` for what is no number, negative, or no sensible price.
 pub(super) fn price_text(number: &str) -> Option<String> {
     let (mantissa, exponent) = match number.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),

@@ -71,7 +71,8 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
     Ok(list)
 }
 
-/// Why an answer cannot be read. Not in the parser's words, which take a person nowhere and the component kilobytes.
+/// Why an answer cannot be read. Not in the parser's words, which take a person nowhere and the component
+/// kilobytes.
 fn broken(error: &serde_json::Error) -> String {
     match error.classify() {
         Category::Eof => "its answer is empty or was cut off".to_string(),

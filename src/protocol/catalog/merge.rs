@@ -107,7 +107,8 @@ impl Known {
         self.listed.as_ref()
     }
 
-    /// All of it as one entry, the alias aside: a backend's own figures for a reference that names it, the settings above all.
+    /// All of it as one entry, the alias aside: a backend's own figures for a reference that names it, the
+    /// settings above all.
     pub(in crate::protocol) fn entry(self, reference: &Reference) -> Option<Model> {
         if !self.is_some() {
             return None;
@@ -129,7 +130,8 @@ impl Known {
     }
 }
 
-/// Where something stands in a list, by its name. The one kind of map here: each kind costs the component kilobytes.
+/// Where something stands in a list, by its name. The one kind of map here: each kind costs the component
+/// kilobytes.
 pub(super) type Index = BTreeMap<String, usize>;
 
 /// Puts a name into an index. False if it was there; the first of equal names holds.
@@ -169,8 +171,8 @@ fn name_by_aliases(models: &mut [Model], aliases: &[ModelAlias]) {
     }
 }
 
-/// The models of a catalog: the configured ones in their order, filled in, then the others that are not among them.
-/// Also how many configured ones have no id.
+/// The models of a catalog: the configured ones in their order, filled in, then the others that are not among
+/// them. Also how many configured ones have no id.
 pub(super) fn models(
     configured: &[ConfiguredModel],
     others: Vec<Model>,

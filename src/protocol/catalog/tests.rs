@@ -1,11 +1,15 @@
-use alloc::{collections::BTreeMap, format, string::ToString, vec};
+//! The case files, and the rules that are not data.
 
-use proptest::prelude::*;
+mod hostile;
+mod recorded;
+
+use alloc::{format, string::ToString, vec};
+
 use serde_json::{Value, json};
 
 use super::*;
 use crate::contract::settings::{ConfiguredModel, ModelAlias};
-use crate::contract::types::{Extra, Route};
+use crate::contract::types::Extra;
 use crate::protocol::settings::{PlainSettings, from_case};
 
 /// A model under the names that the case files use.
@@ -241,80 +245,6 @@ fn the_bundled_models_are_the_ten_of_the_page_with_all_their_figures() {
     }
 }
 
-#[test]
-fn a_hostile_row_never_loses_the_good_ones() {
-    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
-    let objects = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
-    let long = "x".repeat(100_000);
-    let bad = [
-        format!(r#"{{"id":"a/deep","providers":{deep}}}"#),
-        format!(r#"{{"id":"a/deeper","architecture":{objects},"x":{deep}}}"#),
-        deep,
-        objects,
-        format!(r#"{{"id":"{long}"}}"#),
-        format!(r#"{{"id":"a/long-name","name":"{long}","{long}":1}}"#),
-        String::from(r#"{"id":"\ud800","\ud800":1}"#),
-        String::from(
-            r#"{"id":"a/big","created":1e999999,"providers":[{"provider":"x","context_length":1e9}]}"#,
-        ),
-    ];
-    let rows: Vec<String> = bad
-        .iter()
-        .flat_map(|bad| [bad.clone(), format!(r#"{{"id":"good/{}"}}"#, bad.len())])
-        .collect();
-    let mut body = format!(r#"{{"data":[{}],"more":"#, rows.join(",")).into_bytes();
-    body.extend(b"\"\xff\xfe\"}");
-    let catalog = from_list(&body, &PlainSettings::default());
-    assert_eq!(catalog.source, ModelSource::Live, "{:?}", catalog.warnings);
-    for bad in &bad {
-        assert!(
-            catalog
-                .models
-                .iter()
-                .any(|model| model.id == format!("good/{}", bad.len()))
-        );
-    }
-    let ids: Vec<&str> = catalog
-        .models
-        .iter()
-        .map(|model| model.id.as_str())
-        .filter(|id| id.starts_with("a/"))
-        .collect();
-    assert_eq!(ids, ["a/deep", "a/deeper", "a/long-name", "a/big"]);
-    assert_eq!(catalog.warnings.len(), 1);
-    assert!(
-        catalog.warnings[0].message.starts_with("4 of the rows"),
-        "{}",
-        catalog.warnings[0].message
-    );
-}
-
-#[test]
-fn a_list_without_end_is_cut_and_says_so() {
-    let rows: Vec<Value> = (0..10_500).map(|n| json!({ "id": format!("a/m{n}") })).collect();
-    let catalog = from_rows(&rows);
-    assert_eq!(catalog.models.len(), 10_000);
-    assert_eq!(catalog.warnings[0].code, LIST_CUT);
-    assert!(
-        catalog.warnings[0].message.contains("500"),
-        "{}",
-        catalog.warnings[0].message
-    );
-
-    let routes: Vec<Value> = (0..200)
-        .map(|n| json!({ "provider": format!("p{n}"), "status": "live" }))
-        .collect();
-    let catalog = from_rows(&[
-        json!({ "id": "a/b", "providers": routes }),
-        json!({ "id": "a/c" }),
-    ]);
-    assert_eq!((catalog.models[0].routes.len(), catalog.models.len()), (64, 2));
-    assert_eq!(catalog.warnings[0].code, LIST_CUT);
-
-    let catalog = from_list(&vec![b' '; MAX_LIST_BYTES + 1], &PlainSettings::default());
-    assert_eq!(catalog.warnings[0].code, CATALOG_NOT_LIVE);
-}
-
 /// Settings that fail a test if anybody asks for all of something.
 struct LookUpsOnly(PlainSettings);
 
@@ -369,170 +299,4 @@ fn what_is_known_resolves_by_look_ups_alone() {
     }
     let reference = crate::protocol::reference::parse("acme/two:x").unwrap();
     assert_eq!(entry(&reference, &settings).unwrap().routes.len(), 1);
-}
-
-/// Section 4's rules once more, read from whole JSON trees and with floats, as somebody else would write them.
-fn independent_reading(row: &Value) -> Value {
-    let empty = Vec::new();
-    let usable: Vec<&Value> = row["providers"]
-        .as_array()
-        .unwrap_or(&empty)
-        .iter()
-        .filter(|route| route["status"] != "error" && route["status"] != "offline")
-        .collect();
-    let window = usable
-        .iter()
-        .filter_map(|route| route["context_length"].as_u64())
-        .min();
-    let mut priced: Vec<(f64, f64)> = usable
-        .iter()
-        .filter_map(|route| {
-            Some((
-                route["pricing"]["output"].as_f64()?,
-                route["pricing"]["input"].as_f64()?,
-            ))
-        })
-        .collect();
-    priced.sort_by(|a, b| a.partial_cmp(b).unwrap());
-    let ability = |key: &str| {
-        let says: Vec<Option<bool>> = usable.iter().map(|route| route[key].as_bool()).collect();
-        if says.contains(&Some(true)) {
-            Some(true)
-        } else {
-            (!says.is_empty() && says.iter().all(|says| *says == Some(false))).then_some(false)
-        }
-    };
-    json!({
-        "window": window,
-        "price": priced.first().map(|(output, input)| [format!("{input:.6}"), format!("{output:.6}")]),
-        "tools": ability("supports_tools"),
-        "structured": ability("supports_structured_output"),
-    })
-}
-
-#[test]
-fn the_recorded_list_reads_as_an_independent_reading_of_it() {
-    let Ok(corpus) = std::env::var("ROUTER_CORPUS") else {
-        std::println!("skipped: ROUTER_CORPUS is not set");
-        return;
-    };
-    let mut lists = 0;
-    for file in std::fs::read_dir(format!("{corpus}/models")).unwrap() {
-        let recorded: Value = serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
-        let answer = &recorded["response_body"];
-        let body = answer
-            .as_str()
-            .map_or_else(|| answer.to_string(), ToString::to_string);
-        let answer: Value = serde_json::from_str(&body).unwrap();
-        let Some(rows) = answer["data"].as_array() else {
-            continue;
-        };
-        lists += 1;
-        let catalog = from_list(body.as_bytes(), &PlainSettings::default());
-        assert!(catalog.warnings.is_empty(), "{:?}", catalog.warnings);
-        assert_eq!(catalog.models.len(), rows.len());
-        for (row, model) in rows.iter().zip(&catalog.models) {
-            let known = bundled::find(&model.id).map(bundled::Bundled::model);
-            let six = |text: &str| format!("{:.6}", text.parse::<f64>().unwrap());
-            let price = |model: &Model| {
-                model
-                    .price
-                    .as_ref()
-                    .map(|price| [six(&price.input), six(&price.output)])
-            };
-            let mut expected = independent_reading(row);
-            if expected["window"].is_null() {
-                expected["window"] = json!(known.as_ref().and_then(|known| known.context_window));
-            }
-            if expected["price"].is_null() {
-                expected["price"] = json!(known.as_ref().and_then(price));
-            }
-            let read = json!({
-                "window": model.context_window,
-                "price": price(model),
-                "tools": model.supports_tools,
-                "structured": model.supports_structured_output,
-            });
-            assert_eq!(read, expected, "{}", model.id);
-            assert_eq!(json!(model.id), row["id"]);
-            assert_eq!(model.routes.len(), row["providers"].as_array().unwrap().len());
-            let is_author = |route: &Route| route.extras.iter().any(|extra| extra.key == "is_model_author");
-            assert!(model.routes.iter().all(is_author));
-        }
-        std::println!("{} models agree", rows.len());
-    }
-    assert!(lists > 0, "the corpus has no list");
-}
-
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 24, 4, |inner| {
-        let key = prop::sample::select(vec![
-            "name",
-            "title",
-            "architecture",
-            "input_modalities",
-            "providers",
-            "provider",
-            "status",
-            "context_length",
-            "pricing",
-            "input",
-            "output",
-            "supports_tools",
-            "throughput",
-            "created",
-            "x",
-        ]);
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map(key, inner, 0..6).prop_map(|map| map
-                .into_iter()
-                .map(|(key, value)| (key.to_string(), value))
-                .collect()),
-        ]
-    })
-}
-
-proptest! {
-    #[test]
-    fn garbage_between_good_rows_never_loses_one(garbage in prop::collection::vec(any_json(), 0..12)) {
-        let mut rows = Vec::new();
-        for (n, garbage) in garbage.iter().enumerate() {
-            rows.push(garbage.clone());
-            let mut row = json!({ "id": format!("good/{n}"), "name": "Good", "spoilt": garbage });
-            for key in ["architecture", "providers", "title", "owned_by"] {
-                row[key] = garbage[key].clone();
-            }
-            rows.push(row);
-        }
-        rows.push(json!({ "id": "good/last" }));
-        let catalog = from_rows(&rows);
-        prop_assert_eq!(catalog.source, ModelSource::Live);
-        let by_id: BTreeMap<&str, &Model> = catalog.models.iter().map(|model| (model.id.as_str(), model)).collect();
-        prop_assert_eq!(by_id.len(), catalog.models.len(), "an id occurs twice");
-        for n in 0..garbage.len() {
-            prop_assert_eq!(&by_id[format!("good/{n}").as_str()].display_name, "Good");
-        }
-        prop_assert!(by_id.contains_key("good/last"));
-    }
-
-    #[test]
-    fn any_bytes_give_a_catalog(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        prop_assert!(!from_list(&body, &PlainSettings::default()).models.is_empty());
-    }
-
-    #[test]
-    fn a_list_cut_anywhere_gives_a_catalog(at in 0_usize..200) {
-        let body = r#"{"object":"list","data":[{"id":"a/b","providers":[{"provider":"x","status":"live","pricing":{"input":1,"output":2}}]},{"id":"a/é"}]}"#;
-        let cut = &body.as_bytes()[..at.min(body.len())];
-        let catalog = from_list(cut, &PlainSettings::default());
-        prop_assert_eq!(catalog.source == ModelSource::Live, at >= body.len());
-    }
 }

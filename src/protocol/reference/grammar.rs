@@ -19,7 +19,8 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// The model of this id as it stands, without a suffix, for ids of a list or the settings that the grammar lacks.
+    /// The model of this id as it stands, without a suffix, for ids of a list or the settings that the
+    /// grammar lacks.
     #[must_use]
     pub fn verbatim(id: &str) -> Self {
         Self {

@@ -47,7 +47,10 @@ fn nearest_references(text: &str, known: &[String]) -> Vec<String> {
         }
     }
     let mut suggestions = Vec::new();
-    if best.first().is_none_or(|(score, _)| *score > 0) {
+    if best.first().is_some_and(|(score, _)| *score == 0) {
+        // Only the spelling differs: nothing else was meant.
+        best.retain(|(score, _)| *score == 0);
+    } else {
         suggestions.extend(repaired.map(|reference| reference.canonical()));
     }
     for (_, id) in best {
@@ -63,7 +66,8 @@ fn nearest_references(text: &str, known: &[String]) -> Vec<String> {
     suggestions
 }
 
-/// A slip of up to two letters, or the same name of another organisation. Another digit is another model, not a slip.
+/// A slip of up to two letters, or the same name of another organisation. Another digit is another model, not
+/// a slip.
 fn nearest_model(model: &str, known: &[String]) -> Option<String> {
     let query = fold(model);
     let mut best: Option<(usize, &String)> = None;
@@ -157,8 +161,8 @@ fn limit(word: &str) -> usize {
     (word.len() / 4).clamp(1, 6)
 }
 
-/// How many letters have to be put in, left out, changed or swapped with their neighbour to make `b` from `a`; none
-/// if more than `limit`.
+/// How many letters have to be put in, left out, changed or swapped with their neighbour to make `b` from
+/// `a`; none if more than `limit`.
 fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len().abs_diff(b.len()) > limit || a.len() > LONGEST || b.len() > LONGEST {
@@ -188,8 +192,8 @@ fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
     last.last().copied().filter(|distance| *distance <= limit)
 }
 
-/// The text without what is too much in it: white space beside a separator is gone, elsewhere it stands for a hyphen;
-/// `@` is taken for `:`; separators that separate nothing are gone.
+/// The text without what is too much in it: white space beside a separator is gone, elsewhere it stands for a
+/// hyphen; `@` is taken for `:`; separators that separate nothing are gone.
 fn tidy(text: &str) -> String {
     let mut tidied = String::new();
     let mut separator = None;
