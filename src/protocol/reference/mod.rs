@@ -3,13 +3,18 @@
 //! # Grammar
 //!
 //! ```ebnf
-//! reference = [ prefix "/" ] , org , "/" , name , [ ":" , suffix ] ;   (* white space around it is ignored
-//! *) prefix    = "huggingface" , { "/" , "huggingface" } ;                (* in any case *) org       = part
-//! ; name      = part ; part      = ( letter | digit | "-" | "_" | "." ) , { letter | digit | "-" | "_" | "."
-//! } ; suffix    = policy | backend ;                                       (* in any case, printed in lower
-//! case *) policy    = "cheapest" | "fastest" | "preferred" ; backend   = plain , { plain } ; plain     =
-//! ASCII letter | ASCII digit | "-" | "_" | "." ; letter    = any letter of Unicode ; digit     = any digit
-//! of Unicode ; ```
+//! (* White space around a reference is ignored; prefix and suffix are read in any case. *)
+//! reference = [ prefix "/" ] , org , "/" , name , [ ":" , suffix ] ;
+//! prefix    = "huggingface" , { "/" , "huggingface" } ;
+//! org       = part ;
+//! name      = part ;
+//! part      = sign , { sign } ;
+//! sign      = letter | digit | "-" | "_" | "." ;             (* letters and digits of Unicode *)
+//! suffix    = policy | backend ;                             (* printed in lower case *)
+//! policy    = "cheapest" | "fastest" | "preferred" ;
+//! backend   = plain , { plain } ;
+//! plain     = ascii letter | ascii digit | "-" | "_" | "." ;
+//! ```
 //!
 //! `huggingface` is taken as the prefix as long as more than two parts remain; `huggingface/NAME` alone is no
 //! reference, and a model of the organisation `huggingface` is written `huggingface/huggingface/NAME`. The
