@@ -2,7 +2,11 @@
 
 mod harness;
 
+mod cancel;
 mod chat;
 mod contract;
+mod corpus;
+mod files;
 mod models;
 mod scenarios;
+mod swap;
