@@ -251,8 +251,9 @@ impl Answer {
         }
         if !choice.calls.is_empty() {
             self.think.flush(&mut self.events);
+            let is_whole = matches!(self.form, Form::Whole(_));
             for piece in &choice.calls {
-                self.tools.push(piece, &mut self.events);
+                self.tools.push(piece, is_whole, &mut self.events);
             }
         }
         for (key, value) in OTHERS.iter().zip(choice.others) {

@@ -343,6 +343,18 @@ impl Exchange {
         }
     }
 
+    /// The model's name on the wire.
+    #[must_use]
+    pub fn wire_id(&self) -> &str {
+        &self.model.wire_id
+    }
+
+    /// What a caller should know already; the summary repeats it.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
     /// How many requests were made.
     #[must_use]
     pub fn attempts(&self) -> u32 {
@@ -378,7 +390,7 @@ impl Exchange {
                     backend: header(&self.headers, "x-inference-provider"),
                     request_id: self.request_id(),
                     attempts: self.attempts,
-                    warnings: core::mem::take(&mut self.warnings),
+                    warnings: self.warnings.clone(),
                     extras: finished.extras,
                 }));
             }

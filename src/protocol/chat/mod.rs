@@ -13,6 +13,8 @@ mod fold;
 mod request;
 mod retry;
 pub mod sse;
+#[cfg(test)]
+mod tests;
 mod think;
 mod tools;
 mod usage;

@@ -9,8 +9,8 @@ use crate::protocol::json;
 
 /// The longest message, in bytes.
 pub const MESSAGE_LIMIT: usize = 4096;
-/// How often JSON text within a message is opened.
-const DEPTH: u8 = 3;
+/// How deep objects and JSON text within messages are followed.
+const DEPTH: u8 = 8;
 
 /// What was found in a body.
 #[derive(Debug, Default, PartialEq, Eq)]
