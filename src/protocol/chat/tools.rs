@@ -1,9 +1,10 @@
 //! Putting tool calls together from their pieces.
 //!
-//! A piece belongs to the call of its index; without an index to the call of its id, and without both to the last
-//! call. It begins a new call where its id or its name is another one, or where it would put a second JSON value
-//! behind the first. Identifiers that are missing or taken are made up. Arguments that are empty or `null` in the
-//! end are `{}`; to know that, nothing is handed out as long as it could still become `null`.
+//! A piece belongs to the call of its index; without an index to the call of its id, and without both to the
+//! last call. It begins a new call where its id or its name is another one, or where it would put a second
+//! JSON value behind the first. Identifiers that are missing or taken are made up. Arguments that are empty
+//! or `null` in the end are `{}`; to know that, nothing is handed out as long as it could still become
+//! `null`.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 

@@ -12,16 +12,19 @@ const STEP: usize = 8192;
 /// How many bytes become base64 at once: a multiple of three, so that padding comes at the end only.
 const GROUP: usize = 3072;
 
+/// Takes a piece and says whether to go on.
+type Out<'o> = &'o mut dyn FnMut(&[u8]) -> bool;
+
 /// Writes JSON, or only counts it. After a refusal nothing more is given on.
 pub(super) struct Writer<'o> {
-    /// Takes a piece and says whether to go on; `None` to count only.
-    out: Option<&'o mut dyn FnMut(&[u8]) -> bool>,
+    /// `None` to count only.
+    out: Option<Out<'o>>,
     buffer: Vec<u8>,
     length: u64,
 }
 
 impl<'o> Writer<'o> {
-    pub(super) fn to(out: &'o mut dyn FnMut(&[u8]) -> bool) -> Self {
+    pub(super) fn to(out: Out<'o>) -> Self {
         Self {
             out: Some(out),
             buffer: Vec::with_capacity(STEP),
@@ -127,12 +130,12 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// A number as JSON: the shortest text that reads back to it, so that 0.7 leaves as `0.7`. What needs more digits than
-/// 2^53 has, or more than 22 places, is rounded to 15 digits. `None` for what no parameter means: not finite, or
-/// beyond 2^53.
+/// A number as JSON: the shortest text that reads back to it, so that 0.7 leaves as `0.7`. What needs more
+/// digits than 2^53 has, or more than 22 places, is rounded to 15 digits. `None` for what no parameter means:
+/// not finite, or beyond 2^53.
 ///
-/// Dividing two whole numbers that a float holds exactly is rounded correctly, so the comparison below is exact; the
-/// standard library's formatting would be one of the largest functions of the component.
+/// Dividing two whole numbers that a float holds exactly is rounded correctly, so the comparison below is
+/// exact; the standard library's formatting would be one of the largest functions of the component.
 pub(super) fn decimal(value: f64) -> Option<String> {
     const LARGEST: f64 = 9_007_199_254_740_992.0;
     const ROUNDED: f64 = 1e15;

@@ -1,5 +1,5 @@
-//! Recorded answers, from the directory that `ROUTER_CORPUS` names: every one of them gives a result, and the same one
-//! in any pieces. They are not part of the repository.
+//! Recorded answers, from the directory that `ROUTER_CORPUS` names: every one of them gives a result, and the
+//! same one in any pieces. They are not part of the repository.
 
 use std::{env, fs, path::PathBuf, prelude::v1::*, println};
 
@@ -99,6 +99,83 @@ fn every_recorded_stream_and_answer_decodes() {
             _ => false,
         };
         assert!(is_expected, "{name}: {kind}: {message}");
+    }
+}
+
+/// The characters of the text and of the thoughts, and the calls as name and arguments.
+fn content(events: &[ChatEvent]) -> (usize, usize, Vec<(String, String)>) {
+    let (mut text, mut thought, mut calls) = (0, 0, Vec::new());
+    for event in events {
+        match event {
+            ChatEvent::Text(more) => text += more.chars().count(),
+            ChatEvent::Reasoning(more) => thought += more.text.chars().count(),
+            ChatEvent::ToolCallStart(start) => calls.push((start.name.clone(), String::new())),
+            ChatEvent::ToolCallDelta(delta) => calls[delta.index as usize].1 += &delta.arguments_fragment,
+            ChatEvent::ToolCallEnd(_) | ChatEvent::Media(_) | ChatEvent::Other(_) => {}
+        }
+    }
+    (text, thought, calls)
+}
+
+#[test]
+fn recorded_streams_hold_what_their_recorder_counted() {
+    for (name, about, body) in recordings("sse") {
+        let facts = &about["facts"];
+        let Outcome { events, result } = outcome(&served(&about, body), &[]);
+        let (text, thought, calls) = content(&events);
+        let tags = if facts["think_tags_in_content"] == true {
+            "<think></think>".len()
+        } else {
+            0
+        };
+        // A block that the limit cut has no closing tag.
+        let expected = [
+            facts["text_chars"].as_u64().unwrap(),
+            facts["reasoning_chars"].as_u64().unwrap_or(0),
+        ];
+        let sum = (text + thought) as u64;
+        let is_same = if tags == 0 {
+            [text as u64, thought as u64] == expected
+        } else {
+            let missing = expected[0] + expected[1] - sum;
+            missing == 0 || missing == "<think>".len() as u64 || missing == tags as u64
+        };
+        assert!(is_same, "{name}: {text} and {thought}, not {expected:?}");
+        let Ok(summary) = result else { continue };
+        let reasons = facts["finish_reasons"].as_array().unwrap();
+        assert_eq!(
+            summary.raw_finish_reason.as_deref(),
+            reasons.last().and_then(Value::as_str),
+            "{name}"
+        );
+        let expected: Vec<(String, Value)> = facts["tool_calls"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|call| {
+                (
+                    call["name"].as_str().unwrap_or_default().into(),
+                    call["arguments"].clone(),
+                )
+            })
+            .collect();
+        if calls.len() != expected.len() {
+            println!("{name}: {calls:?}, recorder: {expected:?}");
+            continue;
+        }
+        for ((name, arguments), (their_name, theirs)) in calls.iter().zip(&expected) {
+            assert_eq!(name, their_name);
+            let theirs = theirs.as_str().unwrap_or_default().trim();
+            let theirs = if matches!(theirs, "" | "null") {
+                "{}"
+            } else {
+                theirs
+            };
+            assert!(
+                arguments.starts_with(theirs.trim_end_matches('…')),
+                "{name}: {arguments} {theirs}"
+            );
+        }
     }
 }
 
