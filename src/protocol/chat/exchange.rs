@@ -261,12 +261,6 @@ impl Exchange {
         }
     }
 
-    /// The model's name on the wire.
-    #[must_use]
-    pub fn wire_id(&self) -> &str {
-        &self.model.wire_id
-    }
-
     /// What a caller should know already; the summary repeats it.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {

@@ -193,7 +193,7 @@ fn every_request_leaves_as_the_case_says_or_is_refused() {
                     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}: {text}"));
                 // What every request holds, a case does not repeat.
                 let mut expected = json!({
-                    "model": exchange.wire_id(),
+                    "model": "org/name",
                     "messages": [{"role": "user", "content": "hi"}],
                     "stream": true,
                     "stream_options": {"include_usage": true},
