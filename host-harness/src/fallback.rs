@@ -1,0 +1,248 @@
+//! One model after the other: who is asked when the first fails, and who is left alone for a while.
+//!
+//! Another model is asked only before the first event: half an answer is never thrown away.
+
+mod cooldown;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use cooldown::Cooldowns;
+
+use crate::{
+    completion::Completion,
+    contract::{ChatRequest, ErrorKind},
+    error::{Error, Kind, Result},
+    host::{Answer, Host},
+};
+
+/// Spellings that are remembered at most; a server's clients may ask for any text.
+const MOST_NAMES: usize = 1024;
+
+/// The cool-downs of one host. They survive swaps; share it among all requests.
+#[derive(Default)]
+pub struct Fallback {
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    /// What a spelling of a reference stands for: the key of its cool-down. The request carries the spelling itself.
+    canonical: HashMap<String, String>,
+    cooldowns: Cooldowns,
+}
+
+/// A model that was asked, or passed over, before the one that answered.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The reference as it was given.
+    pub reference: String,
+    /// Why it did not answer. The code `cooling-down` says that it was not asked.
+    pub error: Error,
+    /// How long that took.
+    pub elapsed: Duration,
+}
+
+/// An answer that has begun: its first event, or its end, is there.
+#[derive(Debug)]
+pub struct Started {
+    /// The answer.
+    pub completion: Completion,
+    /// Who answers, as it was given.
+    pub reference: String,
+    /// Who failed before.
+    pub trail: Vec<Attempt>,
+}
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub struct Completed {
+    /// The answer.
+    pub answer: Answer,
+    /// Who answered, as it was given.
+    pub reference: String,
+    /// Who failed before.
+    pub trail: Vec<Attempt>,
+}
+
+/// Nobody answered.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// The error that no other model can mend; else that of the first model that was asked.
+    pub error: Error,
+    /// All who failed, the last one included.
+    pub trail: Vec<Attempt>,
+}
+
+impl fmt::Debug for Fallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let resting = self.memory().cooldowns.len();
+        f.debug_struct("Fallback")
+            .field("cooling_down", &resting)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+impl Fallback {
+    /// No model is cooling down yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks one after the other until one answers, and gives the answer as it comes. An empty list stands for the
+    /// request's own model.
+    ///
+    /// # Errors
+    /// Nobody answered.
+    pub async fn start(
+        &self,
+        host: &Host,
+        request: &ChatRequest,
+        references: &[String],
+    ) -> Result<Started, Failed> {
+        let ask = async |request| {
+            let mut completion = host.chat(request).await?;
+            completion.ready().await?;
+            Ok(completion)
+        };
+        let resolve = async |reference: &str| host.resolve(reference).await.map(|known| known.canonical);
+        let (completion, reference, trail) = self.one_of(request, references, resolve, ask).await?;
+        Ok(Started {
+            completion,
+            reference,
+            trail,
+        })
+    }
+
+    /// Asks one after the other until one has answered as a whole.
+    ///
+    /// # Errors
+    /// Nobody answered.
+    pub async fn complete(
+        &self,
+        host: &Host,
+        request: &ChatRequest,
+        references: &[String],
+    ) -> Result<Completed, Failed> {
+        let ask = async |request| host.complete(request).await;
+        let resolve = async |reference: &str| host.resolve(reference).await.map(|known| known.canonical);
+        let (answer, reference, trail) = self.one_of(request, references, resolve, ask).await?;
+        Ok(Completed {
+            answer,
+            reference,
+            trail,
+        })
+    }
+
+    /// The order of things, whoever resolves and answers.
+    async fn one_of<T>(
+        &self,
+        request: &ChatRequest,
+        references: &[String],
+        resolve: impl AsyncFn(&str) -> Result<String>,
+        ask: impl AsyncFn(ChatRequest) -> Result<T>,
+    ) -> Result<(T, String, Vec<Attempt>), Failed> {
+        let own = [request.model.clone()];
+        let references = if references.is_empty() { &own } else { references };
+        let mut models: Vec<(&String, String)> = Vec::with_capacity(references.len());
+        for reference in references {
+            let key = self.key(reference, &resolve).await;
+            if models.iter().all(|(_, known)| *known != key) {
+                models.push((reference, key));
+            }
+        }
+        let now = Instant::now();
+        let mut resting = {
+            let memory = self.memory();
+            let errors = models
+                .iter()
+                .map(|(_, key)| memory.cooldowns.passes_over(key, now));
+            errors.collect::<Vec<_>>()
+        };
+        if resting.iter().all(Option::is_some)
+            && let Some(first) = resting.first_mut()
+        {
+            // Somebody has to be asked.
+            *first = None;
+        }
+        let mut trail: Vec<Attempt> = Vec::new();
+        let mut first_error = None;
+        for ((reference, key), resting) in models.iter().zip(resting) {
+            if let Some(error) = resting {
+                trail.push(Attempt {
+                    reference: (*reference).clone(),
+                    error,
+                    elapsed: Duration::ZERO,
+                });
+                continue;
+            }
+            let started = Instant::now();
+            let mut request = request.clone();
+            request.model.clone_from(reference);
+            match ask(request).await {
+                Ok(answer) => {
+                    self.memory().cooldowns.recovered(key);
+                    return Ok((answer, (*reference).clone(), trail));
+                }
+                Err(error) => {
+                    self.memory().cooldowns.failed(key, &error, Instant::now());
+                    trail.push(Attempt {
+                        reference: (*reference).clone(),
+                        error: error.clone(),
+                        elapsed: started.elapsed(),
+                    });
+                    if !error.allows_fallback() {
+                        return Err(Failed { error, trail });
+                    }
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        let error = first_error.unwrap_or_else(|| {
+            Error::new(
+                Kind::Provider(ErrorKind::InvalidRequest),
+                "there is no model to ask",
+            )
+        });
+        Err(Failed { error, trail })
+    }
+
+    /// What stands for a model, however it is spelt. What nobody understands stands for itself; asking for it will
+    /// say why.
+    async fn key(&self, reference: &str, resolve: &impl AsyncFn(&str) -> Result<String>) -> String {
+        if let Some(key) = self.memory().canonical.get(reference) {
+            return key.clone();
+        }
+        let Ok(canonical) = resolve(reference).await else {
+            return reference.to_owned();
+        };
+        let mut memory = self.memory();
+        if memory.canonical.len() >= MOST_NAMES {
+            memory.canonical.clear();
+        }
+        memory.canonical.insert(reference.to_owned(), canonical.clone());
+        canonical
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Nothing is left half done under this lock.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
