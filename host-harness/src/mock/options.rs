@@ -1,0 +1,131 @@
+//! What a mock router is started with. Knows nothing of HTTP.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How the bytes of an answer body are cut into chunks; each chunk is a write of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Chunking {
+    /// As the answer was written: one chunk per event of a stream.
+    #[default]
+    AsWritten,
+    /// All in one chunk.
+    Whole,
+    /// One byte a chunk.
+    Bytes,
+    /// This many bytes a chunk.
+    Every(usize),
+    /// Two chunks: so many bytes, then the rest.
+    SplitAt(usize),
+    /// So many bytes, then the connection is cut.
+    CutAt(usize),
+}
+
+impl FromStr for Chunking {
+    type Err = String;
+
+    /// Reads `as-written`, `whole`, `bytes`, `every:N`, `split:N` or `cut:N`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is none of as-written, whole, bytes, every:N, split:N, cut:N");
+        match (text, text.split_once(':')) {
+            ("as-written", _) => Ok(Self::AsWritten),
+            ("whole", _) => Ok(Self::Whole),
+            ("bytes", _) => Ok(Self::Bytes),
+            (_, Some((how, count))) => {
+                let count: usize = count.parse().map_err(|_| wrong())?;
+                match how {
+                    "every" if count > 0 => Ok(Self::Every(count)),
+                    "split" => Ok(Self::SplitAt(count)),
+                    "cut" => Ok(Self::CutAt(count)),
+                    _ => Err(wrong()),
+                }
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// Options of a mock router.
+#[derive(Clone, Debug)]
+pub struct MockOptions {
+    pub(super) port: u16,
+    pub(super) scenario: Option<String>,
+    pub(super) replay: Vec<PathBuf>,
+    pub(super) require_key: bool,
+    pub(super) rejected_keys: Vec<String>,
+    pub(super) chunking: Chunking,
+    pub(super) pace: Duration,
+}
+
+impl Default for MockOptions {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            scenario: None,
+            replay: Vec::new(),
+            require_key: true,
+            rejected_keys: Vec::new(),
+            chunking: Chunking::AsWritten,
+            pace: Duration::from_millis(15),
+        }
+    }
+}
+
+impl MockOptions {
+    /// For tests: no pauses between chunks.
+    pub fn immediate() -> Self {
+        Self::default().pace(Duration::ZERO)
+    }
+
+    /// The port to listen on; 0, the default, takes a free one.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Answers by this scenario from the start.
+    #[must_use]
+    pub fn scenario(mut self, name: impl Into<String>) -> Self {
+        self.scenario = Some(name.into());
+        self
+    }
+
+    /// Answers with these recorded files, in this order; the last repeats.
+    #[must_use]
+    pub fn replay<P: Into<PathBuf>>(mut self, files: impl IntoIterator<Item = P>) -> Self {
+        self.replay.extend(files.into_iter().map(Into::into));
+        self
+    }
+
+    /// Whether chat needs an `hf_` key, as the router wants it (the default); a replay never does.
+    #[must_use]
+    pub fn require_key(mut self, require: bool) -> Self {
+        self.require_key = require;
+        self
+    }
+
+    /// Refuses this key although it looks right, as a revoked one is.
+    #[must_use]
+    pub fn reject_key(mut self, key: impl Into<String>) -> Self {
+        self.rejected_keys.push(key.into());
+        self
+    }
+
+    /// Cuts every answer body that has no chunking of its own like this.
+    #[must_use]
+    pub fn chunking(mut self, chunking: Chunking) -> Self {
+        self.chunking = chunking;
+        self
+    }
+
+    /// The pause between the events of an answer: 15 ms unless set. Pauses that a scenario names stay as they
+    /// are.
+    #[must_use]
+    pub fn pace(mut self, pace: Duration) -> Self {
+        self.pace = pace;
+        self
+    }
+}

@@ -1,0 +1,26 @@
+//! The mock, asked over TCP.
+
+mod answers;
+mod client;
+mod endpoints;
+mod faults;
+mod replays;
+
+use serde_json::{Value, json};
+
+use super::{MockOptions, MockRouter};
+
+async fn mock() -> MockRouter {
+    MockRouter::start(MockOptions::immediate())
+        .await
+        .expect("the mock starts")
+}
+
+fn asking(model: &str, text: &str) -> Value {
+    json!({
+        "model": model,
+        "messages": [{"role": "user", "content": text}],
+        "stream": true,
+        "stream_options": {"include_usage": true},
+    })
+}
