@@ -102,21 +102,29 @@ impl Completion {
         self.summary.as_ref()
     }
 
+    /// Waits until there is something to say: the first event, the end, or an error. Takes nothing away, and giving
+    /// up waiting loses nothing.
+    ///
+    /// # Errors
+    /// The answer broke off before its next event.
+    pub async fn ready(&mut self) -> Result<()> {
+        while self.events.is_empty() {
+            match &self.phase {
+                Phase::Ended(Some(error)) => return Err(error.clone()),
+                Phase::Ended(None) => break,
+                Phase::Idle(_) | Phase::Reading(_) => self.fill().await,
+            }
+        }
+        Ok(())
+    }
+
     /// The next event, or `None` at the end. Giving up waiting (dropping the future) loses nothing.
     ///
     /// # Errors
     /// The answer broke off; what came before stays good. Every later call gives the error again.
     pub async fn next(&mut self) -> Result<Option<ChatEvent>> {
-        loop {
-            if let Some(event) = self.events.pop_front() {
-                return Ok(Some(event));
-            }
-            match &self.phase {
-                Phase::Ended(Some(error)) => return Err(error.clone()),
-                Phase::Ended(None) => return Ok(None),
-                Phase::Idle(_) | Phase::Reading(_) => self.fill().await,
-            }
-        }
+        self.ready().await?;
+        Ok(self.events.pop_front())
     }
 
     /// Takes more from the guest: events, the end, or an error into `phase`.

@@ -61,3 +61,29 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     file.persist(path).map_err(|error| fault(error.error))?;
     Ok(())
 }
+
+/// Keeps other writers of a file away until the guard is dropped. Readers need no lock: files are replaced whole.
+///
+/// # Errors
+/// The lock file beside it cannot be made.
+pub(crate) fn lock(path: &Path) -> Result<fs::File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = Path::new(&name);
+    let open = || {
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        let file = options.open(name)?;
+        file.lock()?;
+        Ok(file)
+    };
+    open().map_err(|error: std::io::Error| {
+        Error::new(
+            Kind::Configuration,
+            format!("{} cannot be locked: {error}", name.display()),
+        )
+    })
+}

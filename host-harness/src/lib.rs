@@ -4,7 +4,10 @@
 //! swaps it at run time without losing a request. It knows no provider: id, names, variables, header and models come
 //! from the plugin.
 
+pub mod config;
 pub mod contract;
+pub mod cost;
+pub mod fallback;
 pub mod mock;
 pub mod settings;
 

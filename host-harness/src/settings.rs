@@ -183,6 +183,18 @@ impl Settings {
         Ok(())
     }
 
+    /// Sets one by name and JSON value, as a configuration file holds it: text for the plugin stays text.
+    ///
+    /// # Errors
+    /// As of [`set`](Self::set).
+    pub fn set_json(&mut self, name: &str, value: &serde_json::Value) -> Result<(), SettingError> {
+        let is_ours = NAMES.contains(&name) || Limits::NAMES.contains(&name);
+        match value.as_str() {
+            Some(text) if is_ours => self.set(name, text),
+            _ => self.set(name, &value.to_string()),
+        }
+    }
+
     /// What the guest is told.
     pub(crate) fn snapshot(&self, credential: CredentialState) -> Snapshot {
         let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX);

@@ -1,0 +1,229 @@
+//! OpenClaw's configuration: one JSON5 file and the state directory beside it. Knows what the keys mean, and no
+//! provider: every look-up is for the id, the variables and the grant of the plugin that is asked for.
+//!
+//! Keys that are not used here are neither read nor refused. Values never get into messages or logs.
+
+mod dotenv;
+mod environment;
+mod kept;
+mod price;
+mod profiles;
+mod secret;
+mod settings;
+mod shell;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod variables;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Map, Value};
+
+pub use environment::Environment;
+pub use kept::KeptModels;
+pub use secret::{FoundSecret, SecretSource};
+
+use crate::{
+    contract::ProviderInfo,
+    error::{Error, Kind, Result},
+};
+use tree::{Document, Node};
+
+/// The configuration file, parsed, and where its state lives.
+pub struct Configuration {
+    document: Document,
+    path: PathBuf,
+    state_dir: PathBuf,
+    is_present: bool,
+    environment: Environment,
+}
+
+/// Which models are asked if no other is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DefaultModel {
+    /// The first: a reference of this provider, or an alias.
+    pub primary: Option<String>,
+    /// Those that are asked when it fails, in their order.
+    pub fallbacks: Vec<String>,
+    /// References of other providers, which a host of this one leaves out.
+    pub elsewhere: Vec<String>,
+}
+
+impl DefaultModel {
+    /// All references of this provider in the order in which they are asked.
+    #[must_use]
+    pub fn chain(&self) -> Vec<String> {
+        self.primary.iter().chain(&self.fallbacks).cloned().collect()
+    }
+}
+
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The content may hold secrets.
+        f.debug_struct("Configuration")
+            .field("path", &self.path)
+            .field("state_dir", &self.state_dir)
+            .field("is_present", &self.is_present)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Configuration {
+    /// Reads the file that `--config` names, else `$OPENCLAW_CONFIG_PATH`, else `openclaw.json` in
+    /// `$OPENCLAW_STATE_DIR` if it is there, else `~/.openclaw/openclaw.json`. State lives in
+    /// `$OPENCLAW_STATE_DIR`, else in the folder of `named`, else in `~/.openclaw`.
+    ///
+    /// # Errors
+    /// `named` is not there, or the file is no JSON5. A default that is not there is an empty configuration.
+    pub fn load(named: Option<&Path>, environment: &Environment) -> Result<Self> {
+        let configuration = Self::load_or_empty(named, environment)?;
+        if named.is_some() && !configuration.is_present {
+            let message = format!("there is no configuration file {}", configuration.path.display());
+            return Err(Error::new(Kind::Configuration, message)
+                .with_hint("check the name after --config, or leave it out for the default file"));
+        }
+        Ok(configuration)
+    }
+
+    /// The same for one who may write the file: `named` need not be there yet.
+    ///
+    /// # Errors
+    /// The file is no JSON5, or there is no home directory to find it in.
+    pub fn load_or_empty(named: Option<&Path>, environment: &Environment) -> Result<Self> {
+        let home = environment.home().map(|home| home.join(".openclaw"));
+        let state = environment.path("OPENCLAW_STATE_DIR");
+        let path = named
+            .map(Path::to_owned)
+            .or_else(|| environment.path("OPENCLAW_CONFIG_PATH"))
+            .or_else(|| {
+                let beside_state = state.as_ref().map(|dir| dir.join("openclaw.json"));
+                beside_state.filter(|path| path.is_file() || home.is_none())
+            })
+            .or_else(|| home.as_ref().map(|dir| dir.join("openclaw.json")));
+        let state_dir = state.or_else(|| named.map(folder)).or(home);
+        let (Some(path), Some(state_dir)) = (path, state_dir) else {
+            let message = "there is no home directory to look for the configuration in";
+            return Err(Error::new(Kind::Configuration, message)
+                .with_hint("name the file with --config, or set OPENCLAW_STATE_DIR"));
+        };
+        let document = Document::read(&path)?;
+        Ok(Self {
+            is_present: document.is_some(),
+            document: document.unwrap_or_else(|| Document::empty(&path)),
+            path,
+            state_dir,
+            environment: environment.clone(),
+        })
+    }
+
+    /// The file, whether or not it is there.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory of credentials, kept models, grants and caches.
+    #[must_use]
+    pub fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    /// Whether the file is there.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.is_present
+    }
+
+    /// The whole file, unknown keys included. May hold secrets.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        self.document.value()
+    }
+
+    /// The models that are asked if no other is named: `agents.defaults.model`, text or primary and fallbacks.
+    ///
+    /// # Errors
+    /// A key of it is of the wrong type.
+    pub fn default_model(&self, info: &ProviderInfo) -> Result<DefaultModel> {
+        let node = self.root().at(&["agents", "defaults", "model"])?;
+        let (primary, fallbacks) = match node.value() {
+            Some(Value::String(text)) => (Some(text.as_str()), Vec::new()),
+            Some(Value::Object(_)) => (node.get("primary")?.word()?, node.get("fallbacks")?.texts()?),
+            None => (None, Vec::new()),
+            Some(_) => return Err(node.fault("a reference in quotes, or { primary, fallbacks }")),
+        };
+        let known = self.aliases(info)?;
+        let is_ours = |text: &str| {
+            !text.contains('/')
+                || strip_prefix(text, &info.id).is_some()
+                || known.find_alias(text).next().is_some()
+        };
+        let mut model = DefaultModel::default();
+        let primary = primary.map(str::trim).filter(|text| !text.is_empty());
+        match primary {
+            Some(text) if is_ours(text) => model.primary = Some(text.to_owned()),
+            Some(text) => model.elsewhere.push(text.to_owned()),
+            None => {}
+        }
+        for text in fallbacks.into_iter().filter(|text| !text.is_empty()) {
+            if is_ours(&text) {
+                model.fallbacks.push(text);
+            } else {
+                model.elsewhere.push(text);
+            }
+        }
+        Ok(model)
+    }
+
+    /// What `agents.defaults.models["<reference>"].params` asks for with requests to exactly this reference.
+    ///
+    /// # Errors
+    /// A key on the way there is of the wrong type.
+    pub fn params(&self, reference: &str) -> Result<Option<&Map<String, Value>>> {
+        let models = self.root().at(&["agents", "defaults", "models"])?;
+        for (name, model) in models.entries()? {
+            if name.trim() == reference.trim() {
+                return model.get("params")?.object();
+            }
+        }
+        Ok(None)
+    }
+
+    fn root(&self) -> Node<'_> {
+        self.document.root()
+    }
+
+    /// `models.providers.<id>`.
+    fn provider<'a>(&'a self, info: &ProviderInfo) -> Result<Node<'a>> {
+        provider_in(&self.root().at(&["models", "providers"])?, &info.id)
+    }
+}
+
+/// The member for a provider; its key may have white space around it.
+fn provider_in<'a>(providers: &Node<'a>, id: &str) -> Result<Node<'a>> {
+    let named = providers
+        .entries()?
+        .into_iter()
+        .find(|(name, _)| name.trim() == id);
+    match named {
+        Some((name, _)) => providers.get(name),
+        None => providers.get(id),
+    }
+}
+
+/// What stands behind `<id>/`, in any case.
+fn strip_prefix<'t>(reference: &'t str, id: &str) -> Option<&'t str> {
+    let (prefix, rest) = reference.trim().split_once('/')?;
+    prefix.trim().eq_ignore_ascii_case(id).then_some(rest)
+}
+
+fn folder(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}

@@ -1,0 +1,239 @@
+//! What an answer cost, exact: decimal text in, decimal text out, no floats between.
+//!
+//! Absent as soon as one factor is unknown: a sum that may be wrong is worse than none.
+
+use crate::contract::{Model, Price, Usage};
+
+/// More digits behind the point than this are no price.
+const MOST_DECIMALS: u32 = 18;
+
+/// The cost of an answer in US dollars. Cached input counts at its own price where there is one, else as other input.
+#[must_use]
+pub fn of(usage: &Usage, price: &Price) -> Option<String> {
+    let input = usage.input_tokens?;
+    let output = usage.output_tokens?;
+    let cached = usage.cached_input_tokens.unwrap_or(0).min(input);
+    let cached_price = price.cached_input.as_ref().unwrap_or(&price.input);
+    let parts = [
+        Decimal::parse(&price.input)?.times(input - cached)?,
+        Decimal::parse(cached_price)?.times(cached)?,
+        Decimal::parse(&price.output)?.times(output)?,
+    ];
+    let sum = parts.into_iter().try_fold(Decimal::ZERO, Decimal::plus)?;
+    // Prices are for a million tokens.
+    Some(
+        Decimal {
+            decimals: sum.decimals + 6,
+            ..sum
+        }
+        .text(),
+    )
+}
+
+/// The price of what a backend answered: its route's. Without a backend, or for one that is not listed, the model's
+/// own, unless its routes differ: then nobody knows.
+#[must_use]
+pub fn price<'m>(model: &'m Model, backend: Option<&str>) -> Option<&'m Price> {
+    let route = backend.and_then(|backend| {
+        let mut routes = model.routes.iter();
+        routes.find(|route| route.backend.eq_ignore_ascii_case(backend))
+    });
+    match route {
+        Some(route) => route.price.as_ref(),
+        None => {
+            let price = model.price.as_ref()?;
+            let same = |other: &Option<Price>| other.as_ref().is_some_and(|other| other == price);
+            model
+                .routes
+                .iter()
+                .all(|route| same(&route.price))
+                .then_some(price)
+        }
+    }
+}
+
+/// `units` divided by ten to the power of `decimals`.
+#[derive(Clone, Copy)]
+struct Decimal {
+    units: i128,
+    decimals: u32,
+}
+
+impl Decimal {
+    const ZERO: Self = Self {
+        units: 0,
+        decimals: 0,
+    };
+
+    /// Digits and at most one point, as the contract writes prices.
+    fn parse(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let decimals = u32::try_from(fraction.len())
+            .ok()
+            .filter(|n| *n <= MOST_DECIMALS)?;
+        let digits = || whole.bytes().chain(fraction.bytes());
+        if digits().next().is_none() || !digits().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let units = digits().try_fold(0i128, |units, byte| {
+            units.checked_mul(10)?.checked_add(i128::from(byte - b'0'))
+        })?;
+        Some(Self { units, decimals })
+    }
+
+    fn times(self, count: u32) -> Option<Self> {
+        let units = self.units.checked_mul(count.into())?;
+        Some(Self { units, ..self })
+    }
+
+    fn plus(self, other: Self) -> Option<Self> {
+        let decimals = self.decimals.max(other.decimals);
+        let scaled = |it: Self| it.units.checked_mul(10i128.checked_pow(decimals - it.decimals)?);
+        Some(Self {
+            units: scaled(self)?.checked_add(scaled(other)?)?,
+            decimals,
+        })
+    }
+
+    fn text(self) -> String {
+        let width = self.decimals as usize + 1;
+        let digits = format!("{:0width$}", self.units);
+        let (whole, fraction) = digits.split_at(digits.len() - self.decimals as usize);
+        let fraction = fraction.trim_end_matches('0');
+        if fraction.is_empty() {
+            whole.to_owned()
+        } else {
+            format!("{whole}.{fraction}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::contract::{ModelSource, Route};
+
+    fn price_of(input: &str, output: &str, cached: Option<&str>) -> Price {
+        Price {
+            input: input.into(),
+            output: output.into(),
+            cached_input: cached.map(Into::into),
+        }
+    }
+
+    fn usage(input: Option<u32>, cached: Option<u32>, output: Option<u32>) -> Usage {
+        Usage {
+            input_tokens: input,
+            cached_input_tokens: cached,
+            output_tokens: output,
+            reasoning_tokens: None,
+        }
+    }
+
+    #[test]
+    fn a_cost_is_exact() {
+        let price = price_of("0.1", "0.2", None);
+        assert_eq!(
+            of(&usage(Some(3), None, Some(3)), &price).as_deref(),
+            Some("0.0000009")
+        );
+        let price = price_of("3", "7.00", Some("0.3"));
+        let tokens = usage(Some(1_000_000), Some(500_000), Some(1_000_000));
+        assert_eq!(of(&tokens, &price).as_deref(), Some("8.65"));
+        let free = price_of("0", "0", None);
+        assert_eq!(of(&tokens, &free).as_deref(), Some("0"));
+    }
+
+    #[test]
+    fn cached_tokens_without_a_price_of_their_own_count_as_input() {
+        let tokens = usage(Some(1_000_000), Some(400_000), Some(0));
+        assert_eq!(of(&tokens, &price_of("3", "7", None)).as_deref(), Some("3"));
+        let more_cached_than_sent = usage(Some(10), Some(20), Some(0));
+        assert_eq!(
+            of(&more_cached_than_sent, &price_of("1", "1", Some("0"))).as_deref(),
+            Some("0")
+        );
+    }
+
+    #[test]
+    fn a_cost_with_an_unknown_factor_is_unknown() {
+        let price = price_of("1", "1", None);
+        assert_eq!(of(&usage(None, None, Some(1)), &price), None);
+        assert_eq!(of(&usage(Some(1), None, None), &price), None);
+        let tokens = usage(Some(u32::MAX), None, Some(u32::MAX));
+        for bad in [
+            "",
+            ".",
+            "-1",
+            "1e3",
+            "1.2.3",
+            "٣",
+            "0.1234567890123456789",
+            &"9".repeat(60),
+        ] {
+            assert_eq!(of(&tokens, &price_of(bad, "1", None)), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_price_is_that_of_the_backend_that_answered() {
+        let route = |backend: &str, price: Option<Price>| Route {
+            backend: backend.into(),
+            status: "live".into(),
+            context_window: None,
+            price,
+            supports_tools: None,
+            supports_structured_output: None,
+            first_token_latency_ms: None,
+            tokens_per_second: None,
+            extras: Vec::new(),
+        };
+        let (low, high) = (price_of("1", "1", None), price_of("2", "2", None));
+        let mut model = Model {
+            id: "a/b".into(),
+            display_name: "B".into(),
+            alias: None,
+            source: ModelSource::Live,
+            input: Vec::new(),
+            output: Vec::new(),
+            reasoning: None,
+            context_window: None,
+            max_output_tokens: None,
+            price: Some(low.clone()),
+            supports_tools: None,
+            supports_structured_output: None,
+            routes: vec![
+                route("one", Some(low.clone())),
+                route("two", Some(high.clone())),
+                route("three", None),
+            ],
+            picks: Vec::new(),
+            extras: Vec::new(),
+        };
+        assert_eq!(price(&model, Some("Two")), Some(&high));
+        assert_eq!(price(&model, Some("three")), None);
+        assert_eq!(price(&model, None), None, "which of them answered is not known");
+        model.routes.truncate(1);
+        assert_eq!(price(&model, None), Some(&low));
+        model.routes.clear();
+        assert_eq!(price(&model, Some("elsewhere")), Some(&low));
+    }
+
+    proptest! {
+        #[test]
+        fn whole_prices_agree_with_integer_arithmetic(i in 0u32..1000, o in 0u32..1000, a: u32, b: u32) {
+            let cost = of(&usage(Some(a), None, Some(b)), &price_of(&i.to_string(), &o.to_string(), None)).unwrap();
+            let micro = u64::from(a) * u64::from(i) + u64::from(b) * u64::from(o);
+            let (whole, fraction) = cost.split_once('.').unwrap_or((&cost, ""));
+            let digits = format!("{whole}{fraction:0<6}");
+            prop_assert_eq!(digits.parse::<u64>().unwrap(), micro);
+        }
+
+        #[test]
+        fn no_price_makes_it_fail(text in ".{0,50}", a: u32) {
+            let _ = of(&usage(Some(a), Some(a), Some(a)), &price_of(&text, &text, Some(&text)));
+        }
+    }
+}
