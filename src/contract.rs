@@ -11,7 +11,7 @@
     clippy::allow_attributes_without_reason,
     reason = "generated code; its documentation stands in wit/provider.wit"
 )]
-mod bindings {
+pub mod bindings {
     wit_bindgen::generate!({
         path: "wit",
         world: "model-provider",

@@ -11,3 +11,5 @@ extern crate alloc;
 
 pub mod contract;
 pub mod protocol;
+#[cfg(target_family = "wasm")]
+mod shell;

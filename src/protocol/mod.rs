@@ -6,6 +6,8 @@
 pub mod catalog;
 pub mod chat;
 pub mod error;
+pub mod json;
 pub mod provider;
 pub mod reference;
 pub mod settings;
+pub mod warning;

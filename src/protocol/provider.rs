@@ -15,10 +15,32 @@ pub const DEFAULT_BASE_URL: &str = "https://router.huggingface.co/v1";
 pub const DEFAULT_MODEL: &str = "huggingface/deepseek-ai/DeepSeek-R1";
 /// The policies, as suffixes of references, in the order in which a picker offers them.
 pub const POLICIES: [&str; 3] = ["cheapest", "fastest", "preferred"];
+/// The backends that serve chat as of August 2026. For hints only: the list changes several times a year, so that one
+/// that is not in it passes with a warning.
+pub const BACKENDS: [&str; 15] = [
+    "baseten",
+    "cerebras",
+    "cohere",
+    "deepinfra",
+    "featherless-ai",
+    "fireworks-ai",
+    "groq",
+    "hf-inference",
+    "novita",
+    "nscale",
+    "ovhcloud",
+    "publicai",
+    "scaleway",
+    "together",
+    "zai-org",
+];
 /// The environment variables that may hold the token, in their order.
 pub const ENV_VARS: [&str; 2] = ["HUGGINGFACE_HUB_TOKEN", "HF_TOKEN"];
-/// The plugin's version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The plugin's version; a build under another name says that one.
+pub const VERSION: &str = match option_env!("OPENCLAW_PLUGIN_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
 /// The user agent of every request.
 pub const USER_AGENT: &str = concat!("openclaw-huggingface-provider/", env!("CARGO_PKG_VERSION"));
 

@@ -1,6 +1,16 @@
-//! Making the contract's error record: one constructor for each origin of an error, so that no field is forgotten.
+//! Making the contract's error record: one constructor for each origin of an error, so that no field is forgotten,
+//! and the reading of what an upstream says about a failure.
+
+mod classify;
+mod hint;
+mod message;
 
 use alloc::{string::String, vec::Vec};
+
+pub use classify::{from_event, from_response};
+pub(crate) use classify::{header, text_extra};
+pub(crate) use hint::hint;
+pub use message::{MESSAGE_LIMIT, capped};
 
 use crate::contract::types::{Error, ErrorKind};
 
@@ -10,7 +20,7 @@ impl Error {
     pub fn before_sending(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: capped(message.into()),
             hint: None,
             retryable: false,
             retry_after_ms: None,
@@ -22,6 +32,16 @@ impl Error {
             request_id: None,
             suggestions: Vec::new(),
             extras: Vec::new(),
+        }
+    }
+
+    /// An error of the answer to a request that was sent.
+    #[must_use]
+    pub fn after_sending(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            request_sent: true,
+            attempts: 1,
+            ..Self::before_sending(kind, message)
         }
     }
 

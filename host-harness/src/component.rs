@@ -1,0 +1,141 @@
+//! Builds the workspace's own component: for the demo, the tests and everyone who runs a command without `--plugin`.
+//!
+//! Adds the wasm target when it is missing, and says so. Runs cargo with a target directory of its own, because a
+//! nested cargo in the same directory and profile would wait for the outer one for ever.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::SystemTime,
+};
+
+use crate::error::{Error, Kind, Result};
+
+/// The target that a component is built for.
+pub const TARGET: &str = "wasm32-wasip2";
+const FILE: &str = env!("HOST_HARNESS_COMPONENT_FILE");
+/// The plugin reads it when it is built, and says it as its version.
+const VERSION_VARIABLE: &str = "OPENCLAW_PLUGIN_VERSION";
+
+/// Which build of the component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Build {
+    /// The one that is released.
+    Release,
+    /// The same code under the next version's name, to swap to.
+    NextVersion,
+}
+
+impl Build {
+    fn version(self) -> Option<&'static str> {
+        match self {
+            Self::Release => None,
+            Self::NextVersion => Some(concat!(env!("CARGO_PKG_VERSION"), "-next")),
+        }
+    }
+
+    fn target_dir(self) -> PathBuf {
+        let name = match self {
+            Self::Release => "component",
+            Self::NextVersion => "component-next",
+        };
+        workspace().join("target").join(name)
+    }
+
+    /// Where the build puts the component.
+    #[must_use]
+    pub fn path(self) -> PathBuf {
+        self.target_dir().join(TARGET).join("release").join(FILE)
+    }
+}
+
+/// The component to load when none is named; built first if it is missing or older than its sources.
+///
+/// # Errors
+/// `plugin-load` if it is not there and cannot be built.
+pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
+    let path = Build::Release.path();
+    let sources = workspace().join("src");
+    match modified(&path) {
+        Some(_) if !sources.is_dir() => Ok(path),
+        Some(built) if newest(&sources).max(newest(&workspace().join("wit"))) <= built => Ok(path),
+        None if !sources.is_dir() => Err(Error::new(Kind::PluginLoad, "there is no plugin file")
+            .with_hint("name one with `--plugin FILE.wasm`")),
+        _ => build(Build::Release, say),
+    }
+}
+
+/// Builds a component with cargo; does little if it is up to date.
+///
+/// # Errors
+/// `plugin-load` if the target cannot be added or the build fails; cargo's own words are on stderr.
+pub fn build(which: Build, mut say: impl FnMut(&str)) -> Result<PathBuf> {
+    if !target_is_installed()? {
+        say(&format!("adding the target {TARGET} with `rustup target add {TARGET}`"));
+        run(Command::new("rustup").args(["target", "add", TARGET]), "add the target")?;
+    }
+    let path = which.path();
+    if modified(&path).is_none() {
+        say("building the component");
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(workspace())
+        .args(["build", "--quiet", "--release", "--locked", "--target", TARGET, "--target-dir"])
+        .arg(which.target_dir())
+        .args(["--package", env!("HOST_HARNESS_COMPONENT_PACKAGE")]);
+    match which.version() {
+        Some(version) => command.env(VERSION_VARIABLE, version),
+        None => command.env_remove(VERSION_VARIABLE),
+    };
+    run(&mut command, "build the component")?;
+    Ok(path)
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+fn target_is_installed() -> Result<bool> {
+    let output = Command::new("rustc")
+        .current_dir(workspace())
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .stderr(Stdio::null())
+        .output()
+        .map_err(|error| cannot("run rustc", &error.to_string()))?;
+    let dir = String::from_utf8_lossy(&output.stdout);
+    Ok(Path::new(dir.trim()).is_dir())
+}
+
+fn run(command: &mut Command, what: &str) -> Result<()> {
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|error| cannot(what, &error.to_string()))?;
+    if status.success() { Ok(()) } else { Err(cannot(what, &status.to_string())) }
+}
+
+fn cannot(what: &str, why: &str) -> Error {
+    Error::new(Kind::PluginLoad, format!("cannot {what}: {why}")).with_hint(format!(
+        "`rustup target add {TARGET}` and `cargo build --release --target {TARGET}` do it by hand; a component built \
+         elsewhere is named with `--plugin FILE.wasm`"
+    ))
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).ok()?.modified().ok()
+}
+
+/// The time of the newest file below a directory.
+fn newest(dir: &Path) -> Option<SystemTime> {
+    let entries = std::fs::read_dir(dir).ok()?;
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.path();
+            if path.is_dir() { newest(&path) } else { modified(&path) }
+        })
+        .max()
+}

@@ -1,0 +1,188 @@
+//! Prices as decimal text: read from the digits of the wire, never through a float.
+
+use alloc::string::{String, ToString};
+use core::cmp::Ordering;
+
+/// How many digits of a price carry meaning; what follows is the noise of somebody's float.
+const SIGNIFICANT_DIGITS: usize = 10;
+/// Powers of ten between which a price makes sense: from a ten-billionth of a dollar to below a million dollars.
+const POWERS: core::ops::Range<i32> = -10..6;
+
+/// A JSON number's text as a plain decimal: rounded to ten significant digits (half up), zeros at its end and the
+/// exponent gone. `None` for what is no number, negative, or no sensible price.
+pub(super) fn price_text(number: &str) -> Option<String> {
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (number, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let mut digits = whole.bytes().chain(fraction.bytes());
+    let mut leading_zeros = 0_i32;
+    let first = loop {
+        match digits.next() {
+            None => return Some(String::from("0")),
+            Some(b'0') => leading_zeros = leading_zeros.saturating_add(1),
+            Some(digit) => break digit,
+        }
+    };
+    // The power of ten of the first digit that is not zero.
+    let whole_digits = i32::try_from(whole.len()).ok()?;
+    let mut power = whole_digits
+        .checked_sub(1)?
+        .checked_sub(leading_zeros)?
+        .checked_add(exponent)?;
+    if !POWERS.contains(&power) {
+        return None;
+    }
+    let mut significand = u64::from(first - b'0');
+    let mut count = 1;
+    for digit in digits.by_ref().take(SIGNIFICANT_DIGITS - 1) {
+        significand = significand * 10 + u64::from(digit - b'0');
+        count += 1;
+    }
+    if digits.next().is_some_and(|next| next >= b'5') {
+        significand += 1;
+    }
+    if significand == 10_u64.pow(count) {
+        power += 1; // 9.99… became 10
+    } else {
+        count -= 1;
+    }
+    Some(plain(significand, power - i32::try_from(count).ok()?))
+}
+
+/// `significand` × 10^`scale` without an exponent and without zeros behind the point.
+fn plain(mut significand: u64, mut scale: i32) -> String {
+    while scale < 0 && significand % 10 == 0 {
+        significand /= 10;
+        scale += 1;
+    }
+    let mut text = significand.to_string();
+    let zeros = |count: usize| core::iter::repeat_n('0', count);
+    match usize::try_from(scale) {
+        Ok(behind) => text.extend(zeros(behind)),
+        Err(_) => {
+            let places = usize::try_from(scale.unsigned_abs()).unwrap_or(0);
+            let missing = (places + 1).saturating_sub(text.len());
+            text.insert_str(0, &zeros(missing).collect::<String>());
+            text.insert(text.len() - places, '.');
+        }
+    }
+    text
+}
+
+/// Which of two plain decimals is less.
+pub(super) fn compare(a: &str, b: &str) -> Ordering {
+    let split = |text| -> (&str, &str) {
+        let (whole, fraction): (&str, &str) = str::split_once(text, '.').unwrap_or((text, ""));
+        (whole.trim_start_matches('0'), fraction.trim_end_matches('0'))
+    };
+    let ((whole_a, fraction_a), (whole_b, fraction_b)) = (split(a), split(b));
+    // Without zeros in front, the longer whole part is the greater one; fractions compare like words.
+    (whole_a.len().cmp(&whole_b.len()))
+        .then_with(|| whole_a.cmp(whole_b))
+        .then_with(|| fraction_a.cmp(fraction_b))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn float_noise_is_rounded_away_and_exponents_are_written_out() {
+        for (wire, price) in [
+            ("0.060000000000000005", "0.06"),
+            ("6e-2", "0.06"),
+            ("6E-02", "0.06"),
+            ("0", "0"),
+            ("0.0", "0"),
+            ("0e9", "0"),
+            ("2", "2"),
+            ("2.0", "2"),
+            ("2.50", "2.5"),
+            ("10", "10"),
+            ("100", "100"),
+            ("1e2", "100"),
+            ("1.5e+3", "1500"),
+            ("0.269", "0.269"),
+            ("0.1234567890123", "0.123456789"),
+            ("0.12345678905", "0.1234567891"),
+            ("1234.56789012", "1234.56789"),
+            ("9.99999999999", "10"),
+            ("0.099999999999", "0.1"),
+            ("999999.9999999", "1000000"),
+            ("0.0000000001", "0.0000000001"),
+        ] {
+            assert_eq!(price_text(wire).as_deref(), Some(price), "{wire}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_price_is_unknown() {
+        for wire in [
+            "-1",
+            "-0.5",
+            "1e6",
+            "1e400",
+            "1e-400",
+            "1e99999999999",
+            "true",
+            "null",
+            "\"1\"",
+            "",
+            ".",
+            "1.x",
+            "[]",
+        ] {
+            assert_eq!(price_text(wire), None, "{wire}");
+        }
+    }
+
+    #[test]
+    fn plain_decimals_compare_by_value() {
+        assert_eq!(compare("0.9", "0.10"), Ordering::Greater);
+        assert_eq!(compare("2", "10"), Ordering::Less);
+        assert_eq!(compare("2.50", "2.5"), Ordering::Equal);
+        assert_eq!(compare("0", "0.0"), Ordering::Equal);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_ends_well(text in "[-+0-9.eE]{0,30}") {
+            if let Some(price) = price_text(&text) {
+                prop_assert!(price.bytes().all(|b| b.is_ascii_digit() || b == b'.'), "{}", price);
+            }
+        }
+
+        #[test]
+        fn a_price_of_ten_digits_or_less_keeps_its_value(units in 0_u64..1_000_000_000, scale in 0_usize..8) {
+            let text = format!("{units}e-{scale}");
+            if let Some(price) = price_text(&text) {
+                let (whole, fraction) = price.split_once('.').unwrap_or((&price, ""));
+                let padded = format!("{whole}{fraction:0<scale$}");
+                prop_assert_eq!(padded.parse::<u64>().unwrap(), units, "{}", price);
+                prop_assert_eq!(price_text(&price), Some(price.to_string()));
+                prop_assert!(!price.contains('.') || !price.ends_with('0'));
+            } else {
+                prop_assert!(units / 10_u64.pow(u32::try_from(scale).unwrap()) >= 1_000_000);
+            }
+        }
+
+        #[test]
+        fn rounding_and_order_agree_with_floats(a in 0.000_000_1_f64..900_000.0, b in 0.000_000_1_f64..900_000.0) {
+            let (text_a, text_b) = (price_text(&a.to_string()).unwrap(), price_text(&b.to_string()).unwrap());
+            let close: f64 = text_a.parse().unwrap();
+            prop_assert!((close - a).abs() <= a * 1e-9);
+            if (a - b).abs() > a.max(b) * 1e-8 {
+                prop_assert_eq!(compare(&text_a, &text_b), a.partial_cmp(&b).unwrap());
+            }
+        }
+    }
+}

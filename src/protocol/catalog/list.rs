@@ -1,0 +1,245 @@
+//! The router's list of models, read so that no row and no field can spoil another one.
+//!
+//! Knows the wire's names and types; what is configured or bundled comes in later, in `merge`.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt;
+
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::json::{boolean, count, elements, is_scalar, measure, members, text};
+use super::{decimal, merge, routes};
+use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
+
+/// Most rows that are read.
+pub(super) const MAX_ROWS: usize = 10_000;
+/// Most routes of one model, and of all models together, that are read.
+pub(super) const MAX_ROUTES: usize = 64;
+const MAX_ROUTES_IN_ALL: usize = 20_000;
+/// Longest id and name, longest backend, most modalities, and longest and most values of unknown fields.
+const MAX_TEXT: usize = 256;
+const MAX_SLUG: usize = 64;
+const MAX_MODALITIES: usize = 8;
+const MAX_EXTRA: usize = 512;
+const MAX_EXTRAS: usize = 8;
+
+/// What a list says.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    /// The rows that name a model, in their order; no id twice. Names are empty where the row has none.
+    pub(super) models: Vec<Model>,
+    /// How many rows name no model.
+    pub(super) skipped: usize,
+    /// How many rows came after the last one that is read.
+    pub(super) cut_rows: usize,
+    /// How many routes were too many.
+    pub(super) cut_routes: usize,
+    routes: usize,
+}
+
+/// Reads a list; an error says why it is none.
+pub(super) fn decode(body: &str) -> Result<List, String> {
+    let body = body.trim_start_matches('\u{feff}');
+    let mut rows = Rows::default();
+    let mut json = serde_json::Deserializer::from_str(body);
+    json.deserialize_any(Top(&mut rows))
+        .and_then(|()| json.end())
+        .map_err(|error| format!("its answer is not JSON that can be read ({error})"))?;
+    if !rows.found {
+        return Err("its answer has no list named \"data\"".to_string());
+    }
+    let mut list = List {
+        cut_rows: rows.cut,
+        ..List::default()
+    };
+    let mut ids = alloc::collections::BTreeSet::new();
+    for row in rows.rows {
+        match list.row(row) {
+            None => list.skipped += 1,
+            Some(model) => {
+                if ids.insert(model.id.clone()) {
+                    list.models.push(model);
+                }
+            }
+        }
+    }
+    Ok(list)
+}
+
+impl List {
+    /// One row; none if it names no model.
+    fn row(&mut self, row: &RawValue) -> Option<Model> {
+        let mut id = None;
+        let mut names: [Option<String>; 3] = [const { None }; 3];
+        let mut model = merge::blank("", ModelSource::Live);
+        let is_object = members(row, &mut |key, value| match key {
+            "id" => id = text(value, MAX_TEXT),
+            "name" => names[0] = text(value, MAX_TEXT),
+            "title" => names[1] = text(value, MAX_TEXT),
+            "display_name" => names[2] = text(value, MAX_TEXT),
+            "architecture" => {
+                members(value, &mut |key, value| match key {
+                    "input_modalities" => model.input = modalities(value),
+                    "output_modalities" => model.output = modalities(value),
+                    _ => (),
+                });
+            }
+            "providers" => self.routes(value, &mut model.routes),
+            "object" => (),
+            _ => keep_extra(&mut model.extras, key, value),
+        });
+        model.id = id.filter(|_| is_object)?;
+        model.display_name = names.into_iter().flatten().next().unwrap_or_default();
+        routes::summarize(&mut model);
+        Some(model)
+    }
+
+    fn routes(&mut self, rows: &RawValue, routes: &mut Vec<Route>) {
+        self.routes -= routes.len(); // a repeated key: the last one holds
+        routes.clear();
+        elements(rows, &mut |row| {
+            if let Some(route) = route(row)
+                && !routes.iter().any(|other| other.backend == route.backend)
+            {
+                if routes.len() < MAX_ROUTES && self.routes < MAX_ROUTES_IN_ALL {
+                    routes.push(route);
+                    self.routes += 1;
+                } else {
+                    self.cut_routes += 1;
+                }
+            }
+        });
+    }
+}
+
+/// One backend's row; none if it names no backend.
+fn route(row: &RawValue) -> Option<Route> {
+    let mut backend = None;
+    let mut route = Route {
+        backend: String::new(),
+        status: String::new(),
+        context_window: None,
+        price: None,
+        supports_tools: None,
+        supports_structured_output: None,
+        first_token_latency_ms: None,
+        tokens_per_second: None,
+        extras: Vec::new(),
+    };
+    members(row, &mut |key, value| match key {
+        "provider" => backend = text(value, MAX_SLUG),
+        "status" => route.status = text(value, MAX_SLUG).unwrap_or_default(),
+        "context_length" => route.context_window = count(value),
+        "pricing" => route.price = price(value),
+        "supports_tools" => route.supports_tools = boolean(value),
+        "supports_structured_output" => route.supports_structured_output = boolean(value),
+        "first_token_latency_ms" => route.first_token_latency_ms = measure(value),
+        "throughput" => route.tokens_per_second = measure(value),
+        _ => keep_extra(&mut route.extras, key, value),
+    });
+    route.backend = backend?;
+    if route.status.is_empty() {
+        route.status.push_str("unknown");
+    }
+    Some(route)
+}
+
+/// Both prices; one alone is none.
+fn price(pricing: &RawValue) -> Option<Price> {
+    let mut input = None;
+    let mut output = None;
+    members(pricing, &mut |key, value| match key {
+        "input" => input = decimal::price_text(value.get()),
+        "output" => output = decimal::price_text(value.get()),
+        _ => (),
+    });
+    Some(Price {
+        input: input?,
+        output: output?,
+        cached_input: None,
+    })
+}
+
+/// The words of a list of modalities, in lower case and each once.
+fn modalities(value: &RawValue) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    elements(value, &mut |word| {
+        if let Some(word) = text(word, MAX_SLUG).map(|word| word.to_ascii_lowercase())
+            && words.len() < MAX_MODALITIES
+            && !words.contains(&word)
+        {
+            words.push(word);
+        }
+    });
+    words
+}
+
+/// Keeps what has no field of its own, if it is a short plain value. The last of repeated keys holds.
+fn keep_extra(extras: &mut Vec<Extra>, key: &str, value: &RawValue) {
+    extras.retain(|extra| extra.key != key);
+    if extras.len() < MAX_EXTRAS
+        && key.len() <= MAX_SLUG
+        && value.get().len() <= MAX_EXTRA
+        && is_scalar(value)
+    {
+        extras.push(Extra {
+            key: key.to_string(),
+            value_json: value.get().to_string(),
+        });
+    }
+}
+
+/// The rows of the list as raw text.
+#[derive(Default)]
+struct Rows<'a> {
+    rows: Vec<&'a RawValue>,
+    found: bool,
+    cut: usize,
+}
+
+/// The whole answer: an object with `data`, or the bare array.
+struct Top<'r, 'a>(&'r mut Rows<'a>);
+
+impl<'a> Visitor<'a> for Top<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of models")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<&RawValue>()? {
+            if key.get() == "\"data\"" {
+                let data = map.next_value::<&'a RawValue>()?;
+                // As with every repeated key, the last one holds; one that is no array is none.
+                let mut rows = Rows::default();
+                let mut array = serde_json::Deserializer::from_str(data.get());
+                if array.deserialize_seq(Top(&mut rows)).is_ok() {
+                    *self.0 = rows;
+                }
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.0.found = true;
+        while self.0.rows.len() < MAX_ROWS {
+            match seq.next_element::<&'a RawValue>()? {
+                Some(row) => self.0.rows.push(row),
+                None => return Ok(()),
+            }
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            self.0.cut += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! Putting together what the router, the plugin and the settings say of one model.
+
+use alloc::{
+    collections::BTreeMap,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use super::bundled::{self, Bundled};
+use super::{name, routes};
+use crate::contract::settings::{ConfiguredModel, ModelAlias};
+use crate::contract::types::{Model, ModelSource, Routing};
+use crate::protocol::reference::{Reference, begins_with_prefix, canonical_text, parse, without_prefix};
+
+/// A model of which nothing is known but its id.
+pub(super) fn blank(id: &str, source: ModelSource) -> Model {
+    Model {
+        id: id.to_string(),
+        display_name: String::new(),
+        alias: None,
+        source,
+        input: Vec::new(),
+        output: Vec::new(),
+        reasoning: None,
+        context_window: None,
+        max_output_tokens: None,
+        price: None,
+        supports_tools: None,
+        supports_structured_output: None,
+        routes: Vec::new(),
+        picks: Vec::new(),
+        extras: Vec::new(),
+    }
+}
+
+/// Fills in what a row does not say: from the plugin's own knowledge of `id`, then from the id itself.
+pub(super) fn complete(model: &mut Model, id: &str) {
+    if let Some(bundled) = bundled::find(id) {
+        bundled.fill(model);
+    }
+    if model.display_name.is_empty() {
+        model.display_name = name::display_name(id);
+    }
+    if model.reasoning.is_none() {
+        model.reasoning = Some(name::suggests_reasoning(id));
+    }
+}
+
+/// Puts what a person has described over what is known otherwise.
+fn overlay(configured: ConfiguredModel, mut model: Model) -> Model {
+    model.id = configured_id(&configured.id).to_string();
+    model.source = ModelSource::Configured;
+    model.alias = None;
+    if let Some(name) = configured
+        .display_name
+        .as_deref()
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        model.display_name = name.to_string();
+    }
+    if !configured.input.is_empty() {
+        model.input = configured.input;
+    }
+    model.reasoning = configured.reasoning.or(model.reasoning);
+    model.context_window = configured.context_window.or(model.context_window);
+    model.max_output_tokens = configured.max_output_tokens.or(model.max_output_tokens);
+    model.price = configured.price.or(model.price);
+    model
+}
+
+/// The id of a configured model as the router takes it: trimmed, the prefix gone where it is one.
+fn configured_id(id: &str) -> &str {
+    let id = id.trim();
+    match without_prefix(id) {
+        Some(rest) if rest.contains('/') => rest,
+        _ => id,
+    }
+}
+
+/// A configured id as a reference; an id outside the grammar is the model's whole name.
+fn configured_reference(id: &str) -> Reference {
+    parse(id).unwrap_or_else(|_| Reference::verbatim(id))
+}
+
+/// Everything that is known of one reference's model: what look-ups in the settings and in the plugin gave.
+#[derive(Debug, Default)]
+pub(in crate::protocol) struct Known {
+    /// What the settings say of exactly this reference, suffix included.
+    pub(super) exact: Option<ConfiguredModel>,
+    /// What the settings say of the model, if the reference has a suffix.
+    pub(super) base: Option<ConfiguredModel>,
+    /// What a list says of the model.
+    pub(super) listed: Option<Model>,
+    /// What the plugin knows of the model.
+    pub(super) bundled: Option<&'static Bundled>,
+}
+
+impl Known {
+    /// Whether anybody knows the model.
+    pub(in crate::protocol) fn is_some(&self) -> bool {
+        self.exact.is_some() || self.base.is_some() || self.listed.is_some() || self.bundled.is_some()
+    }
+
+    /// What a list says of the model.
+    pub(in crate::protocol) fn listed(&self) -> Option<&Model> {
+        self.listed.as_ref()
+    }
+
+    /// All of it as one entry, the alias aside: a backend's own figures for a reference that names it, the settings above all.
+    pub(in crate::protocol) fn entry(self, reference: &Reference) -> Option<Model> {
+        if !self.is_some() {
+            return None;
+        }
+        let mut model = (self.listed)
+            .or_else(|| self.bundled.map(Bundled::model))
+            .unwrap_or_else(|| blank(&reference.model, ModelSource::Configured));
+        complete(&mut model, &reference.model);
+        if let Some(base) = self.base {
+            model = overlay(base, model);
+        }
+        if let Routing::Backend(backend) = &reference.routing {
+            routes::narrow(&mut model, backend);
+        }
+        if let Some(exact) = self.exact {
+            model = overlay(exact, model);
+        }
+        Some(model)
+    }
+}
+
+/// The names that a person has given to references, by the one spelling of the reference.
+#[derive(Debug)]
+pub(super) struct Aliases(BTreeMap<String, String>);
+
+impl Aliases {
+    pub(super) fn new(aliases: Vec<ModelAlias>) -> Self {
+        let mut by_reference = BTreeMap::new();
+        for ModelAlias { alias, reference } in aliases {
+            let alias = alias.trim();
+            if !alias.is_empty() {
+                by_reference
+                    .entry(canonical_text(&reference))
+                    .or_insert_with(|| alias.to_string());
+            }
+        }
+        Self(by_reference)
+    }
+
+    /// The name of the reference that an id of the catalog is.
+    fn of(&self, id: &str) -> Option<String> {
+        if self.0.is_empty() {
+            None
+        } else {
+            self.0.get(&canonical_of_id(id)).cloned()
+        }
+    }
+}
+
+/// The one spelling of the reference that an id of the catalog is.
+pub(super) fn canonical_of_id(id: &str) -> String {
+    if begins_with_prefix(id) {
+        Reference::verbatim(id).canonical()
+    } else {
+        canonical_text(id)
+    }
+}
+
+/// The models of a catalog: the configured ones in their order, filled in, then the others that are not among them.
+/// Also how many configured ones have no id.
+pub(super) fn models(
+    configured: Vec<ConfiguredModel>,
+    others: Vec<Model>,
+    aliases: &Aliases,
+) -> (Vec<Model>, usize) {
+    let by_id: BTreeMap<&str, &Model> = others.iter().map(|model| (model.id.as_str(), model)).collect();
+    // The first of equal ids holds.
+    let mut described: BTreeMap<&str, &ConfiguredModel> = BTreeMap::new();
+    for model in configured.iter().rev() {
+        described.insert(configured_id(&model.id), model);
+    }
+    let mut without_id = 0;
+    let mut models = Vec::with_capacity(configured.len() + others.len());
+    for model in &configured {
+        let id = configured_id(&model.id);
+        if id.is_empty() {
+            without_id += 1;
+            continue;
+        }
+        if !described
+            .get(id)
+            .is_some_and(|first| core::ptr::eq(*first, model))
+        {
+            continue;
+        }
+        let reference = configured_reference(&model.id);
+        let base = reference
+            .suffix()
+            .and_then(|_| described.get(reference.model.as_str()));
+        let known = Known {
+            exact: Some(model.clone()),
+            base: base.map(|base| (*base).clone()),
+            listed: by_id
+                .get(reference.model.as_str())
+                .map(|listed| (*listed).clone()),
+            bundled: bundled::find(&reference.model),
+        };
+        models.extend(known.entry(&reference));
+    }
+    let hidden: Vec<bool> = others
+        .iter()
+        .map(|model| described.contains_key(model.id.as_str()))
+        .collect();
+    models.extend(
+        others
+            .into_iter()
+            .zip(hidden)
+            .filter_map(|(model, hidden)| (!hidden).then_some(model)),
+    );
+    for model in &mut models {
+        model.alias = aliases.of(&model.id);
+    }
+    (models, without_id)
+}

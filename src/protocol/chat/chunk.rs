@@ -1,0 +1,432 @@
+//! One JSON object of an answer, taken apart in one pass: a `chat.completion.chunk` or a whole `chat.completion`.
+//!
+//! Both have the same form but for `delta` and `message`. Every member may be missing, null, of another type or
+//! there twice. Values stay borrowed text; `step` is the table of what is looked at. What a value means for the
+//! answer must not be known here.
+
+use alloc::{borrow::Cow, vec::Vec};
+use core::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::protocol::json::{self, Key};
+
+/// Members of the top level that are handed on as they are.
+pub(super) const EXTRAS: [&str; 8] = [
+    "id",
+    "model",
+    "system_fingerprint",
+    "service_tier",
+    "usage",
+    "timings",
+    "time_info",
+    "sla_metrics",
+];
+/// Members of a choice or its message that are events of their own.
+pub(super) const OTHERS: [&str; 6] = [
+    "logprobs",
+    "annotations",
+    "executed_tools",
+    "refusal",
+    "images",
+    "audio",
+];
+
+/// A chunk's or a whole answer's members.
+#[derive(Debug, Default)]
+pub(super) struct Chunk<'a> {
+    /// `error`, unless it is `null`, `""` or `false`.
+    pub(super) error: Option<&'a str>,
+    /// Whether there is a `message` or `detail` beside no choices, as in an error without its own member.
+    pub(super) is_message: bool,
+    /// Whether there is a list of choices, empty or not.
+    pub(super) has_choices: bool,
+    /// Usage, wherever it stands.
+    pub(super) usage: Option<&'a str>,
+    /// The members of [`EXTRAS`].
+    pub(super) extras: [Option<&'a str>; EXTRAS.len()],
+    /// The first choice whose index is 0 or missing.
+    pub(super) choice: Choice<'a>,
+    chosen: bool,
+}
+
+/// A choice and its `delta` or `message` in one.
+#[derive(Debug, Default)]
+pub(super) struct Choice<'a> {
+    index: i64,
+    pub(super) finish_reason: Option<&'a str>,
+    pub(super) content: Option<&'a str>,
+    /// `reasoning_content`, `reasoning`, `reasoning_text`: the earlier one counts.
+    pub(super) reasoning: [Option<&'a str>; 3],
+    pub(super) reasoning_details: Option<&'a str>,
+    pub(super) calls: Vec<CallPiece<'a>>,
+    /// The members of [`OTHERS`].
+    pub(super) others: [Option<&'a str>; OTHERS.len()],
+}
+
+/// A tool call, or a piece of one.
+#[derive(Debug, Default)]
+pub(super) struct CallPiece<'a> {
+    /// `None` if missing or negative.
+    pub(super) index: Option<i64>,
+    pub(super) id: Option<Cow<'a, str>>,
+    pub(super) name: Option<Cow<'a, str>>,
+    /// Text of the arguments: of a string what it holds, of anything else its JSON.
+    pub(super) arguments: Option<Cow<'a, str>>,
+}
+
+/// The text is not one JSON object.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotAnObject;
+
+impl<'a> Chunk<'a> {
+    /// Takes the text of one JSON object apart.
+    pub(super) fn decode(text: &'a str) -> Result<Self, NotAnObject> {
+        if !text.trim_start().starts_with('{') {
+            return Err(NotAnObject);
+        }
+        let mut chunk = Chunk::default();
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let walk = Walk {
+            chunk: &mut chunk,
+            place: Place::Top,
+        };
+        walk.deserialize(&mut reader)
+            .and_then(|()| reader.end())
+            .map_err(|_| NotAnObject)?;
+        Ok(chunk)
+    }
+
+    fn leaf(&mut self, leaf: Leaf, raw: &'a str) {
+        if raw == "null" {
+            return;
+        }
+        let choice = &mut self.choice;
+        match leaf {
+            Leaf::Error => self.error = (raw != "\"\"" && raw != "false").then_some(raw).or(self.error),
+            Leaf::Message => self.is_message |= !json::is_blank(raw),
+            Leaf::Usage => self.usage = Some(raw),
+            Leaf::Extra(at) => {
+                if EXTRAS.get(at) == Some(&"usage") {
+                    self.usage = Some(raw);
+                }
+                put(&mut self.extras, at, raw);
+            }
+            Leaf::ChoiceIndex => choice.index = json::integer(raw).unwrap_or(0),
+            Leaf::FinishReason => choice.finish_reason = Some(raw),
+            Leaf::Content => choice.content = Some(raw),
+            Leaf::Reasoning(at) => put(&mut choice.reasoning, at, raw),
+            Leaf::ReasoningDetails => choice.reasoning_details = Some(raw),
+            Leaf::Other(at) => put(&mut choice.others, at, raw),
+            Leaf::CallIndex | Leaf::CallId | Leaf::Name | Leaf::Arguments => {
+                if let Some(call) = choice.calls.last_mut() {
+                    call.leaf(leaf, raw);
+                }
+            }
+        }
+    }
+}
+
+impl<'a> CallPiece<'a> {
+    /// Whether it says nothing, such as `"function_call": null`.
+    fn is_empty(&self) -> bool {
+        self.id.is_none() && self.name.is_none() && self.arguments.is_none()
+    }
+
+    fn leaf(&mut self, leaf: Leaf, raw: &'a str) {
+        let filled = |text: &Cow<'a, str>| !text.is_empty();
+        match leaf {
+            Leaf::CallIndex => self.index = json::integer(raw).filter(|index| *index >= 0),
+            // A number, as legacy servers send it, is an id too.
+            Leaf::CallId => self.id = Some(json::text(raw).unwrap_or(Cow::Borrowed(raw))).filter(filled),
+            Leaf::Name => self.name = json::text(raw).filter(filled),
+            _ => self.arguments = Some(json::text(raw).unwrap_or(Cow::Borrowed(raw))).filter(filled),
+        }
+    }
+}
+
+fn put<'a>(places: &mut [Option<&'a str>], at: usize, raw: &'a str) {
+    if let Some(place) = places.get_mut(at) {
+        *place = Some(raw);
+    }
+}
+
+/// An object or array that is walked into.
+#[derive(Clone, Copy)]
+enum Place {
+    Top,
+    Groq,
+    Choices,
+    Choice,
+    Message,
+    Calls,
+    Call,
+    Function,
+}
+
+/// A value that is taken as it is.
+#[derive(Clone, Copy)]
+enum Leaf {
+    Error,
+    Message,
+    Usage,
+    Extra(usize),
+    ChoiceIndex,
+    FinishReason,
+    Content,
+    Reasoning(usize),
+    ReasoningDetails,
+    Other(usize),
+    CallIndex,
+    CallId,
+    Name,
+    Arguments,
+}
+
+enum Step {
+    Into(Place),
+    Take(Leaf),
+    Skip,
+}
+
+/// What a member of this name is, at this place.
+fn step(place: Place, name: &str) -> Step {
+    use Step::{Into, Skip, Take};
+    let among = |names: &[&str], leaf: fn(usize) -> Leaf| match names.iter().position(|known| *known == name)
+    {
+        Some(at) => Take(leaf(at)),
+        None => Skip,
+    };
+    match (place, name) {
+        (Place::Top, "choices") => Into(Place::Choices),
+        (Place::Top, "error") => Take(Leaf::Error),
+        (Place::Top, "message" | "detail") => Take(Leaf::Message),
+        (Place::Top, "x_groq") => Into(Place::Groq),
+        (Place::Top, _) => among(&EXTRAS, Leaf::Extra),
+        (Place::Groq | Place::Choice, "usage") => Take(Leaf::Usage),
+        (Place::Choice, "index") => Take(Leaf::ChoiceIndex),
+        (Place::Choice, "finish_reason") => Take(Leaf::FinishReason),
+        (Place::Choice, "delta" | "message") => Into(Place::Message),
+        (Place::Message, "content") => Take(Leaf::Content),
+        (Place::Message, "reasoning_content") => Take(Leaf::Reasoning(0)),
+        (Place::Message, "reasoning") => Take(Leaf::Reasoning(1)),
+        (Place::Message, "reasoning_text") => Take(Leaf::Reasoning(2)),
+        (Place::Message, "reasoning_details") => Take(Leaf::ReasoningDetails),
+        (Place::Message, "tool_calls") => Into(Place::Calls),
+        (Place::Message, "function_call") => Into(Place::Function),
+        (Place::Choice | Place::Message, _) => among(&OTHERS, Leaf::Other),
+        (Place::Call, "index") => Take(Leaf::CallIndex),
+        (Place::Call, "id") => Take(Leaf::CallId),
+        (Place::Call, "function") => Into(Place::Function),
+        (Place::Function, "name") => Take(Leaf::Name),
+        (Place::Function, "arguments") => Take(Leaf::Arguments),
+        _ => Skip,
+    }
+}
+
+struct Walk<'c, 'a> {
+    chunk: &'c mut Chunk<'a>,
+    place: Place,
+}
+
+impl<'a> DeserializeSeed<'a> for Walk<'_, 'a> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Walk<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Walk { chunk, place } = self;
+        while let Some(Key(name)) = map.next_key()? {
+            match step(place, &name) {
+                Step::Into(inner) => {
+                    if matches!((place, inner), (Place::Message, Place::Function)) {
+                        chunk.choice.calls.push(CallPiece {
+                            index: Some(0),
+                            ..CallPiece::default()
+                        });
+                    }
+                    map.next_value_seed(Walk {
+                        chunk: &mut *chunk,
+                        place: inner,
+                    })?;
+                    if chunk.choice.calls.last().is_some_and(CallPiece::is_empty) {
+                        chunk.choice.calls.pop();
+                    }
+                }
+                Step::Take(leaf) => {
+                    let raw: &'a RawValue = map.next_value()?;
+                    chunk.leaf(leaf, raw.get());
+                }
+                Step::Skip => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Walk { chunk, place } = self;
+        match place {
+            Place::Choices => {
+                chunk.has_choices = true;
+                while !chunk.chosen {
+                    chunk.choice = Choice::default();
+                    if seq
+                        .next_element_seed(Walk {
+                            chunk: &mut *chunk,
+                            place: Place::Choice,
+                        })?
+                        .is_none()
+                    {
+                        break;
+                    }
+                    chunk.chosen = chunk.choice.index <= 0;
+                }
+                if !chunk.chosen {
+                    chunk.choice = Choice::default();
+                }
+            }
+            Place::Calls => {
+                let mut more = true;
+                while more {
+                    chunk.choice.calls.push(CallPiece::default());
+                    more = seq
+                        .next_element_seed(Walk {
+                            chunk: &mut *chunk,
+                            place: Place::Call,
+                        })?
+                        .is_some();
+                    if chunk.choice.calls.last().is_some_and(CallPiece::is_empty) {
+                        chunk.choice.calls.pop();
+                    }
+                }
+            }
+            _ => {}
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{format, string::ToString};
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_chunk_and_a_whole_answer_read_alike() {
+        for member in ["delta", "message"] {
+            let text = format!(
+                r#"{{"choices":[{{"{member}":{{"content":"hi","tool_calls":[{{"index":-1,"id":7,
+                   "function":{{"name":"f","arguments":{{"a":1}}}}}}]}},"finish_reason":"stop"}}]}}"#
+            );
+            let chunk = Chunk::decode(&text).unwrap();
+            assert_eq!(chunk.choice.content, Some("\"hi\""));
+            assert_eq!(chunk.choice.finish_reason, Some("\"stop\""));
+            let call = &chunk.choice.calls[0];
+            assert_eq!((call.index, call.id.as_deref()), (None, Some("7")));
+            assert_eq!(
+                (call.name.as_deref(), call.arguments.as_deref()),
+                (Some("f"), Some(r#"{"a":1}"#))
+            );
+        }
+    }
+
+    #[test]
+    fn members_of_a_wrong_type_are_absent() {
+        for text in [
+            r#"{"choices":7,"usage":"x","x_groq":[]}"#,
+            r#"{"choices":[null,3,"a",{"delta":"x"}]}"#,
+            r#"{"choices":[{"delta":{"tool_calls":"x","content":null,"reasoning":{}}}]}"#,
+            r#"{"choices":[{"delta":{"tool_calls":[{"function":7}]}}]}"#,
+        ] {
+            let chunk = Chunk::decode(text).unwrap();
+            assert!(chunk.error.is_none() && chunk.choice.content.is_none(), "{text}");
+            assert!(
+                chunk.choice.calls.iter().all(|call| call.name.is_none()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_choice_of_another_index_is_not_ours() {
+        let text =
+            r#"{"choices":[{"delta":{"content":"b"},"index":1},{"index":0,"delta":{"content":"a"}},7]}"#;
+        assert_eq!(Chunk::decode(text).unwrap().choice.content, Some("\"a\""));
+        let text = r#"{"choices":[{"delta":{"content":"b"},"index":1}]}"#;
+        assert_eq!(Chunk::decode(text).unwrap().choice.content, None);
+    }
+
+    #[test]
+    fn what_is_no_error_is_none() {
+        for none in ["null", "\"\"", "false"] {
+            assert_eq!(
+                Chunk::decode(&format!(r#"{{"error":{none}}}"#)).unwrap().error,
+                None
+            );
+        }
+        assert_eq!(Chunk::decode(r#"{"error":{}}"#).unwrap().error, Some("{}"));
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for text in [
+            "",
+            "[]",
+            "7",
+            "{",
+            "{\"a\":1}{",
+            "{\"a\":1,}",
+            "[DONE]",
+            "{\"a\":\u{1}}",
+        ] {
+            assert_eq!(Chunk::decode(text).unwrap_err(), NotAnObject, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_it_panic(text in r#"(\{|\}|\[|\]|"|:|,|choices|delta|content|tool_calls|null|1|\\u|é){0,40}"#) {
+            let _ = Chunk::decode(&text);
+        }
+
+        #[test]
+        fn text_arrives_as_it_was(content in ".*") {
+            let text = serde_json::json!({"choices": [{"delta": {"content": content}}]}).to_string();
+            let chunk = Chunk::decode(&text).unwrap();
+            prop_assert_eq!(json::text(chunk.choice.content.unwrap()).unwrap().to_string(), content);
+        }
+    }
+}

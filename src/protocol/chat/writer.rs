@@ -1,0 +1,270 @@
+//! JSON leaving in pieces: straight to where it goes, in a buffer's steps, without a copy of the whole.
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use crate::protocol::json;
+
+/// How much is gathered before it is given on.
+const STEP: usize = 8192;
+/// How many bytes become base64 at once: a multiple of three, so that padding comes at the end only.
+const GROUP: usize = 3072;
+
+/// Writes JSON, or only counts it. After a refusal nothing more is given on.
+pub(super) struct Writer<'o> {
+    /// Takes a piece and says whether to go on; `None` to count only.
+    out: Option<&'o mut dyn FnMut(&[u8]) -> bool>,
+    buffer: Vec<u8>,
+    length: u64,
+}
+
+impl<'o> Writer<'o> {
+    pub(super) fn to(out: &'o mut dyn FnMut(&[u8]) -> bool) -> Self {
+        Self {
+            out: Some(out),
+            buffer: Vec::with_capacity(STEP),
+            length: 0,
+        }
+    }
+
+    pub(super) fn counting() -> Self {
+        Self {
+            out: None,
+            buffer: Vec::new(),
+            length: 0,
+        }
+    }
+
+    /// Gives on what is left and says how many bytes it were in all.
+    pub(super) fn finish(mut self) -> u64 {
+        self.flush();
+        self.length
+    }
+
+    /// JSON, or a part of it, as it is.
+    pub(super) fn raw(&mut self, json: &str) {
+        self.bytes(json.as_bytes());
+    }
+
+    /// A text as a JSON string.
+    pub(super) fn string(&mut self, text: &str) {
+        json::quote(text, &mut |piece| self.bytes(piece));
+    }
+
+    /// `,"name":`
+    pub(super) fn name(&mut self, name: &str) {
+        self.raw(",");
+        self.string(name);
+        self.raw(":");
+    }
+
+    /// `,"name":"text"`
+    pub(super) fn member(&mut self, name: &str, text: &str) {
+        self.name(name);
+        self.string(text);
+    }
+
+    /// `,"name":json`, if there is a value.
+    pub(super) fn optional(&mut self, name: &str, json: Option<String>) {
+        if let Some(json) = json {
+            self.name(name);
+            self.raw(&json);
+        }
+    }
+
+    /// Bytes as base64, without quotes.
+    pub(super) fn base64(&mut self, data: &[u8]) {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        if self.out.is_none() {
+            self.length += (data.len() as u64).div_ceil(3) * 4;
+            return;
+        }
+        let mut encoded = Vec::with_capacity(GROUP / 3 * 4);
+        for group in data.chunks(GROUP) {
+            encoded.clear();
+            for three in group.chunks(3) {
+                let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
+                let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+                for place in 0..4 {
+                    let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
+                    encoded.push(if place > three.len() { b'=' } else { letter });
+                }
+            }
+            self.bytes(&encoded);
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.length += bytes.len() as u64;
+        if self.out.is_none() {
+            return;
+        }
+        if self.buffer.len() + bytes.len() > STEP {
+            self.flush();
+        }
+        if bytes.len() >= STEP {
+            self.give(bytes);
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    fn flush(&mut self) {
+        let mut buffer = core::mem::take(&mut self.buffer);
+        if !buffer.is_empty() {
+            self.give(&buffer);
+        }
+        buffer.clear();
+        self.buffer = buffer;
+    }
+
+    fn give(&mut self, bytes: &[u8]) {
+        if self.out.as_mut().is_some_and(|out| !out(bytes)) {
+            self.out = None;
+        }
+    }
+}
+
+/// A number as JSON: the shortest text that reads back to it, so that 0.7 leaves as `0.7`. `None` for what no
+/// parameter means: not finite, or beyond 2^53. What needs more than 22 places is rounded there.
+///
+/// Dividing two whole numbers that a float holds exactly is rounded correctly, so the test below is exact; the
+/// standard library's formatting would be the largest function of the component.
+pub(super) fn decimal(value: f64) -> Option<String> {
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    let size = if value < 0.0 { -value } else { value };
+    if !(size < LARGEST) {
+        return None;
+    }
+    let (mut scale, mut places, mut digits) = (1.0, 0, size as u64);
+    loop {
+        let scaled = size * scale;
+        if scaled >= LARGEST || places > 22 {
+            break;
+        }
+        let (below, above) = (scaled as u64, scaled as u64 + 1);
+        digits = if scaled - (below as f64) < 0.5 {
+            below
+        } else {
+            above
+        };
+        if digits as f64 / scale == size {
+            break;
+        }
+        if places == 22 || scaled * 10.0 >= LARGEST {
+            break;
+        }
+        scale *= 10.0;
+        places += 1;
+    }
+    let mut text = digits.to_string();
+    if places > 0 {
+        while text.len() <= places {
+            text.insert(0, '0');
+        }
+        text.insert(text.len() - places, '.');
+    }
+    if value < 0.0 && digits > 0 {
+        text.insert(0, '-');
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn written(fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut out = |piece: &[u8]| {
+            bytes.extend_from_slice(piece);
+            true
+        };
+        let mut writer = Writer::to(&mut out);
+        fill(&mut writer);
+        let length = writer.finish();
+        let mut counter = Writer::counting();
+        fill(&mut counter);
+        assert_eq!(counter.finish(), length);
+        assert_eq!(bytes.len() as u64, length);
+        bytes
+    }
+
+    #[test]
+    fn base64_is_the_standard_one() {
+        for (plain, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("\u{ff}", "w78="),
+        ] {
+            assert_eq!(
+                written(|writer| writer.base64(plain.as_bytes())),
+                encoded.as_bytes()
+            );
+        }
+    }
+
+    #[test]
+    fn a_large_picture_leaves_in_small_pieces_and_whole() {
+        let picture: Vec<u8> = (0..100_000u32).map(|n| (n * 7) as u8).collect();
+        let mut largest = 0;
+        let mut out = |piece: &[u8]| {
+            largest = largest.max(piece.len());
+            true
+        };
+        let mut writer = Writer::to(&mut out);
+        writer.base64(&picture);
+        assert_eq!(writer.finish(), 133_336);
+        assert!(largest <= STEP);
+        assert_eq!(written(|writer| writer.base64(&picture)).len(), 133_336);
+    }
+
+    #[test]
+    fn nothing_more_is_given_on_after_a_refusal() {
+        let mut calls = 0;
+        let mut out = |_: &[u8]| {
+            calls += 1;
+            false
+        };
+        let mut writer = Writer::to(&mut out);
+        writer.base64(&[0; 50_000]);
+        writer.finish();
+        assert_eq!(calls, 1);
+    }
+
+    #[test]
+    fn numbers_leave_as_a_person_writes_them() {
+        for (value, text) in [
+            (0.7, "0.7"),
+            (0.0, "0"),
+            (-0.0, "0"),
+            (1.0, "1"),
+            (-1.25, "-1.25"),
+            (0.05, "0.05"),
+            (2.0, "2"),
+            (0.1 + 0.2, "0.3"),
+            (f64::from(0.7_f32), "0.699999988079071"),
+            (1e-7, "0.0000001"),
+            (123456.789, "123456.789"),
+        ] {
+            assert_eq!(decimal(value).as_deref(), Some(text));
+        }
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+            assert_eq!(decimal(value), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_of_up_to_fifteen_digits_reads_back(digits in 0i64..999_999_999_999_999, places in 0usize..15) {
+            let value: f64 = alloc::format!("{digits}e-{places}").parse().unwrap();
+            prop_assert_eq!(decimal(value).unwrap().parse::<f64>().unwrap(), value);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! JSON that strangers wrote: looked at member by member, of any type, and only as far as it is wanted.
+//!
+//! Values stay the text that came (`&str`), borrowed; what they mean is decided where they are used, so that a
+//! wrong type is an absent value and a member that occurs twice is no fault. This module must not know the wire
+//! format.
+
+use alloc::{borrow::Cow, string::String};
+use core::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// A member's name, borrowed where it holds no escape.
+#[derive(Deserialize)]
+pub(crate) struct Key<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+/// Gives each member of an object to `each`, name and raw value. False if the text is no object; members before
+/// the place where it stops being one have been given then.
+pub(crate) fn members<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> bool {
+    struct Members<'f, 'a>(&'f mut dyn FnMut(&str, &'a str));
+    impl<'a> Visitor<'a> for Members<'_, 'a> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some(Key(key)) = map.next_key()? {
+                let value: &'a RawValue = map.next_value()?;
+                (self.0)(&key, value.get());
+            }
+            Ok(())
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.deserialize_map(Members(each)).is_ok() && reader.end().is_ok()
+}
+
+/// Gives each element of an array to `each`. False if the text is no array.
+pub(crate) fn items<'a>(json: &'a str, each: &mut dyn FnMut(&'a str)) -> bool {
+    struct Items<'f, 'a>(&'f mut dyn FnMut(&'a str));
+    impl<'a> Visitor<'a> for Items<'_, 'a> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+        fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+            while let Some(value) = seq.next_element::<&'a RawValue>()? {
+                (self.0)(value.get());
+            }
+            Ok(())
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.deserialize_seq(Items(each)).is_ok() && reader.end().is_ok()
+}
+
+/// Whether the text is one JSON value and nothing else.
+pub(crate) fn is_value(json: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(json).is_ok()
+}
+
+/// Whether the text is one JSON object and nothing else.
+pub(crate) fn is_object(json: &str) -> bool {
+    json.trim_start().starts_with('{') && is_value(json)
+}
+
+/// Whether a raw value says nothing: `null`, `""`, `[]`, `{}`.
+pub(crate) fn is_blank(raw: &str) -> bool {
+    matches!(raw, "" | "null" | "\"\"")
+        || (raw.len() >= 2
+            && matches!(
+                (raw.as_bytes().first(), raw.as_bytes().last()),
+                (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}'))
+            )
+            && raw
+                .get(1..raw.len() - 1)
+                .is_some_and(|inner| inner.trim().is_empty()))
+}
+
+/// The text of a raw string value; `None` if it is no string. Half a surrogate pair becomes U+FFFD.
+pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.as_bytes().contains(&b'\\') {
+        return Some(Cow::Borrowed(inner));
+    }
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = rest.find('\\') {
+        let (plain, escape) = rest.split_at(at);
+        out.push_str(plain);
+        let (character, after) = unescape(escape);
+        out.push(character);
+        rest = after;
+    }
+    out.push_str(rest);
+    Some(Cow::Owned(out))
+}
+
+/// The character that an escape at the start of the text stands for, and what follows it.
+fn unescape(escape: &str) -> (char, &str) {
+    let mut letters = escape.chars();
+    letters.next();
+    let character = match letters.next() {
+        Some('n') => '\n',
+        Some('t') => '\t',
+        Some('r') => '\r',
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('u') => return unescape_unit(letters.as_str()),
+        Some(other) => other,
+        None => char::REPLACEMENT_CHARACTER,
+    };
+    (character, letters.as_str())
+}
+
+/// The same for the part behind `\u`, which may take a second escape for its pair.
+fn unescape_unit(digits: &str) -> (char, &str) {
+    let unit = |text: &str| text.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    let rest = digits.get(4..).unwrap_or("");
+    match unit(digits) {
+        Some(high @ 0xD800..=0xDBFF) => {
+            if let Some(second) = rest.strip_prefix("\\u")
+                && let Some(low @ 0xDC00..=0xDFFF) = unit(second)
+            {
+                let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+                let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+                return (character, second.get(4..).unwrap_or(""));
+            }
+            (char::REPLACEMENT_CHARACTER, rest)
+        }
+        Some(code) => (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), rest),
+        None => (char::REPLACEMENT_CHARACTER, rest),
+    }
+}
+
+/// The whole part of a raw number; `None` if it is no number or too large to be meant.
+pub(crate) fn integer(raw: &str) -> Option<i64> {
+    let whole = raw.split(['.', 'e', 'E']).next()?;
+    if raw.contains(['e', 'E']) {
+        None
+    } else {
+        whole.parse().ok()
+    }
+}
+
+/// The same as a count: a raw number from 0 up, held at the largest `u32`.
+pub(crate) fn count(raw: &str) -> Option<u32> {
+    let number = integer(raw)?;
+    (number >= 0).then(|| u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// Gives a text as a JSON string to `out`, quotes included: runs without escapes in one piece.
+pub(crate) fn quote(text: &str, out: &mut dyn FnMut(&[u8])) {
+    out(b"\"");
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        let mut unit = *b"\\u0000";
+        let escape: &[u8] = match byte {
+            b'"' => b"\\\"",
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            0..=0x1f => {
+                let digit = byte & 0xf;
+                unit[4] = b'0' + (byte >> 4);
+                unit[5] = if digit < 10 {
+                    b'0' + digit
+                } else {
+                    b'a' + digit - 10
+                };
+                &unit
+            }
+            _ => continue,
+        };
+        out(bytes.get(from..at).unwrap_or_default());
+        out(escape);
+        from = at + 1;
+    }
+    out(bytes.get(from..).unwrap_or_default());
+    out(b"\"");
+}
+
+/// A text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = alloc::vec::Vec::with_capacity(text.len() + 2);
+    quote(text, &mut |piece| out.extend_from_slice(piece));
+    String::from_utf8(out).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    #[test]
+    fn half_a_surrogate_pair_is_a_replacement_character() {
+        assert_eq!(text(r#""a\ud83d""#).unwrap(), "a\u{fffd}");
+        assert_eq!(text(r#""\ude00b""#).unwrap(), "\u{fffd}b");
+        assert_eq!(text(r#""\ud83d\ude00""#).unwrap(), "😀");
+        assert_eq!(text(r#""\ud83d\u0041""#).unwrap(), "\u{fffd}A");
+        assert_eq!(text("12"), None);
+    }
+
+    #[test]
+    fn a_member_that_occurs_twice_is_given_twice() {
+        let mut seen = Vec::new();
+        assert!(members(r#"{"a":1,"\u0061":[2, 3]}"#, &mut |key, raw| seen
+            .push((key.len(), raw))));
+        assert_eq!(seen, [(1, "1"), (1, "[2, 3]")]);
+        assert!(!members("[1]", &mut |_, _| ()));
+        assert!(!members(r#"{"a":1}x"#, &mut |_, _| ()));
+    }
+
+    #[test]
+    fn counts_are_whole_and_never_negative() {
+        assert_eq!(count("12"), Some(12));
+        assert_eq!(count("12.0"), Some(12));
+        assert_eq!(count("-1"), None);
+        assert_eq!(count("99999999999"), Some(u32::MAX));
+        assert_eq!(count("\"12\""), None);
+        assert_eq!(count("null"), None);
+    }
+
+    #[test]
+    fn blank_values_say_nothing() {
+        for raw in ["null", "\"\"", "[]", "{ }", "[\n]"] {
+            assert!(is_blank(raw), "{raw}");
+        }
+        for raw in ["0", "false", "\" \"", "[0]", "{\"a\":1}"] {
+            assert!(!is_blank(raw), "{raw}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_quoted_reads_back(original in ".*") {
+            let json = quoted(&original);
+            prop_assert_eq!(&serde_json::from_str::<String>(&json).unwrap(), &original);
+            prop_assert_eq!(text(&json).unwrap(), original);
+        }
+
+        #[test]
+        fn text_reads_what_serde_json_reads(json in r#""([a-zé]|\\[nrtbf"\\/]|\\u[0-9a-f]{4})*""#) {
+            if let Ok(expected) = serde_json::from_str::<String>(&json) {
+                prop_assert_eq!(text(&json).unwrap(), expected);
+            } else {
+                prop_assert!(text(&json).unwrap().contains('\u{fffd}'));
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! `chat-stream` and `chat-complete`: drives the protocol's exchange with the requests, waits and bytes of WASI.
+
+use alloc::{string::ToString, vec::Vec};
+use core::{cell::RefCell, convert::Infallible};
+
+use wasi::http::types::Method;
+
+use super::{
+    failure,
+    http::{self, BodyWriter, Endpoint, Piece},
+    settings::Imported,
+};
+use crate::{
+    contract::{
+        provider::{GuestCompletion, Progress},
+        types::{ChatRequest, ChatResponse, Error, ErrorKind},
+    },
+    protocol::{
+        chat::{Exchange, Failure, FailureKind, Fold, Next, Sink},
+        provider, reference,
+        settings::Settings as _,
+    },
+};
+
+const NS_PER_MS: u64 = 1_000_000;
+
+/// One answer on its way, as the contract exports it.
+pub(crate) struct Completion(RefCell<Driver>);
+
+/// Asks, and gives the answer on its way.
+pub(crate) fn chat_stream(request: ChatRequest) -> Result<Completion, Error> {
+    let mut driver = Driver::new(request)?;
+    driver.send();
+    // Nothing was answered yet, and nothing will be: say so at once.
+    if let Some(Err(error)) = driver.exchange.outcome() {
+        return Err(error.clone());
+    }
+    Ok(Completion(RefCell::new(driver)))
+}
+
+/// Asks, and waits for the whole answer.
+pub(crate) fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error> {
+    let mut driver = Driver::new(request)?;
+    let mut fold = Fold::default();
+    loop {
+        let progress = driver.read(usize::MAX, u64::MAX)?;
+        for event in progress.events {
+            fold.push(event);
+        }
+        if let Some(summary) = progress.finished {
+            return Ok(ChatResponse { content: fold.finish(), summary });
+        }
+    }
+}
+
+impl GuestCompletion for Completion {
+    fn read(&self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error> {
+        let Ok(mut driver) = self.0.try_borrow_mut() else {
+            return Err(Error::before_sending(ErrorKind::Internal, "a read is under way already"));
+        };
+        let wait = match max_wait_ms {
+            u32::MAX => u64::MAX,
+            ms => u64::from(ms) * NS_PER_MS,
+        };
+        driver.read(usize::try_from(max_events).unwrap_or(usize::MAX), wait)
+    }
+}
+
+/// The protocol's exchange and what it has open. Fields drop in this order.
+struct Driver {
+    open: Option<http::Exchange>,
+    exchange: Exchange,
+    endpoint: Endpoint,
+    connect_timeout_ms: u32,
+    /// How long the reads have waited for what is waited for now. Time between reads does not count.
+    waited_ns: u64,
+}
+
+impl Driver {
+    fn new(request: ChatRequest) -> Result<Self, Error> {
+        let snapshot = Imported.get();
+        let model = reference::resolve(&request.model, &Imported)?;
+        let base = snapshot.base_url.as_deref().unwrap_or(provider::DEFAULT_BASE_URL);
+        let exchange = Exchange::new(request, model, &snapshot, http::now())?;
+        let endpoint = Endpoint::new(base, exchange.head().path).ok_or_else(|| {
+            Error::before_sending(ErrorKind::InvalidRequest, "the base URL of the settings is no http or https URL")
+        })?;
+        Ok(Self { open: None, exchange, endpoint, connect_timeout_ms: snapshot.connect_timeout_ms, waited_ns: 0 })
+    }
+
+    /// Goes on until there are events, the end, or the time is over.
+    fn read(&mut self, max_events: usize, most_ns: u64) -> Result<Progress, Error> {
+        let mut left = most_ns;
+        loop {
+            match self.exchange.next() {
+                Next::Events => {
+                    let events = self.exchange.take_events(max_events);
+                    let finished = match self.exchange.outcome() {
+                        Some(Ok(summary)) => Some(summary.clone()),
+                        _ => None,
+                    };
+                    return Ok(Progress { events, finished });
+                }
+                Next::Ended => {
+                    self.open = None;
+                    return match self.exchange.outcome() {
+                        Some(Ok(summary)) => Ok(Progress { events: Vec::new(), finished: Some(summary.clone()) }),
+                        Some(Err(error)) => Err(error.clone()),
+                        None => Err(Error::before_sending(ErrorKind::Internal, "an answer ended without an end")),
+                    };
+                }
+                Next::Send => self.send(),
+                Next::Wait { ms } => {
+                    self.open = None;
+                    let wait = u64::from(ms) * NS_PER_MS;
+                    let now = wait.saturating_sub(self.waited_ns).min(left);
+                    http::sleep(now);
+                    left = left.saturating_sub(now);
+                    self.waited_ns = self.waited_ns.saturating_add(now);
+                    if self.waited_ns < wait {
+                        return Ok(nothing());
+                    }
+                    self.waited_ns = 0;
+                    self.exchange.waited();
+                }
+                Next::Response { timeout_ms } => {
+                    self.take_head();
+                    if matches!(self.exchange.next(), Next::Response { .. }) && !self.wait(timeout_ms, &mut left) {
+                        return Ok(nothing());
+                    }
+                }
+                Next::Body { timeout_ms } => {
+                    self.take_bytes();
+                    if matches!(self.exchange.next(), Next::Body { .. }) && !self.wait(timeout_ms, &mut left) {
+                        return Ok(nothing());
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        let head = self.exchange.head();
+        let mut headers: Vec<_> =
+            head.headers.into_iter().map(|(name, value)| (name.to_string(), value.into_bytes())).collect();
+        headers.push(("content-length".to_string(), head.content_length.to_string().into_bytes()));
+        self.waited_ns = 0;
+        let exchange = &self.exchange;
+        let mut write = |writer: &mut BodyWriter| {
+            let Ok(()) = exchange.write_body(&mut Body(writer));
+        };
+        let sent = http::send(Method::Post, &self.endpoint, &headers, self.connect_timeout_ms, Some(&mut write));
+        match sent {
+            Ok(open) => {
+                self.open = Some(open);
+                self.exchange.sent();
+            }
+            Err(failed) => self.fail(&failed, false),
+        }
+    }
+
+    fn take_head(&mut self) {
+        let Some(open) = self.open.take() else {
+            return self.lost();
+        };
+        match open.head() {
+            Ok((open, head)) => {
+                self.open = Some(open);
+                if let Some(head) = head {
+                    self.waited_ns = 0;
+                    self.exchange.on_response(head.status, &head.headers);
+                }
+            }
+            Err(failed) => self.fail(&failed, true),
+        }
+    }
+
+    /// Takes all that is there, so that one crossing hands out all of it.
+    fn take_bytes(&mut self) {
+        while let Next::Body { .. } | Next::Events = self.exchange.next() {
+            let Some(open) = &self.open else {
+                return self.lost();
+            };
+            match open.read() {
+                Ok(Piece::Bytes(bytes)) => {
+                    self.waited_ns = 0;
+                    self.exchange.on_bytes(&bytes);
+                }
+                Ok(Piece::Nothing) => return,
+                Ok(Piece::End) => {
+                    self.exchange.on_end();
+                    return;
+                }
+                Err(failed) => return self.fail(&failed, true),
+            }
+        }
+    }
+
+    /// Waits for more; false if the caller's time is over. The exchange's own limit is a failure.
+    fn wait(&mut self, timeout_ms: u32, left: &mut u64) -> bool {
+        let Some(open) = &self.open else {
+            self.lost();
+            return true;
+        };
+        let limit = (u64::from(timeout_ms) * NS_PER_MS).saturating_sub(self.waited_ns);
+        let most = limit.min(*left);
+        let began = http::now();
+        if open.wait(most) {
+            let took = http::now().saturating_sub(began);
+            self.waited_ns = self.waited_ns.saturating_add(took);
+            *left = left.saturating_sub(took);
+            return true;
+        }
+        self.waited_ns = self.waited_ns.saturating_add(most);
+        *left = left.saturating_sub(most);
+        if most == limit {
+            self.open = None;
+            self.exchange.on_failure(Failure { kind: FailureKind::Timeout, request_sent: true });
+            return true;
+        }
+        false
+    }
+
+    fn fail(&mut self, failed: &http::Failure, request_sent: bool) {
+        self.open = None;
+        self.exchange.on_failure(failure::of(failed, request_sent));
+    }
+
+    /// There is nothing open where something should be: a fault of this shell.
+    fn lost(&mut self) {
+        self.exchange.on_failure(Failure { kind: FailureKind::Internal, request_sent: true });
+    }
+}
+
+fn nothing() -> Progress {
+    Progress { events: Vec::new(), finished: None }
+}
+
+struct Body<'a>(&'a mut BodyWriter);
+
+impl Sink for Body<'_> {
+    type Error = Infallible;
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.0.write(bytes);
+        Ok(())
+    }
+}

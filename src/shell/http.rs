@@ -1,0 +1,255 @@
+//! One HTTP request over `wasi:http`: sends it, waits for its answer, reads its body. Knows nothing of chats or lists.
+
+use alloc::{string::String, vec::Vec};
+
+use wasi::{
+    clocks::monotonic_clock,
+    http::{
+        outgoing_handler,
+        types::{
+            ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody,
+            OutgoingRequest, RequestOptions, Scheme,
+        },
+    },
+    io::{
+        poll::{self, Pollable},
+        streams::{InputStream, OutputStream, StreamError},
+    },
+};
+
+/// How much of a body is asked for at once.
+const READ_SIZE: u64 = 64 * 1024;
+
+/// A URL taken apart, as `wasi:http` wants it.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    https: bool,
+    authority: String,
+    path: String,
+}
+
+impl Endpoint {
+    /// Takes a base URL and a path below it; `None` if the base is no http or https URL.
+    pub(crate) fn new(base: &str, path: &str) -> Option<Self> {
+        let base = base.trim();
+        let (scheme, rest) = base.split_once("://")?;
+        let https = match scheme {
+            _ if scheme.eq_ignore_ascii_case("https") => true,
+            _ if scheme.eq_ignore_ascii_case("http") => false,
+            _ => return None,
+        };
+        let (authority, prefix) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
+        if authority.is_empty() || authority.contains(['@', '?', '#']) {
+            return None;
+        }
+        let mut full = String::from(prefix.trim_end_matches('/'));
+        full.push_str(path);
+        Some(Self { https, authority: authority.into(), path: full })
+    }
+}
+
+/// Why a request or an answer broke off.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The host or the network says why.
+    Code(ErrorCode),
+    /// The answer's body was cut.
+    Cut,
+    /// A handle of `wasi:http` did not do what it should: a fault of the host.
+    Host,
+}
+
+/// Where the bytes of a request's body go. Collects small writes, so that each crossing carries a good piece.
+pub(crate) struct BodyWriter {
+    stream: OutputStream,
+    buffer: Vec<u8>,
+    /// The host takes no more. Not an error: the answer's future says what happened.
+    closed: bool,
+}
+
+impl BodyWriter {
+    const PIECE: usize = 64 * 1024;
+
+    fn new(stream: OutputStream) -> Self {
+        Self { stream, buffer: Vec::new(), closed: false }
+    }
+
+    /// Takes more of the body.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        if self.closed {
+            return;
+        }
+        if self.buffer.len() + bytes.len() > Self::PIECE {
+            let held = core::mem::take(&mut self.buffer);
+            self.send(&held);
+            self.buffer = held;
+            self.buffer.clear();
+        }
+        if bytes.len() >= Self::PIECE {
+            self.send(bytes);
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    fn send(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.closed {
+            match self.stream.check_write() {
+                Ok(0) => self.stream.subscribe().block(),
+                Ok(room) => {
+                    let room = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+                    let (now, later) = bytes.split_at(room);
+                    self.closed = self.stream.write(now).is_err();
+                    bytes = later;
+                }
+                Err(_) => self.closed = true,
+            }
+        }
+    }
+
+    fn finish(mut self) {
+        let held = core::mem::take(&mut self.buffer);
+        self.send(&held);
+        if !self.closed {
+            // Only asks for it; what becomes of it is the answer's matter.
+            let _ = self.stream.flush();
+        }
+    }
+}
+
+/// The head of an answer.
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+}
+
+/// What there is of an answer's body right now.
+pub(crate) enum Piece {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// Nothing yet.
+    Nothing,
+    /// No more.
+    End,
+}
+
+/// A request on its way. Dropping it ends the exchange.
+pub(crate) enum Exchange {
+    Sent(Sent),
+    Answering(Answering),
+}
+
+/// Without an answer yet. Fields drop in this order: children before parents, as WASI wants it.
+pub(crate) struct Sent {
+    ready: Pollable,
+    future: FutureIncomingResponse,
+}
+
+/// With an answer whose body is being read. Fields drop in this order.
+pub(crate) struct Answering {
+    ready: Pollable,
+    stream: InputStream,
+    _body: IncomingBody,
+    _response: IncomingResponse,
+}
+
+/// Sends a request.
+pub(crate) fn send(
+    method: Method,
+    to: &Endpoint,
+    headers: &[(String, Vec<u8>)],
+    connect_timeout_ms: u32,
+    write: Option<&mut dyn FnMut(&mut BodyWriter)>,
+) -> Result<Exchange, Failure> {
+    let fields = Fields::from_list(headers).map_err(|_| Failure::Code(ErrorCode::HttpRequestDenied))?;
+    let request = OutgoingRequest::new(fields);
+    let scheme = if to.https { Scheme::Https } else { Scheme::Http };
+    request.set_method(&method).map_err(|()| Failure::Host)?;
+    request.set_scheme(Some(&scheme)).map_err(|()| Failure::Host)?;
+    request
+        .set_authority(Some(&to.authority))
+        .and_then(|()| request.set_path_with_query(Some(&to.path)))
+        .map_err(|()| Failure::Code(ErrorCode::HttpRequestUriInvalid))?;
+    let options = RequestOptions::new();
+    // A host that knows no such timer has one of its own.
+    let _ = options.set_connect_timeout(Some(u64::from(connect_timeout_ms) * 1_000_000));
+    let body = match &write {
+        Some(_) => Some(request.body().map_err(|()| Failure::Host)?),
+        None => None,
+    };
+    let future = outgoing_handler::handle(request, Some(options)).map_err(Failure::Code)?;
+    if let Some((body, write)) = body.zip(write) {
+        let stream = body.write().map_err(|()| Failure::Host)?;
+        let mut writer = BodyWriter::new(stream);
+        write(&mut writer);
+        writer.finish();
+        // Its error is not the reason but a consequence; the future has the reason.
+        let _ = OutgoingBody::finish(body, None);
+    }
+    Ok(Exchange::Sent(Sent { ready: future.subscribe(), future }))
+}
+
+impl Exchange {
+    /// The answer's head, once it is there.
+    pub(crate) fn head(self) -> Result<(Self, Option<Head>), Failure> {
+        let Self::Sent(sent) = self else { return Ok((self, None)) };
+        let response = match sent.future.get() {
+            None => return Ok((Self::Sent(sent), None)),
+            Some(Ok(Ok(response))) => response,
+            Some(Ok(Err(code))) => return Err(Failure::Code(code)),
+            Some(Err(())) => return Err(Failure::Host),
+        };
+        let head = Head { status: response.status(), headers: response.headers().entries() };
+        let body = response.consume().map_err(|()| Failure::Host)?;
+        let stream = body.stream().map_err(|()| Failure::Host)?;
+        let answering = Answering { ready: stream.subscribe(), stream, _body: body, _response: response };
+        Ok((Self::Answering(answering), Some(head)))
+    }
+
+    /// What there is of the body. Never waits.
+    pub(crate) fn read(&self) -> Result<Piece, Failure> {
+        let Self::Answering(answering) = self else { return Ok(Piece::Nothing) };
+        match answering.stream.read(READ_SIZE) {
+            Ok(bytes) if bytes.is_empty() => Ok(Piece::Nothing),
+            Ok(bytes) => Ok(Piece::Bytes(bytes)),
+            Err(StreamError::Closed) => Ok(Piece::End),
+            // Its debug text can carry details of the host, so nobody looks at it.
+            Err(StreamError::LastOperationFailed(_)) => Err(Failure::Cut),
+        }
+    }
+
+    fn ready(&self) -> &Pollable {
+        match self {
+            Self::Sent(sent) => &sent.ready,
+            Self::Answering(answering) => &answering.ready,
+        }
+    }
+
+    /// Waits until there is something, at most this long; false if the time passed.
+    pub(crate) fn wait(&self, most_ns: u64) -> bool {
+        let ready = self.ready();
+        if ready.ready() {
+            return true;
+        }
+        if most_ns == 0 {
+            return false;
+        }
+        let timer = monotonic_clock::subscribe_duration(most_ns);
+        poll::poll(&[ready, &timer]).contains(&0)
+    }
+}
+
+/// Waits for a time and nothing else.
+pub(crate) fn sleep(ns: u64) {
+    if ns > 0 {
+        monotonic_clock::subscribe_duration(ns).block();
+    }
+}
+
+/// The monotonic clock, in nanoseconds.
+pub(crate) fn now() -> u64 {
+    monotonic_clock::now()
+}

@@ -1,0 +1,52 @@
+//! The shell for WASI 0.2: exports the protocol as a component and moves bytes between it and `wasi:http`.
+//!
+//! Thin on purpose. What to send, what an answer means and when to try again is the protocol's matter; here is how.
+
+mod chat;
+mod failure;
+mod http;
+mod list;
+mod runtime;
+mod settings;
+
+use alloc::string::String;
+
+use crate::{
+    contract::{
+        provider::{self as exports, Guest},
+        types::{ChatRequest, ChatResponse, DiscoveryMode, Error, ModelCatalog, ModelRef, ProviderInfo},
+    },
+    protocol::{provider, reference},
+};
+
+struct Component;
+
+impl Guest for Component {
+    type Completion = chat::Completion;
+
+    fn describe() -> ProviderInfo {
+        provider::describe()
+    }
+
+    fn list_models(discovery: DiscoveryMode) -> Result<ModelCatalog, Error> {
+        Ok(list::list_models(discovery))
+    }
+
+    fn resolve_ref(text: String) -> Result<ModelRef, Error> {
+        reference::resolve(&text, &settings::Imported)
+    }
+
+    fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error> {
+        chat::chat_complete(request)
+    }
+
+    fn chat_stream(request: ChatRequest) -> Result<exports::Completion, Error> {
+        chat::chat_stream(request).map(exports::Completion::new)
+    }
+}
+
+#[allow(unsafe_code, reason = "the exported symbols of the component, generated")]
+mod exported {
+    use super::Component;
+    crate::contract::export!(Component with_types_in crate::contract::bindings);
+}
