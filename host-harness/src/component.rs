@@ -58,7 +58,7 @@ pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
     let sources = workspace().join("src");
     match modified(&path) {
         Some(_) if !sources.is_dir() => Ok(path),
-        Some(built) if newest(&sources).max(newest(&workspace().join("wit"))) <= built => Ok(path),
+        Some(built) if newest(&sources).max(newest(&workspace().join("wit"))) <= Some(built) => Ok(path),
         None if !sources.is_dir() => Err(Error::new(Kind::PluginLoad, "there is no plugin file")
             .with_hint("name one with `--plugin FILE.wasm`")),
         _ => build(Build::Release, say),

@@ -93,10 +93,10 @@ async fn run(terminal: &Terminal, global: Global, command: Command) -> Outcome {
         Command::Models(with) => models::run(terminal, &global, &with.args).await,
         Command::Resolve(with) => resolve::run(terminal, &global, &with.args).await,
         Command::Chat(with) => chat::run(terminal, &global, &with.args).await,
-        Command::Inspect(with) => inspect::run(terminal, &global).await,
+        Command::Inspect(_) => inspect::run(terminal, &global).await,
         Command::Grant(with) => grant::run(terminal, &global, &with.args).await,
         Command::MockRouter(with) => mock_router::run(terminal, &with.args).await,
-        Command::Demo(with) => demo::run(terminal, &global).await,
+        Command::Demo(_) => demo::run(terminal, &global).await,
     }
 }
 

@@ -95,7 +95,7 @@ impl Session {
             .secret(&info, grant, None, &ground.environment)
             .await?;
         if let Some(found) = &found {
-            tracing::debug!(source = ?found.source, "credential");
+            tracing::debug!(source = %found.source, "credential");
         }
         let options = HostOptions {
             settings: settings.clone(),

@@ -22,6 +22,10 @@ pub(super) struct Warning {
 }
 
 impl Warning {
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn new(code: &str, message: impl Into<String>) -> Self {
         Self {
             code: code.to_owned(),
