@@ -286,9 +286,10 @@ mod tests {
 
     #[test]
     fn global_options_stand_before_or_behind_the_command_and_settings_add_up() {
-        let mut cli =
-            parse("--set max-retries=0 --format json --config a.json models --set bill-to=us --config b.json")
-                .expect("right usage");
+        let mut cli = parse(
+            "--set max-retries=0 --format json --config a.json models --set bill-to=us --config b.json",
+        )
+        .expect("right usage");
         cli.global.absorb(cli.command.global());
         assert_eq!(cli.global.format(), Format::Json);
         assert_eq!(cli.global.config, Some(PathBuf::from("b.json")));

@@ -56,7 +56,11 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
         let message = format!("`{}` was not granted anything new", info.id);
         return Err(Error::new(Kind::Cancelled, message).into());
     }
-    let file = ground.grants.write(&info.id, asked.clone())?.display().to_string();
+    let file = ground
+        .grants
+        .write(&info.id, asked.clone())?
+        .display()
+        .to_string();
     if terminal.is_text() {
         terminal.line(&format!("granted to `{}`, in {file}", info.id))?;
     } else {
@@ -85,7 +89,9 @@ async fn confirmed(id: &str) -> Result<bool, Error> {
     let asked = tokio::task::spawn_blocking(move || {
         inquire::Confirm::new(&question)
             .with_default(false)
-            .with_help_message("it holds until you grant something else, and for later versions of the plugin too")
+            .with_help_message(
+                "it holds until you grant something else, and for later versions of the plugin too",
+            )
             .prompt()
     });
     match asked.await {

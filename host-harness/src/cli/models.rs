@@ -27,7 +27,9 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs)
     };
     let all = catalog.models.len();
     if let Some(filter) = &args.filter {
-        catalog.models.retain(|model| matches(&session.info, model, filter));
+        catalog
+            .models
+            .retain(|model| matches(&session.info, model, filter));
     }
     let aliases = if args.all_variants {
         Some(aliases_by_reference(&session).await)
@@ -35,7 +37,13 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs)
         None
     };
     if terminal.is_text() {
-        let text = text(terminal.out, &session.info, &mut catalog, args.sort, aliases.as_ref());
+        let text = text(
+            terminal.out,
+            &session.info,
+            &mut catalog,
+            args.sort,
+            aliases.as_ref(),
+        );
         if !catalog.models.is_empty() {
             terminal.line(&text)?;
         }
@@ -290,7 +298,12 @@ mod tests {
     #[test]
     fn a_row_says_all_that_fits_on_a_line() {
         let text = models_table(Style::PLAIN, &fixtures::info(), &[fixtures::model()]);
-        let words: Vec<_> = text.lines().last().unwrap_or_default().split_whitespace().collect();
+        let words: Vec<_> = text
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
         assert_eq!(
             words.join(" "),
             "Big acme/org/big-model 64K $0.27 / $1.10 text, image yes 2 40.5 tok/s"
@@ -306,7 +319,12 @@ mod tests {
             ..named("x", None, None)
         };
         let text = models_table(Style::PLAIN, &fixtures::info(), &[bare]);
-        let words: Vec<_> = text.lines().last().unwrap_or_default().split_whitespace().collect();
+        let words: Vec<_> = text
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
         assert_eq!(words.join(" "), "x acme/org/big-model – – – – – –");
     }
 
@@ -356,7 +374,10 @@ mod tests {
             Some(&HashMap::new()),
         );
         assert_eq!(text.lines().count(), 2 + 5, "{text}");
-        let locked = text.lines().find(|line| line.contains(":thrifty")).unwrap_or_default();
+        let locked = text
+            .lines()
+            .find(|line| line.contains(":thrifty"))
+            .unwrap_or_default();
         let words: Vec<_> = locked.split_whitespace().collect();
         assert_eq!(
             words.join(" "),

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{args::Global, terminal::Terminal};
 use crate::{
-    Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Settings, component,
+    Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Settings,
+    component::{self, Build},
     config::{Configuration, Environment},
     contract::ProviderInfo,
     error::{Error, Kind, Result},
@@ -112,7 +113,7 @@ impl Session {
     }
 }
 
-fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result<()> {
+pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result<()> {
     for (name, value) in set {
         settings
             .set(name, value)
@@ -140,7 +141,17 @@ pub(super) fn sandbox(state_dir: &Path, memory_bytes: usize) -> Result<Sandbox> 
 /// The component of this workspace, built first if it has to be.
 pub(super) async fn own_component(terminal: &Terminal) -> Result<PathBuf> {
     let said = *terminal;
-    tokio::task::spawn_blocking(move || component::ensure(|message| said.note(message)))
+    built(move || component::ensure(|message| said.note(message))).await
+}
+
+/// The same code under the next version's name, to swap to.
+pub(super) async fn next_component(terminal: &Terminal) -> Result<PathBuf> {
+    let said = *terminal;
+    built(move || component::build(Build::NextVersion, |message| said.note(message))).await
+}
+
+async fn built(build: impl FnOnce() -> Result<PathBuf> + Send + 'static) -> Result<PathBuf> {
+    tokio::task::spawn_blocking(build)
         .await
         .map_err(|_| Error::new(Kind::PluginLoad, "building the component was interrupted"))?
 }

@@ -1,12 +1,10 @@
 //! Tables for people: aligned columns, as wide as the terminal on a terminal, never cut elsewhere.
 
-use comfy_table::{
-    Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets::NOTHING,
-};
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::style::{self, Style};
 
-const LOOK: TableStyle = NOTHING.header_separator(LineStyle::new('─', '─', '─', '─'));
+const LOOK: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));
 
 /// A column.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +36,9 @@ pub(super) fn render(paint: Style, columns: &[Column], rows: Vec<Vec<String>>) -
     for row in rows {
         table.add_row(row.iter().map(|cell| Cell::new(style::one_line(cell))));
     }
-    for (index, column) in columns.iter().enumerate() {
-        if let (Column::Right(_), Some(layout)) = (column, table.column_mut(index)) {
+    for (column, layout) in columns.iter().zip(table.column_iter_mut()) {
+        layout.set_padding((0, 2));
+        if let Column::Right(_) = column {
             layout.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -77,7 +76,10 @@ mod tests {
         );
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 4, "{text}");
-        assert!(lines[2].starts_with(" a ") && lines[2].ends_with("    1"), "{text}");
+        assert!(
+            lines[2].starts_with("a ") && lines[2].ends_with("    1"),
+            "{text}"
+        );
         assert!(lines[3].ends_with(" 1000"), "{text}");
         assert!(lines.iter().all(|line| line.trim_end() == *line), "{text}");
         assert!(!text.contains('\u{1b}'));

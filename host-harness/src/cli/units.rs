@@ -42,7 +42,11 @@ pub(super) fn dollars(decimal: &str) -> String {
 /// Decimal text of one answer's cost, which is often less than a cent: at most six decimals.
 pub(super) fn cost(decimal: &str) -> String {
     let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, ""));
-    let rest = |from: usize| fraction.get(from..).is_some_and(|rest| rest.bytes().any(|b| b != b'0'));
+    let rest = |from: usize| {
+        fraction
+            .get(from..)
+            .is_some_and(|rest| rest.bytes().any(|b| b != b'0'))
+    };
     let kept = fraction.get(..6).unwrap_or(fraction);
     if rest(6) && whole.bytes().chain(kept.bytes()).all(|b| b == b'0') {
         return "<$0.000001".to_owned();

@@ -22,7 +22,10 @@ pub(super) struct Question {
 
 /// Puts the question together: the request file's messages, then what the arguments add.
 pub(super) async fn question(args: &ChatArgs) -> Result<Question> {
-    let file_is_stdin = args.request.as_deref().is_some_and(|path| path.as_os_str() == "-");
+    let file_is_stdin = args
+        .request
+        .as_deref()
+        .is_some_and(|path| path.as_os_str() == "-");
     let prompt_is_stdin = match args.prompt.as_deref() {
         Some(prompt) => prompt == "-",
         None => args.request.is_none() && !stdin().is_terminal(),
@@ -138,7 +141,11 @@ mod tests {
         };
         let model = |question: Question| question.model;
         assert_eq!(
-            question(&from_file).await.map(model).expect("a question").as_deref(),
+            question(&from_file)
+                .await
+                .map(model)
+                .expect("a question")
+                .as_deref(),
             Some("in/file")
         );
         let named = ChatArgs {

@@ -18,13 +18,15 @@ use super::{
     terminal::Terminal,
 };
 use crate::{
-    Completion, GenerationInfo, Host, cost,
-    contract::{ChatRequest, Summary},
+    Completion, GenerationInfo, Host,
+    contract::{ChatRequest, ModelSource, Summary},
+    cost,
     error::{Error, Kind, Result},
     fallback::{Attempt, Failed, Fallback},
 };
 
-pub(super) use show::Shown;
+use self::show::Shown;
+pub(super) use self::show::summary_line;
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -> Outcome {
     // What is wrong with the question is said before anything is loaded.
@@ -77,7 +79,10 @@ fn references(
         references.truncate(1);
     }
     if references.is_empty() {
-        let error = Error::new(Kind::Configuration, "there is no model to ask: none is named or configured");
+        let error = Error::new(
+            Kind::Configuration,
+            "there is no model to ask: none is named or configured",
+        );
         return Err(error.with_hint("name one with `-m REF`; `models` lists them"));
     }
     Ok(references)
@@ -153,9 +158,10 @@ impl Answering<'_> {
                 }
             }
         }
-        let summary = completion.summary().cloned().ok_or_else(|| {
-            Error::new(Kind::PluginTrap, "the plugin ended the answer without a summary")
-        })?;
+        let summary = completion
+            .summary()
+            .cloned()
+            .ok_or_else(|| Error::new(Kind::PluginTrap, "the plugin ended the answer without a summary"))?;
         let answered = Answered {
             summary: &summary,
             generation: completion.generation(),
@@ -186,14 +192,24 @@ impl Answering<'_> {
         let cost = cost_of(self.host, summary).await;
         let mut more = Vec::new();
         if gathered.media > 0 {
-            let message = format!("{} pictures or sounds of the answer are not shown", gathered.media);
+            let message = format!(
+                "{} pictures or sounds of the answer are not shown",
+                gathered.media
+            );
             more.push(Warning::new("media-not-shown", message));
         }
         match self.terminal.format {
             Format::Text => {
                 shown.end(gathered)?;
                 let elapsed = self.started.elapsed();
-                show::closing(self.terminal, summary, &generation, cost.as_deref(), trail, elapsed);
+                show::closing(
+                    self.terminal,
+                    summary,
+                    &generation,
+                    cost.as_deref(),
+                    trail,
+                    elapsed,
+                );
                 for warning in &more {
                     self.terminal.warn(warning.message());
                 }
@@ -274,7 +290,16 @@ impl Answering<'_> {
 pub(super) async fn cost_of(host: &Host, summary: &Summary) -> Option<String> {
     let resolved = host.resolve(&summary.model).await.ok()?;
     let model = resolved.metadata?;
-    let price = cost::price(&model, summary.backend.as_deref())?;
+    let backend = summary.backend.as_deref();
+    let is_listed = |name: &str| {
+        let mut routes = model.routes.iter();
+        routes.any(|route| route.backend.eq_ignore_ascii_case(name))
+    };
+    if model.source != ModelSource::Configured && backend.is_some_and(|name| !is_listed(name)) {
+        // The model's price is some backend's, but perhaps not this one's. A person's price holds for all.
+        return None;
+    }
+    let price = cost::price(&model, backend)?;
     cost::of(&summary.usage, price)
 }
 

@@ -89,11 +89,7 @@ fn call_line(terminal: &Terminal, call: &Call) -> String {
     let paint = terminal.err;
     let arguments = style::one_line(&call.arguments);
     let name = style::one_line(&call.name);
-    format!(
-        "{} {} {arguments}",
-        paint.cyan("tool call"),
-        paint.bold(&name)
-    )
+    format!("{} {} {arguments}", paint.cyan("tool call"), paint.bold(&name))
 }
 
 /// What is known of the answer, in a line; and what a person should know about it.
@@ -111,9 +107,14 @@ pub(in crate::cli) fn closing(
     }
     match summary.finish_reason {
         FinishReason::Length => terminal.warn("the answer was cut: the longest allowed length is reached"),
-        FinishReason::ContentFilter => terminal.warn("the rest of the answer was held back by a content filter"),
+        FinishReason::ContentFilter => {
+            terminal.warn("the rest of the answer was held back by a content filter")
+        }
         FinishReason::Other => {
-            let raw = summary.raw_finish_reason.as_deref().unwrap_or(finish_reason(summary.finish_reason));
+            let raw = summary
+                .raw_finish_reason
+                .as_deref()
+                .unwrap_or(finish_reason(summary.finish_reason));
             terminal.warn(&format!("the answer ended in an unusual way: {raw}"));
         }
         FinishReason::Stop | FinishReason::ToolCalls => {}

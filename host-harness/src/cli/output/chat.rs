@@ -470,6 +470,9 @@ mod tests {
         );
         let error = ErrorJson::from(&Error::new(Kind::Drained, "swapped"));
         let line = serde_json::to_value(LineJson::Error { error }).expect("it is JSON");
-        assert_eq!((&line["type"], &line["error"]["kind"]), (&json!("error"), &json!("drained")));
+        assert_eq!(
+            (&line["type"], &line["error"]["kind"]),
+            (&json!("error"), &json!("drained"))
+        );
     }
 }

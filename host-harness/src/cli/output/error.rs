@@ -5,7 +5,12 @@ use std::io;
 use serde::Serialize;
 
 use crate::{
-    cli::{args::Format, style, terminal::Terminal, units},
+    cli::{
+        args::Format,
+        style::{self, Style},
+        terminal::Terminal,
+        units,
+    },
     error::Error,
 };
 
@@ -65,7 +70,7 @@ struct Envelope {
 pub(in crate::cli) fn show(terminal: &Terminal, error: &Error) -> io::Result<()> {
     let line = match terminal.format {
         Format::Text => {
-            terminal.note(&for_a_person(terminal, error));
+            terminal.note(&for_a_person(terminal.err, error));
             return Ok(());
         }
         Format::Json => None,
@@ -78,20 +83,19 @@ pub(in crate::cli) fn show(terminal: &Terminal, error: &Error) -> io::Result<()>
 }
 
 /// An error in a few lines: what, what to do, and what else is known.
-pub(in crate::cli) fn for_a_person(terminal: &Terminal, error: &Error) -> String {
-    let style = terminal.err;
+pub(in crate::cli) fn for_a_person(paint: Style, error: &Error) -> String {
     let details = error.details();
     let mut text = format!(
         "{} {}",
-        style.red(&format!("error[{}]:", error.kind())),
+        paint.red(&format!("error[{}]:", error.kind())),
         style::printable(error.message())
     );
     if let Some(hint) = error.hint() {
-        text += &format!("\n  {} {}", style.cyan("hint:"), style::printable(hint));
+        text += &format!("\n  {} {}", paint.cyan("hint:"), style::printable(hint));
     }
     if !details.suggestions.is_empty() {
         let meant = style::printable(&details.suggestions.join(", ")).into_owned();
-        text += &format!("\n  {} {meant}", style.cyan("did you mean:"));
+        text += &format!("\n  {} {meant}", paint.cyan("did you mean:"));
     }
     let mut facts = Vec::new();
     facts.extend(details.status.map(|status| format!("HTTP {status}")));
@@ -112,7 +116,7 @@ pub(in crate::cli) fn for_a_person(terminal: &Terminal, error: &Error) -> String
             .map(|wait| format!("try again in {}", units::duration(wait))),
     );
     if !facts.is_empty() {
-        text += &format!("\n  {}", style.dim(&style::one_line(&facts.join(" · "))));
+        text += &format!("\n  {}", paint.dim(&style::one_line(&facts.join(" · "))));
     }
     text
 }
@@ -168,14 +172,9 @@ mod tests {
 
     #[test]
     fn a_person_reads_what_to_do_and_no_escape_sequence() {
-        let terminal = Terminal {
-            format: Format::Text,
-            out: style::Style::PLAIN,
-            err: style::Style::PLAIN,
-        };
         let error = Error::new(Kind::Configuration, "bad \u{1b}[2J").with_hint("mend it");
         assert_eq!(
-            for_a_person(&terminal, &error),
+            for_a_person(Style::PLAIN, &error),
             "error[configuration]: bad \u{fffd}[2J\n  hint: mend it"
         );
     }

@@ -77,7 +77,8 @@ mod tests {
     fn its_metadata_is_a_model_like_those_of_the_list() {
         let json = serde_json::to_value(ResolvedJson::new(&fixtures::info(), &fixtures::resolved()))
             .expect("it is JSON");
-        let model = serde_json::to_value(ModelJson::new(&fixtures::info(), &fixtures::model())).expect("JSON");
+        let model =
+            serde_json::to_value(ModelJson::new(&fixtures::info(), &fixtures::model())).expect("JSON");
         assert_eq!(json["metadata"], model);
     }
 

@@ -20,8 +20,11 @@ const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::n
 pub(in crate::cli) fn picture(path: &Path) -> Result<Media> {
     let bytes = super::read_file("picture", path)?;
     let mime_type = picture_type(&bytes).ok_or_else(|| {
-        invalid(&format!("{} is no PNG, JPEG, GIF or WebP picture", path.display()))
-            .with_hint("convert it to one of these first")
+        invalid(&format!(
+            "{} is no PNG, JPEG, GIF or WebP picture",
+            path.display()
+        ))
+        .with_hint("convert it to one of these first")
     })?;
     Ok(Media {
         mime_type: mime_type.to_owned(),
@@ -42,7 +45,9 @@ fn picture_type(bytes: &[u8]) -> Option<&'static str> {
 /// What a URL points at: bytes within it (`data:`), or something that the upstream fetches.
 pub(super) fn from_url(url: &Node<'_>, family: &str) -> Result<Media> {
     let text = url.text()?;
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let scheme = text
+        .split_once(':')
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
     match scheme.as_deref() {
         Some("data") => from_data_url(url, text),
         Some("http" | "https") if url::Url::parse(text).is_ok() => Ok(Media {

@@ -139,7 +139,11 @@ fn read_field(field: &Node<'_>, request: &mut ChatRequest, model: &mut Option<St
         "reasoning_effort" => request.reasoning_effort = Some(field.text()?.to_owned()),
         "n" => match field.count()? {
             1 => {}
-            _ => return Err(unsupported("`n` above 1 is not supported: one request, one answer")),
+            _ => {
+                return Err(unsupported(
+                    "`n` above 1 is not supported: one request, one answer",
+                ));
+            }
         },
         // How the answer travels is this command's matter; the limits are read together.
         _ => {}

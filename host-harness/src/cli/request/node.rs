@@ -120,9 +120,8 @@ impl<'a> Node<'a> {
         for field in self.fields("an object")? {
             if !known.contains(&field.key()) && !field.is_empty() {
                 let message = format!("`{}` is not supported here", field.path());
-                return Err(
-                    unsupported(&message).with_hint("leave it out; only keys of the body itself are passed on")
-                );
+                return Err(unsupported(&message)
+                    .with_hint("leave it out; only keys of the body itself are passed on"));
             }
         }
         Ok(())

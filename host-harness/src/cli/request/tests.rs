@@ -74,8 +74,10 @@ fn bytes_that_are_no_text_are_a_malformed_request() {
 /// A request as JSON, with the words of the contract; what is empty is left out.
 fn shown(file: &RequestFile) -> Value {
     let request = &file.request;
-    let tool = |tool: &Tool| json!({"name": tool.name, "description": tool.description,
-        "parameters": tool.parameters_json, "strict": tool.strict});
+    let tool = |tool: &Tool| {
+        json!({"name": tool.name, "description": tool.description,
+        "parameters": tool.parameters_json, "strict": tool.strict})
+    };
     let choice = request.tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!("auto"),
         ToolChoice::None => json!("none"),
