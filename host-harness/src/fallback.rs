@@ -2,6 +2,10 @@
 //!
 //! Another model is asked only before the first event: half an answer is never thrown away.
 
+mod cooldown;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::HashMap,
     fmt,
@@ -11,6 +15,8 @@ use std::{
 
 use tokio::time::Instant;
 
+use cooldown::Cooldowns;
+
 use crate::{
     completion::Completion,
     contract::{ChatRequest, ErrorKind},
@@ -18,11 +24,7 @@ use crate::{
     host::{Answer, Host},
 };
 
-/// The first cool-down of a model that does not say itself how long to wait.
-const SHORTEST: Duration = Duration::from_secs(60);
-/// Doubling ends here; a failure later than this after the last cool-down begins anew.
-const LONGEST: Duration = Duration::from_secs(10 * 60);
-/// Spellings and models that are remembered at most; a server's clients may ask for any text.
+/// Spellings that are remembered at most; a server's clients may ask for any text.
 const MOST_NAMES: usize = 1024;
 
 /// The cool-downs of one host. They survive swaps; share it among all requests.
@@ -33,16 +35,9 @@ pub struct Fallback {
 
 #[derive(Default)]
 struct Memory {
-    /// What a spelling of a reference stands for. Only the key of a cool-down: the request carries the spelling itself.
+    /// What a spelling of a reference stands for: the key of its cool-down. The request carries the spelling itself.
     canonical: HashMap<String, String>,
-    resting: HashMap<String, Rest>,
-}
-
-/// A model that is not asked for a while.
-struct Rest {
-    until: Instant,
-    failures: u32,
-    error: Error,
+    cooldowns: Cooldowns,
 }
 
 /// A model that was asked, or passed over, before the one that answered.
@@ -89,9 +84,9 @@ pub struct Failed {
 
 impl fmt::Debug for Fallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let resting = self.memory().resting.len();
+        let resting = self.memory().cooldowns.len();
         f.debug_struct("Fallback")
-            .field("resting", &resting)
+            .field("cooling_down", &resting)
             .finish_non_exhaustive()
     }
 }
@@ -127,7 +122,8 @@ impl Fallback {
             completion.ready().await?;
             Ok(completion)
         };
-        let (completion, reference, trail) = self.one_of(host, request, references, ask).await?;
+        let resolve = async |reference: &str| host.resolve(reference).await.map(|known| known.canonical);
+        let (completion, reference, trail) = self.one_of(request, references, resolve, ask).await?;
         Ok(Started {
             completion,
             reference,
@@ -146,7 +142,8 @@ impl Fallback {
         references: &[String],
     ) -> Result<Completed, Failed> {
         let ask = async |request| host.complete(request).await;
-        let (answer, reference, trail) = self.one_of(host, request, references, ask).await?;
+        let resolve = async |reference: &str| host.resolve(reference).await.map(|known| known.canonical);
+        let (answer, reference, trail) = self.one_of(request, references, resolve, ask).await?;
         Ok(Completed {
             answer,
             reference,
@@ -154,29 +151,41 @@ impl Fallback {
         })
     }
 
+    /// The order of things, whoever resolves and answers.
     async fn one_of<T>(
         &self,
-        host: &Host,
         request: &ChatRequest,
         references: &[String],
+        resolve: impl AsyncFn(&str) -> Result<String>,
         ask: impl AsyncFn(ChatRequest) -> Result<T>,
     ) -> Result<(T, String, Vec<Attempt>), Failed> {
         let own = [request.model.clone()];
         let references = if references.is_empty() { &own } else { references };
         let mut models: Vec<(&String, String)> = Vec::with_capacity(references.len());
         for reference in references {
-            let key = self.key(host, reference).await;
+            let key = self.key(reference, &resolve).await;
             if models.iter().all(|(_, known)| *known != key) {
                 models.push((reference, key));
             }
         }
-        let all_rest = models.iter().all(|(_, key)| self.rest(key).is_some());
+        let now = Instant::now();
+        let mut resting = {
+            let memory = self.memory();
+            let errors = models
+                .iter()
+                .map(|(_, key)| memory.cooldowns.passes_over(key, now));
+            errors.collect::<Vec<_>>()
+        };
+        if resting.iter().all(Option::is_some)
+            && let Some(first) = resting.first_mut()
+        {
+            // Somebody has to be asked.
+            *first = None;
+        }
         let mut trail: Vec<Attempt> = Vec::new();
         let mut first_error = None;
-        for (index, (reference, key)) in models.iter().enumerate() {
-            if let Some(error) = self.rest(key)
-                && !(all_rest && index == 0)
-            {
+        for ((reference, key), resting) in models.iter().zip(resting) {
+            if let Some(error) = resting {
                 trail.push(Attempt {
                     reference: (*reference).clone(),
                     error,
@@ -189,11 +198,11 @@ impl Fallback {
             request.model.clone_from(reference);
             match ask(request).await {
                 Ok(answer) => {
-                    self.recovered(key);
+                    self.memory().cooldowns.recovered(key);
                     return Ok((answer, (*reference).clone(), trail));
                 }
                 Err(error) => {
-                    self.failed(key, &error);
+                    self.memory().cooldowns.failed(key, &error, Instant::now());
                     trail.push(Attempt {
                         reference: (*reference).clone(),
                         error: error.clone(),
@@ -217,82 +226,23 @@ impl Fallback {
 
     /// What stands for a model, however it is spelt. What nobody understands stands for itself; asking for it will
     /// say why.
-    async fn key(&self, host: &Host, reference: &str) -> String {
+    async fn key(&self, reference: &str, resolve: &impl AsyncFn(&str) -> Result<String>) -> String {
         if let Some(key) = self.memory().canonical.get(reference) {
             return key.clone();
         }
-        let Ok(resolved) = host.resolve(reference).await else {
+        let Ok(canonical) = resolve(reference).await else {
             return reference.to_owned();
         };
         let mut memory = self.memory();
         if memory.canonical.len() >= MOST_NAMES {
             memory.canonical.clear();
         }
-        memory
-            .canonical
-            .insert(reference.to_owned(), resolved.canonical.clone());
-        resolved.canonical
-    }
-
-    /// Why a model is not to be asked now.
-    fn rest(&self, key: &str) -> Option<Error> {
-        let memory = self.memory();
-        let rest = memory.resting.get(key)?;
-        let left = rest.until.checked_duration_since(Instant::now())?;
-        (!left.is_zero()).then(|| rest.passed_over(left))
-    }
-
-    fn recovered(&self, key: &str) {
-        self.memory().resting.remove(key);
-    }
-
-    fn failed(&self, key: &str, error: &Error) {
-        if !calls_for_rest(error) {
-            return;
-        }
-        let now = Instant::now();
-        let mut memory = self.memory();
-        if memory.resting.len() >= MOST_NAMES {
-            memory.resting.retain(|_, rest| rest.until > now);
-        }
-        let before = memory.resting.get(key).filter(|rest| now < rest.until + LONGEST);
-        let failures = before.map_or(0, |rest| rest.failures).saturating_add(1);
-        let doubled = SHORTEST
-            .saturating_mul(2u32.saturating_pow(failures - 1))
-            .min(LONGEST);
-        let rest = Rest {
-            until: now + error.retry_after().unwrap_or(doubled),
-            failures,
-            error: error.clone(),
-        };
-        memory.resting.insert(key.to_owned(), rest);
+        memory.canonical.insert(reference.to_owned(), canonical.clone());
+        canonical
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         // Nothing is left half done under this lock.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Rest {
-    /// The error that led to the cool-down, told as what it is now: a reason not to ask.
-    fn passed_over(&self, left: Duration) -> Error {
-        let mut details = self.error.details().clone();
-        details.message = format!(
-            "not asked: it is left alone for {} s more after: {}",
-            left.as_secs().max(1),
-            details.message
-        );
-        details.code = Some("cooling-down".to_owned());
-        details.retryable = true;
-        details.retry_after_ms = u32::try_from(left.as_millis()).ok();
-        details.request_sent = false;
-        details.attempts = 0;
-        Error::from(details)
-    }
-}
-
-/// Credit used up, too many requests, or an upstream in trouble: the next request would fail as well.
-fn calls_for_rest(error: &Error) -> bool {
-    matches!(error.details().status, Some(402 | 429 | 500..=599))
 }

@@ -13,7 +13,7 @@ use crate::{
     call::{self, Context},
     completion::{Completion, Exchange, drained},
     contract::{
-        AssistantPart, ChatRequest, ChatResponse, ContentPart, DiscoveryMode, MediaSource, Message,
+        AssistantPart, ChatRequest, ChatResponse, ContentPart, DiscoveryMode, MediaSource, Message, Model,
         ModelCatalog, ModelRef, ModelSource, ProviderInfo, settings::CredentialState,
     },
     edge::{self, Edge, Gate, Origin, Policy, Scrubber, Secret},
@@ -205,6 +205,11 @@ impl Host {
             self.0.listed.store(Arc::new(Listed::new(catalog.models.clone())));
         }
         Ok(catalog)
+    }
+
+    /// Takes a list that was kept from an earlier run, for resolving and suggestions, until a live one comes.
+    pub fn remember_models(&self, models: Vec<Model>) {
+        self.0.listed.store(Arc::new(Listed::new(models)));
     }
 
     /// Understands a reference or an alias. Asks no network.

@@ -262,6 +262,7 @@ pub struct ModelSettings {
     by_id: HashMap<String, usize>,
     aliases: Vec<ModelAlias>,
     by_alias: HashMap<String, Vec<usize>>,
+    by_reference: HashMap<String, Vec<usize>>,
 }
 
 impl ModelSettings {
@@ -273,14 +274,17 @@ impl ModelSettings {
             by_id.entry(model.id.clone()).or_insert(index);
         }
         let mut by_alias: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
+        let mut by_reference: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
         for (index, alias) in aliases.iter().enumerate() {
             by_alias.entry(alias_key(&alias.alias)).or_default().push(index);
+            by_reference.entry(alias.reference.trim().to_lowercase()).or_default().push(index);
         }
         Self {
             configured,
             by_id,
             aliases,
             by_alias,
+            by_reference,
         }
     }
 
@@ -302,8 +306,16 @@ impl ModelSettings {
 
     /// Those that a text means: trimmed, in any case, runs of white space as one.
     pub fn find_alias(&self, text: &str) -> impl Iterator<Item = &ModelAlias> {
-        let found = self.by_alias.get(&alias_key(text)).map_or(&[][..], Vec::as_slice);
-        found.iter().filter_map(|index| self.aliases.get(*index))
+        self.found(self.by_alias.get(&alias_key(text)))
+    }
+
+    /// Those that are given to a reference: as text, trimmed, in any case.
+    pub fn find_aliases_of(&self, reference: &str) -> impl Iterator<Item = &ModelAlias> {
+        self.found(self.by_reference.get(&reference.trim().to_lowercase()))
+    }
+
+    fn found<'a>(&'a self, indices: Option<&'a Vec<usize>>) -> impl Iterator<Item = &'a ModelAlias> {
+        indices.into_iter().flatten().filter_map(|index| self.aliases.get(*index))
     }
 }
 

@@ -1,9 +1,6 @@
 //! What this plugin says of itself: the only place that names the provider, its variables and its defaults.
 
-use alloc::{
-    string::{String, ToString},
-    vec,
-};
+use alloc::string::{String, ToString};
 
 use crate::contract::types::{CredentialSpec, Policy, ProviderInfo};
 
@@ -88,6 +85,8 @@ pub fn describe() -> ProviderInfo {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
 
     #[test]

@@ -1,5 +1,5 @@
-//! What the protocol asks of the host's settings, as a trait, so that the core runs against the imported interface
-//! in the component and against plain values in tests.
+//! What the protocol asks of the host's settings, as a trait, so that the core runs against the imported
+//! interface in the component and against plain values in tests.
 
 use alloc::{string::String, vec::Vec};
 
@@ -18,8 +18,8 @@ pub trait Settings {
     fn list_aliases(&self) -> Vec<ModelAlias>;
     /// Those that a text means: compared trimmed, in any case, runs of white space as one.
     fn find_alias(&self, text: &str) -> Vec<ModelAlias>;
-    /// The names given to a reference in its canonical text, or more than those: the caller compares. Settings that
-    /// can look this up do; these give them all.
+    /// The names given to a reference in its canonical text, or more than those: the caller compares.
+    /// Settings that can look this up do; these give them all.
     fn aliases_of(&self, canonical: &str) -> Vec<ModelAlias> {
         let _ = canonical;
         self.list_aliases()
@@ -93,4 +93,54 @@ impl Settings for PlainSettings {
     fn listed_ids(&self) -> Vec<String> {
         self.listed.iter().map(|model| model.id.clone()).collect()
     }
+}
+
+/// Settings from the JSON of the case files in `tests/cases`; `listed` are rows of a list as the router sends
+/// them.
+#[cfg(test)]
+pub(crate) fn from_case(json: &serde_json::Value) -> PlainSettings {
+    use crate::contract::types::Price;
+
+    let text = |value: &serde_json::Value| value.as_str().map(String::from);
+    let list = |key: &str| json[key].as_array().cloned().unwrap_or_default();
+    let (configured, aliases) = (list("configured"), list("aliases"));
+    let configured = configured.iter().map(|model| ConfiguredModel {
+        id: text(&model["id"]).expect("a configured model has an id"),
+        display_name: text(&model["name"]),
+        reasoning: model["reasoning"].as_bool(),
+        input: model["input"]
+            .as_array()
+            .map(|words| words.iter().filter_map(text).collect())
+            .unwrap_or_default(),
+        context_window: model["contextWindow"]
+            .as_u64()
+            .and_then(|count| count.try_into().ok()),
+        max_output_tokens: model["maxTokens"]
+            .as_u64()
+            .and_then(|count| count.try_into().ok()),
+        price: text(&model["price"]["input"])
+            .zip(text(&model["price"]["output"]))
+            .map(|(input, output)| Price {
+                input,
+                output,
+                cached_input: None,
+            }),
+        extras: Vec::new(),
+    });
+    let aliases = aliases.iter().filter_map(|alias| {
+        Some(ModelAlias {
+            alias: text(&alias["alias"])?,
+            reference: text(&alias["reference"])?,
+        })
+    });
+    let mut settings = PlainSettings {
+        configured: configured.collect(),
+        aliases: aliases.collect(),
+        ..PlainSettings::default()
+    };
+    if json["listed"].is_array() {
+        let body = serde_json::json!({ "data": json["listed"] }).to_string();
+        settings.listed = super::catalog::from_list(body.as_bytes(), &settings).models;
+    }
+    settings
 }

@@ -1,4 +1,5 @@
-//! The words that this plugin puts into `warning.code`, in one place: a caller may branch on them, so they stay.
+//! The words that this plugin puts into `warning.code`, in one place: a caller may branch on them, so they
+//! stay.
 
 use alloc::string::{String, ToString};
 

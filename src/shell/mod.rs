@@ -6,6 +6,7 @@ mod chat;
 mod failure;
 mod http;
 mod list;
+mod metadata;
 mod runtime;
 mod settings;
 

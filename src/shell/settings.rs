@@ -34,6 +34,15 @@ impl Settings for Imported {
         settings::find_alias(text)
     }
 
+    fn aliases_of(&self, canonical: &str) -> Vec<ModelAlias> {
+        let mut found = settings::find_aliases_of(canonical);
+        // People also write it without the prefix.
+        if let Some((_, bare)) = canonical.split_once('/') {
+            found.append(&mut settings::find_aliases_of(bare));
+        }
+        found
+    }
+
     fn find_listed(&self, id: &str) -> Option<Model> {
         settings::find_listed(id)
     }

@@ -1,2 +1,12 @@
-#![allow(missing_docs)]
-fn main() {}
+//! The built component in the host, against the mock router: what a user of the two together gets.
+
+mod harness;
+
+mod cancel;
+mod chat;
+mod contract;
+mod corpus;
+mod files;
+mod models;
+mod scenarios;
+mod swap;

@@ -16,7 +16,7 @@ pub(super) fn decimal(value: &Value) -> Option<String> {
             .filter(|_| text.trim().starts_with(|c: char| c.is_ascii_digit() || c == '.'))?,
         _ => return None,
     };
-    if !number.is_finite() || number < 0.0 || number > 1e12 {
+    if !(0.0..=1e12).contains(&number) {
         return None;
     }
     // `1.234000000e-3`: all digits, then how far the point has to move.

@@ -97,7 +97,6 @@ impl Configuration {
             .filter(|name| grant.env_vars.contains(name))
             .map(String::as_str)
             .collect();
-        // A macro of closures would hide the order, which is the point.
         for name in &granted {
             if let Some(secret) = environment.get(name).and_then(|value| Secret::new(&value)) {
                 return found(secret, SecretSource::Environment((*name).to_owned()));

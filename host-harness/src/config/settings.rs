@@ -31,10 +31,9 @@ impl Configuration {
             settings.base_url = Some(url);
         }
         for (name, node) in provider.get("headers")?.entries()? {
-            let value = self
-                .expanded(&node)?
-                .ok_or_else(|| node.fault("text in quotes"))?;
-            settings.headers.push((name.to_owned(), value));
+            if let Some(value) = self.expanded(&node)? {
+                settings.headers.push((name.to_owned(), value));
+            }
         }
         self.plugin_config(info, &mut settings)?;
         if self.root().at(&["models", "mode"])?.word()? == Some("replace") {
@@ -169,12 +168,15 @@ impl<'i> Models<'i> {
         entry
             .object()?
             .ok_or_else(|| entry.fault("an object in braces"))?;
-        let id_node = entry.get("id")?;
-        let id = id_node.word()?.ok_or_else(|| {
+        let id = entry.get("id")?.word()?.ok_or_else(|| {
             entry
                 .wrong("has no `id`")
                 .with_hint("give the model's id as text in quotes")
         })?;
+        // A whole reference, as people copy it; `acme/x` alone may well be a model of that name.
+        let id = strip_prefix(id, &self.info.id)
+            .filter(|rest| rest.contains('/'))
+            .unwrap_or(id);
         let mut model = ConfiguredModel {
             id: id.to_owned(),
             display_name: None,
@@ -191,11 +193,7 @@ impl<'i> Models<'i> {
                 "name" => model.display_name = node.word()?.map(str::to_owned),
                 "alias" => {
                     if let Some(alias) = node.word()? {
-                        let reference = match strip_prefix(id, &self.info.id) {
-                            Some(_) => id.to_owned(),
-                            None => format!("{}/{id}", self.info.id),
-                        };
-                        self.alias(alias, reference);
+                        self.alias(alias, format!("{}/{id}", self.info.id));
                     }
                 }
                 "reasoning" => model.reasoning = node.flag()?,

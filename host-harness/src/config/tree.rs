@@ -41,9 +41,14 @@ impl Document {
             let what = error
                 .code()
                 .map_or_else(|| "this is no JSON5".to_owned(), |code| code.to_string());
-            let place = error
-                .position()
-                .unwrap_or_else(|| json5::Position::from_offset(document.text.len(), &document.text));
+            // Where a text ends too early is at its end, not at the bracket that was left open.
+            let (what, place) = match error.position() {
+                Some(place) if !what.starts_with("EOF") => (what, place),
+                _ => {
+                    let end = json5::Position::from_offset(document.text.len(), &document.text);
+                    (format!("the file ends too early ({what})"), end)
+                }
+            };
             let (line, column) = (place.line + 1, place.column + 1);
             Error::new(
                 Kind::Configuration,

@@ -206,7 +206,7 @@ impl Forms {
 mod tests {
     use super::*;
 
-    const TOKEN: &str = "hf_AbC/123+xyz~QQ\"9";
+    const TOKEN: &str = "tok_AbC/123+xyz~QQ\"9";
 
     fn scrubber() -> Scrubber {
         Scrubber::new([&Secret::new(TOKEN).unwrap()])
@@ -252,8 +252,8 @@ mod tests {
             stream.push(Bytes::from_static(b"data: {}\n\n")),
             &b"data: {}\n\n"[..]
         );
-        assert_eq!(stream.push(Bytes::from_static(b"ends in h")), &b"ends in "[..]);
-        assert_eq!(stream.push(Bytes::from_static(b"ello")), &b"hello"[..]);
+        assert_eq!(stream.push(Bytes::from_static(b"ends in to")), &b"ends in "[..]);
+        assert_eq!(stream.push(Bytes::from_static(b"day.")), &b"today."[..]);
         assert!(stream.finish().is_empty());
     }
 

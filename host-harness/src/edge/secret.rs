@@ -24,7 +24,7 @@ impl Secret {
         &self.0
     }
 
-    /// A few characters at both ends, for a person to recognise it by: `hf_1…abcd`.
+    /// A few characters at both ends, for a person to recognise it by: `sk_1…abcd`.
     #[must_use]
     pub fn preview(&self) -> String {
         let chars: Vec<char> = self.0.chars().collect();
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_trimmed_and_blank_is_none() {
-        assert_eq!(Secret::new(" hf_\r\nabc ").unwrap().expose(), "hf_abc");
+        assert_eq!(Secret::new(" sk_\r\nabc ").unwrap().expose(), "sk_abc");
         assert_eq!(Secret::new("a b").unwrap().expose(), "a b");
         assert!(Secret::new("\r\n ").is_none());
     }

@@ -184,6 +184,10 @@ impl settings::Host for State {
         self.view.0.settings.models.find_alias(&text).cloned().collect()
     }
 
+    fn find_aliases_of(&mut self, reference: String) -> Vec<ModelAlias> {
+        self.view.0.settings.models.find_aliases_of(&reference).cloned().collect()
+    }
+
     fn find_listed(&mut self, id: String) -> Option<Model> {
         self.view.0.listed.find(&id).cloned()
     }

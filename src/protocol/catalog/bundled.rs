@@ -40,6 +40,19 @@ pub(super) struct BundledPrice {
     pub(super) cached_input: Option<&'static str>,
 }
 
+/// A price for tokens sent, received, and sent from the cache.
+pub(super) const fn usd(
+    input: &'static str,
+    output: &'static str,
+    cached_input: Option<&'static str>,
+) -> Option<BundledPrice> {
+    Some(BundledPrice {
+        input,
+        output,
+        cached_input,
+    })
+}
+
 /// The model of this id.
 pub(super) fn find(id: &str) -> Option<&'static Bundled> {
     MODELS.iter().find(|bundled| bundled.id == id)

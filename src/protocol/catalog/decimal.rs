@@ -5,11 +5,12 @@ use core::cmp::Ordering;
 
 /// How many digits of a price carry meaning; what follows is the noise of somebody's float.
 const SIGNIFICANT_DIGITS: usize = 10;
-/// Powers of ten between which a price makes sense: from a ten-billionth of a dollar to below a million dollars.
+/// Powers of ten between which a price makes sense: from a ten-billionth of a dollar to below a million
+/// dollars.
 const POWERS: core::ops::Range<i32> = -10..6;
 
-/// A JSON number's text as a plain decimal: rounded to ten significant digits (half up), zeros at its end and the
-/// exponent gone. `None` for what is no number, negative, or no sensible price.
+/// A JSON number's text as a plain decimal: rounded to ten significant digits (half up), zeros at its end and
+/// the exponent gone. `None` for what is no number, negative, or no sensible price.
 pub(super) fn price_text(number: &str) -> Option<String> {
     let (mantissa, exponent) = match number.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -56,20 +57,28 @@ pub(super) fn price_text(number: &str) -> Option<String> {
 
 /// `significand` × 10^`scale` without an exponent and without zeros behind the point.
 fn plain(mut significand: u64, mut scale: i32) -> String {
-    while scale < 0 && significand % 10 == 0 {
+    while scale < 0 && significand.is_multiple_of(10) {
         significand /= 10;
         scale += 1;
     }
-    let mut text = significand.to_string();
-    let zeros = |count: usize| core::iter::repeat_n('0', count);
-    match usize::try_from(scale) {
-        Ok(behind) => text.extend(zeros(behind)),
-        Err(_) => {
-            let places = usize::try_from(scale.unsigned_abs()).unwrap_or(0);
-            let missing = (places + 1).saturating_sub(text.len());
-            text.insert_str(0, &zeros(missing).collect::<String>());
-            text.insert(text.len() - places, '.');
+    let digits = significand.to_string();
+    // Where the point stands, counted from the first digit.
+    let point = i32::try_from(digits.len()).unwrap_or(0) + scale;
+    let mut text = String::new();
+    if point <= 0 {
+        text.push_str("0.");
+    }
+    for _ in point..0 {
+        text.push('0');
+    }
+    for (at, digit) in (0_i32..).zip(digits.chars()) {
+        if at == point && at > 0 {
+            text.push('.');
         }
+        text.push(digit);
+    }
+    for _ in 0..scale {
+        text.push('0');
     }
     text
 }

@@ -1,7 +1,8 @@
-//! Lenient reading of JSON: pieces of text that are looked at one at a time, so that a wrong one is only unknown.
+//! Lenient reading of JSON: pieces of text that are looked at one at a time, so that a wrong one is only
+//! unknown.
 //!
-//! A value is taken as its raw text first, which any well-formed JSON passes however deep or odd it is. Knows nothing
-//! of models.
+//! A value is taken as its raw text first, which any well-formed JSON passes however deep or odd it is. Knows
+//! nothing of models.
 
 use alloc::{borrow::Cow, string::String};
 use core::fmt;

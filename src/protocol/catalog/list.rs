@@ -10,7 +10,7 @@ use alloc::{
 use core::fmt;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde_json::{error::Category, value::RawValue};
 
 use super::json::{boolean, count, elements, is_scalar, measure, members, text};
 use super::{decimal, merge, routes};
@@ -49,7 +49,7 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
     let mut json = serde_json::Deserializer::from_str(body);
     json.deserialize_any(Top(&mut rows))
         .and_then(|()| json.end())
-        .map_err(|error| format!("its answer is not JSON that can be read ({error})"))?;
+        .map_err(|error| broken(&error))?;
     if !rows.found {
         return Err("its answer has no list named \"data\"".to_string());
     }
@@ -57,18 +57,34 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
         cut_rows: rows.cut,
         ..List::default()
     };
-    let mut ids = alloc::collections::BTreeSet::new();
+    let mut ids = merge::Index::new();
     for row in rows.rows {
         match list.row(row) {
             None => list.skipped += 1,
             Some(model) => {
-                if ids.insert(model.id.clone()) {
+                if merge::note(&mut ids, &model.id, list.models.len()) {
                     list.models.push(model);
                 }
             }
         }
     }
     Ok(list)
+}
+
+/// Why an answer cannot be read. Not in the parser's words, which take a person nowhere and the component
+/// kilobytes.
+fn broken(error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Eof => "its answer is empty or was cut off".to_string(),
+        Category::Data => "its answer is JSON, but neither an object nor an array".to_string(),
+        Category::Syntax | Category::Io => {
+            format!(
+                "its answer is no JSON from line {}, column {} on",
+                error.line(),
+                error.column()
+            )
+        }
+    }
 }
 
 impl List {

@@ -107,7 +107,8 @@ impl Known {
         self.listed.as_ref()
     }
 
-    /// All of it as one entry, the alias aside: a backend's own figures for a reference that names it, the settings above all.
+    /// All of it as one entry, the alias aside: a backend's own figures for a reference that names it, the
+    /// settings above all.
     pub(in crate::protocol) fn entry(self, reference: &Reference) -> Option<Model> {
         if !self.is_some() {
             return None;
@@ -129,36 +130,21 @@ impl Known {
     }
 }
 
-/// The names that a person has given to references, by the one spelling of the reference.
-#[derive(Debug)]
-pub(super) struct Aliases(BTreeMap<String, String>);
+/// Where something stands in a list, by its name. The one kind of map here: each kind costs the component
+/// kilobytes.
+pub(super) type Index = BTreeMap<String, usize>;
 
-impl Aliases {
-    pub(super) fn new(aliases: Vec<ModelAlias>) -> Self {
-        let mut by_reference = BTreeMap::new();
-        for ModelAlias { alias, reference } in aliases {
-            let alias = alias.trim();
-            if !alias.is_empty() {
-                by_reference
-                    .entry(canonical_text(&reference))
-                    .or_insert_with(|| alias.to_string());
-            }
-        }
-        Self(by_reference)
+/// Puts a name into an index. False if it was there; the first of equal names holds.
+pub(super) fn note(index: &mut Index, name: &str, at: usize) -> bool {
+    let is_new = !index.contains_key(name);
+    if is_new {
+        index.insert(name.to_string(), at);
     }
-
-    /// The name of the reference that an id of the catalog is.
-    fn of(&self, id: &str) -> Option<String> {
-        if self.0.is_empty() {
-            None
-        } else {
-            self.0.get(&canonical_of_id(id)).cloned()
-        }
-    }
+    is_new
 }
 
 /// The one spelling of the reference that an id of the catalog is.
-pub(super) fn canonical_of_id(id: &str) -> String {
+fn canonical_of_id(id: &str) -> String {
     if begins_with_prefix(id) {
         Reference::verbatim(id).canonical()
     } else {
@@ -166,59 +152,68 @@ pub(super) fn canonical_of_id(id: &str) -> String {
     }
 }
 
-/// The models of a catalog: the configured ones in their order, filled in, then the others that are not among them.
-/// Also how many configured ones have no id.
+/// Gives each model the alias of exactly its reference, the first of several.
+fn name_by_aliases(models: &mut [Model], aliases: &[ModelAlias]) {
+    let mut by_reference = Index::new();
+    for (at, alias) in aliases.iter().enumerate() {
+        if !alias.alias.trim().is_empty() {
+            note(&mut by_reference, &canonical_text(&alias.reference), at);
+        }
+    }
+    if by_reference.is_empty() {
+        return;
+    }
+    for model in models {
+        let alias = by_reference
+            .get(&canonical_of_id(&model.id))
+            .and_then(|at| aliases.get(*at));
+        model.alias = alias.map(|alias| alias.alias.trim().to_string());
+    }
+}
+
+/// The models of a catalog: the configured ones in their order, filled in, then the others that are not among
+/// them. Also how many configured ones have no id.
 pub(super) fn models(
-    configured: Vec<ConfiguredModel>,
+    configured: &[ConfiguredModel],
     others: Vec<Model>,
-    aliases: &Aliases,
+    aliases: &[ModelAlias],
 ) -> (Vec<Model>, usize) {
-    let by_id: BTreeMap<&str, &Model> = others.iter().map(|model| (model.id.as_str(), model)).collect();
-    // The first of equal ids holds.
-    let mut described: BTreeMap<&str, &ConfiguredModel> = BTreeMap::new();
-    for model in configured.iter().rev() {
-        described.insert(configured_id(&model.id), model);
+    let mut by_id = Index::new();
+    if !configured.is_empty() {
+        for (at, model) in others.iter().enumerate() {
+            note(&mut by_id, &model.id, at);
+        }
+    }
+    let mut described = Index::new();
+    for (at, model) in configured.iter().enumerate() {
+        note(&mut described, configured_id(&model.id), at);
     }
     let mut without_id = 0;
     let mut models = Vec::with_capacity(configured.len() + others.len());
-    for model in &configured {
+    for (at, model) in configured.iter().enumerate() {
         let id = configured_id(&model.id);
         if id.is_empty() {
             without_id += 1;
-            continue;
+        } else if described.get(id) == Some(&at) {
+            let reference = configured_reference(&model.id);
+            let base = reference.suffix().and_then(|_| described.get(&reference.model));
+            let known = Known {
+                exact: Some(model.clone()),
+                base: base.and_then(|at| configured.get(*at)).cloned(),
+                listed: by_id
+                    .get(&reference.model)
+                    .and_then(|at| others.get(*at))
+                    .cloned(),
+                bundled: bundled::find(&reference.model),
+            };
+            models.extend(known.entry(&reference));
         }
-        if !described
-            .get(id)
-            .is_some_and(|first| core::ptr::eq(*first, model))
-        {
-            continue;
+    }
+    for model in others {
+        if !described.contains_key(&model.id) {
+            models.push(model);
         }
-        let reference = configured_reference(&model.id);
-        let base = reference
-            .suffix()
-            .and_then(|_| described.get(reference.model.as_str()));
-        let known = Known {
-            exact: Some(model.clone()),
-            base: base.map(|base| (*base).clone()),
-            listed: by_id
-                .get(reference.model.as_str())
-                .map(|listed| (*listed).clone()),
-            bundled: bundled::find(&reference.model),
-        };
-        models.extend(known.entry(&reference));
     }
-    let hidden: Vec<bool> = others
-        .iter()
-        .map(|model| described.contains_key(model.id.as_str()))
-        .collect();
-    models.extend(
-        others
-            .into_iter()
-            .zip(hidden)
-            .filter_map(|(model, hidden)| (!hidden).then_some(model)),
-    );
-    for model in &mut models {
-        model.alias = aliases.of(&model.id);
-    }
+    name_by_aliases(&mut models, aliases);
     (models, without_id)
 }

@@ -1,8 +1,9 @@
 //! The catalog: the models that can be asked for, and what is known of each.
 //!
-//! Three sources: the router's list, which carries the truth about routes, windows, prices and tools; the models
-//! inside the plugin, which fill in what the list lacks and stand in when there is none; and the models of the
-//! settings, which come first and win. Knows no network: the caller fetches the list and hands its bytes in.
+//! Three sources: the router's list, which carries the truth about routes, windows, prices and tools; the
+//! models inside the plugin, which fill in what the list lacks and stand in when there is none; and the
+//! models of the settings, which come first and win. Knows no network: the caller fetches the list and hands
+//! its bytes in.
 
 mod bundled;
 mod bundled_models;
@@ -13,7 +14,7 @@ mod merge;
 mod name;
 mod routes;
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
 use super::provider::ENV_VARS;
 use super::reference::Reference;
@@ -30,8 +31,8 @@ pub(super) use routes::{find as find_route, is_usable};
 /// The longest list that is read, in bytes.
 pub const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
 
-/// Whether the router may be asked for its list. If not, what the catalog has to say about that: nothing where the
-/// caller wanted it so.
+/// Whether the router may be asked for its list. If not, what the catalog has to say about that: nothing
+/// where the caller wanted it so.
 pub fn should_ask(mode: DiscoveryMode, credential: CredentialState) -> Result<(), Vec<Warning>> {
     match (mode, credential) {
         (DiscoveryMode::ConfiguredOnly | DiscoveryMode::Off, _) => Err(Vec::new()),
@@ -46,7 +47,8 @@ pub fn should_ask(mode: DiscoveryMode, credential: CredentialState) -> Result<()
     }
 }
 
-/// The warning that goes with a catalog that does not come from the router; `why` continues "no list from the router:".
+/// The warning that goes with a catalog that does not come from the router; `why` continues "no list from the
+/// router:".
 #[must_use]
 pub fn not_live(why: &str) -> Warning {
     warning(
@@ -55,8 +57,8 @@ pub fn not_live(why: &str) -> Warning {
     )
 }
 
-/// The catalog without the router's list: the configured models, and the bundled ones unless only the configured ones
-/// are wanted. `why` are the reasons, if any.
+/// The catalog without the router's list: the configured models, and the bundled ones unless only the
+/// configured ones are wanted. `why` are the reasons, if any.
 #[must_use]
 pub fn offline(mode: DiscoveryMode, settings: &impl Settings, why: Vec<Warning>) -> ModelCatalog {
     let (others, source) = match mode {
@@ -69,8 +71,8 @@ pub fn offline(mode: DiscoveryMode, settings: &impl Settings, why: Vec<Warning>)
     merged(others, source, settings, why)
 }
 
-/// The catalog from the router's answer. One that cannot be read, or that names no model, gives the bundled catalog
-/// with a warning that says why; rows that name no model are left out and counted in a warning.
+/// The catalog from the router's answer. One that cannot be read, or that names no model, gives the bundled
+/// catalog with a warning that says why; rows that name no model are left out and counted in a warning.
 #[must_use]
 pub fn from_list(body: &[u8], settings: &impl Settings) -> ModelCatalog {
     let fall_back = |warnings| offline(DiscoveryMode::Authenticated, settings, warnings);
@@ -78,7 +80,7 @@ pub fn from_list(body: &[u8], settings: &impl Settings) -> ModelCatalog {
         return fall_back(Vec::from([not_live("its answer is longer than 4 MiB")]));
     }
     // A byte that is no UTF-8 spoils one text, not the list.
-    let body = String::from_utf8_lossy(body);
+    let body = core::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
     let mut list = match list::decode(&body) {
         Ok(list) => list,
         Err(why) => return fall_back(Vec::from([not_live(&why)])),
@@ -125,8 +127,7 @@ fn merged(
     settings: &impl Settings,
     mut warnings: Vec<Warning>,
 ) -> ModelCatalog {
-    let aliases = merge::Aliases::new(settings.list_aliases());
-    let (models, without_id) = merge::models(settings.list_configured(), others, &aliases);
+    let (models, without_id) = merge::models(&settings.list_configured(), others, &settings.list_aliases());
     if without_id > 0 {
         let message = format!("{without_id} of the configured models have no id and were left out.");
         warnings.push(warning(CONFIGURED_SKIPPED, message));
@@ -138,9 +139,9 @@ fn merged(
     }
 }
 
-/// What is known of a reference without asking the router: the settings above an earlier list above the plugin's own
-/// knowledge. For a reference that names a backend, that backend's window, price and abilities; a policy leaves the
-/// model's. None if nobody knows the model.
+/// What is known of a reference without asking the router: the settings above an earlier list above the
+/// plugin's own knowledge. For a reference that names a backend, that backend's window, price and abilities;
+/// a policy leaves the model's. None if nobody knows the model.
 #[must_use]
 pub fn entry(reference: &Reference, settings: &impl Settings) -> Option<Model> {
     look_up(reference, settings).entry(reference)

@@ -30,18 +30,14 @@ fn last_part(id: &str) -> &str {
     last.split(':').next().unwrap_or(last)
 }
 
-/// A name for people: the last part of the id with spaces for hyphens and every first letter in upper case. Never
-/// empty for an id that is not.
+/// A name for people: the last part of the id with spaces for hyphens and every first letter in upper case.
+/// Never empty for an id that is not.
 pub(in crate::protocol) fn display_name(id: &str) -> String {
     let mut name = String::new();
     let mut within_word = false;
     for c in last_part(id).chars() {
         let c = if c == '-' { ' ' } else { c };
-        if within_word {
-            name.push(c);
-        } else {
-            name.extend(c.to_uppercase());
-        }
+        name.push(if within_word { c } else { upper_case(c) });
         within_word = c.is_alphanumeric() || c == '_';
     }
     if name.trim().is_empty() {
@@ -49,6 +45,17 @@ pub(in crate::protocol) fn display_name(id: &str) -> String {
     } else {
         name
     }
+}
+
+/// Latin, Greek and Cyrillic letters in upper case, others as they are: the table of all alphabets would be
+/// 14 KB of the component.
+fn upper_case(c: char) -> char {
+    let distance = match c {
+        'a'..='z' | 'à'..='ö' | 'ø'..='þ' | 'α'..='ρ' | 'σ'..='ω' | 'а'..='я' => 32,
+        'ѐ'..='џ' => 80,
+        _ => 0,
+    };
+    char::from_u32(u32::from(c) - distance).unwrap_or(c)
 }
 
 /// Whether the name says that the model thinks before it answers; only whole words count.
@@ -69,4 +76,25 @@ pub(super) fn suggests_reasoning(id: &str) -> bool {
         before = word;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_of_the_usual_alphabets_are_raised_as_unicode_says() {
+        for c in ('a'..='z')
+            .chain('à'..='ö')
+            .chain('ø'..='þ')
+            .chain('α'..='ω')
+            .chain('а'..='џ')
+        {
+            if c != 'ς' {
+                assert_eq!(Some(upper_case(c)), c.to_uppercase().next(), "{c}");
+            }
+        }
+        assert_eq!(upper_case('÷'), '÷');
+        assert_eq!(display_name("org/日本-ß"), "日本 ß");
+    }
 }

@@ -1,4 +1,5 @@
-//! What the routes of one model say together: window, price, abilities, and which of them a policy would choose.
+//! What the routes of one model say together: window, price, abilities, and which of them a policy would
+//! choose.
 
 use alloc::{
     string::{String, ToString},
@@ -90,8 +91,8 @@ pub(in crate::protocol) fn find<'m>(model: &'m Model, backend: &str) -> Option<&
         .find(|route| route.backend.eq_ignore_ascii_case(backend))
 }
 
-/// Leaves of a model what holds at one backend. A figure that no route tells stays the model's own; one that only
-/// other routes tell is unknown.
+/// Leaves of a model what holds at one backend. A figure that no route tells stays the model's own; one that
+/// only other routes tell is unknown.
 pub(super) fn narrow(model: &mut Model, backend: &str) {
     if model.routes.is_empty() {
         return;

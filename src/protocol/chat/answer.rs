@@ -1,7 +1,7 @@
 //! The bytes of an answer of success to events: a stream, or a whole answer where a stream was asked for.
 //!
-//! Which of the two it is, its first byte says; servers' content types are not reliable. Bytes that are no UTF-8
-//! become U+FFFD. This module must not know attempts, headers or time.
+//! Which of the two it is, its first byte says; servers' content types are not reliable. Bytes that are no
+//! UTF-8 become U+FFFD. This module must not know attempts, headers or time.
 
 use alloc::{
     string::{String, ToString},
@@ -11,12 +11,12 @@ use alloc::{
 use super::{
     chunk::{Choice, Chunk, EXTRAS, OTHERS},
     events::Events,
-    finish, sse,
+    faults, finish, sse,
     think::Think,
-    tools::{Broken, Tools},
+    tools::Tools,
     usage,
 };
-use crate::contract::types::{ChatEvent, Error, ErrorKind, Extra, FinishReason, Usage};
+use crate::contract::types::{ChatEvent, Error, Extra, FinishReason, Usage};
 use crate::protocol::{error, json};
 
 /// The largest member that is kept for the summary's extras.
@@ -114,12 +114,14 @@ impl Answer {
             self.form = match bytes.first() {
                 None => return,
                 Some(b'{' | b'[') => Form::Whole(Vec::new()),
-                Some(b'<') => return self.fail(page()),
+                Some(b'<') => return self.fail(faults::page()),
                 Some(_) => Form::Stream(sse::Decoder::default()),
             };
         }
         match &mut self.form {
-            Form::Whole(body) if body.len() + bytes.len() > sse::LIMIT => self.fail(too_long("The answer")),
+            Form::Whole(body) if body.len() + bytes.len() > sse::LIMIT => {
+                self.fail(faults::too_long("The answer"));
+            }
             Form::Whole(body) => body.extend_from_slice(bytes),
             Form::Stream(decoder) => {
                 decoder.push(bytes);
@@ -146,7 +148,7 @@ impl Answer {
                             self.conclude(End::Said);
                         }
                     }
-                    Err(_) => self.fail(no_json("The answer")),
+                    Err(_) => self.fail(faults::no_json("The answer")),
                 }
             }
             Form::Stream(decoder) => {
@@ -159,8 +161,8 @@ impl Answer {
         }
     }
 
-    /// Says that the body broke off. An answer that has said why it ended is whole all the same: what is missing is
-    /// the end of the transport. Gives whether that is so.
+    /// Says that the body broke off. An answer that has said why it ended is whole all the same: what is
+    /// missing is the end of the transport. Gives whether that is so.
     pub(super) fn on_cut(&mut self) -> bool {
         let is_whole = self.finish_word.is_some() && !matches!(self.form, Form::Whole(_));
         if is_whole {
@@ -179,7 +181,7 @@ impl Answer {
             match decoder.next() {
                 Ok(Some(event)) => self.event(&event),
                 Ok(None) => break,
-                Err(sse::TooLong) => self.fail(too_long("A line of the answer")),
+                Err(sse::TooLong) => self.fail(faults::too_long("A line of the answer")),
             }
         }
         self.form = Form::Stream(decoder);
@@ -192,14 +194,13 @@ impl Answer {
             return;
         }
         if event.is_error {
-            let member = Chunk::decode(data).ok().and_then(|chunk| chunk.error);
-            return self.fail(error::from_event(member.unwrap_or(data)));
+            return self.fail(error::from_event(data));
         }
         // Some servers leave out the blank lines between events: then each line is one.
         let is_read =
             self.data(data) || (data.contains('\n') && data.lines().all(|line| self.data(line.trim())));
         if !is_read && event.is_closed {
-            self.fail(no_json("An event of the answer"));
+            self.fail(faults::no_json("An event of the answer"));
         }
     }
 
@@ -233,9 +234,7 @@ impl Answer {
             self.usage = usage;
         }
         self.choice(&chunk.choice);
-        if let Some(error) = chunk.error {
-            self.fail(error::from_event(error));
-        } else if chunk.is_message && !chunk.has_choices {
+        if chunk.is_error || (chunk.is_message && !chunk.has_choices) {
             self.fail(error::from_event(raw));
         }
     }
@@ -251,8 +250,9 @@ impl Answer {
         }
         if !choice.calls.is_empty() {
             self.think.flush(&mut self.events);
+            let is_whole = matches!(self.form, Form::Whole(_));
             for piece in &choice.calls {
-                self.tools.push(piece, &mut self.events);
+                self.tools.push(piece, is_whole, &mut self.events);
             }
         }
         for (key, value) in OTHERS.iter().zip(choice.others) {
@@ -342,13 +342,13 @@ impl Answer {
         self.think.flush(&mut self.events);
         let is_empty = !self.any_chunk || (end == End::Said && !self.events.any() && !self.tools.any());
         if is_empty && !said_why {
-            return self.fail(empty());
+            return self.fail(faults::empty());
         }
         if end == End::Body && !said_why && !self.tools.all_whole() {
-            return self.fail(cut_off());
+            return self.fail(faults::cut_off());
         }
         if let Err(broken) = self.tools.finish(&mut self.events) {
-            return self.fail(broken_call(broken, self.finish_word.as_deref()));
+            return self.fail(faults::broken_call(broken, self.finish_word.as_deref()));
         }
         let extras = EXTRAS.iter().zip(&mut self.extras).filter_map(|(key, value)| {
             Some(Extra {
@@ -359,7 +359,7 @@ impl Answer {
         self.result = Some(Ok(Finished {
             reason: finish::reason(self.finish_word.as_deref(), self.tools.any()),
             word: self.finish_word.take(),
-            usage: self.usage.clone(),
+            usage: self.usage,
             extras: extras.collect(),
         }));
     }
@@ -368,63 +368,4 @@ impl Answer {
         self.think.flush(&mut self.events);
         self.result = Some(Err(error));
     }
-}
-
-/// An answer that broke off.
-pub(super) fn cut_off() -> Error {
-    let mut error = Error::after_sending(ErrorKind::Transport, "The answer broke off before its end.")
-        .with_hint("Try again. If it happens often, look for a proxy or a time limit on the way.");
-    error.retryable = true;
-    error
-}
-
-fn empty() -> Error {
-    let mut error = Error::after_sending(
-        ErrorKind::Protocol,
-        "The upstream answered with success, but there is no answer in it.",
-    )
-    .with_hint("Try again, or choose another backend with a suffix.");
-    error.retryable = true;
-    error
-}
-
-fn no_json(what: &str) -> Error {
-    let message = alloc::format!("{what} is not the JSON that it should be.");
-    Error::after_sending(ErrorKind::Protocol, message)
-        .with_hint("Try again, or choose another backend with a suffix.")
-}
-
-fn page() -> Error {
-    Error::after_sending(
-        ErrorKind::Protocol,
-        "The answer is a page (HTML or XML), not a completion.",
-    )
-    .with_hint(
-        "Check that the base URL is the API's, with its `/v1`, and that no proxy answers in its place.",
-    )
-}
-
-fn too_long(what: &str) -> Error {
-    let message = alloc::format!("{what} is longer than {} MiB.", sse::LIMIT >> 20);
-    Error::after_sending(ErrorKind::Protocol, message)
-}
-
-fn broken_call(broken: Broken, finish_word: Option<&str>) -> Error {
-    let (message, raw) = match broken {
-        Broken::Arguments { name, raw } => (
-            alloc::format!("The arguments of the call of tool {name:?} are not JSON."),
-            Some(raw),
-        ),
-        Broken::Nameless { raw } => ("A tool call of the answer names no tool.".to_string(), Some(raw)),
-        Broken::TooMany => ("The answer calls too many tools.".to_string(), None),
-    };
-    let hint = match finish_word {
-        Some("length") => "The answer reached its limit: ask for more output tokens.",
-        _ => "Try again, or choose another model or backend: this one wrote a call that nobody can read.",
-    };
-    let mut error = Error::after_sending(ErrorKind::Protocol, message).with_hint(hint);
-    error
-        .extras
-        .extend(raw.map(|raw| error::text_extra("arguments", &raw)));
-    error
 }

@@ -1,9 +1,10 @@
 //! The request's body: what a chat request is in the upstream's JSON. Checked requests only; see `request`.
 //!
 //! Rules that are not obvious from the wire format:
-//! * Text is a plain string; a list of parts only where there is a picture. A person's or tool's pieces are joined by
-//!   line feeds; the model's own pieces are one text that was cut, and are joined as they are.
-//! * Of the model's turns, thoughts and parts in another's form stay here. A turn with nothing left is left out.
+//! * Text is a plain string; a list of parts only where there is a picture. A person's or tool's pieces are
+//!   joined by line feeds; the model's own pieces are one text that was cut, and are joined as they are.
+//! * Of the model's turns, thoughts and parts in another's form stay here. A turn with nothing left is left
+//!   out.
 //! * A tool's failure has no field: its text begins with `Error: `, unless it says so itself.
 //! * A tool's pictures follow its text, and that of the results beside it, as a person's message.
 
@@ -167,9 +168,9 @@ fn assistant(parts: &[AssistantPart], out: &mut Writer<'_>) {
     out.raw("{\"role\":\"assistant\"");
     out.name("content");
     if text.is_empty() {
-        out.raw("null")
+        out.raw("null");
     } else {
-        out.string(&text)
+        out.string(&text);
     }
     let mut is_first = true;
     for part in parts {

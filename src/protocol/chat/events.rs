@@ -1,5 +1,5 @@
-//! The events that are ready to be handed out. Neighbouring pieces of text are joined as long as they wait here, so
-//! that a slow reader gets few large events instead of many small ones.
+//! The events that are ready to be handed out. Neighbouring pieces of text are joined as long as they wait
+//! here, so that a slow reader gets few large events instead of many small ones.
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 
@@ -72,7 +72,7 @@ impl Events {
         }
         match self.ready.back_mut() {
             Some(ChatEvent::ToolCallDelta(last)) if last.index == index => {
-                last.arguments_fragment.push_str(fragment)
+                last.arguments_fragment.push_str(fragment);
             }
             _ => self.push(ChatEvent::ToolCallDelta(ToolCallDelta {
                 index,

@@ -1,7 +1,7 @@
 //! One chat call from its check to its last event, retries included, without I/O.
 //!
-//! The driver asks [`Exchange::next`] what to do, does it, and reports what happened. It may drop the exchange at any
-//! time. This module must not know how bytes travel or what time it is.
+//! The driver asks [`Exchange::next`] what to do, does it, and reports what happened. It may drop the
+//! exchange at any time. This module must not know how bytes travel or what time it is.
 
 use alloc::{
     format,
@@ -11,105 +11,23 @@ use alloc::{
 };
 
 use super::{
-    answer::{self, Answer},
-    body, request, retry,
+    access,
+    answer::Answer,
+    body,
+    driver::{Failure, FailureKind, Next, RequestHead, Sink},
+    faults::{self, Progress},
+    request, retry,
     writer::Writer,
 };
-use crate::contract::settings::{CredentialState, Snapshot};
+use crate::contract::settings::Snapshot;
 use crate::contract::types::{ChatEvent, ChatRequest, Error, ErrorKind, ModelRef, Routing, Summary, Warning};
 use crate::protocol::{
     error::{self, header},
-    json, provider,
+    provider,
 };
 
 /// How much of an error's body is read.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
-
-/// What the driver has to do now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Send a request: [`Exchange::head`] and [`Exchange::write_body`]; then report [`Exchange::sent`], or a failure.
-    Send,
-    /// Wait for the answer's head, at most this long; report [`Exchange::on_response`], or a failure.
-    Response {
-        /// The limit. When it has passed: [`FailureKind::Timeout`].
-        timeout_ms: u32,
-    },
-    /// Read more of the body, at most this long without a byte; report [`Exchange::on_bytes`],
-    /// [`Exchange::on_end`], or a failure.
-    Body {
-        /// The limit. When it has passed: [`FailureKind::Timeout`].
-        timeout_ms: u32,
-    },
-    /// Let go of the connection, wait, then report [`Exchange::waited`].
-    Wait {
-        /// How long.
-        ms: u32,
-    },
-    /// Hand out [`Exchange::take_events`] before reading on, so that a slow reader slows the upstream down.
-    Events,
-    /// Nothing: [`Exchange::outcome`] is final. Let go of the connection.
-    Ended,
-}
-
-/// A request without its body. The driver adds what its transport needs of its own (`host`, `content-length`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestHead {
-    /// `POST`.
-    pub method: &'static str,
-    /// What comes behind the base URL.
-    pub path: &'static str,
-    /// Names in lower case and their values.
-    pub headers: Vec<(&'static str, String)>,
-    /// The exact length of the body in bytes.
-    pub content_length: u64,
-}
-
-/// Takes what the body is written to. Pieces come in order; after an error no more come.
-pub trait Sink {
-    /// Why it takes no more.
-    type Error;
-    /// Takes all of the bytes.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
-}
-
-impl Sink for Vec<u8> {
-    type Error = core::convert::Infallible;
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
-        self.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-/// What went wrong below HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
-    /// No connection: refused, unreachable, no such host.
-    Connect,
-    /// No connection within its time limit.
-    ConnectTimeout,
-    /// No secure connection: certificate or protocol.
-    Tls,
-    /// The connection was lost, or the body ended too early.
-    Reset,
-    /// The limit that [`Next`] gave has passed.
-    Timeout,
-    /// The host did not let it through.
-    Denied,
-    /// What came is no HTTP.
-    Protocol,
-    /// The driver or the host failed in another way.
-    Internal,
-}
-
-/// A failure as the driver saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
-    /// What it was.
-    pub kind: FailureKind,
-    /// Whether any of the request may have left.
-    pub request_sent: bool,
-}
 
 #[derive(Debug)]
 enum State {
@@ -149,12 +67,19 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Checks a request against the wire format, the settings and what is known of the model. Whatever is wrong is
-    /// said here, before anything is sent. `seed` comes from a clock; it spreads waits and made-up identifiers.
+    /// Checks a request against the wire format, the settings and what is known of the model. Whatever is
+    /// wrong is said here, before anything is sent. `seed` comes from a clock; it spreads waits and made-up
+    /// identifiers.
     pub fn new(request: ChatRequest, model: ModelRef, snapshot: &Snapshot, seed: u64) -> Result<Self, Error> {
         let warnings = request::check(&request, &model)?;
-        let bill_to = bill_to(snapshot)?;
-        check_credential(snapshot)?;
+        let bill_to = access::bill_to(snapshot)?;
+        access::check_credential(snapshot)?;
+        // What was needed for the checks only is not held as long as the answer lasts.
+        let model = ModelRef {
+            metadata: None,
+            warnings: Vec::new(),
+            ..model
+        };
         let mut counter = Writer::counting();
         body::write(&request, &model.wire_id, &mut counter);
         Ok(Self {
@@ -179,20 +104,12 @@ impl Exchange {
     /// What to do now.
     #[must_use]
     pub fn next(&self) -> Next {
-        let first_byte = self.first_byte_timeout_ms;
+        let timeout_ms = self.limit_ms();
         match &self.state {
             _ if self.answer.has_events() => Next::Events,
             State::Ready => Next::Send,
-            State::Sent => Next::Response {
-                timeout_ms: first_byte,
-            },
-            State::Answering | State::Refused { .. } => Next::Body {
-                timeout_ms: if self.any_byte {
-                    self.idle_timeout_ms
-                } else {
-                    first_byte
-                },
-            },
+            State::Sent => Next::Response { timeout_ms },
+            State::Answering | State::Refused { .. } => Next::Body { timeout_ms },
             State::Waiting(ms) => Next::Wait { ms: *ms },
             State::Ended(_) => Next::Ended,
         }
@@ -215,7 +132,8 @@ impl Exchange {
         }
     }
 
-    /// Writes the body in pieces of some kilobytes. It is never held as a whole, nor are pictures in it copied.
+    /// Writes the body in pieces of some kilobytes. It is never held as a whole, nor are pictures in it
+    /// copied.
     pub fn write_body<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
         let mut result = Ok(());
         if let Some(request) = &self.request {
@@ -308,7 +226,7 @@ impl Exchange {
                     failure.kind,
                     FailureKind::Connect | FailureKind::ConnectTimeout | FailureKind::Reset
                 );
-                let error = self.failed(failure.kind);
+                let error = faults::failure(failure.kind, self.progress(), self.limit_ms());
                 self.settle(error, may_retry, None);
             }
             State::Waiting(_) | State::Ended(_) => {}
@@ -343,10 +261,26 @@ impl Exchange {
         }
     }
 
-    /// How many requests were made.
+    /// What a caller should know already; the summary repeats it.
     #[must_use]
-    pub fn attempts(&self) -> u32 {
-        self.attempts
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    fn progress(&self) -> Progress {
+        if self.any_byte {
+            Progress::Reading
+        } else {
+            Progress::Waiting
+        }
+    }
+
+    /// The time limit that holds now.
+    fn limit_ms(&self) -> u32 {
+        match self.progress() {
+            Progress::Waiting => self.first_byte_timeout_ms,
+            Progress::Reading => self.idle_timeout_ms,
+        }
     }
 
     /// Goes on after the answer took something in.
@@ -378,7 +312,7 @@ impl Exchange {
                     backend: header(&self.headers, "x-inference-provider"),
                     request_id: self.request_id(),
                     attempts: self.attempts,
-                    warnings: core::mem::take(&mut self.warnings),
+                    warnings: self.warnings.clone(),
                     extras: finished.extras,
                 }));
             }
@@ -405,6 +339,7 @@ impl Exchange {
         if may_retry && tries_left && wait <= retry::LONGEST_WAIT_MS {
             self.answer = Answer::new(retry::mix(self.seed ^ u64::from(self.attempts)));
             self.headers = Vec::new();
+            self.any_byte = false;
             self.state = State::Waiting(wait);
         } else {
             self.end(error);
@@ -437,64 +372,6 @@ impl Exchange {
         .iter()
         .find_map(|name| header(&self.headers, name).filter(|id| !id.is_empty()))
     }
-
-    /// The error that a failure is, by how far the exchange had come.
-    fn failed(&self, kind: FailureKind) -> Error {
-        use ErrorKind::{Denied, Internal, Protocol, Timeout, Transport};
-        let seconds = |ms: u32| {
-            if ms % 1000 == 0 {
-                format!("{} s", ms / 1000)
-            } else {
-                format!("{ms} ms")
-            }
-        };
-        let (kind, message, retryable) = match kind {
-            FailureKind::Connect => (
-                Transport,
-                "There is no connection to the upstream.".to_string(),
-                true,
-            ),
-            FailureKind::ConnectTimeout => (
-                Timeout,
-                "The upstream took no connection in time.".to_string(),
-                true,
-            ),
-            FailureKind::Tls => (
-                Transport,
-                "There is no secure connection to the upstream.".to_string(),
-                true,
-            ),
-            FailureKind::Reset if matches!(self.state, State::Answering) => return answer::cut_off(),
-            FailureKind::Reset => (
-                Transport,
-                "The connection was lost before an answer came.".to_string(),
-                true,
-            ),
-            FailureKind::Timeout if self.any_byte => (
-                Timeout,
-                format!("The answer stood still for {}.", seconds(self.idle_timeout_ms)),
-                true,
-            ),
-            FailureKind::Timeout => (
-                Timeout,
-                format!("No answer came within {}.", seconds(self.first_byte_timeout_ms)),
-                true,
-            ),
-            FailureKind::Denied => (
-                Denied,
-                "The host did not let the request through.".to_string(),
-                false,
-            ),
-            FailureKind::Protocol => (Protocol, "What the upstream sent is not HTTP.".to_string(), false),
-            FailureKind::Internal => (Internal, "The request could not be made.".to_string(), false),
-        };
-        let mut error = Error {
-            retryable,
-            ..Error::before_sending(kind, message)
-        };
-        error.hint = error::hint(&error, false).map(String::from);
-        error
-    }
 }
 
 /// Whether a status may be gone soon, so that the same request is worth another try.
@@ -516,44 +393,4 @@ fn is_kept(name: &str) -> bool {
         "x-request-id",
     ];
     KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name))
-}
-
-/// The setting `bill-to`: who pays.
-fn bill_to(snapshot: &Snapshot) -> Result<Option<String>, Error> {
-    let Some(extra) = snapshot.extras.iter().find(|extra| extra.key == "bill-to") else {
-        return Ok(None);
-    };
-    if json::is_blank(&extra.value_json) {
-        return Ok(None);
-    }
-    match json::text(&extra.value_json) {
-        Some(name) if name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') => {
-            Ok(Some(name.trim().to_string()).filter(|name| !name.is_empty()))
-        }
-        _ => Err(Error::before_sending(
-            ErrorKind::InvalidRequest,
-            "The setting bill-to is not the name of an organisation.",
-        )),
-    }
-}
-
-/// Refuses to send what needs a credential that is not there.
-fn check_credential(snapshot: &Snapshot) -> Result<(), Error> {
-    if snapshot.credential != CredentialState::Missing {
-        return Ok(());
-    }
-    let [first, second] = provider::ENV_VARS;
-    let is_plain = snapshot
-        .base_url
-        .as_ref()
-        .is_some_and(|url| url.to_ascii_lowercase().starts_with("http:"));
-    let message = if is_plain {
-        "There is no token for this base URL: over plain http a token is sent to this machine only. Use https."
-    } else {
-        "There is no token."
-    };
-    Err(Error::before_sending(ErrorKind::Unauthenticated, message).with_hint(format!(
-        "Set {first} or {second}; create a token at https://huggingface.co/settings/tokens with the permission \
-         \"Make calls to Inference Providers\"."
-    )))
 }

@@ -2,8 +2,8 @@
 
 use crate::contract::types::FinishReason;
 
-/// What a backend's word means. No word means that it said it was done without saying why. A model that called
-/// tools wants them run, also where its backend says `stop`, or nothing.
+/// What a backend's word means. No word means that it said it was done without saying why. A model that
+/// called tools wants them run, also where its backend says `stop`, or nothing.
 pub(super) fn reason(word: Option<&str>, called_tools: bool) -> FinishReason {
     match word {
         None | Some("stop" | "eos" | "eos_token" | "stop_sequence") if called_tools => {

@@ -1,4 +1,5 @@
-//! Putting events together to the content of a whole answer, by the rule that stands at the contract's `chat-event`.
+//! Putting events together to the content of a whole answer, by the rule that stands at the contract's
+//! `chat-event`.
 
 use alloc::{string::String, vec::Vec};
 

@@ -1,5 +1,5 @@
-//! What a chat request must be before anything is sent. Whatever would fail at every backend, or cannot be sent, is
-//! refused here, with the place in the request named; what only some backends refuse goes out.
+//! What a chat request must be before anything is sent. Whatever would fail at every backend, or cannot be
+//! sent, is refused here, with the place in the request named; what only some backends refuse goes out.
 
 use alloc::{
     borrow::Cow,

@@ -1,5 +1,5 @@
-//! When to try again: what an upstream asks for, else a growing wait that is spread, so that callers that failed
-//! together do not come back together.
+//! When to try again: what an upstream asks for, else a growing wait that is spread, so that callers that
+//! failed together do not come back together.
 
 use alloc::{string::String, vec::Vec};
 
@@ -10,8 +10,8 @@ pub(super) const LONGEST_WAIT_MS: u32 = 60_000;
 /// The first wait without a word from the upstream.
 const FIRST_WAIT_MS: u64 = 500;
 
-/// What the header `Retry-After` asks for: seconds, or a date of which the answer's own `Date` is taken off. A date
-/// without `Date` says nothing: this side has no clock that shows the time of day.
+/// What the header `Retry-After` asks for: seconds, or a date of which the answer's own `Date` is taken off.
+/// A date without `Date` says nothing: this side has no clock that shows the time of day.
 pub(super) fn retry_after_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
     let text = header(headers, "retry-after")?;
     let text = text.trim();
@@ -28,7 +28,8 @@ pub(super) fn retry_after_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
     Some(u32::try_from(ms).unwrap_or(u32::MAX))
 }
 
-/// How long to wait before another try without a word from the upstream: 0.5 s, 1 s, 2 s, …, each within a quarter.
+/// How long to wait before another try without a word from the upstream: 0.5 s, 1 s, 2 s, …, each within a
+/// quarter.
 pub(super) fn backoff_ms(failures: u32, seed: u64) -> u32 {
     let base = FIRST_WAIT_MS << failures.saturating_sub(1).min(7);
     let spread = mix(seed ^ u64::from(failures)) % (base / 2 + 1);

@@ -1,9 +1,10 @@
-//! Server-sent events: bytes in any pieces to the data of events, by the standard's rules for lines and fields.
+//! Server-sent events: bytes in any pieces to the data of events, by the standard's rules for lines and
+//! fields.
 //!
-//! LF, CR and CRLF end a line; comments and unknown fields are skipped; `data:` may stand with and without a space.
-//! Beyond the standard: an event that the end of the stream leaves without its blank line is still given, because
-//! servers forget that line; whoever reads the data sees whether it is whole. A byte-order mark is the caller's to
-//! drop. This module must not know JSON.
+//! LF, CR and CRLF end a line; comments and unknown fields are skipped; `data:` may stand with and without a
+//! space. Beyond the standard: an event that the end of the stream leaves without its blank line is still
+//! given, because servers forget that line; whoever reads the data sees whether it is whole. A byte-order
+//! mark is the caller's to drop. This module must not know JSON.
 
 use alloc::vec::Vec;
 use core::{mem, ops::Range};
@@ -298,7 +299,7 @@ mod tests {
             cuts.sort_unstable();
             let pieces = cuts.windows(2).map(|pair| &stream[pair[0]..pair[1]]);
             let whole = events([stream.as_slice()]);
-            prop_assert_eq!(events(pieces), whole.clone());
+            prop_assert_eq!(events(pieces), whole.as_slice());
             prop_assert_eq!(events(stream.chunks(1)), whole);
         }
     }

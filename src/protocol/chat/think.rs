@@ -1,6 +1,6 @@
 //! Telling a thought from the answer where a model writes both into one text: `<think>` … `</think>` at its
-//! beginning. Tags are removed, also when a read cuts them; white space before the opening tag goes with it, all
-//! other white space stays. A tag anywhere else is text.
+//! beginning. Tags are removed, also when a read cuts them; white space before the opening tag goes with it,
+//! all other white space stays. A tag anywhere else is text.
 
 use alloc::string::String;
 
@@ -146,7 +146,7 @@ mod tests {
         ) {
             let cut = (0..=cut.min(whole.len())).rev().find(|&at| whole.is_char_boundary(at)).unwrap();
             let expected = read([whole.as_str()]);
-            prop_assert_eq!(read([&whole[..cut], &whole[cut..]]), expected.clone());
+            prop_assert_eq!(read([&whole[..cut], &whole[cut..]]), (expected.0.clone(), expected.1.clone()));
             let mut characters = whole.split_inclusive(|_| true);
             prop_assert_eq!(read(characters.by_ref()), expected);
         }

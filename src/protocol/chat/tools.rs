@@ -1,9 +1,10 @@
 //! Putting tool calls together from their pieces.
 //!
-//! A piece belongs to the call of its index; without an index to the call of its id, and without both to the last
-//! call. It begins a new call where its id or its name is another one, or where it would put a second JSON value
-//! behind the first. Identifiers that are missing or taken are made up. Arguments that are empty or `null` in the
-//! end are `{}`; to know that, nothing is handed out as long as it could still become `null`.
+//! A piece belongs to the call of its index; without an index to the call of its id, and without both to the
+//! last call. It begins a new call where its id or its name is another one, or where it would put a second
+//! JSON value behind the first. Identifiers that are missing or taken are made up. Arguments that are empty
+//! or `null` in the end are `{}`; to know that, nothing is handed out as long as it could still become
+//! `null`.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
@@ -77,15 +78,15 @@ impl Tools {
                 .all(|call| call.ended || (call.name.is_some() && is_whole(&call.arguments)))
     }
 
-    /// Takes the next piece.
-    pub(super) fn push(&mut self, piece: &CallPiece<'_>, events: &mut Events) {
+    /// Takes the next piece. In a whole answer, each piece is a call of its own.
+    pub(super) fn push(&mut self, piece: &CallPiece<'_>, is_whole_answer: bool, events: &mut Events) {
         let at = match self.find(piece) {
-            Some(at) => at,
-            None if self.calls.len() >= MOST => {
+            Some(at) if !is_whole_answer => at,
+            _ if self.calls.len() >= MOST => {
                 self.fault.get_or_insert(Broken::TooMany);
                 return;
             }
-            None => {
+            _ => {
                 // The call before it is over if it is whole; else both go on side by side.
                 if let Some(last) = self.calls.last_mut()
                     && is_whole(&last.arguments)
@@ -205,7 +206,7 @@ impl Tools {
                 .arguments
                 .as_deref()
                 .is_some_and(|more| !more.trim().is_empty())
-            && (call.ended || is_whole(&call.arguments));
+            && (call.ended || is_whole(&call.arguments) || call.arguments.trim_end() == "null");
         (!differs(&call.wire_id, &piece.id) && !differs(&call.name, &piece.name) && !second_value)
             .then_some(at)
     }

@@ -12,16 +12,19 @@ const STEP: usize = 8192;
 /// How many bytes become base64 at once: a multiple of three, so that padding comes at the end only.
 const GROUP: usize = 3072;
 
+/// Takes a piece and says whether to go on.
+type Out<'o> = &'o mut dyn FnMut(&[u8]) -> bool;
+
 /// Writes JSON, or only counts it. After a refusal nothing more is given on.
 pub(super) struct Writer<'o> {
-    /// Takes a piece and says whether to go on; `None` to count only.
-    out: Option<&'o mut dyn FnMut(&[u8]) -> bool>,
+    /// `None` to count only.
+    out: Option<Out<'o>>,
     buffer: Vec<u8>,
     length: u64,
 }
 
 impl<'o> Writer<'o> {
-    pub(super) fn to(out: &'o mut dyn FnMut(&[u8]) -> bool) -> Self {
+    pub(super) fn to(out: Out<'o>) -> Self {
         Self {
             out: Some(out),
             buffer: Vec::with_capacity(STEP),
@@ -127,37 +130,38 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// A number as JSON: the shortest text that reads back to it, so that 0.7 leaves as `0.7`. `None` for what no
-/// parameter means: not finite, or beyond 2^53. What needs more than 22 places is rounded there.
+/// A number as JSON: the shortest text that reads back to it, so that 0.7 leaves as `0.7`. What needs more
+/// digits than 2^53 has, or more than 22 places, is rounded to 15 digits. `None` for what no parameter means:
+/// not finite, or beyond 2^53.
 ///
-/// Dividing two whole numbers that a float holds exactly is rounded correctly, so the test below is exact; the
-/// standard library's formatting would be the largest function of the component.
+/// Dividing two whole numbers that a float holds exactly is rounded correctly, so the comparison below is
+/// exact; the standard library's formatting would be one of the largest functions of the component.
 pub(super) fn decimal(value: f64) -> Option<String> {
     const LARGEST: f64 = 9_007_199_254_740_992.0;
+    const ROUNDED: f64 = 1e15;
     let size = if value < 0.0 { -value } else { value };
-    if !(size < LARGEST) {
+    if size.is_nan() || size >= LARGEST {
         return None;
     }
-    let (mut scale, mut places, mut digits) = (1.0, 0, size as u64);
-    loop {
+    let (mut scale, mut best) = (1.0, (size as u64, 0));
+    for places in 0..=22 {
         let scaled = size * scale;
-        if scaled >= LARGEST || places > 22 {
+        if scaled >= LARGEST {
             break;
         }
-        let (below, above) = (scaled as u64, scaled as u64 + 1);
-        digits = if scaled - (below as f64) < 0.5 {
-            below
-        } else {
-            above
-        };
-        if digits as f64 / scale == size {
-            break;
+        let digits = (scaled + 0.5) as u64;
+        let is_exact = digits as f64 / scale == size;
+        if is_exact || scaled < ROUNDED {
+            best = (digits, places);
         }
-        if places == 22 || scaled * 10.0 >= LARGEST {
+        if is_exact {
             break;
         }
         scale *= 10.0;
-        places += 1;
+    }
+    let (mut digits, mut places) = best;
+    while places > 0 && digits % 10 == 0 {
+        (digits, places) = (digits / 10, places - 1);
     }
     let mut text = digits.to_string();
     if places > 0 {

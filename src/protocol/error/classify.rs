@@ -1,10 +1,10 @@
 //! From what an upstream answered to what a caller branches on: the one table of error kinds.
 
-use alloc::{format, string::String, string::ToString, vec};
+use alloc::{format, string::String, string::ToString, vec::Vec};
 
 use super::{
     hint::hint,
-    message::{Found, find, find_error, readable},
+    message::{Found, find, readable},
 };
 use crate::contract::types::{Error, ErrorKind, Extra};
 use crate::protocol::json;
@@ -61,7 +61,7 @@ const NO_MODEL: [&str; 3] = ["model_not_found", "model_not_supported", "model_no
 
 /// The error that an answer with an error status is. Header names may have any case.
 #[must_use]
-pub fn from_response(status: u16, headers: &[(String, alloc::vec::Vec<u8>)], body: &[u8]) -> Error {
+pub fn from_response(status: u16, headers: &[(String, Vec<u8>)], body: &[u8]) -> Error {
     let content_type = header(headers, "content-type").unwrap_or_default();
     let found = find(&String::from_utf8_lossy(body), content_type.contains("html"));
     let message = found
@@ -72,14 +72,10 @@ pub fn from_response(status: u16, headers: &[(String, alloc::vec::Vec<u8>)], bod
     build(Some(status), found, message)
 }
 
-/// The error that stands in an answer of success: the raw `error` member, or the whole event if it has none.
+/// The error that an event of an answer of success is: the event's whole data.
 #[must_use]
-pub fn from_event(raw: &str) -> Error {
-    let found = if raw.starts_with('{') || raw.starts_with('"') {
-        find_error(raw)
-    } else {
-        find(raw, false)
-    };
+pub fn from_event(data: &str) -> Error {
+    let found = find(data, false);
     let message = found
         .message
         .clone()
@@ -114,12 +110,16 @@ fn build(status: Option<u16>, found: Found, message: String) -> Error {
         ..Error::after_sending(kind, message)
     };
     error.hint = hint(&error, found.is_html).map(String::from);
-    if let Some(raw) = found.failed_generation {
-        error.extras = vec![Extra {
-            key: "failed_generation".to_string(),
-            value_json: raw,
-        }];
-    }
+    let extras = [
+        ("failed_generation", found.failed_generation),
+        ("loc", found.place),
+    ];
+    error.extras.extend(extras.into_iter().filter_map(|(key, raw)| {
+        Some(Extra {
+            key: key.to_string(),
+            value_json: raw?,
+        })
+    }));
     error
 }
 
@@ -136,7 +136,7 @@ fn kind(status: u16, code: Option<&str>, text: &str, is_html: bool) -> ErrorKind
         413 => ErrorKind::ContextOverflow,
         424 | 500..=599 => ErrorKind::Upstream,
         429 => ErrorKind::RateLimited,
-        401..=499 => ErrorKind::InvalidRequest,
+        405..=499 => ErrorKind::InvalidRequest,
         _ => ErrorKind::Protocol,
     }
 }
@@ -184,7 +184,7 @@ fn plain(status: u16, is_html: bool) -> String {
 }
 
 /// The first header of this name as text.
-pub(crate) fn header(headers: &[(String, alloc::vec::Vec<u8>)], name: &str) -> Option<String> {
+pub(crate) fn header(headers: &[(String, Vec<u8>)], name: &str) -> Option<String> {
     let (_, value) = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
     Some(readable(String::from_utf8_lossy(value)))
 }

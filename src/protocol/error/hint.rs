@@ -8,25 +8,28 @@ pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
     Some(match error.kind {
         ErrorKind::Unauthenticated => {
             "Check the token in HUGGINGFACE_HUB_TOKEN or HF_TOKEN, or create one at \
-             https://huggingface.co/settings/tokens with the permission \"Make calls to Inference Providers\"."
+             https://huggingface.co/settings/tokens with the permission \"Make calls to Inference \
+             Providers\"."
         }
         ErrorKind::PaymentRequired if says("monthly usage limit for") => {
-            "Wait a minute and try again, take another backend with a suffix such as `:fastest`, or subscribe to PRO at \
-             https://huggingface.co/settings/billing."
+            "Wait a minute and try again, take another backend with a suffix such as `:fastest`, or \
+             subscribe to PRO at https://huggingface.co/settings/billing."
         }
         ErrorKind::PaymentRequired => {
-            "Buy credit or subscribe to PRO at https://huggingface.co/settings/billing, or let an organisation pay with \
-             the setting `bill-to`."
+            "Buy credit or subscribe to PRO at https://huggingface.co/settings/billing, or let an \
+             organisation pay with the setting `bill-to`."
         }
         ErrorKind::PermissionDenied => {
-            "Give the token the permission \"Make calls to Inference Providers\" at https://huggingface.co/settings/tokens; \
-             to let an organisation pay, you have to be its member."
+            "Give the token the permission \"Make calls to Inference Providers\" at \
+             https://huggingface.co/settings/tokens; to let an organisation pay, you have to be its member."
         }
         ErrorKind::Upstream if is_html && error.status == Some(403) => {
-            "The backend's own network refused the call; the token is not the reason. Choose another backend with a suffix."
+            "The backend's own network refused the call; the token is not the reason. Choose another \
+             backend with a suffix."
         }
         ErrorKind::ModelUnavailable if says("any provider you have enabled") => {
-            "Enable a provider that serves this model at https://hf.co/settings/inference-providers, or drop the suffix."
+            "Enable a provider that serves this model at https://hf.co/settings/inference-providers, or \
+             drop the suffix."
         }
         ErrorKind::ModelUnavailable if says("provider or policy") => {
             "Drop the suffix, or choose a backend that the list of models shows for this model."
@@ -35,13 +38,16 @@ pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
             "Choose a chat model from the list of models."
         }
         ErrorKind::ModelUnavailable => {
-            "Check the spelling against the list of models; with a backend as suffix, drop the suffix or choose another."
+            "Check the spelling against the list of models; with a backend as suffix, drop the suffix or \
+             choose another."
         }
         ErrorKind::ContextOverflow => {
-            "Shorten the conversation, ask for fewer output tokens, or choose a model with a larger context window."
+            "Shorten the conversation, ask for fewer output tokens, or choose a model with a larger context \
+             window."
         }
         ErrorKind::Unsupported => {
-            "Leave out what the message names, or choose a model or backend that can do it (see the list of models)."
+            "Leave out what the message names, or choose a model or backend that can do it (see the list of \
+             models)."
         }
         ErrorKind::RateLimited => "Wait a moment and try again, or choose another backend with a suffix.",
         ErrorKind::Timeout => "Try again; the time limits can be raised in the settings.",

@@ -1,16 +1,17 @@
 //! What an upstream's error body says: its message, code and status, in the many forms that backends use.
 //!
-//! Order: `error` text, `error.message`, `message`, `detail` text, `detail[0].msg`, the header `x-error-message`, plain
-//! text, the status's own words. A message that is JSON text itself is opened. HTML is never shown.
+//! Order: `error` text, `error.message`, `message`, `detail` text, `detail[0].msg`, the header
+//! `x-error-message`, plain text, the status's own words. A message that is JSON text itself is opened. HTML
+//! is never shown.
 
-use alloc::{borrow::Cow, format, string::String};
+use alloc::{borrow::Cow, string::String};
 
 use crate::protocol::json;
 
 /// The longest message, in bytes.
 pub const MESSAGE_LIMIT: usize = 4096;
-/// How often JSON text within a message is opened.
-const DEPTH: u8 = 3;
+/// How deep objects and JSON text within messages are followed.
+const DEPTH: u8 = 8;
 
 /// What was found in a body.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(super) struct Found {
     pub(super) status: Option<u16>,
     /// What the model wrote where a backend could not read it, as raw JSON.
     pub(super) failed_generation: Option<String>,
+    /// Which part of the request a validator means, as raw JSON.
+    pub(super) place: Option<String>,
     /// Whether the body is an HTML page.
     pub(super) is_html: bool,
 }
@@ -49,11 +52,6 @@ pub(super) fn find(body: &str, is_html: bool) -> Found {
             ..Found::default()
         },
     }
-}
-
-/// Reads an `error` member: text or an object.
-pub(super) fn find_error(raw: &str) -> Found {
-    value(raw, DEPTH)
 }
 
 fn value(raw: &str, depth: u8) -> Found {
@@ -129,6 +127,7 @@ fn object(raw: &str, depth: u8) -> Found {
         class: inner.class.or(found.class),
         status: inner.status.or(found.status),
         failed_generation: inner.failed_generation.or(found.failed_generation),
+        place: inner.place,
         is_html: inner.is_html,
     }
 }
@@ -142,26 +141,13 @@ fn details(raw: &str, depth: u8) -> Found {
     json::items(raw, &mut |item| {
         first.get_or_insert(item);
     });
-    let (mut message, mut place) = (None, String::new());
+    let mut found = Found::default();
     json::members(first.unwrap_or_default(), &mut |key, value| match key {
-        "msg" => message = json::text(value).map(readable),
-        "loc" => {
-            json::items(value, &mut |part| {
-                if !place.is_empty() {
-                    place.push('.');
-                }
-                place.push_str(&json::text(part).unwrap_or(Cow::Borrowed(part)));
-            });
-        }
+        "msg" => found.message = json::text(value).map(readable),
+        "loc" => found.place = Some(String::from(value)),
         _ => {}
     });
-    if !place.is_empty() {
-        message = message.map(|message| format!("{message}: {place}"));
-    }
-    Found {
-        message,
-        ..Found::default()
-    }
+    found
 }
 
 /// A text or a number as text.
@@ -177,7 +163,7 @@ fn status(raw: &str) -> Option<u16> {
     let number = json::integer(raw).or_else(|| json::integer(&json::text(raw)?))?;
     u16::try_from(number)
         .ok()
-        .filter(|status| (100..600).contains(status))
+        .filter(|status| (300..600).contains(status))
 }
 
 /// The text without control characters, trimmed and capped: it may go to a terminal.

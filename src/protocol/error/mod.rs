@@ -1,5 +1,5 @@
-//! Making the contract's error record: one constructor for each origin of an error, so that no field is forgotten,
-//! and the reading of what an upstream says about a failure.
+//! Making the contract's error record: one constructor for each origin of an error, so that no field is
+//! forgotten, and the reading of what an upstream says about a failure.
 
 mod classify;
 mod hint;

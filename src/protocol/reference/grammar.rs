@@ -19,7 +19,8 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// The model of this id as it stands, without a suffix, for ids of a list or the settings that the grammar lacks.
+    /// The model of this id as it stands, without a suffix, for ids of a list or the settings that the
+    /// grammar lacks.
     #[must_use]
     pub fn verbatim(id: &str) -> Self {
         Self {
@@ -114,7 +115,8 @@ impl fmt::Display for ParseError {
             Self::TwoSuffixes => "it has two suffixes, and one is allowed",
             Self::MisplacedSuffix => "a \":\" may stand only behind the name",
             Self::Character('@') => "\"@\" has no meaning here; a backend or policy follows a \":\"",
-            Self::Character(c) => return write!(f, "the character {c:?} is not allowed in it"),
+            Self::Character(c) if c.is_control() => "a control character is in it",
+            Self::Character(c) => return write!(f, "\"{c}\" is not allowed in it"),
         };
         f.write_str(why)
     }

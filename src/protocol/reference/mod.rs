@@ -3,31 +3,34 @@
 //! # Grammar
 //!
 //! ```ebnf
-//! reference = [ prefix "/" ] , org , "/" , name , [ ":" , suffix ] ;   (* white space around it is ignored *)
-//! prefix    = "huggingface" , { "/" , "huggingface" } ;                (* in any case *)
+//! (* White space around a reference is ignored; prefix and suffix are read in any case. *)
+//! reference = [ prefix "/" ] , org , "/" , name , [ ":" , suffix ] ;
+//! prefix    = "huggingface" , { "/" , "huggingface" } ;
 //! org       = part ;
 //! name      = part ;
-//! part      = ( letter | digit | "-" | "_" | "." ) , { letter | digit | "-" | "_" | "." } ;
-//! suffix    = policy | backend ;                                       (* in any case, printed in lower case *)
+//! part      = sign , { sign } ;
+//! sign      = letter | digit | "-" | "_" | "." ;             (* letters and digits of Unicode *)
+//! suffix    = policy | backend ;                             (* printed in lower case *)
 //! policy    = "cheapest" | "fastest" | "preferred" ;
 //! backend   = plain , { plain } ;
-//! plain     = ASCII letter | ASCII digit | "-" | "_" | "." ;
-//! letter    = any letter of Unicode ;
-//! digit     = any digit of Unicode ;
+//! plain     = ascii letter | ascii digit | "-" | "_" | "." ;
 //! ```
 //!
 //! `huggingface` is taken as the prefix as long as more than two parts remain; `huggingface/NAME` alone is no
-//! reference, and a model of the organisation `huggingface` is written `huggingface/huggingface/NAME`. The one
-//! spelling of a reference (its *canonical* text) is `huggingface/ORG/NAME[:SUFFIX]`, which parses to the same again.
+//! reference, and a model of the organisation `huggingface` is written `huggingface/huggingface/NAME`. The
+//! one spelling of a reference (its *canonical* text) is `huggingface/ORG/NAME[:SUFFIX]`, which parses to the
+//! same again.
 //!
 //! # Meaning
 //!
 //! [`resolve`] takes any text that a person types, in this order: a text that begins with `huggingface/` is a
-//! reference; one that names a configured, bundled or listed model is that model; an alias of the settings (which may
-//! hold spaces and `/`) is what it stands for; then the address of a page of the Hub, and the grammar. An id
-//! outside the grammar (a server of one's own lists `llama3`) is understood if the settings or the last list have it.
+//! reference; one that names a configured, bundled or listed model is that model; an alias of the settings
+//! (which may hold spaces and `/`) is what it stands for; then the address of a page of the Hub, and the
+//! grammar. An id outside the grammar (a server of one's own lists `llama3`) is understood if the settings or
+//! the last list have it.
 //!
-//! Nothing here knows the network or how answers look; what is known of a model comes from [`catalog`](super::catalog).
+//! Nothing here knows the network or how answers look; what is known of a model comes from
+//! [`catalog`](super::catalog).
 
 mod grammar;
 mod hub_url;

@@ -1,7 +1,12 @@
 //! From any text that a person types to the model that it means.
 //!
-//! What succeeds asks the settings for single entries only, never for all of them, so that it costs the same however
-//! long a configuration is. Mistakes, and models that nobody knows, may cost a scan.
+//! What succeeds asks the settings for single entries only, never for all of them, so that it costs the same
+//! however long a configuration is. Mistakes, and models that nobody knows, may cost a scan.
+
+#![allow(
+    clippy::result_large_err,
+    reason = "the contract's error record is what callers get, and it is built on failures only"
+)]
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -25,7 +30,8 @@ struct Found {
     known: Known,
 }
 
-/// Understands a reference, an alias or the address of a page of the Hub; see [`reference`](super) for the order.
+/// Understands a reference, an alias or the address of a page of the Hub; see [`reference`](super) for the
+/// order.
 pub fn resolve(text: &str, settings: &impl Settings) -> Result<ModelRef, Error> {
     let text = text.trim();
     let written = read(text, settings);

@@ -3,7 +3,6 @@
 //! Scans all known models, so only what failed or is unknown to everybody comes here.
 
 use alloc::{
-    collections::BTreeSet,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -12,7 +11,7 @@ use alloc::{
 use super::grammar::{Reference, parse, without_prefix};
 use crate::contract::types::Routing;
 use crate::protocol::catalog::{Known, bundled_ids};
-use crate::protocol::provider::{BACKENDS, ID, POLICIES};
+use crate::protocol::provider::{BACKENDS, POLICIES};
 use crate::protocol::settings::Settings;
 
 /// Most suggestions that an error carries.
@@ -22,53 +21,79 @@ const LONGEST: usize = 128;
 
 /// References that a broken text may have meant, in their one spelling, best first.
 pub(super) fn for_broken(text: &str, settings: &impl Settings) -> Vec<String> {
-    let known = known_ids(settings);
+    nearest_references(text, &known_ids(settings))
+}
+
+/// The known model that one nobody knows may have meant.
+pub(super) fn for_unknown(model: &str, settings: &impl Settings) -> Option<String> {
+    nearest_model(model, &known_ids(settings))
+}
+
+fn nearest_references(text: &str, known: &[String]) -> Vec<String> {
     let repaired = repair(text);
     let (query, routing) = match &repaired {
-        Some(Reference { model, routing }) => (model.clone(), routing.clone()),
+        Some(Reference { model, routing }) => (fold(model), routing.clone()),
         None => bare_name(text),
     };
-    let mut scored: Vec<(usize, &str)> = known
-        .iter()
-        .filter_map(|id| Some((score(&fold(&query), &fold(id))?, id.as_str())))
-        .collect();
-    scored.sort();
-    let exact = scored.first().is_some_and(|(score, _)| *score == 0);
-    let as_repaired = repaired.filter(|_| !exact).map(|reference| reference.canonical());
-    let nearest = scored.iter().map(|(_, id)| {
-        let model = (*id).to_string();
-        Reference {
-            model,
-            routing: routing.clone(),
+    // Sorted as it grows, since it stays short: sorting brings in kilobytes of code.
+    let mut best: Vec<(usize, &String)> = Vec::new();
+    for id in known {
+        if let Some(score) = score(&query, &fold(id))
+            && !best.iter().any(|(_, other)| *other == id)
+        {
+            let place = best.iter().take_while(|other| **other <= (score, id)).count();
+            best.insert(place, (score, id));
+            best.truncate(MOST);
         }
-        .canonical()
-    });
-    let mut suggestions: Vec<String> = as_repaired.into_iter().chain(nearest).collect();
+    }
+    let mut suggestions = Vec::new();
+    if best.first().is_some_and(|(score, _)| *score == 0) {
+        // Only the spelling differs: nothing else was meant.
+        best.retain(|(score, _)| *score == 0);
+    } else {
+        suggestions.extend(repaired.map(|reference| reference.canonical()));
+    }
+    for (_, id) in best {
+        suggestions.push(
+            Reference {
+                model: id.clone(),
+                routing: routing.clone(),
+            }
+            .canonical(),
+        );
+    }
     suggestions.truncate(MOST);
     suggestions
 }
 
-/// The known model that one nobody knows may have meant. Another digit is another model, not a slip.
-pub(super) fn for_unknown(model: &str, settings: &impl Settings) -> Option<String> {
+/// A slip of up to two letters, or the same name of another organisation. Another digit is another model, not
+/// a slip.
+fn nearest_model(model: &str, known: &[String]) -> Option<String> {
     let query = fold(model);
-    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).collect::<Vec<u8>>();
-    let wanted = digits(&query);
-    let mut best: Option<(usize, String)> = None;
-    for id in known_ids(settings) {
-        let candidate = fold(&id);
-        let whole = if digits(&candidate) == wanted {
+    let mut best: Option<(usize, &String)> = None;
+    for id in known {
+        let candidate = fold(id);
+        let slip = if same_digits(&query, &candidate) {
             distance(&query, &candidate, 2)
         } else {
             None
         };
         let same_name = (name_of(&query) == name_of(&candidate)).then_some(3);
-        if let Some(score) = whole.or(same_name)
-            && best.as_ref().is_none_or(|(least, _)| score < *least)
+        if let Some(score) = slip.or(same_name)
+            && best.is_none_or(|(least, _)| score < least)
         {
             best = Some((score, id));
         }
     }
-    best.map(|(_, id)| id)
+    best.map(|(_, id)| id.clone())
+}
+
+fn same_digits(a: &str, b: &str) -> bool {
+    let (a, b) = (
+        a.bytes().filter(u8::is_ascii_digit),
+        b.bytes().filter(u8::is_ascii_digit),
+    );
+    a.eq(b)
 }
 
 /// The policy or backend that a suffix may have meant.
@@ -88,17 +113,18 @@ pub(super) fn for_suffix(suffix: &str, known: &Known) -> Option<String> {
         .map(|(_, word)| word.to_string())
 }
 
-/// The ids of all models that anybody knows, each once.
-fn known_ids(settings: &impl Settings) -> BTreeSet<String> {
-    let mut ids: BTreeSet<String> = bundled_ids().map(ToString::to_string).collect();
-    ids.extend(settings.listed_ids());
-    // A configured id may carry a suffix; its model is what is looked for.
-    ids.extend(
-        settings
-            .list_configured()
-            .into_iter()
-            .filter_map(|model| Some(parse(&model.id).ok()?.model)),
-    );
+/// The ids of all models that anybody knows; some may come twice.
+fn known_ids(settings: &impl Settings) -> Vec<String> {
+    let mut ids = settings.listed_ids();
+    for id in bundled_ids() {
+        ids.push(id.to_string());
+    }
+    for model in settings.list_configured() {
+        // A configured id may carry a suffix; its model is what is looked for.
+        if let Ok(reference) = parse(&model.id) {
+            ids.push(reference.model);
+        }
+    }
     ids
 }
 
@@ -135,8 +161,8 @@ fn limit(word: &str) -> usize {
     (word.len() / 4).clamp(1, 6)
 }
 
-/// How many letters have to be put in, left out, changed or swapped with their neighbour to make `b` from `a`; none
-/// if more than `limit`.
+/// How many letters have to be put in, left out, changed or swapped with their neighbour to make `b` from
+/// `a`; none if more than `limit`.
 fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len().abs_diff(b.len()) > limit || a.len() > LONGEST || b.len() > LONGEST {
@@ -166,47 +192,49 @@ fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
     last.last().copied().filter(|distance| *distance <= limit)
 }
 
-/// The reference that a broken text becomes by leaving out what is too much in it.
-fn repair(text: &str) -> Option<Reference> {
-    let text = text.replace('@', ":");
-    let words: Vec<&str> = text.split_whitespace().collect();
-    // White space beside a separator is an accident, elsewhere it stands for a hyphen.
-    let joined = words
-        .join(" ")
-        .replace(" /", "/")
-        .replace("/ ", "/")
-        .replace(" :", ":")
-        .replace(": ", ":");
-    let parts: Vec<String> = joined
-        .replace(' ', "-")
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .map(String::from)
-        .collect();
-    let (last, before) = parts.split_last()?;
-    let mut pieces = last.split(':').filter(|piece| !piece.is_empty());
-    let name = pieces.next()?;
-    let mut repaired = before.join("/").replace(':', "");
-    repaired.push('/');
-    repaired.push_str(name);
-    if let Some(suffix) = pieces.next().filter(|suffix| *suffix != "main") {
-        repaired.push(':');
-        repaired.push_str(suffix);
+/// The text without what is too much in it: white space beside a separator is gone, elsewhere it stands for a
+/// hyphen; `@` is taken for `:`; separators that separate nothing are gone.
+fn tidy(text: &str) -> String {
+    let mut tidied = String::new();
+    let mut separator = None;
+    for c in text.trim().chars() {
+        match if c == '@' { ':' } else { c } {
+            c @ ('/' | ':') => separator = Some(c),
+            c if c.is_whitespace() => separator = separator.or(Some('-')),
+            c => {
+                tidied.extend(separator.take().filter(|_| !tidied.is_empty()));
+                tidied.push(c);
+            }
+        }
     }
-    parse(&repaired).ok()
+    tidied
+}
+
+/// The reference that a broken text becomes when it is tidied; the first of two suffixes stays.
+fn repair(text: &str) -> Option<Reference> {
+    let tidied = tidy(text);
+    let (model, suffixes) = tidied.split_once(':').unwrap_or((&tidied, ""));
+    match suffixes.split(':').next() {
+        // A revision, as the Hub's own tools write it.
+        None | Some("" | "main") => parse(model).ok(),
+        Some(suffix) => parse(&format!("{model}:{suffix}")).ok(),
+    }
 }
 
 /// What is left of a text that lacks an organisation: the name, and the suffix if it is one that is known.
 fn bare_name(text: &str) -> (String, Routing) {
-    let text = text.trim();
-    let text = without_prefix(text).unwrap_or(text);
-    let (name, suffix) = text.split_once([':', '@']).unwrap_or((text, ""));
-    // Any organisation does: only the suffix is read.
-    let routing = match parse(&format!("{ID}/{ID}/x:{suffix}")) {
-        Ok(reference) if POLICIES.contains(&suffix) || BACKENDS.contains(&suffix) => reference.routing,
-        _ => Routing::Default,
+    let tidied = tidy(text);
+    let bare = without_prefix(&tidied).unwrap_or(&tidied);
+    let (name, suffix) = bare.split_once(':').unwrap_or((bare, ""));
+    let suffix = suffix.to_ascii_lowercase();
+    let routing = if POLICIES.contains(&suffix.as_str()) {
+        Routing::Policy(suffix)
+    } else if BACKENDS.contains(&suffix.as_str()) {
+        Routing::Backend(suffix)
+    } else {
+        Routing::Default
     };
-    (name.split_whitespace().collect::<Vec<_>>().join("-"), routing)
+    (fold(name), routing)
 }
 
 #[cfg(test)]

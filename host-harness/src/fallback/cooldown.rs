@@ -1,0 +1,139 @@
+//! Which models are left alone, why and for how long. Plain data; the time is the caller's.
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::error::Error;
+
+/// The first cool-down of a model that does not say itself how long to wait.
+const SHORTEST: Duration = Duration::from_secs(60);
+/// Doubling ends here; a failure later than this after the last cool-down begins anew.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
+/// When this many models are known, those whose cool-down is over are forgotten.
+const MANY: usize = 1024;
+
+/// The cool-downs by model.
+#[derive(Default)]
+pub(super) struct Cooldowns(HashMap<String, Rest>);
+
+/// A model that is not asked for a while.
+struct Rest {
+    until: Instant,
+    failures: u32,
+    error: Error,
+}
+
+impl Cooldowns {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Why a model is not to be asked now: the error that led to it, told as what it is now.
+    pub(super) fn passes_over(&self, model: &str, now: Instant) -> Option<Error> {
+        let rest = self.0.get(model)?;
+        let left = rest.until.saturating_duration_since(now);
+        if left.is_zero() {
+            return None;
+        }
+        let mut details = rest.error.details().clone();
+        let seconds = left.as_secs_f64().ceil();
+        details.message = format!("not asked for {seconds} s more, after: {}", details.message);
+        details.code = Some("cooling-down".to_owned());
+        details.retryable = true;
+        details.retry_after_ms = u32::try_from(left.as_millis()).ok();
+        details.request_sent = false;
+        details.attempts = 0;
+        Some(Error::from(details))
+    }
+
+    pub(super) fn recovered(&mut self, model: &str) {
+        self.0.remove(model);
+    }
+
+    /// Notes a failure. Only such as the next request would meet as well lead to a cool-down: credit used up, too many
+    /// requests, an upstream in trouble.
+    pub(super) fn failed(&mut self, model: &str, error: &Error, now: Instant) {
+        if !matches!(error.details().status, Some(402 | 429 | 500..=599)) {
+            return;
+        }
+        if self.0.len() >= MANY {
+            self.0.retain(|_, rest| rest.until > now);
+        }
+        let before = self.0.get(model).filter(|rest| now < rest.until + LONGEST);
+        let failures = before.map_or(0, |rest| rest.failures).saturating_add(1);
+        let doubled = SHORTEST
+            .saturating_mul(2u32.saturating_pow(failures - 1))
+            .min(LONGEST);
+        let rest = Rest {
+            until: now + error.retry_after().unwrap_or(doubled),
+            failures,
+            error: error.clone(),
+        };
+        self.0.insert(model.to_owned(), rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::status, *};
+
+    #[test]
+    fn a_cool_down_doubles_up_to_ten_minutes_and_ends_with_a_success() {
+        let mut all = Cooldowns::default();
+        let mut now = Instant::now();
+        for seconds in [60, 120, 240, 480, 600, 600] {
+            all.failed("m", &status(503), now);
+            let end = now + Duration::from_secs(seconds);
+            assert!(all.passes_over("m", end - Duration::from_millis(1)).is_some());
+            assert!(all.passes_over("m", end).is_none(), "{seconds}");
+            now = end;
+        }
+        all.recovered("m");
+        all.failed("m", &status(402), now);
+        assert!(all.passes_over("m", now + Duration::from_secs(60)).is_none());
+        let much_later = now + Duration::from_secs(60 * 60);
+        all.failed("m", &status(402), much_later);
+        assert!(
+            all.passes_over("m", much_later + Duration::from_secs(60))
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn what_the_upstream_says_about_waiting_counts() {
+        let mut all = Cooldowns::default();
+        let now = Instant::now();
+        let mut details = status(429).details().clone();
+        details.retry_after_ms = Some(5000);
+        all.failed("m", &Error::from(details), now);
+        let error = all.passes_over("m", now + Duration::from_secs(1)).unwrap();
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(4)));
+        assert_eq!(error.details().code.as_deref(), Some("cooling-down"));
+        assert_eq!(error.message(), "not asked for 4 s more, after: status 429");
+        assert!(all.passes_over("m", now + Duration::from_secs(5)).is_none());
+    }
+
+    #[test]
+    fn only_failures_that_last_lead_to_a_cool_down() {
+        let mut all = Cooldowns::default();
+        for code in [400, 401, 403, 404, 408, 424] {
+            all.failed("m", &status(code), Instant::now());
+        }
+        assert_eq!(all.len(), 0);
+        for (index, code) in [402, 429, 500, 502, 503, 504, 529].into_iter().enumerate() {
+            all.failed(&code.to_string(), &status(code), Instant::now());
+            assert_eq!(all.len(), index + 1);
+        }
+    }
+
+    #[test]
+    fn no_number_of_failures_makes_it_fail() {
+        let mut all = Cooldowns::default();
+        let now = Instant::now();
+        for _ in 0..100 {
+            all.failed("m", &status(500), now);
+        }
+        assert!(all.passes_over("m", now + LONGEST).is_none());
+    }
+}

@@ -1,0 +1,139 @@
+//! The order in which models are asked, with answers from a table.
+
+use std::cell::RefCell;
+
+use super::*;
+use crate::contract::ErrorKind;
+
+pub(super) fn status(status: u16) -> Error {
+    let kind = match status {
+        400 => ErrorKind::InvalidRequest,
+        402 => ErrorKind::PaymentRequired,
+        404 => ErrorKind::ModelUnavailable,
+        413 => ErrorKind::ContextOverflow,
+        429 => ErrorKind::RateLimited,
+        _ => ErrorKind::Upstream,
+    };
+    let error = Error::new(Kind::Provider(kind), format!("status {status}"));
+    let mut details = error.details().clone();
+    details.status = Some(status);
+    Error::from(details)
+}
+
+fn request(model: &str) -> ChatRequest {
+    ChatRequest {
+        model: model.to_owned(),
+        messages: Vec::new(),
+        tools: Vec::new(),
+        tool_choice: None,
+        response_format: None,
+        reasoning_effort: None,
+        max_output_tokens: None,
+        temperature: None,
+        top_p: None,
+        frequency_penalty: None,
+        presence_penalty: None,
+        seed: None,
+        stop: Vec::new(),
+        extras: Vec::new(),
+    }
+}
+
+/// Asks a chain in which each model answers with the status in its name, `200` being an answer. Gives who answered or
+/// the error, whom it asked, and the trail.
+async fn ask(fallback: &Fallback, chain: &[&str]) -> (Result<String, Error>, Vec<String>, Vec<Attempt>) {
+    let asked = RefCell::new(Vec::new());
+    let references: Vec<String> = chain.iter().map(|name| (*name).to_owned()).collect();
+    let resolve = async |name: &str| {
+        let canonical = name.trim().to_lowercase();
+        if canonical == "?" {
+            Err(status(400))
+        } else {
+            Ok(canonical)
+        }
+    };
+    let answer = async |request: ChatRequest| {
+        asked.borrow_mut().push(request.model.clone());
+        let digits: String = request.model.chars().filter(char::is_ascii_digit).collect();
+        match digits.parse() {
+            Ok(200) => Ok(()),
+            Ok(code) => Err(status(code)),
+            Err(_) => Err(Error::new(Kind::Cancelled, "given up")),
+        }
+    };
+    let result = fallback
+        .one_of(&request("own-200"), &references, resolve, answer)
+        .await;
+    let asked = asked.take();
+    match result {
+        Ok(((), reference, trail)) => (Ok(reference), asked, trail),
+        Err(Failed { error, trail }) => (Err(error), asked, trail),
+    }
+}
+
+#[tokio::test]
+async fn the_next_model_is_asked_when_one_fails_and_the_trail_says_so() {
+    let (answer, asked, trail) = ask(&Fallback::new(), &["a-402", "b-404", "c-200", "d-200"]).await;
+    assert_eq!(answer.unwrap(), "c-200");
+    assert_eq!(asked, ["a-402", "b-404", "c-200"]);
+    let trail: Vec<_> = trail
+        .iter()
+        .map(|it| (it.reference.as_str(), it.error.message()))
+        .collect();
+    assert_eq!(trail, [("a-402", "status 402"), ("b-404", "status 404")]);
+}
+
+#[tokio::test]
+async fn a_malformed_request_an_overflow_and_a_cancellation_end_the_chain() {
+    for first in ["a-400", "a-413", "cancelled"] {
+        let (answer, asked, trail) = ask(&Fallback::new(), &[first, "b-200"]).await;
+        assert!(answer.is_err());
+        assert_eq!(asked, [first]);
+        assert_eq!(trail.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn if_nobody_answers_the_error_is_that_of_the_first() {
+    let (answer, _, trail) = ask(&Fallback::new(), &["a-404", "b-402"]).await;
+    assert_eq!(answer.unwrap_err().details().status, Some(404));
+    assert_eq!(trail.len(), 2);
+}
+
+#[tokio::test]
+async fn a_model_in_cool_down_is_passed_over_under_any_spelling() {
+    let fallback = Fallback::new();
+    ask(&fallback, &["A-503", "b-200"]).await.0.unwrap();
+    let (answer, asked, trail) = ask(&fallback, &[" a-503 ", "b-200"]).await;
+    assert_eq!(answer.unwrap(), "b-200");
+    assert_eq!(asked, ["b-200"]);
+    assert_eq!(trail[0].reference, " a-503 ");
+    assert_eq!(trail[0].error.details().code.as_deref(), Some("cooling-down"));
+}
+
+#[tokio::test]
+async fn if_all_are_in_cool_down_the_first_is_asked_anyway() {
+    let fallback = Fallback::new();
+    for _ in 0..2 {
+        let (answer, asked, trail) = ask(&fallback, &["a-503"]).await;
+        assert!(answer.is_err());
+        assert_eq!(asked, ["a-503"]);
+        assert_eq!(trail.len(), 1);
+    }
+    ask(&fallback, &["b-503"]).await.0.unwrap_err();
+    let (_, asked, trail) = ask(&fallback, &["a-503", "b-503"]).await;
+    assert_eq!(asked, ["a-503"]);
+    assert_eq!(trail.len(), 2);
+}
+
+#[tokio::test]
+async fn the_same_model_is_not_asked_twice_and_no_model_means_that_of_the_request() {
+    let (_, asked, _) = ask(&Fallback::new(), &["a-404", "A-404", "?", "b-200"]).await;
+    assert_eq!(
+        asked,
+        ["a-404", "?"],
+        "what nobody understands is asked for, to hear why"
+    );
+    let (answer, ..) = ask(&Fallback::new(), &[]).await;
+    assert_eq!(answer.unwrap(), "own-200");
+}

@@ -1,0 +1,116 @@
+//! Questions and answers through the component.
+
+use host_harness::contract::{ChatEvent, ErrorKind, FinishReason};
+use host_harness::Kind;
+
+use crate::harness::{Harness, parts_text, question, weather_tool};
+
+const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
+
+#[tokio::test]
+async fn an_answer_streams_and_ends_with_a_summary() {
+    let harness = Harness::start().await;
+    let heard = harness.ask(MODEL).await;
+    let summary = heard.summary();
+    assert!(!heard.text().is_empty());
+    assert_eq!(summary.finish_reason, FinishReason::Stop);
+    assert_eq!(summary.model, MODEL);
+    assert_eq!(summary.attempts, 1);
+    assert!(summary.usage.input_tokens.is_some() && summary.usage.output_tokens.is_some());
+    assert!(summary.backend.is_some() && summary.request_id.is_some());
+}
+
+#[tokio::test]
+async fn the_whole_answer_is_what_the_stream_gives_put_together() {
+    let harness = Harness::start().await;
+    let streamed = harness.ask(MODEL).await;
+    let whole = harness.host.complete(question(MODEL, "Hello!")).await.unwrap();
+    assert_eq!(parts_text(&whole.response.content), streamed.text());
+    assert_eq!(whole.response.summary.finish_reason, streamed.summary().finish_reason);
+    assert_eq!(whole.response.summary.usage, streamed.summary().usage);
+}
+
+#[tokio::test]
+async fn a_tool_call_starts_fills_and_ends_once() {
+    let harness = Harness::start().await;
+    let mut request = question(MODEL, "What is the weather in Paris?");
+    request.tools.push(weather_tool());
+    let heard = harness.send(request).await;
+    assert_eq!(heard.summary().finish_reason, FinishReason::ToolCalls);
+    let calls = heard.tool_calls();
+    assert_eq!(calls.len(), 1);
+    assert_eq!(calls[0].name, "get_weather");
+    let arguments: serde_json::Value = serde_json::from_str(&calls[0].arguments_json).unwrap();
+    assert!(arguments["city"].is_string());
+    let ends = heard.events.iter().filter(|event| matches!(event, ChatEvent::ToolCallEnd(0))).count();
+    assert_eq!(ends, 1);
+}
+
+#[tokio::test]
+async fn a_reasoning_model_thinks_apart_from_what_it_says() {
+    let harness = Harness::start().await;
+    let heard = harness.ask("huggingface/deepseek-ai/DeepSeek-R1").await;
+    heard.summary();
+    assert!(!heard.reasoning().is_empty());
+    assert!(!heard.text().contains("<think>"));
+}
+
+#[tokio::test]
+async fn a_model_that_nobody_serves_is_unavailable() {
+    let harness = Harness::start().await;
+    let heard = harness.ask("huggingface/nobody/nothing").await;
+    let error = heard.error();
+    assert_eq!(error.kind(), Kind::Provider(ErrorKind::ModelUnavailable));
+    assert_eq!(error.details().status, Some(400));
+    assert_eq!(error.details().code.as_deref(), Some("model_not_found"));
+    assert!(error.details().request_sent && !error.is_retryable() && error.hint().is_some());
+}
+
+#[tokio::test]
+async fn a_bad_token_is_unauthenticated() {
+    let harness = Harness::with().token(Some("not-a-token-of-theirs")).start().await;
+    let heard = harness.ask(MODEL).await;
+    assert_eq!(heard.error().kind(), Kind::Provider(ErrorKind::Unauthenticated));
+}
+
+#[tokio::test]
+async fn without_a_token_a_server_on_this_machine_is_asked_without_one() {
+    let harness = Harness::with().token(None).mock(|mock| mock.require_key(false)).start().await;
+    harness.ask(MODEL).await.summary();
+    let requests = harness.mock.requests();
+    assert!(requests.iter().all(|request| request.header("authorization").is_none()));
+}
+
+#[tokio::test]
+async fn without_a_token_elsewhere_nothing_is_sent() {
+    let harness = Harness::with().token(None).start().await;
+    let settings = host_harness::Settings::default();
+    let options = host_harness::HostOptions {
+        settings,
+        secret: None,
+        grants: host_harness::Grants::built_in().unwrap(),
+    };
+    let host = host_harness::Host::start(crate::harness::sandbox(), harness.host.plugin(), options).unwrap();
+    let error = host.chat(question(MODEL, "Hello!")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Unauthenticated));
+    assert!(!error.details().request_sent);
+    let said = format!("{} {}", error.message(), error.hint().unwrap_or_default());
+    assert!(said.contains("HUGGINGFACE_HUB_TOKEN") && said.contains("HF_TOKEN"), "{said}");
+}
+
+#[tokio::test]
+async fn the_host_adds_the_token_and_the_plugin_its_own_headers() {
+    let harness = Harness::with().setting("bill-to", "my-org").start().await;
+    harness.ask(MODEL).await.summary();
+    let requests = harness.mock.requests();
+    let request = requests.last().unwrap();
+    assert_eq!(request.header("authorization"), Some(format!("Bearer {}", crate::harness::TOKEN).as_str()));
+    assert_eq!(request.header("x-hf-bill-to"), Some("my-org"));
+    assert!(request.header("user-agent").unwrap().starts_with("openclaw-huggingface-provider/"));
+    assert_eq!(request.header("accept-encoding"), None);
+    assert_eq!(request.header("content-length").unwrap(), request.body.len().to_string());
+    let body = request.json();
+    assert_eq!(body["stream"], true);
+    assert_eq!(body["stream_options"]["include_usage"], true);
+    assert!(request.body.starts_with(br#"{"model":"Qwen/Qwen3-8B""#));
+}

@@ -1,0 +1,61 @@
+//! What the component is: its imports, exports and the printed contract.
+
+use host_harness::component::Build;
+
+use crate::harness::{built, plugin};
+
+const GOLDEN_WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/component.wit");
+
+#[tokio::test]
+async fn the_component_imports_the_settings_http_io_and_the_monotonic_clock_and_nothing_else() {
+    let plugin = plugin().await;
+    let bare = |name: &String| name.split('@').next().unwrap_or_default().to_owned();
+    let mut imports: Vec<String> = plugin.imports().iter().map(bare).collect();
+    imports.sort();
+    assert_eq!(
+        imports,
+        [
+            "openclaw:model-provider/settings",
+            "openclaw:model-provider/types",
+            "wasi:clocks/monotonic-clock",
+            "wasi:http/outgoing-handler",
+            "wasi:http/types",
+            "wasi:io/error",
+            "wasi:io/poll",
+            "wasi:io/streams",
+        ]
+    );
+    assert_eq!(plugin.exports(), ["openclaw:model-provider/provider@0.1.0"]);
+    assert_eq!(plugin.contract_version(), "0.1.0");
+}
+
+/// The contract as the built component has it. If it changes, the contract's version has to change with it; then
+/// `BLESS=1 cargo test` writes the file anew.
+#[test]
+fn the_contract_of_the_component_is_the_golden_one() {
+    let bytes = std::fs::read(built(Build::Release)).unwrap();
+    let decoded = wit_component::decode(&bytes).unwrap();
+    let resolve = decoded.resolve();
+    let (id, _) = resolve.packages.iter().find(|(_, package)| package.name.namespace == "openclaw").unwrap();
+    let mut printer = wit_component::WitPrinter::default();
+    printer.print(resolve, id, &[]).unwrap();
+    let printed = printer.output.to_string();
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(GOLDEN_WIT, &printed).unwrap();
+    }
+    assert_eq!(printed, std::fs::read_to_string(GOLDEN_WIT).unwrap());
+}
+
+#[tokio::test]
+async fn the_grant_of_the_build_is_what_the_component_asks_for() {
+    let plugin = plugin().await;
+    let grants = host_harness::Grants::built_in().unwrap();
+    let granted = grants.check(plugin.info()).unwrap();
+    assert_eq!(granted, host_harness::Grant::asked_by(plugin.info()).as_ref());
+}
+
+#[test]
+fn the_component_is_small() {
+    let size = std::fs::metadata(built(Build::Release)).unwrap().len();
+    assert!(size <= 250 * 1024, "{size} bytes");
+}

@@ -1,0 +1,81 @@
+//! Files that are no plugin: each is refused with what is wrong and what to do.
+
+use std::path::{Path, PathBuf};
+
+use host_harness::{Error, Kind, Plugin, component::Build};
+use tempfile::TempDir;
+
+use crate::harness::{built, sandbox};
+
+async fn refused(path: &Path) -> Error {
+    let error = Plugin::load(sandbox(), path, false).await.unwrap_err();
+    assert!(error.hint().is_some(), "{error}");
+    error
+}
+
+fn file(dir: &TempDir, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = dir.path().join("plugin.wasm");
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn a_missing_file_is_named() {
+    let error = refused(Path::new("/nowhere/plugin.wasm")).await;
+    assert_eq!(error.kind(), Kind::PluginLoad);
+    assert!(error.message().contains("/nowhere/plugin.wasm"), "{error}");
+}
+
+#[tokio::test]
+async fn a_core_module_is_told_from_a_component() {
+    let dir = TempDir::new().unwrap();
+    let error = refused(&file(&dir, b"\0asm\x01\0\0\0")).await;
+    assert_eq!(error.kind(), Kind::PluginLoad);
+    assert!(error.message().contains("core module"), "{error}");
+}
+
+#[tokio::test]
+async fn text_and_emptiness_are_no_webassembly() {
+    let dir = TempDir::new().unwrap();
+    assert!(refused(&file(&dir, "hello")).await.message().contains("not WebAssembly"));
+    assert!(refused(&file(&dir, "")).await.message().contains("empty"));
+}
+
+#[tokio::test]
+async fn a_truncated_component_is_damaged() {
+    let dir = TempDir::new().unwrap();
+    let whole = std::fs::read(built(Build::Release)).unwrap();
+    let error = refused(&file(&dir, &whole[..whole.len() / 2])).await;
+    assert_eq!(error.kind(), Kind::PluginLoad);
+    assert!(error.message().contains("damaged"), "{error}");
+}
+
+#[tokio::test]
+async fn a_component_of_another_world_is_a_mismatch() {
+    let dir = TempDir::new().unwrap();
+    let error = refused(&file(&dir, wat::parse_str("(component)").unwrap())).await;
+    assert_eq!(error.kind(), Kind::ContractMismatch);
+    assert!(error.message().contains("openclaw:model-provider/provider"), "{error}");
+}
+
+#[tokio::test]
+async fn another_version_of_the_contract_names_both() {
+    let dir = TempDir::new().unwrap();
+    let text = r#"(component (instance $i) (export "openclaw:model-provider/provider@0.9.0" (instance $i)))"#;
+    let error = refused(&file(&dir, wat::parse_str(text).unwrap())).await;
+    assert_eq!(error.kind(), Kind::ContractMismatch);
+    assert!(error.message().contains("0.9.0") && error.message().contains("0.1.0"), "{error}");
+}
+
+#[tokio::test]
+async fn extra_imports_are_named_with_the_command_that_avoids_them() {
+    let dir = TempDir::new().unwrap();
+    let text = r#"(component
+        (import "wasi:cli/environment@0.2.6" (instance))
+        (instance $i)
+        (export "openclaw:model-provider/provider@0.1.0" (instance $i)))"#;
+    let error = refused(&file(&dir, wat::parse_str(text).unwrap())).await;
+    assert_eq!(error.kind(), Kind::ContractMismatch);
+    assert!(error.message().contains("wasi:cli/environment@0.2.6"), "{error}");
+    assert!(error.hint().unwrap().contains("wasm32-wasip2"), "{error}");
+}

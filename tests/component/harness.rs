@@ -1,0 +1,241 @@
+//! A component, a host and a mock router in one line, so that tests read as sentences.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use host_harness::{
+    Completion, Error, Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings,
+    component::{self, Build},
+    contract::{
+        AssistantPart, ChatEvent, ChatRequest, ContentPart, Message, Reasoning, Summary, ToolCall, types,
+    },
+    mock::{MockOptions, MockRouter},
+};
+
+/// The token that the mock accepts; long enough to be searched for.
+pub const TOKEN: &str = "hf_integration_test_token";
+
+/// Builds a component once for all tests.
+pub fn built(which: Build) -> PathBuf {
+    static RELEASE: OnceLock<PathBuf> = OnceLock::new();
+    static NEXT: OnceLock<PathBuf> = OnceLock::new();
+    let cell = match which {
+        Build::Release => &RELEASE,
+        Build::NextVersion => &NEXT,
+    };
+    cell.get_or_init(|| component::build(which, |words| eprintln!("{words}")).expect("the component builds"))
+        .clone()
+}
+
+/// One engine for all tests.
+pub fn sandbox() -> &'static Sandbox {
+    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
+    SANDBOX.get_or_init(|| Sandbox::new(&SandboxOptions::default()).expect("an engine"))
+}
+
+/// The component, compiled once for all tests.
+pub async fn plugin() -> Plugin {
+    static PLUGIN: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
+    PLUGIN
+        .get_or_init(|| async {
+            let file = tokio::task::spawn_blocking(|| built(Build::Release)).await.expect("the build ends");
+            Plugin::load(sandbox(), &file, false).await.expect("the component loads")
+        })
+        .await
+        .clone()
+}
+
+/// A host with a mock router behind it.
+pub struct Harness {
+    pub mock: Arc<MockRouter>,
+    pub host: Host,
+}
+
+/// How a [`Harness`] is made.
+pub struct Setup {
+    mock: MockOptions,
+    settings: Settings,
+    token: Option<String>,
+}
+
+impl Harness {
+    /// A mock without pauses, a token, the component's own settings.
+    pub fn with() -> Setup {
+        Setup { mock: MockOptions::immediate(), settings: Settings::default(), token: Some(TOKEN.to_owned()) }
+    }
+
+    pub async fn start() -> Self {
+        Self::with().start().await
+    }
+
+    /// Asks one question and collects what comes.
+    pub async fn ask(&self, model: &str) -> Heard {
+        self.send(question(model, "Hello!")).await
+    }
+
+    pub async fn send(&self, request: ChatRequest) -> Heard {
+        match self.host.chat(request).await {
+            Ok(completion) => collect(completion).await,
+            Err(error) => Heard { error: Some(error), ..Heard::default() },
+        }
+    }
+}
+
+impl Setup {
+    pub fn mock(mut self, change: impl FnOnce(MockOptions) -> MockOptions) -> Self {
+        self.mock = change(self.mock);
+        self
+    }
+
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.set(name, value).expect("a setting");
+        self
+    }
+
+    pub fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    pub fn token(mut self, token: Option<&str>) -> Self {
+        self.token = token.map(str::to_owned);
+        self
+    }
+
+    pub async fn start(self) -> Harness {
+        self.start_with(plugin().await).await
+    }
+
+    pub async fn start_with(self, plugin: Plugin) -> Harness {
+        let mock = MockRouter::start(self.mock).await.expect("a mock router");
+        let mut settings = self.settings;
+        settings.base_url = Some(mock.base_url().parse().expect("a URL"));
+        let options = HostOptions {
+            settings,
+            secret: self.token.as_deref().and_then(Secret::new),
+            grants: Grants::built_in().expect("grants"),
+        };
+        let host = Host::start(sandbox(), plugin, options).expect("a host");
+        Harness { mock: Arc::new(mock), host }
+    }
+}
+
+/// A question in one line of text.
+pub fn question(model: &str, text: &str) -> ChatRequest {
+    ChatRequest {
+        model: model.to_owned(),
+        messages: vec![Message::User(vec![ContentPart::Text(text.to_owned())])],
+        tools: Vec::new(),
+        tool_choice: None,
+        response_format: None,
+        reasoning_effort: None,
+        max_output_tokens: None,
+        temperature: None,
+        top_p: None,
+        frequency_penalty: None,
+        presence_penalty: None,
+        seed: None,
+        stop: Vec::new(),
+        extras: Vec::new(),
+    }
+}
+
+/// A tool that asks for a city.
+pub fn weather_tool() -> types::Tool {
+    types::Tool {
+        name: "get_weather".to_owned(),
+        description: Some("The weather of a city".to_owned()),
+        parameters_json: r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"#.to_owned(),
+        strict: None,
+    }
+}
+
+/// All that came of an answer.
+#[derive(Debug, Default)]
+pub struct Heard {
+    pub events: Vec<ChatEvent>,
+    pub summary: Option<Summary>,
+    pub error: Option<Error>,
+}
+
+impl Heard {
+    pub fn text(&self) -> String {
+        self.events
+            .iter()
+            .filter_map(|event| match event {
+                ChatEvent::Text(text) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub fn reasoning(&self) -> String {
+        self.events
+            .iter()
+            .filter_map(|event| match event {
+                ChatEvent::Reasoning(Reasoning { text, .. }) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Names and joined arguments of the calls, in their order.
+    pub fn tool_calls(&self) -> Vec<ToolCall> {
+        let mut calls: Vec<(u32, ToolCall)> = Vec::new();
+        for event in &self.events {
+            match event {
+                ChatEvent::ToolCallStart(start) => calls.push((
+                    start.index,
+                    ToolCall { id: start.id.clone(), name: start.name.clone(), arguments_json: String::new() },
+                )),
+                ChatEvent::ToolCallDelta(delta) => {
+                    let call = calls.iter_mut().find(|(index, _)| *index == delta.index);
+                    call.expect("a delta comes after its start").1.arguments_json += &delta.arguments_fragment;
+                }
+                _ => {}
+            }
+        }
+        calls.into_iter().map(|(_, call)| call).collect()
+    }
+
+    /// The end, which has to be a good one.
+    pub fn summary(&self) -> &Summary {
+        assert!(self.error.is_none(), "an error came: {:?}", self.error);
+        self.summary.as_ref().expect("an answer ends with a summary")
+    }
+
+    /// The end, which has to be an error.
+    pub fn error(&self) -> &Error {
+        self.error.as_ref().expect("an error")
+    }
+}
+
+/// Reads an answer to its end, with a guard against one that never ends.
+pub async fn collect(mut completion: Completion) -> Heard {
+    let mut heard = Heard::default();
+    let reading = async {
+        loop {
+            match completion.next().await {
+                Ok(Some(event)) => heard.events.push(event),
+                Ok(None) => break heard.summary = completion.summary().cloned(),
+                Err(error) => break heard.error = Some(error),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), reading).await.expect("the answer ends within a minute");
+    heard
+}
+
+/// The parts of an answer as text, for comparing.
+pub fn parts_text(parts: &[AssistantPart]) -> String {
+    parts
+        .iter()
+        .filter_map(|part| match part {
+            AssistantPart::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,86 @@
+//! Swapping the component while it answers.
+
+use std::time::Duration;
+
+use host_harness::{Kind, component::Build};
+use tempfile::TempDir;
+
+use crate::harness::{Harness, built, collect, question};
+
+const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
+
+#[tokio::test]
+async fn after_a_swap_the_new_version_answers_and_an_answer_under_way_ends_on_the_old_one() {
+    let harness = Harness::with().mock(|mock| mock.pace(Duration::from_millis(20))).start().await;
+    let old = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
+    let report = harness.host.swap(&built(Build::NextVersion)).await.unwrap();
+    assert_eq!((report.from.number, report.to.number), (1, 2));
+    assert_eq!(report.to.version, "0.1.0-next");
+    assert_eq!(report.draining, 1);
+    let new = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
+    assert_eq!(old.generation().number, 1);
+    assert_eq!(new.generation().number, 2);
+    assert_eq!(harness.host.info().version, "0.1.0-next");
+    let (old, new) = tokio::join!(collect(old), collect(new));
+    assert_eq!(old.text(), new.text());
+    old.summary();
+    new.summary();
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_plugin_changes_nothing() {
+    let harness = Harness::start().await;
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("half.wasm");
+    let whole = std::fs::read(built(Build::NextVersion)).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 3]).unwrap();
+    let error = harness.host.swap(&file).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::PluginLoad);
+    assert_eq!(harness.host.generation().number, 1);
+    harness.ask(MODEL).await.summary();
+}
+
+#[tokio::test]
+async fn a_drain_deadline_that_passes_ends_the_answer_with_its_own_kind() {
+    let harness = Harness::with()
+        .mock(|mock| mock.scenario("stall"))
+        .setting("drain-deadline-ms", "200")
+        .start()
+        .await;
+    let old = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
+    harness.host.swap(&built(Build::NextVersion)).await.unwrap();
+    let heard = collect(old).await;
+    assert_eq!(heard.error().kind(), Kind::Drained);
+    assert!(heard.error().is_retryable());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_swaps_under_load_lose_no_request() {
+    let harness = Harness::with().mock(|mock| mock.pace(Duration::from_millis(1))).start().await;
+    let host = harness.host.clone();
+    let swapping = tokio::spawn(async move {
+        for turn in 0..100 {
+            let which = if turn % 2 == 0 { Build::NextVersion } else { Build::Release };
+            let expected = if turn % 2 == 0 { "0.1.0-next" } else { "0.1.0" };
+            let report = host.swap(&built(which)).await.unwrap();
+            assert_eq!(report.to.version, expected);
+        }
+    });
+    let mut asked = 0;
+    while !swapping.is_finished() {
+        let answers = (0..4).map(|_| async {
+            let completion = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
+            let generation = completion.generation();
+            let expected = if generation.number % 2 == 1 { "0.1.0" } else { "0.1.0-next" };
+            assert_eq!(generation.version, expected, "an answer names the generation that gave it");
+            collect(completion).await
+        });
+        for heard in futures::future::join_all(answers).await {
+            heard.summary();
+            asked += 1;
+        }
+    }
+    swapping.await.unwrap();
+    assert_eq!(harness.host.generation().number, 101);
+    eprintln!("{asked} answers, none lost");
+}
