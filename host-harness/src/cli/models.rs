@@ -25,6 +25,12 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs)
         let _turning = terminal.spinner("asking for the models");
         session.host.list_models(discovery).await?
     };
+    // A server that was named for this once says nothing about the usual one.
+    if global.base_url.is_none()
+        && let Err(error) = session.configuration.write_models(&session.info, &catalog)
+    {
+        terminal.warn(error.message());
+    }
     let all = catalog.models.len();
     if let Some(filter) = &args.filter {
         catalog

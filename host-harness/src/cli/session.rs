@@ -104,6 +104,9 @@ impl Session {
             grants: ground.grants.clone(),
         };
         let host = Host::start(&ground.sandbox, plugin, options)?;
+        if let Some(kept) = ground.configuration.kept_models(&info)? {
+            host.remember_models(kept.models);
+        }
         Ok(Self {
             configuration: ground.configuration,
             settings,

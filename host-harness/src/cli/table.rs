@@ -4,7 +4,13 @@ use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle,
 
 use super::style::{self, Style};
 
-const LOOK: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));
+/// A line below the titles and nothing else.
+const LOOK: TableStyle = TableStyle::new().header_separator(LineStyle {
+    left: None,
+    fill: Some('─'),
+    junction: None,
+    right: None,
+});
 
 /// A column.
 #[derive(Clone, Copy, Debug)]

@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use tokio::sync::mpsc;
+
 use super::{Data, Failure, MockRouter, Outcome, Reference, request, scene::Scene};
 use crate::{
-    Completion, Host, Plugin, Sandbox,
+    Host, Plugin, Sandbox,
     cli::{
         chat::{cost_of, summary_line},
         models::models_table,
@@ -103,7 +105,7 @@ impl Stage<'_> {
                     let meant = &refused.details().suggestions;
                     let suggested = suggests.as_ref().is_none_or(|wanted| meant.contains(wanted));
                     let hint = match meant.first() {
-                        Some(best) => format!("; did you mean {best}?"),
+                        Some(best) => format!(" Did you mean {best}?"),
                         None => String::new(),
                     };
                     let text = format!("{}: {}{hint}", refused.kind(), refused.message());
@@ -217,7 +219,7 @@ impl Stage<'_> {
             match old.next().await? {
                 Some(ChatEvent::Text(text)) => {
                     words += 1;
-                    scene.terminal.write(&style::printable(&text))?;
+                    scene.terminal.write(&style::one_line(&text))?;
                 }
                 Some(_) => {}
                 None => break,
@@ -241,10 +243,36 @@ impl Stage<'_> {
             units::duration(report.switch)
         ))?;
         let mut new = self.host.chat(request(&self.data.after_swap)?).await?;
-        let (rest, answer) = tokio::join!(read(&mut old), read(&mut new));
-        let (rest, answer) = (rest?, answer?);
-        scene.say(&format!("{} … {}", scene.paint.cyan("old ▏"), rest.text.trim()))?;
-        scene.say(&format!("{} {}", scene.paint.cyan("new ▏"), answer.text.trim()))?;
+        // Both are read at once; what the old one says waits in line until the new one is shown.
+        let (said, mut waiting) = mpsc::unbounded_channel();
+        let reading = async {
+            while let Some(event) = old.next().await? {
+                if let ChatEvent::Text(text) = event {
+                    // Whoever shows it is right here.
+                    let _ = said.send(text);
+                }
+            }
+            drop(said);
+            Outcome::Ok(())
+        };
+        let showing = async {
+            scene
+                .terminal
+                .write(&format!("  {} ", scene.paint.cyan("new ▏")))?;
+            while let Some(event) = new.next().await? {
+                if let ChatEvent::Text(text) = event {
+                    scene.terminal.write(&style::one_line(&text))?;
+                }
+            }
+            scene
+                .terminal
+                .write(&format!("\n  {} …", scene.paint.cyan("old ▏")))?;
+            while let Some(text) = waiting.recv().await {
+                scene.terminal.write(&style::one_line(&text))?;
+            }
+            Ok(scene.terminal.line("")?)
+        };
+        tokio::try_join!(reading, showing)?;
         let after = new.generation();
         let text = format!(
             "the first answer is generation {}'s ({}) to its last word, the second generation {}'s ({})",
@@ -322,12 +350,4 @@ impl Stage<'_> {
         scene.done("first words", first)?;
         Ok((gathered, summary))
     }
-}
-
-async fn read(completion: &mut Completion) -> crate::error::Result<Gathered> {
-    let mut gathered = Gathered::default();
-    while let Some(event) = completion.next().await? {
-        gathered.take(&event);
-    }
-    Ok(gathered)
 }
