@@ -5,7 +5,7 @@ use std::{error::Error, fs, path::Path};
 
 use host_harness::component::{self, Build};
 use sha2::{Digest as _, Sha256};
-use wasm_metadata::AddMetadata;
+use wasm_metadata::{AddMetadata, AddMetadataField as Field};
 use wit_parser::Resolve;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -16,10 +16,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let file_name = built.file_name().ok_or("the build names a file")?;
 
     let mut metadata = AddMetadata::default();
-    metadata.name = wasm_metadata::AddMetadataField::Set(env!("HOST_HARNESS_COMPONENT_PACKAGE").to_owned());
-    metadata.version = wasm_metadata::AddMetadataField::Set(env!("CARGO_PKG_VERSION").parse()?);
-    metadata.licenses = wasm_metadata::AddMetadataField::Set(env!("CARGO_PKG_LICENSE").parse()?);
-    metadata.source = wasm_metadata::AddMetadataField::Set(env!("CARGO_PKG_REPOSITORY").parse()?);
+    metadata.name = Field::Set(env!("HOST_HARNESS_COMPONENT_PACKAGE").to_owned());
+    metadata.version = Field::Set(env!("CARGO_PKG_VERSION").parse()?);
+    metadata.licenses = Field::Set(env!("CARGO_PKG_LICENSE").parse()?);
+    metadata.source = Field::Set(env!("CARGO_PKG_REPOSITORY").parse()?);
     let component = metadata.to_wasm(&fs::read(&built)?)?;
     fs::write(out.join(file_name), &component)?;
 
