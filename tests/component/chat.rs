@@ -114,3 +114,36 @@ async fn the_host_adds_the_token_and_the_plugin_its_own_headers() {
     assert_eq!(body["stream_options"]["include_usage"], true);
     assert!(request.body.starts_with(br#"{"model":"Qwen/Qwen3-8B""#));
 }
+
+#[tokio::test]
+async fn a_refused_connection_is_tried_again_and_nothing_was_sent() {
+    let harness = Harness::with().setting("max-retries", "1").start().await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut settings = host_harness::Settings::default();
+    settings.set("base-url", &format!("http://{nobody}/v1")).unwrap();
+    settings.set("max-retries", "1").unwrap();
+    let options = host_harness::HostOptions { settings, secret: None, grants: Default::default() };
+    let host = host_harness::Host::start(crate::harness::sandbox(), harness.host.plugin(), options).unwrap();
+    let heard = crate::harness::collect(host.chat(question(MODEL, "Hello!")).await.unwrap()).await;
+    let error = heard.error();
+    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));
+    assert!(error.is_retryable() && !error.details().request_sent);
+    assert_eq!(error.details().attempts, 2);
+}
+
+#[tokio::test]
+async fn a_server_that_closes_after_each_answer_loses_none_of_300_questions() {
+    let harness = Harness::with().mock(|mock| mock.scenario("close-after-answer")).start().await;
+    for _ in 0..300 {
+        harness.ask(MODEL).await.summary();
+    }
+}
+
+#[tokio::test]
+async fn the_second_question_needs_no_new_connection() {
+    let harness = Harness::start().await;
+    harness.ask(MODEL).await.summary();
+    harness.ask(MODEL).await.summary();
+    assert_eq!(harness.mock.connections(), 1);
+    assert_eq!(harness.host.connections_opened(), 1);
+}
