@@ -51,9 +51,8 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
     }
     let shown = table::facts(terminal.err, &facts);
     terminal.note(&shown);
-    let is_new = ground.grants.get(&info.id) != Some(&asked);
-    if is_new && !args.yes && !confirmed(&info.id).await? {
-        let message = format!("`{}` was not granted anything new", info.id);
+    if !args.yes && !confirmed(&info.id).await? {
+        let message = format!("`{}` was not granted this", info.id);
         return Err(Error::new(Kind::Cancelled, message).into());
     }
     let file = ground

@@ -1,6 +1,9 @@
 //! The question: from arguments, files and standard input to a request.
 
-use std::io::{IsTerminal as _, stdin};
+use std::{
+    io::{IsTerminal as _, stdin},
+    path::Path,
+};
 
 use tokio::io::AsyncReadExt as _;
 
@@ -37,7 +40,10 @@ pub(super) async fn question(args: &ChatArgs) -> Result<Question> {
     }
     let file = match &args.request {
         None => None,
-        Some(path) if file_is_stdin => Some(RequestFile::read(path, &standard_input().await?)?),
+        Some(path) if file_is_stdin => Some(RequestFile::read(
+            Path::new("from standard input"),
+            &standard_input().await?,
+        )?),
         Some(path) => Some(RequestFile::read(path, &request::read_file("request", path)?)?),
     };
     let prompt = if prompt_is_stdin {

@@ -109,7 +109,7 @@ impl Answering<'_> {
         let turning = self.terminal.spinner("waiting for the answer");
         let completed = tokio::select! {
             completed = self.fallback.complete(self.host, &request, self.references) => completed,
-            () = signals::interrupted() => return Err(cancelled().into()),
+            () = signals::interrupted() => return Err(given_up().into()),
         };
         drop(turning);
         let completed = completed.map_err(|failed| self.failed(&failed))?;
@@ -133,7 +133,7 @@ impl Answering<'_> {
         let turning = self.terminal.spinner("waiting for the first word");
         let started = tokio::select! {
             started = self.fallback.start(self.host, &request, self.references) => started,
-            () = &mut interrupted => return Err(cancelled().into()),
+            () = &mut interrupted => return Err(given_up().into()),
         };
         drop(turning);
         let started = started.map_err(|failed| self.failed(&failed))?;
@@ -143,7 +143,7 @@ impl Answering<'_> {
         loop {
             let next = tokio::select! {
                 next = completion.next() => next,
-                () = &mut interrupted => Err(cancelled()),
+                () = &mut interrupted => Err(given_up()),
             };
             match next {
                 Ok(Some(event)) => {
@@ -303,6 +303,12 @@ pub(super) async fn cost_of(host: &Host, summary: &Summary) -> Option<String> {
     cost::of(&summary.usage, price)
 }
 
+/// Given up before anything was asked.
 fn cancelled() -> Error {
-    Error::new(Kind::Cancelled, "the answer was given up")
+    Error::new(Kind::Cancelled, "the question was given up")
+}
+
+/// Given up on the way: the request may have been sent, and may be billed.
+fn given_up() -> Error {
+    Error::new(Kind::Cancelled, "the answer was given up").retryable(true)
 }

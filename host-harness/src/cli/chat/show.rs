@@ -108,7 +108,7 @@ pub(in crate::cli) fn closing(
     match summary.finish_reason {
         FinishReason::Length => terminal.warn("the answer was cut: the longest allowed length is reached"),
         FinishReason::ContentFilter => {
-            terminal.warn("the rest of the answer was held back by a content filter")
+            terminal.warn("the rest of the answer was held back by a content filter");
         }
         FinishReason::Other => {
             let raw = summary
