@@ -9,7 +9,9 @@ use wasm_metadata::{AddMetadata, AddMetadataField as Field};
 use wit_parser::Resolve;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the workspace is above this package")?;
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .ok_or("the workspace is above this package")?;
     let out = workspace.join("dist");
     fs::create_dir_all(&out)?;
     let built = component::build(Build::Release, |words| eprintln!("{words}"))?;
@@ -29,13 +31,31 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(workspace.join("wit"))?;
-    let name = &resolve.packages.get(package).ok_or("the package was just read")?.name;
-    let wit_file = format!("{}-{}@{}.wasm", name.namespace, name.name, name.version.as_ref().ok_or("a version")?);
+    let name = &resolve
+        .packages
+        .get(package)
+        .ok_or("the package was just read")?
+        .name;
+    let wit_file = format!(
+        "{}-{}@{}.wasm",
+        name.namespace,
+        name.name,
+        name.version.as_ref().ok_or("a version")?
+    );
     fs::write(out.join(&wit_file), wit_component::encode(&resolve, package)?)?;
     // The binary package keeps no comments everywhere they are read; the text is the documentation.
     fs::copy(workspace.join("wit/provider.wit"), out.join("provider.wit"))?;
 
-    println!("{}/{}  {} bytes", out.display(), file_name.to_string_lossy(), component.len());
-    print!("sha256 {digest}\n{}/{wit_file}\n{}/provider.wit\n", out.display(), out.display());
+    println!(
+        "{}/{}  {} bytes",
+        out.display(),
+        file_name.to_string_lossy(),
+        component.len()
+    );
+    print!(
+        "sha256 {digest}\n{}/{wit_file}\n{}/provider.wit\n",
+        out.display(),
+        out.display()
+    );
     Ok(())
 }

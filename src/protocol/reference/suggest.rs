@@ -9,10 +9,10 @@ use alloc::{
 };
 
 use super::grammar::{Reference, parse, without_prefix};
+use crate::catalog::{Known, bundled_ids};
 use crate::contract::types::Routing;
-use crate::protocol::catalog::{Known, bundled_ids};
-use crate::protocol::provider::{BACKENDS, POLICIES};
-use crate::protocol::settings::Settings;
+use crate::provider::{BACKENDS, POLICIES};
+use crate::settings::Settings;
 
 /// Most suggestions that an error carries.
 const MOST: usize = 5;
