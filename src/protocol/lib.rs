@@ -8,6 +8,8 @@
 #[allow(unused_extern_crates, reason = "natively std brings it; on wasm nothing does")]
 extern crate alloc;
 
+#[cfg(test)]
+mod cases;
 pub mod catalog;
 pub mod chat;
 pub mod contract;

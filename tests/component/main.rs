@@ -3,10 +3,15 @@
 mod harness;
 
 mod cancel;
+mod cases;
 mod chat;
+mod configurations;
 mod contract;
 mod corpus;
 mod files;
+mod host_sources;
+mod hostile;
 mod models;
+mod recorded_list;
 mod scenarios;
 mod swap;

@@ -3,103 +3,14 @@
 mod hostile;
 mod recorded;
 
-use alloc::{format, string::ToString, vec};
+use alloc::{string::ToString, vec};
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::contract::settings::{ConfiguredModel, ModelAlias};
-use crate::contract::types::Extra;
-use crate::settings::{PlainSettings, from_case};
-
-/// A model under the names that the case files use.
-fn facts(model: &Model) -> Value {
-    let pairs = |extras: &[Extra]| {
-        extras
-            .iter()
-            .map(|extra| format!("{}={}", extra.key, extra.value_json))
-            .collect::<Vec<_>>()
-    };
-    json!({
-        "id": model.id,
-        "name": model.display_name,
-        "alias": model.alias,
-        "source": format!("{:?}", model.source).rsplit("::").next().unwrap().to_lowercase(),
-        "input": model.input,
-        "output": model.output,
-        "reasoning": model.reasoning,
-        "contextWindow": model.context_window,
-        "maxOutputTokens": model.max_output_tokens,
-        "price": model.price.as_ref().map(|price| format!("{}/{}", price.input, price.output)),
-        "supportsTools": model.supports_tools,
-        "supportsStructuredOutput": model.supports_structured_output,
-        "routes": model.routes.iter().map(|route| &route.backend).collect::<Vec<_>>(),
-        "picks": model.picks.iter().map(|pick| format!("{}={}", pick.policy, pick.backend)).collect::<Vec<_>>().join(" "),
-        "extras": pairs(&model.extras),
-        "routeExtras": model.routes.first().map(|route| pairs(&route.extras)),
-    })
-}
-
-/// What is wrong with a catalog, compared with what a case expects.
-fn check(expect: &Value, catalog: &ModelCatalog) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let codes: Vec<&str> = catalog
-        .warnings
-        .iter()
-        .map(|warning| warning.code.as_str())
-        .collect();
-    if json!(codes) != expect["warnings"] {
-        wrong.push(format!("the warnings are {:?}", catalog.warnings));
-    }
-    if Some(catalog.source) != source(expect["source"].as_str().unwrap()) {
-        wrong.push(format!("the source is {:?}", catalog.source));
-    }
-    if let Some(count) = expect["count"].as_u64()
-        && catalog.models.len() as u64 != count
-    {
-        wrong.push(format!("there are {} models", catalog.models.len()));
-    }
-    let ids: Vec<&str> = catalog.models.iter().map(|model| model.id.as_str()).collect();
-    if let Some(first) = expect["first"].as_array()
-        && !first
-            .iter()
-            .map(Value::as_str)
-            .eq(ids.iter().take(first.len()).copied().map(Some))
-    {
-        wrong.push(format!("the models are {ids:?}"));
-    }
-    if let Some(models) = expect["models"].as_array() {
-        if !models
-            .iter()
-            .map(|model| model["id"].as_str())
-            .eq(ids.iter().copied().map(Some))
-        {
-            wrong.push(format!("the models are {ids:?}"));
-        }
-        for (expected, model) in models.iter().zip(&catalog.models) {
-            let facts = facts(model);
-            for (key, value) in expected.as_object().unwrap() {
-                if facts[key] != *value {
-                    wrong.push(format!(
-                        "{key} of {} is {}, expected {value}",
-                        model.id, facts[key]
-                    ));
-                }
-            }
-        }
-    }
-    wrong
-}
-
-fn source(word: &str) -> Option<ModelSource> {
-    [
-        ("live", ModelSource::Live),
-        ("bundled", ModelSource::Bundled),
-        ("configured", ModelSource::Configured),
-    ]
-    .into_iter()
-    .find_map(|(name, source)| (name == word).then_some(source))
-}
+use crate::cases::{self, plain_settings};
+use crate::settings::PlainSettings;
 
 fn from_rows(rows: &[Value]) -> ModelCatalog {
     from_list(
@@ -110,42 +21,23 @@ fn from_rows(rows: &[Value]) -> ModelCatalog {
 
 #[test]
 fn every_case_of_the_catalog_files_comes_out_as_it_says() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/catalog");
-    let mut failures = Vec::new();
-    let mut count = 0;
-    for file in std::fs::read_dir(folder).unwrap() {
-        let file: Value = serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
-        for case in file["cases"].as_array().unwrap() {
-            let body = case["bodyText"]
-                .as_str()
-                .map_or_else(|| case["body"].to_string(), ToString::to_string);
-            let wrong = check(
-                &case["expect"],
-                &from_list(body.as_bytes(), &from_case(&case["settings"])),
-            );
-            failures.extend(
-                wrong
-                    .into_iter()
-                    .map(|wrong| format!("{}: {wrong}", case["name"])),
-            );
-            count += 1;
-        }
+    let mut report = cases::Report::default();
+    for case in cases::cases("catalog") {
+        let settings = cases::plain_settings(&case["settings"]);
+        let catalog = from_list(cases::list_body(&case).as_bytes(), &settings);
+        report.add(&case, cases::check_catalog(&case["expect"], &catalog));
     }
-    assert!(count > 0);
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    report.finish();
 }
 
 #[test]
 fn every_case_of_the_names_file_gets_its_name() {
-    let file: Value = serde_json::from_str(include_str!("../../../tests/cases/names.json")).unwrap();
-    for case in file["cases"].as_array().unwrap() {
+    let mut report = cases::Report::default();
+    for case in cases::cases("names.json") {
         let catalog = from_rows(core::slice::from_ref(&case["row"]));
-        let model = &catalog.models[0];
-        assert_eq!(json!(model.display_name), case["name"], "{case}");
-        if case["reasoning"].is_boolean() {
-            assert_eq!(json!(model.reasoning), case["reasoning"], "{case}");
-        }
+        report.add(&case, cases::check_name(&case, &catalog));
     }
+    report.finish();
 }
 
 #[test]
@@ -185,7 +77,7 @@ fn configured_only_is_nothing_but_what_is_configured() {
         (catalog.source, catalog.models.len(), catalog.warnings.len()),
         (ModelSource::Configured, 0, 0)
     );
-    settings = from_case(&json!({ "configured": [{ "id": "Qwen/Qwen3-8B" }] }));
+    settings = plain_settings(&json!({ "configured": [{ "id": "Qwen/Qwen3-8B" }] }));
     let catalog = offline(DiscoveryMode::ConfiguredOnly, &settings, Vec::new());
     assert_eq!(catalog.models.len(), 1);
     assert_eq!(
@@ -282,7 +174,7 @@ impl Settings for LookUpsOnly {
 
 #[test]
 fn what_is_known_resolves_by_look_ups_alone() {
-    let settings = LookUpsOnly(from_case(&json!({
+    let settings = LookUpsOnly(plain_settings(&json!({
         "configured": [{ "id": "acme/one" }],
         "aliases": [{ "alias": "Uno", "reference": "huggingface/acme/one:cheapest" }],
         "listed": [{ "id": "acme/two", "providers": [{ "provider": "x", "status": "live" }] }],

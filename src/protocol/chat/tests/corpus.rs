@@ -44,7 +44,7 @@ fn recordings(kind: &str) -> Vec<(String, Value, Vec<u8>)> {
 
 fn served(about: &Value, body: Vec<u8>) -> Served {
     let status = u16::try_from(about["status"].as_u64().unwrap()).unwrap();
-    let mut headers = headers(&about["response_headers"]);
+    let mut headers = Served::from(cases::served(&serde_json::json!({ "headers": about["response_headers"] }))).headers;
     headers.retain(|(name, _)| {
         !matches!(
             name.as_str(),

@@ -1,40 +1,18 @@
-use serde_json::Value;
-
 use super::*;
 
 #[test]
 fn every_recorded_form_of_an_error_gives_what_the_case_names() {
-    for case in cases("errors.json") {
-        let name = case["name"].as_str().unwrap();
-        let body = match &case["body"] {
-            text @ Value::String(_) => body(text),
-            Value::Null => Vec::new(),
-            json => json.to_string().into_bytes(),
-        };
-        let status = u16::try_from(case["status"].as_u64().unwrap()).unwrap();
-        let served = Served {
-            status,
-            headers: headers(&case["headers"]),
-            body,
-            close: Close::End,
-        };
+    let mut report = cases::Report::default();
+    for case in cases::cases("errors.json") {
+        let served = Served::from(cases::served(&case));
         let whole = outcome(&served, &[]);
         assert!(whole.events.is_empty());
-        let error = whole.result.clone().unwrap_err();
-        assert_eq!(
-            (error.status, error.request_sent, error.attempts),
-            (Some(status), true, 1),
-            "{name}"
-        );
-        assert!(
-            !error.message.trim().is_empty() && !error.message.contains('<'),
-            "{name}: {}",
-            error.message
-        );
-        check_error(name, &case["error"], &error);
+        let wrong = cases::check_failure(&case, whole.result.as_ref().unwrap_err());
+        report.add(&case, wrong);
         let cuts: Vec<usize> = (0..served.body.len()).collect();
-        assert_eq!(outcome(&served, &cuts), whole, "{name}");
+        assert_eq!(outcome(&served, &cuts), whole, "{}", case["name"]);
     }
+    report.finish();
 }
 
 #[test]

@@ -1,86 +1,26 @@
-use std::{fs, prelude::v1::*};
+use std::prelude::v1::*;
 
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::*;
 
 fn stream_cases() -> Vec<Value> {
-    let mut files: Vec<_> = fs::read_dir(cases_root().join("streams"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    files.sort();
-    files
-        .iter()
-        .flat_map(|path| cases(path.strip_prefix(cases_root()).unwrap().to_str().unwrap()))
-        .collect()
+    cases::cases("streams")
 }
 
 fn served(case: &Value) -> Served {
-    Served {
-        status: u16::try_from(case["status"].as_u64().unwrap_or(200)).unwrap(),
-        headers: headers(&case["headers"]),
-        body: body(&case["body"]),
-        close: match case["close"].as_str() {
-            None | Some("end") => Close::End,
-            Some("reset") => Close::Fails(FailureKind::Reset),
-            Some("timeout") => Close::Fails(FailureKind::Timeout),
-            Some(other) => panic!("unknown close {other}"),
-        },
-    }
-}
-
-/// An event in the cases' short form.
-fn short(event: &ChatEvent) -> Value {
-    match event {
-        ChatEvent::Text(text) => json!({ "text": text }),
-        ChatEvent::Reasoning(thought) => match &thought.signature {
-            None => json!({ "reasoning": thought.text }),
-            Some(signature) => json!({ "reasoning": thought.text, "signature": signature }),
-        },
-        ChatEvent::ToolCallStart(start) => {
-            // Made-up identifiers are as they are; that they are unique is checked elsewhere.
-            let is_made_up = start
-                .id
-                .starts_with(&format!("call_{:x}_", crate::chat::retry::mix(7)));
-            json!({ "start": [start.index, if is_made_up { "*" } else { &start.id }, start.name] })
-        }
-        ChatEvent::ToolCallDelta(delta) => json!({ "delta": [delta.index, delta.arguments_fragment] }),
-        ChatEvent::ToolCallEnd(index) => json!({ "end": index }),
-        ChatEvent::Media(media) => json!({ "media": media.mime_type }),
-        ChatEvent::Other(other) => {
-            json!({ "other": [other.key, serde_json::from_str::<Value>(&other.value_json).unwrap()] })
-        }
-    }
-}
-
-fn short_summary(summary: &Summary) -> Value {
-    let usage = &summary.usage;
-    json!({
-        "finish": word(summary.finish_reason),
-        "raw": summary.raw_finish_reason,
-        "usage": [usage.input_tokens, usage.cached_input_tokens, usage.output_tokens, usage.reasoning_tokens],
-    })
+    cases::served(case).into()
 }
 
 #[test]
 fn every_case_gives_the_events_and_the_end_that_it_names() {
+    let mut report = cases::Report::default();
     for case in stream_cases() {
-        let name = case["name"].as_str().unwrap();
-        let outcome = outcome(&served(&case), &[]);
-        let events: Vec<Value> = outcome.events.iter().map(short).collect();
-        assert_eq!(json!(events), case["events"], "{name}: {:?}", outcome.result);
-        match (&outcome.result, &case["error"]) {
-            (Ok(summary), Value::Null) => {
-                assert_eq!(short_summary(summary), case["summary"], "{name}");
-                assert_eq!((summary.attempts, &*summary.model), (1, "huggingface/org/name"));
-            }
-            (Err(error), expected @ Value::Object(_)) => check_error(name, expected, error),
-            other => panic!("{name}: {other:?}"),
-        }
+        let Outcome { events, result } = outcome(&served(&case), &[]);
+        report.add(&case, cases::check_stream(&case, &events, result.as_ref()));
     }
+    report.finish();
 }
 
 #[test]

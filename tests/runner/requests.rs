@@ -1,0 +1,227 @@
+//! `requests.json`: what leaves for a request, or why nothing does.
+
+use serde_json::{Value, json};
+
+use super::{super::types::*, answers::check_error, bytes};
+
+fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("no text: {value}"))
+        .into()
+}
+
+fn maybe(value: &Value) -> Option<String> {
+    value.as_str().map(String::from)
+}
+
+fn list<T>(value: &Value, each: impl Fn(&Value) -> T) -> Vec<T> {
+    value.as_array().into_iter().flatten().map(each).collect()
+}
+
+/// The text of a `…-json` field: text as it stands, anything else as JSON.
+fn raw(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), String::from)
+}
+
+fn extra(value: &Value) -> Extra {
+    Extra {
+        key: text(&value["key"]),
+        value_json: raw(&value["value-json"]),
+    }
+}
+
+fn media(value: &Value) -> Media {
+    let source = match value["url"].as_str() {
+        Some(url) => MediaSource::Url(url.into()),
+        None => MediaSource::Data(bytes(&value["data"])),
+    };
+    Media {
+        mime_type: text(&value["mime-type"]),
+        source,
+    }
+}
+
+fn content_part(value: &Value) -> ContentPart {
+    if value["media"].is_object() {
+        ContentPart::Media(media(&value["media"]))
+    } else if value["other"].is_object() {
+        ContentPart::Other(extra(&value["other"]))
+    } else {
+        ContentPart::Text(text(value))
+    }
+}
+
+fn assistant_part(value: &Value) -> AssistantPart {
+    let call = &value["tool-call"];
+    if call.is_object() {
+        AssistantPart::ToolCall(ToolCall {
+            id: text(&call["id"]),
+            name: text(&call["name"]),
+            arguments_json: raw(&call["arguments-json"]),
+        })
+    } else if value["reasoning"].is_string() {
+        AssistantPart::Reasoning(Reasoning {
+            text: text(&value["reasoning"]),
+            signature: maybe(&value["signature"]),
+        })
+    } else if value["media"].is_object() {
+        AssistantPart::Media(media(&value["media"]))
+    } else if value["other"].is_object() {
+        AssistantPart::Other(extra(&value["other"]))
+    } else {
+        AssistantPart::Text(text(value))
+    }
+}
+
+fn message(value: &Value) -> Message {
+    let (role, content) = value.as_object().unwrap().iter().next().unwrap();
+    match role.as_str() {
+        "system" => Message::System(text(content)),
+        "user" => Message::User(list(content, content_part)),
+        "assistant" => Message::Assistant(list(content, assistant_part)),
+        "tool" => Message::Tool(ToolResult {
+            call_id: text(&content["call-id"]),
+            content: list(&content["content"], content_part),
+            is_error: content["is-error"] == true,
+        }),
+        other => panic!("unknown role {other}"),
+    }
+}
+
+fn tool(value: &Value) -> Tool {
+    Tool {
+        name: text(&value["name"]),
+        description: maybe(&value["description"]),
+        parameters_json: raw(&value["parameters-json"]),
+        strict: value["strict"].as_bool(),
+    }
+}
+
+/// A number; the texts `NaN` and `inf` stand for what JSON has no number for.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// A case's `request`; without messages it is `hi`.
+pub(crate) fn chat_request(value: &Value, model: &str) -> ChatRequest {
+    let choice = &value["tool-choice"];
+    let format = &value["response-format"];
+    ChatRequest {
+        model: model.into(),
+        messages: match &value["messages"] {
+            Value::Null => vec![Message::User(vec![ContentPart::Text("hi".into())])],
+            messages => list(messages, message),
+        },
+        tools: list(&value["tools"], tool),
+        tool_choice: match choice.as_str() {
+            Some("auto") => Some(ToolChoice::Auto),
+            Some("none") => Some(ToolChoice::None),
+            Some("required") => Some(ToolChoice::Required),
+            _ => maybe(&choice["named"]).map(ToolChoice::Named),
+        },
+        response_format: match format.as_str() {
+            Some("text") => Some(ResponseFormat::Text),
+            Some("json-object") => Some(ResponseFormat::JsonObject),
+            _ if format.is_null() => None,
+            _ => Some(ResponseFormat::JsonSchema(JsonSchema {
+                name: text(&format["name"]),
+                description: maybe(&format["description"]),
+                schema_json: raw(&format["schema-json"]),
+                strict: format["strict"].as_bool(),
+            })),
+        },
+        reasoning_effort: maybe(&value["reasoning-effort"]),
+        max_output_tokens: value["max-output-tokens"]
+            .as_u64()
+            .map(|tokens| u32::try_from(tokens).unwrap()),
+        temperature: number(&value["temperature"]),
+        top_p: number(&value["top-p"]),
+        frequency_penalty: number(&value["frequency-penalty"]),
+        presence_penalty: number(&value["presence-penalty"]),
+        seed: value["seed"].as_i64(),
+        stop: list(&value["stop"], text),
+        extras: list(&value["extras"], extra),
+    }
+}
+
+/// What a case says is known of `org/name`.
+pub(crate) fn known_model(value: &Value) -> Option<Model> {
+    let route = |route: &Value| Route {
+        backend: text(&route["backend"]),
+        status: "live".into(),
+        context_window: None,
+        price: None,
+        supports_tools: route["supports-tools"].as_bool(),
+        supports_structured_output: route["supports-structured-output"].as_bool(),
+        first_token_latency_ms: None,
+        tokens_per_second: None,
+        extras: Vec::new(),
+    };
+    value.is_object().then(|| Model {
+        id: "org/name".into(),
+        display_name: "Name".into(),
+        alias: None,
+        source: ModelSource::Live,
+        input: list(&value["input"], text),
+        output: Vec::new(),
+        reasoning: None,
+        context_window: None,
+        max_output_tokens: None,
+        price: None,
+        supports_tools: value["supports-tools"].as_bool(),
+        supports_structured_output: value["supports-structured-output"].as_bool(),
+        routes: list(&value["routes"], route),
+        picks: Vec::new(),
+        extras: Vec::new(),
+    })
+}
+
+/// The plugin's own settings of a case.
+pub(crate) fn plugin_settings(value: &Value) -> Vec<Extra> {
+    list(value, extra)
+}
+
+/// What is wrong with a body that left, and with the warnings beside it.
+pub(crate) fn check_body(case: &Value, body: &[u8], warnings: &[Warning]) -> Vec<String> {
+    let text = String::from_utf8_lossy(body);
+    if case["error"].is_object() {
+        return vec![format!("it was not refused: {text}")];
+    }
+    // What every request holds, a case does not repeat.
+    let mut expected = json!({
+        "model": "org/name",
+        "messages": [{"role": "user", "content": "hi"}],
+        "stream": true,
+        "stream_options": {"include_usage": true},
+    });
+    for (key, value) in case["body"].as_object().into_iter().flatten() {
+        expected[key] = value.clone();
+    }
+    let mut wrong = Vec::new();
+    if serde_json::from_slice::<Value>(body).ok() != Some(expected) {
+        wrong.push(format!("the body is {text}"));
+    }
+    if let Some(part) = case["text"].as_str()
+        && !text.contains(part)
+    {
+        wrong.push(format!("the body has no {part}: {text}"));
+    }
+    let codes: Vec<&str> = warnings.iter().map(|warning| &*warning.code).collect();
+    if json!(codes) != case.get("warnings").cloned().unwrap_or(json!([])) {
+        wrong.push(format!("the warnings are {codes:?}"));
+    }
+    wrong
+}
+
+/// What is wrong with how a request was refused.
+pub(crate) fn check_refusal(case: &Value, error: &Error) -> Vec<String> {
+    if !case["error"].is_object() {
+        return vec![format!("it was refused: {error:?}")];
+    }
+    let mut wrong = check_error(&case["error"], error);
+    if error.request_sent || error.attempts != 0 {
+        wrong.push(format!("something was sent: {error:?}"));
+    }
+    wrong
+}
