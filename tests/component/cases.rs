@@ -103,37 +103,38 @@ async fn every_row_gets_the_name_that_it_gets_natively() {
     .await;
 }
 
-/// Serves a case's answer to one request and collects what comes of it.
-async fn answered(case: &Value, chunking: Chunking) -> Heard {
-    let served = runner::served(case);
+/// An answer as the mock plays it: the case's headers and no others.
+fn script(served: runner::Served) -> Script {
     let mut script = Script::status(served.status)
         .chunk(served.body)
-        .chunking(chunking)
         .end(match served.close.as_str() {
             "end" => End::Finish,
             "reset" => End::Cut,
             "timeout" => End::Stall,
             other => panic!("unknown close {other}"),
         });
-    // The case's headers and no others: the mock adds these two where a script says nothing of them.
-    for absent in ["date", "x-request-id"] {
+    // The mock adds these two where a script says nothing of them.
+    for own in ["date", "x-request-id"] {
         if !served
             .headers
             .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case(absent))
+            .any(|(name, _)| name.eq_ignore_ascii_case(own))
         {
-            script = script.header(absent, "");
+            script = script.header(own, "");
         }
     }
-    for (name, value) in served.headers {
-        script = script.header(name, value);
-    }
+    let headers = served.headers.into_iter();
+    headers.fold(script, |script, (name, value)| script.header(name, value))
+}
+
+/// Serves a case's answer to one request and collects what comes of it.
+async fn answered(case: &Value, chunking: Chunking) -> Heard {
     let harness = Harness::with()
         .setting("max-retries", "0")
         .setting("idle-timeout-ms", "1000")
         .start()
         .await;
-    harness.mock.push(script);
+    harness.mock.push(script(runner::served(case)).chunking(chunking));
     let mut heard = harness
         .send(runner::chat_request(&Value::Null, "huggingface/org/name"))
         .await;

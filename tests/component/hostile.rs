@@ -127,6 +127,33 @@ async fn the_smallest_rows_that_fill_the_cap_stay_within_memory() {
 }
 
 #[tokio::test]
+async fn rows_that_take_far_more_memory_than_bytes_stay_within_it() {
+    let words: Vec<String> = ('a'..='h').map(String::from).collect();
+    let extras = r#""a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1"#;
+    let rows = (0..10_000).map(|n| {
+        let routes: Vec<String> = (0..2).map(|n| format!(r#"{{"provider":"{n}",{extras}}}"#)).collect();
+        format!(
+            r#"{{"id":"a/{n}","architecture":{{"input_modalities":{words:?},"output_modalities":{words:?}}},"providers":[{}],{extras}}}"#,
+            routes.join(",")
+        )
+    });
+    let body = format!("[{}]", rows.collect::<Vec<_>>().join(","));
+    assert!(body.len() < CAP, "{}", body.len());
+    let catalog = listed(body).await;
+    assert_eq!(
+        (catalog.source, catalog.models.len()),
+        (ModelSource::Live, 10_000)
+    );
+    assert!(catalog.warnings.is_empty(), "{:?}", catalog.warnings);
+    let last = &catalog.models[9_999];
+    assert_eq!(
+        (last.input.len(), last.routes.len(), last.extras.len()),
+        (8, 2, 8)
+    );
+    assert_eq!(last.routes[1].extras.len(), 8);
+}
+
+#[tokio::test]
 async fn a_byte_more_than_the_cap_is_the_bundled_list() {
     let mut body = list([row("acme/one", 1)]);
     body.push_str(&" ".repeat(CAP + 1 - body.len()));
