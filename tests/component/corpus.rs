@@ -60,7 +60,7 @@ async fn replays_alike(file: PathBuf) -> (PathBuf, Heard) {
         assert_eq!(other.reasoning(), whole.reasoning(), "{name}");
         let ended = |heard: &Heard| {
             (
-                heard.summary.as_ref().map(|s| (s.finish_reason, s.usage.clone())),
+                heard.summary.as_ref().map(|s| (s.finish_reason, s.usage)),
                 heard.error.as_ref().map(|e| (e.kind(), e.message().to_owned())),
                 heard
                     .tool_calls()
