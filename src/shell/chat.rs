@@ -48,7 +48,10 @@ pub(crate) fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error>
             fold.push(event);
         }
         if let Some(summary) = progress.finished {
-            return Ok(ChatResponse { content: fold.finish(), summary });
+            return Ok(ChatResponse {
+                content: fold.finish(),
+                summary,
+            });
         }
     }
 }
@@ -56,7 +59,10 @@ pub(crate) fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error>
 impl GuestCompletion for Completion {
     fn read(&self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error> {
         let Ok(mut driver) = self.0.try_borrow_mut() else {
-            return Err(Error::before_sending(ErrorKind::Internal, "a read is under way already"));
+            return Err(Error::before_sending(
+                ErrorKind::Internal,
+                "a read is under way already",
+            ));
         };
         let wait = match max_wait_ms {
             u32::MAX => u64::MAX,
@@ -83,9 +89,18 @@ impl Driver {
         let base = snapshot.base_url.as_deref().unwrap_or(provider::DEFAULT_BASE_URL);
         let exchange = Exchange::new(request, model, &snapshot, http::now())?;
         let endpoint = Endpoint::new(base, exchange.head().path).ok_or_else(|| {
-            Error::before_sending(ErrorKind::InvalidRequest, "the base URL of the settings is no http or https URL")
+            Error::before_sending(
+                ErrorKind::InvalidRequest,
+                "the base URL of the settings is no http or https URL",
+            )
         })?;
-        Ok(Self { open: None, exchange, endpoint, connect_timeout_ms: snapshot.connect_timeout_ms, waited_ns: 0 })
+        Ok(Self {
+            open: None,
+            exchange,
+            endpoint,
+            connect_timeout_ms: snapshot.connect_timeout_ms,
+            waited_ns: 0,
+        })
     }
 
     /// Goes on until there are events, the end, or the time is over.
@@ -104,9 +119,15 @@ impl Driver {
                 Next::Ended => {
                     self.open = None;
                     return match self.exchange.outcome() {
-                        Some(Ok(summary)) => Ok(Progress { events: Vec::new(), finished: Some(summary.clone()) }),
+                        Some(Ok(summary)) => Ok(Progress {
+                            events: Vec::new(),
+                            finished: Some(summary.clone()),
+                        }),
                         Some(Err(error)) => Err(error.clone()),
-                        None => Err(Error::before_sending(ErrorKind::Internal, "an answer ended without an end")),
+                        None => Err(Error::before_sending(
+                            ErrorKind::Internal,
+                            "an answer ended without an end",
+                        )),
                     };
                 }
                 Next::Send => self.send(),
@@ -125,13 +146,16 @@ impl Driver {
                 }
                 Next::Response { timeout_ms } => {
                     self.take_head();
-                    if matches!(self.exchange.next(), Next::Response { .. }) && !self.wait(timeout_ms, &mut left) {
+                    if matches!(self.exchange.next(), Next::Response { .. })
+                        && !self.wait(timeout_ms, &mut left)
+                    {
                         return Ok(nothing());
                     }
                 }
                 Next::Body { timeout_ms } => {
                     self.take_bytes();
-                    if matches!(self.exchange.next(), Next::Body { .. }) && !self.wait(timeout_ms, &mut left) {
+                    if matches!(self.exchange.next(), Next::Body { .. }) && !self.wait(timeout_ms, &mut left)
+                    {
                         return Ok(nothing());
                     }
                 }
@@ -141,15 +165,27 @@ impl Driver {
 
     fn send(&mut self) {
         let head = self.exchange.head();
-        let mut headers: Vec<_> =
-            head.headers.into_iter().map(|(name, value)| (name.to_string(), value.into_bytes())).collect();
-        headers.push(("content-length".to_string(), head.content_length.to_string().into_bytes()));
+        let mut headers: Vec<_> = head
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name.to_string(), value.into_bytes()))
+            .collect();
+        headers.push((
+            "content-length".to_string(),
+            head.content_length.to_string().into_bytes(),
+        ));
         self.waited_ns = 0;
         let exchange = &self.exchange;
         let mut write = |writer: &mut BodyWriter| {
             let Ok(()) = exchange.write_body(&mut Body(writer));
         };
-        let sent = http::send(Method::Post, &self.endpoint, &headers, self.connect_timeout_ms, Some(&mut write));
+        let sent = http::send(
+            Method::Post,
+            &self.endpoint,
+            &headers,
+            self.connect_timeout_ms,
+            Some(&mut write),
+        );
         match sent {
             Ok(open) => {
                 self.open = Some(open);
@@ -215,7 +251,10 @@ impl Driver {
         *left = left.saturating_sub(most);
         if most == limit {
             self.open = None;
-            self.exchange.on_failure(Failure { kind: FailureKind::Timeout, request_sent: true });
+            self.exchange.on_failure(Failure {
+                kind: FailureKind::Timeout,
+                request_sent: true,
+            });
             return true;
         }
         false
@@ -228,12 +267,18 @@ impl Driver {
 
     /// There is nothing open where something should be: a fault of this shell.
     fn lost(&mut self) {
-        self.exchange.on_failure(Failure { kind: FailureKind::Internal, request_sent: true });
+        self.exchange.on_failure(Failure {
+            kind: FailureKind::Internal,
+            request_sent: true,
+        });
     }
 }
 
 fn nothing() -> Progress {
-    Progress { events: Vec::new(), finished: None }
+    Progress {
+        events: Vec::new(),
+        finished: None,
+    }
 }
 
 struct Body<'a>(&'a mut BodyWriter);

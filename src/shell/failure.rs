@@ -28,7 +28,9 @@ pub(crate) fn of(failure: &Failure, sent: bool) -> chat::Failure {
             | ErrorCode::DestinationIpProhibited
             | ErrorCode::ConnectionLimitReached
             | ErrorCode::HttpRequestUriInvalid => (FailureKind::Denied, false),
-            ErrorCode::HttpRequestBodySize(_) | ErrorCode::HttpResponseBodySize(_) => (FailureKind::Denied, sent),
+            ErrorCode::HttpRequestBodySize(_) | ErrorCode::HttpResponseBodySize(_) => {
+                (FailureKind::Denied, sent)
+            }
             ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => (FailureKind::Timeout, sent),
             ErrorCode::ConnectionTerminated
             | ErrorCode::HttpResponseIncomplete
@@ -51,11 +53,15 @@ pub(crate) fn message(failure: &Failure) -> String {
         Failure::Code(code) => code,
     };
     match code {
-        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => "its name does not resolve",
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
+            "its name does not resolve"
+        }
         ErrorCode::ConnectionRefused => "it refuses connections",
         ErrorCode::ConnectionTimeout => "no connection in time",
         ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => "it cannot be reached",
-        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => "the host does not let the request through",
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
+            "the host does not let the request through"
+        }
         ErrorCode::ConnectionLimitReached => "the host allows no more requests",
         ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
             "its TLS certificate or protocol is not accepted"

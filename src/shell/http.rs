@@ -47,7 +47,11 @@ impl Endpoint {
         }
         let mut full = String::from(prefix.trim_end_matches('/'));
         full.push_str(path);
-        Some(Self { https, authority: authority.into(), path: full })
+        Some(Self {
+            https,
+            authority: authority.into(),
+            path: full,
+        })
     }
 }
 
@@ -74,7 +78,11 @@ impl BodyWriter {
     const PIECE: usize = 64 * 1024;
 
     fn new(stream: OutputStream) -> Self {
-        Self { stream, buffer: Vec::new(), closed: false }
+        Self {
+            stream,
+            buffer: Vec::new(),
+            closed: false,
+        }
     }
 
     /// Takes more of the body.
@@ -189,29 +197,44 @@ pub(crate) fn send(
         // Its error is not the reason but a consequence; the future has the reason.
         let _ = OutgoingBody::finish(body, None);
     }
-    Ok(Exchange::Sent(Sent { ready: future.subscribe(), future }))
+    Ok(Exchange::Sent(Sent {
+        ready: future.subscribe(),
+        future,
+    }))
 }
 
 impl Exchange {
     /// The answer's head, once it is there.
     pub(crate) fn head(self) -> Result<(Self, Option<Head>), Failure> {
-        let Self::Sent(sent) = self else { return Ok((self, None)) };
+        let Self::Sent(sent) = self else {
+            return Ok((self, None));
+        };
         let response = match sent.future.get() {
             None => return Ok((Self::Sent(sent), None)),
             Some(Ok(Ok(response))) => response,
             Some(Ok(Err(code))) => return Err(Failure::Code(code)),
             Some(Err(())) => return Err(Failure::Host),
         };
-        let head = Head { status: response.status(), headers: response.headers().entries() };
+        let head = Head {
+            status: response.status(),
+            headers: response.headers().entries(),
+        };
         let body = response.consume().map_err(|()| Failure::Host)?;
         let stream = body.stream().map_err(|()| Failure::Host)?;
-        let answering = Answering { ready: stream.subscribe(), stream, _body: body, _response: response };
+        let answering = Answering {
+            ready: stream.subscribe(),
+            stream,
+            _body: body,
+            _response: response,
+        };
         Ok((Self::Answering(answering), Some(head)))
     }
 
     /// What there is of the body. Never waits.
     pub(crate) fn read(&self) -> Result<Piece, Failure> {
-        let Self::Answering(answering) = self else { return Ok(Piece::Nothing) };
+        let Self::Answering(answering) = self else {
+            return Ok(Piece::Nothing);
+        };
         match answering.stream.read(READ_SIZE) {
             Ok(bytes) if bytes.is_empty() => Ok(Piece::Nothing),
             Ok(bytes) => Ok(Piece::Bytes(bytes)),

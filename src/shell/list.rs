@@ -40,17 +40,29 @@ pub(crate) fn list_models(mode: DiscoveryMode) -> ModelCatalog {
 /// Gets the list's bytes, or says why not.
 fn fetch(snapshot: &Snapshot) -> Result<Vec<u8>, String> {
     let base = snapshot.base_url.as_deref().unwrap_or(provider::DEFAULT_BASE_URL);
-    let endpoint = Endpoint::new(base, "/models").ok_or_else(|| format!("`{base}` is no http or https URL"))?;
+    let endpoint =
+        Endpoint::new(base, "/models").ok_or_else(|| format!("`{base}` is no http or https URL"))?;
     let headers = [
         ("accept".to_string(), b"application/json".to_vec()),
         ("user-agent".to_string(), provider::USER_AGENT.as_bytes().to_vec()),
     ];
     let mut clock = Clock::start(snapshot.list_timeout_ms);
     let failed = |failed| failure::message(&failed);
-    let sent = http::send(Method::Get, &endpoint, &headers, snapshot.connect_timeout_ms, None).map_err(failed)?;
+    let sent = http::send(
+        Method::Get,
+        &endpoint,
+        &headers,
+        snapshot.connect_timeout_ms,
+        None,
+    )
+    .map_err(failed)?;
     let (exchange, head) = clock.head(sent)?;
     let ok = (200..300).contains(&head.status);
-    let most = if ok { catalog::MAX_LIST_BYTES } else { MAX_ERROR_BYTES };
+    let most = if ok {
+        catalog::MAX_LIST_BYTES
+    } else {
+        MAX_ERROR_BYTES
+    };
     let mut body = Vec::new();
     loop {
         match exchange.read().map_err(failed)? {
@@ -80,12 +92,19 @@ struct Clock {
 
 impl Clock {
     fn start(limit_ms: u32) -> Self {
-        Self { ends: http::now().saturating_add(u64::from(limit_ms) * 1_000_000), limit_ms }
+        Self {
+            ends: http::now().saturating_add(u64::from(limit_ms) * 1_000_000),
+            limit_ms,
+        }
     }
 
     fn wait(&mut self, exchange: &Exchange) -> Result<(), String> {
         let left = self.ends.saturating_sub(http::now());
-        if exchange.wait(left) { Ok(()) } else { Err(format!("no whole answer within {} ms", self.limit_ms)) }
+        if exchange.wait(left) {
+            Ok(())
+        } else {
+            Err(format!("no whole answer within {} ms", self.limit_ms))
+        }
     }
 
     fn head(&mut self, mut exchange: Exchange) -> Result<(Exchange, Head), String> {

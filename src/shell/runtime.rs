@@ -13,7 +13,10 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 }
 
 /// Memory for values that the host passes in; the canonical ABI's `realloc`.
-#[allow(unsafe_code, reason = "an exported symbol of the canonical ABI; the proof stands below")]
+#[allow(
+    unsafe_code,
+    reason = "an exported symbol of the canonical ABI; the proof stands below"
+)]
 #[unsafe(no_mangle)]
 extern "C" fn cabi_realloc(old: *mut u8, old_len: usize, align: usize, new_len: usize) -> *mut u8 {
     if new_len == 0 {
@@ -32,11 +35,18 @@ extern "C" fn cabi_realloc(old: *mut u8, old_len: usize, align: usize, new_len: 
             alloc::alloc::realloc(old, layout, new_len)
         }
     };
-    if new.is_null() { core::arch::wasm32::unreachable() } else { new }
+    if new.is_null() {
+        core::arch::wasm32::unreachable()
+    } else {
+        new
+    }
 }
 
 /// The compiler calls it to compare slices.
-#[allow(unsafe_code, reason = "a symbol that the compiler expects of a C library; the proof stands below")]
+#[allow(
+    unsafe_code,
+    reason = "a symbol that the compiler expects of a C library; the proof stands below"
+)]
 #[unsafe(no_mangle)]
 extern "C" fn memcmp(left: *const u8, right: *const u8, len: usize) -> i32 {
     let mut at = 0;
