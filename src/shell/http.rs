@@ -17,6 +17,8 @@ use wasi::{
     },
 };
 
+use crate::protocol::text::split_once;
+
 /// How much of a body is asked for at once.
 const READ_SIZE: u64 = 64 * 1024;
 
@@ -32,16 +34,14 @@ impl Endpoint {
     /// Takes a base URL and a path below it; `None` if the base is no http or https URL.
     pub(crate) fn new(base: &str, path: &str) -> Option<Self> {
         let base = base.trim();
-        let (scheme, rest) = base.split_once("://")?;
+        let (scheme, rest) = split_once(base, "://")?;
         let https = match scheme {
             _ if scheme.eq_ignore_ascii_case("https") => true,
             _ if scheme.eq_ignore_ascii_case("http") => false,
             _ => return None,
         };
-        let (authority, prefix) = match rest.find('/') {
-            Some(at) => rest.split_at(at),
-            None => (rest, ""),
-        };
+        let end = rest.find('/').unwrap_or(rest.len());
+        let (authority, prefix) = (rest.get(..end)?, rest.get(end..)?);
         if authority.is_empty() || authority.contains(['@', '?', '#']) {
             return None;
         }

@@ -46,7 +46,11 @@ impl Guest for Component {
     }
 }
 
-#[allow(unsafe_code, unreachable_pub, reason = "the exported symbols of the component, generated")]
+#[allow(
+    unsafe_code,
+    unreachable_pub,
+    reason = "the exported symbols of the component, generated"
+)]
 mod exported {
     use super::Component;
     crate::contract::export!(Component with_types_in crate::contract::bindings);

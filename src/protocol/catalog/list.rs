@@ -8,6 +8,7 @@ use alloc::{
     vec::Vec,
 };
 
+use super::index::Index;
 use super::json::{boolean, count, is_scalar, measure, text};
 use super::{decimal, merge, routes};
 use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
@@ -62,12 +63,12 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
         cut_rows: rows.cut,
         ..List::default()
     };
-    let mut ids = merge::Index::new();
+    let mut ids = Index::default();
     for row in rows.rows {
         match list.row(row) {
             None => list.skipped += 1,
             Some(model) => {
-                if merge::note(&mut ids, &model.id, list.models.len()) {
+                if ids.note(&model.id, list.models.len()) {
                     list.models.push(model);
                 }
             }
