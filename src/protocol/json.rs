@@ -4,37 +4,60 @@
 //! a wrong type is an absent value and a member that occurs twice is no fault. This module must not know the
 //! wire format.
 
-mod read;
-
 use alloc::{borrow::Cow, string::String};
+use core::fmt;
 
-pub(crate) use read::{Malformed, Read, Reader};
+use serde::Deserialize;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
-/// Gives each member of an object to `each`, name and raw value. False if the text is no object; members before
-/// the place where it stops being one have been given then.
+/// A member's name, borrowed where it holds no escape.
+#[derive(Deserialize)]
+pub(crate) struct Key<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+/// Gives each member of an object to `each`, name and raw value. False if the text is no object; members
+/// before the place where it stops being one have been given then.
 pub(crate) fn members<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> bool {
-    let mut reader = Reader::new(json);
-    let read = reader.object(&mut |reader, name| {
-        each(name, reader.value()?);
-        Ok(())
-    });
-    read.and_then(|()| reader.end()).is_ok()
+    struct Members<'f, 'a>(&'f mut dyn FnMut(&str, &'a str));
+    impl<'a> Visitor<'a> for Members<'_, 'a> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some(Key(key)) = map.next_key()? {
+                let value: &'a RawValue = map.next_value()?;
+                (self.0)(&key, value.get());
+            }
+            Ok(())
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.deserialize_map(Members(each)).is_ok() && reader.end().is_ok()
 }
 
 /// Gives each element of an array to `each`. False if the text is no array.
 pub(crate) fn items<'a>(json: &'a str, each: &mut dyn FnMut(&'a str)) -> bool {
-    let mut reader = Reader::new(json);
-    let read = reader.array(&mut |reader| {
-        each(reader.value()?);
-        Ok(())
-    });
-    read.and_then(|()| reader.end()).is_ok()
+    struct Items<'f, 'a>(&'f mut dyn FnMut(&'a str));
+    impl<'a> Visitor<'a> for Items<'_, 'a> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+        fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+            while let Some(value) = seq.next_element::<&'a RawValue>()? {
+                (self.0)(value.get());
+            }
+            Ok(())
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.deserialize_seq(Items(each)).is_ok() && reader.end().is_ok()
 }
 
 /// Whether the text is one JSON value and nothing else.
 pub(crate) fn is_value(json: &str) -> bool {
-    let mut reader = Reader::new(json);
-    reader.skip().and_then(|()| reader.end()).is_ok()
+    serde_json::from_str::<IgnoredAny>(json).is_ok()
 }
 
 /// Whether the text is one JSON object and nothing else.
@@ -57,32 +80,21 @@ pub(crate) fn is_blank(raw: &str) -> bool {
 
 /// The text of a raw string value; `None` if it is no string. Half a surrogate pair becomes U+FFFD.
 pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
-    decode(raw).map(|(text, _)| text)
-}
-
-/// The same; `None` also if an escape in it gives U+FFFD.
-pub(crate) fn exact(raw: &str) -> Option<Cow<'_, str>> {
-    decode(raw).and_then(|(text, is_exact)| is_exact.then_some(text))
-}
-
-/// The text of a raw string value, and whether no escape in it gives U+FFFD.
-fn decode(raw: &str) -> Option<(Cow<'_, str>, bool)> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if !inner.as_bytes().contains(&b'\\') {
-        return Some((Cow::Borrowed(inner), true));
+        return Some(Cow::Borrowed(inner));
     }
     let mut out = String::with_capacity(inner.len());
-    let mut is_exact = true;
     let mut rest = inner;
-    while let Some((plain, _)) = rest.split_once('\\') {
+    while let Some(at) = rest.find('\\') {
+        let (plain, escape) = rest.split_at(at);
         out.push_str(plain);
-        let (character, after) = unescape(rest.get(plain.len()..).unwrap_or_default());
-        is_exact &= character != char::REPLACEMENT_CHARACTER;
+        let (character, after) = unescape(escape);
         out.push(character);
         rest = after;
     }
     out.push_str(rest);
-    Some((Cow::Owned(out), is_exact))
+    Some(Cow::Owned(out))
 }
 
 /// The character that an escape at the start of the text stands for, and what follows it.

@@ -7,12 +7,15 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use core::fmt;
+
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{error::Category, value::RawValue};
 
 use super::index::Index;
-use super::json::{boolean, count, is_scalar, measure, text};
+use super::json::{boolean, count, elements, is_scalar, measure, members, text};
 use super::{decimal, merge, routes};
 use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
-use crate::protocol::json::{Malformed, Read, Reader, items, members};
 
 /// Most rows that are read.
 pub(super) const MAX_ROWS: usize = 10_000;
@@ -44,18 +47,10 @@ pub(super) struct List {
 pub(super) fn decode(body: &str) -> Result<List, String> {
     let body = body.trim_start_matches('\u{feff}');
     let mut rows = Rows::default();
-    let mut reader = Reader::new(body);
-    let read = match reader.peek() {
-        Some(b'[') => rows.read(&mut reader),
-        Some(b'{') => reader.object(&mut |reader, name| rows.member(reader, name)),
-        _ if reader.skip().is_ok() => {
-            return Err("its answer is JSON, but neither an object nor an array".to_string());
-        }
-        _ => Err(Malformed),
-    };
-    if read.and_then(|()| reader.end()).is_err() {
-        return Err(broken(&reader));
-    }
+    let mut json = serde_json::Deserializer::from_str(body);
+    json.deserialize_any(Top(&mut rows))
+        .and_then(|()| json.end())
+        .map_err(|error| broken(&error))?;
     if !rows.found {
         return Err("its answer has no list named \"data\"".to_string());
     }
@@ -77,18 +72,25 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
     Ok(list)
 }
 
-/// Why an answer cannot be read.
-fn broken(reader: &Reader<'_>) -> String {
-    if reader.rest().is_empty() {
-        return "its answer is empty or was cut off".to_string();
+/// Why an answer cannot be read. Not in the parser's words, which take a person nowhere and the component
+/// kilobytes.
+fn broken(error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Eof => "its answer is empty or was cut off".to_string(),
+        Category::Data => "its answer is JSON, but neither an object nor an array".to_string(),
+        Category::Syntax | Category::Io => {
+            format!(
+                "its answer is no JSON from line {}, column {} on",
+                error.line(),
+                error.column()
+            )
+        }
     }
-    let (line, column) = reader.place();
-    format!("its answer is no JSON from line {line}, column {column} on")
 }
 
 impl List {
     /// One row; none if it names no model.
-    fn row(&mut self, row: &str) -> Option<Model> {
+    fn row(&mut self, row: &RawValue) -> Option<Model> {
         let mut id = None;
         let mut names: [Option<String>; 3] = [const { None }; 3];
         let mut model = merge::blank("", ModelSource::Live);
@@ -114,10 +116,10 @@ impl List {
         Some(model)
     }
 
-    fn routes(&mut self, rows: &str, routes: &mut Vec<Route>) {
+    fn routes(&mut self, rows: &RawValue, routes: &mut Vec<Route>) {
         self.routes -= routes.len(); // a repeated key: the last one holds
         routes.clear();
-        items(rows, &mut |row| {
+        elements(rows, &mut |row| {
             if let Some(route) = route(row)
                 && !routes.iter().any(|other| other.backend == route.backend)
             {
@@ -133,7 +135,7 @@ impl List {
 }
 
 /// One backend's row; none if it names no backend.
-fn route(row: &str) -> Option<Route> {
+fn route(row: &RawValue) -> Option<Route> {
     let mut backend = None;
     let mut route = Route {
         backend: String::new(),
@@ -165,12 +167,12 @@ fn route(row: &str) -> Option<Route> {
 }
 
 /// Both prices; one alone is none.
-fn price(pricing: &str) -> Option<Price> {
+fn price(pricing: &RawValue) -> Option<Price> {
     let mut input = None;
     let mut output = None;
     members(pricing, &mut |key, value| match key {
-        "input" => input = decimal::price_text(value),
-        "output" => output = decimal::price_text(value),
+        "input" => input = decimal::price_text(value.get()),
+        "output" => output = decimal::price_text(value.get()),
         _ => (),
     });
     Some(Price {
@@ -181,9 +183,9 @@ fn price(pricing: &str) -> Option<Price> {
 }
 
 /// The words of a list of modalities, in lower case and each once.
-fn modalities(value: &str) -> Vec<String> {
+fn modalities(value: &RawValue) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    items(value, &mut |word| {
+    elements(value, &mut |word| {
         if let Some(word) = text(word, MAX_SLUG).map(|word| word.to_ascii_lowercase())
             && words.len() < MAX_MODALITIES
             && !words.contains(&word)
@@ -195,12 +197,16 @@ fn modalities(value: &str) -> Vec<String> {
 }
 
 /// Keeps what has no field of its own, if it is a short plain value. The last of repeated keys holds.
-fn keep_extra(extras: &mut Vec<Extra>, key: &str, value: &str) {
+fn keep_extra(extras: &mut Vec<Extra>, key: &str, value: &RawValue) {
     extras.retain(|extra| extra.key != key);
-    if extras.len() < MAX_EXTRAS && key.len() <= MAX_SLUG && value.len() <= MAX_EXTRA && is_scalar(value) {
+    if extras.len() < MAX_EXTRAS
+        && key.len() <= MAX_SLUG
+        && value.get().len() <= MAX_EXTRA
+        && is_scalar(value)
+    {
         extras.push(Extra {
             key: key.to_string(),
-            value_json: value.to_string(),
+            value_json: value.get().to_string(),
         });
     }
 }
@@ -208,31 +214,49 @@ fn keep_extra(extras: &mut Vec<Extra>, key: &str, value: &str) {
 /// The rows of the list as raw text.
 #[derive(Default)]
 struct Rows<'a> {
-    rows: Vec<&'a str>,
+    rows: Vec<&'a RawValue>,
     found: bool,
     cut: usize,
 }
 
-impl<'a> Rows<'a> {
-    /// A member of the whole answer. As with every repeated name, the last `data` holds; one that is no array is none.
-    fn member(&mut self, reader: &mut Reader<'a>, name: &str) -> Read {
-        if name != "data" || reader.peek() != Some(b'[') {
-            return reader.skip();
-        }
-        *self = Self::default();
-        self.read(reader)
+/// The whole answer: an object with `data`, or the bare array.
+struct Top<'r, 'a>(&'r mut Rows<'a>);
+
+impl<'a> Visitor<'a> for Top<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of models")
     }
 
-    fn read(&mut self, reader: &mut Reader<'a>) -> Read {
-        self.found = true;
-        reader.array(&mut |reader| {
-            if self.rows.len() < MAX_ROWS {
-                self.rows.push(reader.value()?);
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<&RawValue>()? {
+            if key.get() == "\"data\"" {
+                let data = map.next_value::<&'a RawValue>()?;
+                // As with every repeated key, the last one holds; one that is no array is none.
+                let mut rows = Rows::default();
+                let mut array = serde_json::Deserializer::from_str(data.get());
+                if array.deserialize_seq(Top(&mut rows)).is_ok() {
+                    *self.0 = rows;
+                }
             } else {
-                reader.skip()?;
-                self.cut += 1;
+                map.next_value::<IgnoredAny>()?;
             }
-            Ok(())
-        })
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.0.found = true;
+        while self.0.rows.len() < MAX_ROWS {
+            match seq.next_element::<&'a RawValue>()? {
+                Some(row) => self.0.rows.push(row),
+                None => return Ok(()),
+            }
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            self.0.cut += 1;
+        }
+        Ok(())
     }
 }

@@ -6,8 +6,12 @@
 //! for the answer must not be known here.
 
 use alloc::{borrow::Cow, vec::Vec};
+use core::fmt;
 
-use crate::protocol::json::{self, Read, Reader};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::protocol::json::{self, Key};
 
 /// Members of the top level that are handed on as they are.
 pub(super) const EXTRAS: [&str; 8] = [
@@ -84,68 +88,15 @@ impl<'a> Chunk<'a> {
             return Err(NotAnObject);
         }
         let mut chunk = Chunk::default();
-        let mut reader = Reader::new(text);
-        let read = chunk.walk(&mut reader, Place::Top);
-        match read.and_then(|()| reader.end()) {
-            Ok(()) => Ok(chunk),
-            Err(_) => Err(NotAnObject),
-        }
-    }
-
-    /// Reads what stands at a place, of whatever type it is. The places go no deeper than [`step`] says.
-    fn walk(&mut self, reader: &mut Reader<'a>, place: Place) -> Read {
-        match reader.peek() {
-            Some(b'{') => reader.object(&mut |reader, name| self.member(reader, place, name)),
-            Some(b'[') => {
-                self.has_choices |= matches!(place, Place::Choices);
-                reader.array(&mut |reader| self.element(reader, place))
-            }
-            _ => reader.skip(),
-        }
-    }
-
-    fn member(&mut self, reader: &mut Reader<'a>, place: Place, name: &str) -> Read {
-        match step(place, name) {
-            Step::Into(inner) => {
-                if matches!((place, inner), (Place::Message, Place::Function)) {
-                    self.choice.calls.push(CallPiece {
-                        index: Some(0),
-                        ..CallPiece::default()
-                    });
-                }
-                self.walk(reader, inner)?;
-                self.drop_empty_call();
-            }
-            Step::Take(leaf) => self.leaf(leaf, reader.value()?),
-            Step::Skip => reader.skip()?,
-        }
-        Ok(())
-    }
-
-    fn element(&mut self, reader: &mut Reader<'a>, place: Place) -> Read {
-        match place {
-            Place::Choices if !self.chosen => {
-                self.walk(reader, Place::Choice)?;
-                self.chosen = self.choice.index <= 0;
-                if !self.chosen {
-                    self.choice = Choice::default();
-                }
-                Ok(())
-            }
-            Place::Calls => {
-                self.choice.calls.push(CallPiece::default());
-                self.walk(reader, Place::Call)?;
-                self.drop_empty_call();
-                Ok(())
-            }
-            _ => reader.skip(),
-        }
-    }
-
-    fn drop_empty_call(&mut self) {
-        if self.choice.calls.last().is_some_and(CallPiece::is_empty) {
-            self.choice.calls.pop();
-        }
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let walk = Walk {
+            chunk: &mut chunk,
+            place: Place::Top,
+        };
+        walk.deserialize(&mut reader)
+            .and_then(|()| reader.end())
+            .map_err(|_| NotAnObject)?;
+        Ok(chunk)
     }
 
     fn leaf(&mut self, leaf: Leaf, raw: &'a str) {
@@ -272,5 +223,118 @@ fn step(place: Place, name: &str) -> Step {
         (Place::Function, "name") => Take(Leaf::Name),
         (Place::Function, "arguments") => Take(Leaf::Arguments),
         _ => Skip,
+    }
+}
+
+struct Walk<'c, 'a> {
+    chunk: &'c mut Chunk<'a>,
+    place: Place,
+}
+
+impl<'a> DeserializeSeed<'a> for Walk<'_, 'a> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Walk<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Walk { chunk, place } = self;
+        while let Some(Key(name)) = map.next_key()? {
+            match step(place, &name) {
+                Step::Into(inner) => {
+                    if matches!((place, inner), (Place::Message, Place::Function)) {
+                        chunk.choice.calls.push(CallPiece {
+                            index: Some(0),
+                            ..CallPiece::default()
+                        });
+                    }
+                    map.next_value_seed(Walk {
+                        chunk: &mut *chunk,
+                        place: inner,
+                    })?;
+                    if chunk.choice.calls.last().is_some_and(CallPiece::is_empty) {
+                        chunk.choice.calls.pop();
+                    }
+                }
+                Step::Take(leaf) => {
+                    let raw: &'a RawValue = map.next_value()?;
+                    chunk.leaf(leaf, raw.get());
+                }
+                Step::Skip => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Walk { chunk, place } = self;
+        match place {
+            Place::Choices => {
+                chunk.has_choices = true;
+                while !chunk.chosen {
+                    chunk.choice = Choice::default();
+                    if seq
+                        .next_element_seed(Walk {
+                            chunk: &mut *chunk,
+                            place: Place::Choice,
+                        })?
+                        .is_none()
+                    {
+                        break;
+                    }
+                    chunk.chosen = chunk.choice.index <= 0;
+                }
+                if !chunk.chosen {
+                    chunk.choice = Choice::default();
+                }
+            }
+            Place::Calls => {
+                let mut more = true;
+                while more {
+                    chunk.choice.calls.push(CallPiece::default());
+                    more = seq
+                        .next_element_seed(Walk {
+                            chunk: &mut *chunk,
+                            place: Place::Call,
+                        })?
+                        .is_some();
+                    if chunk.choice.calls.last().is_some_and(CallPiece::is_empty) {
+                        chunk.choice.calls.pop();
+                    }
+                }
+            }
+            _ => {}
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 }
