@@ -11,7 +11,7 @@ use core::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::protocol::json::{self, Key};
+use crate::protocol::json::{self, ignore_scalars};
 
 /// Members of the top level that are handed on as they are.
 pub(super) const EXTRAS: [&str; 8] = [
@@ -247,7 +247,8 @@ impl<'a> Visitor<'a> for Walk<'_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         let Walk { chunk, place } = self;
-        while let Some(Key(name)) = map.next_key()? {
+        while let Some(name) = map.next_key::<&'a RawValue>()? {
+            let name = json::exact(name.get()).unwrap_or_default();
             match step(place, &name) {
                 Step::Into(inner) => {
                     if matches!((place, inner), (Place::Message, Place::Function)) {
@@ -319,22 +320,5 @@ impl<'a> Visitor<'a> for Walk<'_, 'a> {
         Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
+    ignore_scalars!();
 }
