@@ -7,8 +7,13 @@
 use alloc::{borrow::Cow, string::String};
 use core::fmt;
 
+use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// A member's name, borrowed where it holds no escape.
+#[derive(Deserialize)]
+pub(crate) struct Key<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// The methods of a visitor for which a value that is no array or object means nothing.
 ///

@@ -11,7 +11,7 @@ use core::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::protocol::json::{self, ignore_scalars};
+use crate::protocol::json::{self, Key, ignore_scalars};
 
 /// Members of the top level that are handed on as they are.
 pub(super) const EXTRAS: [&str; 8] = [
@@ -247,8 +247,7 @@ impl<'a> Visitor<'a> for Walk<'_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         let Walk { chunk, place } = self;
-        while let Some(name) = map.next_key::<&'a RawValue>()? {
-            let name = json::exact(name.get()).unwrap_or_default();
+        while let Some(Key(name)) = map.next_key()? {
             match step(place, &name) {
                 Step::Into(inner) => {
                     if matches!((place, inner), (Place::Message, Place::Function)) {
