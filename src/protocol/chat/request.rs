@@ -213,10 +213,7 @@ fn content(field: &str, parts: &[ContentPart], known: Option<&Model>) -> Checked
 fn picture(field: &str, media: &Media) -> Checked {
     let declared = essence(&media.mime_type);
     let Some(subtype) = declared.strip_prefix("image/") else {
-        let what = format!(
-            "{} cannot be sent; this provider takes text and images",
-            quote(&declared)
-        );
+        let what = quote(&declared) + " cannot be sent; this provider takes text and images";
         return unsupported(
             field,
             &what,
