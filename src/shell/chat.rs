@@ -10,19 +10,20 @@ use super::{
     http::{self, BodyWriter, Endpoint, Piece},
     settings::Imported,
 };
-use crate::{
+use huggingface_protocol::{
+    chat::{Exchange, Failure, FailureKind, Fold, Next, Sink},
     contract::{
         provider::{GuestCompletion, Progress},
         types::{ChatRequest, ChatResponse, Error, ErrorKind},
     },
-    protocol::{
-        chat::{Exchange, Failure, FailureKind, Fold, Next, Sink},
-        provider, reference,
-        settings::Settings as _,
-    },
+    provider, reference,
+    settings::Settings as _,
 };
 
 const NS_PER_MS: u64 = 1_000_000;
+/// How long the end of a body is waited for behind the end of its answer, and in how many reads.
+const GIVE_BACK_NS: u64 = 5 * NS_PER_MS;
+const GIVE_BACK_READS: u32 = 4;
 
 /// One answer on its way, as the contract exports it.
 pub(crate) struct Completion(RefCell<Driver>);
@@ -114,10 +115,13 @@ impl Driver {
                         Some(Ok(summary)) => Some(summary.clone()),
                         _ => None,
                     };
+                    if finished.is_some() {
+                        self.give_back();
+                    }
                     return Ok(Progress { events, finished });
                 }
                 Next::Ended => {
-                    self.open = None;
+                    self.give_back();
                     return match self.exchange.outcome() {
                         Some(Ok(summary)) => Ok(Progress {
                             events: Vec::new(),
@@ -258,6 +262,22 @@ impl Driver {
             return true;
         }
         false
+    }
+
+    /// Lets go of a finished exchange. The body's own end comes with the last event or right after it; with it read,
+    /// the host can use the connection again.
+    fn give_back(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        if !matches!(self.exchange.outcome(), Some(Ok(_))) {
+            return;
+        }
+        for _ in 0..GIVE_BACK_READS {
+            match open.read() {
+                Ok(Piece::Bytes(_)) => {}
+                Ok(Piece::Nothing) if open.wait(GIVE_BACK_NS) => {}
+                _ => return,
+            }
+        }
     }
 
     fn fail(&mut self, failed: &http::Failure, request_sent: bool) {

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use wasi::http::types::ErrorCode;
 
 use super::http::Failure;
-use crate::protocol::chat::{self, FailureKind};
+use huggingface_protocol::chat::{self, FailureKind};
 
 /// What the protocol is told. `sent` is what is known without looking at the code.
 pub(crate) fn of(failure: &Failure, sent: bool) -> chat::Failure {

@@ -17,8 +17,6 @@ use wasi::{
     },
 };
 
-use crate::protocol::text::split_once;
-
 /// How much of a body is asked for at once.
 const READ_SIZE: u64 = 64 * 1024;
 
@@ -34,14 +32,18 @@ impl Endpoint {
     /// Takes a base URL and a path below it; `None` if the base is no http or https URL.
     pub(crate) fn new(base: &str, path: &str) -> Option<Self> {
         let base = base.trim();
-        let (scheme, rest) = split_once(base, "://")?;
+        // A char, not a text, is looked for: the search for texts is a large piece of code.
+        let (scheme, rest) = base.split_once(':')?;
+        let rest = rest.strip_prefix("//")?;
         let https = match scheme {
             _ if scheme.eq_ignore_ascii_case("https") => true,
             _ if scheme.eq_ignore_ascii_case("http") => false,
             _ => return None,
         };
-        let end = rest.find('/').unwrap_or(rest.len());
-        let (authority, prefix) = (rest.get(..end)?, rest.get(end..)?);
+        let (authority, prefix) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
         if authority.is_empty() || authority.contains(['@', '?', '#']) {
             return None;
         }

@@ -13,12 +13,14 @@ use super::{
     http::{self, Endpoint, Exchange, Head, Piece},
     settings::Imported,
 };
-use crate::{
+use huggingface_protocol::{
+    catalog,
     contract::{
         settings::Snapshot,
         types::{DiscoveryMode, ModelCatalog},
     },
-    protocol::{catalog, error, provider, settings::Settings as _},
+    error, provider,
+    settings::Settings as _,
 };
 
 /// Of an answer that is no list, this much is read for its message.

@@ -12,12 +12,12 @@ mod settings;
 
 use alloc::string::String;
 
-use crate::{
+use huggingface_protocol::{
     contract::{
         provider::{self as exports, Guest},
         types::{ChatRequest, ChatResponse, DiscoveryMode, Error, ModelCatalog, ModelRef, ProviderInfo},
     },
-    protocol::{provider, reference},
+    provider, reference,
 };
 
 struct Component;
@@ -46,12 +46,8 @@ impl Guest for Component {
     }
 }
 
-#[allow(
-    unsafe_code,
-    unreachable_pub,
-    reason = "the exported symbols of the component, generated"
-)]
+#[allow(unsafe_code, reason = "the exported symbols of the component, generated")]
 mod exported {
     use super::Component;
-    crate::contract::export!(Component with_types_in crate::contract::bindings);
+    huggingface_protocol::contract::export!(Component with_types_in huggingface_protocol::contract::bindings);
 }

@@ -10,7 +10,7 @@ use crate::contract::types::{Model, ModelSource, Price};
 
 /// One model as the plugin knows it by itself.
 #[derive(Debug)]
-pub(in crate::protocol) struct Bundled {
+pub(crate) struct Bundled {
     /// As in `model`.
     pub(super) id: &'static str,
     /// As in `model`.
@@ -64,7 +64,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Bundled> {
 }
 
 /// The ids of all of them.
-pub(in crate::protocol) fn ids() -> impl Iterator<Item = &'static str> {
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     MODELS.iter().map(|bundled| bundled.id)
 }
 

@@ -9,7 +9,7 @@ use core::fmt;
 
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::protocol::json::exact;
+use crate::json::exact;
 
 /// A text of at most `limit` bytes, trimmed; none if nothing is left or control characters are in it.
 pub(super) fn text(value: &str, limit: usize) -> Option<String> {
@@ -51,7 +51,7 @@ pub(super) fn is_scalar(value: &str) -> bool {
     }
 }
 
-/// Takes a number of any form; anything else is none. size: see [`ignore_scalars`](crate::protocol::json).
+/// Takes a number of any form; anything else is none. size: see [`ignore_scalars`](crate::json).
 struct Number;
 
 impl<'a> Visitor<'a> for Number {
@@ -91,7 +91,7 @@ mod tests {
     use alloc::{format, vec::Vec};
 
     use super::*;
-    use crate::protocol::json::{items, members};
+    use crate::json::{items, members};
 
     #[test]
     fn members_survive_repeated_escaped_broken_and_deep_neighbours() {

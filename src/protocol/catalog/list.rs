@@ -14,7 +14,7 @@ use super::index::Index;
 use super::json::{boolean, count, is_scalar, measure, text};
 use super::{decimal, merge, routes};
 use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
-use crate::protocol::json::{items, members, parts};
+use crate::json::{items, members, parts};
 
 /// Most rows that are read.
 pub(super) const MAX_ROWS: usize = 10_000;

@@ -10,7 +10,7 @@ use super::index::Index;
 use super::{name, routes};
 use crate::contract::settings::{ConfiguredModel, ModelAlias};
 use crate::contract::types::{Model, ModelSource, Routing};
-use crate::protocol::reference::{Reference, begins_with_prefix, canonical_text, parse, without_prefix};
+use crate::reference::{Reference, begins_with_prefix, canonical_text, parse, without_prefix};
 
 /// A model of which nothing is known but its id.
 pub(super) fn blank(id: &str, source: ModelSource) -> Model {
@@ -85,7 +85,7 @@ fn configured_reference(id: &str) -> Reference {
 
 /// Everything that is known of one reference's model: what look-ups in the settings and in the plugin gave.
 #[derive(Debug, Default)]
-pub(in crate::protocol) struct Known {
+pub(crate) struct Known {
     /// What the settings say of exactly this reference, suffix included.
     pub(super) exact: Option<ConfiguredModel>,
     /// What the settings say of the model, if the reference has a suffix.
@@ -98,18 +98,18 @@ pub(in crate::protocol) struct Known {
 
 impl Known {
     /// Whether anybody knows the model.
-    pub(in crate::protocol) fn is_some(&self) -> bool {
+    pub(crate) fn is_some(&self) -> bool {
         self.exact.is_some() || self.base.is_some() || self.listed.is_some() || self.bundled.is_some()
     }
 
     /// What a list says of the model.
-    pub(in crate::protocol) fn listed(&self) -> Option<&Model> {
+    pub(crate) fn listed(&self) -> Option<&Model> {
         self.listed.as_ref()
     }
 
     /// All of it as one entry, the alias aside: a backend's own figures for a reference that names it, the
     /// settings above all.
-    pub(in crate::protocol) fn entry(self, reference: &Reference) -> Option<Model> {
+    pub(crate) fn entry(self, reference: &Reference) -> Option<Model> {
         if !self.is_some() {
             return None;
         }

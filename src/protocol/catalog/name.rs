@@ -32,7 +32,7 @@ fn last_part(id: &str) -> &str {
 
 /// A name for people: the last part of the id with spaces for hyphens and every first letter in upper case.
 /// Never empty for an id that is not.
-pub(in crate::protocol) fn display_name(id: &str) -> String {
+pub(crate) fn display_name(id: &str) -> String {
     let mut name = String::new();
     let mut within_word = false;
     for c in last_part(id).chars() {

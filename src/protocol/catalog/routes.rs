@@ -10,7 +10,7 @@ use super::decimal;
 use crate::contract::types::{Model, PolicyPick, Price, Route};
 
 /// Whether requests can go there; a status that nobody knows counts as yes.
-pub(in crate::protocol) fn is_usable(route: &Route) -> bool {
+pub(crate) fn is_usable(route: &Route) -> bool {
     !["error", "offline"]
         .iter()
         .any(|status| route.status.eq_ignore_ascii_case(status))
@@ -84,7 +84,7 @@ pub(super) fn summarize(model: &mut Model) {
 }
 
 /// The route to a backend.
-pub(in crate::protocol) fn find<'m>(model: &'m Model, backend: &str) -> Option<&'m Route> {
+pub(crate) fn find<'m>(model: &'m Model, backend: &str) -> Option<&'m Route> {
     model
         .routes
         .iter()

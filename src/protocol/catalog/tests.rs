@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::contract::settings::{ConfiguredModel, ModelAlias};
 use crate::contract::types::Extra;
-use crate::protocol::settings::{PlainSettings, from_case};
+use crate::settings::{PlainSettings, from_case};
 
 /// A model under the names that the case files use.
 fn facts(model: &Model) -> Value {
@@ -110,7 +110,7 @@ fn from_rows(rows: &[Value]) -> ModelCatalog {
 
 #[test]
 fn every_case_of_the_catalog_files_comes_out_as_it_says() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/catalog");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/catalog");
     let mut failures = Vec::new();
     let mut count = 0;
     for file in std::fs::read_dir(folder).unwrap() {
@@ -241,7 +241,7 @@ fn the_bundled_models_are_the_ten_of_the_page_with_all_their_figures() {
             "{}",
             model.id
         );
-        assert!(crate::protocol::reference::parse(&model.id).is_ok());
+        assert!(crate::reference::parse(&model.id).is_ok());
     }
 }
 
@@ -294,9 +294,9 @@ fn what_is_known_resolves_by_look_ups_alone() {
         "Qwen/Qwen3-8B:fastest",
         "acme/two",
     ] {
-        let found = crate::protocol::reference::resolve(text, &settings).unwrap();
+        let found = crate::reference::resolve(text, &settings).unwrap();
         assert!(found.metadata.is_some() && found.warnings.is_empty(), "{text}");
     }
-    let reference = crate::protocol::reference::parse("acme/two:x").unwrap();
+    let reference = crate::reference::parse("acme/two:x").unwrap();
     assert_eq!(entry(&reference, &settings).unwrap().routes.len(), 1);
 }

@@ -7,7 +7,7 @@ use alloc::{
 
 use crate::contract::settings::{CredentialState, Snapshot};
 use crate::contract::types::{Error, ErrorKind};
-use crate::protocol::{json, provider};
+use crate::{json, provider};
 
 /// The setting `bill-to`: who pays.
 pub(super) fn bill_to(snapshot: &Snapshot) -> Result<Option<String>, Error> {

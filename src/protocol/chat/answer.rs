@@ -17,7 +17,7 @@ use super::{
     usage,
 };
 use crate::contract::types::{ChatEvent, Error, Extra, FinishReason, Usage};
-use crate::protocol::{error, json};
+use crate::{error, json};
 
 /// The largest member that is kept for the summary's extras.
 const EXTRA_LIMIT: usize = 4096;

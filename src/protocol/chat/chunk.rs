@@ -11,7 +11,7 @@ use core::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::protocol::json::{self, Key, ignore_scalars};
+use crate::json::{self, Key, ignore_scalars};
 
 /// Members of the top level that are handed on as they are.
 pub(super) const EXTRAS: [&str; 8] = [

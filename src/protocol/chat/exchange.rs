@@ -21,7 +21,7 @@ use super::{
 };
 use crate::contract::settings::Snapshot;
 use crate::contract::types::{ChatEvent, ChatRequest, Error, ErrorKind, ModelRef, Routing, Summary, Warning};
-use crate::protocol::{
+use crate::{
     error::{self, header},
     provider,
     warning::quote,

@@ -8,7 +8,7 @@ use alloc::{
 
 use super::{driver::FailureKind, sse, tools::Broken};
 use crate::contract::types::{Error, ErrorKind};
-use crate::protocol::{error, warning::quote};
+use crate::{error, warning::quote};
 
 /// How far an attempt had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

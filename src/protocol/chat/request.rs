@@ -12,7 +12,7 @@ use crate::contract::types::{
     AssistantPart, ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, Model,
     ModelRef, ResponseFormat, Routing, ToolChoice, Warning,
 };
-use crate::protocol::{json, warning::quote};
+use crate::{json, warning::quote};
 
 /// Parts in the upstream's own form that can be sent.
 const OTHER_PARTS: [&str; 5] = ["image_url", "video_url", "audio_url", "input_audio", "file"];

@@ -3,7 +3,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::protocol::error::header;
+use crate::error::header;
 
 /// The longest wait for another try. Who is asked to wait longer is told so instead.
 pub(super) const LONGEST_WAIT_MS: u32 = 60_000;

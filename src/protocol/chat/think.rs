@@ -5,7 +5,7 @@
 use alloc::string::String;
 
 use super::events::Events;
-use crate::protocol::text::split_once;
+use crate::text::split_once;
 
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";

@@ -9,7 +9,7 @@
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
 use super::{chunk::CallPiece, events::Events};
-use crate::protocol::json;
+use crate::json;
 
 /// More calls than this in one answer are taken for a fault.
 const MOST: usize = 1024;

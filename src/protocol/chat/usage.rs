@@ -1,6 +1,6 @@
 //! Token counts: the `usage` object of the backends in all its spellings.
 
-use crate::{contract::types::Usage, protocol::json};
+use crate::{contract::types::Usage, json};
 
 /// Nothing counted.
 pub(super) const NONE: Usage = Usage {

@@ -5,7 +5,7 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::protocol::json;
+use crate::json;
 
 /// How much is gathered before it is given on.
 const STEP: usize = 8192;

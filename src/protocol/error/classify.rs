@@ -7,7 +7,7 @@ use super::{
     message::{Found, find, readable},
 };
 use crate::contract::types::{Error, ErrorKind, Extra};
-use crate::protocol::{json, text::contains};
+use crate::{json, text::contains};
 
 /// Words by which backends say that the input is too long.
 const OVERFLOW: [&str; 11] = [

@@ -1,7 +1,7 @@
 //! What a person can do about an error. Only hints that lead to an action; no hint where there is none.
 
 use crate::contract::types::{Error, ErrorKind};
-use crate::protocol::text::contains;
+use crate::text::contains;
 
 /// The hint for an error of the upstream, by its kind, status and words.
 pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {

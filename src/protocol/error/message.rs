@@ -6,7 +6,7 @@
 
 use alloc::{borrow::Cow, string::String};
 
-use crate::protocol::json;
+use crate::json;
 
 /// The longest message, in bytes.
 pub const MESSAGE_LIMIT: usize = 4096;

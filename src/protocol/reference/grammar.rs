@@ -7,7 +7,7 @@ use alloc::{
 use core::fmt;
 
 use crate::contract::types::Routing;
-use crate::protocol::provider::{ID, POLICIES, locks_provider};
+use crate::provider::{ID, POLICIES, locks_provider};
 
 /// A reference that follows the grammar. Equal references are equal values.
 #[derive(Clone, Debug, PartialEq)]
@@ -194,13 +194,13 @@ fn routing(suffix: &str) -> Result<Routing, ParseError> {
 }
 
 /// The text behind the first `/` if what stands before it is the provider's id.
-pub(in crate::protocol) fn without_prefix(text: &str) -> Option<&str> {
+pub(crate) fn without_prefix(text: &str) -> Option<&str> {
     let (first, rest) = text.split_once('/')?;
     first.eq_ignore_ascii_case(ID).then_some(rest)
 }
 
 /// Whether a text is a reference whatever follows, because it begins with the provider's id and `/`.
-pub(in crate::protocol) fn begins_with_prefix(text: &str) -> bool {
+pub(crate) fn begins_with_prefix(text: &str) -> bool {
     without_prefix(text).is_some()
 }
 
@@ -216,7 +216,7 @@ fn without_prefixes(text: &str) -> (&str, bool) {
 }
 
 /// The one spelling of a text that is meant as a reference, also where only its own list knows the id.
-pub(in crate::protocol) fn canonical_text(text: &str) -> String {
+pub(crate) fn canonical_text(text: &str) -> String {
     match parse(text) {
         Ok(reference) => reference.canonical(),
         Err(_) => {

@@ -13,10 +13,10 @@ use alloc::{format, string::String, vec::Vec};
 use super::grammar::{ParseError, Reference, begins_with_prefix, canonical_text, parse, without_prefix};
 use super::{hub_url, suggest};
 use crate::contract::types::{Error, ErrorKind, ModelRef, Routing, Warning};
-use crate::protocol::catalog::{Known, derived_name, find_route, is_usable, look_up};
-use crate::protocol::provider::BACKENDS;
-use crate::protocol::settings::Settings;
-use crate::protocol::warning::{
+use crate::catalog::{Known, derived_name, find_route, is_usable, look_up};
+use crate::provider::BACKENDS;
+use crate::settings::Settings;
+use crate::warning::{
     BACKEND_IN_ERROR, BACKEND_NOT_LISTED, DID_YOU_MEAN, HUB_URL, UNKNOWN_BACKEND, quote, warning,
 };
 

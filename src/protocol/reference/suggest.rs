@@ -10,10 +10,10 @@ use alloc::{
 
 use super::grammar::{Reference, parse, without_prefix};
 use crate::contract::types::Routing;
-use crate::protocol::catalog::{Known, bundled_ids};
-use crate::protocol::provider::{BACKENDS, POLICIES};
-use crate::protocol::settings::Settings;
-use crate::protocol::text::contains;
+use crate::catalog::{Known, bundled_ids};
+use crate::provider::{BACKENDS, POLICIES};
+use crate::settings::Settings;
+use crate::text::contains;
 
 /// Most suggestions that an error carries.
 const MOST: usize = 5;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::contract::types::{Error, ErrorKind, Model, ModelRef, ModelSource, Routing};
-use crate::protocol::settings::{PlainSettings, from_case};
+use crate::settings::{PlainSettings, from_case};
 
 fn routing(routing: &Routing) -> String {
     match routing {

@@ -1,4 +1,4 @@
-use crate::protocol::{chat::chunk::*, json};
+use crate::{chat::chunk::*, json};
 use alloc::{format, string::ToString};
 use proptest::prelude::*;
 

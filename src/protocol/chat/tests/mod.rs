@@ -245,7 +245,7 @@ fn word(value: impl core::fmt::Debug) -> String {
 }
 
 fn cases_root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases")
 }
 
 /// The cases of a file: a list of objects with a `name`.

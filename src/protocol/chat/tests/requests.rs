@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::contract::types::*;
-use crate::protocol::chat::{Fold, Sink};
+use crate::chat::{Fold, Sink};
 
 fn text(value: &Value) -> String {
     value

@@ -44,7 +44,7 @@ fn short(event: &ChatEvent) -> Value {
             // Made-up identifiers are as they are; that they are unique is checked elsewhere.
             let is_made_up = start
                 .id
-                .starts_with(&format!("call_{:x}_", crate::protocol::chat::retry::mix(7)));
+                .starts_with(&format!("call_{:x}_", crate::chat::retry::mix(7)));
             json!({ "start": [start.index, if is_made_up { "*" } else { &start.id }, start.name] })
         }
         ChatEvent::ToolCallDelta(delta) => json!({ "delta": [delta.index, delta.arguments_fragment] }),

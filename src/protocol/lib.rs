@@ -3,8 +3,14 @@
 //! Nothing here knows WASI, a clock or a socket, and nothing panics on any input. The shell performs what these
 //! modules ask for and reports what happened.
 
+#![cfg_attr(target_family = "wasm", no_std)]
+
+#[allow(unused_extern_crates, reason = "natively std brings it; on wasm nothing does")]
+extern crate alloc;
+
 pub mod catalog;
 pub mod chat;
+pub mod contract;
 pub mod error;
 pub mod json;
 pub mod provider;
