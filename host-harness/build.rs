@@ -13,5 +13,8 @@ fn main() {
         .map(|name| name.trim().trim_matches('"'))
         .expect("the root package has a name");
     println!("cargo:rustc-env=HOST_HARNESS_COMPONENT_PACKAGE={package}");
-    println!("cargo:rustc-env=HOST_HARNESS_COMPONENT_FILE={}.wasm", package.replace('-', "_"));
+    println!(
+        "cargo:rustc-env=HOST_HARNESS_COMPONENT_FILE={}.wasm",
+        package.replace('-', "_")
+    );
 }

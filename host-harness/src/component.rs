@@ -71,8 +71,13 @@ pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
 /// `plugin-load` if the target cannot be added or the build fails; cargo's own words are on stderr.
 pub fn build(which: Build, mut say: impl FnMut(&str)) -> Result<PathBuf> {
     if !target_is_installed()? {
-        say(&format!("adding the target {TARGET} with `rustup target add {TARGET}`"));
-        run(Command::new("rustup").args(["target", "add", TARGET]), "add the target")?;
+        say(&format!(
+            "adding the target {TARGET} with `rustup target add {TARGET}`"
+        ));
+        run(
+            Command::new("rustup").args(["target", "add", TARGET]),
+            "add the target",
+        )?;
     }
     let path = which.path();
     if modified(&path).is_none() {
@@ -82,7 +87,15 @@ pub fn build(which: Build, mut say: impl FnMut(&str)) -> Result<PathBuf> {
     let mut command = Command::new(cargo);
     command
         .current_dir(workspace())
-        .args(["build", "--quiet", "--release", "--locked", "--target", TARGET, "--target-dir"])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--target",
+            TARGET,
+            "--target-dir",
+        ])
         .arg(which.target_dir())
         .args(["--package", env!("HOST_HARNESS_COMPONENT_PACKAGE")]);
     match which.version() {
@@ -94,7 +107,9 @@ pub fn build(which: Build, mut say: impl FnMut(&str)) -> Result<PathBuf> {
 }
 
 fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
 }
 
 fn target_is_installed() -> Result<bool> {
@@ -114,7 +129,11 @@ fn run(command: &mut Command, what: &str) -> Result<()> {
         .stdout(Stdio::null())
         .status()
         .map_err(|error| cannot(what, &error.to_string()))?;
-    if status.success() { Ok(()) } else { Err(cannot(what, &status.to_string())) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(cannot(what, &status.to_string()))
+    }
 }
 
 fn cannot(what: &str, why: &str) -> Error {
@@ -135,7 +154,11 @@ fn newest(dir: &Path) -> Option<SystemTime> {
         .flatten()
         .filter_map(|entry| {
             let path = entry.path();
-            if path.is_dir() { newest(&path) } else { modified(&path) }
+            if path.is_dir() {
+                newest(&path)
+            } else {
+                modified(&path)
+            }
         })
         .max()
 }

@@ -4,6 +4,7 @@
 //! swaps it at run time without losing a request. It knows no provider: id, names, variables, header and models come
 //! from the plugin.
 
+pub mod cli;
 pub mod component;
 pub mod config;
 pub mod contract;

@@ -277,7 +277,10 @@ impl ModelSettings {
         let mut by_reference: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
         for (index, alias) in aliases.iter().enumerate() {
             by_alias.entry(alias_key(&alias.alias)).or_default().push(index);
-            by_reference.entry(alias.reference.trim().to_lowercase()).or_default().push(index);
+            by_reference
+                .entry(alias.reference.trim().to_lowercase())
+                .or_default()
+                .push(index);
         }
         Self {
             configured,
@@ -315,7 +318,10 @@ impl ModelSettings {
     }
 
     fn found<'a>(&'a self, indices: Option<&'a Vec<usize>>) -> impl Iterator<Item = &'a ModelAlias> {
-        indices.into_iter().flatten().filter_map(|index| self.aliases.get(*index))
+        indices
+            .into_iter()
+            .flatten()
+            .filter_map(|index| self.aliases.get(*index))
     }
 }
 

@@ -35,14 +35,20 @@ async fn between_two_chunks() {
 #[tokio::test]
 async fn during_a_read() {
     closes("stall", async |completion| {
-        while tokio::time::timeout(Duration::from_millis(200), completion.next()).await.is_ok() {}
+        while tokio::time::timeout(Duration::from_millis(200), completion.next())
+            .await
+            .is_ok()
+        {}
     })
     .await;
 }
 
 #[tokio::test]
 async fn giving_up_a_wait_loses_nothing() {
-    let harness = Harness::with().mock(|mock| mock.pace(Duration::from_millis(15))).start().await;
+    let harness = Harness::with()
+        .mock(|mock| mock.pace(Duration::from_millis(15)))
+        .start()
+        .await;
     let mut completion = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
     let mut text = String::new();
     loop {

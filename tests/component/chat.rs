@@ -1,7 +1,7 @@
 //! Questions and answers through the component.
 
-use host_harness::contract::{ChatEvent, ErrorKind, FinishReason};
 use host_harness::Kind;
+use host_harness::contract::{ChatEvent, ErrorKind, FinishReason};
 
 use crate::harness::{Harness, parts_text, question, weather_tool};
 
@@ -26,7 +26,10 @@ async fn the_whole_answer_is_what_the_stream_gives_put_together() {
     let streamed = harness.ask(MODEL).await;
     let whole = harness.host.complete(question(MODEL, "Hello!")).await.unwrap();
     assert_eq!(parts_text(&whole.response.content), streamed.text());
-    assert_eq!(whole.response.summary.finish_reason, streamed.summary().finish_reason);
+    assert_eq!(
+        whole.response.summary.finish_reason,
+        streamed.summary().finish_reason
+    );
     assert_eq!(whole.response.summary.usage, streamed.summary().usage);
 }
 
@@ -42,7 +45,11 @@ async fn a_tool_call_starts_fills_and_ends_once() {
     assert_eq!(calls[0].name, "get_weather");
     let arguments: serde_json::Value = serde_json::from_str(&calls[0].arguments_json).unwrap();
     assert!(arguments["city"].is_string());
-    let ends = heard.events.iter().filter(|event| matches!(event, ChatEvent::ToolCallEnd(0))).count();
+    let ends = heard
+        .events
+        .iter()
+        .filter(|event| matches!(event, ChatEvent::ToolCallEnd(0)))
+        .count();
     assert_eq!(ends, 1);
 }
 
@@ -75,10 +82,18 @@ async fn a_bad_token_is_unauthenticated() {
 
 #[tokio::test]
 async fn without_a_token_a_server_on_this_machine_is_asked_without_one() {
-    let harness = Harness::with().token(None).mock(|mock| mock.require_key(false)).start().await;
+    let harness = Harness::with()
+        .token(None)
+        .mock(|mock| mock.require_key(false))
+        .start()
+        .await;
     harness.ask(MODEL).await.summary();
     let requests = harness.mock.requests();
-    assert!(requests.iter().all(|request| request.header("authorization").is_none()));
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.header("authorization").is_none())
+    );
 }
 
 #[tokio::test]
@@ -95,7 +110,10 @@ async fn without_a_token_elsewhere_nothing_is_sent() {
     assert_eq!(error.kind(), Kind::Provider(ErrorKind::Unauthenticated));
     assert!(!error.details().request_sent);
     let said = format!("{} {}", error.message(), error.hint().unwrap_or_default());
-    assert!(said.contains("HUGGINGFACE_HUB_TOKEN") && said.contains("HF_TOKEN"), "{said}");
+    assert!(
+        said.contains("HUGGINGFACE_HUB_TOKEN") && said.contains("HF_TOKEN"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -104,13 +122,67 @@ async fn the_host_adds_the_token_and_the_plugin_its_own_headers() {
     harness.ask(MODEL).await.summary();
     let requests = harness.mock.requests();
     let request = requests.last().unwrap();
-    assert_eq!(request.header("authorization"), Some(format!("Bearer {}", crate::harness::TOKEN).as_str()));
+    assert_eq!(
+        request.header("authorization"),
+        Some(format!("Bearer {}", crate::harness::TOKEN).as_str())
+    );
     assert_eq!(request.header("x-hf-bill-to"), Some("my-org"));
-    assert!(request.header("user-agent").unwrap().starts_with("openclaw-huggingface-provider/"));
+    assert!(
+        request
+            .header("user-agent")
+            .unwrap()
+            .starts_with("openclaw-huggingface-provider/")
+    );
     assert_eq!(request.header("accept-encoding"), None);
-    assert_eq!(request.header("content-length").unwrap(), request.body.len().to_string());
+    assert_eq!(
+        request.header("content-length").unwrap(),
+        request.body.len().to_string()
+    );
     let body = request.json();
     assert_eq!(body["stream"], true);
     assert_eq!(body["stream_options"]["include_usage"], true);
     assert!(request.body.starts_with(br#"{"model":"Qwen/Qwen3-8B""#));
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_tried_again_and_nothing_was_sent() {
+    let harness = Harness::with().setting("max-retries", "1").start().await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut settings = host_harness::Settings::default();
+    settings.set("base-url", &format!("http://{nobody}/v1")).unwrap();
+    settings.set("max-retries", "1").unwrap();
+    let options = host_harness::HostOptions {
+        settings,
+        secret: None,
+        grants: Default::default(),
+    };
+    let host = host_harness::Host::start(crate::harness::sandbox(), harness.host.plugin(), options).unwrap();
+    let heard = crate::harness::collect(host.chat(question(MODEL, "Hello!")).await.unwrap()).await;
+    let error = heard.error();
+    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));
+    assert!(error.is_retryable() && !error.details().request_sent);
+    assert_eq!(error.details().attempts, 2);
+}
+
+#[tokio::test]
+async fn a_server_that_closes_after_each_answer_loses_none_of_300_questions() {
+    let harness = Harness::with()
+        .mock(|mock| mock.scenario("close-after-answer"))
+        .start()
+        .await;
+    for _ in 0..300 {
+        harness.ask(MODEL).await.summary();
+    }
+}
+
+#[tokio::test]
+async fn the_second_question_needs_no_new_connection() {
+    let harness = Harness::start().await;
+    harness.ask(MODEL).await.summary();
+    harness.ask(MODEL).await.summary();
+    assert_eq!(harness.mock.connections(), 1);
+    assert_eq!(harness.host.connections_opened(), 1);
 }

@@ -36,7 +36,11 @@ fn the_contract_of_the_component_is_the_golden_one() {
     let bytes = std::fs::read(built(Build::Release)).unwrap();
     let decoded = wit_component::decode(&bytes).unwrap();
     let resolve = decoded.resolve();
-    let (id, _) = resolve.packages.iter().find(|(_, package)| package.name.namespace == "openclaw").unwrap();
+    let (id, _) = resolve
+        .packages
+        .iter()
+        .find(|(_, package)| package.name.namespace == "openclaw")
+        .unwrap();
     let mut printer = wit_component::WitPrinter::default();
     printer.print(resolve, id, &[]).unwrap();
     let printed = printer.output.to_string();

@@ -42,11 +42,18 @@ async fn replay(file: PathBuf, chunking: Chunking) -> Heard {
 
 /// A replay whole, byte by byte and cut in two gives the same answer, and never a trap.
 async fn replays_alike(file: PathBuf) -> (PathBuf, Heard) {
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = file
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let whole = replay(file.clone(), Chunking::Whole).await;
     // A place that differs from file to file, and is the same in every run.
     let length = usize::try_from(fs::metadata(&file).unwrap().len()).unwrap();
-    let place = name.bytes().fold(7usize, |n, byte| n.wrapping_mul(31) + usize::from(byte)) % length.max(1);
+    let place = name
+        .bytes()
+        .fold(7usize, |n, byte| n.wrapping_mul(31) + usize::from(byte))
+        % length.max(1);
     for chunking in [Chunking::Bytes, Chunking::SplitAt(place)] {
         let other = replay(file.clone(), chunking).await;
         assert_eq!(other.text(), whole.text(), "{name}");
@@ -55,7 +62,11 @@ async fn replays_alike(file: PathBuf) -> (PathBuf, Heard) {
             (
                 heard.summary.as_ref().map(|s| (s.finish_reason, s.usage.clone())),
                 heard.error.as_ref().map(|e| (e.kind(), e.message().to_owned())),
-                heard.tool_calls().iter().map(|c| (c.name.clone(), c.arguments_json.clone())).collect::<Vec<_>>(),
+                heard
+                    .tool_calls()
+                    .iter()
+                    .map(|c| (c.name.clone(), c.arguments_json.clone()))
+                    .collect::<Vec<_>>(),
             )
         };
         assert_eq!(ended(&other), ended(&whole), "{name}");
@@ -70,33 +81,55 @@ async fn replays_alike(file: PathBuf) -> (PathBuf, Heard) {
 
 async fn all_of(folder: &str, ending: &str) -> Option<Vec<(PathBuf, Heard)>> {
     let dir = corpus()?.join(folder);
-    let heard: Vec<_> =
-        stream::iter(files(&dir, ending)).map(replays_alike).buffer_unordered(8).collect().await;
+    let heard: Vec<_> = stream::iter(files(&dir, ending))
+        .map(replays_alike)
+        .buffer_unordered(8)
+        .collect()
+        .await;
     Some(heard)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_recorded_stream_gives_a_fold_or_a_typed_error() {
-    let Some(heard) = all_of("sse", ".sse").await else { return };
+    let Some(heard) = all_of("sse", ".sse").await else {
+        return;
+    };
     let answered = heard.iter().filter(|(_, heard)| heard.summary.is_some()).count();
     eprintln!("{} streams, {answered} with an answer", heard.len());
-    assert!(answered * 10 > heard.len() * 9, "most recorded streams are good answers");
+    assert!(
+        answered * 10 > heard.len() * 9,
+        "most recorded streams are good answers"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_recorded_whole_answer_gives_a_fold_or_a_typed_error() {
-    let Some(heard) = all_of("chat", ".json").await else { return };
+    let Some(heard) = all_of("chat", ".json").await else {
+        return;
+    };
     let answered = heard.iter().filter(|(_, heard)| heard.summary.is_some()).count();
     eprintln!("{} answers, {answered} with an answer", heard.len());
-    assert!(answered * 10 > heard.len() * 9, "most recorded answers are good answers");
+    assert!(
+        answered * 10 > heard.len() * 9,
+        "most recorded answers are good answers"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_recorded_error_keeps_its_status() {
-    let Some(heard) = all_of("errors", ".json").await else { return };
+    let Some(heard) = all_of("errors", ".json").await else {
+        return;
+    };
     for (file, heard) in heard {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let status = name.split('.').next().and_then(|status| status.parse::<u16>().ok());
+        let name = file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let status = name
+            .split('.')
+            .next()
+            .and_then(|status| status.parse::<u16>().ok());
         assert_eq!(heard.error().details().status, status, "{name}");
         assert!(!heard.error().message().is_empty(), "{name}");
     }

@@ -37,7 +37,12 @@ async fn a_core_module_is_told_from_a_component() {
 #[tokio::test]
 async fn text_and_emptiness_are_no_webassembly() {
     let dir = TempDir::new().unwrap();
-    assert!(refused(&file(&dir, "hello")).await.message().contains("not WebAssembly"));
+    assert!(
+        refused(&file(&dir, "hello"))
+            .await
+            .message()
+            .contains("not WebAssembly")
+    );
     assert!(refused(&file(&dir, "")).await.message().contains("empty"));
 }
 
@@ -55,7 +60,10 @@ async fn a_component_of_another_world_is_a_mismatch() {
     let dir = TempDir::new().unwrap();
     let error = refused(&file(&dir, wat::parse_str("(component)").unwrap())).await;
     assert_eq!(error.kind(), Kind::ContractMismatch);
-    assert!(error.message().contains("openclaw:model-provider/provider"), "{error}");
+    assert!(
+        error.message().contains("openclaw:model-provider/provider"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -64,7 +72,10 @@ async fn another_version_of_the_contract_names_both() {
     let text = r#"(component (instance $i) (export "openclaw:model-provider/provider@0.9.0" (instance $i)))"#;
     let error = refused(&file(&dir, wat::parse_str(text).unwrap())).await;
     assert_eq!(error.kind(), Kind::ContractMismatch);
-    assert!(error.message().contains("0.9.0") && error.message().contains("0.1.0"), "{error}");
+    assert!(
+        error.message().contains("0.9.0") && error.message().contains("0.1.0"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

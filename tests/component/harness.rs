@@ -41,8 +41,12 @@ pub async fn plugin() -> Plugin {
     static PLUGIN: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
     PLUGIN
         .get_or_init(|| async {
-            let file = tokio::task::spawn_blocking(|| built(Build::Release)).await.expect("the build ends");
-            Plugin::load(sandbox(), &file, false).await.expect("the component loads")
+            let file = tokio::task::spawn_blocking(|| built(Build::Release))
+                .await
+                .expect("the build ends");
+            Plugin::load(sandbox(), &file, false)
+                .await
+                .expect("the component loads")
         })
         .await
         .clone()
@@ -64,7 +68,11 @@ pub struct Setup {
 impl Harness {
     /// A mock without pauses, a token, the component's own settings.
     pub fn with() -> Setup {
-        Setup { mock: MockOptions::immediate(), settings: Settings::default(), token: Some(TOKEN.to_owned()) }
+        Setup {
+            mock: MockOptions::immediate(),
+            settings: Settings::default(),
+            token: Some(TOKEN.to_owned()),
+        }
     }
 
     pub async fn start() -> Self {
@@ -79,7 +87,10 @@ impl Harness {
     pub async fn send(&self, request: ChatRequest) -> Heard {
         match self.host.chat(request).await {
             Ok(completion) => collect(completion).await,
-            Err(error) => Heard { error: Some(error), ..Heard::default() },
+            Err(error) => Heard {
+                error: Some(error),
+                ..Heard::default()
+            },
         }
     }
 }
@@ -119,7 +130,10 @@ impl Setup {
             grants: Grants::built_in().expect("grants"),
         };
         let host = Host::start(sandbox(), plugin, options).expect("a host");
-        Harness { mock: Arc::new(mock), host }
+        Harness {
+            mock: Arc::new(mock),
+            host,
+        }
     }
 }
 
@@ -148,7 +162,8 @@ pub fn weather_tool() -> types::Tool {
     types::Tool {
         name: "get_weather".to_owned(),
         description: Some("The weather of a city".to_owned()),
-        parameters_json: r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"#.to_owned(),
+        parameters_json: r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"#
+            .to_owned(),
         strict: None,
     }
 }
@@ -189,11 +204,16 @@ impl Heard {
             match event {
                 ChatEvent::ToolCallStart(start) => calls.push((
                     start.index,
-                    ToolCall { id: start.id.clone(), name: start.name.clone(), arguments_json: String::new() },
+                    ToolCall {
+                        id: start.id.clone(),
+                        name: start.name.clone(),
+                        arguments_json: String::new(),
+                    },
                 )),
                 ChatEvent::ToolCallDelta(delta) => {
                     let call = calls.iter_mut().find(|(index, _)| *index == delta.index);
-                    call.expect("a delta comes after its start").1.arguments_json += &delta.arguments_fragment;
+                    call.expect("a delta comes after its start").1.arguments_json +=
+                        &delta.arguments_fragment;
                 }
                 _ => {}
             }
@@ -225,7 +245,9 @@ pub async fn collect(mut completion: Completion) -> Heard {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), reading).await.expect("the answer ends within a minute");
+    tokio::time::timeout(Duration::from_secs(60), reading)
+        .await
+        .expect("the answer ends within a minute");
     heard
 }
 

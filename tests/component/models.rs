@@ -8,9 +8,17 @@ use crate::harness::Harness;
 #[tokio::test]
 async fn a_live_list_has_routes_prices_and_windows() {
     let harness = Harness::start().await;
-    let catalog = harness.host.list_models(DiscoveryMode::Authenticated).await.unwrap();
+    let catalog = harness
+        .host
+        .list_models(DiscoveryMode::Authenticated)
+        .await
+        .unwrap();
     assert_eq!(catalog.source, ModelSource::Live);
-    let model = catalog.models.iter().find(|model| model.id == "deepseek-ai/DeepSeek-R1").unwrap();
+    let model = catalog
+        .models
+        .iter()
+        .find(|model| model.id == "deepseek-ai/DeepSeek-R1")
+        .unwrap();
     assert!(model.routes.len() > 1);
     assert!(model.price.is_some() && model.context_window.is_some());
     assert_eq!(model.reasoning, Some(true));
@@ -18,7 +26,10 @@ async fn a_live_list_has_routes_prices_and_windows() {
 
 #[tokio::test]
 async fn a_router_that_cannot_be_asked_gives_the_bundled_list_and_says_why() {
-    let harness = Harness::with().mock(|mock| mock.scenario("models-500")).start().await;
+    let harness = Harness::with()
+        .mock(|mock| mock.scenario("models-500"))
+        .start()
+        .await;
     let catalog = harness.host.list_models(DiscoveryMode::Always).await.unwrap();
     assert_eq!(catalog.source, ModelSource::Bundled);
     assert_eq!(catalog.models.len(), 10);
@@ -28,7 +39,11 @@ async fn a_router_that_cannot_be_asked_gives_the_bundled_list_and_says_why() {
 #[tokio::test]
 async fn a_policy_locks_the_provider_and_keeps_the_models_metadata() {
     let harness = Harness::start().await;
-    let found = harness.host.resolve("HuggingFace/deepseek-ai/DeepSeek-R1:CHEAPEST").await.unwrap();
+    let found = harness
+        .host
+        .resolve("HuggingFace/deepseek-ai/DeepSeek-R1:CHEAPEST")
+        .await
+        .unwrap();
     assert_eq!(found.canonical, "huggingface/deepseek-ai/DeepSeek-R1:cheapest");
     assert_eq!(found.wire_id, "deepseek-ai/DeepSeek-R1:cheapest");
     assert_eq!(found.routing, Routing::Policy("cheapest".to_owned()));
@@ -41,13 +56,20 @@ async fn a_mistake_comes_with_what_was_probably_meant() {
     let harness = Harness::start().await;
     let error = harness.host.resolve("huggingface/DeepSeek-R1").await.unwrap_err();
     assert_eq!(error.kind(), Kind::Provider(ErrorKind::InvalidReference));
-    assert_eq!(error.details().suggestions.first().map(String::as_str), Some("huggingface/deepseek-ai/DeepSeek-R1"));
+    assert_eq!(
+        error.details().suggestions.first().map(String::as_str),
+        Some("huggingface/deepseek-ai/DeepSeek-R1")
+    );
 }
 
 #[tokio::test]
 async fn a_list_is_kept_for_what_is_resolved_later() {
     let harness = Harness::start().await;
     harness.host.list_models(DiscoveryMode::Always).await.unwrap();
-    let listed = harness.host.resolve("huggingface/deepseek-ai/DeepSeek-R1:together").await.unwrap();
+    let listed = harness
+        .host
+        .resolve("huggingface/deepseek-ai/DeepSeek-R1:together")
+        .await
+        .unwrap();
     assert!(!listed.metadata.unwrap().routes.is_empty());
 }

@@ -23,13 +23,36 @@ fn outcome(heard: &Heard) -> Value {
     put("text", json!(shortened(&heard.text())));
     put("reasoning", json!(shortened(&heard.reasoning())));
     let calls = heard.tool_calls();
-    put("tools", calls.iter().map(|call| json!([call.name, call.arguments_json])).collect());
+    put(
+        "tools",
+        calls
+            .iter()
+            .map(|call| json!([call.name, call.arguments_json]))
+            .collect(),
+    );
     if let Some(summary) = &heard.summary {
         put("finish", json!(format!("{:?}", summary.finish_reason)));
         put("raw", json!(summary.raw_finish_reason));
-        put("usage", json!([summary.usage.input_tokens, summary.usage.output_tokens]));
-        put("attempts", if summary.attempts == 1 { Value::Null } else { json!(summary.attempts) });
-        put("warnings", summary.warnings.iter().map(|warning| json!(warning.code)).collect());
+        put(
+            "usage",
+            json!([summary.usage.input_tokens, summary.usage.output_tokens]),
+        );
+        put(
+            "attempts",
+            if summary.attempts == 1 {
+                Value::Null
+            } else {
+                json!(summary.attempts)
+            },
+        );
+        put(
+            "warnings",
+            summary
+                .warnings
+                .iter()
+                .map(|warning| json!(warning.code))
+                .collect(),
+        );
     }
     if let Some(error) = &heard.error {
         let details = error.details();
@@ -38,12 +61,40 @@ fn outcome(heard: &Heard) -> Value {
         put("hint", json!(error.hint()));
         put("status", json!(details.status));
         put("code", json!(details.code));
-        put("retryable", if details.retryable { json!(true) } else { Value::Null });
+        put(
+            "retryable",
+            if details.retryable {
+                json!(true)
+            } else {
+                Value::Null
+            },
+        );
         put("retryAfterMs", json!(details.retry_after_ms));
-        put("attempts", if details.attempts == 1 { Value::Null } else { json!(details.attempts) });
-        put("requestSent", if details.request_sent { Value::Null } else { json!(false) });
+        put(
+            "attempts",
+            if details.attempts == 1 {
+                Value::Null
+            } else {
+                json!(details.attempts)
+            },
+        );
+        put(
+            "requestSent",
+            if details.request_sent {
+                Value::Null
+            } else {
+                json!(false)
+            },
+        );
         put("backend", json!(details.backend));
-        put("extras", details.extras.iter().map(|extra| json!([extra.key, extra.value_json])).collect());
+        put(
+            "extras",
+            details
+                .extras
+                .iter()
+                .map(|extra| json!([extra.key, extra.value_json]))
+                .collect(),
+        );
     }
     Value::Object(out)
 }
@@ -85,7 +136,10 @@ fn order_rules_hold(name: &str, heard: &Heard) {
     for event in &heard.events {
         match event {
             ChatEvent::ToolCallStart(start) => {
-                assert_eq!(start.index, next, "{name}: calls are counted in the order of their starts");
+                assert_eq!(
+                    start.index, next,
+                    "{name}: calls are counted in the order of their starts"
+                );
                 next += 1;
                 open.push(start.index);
             }
@@ -98,21 +152,31 @@ fn order_rules_hold(name: &str, heard: &Heard) {
             _ => {}
         }
     }
-    assert!(open.is_empty() || heard.error.is_some(), "{name}: a call never ended");
+    assert!(
+        open.is_empty() || heard.error.is_some(),
+        "{name}: a call never ended"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_ends_as_the_table_says() {
-    let names = scenarios().map(|(name, _)| name).filter(|name| !name.starts_with("models-"));
+    let names = scenarios()
+        .map(|(name, _)| name)
+        .filter(|name| !name.starts_with("models-"));
     let found: BTreeMap<String, Value> = stream::iter(names).map(play).buffer_unordered(16).collect().await;
     if std::env::var_os("BLESS").is_some() {
         let text = serde_json::to_string_pretty(&found).unwrap();
         std::fs::write(FILE, text + "\n").unwrap();
         return;
     }
-    let known: BTreeMap<String, Value> = serde_json::from_str(&std::fs::read_to_string(FILE).unwrap()).unwrap();
+    let known: BTreeMap<String, Value> =
+        serde_json::from_str(&std::fs::read_to_string(FILE).unwrap()).unwrap();
     for (name, outcome) in &found {
         assert_eq!(Some(outcome), known.get(name), "scenario {name}");
     }
-    assert_eq!(found.len(), known.len(), "the table has scenarios that the mock has not");
+    assert_eq!(
+        found.len(),
+        known.len(),
+        "the table has scenarios that the mock has not"
+    );
 }

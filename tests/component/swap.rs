@@ -11,7 +11,10 @@ const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 
 #[tokio::test]
 async fn after_a_swap_the_new_version_answers_and_an_answer_under_way_ends_on_the_old_one() {
-    let harness = Harness::with().mock(|mock| mock.pace(Duration::from_millis(20))).start().await;
+    let harness = Harness::with()
+        .mock(|mock| mock.pace(Duration::from_millis(20)))
+        .start()
+        .await;
     let old = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
     let report = harness.host.swap(&built(Build::NextVersion)).await.unwrap();
     assert_eq!((report.from.number, report.to.number), (1, 2));
@@ -56,11 +59,18 @@ async fn a_drain_deadline_that_passes_ends_the_answer_with_its_own_kind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_swaps_under_load_lose_no_request() {
-    let harness = Harness::with().mock(|mock| mock.pace(Duration::from_millis(1))).start().await;
+    let harness = Harness::with()
+        .mock(|mock| mock.pace(Duration::from_millis(1)))
+        .start()
+        .await;
     let host = harness.host.clone();
     let swapping = tokio::spawn(async move {
         for turn in 0..100 {
-            let which = if turn % 2 == 0 { Build::NextVersion } else { Build::Release };
+            let which = if turn % 2 == 0 {
+                Build::NextVersion
+            } else {
+                Build::Release
+            };
             let expected = if turn % 2 == 0 { "0.1.0-next" } else { "0.1.0" };
             let report = host.swap(&built(which)).await.unwrap();
             assert_eq!(report.to.version, expected);
@@ -71,8 +81,15 @@ async fn a_hundred_swaps_under_load_lose_no_request() {
         let answers = (0..4).map(|_| async {
             let completion = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
             let generation = completion.generation();
-            let expected = if generation.number % 2 == 1 { "0.1.0" } else { "0.1.0-next" };
-            assert_eq!(generation.version, expected, "an answer names the generation that gave it");
+            let expected = if generation.number % 2 == 1 {
+                "0.1.0"
+            } else {
+                "0.1.0-next"
+            };
+            assert_eq!(
+                generation.version, expected,
+                "an answer names the generation that gave it"
+            );
             collect(completion).await
         });
         for heard in futures::future::join_all(answers).await {

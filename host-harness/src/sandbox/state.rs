@@ -185,7 +185,13 @@ impl settings::Host for State {
     }
 
     fn find_aliases_of(&mut self, reference: String) -> Vec<ModelAlias> {
-        self.view.0.settings.models.find_aliases_of(&reference).cloned().collect()
+        self.view
+            .0
+            .settings
+            .models
+            .find_aliases_of(&reference)
+            .cloned()
+            .collect()
     }
 
     fn find_listed(&mut self, id: String) -> Option<Model> {

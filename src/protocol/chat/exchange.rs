@@ -152,7 +152,6 @@ impl Exchange {
     /// The request is on its way.
     pub fn sent(&mut self) {
         if matches!(self.state, State::Ready) {
-            self.was_sent = true;
             self.state = State::Sent;
         }
     }

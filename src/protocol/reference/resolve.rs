@@ -12,8 +12,8 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::grammar::{ParseError, Reference, begins_with_prefix, canonical_text, parse, without_prefix};
 use super::{hub_url, suggest};
-use crate::contract::types::{Error, ErrorKind, ModelRef, Routing, Warning};
 use crate::catalog::{Known, derived_name, find_route, is_usable, look_up};
+use crate::contract::types::{Error, ErrorKind, ModelRef, Routing, Warning};
 use crate::provider::BACKENDS;
 use crate::settings::Settings;
 use crate::warning::{

@@ -9,8 +9,8 @@ use alloc::{
 };
 
 use super::grammar::{Reference, parse, without_prefix};
-use crate::contract::types::Routing;
 use crate::catalog::{Known, bundled_ids};
+use crate::contract::types::Routing;
 use crate::provider::{BACKENDS, POLICIES};
 use crate::settings::Settings;
 use crate::text::contains;

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::contract::types::*;
 use crate::chat::{Fold, Sink};
+use crate::contract::types::*;
 
 fn text(value: &Value) -> String {
     value

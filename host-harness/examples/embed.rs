@@ -1,0 +1,76 @@
+//! A host in a program of your own: `cargo run -p host-harness --example embed -- [BASE_URL]`.
+
+use std::{env, io::Write as _};
+
+use host_harness::{
+    Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings, component,
+    contract::{ChatEvent, ChatRequest, ContentPart, DiscoveryMode, Message},
+    settings::base_url,
+};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Load. Here it is the workspace's own component; any path to a plugin will do.
+    let file = component::ensure(|note| eprintln!("{note}"))?;
+    let sandbox = Sandbox::new(&SandboxOptions::default())?;
+    let plugin = Plugin::load(&sandbox, &file, false).await?;
+
+    // Allow. A plugin that asks for more than its grant is refused before any variable is read.
+    let grants = Grants::built_in()?;
+    let granted = grants.check(plugin.info())?;
+    let secret = granted
+        .into_iter()
+        .flat_map(|grant| &grant.env_vars)
+        .find_map(|name| Secret::new(&env::var(name).ok()?));
+    let settings = Settings {
+        base_url: env::args().nth(1).map(|url| base_url(&url)).transpose()?,
+        ..Settings::default()
+    };
+    let options = HostOptions {
+        settings,
+        secret,
+        grants,
+    };
+    let host = Host::start(&sandbox, plugin, options)?;
+
+    // List, resolve, chat.
+    let catalog = host.list_models(DiscoveryMode::Authenticated).await?;
+    println!("{} models", catalog.models.len());
+    let default = host.info().default_model.unwrap_or_default();
+    let model = host.resolve(&default).await?;
+    let mut answer = host
+        .chat(question(&model.canonical, "What is a component?"))
+        .await?;
+    while let Some(event) = answer.next().await? {
+        if let ChatEvent::Text(text) = event {
+            print!("{text}");
+            let _ = std::io::stdout().flush();
+        }
+    }
+    println!("\nanswered by generation {}", answer.generation().number);
+
+    // Swap. Answers under way end where they began; what begins now is answered by the new generation.
+    let report = host.swap(&file).await?;
+    println!("generation {} is live", report.to.number);
+    Ok(())
+}
+
+/// A question in one line of text; what is `None` or empty is not sent.
+fn question(model: &str, text: &str) -> ChatRequest {
+    ChatRequest {
+        model: model.to_owned(),
+        messages: vec![Message::User(vec![ContentPart::Text(text.to_owned())])],
+        tools: Vec::new(),
+        tool_choice: None,
+        response_format: None,
+        reasoning_effort: None,
+        max_output_tokens: None,
+        temperature: None,
+        top_p: None,
+        frequency_penalty: None,
+        presence_penalty: None,
+        seed: None,
+        stop: Vec::new(),
+        extras: Vec::new(),
+    }
+}

@@ -1,0 +1,61 @@
+//! Makes the release: builds the component, writes who made it into its metadata, and puts it into `dist/` with its
+//! sha256 and the WIT package beside it. Two runs give the same bytes.
+
+use std::{error::Error, fs, path::Path};
+
+use host_harness::component::{self, Build};
+use sha2::{Digest as _, Sha256};
+use wasm_metadata::{AddMetadata, AddMetadataField as Field};
+use wit_parser::Resolve;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .ok_or("the workspace is above this package")?;
+    let out = workspace.join("dist");
+    fs::create_dir_all(&out)?;
+    let built = component::build(Build::Release, |words| eprintln!("{words}"))?;
+    let file_name = built.file_name().ok_or("the build names a file")?;
+
+    let mut metadata = AddMetadata::default();
+    metadata.name = Field::Set(env!("HOST_HARNESS_COMPONENT_PACKAGE").to_owned());
+    metadata.version = Field::Set(env!("CARGO_PKG_VERSION").parse()?);
+    metadata.licenses = Field::Set(env!("CARGO_PKG_LICENSE").parse()?);
+    metadata.source = Field::Set(env!("CARGO_PKG_REPOSITORY").parse()?);
+    let component = metadata.to_wasm(&fs::read(&built)?)?;
+    fs::write(out.join(file_name), &component)?;
+
+    let digest = format!("{:x}", Sha256::digest(&component));
+    let sum = format!("{digest}  {}\n", file_name.to_string_lossy());
+    fs::write(out.join(format!("{}.sha256", file_name.to_string_lossy())), &sum)?;
+
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(workspace.join("wit"))?;
+    let name = &resolve
+        .packages
+        .get(package)
+        .ok_or("the package was just read")?
+        .name;
+    let wit_file = format!(
+        "{}-{}@{}.wasm",
+        name.namespace,
+        name.name,
+        name.version.as_ref().ok_or("a version")?
+    );
+    fs::write(out.join(&wit_file), wit_component::encode(&resolve, package)?)?;
+    // The binary package keeps no comments everywhere they are read; the text is the documentation.
+    fs::copy(workspace.join("wit/provider.wit"), out.join("provider.wit"))?;
+
+    println!(
+        "{}/{}  {} bytes",
+        out.display(),
+        file_name.to_string_lossy(),
+        component.len()
+    );
+    print!(
+        "sha256 {digest}\n{}/{wit_file}\n{}/provider.wit\n",
+        out.display(),
+        out.display()
+    );
+    Ok(())
+}

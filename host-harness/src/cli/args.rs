@@ -1,0 +1,309 @@
+//! The arguments, as data. Every option that is wrong by itself is refused here, before anything is loaded.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+use crate::{
+    mock::Chunking,
+    settings::{self, Settings},
+};
+
+/// Loads a model-provider plugin into a sandbox and works with it.
+#[derive(Debug, Parser)]
+#[command(name = "host-harness", version, propagate_version = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options that every command takes, before or after its name.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// The plugin; by default the component that the workspace builds
+    #[arg(long, value_name = "FILE.wasm")]
+    pub(super) plugin: Option<PathBuf>,
+    /// OpenClaw's configuration (JSON5) [default: $OPENCLAW_CONFIG_PATH, else ~/.openclaw/openclaw.json]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Where requests go, instead of the plugin's own address
+    #[arg(long, value_name = "URL", value_parser = settings::base_url)]
+    pub(super) base_url: Option<Url>,
+    /// How results are written [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// A setting of the host or the plugin, such as max-retries=0; may be given several times
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(super) set: Vec<(String, String)>,
+}
+
+impl Global {
+    /// Takes over what was given behind the command's name; that is the more specific.
+    pub(super) fn absorb(&mut self, behind: &Self) {
+        let Self {
+            plugin,
+            config,
+            base_url,
+            format,
+            set,
+        } = behind.clone();
+        self.plugin = plugin.or(self.plugin.take());
+        self.config = config.or(self.config.take());
+        self.base_url = base_url.or(self.base_url.take());
+        self.format = format.or(self.format);
+        self.set.extend(set);
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format.unwrap_or_default()
+    }
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON value
+    Json,
+    /// One JSON value a line, as things come
+    Ndjson,
+}
+
+/// A command's own arguments and the global ones that stand behind its name.
+#[derive(Debug, Args)]
+pub(super) struct With<T: Args> {
+    #[command(flatten)]
+    pub(super) args: T,
+    #[command(flatten)]
+    global: Global,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the models that can be asked for
+    Models(With<ModelsArgs>),
+    /// Say what a model reference or an alias means
+    Resolve(With<ResolveArgs>),
+    /// Ask a model
+    Chat(With<ChatArgs>),
+    /// Show what the plugin is, what it imports and what it is granted
+    Inspect(With<NoArgs>),
+    /// Allow a plugin to reach its service and to use a credential
+    Grant(With<GrantArgs>),
+    /// Run a router for tests on loopback
+    MockRouter(With<MockRouterArgs>),
+    /// Take the whole tour on the embedded mock router, without network or token
+    Demo(With<NoArgs>),
+}
+
+impl Command {
+    pub(super) fn global(&self) -> &Global {
+        match self {
+            Self::Models(with) => &with.global,
+            Self::Resolve(with) => &with.global,
+            Self::Chat(with) => &with.global,
+            Self::Inspect(with) | Self::Demo(with) => &with.global,
+            Self::Grant(with) => &with.global,
+            Self::MockRouter(with) => &with.global,
+        }
+    }
+}
+
+/// Nothing of its own.
+#[derive(Debug, Args)]
+pub(super) struct NoArgs {}
+
+/// What `models` takes.
+#[derive(Debug, Args)]
+pub(super) struct ModelsArgs {
+    /// Also list every reference of each model: its policies and its backends
+    #[arg(long)]
+    pub(super) all_variants: bool,
+    /// Ask the service even without a credential (it may then list fewer)
+    #[arg(long)]
+    pub(super) live: bool,
+    /// Only models whose reference, name, alias or backends hold all of these words
+    #[arg(long, value_name = "TEXT")]
+    pub(super) filter: Option<String>,
+    /// What to sort the table by
+    #[arg(long, value_name = "KEY", default_value = "name")]
+    pub(super) sort: SortKey,
+}
+
+/// What the table of models is sorted by. What is unknown comes last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum SortKey {
+    /// The name
+    #[default]
+    Name,
+    /// The price of output, then of input, the lowest first
+    Price,
+    /// The context window, the largest first
+    Window,
+    /// The longest answer, the largest first
+    Output,
+    /// Tokens per second of the best route, the highest first
+    Speed,
+    /// Time to the first token of the best route, the shortest first
+    Latency,
+    /// The number of routes, the highest first
+    Routes,
+}
+
+/// What `resolve` takes.
+#[derive(Debug, Args)]
+pub(super) struct ResolveArgs {
+    /// A reference or an alias
+    #[arg(value_name = "REF")]
+    pub(super) reference: String,
+}
+
+/// What `chat` takes.
+#[derive(Debug, Args)]
+pub(super) struct ChatArgs {
+    /// What to ask; `-`, or nothing with standard input that is no terminal, reads it from there
+    pub(super) prompt: Option<String>,
+    /// The model: a reference or an alias
+    #[arg(short, long, value_name = "REF")]
+    pub(super) model: Option<String>,
+    /// What the model is told before
+    #[arg(long, value_name = "TEXT")]
+    pub(super) system: Option<String>,
+    /// A picture (PNG, JPEG, GIF or WebP) to show with the prompt; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(super) image: Vec<PathBuf>,
+    /// The body of an OpenAI chat completion to send; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) request: Option<PathBuf>,
+    /// Wait for the whole answer
+    #[arg(long)]
+    pub(super) no_stream: bool,
+    /// Do not ask the configured other models when this one fails
+    #[arg(long)]
+    pub(super) no_fallback: bool,
+}
+
+/// What `grant` takes.
+#[derive(Debug, Args)]
+pub(super) struct GrantArgs {
+    /// The plugin that asks
+    #[arg(value_name = "FILE.wasm")]
+    pub(super) file: PathBuf,
+    /// Grant it without asking
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+/// What `mock-router` takes.
+#[derive(Debug, Args)]
+pub(super) struct MockRouterArgs {
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) port: u16,
+    /// Answer by this scenario; `list` lists them
+    #[arg(long, value_name = "NAME")]
+    pub(super) scenario: Option<String>,
+    /// Answer with a recorded file; may be given several times
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(super) replay: Vec<PathBuf>,
+    /// How answers are cut: as-written, whole, bytes, every:N, split:N or cut:N
+    #[arg(long, value_name = "HOW")]
+    pub(super) chunking: Option<Chunking>,
+    /// Milliseconds between the events of an answer [default: 15]
+    #[arg(long, value_name = "MS")]
+    pub(super) pace: Option<u64>,
+}
+
+/// `NAME=VALUE`, tried on settings of its own, so that a wrong one is wrong usage.
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| "it takes NAME=VALUE".to_owned())?;
+    let name = name.trim();
+    if name.is_empty() {
+        return Err("it takes NAME=VALUE, and NAME is empty".to_owned());
+    }
+    Settings::default()
+        .set(name, value)
+        .map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("host-harness").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definition_of_the_arguments_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_ends_in_status_two() {
+        for line in [
+            "",
+            "modls",
+            "models --base-url not-a-url",
+            "models --base-url ftp://example.org",
+            "models --base-url https://user:pw@example.org/v1",
+            "--format yaml models",
+            "models --set max-retries",
+            "models --set max-retries=many",
+            "models --set max-retrys=1",
+            "models --set =1",
+            "models --sort colour",
+            "models --no-such-flag",
+            "resolve",
+            "grant",
+            "mock-router --port 70000",
+            "mock-router --chunking sideways",
+            "chat one two",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "`{line}`: {error}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_end_in_status_zero() {
+        for line in ["--help", "--version", "chat --help", "models --version"] {
+            assert_eq!(parse(line).expect_err(line).exit_code(), 0, "{line}");
+        }
+    }
+
+    #[test]
+    fn global_options_stand_before_or_behind_the_command_and_settings_add_up() {
+        let mut cli = parse(
+            "--set max-retries=0 --format json --config a.json models --set bill-to=us --config b.json",
+        )
+        .expect("right usage");
+        cli.global.absorb(cli.command.global());
+        assert_eq!(cli.global.format(), Format::Json);
+        assert_eq!(cli.global.config, Some(PathBuf::from("b.json")));
+        let names: Vec<_> = cli.global.set.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["max-retries", "bill-to"]);
+    }
+
+    #[test]
+    fn a_dash_is_a_prompt_and_a_value_may_hold_an_equals_sign() {
+        let cli = parse("chat -m x/a/b - --set extra=a=b").expect("right usage");
+        let Command::Chat(with) = &cli.command else {
+            panic!("it is the chat command");
+        };
+        assert_eq!(with.args.prompt.as_deref(), Some("-"));
+        assert_eq!(cli.command.global().set, [("extra".to_owned(), "a=b".to_owned())]);
+    }
+}

@@ -1,0 +1,198 @@
+//! The question: from arguments, files and standard input to a request.
+
+use std::{
+    io::{IsTerminal as _, stdin},
+    path::Path,
+};
+
+use tokio::io::AsyncReadExt as _;
+
+use crate::{
+    cli::{
+        args::ChatArgs,
+        request::{self, RequestFile, invalid},
+    },
+    contract::{ChatRequest, ContentPart, Message},
+    error::Result,
+};
+
+/// A request and the model that it names.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) request: ChatRequest,
+    pub(super) model: Option<String>,
+}
+
+/// Puts the question together: the request file's messages, then what the arguments add.
+pub(super) async fn question(args: &ChatArgs) -> Result<Question> {
+    let file_is_stdin = args
+        .request
+        .as_deref()
+        .is_some_and(|path| path.as_os_str() == "-");
+    let prompt_is_stdin = match args.prompt.as_deref() {
+        Some(prompt) => prompt == "-",
+        None => args.request.is_none() && !stdin().is_terminal(),
+    };
+    if file_is_stdin && prompt_is_stdin {
+        return Err(invalid(
+            "the request and the prompt cannot both come from standard input",
+        ));
+    }
+    let file = match &args.request {
+        None => None,
+        Some(path) if file_is_stdin => Some(RequestFile::read(
+            Path::new("from standard input"),
+            &standard_input().await?,
+        )?),
+        Some(path) => Some(RequestFile::read(path, &request::read_file("request", path)?)?),
+    };
+    let prompt = if prompt_is_stdin {
+        let text = String::from_utf8(standard_input().await?)
+            .map_err(|_| invalid("the prompt from standard input is not UTF-8 text"))?;
+        Some(text.trim_end_matches(['\n', '\r']).to_owned())
+    } else {
+        args.prompt.clone()
+    };
+    if prompt.is_none() && args.request.is_none() {
+        let error = invalid("there is no prompt");
+        return Err(error.with_hint("give it as an argument, pipe it in, or name a file with `--request`"));
+    }
+    let mut parts = Vec::new();
+    for path in &args.image {
+        parts.push(ContentPart::Media(request::picture(path)?));
+    }
+    if let Some(prompt) = prompt.filter(|prompt| !prompt.trim().is_empty()) {
+        parts.push(ContentPart::Text(prompt));
+    }
+    let (mut request, named) = match file {
+        Some(file) => (file.request, file.model),
+        None => (request::blank(), None),
+    };
+    if !parts.is_empty() {
+        request.messages.push(Message::User(parts));
+    }
+    request::asks_something(&request.messages)?;
+    if let Some(system) = &args.system {
+        request.messages.insert(0, Message::System(system.clone()));
+    }
+    Ok(Question {
+        request,
+        model: args.model.clone().or(named),
+    })
+}
+
+async fn standard_input() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    tokio::io::stdin()
+        .read_to_end(&mut bytes)
+        .await
+        .map_err(|error| invalid(&format!("standard input cannot be read: {error}")))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn args() -> ChatArgs {
+        ChatArgs {
+            prompt: Some("hi".into()),
+            model: None,
+            system: None,
+            image: Vec::new(),
+            request: None,
+            no_stream: false,
+            no_fallback: false,
+        }
+    }
+
+    fn file(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).expect("written");
+        (dir, path)
+    }
+
+    #[tokio::test]
+    async fn a_prompt_stands_behind_the_system_text_and_the_pictures() {
+        let (_dir, picture) = file("a.jpg", b"\x89PNG\r\n\x1a\n");
+        let args = ChatArgs {
+            system: Some("be brief".into()),
+            image: vec![picture],
+            ..args()
+        };
+        let question = question(&args).await.expect("a question");
+        let [Message::System(system), Message::User(parts)] = question.request.messages.as_slice() else {
+            panic!("{:?}", question.request.messages);
+        };
+        assert_eq!(system, "be brief");
+        let [ContentPart::Media(media), ContentPart::Text(text)] = parts.as_slice() else {
+            panic!("{parts:?}");
+        };
+        assert_eq!((media.mime_type.as_str(), text.as_str()), ("image/png", "hi"));
+    }
+
+    #[tokio::test]
+    async fn the_model_of_a_request_file_loses_to_the_argument() {
+        let (_dir, path) = file(
+            "r.json",
+            br#"{"model":"in/file","messages":[{"role":"user","content":"x"}]}"#,
+        );
+        let from_file = ChatArgs {
+            prompt: None,
+            request: Some(path),
+            ..args()
+        };
+        let model = |question: Question| question.model;
+        assert_eq!(
+            question(&from_file)
+                .await
+                .map(model)
+                .expect("a question")
+                .as_deref(),
+            Some("in/file")
+        );
+        let named = ChatArgs {
+            model: Some("by/name".into()),
+            ..from_file
+        };
+        assert_eq!(
+            question(&named).await.map(model).expect("a question").as_deref(),
+            Some("by/name")
+        );
+    }
+
+    #[tokio::test]
+    async fn what_asks_nothing_is_refused() {
+        let (_dir, text) = file("a.png", b"no picture");
+        let missing = PathBuf::from("/no/such/file");
+        for wrong in [
+            ChatArgs {
+                prompt: Some(" \n".into()),
+                ..args()
+            },
+            ChatArgs {
+                image: vec![text],
+                ..args()
+            },
+            ChatArgs {
+                image: vec![missing.clone()],
+                ..args()
+            },
+            ChatArgs {
+                request: Some(missing),
+                ..args()
+            },
+            ChatArgs {
+                prompt: Some("-".into()),
+                request: Some("-".into()),
+                ..args()
+            },
+        ] {
+            let error = question(&wrong).await.expect_err("it asks nothing");
+            assert_eq!(error.kind().as_str(), "invalid-request", "{error}");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! `chat`: one question, one answer.
+
+mod ask;
+mod show;
+
+use std::time::Instant;
+
+use super::{
+    Failure, Outcome,
+    args::{ChatArgs, Format, Global},
+    output::{
+        self, Warning,
+        chat::{AnswerJson, BrokenJson, FailedJson, Gathered, LineJson, SummaryJson, attempts},
+        error::ErrorJson,
+    },
+    session::Session,
+    signals,
+    terminal::Terminal,
+};
+use crate::{
+    Completion, GenerationInfo, Host,
+    contract::{ChatRequest, ModelSource, Summary},
+    cost,
+    error::{Error, Kind, Result},
+    fallback::{Attempt, Failed, Fallback},
+};
+
+use self::show::Shown;
+pub(super) use self::show::summary_line;
+
+pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -> Outcome {
+    // What is wrong with the question is said before anything is loaded.
+    let question = tokio::select! {
+        question = ask::question(args) => question?,
+        () = signals::interrupted() => return Err(cancelled().into()),
+    };
+    let session = Session::open(terminal, global).await?;
+    let references = references(terminal, &session, question.model, args.no_fallback)?;
+    let answering = Answering {
+        terminal,
+        host: &session.host,
+        references: &references,
+        fallback: Fallback::new(),
+        started: Instant::now(),
+    };
+    if args.no_stream {
+        answering.at_once(question.request).await
+    } else {
+        answering.as_it_comes(question.request).await
+    }
+}
+
+/// Who is asked, in this order: the named model or the configured one, then those that stand in for it.
+fn references(
+    terminal: &Terminal,
+    session: &Session,
+    named: Option<String>,
+    alone: bool,
+) -> Result<Vec<String>> {
+    let configured = session.configuration.default_model(&session.info)?;
+    let mut references = match named {
+        Some(named) => std::iter::once(named).chain(configured.fallbacks).collect(),
+        None => {
+            for reference in &configured.elsewhere {
+                terminal.warn(&format!(
+                    "the configured model `{reference}` is not one of `{}`",
+                    session.info.id
+                ));
+            }
+            let chain = configured.chain();
+            if chain.is_empty() {
+                session.info.default_model.iter().cloned().collect()
+            } else {
+                chain
+            }
+        }
+    };
+    if alone {
+        references.truncate(1);
+    }
+    if references.is_empty() {
+        let error = Error::new(
+            Kind::Configuration,
+            "there is no model to ask: none is named or configured",
+        );
+        return Err(error.with_hint("name one with `-m REF`; `models` lists them"));
+    }
+    Ok(references)
+}
+
+/// One question on its way.
+struct Answering<'a> {
+    terminal: &'a Terminal,
+    host: &'a Host,
+    references: &'a [String],
+    fallback: Fallback,
+    started: Instant,
+}
+
+/// What is known of an answer beside its events.
+struct Answered<'a> {
+    summary: &'a Summary,
+    generation: GenerationInfo,
+    trail: &'a [Attempt],
+}
+
+impl Answering<'_> {
+    async fn at_once(&self, request: ChatRequest) -> Outcome {
+        let turning = self.terminal.spinner("waiting for the answer");
+        let completed = tokio::select! {
+            completed = self.fallback.complete(self.host, &request, self.references) => completed,
+            () = signals::interrupted() => return Err(given_up().into()),
+        };
+        drop(turning);
+        let completed = completed.map_err(|failed| self.failed(&failed))?;
+        let mut gathered = Gathered::default();
+        let mut shown = Shown::new(self.terminal);
+        for event in Gathered::events(completed.answer.response.content) {
+            gathered.take(&event);
+            self.show(&mut shown, &event)?;
+        }
+        let answered = Answered {
+            summary: &completed.answer.response.summary,
+            generation: completed.answer.generation,
+            trail: &completed.trail,
+        };
+        self.finish(shown, &gathered, answered).await
+    }
+
+    async fn as_it_comes(&self, request: ChatRequest) -> Outcome {
+        let interrupted = signals::interrupted();
+        tokio::pin!(interrupted);
+        let turning = self.terminal.spinner("waiting for the first word");
+        let started = tokio::select! {
+            started = self.fallback.start(self.host, &request, self.references) => started,
+            () = &mut interrupted => return Err(given_up().into()),
+        };
+        drop(turning);
+        let started = started.map_err(|failed| self.failed(&failed))?;
+        let mut completion = started.completion;
+        let mut gathered = Gathered::default();
+        let mut shown = Shown::new(self.terminal);
+        loop {
+            let next = tokio::select! {
+                next = completion.next() => next,
+                () = &mut interrupted => Err(given_up()),
+            };
+            match next {
+                Ok(Some(event)) => {
+                    gathered.take(&event);
+                    self.show(&mut shown, &event)?;
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    let reference = &started.reference;
+                    let broken = (&completion, reference.as_str(), started.trail.as_slice());
+                    return Err(self.broken(shown, &gathered, error, broken).await?);
+                }
+            }
+        }
+        let summary = completion
+            .summary()
+            .cloned()
+            .ok_or_else(|| Error::new(Kind::PluginTrap, "the plugin ended the answer without a summary"))?;
+        let answered = Answered {
+            summary: &summary,
+            generation: completion.generation(),
+            trail: &started.trail,
+        };
+        self.finish(shown, &gathered, answered).await
+    }
+
+    fn show(&self, shown: &mut Shown, event: &crate::contract::ChatEvent) -> Outcome {
+        match self.terminal.format {
+            Format::Text => shown.event(event)?,
+            Format::Ndjson => {
+                if let Some(line) = LineJson::of(event) {
+                    self.terminal.json(&line)?;
+                }
+            }
+            Format::Json => {}
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, mut shown: Shown, gathered: &Gathered, answered: Answered<'_>) -> Outcome {
+        let Answered {
+            summary,
+            generation,
+            trail,
+        } = answered;
+        let cost = cost_of(self.host, summary).await;
+        let mut more = Vec::new();
+        if gathered.media > 0 {
+            let message = format!(
+                "{} pictures or sounds of the answer are not shown",
+                gathered.media
+            );
+            more.push(Warning::new("media-not-shown", message));
+        }
+        match self.terminal.format {
+            Format::Text => {
+                shown.end(gathered)?;
+                let elapsed = self.started.elapsed();
+                show::closing(
+                    self.terminal,
+                    summary,
+                    &generation,
+                    cost.as_deref(),
+                    trail,
+                    elapsed,
+                );
+                for warning in &more {
+                    self.terminal.warn(warning.message());
+                }
+            }
+            Format::Json => {
+                let summary = SummaryJson::new(summary, &generation, cost, trail, more);
+                self.terminal.json(&AnswerJson::new(gathered, summary))?;
+            }
+            Format::Ndjson => {
+                let summary = SummaryJson::new(summary, &generation, cost, trail, more);
+                self.terminal.json(&LineJson::Finished { summary })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody answered.
+    fn failed(&self, failed: &Failed) -> Failure {
+        let line = match self.terminal.format {
+            Format::Text => {
+                if failed.trail.len() > 1 {
+                    show::trail(self.terminal, &failed.trail);
+                }
+                return failed.error.clone().into();
+            }
+            Format::Json => None,
+            Format::Ndjson => Some("error"),
+        };
+        // One model that failed is the error itself.
+        if failed.trail.len() < 2 {
+            return failed.error.clone().into();
+        }
+        let json = FailedJson {
+            line,
+            error: ErrorJson::from(&failed.error),
+            trail: attempts(&failed.trail),
+        };
+        match self.terminal.json(&json) {
+            Ok(()) => Failure::Shown,
+            Err(error) => error.into(),
+        }
+    }
+
+    /// The answer ended before its end.
+    async fn broken(
+        &self,
+        mut shown: Shown,
+        gathered: &Gathered,
+        error: Error,
+        (completion, reference, trail): (&Completion, &str, &[Attempt]),
+    ) -> Outcome<Failure> {
+        match self.terminal.format {
+            Format::Text => {
+                shown.end(gathered)?;
+                return Ok(error.into());
+            }
+            Format::Ndjson => {
+                let error = ErrorJson::from(&error);
+                self.terminal.json(&LineJson::Error { error })?;
+            }
+            Format::Json if gathered.is_empty() => output::error::show(self.terminal, &error)?,
+            Format::Json => {
+                let resolved = self.host.resolve(reference).await;
+                let broken = BrokenJson {
+                    model: resolved.map_or_else(|_| reference.to_owned(), |resolved| resolved.canonical),
+                    generation: (&completion.generation()).into(),
+                    trail: attempts(trail),
+                    error: ErrorJson::from(&error),
+                };
+                self.terminal.json(&AnswerJson::new(gathered, broken))?;
+            }
+        }
+        Ok(Failure::Shown)
+    }
+}
+
+/// What an answer cost, if every factor is known.
+pub(super) async fn cost_of(host: &Host, summary: &Summary) -> Option<String> {
+    let resolved = host.resolve(&summary.model).await.ok()?;
+    let model = resolved.metadata?;
+    let backend = summary.backend.as_deref();
+    let is_listed = |name: &str| {
+        let mut routes = model.routes.iter();
+        routes.any(|route| route.backend.eq_ignore_ascii_case(name))
+    };
+    if model.source != ModelSource::Configured && backend.is_some_and(|name| !is_listed(name)) {
+        // The model's price is some backend's, but perhaps not this one's. A person's price holds for all.
+        return None;
+    }
+    let price = cost::price(&model, backend)?;
+    cost::of(&summary.usage, price)
+}
+
+/// Given up before anything was asked.
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "the question was given up")
+}
+
+/// Given up on the way: the request may have been sent, and may be billed.
+fn given_up() -> Error {
+    Error::new(Kind::Cancelled, "the answer was given up").retryable(true)
+}

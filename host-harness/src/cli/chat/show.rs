@@ -1,0 +1,238 @@
+//! An answer for a person: its text on standard output, everything around it on standard error.
+
+use std::{
+    io::{self, IsTerminal as _, stderr, stdout},
+    time::Duration,
+};
+
+use crate::{
+    GenerationInfo,
+    cli::{
+        output::chat::{Call, Gathered, finish_reason},
+        style,
+        terminal::Terminal,
+        units,
+    },
+    contract::{ChatEvent, FinishReason, Summary},
+    fallback::Attempt,
+};
+
+/// An answer that is being shown.
+pub(in crate::cli) struct Shown {
+    terminal: Terminal,
+    thoughts: bool,
+    /// Whether standard error stands in the middle of a line of thoughts.
+    in_thought: bool,
+    calls: Gathered,
+}
+
+impl Shown {
+    pub(in crate::cli) fn new(terminal: &Terminal) -> Self {
+        Self {
+            terminal: *terminal,
+            thoughts: stderr().is_terminal(),
+            in_thought: false,
+            calls: Gathered::default(),
+        }
+    }
+
+    /// Shows an event at once; a tool call when it is whole.
+    pub(in crate::cli) fn event(&mut self, event: &ChatEvent) -> io::Result<()> {
+        match event {
+            ChatEvent::Text(text) => {
+                self.end_thought();
+                self.terminal.write(&self.terminal.shown(text))
+            }
+            ChatEvent::Reasoning(thought) => {
+                if self.thoughts && !thought.text.is_empty() {
+                    let thought = style::printable(&thought.text);
+                    self.terminal.note_piece(&self.terminal.err.dim(&thought));
+                    self.in_thought = true;
+                }
+                Ok(())
+            }
+            ChatEvent::ToolCallEnd(index) => {
+                self.end_thought();
+                if let Some(call) = self.calls.calls.iter().find(|call| call.index == *index) {
+                    self.terminal.note(&call_line(&self.terminal, call));
+                }
+                Ok(())
+            }
+            ChatEvent::ToolCallStart(_) | ChatEvent::ToolCallDelta(_) => {
+                self.calls.take(event);
+                Ok(())
+            }
+            ChatEvent::Media(_) | ChatEvent::Other(_) => Ok(()),
+        }
+    }
+
+    /// Ends the last line.
+    pub(in crate::cli) fn end(&mut self, gathered: &Gathered) -> io::Result<()> {
+        self.end_thought();
+        if gathered.text.is_empty() || gathered.text.ends_with('\n') {
+            return Ok(());
+        }
+        self.terminal.write("\n")
+    }
+
+    fn end_thought(&mut self) {
+        if std::mem::take(&mut self.in_thought) {
+            self.terminal.note("");
+            if stdout().is_terminal() {
+                self.terminal.note("");
+            }
+        }
+    }
+}
+
+fn call_line(terminal: &Terminal, call: &Call) -> String {
+    let paint = terminal.err;
+    let arguments = style::one_line(&call.arguments);
+    let name = style::one_line(&call.name);
+    format!("{} {} {arguments}", paint.cyan("tool call"), paint.bold(&name))
+}
+
+/// What is known of the answer, in a line; and what a person should know about it.
+pub(in crate::cli) fn closing(
+    terminal: &Terminal,
+    summary: &Summary,
+    generation: &GenerationInfo,
+    cost: Option<&str>,
+    trail: &[Attempt],
+    elapsed: Duration,
+) {
+    self::trail(terminal, trail);
+    for warning in &summary.warnings {
+        terminal.warn(&warning.message);
+    }
+    match summary.finish_reason {
+        FinishReason::Length => terminal.warn("the answer was cut: the longest allowed length is reached"),
+        FinishReason::ContentFilter => {
+            terminal.warn("the rest of the answer was held back by a content filter");
+        }
+        FinishReason::Other => {
+            let raw = summary
+                .raw_finish_reason
+                .as_deref()
+                .unwrap_or(finish_reason(summary.finish_reason));
+            terminal.warn(&format!("the answer ended in an unusual way: {raw}"));
+        }
+        FinishReason::Stop | FinishReason::ToolCalls => {}
+    }
+    let line = summary_line(summary, generation, cost, elapsed);
+    terminal.note(&terminal.err.dim(&style::one_line(&line)));
+}
+
+/// `acme/org/m · 12 in, 34 out · 42 tok/s · 810 ms · $0.000034 · east · 1 attempt · generation 1 (0.1.0)`.
+pub(in crate::cli) fn summary_line(
+    summary: &Summary,
+    generation: &GenerationInfo,
+    cost: Option<&str>,
+    elapsed: Duration,
+) -> String {
+    let usage = &summary.usage;
+    let mut facts = vec![summary.model.clone()];
+    let count = |tokens: Option<u32>| tokens.map_or_else(|| units::UNKNOWN.to_owned(), |n| n.to_string());
+    if usage.input_tokens.is_some() || usage.output_tokens.is_some() {
+        let cached = usage.cached_input_tokens.filter(|cached| *cached > 0);
+        let cached = cached.map_or_else(String::new, |cached| format!(" ({cached} cached)"));
+        facts.push(format!(
+            "{} in{cached}, {} out",
+            count(usage.input_tokens),
+            count(usage.output_tokens)
+        ));
+    }
+    if let Some(output) = usage.output_tokens
+        && elapsed >= Duration::from_millis(10)
+        && output > 0
+    {
+        facts.push(units::speed(Some(f64::from(output) / elapsed.as_secs_f64())));
+    }
+    facts.push(units::duration(elapsed));
+    facts.extend(cost.map(units::cost));
+    facts.extend(summary.backend.clone());
+    facts.push(units::counted(summary.attempts as usize, "attempt"));
+    facts.push(format!(
+        "generation {} ({})",
+        generation.number, generation.version
+    ));
+    facts.join(" · ")
+}
+
+/// Who failed before, a line each.
+pub(in crate::cli) fn trail(terminal: &Terminal, trail: &[Attempt]) {
+    for attempt in trail {
+        let line = format!(
+            "{} failed after {}: {}: {}",
+            attempt.reference,
+            units::duration(attempt.elapsed),
+            attempt.error.kind(),
+            attempt.error.message()
+        );
+        terminal.warn(&style::one_line(&line));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Usage;
+
+    fn summary(usage: Usage) -> Summary {
+        Summary {
+            finish_reason: FinishReason::Stop,
+            raw_finish_reason: None,
+            usage,
+            model: "acme/org/m".into(),
+            backend: Some("east".into()),
+            request_id: None,
+            attempts: 1,
+            warnings: Vec::new(),
+            extras: Vec::new(),
+        }
+    }
+
+    fn generation() -> GenerationInfo {
+        GenerationInfo {
+            number: 2,
+            digest: "sha256:00".into(),
+            version: "0.2.0".into(),
+        }
+    }
+
+    #[test]
+    fn the_summary_is_one_line_of_what_is_known() {
+        let usage = Usage {
+            input_tokens: Some(12),
+            cached_input_tokens: Some(4),
+            output_tokens: Some(34),
+            reasoning_tokens: None,
+        };
+        let line = summary_line(
+            &summary(usage),
+            &generation(),
+            Some("0.000034"),
+            Duration::from_millis(800),
+        );
+        assert_eq!(
+            line,
+            "acme/org/m · 12 in (4 cached), 34 out · 42.5 tok/s · 800 ms · $0.000034 · east · 1 attempt · \
+             generation 2 (0.2.0)"
+        );
+    }
+
+    #[test]
+    fn the_summary_leaves_out_what_is_not_known() {
+        let usage = Usage {
+            input_tokens: None,
+            cached_input_tokens: None,
+            output_tokens: None,
+            reasoning_tokens: None,
+        };
+        let line = summary_line(&summary(usage), &generation(), None, Duration::from_micros(50));
+        assert_eq!(
+            line,
+            "acme/org/m · 50 µs · east · 1 attempt · generation 2 (0.2.0)"
+        );
+    }
+}

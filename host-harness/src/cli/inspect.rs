@@ -1,0 +1,95 @@
+//! `inspect`: what a plugin is, what it can reach, and what it is granted. Reads no credential.
+
+use super::{
+    Outcome, args::Global, output::inspect::PluginJson, session::Ground, table, terminal::Terminal, units,
+};
+use crate::{Grant, Plugin};
+
+pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
+    let ground = Ground::open(global)?;
+    let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
+    let grant = ground.grants.get(&plugin.info().id);
+    if !terminal.is_text() {
+        terminal.json(&PluginJson::new(&plugin, grant))?;
+        return Ok(());
+    }
+    terminal.line(&table::facts(terminal.out, &facts(&plugin, grant)))?;
+    if let Err(error) = ground.grants.check(plugin.info()) {
+        terminal.warn(error.message());
+    }
+    Ok(())
+}
+
+fn facts(plugin: &Plugin, grant: Option<&Grant>) -> Vec<(&'static str, String)> {
+    let info = plugin.info();
+    let mut facts = vec![
+        ("plugin", format!("{} ({})", info.name, info.id)),
+        ("version", info.version.clone()),
+        ("contract", plugin.contract_version().to_owned()),
+        ("file", plugin.path().display().to_string()),
+        ("size", units::bytes(plugin.size())),
+        ("digest", plugin.digest().to_owned()),
+    ];
+    facts.extend(below("imports", plugin.imports()));
+    facts.extend(below("exports", plugin.exports()));
+    match grant {
+        Some(grant) => facts.extend(granted("granted", grant)),
+        None => facts.push((
+            "granted",
+            "nothing; `grant FILE.wasm` shows what it asks for".to_owned(),
+        )),
+    }
+    facts
+}
+
+/// A list, its name beside its first entry.
+fn below(name: &'static str, entries: &[String]) -> Vec<(&'static str, String)> {
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    let mut facts: Vec<_> = names.zip(entries.iter().cloned()).collect();
+    if facts.is_empty() {
+        facts.push((name, "nothing".to_owned()));
+    }
+    facts
+}
+
+/// What a grant allows, in words.
+pub(super) fn granted(name: &'static str, grant: &Grant) -> Vec<(&'static str, String)> {
+    let mut words = vec![format!("to reach {}", grant.origin)];
+    if !grant.header.is_empty() {
+        words.push(format!(
+            "that the host adds the credential there, in the header `{}` behind `{}`",
+            grant.header, grant.prefix
+        ));
+    }
+    if !grant.env_vars.is_empty() {
+        words.push(format!(
+            "that the host looks for it in {}",
+            grant.env_vars.join(", ")
+        ));
+    }
+    below(name, &words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_is_told_in_words() {
+        let grant = Grant {
+            origin: "https://acme.example".into(),
+            header: "authorization".into(),
+            prefix: "Bearer ".into(),
+            env_vars: vec!["ACME_TOKEN".into(), "ACME_KEY".into()],
+        };
+        let words: Vec<_> = granted("asks", &grant).into_iter().collect();
+        assert_eq!(words[0], ("asks", "to reach https://acme.example".to_owned()));
+        assert_eq!(words[2].1, "that the host looks for it in ACME_TOKEN, ACME_KEY");
+        assert!(words[1..].iter().all(|(name, _)| name.is_empty()));
+    }
+
+    #[test]
+    fn an_empty_list_says_so() {
+        assert_eq!(below("imports", &[]), [("imports", "nothing".to_owned())]);
+    }
+}

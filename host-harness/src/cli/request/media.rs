@@ -1,0 +1,122 @@
+//! Pictures and sounds: where their bytes are, and what they are.
+
+use std::path::Path;
+
+use base64::Engine as _;
+
+use super::node::{Node, invalid};
+use crate::{
+    contract::{Media, MediaSource},
+    error::Result,
+};
+
+const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    base64::engine::GeneralPurposeConfig::new()
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
+);
+
+/// A picture from a file; what it is follows from its first bytes, never from its name.
+pub(in crate::cli) fn picture(path: &Path) -> Result<Media> {
+    let bytes = super::read_file("picture", path)?;
+    let mime_type = picture_type(&bytes).ok_or_else(|| {
+        invalid(&format!(
+            "{} is no PNG, JPEG, GIF or WebP picture",
+            path.display()
+        ))
+        .with_hint("convert it to one of these first")
+    })?;
+    Ok(Media {
+        mime_type: mime_type.to_owned(),
+        source: MediaSource::Data(bytes),
+    })
+}
+
+fn picture_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
+}
+
+/// What a URL points at: bytes within it (`data:`), or something that the upstream fetches.
+pub(super) fn from_url(url: &Node<'_>, family: &str) -> Result<Media> {
+    let text = url.text()?;
+    let scheme = text
+        .split_once(':')
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match scheme.as_deref() {
+        Some("data") => from_data_url(url, text),
+        Some("http" | "https") if url::Url::parse(text).is_ok() => Ok(Media {
+            mime_type: format!("{family}/*"),
+            source: MediaSource::Url(text.to_owned()),
+        }),
+        _ => Err(url.wrong("an http, https or data URL")),
+    }
+}
+
+fn from_data_url(url: &Node<'_>, text: &str) -> Result<Media> {
+    let wants = "a data URL: `data:TYPE;base64,DATA`";
+    let (head, data) = text
+        .get("data:".len()..)
+        .and_then(|rest| rest.split_once(','))
+        .ok_or_else(|| url.wrong(wants))?;
+    let mut words = head.split(';');
+    let named = words.next().unwrap_or_default().trim().to_ascii_lowercase();
+    let bytes = if words.any(|word| word.trim().eq_ignore_ascii_case("base64")) {
+        decode(data).ok_or_else(|| url.wrong(wants))?
+    } else {
+        percent_encoding::percent_decode_str(data).collect()
+    };
+    let mime_type = if named.is_empty() {
+        picture_type(&bytes).map(str::to_owned)
+    } else {
+        Some(named)
+    };
+    let mime_type = mime_type.ok_or_else(|| url.wrong("a data URL that says what it holds"))?;
+    if bytes.is_empty() {
+        return Err(url.wrong("a data URL that holds something"));
+    }
+    Ok(Media {
+        mime_type,
+        source: MediaSource::Data(bytes),
+    })
+}
+
+pub(super) fn base64(data: &Node<'_>) -> Result<Vec<u8>> {
+    decode(data.text()?).ok_or_else(|| data.wrong("base64"))
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        let dense: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        return BASE64.decode(dense).ok();
+    }
+    BASE64.decode(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_known_by_its_first_bytes() {
+        assert_eq!(picture_type(b"\x89PNG\r\n\x1a\n...."), Some("image/png"));
+        assert_eq!(picture_type(b"\xff\xd8\xff\xe0"), Some("image/jpeg"));
+        assert_eq!(picture_type(b"GIF89a."), Some("image/gif"));
+        assert_eq!(picture_type(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
+        assert_eq!(picture_type(b"RIFF\0\0\0\0WAVE"), None);
+        assert_eq!(picture_type(b"<svg"), None);
+        assert_eq!(picture_type(b""), None);
+    }
+
+    #[test]
+    fn base64_may_lack_padding_and_hold_line_breaks() {
+        assert_eq!(decode("aGk="), Some(b"hi".to_vec()));
+        assert_eq!(decode("aG\r\nk"), Some(b"hi".to_vec()));
+        assert_eq!(decode("a?"), None);
+    }
+}

@@ -1,0 +1,226 @@
+//! The body of an OpenAI chat completion as a request of the contract.
+//!
+//! Every fault names its place as a JSON path and never repeats what stands there: a request holds prompts. Nothing
+//! that was asked for is dropped in silence: what the contract has no place for is passed on as an extra, or refused.
+
+mod media;
+mod message;
+mod node;
+
+use std::path::Path;
+
+use crate::{
+    contract::{ChatRequest, ErrorKind, Extra, JsonSchema, Message, ResponseFormat, Tool, ToolChoice},
+    error::{Error, Kind, Result},
+};
+
+use self::node::{Node, unsupported};
+pub(super) use self::{media::picture, node::invalid};
+
+/// A request file, read.
+#[derive(Debug)]
+pub(super) struct RequestFile {
+    /// The request; its `model` is empty, its messages may be.
+    pub(super) request: ChatRequest,
+    /// The model that it names.
+    pub(super) model: Option<String>,
+}
+
+/// An empty request.
+pub(super) fn blank() -> ChatRequest {
+    ChatRequest {
+        model: String::new(),
+        messages: Vec::new(),
+        tools: Vec::new(),
+        tool_choice: None,
+        response_format: None,
+        reasoning_effort: None,
+        max_output_tokens: None,
+        temperature: None,
+        top_p: None,
+        frequency_penalty: None,
+        presence_penalty: None,
+        seed: None,
+        stop: Vec::new(),
+        extras: Vec::new(),
+    }
+}
+
+/// Refuses a request that asks nothing.
+pub(super) fn asks_something(messages: &[Message]) -> Result<()> {
+    if messages.is_empty() {
+        let error = invalid("`messages` is missing or empty: there is nothing to ask");
+        return Err(error.with_hint("give a prompt, or a request file with at least one message"));
+    }
+    Ok(())
+}
+
+impl RequestFile {
+    /// Reads a request from the bytes of a file; `name` says which in an error.
+    pub(super) fn read(name: &Path, bytes: &[u8]) -> Result<Self> {
+        Self::parse(bytes).map_err(|error| {
+            let message = format!("the request {}: {}", name.display(), error.message());
+            let named = Error::new(error.kind(), message);
+            match error.hint() {
+                Some(hint) => named.with_hint(hint),
+                None => named,
+            }
+        })
+    }
+
+    /// Reads a request.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let value: serde_json::Value =
+            serde_json::from_slice(bytes).map_err(|error| invalid(&format!("it is not JSON: {error}")))?;
+        let body = Node::root(&value);
+        let mut request = blank();
+        let mut model = None;
+        for field in body.fields("an object, the body of a chat completion")? {
+            read_field(&field, &mut request, &mut model)?;
+        }
+        let wanted = (body.field("max_completion_tokens"), body.field("max_tokens"));
+        request.max_output_tokens = match wanted {
+            (Some(new), Some(old)) if new.count()? != old.count()? => {
+                return Err(invalid(
+                    "`max_completion_tokens` and `max_tokens` say different things; leave one out",
+                ));
+            }
+            (Some(limit), _) | (None, Some(limit)) => Some(limit.count()?),
+            (None, None) => None,
+        };
+        Ok(Self { request, model })
+    }
+}
+
+fn read_field(field: &Node<'_>, request: &mut ChatRequest, model: &mut Option<String>) -> Result<()> {
+    let known = [
+        "model",
+        "messages",
+        "tools",
+        "tool_choice",
+        "response_format",
+        "temperature",
+        "top_p",
+        "frequency_penalty",
+        "presence_penalty",
+        "seed",
+        "stop",
+        "max_tokens",
+        "max_completion_tokens",
+        "reasoning_effort",
+        "stream",
+        "stream_options",
+        "n",
+    ];
+    let key = field.key();
+    if !known.contains(&key) {
+        request.extras.push(Extra {
+            key: key.to_owned(),
+            value_json: field.json(),
+        });
+        return Ok(());
+    }
+    if field.is_null() {
+        return Ok(());
+    }
+    match key {
+        "model" => *model = Some(field.text()?.to_owned()),
+        "messages" => request.messages = message::read_all(field)?,
+        "tools" => request.tools = field.items()?.iter().map(tool).collect::<Result<_>>()?,
+        "tool_choice" => request.tool_choice = Some(tool_choice(field)?),
+        "response_format" => request.response_format = Some(response_format(field)?),
+        "temperature" => request.temperature = Some(field.number()?),
+        "top_p" => request.top_p = Some(field.number()?),
+        "frequency_penalty" => request.frequency_penalty = Some(field.number()?),
+        "presence_penalty" => request.presence_penalty = Some(field.number()?),
+        "seed" => request.seed = Some(field.integer()?),
+        "stop" => request.stop = stops(field)?,
+        "reasoning_effort" => request.reasoning_effort = Some(field.text()?.to_owned()),
+        "n" => match field.count()? {
+            1 => {}
+            _ => {
+                return Err(unsupported(
+                    "`n` above 1 is not supported: one request, one answer",
+                ));
+            }
+        },
+        // How the answer travels is this command's matter; the limits are read together.
+        _ => {}
+    }
+    Ok(())
+}
+
+fn stops(field: &Node<'_>) -> Result<Vec<String>> {
+    if field.is_text() {
+        return Ok(vec![field.text()?.to_owned()]);
+    }
+    let items = field.items_or("text or a list of texts")?;
+    items.iter().map(|item| Ok(item.text()?.to_owned())).collect()
+}
+
+fn tool(tool: &Node<'_>) -> Result<Tool> {
+    let kind = tool.need("type")?;
+    if kind.text()? != "function" {
+        return Err(unsupported(&format!(
+            "`{}` is not `function`, the only kind of tool there is",
+            kind.path()
+        )));
+    }
+    let function = tool.need("function")?;
+    function.only(&["name", "description", "parameters", "strict"])?;
+    let parameters_json = match function.field("parameters") {
+        Some(schema) => schema.object_json()?,
+        // Left out, the function takes no arguments.
+        None => r#"{"type":"object","properties":{}}"#.to_owned(),
+    };
+    Ok(Tool {
+        name: function.need("name")?.text()?.to_owned(),
+        description: function.optional_text("description")?,
+        parameters_json,
+        strict: function.optional_flag("strict")?,
+    })
+}
+
+fn tool_choice(choice: &Node<'_>) -> Result<ToolChoice> {
+    if !choice.is_text() {
+        let function = choice.need("function")?;
+        return Ok(ToolChoice::Named(function.need("name")?.text()?.to_owned()));
+    }
+    match choice.text()? {
+        "auto" => Ok(ToolChoice::Auto),
+        "none" => Ok(ToolChoice::None),
+        "required" => Ok(ToolChoice::Required),
+        _ => Err(choice.wrong("`auto`, `none`, `required` or a function's name in an object")),
+    }
+}
+
+fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
+    let kind = format.need("type")?;
+    match kind.text()? {
+        "text" => Ok(ResponseFormat::Text),
+        "json_object" => Ok(ResponseFormat::JsonObject),
+        "json_schema" => {
+            let schema = format.need("json_schema")?;
+            schema.only(&["name", "description", "schema", "strict"])?;
+            Ok(ResponseFormat::JsonSchema(JsonSchema {
+                name: schema.need("name")?.text()?.to_owned(),
+                description: schema.optional_text("description")?,
+                schema_json: schema.need("schema")?.object_json()?,
+                strict: schema.optional_flag("strict")?,
+            }))
+        }
+        _ => Err(kind.wrong("`text`, `json_object` or `json_schema`")),
+    }
+}
+
+/// Reads a file that belongs to a request.
+pub(super) fn read_file(what: &str, path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        let message = format!("the {what} {} cannot be read: {error}", path.display());
+        Error::new(Kind::Provider(ErrorKind::InvalidRequest), message)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! From arguments to a host: configuration, plugin, grant, settings, credential. What commands share before they differ.
+
+use std::path::{Path, PathBuf};
+
+use super::{args::Global, terminal::Terminal};
+use crate::{
+    Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Settings,
+    component::{self, Build},
+    config::{Configuration, Environment},
+    contract::ProviderInfo,
+    error::{Error, Kind, Result},
+};
+
+/// What there is before any plugin is loaded.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) environment: Environment,
+    pub(super) configuration: Configuration,
+    pub(super) grants: Grants,
+    pub(super) sandbox: Sandbox,
+    flags: Settings,
+    set: Vec<(String, String)>,
+    base_url: Option<url::Url>,
+}
+
+/// A plugin in service.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) configuration: Configuration,
+    pub(super) settings: Settings,
+    pub(super) info: ProviderInfo,
+    pub(super) host: Host,
+}
+
+impl Ground {
+    pub(super) fn open(global: &Global) -> Result<Self> {
+        let environment = Environment::process();
+        let configuration = Configuration::load(global.config.as_deref(), &environment)?;
+        let grants = Grants::of_state_dir(configuration.state_dir())?;
+        let mut flags = Settings::default();
+        apply(&mut flags, &global.set)?;
+        let sandbox = sandbox(configuration.state_dir(), flags.limits.memory_bytes)?;
+        Ok(Self {
+            environment,
+            configuration,
+            grants,
+            sandbox,
+            flags,
+            set: global.set.clone(),
+            base_url: global.base_url.clone(),
+        })
+    }
+
+    /// Loads the plugin that the arguments name, or the workspace's own.
+    pub(super) async fn load(&self, terminal: &Terminal, named: Option<&Path>) -> Result<Plugin> {
+        let path = match named {
+            Some(path) => path.to_owned(),
+            None => own_component(terminal).await?,
+        };
+        let strict = Plugin::load(&self.sandbox, &path, self.flags.empty_wasi).await;
+        match strict {
+            Err(error) if error.kind() == Kind::ContractMismatch && !self.flags.empty_wasi => {
+                // The configuration may allow more, but for an id that only the loaded plugin tells.
+                let Ok(plugin) = Plugin::load(&self.sandbox, &path, true).await else {
+                    return Err(error);
+                };
+                let allowed = self.settings(plugin.info())?.empty_wasi;
+                if allowed { Ok(plugin) } else { Err(error) }
+            }
+            loaded => loaded,
+        }
+    }
+
+    /// The configuration's settings for a provider, and what the arguments say instead.
+    fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
+        let mut settings = self.configuration.settings(info)?;
+        apply(&mut settings, &self.set)?;
+        if let Some(url) = &self.base_url {
+            settings.base_url = Some(url.clone());
+        }
+        Ok(settings)
+    }
+}
+
+impl Session {
+    /// Puts the plugin into service that the arguments name.
+    pub(super) async fn open(terminal: &Terminal, global: &Global) -> Result<Self> {
+        let ground = Ground::open(global)?;
+        let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
+        let info = plugin.info().clone();
+        let settings = ground.settings(&info)?;
+        // Before the credential is looked for: a plugin that asks for too much gets none read.
+        let grant = ground.grants.check(&info)?;
+        let found = ground
+            .configuration
+            .secret(&info, grant, None, &ground.environment)
+            .await?;
+        if let Some(found) = &found {
+            tracing::debug!(source = %found.source, "credential");
+        }
+        let options = HostOptions {
+            settings: settings.clone(),
+            secret: found.map(|found| found.secret),
+            grants: ground.grants.clone(),
+        };
+        let host = Host::start(&ground.sandbox, plugin, options)?;
+        if let Some(kept) = ground.configuration.kept_models(&info)? {
+            host.remember_models(kept.models);
+        }
+        Ok(Self {
+            configuration: ground.configuration,
+            settings,
+            info,
+            host,
+        })
+    }
+}
+
+pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result<()> {
+    for (name, value) in set {
+        settings
+            .set(name, value)
+            .map_err(|error| Error::new(Kind::Configuration, format!("--set: {error}")))?;
+    }
+    Ok(())
+}
+
+/// A sandbox that keeps compiled code in the state directory, where that is safe and possible.
+pub(super) fn sandbox(state_dir: &Path, memory_bytes: usize) -> Result<Sandbox> {
+    let defaults = SandboxOptions::default();
+    let options = |cache_dir: Option<PathBuf>| SandboxOptions {
+        cache_dir,
+        // One command asks one thing at a time; a small pool reserves little address space.
+        max_concurrent: 64,
+        max_memory_bytes: memory_bytes.max(defaults.max_memory_bytes),
+        ..SandboxOptions::default()
+    };
+    Sandbox::new(&options(Some(state_dir.join("cache")))).or_else(|error| {
+        tracing::warn!(%error, "compiled code is not kept");
+        Sandbox::new(&options(None))
+    })
+}
+
+/// The component of this workspace, built first if it has to be.
+pub(super) async fn own_component(terminal: &Terminal) -> Result<PathBuf> {
+    let said = *terminal;
+    built(move || component::ensure(|message| said.note(message))).await
+}
+
+/// The same code under the next version's name, to swap to.
+pub(super) async fn next_component(terminal: &Terminal) -> Result<PathBuf> {
+    let said = *terminal;
+    built(move || component::build(Build::NextVersion, |message| said.note(message))).await
+}
+
+async fn built(build: impl FnOnce() -> Result<PathBuf> + Send + 'static) -> Result<PathBuf> {
+    tokio::task::spawn_blocking(build)
+        .await
+        .map_err(|_| Error::new(Kind::PluginLoad, "building the component was interrupted"))?
+}
