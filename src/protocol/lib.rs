@@ -16,4 +16,5 @@ pub mod json;
 pub mod provider;
 pub mod reference;
 pub mod settings;
+pub(crate) mod text;
 pub mod warning;

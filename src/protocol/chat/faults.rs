@@ -8,7 +8,7 @@ use alloc::{
 
 use super::{driver::FailureKind, sse, tools::Broken};
 use crate::contract::types::{Error, ErrorKind};
-use crate::error;
+use crate::{error, warning::quote};
 
 /// How far an attempt had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub(super) fn too_long(what: &str) -> Error {
 pub(super) fn broken_call(broken: Broken, finish_word: Option<&str>) -> Error {
     let (message, raw) = match broken {
         Broken::Arguments { name, raw } => (
-            format!("The arguments of the call of tool {name:?} are not JSON."),
+            format!("The arguments of the call of tool {} are not JSON.", quote(&name)),
             Some(raw),
         ),
         Broken::Nameless { raw } => ("A tool call of the answer names no tool.".to_string(), Some(raw)),
