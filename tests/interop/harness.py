@@ -58,18 +58,18 @@ def path_of(variable):
 
 
 class Host:
-    """The command line, against one server, in a state directory of its own."""
+    """The command line, against one server."""
+
+    # One for all of a script's hosts, so that the component is compiled once.
+    state = tempfile.TemporaryDirectory(prefix="interop-state-")
 
     def __init__(self, base_url, token=TOKEN):
         self.program, self.component = path_of("HOST_HARNESS"), path_of("COMPONENT")
         self.base_url, self.token = base_url, token
-        self.state = tempfile.TemporaryDirectory(prefix="interop-")
 
     def with_token(self, token):
         """Gives the same with another token, or with none."""
-        other = Host(self.base_url, token)
-        other.state = self.state
-        return other
+        return Host(self.base_url, token)
 
     def start(self, *arguments, settings=(), form="json"):
         """Starts a command."""

@@ -12,8 +12,10 @@ import numpy
 
 HEADS, CONTEXT = 4, 4096
 WORDS = ["\u2581hello", "\u2581world", "\u2581model", "\u2581caf\u00e9", "\u2581\u65e5\u672c", "\u2581the", "\u2581of", "."]
+# The token that ends an answer.
+END_ID = 2
 # The token that begins a call of a tool, and its number: behind the three special tokens, the bytes and the words.
-CALL, CALL_ID = "<tool_call>", 3 + 256 + len(WORDS)
+CALL, CALL_ID = "<tool_call>\n", 3 + 256 + len(WORDS)
 # From the template the engine learns how this model writes tool calls, and makes a grammar of it.
 TEMPLATE = """
 {%- if tools %}<|im_start|>system
@@ -42,19 +44,20 @@ Tools:
 {% endif %}"""
 
 
-def vocabulary():
-    """Gives the tokens, their scores and their types."""
+def vocabulary(more):
+    """Gives the tokens, their scores and their types; `more` of them have no use."""
     kind = gguf.TokenType
     rows = [("<unk>", 0.0, kind.UNKNOWN), ("<s>", 0.0, kind.CONTROL), ("</s>", 0.0, kind.CONTROL)]
     rows += [(f"<0x{byte:02X}>", 0.0, kind.BYTE) for byte in range(256)]
     rows += [(word, -1.0 - rank, kind.NORMAL) for rank, word in enumerate(WORDS)]
-    return rows + [(CALL, 0.0, kind.USER_DEFINED)]
+    rows.append((CALL, 0.0, kind.USER_DEFINED))
+    return rows + [(f"filler{number}", -99.0, kind.NORMAL) for number in range(more)]
 
 
-def write(path, width=64, layers=2, inner=128):
-    """Writes the model to `path`; larger figures make one that takes its time."""
+def write(path, width=64, layers=2, inner=128, more=0):
+    """Writes the model to `path`. Larger figures make one that answers later; `more` words, one that is loaded later."""
     random = numpy.random.default_rng(2024)
-    rows = vocabulary()
+    rows = vocabulary(more)
     out = gguf.GGUFWriter(path, "llama")
     out.add_name("tiny")
     out.add_context_length(CONTEXT)
@@ -72,7 +75,7 @@ def write(path, width=64, layers=2, inner=128):
     out.add_token_types([kind for _, _, kind in rows])
     out.add_unk_token_id(0)
     out.add_bos_token_id(1)
-    out.add_eos_token_id(2)
+    out.add_eos_token_id(END_ID)
     # Else the engine finds a space before what its own grammar begins with.
     out.add_add_space_prefix(False)
     out.add_chat_template(TEMPLATE)
