@@ -6,6 +6,7 @@ key, and keeps a journal of the requests, in which we look for what has to be in
 
 import json
 import os
+import sys
 
 from harness import HERE, TOKEN, Checks, Host, child, equal, fetch, free_port, has
 
@@ -176,7 +177,8 @@ def unknown(host):
 
 def main():
     program = os.path.join(os.environ.get("NODE_MODULES", ""), "@copilotkit", "aimock", "dist", "cli.js")
-    assert os.path.isfile(program), f"NODE_MODULES has to name a folder with @copilotkit/aimock: no {program}"
+    if not os.path.isfile(program):
+        sys.exit(f"NODE_MODULES has to name a folder with @copilotkit/aimock: there is no {program}")
     port = free_port()
     fixtures = os.path.join(HERE, "aimock_fixtures.json")
     command = ["node", program, "-h", "127.0.0.1", "-p", str(port), "-f", fixtures, "--strict", "--validate-on-load"]
