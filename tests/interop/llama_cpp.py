@@ -15,8 +15,8 @@ import tiny_gguf
 from harness import TOKEN, Checks, Host, address, child, equal, fetch, free_port, has
 
 MODEL = "interop/tiny"
-# One process for each. Within one process the same is tested with the mock's scenario `close-after-answer`, and by
-# the hosts of hosts.py, which send theirs from one instance.
+# A process for each, since the command line has none that asks twice. hosts.py sends as many from one instance, and the
+# mock's scenario `close-after-answer` has the same manners for tests within one process.
 CHATS = 300
 
 
