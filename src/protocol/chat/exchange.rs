@@ -225,7 +225,10 @@ impl Exchange {
             State::Ready | State::Sent | State::Answering => {
                 let may_retry = matches!(
                     failure.kind,
-                    FailureKind::Connect | FailureKind::ConnectTimeout | FailureKind::Reset
+                    FailureKind::Connect
+                        | FailureKind::ConnectTimeout
+                        | FailureKind::Reset
+                        | FailureKind::Protocol
                 );
                 let error = faults::failure(failure.kind, self.progress(), self.limit_ms());
                 self.settle(error, may_retry, None);
