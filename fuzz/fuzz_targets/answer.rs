@@ -55,7 +55,7 @@ impl Order {
                 self.calls[*index as usize] = false;
             }
             ChatEvent::Other(extra) => {
-                serde_json::from_str::<serde_json::Value>(&extra.value_json).expect("an extra is JSON");
+                serde_json::from_str::<&serde_json::value::RawValue>(&extra.value_json).expect("an extra is JSON");
             }
             ChatEvent::Reasoning(_) | ChatEvent::Media(_) => {}
         }
@@ -105,7 +105,7 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
             assert!(order.calls.iter().all(|is_open| !is_open), "every call ends");
             for part in &content {
                 if let AssistantPart::ToolCall(call) = part {
-                    serde_json::from_str::<serde_json::Value>(&call.arguments_json).expect("arguments are JSON");
+                    serde_json::from_str::<&serde_json::value::RawValue>(&call.arguments_json).expect("arguments are JSON");
                 }
             }
         }
