@@ -3,7 +3,9 @@
 /// Takes the first byte of an input as a number; an empty input has a 0.
 #[must_use]
 pub fn control(input: &[u8]) -> (u8, &[u8]) {
-    input.split_first().map_or((0, input), |(first, rest)| (*first, rest))
+    input
+        .split_first()
+        .map_or((0, input), |(first, rest)| (*first, rest))
 }
 
 /// Cuts bytes at places that follow from a seed: 0 leaves them whole, 1 cuts at every byte, others give pieces of 1 to
@@ -16,7 +18,9 @@ pub fn pieces(bytes: &[u8], seed: u8) -> impl Iterator<Item = &[u8]> {
             0 => rest.len(),
             1 => 1,
             _ => {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 1 + (state >> 59) as usize
             }
         };

@@ -4,14 +4,7 @@
 //! decides, `cases/reader-differences.json` names the rule. The core's tests and those of the built component
 //! both include this file; it must not know how either gets its answers.
 
-use std::{
-    collections::BTreeMap,
-    env, eprintln, format,
-    path::Path,
-    process::Command,
-    string::{String, ToString as _},
-    vec::Vec,
-};
+use std::{collections::BTreeMap, env, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -42,7 +35,11 @@ impl Reader {
     /// Reads the folder `sse`, `chat` or `errors` of a corpus. `None` without Python, which CI has to have.
     pub(crate) fn of(corpus: &Path, folder: &str) -> Option<Self> {
         let mut python = Command::new("python3");
-        let output = match python.args(["-c", include_str!("reader.py")]).arg(corpus).output() {
+        let output = match python
+            .args(["-c", include_str!("reader.py")])
+            .arg(corpus)
+            .output()
+        {
             Ok(output) => output,
             Err(error) => {
                 assert!(env::var_os("CI").is_none(), "python3 does not run: {error}");
@@ -130,8 +127,6 @@ fn is_like(pattern: &str, name: &str) -> bool {
         return pattern == name;
     };
     name.strip_prefix(start).is_some_and(|name| {
-        name.char_indices()
-            .any(|(at, _)| is_like(rest, &name[at..]))
-            || is_like(rest, "")
+        name.char_indices().any(|(at, _)| is_like(rest, &name[at..])) || is_like(rest, "")
     })
 }

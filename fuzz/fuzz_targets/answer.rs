@@ -1,11 +1,11 @@
 //! A whole exchange: any answer, in any pieces, keeps the rules for the order of events, ends, and ends the same.
 #![no_main]
 
+use huggingface_protocol::chat::{Exchange, Failure, FailureKind, Fold, Next};
 use huggingface_protocol::contract::settings::Snapshot;
 use huggingface_protocol::contract::types::{
     AssistantPart, ChatEvent, ChatRequest, ContentPart, Error, Message, ModelRef, Summary,
 };
-use huggingface_protocol::chat::{Exchange, Failure, FailureKind, Fold, Next};
 use huggingface_protocol::reference;
 use huggingface_protocol::settings::{PlainSettings, Settings};
 use huggingface_provider_fuzz::{control, pieces};
@@ -55,7 +55,8 @@ impl Order {
                 self.calls[*index as usize] = false;
             }
             ChatEvent::Other(extra) => {
-                serde_json::from_str::<&serde_json::value::RawValue>(&extra.value_json).expect("an extra is JSON");
+                serde_json::from_str::<&serde_json::value::RawValue>(&extra.value_json)
+                    .expect("an extra is JSON");
             }
             ChatEvent::Reasoning(_) | ChatEvent::Media(_) => {}
         }
@@ -66,7 +67,11 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
     let mut exchange = Exchange::new(request(model), model.clone(), snapshot, 7).expect("a good request");
     let (mut fold, mut order) = (Fold::default(), Order::default());
     let mut take = |exchange: &mut Exchange| {
-        let max = if seed == 0 { usize::MAX } else { usize::from(seed % 3) };
+        let max = if seed == 0 {
+            usize::MAX
+        } else {
+            usize::from(seed % 3)
+        };
         while exchange.next() == Next::Events {
             for event in exchange.take_events(max) {
                 order.check(&event);
@@ -76,7 +81,11 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
     };
     assert_eq!(exchange.next(), Next::Send);
     exchange.sent();
-    let content_type: &[u8] = if kind & 1 == 0 { b"text/event-stream" } else { b"application/json" };
+    let content_type: &[u8] = if kind & 1 == 0 {
+        b"text/event-stream"
+    } else {
+        b"application/json"
+    };
     let status = if kind & 4 == 0 { 200 } else { 400 };
     exchange.on_response(status, &[("content-type".into(), content_type.to_vec())]);
     for piece in pieces(body, seed) {
@@ -89,7 +98,10 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
         if kind & 2 == 0 {
             exchange.on_end();
         } else {
-            exchange.on_failure(Failure { kind: FailureKind::Reset, request_sent: true });
+            exchange.on_failure(Failure {
+                kind: FailureKind::Reset,
+                request_sent: true,
+            });
         }
     }
     take(&mut exchange);
@@ -105,11 +117,14 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
             assert!(order.calls.iter().all(|is_open| !is_open), "every call ends");
             for part in &content {
                 if let AssistantPart::ToolCall(call) = part {
-                    serde_json::from_str::<&serde_json::value::RawValue>(&call.arguments_json).expect("arguments are JSON");
+                    serde_json::from_str::<&serde_json::value::RawValue>(&call.arguments_json)
+                        .expect("arguments are JSON");
                 }
             }
         }
-        Err(error) => assert!(!error.message.trim().is_empty() && error.message.len() <= 4096 && error.request_sent),
+        Err(error) => {
+            assert!(!error.message.trim().is_empty() && error.message.len() <= 4096 && error.request_sent)
+        }
     }
     (content, outcome)
 }
@@ -119,7 +134,10 @@ fuzz_target!(|input: &[u8]| {
     let (seed, body) = control(input);
     let settings = PlainSettings::default();
     let model = reference::resolve("huggingface/org/name", &settings).expect("a good reference");
-    let snapshot = Snapshot { max_retries: 0, ..settings.get() };
+    let snapshot = Snapshot {
+        max_retries: 0,
+        ..settings.get()
+    };
     let whole = answer(kind, body, 0, &model, &snapshot);
     assert_eq!(answer(kind, body, 1, &model, &snapshot), whole, "byte by byte");
     assert_eq!(answer(kind, body, seed, &model, &snapshot), whole, "in pieces");

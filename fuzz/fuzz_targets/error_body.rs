@@ -6,7 +6,9 @@ use huggingface_protocol::error;
 use huggingface_provider_fuzz::control;
 use libfuzzer_sys::fuzz_target;
 
-const STATUSES: [u16; 16] = [100, 302, 400, 401, 402, 403, 404, 408, 413, 418, 422, 424, 429, 500, 503, 999];
+const STATUSES: [u16; 16] = [
+    100, 302, 400, 401, 402, 403, 404, 408, 413, 418, 422, 424, 429, 500, 503, 999,
+];
 
 fn check(error: &Error) {
     assert!(!error.message.trim().is_empty());
@@ -23,7 +25,10 @@ fuzz_target!(|input: &[u8]| {
         0 => Vec::new(),
         1 => vec![("Content-Type".into(), b"text/html".to_vec())],
         2 => vec![("x-error-message".into(), body.to_vec())],
-        _ => vec![("content-type".into(), b"application/json".to_vec()), ("retry-after".into(), body.to_vec())],
+        _ => vec![
+            ("content-type".into(), b"application/json".to_vec()),
+            ("retry-after".into(), body.to_vec()),
+        ],
     };
     let from_response = error::from_response(status, &headers, body);
     assert_eq!(from_response.status, Some(status));

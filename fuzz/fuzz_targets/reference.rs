@@ -12,7 +12,10 @@ fuzz_target!(|input: &str| {
     let text = lines.next().unwrap_or_default();
     let mut settings = PlainSettings::default();
     while let (Some(alias), Some(reference)) = (lines.next(), lines.next()) {
-        settings.aliases.push(ModelAlias { alias: alias.into(), reference: reference.into() });
+        settings.aliases.push(ModelAlias {
+            alias: alias.into(),
+            reference: reference.into(),
+        });
     }
     match reference::resolve(text, &settings) {
         Ok(found) => {
@@ -20,10 +23,16 @@ fuzz_target!(|input: &str| {
             assert!(found.canonical.starts_with("huggingface/"), "{found:?}");
             assert!(found.canonical.ends_with(&found.wire_id), "{found:?}");
             assert!(found.wire_id.starts_with(&found.model), "{found:?}");
-            assert!(!found.wire_id.chars().any(|c| c.is_whitespace() || c.is_control()), "{found:?}");
+            assert!(
+                !found.wire_id.chars().any(|c| c.is_whitespace() || c.is_control()),
+                "{found:?}"
+            );
             let again = reference::resolve(&found.canonical, &settings).expect("the one spelling resolves");
             // A warning may be about how the text was written.
-            let expected = ModelRef { warnings: again.warnings.clone(), ..found };
+            let expected = ModelRef {
+                warnings: again.warnings.clone(),
+                ..found
+            };
             assert_eq!(again, expected, "from {text:?}");
         }
         Err(error) => {

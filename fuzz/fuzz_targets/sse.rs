@@ -36,7 +36,11 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(events(bytes, 1), whole, "byte by byte");
     assert_eq!(events(bytes, seed), whole, "in pieces");
     // Only the last event may lack its blank line, and none is longer than what came.
-    let closed = whole.iter().flatten().take_while(|(_, _, is_closed)| *is_closed).count();
+    let closed = whole
+        .iter()
+        .flatten()
+        .take_while(|(_, _, is_closed)| *is_closed)
+        .count();
     assert!(closed + 1 >= whole.len());
     assert!(whole.iter().flatten().map(|(data, ..)| data.len()).sum::<usize>() <= bytes.len());
 });
