@@ -11,5 +11,7 @@ mod contract;
 mod corpus;
 mod files;
 mod models;
+#[path = "../reader.rs"]
+mod reader;
 mod scenarios;
 mod swap;
