@@ -90,6 +90,11 @@ impl Completion {
         }
     }
 
+    pub(crate) fn with_warning(mut self, warning: contract::Warning) -> Self {
+        self.warnings.push(warning);
+        self
+    }
+
     /// Which generation answers.
     #[must_use]
     pub fn generation(&self) -> GenerationInfo {
@@ -183,39 +188,22 @@ impl Completion {
 
     /// A trap before the first event is answered once more by the generation before, if that is still there.
     async fn after_trap(&mut self, error: Error) {
-        if error.kind() != Kind::PluginTrap {
-            return self.end(Some(error));
-        }
-        let failed = Arc::clone(self.in_flight.generation());
-        self.host.generations.trapped(&failed);
-        let again = self.request.take().and_then(|request| {
-            let old = self.host.generations.second_choice(&failed)?;
-            Some((request, old))
-        });
-        let Some((request, old)) = again else {
+        let Some(request) = self.request.take() else {
+            if error.kind() == Kind::PluginTrap {
+                self.host.generations.trapped(self.in_flight.generation());
+            }
             return self.end(Some(error));
         };
-        let warning = contract::Warning {
-            code: "answered-by-previous".to_owned(),
-            message: format!(
-                "generation {} failed ({}); generation {} answered",
-                failed.number,
-                error.message(),
-                old.generation().number
-            ),
+        let Some((second, warning)) = self.host.second_choice(&self.in_flight, &error) else {
+            return self.end(Some(error));
         };
-        tracing::warn!(
-            failed = failed.number,
-            answers = old.generation().number,
-            "asked again after a trap"
-        );
-        match self.host.start_chat(&old, &request).await {
+        match self.host.start_chat(&second, &request).await {
             Ok(exchange) => {
                 self.phase = Phase::Idle(Box::new(exchange));
-                self.in_flight = old;
+                self.in_flight = second;
                 self.warnings.push(warning);
             }
-            Err(second) => self.end(Some(second)),
+            Err(error) => self.end(Some(error)),
         }
     }
 

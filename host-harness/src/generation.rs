@@ -136,6 +136,13 @@ impl Generation {
         );
     }
 
+    /// Its work is done, unless it came back into service meanwhile.
+    pub(crate) fn retire(&self) {
+        if self.state() == GenerationState::Draining {
+            self.enter(GenerationState::Retired);
+        }
+    }
+
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Acquire)
     }
@@ -213,7 +220,7 @@ impl Drop for InFlight {
 /// The live generation and the one before it.
 pub(crate) struct Generations {
     live: ArcSwap<Generation>,
-    /// Kept for a while after a switch, or until the next one if there is no while.
+    /// Kept until the next switch, so that it can come back.
     previous: Mutex<Option<Arc<Generation>>>,
     next_number: AtomicU64,
 }
@@ -287,13 +294,5 @@ impl Generations {
         old.enter(GenerationState::Live);
         self.live.store(old);
         generation.enter(GenerationState::RolledBack);
-    }
-
-    /// Forgets the old generation, if it is still this one.
-    pub(crate) fn forget(&self, old: &Generation) {
-        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
-        if previous.as_ref().is_some_and(|kept| kept.number == old.number) {
-            *previous = None;
-        }
     }
 }

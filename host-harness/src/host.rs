@@ -1,10 +1,6 @@
 //! The host as an embedder sees it: load a plugin, list, resolve, chat, swap.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -13,24 +9,22 @@ use crate::{
     call::{self, Context},
     completion::{Completion, Exchange, drained},
     contract::{
-        AssistantPart, ChatRequest, ChatResponse, ContentPart, DiscoveryMode, MediaSource, Message, Model,
-        ModelCatalog, ModelRef, ModelSource, ProviderInfo, settings::CredentialState,
+        ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
+        Warning, settings::CredentialState,
     },
     edge::{self, Edge, Gate, Origin, Policy, Scrubber, Secret},
     error::{Error, Kind, Result},
-    generation::{Generation, GenerationInfo, GenerationState, Generations, InFlight, WATCH},
+    generation::{Generation, GenerationInfo, Generations, InFlight},
     grants::Grants,
     plugin::Plugin,
     sandbox::{Sandbox, State, View},
     settings::{Listed, Settings},
+    walk,
 };
-
-/// Two swaps are at least this far apart.
-const SWAP_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A provider in service: one live plugin, swapped at run time. Cheap to clone; clones are the same host.
 #[derive(Clone)]
-pub struct Host(Arc<Shared>);
+pub struct Host(pub(crate) Arc<Shared>);
 
 /// What a host is started with.
 #[derive(Debug, Default)]
@@ -44,34 +38,15 @@ pub struct HostOptions {
 }
 
 pub(crate) struct Shared {
-    sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
     pub(crate) settings: Arc<Settings>,
-    grants: Grants,
+    pub(crate) grants: Grants,
     credential: CredentialState,
     edge: Option<Arc<Edge>>,
     scrubber: Scrubber,
     listed: ArcSwap<Listed>,
     pub(crate) generations: Generations,
-    last_swap: Mutex<Option<Instant>>,
-}
-
-/// What a swap did.
-#[derive(Clone, Debug)]
-pub struct SwapReport {
-    /// The generation that was live.
-    pub from: GenerationInfo,
-    /// The one that is.
-    pub to: GenerationInfo,
-    /// Reading and compiling, or fetching compiled code from the cache.
-    pub compile: Duration,
-    /// Contract, grant and `describe`.
-    pub check: Duration,
-    /// The self-test.
-    pub self_test: Duration,
-    /// The switch itself.
-    pub switch: Duration,
-    /// Answers that went on in the old generation.
-    pub draining: usize,
+    pub(crate) last_swap: Mutex<Option<Instant>>,
 }
 
 /// A whole answer and who gave it.
@@ -135,6 +110,28 @@ impl Host {
             .filter_map(|(_, value)| Secret::new(value))
             .collect();
         let scrubber = Scrubber::new(secret.iter().chain(&operator_secrets));
+        if settings
+            .extras
+            .values()
+            .any(|json| scrubber.finds(json.as_bytes()))
+        {
+            return Err(Error::new(
+                Kind::Configuration,
+                "a setting of the plugin holds the credential",
+            )
+            .with_hint("remove it; the host adds the credential to what is sent, and nobody else needs it"));
+        }
+        if !headers.is_empty()
+            && origin
+                .as_ref()
+                .is_some_and(|origin| !origin.is_safe_for_credentials())
+        {
+            return Err(Error::new(
+                Kind::Configuration,
+                "configured headers would be sent without encryption",
+            )
+            .with_hint("use https for the base URL, or take the headers out of the configuration"));
+        }
         let edge = origin
             .map(|origin| {
                 let policy = Policy {
@@ -217,7 +214,9 @@ impl Host {
     /// # Errors
     /// `invalid-reference`, with suggestions.
     pub async fn resolve(&self, reference: &str) -> Result<ModelRef> {
-        self.0.refuse_secret([reference])?;
+        if self.0.scrubber.finds(reference.as_bytes()) {
+            return Err(holds_secret());
+        }
         let admitted = self.0.generations.admit();
         let context = self.0.context(admitted.generation());
         let call = call::run_fallible(context, async |store, guest| {
@@ -231,41 +230,25 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
     pub async fn chat(&self, request: ChatRequest) -> Result<Completion> {
-        self.0.refuse_secret(texts(&request))?;
-        self.0.refuse_secret_bytes(&request)?;
-        let admitted = self.0.generations.admit();
-        let deadline = tokio::time::Instant::now() + self.0.settings.limits.wall_clock;
-        let first = self.0.start_chat(&admitted, &request).await;
-        let request = Some(Box::new(request));
-        match first {
-            Ok(exchange) => Ok(Completion::new(
-                exchange,
-                admitted,
-                Arc::clone(&self.0),
-                deadline,
-                request,
-            )),
-            Err(error) if error.kind() == Kind::PluginTrap => {
-                let failed = Arc::clone(admitted.generation());
-                self.0.generations.trapped(&failed);
-                let Some((old, request)) = self.0.generations.second_choice(&failed).zip(request) else {
-                    return Err(self.0.scrub(error));
-                };
-                let exchange = self
-                    .0
-                    .start_chat(&old, &request)
-                    .await
-                    .map_err(|error| self.0.scrub(error))?;
-                Ok(Completion::new(
-                    exchange,
-                    old,
-                    Arc::clone(&self.0),
-                    deadline,
-                    None,
-                ))
+        let shared = &self.0;
+        shared.refuse_secret(&request)?;
+        let admitted = shared.generations.admit();
+        let deadline = tokio::time::Instant::now() + shared.settings.limits.wall_clock;
+        let completion = match shared.start_chat(&admitted, &request).await {
+            Ok(exchange) => {
+                let again = Some(Box::new(request));
+                Completion::new(exchange, admitted, Arc::clone(shared), deadline, again)
             }
-            Err(error) => Err(self.0.scrub(error)),
-        }
+            Err(error) => {
+                let (second, warning) = shared
+                    .second_choice(&admitted, &error)
+                    .ok_or_else(|| shared.scrub(error))?;
+                let begun = shared.start_chat(&second, &request).await;
+                let exchange = begun.map_err(|error| shared.scrub(error))?;
+                Completion::new(exchange, second, Arc::clone(shared), deadline, None).with_warning(warning)
+            }
+        };
+        Ok(completion)
     }
 
     /// Asks, and waits for the whole answer.
@@ -273,67 +256,25 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, what the upstream says, or that the answer broke off.
     pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
-        self.0.refuse_secret(texts(&request))?;
-        self.0.refuse_secret_bytes(&request)?;
-        let admitted = self.0.generations.admit();
-        let context = self.0.context(admitted.generation());
-        let call = call::run_fallible(context, async |store, guest| {
-            guest.call_chat_complete(store, &request).await
-        });
-        let response = self.0.settle(&admitted, call).await?;
+        let shared = &self.0;
+        shared.refuse_secret(&request)?;
+        let first = shared.generations.admit();
+        let (response, answered) = match shared.whole_answer(&first, &request).await {
+            Ok(response) => (response, first),
+            Err(error) => {
+                let (second, warning) = shared
+                    .second_choice(&first, &error)
+                    .ok_or_else(|| shared.scrub(error))?;
+                let answer = shared.whole_answer(&second, &request).await;
+                let mut response = answer.map_err(|error| shared.scrub(error))?;
+                response.summary.warnings.push(warning);
+                (response, second)
+            }
+        };
         Ok(Answer {
             response,
-            generation: admitted.generation().info(),
+            generation: answered.generation().info(),
         })
-    }
-
-    /// Replaces the plugin: loads, checks and tests the file beside the live one, then switches. Requests under way
-    /// finish where they began, until the drain deadline. If anything is wrong with the file, nothing changes.
-    ///
-    /// # Errors
-    /// Why the file was not taken; the live plugin serves on.
-    pub async fn swap(&self, file: &Path) -> Result<SwapReport> {
-        let mut last = self.0.last_swap.lock().await;
-        if let Some(last) = *last {
-            tokio::time::sleep(SWAP_INTERVAL.saturating_sub(last.elapsed())).await;
-        }
-        let shared = &self.0;
-        let plugin = Plugin::load(&shared.sandbox, file, shared.settings.empty_wasi).await?;
-        let timings = plugin.load_timings();
-        let live = shared.generations.live();
-        let id = &live.plugin.info().id;
-        if plugin.info().id != *id {
-            let message = format!(
-                "{} is the provider `{}`; this host serves `{id}`",
-                file.display(),
-                plugin.info().id
-            );
-            return Err(
-                Error::new(Kind::Configuration, message).with_hint("start another host for another provider")
-            );
-        }
-        shared.grants.check(plugin.info())?;
-        let staged = shared.generations.stage(plugin);
-        let started = Instant::now();
-        shared.self_test(&staged).await?;
-        let self_test = started.elapsed();
-        staged.enter(GenerationState::Verified);
-        let started = Instant::now();
-        let to = staged.info();
-        let old = shared.generations.switch(staged);
-        let switch = started.elapsed();
-        *last = Some(Instant::now());
-        let report = SwapReport {
-            from: old.info(),
-            to,
-            compile: timings.compile,
-            check: timings.check + timings.describe,
-            self_test,
-            switch,
-            draining: old.in_flight(),
-        };
-        tokio::spawn(drain(Arc::clone(shared), old));
-        Ok(report)
     }
 
     /// Connections opened so far, for all requests.
@@ -349,31 +290,8 @@ impl Host {
     }
 }
 
-/// Lets an old generation finish, then retires it.
-async fn drain(shared: Arc<Shared>, old: Arc<Generation>) {
-    old.enter(GenerationState::Draining);
-    let started = Instant::now();
-    let deadline = shared.settings.drain_deadline;
-    if tokio::time::timeout(deadline, old.idle()).await.is_err() {
-        tracing::warn!(
-            generation = old.number,
-            left = old.in_flight(),
-            "drain deadline: answers are cut short"
-        );
-        old.cut();
-    }
-    // Requests that the new generation traps on may come back to the old one for a while.
-    tokio::time::sleep(WATCH.saturating_sub(started.elapsed())).await;
-    shared.generations.forget(&old);
-    if old.state() != GenerationState::Draining {
-        // It came back into service meanwhile.
-        return;
-    }
-    old.enter(GenerationState::Retired);
-}
-
 impl Shared {
-    fn context<'a>(&self, generation: &'a Generation) -> Context<'a> {
+    pub(crate) fn context<'a>(&self, generation: &'a Generation) -> Context<'a> {
         let plugin = &generation.plugin;
         let view = View::new(
             Arc::clone(&self.settings),
@@ -408,44 +326,46 @@ impl Shared {
         .await
     }
 
-    /// Waits for a call, unless its generation is cut short meanwhile.
+    /// Asks for a whole answer on one generation.
+    async fn whole_answer(&self, admitted: &InFlight, request: &ChatRequest) -> Result<ChatResponse> {
+        let context = self.context(admitted.generation());
+        let call = call::run_fallible(context, async |store, guest| {
+            guest.call_chat_complete(store, request).await
+        });
+        uncut(admitted, call).await
+    }
+
+    /// Who answers instead of a generation that trapped before it gave anything, and what to say about it.
+    pub(crate) fn second_choice(&self, failed: &InFlight, error: &Error) -> Option<(InFlight, Warning)> {
+        if error.kind() != Kind::PluginTrap {
+            return None;
+        }
+        let failed = failed.generation();
+        self.generations.trapped(failed);
+        let second = self.generations.second_choice(failed)?;
+        let (number, other) = (failed.number, second.generation().number);
+        tracing::warn!(failed = number, answers = other, "asked again after a trap");
+        let message = format!(
+            "generation {number} failed ({}); generation {other} answered",
+            error.message()
+        );
+        Some((
+            second,
+            Warning {
+                code: "answered-by-previous".to_owned(),
+                message,
+            },
+        ))
+    }
+
+    /// Waits for a call that needs no second choice.
     async fn settle<T>(&self, admitted: &InFlight, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let generation = admitted.generation();
-        let result = tokio::select! {
-            biased;
-            result = call => result,
-            () = admitted.is_cut() => Err(drained()),
-        };
-        result.map_err(|error| {
+        uncut(admitted, call).await.map_err(|error| {
             if error.kind() == Kind::PluginTrap {
-                self.generations.trapped(generation);
+                self.generations.trapped(admitted.generation());
             }
             self.scrub(error)
         })
-    }
-
-    /// What a plugin has to do before it gets traffic: understand its own default and list without network.
-    async fn self_test(&self, staged: &Arc<Generation>) -> Result<()> {
-        let failed = |what: &str, error: Error| {
-            Error::new(
-                Kind::PluginLoad,
-                format!("the plugin failed its self-test: {what}: {}", error.message()),
-            )
-            .with_hint("the plugin before it serves on")
-        };
-        if let Some(default) = &staged.plugin.info().default_model {
-            let call = call::run_fallible(self.context(staged), async |store, guest| {
-                guest.call_resolve_ref(store, default).await
-            });
-            call.await
-                .map_err(|error| failed("its default model does not resolve", error))?;
-        }
-        let call = call::run_fallible(self.context(staged), async |store, guest| {
-            guest.call_list_models(store, DiscoveryMode::Off).await
-        });
-        call.await
-            .map_err(|error| failed("its bundled models cannot be listed", error))?;
-        Ok(())
     }
 
     pub(crate) fn scrub(&self, error: Error) -> Error {
@@ -453,20 +373,21 @@ impl Shared {
     }
 
     /// Refuses what holds the credential before the guest sees it.
-    fn refuse_secret<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Result<()> {
-        if texts.into_iter().any(|text| self.scrubber.finds(text.as_bytes())) {
+    fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
+        if walk::any(request, |bytes| self.scrubber.finds(bytes)) {
             Err(holds_secret())
         } else {
             Ok(())
         }
     }
+}
 
-    fn refuse_secret_bytes(&self, request: &ChatRequest) -> Result<()> {
-        let held = media(request).any(|source| match source {
-            MediaSource::Url(url) => self.scrubber.finds(url.as_bytes()),
-            MediaSource::Data(data) => self.scrubber.finds(data),
-        });
-        if held { Err(holds_secret()) } else { Ok(()) }
+/// Waits for a call, unless its generation's time is over meanwhile.
+async fn uncut<T>(admitted: &InFlight, call: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        biased;
+        result = call => result,
+        () = admitted.is_cut() => Err(drained()),
     }
 }
 
@@ -476,76 +397,4 @@ fn holds_secret() -> Error {
         "the request holds the credential",
     )
     .with_hint("remove it; the host adds it to what is sent, and nobody else needs it")
-}
-
-/// Every text of a request.
-fn texts(request: &ChatRequest) -> impl Iterator<Item = &str> {
-    let messages = request.messages.iter().flat_map(message_texts);
-    let tools = request.tools.iter().flat_map(|tool| {
-        [tool.name.as_str(), tool.parameters_json.as_str()]
-            .into_iter()
-            .chain(tool.description.as_deref())
-    });
-    let extras = request
-        .extras
-        .iter()
-        .flat_map(|extra| [extra.key.as_str(), extra.value_json.as_str()]);
-    let stops = request.stop.iter().map(String::as_str);
-    std::iter::once(request.model.as_str())
-        .chain(messages)
-        .chain(tools)
-        .chain(extras)
-        .chain(stops)
-}
-
-fn message_texts(message: &Message) -> Vec<&str> {
-    match message {
-        Message::System(text) => vec![text],
-        Message::User(parts) => parts.iter().filter_map(part_text).collect(),
-        Message::Tool(result) => std::iter::once(result.call_id.as_str())
-            .chain(result.content.iter().filter_map(part_text))
-            .collect(),
-        Message::Assistant(parts) => parts
-            .iter()
-            .flat_map(|part| match part {
-                AssistantPart::Text(text) => vec![text.as_str()],
-                AssistantPart::Reasoning(thought) => std::iter::once(thought.text.as_str())
-                    .chain(thought.signature.as_deref())
-                    .collect(),
-                AssistantPart::ToolCall(call) => vec![call.id.as_str(), &call.name, &call.arguments_json],
-                AssistantPart::Other(extra) => vec![extra.value_json.as_str()],
-                AssistantPart::Media(_) => Vec::new(),
-            })
-            .collect(),
-    }
-}
-
-fn part_text(part: &ContentPart) -> Option<&str> {
-    match part {
-        ContentPart::Text(text) => Some(text),
-        ContentPart::Other(extra) => Some(&extra.value_json),
-        ContentPart::Media(_) => None,
-    }
-}
-
-fn media(request: &ChatRequest) -> impl Iterator<Item = &MediaSource> {
-    request.messages.iter().flat_map(|message| match message {
-        Message::User(parts) => parts.iter().filter_map(part_media).collect(),
-        Message::Tool(result) => result.content.iter().filter_map(part_media).collect(),
-        Message::Assistant(parts) => parts
-            .iter()
-            .filter_map(|part| match part {
-                AssistantPart::Media(media) => Some(&media.source),
-                _ => None,
-            })
-            .collect(),
-        Message::System(_) => Vec::new(),
-    })
-}
-
-fn part_media(part: &ContentPart) -> Option<&MediaSource> {
-    match part {
-        ContentPart::Media(media) => Some(&media.source),
-        _ => None,
-    }
 }

@@ -23,6 +23,8 @@ mod grants;
 mod host;
 mod plugin;
 mod sandbox;
+mod swap;
+mod walk;
 
 pub use completion::Completion;
 pub use edge::{Origin, SHORTEST_SEARCHED_SECRET, Secret};
@@ -30,7 +32,8 @@ pub use error::{Error, Kind, Result};
 pub use files::{private_dir, write_private};
 pub use generation::{GenerationInfo, GenerationState};
 pub use grants::{Grant, Grants};
-pub use host::{Answer, Host, HostOptions, SwapReport};
+pub use host::{Answer, Host, HostOptions};
 pub use plugin::{CONTRACT_VERSION, LoadTimings, Plugin};
 pub use sandbox::{Limits, Sandbox, SandboxOptions};
 pub use settings::Settings;
+pub use swap::SwapReport;

@@ -15,44 +15,80 @@ use serde_json::value::RawValue;
 #[derive(Deserialize)]
 pub(crate) struct Key<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
+/// The methods of a visitor for which a value that is no array or object means nothing.
+///
+/// size: together with `deserialize_any` they keep out serde's own answer to an unexpected type, a message whose numbers
+/// and quotes bring 20 KB of formatting and tables into the component.
+macro_rules! ignore_scalars {
+    () => {
+        fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_str<E>(self, _: &str) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_unit<E>(self) -> Result<(), E> {
+            Ok(())
+        }
+    };
+}
+pub(crate) use ignore_scalars;
+
+/// Gives the members of an object, or the elements of an array under no name.
+struct Parts<'f, 'a>(&'f mut dyn FnMut(&str, &'a str));
+
+impl<'a> Visitor<'a> for Parts<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((name, value)) = map.next_entry::<&'a RawValue, &'a RawValue>()? {
+            if let Some(name) = exact(name.get()) {
+                (self.0)(&name, value.get());
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(value) = seq.next_element::<&'a RawValue>()? {
+            (self.0)("", value.get());
+        }
+        Ok(())
+    }
+
+    ignore_scalars!();
+}
+
+/// Gives each member of an object, or each element of an array, to `each`; nothing of any other value. A name that is no
+/// Unicode names nothing. What stands before the place of an error has been given then.
+pub(crate) fn parts<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> Result<(), serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.deserialize_any(Parts(each))?;
+    reader.end()
+}
+
 /// Gives each member of an object to `each`, name and raw value. False if the text is no object; members
 /// before the place where it stops being one have been given then.
 pub(crate) fn members<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> bool {
-    struct Members<'f, 'a>(&'f mut dyn FnMut(&str, &'a str));
-    impl<'a> Visitor<'a> for Members<'_, 'a> {
-        type Value = ();
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-            while let Some(Key(key)) = map.next_key()? {
-                let value: &'a RawValue = map.next_value()?;
-                (self.0)(&key, value.get());
-            }
-            Ok(())
-        }
-    }
-    let mut reader = serde_json::Deserializer::from_str(json);
-    reader.deserialize_map(Members(each)).is_ok() && reader.end().is_ok()
+    json.trim_start().starts_with('{') && parts(json, each).is_ok()
 }
 
 /// Gives each element of an array to `each`. False if the text is no array.
 pub(crate) fn items<'a>(json: &'a str, each: &mut dyn FnMut(&'a str)) -> bool {
-    struct Items<'f, 'a>(&'f mut dyn FnMut(&'a str));
-    impl<'a> Visitor<'a> for Items<'_, 'a> {
-        type Value = ();
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array")
-        }
-        fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-            while let Some(value) = seq.next_element::<&'a RawValue>()? {
-                (self.0)(value.get());
-            }
-            Ok(())
-        }
-    }
-    let mut reader = serde_json::Deserializer::from_str(json);
-    reader.deserialize_seq(Items(each)).is_ok() && reader.end().is_ok()
+    json.trim_start().starts_with('[') && parts(json, &mut |_, value| each(value)).is_ok()
 }
 
 /// Whether the text is one JSON value and nothing else.
@@ -80,21 +116,32 @@ pub(crate) fn is_blank(raw: &str) -> bool {
 
 /// The text of a raw string value; `None` if it is no string. Half a surrogate pair becomes U+FFFD.
 pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
+    decode(raw).map(|(text, _)| text)
+}
+
+/// The same; `None` also if an escape in it gives U+FFFD.
+pub(crate) fn exact(raw: &str) -> Option<Cow<'_, str>> {
+    decode(raw).and_then(|(text, is_exact)| is_exact.then_some(text))
+}
+
+/// The text of a raw string value, and whether no escape in it gives U+FFFD.
+fn decode(raw: &str) -> Option<(Cow<'_, str>, bool)> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if !inner.as_bytes().contains(&b'\\') {
-        return Some(Cow::Borrowed(inner));
+        return Some((Cow::Borrowed(inner), true));
     }
     let mut out = String::with_capacity(inner.len());
+    let mut is_exact = true;
     let mut rest = inner;
-    while let Some(at) = rest.find('\\') {
-        let (plain, escape) = rest.split_at(at);
+    while let Some((plain, _)) = rest.split_once('\\') {
         out.push_str(plain);
-        let (character, after) = unescape(escape);
+        let (character, after) = unescape(rest.get(plain.len()..).unwrap_or_default());
+        is_exact &= character != char::REPLACEMENT_CHARACTER;
         out.push(character);
         rest = after;
     }
     out.push_str(rest);
-    Some(Cow::Owned(out))
+    Some((Cow::Owned(out), is_exact))
 }
 
 /// The character that an escape at the start of the text stands for, and what follows it.

@@ -18,4 +18,5 @@ pub mod json;
 pub mod provider;
 pub mod reference;
 pub mod settings;
+pub(crate) mod text;
 pub mod warning;

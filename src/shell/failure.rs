@@ -35,9 +35,10 @@ pub(crate) fn of(failure: &Failure, sent: bool) -> chat::Failure {
             ErrorCode::ConnectionTerminated
             | ErrorCode::HttpResponseIncomplete
             | ErrorCode::ConnectionWriteTimeout => (FailureKind::Reset, sent),
-            ErrorCode::HttpProtocolError
-            | ErrorCode::HttpResponseContentCoding(_)
-            | ErrorCode::HttpResponseTransferCoding(_) => (FailureKind::Protocol, sent),
+            ErrorCode::HttpProtocolError => (FailureKind::Protocol, sent),
+            ErrorCode::HttpResponseContentCoding(_) | ErrorCode::HttpResponseTransferCoding(_) => {
+                (FailureKind::Encoded, sent)
+            }
             // Hosts put what they do not classify here; what they say about it is not for showing.
             _ => (FailureKind::Reset, sent),
         },

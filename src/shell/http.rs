@@ -32,7 +32,9 @@ impl Endpoint {
     /// Takes a base URL and a path below it; `None` if the base is no http or https URL.
     pub(crate) fn new(base: &str, path: &str) -> Option<Self> {
         let base = base.trim();
-        let (scheme, rest) = base.split_once("://")?;
+        // A char, not a text, is looked for: the search for texts is a large piece of code.
+        let (scheme, rest) = base.split_once(':')?;
+        let rest = rest.strip_prefix("//")?;
         let https = match scheme {
             _ if scheme.eq_ignore_ascii_case("https") => true,
             _ if scheme.eq_ignore_ascii_case("http") => false,

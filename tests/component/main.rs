@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod bodies;
 mod cancel;
 mod cases;
 mod chat;
@@ -12,6 +13,7 @@ mod files;
 mod host_sources;
 mod hostile;
 mod models;
+mod reader;
 mod recorded_list;
 mod scenarios;
 mod swap;

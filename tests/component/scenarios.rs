@@ -106,7 +106,11 @@ fn shortened(text: &str) -> String {
         return text.to_owned();
     }
     let head: String = text.chars().take(40).collect();
-    format!("{head}… ({chars} characters)")
+    // Where a limit cuts a flood depends on the size of the pieces that the network brings.
+    match chars / 2_000_000 {
+        0 => format!("{head}… ({chars} characters)"),
+        _ => format!("{head}… (millions of characters)"),
+    }
 }
 
 async fn play(name: &'static str) -> (String, Value) {

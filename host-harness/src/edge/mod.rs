@@ -141,7 +141,10 @@ impl Edge {
         self.add_own_headers(&mut parts.headers);
         let mut request = Request::from_parts(parts, Outgoing::new(body, view.clone()));
         let connection = capture_connection(&mut request);
+        let started = std::time::Instant::now();
         let answer = self.client.request(request).await;
+        let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
+        tracing::debug!(origin = %self.policy.origin, status, elapsed = ?started.elapsed(), "request");
         let reused = connection
             .connection_metadata()
             .as_ref()

@@ -125,8 +125,6 @@ pub(crate) struct Meter {
     table_limit: usize,
     instances: usize,
     memory_used: usize,
-    /// The largest that all memories together have been.
-    pub(crate) memory_peak: usize,
     /// The limit that was reached first.
     pub(crate) reached: Option<Note>,
 }
@@ -138,7 +136,6 @@ impl Meter {
             table_limit: limits.table_elements,
             instances: limits.instances,
             memory_used: 0,
-            memory_peak: 0,
             reached: None,
         }
     }
@@ -163,7 +160,6 @@ impl ResourceLimiter for Meter {
             return Ok(false);
         }
         self.memory_used = total;
-        self.memory_peak = self.memory_peak.max(total);
         Ok(true)
     }
 

@@ -110,11 +110,6 @@ impl State {
         self.meter.reached.take().or_else(|| self.view.take_note())
     }
 
-    /// The largest that the guest's memory has been, in bytes.
-    pub(crate) fn memory_peak(&self) -> usize {
-        self.meter.memory_peak
-    }
-
     pub(super) fn meter(&mut self) -> &mut dyn ResourceLimiter {
         &mut self.meter
     }

@@ -7,14 +7,14 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::fmt;
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{error::Category, value::RawValue};
+use serde_json::error::Category;
 
-use super::json::{boolean, count, elements, is_scalar, measure, members, text};
+use super::index::Index;
+use super::json::{boolean, count, is_scalar, measure, text};
 use super::{decimal, merge, routes};
 use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
+use crate::json::{items, members, parts};
 
 /// Most rows that are read.
 pub(super) const MAX_ROWS: usize = 10_000;
@@ -45,11 +45,10 @@ pub(super) struct List {
 /// Reads a list; an error says why it is none.
 pub(super) fn decode(body: &str) -> Result<List, String> {
     let body = body.trim_start_matches('\u{feff}');
-    let mut rows = Rows::default();
-    let mut json = serde_json::Deserializer::from_str(body);
-    json.deserialize_any(Top(&mut rows))
-        .and_then(|()| json.end())
-        .map_err(|error| broken(&error))?;
+    let rows = Rows::read(body).map_err(|error| broken(&error))?;
+    if !body.trim_start().starts_with(['{', '[']) {
+        return Err("its answer is JSON, but neither an object nor an array".to_string());
+    }
     if !rows.found {
         return Err("its answer has no list named \"data\"".to_string());
     }
@@ -57,12 +56,12 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
         cut_rows: rows.cut,
         ..List::default()
     };
-    let mut ids = merge::Index::new();
+    let mut ids = Index::default();
     for row in rows.rows {
         match list.row(row) {
             None => list.skipped += 1,
             Some(model) => {
-                if merge::note(&mut ids, &model.id, list.models.len()) {
+                if ids.note(&model.id, list.models.len()) {
                     list.models.push(model);
                 }
             }
@@ -76,8 +75,7 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
 fn broken(error: &serde_json::Error) -> String {
     match error.classify() {
         Category::Eof => "its answer is empty or was cut off".to_string(),
-        Category::Data => "its answer is JSON, but neither an object nor an array".to_string(),
-        Category::Syntax | Category::Io => {
+        Category::Syntax | Category::Data | Category::Io => {
             format!(
                 "its answer is no JSON from line {}, column {} on",
                 error.line(),
@@ -89,7 +87,7 @@ fn broken(error: &serde_json::Error) -> String {
 
 impl List {
     /// One row; none if it names no model.
-    fn row(&mut self, row: &RawValue) -> Option<Model> {
+    fn row(&mut self, row: &str) -> Option<Model> {
         let mut id = None;
         let mut names: [Option<String>; 3] = [const { None }; 3];
         let mut model = merge::blank("", ModelSource::Live);
@@ -115,10 +113,10 @@ impl List {
         Some(model)
     }
 
-    fn routes(&mut self, rows: &RawValue, routes: &mut Vec<Route>) {
+    fn routes(&mut self, rows: &str, routes: &mut Vec<Route>) {
         self.routes -= routes.len(); // a repeated key: the last one holds
         routes.clear();
-        elements(rows, &mut |row| {
+        items(rows, &mut |row| {
             if let Some(route) = route(row)
                 && !routes.iter().any(|other| other.backend == route.backend)
             {
@@ -134,7 +132,7 @@ impl List {
 }
 
 /// One backend's row; none if it names no backend.
-fn route(row: &RawValue) -> Option<Route> {
+fn route(row: &str) -> Option<Route> {
     let mut backend = None;
     let mut route = Route {
         backend: String::new(),
@@ -166,12 +164,12 @@ fn route(row: &RawValue) -> Option<Route> {
 }
 
 /// Both prices; one alone is none.
-fn price(pricing: &RawValue) -> Option<Price> {
+fn price(pricing: &str) -> Option<Price> {
     let mut input = None;
     let mut output = None;
     members(pricing, &mut |key, value| match key {
-        "input" => input = decimal::price_text(value.get()),
-        "output" => output = decimal::price_text(value.get()),
+        "input" => input = decimal::price_text(value),
+        "output" => output = decimal::price_text(value),
         _ => (),
     });
     Some(Price {
@@ -182,9 +180,9 @@ fn price(pricing: &RawValue) -> Option<Price> {
 }
 
 /// The words of a list of modalities, in lower case and each once.
-fn modalities(value: &RawValue) -> Vec<String> {
+fn modalities(value: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    elements(value, &mut |word| {
+    items(value, &mut |word| {
         if let Some(word) = text(word, MAX_SLUG).map(|word| word.to_ascii_lowercase())
             && words.len() < MAX_MODALITIES
             && !words.contains(&word)
@@ -196,16 +194,12 @@ fn modalities(value: &RawValue) -> Vec<String> {
 }
 
 /// Keeps what has no field of its own, if it is a short plain value. The last of repeated keys holds.
-fn keep_extra(extras: &mut Vec<Extra>, key: &str, value: &RawValue) {
+fn keep_extra(extras: &mut Vec<Extra>, key: &str, value: &str) {
     extras.retain(|extra| extra.key != key);
-    if extras.len() < MAX_EXTRAS
-        && key.len() <= MAX_SLUG
-        && value.get().len() <= MAX_EXTRA
-        && is_scalar(value)
-    {
+    if extras.len() < MAX_EXTRAS && key.len() <= MAX_SLUG && value.len() <= MAX_EXTRA && is_scalar(value) {
         extras.push(Extra {
             key: key.to_string(),
-            value_json: value.get().to_string(),
+            value_json: value.to_string(),
         });
     }
 }
@@ -213,49 +207,38 @@ fn keep_extra(extras: &mut Vec<Extra>, key: &str, value: &RawValue) {
 /// The rows of the list as raw text.
 #[derive(Default)]
 struct Rows<'a> {
-    rows: Vec<&'a RawValue>,
+    rows: Vec<&'a str>,
     found: bool,
     cut: usize,
 }
 
-/// The whole answer: an object with `data`, or the bare array.
-struct Top<'r, 'a>(&'r mut Rows<'a>);
-
-impl<'a> Visitor<'a> for Top<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of models")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<&RawValue>()? {
-            if key.get() == "\"data\"" {
-                let data = map.next_value::<&'a RawValue>()?;
-                // As with every repeated key, the last one holds; one that is no array is none.
-                let mut rows = Rows::default();
-                let mut array = serde_json::Deserializer::from_str(data.get());
-                if array.deserialize_seq(Top(&mut rows)).is_ok() {
-                    *self.0 = rows;
+impl<'a> Rows<'a> {
+    /// The whole answer: an object with `data`, or the bare array.
+    fn read(body: &'a str) -> Result<Self, serde_json::Error> {
+        let mut rows = Self::default();
+        if body.trim_start().starts_with('[') {
+            parts(body, &mut |_, row| rows.push(row))?;
+            rows.found = true;
+        } else {
+            parts(body, &mut |name, data| {
+                // As with every repeated name, the last one holds; one that is no array is none.
+                let mut inner = Self {
+                    found: true,
+                    ..Self::default()
+                };
+                if name == "data" && items(data, &mut |row| inner.push(row)) {
+                    rows = inner;
                 }
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
+            })?;
         }
-        Ok(())
+        Ok(rows)
     }
 
-    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        self.0.found = true;
-        while self.0.rows.len() < MAX_ROWS {
-            match seq.next_element::<&'a RawValue>()? {
-                Some(row) => self.0.rows.push(row),
-                None => return Ok(()),
-            }
+    fn push(&mut self, row: &'a str) {
+        if self.rows.len() < MAX_ROWS {
+            self.rows.push(row);
+        } else {
+            self.cut += 1;
         }
-        while seq.next_element::<IgnoredAny>()?.is_some() {
-            self.0.cut += 1;
-        }
-        Ok(())
     }
 }

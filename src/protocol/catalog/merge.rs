@@ -1,12 +1,12 @@
 //! Putting together what the router, the plugin and the settings say of one model.
 
 use alloc::{
-    collections::BTreeMap,
     string::{String, ToString},
     vec::Vec,
 };
 
 use super::bundled::{self, Bundled};
+use super::index::Index;
 use super::{name, routes};
 use crate::contract::settings::{ConfiguredModel, ModelAlias};
 use crate::contract::types::{Model, ModelSource, Routing};
@@ -130,19 +130,6 @@ impl Known {
     }
 }
 
-/// Where something stands in a list, by its name. The one kind of map here: each kind costs the component
-/// kilobytes.
-pub(super) type Index = BTreeMap<String, usize>;
-
-/// Puts a name into an index. False if it was there; the first of equal names holds.
-pub(super) fn note(index: &mut Index, name: &str, at: usize) -> bool {
-    let is_new = !index.contains_key(name);
-    if is_new {
-        index.insert(name.to_string(), at);
-    }
-    is_new
-}
-
 /// The one spelling of the reference that an id of the catalog is.
 fn canonical_of_id(id: &str) -> String {
     if begins_with_prefix(id) {
@@ -154,10 +141,10 @@ fn canonical_of_id(id: &str) -> String {
 
 /// Gives each model the alias of exactly its reference, the first of several.
 fn name_by_aliases(models: &mut [Model], aliases: &[ModelAlias]) {
-    let mut by_reference = Index::new();
+    let mut by_reference = Index::default();
     for (at, alias) in aliases.iter().enumerate() {
         if !alias.alias.trim().is_empty() {
-            note(&mut by_reference, &canonical_text(&alias.reference), at);
+            by_reference.note(&canonical_text(&alias.reference), at);
         }
     }
     if by_reference.is_empty() {
@@ -166,7 +153,7 @@ fn name_by_aliases(models: &mut [Model], aliases: &[ModelAlias]) {
     for model in models {
         let alias = by_reference
             .get(&canonical_of_id(&model.id))
-            .and_then(|at| aliases.get(*at));
+            .and_then(|at| aliases.get(at));
         model.alias = alias.map(|alias| alias.alias.trim().to_string());
     }
 }
@@ -178,15 +165,15 @@ pub(super) fn models(
     others: Vec<Model>,
     aliases: &[ModelAlias],
 ) -> (Vec<Model>, usize) {
-    let mut by_id = Index::new();
+    let mut by_id = Index::default();
     if !configured.is_empty() {
         for (at, model) in others.iter().enumerate() {
-            note(&mut by_id, &model.id, at);
+            by_id.note(&model.id, at);
         }
     }
-    let mut described = Index::new();
+    let mut described = Index::default();
     for (at, model) in configured.iter().enumerate() {
-        note(&mut described, configured_id(&model.id), at);
+        described.note(configured_id(&model.id), at);
     }
     let mut without_id = 0;
     let mut models = Vec::with_capacity(configured.len() + others.len());
@@ -194,23 +181,20 @@ pub(super) fn models(
         let id = configured_id(&model.id);
         if id.is_empty() {
             without_id += 1;
-        } else if described.get(id) == Some(&at) {
+        } else if described.get(id) == Some(at) {
             let reference = configured_reference(&model.id);
             let base = reference.suffix().and_then(|_| described.get(&reference.model));
             let known = Known {
                 exact: Some(model.clone()),
-                base: base.and_then(|at| configured.get(*at)).cloned(),
-                listed: by_id
-                    .get(&reference.model)
-                    .and_then(|at| others.get(*at))
-                    .cloned(),
+                base: base.and_then(|at| configured.get(at)).cloned(),
+                listed: by_id.get(&reference.model).and_then(|at| others.get(at)).cloned(),
                 bundled: bundled::find(&reference.model),
             };
             models.extend(known.entry(&reference));
         }
     }
     for model in others {
-        if !described.contains_key(&model.id) {
+        if described.get(&model.id).is_none() {
             models.push(model);
         }
     }

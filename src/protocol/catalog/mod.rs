@@ -8,6 +8,7 @@
 mod bundled;
 mod bundled_models;
 mod decimal;
+mod index;
 mod json;
 mod list;
 mod merge;

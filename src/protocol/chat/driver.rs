@@ -79,8 +79,10 @@ pub enum FailureKind {
     Timeout,
     /// The host did not let it through.
     Denied,
-    /// What came is no HTTP.
+    /// What came is no HTTP; some hosts also say so of a kept connection that the server had given up.
     Protocol,
+    /// What came is encoded in a way that was not asked for.
+    Encoded,
     /// The driver or the host failed in another way.
     Internal,
 }

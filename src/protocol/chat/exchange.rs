@@ -24,6 +24,7 @@ use crate::contract::types::{ChatEvent, ChatRequest, Error, ErrorKind, ModelRef,
 use crate::{
     error::{self, header},
     provider,
+    warning::quote,
 };
 
 /// How much of an error's body is read.
@@ -175,7 +176,8 @@ impl Exchange {
         } else if let Some(encoding) =
             header(headers, "content-encoding").filter(|name| !name.eq_ignore_ascii_case("identity"))
         {
-            let message = format!("The answer is encoded as {encoding:?}, which nobody asked for.");
+            let encoding = quote(&encoding);
+            let message = format!("The answer is encoded as {encoding}, which nobody asked for.");
             self.end(Error::after_sending(ErrorKind::Protocol, message));
         } else {
             self.state = State::Answering;
@@ -223,7 +225,10 @@ impl Exchange {
             State::Ready | State::Sent | State::Answering => {
                 let may_retry = matches!(
                     failure.kind,
-                    FailureKind::Connect | FailureKind::ConnectTimeout | FailureKind::Reset
+                    FailureKind::Connect
+                        | FailureKind::ConnectTimeout
+                        | FailureKind::Reset
+                        | FailureKind::Protocol
                 );
                 let error = faults::failure(failure.kind, self.progress(), self.limit_ms());
                 self.settle(error, may_retry, None);

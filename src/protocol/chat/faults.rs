@@ -8,7 +8,7 @@ use alloc::{
 
 use super::{driver::FailureKind, sse, tools::Broken};
 use crate::contract::types::{Error, ErrorKind};
-use crate::error;
+use crate::{error, warning::quote};
 
 /// How far an attempt had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub(super) fn failure(kind: FailureKind, progress: Progress, limit_ms: u32) -> E
     } else {
         format!("{limit_ms} ms")
     };
+    let may_be_lost = matches!(kind, FailureKind::Protocol);
     let (kind, message) = match (kind, progress) {
         (FailureKind::Connect, _) => (Transport, "There is no connection to the upstream."),
         (FailureKind::ConnectTimeout, _) => (Timeout, "The upstream took no connection in time."),
@@ -38,7 +39,11 @@ pub(super) fn failure(kind: FailureKind, progress: Progress, limit_ms: u32) -> E
         (FailureKind::Timeout, Progress::Reading) => (Timeout, "The answer stood still for"),
         (FailureKind::Timeout, Progress::Waiting) => (Timeout, "No answer came within"),
         (FailureKind::Denied, _) => (Denied, "The host did not let the request through."),
-        (FailureKind::Protocol, _) => (Protocol, "What the upstream sent is not HTTP."),
+        (FailureKind::Protocol, _) => (
+            Protocol,
+            "The connection was lost, or what the upstream sent is not HTTP.",
+        ),
+        (FailureKind::Encoded, _) => (Protocol, "The answer is encoded in a way that was not asked for."),
         (FailureKind::Internal, _) => (Internal, "The request could not be made."),
     };
     let message = if message.ends_with('.') {
@@ -47,7 +52,7 @@ pub(super) fn failure(kind: FailureKind, progress: Progress, limit_ms: u32) -> E
         format!("{message} {limit}.")
     };
     let mut error = Error {
-        retryable: matches!(kind, Transport | Timeout),
+        retryable: may_be_lost || matches!(kind, Transport | Timeout),
         ..Error::before_sending(kind, message)
     };
     error.hint = error::hint(&error, false).map(String::from);
@@ -101,7 +106,7 @@ pub(super) fn too_long(what: &str) -> Error {
 pub(super) fn broken_call(broken: Broken, finish_word: Option<&str>) -> Error {
     let (message, raw) = match broken {
         Broken::Arguments { name, raw } => (
-            format!("The arguments of the call of tool {name:?} are not JSON."),
+            format!("The arguments of the call of tool {} are not JSON.", quote(&name)),
             Some(raw),
         ),
         Broken::Nameless { raw } => ("A tool call of the answer names no tool.".to_string(), Some(raw)),

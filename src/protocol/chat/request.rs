@@ -12,7 +12,7 @@ use crate::contract::types::{
     AssistantPart, ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, Model,
     ModelRef, ResponseFormat, Routing, ToolChoice, Warning,
 };
-use crate::json;
+use crate::{json, warning::quote};
 
 /// Parts in the upstream's own form that can be sent.
 const OTHER_PARTS: [&str; 5] = ["image_url", "video_url", "audio_url", "input_audio", "file"];
@@ -87,7 +87,7 @@ fn messages(messages: &[Message], known: Option<&Model>, warnings: &mut Vec<Warn
         if let Message::Tool(result) = message {
             let Some(call) = open.iter().position(|(id, _)| *id == result.call_id) else {
                 let what = "answers no tool call that waits: the turn before has none of this id, or it has its result";
-                return invalid(&format!("{field}.call-id {:?}", result.call_id), what);
+                return invalid(&format!("{field}.call-id {}", quote(&result.call_id)), what);
             };
             open.swap_remove(call);
             content(&format!("{field}.content"), &result.content, known)?;
@@ -139,7 +139,7 @@ fn no_open_call(open: &[(&str, usize)]) -> Checked {
     match open.first() {
         None => Ok(()),
         Some((id, at)) => invalid(
-            &format!("messages[{at}]: tool call {id:?}"),
+            &format!("messages[{at}]: tool call {}", quote(id)),
             "has no result in the messages after it",
         ),
     }
@@ -155,7 +155,7 @@ fn assistant<'a>(
         let AssistantPart::ToolCall(call) = part else {
             continue;
         };
-        let field = format!("{field}: tool call {:?}", call.id);
+        let field = format!("{field}: tool call {}", quote(&call.id));
         if call.id.is_empty() {
             return invalid(&field, "has an empty id");
         }
@@ -182,7 +182,7 @@ fn content(field: &str, parts: &[ContentPart], known: Option<&Model>) -> Checked
             ContentPart::Media(media) => picture(&field, media)?,
             ContentPart::Other(other) => {
                 if !OTHER_PARTS.contains(&other.key.as_str()) {
-                    let what = format!("this provider knows no part {:?}", other.key);
+                    let what = format!("this provider knows no part {}", quote(&other.key));
                     return unsupported(&field, &what, "Send text or a picture.");
                 }
                 if !json::is_value(&other.value_json) {
@@ -213,7 +213,7 @@ fn content(field: &str, parts: &[ContentPart], known: Option<&Model>) -> Checked
 fn picture(field: &str, media: &Media) -> Checked {
     let declared = essence(&media.mime_type);
     let Some(subtype) = declared.strip_prefix("image/") else {
-        let what = format!("{declared:?} cannot be sent; this provider takes text and images");
+        let what = quote(&declared) + " cannot be sent; this provider takes text and images";
         return unsupported(
             field,
             &what,
@@ -301,7 +301,7 @@ fn magic(data: &[u8]) -> Option<&'static str> {
 fn tools(request: &ChatRequest) -> Checked {
     for (at, tool) in request.tools.iter().enumerate() {
         if !is_name(&tool.name) {
-            let field = format!("tools[{at}].name {:?}", tool.name);
+            let field = format!("tools[{at}].name {}", quote(&tool.name));
             return invalid(&field, "has to be 1 to 64 letters, digits, `_` or `-`");
         }
         if request
@@ -310,7 +310,7 @@ fn tools(request: &ChatRequest) -> Checked {
             .take(at)
             .any(|earlier| earlier.name == tool.name)
         {
-            return invalid(&format!("tools[{at}].name {:?}", tool.name), "occurs twice");
+            return invalid(&format!("tools[{at}].name {}", quote(&tool.name)), "occurs twice");
         }
         if !json::is_object(&tool.parameters_json) {
             return invalid(&format!("tools[{at}].parameters-json"), "is not a JSON object");
@@ -318,7 +318,7 @@ fn tools(request: &ChatRequest) -> Checked {
     }
     match &request.tool_choice {
         Some(ToolChoice::Named(name)) if !request.tools.iter().any(|tool| tool.name == *name) => {
-            invalid(&format!("tool-choice {name:?}"), "names none of the tools")
+            invalid(&format!("tool-choice {}", quote(name)), "names none of the tools")
         }
         Some(ToolChoice::Required) if request.tools.is_empty() => {
             invalid("tool-choice", "is `required`, but there are no tools")
@@ -350,7 +350,7 @@ fn extras(request: &ChatRequest) -> Checked {
         ("reasoning_effort", request.reasoning_effort.is_some()),
     ];
     for (at, Extra { key, value_json }) in request.extras.iter().enumerate() {
-        let field = format!("extras[{at}] {key:?}");
+        let field = format!("extras[{at}] {}", quote(key));
         if key.is_empty() || RESERVED.contains(&key.as_str()) {
             return invalid(&field, "is not for extras to set");
         }

@@ -5,6 +5,7 @@
 use alloc::string::String;
 
 use super::events::Events;
+use crate::text::split_once;
 
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
@@ -77,15 +78,15 @@ impl Think {
     }
 
     fn thought(&mut self, text: &str, events: &mut Events) {
-        if let Some((thought, answer)) = text.split_once(CLOSE) {
+        if let Some((thought, answer)) = split_once(text, CLOSE) {
             events.reasoning(thought);
             *self = Think::Text;
             events.text(answer);
             return;
         }
-        let (thought, held) = text.split_at(text.len() - overlap(text));
-        events.reasoning(thought);
-        *self = Think::Thought(String::from(held));
+        let end = text.len() - overlap(text);
+        events.reasoning(text.get(..end).unwrap_or(text));
+        *self = Think::Thought(String::from(text.get(end..).unwrap_or_default()));
     }
 }
 

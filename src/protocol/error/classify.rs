@@ -7,7 +7,7 @@ use super::{
     message::{Found, find, readable},
 };
 use crate::contract::types::{Error, ErrorKind, Extra};
-use crate::json;
+use crate::{json, text::contains};
 
 /// Words by which backends say that the input is too long.
 const OVERFLOW: [&str; 11] = [
@@ -63,7 +63,7 @@ const NO_MODEL: [&str; 3] = ["model_not_found", "model_not_supported", "model_no
 #[must_use]
 pub fn from_response(status: u16, headers: &[(String, Vec<u8>)], body: &[u8]) -> Error {
     let content_type = header(headers, "content-type").unwrap_or_default();
-    let found = find(&String::from_utf8_lossy(body), content_type.contains("html"));
+    let found = find(&String::from_utf8_lossy(body), contains(&content_type, "html"));
     let message = found
         .message
         .clone()
@@ -144,7 +144,7 @@ fn kind(status: u16, code: Option<&str>, text: &str, is_html: bool) -> ErrorKind
 fn bad_request(code: &str, text: &str) -> ErrorKind {
     if any(text, &OVERFLOW) {
         ErrorKind::ContextOverflow
-    } else if NO_MODEL.contains(&code) || text.contains("model not supported by provider") {
+    } else if NO_MODEL.contains(&code) || contains(text, "model not supported by provider") {
         ErrorKind::ModelUnavailable
     } else if matches!(code, "content_filter" | "content_policy_violation") {
         ErrorKind::ContentFiltered
@@ -156,7 +156,7 @@ fn bad_request(code: &str, text: &str) -> ErrorKind {
 }
 
 fn any(text: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| text.contains(word))
+    words.iter().any(|word| contains(text, word))
 }
 
 /// What to say where the upstream says nothing that can be shown.

@@ -1,10 +1,11 @@
 //! What a person can do about an error. Only hints that lead to an action; no hint where there is none.
 
 use crate::contract::types::{Error, ErrorKind};
+use crate::text::contains;
 
 /// The hint for an error of the upstream, by its kind, status and words.
 pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
-    let says = |words: &str| error.message.to_ascii_lowercase().contains(words);
+    let says = |words: &str| contains(&error.message.to_ascii_lowercase(), words);
     Some(match error.kind {
         ErrorKind::Unauthenticated => {
             "Check the token in HUGGINGFACE_HUB_TOKEN or HF_TOKEN, or create one at \

@@ -44,11 +44,11 @@ pub(super) fn find(body: &str, is_html: bool) -> Found {
         None => Found::default(),
         Some(b'{') if json::is_value(text) => object(text, DEPTH),
         Some(b'"') => Found {
-            message: json::text(text).map(readable),
+            message: json::text(text).and_then(words),
             ..Found::default()
         },
         _ => Found {
-            message: Some(readable(Cow::Borrowed(text))),
+            message: words(Cow::Borrowed(text)),
             ..Found::default()
         },
     }
@@ -77,7 +77,7 @@ fn opened(text: Cow<'_, str>, depth: u8) -> Found {
         };
     }
     Found {
-        message: Some(readable(text)).filter(|text| !text.is_empty()),
+        message: words(text),
         ..Found::default()
     }
 }
@@ -143,7 +143,7 @@ fn details(raw: &str, depth: u8) -> Found {
     });
     let mut found = Found::default();
     json::members(first.unwrap_or_default(), &mut |key, value| match key {
-        "msg" => found.message = json::text(value).map(readable),
+        "msg" => found.message = json::text(value).and_then(words),
         "loc" => found.place = Some(String::from(value)),
         _ => {}
     });
@@ -153,9 +153,14 @@ fn details(raw: &str, depth: u8) -> Found {
 /// A text or a number as text.
 fn word(raw: &str) -> Option<String> {
     match json::text(raw) {
-        Some(text) => Some(readable(text)).filter(|text| !text.is_empty()),
+        Some(text) => words(text),
         None => json::integer(raw).map(|_| String::from(raw)),
     }
+}
+
+/// The text as [`readable`] gives it, if anything is left to read.
+fn words(text: Cow<'_, str>) -> Option<String> {
+    Some(readable(text)).filter(|text| !text.is_empty())
 }
 
 /// A number that can be an HTTP status, also as text.
@@ -168,7 +173,8 @@ fn status(raw: &str) -> Option<u16> {
 
 /// The text without control characters, trimmed and capped: it may go to a terminal.
 pub(super) fn readable(text: Cow<'_, str>) -> String {
-    let text = capped(String::from(text.trim()));
+    let is_blank = |c: char| c.is_whitespace() || c.is_control();
+    let text = capped(String::from(text.trim_matches(is_blank)));
     if text.chars().any(|c| c.is_control() && c != '\n') {
         text.chars()
             .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })

@@ -13,6 +13,7 @@ use crate::catalog::{Known, bundled_ids};
 use crate::contract::types::Routing;
 use crate::provider::{BACKENDS, POLICIES};
 use crate::settings::Settings;
+use crate::text::contains;
 
 /// Most suggestions that an error carries.
 const MOST: usize = 5;
@@ -151,8 +152,8 @@ fn score(query: &str, id: &str) -> Option<usize> {
     let has_org = query_name.len() != query.len();
     let whole = distance(query, id, limit(query));
     let name_alone = distance(query_name, name, limit(query_name)).map(|d| d + usize::from(has_org) * 2);
-    let within =
-        (query_name.len() >= 3 && name.contains(query_name)).then(|| 3 + (name.len() - query_name.len()) / 2);
+    let within = (query_name.len() >= 3 && contains(name, query_name))
+        .then(|| 3 + (name.len() - query_name.len()) / 2);
     [whole, name_alone, within].into_iter().flatten().min()
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 
 /// The recordings of one kind: name, description and body.
-fn recordings(kind: &str) -> Vec<(String, Value, Vec<u8>)> {
+pub(super) fn recordings(kind: &str) -> Vec<(String, Value, Vec<u8>)> {
     let Some(root) = env::var_os("ROUTER_CORPUS") else {
         println!("skipped: ROUTER_CORPUS is not set");
         return Vec::new();
@@ -42,7 +42,7 @@ fn recordings(kind: &str) -> Vec<(String, Value, Vec<u8>)> {
     paths.into_iter().map(read).collect()
 }
 
-fn served(about: &Value, body: Vec<u8>) -> Served {
+pub(super) fn served(about: &Value, body: Vec<u8>) -> Served {
     let status = u16::try_from(about["status"].as_u64().unwrap()).unwrap();
     let mut headers = Served::from(cases::served(&serde_json::json!({ "headers": about["response_headers"] }))).headers;
     headers.retain(|(name, _)| {

@@ -4,6 +4,7 @@
 mod chunk;
 mod corpus;
 mod errors;
+mod reader;
 mod requests;
 mod retries;
 mod streams;

@@ -163,7 +163,7 @@ fn what_the_host_denies_and_what_takes_too_long_is_not_tried_again() {
         FailureKind::Denied,
         FailureKind::Timeout,
         FailureKind::Tls,
-        FailureKind::Protocol,
+        FailureKind::Encoded,
         FailureKind::Internal,
     ] {
         let mut exchange = exchange(5);
@@ -177,6 +177,24 @@ fn what_the_host_denies_and_what_takes_too_long_is_not_tried_again() {
 }
 
 #[test]
+fn a_lost_connection_is_tried_again_also_where_the_host_calls_it_no_http() {
+    for kind in [
+        FailureKind::Connect,
+        FailureKind::ConnectTimeout,
+        FailureKind::Reset,
+        FailureKind::Protocol,
+    ] {
+        let mut exchange = exchange(1);
+        exchange.sent();
+        exchange.on_failure(Failure {
+            kind,
+            request_sent: true,
+        });
+        assert!(matches!(exchange.next(), Next::Wait { .. }), "{kind:?}");
+    }
+}
+
+#[test]
 fn failures_have_the_kind_of_their_cause() {
     for (kind, expected, retryable) in [
         (FailureKind::Connect, "transport", true),
@@ -185,7 +203,8 @@ fn failures_have_the_kind_of_their_cause() {
         (FailureKind::Reset, "transport", true),
         (FailureKind::Timeout, "timeout", true),
         (FailureKind::Denied, "denied", false),
-        (FailureKind::Protocol, "protocol", false),
+        (FailureKind::Protocol, "protocol", true),
+        (FailureKind::Encoded, "protocol", false),
         (FailureKind::Internal, "internal", false),
     ] {
         let error = failed(kind, true);
