@@ -106,6 +106,11 @@ impl Setup {
         self
     }
 
+    pub fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
     pub fn token(mut self, token: Option<&str>) -> Self {
         self.token = token.map(str::to_owned);
         self

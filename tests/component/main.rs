@@ -1,5 +1,7 @@
 //! The built component in the host, against the mock router: what a user of the two together gets.
 
+#![allow(unreachable_pub, reason = "a test program has no outside")]
+
 mod harness;
 
 mod bodies;
@@ -13,6 +15,7 @@ mod files;
 mod host_sources;
 mod hostile;
 mod models;
+#[path = "../reader.rs"]
 mod reader;
 mod recorded_list;
 mod scenarios;

@@ -8,8 +8,8 @@ use alloc::{string::ToString, vec};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::contract::settings::{ConfiguredModel, ModelAlias};
 use crate::cases::{self, plain_settings};
+use crate::contract::settings::{ConfiguredModel, ModelAlias};
 use crate::settings::PlainSettings;
 
 fn from_rows(rows: &[Value]) -> ModelCatalog {

@@ -3,7 +3,7 @@
 
 use std::{env, fs, path::PathBuf, prelude::v1::*, println};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -44,7 +44,8 @@ pub(super) fn recordings(kind: &str) -> Vec<(String, Value, Vec<u8>)> {
 
 pub(super) fn served(about: &Value, body: Vec<u8>) -> Served {
     let status = u16::try_from(about["status"].as_u64().unwrap()).unwrap();
-    let mut headers = Served::from(cases::served(&serde_json::json!({ "headers": about["response_headers"] }))).headers;
+    let headers = cases::served(&json!({ "headers": about["response_headers"] }));
+    let mut headers = Served::from(headers).headers;
     headers.retain(|(name, _)| {
         !matches!(
             name.as_str(),
