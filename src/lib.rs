@@ -4,7 +4,7 @@
 //! machines over bytes, without any WASI. The shell here, built only for wasm, exports it as the component described
 //! in `wit/` and moves bytes between it and `wasi:http`. Both speak the contract's types.
 
-#![no_std]
+#![cfg_attr(target_family = "wasm", no_std)]
 
 #[cfg(target_family = "wasm")]
 extern crate alloc;

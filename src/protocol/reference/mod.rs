@@ -23,7 +23,7 @@
 //!
 //! # Meaning
 //!
-//! [`resolve`] takes any text that a person types, in this order: a text that begins with `huggingface/` is a
+//! [`resolve()`] takes any text that a person types, in this order: a text that begins with `huggingface/` is a
 //! reference; one that names a configured, bundled or listed model is that model; an alias of the settings
 //! (which may hold spaces and `/`) is what it stands for; then the address of a page of the Hub, and the
 //! grammar. An id outside the grammar (a server of one's own lists `llama3`) is understood if the settings or
