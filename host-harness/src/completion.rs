@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Kind, Result},
     generation::{GenerationInfo, InFlight},
     host::Shared,
-    sandbox::State,
+    sandbox::{State, Used},
 };
 
 /// How many events one crossing may bring.
@@ -30,6 +30,7 @@ pub struct Completion {
     /// What a fresh generation may still be asked again on the old one, before its first event.
     request: Option<Box<ChatRequest>>,
     warnings: Vec<contract::Warning>,
+    used: Used,
 }
 
 enum Phase {
@@ -87,6 +88,7 @@ impl Completion {
             delivered: 0,
             request,
             warnings: Vec::new(),
+            used: Used::default(),
         }
     }
 
@@ -105,6 +107,12 @@ impl Completion {
     #[must_use]
     pub fn summary(&self) -> Option<&Summary> {
         self.summary.as_ref()
+    }
+
+    /// What the guest has used for this answer, as of the last events or the end.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        self.used
     }
 
     /// Waits until there is something to say: the first event, the end, or an error. Takes nothing away, and giving
@@ -154,6 +162,7 @@ impl Completion {
                 return self.end(Some(call::out_of_time(limit)));
             }
         };
+        self.used = exchange.store.data().used();
         match read {
             Ok(Ok(progress)) => {
                 self.delivered += progress.events.len() as u64;

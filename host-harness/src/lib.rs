@@ -34,6 +34,6 @@ pub use generation::{GenerationInfo, GenerationState};
 pub use grants::{Grant, Grants};
 pub use host::{Answer, Host, HostOptions};
 pub use plugin::{CONTRACT_VERSION, LoadTimings, Plugin};
-pub use sandbox::{Limits, Sandbox, SandboxOptions};
+pub use sandbox::{Limits, Sandbox, SandboxOptions, Used};
 pub use settings::Settings;
 pub use swap::SwapReport;

@@ -180,6 +180,14 @@ impl Plugin {
         self.0.timings
     }
 
+    /// Asks it again what it is, in an instance of its own: whether it still answers, and what one instance costs.
+    ///
+    /// # Errors
+    /// `plugin-trap` or `limit` if it fails to say.
+    pub async fn describe(&self, sandbox: &Sandbox) -> Result<ProviderInfo> {
+        describe(sandbox, &self.0.pre, self.0.empty_wasi).await
+    }
+
     pub(crate) fn pre(&self) -> &ModelProviderPre<State> {
         &self.0.pre
     }

@@ -125,6 +125,8 @@ pub(crate) struct Meter {
     table_limit: usize,
     instances: usize,
     memory_used: usize,
+    /// The largest that all memories together have been, in bytes.
+    pub(crate) memory_peak: usize,
     /// The limit that was reached first.
     pub(crate) reached: Option<Note>,
 }
@@ -136,6 +138,7 @@ impl Meter {
             table_limit: limits.table_elements,
             instances: limits.instances,
             memory_used: 0,
+            memory_peak: 0,
             reached: None,
         }
     }
@@ -160,6 +163,7 @@ impl ResourceLimiter for Meter {
             return Ok(false);
         }
         self.memory_used = total;
+        self.memory_peak = self.memory_peak.max(total);
         Ok(true)
     }
 

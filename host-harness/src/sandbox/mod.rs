@@ -26,6 +26,7 @@ use crate::{
 
 pub use limits::Limits;
 pub(crate) use limits::Note;
+pub use state::Used;
 pub(crate) use state::{State, View};
 
 /// How often running guest code is interrupted to look at its budget and let other tasks run.

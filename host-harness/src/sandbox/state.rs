@@ -69,6 +69,15 @@ impl View {
     }
 }
 
+/// What a guest has used for one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Time in guest code; waits do not count.
+    pub guest_time: std::time::Duration,
+    /// The largest that its memory has been.
+    pub memory_bytes: usize,
+}
+
 /// The data of one store.
 pub(crate) struct State {
     table: ResourceTable,
@@ -108,6 +117,14 @@ impl State {
     /// Why the host stopped this request, if it did.
     pub(crate) fn take_note(&mut self) -> Option<Note> {
         self.meter.reached.take().or_else(|| self.view.take_note())
+    }
+
+    /// What the guest has used so far.
+    pub(crate) fn used(&self) -> Used {
+        Used {
+            guest_time: self.time.spent(),
+            memory_bytes: self.meter.memory_peak,
+        }
     }
 
     pub(super) fn meter(&mut self) -> &mut dyn ResourceLimiter {

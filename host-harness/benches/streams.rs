@@ -1,0 +1,43 @@
+//! Streamed answers: decoding of a long one, and a whole short one, by the plugin and by the native twin.
+
+mod common;
+
+use common::{
+    ask::{self, Ask},
+    data,
+    mock::Mock,
+    twin::Twin,
+};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use huggingface_protocol::settings::PlainSettings;
+
+fn streams(c: &mut Criterion) {
+    let runtime = common::runtime();
+    let (sandbox, plugin) = runtime.block_on(common::loaded());
+    let files = data::Files::new();
+    let ask = Ask::short();
+    for (events, packets) in [(50, "an event a packet"), (2_000, "as fast as it goes")] {
+        let file = files.stream(events);
+        let mock = match events {
+            50 => Mock::replaying(&file),
+            _ => Mock::replaying_whole(&file),
+        };
+        let twin = Twin::new(mock.base_url(), PlainSettings::default());
+        let mut group = c.benchmark_group(format!("stream of {events} events, {packets}"));
+        group.throughput(Throughput::Bytes((events * data::EVENT) as u64));
+        for (name, token) in [
+            ("plugin", Some(common::TOKEN)),
+            ("plugin, nothing to search for", None),
+        ] {
+            let host = common::host(&sandbox, &plugin, mock.base_url(), token, |_| {});
+            group.bench_function(name, |b| b.iter(|| runtime.block_on(ask::whole(&host, &ask))));
+        }
+        group.bench_function("native", |b| {
+            b.iter(|| runtime.block_on(twin.chat(ask.for_twin()).drain()));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, streams);
+criterion_main!(benches);

@@ -1,0 +1,89 @@
+//! Calls that need nothing but an instance. Nothing in them waits, so that CPU time is their time.
+
+use std::hint::black_box;
+
+use huggingface_protocol::reference;
+
+use super::{Rig, Table, common, time};
+use crate::common::{
+    data,
+    measure::{cpu, in_turns},
+};
+
+/// Calls a figure.
+const CALLS: usize = 200;
+const ROUNDS: usize = 15;
+/// Nobody listens there, and nobody is asked.
+const NOWHERE: &str = "http://127.0.0.1:9/v1";
+
+pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
+    let size = rig.plugin.size() as f64 / common::measure::KB;
+    table.alone("Component size", "≤ 250 KB", &format!("{size:.0} KB"));
+
+    let each = CALLS as f64;
+    let describe = async || {
+        cpu(async {
+            for _ in 0..CALLS {
+                black_box(rig.plugin.describe(&rig.sandbox).await.expect("what it is"));
+            }
+        })
+        .await
+            / each
+    };
+    let resolve = async |models: usize, text: &str| {
+        let host = common::host(
+            &rig.sandbox,
+            &rig.plugin,
+            NOWHERE,
+            Some(common::TOKEN),
+            |settings| {
+                settings.models = data::models(models);
+            },
+        );
+        let settings = data::twin_settings(models);
+        let plugin = async || {
+            cpu(async {
+                for _ in 0..CALLS {
+                    black_box(host.resolve(text).await.expect("a reference"));
+                }
+            })
+            .await
+                / each
+        };
+        let native = async || {
+            cpu(async {
+                for _ in 0..CALLS {
+                    black_box(reference::resolve(text, &settings).expect("a reference"));
+                }
+            })
+            .await
+                / each
+        };
+        in_turns(ROUNDS, plugin, native).await
+    };
+    let fresh = in_turns(ROUNDS, describe, async || 0.0).await;
+    table.alone(
+        "Store and instance for one request, with one call of `describe`",
+        "≤ 40 µs",
+        &time(fresh.plugin),
+    );
+    let reference = "huggingface/deepseek-ai/DeepSeek-R1:cheapest";
+    for (what, models, text) in [
+        ("`resolve-ref` whole, a fresh instance", 0, reference),
+        (
+            "… with 1,000 configured models and 1,000 aliases",
+            1_000,
+            reference,
+        ),
+        ("… of an alias among them", 1_000, "own 999"),
+    ] {
+        let pair = resolve(models, text).await;
+        table.row(
+            what,
+            "≤ 60 µs",
+            &time(pair.plugin),
+            &format!("{:.1} µs", pair.twin),
+            "",
+        );
+    }
+}

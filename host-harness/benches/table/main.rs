@@ -1,0 +1,88 @@
+//! The table of the README, measured in one go: `cargo bench -p host-harness --bench table`. Names of sections behind
+//! `--` measure only those.
+//!
+//! Plugin and native twin are measured in turns, so that the ratios hold on a busy machine too; every figure is a
+//! median. Memory is measured in a process of its own for each figure: this program once more, as `child`.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod answers;
+mod calls;
+mod lists;
+mod memory;
+mod swaps;
+
+use std::io::Write as _;
+
+use host_harness::{Plugin, Sandbox};
+
+/// What every section works with.
+struct Rig {
+    sandbox: Sandbox,
+    plugin: Plugin,
+}
+
+/// Writes the rows as they come, so that a long run shows where it is.
+struct Table;
+
+impl Table {
+    fn begin() -> Self {
+        println!("| What | Target | Measured | Native | Ratio |\n|---|---|---|---|---|");
+        Self
+    }
+
+    /// A row without a native counterpart.
+    fn alone(&mut self, what: &str, target: &str, measured: &str) {
+        self.row(what, target, measured, "", "");
+    }
+
+    fn row(&mut self, what: &str, target: &str, measured: &str, native: &str, ratio: &str) {
+        println!("| {what} | {target} | {measured} | {native} | {ratio} |");
+        let _ = std::io::stdout().flush();
+    }
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (runtime, threads) = (common::runtime(), common::threads());
+    if let Some(("child", what)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return threads.block_on(memory::child(what));
+    }
+    let sections: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
+    let wanted = |name: &str| sections.is_empty() || sections.iter().any(|section| *section == name);
+    let (sandbox, plugin) = runtime.block_on(common::loaded());
+    let rig = Rig { sandbox, plugin };
+    let mut table = Table::begin();
+    if wanted("calls") {
+        runtime.block_on(calls::measure(&rig, &mut table));
+    }
+    if wanted("answers") {
+        runtime.block_on(answers::measure(&rig, &mut table));
+    }
+    if wanted("paced") {
+        threads.block_on(answers::paced(&rig, &mut table));
+    }
+    if wanted("lists") {
+        runtime.block_on(lists::measure(&rig, &mut table));
+    }
+    if wanted("memory") {
+        memory::measure(&mut table);
+    }
+    if wanted("swaps") {
+        threads.block_on(swaps::measure(&rig, &mut table));
+    }
+}
+
+/// Microseconds for a person.
+fn time(micros: f64) -> String {
+    if micros < 1_000.0 {
+        format!("{micros:.0} µs")
+    } else {
+        format!("{:.1} ms", micros / 1_000.0)
+    }
+}
+
+fn times(ratio: f64) -> String {
+    format!("{ratio:.2}×")
+}
