@@ -22,10 +22,10 @@ use tokio::runtime::Runtime;
 /// A token that the mock takes; long enough to be searched for.
 pub(crate) const TOKEN: &str = "hf_a_token_of_the_benches_only";
 
-/// The released component; built if it is not up to date.
+/// The released component, built if it is not up to date; or the file in `COMPONENT`, to compare two builds.
 pub(crate) fn component() -> PathBuf {
-    if let Ok(p) = std::env::var("K_PLUGIN") {
-        return p.into();
+    if let Some(file) = std::env::var_os("COMPONENT") {
+        return file.into();
     }
     component::build(Build::Release, |words| eprintln!("{words}")).expect("the component builds")
 }
