@@ -12,8 +12,10 @@ mod configurations;
 mod contract;
 mod corpus;
 mod files;
+mod guests;
 mod host_sources;
 mod hostile;
+mod limits;
 mod models;
 #[path = "../reader.rs"]
 mod reader;
