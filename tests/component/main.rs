@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod any_provider;
+mod bad_swaps;
 mod bodies;
 mod cancel;
 mod cases;
