@@ -111,16 +111,12 @@ impl Host {
             .filter_map(|(_, value)| Secret::new(value))
             .collect();
         let scrubber = Scrubber::new(secret.iter().chain(&operator_secrets));
-        if settings
-            .extras
-            .values()
-            .any(|json| scrubber.finds(json.as_bytes()))
-        {
-            return Err(Error::new(
-                Kind::Configuration,
-                "a setting of the plugin holds the credential",
-            )
-            .with_hint("remove it; the host adds the credential to what is sent, and nobody else needs it"));
+        if let Some(place) = walk::any_setting(&settings, |bytes| scrubber.finds(bytes)) {
+            return Err(
+                Error::new(Kind::Configuration, format!("{place} holds the credential")).with_hint(
+                    "remove it; the host adds the credential to what is sent, and nobody else needs it",
+                ),
+            );
         }
         if !headers.is_empty()
             && origin

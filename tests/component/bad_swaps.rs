@@ -9,23 +9,12 @@ use host_harness::{
 };
 
 use crate::{
-    guests::{Files, hostile, hostile_plugin, replaced},
+    guests::{DISGUISE, Files, hostile, hostile_plugin, replaced},
     harness::{Harness, Heard, Setup, built, collect, parts_text, question},
 };
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const FINE: &str = "hostile/a/fine";
-/// Orders by which the hostile plugin passes for the workspace's own, grant and all.
-const DISGUISE: [(&str, &str); 7] = [
-    ("id", "huggingface"),
-    ("base-url", "https://router.huggingface.co/v1"),
-    ("header", "authorization"),
-    ("prefix", "Bearer "),
-    ("env", "HF_TOKEN"),
-    ("version", "9.9.9"),
-    ("list", ""),
-];
-
 /// The workspace's own component with another version of the contract in it, everywhere.
 fn of_contract(files: &Files, version: &str) -> PathBuf {
     let mut file = built(Build::Release);
