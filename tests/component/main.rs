@@ -28,3 +28,4 @@ mod recorded_list;
 mod scenarios;
 mod secrets;
 mod swap;
+mod swaps_under_load;

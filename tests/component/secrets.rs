@@ -27,8 +27,11 @@ fn extra(key: &str, value: &str) -> Extra {
     }
 }
 
+/// A place of a request, and how a text gets there.
+type Place = (&'static str, fn(&mut ChatRequest, String));
+
 /// Every place of a request in which a text can stand.
-fn places() -> Vec<(&'static str, fn(&mut ChatRequest, String))> {
+fn places() -> Vec<Place> {
     fn media(source: MediaSource) -> ContentPart {
         ContentPart::Media(Media {
             mime_type: "image/png".to_owned(),
@@ -46,11 +49,11 @@ fn places() -> Vec<(&'static str, fn(&mut ChatRequest, String))> {
         ("model", |r, s| r.model = format!("hostile/a/{s}")),
         ("system", |r, s| r.messages.push(Message::System(s))),
         ("user", |r, s| {
-            r.messages.push(Message::User(vec![ContentPart::Text(s)]))
+            r.messages.push(Message::User(vec![ContentPart::Text(s)]));
         }),
         ("picture", |r, s| {
             r.messages
-                .push(Message::User(vec![media(MediaSource::Data(s.into_bytes()))]))
+                .push(Message::User(vec![media(MediaSource::Data(s.into_bytes()))]));
         }),
         ("address", |r, s| {
             let url = MediaSource::Url(format!("https://example.com/?key={s}"));
@@ -58,10 +61,10 @@ fn places() -> Vec<(&'static str, fn(&mut ChatRequest, String))> {
         }),
         ("part", |r, s| {
             r.messages
-                .push(Message::User(vec![ContentPart::Other(extra("x", &s))]))
+                .push(Message::User(vec![ContentPart::Other(extra("x", &s))]));
         }),
         ("assistant", |r, s| {
-            r.messages.push(Message::Assistant(vec![AssistantPart::Text(s)]))
+            r.messages.push(Message::Assistant(vec![AssistantPart::Text(s)]));
         }),
         ("thought", |r, s| {
             let thought = Reasoning {
@@ -72,7 +75,7 @@ fn places() -> Vec<(&'static str, fn(&mut ChatRequest, String))> {
                 .push(Message::Assistant(vec![AssistantPart::Reasoning(thought)]));
         }),
         ("arguments", |r, s| {
-            r.messages.push(call(&format!("{{\"a\":\"{s}\"}}"), "1"))
+            r.messages.push(call(&format!("{{\"a\":\"{s}\"}}"), "1"));
         }),
         ("id", |r, s| r.messages.push(call("{}", &s))),
         ("result", |r, s| {
@@ -176,7 +179,8 @@ async fn a_setting_that_holds_the_token_is_refused_when_the_host_starts() {
         Arc::new(ModelSettings::new(Vec::new(), vec![alias]))
     };
     let encoded = STANDARD.encode(TOKEN);
-    let cases: Vec<(&str, Box<dyn Fn(&mut Settings)>)> = vec![
+    type Change<'a> = Box<dyn Fn(&mut Settings) + 'a>;
+    let cases: Vec<(&str, Change<'_>)> = vec![
         ("`bill-to`", Box::new(|s| s.set("bill-to", TOKEN).unwrap())),
         (
             "`bill-to`",
