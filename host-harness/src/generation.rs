@@ -83,6 +83,8 @@ pub(crate) struct Generation {
     pub(crate) plugin: Plugin,
     state: AtomicU8,
     live_since: Mutex<Option<Instant>>,
+    /// How often it has come into service: a drain that began before the last time is over.
+    turns: AtomicU64,
     in_flight: AtomicUsize,
     idle: Notify,
     /// How often it was cut; what was under way before the last time is to end.
@@ -101,6 +103,7 @@ impl Generation {
             plugin,
             state: AtomicU8::new(GenerationState::Staged as u8),
             live_since: Mutex::new(None),
+            turns: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             idle: Notify::new(),
             cuts: watch::Sender::new(0),
@@ -130,6 +133,7 @@ impl Generation {
         self.state.store(state as u8, Ordering::Release);
         if state == GenerationState::Live {
             *self.live_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            self.turns.fetch_add(1, Ordering::AcqRel);
         }
         tracing::info!(
             generation = self.number,
@@ -139,9 +143,14 @@ impl Generation {
         );
     }
 
-    /// Its work is done, unless it came back into service meanwhile.
-    pub(crate) fn retire(&self) {
-        if self.state() == GenerationState::Draining {
+    /// How often it has come into service.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Acquire)
+    }
+
+    /// The work of this turn is done, unless it came back into service meanwhile.
+    pub(crate) fn retire(&self, turn: u64) {
+        if self.turns() == turn && self.state() == GenerationState::Draining {
             self.enter(GenerationState::Retired);
         }
     }
@@ -275,16 +284,19 @@ impl Generations {
         }
     }
 
-    /// Makes a generation live; gives the one that was.
-    pub(crate) fn switch(&self, to: Arc<Generation>) -> Arc<Generation> {
+    /// Makes a generation live; gives the one that was, and which turn of it that was.
+    pub(crate) fn switch(&self, to: Arc<Generation>) -> (Arc<Generation>, u64) {
+        // Held throughout, so that a roll-back happens before a switch or after it, and never undoes it.
+        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
         to.enter(GenerationState::Live);
         let old = self.live.swap(to);
-        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        old.enter(GenerationState::Draining);
         // One that has shown nothing yet, or only traps, is no one to fall back on while there is a better one.
         if previous.is_none() || old.is_reliable() {
             *previous = Some(Arc::clone(&old));
         }
-        old
+        let turn = old.turns();
+        (old, turn)
     }
 
     /// Another generation, to answer once more what this one trapped on.

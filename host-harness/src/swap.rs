@@ -78,7 +78,7 @@ impl Host {
         staged.enter(GenerationState::Verified);
         let started = Instant::now();
         let to = staged.info();
-        let old = shared.generations.switch(staged);
+        let (old, turn) = shared.generations.switch(staged);
         let switch = started.elapsed();
         *last = Some(Instant::now());
         let report = SwapReport {
@@ -90,17 +90,18 @@ impl Host {
             switch,
             draining: old.in_flight(),
         };
-        tokio::spawn(drain(Arc::clone(shared), old));
+        tokio::spawn(drain(Arc::clone(shared), old, turn));
         Ok(report)
     }
 }
 
-/// Lets an old generation finish, then retires it. It stays loaded until the next swap, to come back if it has to.
-async fn drain(shared: Arc<Shared>, old: Arc<Generation>) {
-    old.enter(GenerationState::Draining);
+/// Lets an old generation finish, then retires it. It stays loaded until the next swap, to come back if it has to; then
+/// the turn that was to be drained is over, and nothing of it is cut.
+async fn drain(shared: Arc<Shared>, old: Arc<Generation>, turn: u64) {
     if tokio::time::timeout(shared.settings.drain_deadline, old.idle())
         .await
         .is_err()
+        && old.turns() == turn
     {
         tracing::warn!(
             generation = old.number,
@@ -109,7 +110,7 @@ async fn drain(shared: Arc<Shared>, old: Arc<Generation>) {
         );
         old.cut();
     }
-    old.retire();
+    old.retire(turn);
 }
 
 impl Shared {
