@@ -12,7 +12,7 @@ use crate::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
         Warning, settings::CredentialState,
     },
-    edge::{self, Edge, Gate, Origin, Policy, Scrubber, Secret},
+    edge::{Edge, Gate, Origin, OwnHeaders, Policy, Scrubber, Secret, Via},
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, Generations, InFlight},
     grants::Grants,
@@ -93,23 +93,20 @@ impl Host {
             (Some(origin), None) if origin.is_loopback() => CredentialState::NotRequired,
             _ => CredentialState::Missing,
         };
-        let header = match (grant, &secret) {
-            (Some(grant), Some(secret)) if credential == CredentialState::AttachedByHost => {
-                Some(edge::credential_header(&grant.header, &grant.prefix, secret)?)
-            }
-            _ => None,
+        let mut headers = OwnHeaders::default();
+        for (name, value) in &settings.headers {
+            headers.operators(name, value)?;
+        }
+        if let (Some(grant), Some(secret), CredentialState::AttachedByHost) = (grant, &secret, credential) {
+            headers.credential(&grant.header, &grant.prefix, secret)?;
+        }
+        let via = match &origin {
+            Some(origin) => settings.proxies.before(origin)?,
+            None => None,
         };
-        let headers = settings
-            .headers
-            .iter()
-            .map(|(name, value)| edge::operator_header(name, value))
-            .collect::<Result<Vec<_>>>()?;
-        let operator_secrets: Vec<Secret> = settings
-            .headers
-            .iter()
-            .filter_map(|(_, value)| Secret::new(value))
-            .collect();
-        let scrubber = Scrubber::new(secret.iter().chain(&operator_secrets));
+        let operators = settings.headers.iter().map(|(_, value)| value);
+        let password = via.as_ref().and_then(Via::password);
+        let scrubber = Scrubber::new(secret.iter().chain(operators).chain(password));
         if settings
             .extras
             .values()
@@ -121,11 +118,8 @@ impl Host {
             )
             .with_hint("remove it; the host adds the credential to what is sent, and nobody else needs it"));
         }
-        if !headers.is_empty()
-            && origin
-                .as_ref()
-                .is_some_and(|origin| !origin.is_safe_for_credentials())
-        {
+        let in_the_open = |origin: &Origin| !origin.is_safe_for_credentials();
+        if !settings.headers.is_empty() && origin.as_ref().is_some_and(in_the_open) {
             return Err(Error::new(
                 Kind::Configuration,
                 "configured headers would be sent without encryption",
@@ -137,10 +131,10 @@ impl Host {
                 let policy = Policy {
                     origin,
                     allow_private: settings.allow_private,
-                    credential: header,
                     headers,
                     connect_timeout: settings.connect_timeout,
                     ca_file: settings.ca_file.clone(),
+                    via,
                 };
                 Edge::new(policy, scrubber.clone())
             })

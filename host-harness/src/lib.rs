@@ -27,7 +27,7 @@ mod swap;
 mod walk;
 
 pub use completion::Completion;
-pub use edge::{Origin, SHORTEST_SEARCHED_SECRET, Secret};
+pub use edge::{Origin, Proxies, SHORTEST_SEARCHED_SECRET, Secret};
 pub use error::{Error, Kind, Result};
 pub use files::{private_dir, write_private};
 pub use generation::{GenerationInfo, GenerationState};

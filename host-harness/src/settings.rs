@@ -14,6 +14,7 @@ use crate::{
         DiscoveryMode, Extra, Model,
         settings::{ConfiguredModel, CredentialState, ModelAlias, Snapshot},
     },
+    edge::{Proxies, Secret},
     sandbox::limits::Limits,
 };
 
@@ -45,7 +46,9 @@ pub struct Settings {
     /// What one request of the guest may use.
     pub limits: Limits,
     /// Headers that the operator wants on every request; their values are secrets.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Secret)>,
+    /// The proxies between this machine and others.
+    pub proxies: Proxies,
     /// The plugin's own settings: name and JSON text.
     pub extras: BTreeMap<String, String>,
     /// Models and aliases that a person has described.
@@ -68,6 +71,7 @@ impl Default for Settings {
             ca_file: None,
             limits: Limits::default(),
             headers: Vec::new(),
+            proxies: Proxies::default(),
             extras: BTreeMap::new(),
             models: Arc::default(),
         }

@@ -9,14 +9,17 @@ mod cancel;
 mod cases;
 mod chat;
 mod configurations;
+mod connections;
 mod contract;
 mod corpus;
 mod files;
 mod host_sources;
 mod hostile;
 mod models;
+mod proxy;
 #[path = "../reader.rs"]
 mod reader;
 mod recorded_list;
 mod scenarios;
 mod swap;
+mod tls;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{args::Global, terminal::Terminal};
 use crate::{
-    Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Settings,
+    Grants, Host, HostOptions, Plugin, Proxies, Sandbox, SandboxOptions, Settings,
     component::{self, Build},
     config::{Configuration, Environment},
     contract::ProviderInfo,
@@ -78,6 +78,7 @@ impl Ground {
         if let Some(url) = &self.base_url {
             settings.base_url = Some(url.clone());
         }
+        settings.proxies = Proxies::from_variables(|name| self.environment.get(name));
         Ok(settings)
     }
 }

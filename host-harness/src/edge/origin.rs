@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use url::{Host, Url};
@@ -70,6 +70,30 @@ impl Origin {
         } else {
             format!("{}:{}", self.host, self.port)
         }
+    }
+
+    /// The host as a resolver and TLS want it: IPv6 without brackets.
+    pub(super) fn host(&self) -> &str {
+        self.host.trim_matches(['[', ']'])
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address that it is by its literal.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        let address = self.host().parse().ok()?;
+        Some(SocketAddr::new(address, self.port))
+    }
+
+    /// The same as a URI, its port written out.
+    pub(super) fn uri(&self) -> http::Uri {
+        let scheme = if self.https { "https" } else { "http" };
+        // A host and a port that came out of a URL make one again.
+        format!("{scheme}://{}:{}/", self.host, self.port)
+            .parse()
+            .unwrap_or_default()
     }
 
     /// Whether the host is an address of a private network, by its literal.
