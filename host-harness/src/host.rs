@@ -78,6 +78,7 @@ impl Host {
             secret,
             grants,
         } = options;
+        sandbox.check(&settings.limits)?;
         let grant = grants.check(plugin.info())?;
         let origin = match (&settings.base_url, grant) {
             (Some(url), _) => Origin::of(url),

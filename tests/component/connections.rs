@@ -57,7 +57,8 @@ impl Secured {
             .setting("max-retries", "0")
             .setting("ca-file", authority.file().to_str().unwrap())
             .settings(|settings| settings.proxies = all(&format!("http://127.0.0.1:{}", proxy.port())))
-            .start_at(&url, mock, plugin().await);
+            .start_at(&url, mock, plugin().await)
+            .unwrap();
         Self {
             harness,
             tls,
@@ -139,7 +140,8 @@ async fn a_certificate_that_does_not_fit_is_refused_and_nothing_is_sent() {
         let harness = Harness::with()
             .setting("max-retries", "1")
             .setting("ca-file", trusted.file().to_str().unwrap())
-            .start_at(&tls.url(), mock, plugin().await);
+            .start_at(&tls.url(), mock, plugin().await)
+            .unwrap();
         let heard = harness.ask(MODEL).await;
         let error = heard.error();
         assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));
@@ -160,7 +162,8 @@ async fn without_the_ca_file_its_authority_is_unknown() {
     let tls = TlsRouter::start(&mock, authority.server(GOOD)).await;
     let harness = Harness::with()
         .setting("max-retries", "0")
-        .start_at(&tls.url(), mock, plugin().await);
+        .start_at(&tls.url(), mock, plugin().await)
+        .unwrap();
     let heard = harness.ask(MODEL).await;
     assert!(
         heard.error().hint().unwrap().contains("ca-file"),
@@ -175,11 +178,10 @@ async fn why_there_is_no_connection_is_said_and_an_answer_later_is_not_confused_
     let place = listener.local_addr().unwrap().to_string();
     drop(listener);
     let mock = mock().await;
-    let harness = Harness::with().setting("max-retries", "0").start_at(
-        &format!("http://{place}/v1"),
-        mock,
-        plugin().await,
-    );
+    let harness = Harness::with()
+        .setting("max-retries", "0")
+        .start_at(&format!("http://{place}/v1"), mock, plugin().await)
+        .unwrap();
     let heard = harness.ask(MODEL).await;
     let error = heard.error();
     assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));
@@ -294,6 +296,7 @@ async fn behind(proxy: &str, url: &str, mock: Arc<MockRouter>) -> Harness {
         .setting("max-retries", "0")
         .settings(|settings| settings.proxies = all(proxy))
         .start_at(url, mock, plugin().await)
+        .unwrap()
 }
 
 #[tokio::test]

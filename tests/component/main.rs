@@ -13,8 +13,10 @@ mod connections;
 mod contract;
 mod corpus;
 mod files;
+mod guests;
 mod host_sources;
 mod hostile;
+mod limits;
 mod models;
 mod proxy;
 #[path = "../reader.rs"]

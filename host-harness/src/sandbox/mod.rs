@@ -38,6 +38,8 @@ pub struct Sandbox {
     engine: Engine,
     linker: Arc<Linker<State>>,
     permissive_linker: Arc<Linker<State>>,
+    max_memory_bytes: usize,
+    max_stack_bytes: usize,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -55,6 +57,8 @@ pub struct SandboxOptions {
     pub max_concurrent: u32,
     /// The largest memory that one request may be allowed, in bytes.
     pub max_memory_bytes: usize,
+    /// The stack of each request, in bytes; every request reserves it.
+    pub max_stack_bytes: usize,
     /// Whether a trap writes the guest's memories into its error; for tests of what a guest holds.
     pub coredump_on_trap: bool,
 }
@@ -65,6 +69,7 @@ impl Default for SandboxOptions {
             cache_dir: None,
             max_concurrent: 4096,
             max_memory_bytes: 256 * 1024 * 1024,
+            max_stack_bytes: Limits::default().stack_bytes,
             coredump_on_trap: false,
         }
     }
@@ -85,7 +90,27 @@ impl Sandbox {
             engine,
             linker,
             permissive_linker: Arc::new(permissive),
+            max_memory_bytes: options.max_memory_bytes,
+            max_stack_bytes: options.max_stack_bytes,
         })
+    }
+
+    /// Refuses limits that this engine cannot give, which would otherwise look like a fault of the guest.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
+        let wants = [
+            ("max-memory-bytes", limits.memory_bytes, self.max_memory_bytes),
+            ("max-stack-bytes", limits.stack_bytes, self.max_stack_bytes),
+        ];
+        match wants.iter().find(|(_, wanted, most)| wanted > most) {
+            None => Ok(()),
+            Some((name, wanted, most)) => Err(Error::new(
+                Kind::Configuration,
+                format!("`{name}` is {wanted}, and the sandbox was made for {most}"),
+            )
+            .with_hint(format!(
+                "it has to be known when the sandbox is made: use `--set {name}=…`, or `SandboxOptions`"
+            ))),
+        }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -157,8 +182,9 @@ fn engine(options: &SandboxOptions) -> Result<Engine> {
         .memory_reservation(u64::try_from(options.max_memory_bytes).unwrap_or(u64::MAX))
         .memory_guard_size(64 * 1024)
         .memory_init_cow(true)
-        .max_wasm_stack(512 * 1024)
-        .async_stack_size(1024 * 1024)
+        .max_wasm_stack(options.max_stack_bytes)
+        // The host's own functions run on it as well.
+        .async_stack_size(options.max_stack_bytes.saturating_add(512 * 1024))
         .coredump_on_trap(options.coredump_on_trap)
         .allocation_strategy(pool);
     if let Some(dir) = &options.cache_dir {
