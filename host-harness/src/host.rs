@@ -7,18 +7,19 @@ use tokio::sync::Mutex;
 
 use crate::{
     call::{self, Context},
-    completion::{Completion, Exchange, drained},
+    completion::{Begun, Completion, Exchange, drained},
     contract::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
         Warning, settings::CredentialState,
     },
-    edge::{Edge, Gate, Origin, OwnHeaders, Policy, Scrubber, Secret, Via},
+    edge::{Edge, Gate, Outlet, Scrubber, Secret},
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, Generations, InFlight},
     grants::Grants,
     plugin::Plugin,
     sandbox::{Sandbox, State, View},
     settings::{Listed, Settings},
+    trace::{self, RequestId, Trace},
     walk,
 };
 
@@ -56,6 +57,8 @@ pub struct Answer {
     pub response: ChatResponse,
     /// The generation that gave it.
     pub generation: GenerationInfo,
+    /// Its name in the log.
+    pub request_id: RequestId,
 }
 
 impl std::fmt::Debug for Host {
@@ -80,66 +83,12 @@ impl Host {
         } = options;
         sandbox.check(&settings.limits)?;
         let grant = grants.check(plugin.info())?;
-        let origin = match (&settings.base_url, grant) {
-            (Some(url), _) => Origin::of(url),
-            (None, Some(grant)) => Origin::parse(&grant.origin),
-            (None, None) => None,
-        };
         let wants_credential = plugin.info().credential.is_some();
-        let credential = match (&origin, &secret) {
-            _ if !wants_credential => CredentialState::NotRequired,
-            (Some(origin), Some(_)) if grant.is_some() && origin.is_safe_for_credentials() => {
-                CredentialState::AttachedByHost
-            }
-            (Some(origin), None) if origin.is_loopback() => CredentialState::NotRequired,
-            _ => CredentialState::Missing,
-        };
-        let mut headers = OwnHeaders::default();
-        for (name, value) in &settings.headers {
-            headers.operators(name, value)?;
-        }
-        if let (Some(grant), Some(secret), CredentialState::AttachedByHost) = (grant, &secret, credential) {
-            headers.credential(&grant.header, &grant.prefix, secret)?;
-        }
-        let via = match &origin {
-            Some(origin) => settings.proxies.before(origin)?,
-            None => None,
-        };
-        let operators = settings.headers.iter().map(|(_, value)| value);
-        let password = via.as_ref().and_then(Via::password);
-        let scrubber = Scrubber::new(secret.iter().chain(operators).chain(password));
-        if settings
-            .extras
-            .values()
-            .any(|json| scrubber.finds(json.as_bytes()))
-        {
-            return Err(Error::new(
-                Kind::Configuration,
-                "a setting of the plugin holds the credential",
-            )
-            .with_hint("remove it; the host adds the credential to what is sent, and nobody else needs it"));
-        }
-        let in_the_open = |origin: &Origin| !origin.is_safe_for_credentials();
-        if !settings.headers.is_empty() && origin.as_ref().is_some_and(in_the_open) {
-            return Err(Error::new(
-                Kind::Configuration,
-                "configured headers would be sent without encryption",
-            )
-            .with_hint("use https for the base URL, or take the headers out of the configuration"));
-        }
-        let edge = origin
-            .map(|origin| {
-                let policy = Policy {
-                    origin,
-                    allow_private: settings.allow_private,
-                    headers,
-                    connect_timeout: settings.connect_timeout,
-                    ca_file: settings.ca_file.clone(),
-                    via,
-                };
-                Edge::new(policy, scrubber.clone())
-            })
-            .transpose()?;
+        let Outlet {
+            edge,
+            scrubber,
+            credential,
+        } = Outlet::new(&settings, grant, secret.as_ref(), wants_credential)?;
         Ok(Self(Arc::new(Shared {
             sandbox: sandbox.clone(),
             settings: Arc::new(settings),
@@ -184,14 +133,11 @@ impl Host {
     pub async fn list_models(&self, discovery: DiscoveryMode) -> Result<ModelCatalog> {
         let admitted = self.0.generations.admit();
         let context = self.0.context(admitted.generation());
-        let catalog = self
-            .0
-            .settle(
-                &admitted,
-                call::run_fallible(context, async |store, guest| {
-                    guest.call_list_models(store, discovery).await
-                }),
-            )
+        let call = call::run_fallible(context, async |store, guest| {
+            guest.call_list_models(store, discovery).await
+        });
+        let catalog = Trace::begin("list-models", "")
+            .around(self.0.settle(&admitted, call))
             .await?;
         if catalog.source == ModelSource::Live {
             self.0.listed.store(Arc::new(Listed::new(catalog.models.clone())));
@@ -217,7 +163,9 @@ impl Host {
         let call = call::run_fallible(context, async |store, guest| {
             guest.call_resolve_ref(store, reference).await
         });
-        self.0.settle(&admitted, call).await
+        Trace::begin("resolve-ref", reference)
+            .around(self.0.settle(&admitted, call))
+            .await
     }
 
     /// Asks, and gives the answer as it comes.
@@ -225,25 +173,15 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
     pub async fn chat(&self, request: ChatRequest) -> Result<Completion> {
-        let shared = &self.0;
-        shared.refuse_secret(&request)?;
-        let admitted = shared.generations.admit();
-        let deadline = tokio::time::Instant::now() + shared.settings.limits.wall_clock;
-        let completion = match shared.start_chat(&admitted, &request).await {
-            Ok(exchange) => {
-                let again = Some(Box::new(request));
-                Completion::new(exchange, admitted, Arc::clone(shared), deadline, again)
-            }
+        self.0.refuse_secret(&request)?;
+        let mut trace = Trace::begin("chat", &request.model);
+        match trace.within(self.0.begin(request)).await {
+            Ok(begun) => Ok(Completion::new(begun, Arc::clone(&self.0), trace)),
             Err(error) => {
-                let (second, warning) = shared
-                    .second_choice(&admitted, &error)
-                    .ok_or_else(|| shared.scrub(error))?;
-                let begun = shared.start_chat(&second, &request).await;
-                let exchange = begun.map_err(|error| shared.scrub(error))?;
-                Completion::new(exchange, second, Arc::clone(shared), deadline, None).with_warning(warning)
+                trace.end(Some(&error));
+                Err(error)
             }
-        };
-        Ok(completion)
+        }
     }
 
     /// Asks, and waits for the whole answer.
@@ -251,24 +189,14 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, what the upstream says, or that the answer broke off.
     pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
-        let shared = &self.0;
-        shared.refuse_secret(&request)?;
-        let first = shared.generations.admit();
-        let (response, answered) = match shared.whole_answer(&first, &request).await {
-            Ok(response) => (response, first),
-            Err(error) => {
-                let (second, warning) = shared
-                    .second_choice(&first, &error)
-                    .ok_or_else(|| shared.scrub(error))?;
-                let answer = shared.whole_answer(&second, &request).await;
-                let mut response = answer.map_err(|error| shared.scrub(error))?;
-                response.summary.warnings.push(warning);
-                (response, second)
-            }
-        };
+        self.0.refuse_secret(&request)?;
+        let trace = Trace::begin("chat", &request.model);
+        let request_id = trace.id();
+        let (response, generation) = trace.around(self.0.complete(&request)).await?;
         Ok(Answer {
             response,
-            generation: answered.generation().info(),
+            generation,
+            request_id,
         })
     }
 
@@ -287,6 +215,7 @@ impl Host {
 
 impl Shared {
     pub(crate) fn context<'a>(&self, generation: &'a Generation) -> Context<'a> {
+        trace::generation(generation.number);
         let plugin = &generation.plugin;
         let view = View::new(
             Arc::clone(&self.settings),
@@ -299,6 +228,47 @@ impl Shared {
             plugin.pre(),
             State::new(view, gate, plugin.empty_wasi()),
         )
+    }
+
+    /// Begins an answer on the live generation, or on the one before if that traps.
+    async fn begin(&self, request: ChatRequest) -> Result<Begun> {
+        let admitted = self.generations.admit();
+        let deadline = tokio::time::Instant::now() + self.settings.limits.wall_clock;
+        let (exchange, in_flight, request, warning) = match self.start_chat(&admitted, &request).await {
+            Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
+            Err(error) => {
+                let (second, warning) = self
+                    .second_choice(&admitted, &error)
+                    .ok_or_else(|| self.scrub(error))?;
+                let begun = self.start_chat(&second, &request).await;
+                let exchange = begun.map_err(|error| self.scrub(error))?;
+                (exchange, second, None, Some(warning))
+            }
+        };
+        Ok(Begun {
+            exchange,
+            in_flight,
+            deadline,
+            request,
+            warning,
+        })
+    }
+
+    async fn complete(&self, request: &ChatRequest) -> Result<(ChatResponse, GenerationInfo)> {
+        let first = self.generations.admit();
+        let (response, answered) = match self.whole_answer(&first, request).await {
+            Ok(response) => (response, first),
+            Err(error) => {
+                let (second, warning) = self
+                    .second_choice(&first, &error)
+                    .ok_or_else(|| self.scrub(error))?;
+                let answer = self.whole_answer(&second, request).await;
+                let mut response = answer.map_err(|error| self.scrub(error))?;
+                response.summary.warnings.push(warning);
+                (response, second)
+            }
+        };
+        Ok((response, answered.generation().info()))
     }
 
     /// Begins an answer: instantiates and calls `chat-stream`.

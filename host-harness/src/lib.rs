@@ -24,6 +24,7 @@ mod host;
 mod plugin;
 mod sandbox;
 mod swap;
+mod trace;
 mod walk;
 
 pub use completion::Completion;
@@ -37,3 +38,4 @@ pub use plugin::{CONTRACT_VERSION, LoadTimings, Plugin};
 pub use sandbox::{Limits, Sandbox, SandboxOptions, Used};
 pub use settings::Settings;
 pub use swap::SwapReport;
+pub use trace::RequestId;

@@ -12,12 +12,15 @@ mod configurations;
 mod connections;
 mod contract;
 mod corpus;
+mod egress;
 mod files;
 mod guests;
 mod host_sources;
 mod hostile;
+mod leaks;
 mod limits;
 mod models;
+mod program;
 mod proxy;
 #[path = "../reader.rs"]
 mod reader;

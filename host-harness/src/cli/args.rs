@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
+use super::log::LogArgs;
 use crate::{
     mock::Chunking,
     settings::{self, Settings},
@@ -39,6 +40,8 @@ pub(super) struct Global {
     /// A setting of the host or the plugin, such as max-retries=0; may be given several times
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub(super) set: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
 }
 
 impl Global {
@@ -50,12 +53,14 @@ impl Global {
             base_url,
             format,
             set,
+            log,
         } = behind.clone();
         self.plugin = plugin.or(self.plugin.take());
         self.config = config.or(self.config.take());
         self.base_url = base_url.or(self.base_url.take());
         self.format = format.or(self.format);
         self.set.extend(set);
+        self.log.absorb(log);
     }
 
     pub(super) fn format(&self) -> Format {

@@ -8,11 +8,11 @@ use crate::error::{Error, Kind, Result};
 
 /// The headers that the host adds: the operator's, and the one with the credential.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OwnHeaders(Vec<(HeaderName, HeaderValue)>);
+pub(super) struct OwnHeaders(Vec<(HeaderName, HeaderValue)>);
 
 impl OwnHeaders {
     /// Adds the header that carries a credential.
-    pub(crate) fn credential(&mut self, name: &str, prefix: &str, secret: &Secret) -> Result<()> {
+    pub(super) fn credential(&mut self, name: &str, prefix: &str, secret: &Secret) -> Result<()> {
         let name = header_name(name)?;
         let text = zeroize::Zeroizing::new(format!("{prefix}{}", secret.expose()));
         let value = HeaderValue::from_str(&text).map_err(|_| {
@@ -27,7 +27,7 @@ impl OwnHeaders {
     }
 
     /// Adds a header of the operator's.
-    pub(crate) fn operators(&mut self, name: &str, value: &Secret) -> Result<()> {
+    pub(super) fn operators(&mut self, name: &str, value: &Secret) -> Result<()> {
         let parsed = HeaderValue::from_str(value.expose()).map_err(|_| {
             Error::new(
                 Kind::Configuration,

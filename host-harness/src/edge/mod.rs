@@ -4,8 +4,8 @@
 //! that the guest wrote, and searched for in everything that goes back. Nothing here knows a provider.
 //!
 //! Read in this order: [`origin`] (where), [`secret`] and [`scrub`] (the credential), `headers` (what a guest may set),
-//! `connect` with `proxy`, `tls` and `stream` (how), `body` (how much), `gate` (how often), and this file, which puts
-//! them together.
+//! `connect` with `proxy`, `tls` and `stream` (how), `body` (how much), `gate` (how often), `setup` (by whose word), and
+//! this file, which puts them together.
 
 mod body;
 mod connect;
@@ -15,6 +15,7 @@ mod origin;
 mod proxy;
 mod scrub;
 mod secret;
+mod setup;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -47,32 +48,32 @@ use stream::Uses;
 use tls::Tls;
 
 pub(crate) use gate::Gate;
-pub(crate) use headers::OwnHeaders;
+use headers::OwnHeaders;
 pub use origin::Origin;
 pub use proxy::Proxies;
-pub(crate) use proxy::Via;
+use proxy::Via;
 pub use scrub::SHORTEST as SHORTEST_SEARCHED_SECRET;
 pub(crate) use scrub::Scrubber;
 pub use secret::Secret;
+pub(crate) use setup::Outlet;
 
 /// A connection that nobody used for this long is closed.
 const POOL_IDLE: Duration = Duration::from_secs(15);
 
 /// What the edge lets through and adds.
-#[derive(Clone, Debug)]
-pub(crate) struct Policy {
+struct Policy {
     /// The only destination.
-    pub(crate) origin: Origin,
+    origin: Origin,
     /// Whether the destination's name may stand for private addresses.
-    pub(crate) allow_private: bool,
+    allow_private: bool,
     /// What the host adds to every request.
-    pub(crate) headers: OwnHeaders,
+    headers: OwnHeaders,
     /// The longest wait for a connection.
-    pub(crate) connect_timeout: Duration,
+    connect_timeout: Duration,
     /// Certificates to trust besides the platform's.
-    pub(crate) ca_file: Option<std::path::PathBuf>,
+    ca_file: Option<std::path::PathBuf>,
     /// The proxy before the destination.
-    pub(crate) via: Option<Via>,
+    via: Option<Via>,
 }
 
 /// The way out for one provider: policy, pooled connections and scrubbing. Survives swaps.
@@ -85,11 +86,7 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    pub(crate) fn new(policy: Policy, scrubber: Scrubber) -> Result<Arc<Self>> {
-        Self::with_resolver(policy, scrubber, Resolver::System)
-    }
-
-    fn with_resolver(policy: Policy, scrubber: Scrubber, resolver: Resolver) -> Result<Arc<Self>> {
+    fn new(policy: Policy, scrubber: Scrubber) -> Result<Arc<Self>> {
         let opened = Arc::new(AtomicU64::new(0));
         let needs_tls = policy.origin.is_https() || policy.via.as_ref().is_some_and(Via::is_https);
         let connector = Connector::new(Dial {
@@ -100,7 +97,7 @@ impl Edge {
                 .then(|| Tls::new(policy.ca_file.as_deref()))
                 .transpose()?,
             via: policy.via.clone(),
-            resolver,
+            resolver: Resolver::System,
             opened: Arc::clone(&opened),
         });
         let client = Client::builder(TokioExecutor::new())
@@ -149,7 +146,8 @@ impl Edge {
         view.connecting();
         let (mut parts, body) = request.into_parts();
         self.check(&parts.method, &parts.uri, &view)?;
-        // The authority goes into the URI alone; over HTTP/1 the client writes `host` from it.
+        // In its one spelling, whatever the guest wrote; over HTTP/1 the client writes `host` from it.
+        parts.uri = self.policy.origin.uri(parts.uri.path_and_query());
         parts.headers.remove(header::HOST);
         self.policy.headers.write_to(&mut parts.headers);
         let to_proxy = self.proxy_authorization();

@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
+use http::uri::{PathAndQuery, Scheme, Uri};
 use url::{Host, Url};
 
 /// Scheme, host and port: what a grant names and what a request is compared with.
@@ -87,13 +88,13 @@ impl Origin {
         Some(SocketAddr::new(address, self.port))
     }
 
-    /// The same as a URI, its port written out.
-    pub(super) fn uri(&self) -> http::Uri {
-        let scheme = if self.https { "https" } else { "http" };
+    /// The URI of something there, its port written out if it is not the usual one.
+    pub(super) fn uri(&self, path: Option<&PathAndQuery>) -> Uri {
+        let scheme = if self.https { Scheme::HTTPS } else { Scheme::HTTP };
+        let path = path.cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let builder = Uri::builder().scheme(scheme).path_and_query(path);
         // A host and a port that came out of a URL make one again.
-        format!("{scheme}://{}:{}/", self.host, self.port)
-            .parse()
-            .unwrap_or_default()
+        builder.authority(self.authority()).build().unwrap_or_default()
     }
 
     /// Whether the host is an address of a private network, by its literal.

@@ -66,7 +66,7 @@ impl Proxies {
     }
 
     /// The proxy before an origin. Never one before this machine itself.
-    pub(crate) fn before(&self, origin: &Origin) -> Result<Option<Via>> {
+    pub(super) fn before(&self, origin: &Origin) -> Result<Option<Via>> {
         let named = if origin.is_https() {
             &self.https
         } else {
@@ -83,7 +83,7 @@ impl Proxies {
     fn excepts(&self, origin: &Origin) -> bool {
         let probe = Matcher::builder().all("http://proxy").no(&self.except).build();
         let every = self.except.split(',').any(|entry| entry.trim() == "*");
-        every || probe.intercept(&origin.uri()).is_none()
+        every || probe.intercept(&origin.uri(None)).is_none()
     }
 }
 
@@ -101,7 +101,7 @@ impl fmt::Debug for Proxies {
 
 /// The proxy before one origin. Shown without its password.
 #[derive(Clone)]
-pub(crate) struct Via {
+pub(super) struct Via {
     label: String,
     host: String,
     port: u16,
@@ -147,7 +147,7 @@ impl Via {
         let label = format!("{}://{host}:{port} ({variable})", url.scheme());
         let matcher = Matcher::builder().all(text.as_str()).build();
         let intercept = matcher
-            .intercept(&origin.uri())
+            .intercept(&origin.uri(None))
             .ok_or_else(|| wrong("cannot be used as it is written"))?;
         let password = url.password().map(|raw| {
             let bytes = Zeroizing::new(percent_encoding::percent_decode_str(raw).collect::<Vec<u8>>());
@@ -164,7 +164,7 @@ impl Via {
     }
 
     /// What nobody may see of it.
-    pub(crate) fn password(&self) -> Option<&Secret> {
+    pub(super) fn password(&self) -> Option<&Secret> {
         self.password.as_ref()
     }
 
@@ -199,14 +199,14 @@ impl Via {
             if let Some((name, password)) = self.intercept.raw_auth() {
                 socks = socks.with_auth(name.to_owned(), password.to_owned());
             }
-            let tunnel = socks.call(origin.uri()).await;
+            let tunnel = socks.call(origin.uri(None)).await;
             tunnel.map_err(|error| self.refused(&error.to_string()))?
         } else {
             let mut tunnel = Tunnel::new(proxy, dialled);
             if let Some(authorization) = self.intercept.basic_auth() {
                 tunnel = tunnel.with_auth(authorization.clone());
             }
-            let tunnel = tunnel.call(origin.uri()).await;
+            let tunnel = tunnel.call(origin.uri(None)).await;
             tunnel.map_err(|error| self.refused(&error.to_string()))?
         };
         Ok((stream.into_inner(), false))
