@@ -131,14 +131,15 @@ impl Host {
     /// # Errors
     /// The plugin's own errors; an upstream that fails is none, but a catalog with a warning.
     pub async fn list_models(&self, discovery: DiscoveryMode) -> Result<ModelCatalog> {
-        let admitted = self.0.generations.admit();
-        let context = self.0.context(admitted.generation());
-        let call = call::run_fallible(context, async |store, guest| {
-            guest.call_list_models(store, discovery).await
-        });
-        let catalog = Trace::begin("list-models", "")
-            .around(self.0.settle(&admitted, call))
-            .await?;
+        let listing = async {
+            let admitted = self.0.generations.admit();
+            let context = self.0.context(admitted.generation());
+            let call = call::run_fallible(context, async |store, guest| {
+                guest.call_list_models(store, discovery).await
+            });
+            self.0.settle(&admitted, call).await
+        };
+        let catalog = Trace::begin("list-models", "").around(listing).await?;
         if catalog.source == ModelSource::Live {
             self.0.listed.store(Arc::new(Listed::new(catalog.models.clone())));
         }
@@ -158,14 +159,15 @@ impl Host {
         if self.0.scrubber.finds(reference.as_bytes()) {
             return Err(holds_secret());
         }
-        let admitted = self.0.generations.admit();
-        let context = self.0.context(admitted.generation());
-        let call = call::run_fallible(context, async |store, guest| {
-            guest.call_resolve_ref(store, reference).await
-        });
-        Trace::begin("resolve-ref", reference)
-            .around(self.0.settle(&admitted, call))
-            .await
+        let resolving = async {
+            let admitted = self.0.generations.admit();
+            let context = self.0.context(admitted.generation());
+            let call = call::run_fallible(context, async |store, guest| {
+                guest.call_resolve_ref(store, reference).await
+            });
+            self.0.settle(&admitted, call).await
+        };
+        Trace::begin("resolve-ref", reference).around(resolving).await
     }
 
     /// Asks, and gives the answer as it comes.

@@ -89,13 +89,11 @@ pub enum SettingError {
         /// What was probably meant.
         meant: &'static str,
     },
-    /// Not a value that this setting takes.
-    #[error("`{name}` takes {wants}, not `{value}`")]
+    /// Not a value that this setting takes. Does not say it: it may be a secret in the wrong place.
+    #[error("`{name}` takes {wants}")]
     Value {
         /// The setting.
         name: String,
-        /// What was written.
-        value: String,
         /// What would do.
         wants: &'static str,
     },
@@ -125,7 +123,6 @@ impl Settings {
         let value = value.trim();
         let fault = |wants| SettingError::Value {
             name: name.into(),
-            value: value.into(),
             wants,
         };
         let millis = || {
@@ -199,6 +196,25 @@ impl Settings {
         }
     }
 
+    /// Calls `see` with every text that the plugin may ask for, until it says true; true if it did.
+    pub(crate) fn plugin_sees(&self, see: impl Fn(&str) -> bool) -> bool {
+        let model = |model: &ConfiguredModel| {
+            let extra = |extra: &Extra| see(&extra.key) || see(&extra.value_json);
+            see(&model.id)
+                || model.display_name.as_deref().is_some_and(&see)
+                || model.input.iter().any(|word| see(word))
+                || model.extras.iter().any(extra)
+        };
+        self.base_url.as_ref().is_some_and(|url| see(url.as_str()))
+            || self.extras.iter().any(|(name, json)| see(name) || see(json))
+            || self.models.configured().iter().any(model)
+            || self
+                .models
+                .aliases()
+                .iter()
+                .any(|alias| see(&alias.alias) || see(&alias.reference))
+    }
+
     /// What the guest is told.
     pub(crate) fn snapshot(&self, credential: CredentialState) -> Snapshot {
         let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX);
@@ -225,26 +241,21 @@ impl Settings {
 /// Reads a base URL: http or https, with a host, without user, query or fragment.
 ///
 /// # Errors
-/// What is wrong with it, for a person.
+/// What is wrong with it, for a person; without the text itself, which may hold a secret.
 pub fn base_url(text: &str) -> Result<url::Url, String> {
     let text = text.trim();
-    let url = url::Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    let url = url::Url::parse(text).map_err(|error| format!("it is no URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!(
-            "`{text}` begins with `{}:`, not with http or https",
-            url.scheme()
-        ));
+        return Err("it begins with neither `http://` nor `https://`".to_owned());
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(format!("`{text}` names no host"));
+        return Err("it names no host".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("a base URL may hold no user name or password".to_owned());
+        return Err("it holds a user name or a password".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!(
-            "`{text}` has a query or a fragment; give the address of the API alone"
-        ));
+        return Err("it has a query or a fragment; give the address of the API alone".to_owned());
     }
     Ok(url)
 }

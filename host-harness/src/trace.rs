@@ -74,13 +74,14 @@ impl Trace {
     pub(crate) fn end(&mut self, error: Option<&Error>) {
         self.ended = true;
         let elapsed = self.started.elapsed();
+        let _entered = self.span.enter();
         match error {
-            None => tracing::info!(parent: &self.span, ?elapsed, "done"),
+            None => tracing::info!(?elapsed, "done"),
             Some(error) => {
                 let details = error.details();
                 let (kind, message) = (error.kind().as_str(), error.message());
                 let (status, attempts) = (details.status, details.attempts);
-                tracing::info!(parent: &self.span, ?elapsed, kind, message, status, attempts, "failed");
+                tracing::info!(?elapsed, kind, message, status, attempts, "failed");
             }
         }
     }
@@ -89,7 +90,8 @@ impl Trace {
 impl Drop for Trace {
     fn drop(&mut self) {
         if !self.ended {
-            tracing::info!(parent: &self.span, elapsed = ?self.started.elapsed(), "given up");
+            let _entered = self.span.enter();
+            tracing::info!(elapsed = ?self.started.elapsed(), "given up");
         }
     }
 }

@@ -101,7 +101,7 @@ async fn harness() -> Harness {
     Harness::with()
         .grants(|grants| grants.insert("egress", grant))
         .settings(|settings| {
-            settings.headers = vec![("x-team".to_owned(), Secret::new("red-team-1").unwrap())]
+            settings.headers = vec![("x-team".to_owned(), Secret::new("red-team-1").unwrap())];
         })
         .start_with(plugin)
         .await

@@ -19,6 +19,7 @@ mod host_sources;
 mod hostile;
 mod leaks;
 mod limits;
+mod log;
 mod models;
 mod program;
 mod proxy;

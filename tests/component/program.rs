@@ -42,15 +42,21 @@ impl Program {
         Self { dir, variables }
     }
 
+    /// Sets a variable, in place of an earlier one of this name.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// A file of the state directory.
-    pub fn file(self, name: &str, content: &str) -> Self {
+    /// Writes a file of the state directory.
+    pub fn write(&self, name: &str, content: &str) {
         std::fs::write(self.state().join(name), content).expect("a file");
-        self
+    }
+
+    /// Takes one away.
+    pub fn remove(&self, name: &str) {
+        std::fs::remove_file(self.state().join(name)).expect("it is there");
     }
 
     pub fn state(&self) -> PathBuf {

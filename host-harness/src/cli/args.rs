@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 use url::Url;
 
 use super::log::LogArgs;
@@ -224,6 +227,18 @@ pub(super) struct MockRouterArgs {
     /// Milliseconds between the events of an answer [default: 15]
     #[arg(long, value_name = "MS")]
     pub(super) pace: Option<u64>,
+}
+
+/// Wrong usage is shown with what was written, but for options whose value may be a secret in the wrong place.
+pub(super) fn without_secrets(mut usage: clap::Error) -> clap::Error {
+    let option = match usage.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(option)) => option.as_str(),
+        _ => "",
+    };
+    if option.starts_with("--set") || option.starts_with("--base-url") {
+        usage.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    usage
 }
 
 /// `NAME=VALUE`, tried on settings of its own, so that a wrong one is wrong usage.

@@ -64,6 +64,7 @@ pub fn main() -> ExitCode {
     let Cli { mut global, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
+            let usage = args::without_secrets(usage);
             // Help and version go to stdout with status 0, wrong usage to stderr with status 2.
             let _ = usage.print();
             return exit_code(usage.exit_code());

@@ -112,7 +112,7 @@ impl Answer {
     fn end(&mut self, how: &str) {
         self.ended = true;
         let bytes = self.view.limits().response_bytes - self.left;
-        tracing::debug!(parent: &self.span, bytes, "{how}");
+        self.span.in_scope(|| tracing::debug!(bytes, "{how}"));
     }
 }
 

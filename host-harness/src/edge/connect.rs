@@ -168,6 +168,7 @@ impl Dial {
             _ => (TokioIo::new(stream), false),
         };
         self.opened.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(origin = %self.origin, via = ?self.via, http2 = speaks_h2, "connected");
         Ok(Conn::new(bytes, speaks_h2, to_proxy))
     }
 

@@ -76,14 +76,10 @@ impl Outlet {
 
 /// Refuses settings that would give a secret away.
 fn check(settings: &Settings, origin: Option<&Origin>, scrubber: &Scrubber) -> Result<()> {
-    if settings
-        .extras
-        .iter()
-        .any(|(name, json)| scrubber.finds(name.as_bytes()) || scrubber.finds(json.as_bytes()))
-    {
+    if settings.plugin_sees(|text| scrubber.finds(text.as_bytes())) {
         return Err(Error::new(
             Kind::Configuration,
-            "a setting of the plugin holds the credential",
+            "a setting of the plugin, a model or an alias holds the credential",
         )
         .with_hint("remove it; the host adds the credential to what is sent, and nobody else needs it"));
     }
