@@ -299,7 +299,9 @@ impl Shared {
         let call = call::run_fallible(context, async |store, guest| {
             guest.call_chat_complete(store, request).await
         });
-        uncut(admitted, call).await
+        let answer = uncut(admitted, call).await?;
+        admitted.generation().prove();
+        Ok(answer)
     }
 
     /// Who answers instead of a generation that trapped before it gave anything, and what to say about it.

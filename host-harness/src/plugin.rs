@@ -117,7 +117,10 @@ impl Plugin {
         let pre = sandbox
             .link(&component, empty_wasi)
             .and_then(ModelProviderPre::new)
-            .map_err(|error| mismatch(path, &format!("it differs from the contract: {error:#}")))?;
+            .map_err(|error| {
+                mismatch(path, &format!("it differs from the contract: {error:#}"))
+                    .with_hint("build it from the `wit/` of this contract's version")
+            })?;
         let check = started.elapsed();
         let started = Instant::now();
         let info = describe(sandbox, &pre, empty_wasi, limits).await?;

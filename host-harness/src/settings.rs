@@ -196,25 +196,6 @@ impl Settings {
         }
     }
 
-    /// Calls `see` with every text that the plugin may ask for, until it says true; true if it did.
-    pub(crate) fn plugin_sees(&self, see: impl Fn(&str) -> bool) -> bool {
-        let model = |model: &ConfiguredModel| {
-            let extra = |extra: &Extra| see(&extra.key) || see(&extra.value_json);
-            see(&model.id)
-                || model.display_name.as_deref().is_some_and(&see)
-                || model.input.iter().any(|word| see(word))
-                || model.extras.iter().any(extra)
-        };
-        self.base_url.as_ref().is_some_and(|url| see(url.as_str()))
-            || self.extras.iter().any(|(name, json)| see(name) || see(json))
-            || self.models.configured().iter().any(model)
-            || self
-                .models
-                .aliases()
-                .iter()
-                .any(|alias| see(&alias.alias) || see(&alias.reference))
-    }
-
     /// What the guest is told.
     pub(crate) fn snapshot(&self, credential: CredentialState) -> Snapshot {
         let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX);

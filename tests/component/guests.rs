@@ -7,6 +7,7 @@ use std::{
 
 use host_harness::{Plugin, component};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 use crate::harness::sandbox;
@@ -15,6 +16,17 @@ const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
 const BARE: &str = include_str!("../guests/bare.wat");
 /// How much room the built file has for orders, mark included.
 const ORDERS: usize = 512;
+
+/// Orders by which the hostile plugin passes for the workspace's own, grant and all.
+pub const DISGUISE: [(&str, &str); 7] = [
+    ("id", "huggingface"),
+    ("base-url", "https://router.huggingface.co/v1"),
+    ("header", "authorization"),
+    ("prefix", "Bearer "),
+    ("env", "HF_TOKEN"),
+    ("version", "9.9.9"),
+    ("list", ""),
+];
 
 /// The plugin that does what it must not do.
 pub fn hostile() -> PathBuf {
@@ -40,14 +52,19 @@ fn member(package: &str) -> PathBuf {
 
 /// The hostile plugin without orders, compiled once for all tests.
 pub async fn hostile_plugin() -> Plugin {
-    static PLUGIN: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
-    let load = async || {
-        let file = tokio::task::spawn_blocking(hostile)
-            .await
-            .expect("the build ends");
-        Plugin::load(sandbox(), &file, false).await.expect("it loads")
-    };
-    PLUGIN.get_or_init(load).await.clone()
+    static PLUGIN: OnceCell<Plugin> = OnceCell::const_new();
+    PLUGIN.get_or_init(|| load(hostile)).await.clone()
+}
+
+/// The second provider, compiled once for all tests.
+pub async fn tiny_plugin() -> Plugin {
+    static PLUGIN: OnceCell<Plugin> = OnceCell::const_new();
+    PLUGIN.get_or_init(|| load(tiny)).await.clone()
+}
+
+async fn load(build: fn() -> PathBuf) -> Plugin {
+    let file = tokio::task::spawn_blocking(build).await.expect("the build ends");
+    Plugin::load(sandbox(), &file, false).await.expect("it loads")
 }
 
 /// Files of one test, gone with it.
@@ -56,6 +73,10 @@ pub struct Files(TempDir);
 impl Files {
     pub fn new() -> Self {
         Self(TempDir::new().expect("a temporary directory"))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
     }
 
     pub fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {

@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod any_provider;
+mod bad_swaps;
 mod bodies;
 mod cancel;
 mod cases;
@@ -14,6 +16,9 @@ mod contract;
 mod corpus;
 mod egress;
 mod files;
+mod grants;
+mod growth;
+mod guest_memory;
 mod guests;
 mod host_sources;
 mod hostile;
@@ -27,5 +32,7 @@ mod proxy;
 mod reader;
 mod recorded_list;
 mod scenarios;
+mod secrets;
 mod swap;
+mod swaps_under_load;
 mod tls;

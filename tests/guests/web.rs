@@ -18,9 +18,9 @@ const PIECE: u64 = 64 * 1024;
 
 /// A request whose body is still being written.
 pub(crate) struct Writing {
-    stream: OutputStream,
-    body: OutgoingBody,
-    future: FutureIncomingResponse,
+    pub(crate) stream: OutputStream,
+    pub(crate) body: OutgoingBody,
+    pub(crate) future: FutureIncomingResponse,
 }
 
 /// Begins a request; one without a body is a GET.
@@ -84,13 +84,6 @@ impl Writing {
         drop(stream);
         let _ = OutgoingBody::finish(body, None);
         future
-    }
-
-    /// Gives the body up in the middle, and waits for what comes of that.
-    pub(crate) fn given_up(self) -> FutureIncomingResponse {
-        drop(self.stream);
-        drop(self.body);
-        self.future
     }
 }
 

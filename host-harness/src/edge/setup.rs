@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Kind, Result},
     grants::Grant,
     settings::Settings,
+    walk,
 };
 
 /// The way out of one host.
@@ -76,12 +77,12 @@ impl Outlet {
 
 /// Refuses settings that would give a secret away.
 fn check(settings: &Settings, origin: Option<&Origin>, scrubber: &Scrubber) -> Result<()> {
-    if settings.plugin_sees(|text| scrubber.finds(text.as_bytes())) {
-        return Err(Error::new(
-            Kind::Configuration,
-            "a setting of the plugin, a model or an alias holds the credential",
-        )
-        .with_hint("remove it; the host adds the credential to what is sent, and nobody else needs it"));
+    if let Some(place) = walk::any_setting(settings, |bytes| scrubber.finds(bytes)) {
+        return Err(
+            Error::new(Kind::Configuration, format!("{place} holds the credential")).with_hint(
+                "remove it; the host adds the credential to what is sent, and nobody else needs it",
+            ),
+        );
     }
     if !settings.headers.is_empty() && origin.is_some_and(|origin| !origin.is_safe_for_credentials()) {
         return Err(Error::new(

@@ -195,7 +195,7 @@ fn engine(options: &SandboxOptions) -> Result<Engine> {
 
 /// Compiled code is native code: a directory that others can write to would let them run theirs.
 fn cache(dir: &Path) -> Result<wasmtime::Cache> {
-    crate::files::private_dir(dir)?;
+    crate::files::trusted_dir(dir)?;
     let mut config = wasmtime::CacheConfig::new();
     config.with_directory(dir);
     wasmtime::Cache::new(config).map_err(|error| {

@@ -193,7 +193,7 @@ impl Guest for Component {
             act(&deed).map_err(failed)?;
         }
         Ok(Exported::new(Completion(RefCell::new(Reading {
-            model: request.model.clone(),
+            model: request.model,
             deed: reading.unwrap_or_default().to_string(),
             reads: 0,
             given: 0,

@@ -23,6 +23,6 @@ pub(crate) fn order(name: &str) -> Option<String> {
     let bytes = core::hint::black_box(&ORDERS);
     let text = core::str::from_utf8(bytes).ok()?.strip_prefix("orders:")?;
     text.split(';')
-        .filter_map(|order| order.trim().split_once('='))
+        .filter_map(|order| order.split_once('='))
         .find_map(|(key, value)| (key == name).then(|| value.to_string()))
 }
