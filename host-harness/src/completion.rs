@@ -13,6 +13,7 @@ use crate::{
     generation::{GenerationInfo, InFlight},
     host::Shared,
     sandbox::{State, Used},
+    trace::{RequestId, Trace},
 };
 
 /// How many events one crossing may bring.
@@ -31,6 +32,17 @@ pub struct Completion {
     request: Option<Box<ChatRequest>>,
     warnings: Vec<contract::Warning>,
     used: Used,
+    trace: Trace,
+}
+
+/// An answer that has begun, and what its completion needs besides.
+pub(crate) struct Begun {
+    pub(crate) exchange: Exchange,
+    pub(crate) in_flight: InFlight,
+    pub(crate) deadline: Instant,
+    /// There as long as another generation may still be asked instead.
+    pub(crate) request: Option<Box<ChatRequest>>,
+    pub(crate) warning: Option<contract::Warning>,
 }
 
 enum Phase {
@@ -50,15 +62,13 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    fn read(mut self: Box<Self>) -> BoxFuture<'static, (Box<Self>, Read)> {
-        Box::pin(async move {
-            let guest = self.instance.openclaw_model_provider_provider().completion();
-            // The plugin's own time limits hold, and dropping this future ends the wait; so it may be long.
-            let read = guest
-                .call_read(&mut self.store, self.completion, BATCH, u32::MAX)
-                .await;
-            (self, read)
-        })
+    async fn read(mut self: Box<Self>) -> (Box<Self>, Read) {
+        let guest = self.instance.openclaw_model_provider_provider().completion();
+        // The plugin's own time limits hold, and dropping this future ends the wait; so it may be long.
+        let read = guest
+            .call_read(&mut self.store, self.completion, BATCH, u32::MAX)
+            .await;
+        (self, read)
     }
 }
 
@@ -71,30 +81,26 @@ impl std::fmt::Debug for Completion {
 }
 
 impl Completion {
-    pub(crate) fn new(
-        exchange: Exchange,
-        in_flight: InFlight,
-        host: Arc<Shared>,
-        deadline: Instant,
-        request: Option<Box<ChatRequest>>,
-    ) -> Self {
+    pub(crate) fn new(begun: Begun, host: Arc<Shared>, trace: Trace) -> Self {
         Self {
-            phase: Phase::Idle(Box::new(exchange)),
+            phase: Phase::Idle(Box::new(begun.exchange)),
             events: VecDeque::new(),
             summary: None,
-            in_flight,
+            in_flight: begun.in_flight,
             host,
-            deadline,
+            deadline: begun.deadline,
             delivered: 0,
-            request,
-            warnings: Vec::new(),
+            request: begun.request,
+            warnings: begun.warning.into_iter().collect(),
             used: Used::default(),
+            trace,
         }
     }
 
-    pub(crate) fn with_warning(mut self, warning: contract::Warning) -> Self {
-        self.warnings.push(warning);
-        self
+    /// Its name in the log.
+    #[must_use]
+    pub fn request_id(&self) -> RequestId {
+        self.trace.id()
     }
 
     /// Which generation answers.
@@ -143,7 +149,7 @@ impl Completion {
     /// Takes more from the guest: events, the end, or an error into `phase`.
     async fn fill(&mut self) {
         self.phase = match std::mem::replace(&mut self.phase, Phase::Ended(None)) {
-            Phase::Idle(exchange) => Phase::Reading(exchange.read()),
+            Phase::Idle(exchange) => Phase::Reading(Box::pin(self.trace.within(exchange.read()))),
             other => other,
         };
         let Phase::Reading(reading) = &mut self.phase else {
@@ -207,7 +213,8 @@ impl Completion {
         let Some((second, warning)) = self.host.second_choice(&self.in_flight, &error) else {
             return self.end(Some(error));
         };
-        match self.host.start_chat(&second, &request).await {
+        let begun = self.host.start_chat(&second, &request);
+        match self.trace.within(begun).await {
             Ok(exchange) => {
                 self.phase = Phase::Idle(Box::new(exchange));
                 self.in_flight = second;
@@ -219,7 +226,9 @@ impl Completion {
 
     /// The end: the store goes, and with it whatever is still open.
     fn end(&mut self, error: Option<Error>) {
-        self.phase = Phase::Ended(error.map(|error| self.host.scrub(error)));
+        let error = error.map(|error| self.host.scrub(error));
+        self.trace.end(error.as_ref());
+        self.phase = Phase::Ended(error);
     }
 }
 

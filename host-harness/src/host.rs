@@ -7,18 +7,19 @@ use tokio::sync::Mutex;
 
 use crate::{
     call::{self, Context},
-    completion::{Completion, Exchange, drained},
+    completion::{Begun, Completion, Exchange, drained},
     contract::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
         Warning, settings::CredentialState,
     },
-    edge::{self, Edge, Gate, Origin, Policy, Scrubber, Secret},
+    edge::{Edge, Gate, Outlet, Scrubber, Secret},
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, Generations, InFlight},
     grants::Grants,
     plugin::Plugin,
     sandbox::{Sandbox, State, View},
     settings::{Listed, Settings},
+    trace::{self, RequestId, Trace},
     walk,
 };
 
@@ -56,6 +57,8 @@ pub struct Answer {
     pub response: ChatResponse,
     /// The generation that gave it.
     pub generation: GenerationInfo,
+    /// Its name in the log.
+    pub request_id: RequestId,
 }
 
 impl std::fmt::Debug for Host {
@@ -80,68 +83,12 @@ impl Host {
         } = options;
         sandbox.check(&settings.limits)?;
         let grant = grants.check(plugin.info())?;
-        let origin = match (&settings.base_url, grant) {
-            (Some(url), _) => Origin::of(url),
-            (None, Some(grant)) => Origin::parse(&grant.origin),
-            (None, None) => None,
-        };
         let wants_credential = plugin.info().credential.is_some();
-        let credential = match (&origin, &secret) {
-            _ if !wants_credential => CredentialState::NotRequired,
-            (Some(origin), Some(_)) if grant.is_some() && origin.is_safe_for_credentials() => {
-                CredentialState::AttachedByHost
-            }
-            (Some(origin), None) if origin.is_loopback() => CredentialState::NotRequired,
-            _ => CredentialState::Missing,
-        };
-        let header = match (grant, &secret) {
-            (Some(grant), Some(secret)) if credential == CredentialState::AttachedByHost => {
-                Some(edge::credential_header(&grant.header, &grant.prefix, secret)?)
-            }
-            _ => None,
-        };
-        let headers = settings
-            .headers
-            .iter()
-            .map(|(name, value)| edge::operator_header(name, value))
-            .collect::<Result<Vec<_>>>()?;
-        let operator_secrets: Vec<Secret> = settings
-            .headers
-            .iter()
-            .filter_map(|(_, value)| Secret::new(value))
-            .collect();
-        let scrubber = Scrubber::new(secret.iter().chain(&operator_secrets));
-        if let Some(place) = walk::any_setting(&settings, |bytes| scrubber.finds(bytes)) {
-            return Err(
-                Error::new(Kind::Configuration, format!("{place} holds the credential")).with_hint(
-                    "remove it; the host adds the credential to what is sent, and nobody else needs it",
-                ),
-            );
-        }
-        if !headers.is_empty()
-            && origin
-                .as_ref()
-                .is_some_and(|origin| !origin.is_safe_for_credentials())
-        {
-            return Err(Error::new(
-                Kind::Configuration,
-                "configured headers would be sent without encryption",
-            )
-            .with_hint("use https for the base URL, or take the headers out of the configuration"));
-        }
-        let edge = origin
-            .map(|origin| {
-                let policy = Policy {
-                    origin,
-                    allow_private: settings.allow_private,
-                    credential: header,
-                    headers,
-                    connect_timeout: settings.connect_timeout,
-                    ca_file: settings.ca_file.clone(),
-                };
-                Edge::new(policy, scrubber.clone())
-            })
-            .transpose()?;
+        let Outlet {
+            edge,
+            scrubber,
+            credential,
+        } = Outlet::new(&settings, grant, secret.as_ref(), wants_credential)?;
         Ok(Self(Arc::new(Shared {
             sandbox: sandbox.clone(),
             settings: Arc::new(settings),
@@ -184,17 +131,15 @@ impl Host {
     /// # Errors
     /// The plugin's own errors; an upstream that fails is none, but a catalog with a warning.
     pub async fn list_models(&self, discovery: DiscoveryMode) -> Result<ModelCatalog> {
-        let admitted = self.0.generations.admit();
-        let context = self.0.context(admitted.generation());
-        let catalog = self
-            .0
-            .settle(
-                &admitted,
-                call::run_fallible(context, async |store, guest| {
-                    guest.call_list_models(store, discovery).await
-                }),
-            )
-            .await?;
+        let listing = async {
+            let admitted = self.0.generations.admit();
+            let context = self.0.context(admitted.generation());
+            let call = call::run_fallible(context, async |store, guest| {
+                guest.call_list_models(store, discovery).await
+            });
+            self.0.settle(&admitted, call).await
+        };
+        let catalog = Trace::begin("list-models", "").around(listing).await?;
         if catalog.source == ModelSource::Live {
             self.0.listed.store(Arc::new(Listed::new(catalog.models.clone())));
         }
@@ -214,12 +159,15 @@ impl Host {
         if self.0.scrubber.finds(reference.as_bytes()) {
             return Err(holds_secret());
         }
-        let admitted = self.0.generations.admit();
-        let context = self.0.context(admitted.generation());
-        let call = call::run_fallible(context, async |store, guest| {
-            guest.call_resolve_ref(store, reference).await
-        });
-        self.0.settle(&admitted, call).await
+        let resolving = async {
+            let admitted = self.0.generations.admit();
+            let context = self.0.context(admitted.generation());
+            let call = call::run_fallible(context, async |store, guest| {
+                guest.call_resolve_ref(store, reference).await
+            });
+            self.0.settle(&admitted, call).await
+        };
+        Trace::begin("resolve-ref", reference).around(resolving).await
     }
 
     /// Asks, and gives the answer as it comes.
@@ -227,25 +175,15 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
     pub async fn chat(&self, request: ChatRequest) -> Result<Completion> {
-        let shared = &self.0;
-        shared.refuse_secret(&request)?;
-        let admitted = shared.generations.admit();
-        let deadline = tokio::time::Instant::now() + shared.settings.limits.wall_clock;
-        let completion = match shared.start_chat(&admitted, &request).await {
-            Ok(exchange) => {
-                let again = Some(Box::new(request));
-                Completion::new(exchange, admitted, Arc::clone(shared), deadline, again)
-            }
+        self.0.refuse_secret(&request)?;
+        let mut trace = Trace::begin("chat", &request.model);
+        match trace.within(self.0.begin(request)).await {
+            Ok(begun) => Ok(Completion::new(begun, Arc::clone(&self.0), trace)),
             Err(error) => {
-                let (second, warning) = shared
-                    .second_choice(&admitted, &error)
-                    .ok_or_else(|| shared.scrub(error))?;
-                let begun = shared.start_chat(&second, &request).await;
-                let exchange = begun.map_err(|error| shared.scrub(error))?;
-                Completion::new(exchange, second, Arc::clone(shared), deadline, None).with_warning(warning)
+                trace.end(Some(&error));
+                Err(error)
             }
-        };
-        Ok(completion)
+        }
     }
 
     /// Asks, and waits for the whole answer.
@@ -253,24 +191,14 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, what the upstream says, or that the answer broke off.
     pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
-        let shared = &self.0;
-        shared.refuse_secret(&request)?;
-        let first = shared.generations.admit();
-        let (response, answered) = match shared.whole_answer(&first, &request).await {
-            Ok(response) => (response, first),
-            Err(error) => {
-                let (second, warning) = shared
-                    .second_choice(&first, &error)
-                    .ok_or_else(|| shared.scrub(error))?;
-                let answer = shared.whole_answer(&second, &request).await;
-                let mut response = answer.map_err(|error| shared.scrub(error))?;
-                response.summary.warnings.push(warning);
-                (response, second)
-            }
-        };
+        self.0.refuse_secret(&request)?;
+        let trace = Trace::begin("chat", &request.model);
+        let request_id = trace.id();
+        let (response, generation) = trace.around(self.0.complete(&request)).await?;
         Ok(Answer {
             response,
-            generation: answered.generation().info(),
+            generation,
+            request_id,
         })
     }
 
@@ -289,6 +217,7 @@ impl Host {
 
 impl Shared {
     pub(crate) fn context<'a>(&self, generation: &'a Generation) -> Context<'a> {
+        trace::generation(generation.number);
         let plugin = &generation.plugin;
         let view = View::new(
             Arc::clone(&self.settings),
@@ -301,6 +230,47 @@ impl Shared {
             plugin.pre(),
             State::new(view, gate, plugin.empty_wasi()),
         )
+    }
+
+    /// Begins an answer on the live generation, or on the one before if that traps.
+    async fn begin(&self, request: ChatRequest) -> Result<Begun> {
+        let admitted = self.generations.admit();
+        let deadline = tokio::time::Instant::now() + self.settings.limits.wall_clock;
+        let (exchange, in_flight, request, warning) = match self.start_chat(&admitted, &request).await {
+            Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
+            Err(error) => {
+                let (second, warning) = self
+                    .second_choice(&admitted, &error)
+                    .ok_or_else(|| self.scrub(error))?;
+                let begun = self.start_chat(&second, &request).await;
+                let exchange = begun.map_err(|error| self.scrub(error))?;
+                (exchange, second, None, Some(warning))
+            }
+        };
+        Ok(Begun {
+            exchange,
+            in_flight,
+            deadline,
+            request,
+            warning,
+        })
+    }
+
+    async fn complete(&self, request: &ChatRequest) -> Result<(ChatResponse, GenerationInfo)> {
+        let first = self.generations.admit();
+        let (response, answered) = match self.whole_answer(&first, request).await {
+            Ok(response) => (response, first),
+            Err(error) => {
+                let (second, warning) = self
+                    .second_choice(&first, &error)
+                    .ok_or_else(|| self.scrub(error))?;
+                let answer = self.whole_answer(&second, request).await;
+                let mut response = answer.map_err(|error| self.scrub(error))?;
+                response.summary.warnings.push(warning);
+                (response, second)
+            }
+        };
+        Ok((response, answered.generation().info()))
     }
 
     /// Begins an answer: instantiates and calls `chat-stream`.

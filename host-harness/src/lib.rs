@@ -24,10 +24,11 @@ mod host;
 mod plugin;
 mod sandbox;
 mod swap;
+mod trace;
 mod walk;
 
 pub use completion::Completion;
-pub use edge::{Origin, SHORTEST_SEARCHED_SECRET, Secret};
+pub use edge::{Origin, Proxies, SHORTEST_SEARCHED_SECRET, Secret};
 pub use error::{Error, Kind, Result};
 pub use files::{private_dir, write_private};
 pub use generation::{GenerationInfo, GenerationState};
@@ -37,3 +38,4 @@ pub use plugin::{CONTRACT_VERSION, LoadTimings, Plugin};
 pub use sandbox::{Limits, Sandbox, SandboxOptions, Used};
 pub use settings::Settings;
 pub use swap::SwapReport;
+pub use trace::RequestId;

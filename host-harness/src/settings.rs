@@ -14,6 +14,7 @@ use crate::{
         DiscoveryMode, Extra, Model,
         settings::{ConfiguredModel, CredentialState, ModelAlias, Snapshot},
     },
+    edge::{Proxies, Secret},
     sandbox::limits::Limits,
 };
 
@@ -45,7 +46,9 @@ pub struct Settings {
     /// What one request of the guest may use.
     pub limits: Limits,
     /// Headers that the operator wants on every request; their values are secrets.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Secret)>,
+    /// The proxies between this machine and others.
+    pub proxies: Proxies,
     /// The plugin's own settings: name and JSON text.
     pub extras: BTreeMap<String, String>,
     /// Models and aliases that a person has described.
@@ -68,6 +71,7 @@ impl Default for Settings {
             ca_file: None,
             limits: Limits::default(),
             headers: Vec::new(),
+            proxies: Proxies::default(),
             extras: BTreeMap::new(),
             models: Arc::default(),
         }
@@ -85,13 +89,11 @@ pub enum SettingError {
         /// What was probably meant.
         meant: &'static str,
     },
-    /// Not a value that this setting takes.
-    #[error("`{name}` takes {wants}, not `{value}`")]
+    /// Not a value that this setting takes. Does not say it: it may be a secret in the wrong place.
+    #[error("`{name}` takes {wants}")]
     Value {
         /// The setting.
         name: String,
-        /// What was written.
-        value: String,
         /// What would do.
         wants: &'static str,
     },
@@ -121,7 +123,6 @@ impl Settings {
         let value = value.trim();
         let fault = |wants| SettingError::Value {
             name: name.into(),
-            value: value.into(),
             wants,
         };
         let millis = || {
@@ -221,26 +222,21 @@ impl Settings {
 /// Reads a base URL: http or https, with a host, without user, query or fragment.
 ///
 /// # Errors
-/// What is wrong with it, for a person.
+/// What is wrong with it, for a person; without the text itself, which may hold a secret.
 pub fn base_url(text: &str) -> Result<url::Url, String> {
     let text = text.trim();
-    let url = url::Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    let url = url::Url::parse(text).map_err(|error| format!("it is no URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!(
-            "`{text}` begins with `{}:`, not with http or https",
-            url.scheme()
-        ));
+        return Err("it begins with neither `http://` nor `https://`".to_owned());
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(format!("`{text}` names no host"));
+        return Err("it names no host".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("a base URL may hold no user name or password".to_owned());
+        return Err("it holds a user name or a password".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!(
-            "`{text}` has a query or a fragment; give the address of the API alone"
-        ));
+        return Err("it has a query or a fragment; give the address of the API alone".to_owned());
     }
     Ok(url)
 }

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 use url::Url;
 
+use super::log::LogArgs;
 use crate::{
     mock::Chunking,
     settings::{self, Settings},
@@ -39,6 +43,8 @@ pub(super) struct Global {
     /// A setting of the host or the plugin, such as max-retries=0; may be given several times
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub(super) set: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
 }
 
 impl Global {
@@ -50,12 +56,14 @@ impl Global {
             base_url,
             format,
             set,
+            log,
         } = behind.clone();
         self.plugin = plugin.or(self.plugin.take());
         self.config = config.or(self.config.take());
         self.base_url = base_url.or(self.base_url.take());
         self.format = format.or(self.format);
         self.set.extend(set);
+        self.log.absorb(log);
     }
 
     pub(super) fn format(&self) -> Format {
@@ -219,6 +227,18 @@ pub(super) struct MockRouterArgs {
     /// Milliseconds between the events of an answer [default: 15]
     #[arg(long, value_name = "MS")]
     pub(super) pace: Option<u64>,
+}
+
+/// Wrong usage is shown with what was written, but for options whose value may be a secret in the wrong place.
+pub(super) fn without_secrets(mut usage: clap::Error) -> clap::Error {
+    let option = match usage.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(option)) => option.as_str(),
+        _ => "",
+    };
+    if option.starts_with("--set") || option.starts_with("--base-url") {
+        usage.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    usage
 }
 
 /// `NAME=VALUE`, tried on settings of its own, so that a wrong one is wrong usage.

@@ -8,6 +8,7 @@ mod chat;
 mod demo;
 mod grant;
 mod inspect;
+mod log;
 mod mock_router;
 mod models;
 mod output;
@@ -23,7 +24,6 @@ mod units;
 use std::{io, process::ExitCode};
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
 
 use crate::error::{Error, Kind};
 
@@ -64,13 +64,14 @@ pub fn main() -> ExitCode {
     let Cli { mut global, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
+            let usage = args::without_secrets(usage);
             // Help and version go to stdout with status 0, wrong usage to stderr with status 2.
             let _ = usage.print();
             return exit_code(usage.exit_code());
         }
     };
-    trace_to_stderr();
     global.absorb(command.global());
+    global.log.start();
     let terminal = Terminal::new(global.format());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -116,21 +117,4 @@ fn report(terminal: &Terminal, failure: Failure) -> ExitCode {
 
 fn exit_code(code: i32) -> ExitCode {
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
-}
-
-/// Traces to stderr, as `RUST_LOG` says; warnings by default.
-fn trace_to_stderr() {
-    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    // Below `info` these write frames and headers, which hold the credential.
-    for target in ["hyper", "hyper_util", "h2", "rustls", "tokio_rustls"] {
-        if let Ok(capped) = format!("{target}=warn").parse() {
-            filter = filter.add_directive(capped);
-        }
-    }
-    // A second subscriber (an embedder's) wins; that is no fault.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(style::stderr_wants_colour())
-        .try_init();
 }

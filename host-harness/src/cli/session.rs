@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{args::Global, terminal::Terminal};
 use crate::{
-    Grants, Host, HostOptions, Limits, Plugin, Sandbox, SandboxOptions, Settings,
+    Grants, Host, HostOptions, Limits, Plugin, Proxies, Sandbox, SandboxOptions, Settings,
     component::{self, Build},
     config::{Configuration, Environment},
     contract::ProviderInfo,
@@ -79,6 +79,7 @@ impl Ground {
         if let Some(url) = &self.base_url {
             settings.base_url = Some(url.clone());
         }
+        settings.proxies = Proxies::from_variables(|name| self.environment.get(name));
         Ok(settings)
     }
 }

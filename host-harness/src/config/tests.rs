@@ -131,11 +131,11 @@ fn everything_of_a_provider_arrives_in_its_settings() {
         settings.base_url.unwrap().as_str(),
         "https://gateway.test/api/v1/"
     );
-    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert_eq!(
-        settings.headers,
-        [header("X-Team", "red"), header("X-Key", "gate")]
-    );
+    let headers = settings.headers.iter();
+    let headers: Vec<_> = headers
+        .map(|(name, value)| (name.as_str(), value.expose()))
+        .collect();
+    assert_eq!(headers, [("X-Team", "red"), ("X-Key", "gate")]);
     assert_eq!(settings.max_retries, 0);
     assert_eq!(settings.idle_timeout, Duration::from_secs(5));
     assert_eq!(settings.limits.events, 7);
