@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Kind, Result},
     generation::{GenerationInfo, InFlight},
     host::Shared,
+    metrics::Measured,
     sandbox::{State, Used},
 };
 
@@ -31,6 +32,7 @@ pub struct Completion {
     request: Option<Box<ChatRequest>>,
     warnings: Vec<contract::Warning>,
     used: Used,
+    measured: Option<Measured>,
 }
 
 enum Phase {
@@ -89,7 +91,14 @@ impl Completion {
             request,
             warnings: Vec::new(),
             used: Used::default(),
+            measured: None,
         }
+    }
+
+    /// The same, counted.
+    pub(crate) fn measured(mut self, measured: Measured) -> Self {
+        self.measured = Some(measured);
+        self
     }
 
     pub(crate) fn with_warning(mut self, warning: contract::Warning) -> Self {
@@ -155,7 +164,8 @@ impl Completion {
             done = reading => done,
             () = self.in_flight.is_cut() => {
                 generation.cut_short.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                return self.end(Some(drained()));
+                let error = self.host.drained();
+                return self.end(Some(error));
             }
             () = tokio::time::sleep_until(self.deadline) => {
                 let limit = self.host.settings.limits.wall_clock;
@@ -172,6 +182,9 @@ impl Completion {
                 }
                 if !progress.events.is_empty() {
                     self.request = None;
+                    if let Some(measured) = &mut self.measured {
+                        measured.first_event();
+                    }
                 }
                 self.events.extend(progress.events);
                 match progress.finished {
@@ -199,7 +212,7 @@ impl Completion {
     async fn after_trap(&mut self, error: Error) {
         let Some(request) = self.request.take() else {
             if error.kind() == Kind::PluginTrap {
-                self.host.generations.trapped(self.in_flight.generation());
+                self.host.trapped(self.in_flight.generation());
             }
             return self.end(Some(error));
         };
@@ -218,15 +231,14 @@ impl Completion {
 
     /// The end: the store goes, and with it whatever is still open.
     fn end(&mut self, error: Option<Error>) {
-        self.phase = Phase::Ended(error.map(|error| self.host.scrub(error)));
+        let error = error.map(|error| self.host.scrub(error));
+        if let Some(mut measured) = self.measured.take() {
+            match (&error, &self.summary) {
+                (Some(error), _) => measured.failed(error),
+                (None, Some(summary)) => measured.answered(summary),
+                (None, None) => {}
+            }
+        }
+        self.phase = Phase::Ended(error);
     }
-}
-
-pub(crate) fn drained() -> Error {
-    Error::new(
-        Kind::Drained,
-        "the plugin was replaced, and the answer did not end before the drain deadline",
-    )
-    .retryable(true)
-    .with_hint("ask again; `drain-deadline-ms` says how long answers may go on after a swap")
 }

@@ -1,13 +1,19 @@
 //! The host as an embedder sees it: load a plugin, list, resolve, chat, swap.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use crate::{
     call::{self, Context},
-    completion::{Completion, Exchange, drained},
+    completion::{Completion, Exchange},
     contract::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
         Warning, settings::CredentialState,
@@ -16,6 +22,7 @@ use crate::{
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, Generations, InFlight},
     grants::Grants,
+    metrics::{Beside, Call, Measured, Metrics, MetricsSnapshot, Swap},
     plugin::Plugin,
     sandbox::{Sandbox, State, View},
     settings::{Listed, Settings},
@@ -47,6 +54,9 @@ pub(crate) struct Shared {
     listed: ArcSwap<Listed>,
     pub(crate) generations: Generations,
     pub(crate) last_swap: Mutex<Option<Instant>>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// It takes no more requests.
+    is_draining: AtomicBool,
 }
 
 /// A whole answer and who gave it.
@@ -155,6 +165,8 @@ impl Host {
             listed: ArcSwap::default(),
             generations: Generations::new(plugin),
             last_swap: Mutex::new(None),
+            metrics: Metrics::new(),
+            is_draining: AtomicBool::new(false),
         })))
     }
 
@@ -189,7 +201,8 @@ impl Host {
     pub async fn list_models(&self, discovery: DiscoveryMode) -> Result<ModelCatalog> {
         let admitted = self.0.generations.admit();
         let context = self.0.context(admitted.generation());
-        let catalog = self
+        let measured = Measured::begin(&self.0.metrics, Call::List);
+        let listed = self
             .0
             .settle(
                 &admitted,
@@ -197,7 +210,9 @@ impl Host {
                     guest.call_list_models(store, discovery).await
                 }),
             )
-            .await?;
+            .await;
+        measured.result(&listed);
+        let catalog = listed?;
         if catalog.source == ModelSource::Live {
             self.0.listed.store(Arc::new(Listed::new(catalog.models.clone())));
         }
@@ -222,7 +237,10 @@ impl Host {
         let call = call::run_fallible(context, async |store, guest| {
             guest.call_resolve_ref(store, reference).await
         });
-        self.0.settle(&admitted, call).await
+        let measured = Measured::begin(&self.0.metrics, Call::Resolve);
+        let resolved = self.0.settle(&admitted, call).await;
+        measured.result(&resolved);
+        resolved
     }
 
     /// Asks, and gives the answer as it comes.
@@ -230,25 +248,15 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
     pub async fn chat(&self, request: ChatRequest) -> Result<Completion> {
-        let shared = &self.0;
-        shared.refuse_secret(&request)?;
-        let admitted = shared.generations.admit();
-        let deadline = tokio::time::Instant::now() + shared.settings.limits.wall_clock;
-        let completion = match shared.start_chat(&admitted, &request).await {
-            Ok(exchange) => {
-                let again = Some(Box::new(request));
-                Completion::new(exchange, admitted, Arc::clone(shared), deadline, again)
-            }
+        let mut measured = Measured::begin(&self.0.metrics, Call::Chat);
+        let begun = self.0.begin_chat(request).await;
+        match begun {
+            Ok(completion) => Ok(completion.measured(measured)),
             Err(error) => {
-                let (second, warning) = shared
-                    .second_choice(&admitted, &error)
-                    .ok_or_else(|| shared.scrub(error))?;
-                let begun = shared.start_chat(&second, &request).await;
-                let exchange = begun.map_err(|error| shared.scrub(error))?;
-                Completion::new(exchange, second, Arc::clone(shared), deadline, None).with_warning(warning)
+                measured.failed(&error);
+                Err(error)
             }
-        };
-        Ok(completion)
+        }
     }
 
     /// Asks, and waits for the whole answer.
@@ -256,25 +264,72 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, what the upstream says, or that the answer broke off.
     pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
-        let shared = &self.0;
-        shared.refuse_secret(&request)?;
-        let first = shared.generations.admit();
-        let (response, answered) = match shared.whole_answer(&first, &request).await {
-            Ok(response) => (response, first),
-            Err(error) => {
-                let (second, warning) = shared
-                    .second_choice(&first, &error)
-                    .ok_or_else(|| shared.scrub(error))?;
-                let answer = shared.whole_answer(&second, &request).await;
-                let mut response = answer.map_err(|error| shared.scrub(error))?;
-                response.summary.warnings.push(warning);
-                (response, second)
-            }
-        };
-        Ok(Answer {
-            response,
-            generation: answered.generation().info(),
-        })
+        let mut measured = Measured::begin(&self.0.metrics, Call::Complete);
+        let answer = self.0.complete(request).await;
+        match &answer {
+            Ok(answer) => measured.answered(&answer.response.summary),
+            Err(error) => measured.failed(error),
+        }
+        answer
+    }
+
+    /// The settings that it was started with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The models of the last live list, or those that were remembered.
+    #[must_use]
+    pub fn listed_models(&self) -> Vec<Model> {
+        self.0.listed.load().models().to_vec()
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn metrics(&self) -> MetricsSnapshot {
+        self.0.metrics.snapshot(self.beside())
+    }
+
+    /// The same as a text page for Prometheus.
+    #[must_use]
+    pub fn metrics_page(&self) -> String {
+        self.0.metrics.page(self.beside())
+    }
+
+    fn beside(&self) -> Beside {
+        let generations = &self.0.generations;
+        let live = generations.live();
+        let all = generations.in_flight();
+        Beside {
+            connections_opened: self.connections_opened(),
+            denials: self.denials(),
+            generation: live.number,
+            draining: all.saturating_sub(live.in_flight()) as u64,
+        }
+    }
+
+    /// Takes no more questions and waits until what is under way has ended; what is left at the deadline ends in
+    /// `drained`. Gives how many those were. There is no way back.
+    pub async fn drain(&self, deadline: Duration) -> usize {
+        self.0.is_draining.store(true, Ordering::SeqCst);
+        let generations = self.0.generations.all();
+        let idle = futures::future::join_all(generations.iter().map(|generation| generation.idle()));
+        if tokio::time::timeout(deadline, idle).await.is_ok() {
+            return 0;
+        }
+        let left = self.0.generations.in_flight();
+        tracing::warn!(left, "the host ends: answers are cut short");
+        for generation in generations {
+            generation.cut();
+        }
+        left
+    }
+
+    /// Whether it takes no more questions.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.is_draining.load(Ordering::SeqCst)
     }
 
     /// Connections opened so far, for all requests.
@@ -302,8 +357,66 @@ impl Shared {
         Context::new(
             &self.sandbox,
             plugin.pre(),
-            State::new(view, gate, plugin.empty_wasi()),
+            State::new(view, gate, plugin.empty_wasi()).measured(Arc::clone(&self.metrics)),
         )
+    }
+
+    /// Counts a question into the live generation, unless the host ends.
+    fn admit(&self) -> Result<InFlight> {
+        let admitted = self.generations.admit();
+        // Looked at when it has been counted in: whoever ends the host either finds it there or is seen here.
+        if self.is_draining.load(Ordering::SeqCst) {
+            return Err(self.drained());
+        }
+        Ok(admitted)
+    }
+
+    async fn begin_chat(self: &Arc<Self>, request: ChatRequest) -> Result<Completion> {
+        self.refuse_secret(&request)?;
+        let admitted = self.admit()?;
+        let deadline = tokio::time::Instant::now() + self.settings.limits.wall_clock;
+        match self.start_chat(&admitted, &request).await {
+            Ok(exchange) => {
+                let again = Some(Box::new(request));
+                Ok(Completion::new(
+                    exchange,
+                    admitted,
+                    Arc::clone(self),
+                    deadline,
+                    again,
+                ))
+            }
+            Err(error) => {
+                let (second, warning) = self
+                    .second_choice(&admitted, &error)
+                    .ok_or_else(|| self.scrub(error))?;
+                let begun = self.start_chat(&second, &request).await;
+                let exchange = begun.map_err(|error| self.scrub(error))?;
+                let completion = Completion::new(exchange, second, Arc::clone(self), deadline, None);
+                Ok(completion.with_warning(warning))
+            }
+        }
+    }
+
+    async fn complete(&self, request: ChatRequest) -> Result<Answer> {
+        self.refuse_secret(&request)?;
+        let first = self.admit()?;
+        let (response, answered) = match self.whole_answer(&first, &request).await {
+            Ok(response) => (response, first),
+            Err(error) => {
+                let (second, warning) = self
+                    .second_choice(&first, &error)
+                    .ok_or_else(|| self.scrub(error))?;
+                let answer = self.whole_answer(&second, &request).await;
+                let mut response = answer.map_err(|error| self.scrub(error))?;
+                response.summary.warnings.push(warning);
+                (response, second)
+            }
+        };
+        Ok(Answer {
+            response,
+            generation: answered.generation().info(),
+        })
     }
 
     /// Begins an answer: instantiates and calls `chat-stream`.
@@ -332,7 +445,7 @@ impl Shared {
         let call = call::run_fallible(context, async |store, guest| {
             guest.call_chat_complete(store, request).await
         });
-        uncut(admitted, call).await
+        self.uncut(admitted, call).await
     }
 
     /// Who answers instead of a generation that trapped before it gave anything, and what to say about it.
@@ -341,7 +454,7 @@ impl Shared {
             return None;
         }
         let failed = failed.generation();
-        self.generations.trapped(failed);
+        self.trapped(failed);
         let second = self.generations.second_choice(failed)?;
         let (number, other) = (failed.number, second.generation().number);
         tracing::warn!(failed = number, answers = other, "asked again after a trap");
@@ -360,12 +473,42 @@ impl Shared {
 
     /// Waits for a call that needs no second choice.
     async fn settle<T>(&self, admitted: &InFlight, call: impl Future<Output = Result<T>>) -> Result<T> {
-        uncut(admitted, call).await.map_err(|error| {
+        self.uncut(admitted, call).await.map_err(|error| {
             if error.kind() == Kind::PluginTrap {
-                self.generations.trapped(admitted.generation());
+                self.trapped(admitted.generation());
             }
             self.scrub(error)
         })
+    }
+
+    /// Notes a trap, which may bring the generation before back.
+    pub(crate) fn trapped(&self, generation: &Arc<Generation>) {
+        if self.generations.trapped(generation) {
+            self.metrics.swap(Swap::RolledBack);
+        }
+    }
+
+    /// Waits for a call, unless its generation's time is over meanwhile.
+    async fn uncut<T>(&self, admitted: &InFlight, call: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            result = call => result,
+            () = admitted.is_cut() => Err(self.drained()),
+        }
+    }
+
+    /// Why an answer that was cut short was.
+    pub(crate) fn drained(&self) -> Error {
+        let is_end = self.is_draining.load(Ordering::SeqCst);
+        let (message, hint) = if is_end {
+            ("the host is ending", "ask again when it is back")
+        } else {
+            (
+                "the plugin was replaced, and the answer did not end before the drain deadline",
+                "ask again; `drain-deadline-ms` says how long answers may go on after a swap",
+            )
+        };
+        Error::new(Kind::Drained, message).retryable(true).with_hint(hint)
     }
 
     pub(crate) fn scrub(&self, error: Error) -> Error {
@@ -379,15 +522,6 @@ impl Shared {
         } else {
             Ok(())
         }
-    }
-}
-
-/// Waits for a call, unless its generation's time is over meanwhile.
-async fn uncut<T>(admitted: &InFlight, call: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        biased;
-        result = call => result,
-        () = admitted.is_cut() => Err(drained()),
     }
 }
 

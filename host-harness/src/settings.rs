@@ -15,6 +15,7 @@ use crate::{
         settings::{ConfiguredModel, CredentialState, ModelAlias, Snapshot},
     },
     sandbox::limits::Limits,
+    serve::ServeLimits,
 };
 
 /// All settings of one provider.
@@ -44,6 +45,8 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// What one request of the guest may use.
     pub limits: Limits,
+    /// What a server on top takes on.
+    pub serve: ServeLimits,
     /// Headers that the operator wants on every request; their values are secrets.
     pub headers: Vec<(String, String)>,
     /// The plugin's own settings: name and JSON text.
@@ -67,6 +70,7 @@ impl Default for Settings {
             empty_wasi: false,
             ca_file: None,
             limits: Limits::default(),
+            serve: ServeLimits::default(),
             headers: Vec::new(),
             extras: BTreeMap::new(),
             models: Arc::default(),
@@ -166,6 +170,13 @@ impl Settings {
                 let known = self.limits.set(name, number);
                 debug_assert!(known.is_some(), "Limits::NAMES and Limits::set agree");
             }
+            _ if ServeLimits::NAMES.contains(&name) => {
+                let number = value.parse().ok().filter(|number| *number > 0);
+                let known = self
+                    .serve
+                    .set(name, number.ok_or_else(|| fault("a whole number above 0"))?);
+                debug_assert!(known.is_some(), "ServeLimits::NAMES and ServeLimits::set agree");
+            }
             _ => {
                 if let Some(meant) = misspelt(name) {
                     return Err(SettingError::Misspelt {
@@ -188,7 +199,7 @@ impl Settings {
     /// # Errors
     /// As of [`set`](Self::set).
     pub fn set_json(&mut self, name: &str, value: &serde_json::Value) -> Result<(), SettingError> {
-        let is_ours = NAMES.contains(&name) || Limits::NAMES.contains(&name);
+        let is_ours = names().any(|known| known == name);
         match value.as_str() {
             Some(text) if is_ours => self.set(name, text),
             _ => self.set(name, &value.to_string()),
@@ -245,10 +256,14 @@ pub fn base_url(text: &str) -> Result<url::Url, String> {
     Ok(url)
 }
 
+/// The names that the host knows.
+fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(Limits::NAMES).chain(ServeLimits::NAMES)
+}
+
 /// The name of the host's that was probably meant: one letter away, or two in a long word.
 fn misspelt(name: &str) -> Option<&'static str> {
-    let all = NAMES.iter().chain(&Limits::NAMES);
-    all.copied()
+    names()
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .filter(|(distance, known)| *distance <= if known.len() > 8 { 2 } else { 1 })
         .min()
@@ -357,6 +372,10 @@ impl Listed {
         self.by_id.get(id).and_then(|index| self.models.get(*index))
     }
 
+    pub(crate) fn models(&self) -> &[Model] {
+        &self.models
+    }
+
     pub(crate) fn ids(&self) -> Vec<String> {
         self.models.iter().map(|model| model.id.clone()).collect()
     }
@@ -402,5 +421,13 @@ mod tests {
     fn every_limit_can_be_set_by_its_name() {
         let mut limits = Limits::default();
         assert!(Limits::NAMES.iter().all(|name| limits.set(name, 1).is_some()));
+        let mut limits = ServeLimits::default();
+        assert!(
+            ServeLimits::NAMES
+                .iter()
+                .all(|name| limits.set(name, 1).is_some())
+        );
+        let mut settings = Settings::default();
+        assert!(settings.set("serve-max-concurrent", "0").is_err());
     }
 }

@@ -13,6 +13,7 @@ mod models;
 mod output;
 mod request;
 mod resolve;
+mod serve;
 mod session;
 mod signals;
 mod style;
@@ -96,6 +97,7 @@ async fn run(terminal: &Terminal, global: Global, command: Command) -> Outcome {
         Command::Inspect(_) => inspect::run(terminal, &global).await,
         Command::Grant(with) => grant::run(terminal, &global, &with.args).await,
         Command::MockRouter(with) => mock_router::run(terminal, &with.args).await,
+        Command::Serve(with) => serve::run(terminal, &global, &with.args).await,
         Command::Demo(_) => demo::run(terminal, &global).await,
     }
 }
