@@ -1,11 +1,8 @@
 //! The host as an embedder sees it: load a plugin, list, resolve, chat, swap.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
 };
 
 use arc_swap::ArcSwap;
@@ -13,16 +10,16 @@ use tokio::sync::Mutex;
 
 use crate::{
     call::{self, Context},
-    completion::{Completion, Exchange},
+    completion::Completion,
     contract::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
-        Warning, settings::CredentialState,
+        settings::CredentialState,
     },
     edge::{self, Edge, Gate, Origin, Policy, Scrubber, Secret},
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, Generations, InFlight},
     grants::Grants,
-    metrics::{Beside, Call, Measured, Metrics, MetricsSnapshot, Swap},
+    metrics::{Call, Measured, Metrics},
     plugin::Plugin,
     sandbox::{Sandbox, State, View},
     settings::{Listed, Settings},
@@ -56,7 +53,7 @@ pub(crate) struct Shared {
     pub(crate) last_swap: Mutex<Option<Instant>>,
     pub(crate) metrics: Arc<Metrics>,
     /// It takes no more requests.
-    is_draining: AtomicBool,
+    pub(crate) is_draining: AtomicBool,
 }
 
 /// A whole answer and who gave it.
@@ -285,53 +282,6 @@ impl Host {
         self.0.listed.load().models().to_vec()
     }
 
-    /// What it has done so far.
-    #[must_use]
-    pub fn metrics(&self) -> MetricsSnapshot {
-        self.0.metrics.snapshot(self.beside())
-    }
-
-    /// The same as a text page for Prometheus.
-    #[must_use]
-    pub fn metrics_page(&self) -> String {
-        self.0.metrics.page(self.beside())
-    }
-
-    fn beside(&self) -> Beside {
-        let generations = &self.0.generations;
-        let live = generations.live();
-        let all = generations.in_flight();
-        Beside {
-            connections_opened: self.connections_opened(),
-            denials: self.denials(),
-            generation: live.number,
-            draining: all.saturating_sub(live.in_flight()) as u64,
-        }
-    }
-
-    /// Takes no more questions and waits until what is under way has ended; what is left at the deadline ends in
-    /// `drained`. Gives how many those were. There is no way back.
-    pub async fn drain(&self, deadline: Duration) -> usize {
-        self.0.is_draining.store(true, Ordering::SeqCst);
-        let generations = self.0.generations.all();
-        let idle = futures::future::join_all(generations.iter().map(|generation| generation.idle()));
-        if tokio::time::timeout(deadline, idle).await.is_ok() {
-            return 0;
-        }
-        let left = self.0.generations.in_flight();
-        tracing::warn!(left, "the host ends: answers are cut short");
-        for generation in generations {
-            generation.cut();
-        }
-        left
-    }
-
-    /// Whether it takes no more questions.
-    #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.0.is_draining.load(Ordering::SeqCst)
-    }
-
     /// Connections opened so far, for all requests.
     #[must_use]
     pub fn connections_opened(&self) -> u64 {
@@ -361,116 +311,6 @@ impl Shared {
         )
     }
 
-    /// Counts a question into the live generation, unless the host ends.
-    fn admit(&self) -> Result<InFlight> {
-        let admitted = self.generations.admit();
-        // Looked at when it has been counted in: whoever ends the host either finds it there or is seen here.
-        if self.is_draining.load(Ordering::SeqCst) {
-            return Err(self.drained());
-        }
-        Ok(admitted)
-    }
-
-    async fn begin_chat(self: &Arc<Self>, request: ChatRequest) -> Result<Completion> {
-        self.refuse_secret(&request)?;
-        let admitted = self.admit()?;
-        let deadline = tokio::time::Instant::now() + self.settings.limits.wall_clock;
-        match self.start_chat(&admitted, &request).await {
-            Ok(exchange) => {
-                let again = Some(Box::new(request));
-                Ok(Completion::new(
-                    exchange,
-                    admitted,
-                    Arc::clone(self),
-                    deadline,
-                    again,
-                ))
-            }
-            Err(error) => {
-                let (second, warning) = self
-                    .second_choice(&admitted, &error)
-                    .ok_or_else(|| self.scrub(error))?;
-                let begun = self.start_chat(&second, &request).await;
-                let exchange = begun.map_err(|error| self.scrub(error))?;
-                let completion = Completion::new(exchange, second, Arc::clone(self), deadline, None);
-                Ok(completion.with_warning(warning))
-            }
-        }
-    }
-
-    async fn complete(&self, request: ChatRequest) -> Result<Answer> {
-        self.refuse_secret(&request)?;
-        let first = self.admit()?;
-        let (response, answered) = match self.whole_answer(&first, &request).await {
-            Ok(response) => (response, first),
-            Err(error) => {
-                let (second, warning) = self
-                    .second_choice(&first, &error)
-                    .ok_or_else(|| self.scrub(error))?;
-                let answer = self.whole_answer(&second, &request).await;
-                let mut response = answer.map_err(|error| self.scrub(error))?;
-                response.summary.warnings.push(warning);
-                (response, second)
-            }
-        };
-        Ok(Answer {
-            response,
-            generation: answered.generation().info(),
-        })
-    }
-
-    /// Begins an answer: instantiates and calls `chat-stream`.
-    pub(crate) async fn start_chat(&self, admitted: &InFlight, request: &ChatRequest) -> Result<Exchange> {
-        let context = self.context(admitted.generation());
-        let wall_clock = self.settings.limits.wall_clock;
-        call::within(wall_clock, async {
-            let (mut store, instance) = context.instantiate().await?;
-            let guest = instance.openclaw_model_provider_provider();
-            match guest.call_chat_stream(&mut store, request).await {
-                Ok(Ok(completion)) => Ok(Exchange {
-                    store,
-                    instance,
-                    completion,
-                }),
-                Ok(Err(error)) => Err(call::refused(&mut store, error)),
-                Err(trap) => Err(call::failure(&mut store, &trap)),
-            }
-        })
-        .await
-    }
-
-    /// Asks for a whole answer on one generation.
-    async fn whole_answer(&self, admitted: &InFlight, request: &ChatRequest) -> Result<ChatResponse> {
-        let context = self.context(admitted.generation());
-        let call = call::run_fallible(context, async |store, guest| {
-            guest.call_chat_complete(store, request).await
-        });
-        self.uncut(admitted, call).await
-    }
-
-    /// Who answers instead of a generation that trapped before it gave anything, and what to say about it.
-    pub(crate) fn second_choice(&self, failed: &InFlight, error: &Error) -> Option<(InFlight, Warning)> {
-        if error.kind() != Kind::PluginTrap {
-            return None;
-        }
-        let failed = failed.generation();
-        self.trapped(failed);
-        let second = self.generations.second_choice(failed)?;
-        let (number, other) = (failed.number, second.generation().number);
-        tracing::warn!(failed = number, answers = other, "asked again after a trap");
-        let message = format!(
-            "generation {number} failed ({}); generation {other} answered",
-            error.message()
-        );
-        Some((
-            second,
-            Warning {
-                code: "answered-by-previous".to_owned(),
-                message,
-            },
-        ))
-    }
-
     /// Waits for a call that needs no second choice.
     async fn settle<T>(&self, admitted: &InFlight, call: impl Future<Output = Result<T>>) -> Result<T> {
         self.uncut(admitted, call).await.map_err(|error| {
@@ -481,42 +321,12 @@ impl Shared {
         })
     }
 
-    /// Notes a trap, which may bring the generation before back.
-    pub(crate) fn trapped(&self, generation: &Arc<Generation>) {
-        if self.generations.trapped(generation) {
-            self.metrics.swap(Swap::RolledBack);
-        }
-    }
-
-    /// Waits for a call, unless its generation's time is over meanwhile.
-    async fn uncut<T>(&self, admitted: &InFlight, call: impl Future<Output = Result<T>>) -> Result<T> {
-        tokio::select! {
-            biased;
-            result = call => result,
-            () = admitted.is_cut() => Err(self.drained()),
-        }
-    }
-
-    /// Why an answer that was cut short was.
-    pub(crate) fn drained(&self) -> Error {
-        let is_end = self.is_draining.load(Ordering::SeqCst);
-        let (message, hint) = if is_end {
-            ("the host is ending", "ask again when it is back")
-        } else {
-            (
-                "the plugin was replaced, and the answer did not end before the drain deadline",
-                "ask again; `drain-deadline-ms` says how long answers may go on after a swap",
-            )
-        };
-        Error::new(Kind::Drained, message).retryable(true).with_hint(hint)
-    }
-
     pub(crate) fn scrub(&self, error: Error) -> Error {
         error.map_text(|text| self.scrubber.text(text))
     }
 
     /// Refuses what holds the credential before the guest sees it.
-    fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
+    pub(crate) fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
         if walk::any(request, |bytes| self.scrubber.finds(bytes)) {
             Err(holds_secret())
         } else {

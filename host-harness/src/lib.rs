@@ -14,8 +14,10 @@ pub mod mock;
 pub mod serve;
 pub mod settings;
 
+mod asking;
 mod call;
 mod completion;
+mod drain;
 mod edge;
 mod error;
 mod files;

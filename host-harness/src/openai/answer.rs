@@ -1,7 +1,7 @@
 //! An answer as a chat completion: whole, or chunk by chunk.
 //!
-//! Thoughts go out as `reasoning_content`, which is what clients of this dialect read. What the dialect has no place
-//! for (who answered, warnings) stands under `x_plugin`, where other clients overlook it.
+//! Thoughts go out as `reasoning_content`, which is what most clients of this dialect read, and as `reasoning`, which is
+//! what the others do; nobody reads both. What the dialect has no place for (who answered, warnings) stands under `x_plugin`, where other clients overlook it.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,14 @@ use crate::{
 };
 
 /// Keys of a message that the dialect gives a meaning; what an upstream adds may not take their place.
-const OWN_KEYS: [&str; 5] = ["role", "content", "reasoning_content", "tool_calls", "refusal"];
+const OWN_KEYS: [&str; 6] = [
+    "role",
+    "content",
+    "reasoning_content",
+    "reasoning",
+    "tool_calls",
+    "refusal",
+];
 
 /// What all pieces of one answer have in common.
 #[derive(Clone, Debug)]
@@ -70,6 +77,8 @@ struct Delta<'a> {
     content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[CallDelta<'a>; 1]>,
     #[serde(flatten)]
@@ -170,6 +179,7 @@ impl Envelope {
             },
             ChatEvent::Reasoning(thought) => Delta {
                 reasoning_content: Some(&thought.text),
+                reasoning: Some(&thought.text),
                 ..Delta::default()
             },
             ChatEvent::ToolCallStart(start) => call(start.index, Some(&start.id), Some(&start.name), ""),
@@ -251,7 +261,8 @@ impl Envelope {
         }
         message["content"] = text.into();
         if !thoughts.is_empty() {
-            message["reasoning_content"] = thoughts.into();
+            message["reasoning_content"] = thoughts.as_str().into();
+            message["reasoning"] = thoughts.into();
         }
         let mut whole = json!({
             "id": self.id,

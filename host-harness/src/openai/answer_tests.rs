@@ -75,7 +75,10 @@ fn chunks_have_the_dialects_deltas() {
         json!([{"index": 1, "id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}]);
     for (event, delta) in [
         (ChatEvent::Text("a\nb".into()), Some(json!({"content": "a\nb"}))),
-        (thought, Some(json!({"reasoning_content": "hm"}))),
+        (
+            thought,
+            Some(json!({"reasoning_content": "hm", "reasoning": "hm"})),
+        ),
         (call(1, "c"), Some(json!({ "tool_calls": start }))),
         (
             piece,
@@ -185,7 +188,7 @@ fn a_whole_answer_has_text_thoughts_and_calls_where_clients_look() {
         |parts: &[AssistantPart]| envelope(false).whole(parts, ending)["choices"][0]["message"].clone();
     assert_eq!(
         message(&[thought, text("a"), text("b")]),
-        json!({"role": "assistant", "content": "ab", "reasoning_content": "hm"})
+        json!({"role": "assistant", "content": "ab", "reasoning_content": "hm", "reasoning": "hm"})
     );
     assert_eq!(
         message(std::slice::from_ref(&call)),

@@ -197,8 +197,21 @@ fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
     let kind = format.need("type")?;
     match kind.text()? {
         "text" => Ok(ResponseFormat::Text),
-        "json_object" => Ok(ResponseFormat::JsonObject),
+        "json_object" => {
+            // With a schema in it, it is the form of text-generation-inference, which some clients translate into.
+            format.only(&["type", "value"])?;
+            Ok(match format.field("value") {
+                None => ResponseFormat::JsonObject,
+                Some(schema) => ResponseFormat::JsonSchema(JsonSchema {
+                    name: "response".to_owned(),
+                    description: None,
+                    schema_json: schema.object_json()?,
+                    strict: None,
+                }),
+            })
+        }
         "json_schema" => {
+            format.only(&["type", "json_schema"])?;
             let schema = format.need("json_schema")?;
             schema.only(&["name", "description", "schema", "strict"])?;
             Ok(ResponseFormat::JsonSchema(JsonSchema {
