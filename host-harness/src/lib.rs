@@ -30,6 +30,7 @@ mod plugin;
 mod sandbox;
 mod swap;
 mod walk;
+mod watch;
 
 pub use completion::Completion;
 pub use edge::{Origin, SHORTEST_SEARCHED_SECRET, Secret};
@@ -43,3 +44,4 @@ pub use plugin::{CONTRACT_VERSION, LoadTimings, Plugin};
 pub use sandbox::{Limits, Sandbox, SandboxOptions, Used};
 pub use settings::Settings;
 pub use swap::SwapReport;
+pub use watch::Watcher;

@@ -14,9 +14,15 @@ mod corpus;
 mod files;
 mod host_sources;
 mod hostile;
+mod http;
+mod metrics;
 mod models;
 #[path = "../reader.rs"]
 mod reader;
 mod recorded_list;
 mod scenarios;
+mod serve;
+mod serve_end;
+mod serve_errors;
 mod swap;
+mod watch;

@@ -201,16 +201,29 @@ def lists(url):
     equal(client.models.retrieve(MODEL).owned_by, "Qwen", "the owner")
     answer = client.chat.completions.with_raw_response.create(**asked("Hello!"))
     equal(answer.headers["x-plugin-generation"], "1", "the generation")
-    assert answer.headers["x-request-id"], answer.headers
+    return answer.headers["x-request-id"]
+
+
+def names_its_requests(url, log):
+    """One name from the request over the plugin's call to what was sent."""
+    name = lists(url)
+    log.seek(0)
+    lines = [json.loads(line) for line in log.read().decode().splitlines() if line.startswith("{")]
+    said = {
+        line["fields"]["message"]
+        for line in lines
+        if any(span.get("id") == name for span in line.get("spans", []))
+    }
+    assert {"answered", "call ended", "request"} <= said, said
 
 
 @contextlib.contextmanager
 def server(mock, state):
     """Runs `serve`; gives its URL. In the end it has to go when it is told to."""
     command = [path_of("HOST_HARNESS"), "--plugin", path_of("COMPONENT"), "--base-url", mock, "--set", "max-retries=0"]
-    command += ["serve", "--access-key-env", "SERVE_KEY"]
+    command += ["--format", "json", "serve", "--access-key-env", "SERVE_KEY"]
     environment = {"PATH": os.environ.get("PATH", ""), "HOME": state, "OPENCLAW_STATE_DIR": state}
-    environment |= {"HF_TOKEN": TOKEN, "SERVE_KEY": KEY}
+    environment |= {"HF_TOKEN": TOKEN, "SERVE_KEY": KEY, "RUST_LOG": "host_harness=debug"}
     log = tempfile.TemporaryFile()
     process = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
@@ -238,7 +251,8 @@ def main():
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="interop-") as state, mock_router() as mock:
         with server(mock, state) as (url, process, log):
-            checks.check("lists models and names its answers", lists, url)
+            checks.check("lists models", lists, url)
+            checks.check("names its requests in the log", names_its_requests, url, log)
             for name, ask in CLIENTS.items():
                 checks.check(f"{name}: a whole answer", answers, ask, url)
                 checks.check(f"{name}: a stream", streams, ask, url)

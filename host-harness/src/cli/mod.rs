@@ -70,8 +70,8 @@ pub fn main() -> ExitCode {
             return exit_code(usage.exit_code());
         }
     };
-    trace_to_stderr();
     global.absorb(command.global());
+    trace_to_stderr(global.format());
     let terminal = Terminal::new(global.format());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -120,8 +120,8 @@ fn exit_code(code: i32) -> ExitCode {
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// Traces to stderr, as `RUST_LOG` says; warnings by default.
-fn trace_to_stderr() {
+/// Traces to stderr, as `RUST_LOG` says; warnings by default. For scripts each line is a JSON value.
+fn trace_to_stderr(format: args::Format) {
     let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     // Below `info` these write frames and headers, which hold the credential.
     for target in ["hyper", "hyper_util", "h2", "rustls", "tokio_rustls"] {
@@ -129,10 +129,13 @@ fn trace_to_stderr() {
             filter = filter.add_directive(capped);
         }
     }
-    // A second subscriber (an embedder's) wins; that is no fault.
-    let _ = tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(style::stderr_wants_colour())
-        .try_init();
+        .with_writer(io::stderr);
+    // A second subscriber (an embedder's) wins; that is no fault.
+    let _ = if format == args::Format::Text {
+        subscriber.with_ansi(style::stderr_wants_colour()).try_init()
+    } else {
+        subscriber.json().try_init()
+    };
 }

@@ -15,7 +15,7 @@ use super::{
     units,
 };
 use crate::{
-    Secret,
+    Host, Secret, Watcher,
     config::Environment,
     error::{Error, Kind, Result},
     serve::{Access, Keep, ServeOptions, Server, Service},
@@ -45,6 +45,10 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
         keep: keep.map(|()| -> Keep { Box::new(move |catalog| configuration.write_models(&info, catalog)) }),
     };
     let service = Service::new(session.host, options);
+    let _watcher = match args.watch {
+        true => Some(watch(*terminal, service.host())?),
+        false => None,
+    };
     let server = Server::start(listener, service).map_err(|error| not_bound(args, &error))?;
     let interrupted = signals::interrupted();
     tokio::pin!(interrupted);
@@ -59,6 +63,21 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     interrupted.await;
     end(terminal, server).await;
     Ok(())
+}
+
+/// Swaps whenever the plugin's file is replaced, and says so.
+fn watch(terminal: Terminal, host: &Host) -> Result<Watcher> {
+    terminal.note(&format!("watching {}", host.plugin().path().display()));
+    Watcher::start(host.clone(), move |swapped| match swapped {
+        Ok(report) => terminal.note(&format!(
+            "generation {} ({}) is live; {} in generation {}",
+            report.to.number,
+            report.to.version,
+            units::counted(report.draining, "answer"),
+            report.from.number
+        )),
+        Err(error) => terminal.warn(&format!("the plugin's new file is not taken: {error}")),
+    })
 }
 
 /// Lets answers end; who asks a second time does not want to wait.

@@ -28,6 +28,7 @@ use hyper_util::{
     client::legacy::{Client, connect::capture_connection},
     rt::{TokioExecutor, TokioTimer},
 };
+use tracing::Instrument as _;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody,
     WasiHttpHooks, p2::bindings::http::types::ErrorCode,
@@ -359,14 +360,16 @@ impl WasiHttpHooks for Gate {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let admitted = self.admit();
         let view = self.view.clone();
-        Box::new(async move {
+        let sending = async move {
             let (edge, open) = admitted?;
             let answer = edge.send(request, view, open).await?;
             Ok((
                 answer,
                 Box::new(async { Ok(()) }) as Box<dyn Future<Output = _> + Send>,
             ))
-        })
+        };
+        // It runs in a task of its own; the log is to tell whose it is.
+        Box::new(sending.in_current_span())
     }
 
     // The defaults of these three log what they are given, which may hold anything.

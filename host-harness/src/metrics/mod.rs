@@ -353,6 +353,12 @@ impl Measured {
         if !std::mem::replace(&mut self.has_ended, true) {
             self.metrics.in_flight.dec();
             self.metrics.ended(self.call, outcome);
+            tracing::debug!(
+                call = self.call.as_str(),
+                outcome,
+                elapsed = ?self.started.elapsed(),
+                "call ended"
+            );
         }
     }
 }

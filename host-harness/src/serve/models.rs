@@ -2,9 +2,11 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     response::Response,
 };
+
+use http::StatusCode;
 
 use super::{Service, reply};
 use crate::{
@@ -20,7 +22,19 @@ pub(super) async fn list(State(service): State<Service>) -> Result<Response, Fau
 }
 
 /// One model. Its id holds slashes, written as they are or percent-encoded, and may hold a suffix.
-pub(super) async fn one(State(service): State<Service>, Path(id): Path<String>) -> Result<Response, Fault> {
+pub(super) async fn one(
+    State(service): State<Service>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Fault> {
+    let Path(id) = id.map_err(|_| {
+        let message = "the model's name in the address is no UTF-8 text";
+        Fault::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            "invalid_path",
+            message,
+        )
+    })?;
     let listing = service.0.catalog.listing().await?;
     let generation = &listing.generation;
     if let Some(model) = listing.models.iter().find(|model| model.id == id) {
