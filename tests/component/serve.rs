@@ -255,28 +255,39 @@ async fn configured_models_stand_in_for_one_that_fails_and_the_answer_says_so() 
         ..ServeOptions::default()
     };
     let serving = Serving::with(Harness::with().setting("max-retries", "0"), options).await;
-    let mut unnamed = question("");
-    for body in [question("mock/402-depleted"), unnamed.take(), json!({})] {
-        let mut body = body;
-        if body.get("messages").is_none() {
-            body["messages"] = question("")["messages"].clone();
-        }
+    let mut unnamed = question(MODEL);
+    unnamed.as_object_mut().expect("an object").remove("model");
+    for body in [question("mock/402-depleted"), question(" "), unnamed] {
         let answer = serving.client.chat(&body).await.json();
         assert_eq!(answer["model"], MODEL, "{answer}");
         let trail = answer["x_plugin"]["trail"].as_array().expect("a trail");
         assert_eq!(trail.len(), 1, "{answer}");
     }
-    body_fails_alone(&serving).await;
     let (chunks, _) = serving.client.chat(&streamed("mock/402-depleted")).await.events();
     assert!(chunks.iter().all(|chunk| chunk["model"] == MODEL));
 }
 
-/// What another model cannot mend is told at once.
-async fn body_fails_alone(serving: &Serving) {
-    let before = serving.harness.mock.requests().len();
+#[tokio::test]
+async fn what_another_model_cannot_mend_is_told_at_once() {
+    let options = ServeOptions {
+        fallbacks: vec![MODEL.into()],
+        ..ServeOptions::default()
+    };
+    let serving = Serving::with(Harness::with(), options).await;
     let reply = serving.client.ask("mock/400-context-nested").await;
     assert_eq!(reply.json()["error"]["code"], "context_length_exceeded");
-    assert_eq!(serving.harness.mock.requests().len(), before + 1);
+    let sent = serving.harness.mock.requests();
+    assert_eq!(sent.iter().filter(|sent| sent.method == "POST").count(), 1);
+}
+
+#[tokio::test]
+async fn without_fallbacks_the_model_that_is_named_is_the_only_one() {
+    let options = ServeOptions {
+        default_models: vec![MODEL.into()],
+        ..ServeOptions::default()
+    };
+    let serving = Serving::with(Harness::with(), options).await;
+    assert_eq!(serving.client.ask("mock/402-depleted").await.status, 402);
 }
 
 #[tokio::test]

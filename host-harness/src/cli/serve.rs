@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Host, Secret, Watcher,
     config::Environment,
+    contract::settings::CredentialState,
     error::{Error, Kind, Result},
     serve::{Access, Keep, ServeOptions, Server, Service},
 };
@@ -49,7 +50,8 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
         true => Some(watch(*terminal, service.host())?),
         false => None,
     };
-    let server = Server::start(listener, service).map_err(|error| not_bound(args, &error))?;
+    warn_without_credential(terminal, service.host());
+    let server = Server::start(listener, service)?;
     let interrupted = signals::interrupted();
     tokio::pin!(interrupted);
     // Listening for the end begins before anybody can know that there is something to end.
@@ -65,18 +67,18 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     Ok(())
 }
 
-/// Swaps whenever the plugin's file is replaced, and says so.
+/// Swaps whenever the plugin's file is replaced, and says so. That a file is not taken is in the log.
 fn watch(terminal: Terminal, host: &Host) -> Result<Watcher> {
     terminal.note(&format!("watching {}", host.plugin().path().display()));
-    Watcher::start(host.clone(), move |swapped| match swapped {
-        Ok(report) => terminal.note(&format!(
-            "generation {} ({}) is live; {} in generation {}",
+    Watcher::start(host.clone(), move |swapped| {
+        let Ok(report) = swapped else { return };
+        terminal.note(&format!(
+            "generation {} ({}) is live; {} under way in generation {}",
             report.to.number,
             report.to.version,
             units::counted(report.draining, "answer"),
             report.from.number
-        )),
-        Err(error) => terminal.warn(&format!("the plugin's new file is not taken: {error}")),
+        ));
     })
 }
 
@@ -97,6 +99,19 @@ async fn end(terminal: &Terminal, server: Server) {
             terminal.warn(&format!("{} cut short", units::counted(cut, "answer")));
         },
         () = signals::interrupted() => terminal.warn("ended at once"),
+    }
+}
+
+/// Each answer will say so as well, but to others.
+fn warn_without_credential(terminal: &Terminal, host: &Host) {
+    let info = host.info();
+    if host.credential() == CredentialState::Missing
+        && let Some(credential) = &info.credential
+    {
+        terminal.warn(&format!(
+            "no credential is attached, so questions will be refused (set {})",
+            credential.env_vars.join(" or ")
+        ));
     }
 }
 
@@ -140,4 +155,44 @@ fn warn_if_others_can_read(terminal: &Terminal, file: &Path) {
     }
     #[cfg(not(unix))]
     let _ = (terminal, file);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Format;
+
+    fn key_in(content: &str) -> Result<Option<Secret>> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("key");
+        crate::files::write_private(&file, content.as_bytes()).expect("written");
+        key_of(None, Some(file))
+    }
+
+    fn key_of(variable: Option<&str>, file: Option<std::path::PathBuf>) -> Result<Option<Secret>> {
+        let args = ServeArgs {
+            listen: ([127, 0, 0, 1], 0).into(),
+            watch: false,
+            access_key_env: variable.map(Into::into),
+            access_key_file: file,
+            no_fallback: false,
+        };
+        access_key(&Terminal::new(Format::Text), &args)
+    }
+
+    #[test]
+    fn an_access_key_comes_from_a_file_or_a_variable_and_is_not_shown() {
+        let key = key_in("0123456789abcdef\n")
+            .expect("a key")
+            .expect("there is one");
+        assert_eq!(key.expose(), "0123456789abcdef");
+        assert!(key_of(None, None).expect("none is fine").is_none());
+        for wrong in [
+            key_in(" \n"),
+            key_of(None, Some("/no/such/file".into())),
+            key_of(Some("NO_SUCH_VARIABLE_IS_SET"), None),
+        ] {
+            assert_eq!(wrong.expect_err("no key").kind(), Kind::Configuration);
+        }
+    }
 }

@@ -44,15 +44,10 @@ impl Access {
     /// `configuration` if others can reach the address and there is no key, or for a key that is too short or that no
     /// header can carry.
     pub fn new(address: SocketAddr, key: Option<&Secret>) -> Result<Self> {
-        let is_loopback = address.ip().to_canonical().is_loopback();
         let Some(key) = key else {
-            if is_loopback {
-                return Ok(Self::default());
-            }
-            let message = format!("{address} can be reached by others, and no access key is set");
-            return Err(Error::new(Kind::Configuration, message).with_hint(
-                "name one with `--access-key-env VARIABLE` or `--access-key-file FILE`, or listen on 127.0.0.1",
-            ));
+            let open = Self::default();
+            open.suits(address)?;
+            return Ok(open);
         };
         let key = key.expose();
         if key.len() < SHORTEST_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -63,8 +58,19 @@ impl Access {
         }
         Ok(Self {
             key: Some(Sha256::digest(key).into()),
-            by_any_name: !is_loopback,
+            by_any_name: !is_own(address),
         })
+    }
+
+    /// Whether it is enough for a server that listens on this address.
+    pub(super) fn suits(&self, address: SocketAddr) -> Result<()> {
+        if self.key.is_some() || is_own(address) {
+            return Ok(());
+        }
+        let message = format!("{address} can be reached by others, and no access key is set");
+        Err(Error::new(Kind::Configuration, message).with_hint(
+            "name one with `--access-key-env VARIABLE` or `--access-key-file FILE`, or listen on 127.0.0.1",
+        ))
     }
 
     pub(super) fn check(&self, request: &Request) -> Result<(), Fault> {
@@ -97,6 +103,10 @@ impl Access {
             _ => Ok(()),
         }
     }
+}
+
+fn is_own(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 fn refused(status: StatusCode, message: &str) -> Fault {

@@ -96,7 +96,7 @@ impl Service {
         let limits = host.settings().serve.clone();
         Self(Arc::new(Inner {
             catalog: Catalog::new(host.clone(), keep),
-            answers: Arc::new(Semaphore::new(limits.concurrent)),
+            answers: Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS))),
             fallback: Fallback::new(),
             names: Names::new(),
             host,

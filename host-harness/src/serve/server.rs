@@ -1,6 +1,10 @@
 //! A server that listens: connections with limits, and an end in good order.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -15,6 +19,7 @@ use tokio::{
 };
 
 use super::Service;
+use crate::error::{Error, Kind, Result};
 
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 1024;
@@ -32,13 +37,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves on a listener that is already bound; needs a tokio runtime. Who may ask is the service's matter: see
-    /// [`Access`](super::Access).
+    /// Serves on a listener that is already bound; needs a tokio runtime.
     ///
     /// # Errors
-    /// The listener does not know its address.
-    pub fn start(listener: TcpListener, service: Service) -> io::Result<Self> {
-        let address = listener.local_addr()?;
+    /// `configuration` if others can reach the listener and the service's [`Access`](super::Access) has no key.
+    pub fn start(listener: TcpListener, service: Service) -> Result<Self> {
+        let address = listener.local_addr().map_err(|error| {
+            Error::new(
+                Kind::Configuration,
+                format!("the listener has no address: {error}"),
+            )
+        })?;
+        service.0.access.suits(address)?;
         let ending = watch::Sender::new(false);
         let pause = service.0.limits.body_timeout;
         let accepting = accept(listener, service.router(), ending.subscribe(), pause);
@@ -75,8 +85,14 @@ impl Server {
     pub async fn shutdown(mut self, deadline: Duration) -> usize {
         self.refreshing.abort();
         self.ending.send_replace(true);
+        let started = Instant::now();
         let cut = self.service.host().drain(deadline).await;
-        // What has been answered is still to be sent, and so is the last word of what has been cut.
+        // What has been answered is still to be sent…
+        let answers = Arc::clone(&self.service.0.answers);
+        let all = u32::try_from(self.service.0.limits.concurrent).unwrap_or(u32::MAX);
+        let left = deadline.saturating_sub(started.elapsed());
+        let _ = tokio::time::timeout(left, answers.acquire_many_owned(all)).await;
+        // …and so is the last word of what has been cut.
         if tokio::time::timeout(LAST_WORDS, &mut self.accepting)
             .await
             .is_err()
