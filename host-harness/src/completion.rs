@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Kind, Result},
     generation::{GenerationInfo, InFlight},
     host::Shared,
+    metrics::Measured,
     sandbox::{State, Used},
     trace::{RequestId, Trace},
 };
@@ -33,6 +34,7 @@ pub struct Completion {
     warnings: Vec<contract::Warning>,
     used: Used,
     trace: Trace,
+    measured: Option<Measured>,
 }
 
 /// An answer that has begun, and what its completion needs besides.
@@ -81,7 +83,7 @@ impl std::fmt::Debug for Completion {
 }
 
 impl Completion {
-    pub(crate) fn new(begun: Begun, host: Arc<Shared>, trace: Trace) -> Self {
+    pub(crate) fn new(begun: Begun, host: Arc<Shared>, trace: Trace, measured: Measured) -> Self {
         Self {
             phase: Phase::Idle(Box::new(begun.exchange)),
             events: VecDeque::new(),
@@ -94,6 +96,7 @@ impl Completion {
             warnings: begun.warning.into_iter().collect(),
             used: Used::default(),
             trace,
+            measured: Some(measured),
         }
     }
 
@@ -161,7 +164,8 @@ impl Completion {
             done = reading => done,
             () = self.in_flight.is_cut() => {
                 generation.cut_short.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                return self.end(Some(drained()));
+                let error = self.host.drained();
+                return self.end(Some(error));
             }
             () = tokio::time::sleep_until(self.deadline) => {
                 let limit = self.host.settings.limits.wall_clock;
@@ -179,6 +183,9 @@ impl Completion {
                 if !progress.events.is_empty() || progress.finished.is_some() {
                     self.in_flight.generation().prove();
                     self.request = None;
+                    if let Some(measured) = &mut self.measured {
+                        measured.first_event();
+                    }
                 }
                 self.events.extend(progress.events);
                 match progress.finished {
@@ -206,7 +213,7 @@ impl Completion {
     async fn after_trap(&mut self, error: Error) {
         let Some(request) = self.request.take() else {
             if error.kind() == Kind::PluginTrap {
-                self.host.generations.trapped(self.in_flight.generation());
+                self.host.trapped(self.in_flight.generation());
             }
             return self.end(Some(error));
         };
@@ -228,15 +235,13 @@ impl Completion {
     fn end(&mut self, error: Option<Error>) {
         let error = error.map(|error| self.host.scrub(error));
         self.trace.end(error.as_ref());
+        if let Some(mut measured) = self.measured.take() {
+            match (&error, &self.summary) {
+                (Some(error), _) => measured.failed(error),
+                (None, Some(summary)) => measured.answered(summary),
+                (None, None) => {}
+            }
+        }
         self.phase = Phase::Ended(error);
     }
-}
-
-pub(crate) fn drained() -> Error {
-    Error::new(
-        Kind::Drained,
-        "the plugin was replaced, and the answer did not end before the drain deadline",
-    )
-    .retryable(true)
-    .with_hint("ask again; `drain-deadline-ms` says how long answers may go on after a swap")
 }

@@ -117,12 +117,12 @@ impl Fallback {
         request: &ChatRequest,
         references: &[String],
     ) -> Result<Started, Failed> {
-        let ask = async |request| {
+        let ask = |request| async move {
             let mut completion = host.chat(request).await?;
             completion.ready().await?;
             Ok(completion)
         };
-        let resolve = async |reference: &str| host.resolve(reference).await.map(|known| known.canonical);
+        let resolve = |reference| canonical(host, reference);
         let (completion, reference, trail) = self.one_of(request, references, resolve, ask).await?;
         Ok(Started {
             completion,
@@ -141,8 +141,8 @@ impl Fallback {
         request: &ChatRequest,
         references: &[String],
     ) -> Result<Completed, Failed> {
-        let ask = async |request| host.complete(request).await;
-        let resolve = async |reference: &str| host.resolve(reference).await.map(|known| known.canonical);
+        let ask = |request| host.complete(request);
+        let resolve = |reference| canonical(host, reference);
         let (answer, reference, trail) = self.one_of(request, references, resolve, ask).await?;
         Ok(Completed {
             answer,
@@ -152,13 +152,18 @@ impl Fallback {
     }
 
     /// The order of things, whoever resolves and answers.
-    async fn one_of<T>(
+    async fn one_of<T, R, A>(
         &self,
         request: &ChatRequest,
         references: &[String],
-        resolve: impl AsyncFn(&str) -> Result<String>,
-        ask: impl AsyncFn(ChatRequest) -> Result<T>,
-    ) -> Result<(T, String, Vec<Attempt>), Failed> {
+        resolve: impl Fn(String) -> R,
+        ask: impl Fn(ChatRequest) -> A,
+    ) -> Result<(T, String, Vec<Attempt>), Failed>
+    // Not async closures: servers spawn this, and the compiler cannot yet see that those can be sent.
+    where
+        R: Future<Output = Result<String>>,
+        A: Future<Output = Result<T>>,
+    {
         let own = [request.model.clone()];
         let references = if references.is_empty() { &own } else { references };
         let mut models: Vec<(&String, String)> = Vec::with_capacity(references.len());
@@ -226,11 +231,14 @@ impl Fallback {
 
     /// What stands for a model, however it is spelt. What nobody understands stands for itself; asking for it will
     /// say why.
-    async fn key(&self, reference: &str, resolve: &impl AsyncFn(&str) -> Result<String>) -> String {
+    async fn key<R>(&self, reference: &str, resolve: &impl Fn(String) -> R) -> String
+    where
+        R: Future<Output = Result<String>>,
+    {
         if let Some(key) = self.memory().canonical.get(reference) {
             return key.clone();
         }
-        let Ok(canonical) = resolve(reference).await else {
+        let Ok(canonical) = resolve(reference.to_owned()).await else {
             return reference.to_owned();
         };
         let mut memory = self.memory();
@@ -245,4 +253,8 @@ impl Fallback {
         // Nothing is left half done under this lock.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn canonical(host: &Host, reference: String) -> Result<String> {
+    Ok(host.resolve(&reference).await?.canonical)
 }

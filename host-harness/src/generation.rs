@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -250,6 +250,8 @@ pub(crate) struct Generations {
     live: ArcSwap<Generation>,
     /// Who answers what the live one traps on, and comes back if it has to: the last that was reliable.
     previous: Mutex<Option<Arc<Generation>>>,
+    /// All that are still there: live, draining, or kept to come back.
+    every: Mutex<Vec<Weak<Generation>>>,
     next_number: AtomicU64,
 }
 
@@ -258,6 +260,7 @@ impl Generations {
         let first = Generation::new(1, first);
         first.enter(GenerationState::Live);
         Self {
+            every: Mutex::new(vec![Arc::downgrade(&first)]),
             live: ArcSwap::new(first),
             previous: Mutex::new(None),
             next_number: AtomicU64::new(2),
@@ -269,7 +272,22 @@ impl Generations {
     }
 
     pub(crate) fn stage(&self, plugin: Plugin) -> Arc<Generation> {
-        Generation::new(self.next_number.fetch_add(1, Ordering::Relaxed), plugin)
+        let staged = Generation::new(self.next_number.fetch_add(1, Ordering::Relaxed), plugin);
+        let mut every = self.every.lock().unwrap_or_else(PoisonError::into_inner);
+        every.retain(|generation| generation.strong_count() > 0);
+        every.push(Arc::downgrade(&staged));
+        staged
+    }
+
+    /// All that are still there.
+    pub(crate) fn all(&self) -> Vec<Arc<Generation>> {
+        let every = self.every.lock().unwrap_or_else(PoisonError::into_inner);
+        every.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// What is under way in all of them.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.all().iter().map(|generation| generation.in_flight()).sum()
     }
 
     /// Counts a request into the live generation.
@@ -317,21 +335,22 @@ impl Generations {
         }
     }
 
-    /// Notes a trap of a generation; with too many of them the one before it is live again.
-    pub(crate) fn trapped(&self, generation: &Arc<Generation>) {
+    /// Notes a trap of a generation; with too many of them the one before it is live again, and this gives true.
+    pub(crate) fn trapped(&self, generation: &Arc<Generation>) -> bool {
         if !generation.trapped() {
-            return;
+            return false;
         }
         let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(old) = previous.take() else { return };
+        let Some(old) = previous.take() else { return false };
         let live = self.live.load_full();
         if live.number != generation.number {
             *previous = Some(old);
-            return;
+            return false;
         }
         tracing::error!(from = live.number, to = old.number, "too many traps: rolled back");
         old.enter(GenerationState::Live);
         self.live.store(old);
         generation.enter(GenerationState::RolledBack);
+        true
     }
 }

@@ -1,21 +1,25 @@
 //! The host as an embedder sees it: load a plugin, list, resolve, chat, swap.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use crate::{
     call::{self, Context},
-    completion::{Begun, Completion, Exchange, drained},
+    completion::{Begun, Completion},
     contract::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
-        Warning, settings::CredentialState,
+        settings::CredentialState,
     },
     edge::{Edge, Gate, Outlet, Scrubber, Secret},
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, Generations, InFlight},
     grants::Grants,
+    metrics::{Call, Measured, Metrics},
     plugin::Plugin,
     sandbox::{Sandbox, State, View},
     settings::{Listed, Settings},
@@ -48,6 +52,9 @@ pub(crate) struct Shared {
     listed: ArcSwap<Listed>,
     pub(crate) generations: Generations,
     pub(crate) last_swap: Mutex<Option<Instant>>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// It takes no more requests.
+    pub(crate) is_draining: AtomicBool,
 }
 
 /// A whole answer and who gave it.
@@ -99,6 +106,8 @@ impl Host {
             listed: ArcSwap::default(),
             generations: Generations::new(plugin),
             last_swap: Mutex::new(None),
+            metrics: Metrics::new(),
+            is_draining: AtomicBool::new(false),
         })))
     }
 
@@ -139,7 +148,10 @@ impl Host {
             });
             self.0.settle(&admitted, call).await
         };
-        let catalog = Trace::begin("list-models", "").around(listing).await?;
+        let measured = Measured::begin(&self.0.metrics, Call::List);
+        let listed = Trace::begin("list-models", "").around(listing).await;
+        measured.result(&listed);
+        let catalog = listed?;
         if catalog.source == ModelSource::Live {
             self.0.listed.store(Arc::new(Listed::new(catalog.models.clone())));
         }
@@ -167,7 +179,10 @@ impl Host {
             });
             self.0.settle(&admitted, call).await
         };
-        Trace::begin("resolve-ref", reference).around(resolving).await
+        let measured = Measured::begin(&self.0.metrics, Call::Resolve);
+        let resolved = Trace::begin("resolve-ref", reference).around(resolving).await;
+        measured.result(&resolved);
+        resolved
     }
 
     /// Asks, and gives the answer as it comes.
@@ -175,12 +190,13 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
     pub async fn chat(&self, request: ChatRequest) -> Result<Completion> {
-        self.0.refuse_secret(&request)?;
-        let mut trace = Trace::begin("chat", &request.model);
-        match trace.within(self.0.begin(request)).await {
-            Ok(begun) => Ok(Completion::new(begun, Arc::clone(&self.0), trace)),
+        let mut measured = Measured::begin(&self.0.metrics, Call::Chat);
+        let mut trace = Trace::begin("chat-stream", &self.0.scrubber.text(&request.model));
+        match trace.within(self.0.begin_chat(request)).await {
+            Ok(begun) => Ok(Completion::new(begun, Arc::clone(&self.0), trace, measured)),
             Err(error) => {
                 trace.end(Some(&error));
+                measured.failed(&error);
                 Err(error)
             }
         }
@@ -191,15 +207,32 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, what the upstream says, or that the answer broke off.
     pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
-        self.0.refuse_secret(&request)?;
-        let trace = Trace::begin("chat", &request.model);
+        let mut measured = Measured::begin(&self.0.metrics, Call::Complete);
+        let trace = Trace::begin("chat-complete", &self.0.scrubber.text(&request.model));
         let request_id = trace.id();
-        let (response, generation) = trace.around(self.0.complete(&request)).await?;
+        let answered = trace.around(self.0.complete(request)).await;
+        match &answered {
+            Ok((response, _)) => measured.answered(&response.summary),
+            Err(error) => measured.failed(error),
+        }
+        let (response, generation) = answered?;
         Ok(Answer {
             response,
             generation,
             request_id,
         })
+    }
+
+    /// The settings that it was started with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The models of the last live list, or those that were remembered.
+    #[must_use]
+    pub fn listed_models(&self) -> Vec<Model> {
+        self.0.listed.load().models().to_vec()
     }
 
     /// Connections opened so far, for all requests.
@@ -228,110 +261,15 @@ impl Shared {
         Context::new(
             &self.sandbox,
             plugin.pre(),
-            State::new(view, gate, plugin.empty_wasi()),
+            State::new(view, gate, plugin.empty_wasi()).measured(Arc::clone(&self.metrics)),
         )
-    }
-
-    /// Begins an answer on the live generation, or on the one before if that traps.
-    async fn begin(&self, request: ChatRequest) -> Result<Begun> {
-        let admitted = self.generations.admit();
-        let deadline = tokio::time::Instant::now() + self.settings.limits.wall_clock;
-        let (exchange, in_flight, request, warning) = match self.start_chat(&admitted, &request).await {
-            Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
-            Err(error) => {
-                let (second, warning) = self
-                    .second_choice(&admitted, &error)
-                    .ok_or_else(|| self.scrub(error))?;
-                let begun = self.start_chat(&second, &request).await;
-                let exchange = begun.map_err(|error| self.scrub(error))?;
-                (exchange, second, None, Some(warning))
-            }
-        };
-        Ok(Begun {
-            exchange,
-            in_flight,
-            deadline,
-            request,
-            warning,
-        })
-    }
-
-    async fn complete(&self, request: &ChatRequest) -> Result<(ChatResponse, GenerationInfo)> {
-        let first = self.generations.admit();
-        let (response, answered) = match self.whole_answer(&first, request).await {
-            Ok(response) => (response, first),
-            Err(error) => {
-                let (second, warning) = self
-                    .second_choice(&first, &error)
-                    .ok_or_else(|| self.scrub(error))?;
-                let answer = self.whole_answer(&second, request).await;
-                let mut response = answer.map_err(|error| self.scrub(error))?;
-                response.summary.warnings.push(warning);
-                (response, second)
-            }
-        };
-        Ok((response, answered.generation().info()))
-    }
-
-    /// Begins an answer: instantiates and calls `chat-stream`.
-    pub(crate) async fn start_chat(&self, admitted: &InFlight, request: &ChatRequest) -> Result<Exchange> {
-        let context = self.context(admitted.generation());
-        let wall_clock = self.settings.limits.wall_clock;
-        call::within(wall_clock, async {
-            let (mut store, instance) = context.instantiate().await?;
-            let guest = instance.openclaw_model_provider_provider();
-            match guest.call_chat_stream(&mut store, request).await {
-                Ok(Ok(completion)) => Ok(Exchange {
-                    store,
-                    instance,
-                    completion,
-                }),
-                Ok(Err(error)) => Err(call::refused(&mut store, error)),
-                Err(trap) => Err(call::failure(&mut store, &trap)),
-            }
-        })
-        .await
-    }
-
-    /// Asks for a whole answer on one generation.
-    async fn whole_answer(&self, admitted: &InFlight, request: &ChatRequest) -> Result<ChatResponse> {
-        let context = self.context(admitted.generation());
-        let call = call::run_fallible(context, async |store, guest| {
-            guest.call_chat_complete(store, request).await
-        });
-        let answer = uncut(admitted, call).await?;
-        admitted.generation().prove();
-        Ok(answer)
-    }
-
-    /// Who answers instead of a generation that trapped before it gave anything, and what to say about it.
-    pub(crate) fn second_choice(&self, failed: &InFlight, error: &Error) -> Option<(InFlight, Warning)> {
-        if error.kind() != Kind::PluginTrap {
-            return None;
-        }
-        let failed = failed.generation();
-        self.generations.trapped(failed);
-        let second = self.generations.second_choice(failed)?;
-        let (number, other) = (failed.number, second.generation().number);
-        tracing::warn!(failed = number, answers = other, "asked again after a trap");
-        let message = format!(
-            "generation {number} failed ({}); generation {other} answered",
-            error.message()
-        );
-        Some((
-            second,
-            Warning {
-                code: "answered-by-previous".to_owned(),
-                message,
-            },
-        ))
     }
 
     /// Waits for a call that needs no second choice.
     async fn settle<T>(&self, admitted: &InFlight, call: impl Future<Output = Result<T>>) -> Result<T> {
-        uncut(admitted, call).await.map_err(|error| {
+        self.uncut(admitted, call).await.map_err(|error| {
             if error.kind() == Kind::PluginTrap {
-                self.generations.trapped(admitted.generation());
+                self.trapped(admitted.generation());
             }
             self.scrub(error)
         })
@@ -342,21 +280,12 @@ impl Shared {
     }
 
     /// Refuses what holds the credential before the guest sees it.
-    fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
+    pub(crate) fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
         if walk::any(request, |bytes| self.scrubber.finds(bytes)) {
             Err(holds_secret())
         } else {
             Ok(())
         }
-    }
-}
-
-/// Waits for a call, unless its generation's time is over meanwhile.
-async fn uncut<T>(admitted: &InFlight, call: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        biased;
-        result = call => result,
-        () = admitted.is_cut() => Err(drained()),
     }
 }
 

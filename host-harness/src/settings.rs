@@ -2,21 +2,22 @@
 //!
 //! Where they come from (files, flags, environment) is the configuration's matter.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+mod models;
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     contract::{
-        DiscoveryMode, Extra, Model,
-        settings::{ConfiguredModel, CredentialState, ModelAlias, Snapshot},
+        DiscoveryMode, Extra,
+        settings::{CredentialState, Snapshot},
     },
     edge::{Proxies, Secret},
     sandbox::limits::Limits,
+    serve::ServeLimits,
 };
+
+pub(crate) use models::Listed;
+pub use models::ModelSettings;
 
 /// All settings of one provider.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// What one request of the guest may use.
     pub limits: Limits,
+    /// What a server on top takes on.
+    pub serve: ServeLimits,
     /// Headers that the operator wants on every request; their values are secrets.
     pub headers: Vec<(String, Secret)>,
     /// The proxies between this machine and others.
@@ -70,6 +73,7 @@ impl Default for Settings {
             empty_wasi: false,
             ca_file: None,
             limits: Limits::default(),
+            serve: ServeLimits::default(),
             headers: Vec::new(),
             proxies: Proxies::default(),
             extras: BTreeMap::new(),
@@ -167,6 +171,13 @@ impl Settings {
                 let known = self.limits.set(name, number);
                 debug_assert!(known.is_some(), "Limits::NAMES and Limits::set agree");
             }
+            _ if ServeLimits::NAMES.contains(&name) => {
+                let number = value.parse().ok().filter(|number| *number > 0);
+                let known = self
+                    .serve
+                    .set(name, number.ok_or_else(|| fault("a whole number above 0"))?);
+                debug_assert!(known.is_some(), "ServeLimits::NAMES and ServeLimits::set agree");
+            }
             _ => {
                 if let Some(meant) = misspelt(name) {
                     return Err(SettingError::Misspelt {
@@ -189,7 +200,7 @@ impl Settings {
     /// # Errors
     /// As of [`set`](Self::set).
     pub fn set_json(&mut self, name: &str, value: &serde_json::Value) -> Result<(), SettingError> {
-        let is_ours = NAMES.contains(&name) || Limits::NAMES.contains(&name);
+        let is_ours = names().any(|known| known == name);
         match value.as_str() {
             Some(text) if is_ours => self.set(name, text),
             _ => self.set(name, &value.to_string()),
@@ -241,126 +252,24 @@ pub fn base_url(text: &str) -> Result<url::Url, String> {
     Ok(url)
 }
 
+/// The names that the host knows.
+fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(Limits::NAMES).chain(ServeLimits::NAMES)
+}
+
 /// The name of the host's that was probably meant: one letter away, or two in a long word.
 fn misspelt(name: &str) -> Option<&'static str> {
-    let all = NAMES.iter().chain(&Limits::NAMES);
-    all.copied()
+    names()
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .filter(|(distance, known)| *distance <= if known.len() > 8 { 2 } else { 1 })
         .min()
         .map(|(_, known)| known)
 }
 
-/// Models and aliases that a person has described, with an index for each look-up of the contract.
-#[derive(Clone, Debug, Default)]
-pub struct ModelSettings {
-    configured: Vec<ConfiguredModel>,
-    by_id: HashMap<String, usize>,
-    aliases: Vec<ModelAlias>,
-    by_alias: HashMap<String, Vec<usize>>,
-    by_reference: HashMap<String, Vec<usize>>,
-}
-
-impl ModelSettings {
-    /// Indexes them. Of two models with the same id the first counts.
-    #[must_use]
-    pub fn new(configured: Vec<ConfiguredModel>, aliases: Vec<ModelAlias>) -> Self {
-        let mut by_id = HashMap::with_capacity(configured.len());
-        for (index, model) in configured.iter().enumerate() {
-            by_id.entry(model.id.clone()).or_insert(index);
-        }
-        let mut by_alias: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
-        let mut by_reference: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
-        for (index, alias) in aliases.iter().enumerate() {
-            by_alias.entry(alias_key(&alias.alias)).or_default().push(index);
-            by_reference
-                .entry(alias.reference.trim().to_lowercase())
-                .or_default()
-                .push(index);
-        }
-        Self {
-            configured,
-            by_id,
-            aliases,
-            by_alias,
-            by_reference,
-        }
-    }
-
-    /// The models, in their order.
-    #[must_use]
-    pub fn configured(&self) -> &[ConfiguredModel] {
-        &self.configured
-    }
-
-    /// The aliases, in their order.
-    #[must_use]
-    pub fn aliases(&self) -> &[ModelAlias] {
-        &self.aliases
-    }
-
-    pub(crate) fn find(&self, id: &str) -> Option<&ConfiguredModel> {
-        self.by_id.get(id).and_then(|index| self.configured.get(*index))
-    }
-
-    /// Those that a text means: trimmed, in any case, runs of white space as one.
-    pub fn find_alias(&self, text: &str) -> impl Iterator<Item = &ModelAlias> {
-        self.found(self.by_alias.get(&alias_key(text)))
-    }
-
-    /// Those that are given to a reference: as text, trimmed, in any case.
-    pub fn find_aliases_of(&self, reference: &str) -> impl Iterator<Item = &ModelAlias> {
-        self.found(self.by_reference.get(&reference.trim().to_lowercase()))
-    }
-
-    fn found<'a>(&'a self, indices: Option<&'a Vec<usize>>) -> impl Iterator<Item = &'a ModelAlias> {
-        indices
-            .into_iter()
-            .flatten()
-            .filter_map(|index| self.aliases.get(*index))
-    }
-}
-
-fn alias_key(text: &str) -> String {
-    let mut key = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        if !key.is_empty() {
-            key.push(' ');
-        }
-        key.push_str(&word.to_lowercase());
-    }
-    key
-}
-
-/// The last list of models, kept by the host for `find-listed` and `listed-ids`; survives swaps.
-#[derive(Debug, Default)]
-pub(crate) struct Listed {
-    models: Vec<Model>,
-    by_id: HashMap<String, usize>,
-}
-
-impl Listed {
-    pub(crate) fn new(models: Vec<Model>) -> Self {
-        let by_id = models
-            .iter()
-            .enumerate()
-            .map(|(index, model)| (model.id.clone(), index))
-            .collect();
-        Self { models, by_id }
-    }
-
-    pub(crate) fn find(&self, id: &str) -> Option<&Model> {
-        self.by_id.get(id).and_then(|index| self.models.get(*index))
-    }
-
-    pub(crate) fn ids(&self) -> Vec<String> {
-        self.models.iter().map(|model| model.id.clone()).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::settings::ModelAlias;
 
     #[test]
     fn a_misspelt_setting_is_named_with_what_was_meant() {
@@ -398,5 +307,13 @@ mod tests {
     fn every_limit_can_be_set_by_its_name() {
         let mut limits = Limits::default();
         assert!(Limits::NAMES.iter().all(|name| limits.set(name, 1).is_some()));
+        let mut limits = ServeLimits::default();
+        assert!(
+            ServeLimits::NAMES
+                .iter()
+                .all(|name| limits.set(name, 1).is_some())
+        );
+        let mut settings = Settings::default();
+        assert!(settings.set("serve-max-concurrent", "0").is_err());
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, GenerationState},
     host::{Host, Shared},
+    metrics::Swap,
     plugin::Plugin,
     settings::Settings,
 };
@@ -48,6 +49,17 @@ impl Host {
     /// # Errors
     /// Why the file was not taken; the live plugin serves on.
     pub async fn swap(&self, file: &Path) -> Result<SwapReport> {
+        let swapped = self.swap_to(file).await;
+        let outcome = if swapped.is_ok() {
+            Swap::Done
+        } else {
+            Swap::Refused
+        };
+        self.0.metrics.swap(outcome);
+        swapped
+    }
+
+    async fn swap_to(&self, file: &Path) -> Result<SwapReport> {
         let mut last = self.0.last_swap.lock().await;
         if let Some(last) = *last {
             tokio::time::sleep(INTERVAL.saturating_sub(last.elapsed())).await;

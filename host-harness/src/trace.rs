@@ -42,13 +42,13 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// A request begins; `about` is what it asks for, and holds no secret.
-    pub(crate) fn begin(call: &'static str, about: &str) -> Self {
+    /// A request begins: of which export of the plugin, and about what; `about` holds no secret.
+    pub(crate) fn begin(export: &'static str, about: &str) -> Self {
         let id = RequestId::next();
         let generation = tracing::field::Empty;
         Self {
             id,
-            span: tracing::info_span!("request", %id, call, about, generation),
+            span: tracing::info_span!("call", %id, export, about, generation),
             started: Instant::now(),
             ended: false,
         }

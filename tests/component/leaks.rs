@@ -113,6 +113,14 @@ async fn run(program: &Program, base_url: &str, arguments: &[&str], stop: Option
     ended
 }
 
+/// The names of the commands in the help's list of them.
+fn commands(help: &str) -> Vec<&str> {
+    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let list = list.take_while(|line| !line.trim().is_empty());
+    let names = list.filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| !matches!(*name, "help" | "demo")).collect()
+}
+
 #[test]
 fn the_search_finds_what_it_looks_for() {
     for text in [
@@ -160,9 +168,15 @@ async fn no_command_shows_or_keeps_the_token() {
             run(&program, &url, &[&["--format", format], command].concat(), None).await;
         }
     }
-    run(&program, "", &["mock-router"], Some(Duration::from_secs(1))).await;
     let toured = run(&program, "", &["demo"], None).await;
     assert_eq!(toured.status, 0, "{toured:?}");
+    // And every command that there is, without arguments: those that serve are stopped.
+    let help = program.run(&["--help"], None).await.stdout;
+    let names = commands(&help);
+    assert!(names.len() >= 8 && names.contains(&"chat"), "{help}");
+    for name in names {
+        run(&program, &url, &[name], Some(Duration::from_secs(3))).await;
+    }
     // It was really there to be found.
     let sent = mock.requests();
     assert!(

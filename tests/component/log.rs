@@ -42,10 +42,10 @@ async fn every_line_of_a_request_names_it_and_every_attempt_is_told() {
     let statuses: Vec<_> = answers.iter().map(|line| line["status"].as_u64()).collect();
     assert_eq!(statuses, [Some(503), Some(200)], "{lines:?}");
     let ended = said(&lines, "done");
-    let ended = ended.iter().find(|line| line["spans"][0]["call"] == "chat");
+    let ended = ended.iter().find(|line| line["spans"][0]["export"] == "chat-stream");
     let request = &ended.unwrap()["spans"][0];
     assert!(!request["id"].as_str().unwrap().is_empty());
-    assert_eq!(request["call"], "chat");
+    assert_eq!(request["name"], "call");
     assert_eq!(request["about"], MODEL);
     assert_eq!(request["generation"], 1);
     for (answer, attempt) in answers.iter().zip(1..) {
@@ -65,7 +65,7 @@ async fn a_request_that_fails_says_how() {
     let chat = ["-v", "--log-format", "json", "chat", "-m", MODEL, "Hello!"];
     let lines = lines(&logged(&mock, &chat).await);
     let failed = said(&lines, "failed");
-    assert_eq!(failed[0]["spans"][0]["call"], "chat", "{lines:?}");
+    assert_eq!(failed[0]["spans"][0]["export"], "chat-stream", "{lines:?}");
     assert_eq!(failed[0]["kind"], "unauthenticated");
     assert_eq!(failed[0]["status"], 401);
     assert_eq!(failed[0]["attempts"], 1);

@@ -63,7 +63,7 @@ impl Program {
         self.dir.path().join(".openclaw")
     }
 
-    /// Runs it to its end; with `stop`, for that long.
+    /// Runs it to its end; with `stop`, for no longer than that.
     pub async fn run(&self, arguments: &[&str], stop: Option<Duration>) -> Ended {
         let mut command = Command::new(PROGRAM);
         command
@@ -77,8 +77,14 @@ impl Program {
             .kill_on_drop(true);
         let mut child = command.spawn().expect("the program starts");
         if let Some(stop) = stop {
-            tokio::time::sleep(stop).await;
-            child.start_kill().expect("it runs");
+            let stopped = tokio::time::Instant::now() + stop;
+            while child.try_wait().expect("it is ours").is_none() {
+                if tokio::time::Instant::now() > stopped {
+                    child.start_kill().expect("it runs");
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
         let output = tokio::time::timeout(PATIENCE, child.wait_with_output())
             .await

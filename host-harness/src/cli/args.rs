@@ -1,6 +1,6 @@
 //! The arguments, as data. Every option that is wrong by itself is refused here, before anything is loaded.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
@@ -107,6 +107,8 @@ pub(super) enum Command {
     Grant(With<GrantArgs>),
     /// Run a router for tests on loopback
     MockRouter(With<MockRouterArgs>),
+    /// Serve the models to OpenAI-compatible clients
+    Serve(With<ServeArgs>),
     /// Take the whole tour on the embedded mock router, without network or token
     Demo(With<NoArgs>),
 }
@@ -120,6 +122,7 @@ impl Command {
             Self::Inspect(with) | Self::Demo(with) => &with.global,
             Self::Grant(with) => &with.global,
             Self::MockRouter(with) => &with.global,
+            Self::Serve(with) => &with.global,
         }
     }
 }
@@ -229,6 +232,38 @@ pub(super) struct MockRouterArgs {
     pub(super) pace: Option<u64>,
 }
 
+/// What `serve` takes.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Where to listen: an address with a port, or a port on 127.0.0.1; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = listen_address)]
+    pub(super) listen: SocketAddr,
+    /// Swap the plugin whenever its file is replaced
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// The environment variable that holds the key which clients have to send
+    #[arg(long, value_name = "VARIABLE")]
+    pub(super) access_key_env: Option<String>,
+    /// The file that holds the key which clients have to send
+    #[arg(long, value_name = "FILE", conflicts_with = "access_key_env")]
+    pub(super) access_key_file: Option<PathBuf>,
+    /// Do not ask the configured other models when the one that is asked for fails
+    #[arg(long)]
+    pub(super) no_fallback: bool,
+}
+
+/// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `8080`.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let loopback = |port: &str| port.parse().ok().map(|port| ([127, 0, 0, 1], port).into());
+    let address = text.parse().ok();
+    address
+        .or_else(|| loopback(text))
+        .or_else(|| loopback(text.strip_prefix("localhost:")?))
+        .ok_or_else(|| {
+            "it takes an IP address with a port, such as 127.0.0.1:8080, or a port alone".to_owned()
+        })
+}
+
 /// Wrong usage is shown with what was written, but for options whose value may be a secret in the wrong place.
 pub(super) fn without_secrets(mut usage: clap::Error) -> clap::Error {
     let option = match usage.get(ContextKind::InvalidArg) {
@@ -291,6 +326,11 @@ mod tests {
             "mock-router --port 70000",
             "mock-router --chunking sideways",
             "chat one two",
+            "serve --listen nowhere",
+            "serve --listen 127.0.0.1",
+            "serve --listen 70000",
+            "serve --access-key-env A --access-key-file b",
+            "serve --set serve-max-concurrent=0",
         ] {
             let error = parse(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "`{line}`: {error}");
@@ -315,6 +355,23 @@ mod tests {
         assert_eq!(cli.global.config, Some(PathBuf::from("b.json")));
         let names: Vec<_> = cli.global.set.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["max-retries", "bill-to"]);
+    }
+
+    #[test]
+    fn a_server_listens_on_loopback_unless_it_is_told_otherwise() {
+        for (line, address) in [
+            ("serve", "127.0.0.1:0"),
+            ("serve --listen 8080", "127.0.0.1:8080"),
+            ("serve --listen localhost:8080", "127.0.0.1:8080"),
+            ("serve --listen [::1]:8080", "[::1]:8080"),
+            ("serve --listen 0.0.0.0:8080", "0.0.0.0:8080"),
+        ] {
+            let cli = parse(line).expect("right usage");
+            let Command::Serve(with) = &cli.command else {
+                panic!("it is the serve command");
+            };
+            assert_eq!(with.args.listen.to_string(), address, "{line}");
+        }
     }
 
     #[test]

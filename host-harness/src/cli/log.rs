@@ -16,7 +16,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use super::style;
+use super::{args::Format, style};
 
 /// What is logged, and how.
 #[derive(Clone, Debug, Default, Args)]
@@ -28,16 +28,15 @@ pub(super) struct LogArgs {
     /// What to log, such as `debug` or `host_harness::edge=trace` [default: $RUST_LOG, else `warn`]
     #[arg(long, value_name = "FILTER", value_parser = filter)]
     log: Option<String>,
-    /// How the log is written [default: text]
+    /// How the log is written [default: as results are]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
 }
 
 /// How the log is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
     /// A line for people
-    #[default]
     Text,
     /// One JSON object a line
     Json,
@@ -51,8 +50,8 @@ impl LogArgs {
         self.log_format = behind.log_format.or(self.log_format);
     }
 
-    /// Starts it.
-    pub(super) fn start(&self) {
+    /// Starts it; for scripts it is JSON as well.
+    pub(super) fn start(&self, results: Format) {
         let words = match (&self.log, self.verbose) {
             (Some(filter), _) => filter.clone(),
             (None, 0) => std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default(),
@@ -60,7 +59,10 @@ impl LogArgs {
             (None, 2) => "debug".to_owned(),
             (None, _) => "trace".to_owned(),
         };
-        let format = self.log_format.unwrap_or_default();
+        let format = self.log_format.unwrap_or(match results {
+            Format::Text => LogFormat::Text,
+            Format::Json | Format::Ndjson => LogFormat::Json,
+        });
         // A second subscriber (an embedder's) wins; that is no fault.
         let _ = subscriber(&words, format, style::stderr_wants_colour(), io::stderr).try_init();
     }

@@ -14,6 +14,7 @@ mod models;
 mod output;
 mod request;
 mod resolve;
+mod serve;
 mod session;
 mod signals;
 mod style;
@@ -71,7 +72,7 @@ pub fn main() -> ExitCode {
         }
     };
     global.absorb(command.global());
-    global.log.start();
+    global.log.start(global.format());
     let terminal = Terminal::new(global.format());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -97,6 +98,7 @@ async fn run(terminal: &Terminal, global: Global, command: Command) -> Outcome {
         Command::Inspect(_) => inspect::run(terminal, &global).await,
         Command::Grant(with) => grant::run(terminal, &global, &with.args).await,
         Command::MockRouter(with) => mock_router::run(terminal, &with.args).await,
+        Command::Serve(with) => serve::run(terminal, &global, &with.args).await,
         Command::Demo(_) => demo::run(terminal, &global).await,
     }
 }

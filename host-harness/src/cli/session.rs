@@ -34,12 +34,18 @@ pub(super) struct Session {
 
 impl Ground {
     pub(super) fn open(global: &Global) -> Result<Self> {
+        // One command asks one thing at a time; a small pool reserves little address space.
+        Self::with_room_for(64, global)
+    }
+
+    /// The same for so many calls at once.
+    fn with_room_for(calls: u32, global: &Global) -> Result<Self> {
         let environment = Environment::process();
         let configuration = Configuration::load(global.config.as_deref(), &environment)?;
         let grants = Grants::of_state_dir(configuration.state_dir())?;
         let mut flags = Settings::default();
         apply(&mut flags, &global.set)?;
-        let sandbox = sandbox(configuration.state_dir(), &flags.limits)?;
+        let sandbox = sandbox(configuration.state_dir(), &flags.limits, calls)?;
         Ok(Self {
             environment,
             configuration,
@@ -87,7 +93,16 @@ impl Ground {
 impl Session {
     /// Puts the plugin into service that the arguments name.
     pub(super) async fn open(terminal: &Terminal, global: &Global) -> Result<Self> {
-        let ground = Ground::open(global)?;
+        Self::on(Ground::open(global)?, terminal, global).await
+    }
+
+    /// The same for one that answers many at once.
+    pub(super) async fn for_many(terminal: &Terminal, global: &Global) -> Result<Self> {
+        let calls = SandboxOptions::default().max_concurrent;
+        Self::on(Ground::with_room_for(calls, global)?, terminal, global).await
+    }
+
+    async fn on(ground: Ground, terminal: &Terminal, global: &Global) -> Result<Self> {
         let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
         let info = plugin.info().clone();
         let settings = ground.settings(&info)?;
@@ -128,12 +143,11 @@ pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result
 }
 
 /// A sandbox that keeps compiled code in the state directory, where that is safe and possible.
-pub(super) fn sandbox(state_dir: &Path, limits: &Limits) -> Result<Sandbox> {
+pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: u32) -> Result<Sandbox> {
     let defaults = SandboxOptions::default();
     let options = |cache_dir: Option<PathBuf>| SandboxOptions {
         cache_dir,
-        // One command asks one thing at a time; a small pool reserves little address space.
-        max_concurrent: 64,
+        max_concurrent: calls,
         max_memory_bytes: limits.memory_bytes.max(defaults.max_memory_bytes),
         max_stack_bytes: limits.stack_bytes,
         ..SandboxOptions::default()

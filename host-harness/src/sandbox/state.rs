@@ -23,6 +23,7 @@ use crate::{
         settings::{self, ConfiguredModel, CredentialState, ModelAlias, Snapshot},
     },
     edge::Gate,
+    metrics::Metrics,
     settings::{Listed, Settings},
 };
 
@@ -97,6 +98,15 @@ pub(crate) struct State {
     meter: Meter,
     view: View,
     pub(super) time: GuestTime,
+    metrics: Option<Arc<Metrics>>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.guest(self.used());
+        }
+    }
 }
 
 impl State {
@@ -115,7 +125,14 @@ impl State {
             meter: Meter::new(limits),
             time: GuestTime::new(limits.guest_time),
             view,
+            metrics: None,
         }
+    }
+
+    /// The same; what the guest has used is counted at its end.
+    pub(crate) fn measured(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = Some(metrics);
+        self
     }
 
     pub(crate) fn view(&self) -> &View {

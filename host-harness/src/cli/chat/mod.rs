@@ -51,7 +51,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
 }
 
 /// Who is asked, in this order: the named model or the configured one, then those that stand in for it.
-fn references(
+pub(super) fn references(
     terminal: &Terminal,
     session: &Session,
     named: Option<String>,
