@@ -319,20 +319,20 @@ impl Generations {
 
     /// Another generation, to answer once more what this one trapped on.
     pub(crate) fn second_choice(&self, failed: &Generation) -> Option<InFlight> {
-        let live = self.live.load();
+        // Switches and roll-backs hold this too, so that what is live and what was before belong together.
+        let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = self.live.load_full();
         let is_live = live.number == failed.number;
         if is_live && !failed.is_watched() {
             return None;
         }
-        if !is_live && live.is_reliable() {
-            return Some(self.admit());
-        }
-        let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*previous {
-            Some(previous) if previous.number != failed.number => Some(InFlight::enter(previous)),
+        let proven_live = (!is_live && live.is_reliable()).then_some(&live);
+        let before = previous.as_ref().filter(|before| before.number != failed.number);
+        proven_live
+            .or(before)
             // It has been rolled back meanwhile, or replaced by one that may do better.
-            _ => (!is_live).then(|| self.admit()),
-        }
+            .or((!is_live).then_some(&live))
+            .map(InFlight::enter)
     }
 
     /// Notes a trap of a generation; with too many of them the one before it is live again, and this gives true.
