@@ -18,6 +18,9 @@ use crate::{
 
 /// After a list that was not live, the next one is asked for so soon.
 const SOON: Duration = Duration::from_secs(60);
+/// How often it is seen to that the list is fresh.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// A list, and whose it is.
 pub(super) struct Listing {
@@ -68,27 +71,33 @@ impl Catalog {
     /// Asks now, and again whenever the list is older than that.
     pub(super) async fn keep_fresh(&self, age: Duration) {
         loop {
-            let (wait, is_due) = match self.known() {
-                None => (Duration::ZERO, true),
-                Some(listing) => {
-                    let age = if listing.is_live { age } else { age.min(SOON) };
-                    let left = age.saturating_sub(listing.at.elapsed());
-                    (left, left.is_zero())
+            let turn = self.asking.lock().await;
+            let left = self.fresh_for(age);
+            let asked = if left.is_zero() {
+                self.ask().await.map(drop)
+            } else {
+                Ok(())
+            };
+            drop(turn);
+            let wait = match asked {
+                // A swap makes it old at once, which is looked for now and then; and one that is to be fresh all the
+                // time is still not asked for all the time.
+                Ok(()) => left.clamp(SHORTEST_WAIT, LONGEST_WAIT),
+                Err(error) => {
+                    tracing::warn!(%error, "the models cannot be listed");
+                    SOON
                 }
             };
-            if is_due {
-                let _turn = self.asking.lock().await;
-                if let Err(error) = self.ask().await {
-                    tracing::warn!(%error, "the models cannot be listed");
-                    tokio::time::sleep(SOON).await;
-                }
-                // A list that is to be fresh all the time is still not asked for all the time.
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            } else {
-                // A swap makes it old at once; that is looked for now and then.
-                tokio::time::sleep(wait.min(Duration::from_secs(5))).await;
-            }
+            tokio::time::sleep(wait).await;
         }
+    }
+
+    /// How long the list that is known may still be shown.
+    fn fresh_for(&self, age: Duration) -> Duration {
+        self.known().map_or(Duration::ZERO, |listing| {
+            let age = if listing.is_live { age } else { age.min(SOON) };
+            age.saturating_sub(listing.at.elapsed())
+        })
     }
 
     async fn ask(&self) -> Result<Arc<Listing>> {
@@ -129,9 +138,8 @@ impl Catalog {
         };
         let catalog = Arc::new(catalog);
         let keeping = Arc::clone(&catalog);
-        match tokio::task::spawn_blocking(move || keep(&keeping)).await {
-            Ok(Err(error)) => tracing::warn!(%error, "the list of models is not kept"),
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || keep(&keeping)).await {
+            tracing::warn!(%error, "the list of models is not kept");
         }
         Arc::unwrap_or_clone(catalog)
     }

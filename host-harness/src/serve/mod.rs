@@ -115,7 +115,6 @@ impl Service {
 
     /// Everything that it answers, to be mounted at the root of a server. Every answer has the headers
     /// `x-request-id` and `x-plugin-generation`.
-    #[must_use]
     pub fn router(&self) -> Router {
         let body_pause = tower_http::timeout::RequestBodyTimeoutLayer::new(self.0.limits.body_timeout);
         Router::new()

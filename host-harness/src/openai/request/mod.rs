@@ -121,7 +121,7 @@ impl ChatBody {
             "model" => self.model = Some(field.text()?.to_owned()),
             "stream" => self.stream = field.flag()?,
             "stream_options" => {
-                self.include_usage = field.optional_flag("include_usage")?.unwrap_or_default()
+                self.include_usage = field.optional_flag("include_usage")?.unwrap_or_default();
             }
             "messages" => request.messages = message::read_all(field)?,
             "tools" => request.tools = field.items()?.iter().map(tool).collect::<Result<_>>()?,
