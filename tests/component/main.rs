@@ -15,8 +15,10 @@ mod files;
 mod host_sources;
 mod hostile;
 mod models;
+mod onboarding;
 #[path = "../reader.rs"]
 mod reader;
 mod recorded_list;
 mod scenarios;
 mod swap;
+mod terminal;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{args::Global, terminal::Terminal};
 use crate::{
-    Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Settings,
+    Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings,
     component::{self, Build},
     config::{Configuration, Environment},
     contract::ProviderInfo,
@@ -36,6 +36,17 @@ impl Ground {
     pub(super) fn open(global: &Global) -> Result<Self> {
         let environment = Environment::process();
         let configuration = Configuration::load(global.config.as_deref(), &environment)?;
+        Self::on(global, environment, configuration)
+    }
+
+    /// For a command that writes the configuration, which need not be there yet.
+    pub(super) fn open_for_writing(global: &Global) -> Result<Self> {
+        let environment = Environment::process();
+        let configuration = Configuration::load_or_empty(global.config.as_deref(), &environment)?;
+        Self::on(global, environment, configuration)
+    }
+
+    fn on(global: &Global, environment: Environment, configuration: Configuration) -> Result<Self> {
         let grants = Grants::of_state_dir(configuration.state_dir())?;
         let mut flags = Settings::default();
         apply(&mut flags, &global.set)?;
@@ -72,13 +83,30 @@ impl Ground {
     }
 
     /// The configuration's settings for a provider, and what the arguments say instead.
-    fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
+    pub(super) fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
         let mut settings = self.configuration.settings(info)?;
         apply(&mut settings, &self.set)?;
         if let Some(url) = &self.base_url {
             settings.base_url = Some(url.clone());
         }
         Ok(settings)
+    }
+}
+
+impl Ground {
+    /// Puts a plugin into service with this credential.
+    pub(super) fn start(&self, plugin: Plugin, settings: Settings, secret: Option<Secret>) -> Result<Host> {
+        let info = plugin.info().clone();
+        let options = HostOptions {
+            settings,
+            secret,
+            grants: self.grants.clone(),
+        };
+        let host = Host::start(&self.sandbox, plugin, options)?;
+        if let Some(kept) = self.configuration.kept_models(&info)? {
+            host.remember_models(kept.models);
+        }
+        Ok(host)
     }
 }
 
@@ -98,15 +126,8 @@ impl Session {
         if let Some(found) = &found {
             tracing::debug!(source = %found.source, "credential");
         }
-        let options = HostOptions {
-            settings: settings.clone(),
-            secret: found.map(|found| found.secret),
-            grants: ground.grants.clone(),
-        };
-        let host = Host::start(&ground.sandbox, plugin, options)?;
-        if let Some(kept) = ground.configuration.kept_models(&info)? {
-            host.remember_models(kept.models);
-        }
+        let secret = found.map(|found| found.secret);
+        let host = ground.start(plugin, settings.clone(), secret)?;
         Ok(Self {
             configuration: ground.configuration,
             settings,

@@ -1,6 +1,7 @@
 //! The configuration of a provider that does not exist, with everything in it.
 
 mod kept;
+mod onboarding;
 mod tokens;
 
 use std::{fs, path::PathBuf, time::Duration};

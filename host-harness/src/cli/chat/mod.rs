@@ -13,13 +13,14 @@ use super::{
         chat::{AnswerJson, BrokenJson, FailedJson, Gathered, LineJson, SummaryJson, attempts},
         error::ErrorJson,
     },
+    request,
     session::Session,
     signals,
     terminal::Terminal,
 };
 use crate::{
     Completion, GenerationInfo, Host,
-    contract::{ChatRequest, ModelSource, Summary},
+    contract::{ChatRequest, ContentPart, Message, ModelSource, Summary},
     cost,
     error::{Error, Kind, Result},
     fallback::{Attempt, Failed, Fallback},
@@ -48,6 +49,21 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     } else {
         answering.as_it_comes(question.request).await
     }
+}
+
+/// Asks one model one question.
+pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question: &str) -> Outcome {
+    let mut request = request::blank();
+    request.messages = vec![Message::User(vec![ContentPart::Text(question.to_owned())])];
+    let references = [model.to_owned()];
+    let answering = Answering {
+        terminal,
+        host,
+        references: &references,
+        fallback: Fallback::new(),
+        started: Instant::now(),
+    };
+    answering.as_it_comes(request).await
 }
 
 /// Who is asked, in this order: the named model or the configured one, then those that stand in for it.

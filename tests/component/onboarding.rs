@@ -1,0 +1,442 @@
+//! Onboarding as a person does it, at a terminal, and as a script does it.
+
+use host_harness::mock::{MockOptions, MockRouter};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::TOKEN,
+    terminal::{Home, Ran, key},
+};
+
+const DEFAULT: &str = "huggingface/deepseek-ai/DeepSeek-R1";
+const REVOKED: &str = "hf_this_one_was_revoked_long_ago";
+
+async fn mock() -> MockRouter {
+    let options = MockOptions::immediate().reject_key(REVOKED);
+    MockRouter::start(options).await.expect("a mock router")
+}
+
+/// What a person does, on a thread where waiting is fine.
+async fn person<T: Send + 'static>(acts: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(acts).await.expect("it holds")
+}
+
+fn primary(home: &Home) -> Value {
+    home.config()["agents"]["defaults"]["model"]["primary"].clone()
+}
+
+fn stored(home: &Home) -> Value {
+    let profiles: Value = serde_json::from_str(&home.read("auth-profiles.json")).unwrap_or_default();
+    profiles["profiles"]["huggingface:default"].clone()
+}
+
+#[tokio::test]
+async fn a_token_of_the_environment_is_offered_and_the_default_model_stands_first() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
+    person(move || {
+        let mut terminal = home.open(&["onboard"]);
+        terminal.answers("Provider", "");
+        let screen = terminal.sees("Use existing Hugging Face token (env: HF_TOKEN, hf_i…oken)?");
+        assert!(
+            screen.contains("Create one at: https://huggingface.co/settings/tokens"),
+            "{screen}"
+        );
+        assert!(screen.contains("Make calls to Inference Providers"), "{screen}");
+        terminal.types(key::ENTER);
+        let screen = terminal.sees("Default Hugging Face model");
+        let screen = if screen.contains("(fastest)") {
+            screen
+        } else {
+            terminal.sees("(fastest)")
+        };
+        let first = screen.lines().find(|line| line.starts_with("> DeepSeek R1 "));
+        let first = first.unwrap_or_else(|| panic!("{screen}"));
+        assert!(first.contains('$') && first.contains('K'), "{screen}");
+        terminal.types(key::ENTER);
+        terminal.answers("Prefer a specific backend?", "");
+        terminal.answers("Alias", "");
+        terminal.answers("Fallbacks", "");
+        terminal.answers(&format!("Send a test message to {DEFAULT}?"), "");
+        terminal.sees("This is the mock router speaking for deepseek-ai/DeepSeek-R1");
+        assert_eq!(terminal.ends(), 0);
+        let screen = terminal.screen();
+        assert!(
+            screen.contains(&format!("Default model set to {DEFAULT}")),
+            "{screen}"
+        );
+        assert!(!screen.contains(TOKEN), "the token is never shown");
+        assert_eq!(primary(&home), DEFAULT);
+        assert_eq!(
+            stored(&home),
+            json!({ "type": "api_key", "provider": "huggingface", "key": TOKEN })
+        );
+        assert_eq!(
+            home.config()["agents"]["defaults"]["models"],
+            json!({ DEFAULT: { "alias": "DeepSeek R1" } })
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_people_paste_becomes_the_token_and_a_policy_takes_the_choice_of_a_backend() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url());
+    person(move || {
+        let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key"]);
+        terminal.sees("Enter Hugging Face API key (HF token)");
+        terminal.types(key::ENTER);
+        terminal.sees("Required");
+        // With a line break in the middle, as some mail programs make them.
+        let (head, tail) = TOKEN.split_at(10);
+        terminal.pastes(&format!("export HF_TOKEN=\"{head}\n{tail}\";"));
+        terminal.types(key::ENTER);
+        terminal.sees("the key is good");
+        terminal.sees("Default Hugging Face model");
+        terminal.types("r1 cheapest");
+        terminal.waits_for("the filtered list", |screen| {
+            screen.contains("> DeepSeek R1 (cheapest)") && !screen.contains("Qwen3")
+        });
+        terminal.types(key::ENTER);
+        terminal.sees("Provider locked — router will choose backend by cost or speed.");
+        terminal.answers("Alias", "huggingface/x");
+        terminal.answers("is a reference, not a name", &format!("{}thrifty", key::BACKSPACE.repeat(13)));
+        terminal.sees("Fallbacks");
+        terminal.types("qwen3-8b");
+        terminal.waits_for("the filtered list", |screen| screen.contains("[ ] Qwen3 8B"));
+        terminal.types(" ");
+        terminal.waits_for("the mark", |screen| screen.contains("[x] Qwen3 8B"));
+        terminal.types(key::ENTER);
+        terminal.answers("Send a test message", "n");
+        assert_eq!(terminal.ends(), 0);
+        assert!(
+            !terminal.screen().contains("specific backend"),
+            "{}",
+            terminal.screen()
+        );
+        assert_eq!(stored(&home)["key"], TOKEN);
+        let locked = format!("{DEFAULT}:cheapest");
+        let defaults = &home.config()["agents"]["defaults"];
+        assert_eq!(
+            defaults["model"],
+            json!({ "primary": locked, "fallbacks": ["huggingface/Qwen/Qwen3-8B"] })
+        );
+        assert_eq!(defaults["models"], json!({ locked: { "alias": "thrifty" } }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_token_is_said_at_once_and_can_be_entered_again() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url()).variable("HUGGINGFACE_HUB_TOKEN", REVOKED);
+    person(move || {
+        let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key"]);
+        terminal.answers("env: HUGGINGFACE_HUB_TOKEN", "y");
+        terminal.sees("error[unauthenticated]");
+        terminal.sees("hint:");
+        terminal.answers("What now?", "");
+        terminal.sees("Enter Hugging Face API key (HF token)");
+        terminal.pastes(&format!("Bearer {TOKEN}"));
+        terminal.types(key::ENTER);
+        terminal.sees("the key is good");
+        terminal.answers("Default Hugging Face model", "");
+        terminal.sees("Prefer a specific backend?");
+        terminal.types("together");
+        terminal.waits_for("the backend", |screen| screen.contains("> together"));
+        terminal.types(key::ENTER);
+        terminal.answers("Alias", "");
+        terminal.answers("Fallbacks", "");
+        terminal.answers("Send a test message", "n");
+        assert_eq!(terminal.ends(), 0);
+        let screen = terminal.screen();
+        assert!(
+            screen.contains("another key is found before the stored one"),
+            "{screen}"
+        );
+        assert_eq!(primary(&home), format!("{DEFAULT}:together"));
+        assert_eq!(stored(&home)["key"], TOKEN);
+        assert!(!screen.contains(REVOKED) && !screen.contains(TOKEN), "{screen}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_token_can_be_kept_and_the_built_in_list_is_offered() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url());
+    person(move || {
+        let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key"]);
+        terminal.sees("Enter Hugging Face API key (HF token)");
+        terminal.types(REVOKED);
+        terminal.types(key::ENTER);
+        terminal.sees("What now?");
+        terminal.types(key::DOWN);
+        terminal.waits_for("the other line", |screen| screen.contains("> Keep this key"));
+        terminal.types(key::ENTER);
+        terminal.sees("Default Hugging Face model");
+        terminal.types("kimi");
+        terminal.waits_for("the filtered list", |screen| screen.contains("> Kimi K2.5"));
+        terminal.types(key::ENTER);
+        // Nobody knows the backends of a built-in model.
+        terminal.answers("Alias", "");
+        terminal.answers("Fallbacks", "");
+        terminal.answers("Send a test message", "");
+        assert_eq!(terminal.ends(), 0);
+        assert!(
+            !terminal.screen().contains("specific backend"),
+            "{}",
+            terminal.screen()
+        );
+        assert_eq!(primary(&home), "huggingface/moonshotai/Kimi-K2.5");
+        assert_eq!(stored(&home)["key"], REVOKED);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ctrl_c_leaves_everything_as_it_was_wherever_it_comes() {
+    let mock = mock().await;
+    let own = "// mine\n{ agents: { defaults: { model: 'zeta/x' } } }\n";
+    for stop_at in [
+        "Provider",
+        "Use existing",
+        "Default Hugging Face model",
+        "Alias",
+        "Fallbacks",
+        "Send a test",
+    ] {
+        let home = Home::new(&mock.base_url())
+            .variable("HF_TOKEN", TOKEN)
+            .file("openclaw.json", own);
+        person(move || {
+            let mut terminal = home.open(&["onboard"]);
+            for question in [
+                "Provider",
+                "Use existing",
+                "Default Hugging Face model",
+                "Prefer a",
+                "Alias",
+                "Fallbacks",
+                "Send a test",
+            ] {
+                terminal.sees(question);
+                if question == stop_at {
+                    terminal.types(key::CTRL_C);
+                    break;
+                }
+                terminal.types(key::ENTER);
+            }
+            assert_eq!(terminal.ends(), 1, "{stop_at}");
+            let screen = terminal.sees("nothing was changed");
+            assert!(screen.contains("error[cancelled]"), "{screen}");
+            assert_eq!(home.read("openclaw.json"), own, "{stop_at}");
+            assert!(!home.path("auth-profiles.json").exists());
+        })
+        .await;
+    }
+}
+
+fn quietly(home: &Home, more: &[&str]) -> Ran {
+    let arguments = ["onboard", "--non-interactive", "--mode", "local"];
+    home.run(&[&arguments, more].concat())
+}
+
+#[tokio::test]
+async fn a_script_sets_the_default_model_and_twice_changes_nothing() {
+    person(|| {
+        let home = Home::new("");
+        let flags = [
+            "--auth-choice",
+            "huggingface-api-key",
+            "--huggingface-api-key",
+            TOKEN,
+        ];
+        let ran = quietly(&home, &flags);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(
+            ran.out.contains(&format!("Default model set to {DEFAULT}")),
+            "{ran:?}"
+        );
+        assert!(!ran.out.contains(TOKEN) && !ran.err.contains(TOKEN), "{ran:?}");
+        assert_eq!(primary(&home), DEFAULT);
+        assert_eq!(
+            home.config()["auth"]["profiles"],
+            json!({ "huggingface:default": { "provider": "huggingface", "mode": "api_key" } })
+        );
+        assert_eq!(
+            home.config()["agents"]["defaults"]["models"],
+            json!({ DEFAULT: { "alias": "Hugging Face" } })
+        );
+        assert_eq!(
+            stored(&home),
+            json!({ "type": "api_key", "provider": "huggingface", "key": TOKEN })
+        );
+        let before = (home.read("openclaw.json"), home.read("auth-profiles.json"));
+        let ran = quietly(&home, &flags);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(
+            before,
+            (home.read("openclaw.json"), home.read("auth-profiles.json"))
+        );
+        // The stored profile will do from now on, and the flag alone says whose it is.
+        let ran = quietly(&home, &["--format", "json"]);
+        assert_eq!(
+            (ran.code, &ran.json()["changed"]),
+            (Some(0), &json!(false)),
+            "{ran:?}"
+        );
+        assert_eq!(ran.json()["profile"], "huggingface:default");
+        let ran = quietly(&home, &["--huggingface-api-key", " hf_another\n_key_of_mine "]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(stored(&home)["key"], "hf_another_key_of_mine");
+        assert_eq!(before.0, home.read("openclaw.json"));
+        #[cfg(unix)]
+        for name in ["openclaw.json", "auth-profiles.json"] {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(home.path(name))
+                .expect("a file")
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn openclaws_other_spelling_of_the_choice_is_understood() {
+    person(|| {
+        let home = Home::new("");
+        let ran = quietly(
+            &home,
+            &[
+                "--auth-choice",
+                "apiKey",
+                "--token-provider",
+                "  HuGgInGfAcE  ",
+                "--token",
+                &format!("HF_TOKEN={TOKEN};"),
+            ],
+        );
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(stored(&home)["key"], TOKEN);
+        let ran = quietly(
+            &home,
+            &[
+                "--auth-choice",
+                "apiKey",
+                "--token-provider",
+                "nobody",
+                "--token",
+                "x",
+            ],
+        );
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(
+            ran.err.contains("no plugin of the provider `nobody` is loaded"),
+            "{ran:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_key_a_script_is_told_where_one_may_be() {
+    person(|| {
+        let home = Home::new("").variable("HF_TOKEN", " ");
+        for flags in [&[][..], &["--huggingface-api-key", ""], &["--auth-choice", "huggingface-api-key"]] {
+            let ran = quietly(&home, flags);
+            assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
+            let missing =
+                "Missing --huggingface-api-key (or HF_TOKEN in env, or existing huggingface API-key profile).";
+            assert!(ran.err.contains(missing), "{ran:?}");
+        }
+        assert_eq!(home.read("openclaw.json"), "");
+        let ran = home.run(&["onboard"]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains("--non-interactive"), "{ran:?}");
+        let ran = quietly(&home, &["--auth-choice", "zeta-api-key"]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn several_keys_need_a_choice() {
+    person(|| {
+        let home = Home::new("");
+        // Another provider of the same contract: the same file under another id of the same length.
+        let component = std::fs::read(host_harness::component::Build::Release.path()).expect("the component");
+        let other = home.dir().join("other.wasm");
+        std::fs::write(&other, renamed(component, b"huggingface", b"puddingface")).expect("written");
+        let other = other.to_string_lossy().into_owned();
+        let keys = ["--also", &other, "--huggingface-api-key", TOKEN, "--puddingface-api-key", "p"];
+        let ran = quietly(&home, &keys);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let message = "Multiple API key flags were provided for non-interactive onboarding.\nUse a single provider flag \
+                       or pass --auth-choice explicitly.\nFlags: --huggingface-api-key, --puddingface-api-key\n";
+        assert!(ran.err.contains(message), "{ran:?}");
+        let ran = quietly(&home, &[&keys[..], &["--auth-choice", "huggingface-api-key"]].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(stored(&home)["key"], TOKEN);
+        // Nobody has granted the other one anything.
+        let ran = quietly(&home, &["--also", &other, "--puddingface-api-key", "p"]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains("error[not-granted]"), "{ran:?}");
+        let ran = quietly(&home, &["--also", &other]);
+        assert!(ran.err.contains("several plugins are loaded"), "{ran:?}");
+    })
+    .await;
+}
+
+fn renamed(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(from.len()).position(|window| window == from) {
+        at += found;
+        bytes[at..at + from.len()].copy_from_slice(to);
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn help_names_the_option_of_the_loaded_provider() {
+    person(|| {
+        let home = Home::new("");
+        let ran = home.run(&["onboard", "--help"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.out.contains("--huggingface-api-key <KEY>"), "{ran:?}");
+        assert!(ran.out.contains("Hugging Face API key (HF token)"), "{ran:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_person_s_file_keeps_its_words_and_order() {
+    person(|| {
+        for entry in
+            std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/config")).expect("fixtures")
+        {
+            let text = std::fs::read_to_string(entry.expect("a file").path()).expect("text");
+            let home = Home::new("").file("openclaw.json", &text);
+            let ran = quietly(&home, &["--huggingface-api-key", TOKEN]);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+            let new = home.read("openclaw.json");
+            assert_eq!(home.read("openclaw.json.bak"), text);
+            // Every line that was there is there, in its order, but for the model that was asked to be another and
+            // commas.
+            let mut rest = new.as_str();
+            for line in text.lines().filter(|line| !line.contains("primary")) {
+                let line = line.trim_end_matches([',', ' ']);
+                let at = rest
+                    .find(line)
+                    .unwrap_or_else(|| panic!("`{line}` is gone:\n{new}"));
+                rest = &rest[at + line.len()..];
+            }
+            let ran = home.run(&["resolve", "--format", "json", DEFAULT]);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+        }
+    })
+    .await;
+}
