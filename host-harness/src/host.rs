@@ -283,6 +283,12 @@ impl Host {
         self.0.edge.as_ref().map_or(0, |edge| edge.connections_opened())
     }
 
+    /// By how many seconds the service's clock was ahead of this machine's, by the last answer that told its time.
+    #[must_use]
+    pub fn clock_ahead(&self) -> Option<i64> {
+        self.0.edge.as_ref()?.clock_ahead()
+    }
+
     /// Requests that the edge did not let through so far.
     #[must_use]
     pub fn denials(&self) -> u64 {

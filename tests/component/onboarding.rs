@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::TOKEN,
-    terminal::{Home, Ran, key},
+    terminal::{Home, Ran, key, person},
 };
 
 const DEFAULT: &str = "huggingface/deepseek-ai/DeepSeek-R1";
@@ -14,11 +14,6 @@ const REVOKED: &str = "hf_this_one_was_revoked_long_ago";
 async fn mock() -> MockRouter {
     let options = MockOptions::immediate().reject_key(REVOKED);
     MockRouter::start(options).await.expect("a mock router")
-}
-
-/// What a person does, on a thread where waiting is fine.
-async fn person<T: Send + 'static>(acts: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(acts).await.expect("it holds")
 }
 
 fn primary(home: &Home) -> Value {
@@ -101,7 +96,10 @@ async fn what_people_paste_becomes_the_token_and_a_policy_takes_the_choice_of_a_
         terminal.types(key::ENTER);
         terminal.sees("Provider locked — router will choose backend by cost or speed.");
         terminal.answers("Alias", "huggingface/x");
-        terminal.answers("is a reference, not a name", &format!("{}thrifty", key::BACKSPACE.repeat(13)));
+        terminal.answers(
+            "is a reference, not a name",
+            &format!("{}thrifty", key::BACKSPACE.repeat(13)),
+        );
         terminal.sees("Fallbacks");
         terminal.types("qwen3-8b");
         terminal.waits_for("the filtered list", |screen| screen.contains("[ ] Qwen3 8B"));
@@ -367,11 +365,7 @@ async fn without_a_key_a_script_is_told_where_one_may_be() {
 async fn several_keys_need_a_choice() {
     person(|| {
         let home = Home::new("");
-        // Another provider of the same contract: the same file under another id of the same length.
-        let component = std::fs::read(host_harness::component::Build::Release.path()).expect("the component");
-        let other = home.dir().join("other.wasm");
-        std::fs::write(&other, renamed(component, b"huggingface", b"puddingface")).expect("written");
-        let other = other.to_string_lossy().into_owned();
+        let other = home.other_plugin();
         let keys = ["--also", &other, "--huggingface-api-key", TOKEN, "--puddingface-api-key", "p"];
         let ran = quietly(&home, &keys);
         assert_eq!(ran.code, Some(1), "{ran:?}");
@@ -389,15 +383,6 @@ async fn several_keys_need_a_choice() {
         assert!(ran.err.contains("several plugins are loaded"), "{ran:?}");
     })
     .await;
-}
-
-fn renamed(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut at = 0;
-    while let Some(found) = bytes[at..].windows(from.len()).position(|window| window == from) {
-        at += found;
-        bytes[at..at + from.len()].copy_from_slice(to);
-    }
-    bytes
 }
 
 #[tokio::test]

@@ -124,6 +124,25 @@ impl Home {
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
+
+    /// Another provider of the same contract: the component under another id of the same length.
+    pub fn other_plugin(&self) -> String {
+        let (from, to) = (b"huggingface", b"puddingface");
+        let mut bytes = std::fs::read(built(Build::Release)).expect("the component");
+        let mut at = 0;
+        while let Some(found) = bytes[at..].windows(from.len()).position(|window| window == from) {
+            at += found;
+            bytes[at..at + from.len()].copy_from_slice(to);
+        }
+        let path = self.dir.path().join("other.wasm");
+        std::fs::write(&path, bytes).expect("written");
+        path.to_string_lossy().into_owned()
+    }
+}
+
+/// What a person does, on a thread where waiting is fine.
+pub async fn person<T: Send + 'static>(acts: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(acts).await.expect("it holds")
 }
 
 /// What a command without a terminal left behind.

@@ -95,6 +95,8 @@ pub(super) enum Command {
     Chat(With<ChatArgs>),
     /// Set up a provider: key, default model and what stands in for it
     Onboard(With<OnboardArgs>),
+    /// Look for what is wrong, and say what to do about it
+    Doctor(With<NoArgs>),
     /// Show what the plugin is, what it imports and what it is granted
     Inspect(With<NoArgs>),
     /// Allow a plugin to reach its service and to use a credential
@@ -103,6 +105,10 @@ pub(super) enum Command {
     MockRouter(With<MockRouterArgs>),
     /// Take the whole tour on the embedded mock router, without network or token
     Demo(With<NoArgs>),
+    /// Write the script that completes this command line in a shell
+    Completions(With<CompletionsArgs>),
+    /// Write the manual page of the program, or of one of its commands
+    Man(With<ManArgs>),
 }
 
 impl Command {
@@ -112,7 +118,9 @@ impl Command {
             Self::Resolve(with) => &with.global,
             Self::Chat(with) => &with.global,
             Self::Onboard(with) => &with.global,
-            Self::Inspect(with) | Self::Demo(with) => &with.global,
+            Self::Inspect(with) | Self::Demo(with) | Self::Doctor(with) => &with.global,
+            Self::Completions(with) => &with.global,
+            Self::Man(with) => &with.global,
             Self::Grant(with) => &with.global,
             Self::MockRouter(with) => &with.global,
         }
@@ -255,6 +263,20 @@ pub(super) struct MockRouterArgs {
     /// Milliseconds between the events of an answer [default: 15]
     #[arg(long, value_name = "MS")]
     pub(super) pace: Option<u64>,
+}
+
+/// What `completions` takes.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// What `man` takes.
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// The command; the program itself if left out
+    pub(super) command: Option<String>,
 }
 
 /// `NAME=VALUE`, tried on settings of its own, so that a wrong one is wrong usage.

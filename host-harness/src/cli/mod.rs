@@ -7,6 +7,8 @@ mod ahead;
 mod args;
 mod chat;
 mod demo;
+mod describe;
+mod doctor;
 mod grant;
 mod inspect;
 mod mock_router;
@@ -27,7 +29,10 @@ use std::{ffi::OsString, io, process::ExitCode};
 use clap::{CommandFactory as _, FromArgMatches as _};
 use tracing_subscriber::EnvFilter;
 
-use crate::error::{Error, Kind};
+use crate::{
+    contract::ProviderInfo,
+    error::{Error, Kind},
+};
 
 use self::{
     ahead::{Ahead, Loaded},
@@ -115,9 +120,8 @@ fn read(
     arguments: &[OsString],
     loaded: Option<crate::Result<Loaded>>,
 ) -> Result<(Cli, Option<crate::Result<Loaded>>), Unread> {
-    let plugins = loaded.iter().flatten().flat_map(|loaded| &loaded.plugins);
-    let infos: Vec<_> = plugins.map(|plugin| plugin.info().clone()).collect();
-    let command = onboard::flags::add(Cli::command(), &infos);
+    let infos = infos(loaded.as_ref());
+    let command = whole(loaded.as_ref());
     let unread = |usage: clap::Error| match &loaded {
         Some(Err(error)) if usage.use_stderr() => Unread::Plugins(error.clone()),
         _ => Unread::Usage(usage),
@@ -131,6 +135,16 @@ fn read(
     Ok((cli, loaded))
 }
 
+/// The whole command line, with the options that the loaded plugins name.
+fn whole(loaded: Option<&crate::Result<Loaded>>) -> clap::Command {
+    onboard::flags::add(Cli::command(), &infos(loaded))
+}
+
+fn infos(loaded: Option<&crate::Result<Loaded>>) -> Vec<ProviderInfo> {
+    let plugins = loaded.into_iter().flatten().flat_map(|loaded| &loaded.plugins);
+    plugins.map(|plugin| plugin.info().clone()).collect()
+}
+
 async fn run(
     terminal: &Terminal,
     global: Global,
@@ -142,10 +156,17 @@ async fn run(
         (Command::Resolve(with), _) => resolve::run(terminal, &global, &with.args).await,
         (Command::Chat(with), _) => chat::run(terminal, &global, &with.args).await,
         (Command::Onboard(with), Some(loaded)) => onboard::run(terminal, loaded?, &with.args).await,
+        (Command::Doctor(_), _) => doctor::run(terminal, &global).await,
         (Command::Inspect(_), _) => inspect::run(terminal, &global).await,
         (Command::Grant(with), _) => grant::run(terminal, &global, &with.args).await,
         (Command::MockRouter(with), _) => mock_router::run(terminal, &with.args).await,
         (Command::Demo(_), _) => demo::run(terminal, &global).await,
+        (Command::Completions(with), loaded) => {
+            describe::completions(terminal, whole(loaded.as_ref()), with.args.shell)
+        }
+        (Command::Man(with), loaded) => {
+            describe::manual(terminal, whole(loaded.as_ref()), with.args.command.as_deref())
+        }
         (Command::Onboard(_), None) => {
             let message = "the options could not be told from the command; write the command's name in full";
             Err(Error::new(Kind::Configuration, message).into())

@@ -92,7 +92,7 @@ pub(super) async fn aliases_by_reference(host: &Host, settings: &Settings) -> Ha
 }
 
 /// Whether a model's reference, name, alias or backends hold every word of a filter, in any case.
-fn matches(info: &ProviderInfo, model: &Model, filter: &str) -> bool {
+pub(super) fn matches(info: &ProviderInfo, model: &Model, filter: &str) -> bool {
     let mut text = format!("{}\n{}", reference(info, model), model.display_name);
     let backends = model.routes.iter().map(|route| route.backend.as_str());
     for more in model.alias.as_deref().into_iter().chain(backends) {

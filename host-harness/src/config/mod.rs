@@ -8,6 +8,7 @@ mod edit;
 mod environment;
 mod kept;
 mod onboarding;
+mod params;
 mod price;
 mod profiles;
 mod secret;
@@ -23,7 +24,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub use environment::Environment;
 pub use kept::KeptModels;
@@ -197,20 +198,6 @@ impl Configuration {
             Some(Value::Object(_)) => node.get("fallbacks")?.texts(),
             _ => Ok(Vec::new()),
         }
-    }
-
-    /// What `agents.defaults.models["<reference>"].params` asks for with requests to exactly this reference.
-    ///
-    /// # Errors
-    /// A key on the way there is of the wrong type.
-    pub fn params(&self, reference: &str) -> Result<Option<&Map<String, Value>>> {
-        let models = self.root().at(&["agents", "defaults", "models"])?;
-        for (name, model) in models.entries()? {
-            if name.trim() == reference.trim() {
-                return model.get("params")?.object();
-            }
-        }
-        Ok(None)
     }
 
     fn root(&self) -> Node<'_> {

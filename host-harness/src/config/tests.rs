@@ -2,6 +2,7 @@
 
 mod kept;
 mod onboarding;
+mod params;
 mod tokens;
 
 use std::{fs, path::PathBuf, time::Duration};
@@ -39,6 +40,26 @@ fn grant() -> Grant {
     let mut grant = Grant::asked_by(&acme()).unwrap();
     grant.env_vars.retain(|name| name.starts_with("ACME"));
     grant
+}
+
+/// A request that leaves everything open.
+fn question() -> crate::contract::ChatRequest {
+    crate::contract::ChatRequest {
+        model: String::new(),
+        messages: Vec::new(),
+        tools: Vec::new(),
+        tool_choice: None,
+        response_format: None,
+        reasoning_effort: None,
+        max_output_tokens: None,
+        temperature: None,
+        top_p: None,
+        frequency_penalty: None,
+        presence_penalty: None,
+        seed: None,
+        stop: Vec::new(),
+        extras: Vec::new(),
+    }
 }
 
 /// A home with these files below `.openclaw`, and what was read of it.
@@ -203,9 +224,12 @@ fn everything_of_a_provider_arrives_in_its_settings() {
     let model = configuration.default_model(&acme()).unwrap();
     assert_eq!(model.chain(), ["Small", "acme/big/one", "My/alias"]);
     assert_eq!(model.elsewhere, ["zeta/x"]);
-    let params = configuration.params("acme/big/one").unwrap().unwrap();
-    assert_eq!(params["temperature"], 0.5);
-    assert!(configuration.params("acme/none").unwrap().is_none());
+    let mut request = question();
+    configuration
+        .params(&acme())
+        .unwrap()
+        .fill(&mut request, &["ACME/big/one"]);
+    assert_eq!(request.temperature, Some(0.5));
     assert_eq!(configuration.value()["unknown"][1]["two"], 3);
     assert!(!format!("{configuration:?}").contains("gate"));
 }

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is known of a key.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(in crate::cli) enum Verdict {
     /// The service knows it.
     Good,
     /// The service does not take it.
@@ -86,7 +86,7 @@ fn without<'t>(text: &'t str, word: &str) -> &'t str {
 
 /// Asks for a model that cannot exist. A service that looks at the key first says which of the two is wrong, and
 /// answers nothing that it could bill.
-pub(super) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
+pub(in crate::cli) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
     let mut request = request::blank();
     request.model = impossible(info);
     request.messages = vec![Message::User(vec![ContentPart::Text("ping".to_owned())])];

@@ -3,7 +3,7 @@
 mod ask;
 pub(super) mod flags;
 mod interactive;
-mod key;
+pub(super) mod key;
 mod pick;
 
 use std::io::{IsTerminal as _, stderr, stdin};
