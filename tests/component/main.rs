@@ -17,6 +17,7 @@ mod host_sources;
 mod hostile;
 mod models;
 mod onboarding;
+mod onboarding_by_script;
 #[path = "../reader.rs"]
 mod reader;
 mod recorded_list;

@@ -56,6 +56,10 @@ impl Configuration {
             Some(_) => Some(format!("{}:default", info.id)),
             None => decided.profile.clone(),
         };
+        let alias_is_taken = match &decided.alias {
+            Alias::IfNone(alias) => self.reference_of(info, alias)?.is_some(),
+            Alias::Set(_) => false,
+        };
         // First what can go wrong by the file's form: then nothing has been stored.
         let configuration_changed = edit::file(self.path(), Backup::Keep, |edit| {
             if let Some(profile) = &profile {
@@ -63,7 +67,7 @@ impl Configuration {
             }
             name_provider(edit, info)?;
             name_model(edit, decided)?;
-            name_alias(edit, info, decided)
+            name_alias(edit, info, decided, alias_is_taken)
         })?;
         let mut profiles_changed = false;
         if let Some(key) = &decided.key {
@@ -161,7 +165,12 @@ fn name_model(edit: &mut Edit, decided: &Onboarding) -> Result<()> {
 }
 
 /// `agents.defaults.models["<reference>"]`: the entry that OpenClaw wants for a model that may be used, and its alias.
-fn name_alias(edit: &mut Edit, info: &ProviderInfo, decided: &Onboarding) -> Result<()> {
+fn name_alias(
+    edit: &mut Edit,
+    info: &ProviderInfo,
+    decided: &Onboarding,
+    alias_is_taken: bool,
+) -> Result<()> {
     let models = ["agents", "defaults", "models"];
     let [agents, defaults, models_key] = models;
     let same = |key: &str| {
@@ -182,14 +191,7 @@ fn name_alias(edit: &mut Edit, info: &ProviderInfo, decided: &Onboarding) -> Res
         }
         Alias::Set(alias) => edit.set(&place, alias.trim().into()),
         Alias::IfNone(alias) => {
-            let taken = edit
-                .get(&models)
-                .and_then(Value::as_object)
-                .is_some_and(|models| {
-                    let mut aliases = models.values().filter_map(|model| model.get("alias")?.as_str());
-                    aliases.any(|other| other.trim().eq_ignore_ascii_case(alias.trim()))
-                });
-            if taken || edit.get(&place).is_some() {
+            if alias_is_taken || edit.get(&place).is_some() {
                 return Ok(());
             }
             edit.set(&place, alias.as_str().into())

@@ -42,26 +42,6 @@ fn grant() -> Grant {
     grant
 }
 
-/// A request that leaves everything open.
-fn question() -> crate::contract::ChatRequest {
-    crate::contract::ChatRequest {
-        model: String::new(),
-        messages: Vec::new(),
-        tools: Vec::new(),
-        tool_choice: None,
-        response_format: None,
-        reasoning_effort: None,
-        max_output_tokens: None,
-        temperature: None,
-        top_p: None,
-        frequency_penalty: None,
-        presence_penalty: None,
-        seed: None,
-        stop: Vec::new(),
-        extras: Vec::new(),
-    }
-}
-
 /// A home with these files below `.openclaw`, and what was read of it.
 struct Home {
     dir: TempDir,
@@ -224,7 +204,7 @@ fn everything_of_a_provider_arrives_in_its_settings() {
     let model = configuration.default_model(&acme()).unwrap();
     assert_eq!(model.chain(), ["Small", "acme/big/one", "My/alias"]);
     assert_eq!(model.elsewhere, ["zeta/x"]);
-    let mut request = question();
+    let mut request = params::question();
     configuration
         .params(&acme())
         .unwrap()

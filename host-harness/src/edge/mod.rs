@@ -7,6 +7,7 @@
 //! much), and this file, which puts them together.
 
 mod body;
+mod clock;
 mod connect;
 mod origin;
 mod scrub;
@@ -17,7 +18,7 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -38,6 +39,7 @@ use crate::{
     sandbox::{Note, View},
 };
 use body::{Answer, Open, Outgoing};
+use clock::Clock;
 use connect::{ConnectError, Connector, Uses};
 
 pub use origin::Origin;
@@ -73,11 +75,8 @@ pub(crate) struct Edge {
     forbidden: ForbiddenHeaderFilter,
     opened: Arc<AtomicU64>,
     denied: AtomicU64,
-    /// By how many seconds the service's clock was ahead of this machine's; `UNHEARD` before an answer told its time.
-    clock_ahead: AtomicI64,
+    clock: Clock,
 }
-
-const UNHEARD: i64 = i64::MIN;
 
 impl Edge {
     pub(crate) fn new(policy: Policy, scrubber: Scrubber) -> Result<Arc<Self>> {
@@ -107,7 +106,7 @@ impl Edge {
             forbidden,
             opened,
             denied: AtomicU64::new(0),
-            clock_ahead: AtomicI64::new(UNHEARD),
+            clock: Clock::default(),
         }))
     }
 
@@ -121,21 +120,9 @@ impl Edge {
         self.denied.load(Ordering::Relaxed)
     }
 
-    /// By how many seconds the service's clock was ahead of this machine's, by the last answer that told its time.
+    /// See [`Clock::ahead`].
     pub(crate) fn clock_ahead(&self) -> Option<i64> {
-        Some(self.clock_ahead.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNHEARD)
-    }
-
-    fn hear_the_time(&self, headers: &HeaderMap) {
-        let date = headers.get(header::DATE).and_then(|date| date.to_str().ok());
-        let Some(theirs) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
-            return;
-        };
-        let ahead = match theirs.duration_since(std::time::SystemTime::now()) {
-            Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX),
-            Err(behind) => i64::try_from(behind.duration().as_secs()).map_or(-i64::MAX, |seconds| -seconds),
-        };
-        self.clock_ahead.store(ahead, Ordering::Relaxed);
+        self.clock.ahead()
     }
 
     fn deny(&self, view: &View, message: String, hint: &str) -> HttpError {
@@ -178,7 +165,7 @@ impl Edge {
         let (mut parts, body) = answer
             .map_err(|error| self.failure(&error, reused, &view))?
             .into_parts();
-        self.hear_the_time(&parts.headers);
+        self.clock.hear(&parts.headers);
         if let Some(coding) = unasked_coding(&parts.headers) {
             return Err(HttpError::HttpResponseContentCoding(Some(coding)));
         }

@@ -1,6 +1,6 @@
 //! Who may read the files that hold secrets.
 
-use super::Report;
+use super::report::Report;
 use crate::config::Configuration;
 
 /// Looks at the files of the state directory and the configuration.

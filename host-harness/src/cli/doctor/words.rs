@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Report;
+use super::report::Report;
 use crate::{config::Configuration, contract::ProviderInfo};
 
 /// An object of the configuration and the keys that OpenClaw knows in it.

@@ -72,7 +72,7 @@ impl Entry for Backend {
     }
 
     fn chosen(&self) -> &str {
-        &self.line
+        self.name.as_deref().unwrap_or(&self.line)
     }
 }
 

@@ -2,6 +2,26 @@
 
 use super::*;
 
+/// A request that leaves everything open.
+pub(super) fn question() -> crate::contract::ChatRequest {
+    crate::contract::ChatRequest {
+        model: String::new(),
+        messages: Vec::new(),
+        tools: Vec::new(),
+        tool_choice: None,
+        response_format: None,
+        reasoning_effort: None,
+        max_output_tokens: None,
+        temperature: None,
+        top_p: None,
+        frequency_penalty: None,
+        presence_penalty: None,
+        seed: None,
+        stop: Vec::new(),
+        extras: Vec::new(),
+    }
+}
+
 fn filled(
     params: &str,
     name: &str,

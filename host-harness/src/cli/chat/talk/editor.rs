@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustyline::{
-    Config, Context, Editor as Line, Helper,
+    CompletionType, Config, Context, Editor as Line, Helper,
     completion::{Completer, FilenameCompleter, Pair},
     error::ReadlineError,
     highlight::Highlighter,
@@ -66,6 +66,7 @@ impl Editor {
             .max_history_size(REMEMBERED)
             .map_err(|error| fault(&error))?
             .auto_add_history(false)
+            .completion_type(CompletionType::List)
             .build();
         thread::spawn(move || {
             let line = Line::<Assistance, DefaultHistory>::with_config(config);
