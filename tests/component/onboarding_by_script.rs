@@ -123,6 +123,9 @@ async fn without_a_key_a_script_is_told_where_one_may_be() {
                 "Missing --huggingface-api-key (or HF_TOKEN in env, or existing huggingface API-key profile).";
             assert!(ran.err.contains(missing), "{ran:?}");
         }
+        let ran = quietly(&home, &["--huggingface-api-key", "hf_\u{20ac}_\u{1}"]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains("characters that a header cannot carry"), "{ran:?}");
         assert_eq!(home.read("openclaw.json"), "");
         let ran = home.run(&["onboard"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");

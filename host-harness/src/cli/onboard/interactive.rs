@@ -116,11 +116,10 @@ impl Talk<'_> {
     /// A key: the given one, one that is found and confirmed, or one that is typed; tried out.
     async fn key(&self) -> Result<Settled> {
         let info = self.info();
+        let settings = self.ground.settings(info)?;
         let settle = |secret: Option<Secret>, found: Option<&FoundSecret>| {
-            let settings = self.ground.settings(info)?;
-            let host = self
-                .ground
-                .start(self.provider.plugin.clone(), settings, secret.clone())?;
+            let plugin = self.provider.plugin.clone();
+            let host = self.ground.start(plugin, settings.clone(), secret.clone())?;
             let (key, profile) = super::to_store(secret, found.map(|found| &found.source));
             Result::Ok(Settled {
                 host,
@@ -147,12 +146,11 @@ impl Talk<'_> {
             let found = FoundSecret { secret, source };
             let mut settled = match settle(Some(found.secret.clone()), Some(&found)) {
                 Ok(settled) => settled,
-                Err(error) if found.source == SecretSource::Flag => {
+                Err(error) => {
                     // Such as characters that no header can carry.
                     self.say(&error);
                     continue;
                 }
-                Err(error) => return Err(error),
             };
             if !self.checks {
                 return Ok(settled);

@@ -255,6 +255,9 @@ async fn decided(ground: &Ground, provider: &Provider) -> Result<Onboarding> {
         );
         return Err(Error::new(Kind::Provider(ErrorKind::Unauthenticated), message));
     }
+    // What cannot be used, such as characters that no header carries, is not worth storing.
+    let secret = found.as_ref().map(|found| found.secret.clone());
+    ground.start(provider.plugin.clone(), ground.settings(info)?, secret)?;
     let Some(model) = info.default_model.clone() else {
         let message = format!("`{}` names no default model", info.id);
         return Err(wrong(&message).with_hint("choose one interactively: leave out `--non-interactive`"));

@@ -218,7 +218,9 @@ mod tests {
         let mut other = fixtures::model();
         other.id = "a/first".into();
         other.alias = Some("A first".into());
-        other.routes[0].status = "error".into();
+        for (route, status) in other.routes.iter_mut().zip(["error", "staging"]) {
+            route.status = status.into();
+        }
         let usable = other.routes.len() - 1;
         let catalog = ModelCatalog {
             models: vec![other, fixtures::model()],
