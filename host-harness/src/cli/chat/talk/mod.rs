@@ -76,7 +76,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         catalog: None,
         names,
     };
-    talk.meet().await;
+    talk.meet(global.base_url.is_none()).await;
     loop {
         let input = tokio::select! {
             input = editor.read("> ") => input,
@@ -129,8 +129,8 @@ impl Talk<'_> {
         self.references.first().map_or("", String::as_str)
     }
 
-    /// Says who is there, and loads the list that `/model` completes.
-    async fn meet(&mut self) {
+    /// Says who is there, and loads the list that `/model` completes; keeps it for later if it is the usual one.
+    async fn meet(&mut self, keeps: bool) {
         let listing = self.session.host.list_models(self.session.settings.discovery);
         let catalog = {
             let _turning = self.terminal.spinner("loading the models");
@@ -141,6 +141,9 @@ impl Talk<'_> {
         };
         if let Some(catalog) = &catalog {
             let info = &self.session.info;
+            if keeps && let Err(error) = self.session.configuration.write_models(info, catalog) {
+                self.terminal.warn(error.message());
+            }
             let mut names: Vec<String> = self
                 .session
                 .settings
