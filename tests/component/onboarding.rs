@@ -235,3 +235,23 @@ async fn ctrl_c_leaves_everything_as_it_was_wherever_it_comes() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn where_only_configured_models_count_and_none_is_there_the_default_is_taken() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url()).file("openclaw.json", r#"{ "models": { "mode": "replace" } }"#);
+    person(move || {
+        let mut terminal = home.open(&["onboard", "--huggingface-api-key", TOKEN, "--skip-health"]);
+        terminal.sees(&format!("no models are listed; {DEFAULT} is the default"));
+        terminal.answers("Alias", "-");
+        assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
+        assert_eq!(primary(&home), DEFAULT);
+        assert_eq!(home.config()["models"]["mode"], "replace");
+        assert_eq!(
+            home.config()["agents"]["defaults"]["models"],
+            json!({ DEFAULT: {} })
+        );
+        assert_eq!(stored(&home)["key"], TOKEN);
+    })
+    .await;
+}

@@ -72,10 +72,9 @@ impl Talk<'_> {
         let settled = self.key().await?;
         let host = settled.host;
         let settings = self.ground.settings(self.info())?;
-        let discovery = if settled.is_refused {
-            DiscoveryMode::Off
-        } else {
-            settings.discovery
+        let discovery = match settings.discovery {
+            DiscoveryMode::Authenticated | DiscoveryMode::Always if settled.is_refused => DiscoveryMode::Off,
+            discovery => discovery,
         };
         let catalog = {
             let _turning = self
@@ -240,9 +239,21 @@ impl Talk<'_> {
         }
     }
 
-    /// The model, with a policy or without.
+    /// The model, with a policy or without. An empty list leaves the provider's default.
     async fn model(&self, host: &Host, picks: Vec<Pick>) -> Result<Pick> {
         let info = self.info();
+        if picks.is_empty() {
+            let default = info.default_model.as_deref().ok_or_else(|| {
+                let error = super::wrong("there is no model to choose");
+                error.with_hint(
+                    "configure one under `models.providers`, or do not set `models.mode` to \"replace\"",
+                )
+            })?;
+            self.terminal
+                .warn(&format!("no models are listed; {default} is the default"));
+            let found = host.resolve(default).await?;
+            return Ok(Pick::only(found.canonical, found.display_name));
+        }
         let configured = self.ground.configuration.default_model(info)?.primary;
         let current = match &configured {
             Some(text) => host.resolve(text).await.ok().map(|found| found.canonical),

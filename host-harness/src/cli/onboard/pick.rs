@@ -28,6 +28,18 @@ pub(super) struct Pick {
 }
 
 impl Pick {
+    /// One that stands in no list.
+    pub(super) fn only(reference: String, label: String) -> Self {
+        Self {
+            line: label.clone(),
+            searched: String::new(),
+            policy: None,
+            routes: Vec::new(),
+            reference,
+            label,
+        }
+    }
+
     /// The same model from one backend.
     pub(super) fn from(mut self, backend: &str) -> Self {
         self.reference = format!("{}:{backend}", self.reference);
