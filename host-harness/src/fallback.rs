@@ -22,6 +22,7 @@ use crate::{
     contract::{ChatRequest, ErrorKind},
     error::{Error, Kind, Result},
     host::{Answer, Host},
+    params::Params,
 };
 
 /// Spellings that are remembered at most; a server's clients may ask for any text.
@@ -31,6 +32,7 @@ const MOST_NAMES: usize = 1024;
 #[derive(Default)]
 pub struct Fallback {
     memory: Mutex<Memory>,
+    params: Params,
 }
 
 #[derive(Default)]
@@ -104,6 +106,13 @@ impl Fallback {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Asks each model for what is wanted of it, where the request leaves that open.
+    #[must_use]
+    pub fn with_params(mut self, params: Params) -> Self {
+        self.params = params;
+        self
     }
 
     /// Asks one after the other until one answers, and gives the answer as it comes. An empty list stands for the
@@ -201,6 +210,7 @@ impl Fallback {
             let started = Instant::now();
             let mut request = request.clone();
             request.model.clone_from(reference);
+            self.params.fill(&mut request, &[reference, key]);
             match ask(request).await {
                 Ok(answer) => {
                     self.memory().cooldowns.recovered(key);

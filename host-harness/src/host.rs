@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     call::{self, Context},
-    completion::{Begun, Completion},
+    completion::Completion,
     contract::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
         settings::CredentialState,
@@ -239,6 +239,12 @@ impl Host {
     #[must_use]
     pub fn connections_opened(&self) -> u64 {
         self.0.edge.as_ref().map_or(0, |edge| edge.connections_opened())
+    }
+
+    /// By how many seconds the service's clock was ahead of this machine's, by the last answer that told its time.
+    #[must_use]
+    pub fn clock_ahead(&self) -> Option<i64> {
+        self.0.edge.as_ref()?.clock_ahead()
     }
 
     /// Requests that the edge did not let through so far.

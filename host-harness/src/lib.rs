@@ -11,6 +11,7 @@ pub mod contract;
 pub mod cost;
 pub mod fallback;
 pub mod mock;
+pub mod params;
 pub mod serve;
 pub mod settings;
 

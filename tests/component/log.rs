@@ -42,7 +42,9 @@ async fn every_line_of_a_request_names_it_and_every_attempt_is_told() {
     let statuses: Vec<_> = answers.iter().map(|line| line["status"].as_u64()).collect();
     assert_eq!(statuses, [Some(503), Some(200)], "{lines:?}");
     let ended = said(&lines, "done");
-    let ended = ended.iter().find(|line| line["spans"][0]["export"] == "chat-stream");
+    let ended = ended
+        .iter()
+        .find(|line| line["spans"][0]["export"] == "chat-stream");
     let request = &ended.unwrap()["spans"][0];
     assert!(!request["id"].as_str().unwrap().is_empty());
     assert_eq!(request["name"], "call");

@@ -101,6 +101,10 @@ pub(super) enum Command {
     Resolve(With<ResolveArgs>),
     /// Ask a model
     Chat(With<ChatArgs>),
+    /// Set up a provider: key, default model and what stands in for it
+    Onboard(With<OnboardArgs>),
+    /// Look for what is wrong, and say what to do about it
+    Doctor(With<NoArgs>),
     /// Show what the plugin is, what it imports and what it is granted
     Inspect(With<NoArgs>),
     /// Allow a plugin to reach its service and to use a credential
@@ -111,6 +115,10 @@ pub(super) enum Command {
     Serve(With<ServeArgs>),
     /// Take the whole tour on the embedded mock router, without network or token
     Demo(With<NoArgs>),
+    /// Write the script that completes this command line in a shell
+    Completions(With<CompletionsArgs>),
+    /// Write the manual page of the program, or of one of its commands
+    Man(With<ManArgs>),
 }
 
 impl Command {
@@ -119,7 +127,10 @@ impl Command {
             Self::Models(with) => &with.global,
             Self::Resolve(with) => &with.global,
             Self::Chat(with) => &with.global,
-            Self::Inspect(with) | Self::Demo(with) => &with.global,
+            Self::Onboard(with) => &with.global,
+            Self::Inspect(with) | Self::Demo(with) | Self::Doctor(with) => &with.global,
+            Self::Completions(with) => &with.global,
+            Self::Man(with) => &with.global,
             Self::Grant(with) => &with.global,
             Self::MockRouter(with) => &with.global,
             Self::Serve(with) => &with.global,
@@ -201,6 +212,39 @@ pub(super) struct ChatArgs {
     pub(super) no_fallback: bool,
 }
 
+/// What `onboard` takes, beside an option for each provider's key.
+#[derive(Debug, Args)]
+pub(super) struct OnboardArgs {
+    /// Ask nothing: take the key from its option, the environment or the stored profile, and the provider's own
+    /// default model
+    #[arg(long)]
+    pub(super) non_interactive: bool,
+    /// Where OpenClaw runs
+    #[arg(long, value_name = "MODE", value_parser = ["local"])]
+    mode: Option<String>,
+    /// How to authenticate, and with that the provider
+    #[arg(long, value_name = "CHOICE")]
+    pub(super) auth_choice: Option<String>,
+    /// The provider that --token is for
+    #[arg(long, value_name = "ID", requires = "token")]
+    pub(super) token_provider: Option<String>,
+    /// A key, as it was copied; with --auth-choice apiKey or --token-provider
+    #[arg(long, value_name = "KEY")]
+    pub(super) token: Option<String>,
+    /// One more plugin to choose from; may be given several times
+    #[arg(long, value_name = "FILE.wasm")]
+    also: Vec<PathBuf>,
+    /// Neither check the key nor offer a test message
+    #[arg(long)]
+    pub(super) skip_health: bool,
+    /// Taken for the sake of OpenClaw's own command line; nothing here asks for it
+    #[arg(long)]
+    accept_risk: bool,
+    /// The keys that were given, by provider.
+    #[arg(skip)]
+    pub(super) keys: Vec<(String, crate::Secret)>,
+}
+
 /// What `grant` takes.
 #[derive(Debug, Args)]
 pub(super) struct GrantArgs {
@@ -230,6 +274,20 @@ pub(super) struct MockRouterArgs {
     /// Milliseconds between the events of an answer [default: 15]
     #[arg(long, value_name = "MS")]
     pub(super) pace: Option<u64>,
+}
+
+/// What `completions` takes.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// What `man` takes.
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// The command; the program itself if left out
+    pub(super) command: Option<String>,
 }
 
 /// What `serve` takes.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{args::Global, terminal::Terminal};
 use crate::{
-    Grants, Host, HostOptions, Limits, Plugin, Proxies, Sandbox, SandboxOptions, Settings,
+    Grants, Host, HostOptions, Limits, Plugin, Proxies, Sandbox, SandboxOptions, Secret, Settings,
     component::{self, Build},
     config::{Configuration, Environment},
     contract::ProviderInfo,
@@ -32,16 +32,34 @@ pub(super) struct Session {
     pub(super) host: Host,
 }
 
+/// One command asks one thing at a time; a small pool reserves little address space.
+const FEW: u32 = 64;
+
 impl Ground {
     pub(super) fn open(global: &Global) -> Result<Self> {
-        // One command asks one thing at a time; a small pool reserves little address space.
-        Self::with_room_for(64, global)
+        Self::with_room_for(FEW, global)
     }
 
     /// The same for so many calls at once.
     fn with_room_for(calls: u32, global: &Global) -> Result<Self> {
         let environment = Environment::process();
         let configuration = Configuration::load(global.config.as_deref(), &environment)?;
+        Self::on(global, environment, configuration, calls)
+    }
+
+    /// For a command that writes the configuration, which need not be there yet.
+    pub(super) fn open_for_writing(global: &Global) -> Result<Self> {
+        let environment = Environment::process();
+        let configuration = Configuration::load_or_empty(global.config.as_deref(), &environment)?;
+        Self::on(global, environment, configuration, FEW)
+    }
+
+    fn on(
+        global: &Global,
+        environment: Environment,
+        configuration: Configuration,
+        calls: u32,
+    ) -> Result<Self> {
         let grants = Grants::of_state_dir(configuration.state_dir())?;
         let mut flags = Settings::default();
         apply(&mut flags, &global.set)?;
@@ -79,7 +97,7 @@ impl Ground {
     }
 
     /// The configuration's settings for a provider, and what the arguments say instead.
-    fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
+    pub(super) fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
         let mut settings = self.configuration.settings(info)?;
         apply(&mut settings, &self.set)?;
         if let Some(url) = &self.base_url {
@@ -87,6 +105,23 @@ impl Ground {
         }
         settings.proxies = Proxies::from_variables(|name| self.environment.get(name));
         Ok(settings)
+    }
+}
+
+impl Ground {
+    /// Puts a plugin into service with this credential.
+    pub(super) fn start(&self, plugin: Plugin, settings: Settings, secret: Option<Secret>) -> Result<Host> {
+        let info = plugin.info().clone();
+        let options = HostOptions {
+            settings,
+            secret,
+            grants: self.grants.clone(),
+        };
+        let host = Host::start(&self.sandbox, plugin, options)?;
+        if let Some(kept) = self.configuration.kept_models(&info)? {
+            host.remember_models(kept.models);
+        }
+        Ok(host)
     }
 }
 
@@ -115,15 +150,8 @@ impl Session {
         if let Some(found) = &found {
             tracing::debug!(source = %found.source, "credential");
         }
-        let options = HostOptions {
-            settings: settings.clone(),
-            secret: found.map(|found| found.secret),
-            grants: ground.grants.clone(),
-        };
-        let host = Host::start(&ground.sandbox, plugin, options)?;
-        if let Some(kept) = ground.configuration.kept_models(&info)? {
-            host.remember_models(kept.models);
-        }
+        let secret = found.map(|found| found.secret);
+        let host = ground.start(plugin, settings.clone(), secret)?;
         Ok(Self {
             configuration: ground.configuration,
             settings,

@@ -204,7 +204,7 @@ pub(super) async fn dial(addresses: &[SocketAddr]) -> Result<Box<dyn Duplex>, Co
     Err(last)
 }
 
-impl tower_service::Service<Uri> for Connector {
+impl tower::Service<Uri> for Connector {
     type Response = Conn;
     type Error = ConnectError;
     type Future = BoxFuture<'static, Result<Conn, ConnectError>>;

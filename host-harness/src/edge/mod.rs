@@ -8,6 +8,7 @@
 //! this file, which puts them together.
 
 mod body;
+mod clock;
 mod connect;
 mod gate;
 mod headers;
@@ -43,6 +44,7 @@ use crate::{
     sandbox::{Note, View},
 };
 use body::{Answer, Open, Outgoing};
+use clock::Clock;
 use connect::{ConnectError, Connector, Dial, Resolver};
 use stream::Uses;
 use tls::Tls;
@@ -83,6 +85,7 @@ pub(crate) struct Edge {
     scrubber: Scrubber,
     opened: Arc<AtomicU64>,
     denied: AtomicU64,
+    clock: Clock,
 }
 
 impl Edge {
@@ -110,6 +113,7 @@ impl Edge {
             scrubber,
             opened,
             denied: AtomicU64::new(0),
+            clock: Clock::default(),
         }))
     }
 
@@ -121,6 +125,11 @@ impl Edge {
     /// Requests and headers that were not let through.
     pub(crate) fn denials(&self) -> u64 {
         self.denied.load(Ordering::Relaxed)
+    }
+
+    /// See [`Clock::ahead`].
+    pub(crate) fn clock_ahead(&self) -> Option<i64> {
+        self.clock.ahead()
     }
 
     fn count_denial(&self) {
@@ -171,6 +180,7 @@ impl Edge {
         let answer = answer.map_err(|error| self.failure(&error, reused, &view))?;
         let (mut parts, body) = answer.into_parts();
         tracing::info!(origin = %self.policy.origin, path, status = parts.status.as_u16(), reused, ?elapsed, "answer");
+        self.clock.hear(&parts.headers);
         if let Some(via) = &self.policy.via
             && parts.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
         {

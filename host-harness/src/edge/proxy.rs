@@ -13,7 +13,7 @@ use hyper_util::{
     },
     rt::TokioIo,
 };
-use tower_service::Service as _;
+use tower::Service as _;
 use url::Url;
 use zeroize::Zeroizing;
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::net::TcpListener;
-use tower_service::Service as _;
+use tower::Service as _;
 
 use super::{
     connect::{ConnectError, Connector, Dial, Resolver},
