@@ -81,7 +81,7 @@ impl Trace {
                 let details = error.details();
                 let (kind, message) = (error.kind().as_str(), error.message());
                 let (status, attempts) = (details.status, details.attempts);
-                tracing::info!(?elapsed, kind, message, status, attempts, "failed");
+                tracing::info!(?elapsed, kind, reason = message, status, attempts, "failed");
             }
         }
     }

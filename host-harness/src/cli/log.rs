@@ -137,7 +137,7 @@ mod tests {
         for words in [
             "trace",
             "hyper=trace,h2=trace",
-            "hyper::proto::h1=trace,rustls::client=trace",
+            "hyper::proto::h1=trace,rustls::client=trace,hyper_util=trace",
         ] {
             let log = logged(words, LogFormat::Text, || {
                 tracing::trace!(target: "hyper::proto::h1", "authorization: hidden");

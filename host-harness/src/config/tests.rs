@@ -239,7 +239,7 @@ fn what_is_wrong_is_named_with_place_and_key_and_without_its_value() {
         (
             "{models:{providers:{acme:{\nbaseUrl: 'ftp://sesame'}}}}",
             "line 2, column 10",
-            "http or https",
+            "neither `http://` nor `https://`",
         ),
         (
             "{models:{providers:{acme:{\n headers: { A: 4711 }}}}}",

@@ -66,7 +66,7 @@ impl Gate {
 /// Tells the operator what was denied and how to allow it, in the log and in place of the guest's error. The guest
 /// learns only that it was denied.
 pub(super) fn deny(view: &View, message: String, hint: &str) -> HttpError {
-    tracing::warn!(message, hint, "denied");
+    tracing::warn!(reason = message, hint, "denied");
     view.note(Note::Denied {
         message,
         hint: hint.to_owned(),

@@ -274,7 +274,7 @@ impl Edge {
             let message = self
                 .scrubber
                 .text(&format!("there is no connection to {origin}: {why}"));
-            tracing::info!(message, hint, "no connection");
+            tracing::info!(reason = message, hint, "no connection");
             view.note(Note::Unconnected {
                 message,
                 hint: hint.to_owned(),
