@@ -1,5 +1,12 @@
-//! Looking for a text within another one. The standard library's search is quicker on long texts that nearly match
-//! everywhere, and with its tables one of the larger pieces of the component.
+//! Text in bytes, and looking for a text within another one. The standard library's search is quicker on long texts
+//! that nearly match everywhere, and with its tables one of the larger pieces of the component.
+
+use alloc::{borrow::Cow, string::String};
+
+/// Bytes as text; what is no UTF-8 becomes U+FFFD. The usual case, all of it being UTF-8, is checked a word at a time.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    core::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
 
 /// Where a part begins, in bytes.
 pub(crate) fn find(text: &str, part: &str) -> Option<usize> {
@@ -7,7 +14,7 @@ pub(crate) fn find(text: &str, part: &str) -> Option<usize> {
     let Some(first) = part.first() else { return Some(0) };
     let mut at = 0;
     loop {
-        at += text.get(at..)?.iter().position(|byte| byte == first)?;
+        at += memchr::memchr(*first, text.get(at..)?)?;
         if text.get(at..)?.starts_with(part) {
             return Some(at);
         }

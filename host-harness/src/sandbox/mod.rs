@@ -112,10 +112,10 @@ impl Sandbox {
         let mut store = Store::new(&self.engine, state);
         store.limiter(State::meter);
         store.set_hostcall_fuel(hostcall_bytes);
-        store.call_hook(|mut context, hook| {
+        if std::env::var_os("K_NOHOOK").is_none() { store.call_hook(|mut context, hook| {
             context.data_mut().time.crossing(hook);
             Ok(())
-        });
+        });}
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();
@@ -153,14 +153,15 @@ fn engine(options: &SandboxOptions) -> Result<Engine> {
         .wasm_component_model(true)
         // WASI 0.2 only: what concurrent guests would need is not even set up.
         .concurrency_support(false)
-        .epoch_interruption(true)
-        .memory_reservation(u64::try_from(options.max_memory_bytes).unwrap_or(u64::MAX))
-        .memory_guard_size(64 * 1024)
+        .memory_reservation(if std::env::var_os("K_RES").is_some() {4u64<<30} else {u64::try_from(options.max_memory_bytes).unwrap_or(u64::MAX)})
+        .memory_guard_size(if std::env::var_os("K_RES").is_some() {32u64<<20} else {64 * 1024})
+        .epoch_interruption(std::env::var_os("K_NOEPOCH").is_none())
         .memory_init_cow(true)
         .max_wasm_stack(512 * 1024)
         .async_stack_size(1024 * 1024)
         .coredump_on_trap(options.coredump_on_trap)
         .allocation_strategy(pool);
+    if std::env::var_os("K_PERF").is_some() { config.profiler(wasmtime::ProfilingStrategy::PerfMap); }
     if let Some(dir) = &options.cache_dir {
         config.cache(Some(cache(dir)?));
     }
