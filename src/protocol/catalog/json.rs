@@ -5,11 +5,7 @@
 //! nothing of models.
 
 use alloc::string::String;
-use core::fmt;
-
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-
-use crate::json::exact;
+use crate::json::{exact, number};
 
 /// A text of at most `limit` bytes, trimmed; none if nothing is left or control characters are in it.
 pub(super) fn text(value: &str, limit: usize) -> Option<String> {
@@ -35,11 +31,7 @@ pub(super) fn count(value: &str) -> Option<u32> {
 
 /// A number that is finite and not negative.
 pub(super) fn measure(value: &str) -> Option<f64> {
-    serde_json::Deserializer::from_str(value)
-        .deserialize_any(Number)
-        .ok()
-        .flatten()
-        .filter(|number| number.is_finite() && *number >= 0.0)
+    number(value).filter(|number| number.is_finite() && *number >= 0.0)
 }
 
 /// Whether the value is neither null, array nor object, and a text in it can be decoded.
@@ -48,41 +40,6 @@ pub(super) fn is_scalar(value: &str) -> bool {
         Some(b'"') => exact(value).is_some(),
         Some(b'{' | b'[' | b'n') | None => false,
         Some(_) => true,
-    }
-}
-
-/// Takes a number of any form; anything else is none. size: see [`ignore_scalars`](crate::json).
-struct Number;
-
-impl<'a> Visitor<'a> for Number {
-    type Value = Option<f64>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number")
-    }
-    fn visit_i64<E>(self, number: i64) -> Result<Option<f64>, E> {
-        Ok(Some(number as f64))
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<Option<f64>, E> {
-        Ok(Some(number as f64))
-    }
-    fn visit_f64<E>(self, number: f64) -> Result<Option<f64>, E> {
-        Ok(Some(number))
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Option<f64>, E> {
-        Ok(None)
-    }
-    fn visit_str<E>(self, _: &str) -> Result<Option<f64>, E> {
-        Ok(None)
-    }
-    fn visit_unit<E>(self) -> Result<Option<f64>, E> {
-        Ok(None)
-    }
-    fn visit_seq<A: SeqAccess<'a>>(self, _: A) -> Result<Option<f64>, A::Error> {
-        Ok(None)
-    }
-    fn visit_map<A: MapAccess<'a>>(self, _: A) -> Result<Option<f64>, A::Error> {
-        Ok(None)
     }
 }
 

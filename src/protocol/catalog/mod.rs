@@ -20,7 +20,7 @@ use alloc::{format, vec::Vec};
 use super::provider::ENV_VARS;
 use super::reference::Reference;
 use super::settings::Settings;
-use super::text::lossy;
+use crate::text::lossy;
 use super::warning::{CATALOG_NOT_LIVE, CONFIGURED_SKIPPED, LIST_CUT, ROWS_SKIPPED, warning};
 use crate::contract::settings::CredentialState;
 use crate::contract::types::{DiscoveryMode, Model, ModelCatalog, ModelSource, Warning};

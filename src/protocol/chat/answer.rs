@@ -9,15 +9,19 @@ use alloc::{
 };
 
 use super::{
-    chunk::{Choice, Chunk, EXTRAS, OTHERS},
     events::Events,
-    faults, finish, sse,
+    faults, finish,
     think::Think,
     tools::Tools,
     usage,
 };
 use crate::contract::types::{ChatEvent, Error, Extra, FinishReason, Usage};
-use crate::{error, json, text::lossy};
+use crate::error;
+use crate::wire::{
+    chunk::{Choice, Chunk, EXTRAS, OTHERS},
+    json, sse,
+    text::lossy,
+};
 
 /// The largest member that is kept for the summary's extras.
 const EXTRA_LIMIT: usize = 4096;

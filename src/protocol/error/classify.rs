@@ -7,7 +7,7 @@ use super::{
     message::{Found, find, readable},
 };
 use crate::contract::types::{Error, ErrorKind, Extra};
-use crate::{
+use crate::wire::{
     json,
     text::{contains, lossy},
 };

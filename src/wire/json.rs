@@ -7,18 +7,75 @@
 use alloc::{borrow::Cow, string::String};
 use core::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A member's name, borrowed where it holds no escape.
-#[derive(Deserialize)]
-pub(crate) struct Key<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+/// Takes a text: a member's name, or what [`Raw`] is handed. Borrowed where it holds no escape.
+pub(crate) struct Text;
+
+impl<'a> DeserializeSeed<'a> for Text {
+    type Value = Cow<'a, str>;
+
+    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<Cow<'a, str>, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Text {
+    type Value = Cow<'a, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<Cow<'a, str>, E> {
+        Ok(Cow::Borrowed(text))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Cow<'a, str>, E> {
+        Ok(Cow::Owned(String::from(text)))
+    }
+}
+
+/// The name under which serde_json hands out a value's own text.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
+/// Takes the text of a value of any type, as `serde_json::value::RawValue` does.
+///
+/// size: that type's own visitor can answer with an error about an unexpected type, a message whose numbers and quotes
+/// bring 15 KB of formatting and tables into the component. This one asks the reader for the same and has no such answer.
+pub(crate) struct Raw;
+
+impl<'a> DeserializeSeed<'a> for Raw {
+    type Value = &'a str;
+
+    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<&'a str, D::Error> {
+        reader.deserialize_newtype_struct(RAW_VALUE, self)
+    }
+}
+
+impl<'a> Visitor<'a> for Raw {
+    type Value = &'a str;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<&'a str, A::Error> {
+        map.next_key_seed(Text)?;
+        Ok(match map.next_value_seed(Text)? {
+            Cow::Borrowed(raw) => raw,
+            // A reader of borrowed text lends its text; the tests of this module would see it if that changed.
+            Cow::Owned(_) => "",
+        })
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'a>>(self, reader: D) -> Result<&'a str, D::Error> {
+        // As above: the name is one that serde_json knows.
+        IgnoredAny.visit_newtype_struct(reader).map(|_| "")
+    }
+}
 
 /// The methods of a visitor for which a value that is no array or object means nothing.
 ///
-/// size: together with `deserialize_any` they keep out serde's own answer to an unexpected type, a message whose numbers
-/// and quotes bring 20 KB of formatting and tables into the component.
+/// size: together with `deserialize_any` they keep out serde's own answer to an unexpected type, as [`Raw`] does.
 macro_rules! ignore_scalars {
     () => {
         fn visit_bool<E>(self, _: bool) -> Result<(), E> {
@@ -54,17 +111,18 @@ impl<'a> Visitor<'a> for Parts<'_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some((name, value)) = map.next_entry::<&'a RawValue, &'a RawValue>()? {
-            if let Some(name) = exact(name.get()) {
-                (self.0)(&name, value.get());
+        while let Some(name) = map.next_key_seed(Raw)? {
+            let value = map.next_value_seed(Raw)?;
+            if let Some(name) = exact(name) {
+                (self.0)(&name, value);
             }
         }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(value) = seq.next_element::<&'a RawValue>()? {
-            (self.0)("", value.get());
+        while let Some(value) = seq.next_element_seed(Raw)? {
+            (self.0)("", value);
         }
         Ok(())
     }
@@ -74,7 +132,7 @@ impl<'a> Visitor<'a> for Parts<'_, 'a> {
 
 /// Gives each member of an object, or each element of an array, to `each`; nothing of any other value. A name that is no
 /// Unicode names nothing. What stands before the place of an error has been given then.
-pub(crate) fn parts<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> Result<(), serde_json::Error> {
+pub fn parts<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> Result<(), serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_str(json);
     reader.deserialize_any(Parts(each))?;
     reader.end()
@@ -82,27 +140,27 @@ pub(crate) fn parts<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> R
 
 /// Gives each member of an object to `each`, name and raw value. False if the text is no object; members
 /// before the place where it stops being one have been given then.
-pub(crate) fn members<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> bool {
+pub fn members<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> bool {
     json.trim_start().starts_with('{') && parts(json, each).is_ok()
 }
 
 /// Gives each element of an array to `each`. False if the text is no array.
-pub(crate) fn items<'a>(json: &'a str, each: &mut dyn FnMut(&'a str)) -> bool {
+pub fn items<'a>(json: &'a str, each: &mut dyn FnMut(&'a str)) -> bool {
     json.trim_start().starts_with('[') && parts(json, &mut |_, value| each(value)).is_ok()
 }
 
 /// Whether the text is one JSON value and nothing else.
-pub(crate) fn is_value(json: &str) -> bool {
+pub fn is_value(json: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(json).is_ok()
 }
 
 /// Whether the text is one JSON object and nothing else.
-pub(crate) fn is_object(json: &str) -> bool {
+pub fn is_object(json: &str) -> bool {
     json.trim_start().starts_with('{') && is_value(json)
 }
 
 /// Whether a raw value says nothing: `null`, `""`, `[]`, `{}`.
-pub(crate) fn is_blank(raw: &str) -> bool {
+pub fn is_blank(raw: &str) -> bool {
     matches!(raw, "" | "null" | "\"\"")
         || (raw.len() >= 2
             && matches!(
@@ -115,12 +173,12 @@ pub(crate) fn is_blank(raw: &str) -> bool {
 }
 
 /// The text of a raw string value; `None` if it is no string. Half a surrogate pair becomes U+FFFD.
-pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
+pub fn text(raw: &str) -> Option<Cow<'_, str>> {
     decode(raw).map(|(text, _)| text)
 }
 
 /// The same; `None` also if an escape in it gives U+FFFD.
-pub(crate) fn exact(raw: &str) -> Option<Cow<'_, str>> {
+pub fn exact(raw: &str) -> Option<Cow<'_, str>> {
     decode(raw).and_then(|(text, is_exact)| is_exact.then_some(text))
 }
 
@@ -181,8 +239,49 @@ fn unescape_unit(digits: &str) -> (char, &str) {
     }
 }
 
+/// A raw number of any form; `None` if it is none.
+pub fn number(raw: &str) -> Option<f64> {
+    let mut reader = serde_json::Deserializer::from_str(raw);
+    reader.deserialize_any(Number).ok().flatten()
+}
+
+/// Takes a number of any form; anything else is none. size: see [`ignore_scalars`](huggingface_wire::json).
+struct Number;
+
+impl<'a> Visitor<'a> for Number {
+    type Value = Option<f64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number")
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<Option<f64>, E> {
+        Ok(Some(number as f64))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Option<f64>, E> {
+        Ok(Some(number as f64))
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<Option<f64>, E> {
+        Ok(Some(number))
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Option<f64>, E> {
+        Ok(None)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Option<f64>, E> {
+        Ok(None)
+    }
+    fn visit_unit<E>(self) -> Result<Option<f64>, E> {
+        Ok(None)
+    }
+    fn visit_seq<A: SeqAccess<'a>>(self, _: A) -> Result<Option<f64>, A::Error> {
+        Ok(None)
+    }
+    fn visit_map<A: MapAccess<'a>>(self, _: A) -> Result<Option<f64>, A::Error> {
+        Ok(None)
+    }
+}
+
 /// The whole part of a raw number; `None` if it is no number or too large to be meant.
-pub(crate) fn integer(raw: &str) -> Option<i64> {
+pub fn integer(raw: &str) -> Option<i64> {
     let whole = raw.split(['.', 'e', 'E']).next()?;
     if raw.contains(['e', 'E']) {
         None
@@ -192,13 +291,13 @@ pub(crate) fn integer(raw: &str) -> Option<i64> {
 }
 
 /// The same as a count: a raw number from 0 up, held at the largest `u32`.
-pub(crate) fn count(raw: &str) -> Option<u32> {
+pub fn count(raw: &str) -> Option<u32> {
     let number = integer(raw)?;
     (number >= 0).then(|| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 /// Gives a text as a JSON string to `out`, quotes included: runs without escapes in one piece.
-pub(crate) fn quote(text: &str, out: &mut dyn FnMut(&[u8])) {
+pub fn quote(text: &str, out: &mut dyn FnMut(&[u8])) {
     out(b"\"");
     let bytes = text.as_bytes();
     let mut from = 0;
@@ -231,7 +330,7 @@ pub(crate) fn quote(text: &str, out: &mut dyn FnMut(&[u8])) {
 }
 
 /// A text as a JSON string.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut out = alloc::vec::Vec::with_capacity(text.len() + 2);
     quote(text, &mut |piece| out.extend_from_slice(piece));
     String::from_utf8(out).unwrap_or_default()

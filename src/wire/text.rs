@@ -4,12 +4,12 @@
 use alloc::{borrow::Cow, string::String};
 
 /// Bytes as text; what is no UTF-8 becomes U+FFFD. The usual case, all of it being UTF-8, is checked a word at a time.
-pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     core::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Where a part begins, in bytes.
-pub(crate) fn find(text: &str, part: &str) -> Option<usize> {
+pub fn find(text: &str, part: &str) -> Option<usize> {
     let (text, part) = (text.as_bytes(), part.as_bytes());
     let Some(first) = part.first() else { return Some(0) };
     let mut at = 0;
@@ -23,12 +23,12 @@ pub(crate) fn find(text: &str, part: &str) -> Option<usize> {
 }
 
 /// Whether a part occurs.
-pub(crate) fn contains(text: &str, part: &str) -> bool {
+pub fn contains(text: &str, part: &str) -> bool {
     find(text, part).is_some()
 }
 
 /// What stands before and behind a part.
-pub(crate) fn split_once<'a>(text: &'a str, part: &str) -> Option<(&'a str, &'a str)> {
+pub fn split_once<'a>(text: &'a str, part: &str) -> Option<(&'a str, &'a str)> {
     let at = find(text, part)?;
     Some((text.get(..at)?, text.get(at + part.len()..)?))
 }
