@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use wasmtime::{Store, Trap, component::ResourceTableError};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmCoreDump, component::ResourceTableError};
+use wasmtime_wasi_http::FieldMapError;
 
 use crate::{
     contract::{Guest, ModelProvider, ModelProviderPre},
@@ -95,17 +96,52 @@ fn noted(note: Note) -> Error {
 
 /// What it means that a call of the guest did not return.
 pub(crate) fn failure(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
+    let dumped = error.downcast_ref::<WasmCoreDump>().map(|dump| {
+        let memories = dump.memories().iter();
+        memories.map(|memory| memory.data(&store).to_vec()).collect()
+    });
+    let meaning = meaning(store, error);
+    match dumped {
+        Some(memories) => meaning.with_guest_memories(memories),
+        None => meaning,
+    }
+}
+
+fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
     if let Some(note) = store.data_mut().take_note() {
         return noted(note);
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
         return limit("max-resources", "the plugin held more handles than it may");
     }
+    if let Some(FieldMapError::TotalSizeTooBig) = error.downcast_ref::<FieldMapError>() {
+        return limit(
+            "max-http-fields-bytes",
+            "the plugin put more into one set of header fields than it may",
+        );
+    }
+    if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        return Error::new(Kind::Limit, format!("the sandbox is full: {full}"))
+            .with_code("max-concurrent")
+            .with_hint(
+                "ask again when other requests have ended, or make the sandbox for more (`SandboxOptions`)",
+            )
+            .retryable(false);
+    }
     let what = match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => "its stack overflowed".to_owned(),
+        Some(Trap::StackOverflow) => {
+            return limit("max-stack-bytes", "the plugin used more stack than it may");
+        }
         Some(trap) => trap.to_string(),
         None => {
-            let text = format!("{error}");
+            // What lies around the cause is a backtrace, which tells a person nothing.
+            let text = error.root_cause().to_string();
+            if text.contains("resource limit exceeded") {
+                return limit(
+                    "max-instances",
+                    "the plugin is of more instances, memories or tables than it may be",
+                );
+            }
             if text.contains("fuel allocated for hostcalls") {
                 return limit(
                     "max-hostcall-bytes",

@@ -170,7 +170,8 @@ impl Completion {
                 if self.delivered > most {
                     return self.end(Some(call::too_many_events(most)));
                 }
-                if !progress.events.is_empty() {
+                if !progress.events.is_empty() || progress.finished.is_some() {
+                    self.in_flight.generation().prove();
                     self.request = None;
                 }
                 self.events.extend(progress.events);

@@ -69,7 +69,29 @@ pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
 ///
 /// # Errors
 /// `plugin-load` if the target cannot be added or the build fails; cargo's own words are on stderr.
-pub fn build(which: Build, mut say: impl FnMut(&str)) -> Result<PathBuf> {
+pub fn build(which: Build, say: impl FnMut(&str)) -> Result<PathBuf> {
+    let package = env!("HOST_HARNESS_COMPONENT_PACKAGE");
+    cargo(package, &which.path(), &which.target_dir(), which.version(), say)
+}
+
+/// Builds another component of the workspace, with the dependencies that are built for its own.
+///
+/// # Errors
+/// As of [`build`].
+pub fn build_member(package: &str, say: impl FnMut(&str)) -> Result<PathBuf> {
+    let path = Build::Release
+        .path()
+        .with_file_name(format!("{}.wasm", package.replace('-', "_")));
+    cargo(package, &path, &Build::Release.target_dir(), None, say)
+}
+
+fn cargo(
+    package: &str,
+    path: &Path,
+    target_dir: &Path,
+    version: Option<&str>,
+    mut say: impl FnMut(&str),
+) -> Result<PathBuf> {
     if !target_is_installed()? {
         say(&format!(
             "adding the target {TARGET} with `rustup target add {TARGET}`"
@@ -79,9 +101,8 @@ pub fn build(which: Build, mut say: impl FnMut(&str)) -> Result<PathBuf> {
             "add the target",
         )?;
     }
-    let path = which.path();
-    if modified(&path).is_none() {
-        say("building the component");
+    if modified(path).is_none() {
+        say(&format!("building the component {package}"));
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -96,14 +117,14 @@ pub fn build(which: Build, mut say: impl FnMut(&str)) -> Result<PathBuf> {
             TARGET,
             "--target-dir",
         ])
-        .arg(which.target_dir())
-        .args(["--package", env!("HOST_HARNESS_COMPONENT_PACKAGE")]);
-    match which.version() {
+        .arg(target_dir)
+        .args(["--package", package]);
+    match version {
         Some(version) => command.env(VERSION_VARIABLE, version),
         None => command.env_remove(VERSION_VARIABLE),
     };
     run(&mut command, "build the component")?;
-    Ok(path)
+    Ok(path.to_owned())
 }
 
 fn workspace() -> &'static Path {

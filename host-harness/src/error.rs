@@ -2,7 +2,7 @@
 //!
 //! A caller branches on [`Error::kind`] or on the predicates, never on the message.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::contract::{self, ErrorKind};
 
@@ -15,10 +15,21 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Inner {
     kind: Kind,
     details: contract::Error,
+    /// Shared, because errors are cloned and memories are large.
+    guest_memories: Option<Arc<[Vec<u8>]>>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner")
+            .field("kind", &self.kind)
+            .field("details", &self.details)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What went wrong, as far as a caller has to tell it apart.
@@ -112,6 +123,7 @@ impl Error {
                 suggestions: Vec::new(),
                 extras: Vec::new(),
             },
+            guest_memories: None,
         }))
     }
 
@@ -143,6 +155,19 @@ impl Error {
         self.0.details.attempts = attempts;
         self.0.details.request_sent |= attempts > 0;
         self
+    }
+
+    #[must_use]
+    pub(crate) fn with_guest_memories(mut self, memories: Arc<[Vec<u8>]>) -> Self {
+        self.0.guest_memories = Some(memories);
+        self
+    }
+
+    /// The guest's memories as they were when it trapped; only of a sandbox with `coredump_on_trap`, and never
+    /// shown. They hold the request and the answer.
+    #[must_use]
+    pub fn guest_memories(&self) -> &[Vec<u8>] {
+        self.0.guest_memories.as_deref().unwrap_or_default()
     }
 
     /// What to branch on.
@@ -217,6 +242,7 @@ impl From<contract::Error> for Error {
         Self(Box::new(Inner {
             kind: Kind::Provider(details.kind),
             details,
+            guest_memories: None,
         }))
     }
 }

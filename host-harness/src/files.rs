@@ -15,7 +15,11 @@ pub fn private_dir(dir: &Path) -> Result<()> {
             format!("the directory {}: {what}", dir.display()),
         )
     };
-    fs::create_dir_all(dir).map_err(|error| fault(error.to_string()))?;
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(|error| fault(error.to_string()))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -36,6 +40,25 @@ pub fn private_dir(dir: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The same for a directory whose content is trusted as if this program had written it: one that is open to others may
+/// hold theirs already, so it is refused and not just closed.
+///
+/// # Errors
+/// As of [`private_dir`], and it is open to others.
+pub(crate) fn trusted_dir(dir: &Path) -> Result<()> {
+    #[cfg(unix)]
+    if let Ok(meta) = fs::symlink_metadata(dir) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = meta.permissions().mode() & 0o777;
+        if meta.is_dir() && mode & 0o077 != 0 {
+            let message = format!("the directory {} is open to others ({mode:03o})", dir.display());
+            return Err(Error::new(Kind::Configuration, message)
+                .with_hint("others may have put files there: remove it, and it is made anew for you alone"));
+        }
+    }
+    private_dir(dir)
 }
 
 /// Replaces a file in one step with content that only the user may read.

@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -88,6 +88,8 @@ pub(crate) struct Generation {
     /// How often it was cut; what was under way before the last time is to end.
     cuts: watch::Sender<u64>,
     traps: Mutex<VecDeque<Instant>>,
+    /// Whether it has given an answer, or a part of one.
+    proven: AtomicBool,
     pub(crate) answered: AtomicU64,
     pub(crate) cut_short: AtomicU64,
 }
@@ -103,6 +105,7 @@ impl Generation {
             idle: Notify::new(),
             cuts: watch::Sender::new(0),
             traps: Mutex::new(VecDeque::new()),
+            proven: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             cut_short: AtomicU64::new(0),
         })
@@ -163,6 +166,22 @@ impl Generation {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
+    /// Notes that it has given an answer, or a part of one.
+    pub(crate) fn prove(&self) {
+        self.proven.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether others may rely on it: it has answered, and not failed of late.
+    fn is_reliable(&self) -> bool {
+        self.proven.load(Ordering::Relaxed)
+            && !self
+                .traps
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .any(|at| at.elapsed() < WATCH)
+    }
+
     fn is_watched(&self) -> bool {
         self.live_since
             .lock()
@@ -220,7 +239,7 @@ impl Drop for InFlight {
 /// The live generation and the one before it.
 pub(crate) struct Generations {
     live: ArcSwap<Generation>,
-    /// Kept until the next switch, so that it can come back.
+    /// Who answers what the live one traps on, and comes back if it has to: the last that was reliable.
     previous: Mutex<Option<Arc<Generation>>>,
     next_number: AtomicU64,
 }
@@ -260,22 +279,30 @@ impl Generations {
     pub(crate) fn switch(&self, to: Arc<Generation>) -> Arc<Generation> {
         to.enter(GenerationState::Live);
         let old = self.live.swap(to);
-        *self.previous.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&old));
+        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that has shown nothing yet, or only traps, is no one to fall back on while there is a better one.
+        if previous.is_none() || old.is_reliable() {
+            *previous = Some(Arc::clone(&old));
+        }
         old
     }
 
-    /// The old generation, to answer once more what the new one trapped on.
+    /// Another generation, to answer once more what this one trapped on.
     pub(crate) fn second_choice(&self, failed: &Generation) -> Option<InFlight> {
         let live = self.live.load();
-        if live.number != failed.number {
-            // It has been rolled back meanwhile; what is live now is the old one.
-            return Some(self.admit());
-        }
-        if !failed.is_watched() {
+        let is_live = live.number == failed.number;
+        if is_live && !failed.is_watched() {
             return None;
         }
+        if !is_live && live.is_reliable() {
+            return Some(self.admit());
+        }
         let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
-        previous.as_ref().map(InFlight::enter)
+        match &*previous {
+            Some(previous) if previous.number != failed.number => Some(InFlight::enter(previous)),
+            // It has been rolled back meanwhile, or replaced by one that may do better.
+            _ => (!is_live).then(|| self.admit()),
+        }
     }
 
     /// Notes a trap of a generation; with too many of them the one before it is live again.

@@ -78,6 +78,7 @@ impl Host {
             secret,
             grants,
         } = options;
+        sandbox.check(&settings.limits)?;
         let grant = grants.check(plugin.info())?;
         let origin = match (&settings.base_url, grant) {
             (Some(url), _) => Origin::of(url),
@@ -110,16 +111,12 @@ impl Host {
             .filter_map(|(_, value)| Secret::new(value))
             .collect();
         let scrubber = Scrubber::new(secret.iter().chain(&operator_secrets));
-        if settings
-            .extras
-            .values()
-            .any(|json| scrubber.finds(json.as_bytes()))
-        {
-            return Err(Error::new(
-                Kind::Configuration,
-                "a setting of the plugin holds the credential",
-            )
-            .with_hint("remove it; the host adds the credential to what is sent, and nobody else needs it"));
+        if let Some(place) = walk::any_setting(&settings, |bytes| scrubber.finds(bytes)) {
+            return Err(
+                Error::new(Kind::Configuration, format!("{place} holds the credential")).with_hint(
+                    "remove it; the host adds the credential to what is sent, and nobody else needs it",
+                ),
+            );
         }
         if !headers.is_empty()
             && origin
@@ -332,7 +329,9 @@ impl Shared {
         let call = call::run_fallible(context, async |store, guest| {
             guest.call_chat_complete(store, request).await
         });
-        uncut(admitted, call).await
+        let answer = uncut(admitted, call).await?;
+        admitted.generation().prove();
+        Ok(answer)
     }
 
     /// Who answers instead of a generation that trapped before it gave anything, and what to say about it.

@@ -14,7 +14,7 @@ use crate::{
     contract::{ModelProviderPre, ProviderInfo, settings::CredentialState},
     edge::Gate,
     error::{Error, Kind, Result},
-    sandbox::{Sandbox, State, View},
+    sandbox::{Limits, Sandbox, State, View},
     settings::{Listed, Settings},
 };
 
@@ -44,6 +44,7 @@ struct Inner {
     info: ProviderInfo,
     pre: ModelProviderPre<State>,
     empty_wasi: bool,
+    limits: Limits,
     timings: LoadTimings,
 }
 
@@ -75,6 +76,19 @@ impl Plugin {
     /// another world or version, or one that wants more than the sandbox offers; `plugin-trap` or `limit` if it
     /// fails to say what it is.
     pub async fn load(sandbox: &Sandbox, path: &Path, empty_wasi: bool) -> Result<Self> {
+        Self::load_within(sandbox, path, empty_wasi, &Limits::default()).await
+    }
+
+    /// The same within other limits than the default ones, for a plugin that needs more to say what it is.
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load).
+    pub async fn load_within(
+        sandbox: &Sandbox,
+        path: &Path,
+        empty_wasi: bool,
+        limits: &Limits,
+    ) -> Result<Self> {
         let started = Instant::now();
         let bytes = tokio::fs::read(path)
             .await
@@ -103,10 +117,13 @@ impl Plugin {
         let pre = sandbox
             .link(&component, empty_wasi)
             .and_then(ModelProviderPre::new)
-            .map_err(|error| mismatch(path, &format!("it differs from the contract: {error:#}")))?;
+            .map_err(|error| {
+                mismatch(path, &format!("it differs from the contract: {error:#}"))
+                    .with_hint("build it from the `wit/` of this contract's version")
+            })?;
         let check = started.elapsed();
         let started = Instant::now();
-        let info = describe(sandbox, &pre, empty_wasi).await?;
+        let info = describe(sandbox, &pre, empty_wasi, limits).await?;
         let timings = LoadTimings {
             compile,
             check,
@@ -123,6 +140,7 @@ impl Plugin {
             info,
             pre,
             empty_wasi,
+            limits: limits.clone(),
             timings,
         };
         Ok(Self(Arc::new(inner)))
@@ -185,7 +203,7 @@ impl Plugin {
     /// # Errors
     /// `plugin-trap` or `limit` if it fails to say.
     pub async fn describe(&self, sandbox: &Sandbox) -> Result<ProviderInfo> {
-        describe(sandbox, &self.0.pre, self.0.empty_wasi).await
+        describe(sandbox, &self.0.pre, self.0.empty_wasi, &self.0.limits).await
     }
 
     pub(crate) fn pre(&self) -> &ModelProviderPre<State> {
@@ -299,9 +317,14 @@ async fn describe(
     sandbox: &Sandbox,
     pre: &ModelProviderPre<State>,
     empty_wasi: bool,
+    limits: &Limits,
 ) -> Result<ProviderInfo> {
+    let settings = Settings {
+        limits: limits.clone(),
+        ..Settings::default()
+    };
     let view = View::new(
-        Arc::new(Settings::default()),
+        Arc::new(settings),
         Arc::new(Listed::default()),
         CredentialState::Missing,
     );

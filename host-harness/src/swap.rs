@@ -16,6 +16,7 @@ use crate::{
     generation::{Generation, GenerationInfo, GenerationState},
     host::{Host, Shared},
     plugin::Plugin,
+    settings::Settings,
 };
 
 /// Two swaps are at least this far apart.
@@ -52,7 +53,10 @@ impl Host {
             tokio::time::sleep(INTERVAL.saturating_sub(last.elapsed())).await;
         }
         let shared = &self.0;
-        let plugin = Plugin::load(&shared.sandbox, file, shared.settings.empty_wasi).await?;
+        let Settings {
+            empty_wasi, limits, ..
+        } = &*shared.settings;
+        let plugin = Plugin::load_within(&shared.sandbox, file, *empty_wasi, limits).await?;
         let timings = plugin.load_timings();
         let live = shared.generations.live();
         let id = &live.plugin.info().id;

@@ -1,8 +1,45 @@
-//! Walks over every text and byte of a request: what is looked at before a guest may see it.
+//! Walks over every text and byte of a request and of the settings: what is looked at before a guest may see it.
 
-use crate::contract::{
-    AssistantPart, ChatRequest, ContentPart, Extra, Media, MediaSource, Message, ResponseFormat, ToolChoice,
+use crate::{
+    contract::{
+        AssistantPart, ChatRequest, ContentPart, Extra, Media, MediaSource, Message, ResponseFormat,
+        ToolChoice,
+    },
+    settings::Settings,
 };
+
+/// Gives the place of the first text of the settings that a guest may ask for and about which `see` says true.
+pub(crate) fn any_setting(settings: &Settings, see: impl Fn(&[u8]) -> bool) -> Option<String> {
+    let text = |text: &str| see(text.as_bytes());
+    let extra = |extra: &Extra| text(&extra.key) || text(&extra.value_json);
+    if settings.base_url.as_ref().is_some_and(|url| text(url.as_str())) {
+        return Some("the base URL".to_owned());
+    }
+    if let Some((name, _)) = settings.extras.iter().find(|(_, json)| text(json)) {
+        return Some(format!("the setting `{name}`"));
+    }
+    if settings.extras.keys().any(|name| text(name)) {
+        return Some("the name of a setting".to_owned());
+    }
+    let models = &settings.models;
+    let model = models.configured().iter().position(|model| {
+        text(&model.id)
+            || model.display_name.as_deref().is_some_and(text)
+            || model.input.iter().any(|input| text(input))
+            || model.extras.iter().any(extra)
+            || model.price.as_ref().is_some_and(|price| {
+                text(&price.input) || text(&price.output) || price.cached_input.as_deref().is_some_and(text)
+            })
+    });
+    if let Some(at) = model {
+        return Some(format!("the configured model number {}", at + 1));
+    }
+    let alias = models
+        .aliases()
+        .iter()
+        .position(|alias| text(&alias.alias) || text(&alias.reference));
+    alias.map(|at| format!("the alias number {}", at + 1))
+}
 
 /// Calls `see` with each, until it says true; true if it did.
 pub(crate) fn any(request: &ChatRequest, see: impl Fn(&[u8]) -> bool) -> bool {

@@ -53,6 +53,7 @@ pub async fn plugin() -> Plugin {
 }
 
 /// A host with a mock router behind it.
+#[derive(Debug)]
 pub struct Harness {
     pub mock: Arc<MockRouter>,
     pub host: Host,
@@ -63,6 +64,8 @@ pub struct Setup {
     mock: MockOptions,
     settings: Settings,
     token: Option<String>,
+    grants: Grants,
+    sandbox: Option<Sandbox>,
 }
 
 impl Harness {
@@ -72,6 +75,8 @@ impl Harness {
             mock: MockOptions::immediate(),
             settings: Settings::default(),
             token: Some(TOKEN.to_owned()),
+            grants: Grants::built_in().expect("grants"),
+            sandbox: None,
         }
     }
 
@@ -116,24 +121,39 @@ impl Setup {
         self
     }
 
+    pub fn grants(mut self, change: impl FnOnce(&mut Grants)) -> Self {
+        change(&mut self.grants);
+        self
+    }
+
+    /// Another engine than that of all tests; the plugin has to be loaded by the same.
+    pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = Some(sandbox);
+        self
+    }
+
     pub async fn start(self) -> Harness {
         self.start_with(plugin().await).await
     }
 
     pub async fn start_with(self, plugin: Plugin) -> Harness {
+        self.try_start_with(plugin).await.expect("a host")
+    }
+
+    pub async fn try_start_with(self, plugin: Plugin) -> Result<Harness, Error> {
         let mock = MockRouter::start(self.mock).await.expect("a mock router");
         let mut settings = self.settings;
         settings.base_url = Some(mock.base_url().parse().expect("a URL"));
         let options = HostOptions {
             settings,
             secret: self.token.as_deref().and_then(Secret::new),
-            grants: Grants::built_in().expect("grants"),
+            grants: self.grants,
         };
-        let host = Host::start(sandbox(), plugin, options).expect("a host");
-        Harness {
+        let host = Host::start(self.sandbox.as_ref().unwrap_or(sandbox()), plugin, options)?;
+        Ok(Harness {
             mock: Arc::new(mock),
             host,
-        }
+        })
     }
 }
 

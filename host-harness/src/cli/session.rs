@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{args::Global, terminal::Terminal};
 use crate::{
-    Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Settings,
+    Grants, Host, HostOptions, Limits, Plugin, Sandbox, SandboxOptions, Settings,
     component::{self, Build},
     config::{Configuration, Environment},
     contract::ProviderInfo,
@@ -39,7 +39,7 @@ impl Ground {
         let grants = Grants::of_state_dir(configuration.state_dir())?;
         let mut flags = Settings::default();
         apply(&mut flags, &global.set)?;
-        let sandbox = sandbox(configuration.state_dir(), flags.limits.memory_bytes)?;
+        let sandbox = sandbox(configuration.state_dir(), &flags.limits)?;
         Ok(Self {
             environment,
             configuration,
@@ -57,11 +57,12 @@ impl Ground {
             Some(path) => path.to_owned(),
             None => own_component(terminal).await?,
         };
-        let strict = Plugin::load(&self.sandbox, &path, self.flags.empty_wasi).await;
+        let limits = &self.flags.limits;
+        let strict = Plugin::load_within(&self.sandbox, &path, self.flags.empty_wasi, limits).await;
         match strict {
             Err(error) if error.kind() == Kind::ContractMismatch && !self.flags.empty_wasi => {
                 // The configuration may allow more, but for an id that only the loaded plugin tells.
-                let Ok(plugin) = Plugin::load(&self.sandbox, &path, true).await else {
+                let Ok(plugin) = Plugin::load_within(&self.sandbox, &path, true, limits).await else {
                     return Err(error);
                 };
                 let allowed = self.settings(plugin.info())?.empty_wasi;
@@ -126,13 +127,14 @@ pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result
 }
 
 /// A sandbox that keeps compiled code in the state directory, where that is safe and possible.
-pub(super) fn sandbox(state_dir: &Path, memory_bytes: usize) -> Result<Sandbox> {
+pub(super) fn sandbox(state_dir: &Path, limits: &Limits) -> Result<Sandbox> {
     let defaults = SandboxOptions::default();
     let options = |cache_dir: Option<PathBuf>| SandboxOptions {
         cache_dir,
         // One command asks one thing at a time; a small pool reserves little address space.
         max_concurrent: 64,
-        max_memory_bytes: memory_bytes.max(defaults.max_memory_bytes),
+        max_memory_bytes: limits.memory_bytes.max(defaults.max_memory_bytes),
+        max_stack_bytes: limits.stack_bytes,
         ..SandboxOptions::default()
     };
     Sandbox::new(&options(Some(state_dir.join("cache")))).or_else(|error| {

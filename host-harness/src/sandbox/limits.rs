@@ -33,6 +33,9 @@ pub struct Limits {
     pub hostcall_bytes: usize,
     /// `max-events`: events of one answer.
     pub events: u64,
+    /// `max-stack-bytes`: the guest's stack. One for the whole engine, so it has to be known when the sandbox is
+    /// made; a host refuses settings that want more than its sandbox has.
+    pub stack_bytes: usize,
 }
 
 impl Default for Limits {
@@ -52,6 +55,7 @@ impl Default for Limits {
             resources: 256,
             hostcall_bytes: 80 * MIB,
             events: 1_000_000,
+            stack_bytes: 512 * 1024,
         }
     }
 }
@@ -75,13 +79,14 @@ impl Limits {
             "max-resources" => self.resources = size,
             "max-hostcall-bytes" => self.hostcall_bytes = size,
             "max-events" => self.events = value,
+            "max-stack-bytes" => self.stack_bytes = size,
             _ => return None,
         }
         Some(())
     }
 
     /// The setting names, for help and for typing errors.
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 14] = [
         "max-memory-bytes",
         "max-table-elements",
         "max-instances",
@@ -95,6 +100,7 @@ impl Limits {
         "max-resources",
         "max-hostcall-bytes",
         "max-events",
+        "max-stack-bytes",
     ];
 }
 

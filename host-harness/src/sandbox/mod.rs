@@ -38,6 +38,8 @@ pub struct Sandbox {
     engine: Engine,
     linker: Arc<Linker<State>>,
     permissive_linker: Arc<Linker<State>>,
+    max_memory_bytes: usize,
+    max_stack_bytes: usize,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -55,6 +57,8 @@ pub struct SandboxOptions {
     pub max_concurrent: u32,
     /// The largest memory that one request may be allowed, in bytes.
     pub max_memory_bytes: usize,
+    /// The stack of each request, in bytes; every request reserves it.
+    pub max_stack_bytes: usize,
     /// Whether a trap writes the guest's memories into its error; for tests of what a guest holds.
     pub coredump_on_trap: bool,
 }
@@ -65,6 +69,7 @@ impl Default for SandboxOptions {
             cache_dir: None,
             max_concurrent: 4096,
             max_memory_bytes: 256 * 1024 * 1024,
+            max_stack_bytes: Limits::default().stack_bytes,
             coredump_on_trap: false,
         }
     }
@@ -85,7 +90,27 @@ impl Sandbox {
             engine,
             linker,
             permissive_linker: Arc::new(permissive),
+            max_memory_bytes: options.max_memory_bytes,
+            max_stack_bytes: options.max_stack_bytes,
         })
+    }
+
+    /// Refuses limits that this engine cannot give, which would otherwise look like a fault of the guest.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
+        let wants = [
+            ("max-memory-bytes", limits.memory_bytes, self.max_memory_bytes),
+            ("max-stack-bytes", limits.stack_bytes, self.max_stack_bytes),
+        ];
+        match wants.iter().find(|(_, wanted, most)| wanted > most) {
+            None => Ok(()),
+            Some((name, wanted, most)) => Err(Error::new(
+                Kind::Configuration,
+                format!("`{name}` is {wanted}, and the sandbox was made for {most}"),
+            )
+            .with_hint(format!(
+                "it has to be known when the sandbox is made: use `--set {name}=…`, or `SandboxOptions`"
+            ))),
+        }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -112,10 +137,10 @@ impl Sandbox {
         let mut store = Store::new(&self.engine, state);
         store.limiter(State::meter);
         store.set_hostcall_fuel(hostcall_bytes);
-        if std::env::var_os("K_NOHOOK").is_none() { store.call_hook(|mut context, hook| {
+        store.call_hook(|mut context, hook| {
             context.data_mut().time.crossing(hook);
             Ok(())
-        });}
+        });
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();
@@ -130,13 +155,30 @@ impl Sandbox {
     }
 }
 
+/// What a memory's 32-bit addresses can reach. With all of it reserved, and a guard behind it for offsets, code needs no
+/// check before each access; that is a fifth of the time of a guest that reads text.
+const REACH: u64 = 4 * 1024 * 1024 * 1024;
+const GUARD: u64 = 32 * 1024 * 1024;
+
+/// Reserves addresses, not memory: 4 GiB a request. Where a process may not have so many (a limit on its address space,
+/// or many sandboxes in one), each memory gets no more than it may grow to, and its accesses are checked.
 fn engine(options: &SandboxOptions) -> Result<Engine> {
+    let most = u64::try_from(options.max_memory_bytes).unwrap_or(u64::MAX);
+    Engine::new(&config(options, REACH, GUARD)?)
+        .or_else(|error| {
+            tracing::debug!(%error, "no room for unchecked memories");
+            Engine::new(&config(options, most, 64 * 1024)?).map_err(|error| internal("the engine", &error))
+        })
+}
+
+fn config(options: &SandboxOptions, reservation: u64, guard: u64) -> Result<Config> {
     let mut pool = PoolingAllocationConfig::new();
     let components = options.max_concurrent;
-    // A component is several core instances; four each is what wit-component's shims need, twice that is room.
+    // A component is several core instances; four each is what wit-component's shims need, twice that is room. It has
+    // one memory; of components with more, fewer run at once.
     pool.total_component_instances(components)
         .total_core_instances(components.saturating_mul(8))
-        .total_memories(components.saturating_mul(2))
+        .total_memories(components)
         .total_tables(components.saturating_mul(4))
         .total_stacks(components)
         .max_memory_size(options.max_memory_bytes)
@@ -153,24 +195,24 @@ fn engine(options: &SandboxOptions) -> Result<Engine> {
         .wasm_component_model(true)
         // WASI 0.2 only: what concurrent guests would need is not even set up.
         .concurrency_support(false)
-        .memory_reservation(if std::env::var_os("K_RES").is_some() {4u64<<30} else {u64::try_from(options.max_memory_bytes).unwrap_or(u64::MAX)})
-        .memory_guard_size(if std::env::var_os("K_RES").is_some() {32u64<<20} else {64 * 1024})
-        .epoch_interruption(std::env::var_os("K_NOEPOCH").is_none())
+        .memory_reservation(reservation)
+        .memory_guard_size(guard)
+        .epoch_interruption(true)
         .memory_init_cow(true)
-        .max_wasm_stack(512 * 1024)
-        .async_stack_size(1024 * 1024)
+        .max_wasm_stack(options.max_stack_bytes)
+        // The host's own functions run on it as well.
+        .async_stack_size(options.max_stack_bytes.saturating_add(512 * 1024))
         .coredump_on_trap(options.coredump_on_trap)
         .allocation_strategy(pool);
-    if std::env::var_os("K_PERF").is_some() { config.profiler(wasmtime::ProfilingStrategy::PerfMap); }
     if let Some(dir) = &options.cache_dir {
         config.cache(Some(cache(dir)?));
     }
-    Engine::new(&config).map_err(|error| internal("the engine", &error))
+    Ok(config)
 }
 
 /// Compiled code is native code: a directory that others can write to would let them run theirs.
 fn cache(dir: &Path) -> Result<wasmtime::Cache> {
-    crate::files::private_dir(dir)?;
+    crate::files::trusted_dir(dir)?;
     let mut config = wasmtime::CacheConfig::new();
     config.with_directory(dir);
     wasmtime::Cache::new(config).map_err(|error| {

@@ -61,7 +61,7 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
         Some(path) => path.clone(),
         None => own_component(terminal).await?,
     };
-    let sandbox = session::sandbox(state.path(), Settings::default().limits.memory_bytes)?;
+    let sandbox = session::sandbox(state.path(), &Settings::default().limits)?;
     let loading = terminal.spinner("compiling the component");
     let plugin = Plugin::load(&sandbox, &path, false).await?;
     drop(loading);

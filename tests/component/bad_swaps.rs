@@ -1,0 +1,211 @@
+//! Swaps to plugins that should never have come: the one before serves on, nothing is lost, and the reason is told.
+
+use std::path::{Path, PathBuf};
+
+use host_harness::{Error, Kind, component::Build, contract::Summary};
+
+use crate::{
+    guests::{Files, hostile_plugin, replaced},
+    harness::{Harness, built, collect, parts_text, question},
+};
+
+const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
+const FINE: &str = "hostile/a/fine";
+/// The workspace's own component with another version of the contract in it, everywhere.
+pub fn of_contract(files: &Files, version: &str) -> PathBuf {
+    let mut file = built(Build::Release);
+    for interface in ["provider", "settings", "types"] {
+        let name = |version: &str| format!("openclaw:model-provider/{interface}@{version}").into_bytes();
+        file = files.write(version, &replaced(&file, &name("0.1.0"), &name(version)));
+    }
+    file
+}
+
+/// A swap that has to be refused; what was live has to answer as before.
+async fn refused(harness: &Harness, model: &str, file: &Path) -> Error {
+    let before = harness.host.generation();
+    let error = harness.host.swap(file).await.unwrap_err();
+    assert!(error.hint().is_some(), "{error}");
+    assert_eq!(harness.host.generation(), before);
+    assert_eq!(harness.host.info().version, before.version);
+    harness.ask(model).await.summary();
+    error
+}
+
+#[tokio::test]
+async fn a_component_of_another_world_is_refused() {
+    let (harness, files) = (Harness::start().await, Files::new());
+    let file = files.write("world", &wat::parse_str("(component)").unwrap());
+    let error = refused(&harness, MODEL, &file).await;
+    assert_eq!(error.kind(), Kind::ContractMismatch);
+    assert!(
+        error.message().contains("openclaw:model-provider/provider"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_newer_and_an_older_contract_are_refused_with_both_versions() {
+    let (harness, files) = (Harness::start().await, Files::new());
+    for version in ["0.2.0", "0.0.9"] {
+        let error = refused(&harness, MODEL, &of_contract(&files, version)).await;
+        assert_eq!(error.kind(), Kind::ContractMismatch);
+        assert!(
+            error.message().contains(version) && error.message().contains("0.1.0"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_component_of_another_shape_under_the_same_version_is_refused() {
+    let (harness, files) = (Harness::start().await, Files::new());
+    let text = r#"(component
+        (core module $m (func (export "f")))
+        (core instance $c (instantiate $m))
+        (func $f (canon lift (core func $c "f")))
+        (instance $i (export "describe" (func $f)))
+        (export "openclaw:model-provider/provider@0.1.0" (instance $i)))"#;
+    let error = refused(
+        &harness,
+        MODEL,
+        &files.write("shape", &wat::parse_str(text).unwrap()),
+    )
+    .await;
+    assert_eq!(error.kind(), Kind::ContractMismatch, "{error}");
+}
+
+#[tokio::test]
+async fn a_plugin_that_fails_its_self_test_is_refused() {
+    let harness = Harness::with().start_with(hostile_plugin().await).await;
+    let files = Files::new();
+    let orders = [
+        ("default-model", "unknown"),
+        ("default-model", "trap"),
+        ("list", "trap"),
+    ];
+    for (at, (order, value)) in orders.into_iter().enumerate() {
+        let file = files.ordered(&at.to_string(), [(order, value)]);
+        let error = refused(&harness, FINE, &file).await;
+        assert_eq!(error.kind(), Kind::PluginLoad);
+        assert!(error.message().contains("self-test"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_swap_the_new_code_answers() {
+    let harness = Harness::with().start_with(hostile_plugin().await).await;
+    let files = Files::new();
+    assert_eq!(harness.ask(FINE).await.text(), "hostile 1.0.0");
+    for version in ["1.0.1", "1.0.2"] {
+        let report = harness
+            .host
+            .swap(&files.ordered(version, [("version", version)]))
+            .await
+            .unwrap();
+        assert_eq!(report.to.version, version);
+        let completion = harness.host.chat(question(FINE, "Hello!")).await.unwrap();
+        assert_eq!(completion.generation().version, version);
+        assert_eq!(collect(completion).await.text(), format!("hostile {version}"));
+        let whole = harness.host.complete(question(FINE, "Hello!")).await.unwrap();
+        assert_eq!(parts_text(&whole.response.content), format!("hostile {version}"));
+        assert_eq!(
+            harness.host.resolve(FINE).await.unwrap().display_name,
+            format!("hostile {version}")
+        );
+    }
+}
+
+fn warned(summary: &Summary) -> bool {
+    summary.warnings.iter().any(|warning| {
+        assert!(warning.message.contains("generation 2 failed"), "{warning:?}");
+        assert!(warning.message.contains("generation 1 answered"), "{warning:?}");
+        warning.code == "answered-by-previous"
+    })
+}
+
+#[tokio::test]
+async fn who_traps_on_first_use_is_answered_for_and_after_three_times_rolled_back() {
+    for deed in ["trap", "read.trap", "panic", "read.panic"] {
+        let harness = Harness::with().start_with(hostile_plugin().await).await;
+        let files = Files::new();
+        let file = files.ordered("bad", [("version", "6.6.6"), ("chat", deed)]);
+        harness.host.swap(&file).await.unwrap();
+        for time in 1..=3 {
+            assert_eq!(
+                harness.host.generation().version,
+                "6.6.6",
+                "{deed}: before trap {time}"
+            );
+            let mut completion = harness.host.chat(question(FINE, "Hello!")).await.unwrap();
+            completion.ready().await.unwrap();
+            assert_eq!(completion.generation().number, 1);
+            let heard = collect(completion).await;
+            assert_eq!(heard.text(), "hostile 1.0.0");
+            assert!(warned(heard.summary()), "{deed}: {:?}", heard.summary());
+        }
+        // Now the one before is live again, and nobody has to be warned.
+        assert_eq!(harness.host.generation().number, 1);
+        assert_eq!(harness.host.info().version, "1.0.0");
+        let heard = harness.ask(FINE).await;
+        assert_eq!(heard.text(), "hostile 1.0.0");
+        assert!(heard.summary().warnings.is_empty());
+        // And it can be replaced by a good one.
+        let good = files.ordered("good", [("version", "1.0.1")]);
+        harness.host.swap(&good).await.unwrap();
+        assert_eq!(harness.ask(FINE).await.text(), "hostile 1.0.1");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_answer_is_answered_for_as_well() {
+    let harness = Harness::with().start_with(hostile_plugin().await).await;
+    let files = Files::new();
+    let bad = files.ordered("bad", [("version", "6.6.6"), ("chat", "trap")]);
+    harness.host.swap(&bad).await.unwrap();
+    let answer = harness.host.complete(question(FINE, "Hello!")).await.unwrap();
+    assert_eq!(answer.generation.number, 1);
+    assert!(warned(&answer.response.summary));
+}
+
+#[tokio::test]
+async fn after_its_first_event_a_trap_ends_the_answer() {
+    let harness = Harness::with().start_with(hostile_plugin().await).await;
+    let files = Files::new();
+    let file = files.ordered("late", [("version", "6.6.6"), ("chat", "read.then-trap")]);
+    harness.host.swap(&file).await.unwrap();
+    for _ in 0..3 {
+        let heard = harness.ask(FINE).await;
+        assert_eq!(heard.text(), "hostile 6.6.6", "what came before stays good");
+        assert_eq!(heard.error().kind(), Kind::PluginTrap);
+    }
+    assert_eq!(
+        harness.host.generation().number,
+        1,
+        "three of them roll back as well"
+    );
+}
+
+/// Bad ones in a row, none of which has ever answered: the last that has is the one to answer for them.
+#[tokio::test]
+async fn one_bad_plugin_after_another_loses_nothing() {
+    let harness = Harness::with().start_with(hostile_plugin().await).await;
+    let files = Files::new();
+    let first = files.ordered("first", [("version", "6.6.6"), ("chat", "read.trap")]);
+    let second = files.ordered("second", [("version", "7.7.7"), ("chat", "trap")]);
+    for turn in 0..3 {
+        harness.host.swap(&first).await.unwrap();
+        // Begun in the first bad one, and read when the second one is live.
+        let between = harness.host.chat(question(FINE, "Hello!")).await.unwrap();
+        harness.host.swap(&second).await.unwrap();
+        assert_eq!(harness.host.generation().version, "7.7.7");
+        for heard in [
+            collect(between).await,
+            harness.ask(FINE).await,
+            harness.ask(FINE).await,
+        ] {
+            assert_eq!(heard.text(), "hostile 1.0.0", "turn {turn}");
+            assert_eq!(heard.summary().warnings[0].code, "answered-by-previous");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! A plugin that asks for more than its id is granted: refused when it is loaded, before anything is read or sent.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use host_harness::{Error, Kind, Plugin};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    guests::{DISGUISE, Files, tiny},
+    harness::{Harness, TOKEN, sandbox},
+};
+
+const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
+
+/// What a file may ask for beyond the grant of the id under which it comes, and how the grant has it.
+const BEYOND: [(&str, &str, &str); 7] = [
+    ("env", "OTHER_TOKEN", "HF_TOKEN"),
+    (
+        "base-url",
+        "https://elsewhere.example/v1",
+        "https://router.huggingface.co",
+    ),
+    (
+        "base-url",
+        "http://router.huggingface.co/v1",
+        "https://router.huggingface.co",
+    ),
+    (
+        "base-url",
+        "https://router.huggingface.co:8443/v1",
+        "https://router.huggingface.co",
+    ),
+    ("header", "host", "authorization"),
+    ("header", "x-other", "authorization"),
+    ("prefix", "Basic ", "Bearer "),
+];
+
+/// The hostile plugin under the id of the workspace's own, asking for this.
+fn asking(files: &Files, order: &str, value: &str) -> PathBuf {
+    let as_granted = DISGUISE.into_iter().filter(|(name, _)| *name != order);
+    files.ordered("asking", as_granted.chain([(order, value)]))
+}
+
+fn names_both(error: &Error, asked: &str, granted: &str) {
+    assert_eq!(error.kind(), Kind::NotGranted, "{error}");
+    let asked = asked.trim_end_matches("/v1");
+    assert!(
+        error.message().contains(&format!("{asked}` (granted: "))
+            || error.message().contains(&format!("{asked} (granted: ")),
+        "{error}"
+    );
+    assert!(error.message().contains(granted), "{error}");
+    assert!(error.hint().unwrap().contains("grant FILE.wasm"), "{error}");
+}
+
+#[tokio::test]
+async fn more_than_the_grant_is_refused_when_the_host_starts() {
+    let files = Files::new();
+    for (order, value, granted) in BEYOND {
+        let plugin = Plugin::load(sandbox(), &asking(&files, order, value), false)
+            .await
+            .unwrap();
+        let error = Harness::with().try_start_with(plugin).await.unwrap_err();
+        names_both(&error, value, granted);
+    }
+}
+
+#[tokio::test]
+async fn more_than_the_grant_is_refused_at_a_swap_and_nothing_is_sent() {
+    let (harness, files) = (Harness::start().await, Files::new());
+    for (order, value, granted) in BEYOND {
+        let error = harness
+            .host
+            .swap(&asking(&files, order, value))
+            .await
+            .unwrap_err();
+        names_both(&error, value, granted);
+        assert_eq!(harness.host.generation().number, 1);
+    }
+    assert!(harness.mock.requests().is_empty());
+    assert_eq!(harness.host.connections_opened(), 0);
+    harness.ask(MODEL).await.summary();
+    // The same file asking for what is granted is taken: it was the asking that was refused.
+    harness.host.swap(&asking(&files, "list", "")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_header_of_the_connection_is_refused_even_if_it_is_granted() {
+    let files = Files::new();
+    let plugin = Plugin::load(sandbox(), &asking(&files, "header", "host"), false)
+        .await
+        .unwrap();
+    let asked = host_harness::Grant::asked_by(plugin.info()).unwrap();
+    let setup = Harness::with().grants(|grants| grants.insert("huggingface", asked));
+    let error = setup.try_start_with(plugin).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Configuration);
+    assert!(error.message().contains("`host`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_base_url_that_is_none_is_refused() {
+    let files = Files::new();
+    for url in ["file:///etc/passwd", "nonsense", "https://"] {
+        let plugin = Plugin::load(sandbox(), &asking(&files, "base-url", url), false)
+            .await
+            .unwrap();
+        let error = Harness::with().try_start_with(plugin).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::NotGranted);
+        assert!(error.message().contains(url), "{error}");
+    }
+}
+
+/// The command line in a state directory of its own, with nothing of this machine's environment.
+struct Shell {
+    state: TempDir,
+    base_url: String,
+    variables: Vec<(String, String)>,
+}
+
+impl Shell {
+    fn new(harness: &Harness) -> Self {
+        Self {
+            state: TempDir::new().unwrap(),
+            base_url: harness.mock.base_url(),
+            variables: Vec::new(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.state.path().join(name)
+    }
+
+    async fn run(&self, plugin: Option<&Path>, arguments: &[&str]) -> (Option<i32>, Value) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_command-line"));
+        command
+            .env_clear()
+            .env("HOME", self.state.path())
+            .env("OPENCLAW_STATE_DIR", self.state.path())
+            .env("OPENCLAW_CONFIG_PATH", self.path("openclaw.json"))
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs(self.variables.iter().cloned())
+            .args(["--format", "json", "--base-url", &self.base_url]);
+        if let Some(plugin) = plugin {
+            command.arg("--plugin").arg(plugin);
+        }
+        command.args(arguments);
+        let run = tokio::task::spawn_blocking(move || command.output().unwrap());
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = run.await.unwrap();
+        let (said, warned) = (
+            String::from_utf8(stdout).unwrap(),
+            String::from_utf8(stderr).unwrap(),
+        );
+        assert!(
+            !said.contains(TOKEN) && !warned.contains(TOKEN),
+            "{said} {warned}"
+        );
+        eprintln!("{arguments:?}: {said}{warned}");
+        (status.code(), serde_json::from_str(&said).unwrap_or_default())
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_plugin_that_asks_for_too_much_gets_no_source_of_tokens_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (harness, files) = (Harness::start().await, Files::new());
+    let mut shell = Shell::new(&harness);
+    // A login shell that leaves a trace when it is asked.
+    let (login, trace) = (shell.path("login-shell"), shell.path("asked"));
+    let script = format!("#!/bin/sh\ntouch '{}'\nexec /bin/sh \"$@\"\n", trace.display());
+    std::fs::write(&login, script).unwrap();
+    std::fs::set_permissions(&login, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let config = json!({"env": {"shellEnv": {"enabled": true, "timeoutMs": 20_000}}});
+    std::fs::write(shell.path("openclaw.json"), config.to_string()).unwrap();
+    shell.variables = vec![
+        ("SHELL".to_owned(), login.display().to_string()),
+        ("OTHER_TOKEN".to_owned(), TOKEN.to_owned()),
+    ];
+    for (order, value, _) in BEYOND {
+        let file = asking(&files, order, value);
+        let (status, said) = shell
+            .run(Some(&file), &["chat", "-m", "huggingface/a/fine", "Hello!"])
+            .await;
+        assert_eq!(
+            (status, &said["error"]["kind"]),
+            (Some(1), &json!("not-granted")),
+            "{said}"
+        );
+        assert!(!trace.exists(), "{order}: the login shell was asked");
+    }
+    assert!(harness.mock.requests().is_empty());
+    // And when it asks for what is granted, the shell is asked: the trace would have been there.
+    let file = asking(&files, "list", "");
+    let (status, _) = shell
+        .run(Some(&file), &["chat", "-m", "huggingface/a/fine", "Hello!"])
+        .await;
+    assert_eq!(status, Some(0));
+    assert!(trace.exists(), "the login shell was not asked");
+}
+
+#[tokio::test]
+async fn grant_lets_a_second_provider_have_its_credential() {
+    let harness = Harness::with().mock(|mock| mock.require_key(false)).start().await;
+    let mut shell = Shell::new(&harness);
+    shell.variables = vec![("TINY_KEY".to_owned(), TOKEN.to_owned())];
+    let plugin = tiny();
+    let chat = ["chat", "-m", "tiny/small/one", "Hello!"];
+    let key = || {
+        let requests = harness.mock.requests();
+        requests
+            .last()
+            .and_then(|request| request.header("x-tiny-key").map(str::to_owned))
+    };
+    shell.run(Some(&plugin), &chat).await;
+    assert_eq!(key(), None, "nobody has granted it anything");
+    // Nobody is there to confirm it.
+    let file = plugin.display().to_string();
+    let (status, said) = shell.run(None, &["grant", &file]).await;
+    assert_eq!(
+        (status, &said["error"]["kind"]),
+        (Some(1), &json!("not-granted")),
+        "{said}"
+    );
+    shell.run(Some(&plugin), &chat).await;
+    assert_eq!(key(), None);
+    let (status, said) = shell.run(None, &["grant", "--yes", &file]).await;
+    assert_eq!((status, &said["id"]), (Some(0), &json!("tiny")), "{said}");
+    assert_eq!(said["grants"]["header"], "x-tiny-key");
+    let (status, said) = shell.run(Some(&plugin), &chat).await;
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(key(), Some(format!("Key {TOKEN}")));
+}

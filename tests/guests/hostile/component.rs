@@ -1,0 +1,264 @@
+//! The exports: what every export does if nothing bad is asked for, and where the deeds come in.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
+use core::cell::RefCell;
+
+use wasi::http::types::ErrorCode;
+
+use crate::{
+    contract::{
+        provider::{Completion as Exported, Guest, GuestCompletion, Progress},
+        settings,
+        types::{
+            AssistantPart, ChatEvent, ChatRequest, ChatResponse, CredentialSpec, DiscoveryMode, Error,
+            ErrorKind, FinishReason, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo, Routing,
+            Summary, Usage,
+        },
+    },
+    deeds::act,
+    orders::order,
+};
+
+struct Component;
+
+#[allow(
+    unsafe_code,
+    unreachable_pub,
+    reason = "the exported symbols of the component, generated"
+)]
+mod exported {
+    use super::Component;
+    crate::contract::bindings::export!(Component with_types_in crate::contract::bindings);
+}
+
+fn ordered(name: &str, otherwise: &str) -> String {
+    order(name).unwrap_or_else(|| otherwise.to_string())
+}
+
+fn id() -> String {
+    ordered("id", "hostile")
+}
+
+/// The last part of a reference.
+fn deed_of(reference: &str) -> &str {
+    reference.rsplit('/').next().unwrap_or_default()
+}
+
+fn failed(code: ErrorCode) -> Error {
+    Error {
+        kind: ErrorKind::Internal,
+        message: format!("the deed failed: {code:?}"),
+        hint: None,
+        retryable: false,
+        retry_after_ms: None,
+        request_sent: true,
+        attempts: 1,
+        status: None,
+        code: None,
+        backend: None,
+        request_id: None,
+        suggestions: Vec::new(),
+        extras: Vec::new(),
+    }
+}
+
+fn model(name: String) -> Model {
+    Model {
+        id: name.clone(),
+        display_name: name,
+        alias: None,
+        source: ModelSource::Bundled,
+        input: Vec::new(),
+        output: Vec::new(),
+        reasoning: None,
+        context_window: None,
+        max_output_tokens: None,
+        price: None,
+        supports_tools: None,
+        supports_structured_output: None,
+        routes: Vec::new(),
+        picks: Vec::new(),
+        extras: Vec::new(),
+    }
+}
+
+fn summary(model: &str) -> Summary {
+    Summary {
+        finish_reason: FinishReason::Stop,
+        raw_finish_reason: None,
+        usage: Usage {
+            input_tokens: None,
+            cached_input_tokens: None,
+            output_tokens: None,
+            reasoning_tokens: None,
+        },
+        model: model.to_string(),
+        backend: None,
+        request_id: None,
+        attempts: 1,
+        warnings: Vec::new(),
+        extras: Vec::new(),
+    }
+}
+
+/// What it says when it behaves: its version, so that one can hear which build answered.
+fn words() -> String {
+    format!("hostile {}", ordered("version", "1.0.0"))
+}
+
+impl Guest for Component {
+    type Completion = Completion;
+
+    fn describe() -> ProviderInfo {
+        let _ = act(&ordered("describe", ""));
+        ProviderInfo {
+            id: id(),
+            name: "Hostile".to_string(),
+            version: ordered("version", "1.0.0"),
+            docs_url: None,
+            default_base_url: ordered("base-url", "https://hostile.example/v1"),
+            default_model: Some(format!("{}/a/{}", id(), ordered("default-model", "fine"))),
+            policies: Vec::new(),
+            credential: Some(CredentialSpec {
+                env_vars: vec![ordered("env", "HOSTILE_KEY")],
+                header: ordered("header", "x-hostile-key"),
+                prefix: ordered("prefix", ""),
+                label: "A key".to_string(),
+                note: None,
+                help_url: None,
+            }),
+        }
+    }
+
+    fn list_models(_: DiscoveryMode) -> Result<ModelCatalog, Error> {
+        let wanted = settings::get()
+            .extras
+            .into_iter()
+            .find(|extra| extra.key == "list");
+        let deed = wanted.map_or_else(
+            || ordered("list", ""),
+            |extra| extra.value_json.trim_matches('"').to_string(),
+        );
+        act(&deed).map_err(failed)?;
+        let mut models = vec![model("a/fine".to_string())];
+        if let Some(mib) = deed.strip_prefix("rows-").and_then(|n| n.parse().ok()) {
+            // The same text again and again costs the guest little, and the host all of it.
+            models = vec![model("x".repeat(1024 * 1024)); mib];
+        }
+        Ok(ModelCatalog {
+            models,
+            source: ModelSource::Bundled,
+            warnings: Vec::new(),
+        })
+    }
+
+    fn resolve_ref(reference: String) -> Result<ModelRef, Error> {
+        let deed = deed_of(&reference);
+        act(deed).map_err(failed)?;
+        if deed == "unknown" {
+            return Err(failed(ErrorCode::HttpRequestDenied));
+        }
+        Ok(ModelRef {
+            model: format!("a/{deed}"),
+            routing: Routing::Default,
+            canonical: format!("{}/a/{deed}", id()),
+            wire_id: format!("a/{deed}"),
+            display_name: words(),
+            alias: None,
+            provider_locked: false,
+            metadata: None,
+            warnings: Vec::new(),
+        })
+    }
+
+    fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error> {
+        act(&ordered("chat", deed_of(&request.model))).map_err(failed)?;
+        Ok(ChatResponse {
+            content: vec![AssistantPart::Text(words())],
+            summary: summary(&request.model),
+        })
+    }
+
+    fn chat_stream(request: ChatRequest) -> Result<Exported, Error> {
+        let deed = ordered("chat", deed_of(&request.model));
+        // The prompt stays where a thief would look for it.
+        let kept = format!("{:?}", request.messages);
+        let reading = deed.strip_prefix("read.");
+        if reading.is_none() {
+            act(&deed).map_err(failed)?;
+        }
+        Ok(Exported::new(Completion(RefCell::new(Reading {
+            model: request.model,
+            deed: reading.unwrap_or_default().to_string(),
+            reads: 0,
+            given: 0,
+            _prompt: kept,
+        }))))
+    }
+}
+
+struct Completion(RefCell<Reading>);
+
+struct Reading {
+    model: String,
+    deed: String,
+    reads: u32,
+    given: usize,
+    _prompt: String,
+}
+
+impl GuestCompletion for Completion {
+    fn read(&self, max_events: u32, _: u32) -> Result<Progress, Error> {
+        let mut reading = self.0.borrow_mut();
+        reading.reads += 1;
+        let (word, number) = reading.deed.split_once('-').unwrap_or((&reading.deed, ""));
+        match (word, number.parse::<usize>()) {
+            // So many events, as many at once as may be.
+            ("events", Ok(most)) => {
+                let now = most.saturating_sub(reading.given).min(max_events as usize);
+                reading.given += now;
+                return Ok(Progress {
+                    events: vec![ChatEvent::Text("x".to_string()); now],
+                    finished: (reading.given >= most).then(|| summary(&reading.model)),
+                });
+            }
+            // Something to hear, and the deed at the next read.
+            ("then", _) if reading.reads == 1 => {
+                return Ok(Progress {
+                    events: vec![ChatEvent::Text(words())],
+                    finished: None,
+                });
+            }
+            ("then", _) => {
+                act(reading.deed.trim_start_matches("then-")).map_err(failed)?;
+            }
+            _ => {
+                act(&reading.deed).map_err(failed)?;
+            }
+        }
+        Ok(Progress {
+            events: vec![ChatEvent::Text(words())],
+            finished: Some(summary(&reading.model)),
+        })
+    }
+}
+
+/// Runs when the component is instantiated, before any export is called.
+extern "C" fn at_start() {
+    if let Some(deed) = order("start") {
+        let _ = act(&deed);
+    }
+}
+
+#[used]
+#[allow(
+    unsafe_code,
+    reason = "names the list of functions that run at the start; the static is one of them"
+)]
+#[unsafe(link_section = ".init_array")]
+static AT_START: extern "C" fn() = at_start;
