@@ -14,10 +14,11 @@ pub mod catalog;
 pub mod chat;
 pub mod contract;
 pub mod error;
+mod json;
 pub mod provider;
 pub mod reference;
 pub mod settings;
 pub mod warning;
 
 pub use huggingface_wire as wire;
-pub(crate) use huggingface_wire::{json, text};
+pub(crate) use huggingface_wire::text;

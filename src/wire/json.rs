@@ -182,10 +182,18 @@ pub fn exact(raw: &str) -> Option<Cow<'_, str>> {
     decode(raw).and_then(|(text, is_exact)| is_exact.then_some(text))
 }
 
+/// The same, trimmed and at most `limit` bytes; `None` also if nothing is left or control characters are in it.
+pub fn line(raw: &str, limit: usize) -> Option<String> {
+    let decoded = exact(raw)?;
+    let trimmed = decoded.trim();
+    let is_sound = !trimmed.is_empty() && trimmed.len() <= limit && !trimmed.contains(char::is_control);
+    is_sound.then(|| String::from(trimmed))
+}
+
 /// The text of a raw string value, and whether no escape in it gives U+FFFD.
 fn decode(raw: &str) -> Option<(Cow<'_, str>, bool)> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.as_bytes().contains(&b'\\') {
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
         return Some((Cow::Borrowed(inner), true));
     }
     let mut out = String::with_capacity(inner.len());
@@ -290,52 +298,6 @@ pub fn integer(raw: &str) -> Option<i64> {
     }
 }
 
-/// The same as a count: a raw number from 0 up, held at the largest `u32`.
-pub fn count(raw: &str) -> Option<u32> {
-    let number = integer(raw)?;
-    (number >= 0).then(|| u32::try_from(number).unwrap_or(u32::MAX))
-}
-
-/// Gives a text as a JSON string to `out`, quotes included: runs without escapes in one piece.
-pub fn quote(text: &str, out: &mut dyn FnMut(&[u8])) {
-    out(b"\"");
-    let bytes = text.as_bytes();
-    let mut from = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        let mut unit = *b"\\u0000";
-        let escape: &[u8] = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            b'\t' => b"\\t",
-            0..=0x1f => {
-                let digit = byte & 0xf;
-                unit[4] = b'0' + (byte >> 4);
-                unit[5] = if digit < 10 {
-                    b'0' + digit
-                } else {
-                    b'a' + digit - 10
-                };
-                &unit
-            }
-            _ => continue,
-        };
-        out(bytes.get(from..at).unwrap_or_default());
-        out(escape);
-        from = at + 1;
-    }
-    out(bytes.get(from..).unwrap_or_default());
-    out(b"\"");
-}
-
-/// A text as a JSON string.
-pub fn quoted(text: &str) -> String {
-    let mut out = alloc::vec::Vec::with_capacity(text.len() + 2);
-    quote(text, &mut |piece| out.extend_from_slice(piece));
-    String::from_utf8(out).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,16 +324,6 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_whole_and_never_negative() {
-        assert_eq!(count("12"), Some(12));
-        assert_eq!(count("12.0"), Some(12));
-        assert_eq!(count("-1"), None);
-        assert_eq!(count("99999999999"), Some(u32::MAX));
-        assert_eq!(count("\"12\""), None);
-        assert_eq!(count("null"), None);
-    }
-
-    #[test]
     fn blank_values_say_nothing() {
         for raw in ["null", "\"\"", "[]", "{ }", "[\n]"] {
             assert!(is_blank(raw), "{raw}");
@@ -382,13 +334,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn what_is_quoted_reads_back(original in ".*") {
-            let json = quoted(&original);
-            prop_assert_eq!(&serde_json::from_str::<String>(&json).unwrap(), &original);
-            prop_assert_eq!(text(&json).unwrap(), original);
-        }
-
         #[test]
         fn text_reads_what_serde_json_reads(json in r#""([a-zé]|\\[nrtbf"\\/]|\\u[0-9a-f]{4})*""#) {
             if let Ok(expected) = serde_json::from_str::<String>(&json) {

@@ -4,16 +4,7 @@
 //! A value is taken as its raw text first, which any well-formed JSON passes however deep or odd it is. Knows
 //! nothing of models.
 
-use alloc::string::String;
 use crate::json::{exact, number};
-
-/// A text of at most `limit` bytes, trimmed; none if nothing is left or control characters are in it.
-pub(super) fn text(value: &str, limit: usize) -> Option<String> {
-    let decoded = exact(value)?;
-    let trimmed = decoded.trim();
-    let sound = !trimmed.is_empty() && trimmed.len() <= limit && !trimmed.contains(char::is_control);
-    sound.then(|| String::from(trimmed))
-}
 
 /// A true or false.
 pub(super) fn boolean(value: &str) -> Option<bool> {
@@ -45,10 +36,10 @@ pub(super) fn is_scalar(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use alloc::{format, vec::Vec};
+    use alloc::{format, string::String, vec::Vec};
 
     use super::*;
-    use crate::json::{items, members};
+    use crate::json::{items, line, members};
 
     #[test]
     fn members_survive_repeated_escaped_broken_and_deep_neighbours() {
@@ -63,11 +54,11 @@ mod tests {
 
     #[test]
     fn a_value_of_the_wrong_type_is_unknown() {
-        assert_eq!(text("5", 9), None);
-        assert_eq!(text(r#""\ud800""#, 9), None);
-        assert_eq!(text(r#"" a\u0062 ""#, 9).as_deref(), Some("ab"));
-        assert_eq!(text(r#""a\u0007""#, 9), None);
-        assert_eq!(text(r#""0123456789""#, 9), None);
+        assert_eq!(line("5", 9), None);
+        assert_eq!(line(r#""\ud800""#, 9), None);
+        assert_eq!(line(r#"" a\u0062 ""#, 9).as_deref(), Some("ab"));
+        assert_eq!(line(r#""a\u0007""#, 9), None);
+        assert_eq!(line(r#""0123456789""#, 9), None);
         assert_eq!(boolean("\"true\""), None);
         for wrong in ["0", "-5", "\"8\"", "1.5", "1e3", "4294967296", "null", "{}"] {
             assert_eq!(count(wrong), None, "{wrong}");

@@ -7,7 +7,7 @@ use super::{
     message::{Found, find, readable},
 };
 use crate::contract::types::{Error, ErrorKind, Extra};
-use crate::wire::{
+use crate::{
     json,
     text::{contains, lossy},
 };
