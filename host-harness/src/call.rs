@@ -6,7 +6,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmCoreDump, component::
 use wasmtime_wasi_http::FieldMapError;
 
 use crate::{
-    contract::{Guest, ModelProvider, ModelProviderPre},
+    contract::{self, ErrorKind, Guest, ModelProvider, ModelProviderPre},
     error::{Error, Kind, Result},
     sandbox::{Note, Sandbox, State},
 };
@@ -51,7 +51,7 @@ pub(crate) async fn run<T>(
 /// The same as [`run`] for the calls that answer with an error of the contract's.
 pub(crate) async fn run_fallible<T>(
     context: Context<'_>,
-    call: impl AsyncFnOnce(&mut Store<State>, &Guest) -> wasmtime::Result<Result<T, crate::contract::Error>>,
+    call: impl AsyncFnOnce(&mut Store<State>, &Guest) -> wasmtime::Result<Result<T, contract::Error>>,
 ) -> Result<T> {
     run(context, async |store, guest| {
         let result = call(store, guest).await?;
@@ -85,12 +85,14 @@ fn limit(name: &'static str, message: &str) -> Error {
         ))
 }
 
-fn noted(note: Note) -> Error {
+/// What the host stopped, as an error; `None` if it stopped nothing.
+fn stopped(note: Note) -> Option<Error> {
     match note {
-        Note::Limit { name, message } => limit(name, &message),
+        Note::Limit { name, message } => Some(limit(name, &message)),
         Note::Denied { message, hint } => {
-            Error::new(Kind::Provider(crate::contract::ErrorKind::Denied), message).with_hint(hint)
+            Some(Error::new(Kind::Provider(ErrorKind::Denied), message).with_hint(hint))
         }
+        Note::Unconnected { .. } => None,
     }
 }
 
@@ -108,8 +110,8 @@ pub(crate) fn failure(store: &mut Store<State>, error: &wasmtime::Error) -> Erro
 }
 
 fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
-    if let Some(note) = store.data_mut().take_note() {
-        return noted(note);
+    if let Some(stopped) = store.data_mut().take_note().and_then(stopped) {
+        return stopped;
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
         return limit("max-resources", "the plugin held more handles than it may");
@@ -157,9 +159,21 @@ fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
 }
 
 /// An error that the guest gave, replaced by the host's own account if the host was the cause.
-pub(crate) fn refused(store: &mut Store<State>, error: crate::contract::Error) -> Error {
+pub(crate) fn refused(store: &mut Store<State>, mut error: contract::Error) -> Error {
     match store.data_mut().take_note() {
-        Some(note) => noted(note).with_attempts(error.attempts),
+        // What was denied did not matter if the upstream answered all the same.
+        Some(Note::Denied { .. }) if error.status.is_some() => error.into(),
+        Some(Note::Unconnected { message, hint }) => {
+            if matches!(error.kind, ErrorKind::Transport | ErrorKind::Timeout) {
+                error.message = message;
+                error.hint = Some(hint);
+            }
+            error.into()
+        }
+        Some(note) => match stopped(note) {
+            Some(stopped) => stopped.with_attempts(error.attempts),
+            None => error.into(),
+        },
         None => error.into(),
     }
 }

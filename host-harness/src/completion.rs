@@ -12,7 +12,9 @@ use crate::{
     error::{Error, Kind, Result},
     generation::{GenerationInfo, InFlight},
     host::Shared,
+    metrics::Measured,
     sandbox::{State, Used},
+    trace::{RequestId, Trace},
 };
 
 /// How many events one crossing may bring.
@@ -31,6 +33,18 @@ pub struct Completion {
     request: Option<Box<ChatRequest>>,
     warnings: Vec<contract::Warning>,
     used: Used,
+    trace: Trace,
+    measured: Option<Measured>,
+}
+
+/// An answer that has begun, and what its completion needs besides.
+pub(crate) struct Begun {
+    pub(crate) exchange: Exchange,
+    pub(crate) in_flight: InFlight,
+    pub(crate) deadline: Instant,
+    /// There as long as another generation may still be asked instead.
+    pub(crate) request: Option<Box<ChatRequest>>,
+    pub(crate) warning: Option<contract::Warning>,
 }
 
 enum Phase {
@@ -50,15 +64,13 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    fn read(mut self: Box<Self>) -> BoxFuture<'static, (Box<Self>, Read)> {
-        Box::pin(async move {
-            let guest = self.instance.openclaw_model_provider_provider().completion();
-            // The plugin's own time limits hold, and dropping this future ends the wait; so it may be long.
-            let read = guest
-                .call_read(&mut self.store, self.completion, BATCH, u32::MAX)
-                .await;
-            (self, read)
-        })
+    async fn read(mut self: Box<Self>) -> (Box<Self>, Read) {
+        let guest = self.instance.openclaw_model_provider_provider().completion();
+        // The plugin's own time limits hold, and dropping this future ends the wait; so it may be long.
+        let read = guest
+            .call_read(&mut self.store, self.completion, BATCH, u32::MAX)
+            .await;
+        (self, read)
     }
 }
 
@@ -71,30 +83,27 @@ impl std::fmt::Debug for Completion {
 }
 
 impl Completion {
-    pub(crate) fn new(
-        exchange: Exchange,
-        in_flight: InFlight,
-        host: Arc<Shared>,
-        deadline: Instant,
-        request: Option<Box<ChatRequest>>,
-    ) -> Self {
+    pub(crate) fn new(begun: Begun, host: Arc<Shared>, trace: Trace, measured: Measured) -> Self {
         Self {
-            phase: Phase::Idle(Box::new(exchange)),
+            phase: Phase::Idle(Box::new(begun.exchange)),
             events: VecDeque::new(),
             summary: None,
-            in_flight,
+            in_flight: begun.in_flight,
             host,
-            deadline,
+            deadline: begun.deadline,
             delivered: 0,
-            request,
-            warnings: Vec::new(),
+            request: begun.request,
+            warnings: begun.warning.into_iter().collect(),
             used: Used::default(),
+            trace,
+            measured: Some(measured),
         }
     }
 
-    pub(crate) fn with_warning(mut self, warning: contract::Warning) -> Self {
-        self.warnings.push(warning);
-        self
+    /// Its name in the log.
+    #[must_use]
+    pub fn request_id(&self) -> RequestId {
+        self.trace.id()
     }
 
     /// Which generation answers.
@@ -143,7 +152,7 @@ impl Completion {
     /// Takes more from the guest: events, the end, or an error into `phase`.
     async fn fill(&mut self) {
         self.phase = match std::mem::replace(&mut self.phase, Phase::Ended(None)) {
-            Phase::Idle(exchange) => Phase::Reading(exchange.read()),
+            Phase::Idle(exchange) => Phase::Reading(Box::pin(self.trace.within(exchange.read()))),
             other => other,
         };
         let Phase::Reading(reading) = &mut self.phase else {
@@ -155,7 +164,8 @@ impl Completion {
             done = reading => done,
             () = self.in_flight.is_cut() => {
                 generation.cut_short.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                return self.end(Some(drained()));
+                let error = self.host.drained();
+                return self.end(Some(error));
             }
             () = tokio::time::sleep_until(self.deadline) => {
                 let limit = self.host.settings.limits.wall_clock;
@@ -173,6 +183,9 @@ impl Completion {
                 if !progress.events.is_empty() || progress.finished.is_some() {
                     self.in_flight.generation().prove();
                     self.request = None;
+                    if let Some(measured) = &mut self.measured {
+                        measured.first_event();
+                    }
                 }
                 self.events.extend(progress.events);
                 match progress.finished {
@@ -200,14 +213,15 @@ impl Completion {
     async fn after_trap(&mut self, error: Error) {
         let Some(request) = self.request.take() else {
             if error.kind() == Kind::PluginTrap {
-                self.host.generations.trapped(self.in_flight.generation());
+                self.host.trapped(self.in_flight.generation());
             }
             return self.end(Some(error));
         };
         let Some((second, warning)) = self.host.second_choice(&self.in_flight, &error) else {
             return self.end(Some(error));
         };
-        match self.host.start_chat(&second, &request).await {
+        let begun = self.host.start_chat(&second, &request);
+        match self.trace.within(begun).await {
             Ok(exchange) => {
                 self.phase = Phase::Idle(Box::new(exchange));
                 self.in_flight = second;
@@ -219,15 +233,15 @@ impl Completion {
 
     /// The end: the store goes, and with it whatever is still open.
     fn end(&mut self, error: Option<Error>) {
-        self.phase = Phase::Ended(error.map(|error| self.host.scrub(error)));
+        let error = error.map(|error| self.host.scrub(error));
+        self.trace.end(error.as_ref());
+        if let Some(mut measured) = self.measured.take() {
+            match (&error, &self.summary) {
+                (Some(error), _) => measured.failed(error),
+                (None, Some(summary)) => measured.answered(summary),
+                (None, None) => {}
+            }
+        }
+        self.phase = Phase::Ended(error);
     }
-}
-
-pub(crate) fn drained() -> Error {
-    Error::new(
-        Kind::Drained,
-        "the plugin was replaced, and the answer did not end before the drain deadline",
-    )
-    .retryable(true)
-    .with_hint("ask again; `drain-deadline-ms` says how long answers may go on after a swap")
 }

@@ -57,6 +57,35 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All there are.
+    pub const ALL: [Self; 25] = [
+        Self::Provider(ErrorKind::InvalidRequest),
+        Self::Provider(ErrorKind::InvalidReference),
+        Self::Provider(ErrorKind::Unauthenticated),
+        Self::Provider(ErrorKind::PermissionDenied),
+        Self::Provider(ErrorKind::PaymentRequired),
+        Self::Provider(ErrorKind::ModelUnavailable),
+        Self::Provider(ErrorKind::ContextOverflow),
+        Self::Provider(ErrorKind::Unsupported),
+        Self::Provider(ErrorKind::ContentFiltered),
+        Self::Provider(ErrorKind::RateLimited),
+        Self::Provider(ErrorKind::Upstream),
+        Self::Provider(ErrorKind::Timeout),
+        Self::Provider(ErrorKind::Transport),
+        Self::Provider(ErrorKind::Denied),
+        Self::Provider(ErrorKind::Protocol),
+        Self::Provider(ErrorKind::Internal),
+        Self::Provider(ErrorKind::Other),
+        Self::PluginLoad,
+        Self::ContractMismatch,
+        Self::NotGranted,
+        Self::PluginTrap,
+        Self::Limit,
+        Self::Cancelled,
+        Self::Drained,
+        Self::Configuration,
+    ];
+
     /// The word for it in JSON output: the contract's words in kebab-case, and the host's own.
     #[must_use]
     pub fn as_str(self) -> &'static str {

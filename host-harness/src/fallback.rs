@@ -22,6 +22,7 @@ use crate::{
     contract::{ChatRequest, ErrorKind},
     error::{Error, Kind, Result},
     host::{Answer, Host},
+    params::Params,
 };
 
 /// Spellings that are remembered at most; a server's clients may ask for any text.
@@ -31,6 +32,7 @@ const MOST_NAMES: usize = 1024;
 #[derive(Default)]
 pub struct Fallback {
     memory: Mutex<Memory>,
+    params: Params,
 }
 
 #[derive(Default)]
@@ -106,6 +108,13 @@ impl Fallback {
         Self::default()
     }
 
+    /// Asks each model for what is wanted of it, where the request leaves that open.
+    #[must_use]
+    pub fn with_params(mut self, params: Params) -> Self {
+        self.params = params;
+        self
+    }
+
     /// Asks one after the other until one answers, and gives the answer as it comes. An empty list stands for the
     /// request's own model.
     ///
@@ -117,12 +126,12 @@ impl Fallback {
         request: &ChatRequest,
         references: &[String],
     ) -> Result<Started, Failed> {
-        let ask = async |request| {
+        let ask = |request| async move {
             let mut completion = host.chat(request).await?;
             completion.ready().await?;
             Ok(completion)
         };
-        let resolve = async |reference: &str| host.resolve(reference).await.map(|known| known.canonical);
+        let resolve = |reference| canonical(host, reference);
         let (completion, reference, trail) = self.one_of(request, references, resolve, ask).await?;
         Ok(Started {
             completion,
@@ -141,8 +150,8 @@ impl Fallback {
         request: &ChatRequest,
         references: &[String],
     ) -> Result<Completed, Failed> {
-        let ask = async |request| host.complete(request).await;
-        let resolve = async |reference: &str| host.resolve(reference).await.map(|known| known.canonical);
+        let ask = |request| host.complete(request);
+        let resolve = |reference| canonical(host, reference);
         let (answer, reference, trail) = self.one_of(request, references, resolve, ask).await?;
         Ok(Completed {
             answer,
@@ -152,13 +161,18 @@ impl Fallback {
     }
 
     /// The order of things, whoever resolves and answers.
-    async fn one_of<T>(
+    async fn one_of<T, R, A>(
         &self,
         request: &ChatRequest,
         references: &[String],
-        resolve: impl AsyncFn(&str) -> Result<String>,
-        ask: impl AsyncFn(ChatRequest) -> Result<T>,
-    ) -> Result<(T, String, Vec<Attempt>), Failed> {
+        resolve: impl Fn(String) -> R,
+        ask: impl Fn(ChatRequest) -> A,
+    ) -> Result<(T, String, Vec<Attempt>), Failed>
+    // Not async closures: servers spawn this, and the compiler cannot yet see that those can be sent.
+    where
+        R: Future<Output = Result<String>>,
+        A: Future<Output = Result<T>>,
+    {
         let own = [request.model.clone()];
         let references = if references.is_empty() { &own } else { references };
         let mut models: Vec<(&String, String)> = Vec::with_capacity(references.len());
@@ -196,6 +210,7 @@ impl Fallback {
             let started = Instant::now();
             let mut request = request.clone();
             request.model.clone_from(reference);
+            self.params.fill(&mut request, &[reference, key]);
             match ask(request).await {
                 Ok(answer) => {
                     self.memory().cooldowns.recovered(key);
@@ -226,11 +241,14 @@ impl Fallback {
 
     /// What stands for a model, however it is spelt. What nobody understands stands for itself; asking for it will
     /// say why.
-    async fn key(&self, reference: &str, resolve: &impl AsyncFn(&str) -> Result<String>) -> String {
+    async fn key<R>(&self, reference: &str, resolve: &impl Fn(String) -> R) -> String
+    where
+        R: Future<Output = Result<String>>,
+    {
         if let Some(key) = self.memory().canonical.get(reference) {
             return key.clone();
         }
-        let Ok(canonical) = resolve(reference).await else {
+        let Ok(canonical) = resolve(reference.to_owned()).await else {
             return reference.to_owned();
         };
         let mut memory = self.memory();
@@ -245,4 +263,8 @@ impl Fallback {
         // Nothing is left half done under this lock.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn canonical(host: &Host, reference: String) -> Result<String> {
+    Ok(host.resolve(&reference).await?.canonical)
 }

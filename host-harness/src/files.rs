@@ -61,7 +61,7 @@ pub(crate) fn trusted_dir(dir: &Path) -> Result<()> {
     private_dir(dir)
 }
 
-/// Replaces a file in one step with content that only the user may read.
+/// Replaces a file in one step with content that only the user may read; a stricter mode that it had stays.
 ///
 /// # Errors
 /// It cannot be written.
@@ -80,6 +80,14 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     // A temporary file is made with 0600 and keeps that when it takes the other's place.
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(fault)?;
     file.write_all(content).map_err(fault)?;
+    #[cfg(unix)]
+    if let Ok(old) = fs::metadata(path) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = old.permissions().mode() & 0o600;
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(mode))
+            .map_err(fault)?;
+    }
     file.as_file().sync_all().map_err(fault)?;
     file.persist(path).map_err(|error| fault(error.error))?;
     Ok(())

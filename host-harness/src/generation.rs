@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -83,6 +83,8 @@ pub(crate) struct Generation {
     pub(crate) plugin: Plugin,
     state: AtomicU8,
     live_since: Mutex<Option<Instant>>,
+    /// How often it has come into service: a drain that began before the last time is over.
+    turns: AtomicU64,
     in_flight: AtomicUsize,
     idle: Notify,
     /// How often it was cut; what was under way before the last time is to end.
@@ -101,6 +103,7 @@ impl Generation {
             plugin,
             state: AtomicU8::new(GenerationState::Staged as u8),
             live_since: Mutex::new(None),
+            turns: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             idle: Notify::new(),
             cuts: watch::Sender::new(0),
@@ -130,6 +133,7 @@ impl Generation {
         self.state.store(state as u8, Ordering::Release);
         if state == GenerationState::Live {
             *self.live_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            self.turns.fetch_add(1, Ordering::AcqRel);
         }
         tracing::info!(
             generation = self.number,
@@ -139,9 +143,14 @@ impl Generation {
         );
     }
 
-    /// Its work is done, unless it came back into service meanwhile.
-    pub(crate) fn retire(&self) {
-        if self.state() == GenerationState::Draining {
+    /// How often it has come into service.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Acquire)
+    }
+
+    /// The work of this turn is done, unless it came back into service meanwhile.
+    pub(crate) fn retire(&self, turn: u64) {
+        if self.turns() == turn && self.state() == GenerationState::Draining {
             self.enter(GenerationState::Retired);
         }
     }
@@ -241,6 +250,8 @@ pub(crate) struct Generations {
     live: ArcSwap<Generation>,
     /// Who answers what the live one traps on, and comes back if it has to: the last that was reliable.
     previous: Mutex<Option<Arc<Generation>>>,
+    /// All that are still there: live, draining, or kept to come back.
+    every: Mutex<Vec<Weak<Generation>>>,
     next_number: AtomicU64,
 }
 
@@ -249,6 +260,7 @@ impl Generations {
         let first = Generation::new(1, first);
         first.enter(GenerationState::Live);
         Self {
+            every: Mutex::new(vec![Arc::downgrade(&first)]),
             live: ArcSwap::new(first),
             previous: Mutex::new(None),
             next_number: AtomicU64::new(2),
@@ -260,7 +272,22 @@ impl Generations {
     }
 
     pub(crate) fn stage(&self, plugin: Plugin) -> Arc<Generation> {
-        Generation::new(self.next_number.fetch_add(1, Ordering::Relaxed), plugin)
+        let staged = Generation::new(self.next_number.fetch_add(1, Ordering::Relaxed), plugin);
+        let mut every = self.every.lock().unwrap_or_else(PoisonError::into_inner);
+        every.retain(|generation| generation.strong_count() > 0);
+        every.push(Arc::downgrade(&staged));
+        staged
+    }
+
+    /// All that are still there.
+    pub(crate) fn all(&self) -> Vec<Arc<Generation>> {
+        let every = self.every.lock().unwrap_or_else(PoisonError::into_inner);
+        every.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// What is under way in all of them.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.all().iter().map(|generation| generation.in_flight()).sum()
     }
 
     /// Counts a request into the live generation.
@@ -275,51 +302,55 @@ impl Generations {
         }
     }
 
-    /// Makes a generation live; gives the one that was.
-    pub(crate) fn switch(&self, to: Arc<Generation>) -> Arc<Generation> {
+    /// Makes a generation live; gives the one that was, and which turn of it that was.
+    pub(crate) fn switch(&self, to: Arc<Generation>) -> (Arc<Generation>, u64) {
+        // Held throughout, so that a roll-back happens before a switch or after it, and never undoes it.
+        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
         to.enter(GenerationState::Live);
         let old = self.live.swap(to);
-        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        old.enter(GenerationState::Draining);
         // One that has shown nothing yet, or only traps, is no one to fall back on while there is a better one.
         if previous.is_none() || old.is_reliable() {
             *previous = Some(Arc::clone(&old));
         }
-        old
+        let turn = old.turns();
+        (old, turn)
     }
 
     /// Another generation, to answer once more what this one trapped on.
     pub(crate) fn second_choice(&self, failed: &Generation) -> Option<InFlight> {
-        let live = self.live.load();
+        // Switches and roll-backs hold this too, so that what is live and what was before belong together.
+        let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = self.live.load_full();
         let is_live = live.number == failed.number;
         if is_live && !failed.is_watched() {
             return None;
         }
-        if !is_live && live.is_reliable() {
-            return Some(self.admit());
-        }
-        let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*previous {
-            Some(previous) if previous.number != failed.number => Some(InFlight::enter(previous)),
+        let proven_live = (!is_live && live.is_reliable()).then_some(&live);
+        let before = previous.as_ref().filter(|before| before.number != failed.number);
+        proven_live
+            .or(before)
             // It has been rolled back meanwhile, or replaced by one that may do better.
-            _ => (!is_live).then(|| self.admit()),
-        }
+            .or((!is_live).then_some(&live))
+            .map(InFlight::enter)
     }
 
-    /// Notes a trap of a generation; with too many of them the one before it is live again.
-    pub(crate) fn trapped(&self, generation: &Arc<Generation>) {
+    /// Notes a trap of a generation; with too many of them the one before it is live again, and this gives true.
+    pub(crate) fn trapped(&self, generation: &Arc<Generation>) -> bool {
         if !generation.trapped() {
-            return;
+            return false;
         }
         let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(old) = previous.take() else { return };
+        let Some(old) = previous.take() else { return false };
         let live = self.live.load_full();
         if live.number != generation.number {
             *previous = Some(old);
-            return;
+            return false;
         }
         tracing::error!(from = live.number, to = old.number, "too many traps: rolled back");
         old.enter(GenerationState::Live);
         self.live.store(old);
         generation.enter(GenerationState::RolledBack);
+        true
     }
 }

@@ -93,7 +93,7 @@ impl Plugin {
         let bytes = tokio::fs::read(path)
             .await
             .map_err(|error| unreadable(path, &error))?;
-        let digest = format!("sha256:{:x}", Sha256::digest(&bytes));
+        let digest = digest(&bytes);
         let size = bytes.len() as u64;
         check_kind(path, &bytes)?;
         let engine = sandbox.engine().clone();
@@ -213,6 +213,11 @@ impl Plugin {
     pub(crate) fn empty_wasi(&self) -> bool {
         self.0.empty_wasi
     }
+}
+
+/// `sha256:` and the digest of a file's bytes.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{:x}", Sha256::digest(bytes))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {

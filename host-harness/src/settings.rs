@@ -2,20 +2,22 @@
 //!
 //! Where they come from (files, flags, environment) is the configuration's matter.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+mod models;
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     contract::{
-        DiscoveryMode, Extra, Model,
-        settings::{ConfiguredModel, CredentialState, ModelAlias, Snapshot},
+        DiscoveryMode, Extra,
+        settings::{CredentialState, Snapshot},
     },
+    edge::{Proxies, Secret},
     sandbox::limits::Limits,
+    serve::ServeLimits,
 };
+
+pub(crate) use models::Listed;
+pub use models::ModelSettings;
 
 /// All settings of one provider.
 #[derive(Clone, Debug)]
@@ -44,8 +46,12 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// What one request of the guest may use.
     pub limits: Limits,
+    /// What a server on top takes on.
+    pub serve: ServeLimits,
     /// Headers that the operator wants on every request; their values are secrets.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Secret)>,
+    /// The proxies between this machine and others.
+    pub proxies: Proxies,
     /// The plugin's own settings: name and JSON text.
     pub extras: BTreeMap<String, String>,
     /// Models and aliases that a person has described.
@@ -67,7 +73,9 @@ impl Default for Settings {
             empty_wasi: false,
             ca_file: None,
             limits: Limits::default(),
+            serve: ServeLimits::default(),
             headers: Vec::new(),
+            proxies: Proxies::default(),
             extras: BTreeMap::new(),
             models: Arc::default(),
         }
@@ -85,13 +93,11 @@ pub enum SettingError {
         /// What was probably meant.
         meant: &'static str,
     },
-    /// Not a value that this setting takes.
-    #[error("`{name}` takes {wants}, not `{value}`")]
+    /// Not a value that this setting takes. Does not say it: it may be a secret in the wrong place.
+    #[error("`{name}` takes {wants}")]
     Value {
         /// The setting.
         name: String,
-        /// What was written.
-        value: String,
         /// What would do.
         wants: &'static str,
     },
@@ -121,7 +127,6 @@ impl Settings {
         let value = value.trim();
         let fault = |wants| SettingError::Value {
             name: name.into(),
-            value: value.into(),
             wants,
         };
         let millis = || {
@@ -166,6 +171,13 @@ impl Settings {
                 let known = self.limits.set(name, number);
                 debug_assert!(known.is_some(), "Limits::NAMES and Limits::set agree");
             }
+            _ if ServeLimits::NAMES.contains(&name) => {
+                let number = value.parse().ok().filter(|number| *number > 0);
+                let known = self
+                    .serve
+                    .set(name, number.ok_or_else(|| fault("a whole number above 0"))?);
+                debug_assert!(known.is_some(), "ServeLimits::NAMES and ServeLimits::set agree");
+            }
             _ => {
                 if let Some(meant) = misspelt(name) {
                     return Err(SettingError::Misspelt {
@@ -188,7 +200,7 @@ impl Settings {
     /// # Errors
     /// As of [`set`](Self::set).
     pub fn set_json(&mut self, name: &str, value: &serde_json::Value) -> Result<(), SettingError> {
-        let is_ours = NAMES.contains(&name) || Limits::NAMES.contains(&name);
+        let is_ours = names().any(|known| known == name);
         match value.as_str() {
             Some(text) if is_ours => self.set(name, text),
             _ => self.set(name, &value.to_string()),
@@ -221,150 +233,43 @@ impl Settings {
 /// Reads a base URL: http or https, with a host, without user, query or fragment.
 ///
 /// # Errors
-/// What is wrong with it, for a person.
+/// What is wrong with it, for a person; without the text itself, which may hold a secret.
 pub fn base_url(text: &str) -> Result<url::Url, String> {
     let text = text.trim();
-    let url = url::Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    let url = url::Url::parse(text).map_err(|error| format!("it is no URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!(
-            "`{text}` begins with `{}:`, not with http or https",
-            url.scheme()
-        ));
+        return Err("it begins with neither `http://` nor `https://`".to_owned());
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(format!("`{text}` names no host"));
+        return Err("it names no host".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("a base URL may hold no user name or password".to_owned());
+        return Err("it holds a user name or a password".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!(
-            "`{text}` has a query or a fragment; give the address of the API alone"
-        ));
+        return Err("it has a query or a fragment; give the address of the API alone".to_owned());
     }
     Ok(url)
 }
 
+/// The names that the host knows.
+fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(Limits::NAMES).chain(ServeLimits::NAMES)
+}
+
 /// The name of the host's that was probably meant: one letter away, or two in a long word.
 fn misspelt(name: &str) -> Option<&'static str> {
-    let all = NAMES.iter().chain(&Limits::NAMES);
-    all.copied()
+    names()
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .filter(|(distance, known)| *distance <= if known.len() > 8 { 2 } else { 1 })
         .min()
         .map(|(_, known)| known)
 }
 
-/// Models and aliases that a person has described, with an index for each look-up of the contract.
-#[derive(Clone, Debug, Default)]
-pub struct ModelSettings {
-    configured: Vec<ConfiguredModel>,
-    by_id: HashMap<String, usize>,
-    aliases: Vec<ModelAlias>,
-    by_alias: HashMap<String, Vec<usize>>,
-    by_reference: HashMap<String, Vec<usize>>,
-}
-
-impl ModelSettings {
-    /// Indexes them. Of two models with the same id the first counts.
-    #[must_use]
-    pub fn new(configured: Vec<ConfiguredModel>, aliases: Vec<ModelAlias>) -> Self {
-        let mut by_id = HashMap::with_capacity(configured.len());
-        for (index, model) in configured.iter().enumerate() {
-            by_id.entry(model.id.clone()).or_insert(index);
-        }
-        let mut by_alias: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
-        let mut by_reference: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
-        for (index, alias) in aliases.iter().enumerate() {
-            by_alias.entry(alias_key(&alias.alias)).or_default().push(index);
-            by_reference
-                .entry(alias.reference.trim().to_lowercase())
-                .or_default()
-                .push(index);
-        }
-        Self {
-            configured,
-            by_id,
-            aliases,
-            by_alias,
-            by_reference,
-        }
-    }
-
-    /// The models, in their order.
-    #[must_use]
-    pub fn configured(&self) -> &[ConfiguredModel] {
-        &self.configured
-    }
-
-    /// The aliases, in their order.
-    #[must_use]
-    pub fn aliases(&self) -> &[ModelAlias] {
-        &self.aliases
-    }
-
-    pub(crate) fn find(&self, id: &str) -> Option<&ConfiguredModel> {
-        self.by_id.get(id).and_then(|index| self.configured.get(*index))
-    }
-
-    /// Those that a text means: trimmed, in any case, runs of white space as one.
-    pub fn find_alias(&self, text: &str) -> impl Iterator<Item = &ModelAlias> {
-        self.found(self.by_alias.get(&alias_key(text)))
-    }
-
-    /// Those that are given to a reference: as text, trimmed, in any case.
-    pub fn find_aliases_of(&self, reference: &str) -> impl Iterator<Item = &ModelAlias> {
-        self.found(self.by_reference.get(&reference.trim().to_lowercase()))
-    }
-
-    fn found<'a>(&'a self, indices: Option<&'a Vec<usize>>) -> impl Iterator<Item = &'a ModelAlias> {
-        indices
-            .into_iter()
-            .flatten()
-            .filter_map(|index| self.aliases.get(*index))
-    }
-}
-
-fn alias_key(text: &str) -> String {
-    let mut key = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        if !key.is_empty() {
-            key.push(' ');
-        }
-        key.push_str(&word.to_lowercase());
-    }
-    key
-}
-
-/// The last list of models, kept by the host for `find-listed` and `listed-ids`; survives swaps.
-#[derive(Debug, Default)]
-pub(crate) struct Listed {
-    models: Vec<Model>,
-    by_id: HashMap<String, usize>,
-}
-
-impl Listed {
-    pub(crate) fn new(models: Vec<Model>) -> Self {
-        let by_id = models
-            .iter()
-            .enumerate()
-            .map(|(index, model)| (model.id.clone(), index))
-            .collect();
-        Self { models, by_id }
-    }
-
-    pub(crate) fn find(&self, id: &str) -> Option<&Model> {
-        self.by_id.get(id).and_then(|index| self.models.get(*index))
-    }
-
-    pub(crate) fn ids(&self) -> Vec<String> {
-        self.models.iter().map(|model| model.id.clone()).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::settings::ModelAlias;
 
     #[test]
     fn a_misspelt_setting_is_named_with_what_was_meant() {
@@ -402,5 +307,13 @@ mod tests {
     fn every_limit_can_be_set_by_its_name() {
         let mut limits = Limits::default();
         assert!(Limits::NAMES.iter().all(|name| limits.set(name, 1).is_some()));
+        let mut limits = ServeLimits::default();
+        assert!(
+            ServeLimits::NAMES
+                .iter()
+                .all(|name| limits.set(name, 1).is_some())
+        );
+        let mut settings = Settings::default();
+        assert!(settings.set("serve-max-concurrent", "0").is_err());
     }
 }

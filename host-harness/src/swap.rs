@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, GenerationState},
     host::{Host, Shared},
+    metrics::Swap,
     plugin::Plugin,
     settings::Settings,
 };
@@ -48,6 +49,17 @@ impl Host {
     /// # Errors
     /// Why the file was not taken; the live plugin serves on.
     pub async fn swap(&self, file: &Path) -> Result<SwapReport> {
+        let swapped = self.swap_to(file).await;
+        let outcome = if swapped.is_ok() {
+            Swap::Done
+        } else {
+            Swap::Refused
+        };
+        self.0.metrics.swap(outcome);
+        swapped
+    }
+
+    async fn swap_to(&self, file: &Path) -> Result<SwapReport> {
         let mut last = self.0.last_swap.lock().await;
         if let Some(last) = *last {
             tokio::time::sleep(INTERVAL.saturating_sub(last.elapsed())).await;
@@ -78,7 +90,7 @@ impl Host {
         staged.enter(GenerationState::Verified);
         let started = Instant::now();
         let to = staged.info();
-        let old = shared.generations.switch(staged);
+        let (old, turn) = shared.generations.switch(staged);
         let switch = started.elapsed();
         *last = Some(Instant::now());
         let report = SwapReport {
@@ -90,17 +102,18 @@ impl Host {
             switch,
             draining: old.in_flight(),
         };
-        tokio::spawn(drain(Arc::clone(shared), old));
+        tokio::spawn(drain(Arc::clone(shared), old, turn));
         Ok(report)
     }
 }
 
-/// Lets an old generation finish, then retires it. It stays loaded until the next swap, to come back if it has to.
-async fn drain(shared: Arc<Shared>, old: Arc<Generation>) {
-    old.enter(GenerationState::Draining);
+/// Lets an old generation finish, then retires it. It stays loaded until the next swap, to come back if it has to; then
+/// the turn that was to be drained is over, and nothing of it is cut.
+async fn drain(shared: Arc<Shared>, old: Arc<Generation>, turn: u64) {
     if tokio::time::timeout(shared.settings.drain_deadline, old.idle())
         .await
         .is_err()
+        && old.turns() == turn
     {
         tracing::warn!(
             generation = old.number,
@@ -109,7 +122,7 @@ async fn drain(shared: Arc<Shared>, old: Arc<Generation>) {
         );
         old.cut();
     }
-    old.retire();
+    old.retire(turn);
 }
 
 impl Shared {

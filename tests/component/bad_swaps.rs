@@ -157,6 +157,29 @@ async fn who_traps_on_first_use_is_answered_for_and_after_three_times_rolled_bac
     }
 }
 
+/// The one that was to drain is live again before its deadline, which then is no longer any of its answers' matter.
+#[tokio::test]
+async fn who_came_back_is_not_cut_at_the_deadline_of_its_draining() {
+    let harness = Harness::with()
+        .setting("drain-deadline-ms", "1500")
+        .start_with(hostile_plugin().await)
+        .await;
+    let files = Files::new();
+    let slow = || question("hostile/a/read.sleep-4000", "Hello!");
+    let before = harness.host.chat(slow()).await.unwrap();
+    let bad = files.ordered("bad", [("version", "6.6.6"), ("chat", "trap")]);
+    harness.host.swap(&bad).await.unwrap();
+    for _ in 0..3 {
+        harness.ask(FINE).await.summary();
+    }
+    assert_eq!(harness.host.generation().number, 1);
+    let after = harness.host.chat(slow()).await.unwrap();
+    let (before, after) = tokio::join!(collect(before), collect(after));
+    for heard in [before, after] {
+        assert_eq!(heard.text(), "hostile 1.0.0", "{:?}", heard.error);
+    }
+}
+
 #[tokio::test]
 async fn a_whole_answer_is_answered_for_as_well() {
     let harness = Harness::with().start_with(hostile_plugin().await).await;

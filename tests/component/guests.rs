@@ -34,6 +34,12 @@ pub fn hostile() -> PathBuf {
     FILE.get_or_init(|| member("hostile-guest")).clone()
 }
 
+/// The plugin that sends what it is told to.
+pub fn egress() -> PathBuf {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| member("egress-guest")).clone()
+}
+
 /// The second provider.
 pub fn tiny() -> PathBuf {
     static FILE: OnceLock<PathBuf> = OnceLock::new();

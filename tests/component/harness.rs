@@ -141,19 +141,22 @@ impl Setup {
     }
 
     pub async fn try_start_with(self, plugin: Plugin) -> Result<Harness, Error> {
-        let mock = MockRouter::start(self.mock).await.expect("a mock router");
+        let mock = MockRouter::start(self.mock.clone()).await.expect("a mock router");
+        let url = mock.base_url();
+        self.start_at(&url, Arc::new(mock), plugin)
+    }
+
+    /// A host that knows its service by this address: of the mock router itself, or of what stands before it.
+    pub fn start_at(self, base_url: &str, mock: Arc<MockRouter>, plugin: Plugin) -> Result<Harness, Error> {
         let mut settings = self.settings;
-        settings.base_url = Some(mock.base_url().parse().expect("a URL"));
+        settings.base_url = Some(base_url.parse().expect("a URL"));
         let options = HostOptions {
             settings,
             secret: self.token.as_deref().and_then(Secret::new),
             grants: self.grants,
         };
         let host = Host::start(self.sandbox.as_ref().unwrap_or(sandbox()), plugin, options)?;
-        Ok(Harness {
-            mock: Arc::new(mock),
-            host,
-        })
+        Ok(Harness { mock, host })
     }
 }
 

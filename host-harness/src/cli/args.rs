@@ -1,10 +1,14 @@
 //! The arguments, as data. Every option that is wrong by itself is refused here, before anything is loaded.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 use url::Url;
 
+use super::log::LogArgs;
 use crate::{
     mock::Chunking,
     settings::{self, Settings},
@@ -39,6 +43,8 @@ pub(super) struct Global {
     /// A setting of the host or the plugin, such as max-retries=0; may be given several times
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub(super) set: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
 }
 
 impl Global {
@@ -50,12 +56,14 @@ impl Global {
             base_url,
             format,
             set,
+            log,
         } = behind.clone();
         self.plugin = plugin.or(self.plugin.take());
         self.config = config.or(self.config.take());
         self.base_url = base_url.or(self.base_url.take());
         self.format = format.or(self.format);
         self.set.extend(set);
+        self.log.absorb(log);
     }
 
     pub(super) fn format(&self) -> Format {
@@ -93,14 +101,24 @@ pub(super) enum Command {
     Resolve(With<ResolveArgs>),
     /// Ask a model
     Chat(With<ChatArgs>),
+    /// Set up a provider: key, default model and what stands in for it
+    Onboard(With<OnboardArgs>),
+    /// Look for what is wrong, and say what to do about it
+    Doctor(With<NoArgs>),
     /// Show what the plugin is, what it imports and what it is granted
     Inspect(With<NoArgs>),
     /// Allow a plugin to reach its service and to use a credential
     Grant(With<GrantArgs>),
     /// Run a router for tests on loopback
     MockRouter(With<MockRouterArgs>),
+    /// Serve the models to OpenAI-compatible clients
+    Serve(With<ServeArgs>),
     /// Take the whole tour on the embedded mock router, without network or token
     Demo(With<NoArgs>),
+    /// Write the script that completes this command line in a shell
+    Completions(With<CompletionsArgs>),
+    /// Write the manual page of the program, or of one of its commands
+    Man(With<ManArgs>),
 }
 
 impl Command {
@@ -109,9 +127,13 @@ impl Command {
             Self::Models(with) => &with.global,
             Self::Resolve(with) => &with.global,
             Self::Chat(with) => &with.global,
-            Self::Inspect(with) | Self::Demo(with) => &with.global,
+            Self::Onboard(with) => &with.global,
+            Self::Inspect(with) | Self::Demo(with) | Self::Doctor(with) => &with.global,
+            Self::Completions(with) => &with.global,
+            Self::Man(with) => &with.global,
             Self::Grant(with) => &with.global,
             Self::MockRouter(with) => &with.global,
+            Self::Serve(with) => &with.global,
         }
     }
 }
@@ -190,6 +212,39 @@ pub(super) struct ChatArgs {
     pub(super) no_fallback: bool,
 }
 
+/// What `onboard` takes, beside an option for each provider's key.
+#[derive(Debug, Args)]
+pub(super) struct OnboardArgs {
+    /// Ask nothing: take the key from its option, the environment or the stored profile, and the provider's own
+    /// default model
+    #[arg(long)]
+    pub(super) non_interactive: bool,
+    /// Where OpenClaw runs
+    #[arg(long, value_name = "MODE", value_parser = ["local"])]
+    mode: Option<String>,
+    /// How to authenticate, and with that the provider
+    #[arg(long, value_name = "CHOICE")]
+    pub(super) auth_choice: Option<String>,
+    /// The provider that --token is for
+    #[arg(long, value_name = "ID", requires = "token")]
+    pub(super) token_provider: Option<String>,
+    /// A key, as it was copied; with --auth-choice apiKey or --token-provider
+    #[arg(long, value_name = "KEY")]
+    pub(super) token: Option<String>,
+    /// One more plugin to choose from; may be given several times
+    #[arg(long, value_name = "FILE.wasm")]
+    also: Vec<PathBuf>,
+    /// Neither check the key nor offer a test message
+    #[arg(long)]
+    pub(super) skip_health: bool,
+    /// Taken for the sake of OpenClaw's own command line; nothing here asks for it
+    #[arg(long)]
+    accept_risk: bool,
+    /// The keys that were given, by provider.
+    #[arg(skip)]
+    pub(super) keys: Vec<(String, crate::Secret)>,
+}
+
 /// What `grant` takes.
 #[derive(Debug, Args)]
 pub(super) struct GrantArgs {
@@ -219,6 +274,64 @@ pub(super) struct MockRouterArgs {
     /// Milliseconds between the events of an answer [default: 15]
     #[arg(long, value_name = "MS")]
     pub(super) pace: Option<u64>,
+}
+
+/// What `completions` takes.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// What `man` takes.
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// The command; the program itself if left out
+    pub(super) command: Option<String>,
+}
+
+/// What `serve` takes.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Where to listen: an address with a port, or a port on 127.0.0.1; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = listen_address)]
+    pub(super) listen: SocketAddr,
+    /// Swap the plugin whenever its file is replaced
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// The environment variable that holds the key which clients have to send
+    #[arg(long, value_name = "VARIABLE")]
+    pub(super) access_key_env: Option<String>,
+    /// The file that holds the key which clients have to send
+    #[arg(long, value_name = "FILE", conflicts_with = "access_key_env")]
+    pub(super) access_key_file: Option<PathBuf>,
+    /// Do not ask the configured other models when the one that is asked for fails
+    #[arg(long)]
+    pub(super) no_fallback: bool,
+}
+
+/// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `8080`.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let loopback = |port: &str| port.parse().ok().map(|port| ([127, 0, 0, 1], port).into());
+    let address = text.parse().ok();
+    address
+        .or_else(|| loopback(text))
+        .or_else(|| loopback(text.strip_prefix("localhost:")?))
+        .ok_or_else(|| {
+            "it takes an IP address with a port, such as 127.0.0.1:8080, or a port alone".to_owned()
+        })
+}
+
+/// Wrong usage is shown with what was written, but for options whose value may be a secret in the wrong place.
+pub(super) fn without_secrets(mut usage: clap::Error) -> clap::Error {
+    let option = match usage.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(option)) => option.as_str(),
+        _ => "",
+    };
+    if option.starts_with("--set") || option.starts_with("--base-url") {
+        usage.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    usage
 }
 
 /// `NAME=VALUE`, tried on settings of its own, so that a wrong one is wrong usage.
@@ -271,6 +384,11 @@ mod tests {
             "mock-router --port 70000",
             "mock-router --chunking sideways",
             "chat one two",
+            "serve --listen nowhere",
+            "serve --listen 127.0.0.1",
+            "serve --listen 70000",
+            "serve --access-key-env A --access-key-file b",
+            "serve --set serve-max-concurrent=0",
         ] {
             let error = parse(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "`{line}`: {error}");
@@ -295,6 +413,23 @@ mod tests {
         assert_eq!(cli.global.config, Some(PathBuf::from("b.json")));
         let names: Vec<_> = cli.global.set.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["max-retries", "bill-to"]);
+    }
+
+    #[test]
+    fn a_server_listens_on_loopback_unless_it_is_told_otherwise() {
+        for (line, address) in [
+            ("serve", "127.0.0.1:0"),
+            ("serve --listen 8080", "127.0.0.1:8080"),
+            ("serve --listen localhost:8080", "127.0.0.1:8080"),
+            ("serve --listen [::1]:8080", "[::1]:8080"),
+            ("serve --listen 0.0.0.0:8080", "0.0.0.0:8080"),
+        ] {
+            let cli = parse(line).expect("right usage");
+            let Command::Serve(with) = &cli.command else {
+                panic!("it is the serve command");
+            };
+            assert_eq!(with.args.listen.to_string(), address, "{line}");
+        }
     }
 
     #[test]

@@ -3,16 +3,22 @@
 //! A client of the library like any other: it knows plugins, settings and files, and no provider. Scripts call it, so
 //! names, keys and exit statuses are a contract: 0 done, 1 a typed error, 2 wrong usage.
 
+mod ahead;
 mod args;
 mod chat;
 mod demo;
+mod describe;
+mod doctor;
 mod grant;
 mod inspect;
+mod log;
 mod mock_router;
 mod models;
+mod onboard;
 mod output;
 mod request;
 mod resolve;
+mod serve;
 mod session;
 mod signals;
 mod style;
@@ -20,15 +26,18 @@ mod table;
 mod terminal;
 mod units;
 
-use std::{io, process::ExitCode};
+use std::{ffi::OsString, io, process::ExitCode};
 
-use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::error::{Error, Kind};
+use crate::{
+    contract::ProviderInfo,
+    error::{Error, Kind},
+};
 
 use self::{
-    args::{Cli, Command, Global},
+    ahead::{Ahead, Loaded},
+    args::{Cli, Command, Format, Global},
     terminal::Terminal,
 };
 
@@ -61,42 +70,110 @@ type Outcome<T = ()> = Result<T, Failure>;
 /// Runs the command of this process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    let Cli { mut global, command } = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(usage) => {
-            // Help and version go to stdout with status 0, wrong usage to stderr with status 2.
-            let _ = usage.print();
-            return exit_code(usage.exit_code());
-        }
-    };
-    trace_to_stderr();
-    global.absorb(command.global());
-    let terminal = Terminal::new(global.format());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let error = Error::new(Kind::Configuration, format!("no runtime can be started: {error}"));
-            return report(&terminal, Failure::Error(error));
+            return report(&Terminal::new(Format::Text), Failure::Error(error));
         }
     };
-    let outcome = runtime.block_on(run(&terminal, global, command));
+    let code = runtime.block_on(read_and_run());
     // A read of stdin that never returns must not keep the process.
     runtime.shutdown_background();
-    match outcome {
+    code
+}
+
+async fn read_and_run() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let ahead = Ahead::look(&arguments);
+    let loaded = if ahead.needs_plugins() {
+        Some(ahead.load(&Terminal::new(Format::Text)).await)
+    } else {
+        None
+    };
+    let (Cli { mut global, command }, loaded) = match read(&arguments, loaded) {
+        Ok(read) => read,
+        Err(Unread::Usage(usage)) => {
+            let usage = args::without_secrets(usage);
+            // Help and version go to stdout with status 0, wrong usage to stderr with status 2.
+            let _ = usage.print();
+            return exit_code(usage.exit_code());
+        }
+        Err(Unread::Plugins(error)) => return report(&Terminal::new(Format::Text), error.into()),
+    };
+    global.absorb(command.global());
+    global.log.start(global.format());
+    let terminal = Terminal::new(global.format());
+    match run(&terminal, global, command, loaded).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&terminal, failure),
     }
 }
 
-async fn run(terminal: &Terminal, global: Global, command: Command) -> Outcome {
-    match command {
-        Command::Models(with) => models::run(terminal, &global, &with.args).await,
-        Command::Resolve(with) => resolve::run(terminal, &global, &with.args).await,
-        Command::Chat(with) => chat::run(terminal, &global, &with.args).await,
-        Command::Inspect(_) => inspect::run(terminal, &global).await,
-        Command::Grant(with) => grant::run(terminal, &global, &with.args).await,
-        Command::MockRouter(with) => mock_router::run(terminal, &with.args).await,
-        Command::Demo(_) => demo::run(terminal, &global).await,
+/// Why the arguments could not be read.
+enum Unread {
+    Usage(clap::Error),
+    /// They may be right, but the plugins that name some of them could not be loaded.
+    Plugins(Error),
+}
+
+/// Reads the arguments, with the options that the loaded plugins name.
+fn read(
+    arguments: &[OsString],
+    loaded: Option<crate::Result<Loaded>>,
+) -> Result<(Cli, Option<crate::Result<Loaded>>), Unread> {
+    let infos = infos(loaded.as_ref());
+    let command = whole(loaded.as_ref());
+    let unread = |usage: clap::Error| match &loaded {
+        Some(Err(error)) if usage.use_stderr() => Unread::Plugins(error.clone()),
+        _ => Unread::Usage(usage),
+    };
+    let matches = command.try_get_matches_from(arguments).map_err(unread)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(unread)?;
+    if let (Command::Onboard(with), Some(matches)) = (&mut cli.command, matches.subcommand_matches("onboard"))
+    {
+        with.args.keys = onboard::flags::keys(matches, &infos);
+    }
+    Ok((cli, loaded))
+}
+
+/// The whole command line, with the options that the loaded plugins name.
+fn whole(loaded: Option<&crate::Result<Loaded>>) -> clap::Command {
+    onboard::flags::add(Cli::command(), &infos(loaded))
+}
+
+fn infos(loaded: Option<&crate::Result<Loaded>>) -> Vec<ProviderInfo> {
+    let plugins = loaded.into_iter().flatten().flat_map(|loaded| &loaded.plugins);
+    plugins.map(|plugin| plugin.info().clone()).collect()
+}
+
+async fn run(
+    terminal: &Terminal,
+    global: Global,
+    command: Command,
+    loaded: Option<crate::Result<Loaded>>,
+) -> Outcome {
+    match (command, loaded) {
+        (Command::Models(with), _) => models::run(terminal, &global, &with.args).await,
+        (Command::Resolve(with), _) => resolve::run(terminal, &global, &with.args).await,
+        (Command::Chat(with), _) => chat::run(terminal, &global, &with.args).await,
+        (Command::Onboard(with), Some(loaded)) => onboard::run(terminal, loaded?, &with.args).await,
+        (Command::Doctor(_), _) => doctor::run(terminal, &global).await,
+        (Command::Inspect(_), _) => inspect::run(terminal, &global).await,
+        (Command::Grant(with), _) => grant::run(terminal, &global, &with.args).await,
+        (Command::MockRouter(with), _) => mock_router::run(terminal, &with.args).await,
+        (Command::Serve(with), _) => serve::run(terminal, &global, &with.args).await,
+        (Command::Demo(_), _) => demo::run(terminal, &global).await,
+        (Command::Completions(with), loaded) => {
+            describe::completions(terminal, whole(loaded.as_ref()), with.args.shell)
+        }
+        (Command::Man(with), loaded) => {
+            describe::manual(terminal, whole(loaded.as_ref()), with.args.command.as_deref())
+        }
+        (Command::Onboard(_), None) => {
+            let message = "the options could not be told from the command; write the command's name in full";
+            Err(Error::new(Kind::Configuration, message).into())
+        }
     }
 }
 
@@ -116,21 +193,4 @@ fn report(terminal: &Terminal, failure: Failure) -> ExitCode {
 
 fn exit_code(code: i32) -> ExitCode {
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
-}
-
-/// Traces to stderr, as `RUST_LOG` says; warnings by default.
-fn trace_to_stderr() {
-    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    // Below `info` these write frames and headers, which hold the credential.
-    for target in ["hyper", "hyper_util", "h2", "rustls", "tokio_rustls"] {
-        if let Ok(capped) = format!("{target}=warn").parse() {
-            filter = filter.add_directive(capped);
-        }
-    }
-    // A second subscriber (an embedder's) wins; that is no fault.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(style::stderr_wants_colour())
-        .try_init();
 }

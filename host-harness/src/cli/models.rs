@@ -12,7 +12,10 @@ use super::{
     terminal::Terminal,
     units,
 };
-use crate::contract::{DiscoveryMode, Model, ModelCatalog, ProviderInfo};
+use crate::{
+    Host, Settings,
+    contract::{DiscoveryMode, Model, ModelCatalog, ProviderInfo},
+};
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs) -> Outcome {
     let session = Session::open(terminal, global).await?;
@@ -38,7 +41,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs)
             .retain(|model| matches(&session.info, model, filter));
     }
     let aliases = if args.all_variants {
-        Some(aliases_by_reference(&session).await)
+        Some(aliases_by_reference(&session.host, &session.settings).await)
     } else {
         None
     };
@@ -76,10 +79,10 @@ fn warn(terminal: &Terminal, catalog: &ModelCatalog) {
 }
 
 /// The configured aliases by canonical reference. What does not resolve is the doctor's matter, not this list's.
-async fn aliases_by_reference(session: &Session) -> HashMap<String, String> {
+pub(super) async fn aliases_by_reference(host: &Host, settings: &Settings) -> HashMap<String, String> {
     let mut aliases = HashMap::new();
-    for alias in session.settings.models.aliases() {
-        if let Ok(resolved) = session.host.resolve(&alias.reference).await {
+    for alias in settings.models.aliases() {
+        if let Ok(resolved) = host.resolve(&alias.reference).await {
             aliases
                 .entry(resolved.canonical)
                 .or_insert_with(|| alias.alias.clone());
@@ -89,7 +92,7 @@ async fn aliases_by_reference(session: &Session) -> HashMap<String, String> {
 }
 
 /// Whether a model's reference, name, alias or backends hold every word of a filter, in any case.
-fn matches(info: &ProviderInfo, model: &Model, filter: &str) -> bool {
+pub(super) fn matches(info: &ProviderInfo, model: &Model, filter: &str) -> bool {
     let mut text = format!("{}\n{}", reference(info, model), model.display_name);
     let backends = model.routes.iter().map(|route| route.backend.as_str());
     for more in model.alias.as_deref().into_iter().chain(backends) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{args::Global, terminal::Terminal};
 use crate::{
-    Grants, Host, HostOptions, Limits, Plugin, Sandbox, SandboxOptions, Settings,
+    Grants, Host, HostOptions, Limits, Plugin, Proxies, Sandbox, SandboxOptions, Secret, Settings,
     component::{self, Build},
     config::{Configuration, Environment},
     contract::ProviderInfo,
@@ -32,14 +32,38 @@ pub(super) struct Session {
     pub(super) host: Host,
 }
 
+/// One command asks one thing at a time; a small pool reserves little address space.
+const FEW: u32 = 64;
+
 impl Ground {
     pub(super) fn open(global: &Global) -> Result<Self> {
+        Self::with_room_for(FEW, global)
+    }
+
+    /// The same for so many calls at once.
+    fn with_room_for(calls: u32, global: &Global) -> Result<Self> {
         let environment = Environment::process();
         let configuration = Configuration::load(global.config.as_deref(), &environment)?;
+        Self::on(global, environment, configuration, calls)
+    }
+
+    /// For a command that writes the configuration, which need not be there yet.
+    pub(super) fn open_for_writing(global: &Global) -> Result<Self> {
+        let environment = Environment::process();
+        let configuration = Configuration::load_or_empty(global.config.as_deref(), &environment)?;
+        Self::on(global, environment, configuration, FEW)
+    }
+
+    fn on(
+        global: &Global,
+        environment: Environment,
+        configuration: Configuration,
+        calls: u32,
+    ) -> Result<Self> {
         let grants = Grants::of_state_dir(configuration.state_dir())?;
         let mut flags = Settings::default();
         apply(&mut flags, &global.set)?;
-        let sandbox = sandbox(configuration.state_dir(), &flags.limits)?;
+        let sandbox = sandbox(configuration.state_dir(), &flags.limits, calls)?;
         Ok(Self {
             environment,
             configuration,
@@ -73,20 +97,47 @@ impl Ground {
     }
 
     /// The configuration's settings for a provider, and what the arguments say instead.
-    fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
+    pub(super) fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
         let mut settings = self.configuration.settings(info)?;
         apply(&mut settings, &self.set)?;
         if let Some(url) = &self.base_url {
             settings.base_url = Some(url.clone());
         }
+        settings.proxies = Proxies::from_variables(|name| self.environment.get(name));
         Ok(settings)
+    }
+}
+
+impl Ground {
+    /// Puts a plugin into service with this credential.
+    pub(super) fn start(&self, plugin: Plugin, settings: Settings, secret: Option<Secret>) -> Result<Host> {
+        let info = plugin.info().clone();
+        let options = HostOptions {
+            settings,
+            secret,
+            grants: self.grants.clone(),
+        };
+        let host = Host::start(&self.sandbox, plugin, options)?;
+        if let Some(kept) = self.configuration.kept_models(&info)? {
+            host.remember_models(kept.models);
+        }
+        Ok(host)
     }
 }
 
 impl Session {
     /// Puts the plugin into service that the arguments name.
     pub(super) async fn open(terminal: &Terminal, global: &Global) -> Result<Self> {
-        let ground = Ground::open(global)?;
+        Self::on(Ground::open(global)?, terminal, global).await
+    }
+
+    /// The same for one that answers many at once.
+    pub(super) async fn for_many(terminal: &Terminal, global: &Global) -> Result<Self> {
+        let calls = SandboxOptions::default().max_concurrent;
+        Self::on(Ground::with_room_for(calls, global)?, terminal, global).await
+    }
+
+    async fn on(ground: Ground, terminal: &Terminal, global: &Global) -> Result<Self> {
         let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
         let info = plugin.info().clone();
         let settings = ground.settings(&info)?;
@@ -99,15 +150,8 @@ impl Session {
         if let Some(found) = &found {
             tracing::debug!(source = %found.source, "credential");
         }
-        let options = HostOptions {
-            settings: settings.clone(),
-            secret: found.map(|found| found.secret),
-            grants: ground.grants.clone(),
-        };
-        let host = Host::start(&ground.sandbox, plugin, options)?;
-        if let Some(kept) = ground.configuration.kept_models(&info)? {
-            host.remember_models(kept.models);
-        }
+        let secret = found.map(|found| found.secret);
+        let host = ground.start(plugin, settings.clone(), secret)?;
         Ok(Self {
             configuration: ground.configuration,
             settings,
@@ -127,12 +171,11 @@ pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result
 }
 
 /// A sandbox that keeps compiled code in the state directory, where that is safe and possible.
-pub(super) fn sandbox(state_dir: &Path, limits: &Limits) -> Result<Sandbox> {
+pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: u32) -> Result<Sandbox> {
     let defaults = SandboxOptions::default();
     let options = |cache_dir: Option<PathBuf>| SandboxOptions {
         cache_dir,
-        // One command asks one thing at a time; a small pool reserves little address space.
-        max_concurrent: 64,
+        max_concurrent: calls,
         max_memory_bytes: limits.memory_bytes.max(defaults.max_memory_bytes),
         max_stack_bytes: limits.stack_bytes,
         ..SandboxOptions::default()

@@ -4,8 +4,11 @@
 //! Keys that are not used here are neither read nor refused. Values never get into messages or logs.
 
 mod dotenv;
+mod edit;
 mod environment;
 mod kept;
+mod onboarding;
+mod params;
 mod price;
 mod profiles;
 mod secret;
@@ -21,10 +24,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub use environment::Environment;
 pub use kept::KeptModels;
+pub use onboarding::{Alias, Onboarded, Onboarding};
 pub use secret::{FoundSecret, SecretSource};
 
 use crate::{
@@ -74,7 +78,8 @@ impl fmt::Debug for Configuration {
 
 impl Configuration {
     /// Reads the file that `--config` names, else `$OPENCLAW_CONFIG_PATH`, else `openclaw.json` in
-    /// `$OPENCLAW_STATE_DIR` if it is there, else `~/.openclaw/openclaw.json`. State lives in
+    /// `$OPENCLAW_STATE_DIR` if it is there, else `~/.openclaw/openclaw.json`; if none of these is there, it would be
+    /// the one in `$OPENCLAW_STATE_DIR`. State lives in
     /// `$OPENCLAW_STATE_DIR`, else in the folder of `named`, else in `~/.openclaw`.
     ///
     /// # Errors
@@ -101,7 +106,11 @@ impl Configuration {
             .or_else(|| environment.path("OPENCLAW_CONFIG_PATH"))
             .or_else(|| {
                 let beside_state = state.as_ref().map(|dir| dir.join("openclaw.json"));
-                beside_state.filter(|path| path.is_file() || home.is_none())
+                // A new file belongs to the state that was named, not into the home.
+                let in_home = home
+                    .as_ref()
+                    .is_some_and(|dir| dir.join("openclaw.json").is_file());
+                beside_state.filter(|path| path.is_file() || !in_home)
             })
             .or_else(|| home.as_ref().map(|dir| dir.join("openclaw.json")));
         let state_dir = state.or_else(|| named.map(folder)).or(home);
@@ -179,18 +188,16 @@ impl Configuration {
         Ok(model)
     }
 
-    /// What `agents.defaults.models["<reference>"].params` asks for with requests to exactly this reference.
+    /// Every entry of `agents.defaults.model.fallbacks`, those of other providers included, in the file's order.
     ///
     /// # Errors
-    /// A key on the way there is of the wrong type.
-    pub fn params(&self, reference: &str) -> Result<Option<&Map<String, Value>>> {
-        let models = self.root().at(&["agents", "defaults", "models"])?;
-        for (name, model) in models.entries()? {
-            if name.trim() == reference.trim() {
-                return model.get("params")?.object();
-            }
+    /// A key of it is of the wrong type.
+    pub fn fallbacks(&self) -> Result<Vec<String>> {
+        let node = self.root().at(&["agents", "defaults", "model"])?;
+        match node.value() {
+            Some(Value::Object(_)) => node.get("fallbacks")?.texts(),
+            _ => Ok(Vec::new()),
         }
-        Ok(None)
     }
 
     fn root(&self) -> Node<'_> {

@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{Configuration, tree::Document};
-use crate::{
-    contract::ProviderInfo,
-    edge::Secret,
-    error::{Error, Kind, Result},
-    files,
+use super::{
+    Configuration,
+    edit::{self, Backup},
+    tree::Document,
 };
+use crate::{contract::ProviderInfo, edge::Secret, error::Result};
 
 impl Configuration {
     /// The file of stored credentials.
@@ -63,40 +62,27 @@ impl Configuration {
     /// # Errors
     /// The file that is there is no JSON, or it cannot be written.
     pub fn store_profile(&self, info: &ProviderInfo, secret: &Secret) -> Result<String> {
-        let path = self.profiles_path();
-        let _lock = files::lock(&path)?;
-        let mut root = match Document::read(&path)? {
-            Some(document) => document.value().clone(),
-            None => json!({ "version": 1 }),
-        };
+        self.put_profile(info, secret).map(|(name, _)| name)
+    }
+
+    /// The same, and whether that changed the file.
+    pub(super) fn put_profile(&self, info: &ProviderInfo, secret: &Secret) -> Result<(String, bool)> {
         let name = format!("{}:default", info.id);
-        let not_an_object = || {
-            let message = format!("{}: `profiles` is no object in braces", path.display());
-            Error::new(Kind::Configuration, message).with_hint("correct the file, or move it away")
-        };
-        let object = root.as_object_mut().ok_or_else(not_an_object)?;
-        let profiles = object
-            .entry("profiles")
-            .or_insert_with(|| Value::Object(Map::new()))
-            .as_object_mut()
-            .ok_or_else(not_an_object)?;
-        let profile = profiles
-            .entry(name.clone())
-            .or_insert_with(|| Value::Object(Map::new()));
-        if !profile.is_object() {
-            *profile = Value::Object(Map::new());
-        }
-        if let Some(profile) = profile.as_object_mut() {
-            profile.insert("type".to_owned(), "api_key".into());
-            profile.insert("provider".to_owned(), info.id.as_str().into());
-            profile.insert("key".to_owned(), secret.expose().into());
-            profile.shift_remove("token");
-        }
-        let text = zeroize::Zeroizing::new(format!("{root:#}\n"));
-        if std::fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
-            return Ok(name);
-        }
-        files::write_private(&path, text.as_bytes())?;
-        Ok(name)
+        let changed = edit::file(&self.profiles_path(), Backup::None, |edit| {
+            if edit.get(&[]).and_then(Value::as_object).is_none_or(Map::is_empty) {
+                edit.set(&["version"], 1.into())?;
+            }
+            let profile = ["profiles", name.as_str()];
+            if edit.get(&profile).is_some_and(|profile| !profile.is_object()) {
+                edit.remove(&profile);
+            }
+            let [profiles, profile] = profile;
+            edit.set(&[profiles, profile, "type"], "api_key".into())?;
+            edit.set(&[profiles, profile, "provider"], info.id.as_str().into())?;
+            edit.set(&[profiles, profile, "key"], secret.expose().into())?;
+            edit.remove(&[profiles, profile, "token"]);
+            Ok(())
+        })?;
+        Ok((name, changed))
     }
 }

@@ -8,6 +8,7 @@ use crate::{
         DiscoveryMode, Extra, Price, ProviderInfo,
         settings::{ConfiguredModel, ModelAlias},
     },
+    edge::Secret,
     error::Result,
     settings::{ModelSettings, Settings, base_url},
 };
@@ -31,7 +32,7 @@ impl Configuration {
             settings.base_url = Some(url);
         }
         for (name, node) in provider.get("headers")?.entries()? {
-            if let Some(value) = self.expanded(&node)? {
+            if let Some(value) = self.expanded(&node)?.as_deref().and_then(Secret::new) {
                 settings.headers.push((name.to_owned(), value));
             }
         }

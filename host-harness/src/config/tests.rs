@@ -1,6 +1,8 @@
 //! The configuration of a provider that does not exist, with everything in it.
 
 mod kept;
+mod onboarding;
+mod params;
 mod tokens;
 
 use std::{fs, path::PathBuf, time::Duration};
@@ -131,11 +133,11 @@ fn everything_of_a_provider_arrives_in_its_settings() {
         settings.base_url.unwrap().as_str(),
         "https://gateway.test/api/v1/"
     );
-    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert_eq!(
-        settings.headers,
-        [header("X-Team", "red"), header("X-Key", "gate")]
-    );
+    let headers = settings.headers.iter();
+    let headers: Vec<_> = headers
+        .map(|(name, value)| (name.as_str(), value.expose()))
+        .collect();
+    assert_eq!(headers, [("X-Team", "red"), ("X-Key", "gate")]);
     assert_eq!(settings.max_retries, 0);
     assert_eq!(settings.idle_timeout, Duration::from_secs(5));
     assert_eq!(settings.limits.events, 7);
@@ -202,9 +204,12 @@ fn everything_of_a_provider_arrives_in_its_settings() {
     let model = configuration.default_model(&acme()).unwrap();
     assert_eq!(model.chain(), ["Small", "acme/big/one", "My/alias"]);
     assert_eq!(model.elsewhere, ["zeta/x"]);
-    let params = configuration.params("acme/big/one").unwrap().unwrap();
-    assert_eq!(params["temperature"], 0.5);
-    assert!(configuration.params("acme/none").unwrap().is_none());
+    let mut request = params::question();
+    configuration
+        .params(&acme())
+        .unwrap()
+        .fill(&mut request, &["ACME/big/one"]);
+    assert_eq!(request.temperature, Some(0.5));
     assert_eq!(configuration.value()["unknown"][1]["two"], 3);
     assert!(!format!("{configuration:?}").contains("gate"));
 }

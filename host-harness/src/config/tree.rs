@@ -93,6 +93,10 @@ impl Document {
         &self.root
     }
 
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     fn place(&self, keys: &[Key]) -> Option<json5::Position> {
         let mut deserializer = json5::Deserializer::from_str(&self.text);
         Locate(keys).deserialize(&mut deserializer).err()?.position()

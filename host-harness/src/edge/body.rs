@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tracing::Span;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use super::scrub::ScrubStream;
@@ -89,6 +90,8 @@ pub(super) struct Answer {
     scrub: ScrubStream,
     ended: bool,
     view: View,
+    /// Of the attempt: bodies are read outside of it.
+    span: Span,
     _open: Open,
 }
 
@@ -101,8 +104,15 @@ impl Answer {
             scrub,
             ended: false,
             view,
+            span: Span::current(),
             _open: open,
         }
+    }
+
+    fn end(&mut self, how: &str) {
+        self.ended = true;
+        let bytes = self.view.limits().response_bytes - self.left;
+        self.span.in_scope(|| tracing::debug!(bytes, "{how}"));
     }
 }
 
@@ -124,7 +134,7 @@ impl Body for Answer {
                     let Ok(data) = frame.into_data() else { continue };
                     let len = data.len() as u64;
                     if len > self.left {
-                        self.ended = true;
+                        self.end("an answer's body was too long");
                         let most = self.view.limits().response_bytes;
                         self.view.note(Note::Limit {
                             name: "max-response-bytes",
@@ -139,12 +149,16 @@ impl Body for Answer {
                     }
                 }
                 Some(Err(error)) => {
-                    self.ended = true;
-                    tracing::debug!(cut = error.is_incomplete_message(), "an answer's body broke off");
+                    let cut = error.is_incomplete_message();
+                    self.end(if cut {
+                        "an answer's body was cut"
+                    } else {
+                        "an answer's body broke off"
+                    });
                     return Poll::Ready(Some(Err(HttpError::HttpResponseIncomplete)));
                 }
                 None => {
-                    self.ended = true;
+                    self.end("an answer's body ended");
                     let rest = self.scrub.finish();
                     if !rest.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(rest))));

@@ -2,9 +2,10 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
+use http::uri::{PathAndQuery, Scheme, Uri};
 use url::{Host, Url};
 
 /// Scheme, host and port: what a grant names and what a request is compared with.
@@ -70,6 +71,30 @@ impl Origin {
         } else {
             format!("{}:{}", self.host, self.port)
         }
+    }
+
+    /// The host as a resolver and TLS want it: IPv6 without brackets.
+    pub(super) fn host(&self) -> &str {
+        self.host.trim_matches(['[', ']'])
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address that it is by its literal.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        let address = self.host().parse().ok()?;
+        Some(SocketAddr::new(address, self.port))
+    }
+
+    /// The URI of something there, its port written out if it is not the usual one.
+    pub(super) fn uri(&self, path: Option<&PathAndQuery>) -> Uri {
+        let scheme = if self.https { Scheme::HTTPS } else { Scheme::HTTP };
+        let path = path.cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let builder = Uri::builder().scheme(scheme).path_and_query(path);
+        // A host and a port that came out of a URL make one again.
+        builder.authority(self.authority()).build().unwrap_or_default()
     }
 
     /// Whether the host is an address of a private network, by its literal.

@@ -87,9 +87,13 @@ impl Scrubber {
 fn forms(secret: &str) -> Vec<Vec<u8>> {
     let raw = secret.as_bytes().to_vec();
     let mut all = vec![raw];
-    if let Ok(json) = serde_json::to_string(secret) {
-        all.push(json.trim_matches('"').as_bytes().to_vec());
-        all.push(json.trim_matches('"').replace('/', "\\/").into_bytes());
+    // As a JSON text, and as one within a JSON text, and within that: so the arguments of a tool call come.
+    for slash in ["/", "\\/"] {
+        let mut nested = secret.to_owned();
+        for _ in 0..3 {
+            nested = in_json(&nested);
+            all.push(nested.replace('/', slash).into_bytes());
+        }
     }
     let percent = |set| percent_encoding::utf8_percent_encode(secret, set).to_string();
     let everything = percent(percent_encoding::NON_ALPHANUMERIC);
@@ -119,6 +123,13 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
         }
     }
     all
+}
+
+/// What stands between the quotes of a JSON text.
+fn in_json(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.unwrap_or(text).to_owned()
 }
 
 /// The same percent-encoding with its digits in lower case.
@@ -215,6 +226,7 @@ mod tests {
     #[test]
     fn a_secret_is_blanked_in_every_form_and_lengths_hold() {
         let json = serde_json::to_string(TOKEN).unwrap();
+        let within = serde_json::to_string(&json).unwrap();
         let percent =
             percent_encoding::utf8_percent_encode(TOKEN, percent_encoding::NON_ALPHANUMERIC).to_string();
         for before in ["", "a", "ab", "abc"] {
@@ -225,7 +237,8 @@ mod tests {
                 assert_eq!(clean.len(), text.len());
             }
         }
-        for form in [TOKEN.to_owned(), json, percent] {
+        let slashed = within.replace('/', "\\/");
+        for form in [TOKEN.to_owned(), json, within, slashed, percent] {
             let clean = scrubber().text(&format!("<{form}>"));
             assert!(!clean.contains("AbC") && clean.contains("****"), "{clean}");
         }

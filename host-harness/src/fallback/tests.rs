@@ -44,7 +44,7 @@ fn request(model: &str) -> ChatRequest {
 async fn ask(fallback: &Fallback, chain: &[&str]) -> (Result<String, Error>, Vec<String>, Vec<Attempt>) {
     let asked = RefCell::new(Vec::new());
     let references: Vec<String> = chain.iter().map(|name| (*name).to_owned()).collect();
-    let resolve = async |name: &str| {
+    let resolve = |name: String| async move {
         let canonical = name.trim().to_lowercase();
         if canonical == "?" {
             Err(status(400))
@@ -52,14 +52,14 @@ async fn ask(fallback: &Fallback, chain: &[&str]) -> (Result<String, Error>, Vec
             Ok(canonical)
         }
     };
-    let answer = async |request: ChatRequest| {
+    let answer = |request: ChatRequest| {
         asked.borrow_mut().push(request.model.clone());
         let digits: String = request.model.chars().filter(char::is_ascii_digit).collect();
-        match digits.parse() {
+        std::future::ready(match digits.parse() {
             Ok(200) => Ok(()),
             Ok(code) => Err(status(code)),
             Err(_) => Err(Error::new(Kind::Cancelled, "given up")),
-        }
+        })
     };
     let result = fallback
         .one_of(&request("own-200"), &references, resolve, answer)

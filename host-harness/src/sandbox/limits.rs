@@ -122,6 +122,13 @@ pub(crate) enum Note {
         /// How to allow it.
         hint: String,
     },
+    /// There was no connection; says only why, where the guest gives up for that reason.
+    Unconnected {
+        /// Why.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
 }
 
 /// wasmtime's hook for memory and tables, counting over all memories of the store.

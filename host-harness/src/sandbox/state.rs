@@ -1,6 +1,6 @@
 //! What a store holds for its one request, and the imports that read it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmtime::{
     ResourceLimiter,
@@ -23,6 +23,7 @@ use crate::{
         settings::{self, ConfiguredModel, CredentialState, ModelAlias, Snapshot},
     },
     edge::Gate,
+    metrics::Metrics,
     settings::{Listed, Settings},
 };
 
@@ -51,21 +52,29 @@ impl View {
         &self.0.settings.limits
     }
 
-    /// Notes why the host stopped something; the first reason counts.
+    /// Notes why the host stopped something; the first reason counts. That there was no connection is a reason only
+    /// until the next request.
     pub(crate) fn note(&self, note: Note) {
-        self.0
-            .note
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .get_or_insert(note);
+        let mut noted = self.noted();
+        if matches!(*noted, None | Some(Note::Unconnected { .. })) {
+            *noted = Some(note);
+        }
+    }
+
+    /// Another request is on its way.
+    pub(crate) fn connecting(&self) {
+        let mut noted = self.noted();
+        if matches!(*noted, Some(Note::Unconnected { .. })) {
+            *noted = None;
+        }
     }
 
     pub(crate) fn take_note(&self) -> Option<Note> {
-        self.0
-            .note
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take()
+        self.noted().take()
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Option<Note>> {
+        self.0.note.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,6 +98,15 @@ pub(crate) struct State {
     meter: Meter,
     view: View,
     pub(super) time: GuestTime,
+    metrics: Option<Arc<Metrics>>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.guest(self.used());
+        }
+    }
 }
 
 impl State {
@@ -107,7 +125,14 @@ impl State {
             meter: Meter::new(limits),
             time: GuestTime::new(limits.guest_time),
             view,
+            metrics: None,
         }
+    }
+
+    /// The same; what the guest has used is counted at its end.
+    pub(crate) fn measured(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = Some(metrics);
+        self
     }
 
     pub(crate) fn view(&self) -> &View {

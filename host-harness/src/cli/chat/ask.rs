@@ -8,12 +8,10 @@ use std::{
 use tokio::io::AsyncReadExt as _;
 
 use crate::{
-    cli::{
-        args::ChatArgs,
-        request::{self, RequestFile, invalid},
-    },
+    cli::{args::ChatArgs, request},
     contract::{ChatRequest, ContentPart, Message},
     error::Result,
+    openai::request::{asks_something, blank, invalid},
 };
 
 /// A request and the model that it names.
@@ -40,11 +38,11 @@ pub(super) async fn question(args: &ChatArgs) -> Result<Question> {
     }
     let file = match &args.request {
         None => None,
-        Some(path) if file_is_stdin => Some(RequestFile::read(
+        Some(path) if file_is_stdin => Some(request::read(
             Path::new("from standard input"),
             &standard_input().await?,
         )?),
-        Some(path) => Some(RequestFile::read(path, &request::read_file("request", path)?)?),
+        Some(path) => Some(request::read(path, &request::read_file("request", path)?)?),
     };
     let prompt = if prompt_is_stdin {
         let text = String::from_utf8(standard_input().await?)
@@ -66,12 +64,13 @@ pub(super) async fn question(args: &ChatArgs) -> Result<Question> {
     }
     let (mut request, named) = match file {
         Some(file) => (file.request, file.model),
-        None => (request::blank(), None),
+        None => (blank(), None),
     };
     if !parts.is_empty() {
         request.messages.push(Message::User(parts));
     }
-    request::asks_something(&request.messages)?;
+    asks_something(&request.messages)
+        .map_err(|error| error.with_hint("give a prompt, or a request file with at least one message"))?;
     if let Some(system) = &args.system {
         request.messages.insert(0, Message::System(system.clone()));
     }

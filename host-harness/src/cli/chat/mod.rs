@@ -1,9 +1,13 @@
-//! `chat`: one question, one answer.
+//! `chat`: one question and its answer, or a conversation.
 
 mod ask;
 mod show;
+mod talk;
 
-use std::time::Instant;
+use std::{
+    io::{IsTerminal as _, stdin, stdout},
+    time::Instant,
+};
 
 use super::{
     Failure, Outcome,
@@ -19,16 +23,22 @@ use super::{
 };
 use crate::{
     Completion, GenerationInfo, Host,
-    contract::{ChatRequest, ModelSource, Summary},
+    contract::{ChatRequest, ContentPart, Message, ModelSource, Summary},
     cost,
     error::{Error, Kind, Result},
     fallback::{Attempt, Failed, Fallback},
+    openai,
+    params::Params,
 };
 
 use self::show::Shown;
 pub(super) use self::show::summary_line;
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -> Outcome {
+    let is_at_terminal = stdin().is_terminal() && stdout().is_terminal();
+    if args.prompt.is_none() && args.request.is_none() && terminal.is_text() && is_at_terminal {
+        return talk::run(terminal, global, args).await;
+    }
     // What is wrong with the question is said before anything is loaded.
     let question = tokio::select! {
         question = ask::question(args) => question?,
@@ -36,22 +46,38 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     };
     let session = Session::open(terminal, global).await?;
     let references = references(terminal, &session, question.model, args.no_fallback)?;
+    let fallback = Fallback::new().with_params(params(terminal, &session)?);
     let answering = Answering {
         terminal,
         host: &session.host,
         references: &references,
-        fallback: Fallback::new(),
+        fallback: &fallback,
         started: Instant::now(),
     };
     if args.no_stream {
-        answering.at_once(question.request).await
+        answering.at_once(question.request).await.map(drop)
     } else {
-        answering.as_it_comes(question.request).await
+        answering.as_it_comes(question.request).await.map(drop)
     }
 }
 
+/// Asks one model one question.
+pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question: &str) -> Outcome {
+    let mut request = openai::request::blank();
+    request.messages = vec![Message::User(vec![ContentPart::Text(question.to_owned())])];
+    let references = [model.to_owned()];
+    let answering = Answering {
+        terminal,
+        host,
+        references: &references,
+        fallback: &Fallback::new(),
+        started: Instant::now(),
+    };
+    answering.as_it_comes(request).await.map(drop)
+}
+
 /// Who is asked, in this order: the named model or the configured one, then those that stand in for it.
-fn references(
+pub(super) fn references(
     terminal: &Terminal,
     session: &Session,
     named: Option<String>,
@@ -88,12 +114,23 @@ fn references(
     Ok(references)
 }
 
+/// What the configuration asks of each model; what it asks in vain is said.
+fn params(terminal: &Terminal, session: &Session) -> Result<Params> {
+    let params = session.configuration.params(&session.info)?;
+    for key in &params.unknown {
+        terminal.warn(&format!(
+            "`{key}` is no parameter that can be asked for; it is left out"
+        ));
+    }
+    Ok(params)
+}
+
 /// One question on its way.
 struct Answering<'a> {
     terminal: &'a Terminal,
     host: &'a Host,
     references: &'a [String],
-    fallback: Fallback,
+    fallback: &'a Fallback,
     started: Instant,
 }
 
@@ -105,7 +142,8 @@ struct Answered<'a> {
 }
 
 impl Answering<'_> {
-    async fn at_once(&self, request: ChatRequest) -> Outcome {
+    /// Shows the answer when it is whole, and gives it.
+    async fn at_once(&self, request: ChatRequest) -> Outcome<Gathered> {
         let turning = self.terminal.spinner("waiting for the answer");
         let completed = tokio::select! {
             completed = self.fallback.complete(self.host, &request, self.references) => completed,
@@ -124,10 +162,12 @@ impl Answering<'_> {
             generation: completed.answer.generation,
             trail: &completed.trail,
         };
-        self.finish(shown, &gathered, answered).await
+        self.finish(shown, &gathered, answered).await?;
+        Ok(gathered)
     }
 
-    async fn as_it_comes(&self, request: ChatRequest) -> Outcome {
+    /// Shows the answer as it comes, and gives what has come of it.
+    async fn as_it_comes(&self, request: ChatRequest) -> Outcome<Gathered> {
         let interrupted = signals::interrupted();
         tokio::pin!(interrupted);
         let turning = self.terminal.spinner("waiting for the first word");
@@ -167,7 +207,8 @@ impl Answering<'_> {
             generation: completion.generation(),
             trail: &started.trail,
         };
-        self.finish(shown, &gathered, answered).await
+        self.finish(shown, &gathered, answered).await?;
+        Ok(gathered)
     }
 
     fn show(&self, shown: &mut Shown, event: &crate::contract::ChatEvent) -> Outcome {

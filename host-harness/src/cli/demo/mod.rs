@@ -15,7 +15,6 @@ use self::scene::Scene;
 use super::{
     Failure, Outcome,
     args::Global,
-    request::RequestFile,
     session::{self, own_component},
     signals,
     style::Style,
@@ -27,6 +26,7 @@ use crate::{
     contract::{ChatRequest, settings::ModelAlias},
     error::{Error, Kind, Result},
     mock::{MockOptions, MockRouter},
+    openai::request::ChatBody,
     settings::ModelSettings,
 };
 
@@ -61,7 +61,7 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
         Some(path) => path.clone(),
         None => own_component(terminal).await?,
     };
-    let sandbox = session::sandbox(state.path(), &Settings::default().limits)?;
+    let sandbox = session::sandbox(state.path(), &Settings::default().limits, 64)?;
     let loading = terminal.spinner("compiling the component");
     let plugin = Plugin::load(&sandbox, &path, false).await?;
     drop(loading);
@@ -170,7 +170,7 @@ impl Data {
 
 /// A request of the demo's data.
 fn request(body: &Value) -> Result<ChatRequest> {
-    let file = RequestFile::parse(body.to_string().as_bytes())?;
+    let file = ChatBody::parse(body.to_string().as_bytes())?;
     Ok(ChatRequest {
         model: file.model.unwrap_or_default(),
         ..file.request

@@ -1,10 +1,8 @@
 //! Pictures and sounds: where their bytes are, and what they are.
 
-use std::path::Path;
-
 use base64::Engine as _;
 
-use super::node::{Node, invalid};
+use super::node::Node;
 use crate::{
     contract::{Media, MediaSource},
     error::Result,
@@ -16,18 +14,10 @@ const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::n
         .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
 );
 
-/// A picture from a file; what it is follows from its first bytes, never from its name.
-pub(in crate::cli) fn picture(path: &Path) -> Result<Media> {
-    let bytes = super::read_file("picture", path)?;
-    let mime_type = picture_type(&bytes).ok_or_else(|| {
-        invalid(&format!(
-            "{} is no PNG, JPEG, GIF or WebP picture",
-            path.display()
-        ))
-        .with_hint("convert it to one of these first")
-    })?;
-    Ok(Media {
-        mime_type: mime_type.to_owned(),
+/// A picture; what it is follows from its first bytes. `None` for what is no PNG, JPEG, GIF or WebP.
+pub(crate) fn picture_of(bytes: Vec<u8>) -> Option<Media> {
+    Some(Media {
+        mime_type: picture_type(&bytes)?.to_owned(),
         source: MediaSource::Data(bytes),
     })
 }

@@ -36,7 +36,7 @@ fn request_files_become_what_the_cases_say() {
         let text = case
             .text
             .unwrap_or_else(|| case.body.unwrap_or_default().to_string());
-        let read = RequestFile::parse(text.as_bytes()).and_then(|file| {
+        let read = ChatBody::parse(text.as_bytes()).and_then(|file| {
             asks_something(&file.request.messages)?;
             Ok(file)
         });
@@ -54,25 +54,15 @@ fn request_files_become_what_the_cases_say() {
 }
 
 #[test]
-fn an_error_names_the_file_and_never_what_stands_in_it() {
-    let body = br#"{"messages":[{"role":"user","content":"very private"}],"temperature":"also private"}"#;
-    let error = RequestFile::read(Path::new("ask.json"), body).expect_err("it is wrong");
-    assert_eq!(
-        error.message(),
-        "the request ask.json: `temperature` has to be a number, not a text like this"
-    );
-}
-
-#[test]
 fn bytes_that_are_no_text_are_a_malformed_request() {
-    let error = RequestFile::parse(b"\xff\xfe{}").expect_err("it is wrong");
+    let error = ChatBody::parse(b"\xff\xfe{}").expect_err("it is wrong");
     assert_eq!(error.kind().as_str(), "invalid-request");
     let deep = "[".repeat(100_000);
-    assert!(RequestFile::parse(deep.as_bytes()).is_err());
+    assert!(ChatBody::parse(deep.as_bytes()).is_err());
 }
 
 /// A request as JSON, with the words of the contract; what is empty is left out.
-fn shown(file: &RequestFile) -> Value {
+fn shown(file: &ChatBody) -> Value {
     let request = &file.request;
     let tool = |tool: &Tool| {
         json!({"name": tool.name, "description": tool.description,
@@ -110,6 +100,8 @@ fn shown(file: &RequestFile) -> Value {
         "seed": request.seed,
         "stop": request.stop,
         "extras": extras,
+        "stream": file.stream.then_some(true),
+        "includeUsage": file.include_usage.then_some(true),
     }))
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A request that is malformed.
-pub(in crate::cli) fn invalid(message: &str) -> Error {
+pub(crate) fn invalid(message: &str) -> Error {
     Error::new(Kind::Provider(ErrorKind::InvalidRequest), message)
 }
 
@@ -137,9 +137,12 @@ impl<'a> Node<'a> {
             .transpose()
     }
 
+    pub(super) fn flag(&self) -> Result<bool> {
+        self.value.as_bool().ok_or_else(|| self.wrong("true or false"))
+    }
+
     pub(super) fn optional_flag(&self, key: &'a str) -> Result<Option<bool>> {
-        let flag = |field: Self| field.value.as_bool().ok_or_else(|| field.wrong("true or false"));
-        self.field(key).map(flag).transpose()
+        self.field(key).map(|field| field.flag()).transpose()
     }
 
     pub(super) fn number(&self) -> Result<f64> {

@@ -7,27 +7,29 @@ mod media;
 mod message;
 mod node;
 
-use std::path::Path;
-
 use crate::{
-    contract::{ChatRequest, ErrorKind, Extra, JsonSchema, Message, ResponseFormat, Tool, ToolChoice},
-    error::{Error, Kind, Result},
+    contract::{ChatRequest, Extra, JsonSchema, Message, ResponseFormat, Tool, ToolChoice},
+    error::Result,
 };
 
 use self::node::{Node, unsupported};
-pub(super) use self::{media::picture, node::invalid};
+pub(crate) use self::{media::picture_of, node::invalid};
 
-/// A request file, read.
+/// The body of a chat completion, read.
 #[derive(Debug)]
-pub(super) struct RequestFile {
+pub(crate) struct ChatBody {
     /// The request; its `model` is empty, its messages may be.
-    pub(super) request: ChatRequest,
+    pub(crate) request: ChatRequest,
     /// The model that it names.
-    pub(super) model: Option<String>,
+    pub(crate) model: Option<String>,
+    /// Whether the answer is wanted as it comes.
+    pub(crate) stream: bool,
+    /// Whether a streamed answer is to end with what it took.
+    pub(crate) include_usage: bool,
 }
 
 /// An empty request.
-pub(super) fn blank() -> ChatRequest {
+pub(crate) fn blank() -> ChatRequest {
     ChatRequest {
         model: String::new(),
         messages: Vec::new(),
@@ -47,40 +49,31 @@ pub(super) fn blank() -> ChatRequest {
 }
 
 /// Refuses a request that asks nothing.
-pub(super) fn asks_something(messages: &[Message]) -> Result<()> {
+pub(crate) fn asks_something(messages: &[Message]) -> Result<()> {
     if messages.is_empty() {
-        let error = invalid("`messages` is missing or empty: there is nothing to ask");
-        return Err(error.with_hint("give a prompt, or a request file with at least one message"));
+        return Err(invalid("`messages` is missing or empty: there is nothing to ask"));
     }
     Ok(())
 }
 
-impl RequestFile {
-    /// Reads a request from the bytes of a file; `name` says which in an error.
-    pub(super) fn read(name: &Path, bytes: &[u8]) -> Result<Self> {
-        Self::parse(bytes).map_err(|error| {
-            let message = format!("the request {}: {}", name.display(), error.message());
-            let named = Error::new(error.kind(), message);
-            match error.hint() {
-                Some(hint) => named.with_hint(hint),
-                None => named,
-            }
-        })
-    }
-
+impl ChatBody {
     /// Reads a request.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let value: serde_json::Value =
             serde_json::from_slice(bytes).map_err(|error| invalid(&format!("it is not JSON: {error}")))?;
         let body = Node::root(&value);
-        let mut request = blank();
-        let mut model = None;
+        let mut read = Self {
+            request: blank(),
+            model: None,
+            stream: false,
+            include_usage: false,
+        };
         for field in body.fields("an object, the body of a chat completion")? {
-            read_field(&field, &mut request, &mut model)?;
+            read.field(&field)?;
         }
         let wanted = (body.field("max_completion_tokens"), body.field("max_tokens"));
-        request.max_output_tokens = match wanted {
+        read.request.max_output_tokens = match wanted {
             (Some(new), Some(old)) if new.count()? != old.count()? => {
                 return Err(invalid(
                     "`max_completion_tokens` and `max_tokens` say different things; leave one out",
@@ -89,66 +82,71 @@ impl RequestFile {
             (Some(limit), _) | (None, Some(limit)) => Some(limit.count()?),
             (None, None) => None,
         };
-        Ok(Self { request, model })
+        Ok(read)
     }
-}
 
-fn read_field(field: &Node<'_>, request: &mut ChatRequest, model: &mut Option<String>) -> Result<()> {
-    let known = [
-        "model",
-        "messages",
-        "tools",
-        "tool_choice",
-        "response_format",
-        "temperature",
-        "top_p",
-        "frequency_penalty",
-        "presence_penalty",
-        "seed",
-        "stop",
-        "max_tokens",
-        "max_completion_tokens",
-        "reasoning_effort",
-        "stream",
-        "stream_options",
-        "n",
-    ];
-    let key = field.key();
-    if !known.contains(&key) {
-        request.extras.push(Extra {
-            key: key.to_owned(),
-            value_json: field.json(),
-        });
-        return Ok(());
-    }
-    if field.is_null() {
-        return Ok(());
-    }
-    match key {
-        "model" => *model = Some(field.text()?.to_owned()),
-        "messages" => request.messages = message::read_all(field)?,
-        "tools" => request.tools = field.items()?.iter().map(tool).collect::<Result<_>>()?,
-        "tool_choice" => request.tool_choice = Some(tool_choice(field)?),
-        "response_format" => request.response_format = Some(response_format(field)?),
-        "temperature" => request.temperature = Some(field.number()?),
-        "top_p" => request.top_p = Some(field.number()?),
-        "frequency_penalty" => request.frequency_penalty = Some(field.number()?),
-        "presence_penalty" => request.presence_penalty = Some(field.number()?),
-        "seed" => request.seed = Some(field.integer()?),
-        "stop" => request.stop = stops(field)?,
-        "reasoning_effort" => request.reasoning_effort = Some(field.text()?.to_owned()),
-        "n" => match field.count()? {
-            1 => {}
-            _ => {
-                return Err(unsupported(
-                    "`n` above 1 is not supported: one request, one answer",
-                ));
+    fn field(&mut self, field: &Node<'_>) -> Result<()> {
+        let request = &mut self.request;
+        let known = [
+            "model",
+            "messages",
+            "tools",
+            "tool_choice",
+            "response_format",
+            "temperature",
+            "top_p",
+            "frequency_penalty",
+            "presence_penalty",
+            "seed",
+            "stop",
+            "max_tokens",
+            "max_completion_tokens",
+            "reasoning_effort",
+            "stream",
+            "stream_options",
+            "n",
+        ];
+        let key = field.key();
+        if !known.contains(&key) {
+            request.extras.push(Extra {
+                key: key.to_owned(),
+                value_json: field.json(),
+            });
+            return Ok(());
+        }
+        if field.is_null() {
+            return Ok(());
+        }
+        match key {
+            "model" => self.model = Some(field.text()?.to_owned()),
+            "stream" => self.stream = field.flag()?,
+            "stream_options" => {
+                self.include_usage = field.optional_flag("include_usage")?.unwrap_or_default();
             }
-        },
-        // How the answer travels is this command's matter; the limits are read together.
-        _ => {}
+            "messages" => request.messages = message::read_all(field)?,
+            "tools" => request.tools = field.items()?.iter().map(tool).collect::<Result<_>>()?,
+            "tool_choice" => request.tool_choice = Some(tool_choice(field)?),
+            "response_format" => request.response_format = Some(response_format(field)?),
+            "temperature" => request.temperature = Some(field.number()?),
+            "top_p" => request.top_p = Some(field.number()?),
+            "frequency_penalty" => request.frequency_penalty = Some(field.number()?),
+            "presence_penalty" => request.presence_penalty = Some(field.number()?),
+            "seed" => request.seed = Some(field.integer()?),
+            "stop" => request.stop = stops(field)?,
+            "reasoning_effort" => request.reasoning_effort = Some(field.text()?.to_owned()),
+            "n" => match field.count()? {
+                1 => {}
+                _ => {
+                    return Err(unsupported(
+                        "`n` above 1 is not supported: one request, one answer",
+                    ));
+                }
+            },
+            // The limits are read together.
+            _ => {}
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn stops(field: &Node<'_>) -> Result<Vec<String>> {
@@ -199,8 +197,21 @@ fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
     let kind = format.need("type")?;
     match kind.text()? {
         "text" => Ok(ResponseFormat::Text),
-        "json_object" => Ok(ResponseFormat::JsonObject),
+        "json_object" => {
+            // With a schema in it, it is the form of text-generation-inference, which some clients translate into.
+            format.only(&["type", "value"])?;
+            Ok(match format.field("value") {
+                None => ResponseFormat::JsonObject,
+                Some(schema) => ResponseFormat::JsonSchema(JsonSchema {
+                    name: "response".to_owned(),
+                    description: None,
+                    schema_json: schema.object_json()?,
+                    strict: None,
+                }),
+            })
+        }
         "json_schema" => {
+            format.only(&["type", "json_schema"])?;
             let schema = format.need("json_schema")?;
             schema.only(&["name", "description", "schema", "strict"])?;
             Ok(ResponseFormat::JsonSchema(JsonSchema {
@@ -212,14 +223,6 @@ fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
         }
         _ => Err(kind.wrong("`text`, `json_object` or `json_schema`")),
     }
-}
-
-/// Reads a file that belongs to a request.
-pub(super) fn read_file(what: &str, path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| {
-        let message = format!("the {what} {} cannot be read: {error}", path.display());
-        Error::new(Kind::Provider(ErrorKind::InvalidRequest), message)
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,347 @@
+//! A conversation at the terminal: questions, answers as they come, and commands between them.
+
+mod command;
+mod editor;
+mod save;
+
+use std::{
+    path::Path,
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
+
+use self::{
+    command::{Command, Typed},
+    editor::{Editor, Input, Names},
+};
+use super::Answering;
+use crate::{
+    cli::{
+        Failure, Outcome,
+        args::{ChatArgs, Global},
+        models,
+        output::{error, models::reference},
+        request,
+        session::Session,
+        signals, style, table,
+        terminal::Terminal,
+        units,
+    },
+    contract::{AssistantPart, ContentPart, Media, Message, ModelCatalog},
+    error::{Error, Kind, Result},
+    fallback::Fallback,
+    openai,
+};
+
+/// One conversation.
+struct Talk<'a> {
+    terminal: &'a Terminal,
+    session: &'a Session,
+    args: &'a ChatArgs,
+    fallback: Fallback,
+    /// Who is asked: the model, then those that stand in for it.
+    references: Vec<String>,
+    system: Option<String>,
+    messages: Vec<Message>,
+    /// For the next question.
+    pictures: Vec<Media>,
+    /// The last question, whatever became of it.
+    last: Option<Vec<ContentPart>>,
+    catalog: Option<ModelCatalog>,
+    names: Names,
+}
+
+pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -> Outcome {
+    let pictures = args
+        .image
+        .iter()
+        .map(|path| request::picture(path))
+        .collect::<Result<Vec<_>>>()?;
+    let session = Session::open(terminal, global).await?;
+    let references = super::references(terminal, &session, args.model.clone(), args.no_fallback)?;
+    let names = Names::default();
+    let mut editor = Editor::start(
+        session.configuration.state_dir().join("chat-history"),
+        Arc::clone(&names),
+    )?;
+    let mut talk = Talk {
+        terminal,
+        session: &session,
+        args,
+        fallback: Fallback::new().with_params(super::params(terminal, &session)?),
+        references,
+        system: args.system.clone(),
+        messages: Vec::new(),
+        pictures,
+        last: None,
+        catalog: None,
+        names,
+    };
+    talk.meet(global.base_url.is_none()).await;
+    loop {
+        let input = tokio::select! {
+            input = editor.read("> ") => input,
+            () = signals::interrupted() => Input::Ended,
+        };
+        let typed = match input {
+            Input::Text(typed) => typed,
+            Input::Interrupted => {
+                terminal.note(&terminal.err.dim("Ctrl-D ends the conversation"));
+                continue;
+            }
+            Input::Ended => return Ok(()),
+        };
+        let outcome = match Typed::read(&typed) {
+            Typed::Blank => Ok(()),
+            Typed::Command(Command::Quit, _) => return Ok(()),
+            Typed::Command(command, argument) => talk.obey(command, &argument).await,
+            Typed::Unknown(word, meant) => {
+                let meant = meant.unwrap_or(Command::Help).name();
+                terminal.warn(&format!(
+                    "there is no command `{word}`; did you mean `{meant}`? (`//` begins a text with `/`)"
+                ));
+                Ok(())
+            }
+            Typed::Words(words) => {
+                let mut parts: Vec<_> = talk.pictures.drain(..).map(ContentPart::Media).collect();
+                parts.push(ContentPart::Text(words));
+                talk.ask(parts).await
+            }
+        };
+        match outcome {
+            Ok(()) => editor.remember(&typed),
+            Err(Failure::Error(error)) => {
+                // What was refused because it holds the key must not be kept either.
+                let holds_key =
+                    !error.details().request_sent && error.message().contains("holds the credential");
+                if !holds_key {
+                    editor.remember(&typed);
+                }
+                terminal.note(&error::for_a_person(terminal.err, &error));
+            }
+            Err(Failure::Shown) => editor.remember(&typed),
+            Err(failure @ Failure::Output(_)) => return Err(failure),
+        }
+    }
+}
+
+impl Talk<'_> {
+    fn model(&self) -> &str {
+        self.references.first().map_or("", String::as_str)
+    }
+
+    /// Says who is there, and loads the list that `/model` completes; keeps it for later if it is the usual one.
+    async fn meet(&mut self, keeps: bool) {
+        let listing = self.session.host.list_models(self.session.settings.discovery);
+        let catalog = {
+            let _turning = self.terminal.spinner("loading the models");
+            tokio::select! {
+                catalog = listing => catalog.ok(),
+                () = signals::interrupted() => None,
+            }
+        };
+        if let Some(catalog) = &catalog {
+            let info = &self.session.info;
+            if keeps && let Err(error) = self.session.configuration.write_models(info, catalog) {
+                self.terminal.warn(error.message());
+            }
+            let mut names: Vec<String> = self
+                .session
+                .settings
+                .models
+                .aliases()
+                .iter()
+                .map(|alias| alias.alias.clone())
+                .collect();
+            for model in &catalog.models {
+                let reference = reference(info, model);
+                names.extend(
+                    info.policies
+                        .iter()
+                        .map(|policy| format!("{reference}:{}", policy.suffix)),
+                );
+                names.extend(
+                    model
+                        .routes
+                        .iter()
+                        .map(|route| format!("{reference}:{}", route.backend)),
+                );
+                names.push(reference);
+            }
+            names.sort_unstable();
+            names.dedup();
+            *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        }
+        self.catalog = catalog;
+        let paint = self.terminal.err;
+        let model = style::one_line(self.model()).into_owned();
+        self.terminal.note(&format!(
+            "Talking to {}. {}",
+            paint.bold(&model),
+            paint.dim("/help lists what you can do.")
+        ));
+    }
+
+    async fn ask(&mut self, question: Vec<ContentPart>) -> Outcome {
+        self.last = Some(question.clone());
+        let mut request = openai::request::blank();
+        request.messages.extend(self.system.clone().map(Message::System));
+        request.messages.extend(self.messages.iter().cloned());
+        request.messages.push(Message::User(question.clone()));
+        let answering = Answering {
+            terminal: self.terminal,
+            host: &self.session.host,
+            references: &self.references,
+            fallback: &self.fallback,
+            started: Instant::now(),
+        };
+        let gathered = if self.args.no_stream {
+            answering.at_once(request).await?
+        } else {
+            answering.as_it_comes(request).await?
+        };
+        // A question without an answer is no part of the conversation: many backends refuse two in a row.
+        if !gathered.text.is_empty() {
+            self.messages.push(Message::User(question));
+            self.messages
+                .push(Message::Assistant(vec![AssistantPart::Text(gathered.text)]));
+        }
+        Ok(())
+    }
+
+    async fn obey(&mut self, command: Command, argument: &str) -> Outcome {
+        match command {
+            Command::Help => self.help(),
+            Command::Model if argument.is_empty() => {
+                self.terminal.note(&format!(
+                    "asked in this order: {}",
+                    style::one_line(&self.references.join(", "))
+                ));
+            }
+            Command::Model => self.choose(argument).await?,
+            Command::Models => self.models(argument),
+            Command::System => self.instruct(argument),
+            Command::Image => self.show(argument)?,
+            Command::Retry => {
+                let Some(question) = self.last.clone() else {
+                    return Err(nothing("there is no question to ask again").into());
+                };
+                if matches!(self.messages.as_slice(), [.., Message::User(asked), Message::Assistant(_)] if same(asked, &question))
+                {
+                    self.messages.truncate(self.messages.len() - 2);
+                }
+                return self.ask(question).await;
+            }
+            Command::New => {
+                self.messages.clear();
+                self.last = None;
+                self.terminal.note("forgotten");
+            }
+            Command::Save => {
+                if argument.is_empty() {
+                    return Err(nothing("name the file: `/save talk.md`").into());
+                }
+                let mut messages: Vec<Message> =
+                    self.system.clone().map(Message::System).into_iter().collect();
+                messages.extend(self.messages.iter().cloned());
+                save::write(Path::new(argument), self.model(), &messages)?;
+                self.terminal
+                    .note(&format!("written to {}", style::one_line(argument)));
+            }
+            Command::Quit => {}
+        }
+        Ok(())
+    }
+
+    fn help(&self) {
+        for command in Command::ALL {
+            let (takes, does) = command.help();
+            let name = format!("{} {takes}", command.name());
+            self.terminal
+                .note(&format!("{name:16} {}", self.terminal.err.dim(does)));
+        }
+        let several = "a \\ at the end of a line, or \"\"\" before and behind, for several lines; Ctrl-C ends an answer";
+        self.terminal.note(&self.terminal.err.dim(several));
+    }
+
+    async fn choose(&mut self, text: &str) -> Result<()> {
+        let found = self.session.host.resolve(text).await?;
+        for warning in &found.warnings {
+            self.terminal.warn(&warning.message);
+        }
+        let rest = self.references.split_off(self.references.len().min(1));
+        let name = found.alias.as_deref().unwrap_or(&found.display_name);
+        let mut facts = vec![("model", format!("{name} ({})", found.canonical))];
+        if let Some(model) = &found.metadata {
+            facts.push(("$ per M in / out", models::price(model)));
+            facts.push(("window", units::known_tokens(model.context_window)));
+        }
+        self.terminal.note(&table::facts(self.terminal.err, &facts));
+        self.references = vec![found.canonical.clone()];
+        self.references
+            .extend(rest.into_iter().filter(|reference| *reference != found.canonical));
+        Ok(())
+    }
+
+    fn models(&self, filter: &str) {
+        let Some(catalog) = &self.catalog else {
+            self.terminal
+                .warn("there is no list of models; a new conversation loads it again");
+            return;
+        };
+        let info = &self.session.info;
+        let some: Vec<_> = catalog
+            .models
+            .iter()
+            .filter(|model| models::matches(info, model, filter))
+            .cloned()
+            .collect();
+        if some.is_empty() {
+            self.terminal.note("none");
+        } else {
+            self.terminal
+                .note(&models::models_table(self.terminal.err, info, &some));
+        }
+    }
+
+    fn instruct(&mut self, text: &str) {
+        match text {
+            "" => {}
+            "-" => self.system = None,
+            text => self.system = Some(text.to_owned()),
+        }
+        let now = self
+            .system
+            .as_deref()
+            .map_or_else(|| "nothing".into(), style::printable);
+        self.terminal.note(&format!("told before: {now}"));
+    }
+
+    fn show(&mut self, path: &str) -> Result<()> {
+        if path.is_empty() {
+            return Err(nothing("name the file: `/image photo.png`"));
+        }
+        self.pictures.push(request::picture(Path::new(path))?);
+        self.terminal.note(&format!(
+            "{} with the next question",
+            units::counted(self.pictures.len(), "picture")
+        ));
+        Ok(())
+    }
+}
+
+fn nothing(message: &str) -> Error {
+    Error::new(Kind::Configuration, message)
+}
+
+/// Whether two questions are the same one.
+fn same(a: &[ContentPart], b: &[ContentPart]) -> bool {
+    let texts = |parts: &[ContentPart]| -> Vec<String> {
+        let text = |part: &ContentPart| match part {
+            ContentPart::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        parts.iter().filter_map(text).collect()
+    };
+    a.len() == b.len() && texts(a) == texts(b)
+}

@@ -1,0 +1,93 @@
+//! `doctor`: looks at everything that an answer needs, in the order in which it needs it, and says what to do about
+//! what is wrong. Changes nothing.
+
+mod files;
+mod provider;
+mod report;
+mod words;
+
+use super::{
+    Failure, Outcome,
+    args::{Format, Global},
+    session::Ground,
+    terminal::Terminal,
+    units,
+};
+
+use self::report::Report;
+
+pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
+    let mut report = Report::default();
+    {
+        let _turning = terminal.spinner("looking");
+        examine(terminal, global, &mut report).await;
+    }
+    match terminal.format {
+        Format::Text => {
+            for finding in &report.findings {
+                terminal.line(&finding.line(terminal))?;
+            }
+            let counts = [(report.errors, "error"), (report.warnings, "warning")];
+            let counts: Vec<_> = counts
+                .iter()
+                .map(|(count, what)| units::counted(*count, what))
+                .collect();
+            terminal.note(&terminal.err.dim(&counts.join(", ")));
+        }
+        Format::Json => terminal.json(&report)?,
+        Format::Ndjson => {
+            for finding in &report.findings {
+                terminal.json(finding)?;
+            }
+        }
+    }
+    if report.errors > 0 {
+        Err(Failure::Shown)
+    } else {
+        Ok(())
+    }
+}
+
+/// From the files to an answer; what needs something that is broken is left out.
+async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
+    let ground = match Ground::open(global) {
+        Ok(ground) => ground,
+        Err(error) => return report.fail("configuration", &error),
+    };
+    let configuration = &ground.configuration;
+    let path = configuration.path().display();
+    if configuration.is_present() {
+        report.ok("configuration", path.to_string());
+    } else {
+        report.note(
+            "configuration",
+            format!("{path} is not there; everything has its default"),
+        );
+    }
+    files::examine(report, configuration);
+    let plugin = match ground.load(terminal, global.plugin.as_deref()).await {
+        Ok(plugin) => plugin,
+        Err(error) => return report.fail("plugin", &error),
+    };
+    let info = plugin.info().clone();
+    words::examine(report, configuration, &info);
+    let settings = match ground.settings(&info) {
+        Ok(settings) => settings,
+        Err(error) => return report.fail("configuration", &error),
+    };
+    let found = provider::credential(report, &ground, &info).await;
+    let secret = found.map(|found| found.secret);
+    let has_key = secret.is_some();
+    let host = match ground.start(plugin.clone(), settings.clone(), secret) {
+        Ok(host) => host,
+        Err(error) => return report.fail("plugin", &error),
+    };
+    if let Err(error) = provider::sound(report, &host, &plugin).await {
+        return report.fail("plugin", &error);
+    }
+    if let Err(error) = provider::models(report, &ground, &host, &settings).await {
+        report.fail("models", &error);
+    }
+    provider::proxy(report, &ground);
+    provider::service(report, &host, &info, has_key).await;
+}

@@ -1,0 +1,181 @@
+//! The log: to stderr, in text or JSON, warnings only unless more is asked for.
+//!
+//! Whatever is asked for, libraries below say no more than warnings: at finer levels those of HTTP and TLS write frames
+//! and headers, which hold the credential.
+
+use std::io;
+
+use clap::{Args, ValueEnum};
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::filter_fn,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt as _,
+    registry,
+    util::SubscriberInitExt as _,
+};
+
+use super::{args::Format, style};
+
+/// What is logged, and how.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct LogArgs {
+    /// Log requests and what the edge does with them to stderr; -vv and -vvv log more
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// What to log, such as `debug` or `host_harness::edge=trace` [default: $RUST_LOG, else `warn`]
+    #[arg(long, value_name = "FILTER", value_parser = filter)]
+    log: Option<String>,
+    /// How the log is written [default: as results are]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// A line for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl LogArgs {
+    /// Takes over what was given behind the command's name; that is the more specific.
+    pub(super) fn absorb(&mut self, behind: Self) {
+        self.verbose = self.verbose.saturating_add(behind.verbose);
+        self.log = behind.log.or(self.log.take());
+        self.log_format = behind.log_format.or(self.log_format);
+    }
+
+    /// Starts it; for scripts it is JSON as well.
+    pub(super) fn start(&self, results: Format) {
+        let words = match (&self.log, self.verbose) {
+            (Some(filter), _) => filter.clone(),
+            (None, 0) => std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default(),
+            (None, 1) => "info".to_owned(),
+            (None, 2) => "debug".to_owned(),
+            (None, _) => "trace".to_owned(),
+        };
+        let format = self.log_format.unwrap_or(match results {
+            Format::Text => LogFormat::Text,
+            Format::Json | Format::Ndjson => LogFormat::Json,
+        });
+        // A second subscriber (an embedder's) wins; that is no fault.
+        let _ = subscriber(&words, format, style::stderr_wants_colour(), io::stderr).try_init();
+    }
+}
+
+fn filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| format!("it is no filter ({error}); try `debug` or `host_harness::edge=trace`"))
+}
+
+fn subscriber<W>(
+    words: &str,
+    format: LogFormat,
+    colour: bool,
+    writer: W,
+) -> impl tracing::Subscriber + Send + Sync + use<W>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let wanted = match words.trim() {
+        "" => "warn",
+        words => words,
+    };
+    let wanted = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let layer = fmt::layer().with_writer(writer).with_ansi(colour);
+    let layer = match format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
+    };
+    registry()
+        .with(wanted)
+        .with(layer.with_filter(filter_fn(is_harmless)))
+}
+
+/// Our own words, which are written with care; of all others only warnings and errors.
+fn is_harmless(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with(env!("CARGO_CRATE_NAME")) || *metadata.level() <= Level::WARN
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(words: &str, format: LogFormat, work: impl FnOnce()) -> String {
+        let memory = Memory::default();
+        let writer = memory.clone();
+        let subscriber = subscriber(words, format, false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, work);
+        let bytes = memory.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn libraries_say_no_more_than_warnings_whatever_is_asked_for() {
+        for words in [
+            "trace",
+            "hyper=trace,h2=trace",
+            "hyper::proto::h1=trace,rustls::client=trace",
+        ] {
+            let log = logged(words, LogFormat::Text, || {
+                tracing::trace!(target: "hyper::proto::h1", "authorization: hidden");
+                tracing::debug!(target: "h2::codec", "headers: hidden");
+                tracing::info!(target: "rustls::client", "hidden");
+                tracing::warn!(target: "hyper_util", "shown");
+            });
+            assert!(log.contains("shown") && !log.contains("hidden"), "{words}: {log}");
+        }
+    }
+
+    #[test]
+    fn our_own_words_come_as_they_are_asked_for() {
+        let speak = || {
+            tracing::warn!("a warning");
+            tracing::debug!("a detail");
+        };
+        let quiet = logged("", LogFormat::Text, speak);
+        assert!(
+            quiet.contains("a warning") && !quiet.contains("a detail"),
+            "{quiet}"
+        );
+        let nonsense = logged("=/=", LogFormat::Text, speak);
+        assert!(
+            nonsense.contains("a warning") && !nonsense.contains("a detail"),
+            "{nonsense}"
+        );
+        assert!(logged("debug", LogFormat::Text, speak).contains("a detail"));
+    }
+
+    #[test]
+    fn in_json_each_line_is_a_value_that_names_its_request() {
+        let log = logged("info", LogFormat::Json, || {
+            tracing::info_span!("request", id = "r-1").in_scope(|| tracing::info!(status = 200, "answer"));
+        });
+        let line: serde_json::Value = serde_json::from_str(&log).unwrap();
+        assert_eq!(line["message"], "answer");
+        assert_eq!(line["status"], 200);
+        assert_eq!(line["spans"][0]["id"], "r-1");
+    }
+}

@@ -1,0 +1,149 @@
+//! Questions to the person at the terminal. Knows how to ask, not what for.
+
+use inquire::{
+    Confirm, InquireError, MultiSelect, Password, PasswordDisplayMode, Select, Text,
+    validator::{ErrorMessage, Validation},
+};
+
+use crate::error::{Error, Kind, Result};
+
+/// Lines of a list that are shown at once.
+const PAGE: usize = 10;
+
+/// One entry of a list.
+pub(super) trait Entry: std::fmt::Display + Clone + Send + 'static {
+    /// What a search looks in, in lower case.
+    fn searched(&self) -> &str;
+    /// What stays on the screen when it was chosen.
+    fn chosen(&self) -> &str;
+}
+
+/// The person has given up; nothing has been changed yet.
+pub(super) fn given_up() -> Error {
+    Error::new(Kind::Cancelled, "onboarding was given up; nothing was changed")
+}
+
+async fn prompt<T: Send + 'static>(
+    ask: impl FnOnce() -> Result<T, InquireError> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(ask).await {
+        Ok(Ok(answer)) => Ok(answer),
+        // Escape or Ctrl-C.
+        Ok(Err(InquireError::OperationCanceled | InquireError::OperationInterrupted)) | Err(_) => {
+            Err(given_up())
+        }
+        Ok(Err(error)) => {
+            let message = format!("the terminal cannot be asked: {error}");
+            Err(Error::new(Kind::Configuration, message).with_hint("run it with `--non-interactive`"))
+        }
+    }
+}
+
+pub(super) async fn yes_or_no(question: String, default: bool, help: Option<&'static str>) -> Result<bool> {
+    prompt(move || {
+        let mut confirm = Confirm::new(&question).with_default(default);
+        confirm.help_message = help;
+        confirm.prompt()
+    })
+    .await
+}
+
+/// Text that is not shown; `is_good` says whether it will do.
+pub(super) async fn hidden(
+    question: String,
+    is_good: impl Fn(&str) -> bool + Clone + Send + 'static,
+) -> Result<zeroize::Zeroizing<String>> {
+    let required = move |text: &str| {
+        Ok(if is_good(text) {
+            Validation::Valid
+        } else {
+            Validation::Invalid(ErrorMessage::Custom("Required".to_owned()))
+        })
+    };
+    let text = prompt(move || {
+        Password::new(&question)
+            .without_confirmation()
+            .with_display_mode(PasswordDisplayMode::Masked)
+            .with_help_message("paste it as you copied it; it is not shown")
+            .with_formatter(&|_| "********".to_owned())
+            .with_validator(required)
+            .prompt()
+    });
+    text.await.map(zeroize::Zeroizing::new)
+}
+
+/// What a person types who wants none of what is suggested.
+pub(super) const NONE: &str = "-";
+
+/// Text; enter takes the suggestion, [`NONE`] gives none. `fault` says what is wrong with a text.
+pub(super) async fn text(
+    question: &'static str,
+    suggestion: Option<String>,
+    help: &'static str,
+    fault: impl Fn(&str) -> Option<String> + Clone + Send + 'static,
+) -> Result<String> {
+    let validator = move |text: &str| {
+        let fault = fault(text).filter(|_| text.trim() != NONE);
+        Ok(fault.map_or(Validation::Valid, |fault| {
+            Validation::Invalid(ErrorMessage::Custom(fault))
+        }))
+    };
+    let text = prompt(move || {
+        let mut text = Text::new(question)
+            .with_help_message(help)
+            .with_validator(validator);
+        text.default = suggestion.as_deref();
+        text.prompt()
+    });
+    let text = text.await?;
+    Ok(if text.trim() == NONE { String::new() } else { text })
+}
+
+/// One of a list, with search.
+pub(super) async fn one_of<T: Entry>(question: String, entries: Vec<T>, first: usize) -> Result<T> {
+    prompt(move || {
+        Select::new(&question, entries)
+            .with_starting_cursor(first)
+            .with_page_size(PAGE)
+            .with_help_message("↑↓ to move, type to search, enter to choose")
+            .with_scorer(&score)
+            .with_formatter(&|entry| entry.value.chosen().to_owned())
+            .prompt()
+    })
+    .await
+}
+
+/// Any number of a list, with search.
+pub(super) async fn some_of<T: Entry>(
+    question: String,
+    entries: Vec<T>,
+    marked: Vec<usize>,
+    help: &'static str,
+) -> Result<Vec<T>> {
+    prompt(move || {
+        MultiSelect::new(&question, entries)
+            .with_default(&marked)
+            .with_page_size(PAGE)
+            .with_help_message(help)
+            .with_scorer(&score)
+            .with_formatter(&|entries| {
+                let chosen: Vec<_> = entries.iter().map(|entry| entry.value.chosen()).collect();
+                if chosen.is_empty() {
+                    "none".to_owned()
+                } else {
+                    chosen.join(", ")
+                }
+            })
+            .prompt()
+    })
+    .await
+}
+
+/// Entries that hold every word stay, in their order.
+fn score<T: Entry>(typed: &str, entry: &T, _shown: &str, index: usize) -> Option<i64> {
+    let typed = typed.to_lowercase();
+    let holds = typed
+        .split_whitespace()
+        .all(|word| entry.searched().contains(word));
+    holds.then(|| i64::try_from(index).map_or(i64::MIN, |index| -index))
+}

@@ -1,0 +1,352 @@
+//! Onboarding as a conversation: key, model, backend, name, fallbacks. Writes nothing.
+
+use super::{
+    Provider,
+    ask::{self, Entry},
+    key::{self, Verdict},
+    pick::{self, Pick},
+};
+use crate::{
+    Host, Secret,
+    cli::{models::aliases_by_reference, session::Ground, style, terminal::Terminal},
+    config::{Alias, FoundSecret, Onboarding, SecretSource},
+    contract::{DiscoveryMode, ProviderInfo},
+    error::{Error, Result},
+};
+
+/// What a person has decided, and the host that they decided it with.
+pub(super) struct Decided {
+    pub(super) onboarding: Onboarding,
+    pub(super) host: Host,
+    pub(super) wants_test: bool,
+}
+
+/// A key that is settled.
+struct Settled {
+    host: Host,
+    /// To be stored.
+    key: Option<Secret>,
+    profile: Option<String>,
+    /// Whether the service refused it and the person keeps it.
+    is_refused: bool,
+}
+
+/// What a person does about a key that is not taken.
+#[derive(Clone)]
+struct Remedy {
+    line: &'static str,
+    again: bool,
+}
+
+impl std::fmt::Display for Remedy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.line)
+    }
+}
+
+impl Entry for Remedy {
+    fn searched(&self) -> &str {
+        self.line
+    }
+
+    fn chosen(&self) -> &str {
+        self.line
+    }
+}
+
+/// The conversation.
+pub(super) struct Talk<'a> {
+    pub(super) terminal: &'a Terminal,
+    pub(super) ground: &'a Ground,
+    pub(super) provider: &'a Provider,
+    /// Whether keys are tried out and a test message is offered.
+    pub(super) checks: bool,
+}
+
+impl Talk<'_> {
+    fn info(&self) -> &ProviderInfo {
+        self.provider.plugin.info()
+    }
+
+    pub(super) async fn hold(&self) -> Result<Decided> {
+        let settled = self.key().await?;
+        let host = settled.host;
+        let settings = self.ground.settings(self.info())?;
+        let discovery = match settings.discovery {
+            DiscoveryMode::Authenticated | DiscoveryMode::Always if settled.is_refused => DiscoveryMode::Off,
+            discovery => discovery,
+        };
+        let catalog = {
+            let _turning = self
+                .terminal
+                .spinner(format!("loading the models of {}", self.info().name));
+            host.list_models(discovery).await?
+        };
+        for warning in &catalog.warnings {
+            self.terminal.warn(&warning.message);
+        }
+        let aliases = aliases_by_reference(&host, &settings).await;
+        let picks = pick::picks(self.info(), &catalog, &aliases);
+        let pick = self.model(&host, picks.clone()).await?;
+        let chosen = self.backend(pick).await?;
+        let alias = self.alias(&chosen, settings.models).await?;
+        let fallbacks = self.fallbacks(&host, &chosen.reference, picks).await?;
+        let wants_test = self.checks
+            && ask::yes_or_no(
+                format!("Send a test message to {}?", chosen.reference),
+                !settled.is_refused,
+                Some("a few words; it may cost a fraction of a cent"),
+            )
+            .await?;
+        let onboarding = Onboarding {
+            key: settled.key,
+            profile: settled.profile,
+            model: chosen.reference,
+            alias: Alias::Set(alias),
+            fallbacks: Some(fallbacks),
+        };
+        Ok(Decided {
+            onboarding,
+            host,
+            wants_test,
+        })
+    }
+
+    /// A key: the given one, one that is found and confirmed, or one that is typed; tried out.
+    async fn key(&self) -> Result<Settled> {
+        let info = self.info();
+        let settings = self.ground.settings(info)?;
+        let settle = |secret: Option<Secret>, found: Option<&FoundSecret>| {
+            let plugin = self.provider.plugin.clone();
+            let host = self.ground.start(plugin, settings.clone(), secret.clone())?;
+            let (key, profile) = super::to_store(secret, found.map(|found| &found.source));
+            Result::Ok(Settled {
+                host,
+                key,
+                profile,
+                is_refused: false,
+            })
+        };
+        let Some(spec) = &info.credential else {
+            return settle(None, None);
+        };
+        let mut next = match &self.provider.key {
+            Some(key) => Some((key.clone(), SecretSource::Flag)),
+            None => {
+                self.say_note(spec.note.as_deref(), spec.help_url.as_deref());
+                self.reused().await?
+            }
+        };
+        loop {
+            let (secret, source) = match next.take() {
+                Some(found) => found,
+                None => (self.typed().await?, SecretSource::Flag),
+            };
+            let found = FoundSecret { secret, source };
+            let mut settled = match settle(Some(found.secret.clone()), Some(&found)) {
+                Ok(settled) => settled,
+                Err(error) => {
+                    // Such as characters that no header can carry.
+                    self.say(&error);
+                    continue;
+                }
+            };
+            if !self.checks {
+                return Ok(settled);
+            }
+            let verdict = {
+                let _turning = self.terminal.spinner("checking the key");
+                key::check(&settled.host, info).await
+            };
+            match verdict {
+                Verdict::Good => {
+                    self.terminal
+                        .note(&format!("{} the key is good", self.terminal.err.green("✓")));
+                    return Ok(settled);
+                }
+                Verdict::Unknown(why) => {
+                    self.terminal
+                        .warn(&format!("the key could not be checked: {why}"));
+                    return Ok(settled);
+                }
+                Verdict::Bad(error) => {
+                    self.say(&error);
+                    let remedies = vec![
+                        Remedy {
+                            line: "Enter another key",
+                            again: true,
+                        },
+                        Remedy {
+                            line: "Keep this key and go on with the built-in list",
+                            again: false,
+                        },
+                    ];
+                    if !ask::one_of("What now?".to_owned(), remedies, 0).await?.again {
+                        settled.is_refused = true;
+                        return Ok(settled);
+                    }
+                }
+            }
+        }
+    }
+
+    fn say(&self, error: &Error) {
+        self.terminal
+            .note(&crate::cli::output::error::for_a_person(self.terminal.err, error));
+    }
+
+    fn say_note(&self, note: Option<&str>, url: Option<&str>) {
+        self.terminal
+            .note(&self.terminal.err.bold(&style::one_line(&self.info().name)));
+        if let Some(note) = note {
+            self.terminal.note(&style::printable(note));
+        }
+        if let Some(url) = url {
+            self.terminal
+                .note(&format!("Create one at: {}", style::one_line(url)));
+        }
+    }
+
+    /// A key that is there already, if the person wants it.
+    async fn reused(&self) -> Result<Option<(Secret, SecretSource)>> {
+        let info = self.info();
+        let Some(found) = super::found(self.ground, info, None).await? else {
+            return Ok(None);
+        };
+        let question = format!(
+            "Use existing {} token ({}, {})?",
+            info.name,
+            found.source,
+            found.secret.preview()
+        );
+        let reuse = ask::yes_or_no(question, true, None).await?;
+        Ok(reuse.then_some((found.secret, found.source)))
+    }
+
+    async fn typed(&self) -> Result<Secret> {
+        let spec = self.info().credential.clone();
+        let label = spec.as_ref().map_or("key", |spec| spec.label.as_str());
+        let question = format!("Enter {label}");
+        let is_key = {
+            let spec = spec.clone();
+            move |text: &str| key::pasted(text, spec.as_ref()).is_some()
+        };
+        loop {
+            let text = ask::hidden(question.clone(), is_key.clone()).await?;
+            if let Some(secret) = key::pasted(&text, spec.as_ref()) {
+                return Ok(secret);
+            }
+        }
+    }
+
+    /// The model, with a policy or without. An empty list leaves the provider's default.
+    async fn model(&self, host: &Host, picks: Vec<Pick>) -> Result<Pick> {
+        let info = self.info();
+        if picks.is_empty() {
+            let default = info.default_model.as_deref().ok_or_else(|| {
+                let error = super::wrong("there is no model to choose");
+                error.with_hint(
+                    "configure one under `models.providers`, or do not set `models.mode` to \"replace\"",
+                )
+            })?;
+            self.terminal
+                .warn(&format!("no models are listed; {default} is the default"));
+            let found = host.resolve(default).await?;
+            return Ok(Pick::only(found.canonical, found.display_name));
+        }
+        let configured = self.ground.configuration.default_model(info)?.primary;
+        let current = match &configured {
+            Some(text) => host.resolve(text).await.ok().map(|found| found.canonical),
+            None => None,
+        };
+        let first = picks
+            .iter()
+            .position(|pick| Some(&pick.reference) == current.as_ref());
+        let question = format!("Default {} model", info.name);
+        let pick = ask::one_of(question, picks, first.unwrap_or_default()).await?;
+        if let Some(note) = pick.policy.as_ref().and_then(|policy| policy.note.as_deref()) {
+            let paint = self.terminal.err;
+            self.terminal
+                .note(&format!("{} {}", paint.cyan("note:"), style::printable(note)));
+        }
+        Ok(pick)
+    }
+
+    /// The same model from one backend, if the person prefers one.
+    async fn backend(&self, pick: Pick) -> Result<Pick> {
+        if pick.routes.is_empty() {
+            return Ok(pick);
+        }
+        let backends = pick::backends(&pick.routes);
+        let backend = ask::one_of("Prefer a specific backend?".to_owned(), backends, 0).await?;
+        Ok(match backend.name {
+            Some(name) => pick.from(&name),
+            None => pick,
+        })
+    }
+
+    async fn alias(
+        &self,
+        chosen: &Pick,
+        names: std::sync::Arc<crate::settings::ModelSettings>,
+    ) -> Result<String> {
+        let info = self.info();
+        let own = self.ground.configuration.alias_of(info, &chosen.reference)?;
+        let (reference, prefix) = (chosen.reference.clone(), format!("{}/", info.id));
+        let fault = move |text: &str| {
+            let other = names
+                .find_alias(text)
+                .find(|alias| !alias.reference.trim().eq_ignore_ascii_case(&reference));
+            if let Some(other) = other.filter(|_| !text.trim().is_empty()) {
+                return Some(format!("`{}` has this name already", other.reference));
+            }
+            let head = text.trim().get(..prefix.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(&prefix))
+                .then(|| format!("what begins with `{prefix}` is a reference, not a name"))
+        };
+        let suggestion = own.unwrap_or_else(|| chosen.label.clone());
+        let suggestion = Some(suggestion).filter(|suggestion| fault(suggestion).is_none());
+        let help = "a short name to call it by; `-` for none";
+        ask::text("Alias", suggestion, help, fault).await
+    }
+
+    /// Those that are asked when the chosen one fails: the order that was there, then what is new.
+    async fn fallbacks(&self, host: &Host, chosen: &str, picks: Vec<Pick>) -> Result<Vec<String>> {
+        let picks: Vec<Pick> = picks
+            .into_iter()
+            .filter(|pick| pick.reference != chosen)
+            .collect();
+        let mut old = Vec::new();
+        for text in self.ground.configuration.fallbacks()? {
+            let canonical = host
+                .resolve(&text)
+                .await
+                .map_or_else(|_| text.clone(), |found| found.canonical);
+            let at = picks.iter().position(|pick| pick.reference == canonical);
+            old.push((text, at));
+        }
+        if picks.is_empty() {
+            return Ok(old.into_iter().map(|(text, _)| text).collect());
+        }
+        let marked = old.iter().filter_map(|(_, at)| *at).collect();
+        let question = "Fallbacks, asked in turn when it fails".to_owned();
+        let help = "space to mark, type to search, enter to go on; none is fine";
+        let references: Vec<String> = picks.iter().map(|pick| pick.reference.clone()).collect();
+        let some = ask::some_of(question, picks, marked, help).await?;
+        let mut new: Vec<String> = Vec::new();
+        let mut known = Vec::new();
+        for (text, at) in old {
+            let reference = at.and_then(|at| references.get(at));
+            if reference.is_none_or(|reference| some.iter().any(|pick| pick.reference == *reference)) {
+                known.extend(reference.cloned());
+                new.push(text);
+            }
+        }
+        new.extend(
+            some.into_iter()
+                .map(|pick| pick.reference)
+                .filter(|reference| !known.contains(reference)),
+        );
+        Ok(new)
+    }
+}

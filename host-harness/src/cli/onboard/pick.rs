@@ -1,0 +1,265 @@
+//! The lists that a person picks from: models with their policies, and the backends of a model.
+
+use std::{collections::HashMap, fmt};
+
+use super::ask::Entry;
+use crate::{
+    cli::{output::models, style, units},
+    contract::{Model, ModelCatalog, Policy, ProviderInfo, Route},
+};
+
+/// Longer names are cut in a list.
+const WIDEST_NAME: usize = 38;
+/// As wide as `$0.269 / $0.40` and a little more.
+const PRICE_WIDTH: usize = 17;
+
+/// One reference to choose.
+#[derive(Clone, Debug)]
+pub(super) struct Pick {
+    pub(super) reference: String,
+    /// The name for people.
+    pub(super) label: String,
+    /// The policy in it, if there is one.
+    pub(super) policy: Option<Policy>,
+    /// The routes among which the person may choose: none if that choice is taken or not known.
+    pub(super) routes: Vec<Route>,
+    line: String,
+    searched: String,
+}
+
+impl Pick {
+    /// One that stands in no list.
+    pub(super) fn only(reference: String, label: String) -> Self {
+        Self {
+            line: label.clone(),
+            searched: String::new(),
+            policy: None,
+            routes: Vec::new(),
+            reference,
+            label,
+        }
+    }
+
+    /// The same model from one backend.
+    pub(super) fn from(mut self, backend: &str) -> Self {
+        self.reference = format!("{}:{backend}", self.reference);
+        self.label = format!("{} ({backend})", self.label);
+        self
+    }
+}
+
+/// One backend to choose, or none.
+#[derive(Clone, Debug)]
+pub(super) struct Backend {
+    pub(super) name: Option<String>,
+    line: String,
+    searched: String,
+}
+
+impl fmt::Display for Pick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
+impl Entry for Pick {
+    fn searched(&self) -> &str {
+        &self.searched
+    }
+
+    fn chosen(&self) -> &str {
+        &self.reference
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
+impl Entry for Backend {
+    fn searched(&self) -> &str {
+        &self.searched
+    }
+
+    fn chosen(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.line)
+    }
+}
+
+/// Every model as it is and by each policy: the provider's default first, the others by name.
+pub(super) fn picks(
+    info: &ProviderInfo,
+    catalog: &ModelCatalog,
+    aliases: &HashMap<String, String>,
+) -> Vec<Pick> {
+    let mut all: Vec<&Model> = catalog.models.iter().collect();
+    all.sort_by_cached_key(|model| {
+        let is_default = info.default_model.as_deref() == Some(models::reference(info, model).as_str());
+        (
+            !is_default,
+            models::shown_name(model).to_lowercase(),
+            model.id.clone(),
+        )
+    });
+    let mut picks: Vec<Pick> = all
+        .iter()
+        .flat_map(|model| of_model(info, model, aliases))
+        .collect();
+    let widest = picks
+        .iter()
+        .map(|pick| pick.line.chars().count())
+        .max()
+        .unwrap_or_default();
+    for pick in &mut picks {
+        // So far the line is the name alone.
+        let price = std::mem::take(&mut pick.searched);
+        pick.searched = format!("{} {}", pick.label, pick.reference).to_lowercase();
+        pick.line = format!("{:widest$}  {price}", pick.line);
+        pick.line.truncate(pick.line.trim_end().len());
+    }
+    picks
+}
+
+fn of_model(info: &ProviderInfo, model: &Model, aliases: &HashMap<String, String>) -> Vec<Pick> {
+    let base = models::reference(info, model);
+    let suffix = |reference: &str| {
+        reference
+            .strip_prefix(&base)?
+            .strip_prefix(':')
+            .map(str::to_owned)
+    };
+    let own_suffix = model.id.rsplit_once(':').map(|(_, suffix)| suffix.to_owned());
+    let variants = models::variants(info, model, aliases);
+    let by_route = |reference: &str| {
+        suffix(reference).is_some_and(|suffix| info.policies.iter().all(|policy| policy.suffix != suffix))
+    };
+    variants
+        .into_iter()
+        .filter(|variant| !by_route(&variant.reference))
+        .map(|variant| {
+            let suffix = suffix(&variant.reference).or_else(|| own_suffix.clone());
+            let policy = info
+                .policies
+                .iter()
+                .find(|policy| Some(&policy.suffix) == suffix.as_ref());
+            let routes = if suffix.is_some() {
+                Vec::new()
+            } else {
+                model
+                    .routes
+                    .iter()
+                    .filter(|route| is_usable(route))
+                    .cloned()
+                    .collect()
+            };
+            let figures = format!(
+                "{:>PRICE_WIDTH$}  {:>6}  {}",
+                units::price(variant.full_price.as_ref()),
+                units::known_tokens(variant.context_window),
+                variant
+                    .backend
+                    .as_deref()
+                    .map(|backend| format!("now {backend}"))
+                    .unwrap_or_default()
+            );
+            Pick {
+                line: shortened(&style::one_line(&variant.label)),
+                searched: style::one_line(&figures).into_owned(),
+                label: variant.label,
+                reference: variant.reference,
+                policy: policy.cloned(),
+                routes,
+            }
+        })
+        .collect()
+}
+
+/// No preference first, then every usable route.
+pub(super) fn backends(routes: &[Route]) -> Vec<Backend> {
+    let widest = routes
+        .iter()
+        .map(|route| route.backend.chars().count())
+        .max()
+        .unwrap_or_default();
+    let mut all = vec![Backend {
+        name: None,
+        line: "no, let the router choose".to_owned(),
+        searched: "no, let the router choose".to_owned(),
+    }];
+    all.extend(routes.iter().map(|route| {
+        let line = format!(
+            "{:widest$}  {:>PRICE_WIDTH$}  {:>6}  {}",
+            route.backend,
+            units::price(route.price.as_ref()),
+            units::known_tokens(route.context_window),
+            units::speed(route.tokens_per_second)
+        );
+        Backend {
+            name: Some(route.backend.clone()),
+            searched: route.backend.to_lowercase(),
+            line: style::one_line(&line).into_owned(),
+        }
+    }));
+    all
+}
+
+/// Whether a backend can be asked now; words that nobody knows count as good.
+fn is_usable(route: &Route) -> bool {
+    !matches!(route.status.as_str(), "error" | "offline")
+}
+
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= WIDEST_NAME {
+        return name.to_owned();
+    }
+    let mut short: String = name.chars().take(WIDEST_NAME - 1).collect();
+    short.push('…');
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output::fixtures;
+
+    #[test]
+    fn the_default_is_first_and_each_model_comes_with_its_policies() {
+        let mut info = fixtures::info();
+        let mut other = fixtures::model();
+        other.id = "a/first".into();
+        other.alias = Some("A first".into());
+        for (route, status) in other.routes.iter_mut().zip(["error", "staging"]) {
+            route.status = status.into();
+        }
+        let usable = other.routes.len() - 1;
+        let catalog = ModelCatalog {
+            models: vec![other, fixtures::model()],
+            source: crate::contract::ModelSource::Live,
+            warnings: Vec::new(),
+        };
+        info.default_model = Some("acme/org/big-model".into());
+        let picks = picks(&info, &catalog, &HashMap::new());
+        assert_eq!(picks[0].reference, "acme/org/big-model");
+        let policies = info.policies.len();
+        assert_eq!(picks.len(), 2 * (1 + policies));
+        assert_eq!(picks[1].policy.as_ref().unwrap().suffix, info.policies[0].suffix);
+        assert!(picks[1].routes.is_empty(), "a policy takes the choice");
+        let first = &picks[1 + policies];
+        assert_eq!(
+            (first.reference.as_str(), first.routes.len()),
+            ("acme/a/first", usable)
+        );
+        assert!(first.searched().contains("a first") && first.searched().contains("acme/a/first"));
+    }
+
+    #[test]
+    fn backends_begin_with_no_preference() {
+        let routes = fixtures::model().routes;
+        let backends = backends(&routes);
+        assert!(backends[0].name.is_none());
+        assert_eq!(backends[1].name.as_ref(), Some(&routes[0].backend));
+        assert_eq!(backends.len(), 1 + routes.len());
+    }
+}

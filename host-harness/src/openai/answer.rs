@@ -1,0 +1,355 @@
+//! An answer as a chat completion: whole, or chunk by chunk.
+//!
+//! Thoughts go out as `reasoning_content`, which is what most clients of this dialect read, and as `reasoning`, which is
+//! what the others do; nobody reads both. What the dialect has no place for (who answered, warnings) stands under `x_plugin`, where other clients overlook it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    contract::{AssistantPart, ChatEvent, FinishReason, Summary, ToolCall, Usage},
+    fallback::Attempt,
+    generation::GenerationInfo,
+};
+
+/// Keys of a message that the dialect gives a meaning; what an upstream adds may not take their place.
+const OWN_KEYS: [&str; 6] = [
+    "role",
+    "content",
+    "reasoning_content",
+    "reasoning",
+    "tool_calls",
+    "refusal",
+];
+
+/// What all pieces of one answer have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Envelope {
+    /// The answer's name.
+    pub(crate) id: String,
+    /// Seconds since 1970.
+    pub(crate) created: u64,
+    /// Who answers, as it was asked for.
+    pub(crate) model: String,
+    /// Whether chunks have a place for what the answer took.
+    pub(crate) include_usage: bool,
+}
+
+/// What is known of an answer at its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending<'a> {
+    /// The contract's account.
+    pub(crate) summary: &'a Summary,
+    /// Which plugin answered.
+    pub(crate) generation: &'a GenerationInfo,
+    /// Who failed before.
+    pub(crate) trail: &'a [Attempt],
+}
+
+#[derive(Serialize)]
+struct Chunk<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: &'a [Choice<'a>],
+    /// Absent if it was not asked for; null until it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Option<UsageJson>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x_plugin: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct Choice<'a> {
+    index: u32,
+    delta: Delta<'a>,
+    finish_reason: Option<&'static str>,
+}
+
+#[derive(Default, Serialize)]
+struct Delta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<[CallDelta<'a>; 1]>,
+    #[serde(flatten)]
+    others: BTreeMap<&'a str, Value>,
+}
+
+#[derive(Serialize)]
+struct CallDelta<'a> {
+    index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    function: FunctionDelta<'a>,
+}
+
+#[derive(Serialize)]
+struct FunctionDelta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    arguments: &'a str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct UsageJson {
+    prompt_tokens: u32,
+    completion_tokens: u32,
+    total_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_tokens_details: Option<PromptDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct PromptDetails {
+    cached_tokens: u32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u32,
+}
+
+/// The dialect's numbers are never null, so that counts of which one is unknown are not given at all.
+fn usage(usage: &Usage) -> Option<UsageJson> {
+    let (input, output) = (usage.input_tokens?, usage.output_tokens?);
+    Some(UsageJson {
+        prompt_tokens: input,
+        completion_tokens: output,
+        total_tokens: u64::from(input) + u64::from(output),
+        prompt_tokens_details: usage
+            .cached_input_tokens
+            .map(|cached_tokens| PromptDetails { cached_tokens }),
+        completion_tokens_details: usage
+            .reasoning_tokens
+            .map(|reasoning_tokens| CompletionDetails { reasoning_tokens }),
+    })
+}
+
+/// The dialect's word for how an answer ended. It has none for "otherwise", and typed clients refuse words that they do
+/// not know; the upstream's own stands under `x_plugin`.
+fn finish_reason(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop | FinishReason::Other => "stop",
+        FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::ContentFilter => "content_filter",
+    }
+}
+
+impl Envelope {
+    /// The first chunk: who speaks.
+    pub(crate) fn opening(&self) -> String {
+        let delta = Delta {
+            role: Some("assistant"),
+            content: Some(""),
+            ..Delta::default()
+        };
+        self.chunk(delta, None, None)
+    }
+
+    /// The chunk of one event; `None` for what the dialect has no place for.
+    pub(crate) fn event(&self, event: &ChatEvent) -> Option<String> {
+        let call = |index, id, name, arguments| Delta {
+            tool_calls: Some([CallDelta {
+                index,
+                id,
+                kind: id.map(|_| "function"),
+                function: FunctionDelta { name, arguments },
+            }]),
+            ..Delta::default()
+        };
+        let delta = match event {
+            ChatEvent::Text(text) => Delta {
+                content: Some(text),
+                ..Delta::default()
+            },
+            ChatEvent::Reasoning(thought) => Delta {
+                reasoning_content: Some(&thought.text),
+                reasoning: Some(&thought.text),
+                ..Delta::default()
+            },
+            ChatEvent::ToolCallStart(start) => call(start.index, Some(&start.id), Some(&start.name), ""),
+            ChatEvent::ToolCallDelta(delta) => call(delta.index, None, None, &delta.arguments_fragment),
+            ChatEvent::Other(extra) => Delta {
+                others: BTreeMap::from([other(&extra.key, &extra.value_json)?]),
+                ..Delta::default()
+            },
+            ChatEvent::ToolCallEnd(_) | ChatEvent::Media(_) => return None,
+        };
+        Some(self.chunk(delta, None, None))
+    }
+
+    /// The last chunks: how it ended, and what it took if that was asked for and is known.
+    pub(crate) fn closing(&self, ending: Ending<'_>, media: usize) -> Vec<String> {
+        let reason = finish_reason(ending.summary.finish_reason);
+        let mut chunks = vec![self.chunk(Delta::default(), Some(reason), Some(ending.details(media)))];
+        if let Some(usage) = usage(&ending.summary.usage).filter(|_| self.include_usage) {
+            chunks.push(self.text(&[], Some(Some(usage)), None));
+        }
+        chunks
+    }
+
+    fn chunk(
+        &self,
+        delta: Delta<'_>,
+        finish_reason: Option<&'static str>,
+        x_plugin: Option<Value>,
+    ) -> String {
+        let choice = Choice {
+            index: 0,
+            delta,
+            finish_reason,
+        };
+        self.text(&[choice], self.include_usage.then_some(None), x_plugin)
+    }
+
+    fn text(
+        &self,
+        choices: &[Choice<'_>],
+        usage: Option<Option<UsageJson>>,
+        x_plugin: Option<Value>,
+    ) -> String {
+        let chunk = Chunk {
+            id: &self.id,
+            object: "chat.completion.chunk",
+            created: self.created,
+            model: &self.model,
+            choices,
+            usage,
+            x_plugin,
+        };
+        // Text, numbers and JSON values: nothing that cannot be written.
+        serde_json::to_string(&chunk).unwrap_or_default()
+    }
+
+    /// The whole answer.
+    pub(crate) fn whole(&self, content: &[AssistantPart], ending: Ending<'_>) -> Value {
+        let (mut text, mut thoughts, mut calls, mut media) = (None, String::new(), Vec::new(), 0);
+        let mut message = json!({ "role": "assistant", "content": null });
+        for part in content {
+            match part {
+                AssistantPart::Text(more) => text.get_or_insert_with(String::new).push_str(more),
+                AssistantPart::Reasoning(thought) => thoughts += &thought.text,
+                AssistantPart::ToolCall(call) => calls.push(tool_call(call)),
+                AssistantPart::Media(_) => media += 1,
+                AssistantPart::Other(extra) => {
+                    if let Some((key, value)) = other(&extra.key, &extra.value_json) {
+                        message[key] = value;
+                    }
+                }
+            }
+        }
+        if calls.is_empty() {
+            // Nothing said is an empty text; null would be a call without text.
+            text.get_or_insert_default();
+        } else {
+            message["tool_calls"] = calls.into();
+        }
+        message["content"] = text.into();
+        if !thoughts.is_empty() {
+            message["reasoning_content"] = thoughts.as_str().into();
+            message["reasoning"] = thoughts.into();
+        }
+        let mut whole = json!({
+            "id": self.id,
+            "object": "chat.completion",
+            "created": self.created,
+            "model": self.model,
+            "choices": [{
+                "index": 0,
+                "message": message,
+                "logprobs": null,
+                "finish_reason": finish_reason(ending.summary.finish_reason),
+            }],
+        });
+        if let Some(usage) = usage(&ending.summary.usage) {
+            whole["usage"] = json!(usage);
+        }
+        whole["x_plugin"] = ending.details(media);
+        whole
+    }
+}
+
+impl Ending<'_> {
+    /// What the dialect has no place for.
+    fn details(&self, media: usize) -> Value {
+        let summary = self.summary;
+        let mut warnings: Vec<Value> = summary
+            .warnings
+            .iter()
+            .map(|warning| json!({ "code": warning.code, "message": warning.message }))
+            .collect();
+        if media > 0 {
+            let message = format!("{media} pictures or sounds of the answer are not shown");
+            warnings.push(json!({ "code": "media-not-shown", "message": message }));
+        }
+        let trail: Vec<Value> = self
+            .trail
+            .iter()
+            .map(|attempt| {
+                json!({
+                    "ref": attempt.reference,
+                    "kind": attempt.error.kind().as_str(),
+                    "message": attempt.error.message(),
+                })
+            })
+            .collect();
+        let details = json!({
+            "model": summary.model,
+            "backend": summary.backend,
+            "requestId": summary.request_id,
+            "rawFinishReason": summary.raw_finish_reason,
+            "attempts": summary.attempts,
+            "generation": self.generation.number,
+            "version": self.generation.version,
+            "warnings": warnings,
+            "trail": trail,
+        });
+        known(details)
+    }
+}
+
+fn tool_call(call: &ToolCall) -> Value {
+    json!({
+        "id": call.id,
+        "type": "function",
+        "function": { "name": call.name, "arguments": call.arguments_json },
+    })
+}
+
+/// What an upstream adds to a message in its own form.
+fn other<'k>(key: &'k str, value_json: &str) -> Option<(&'k str, Value)> {
+    if OWN_KEYS.contains(&key) {
+        return None;
+    }
+    Some((key, serde_json::from_str(value_json).ok()?))
+}
+
+/// An object without what is null in it.
+pub(super) fn known(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let known = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(known.collect())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

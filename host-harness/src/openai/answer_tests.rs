@@ -1,0 +1,199 @@
+//! What clients read of an answer.
+
+use serde_json::json;
+
+use super::*;
+use crate::contract::{Extra, Reasoning, ToolCallDelta, ToolCallStart, Warning};
+
+fn envelope(include_usage: bool) -> Envelope {
+    Envelope {
+        id: "chatcmpl-1".into(),
+        created: 7,
+        model: "a/b".into(),
+        include_usage,
+    }
+}
+
+fn summary(finish_reason: FinishReason) -> Summary {
+    Summary {
+        finish_reason,
+        raw_finish_reason: Some("raw".into()),
+        usage: Usage {
+            input_tokens: Some(u32::MAX),
+            cached_input_tokens: Some(1),
+            output_tokens: Some(2),
+            reasoning_tokens: None,
+        },
+        model: "x/a/b".into(),
+        backend: None,
+        request_id: None,
+        attempts: 2,
+        warnings: vec![Warning {
+            code: "left-out".into(),
+            message: "something".into(),
+        }],
+        extras: Vec::new(),
+    }
+}
+
+fn generation() -> GenerationInfo {
+    GenerationInfo {
+        number: 3,
+        digest: "sha256:0".into(),
+        version: "0.1.0".into(),
+    }
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+#[test]
+fn chunks_have_the_dialects_deltas() {
+    let call = |index, id: &str| {
+        ChatEvent::ToolCallStart(ToolCallStart {
+            index,
+            id: id.into(),
+            name: "f".into(),
+        })
+    };
+    let piece = ChatEvent::ToolCallDelta(ToolCallDelta {
+        index: 1,
+        arguments_fragment: "{\"a\":".into(),
+    });
+    let extra = |key: &str, value: &str| {
+        ChatEvent::Other(Extra {
+            key: key.into(),
+            value_json: value.into(),
+        })
+    };
+    let thought = ChatEvent::Reasoning(Reasoning {
+        text: "hm".into(),
+        signature: None,
+    });
+    let start =
+        json!([{"index": 1, "id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}]);
+    for (event, delta) in [
+        (ChatEvent::Text("a\nb".into()), Some(json!({"content": "a\nb"}))),
+        (
+            thought,
+            Some(json!({"reasoning_content": "hm", "reasoning": "hm"})),
+        ),
+        (call(1, "c"), Some(json!({ "tool_calls": start }))),
+        (
+            piece,
+            Some(json!({"tool_calls": [{"index": 1, "function": {"arguments": "{\"a\":"}}]})),
+        ),
+        (extra("annotations", "[1]"), Some(json!({"annotations": [1]}))),
+        (extra("content", "\"no\""), None),
+        (extra("broken", "{"), None),
+        (ChatEvent::ToolCallEnd(1), None),
+    ] {
+        let chunk = envelope(false).event(&event);
+        let found = chunk.as_deref().map(parsed);
+        assert_eq!(
+            found.as_ref().map(|chunk| &chunk["choices"][0]["delta"]),
+            delta.as_ref()
+        );
+        if let Some(chunk) = found {
+            assert_eq!(chunk["object"], "chat.completion.chunk");
+            assert_eq!(chunk["choices"][0]["finish_reason"], Value::Null);
+            assert!(chunk.get("usage").is_none());
+        }
+    }
+}
+
+#[test]
+fn usage_comes_last_if_it_was_asked_for_and_is_known() {
+    let (summary, generation) = (summary(FinishReason::Stop), generation());
+    let ending = Ending {
+        summary: &summary,
+        generation: &generation,
+        trail: &[],
+    };
+    let without = envelope(false).closing(ending, 0);
+    assert_eq!(without.len(), 1);
+    assert!(parsed(&without[0]).get("usage").is_none());
+    let with = envelope(true).closing(ending, 0);
+    let [end, usage] = [parsed(&with[0]), parsed(&with[1])];
+    assert_eq!(end["usage"], Value::Null);
+    assert_eq!(usage["choices"], json!([]));
+    assert_eq!(
+        usage["usage"],
+        json!({"prompt_tokens": u32::MAX, "completion_tokens": 2, "total_tokens": u64::from(u32::MAX) + 2,
+            "prompt_tokens_details": {"cached_tokens": 1}})
+    );
+    let unknown = Summary {
+        usage: Usage {
+            output_tokens: None,
+            ..summary.usage
+        },
+        ..summary.clone()
+    };
+    let ending = Ending {
+        summary: &unknown,
+        ..ending
+    };
+    assert_eq!(envelope(true).closing(ending, 0).len(), 1);
+}
+
+#[test]
+fn an_answer_ends_with_a_word_of_the_dialect_and_all_else_that_is_known() {
+    for (reason, word) in [
+        (FinishReason::Stop, "stop"),
+        (FinishReason::Length, "length"),
+        (FinishReason::ToolCalls, "tool_calls"),
+        (FinishReason::ContentFilter, "content_filter"),
+        (FinishReason::Other, "stop"),
+    ] {
+        let (summary, generation) = (summary(reason), generation());
+        let ending = Ending {
+            summary: &summary,
+            generation: &generation,
+            trail: &[],
+        };
+        let last = parsed(&envelope(false).closing(ending, 1)[0]);
+        assert_eq!(last["choices"][0]["finish_reason"], word);
+        assert_eq!(last["choices"][0]["delta"], json!({}));
+        let plugin = &last["x_plugin"];
+        assert_eq!(plugin["rawFinishReason"], "raw");
+        assert_eq!(plugin["generation"], 3);
+        assert_eq!(plugin["warnings"][0]["code"], "left-out");
+        assert_eq!(plugin["warnings"][1]["code"], "media-not-shown");
+        assert!(plugin.get("backend").is_none(), "unknown is absent");
+        let whole = envelope(false).whole(&[], ending);
+        assert_eq!(whole["choices"][0]["finish_reason"], word);
+    }
+}
+
+#[test]
+fn a_whole_answer_has_text_thoughts_and_calls_where_clients_look() {
+    let (summary, generation) = (summary(FinishReason::ToolCalls), generation());
+    let ending = Ending {
+        summary: &summary,
+        generation: &generation,
+        trail: &[],
+    };
+    let text = |text: &str| AssistantPart::Text(text.into());
+    let thought = AssistantPart::Reasoning(Reasoning {
+        text: "hm".into(),
+        signature: None,
+    });
+    let call = AssistantPart::ToolCall(ToolCall {
+        id: "c".into(),
+        name: "f".into(),
+        arguments_json: "{}".into(),
+    });
+    let message =
+        |parts: &[AssistantPart]| envelope(false).whole(parts, ending)["choices"][0]["message"].clone();
+    assert_eq!(
+        message(&[thought, text("a"), text("b")]),
+        json!({"role": "assistant", "content": "ab", "reasoning_content": "hm", "reasoning": "hm"})
+    );
+    assert_eq!(
+        message(std::slice::from_ref(&call)),
+        json!({"role": "assistant", "content": null, "tool_calls": [
+            {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]})
+    );
+    assert_eq!(message(&[]), json!({"role": "assistant", "content": ""}));
+}

@@ -1,0 +1,65 @@
+//! What is asked of each model where a request leaves it open: temperature, longest answer and the like. Plain data;
+//! where it is written is the configuration's matter.
+
+use std::collections::HashMap;
+
+use crate::contract::{ChatRequest, Extra};
+
+/// Parameters by reference.
+#[derive(Clone, Debug, Default)]
+pub struct Params {
+    by_reference: HashMap<String, Wanted>,
+    /// The keys of parameters that nobody knows, as a person finds them.
+    pub unknown: Vec<String>,
+}
+
+/// What is wanted of one model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Wanted {
+    pub(crate) temperature: Option<f64>,
+    pub(crate) top_p: Option<f64>,
+    pub(crate) frequency_penalty: Option<f64>,
+    pub(crate) presence_penalty: Option<f64>,
+    pub(crate) max_output_tokens: Option<u32>,
+    pub(crate) seed: Option<i64>,
+    pub(crate) stop: Vec<String>,
+    pub(crate) reasoning_effort: Option<String>,
+    pub(crate) extras: Vec<Extra>,
+}
+
+impl Params {
+    pub(crate) fn insert(&mut self, reference: &str, wanted: Wanted) {
+        if wanted != Wanted::default() {
+            self.by_reference.insert(key(reference), wanted);
+        }
+    }
+
+    /// Fills what a request leaves open with what is wanted of its model; of several names for it the first that is
+    /// known counts.
+    pub fn fill(&self, request: &mut ChatRequest, names: &[&str]) {
+        let Some(wanted) = names.iter().find_map(|name| self.by_reference.get(&key(name))) else {
+            return;
+        };
+        let wanted = wanted.clone();
+        request.temperature = request.temperature.or(wanted.temperature);
+        request.top_p = request.top_p.or(wanted.top_p);
+        request.frequency_penalty = request.frequency_penalty.or(wanted.frequency_penalty);
+        request.presence_penalty = request.presence_penalty.or(wanted.presence_penalty);
+        request.max_output_tokens = request.max_output_tokens.or(wanted.max_output_tokens);
+        request.seed = request.seed.or(wanted.seed);
+        request.reasoning_effort = request.reasoning_effort.take().or(wanted.reasoning_effort);
+        if request.stop.is_empty() {
+            request.stop = wanted.stop;
+        }
+        for extra in wanted.extras {
+            if request.extras.iter().all(|own| own.key != extra.key) {
+                request.extras.push(extra);
+            }
+        }
+    }
+}
+
+/// References are compared trimmed and in any case.
+fn key(reference: &str) -> String {
+    reference.trim().to_lowercase()
+}

@@ -1,0 +1,56 @@
+//! What the server takes on. Each limit is a setting; the limits of one request to the plugin are the sandbox's.
+
+use std::time::Duration;
+
+/// The limits of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeLimits {
+    /// `serve-max-body-bytes`: the largest request.
+    pub body_bytes: usize,
+    /// `serve-body-timeout-ms`: the longest pause within a request's headers or body.
+    pub body_timeout: Duration,
+    /// `serve-max-concurrent`: answers on their way at once.
+    pub concurrent: usize,
+    /// `serve-send-timeout-ms`: how long a client may leave a stream unread.
+    pub send_timeout: Duration,
+    /// `serve-refresh-ms`: how old the list of models may get.
+    pub refresh: Duration,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 32 * 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+            concurrent: 256,
+            send_timeout: Duration::from_secs(60),
+            refresh: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
+impl ServeLimits {
+    /// The setting names, for help and for typing errors.
+    pub const NAMES: [&'static str; 5] = [
+        "serve-max-body-bytes",
+        "serve-body-timeout-ms",
+        "serve-max-concurrent",
+        "serve-send-timeout-ms",
+        "serve-refresh-ms",
+    ];
+
+    /// Sets the limit of this setting name; `None` if there is no such limit.
+    pub(crate) fn set(&mut self, name: &str, value: u32) -> Option<()> {
+        let size = usize::try_from(value).unwrap_or(usize::MAX);
+        let time = Duration::from_millis(value.into());
+        match name {
+            "serve-max-body-bytes" => self.body_bytes = size,
+            "serve-body-timeout-ms" => self.body_timeout = time,
+            "serve-max-concurrent" => self.concurrent = size,
+            "serve-send-timeout-ms" => self.send_timeout = time,
+            "serve-refresh-ms" => self.refresh = time,
+            _ => return None,
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,58 @@
+//! What is no model: whether the server is well, what it has done, and where nothing is.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{Method, StatusCode, Uri, header};
+use serde_json::json;
+
+use super::Service;
+use crate::openai::fault::Fault;
+
+/// Where anybody may ask whether the server is well.
+pub(super) const HEALTH: &str = "/healthz";
+
+pub(super) async fn health(State(service): State<Service>) -> Response {
+    let host = &service.0.host;
+    let generation = host.generation();
+    let ending = host.is_draining();
+    let status = if ending {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    };
+    let body = json!({
+        "status": if ending { "draining" } else { "ok" },
+        "generation": generation.number,
+        "version": generation.version,
+    });
+    (status, Json(body)).into_response()
+}
+
+pub(super) async fn metrics(State(service): State<Service>) -> Response {
+    let page = service.0.host.metrics_page();
+    ([(header::CONTENT_TYPE, crate::metrics::PAGE_TYPE)], page).into_response()
+}
+
+pub(super) async fn nowhere(uri: Uri) -> Fault {
+    Fault::new(
+        StatusCode::NOT_FOUND,
+        "invalid_request_error",
+        "unknown_url",
+        &format!(
+            "there is nothing at {}; there are /v1/chat/completions, /v1/models, /v1/models/ID, {HEALTH} and /metrics",
+            uri.path()
+        ),
+    )
+}
+
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> Fault {
+    Fault::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "invalid_request_error",
+        "method_not_allowed",
+        &format!("{} does not take {method}", uri.path()),
+    )
+}

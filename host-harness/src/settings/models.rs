@@ -1,0 +1,120 @@
+//! Models: those that a person has described, and those that were listed last, with an index for each look-up of the
+//! contract.
+
+use std::collections::HashMap;
+
+use crate::contract::{
+    Model,
+    settings::{ConfiguredModel, ModelAlias},
+};
+
+/// Models and aliases that a person has described, with an index for each look-up of the contract.
+#[derive(Clone, Debug, Default)]
+pub struct ModelSettings {
+    configured: Vec<ConfiguredModel>,
+    by_id: HashMap<String, usize>,
+    aliases: Vec<ModelAlias>,
+    by_alias: HashMap<String, Vec<usize>>,
+    by_reference: HashMap<String, Vec<usize>>,
+}
+
+impl ModelSettings {
+    /// Indexes them. Of two models with the same id the first counts.
+    #[must_use]
+    pub fn new(configured: Vec<ConfiguredModel>, aliases: Vec<ModelAlias>) -> Self {
+        let mut by_id = HashMap::with_capacity(configured.len());
+        for (index, model) in configured.iter().enumerate() {
+            by_id.entry(model.id.clone()).or_insert(index);
+        }
+        let mut by_alias: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
+        let mut by_reference: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
+        for (index, alias) in aliases.iter().enumerate() {
+            by_alias.entry(alias_key(&alias.alias)).or_default().push(index);
+            by_reference
+                .entry(alias.reference.trim().to_lowercase())
+                .or_default()
+                .push(index);
+        }
+        Self {
+            configured,
+            by_id,
+            aliases,
+            by_alias,
+            by_reference,
+        }
+    }
+
+    /// The models, in their order.
+    #[must_use]
+    pub fn configured(&self) -> &[ConfiguredModel] {
+        &self.configured
+    }
+
+    /// The aliases, in their order.
+    #[must_use]
+    pub fn aliases(&self) -> &[ModelAlias] {
+        &self.aliases
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<&ConfiguredModel> {
+        self.by_id.get(id).and_then(|index| self.configured.get(*index))
+    }
+
+    /// Those that a text means: trimmed, in any case, runs of white space as one.
+    pub fn find_alias(&self, text: &str) -> impl Iterator<Item = &ModelAlias> {
+        self.found(self.by_alias.get(&alias_key(text)))
+    }
+
+    /// Those that are given to a reference: as text, trimmed, in any case.
+    pub fn find_aliases_of(&self, reference: &str) -> impl Iterator<Item = &ModelAlias> {
+        self.found(self.by_reference.get(&reference.trim().to_lowercase()))
+    }
+
+    fn found<'a>(&'a self, indices: Option<&'a Vec<usize>>) -> impl Iterator<Item = &'a ModelAlias> {
+        indices
+            .into_iter()
+            .flatten()
+            .filter_map(|index| self.aliases.get(*index))
+    }
+}
+
+fn alias_key(text: &str) -> String {
+    let mut key = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !key.is_empty() {
+            key.push(' ');
+        }
+        key.push_str(&word.to_lowercase());
+    }
+    key
+}
+
+/// The last list of models, kept by the host for `find-listed` and `listed-ids`; survives swaps.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    models: Vec<Model>,
+    by_id: HashMap<String, usize>,
+}
+
+impl Listed {
+    pub(crate) fn new(models: Vec<Model>) -> Self {
+        let by_id = models
+            .iter()
+            .enumerate()
+            .map(|(index, model)| (model.id.clone(), index))
+            .collect();
+        Self { models, by_id }
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<&Model> {
+        self.by_id.get(id).and_then(|index| self.models.get(*index))
+    }
+
+    pub(crate) fn models(&self) -> &[Model] {
+        &self.models
+    }
+
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.models.iter().map(|model| model.id.clone()).collect()
+    }
+}

@@ -1,0 +1,102 @@
+//! What the log says of one request to the host: a span around all that is done for it, and one line at its end.
+
+use std::{
+    fmt,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use tracing::{Instrument as _, Span};
+
+use crate::error::{Error, Result};
+
+/// The name of one request to the host, by which its log lines are found: `5f3a9c01-000017`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(u64);
+
+impl RequestId {
+    fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Tells the requests of one process from those of the next in the same log.
+        static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish() >> 32);
+        write!(f, "{:08x}-{:06}", *PROCESS, self.0)
+    }
+}
+
+/// One request on its way through the log.
+pub(crate) struct Trace {
+    id: RequestId,
+    span: Span,
+    started: Instant,
+    ended: bool,
+}
+
+impl Trace {
+    /// A request begins: of which export of the plugin, and about what; `about` holds no secret.
+    pub(crate) fn begin(export: &'static str, about: &str) -> Self {
+        let id = RequestId::next();
+        let generation = tracing::field::Empty;
+        Self {
+            id,
+            span: tracing::info_span!("call", %id, export, about, generation),
+            started: Instant::now(),
+            ended: false,
+        }
+    }
+
+    pub(crate) fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// Does some of the request's work within its span.
+    pub(crate) fn within<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        work.instrument(self.span.clone())
+    }
+
+    /// Does all of it.
+    pub(crate) async fn around<T>(mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let result = self.within(work).await;
+        self.end(result.as_ref().err());
+        result
+    }
+
+    /// The request is over.
+    pub(crate) fn end(&mut self, error: Option<&Error>) {
+        self.ended = true;
+        let elapsed = self.started.elapsed();
+        let _entered = self.span.enter();
+        match error {
+            None => tracing::info!(?elapsed, "done"),
+            Some(error) => {
+                let details = error.details();
+                let (kind, message) = (error.kind().as_str(), error.message());
+                let (status, attempts) = (details.status, details.attempts);
+                tracing::info!(?elapsed, kind, message, status, attempts, "failed");
+            }
+        }
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _entered = self.span.enter();
+            tracing::info!(elapsed = ?self.started.elapsed(), "given up");
+        }
+    }
+}
+
+/// Notes which generation works on the current request.
+pub(crate) fn generation(number: u64) {
+    Span::current().record("generation", number);
+}

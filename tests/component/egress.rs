@@ -1,0 +1,287 @@
+//! A plugin that sends whatever it is told to, and what leaves of it: the table `tests/cases/egress.json`.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use host_harness::{Grant, Kind, Plugin, Secret, contract::ErrorKind, mock::Script};
+use serde::Deserialize;
+use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
+
+use crate::{
+    guests,
+    harness::{Harness, TOKEN, question, sandbox},
+    program::Program,
+};
+
+#[derive(Deserialize)]
+struct Table {
+    denied: Vec<Denied>,
+    sent: Vec<Sent>,
+    bases: Vec<Base>,
+}
+
+#[derive(Deserialize)]
+struct Denied {
+    what: String,
+    order: String,
+    says: Option<String>,
+    learns: Option<String>,
+    hint: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    what: String,
+    order: String,
+}
+
+#[derive(Deserialize)]
+struct Base {
+    what: String,
+    url: String,
+    address: String,
+}
+
+fn table() -> Table {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/cases/egress.json");
+    serde_json::from_slice(&std::fs::read(file).unwrap()).expect("the table is JSON")
+}
+
+async fn plugin() -> Plugin {
+    static PLUGIN: OnceCell<Plugin> = OnceCell::const_new();
+    let load = || async {
+        let file = tokio::task::spawn_blocking(guests::egress).await.unwrap();
+        Plugin::load(sandbox(), &file, false).await.unwrap()
+    };
+    PLUGIN.get_or_init(load).await.clone()
+}
+
+/// A port of this machine where nobody may call; counts who does.
+struct Forbidden {
+    port: u16,
+    calls: Arc<AtomicUsize>,
+    accepting: JoinHandle<()>,
+}
+
+impl Forbidden {
+    async fn start() -> Self {
+        let listener = TcpListener::bind(("0.0.0.0", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let accepting = tokio::spawn(async move {
+            while listener.accept().await.is_ok() {
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        Self {
+            port,
+            calls,
+            accepting,
+        }
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Forbidden {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// The guest with a grant, a token and a header of the operator's, before a mock router.
+async fn harness() -> Harness {
+    let plugin = plugin().await;
+    let grant = Grant::asked_by(plugin.info()).unwrap();
+    Harness::with()
+        .grants(|grants| grants.insert("egress", grant))
+        .settings(|settings| {
+            settings.headers = vec![("x-team".to_owned(), Secret::new("red-team-1").unwrap())];
+        })
+        .start_with(plugin)
+        .await
+}
+
+fn filled(text: &str, port: u16, other: u16) -> String {
+    text.replace("{port}", &port.to_string())
+        .replace("{other}", &other.to_string())
+}
+
+#[tokio::test]
+async fn what_is_not_for_the_origin_is_denied_and_nothing_of_it_is_sent() {
+    let forbidden = Forbidden::start().await;
+    let mut wrong = Vec::new();
+    for case in table().denied {
+        let mut check = |holds: bool, found: &dyn std::fmt::Debug| {
+            if !holds {
+                wrong.push(format!("{}: {found:?}", case.what));
+            }
+        };
+        let harness = harness().await;
+        let port = harness.mock.addr().port();
+        let order = filled(&case.order, port, forbidden.port);
+
+        let heard = harness.send(question("ask", &order)).await;
+        check(heard.error.is_some(), &heard);
+        if let (Some(says), Some(error)) = (&case.says, &heard.error) {
+            check(error.kind() == Kind::Provider(ErrorKind::Denied), error);
+            check(
+                error.message().contains(&filled(says, port, forbidden.port)),
+                error,
+            );
+            let hint = case.hint.as_deref().unwrap_or(if order.contains('\n') {
+                "under `headers`"
+            } else {
+                "--base-url"
+            });
+            check(error.hint().is_some_and(|given| given.contains(hint)), error);
+            check(harness.host.denials() == 1, &harness.host.denials());
+        }
+
+        let learnt = harness.send(question("tell", &order)).await.text();
+        let learns = case.learns.as_deref().unwrap_or("ErrorCode::HttpRequestDenied");
+        // And no more: names of hosts and settings are the operator's.
+        check(learnt.contains(learns) && learnt.len() < 60, &learnt);
+
+        check(harness.mock.requests().is_empty(), &harness.mock.requests());
+        let order = format!("GET http://127.0.0.1:{port}/v1/models");
+        let next = harness.send(question("ask", &order)).await.text();
+        check(next.starts_with("200\n"), &next);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(forbidden.calls(), 0);
+}
+
+#[tokio::test]
+async fn what_is_for_the_origin_is_sent_in_its_one_spelling_with_the_hosts_headers() {
+    for case in table().sent {
+        let harness = harness().await;
+        let port = harness.mock.addr().port();
+        let heard = harness.send(question("ask", &filled(&case.order, port, 0))).await;
+        assert!(heard.text().starts_with("200\n"), "{}: {heard:?}", case.what);
+        let requests = harness.mock.requests();
+        assert_eq!(
+            requests[0].header("host"),
+            Some(format!("127.0.0.1:{port}").as_str())
+        );
+        assert_eq!(requests[0].header("x-team"), Some("red-team-1"));
+        assert_eq!(requests[0].header("x-egress-key"), Some(TOKEN));
+    }
+}
+
+#[tokio::test]
+async fn some_addresses_are_not_reached_even_by_the_operators_own_word() {
+    let forbidden = Forbidden::start().await;
+    for allow_private in ["false", "true"] {
+        for case in table().bases {
+            let url = filled(&case.url, 0, forbidden.port);
+            let harness = harness().await;
+            let elsewhere = Harness::with()
+                .setting("allow-private", allow_private)
+                .start_at(&url, Arc::clone(&harness.mock), plugin().await)
+                .unwrap();
+            let order = format!("GET {url}/models");
+            let heard = elsewhere.send(question("ask", &order)).await;
+            let error = heard.error();
+            assert_eq!(
+                error.kind(),
+                Kind::Provider(ErrorKind::Denied),
+                "{}: {error}",
+                case.what
+            );
+            assert!(error.message().contains(&case.address), "{}: {error}", case.what);
+            assert!(
+                error.hint().unwrap().contains("never reached"),
+                "{}: {error}",
+                case.what
+            );
+            assert_eq!(elsewhere.host.connections_opened(), 0, "{}", case.what);
+        }
+    }
+    assert_eq!(forbidden.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_nobody_follows_it() {
+    let forbidden = Forbidden::start().await;
+    for (status, place) in [
+        (301, format!("http://127.0.0.1:{}/v1/models", forbidden.port)),
+        (302, "http://169.254.169.254/".to_owned()),
+        (307, "//evil.test/".to_owned()),
+        (308, "/v1/other".to_owned()),
+    ] {
+        let harness = harness().await;
+        let redirect = Script::status(status).header("location", place.clone());
+        harness.mock.push_models(redirect);
+        let order = format!("GET {}/models", harness.mock.base_url());
+        let heard = harness.send(question("ask", &order)).await;
+        assert!(
+            heard.text().starts_with(&format!("{status}\n")),
+            "{}",
+            heard.text()
+        );
+        assert!(
+            heard.text().contains(&format!("location: {place}")),
+            "{}",
+            heard.text()
+        );
+        assert_eq!(harness.mock.requests().len(), 1);
+    }
+    assert_eq!(forbidden.calls(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_is_given_without_cookies_and_the_headers_of_the_host() {
+    let harness = harness().await;
+    let answer = Script::text(200, "text/plain", "ok")
+        .header("set-cookie", "a=b")
+        .header("x-egress-key", TOKEN)
+        .header("proxy-authenticate", "Basic")
+        .header("x-echo", format!("you are {TOKEN}"))
+        .header("x-kept", "yes");
+    harness.mock.push_models(answer);
+    let order = format!("GET {}/models", harness.mock.base_url());
+    let text = harness.send(question("ask", &order)).await.text();
+    for gone in ["set-cookie", "x-egress-key", "proxy-authenticate", TOKEN] {
+        assert!(!text.contains(gone), "{gone} in {text}");
+    }
+    assert!(
+        text.contains("x-kept: yes") && text.contains("x-echo: you are ***"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn the_operators_log_says_what_was_denied_and_how_to_allow_it() {
+    let file = tokio::task::spawn_blocking(guests::egress).await.unwrap();
+    let program = Program::new();
+    let asked = |order: &'static str, more: &'static [&'static str]| {
+        let mut line = vec!["--plugin", file.to_str().unwrap(), "chat", "-m", "tell", order];
+        line.extend(more);
+        let program = &program;
+        async move { program.run(&line, None).await }
+    };
+    // The guest tells it as an answer, so that the error is not what is seen.
+    let ended = asked("GET https://evil.test/", &["--base-url", "http://127.0.0.1:9"]).await;
+    assert_eq!(ended.status, 0, "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("asked for https://evil.test; only http://127.0.0.1:9"),
+        "{ended:?}"
+    );
+    assert!(
+        ended.stderr.contains("--base-url") && ended.stderr.contains("WARN"),
+        "{ended:?}"
+    );
+    let ended = asked("GET https://evil.test/", &[]).await;
+    assert!(
+        ended.stderr.contains("no grant") && ended.stderr.contains("grant FILE.wasm"),
+        "{ended:?}"
+    );
+}

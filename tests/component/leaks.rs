@@ -1,0 +1,460 @@
+//! The search for a marked token in everything that the command line says, logs and keeps: every command, every kind of
+//! error, answers that repeat it, and files in which it stands where it should not. All logs are on.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose as base64_engine};
+use futures::{StreamExt as _, stream};
+use host_harness::{
+    component::Build,
+    mock::{MockOptions, MockRouter, Script, scenarios},
+};
+use serde_json::json;
+
+use crate::{
+    guests,
+    harness::built,
+    program::{Ended, Program},
+};
+
+/// With signs that JSON, URLs and base64 write in different ways.
+const TOKEN: &str = "hf_Mark7d/t0ken+Zq\"8xWv5~Lk";
+const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
+/// Where it may stand: where a person put it.
+const OWN_FILES: [&str; 4] = ["openclaw.json", ".env", "auth-profiles.json", "request.json"];
+
+fn percent(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+/// The same with its digits in lower case.
+fn lower_percent(text: &str) -> String {
+    percent(text).replace("%2F", "%2f").replace("%2B", "%2b")
+}
+
+fn in_json(text: &str) -> String {
+    json!(text).to_string().trim_matches('"').to_owned()
+}
+
+/// Every form in which the token is looked for. Of the token itself every piece of ten letters.
+fn forms() -> Vec<String> {
+    let mut forms: Vec<String> = TOKEN
+        .as_bytes()
+        .windows(10)
+        .map(|piece| String::from_utf8_lossy(piece).into_owned())
+        .collect();
+    forms.extend([in_json(TOKEN), percent(TOKEN), lower_percent(TOKEN)]);
+    for engine in [&base64_engine::STANDARD_NO_PAD, &base64_engine::URL_SAFE_NO_PAD] {
+        for before in ["", "x", "xx"] {
+            let encoded = engine.encode(format!("{before}{TOKEN}"));
+            // Without what its neighbours have a part in.
+            forms.push(encoded[4..encoded.len() - 3].to_owned());
+        }
+    }
+    forms
+}
+
+fn found(text: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(text);
+    forms().into_iter().find(|form| text.contains(form.as_str()))
+}
+
+/// Fails if anything that a run left behind holds the token.
+fn search(program: &Program, what: &str, ended: &Ended) {
+    for (place, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
+        let form = found(text.as_bytes());
+        assert!(
+            form.is_none(),
+            "{what}: `{}` in {place}:\n{text}",
+            form.unwrap_or_default()
+        );
+    }
+    for (path, bytes) in program.files() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !OWN_FILES.contains(&name.as_ref()) {
+            let form = found(&bytes);
+            assert!(
+                form.is_none(),
+                "{what}: `{}` in {}",
+                form.unwrap_or_default(),
+                path.display()
+            );
+        }
+    }
+}
+
+async fn mock() -> MockRouter {
+    MockRouter::start(MockOptions::immediate())
+        .await
+        .expect("a mock router")
+}
+
+/// A program that has the token from its environment and logs all that it can.
+fn program() -> Program {
+    Program::new().variable("HF_TOKEN", TOKEN)
+}
+
+/// Runs it for this router, with these arguments, and searches.
+async fn run(program: &Program, base_url: &str, arguments: &[&str], stop: Option<Duration>) -> Ended {
+    let plugin = tokio::task::spawn_blocking(|| built(Build::Release))
+        .await
+        .expect("it builds");
+    let mut line = vec!["--plugin", plugin.to_str().expect("a path"), "-vvv"];
+    if !base_url.is_empty() {
+        line.extend(["--base-url", base_url]);
+    }
+    line.extend(arguments);
+    let ended = program.run(&line, stop).await;
+    search(program, &format!("{arguments:?}"), &ended);
+    ended
+}
+
+/// The names of the commands in the help's list of them.
+fn commands(help: &str) -> Vec<&str> {
+    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let list = list.take_while(|line| !line.trim().is_empty());
+    let names = list.filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| !matches!(*name, "help" | "demo")).collect()
+}
+
+#[test]
+fn the_search_finds_what_it_looks_for() {
+    for text in [
+        format!("a {TOKEN} b"),
+        TOKEN[5..].to_owned(),
+        json!({ "a": TOKEN }).to_string(),
+        percent(TOKEN),
+        base64_engine::STANDARD.encode(format!("joe:{TOKEN}")),
+        base64_engine::URL_SAFE.encode(format!("jo:{TOKEN}, and more")),
+        base64_engine::STANDARD.encode(TOKEN),
+    ] {
+        assert!(found(text.as_bytes()).is_some(), "{text}");
+    }
+    assert!(found(b"hf_\xe2\x80\xa6~Lk").is_none(), "a preview is none");
+}
+
+#[tokio::test]
+async fn no_command_shows_or_keeps_the_token() {
+    let mock = mock().await;
+    let url = mock.base_url();
+    let guest = tokio::task::spawn_blocking(guests::egress).await.unwrap();
+    let holds = format!("My token is {TOKEN}.");
+    let program = program();
+    let asks = json!({ "messages": [{ "role": "user", "content": holds }] });
+    program.write("request.json", &asks.to_string());
+    let request = program.state().join("request.json");
+    for format in ["text", "json", "ndjson"] {
+        let commands: [&[&str]; 14] = [
+            &["models"],
+            &["models", "--all-variants", "--live"],
+            &["resolve", "huggingface/Qwen/Qwen3-8B:cheapest"],
+            &["resolve", "nobody knows this"],
+            &["resolve", TOKEN],
+            &["chat", "-m", MODEL, "Hello!"],
+            &["chat", "-m", MODEL, "--no-stream", "Hello!"],
+            &["chat", "-m", MODEL, &holds],
+            &["chat", "-m", TOKEN, "Hello!"],
+            &["chat", "-m", MODEL, "--system", &holds, "Hello!"],
+            &["chat", "-m", MODEL, "--request", request.to_str().unwrap()],
+            &["inspect"],
+            &["grant", guest.to_str().unwrap(), "--yes"],
+            &["mock-router", "--scenario", "list"],
+        ];
+        for command in commands {
+            run(&program, &url, &[&["--format", format], command].concat(), None).await;
+        }
+    }
+    let toured = run(&program, "", &["demo"], None).await;
+    assert_eq!(toured.status, 0, "{toured:?}");
+    // And every command that there is, without arguments: those that serve are stopped.
+    let help = program.run(&["--help"], None).await.stdout;
+    let names = commands(&help);
+    assert!(names.len() >= 8 && names.contains(&"chat"), "{help}");
+    for name in names {
+        run(&program, &url, &[name], Some(Duration::from_secs(3))).await;
+    }
+    // It was really there to be found.
+    let sent = mock.requests();
+    assert!(
+        sent.iter()
+            .any(|request| request.header("authorization") == Some(&format!("Bearer {TOKEN}")))
+    );
+    assert!(
+        sent.iter().all(|request| found(&request.body).is_none()),
+        "no prompt took it along"
+    );
+    let logged = run(&program, &url, &["chat", "-m", MODEL, "Hello!"], None).await;
+    assert!(
+        logged.stderr.contains("TRACE") || logged.stderr.contains("DEBUG"),
+        "{}",
+        logged.stderr
+    );
+    for library in ["hyper", "h2::", "rustls"] {
+        assert!(
+            !logged.stderr.contains(&format!(" {library}")),
+            "{library} logs:\n{}",
+            logged.stderr
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_ending_of_an_answer_shows_the_token() {
+    let mock = mock().await;
+    let url = mock.base_url();
+    let program = program();
+    let names: Vec<&str> = scenarios().map(|(name, _)| name).collect();
+    assert!(names.len() > 50);
+    let quick = [
+        "first-byte-timeout-ms=300",
+        "idle-timeout-ms=300",
+        "max-retries=0",
+        "max-response-bytes=300000",
+    ];
+    let quick: Vec<&str> = quick.iter().flat_map(|setting| ["--set", setting]).collect();
+    let asked = names.iter().map(|name| {
+        let model = format!("huggingface/mock/{name}");
+        let (program, url, quick) = (&program, &url, &quick);
+        async move {
+            let chat = [
+                "--format",
+                "json",
+                "chat",
+                "--no-fallback",
+                "-m",
+                &model,
+                "Hello!",
+            ];
+            run(program, url, &[&quick[..], &chat].concat(), None).await
+        }
+    });
+    let endings = stream::iter(asked).buffer_unordered(3).collect::<Vec<_>>().await;
+    assert!(endings.iter().any(|ended| ended.status == 0) && endings.iter().any(|ended| ended.status == 1));
+}
+
+/// Answers of an upstream that repeats what it was sent, in every place and form.
+fn echoes() -> Vec<Script> {
+    let base64 = |before: &str| base64_engine::STANDARD.encode(format!("{before}{TOKEN}"));
+    let url_base64 = |before: &str| base64_engine::URL_SAFE_NO_PAD.encode(format!("{before}{TOKEN}"));
+    let all = [
+        TOKEN.to_owned(),
+        percent(TOKEN),
+        lower_percent(TOKEN),
+        base64(""),
+        base64("a"),
+        base64("ab"),
+        url_base64(""),
+        url_base64("a"),
+        url_base64("ab"),
+        json!({ "nested": TOKEN }).to_string(),
+    ];
+    let chunk = |delta: serde_json::Value| json!({ "choices": [{ "index": 0, "delta": delta }] }).to_string();
+    let mut scripts = Vec::new();
+    for form in &all {
+        let error = json!({ "error": { "message": form, "type": form, "code": form, "param": form } });
+        for status in [400, 401, 402, 403, 404, 413, 422, 424, 429, 500, 503] {
+            scripts.push(Script::json(status, &error).header("x-request-id", form.clone()));
+        }
+        scripts.push(Script::text(
+            403,
+            "text/html",
+            format!("<html><title>{form}</title>{form}</html>"),
+        ));
+        scripts.push(Script::text(400, "text/plain", form.clone()));
+        scripts.push(Script::text(200, "text/html", form.clone()));
+        scripts.push(Script::raw(format!(
+            "HTTP/1.1 200 {form}\r\n{form}: {form}\r\ncontent-length: 0\r\n\r\n"
+        )));
+        scripts.push(Script::raw(format!("{form}\r\n\r\n")));
+        scripts.push(
+            Script::sse([
+                chunk(json!({ "content": form })),
+                chunk(json!({ "reasoning_content": form })),
+                chunk(json!({ "tool_calls": [{ "index": 0, "id": form, "function": { "name": form, "arguments": json!({ "a": form }).to_string() } }] })),
+                json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": form }] }).to_string(),
+                "[DONE]".to_owned(),
+            ])
+            .header("x-request-id", form.clone())
+            .header("x-inference-provider", form.clone())
+            .header("content-language", form.clone()),
+        );
+        scripts.push(Script::sse([
+            chunk(json!({ "content": "so far" })),
+            json!({ "error": { "message": form, "code": form, "http_status_code": 500 } }).to_string(),
+        ]));
+        scripts.push(Script::status(302).header("location", format!("https://else.test/?key={form}")));
+        scripts.push(Script::sse([form]).header("content-encoding", "identity, x"));
+    }
+    scripts
+}
+
+#[tokio::test]
+async fn an_upstream_that_repeats_the_token_is_not_repeated() {
+    let mock = mock().await;
+    let url = mock.base_url();
+    let program = program();
+    let mut blanked = 0;
+    for (script, format) in echoes()
+        .into_iter()
+        .zip(["text", "json", "ndjson"].into_iter().cycle())
+    {
+        mock.push(script);
+        let line = [
+            "--format",
+            format,
+            "--set",
+            "max-retries=0",
+            "chat",
+            "--no-fallback",
+            "-m",
+            MODEL,
+            "Hello!",
+        ];
+        let ended = run(&program, &url, &line, None).await;
+        blanked += usize::from(ended.stdout.contains("****") || ended.stderr.contains("****"));
+    }
+    assert!(blanked > 50, "only {blanked} answers had something to hide");
+    let row = json!({ "data": [{ "id": format!("acme/{TOKEN}"), "name": TOKEN, "owned_by": TOKEN }, { "id": "acme/good" }] });
+    for _ in 0..2 {
+        mock.push_models(Script::json(200, &row).header("etag", TOKEN));
+        run(&program, &url, &["models", "--live"], None).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_file_or_a_flag_is_said_without_what_stands_there() {
+    let mock = mock().await;
+    let url = mock.base_url();
+    let token = in_json(TOKEN);
+    let provider = |inner: String| format!("{{ models: {{ providers: {{ huggingface: {{ {inner} }} }} }} }}");
+    let plugin = |inner: String| {
+        format!("{{ plugins: {{ entries: {{ huggingface: {{ config: {{ {inner} }} }} }} }} }}")
+    };
+    let configurations = [
+        provider(format!("apiKey: \"{token}\" baseUrl: 'https://a.test'")),
+        provider(format!("apiKey: \"{token}")),
+        provider(format!("apiKey: {TOKEN}")),
+        provider(format!("apiKey: [\"{token}\"]")),
+        provider(format!("apiKey: {{ \"{token}\": 1 }}")),
+        provider(format!("\"{token}\": 1, apiKey: 7")),
+        provider(format!("baseUrl: \"{token}\"")),
+        provider(format!("baseUrl: \"https://a.test/?key={token}\"")),
+        provider(format!("baseUrl: \"https://joe:{}@a.test/\"", percent(TOKEN))),
+        provider(format!("baseUrl: \"https://{token}.test:port/\"")),
+        provider(format!("headers: {{ 'X-A': [\"{token}\"] }}")),
+        provider(format!("headers: {{ \"{token}\": 'x' }}")),
+        provider(format!("headers: {{ 'X-A': \"{token}\\u0007\" }}")),
+        provider(format!("models: [{{ id: 7, name: \"{token}\" }}]")),
+        provider(format!("models: [{{ id: 'a/b', name: \"{token}\" }}]")),
+        provider(format!(
+            "models: [{{ id: 'a/b', cost: {{ input: \"{token}\" }} }}]"
+        )),
+        plugin(format!("'max-retries': \"{token}\"")),
+        plugin(format!("discovery: \"{token}\"")),
+        plugin(format!("'ca-file': \"{token}\"")),
+        plugin(format!("'bill-to': \"{token}\"")),
+        plugin(format!("'bill-to': {{ a: [\"{token}\"] }}")),
+        plugin(format!("\"{token}\": 1")),
+        plugin(format!("'base-url': \"{token}\"")),
+        format!("{{ agents: {{ defaults: {{ model: \"{token}\" }} }} }}"),
+        format!("{{ agents: {{ defaults: {{ model: [\"{token}\"] }} }} }}"),
+        format!(
+            "{{ agents: {{ defaults: {{ models: {{ 'huggingface/a/b': {{ alias: \"{token}\" }} }} }} }} }}"
+        ),
+        format!("{{ env: {{ vars: {{ HF_TOKEN: [\"{token}\"] }} }} }}"),
+        format!("{{ env: {{ vars: {{ HF_TOKEN: \"{token}\" }}"),
+    ];
+    let commands: [&[&str]; 3] = [
+        &["models"],
+        &["resolve", MODEL],
+        &["--format", "json", "chat", "-m", MODEL, "Hi"],
+    ];
+    let program = program();
+    for configuration in &configurations {
+        program.write("openclaw.json", configuration);
+        for command in commands {
+            run(
+                &program,
+                &url,
+                &[command, &["--set", "max-retries=0"]].concat(),
+                None,
+            )
+            .await;
+        }
+    }
+    program.remove("openclaw.json");
+    let files = [
+        (".env", format!("HF_TOKEN=\"{TOKEN}\n")),
+        (".env", format!("HF_TOKEN {TOKEN}\nexport {TOKEN}=x\n")),
+        (".env", format!("HF_TOKEN={TOKEN}")),
+        ("auth-profiles.json", format!("{{ \"profiles\": {{ \"huggingface:default\": {{ \"key\": \"{token}\" ")),
+        ("auth-profiles.json", json!({ "profiles": { "huggingface:default": { "provider": "huggingface", "type": "api_key", "key": [TOKEN] } } }).to_string()),
+        ("auth-profiles.json", json!({ "profiles": [TOKEN] }).to_string()),
+        ("request.json", format!("{{ \"messages\": \"{token}")),
+        ("request.json", json!({ "messages": [{ "role": TOKEN, "content": 1 }] }).to_string()),
+    ];
+    let without = Program::new();
+    let request = without.state().join("request.json");
+    for (name, content) in &files {
+        without.write(name, content);
+        for command in commands {
+            run(&without, &url, command, None).await;
+        }
+        let line = ["chat", "-m", MODEL, "--request", request.to_str().unwrap()];
+        run(&without, &url, &line, None).await;
+        without.remove(name);
+    }
+    let flags: [&[&str]; 8] = [
+        &["--set", &format!("max-retries={TOKEN}")],
+        &["--set", &format!("discovery={TOKEN}")],
+        &["--set", &format!("bill-to={TOKEN}")],
+        &["--set", &format!("{TOKEN}=1")],
+        &["--set", &format!("ca-file={TOKEN}")],
+        &["--base-url", &format!("https://joe:{TOKEN}@a.test")],
+        &["--base-url", TOKEN],
+        &["--base-url", &format!("https://a.test/?key={}", percent(TOKEN))],
+    ];
+    for flag in flags {
+        for command in commands {
+            let url = if flag[0] == "--set" { url.as_str() } else { "" };
+            run(&program, url, &[command, flag].concat(), None).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_proxys_password_is_never_shown() {
+    let password = percent(TOKEN);
+    let mut program = Program::new().variable("HF_TOKEN", "hf_another_token");
+    for proxy in [
+        format!("http://joe:{password}@127.0.0.1:1"),
+        format!("socks5h://joe:{password}@127.0.0.1:1"),
+        format!("http://joe:{password}@127.0.0.1:port"),
+        format!("http://joe:{TOKEN}@127.0.0.1:1"),
+        format!("{password}://joe"),
+        format!("http://joe:{password}@"),
+        format!("ftp://joe:{password}@proxy.test"),
+    ] {
+        for variable in ["HTTPS_PROXY", "all_proxy"] {
+            program = program.variable(variable, &proxy);
+            let chat = [
+                "--set",
+                "max-retries=0",
+                "--format",
+                "json",
+                "chat",
+                "-m",
+                MODEL,
+                "Hi",
+            ];
+            let ended = run(&program, "https://router.test/v1", &chat, None).await;
+            let all = ended.stdout + &ended.stderr;
+            assert!(all.contains(variable), "{proxy}: {all}");
+            program = program.variable(variable, "");
+        }
+    }
+}

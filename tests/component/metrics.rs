@@ -1,0 +1,90 @@
+//! What the host counts.
+
+use std::time::Duration;
+
+use host_harness::{Call, component::Build, contract::DiscoveryMode};
+
+use crate::{
+    harness::{Harness, built, question},
+    http::Serving,
+};
+
+const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
+
+#[tokio::test]
+async fn every_call_is_counted_by_how_it_ended() {
+    let harness = Harness::with()
+        .setting("max-retries", "1")
+        .setting("first-byte-timeout-ms", "5000")
+        .start()
+        .await;
+    let host = &harness.host;
+    let summary = harness.ask(MODEL).await.summary().clone();
+    host.complete(question(MODEL, "Hello!")).await.unwrap();
+    harness.ask("mock/402-depleted").await.error();
+    harness.ask("mock/fail-once-503").await.summary();
+    harness.ask("not a reference").await.error();
+    host.resolve(MODEL).await.unwrap();
+    host.list_models(DiscoveryMode::Always).await.unwrap();
+    drop(host.chat(question("mock/stall", "Hello!")).await.unwrap());
+    let now = host.metrics();
+    assert_eq!(now.ended(Call::Chat, "ok"), 2);
+    assert_eq!(now.ended(Call::Chat, "payment-required"), 1);
+    assert_eq!(now.ended(Call::Chat, "invalid-reference"), 1);
+    assert_eq!(now.ended(Call::Chat, "abandoned"), 1);
+    assert_eq!(now.ended(Call::Complete, "ok"), 1);
+    assert_eq!(now.ended(Call::List, "ok"), 1);
+    assert_eq!(now.ended(Call::Resolve, "ok"), 1);
+    assert_eq!(now.in_flight, 0);
+    assert_eq!(now.attempts, 1 + 1 + 1 + 2, "retries are counted");
+    let output = u64::from(summary.usage.output_tokens.unwrap());
+    assert!(now.output_tokens >= 2 * output && now.input_tokens > 0, "{now:?}");
+    assert_eq!(now.first_token.count, 2, "streams that began");
+    assert!(now.guest_time.count >= 8 && now.guest_time.total > Duration::ZERO);
+    assert_eq!(
+        (now.generation, now.connections_opened >= 1, now.denials),
+        (1, true, 0)
+    );
+}
+
+#[tokio::test]
+async fn swaps_are_counted_and_counts_survive_them() {
+    let harness = Harness::start().await;
+    harness.ask(MODEL).await.summary();
+    harness.host.swap(&built(Build::NextVersion)).await.unwrap();
+    harness
+        .host
+        .swap(std::path::Path::new("/no/such/file"))
+        .await
+        .unwrap_err();
+    let now = harness.host.metrics();
+    assert_eq!((now.swaps, now.swaps_refused, now.swaps_rolled_back), (1, 1, 0));
+    assert_eq!((now.generation, now.ended(Call::Chat, "ok")), (2, 1));
+}
+
+#[tokio::test]
+async fn the_page_has_no_word_of_a_user_or_a_model() {
+    let serving = Serving::start().await;
+    // The first list is asked for by itself; when it is there, nothing is under way.
+    serving.client.get("/v1/models").await;
+    serving.client.ask("Qwen/Qwen3-8B").await;
+    serving.client.ask("some/words of-mine").await;
+    let page = serving.client.get("/metrics").await;
+    assert!(
+        page.header("content-type")
+            .starts_with("application/openmetrics-text")
+    );
+    for line in [
+        "model_host_calls_total{call=\"complete\",outcome=\"ok\"} 1",
+        "model_host_calls_in_flight 0",
+        "model_host_generation 1",
+        "# EOF",
+    ] {
+        assert!(page.text.contains(line), "no {line} in {}", page.text);
+    }
+    assert!(
+        !page.text.contains("Qwen") && !page.text.contains("mine"),
+        "{}",
+        page.text
+    );
+}

@@ -1,0 +1,257 @@
+//! Onboarding as a person does it, at a terminal.
+
+use host_harness::mock::{MockOptions, MockRouter};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::TOKEN,
+    terminal::{Home, key, person},
+};
+
+pub const DEFAULT: &str = "huggingface/deepseek-ai/DeepSeek-R1";
+const REVOKED: &str = "hf_this_one_was_revoked_long_ago";
+
+async fn mock() -> MockRouter {
+    let options = MockOptions::immediate().reject_key(REVOKED);
+    MockRouter::start(options).await.expect("a mock router")
+}
+
+pub fn primary(home: &Home) -> Value {
+    home.config()["agents"]["defaults"]["model"]["primary"].clone()
+}
+
+pub fn stored(home: &Home) -> Value {
+    let profiles: Value = serde_json::from_str(&home.read("auth-profiles.json")).unwrap_or_default();
+    profiles["profiles"]["huggingface:default"].clone()
+}
+
+#[tokio::test]
+async fn a_token_of_the_environment_is_offered_and_the_default_model_stands_first() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
+    person(move || {
+        let mut terminal = home.open(&["onboard"]);
+        terminal.answers("Provider", "");
+        let screen = terminal.sees("Use existing Hugging Face token (env: HF_TOKEN, hf_i…oken)?");
+        assert!(
+            screen.contains("Create one at: https://huggingface.co/settings/tokens"),
+            "{screen}"
+        );
+        assert!(screen.contains("Make calls to Inference Providers"), "{screen}");
+        terminal.types(key::ENTER);
+        let screen = terminal.sees("Default Hugging Face model");
+        let screen = if screen.contains("(fastest)") {
+            screen
+        } else {
+            terminal.sees("(fastest)")
+        };
+        let first = screen.lines().find(|line| line.starts_with("> DeepSeek R1 "));
+        let first = first.unwrap_or_else(|| panic!("{screen}"));
+        assert!(first.contains('$') && first.contains('K'), "{screen}");
+        terminal.types(key::ENTER);
+        terminal.answers("Prefer a specific backend?", "");
+        terminal.answers("Alias", "");
+        terminal.answers("Fallbacks", "");
+        terminal.answers(&format!("Send a test message to {DEFAULT}?"), "");
+        terminal.sees("This is the mock router speaking for deepseek-ai/DeepSeek-R1");
+        assert_eq!(terminal.ends(), 0);
+        let screen = terminal.screen();
+        assert!(
+            screen.contains(&format!("Default model set to {DEFAULT}")),
+            "{screen}"
+        );
+        assert!(!screen.contains(TOKEN), "the token is never shown");
+        assert_eq!(primary(&home), DEFAULT);
+        assert_eq!(
+            stored(&home),
+            json!({ "type": "api_key", "provider": "huggingface", "key": TOKEN })
+        );
+        assert_eq!(
+            home.config()["agents"]["defaults"]["models"],
+            json!({ DEFAULT: { "alias": "DeepSeek R1" } })
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_people_paste_becomes_the_token_and_a_policy_takes_the_choice_of_a_backend() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url());
+    person(move || {
+        let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key"]);
+        terminal.sees("Enter Hugging Face API key (HF token)");
+        terminal.types(key::ENTER);
+        terminal.sees("Required");
+        // With a line break in the middle, as some mail programs make them.
+        let (head, tail) = TOKEN.split_at(10);
+        terminal.pastes(&format!("export HF_TOKEN=\"{head}\n{tail}\";"));
+        terminal.types(key::ENTER);
+        terminal.sees("the key is good");
+        terminal.sees("Default Hugging Face model");
+        terminal.types("r1 cheapest");
+        terminal.waits_for("the filtered list", |screen| {
+            screen.contains("> DeepSeek R1 (cheapest)") && !screen.contains("Qwen3")
+        });
+        terminal.types(key::ENTER);
+        terminal.sees("Provider locked — router will choose backend by cost or speed.");
+        terminal.answers("Alias", "huggingface/x");
+        terminal.answers(
+            "is a reference, not a name",
+            &format!("{}thrifty", key::BACKSPACE.repeat(13)),
+        );
+        terminal.sees("Fallbacks");
+        terminal.types("qwen3-8b");
+        terminal.waits_for("the filtered list", |screen| screen.contains("[ ] Qwen3 8B"));
+        terminal.types(" ");
+        terminal.waits_for("the mark", |screen| screen.contains("[x] Qwen3 8B"));
+        terminal.types(key::ENTER);
+        terminal.answers("Send a test message", "n");
+        assert_eq!(terminal.ends(), 0);
+        assert!(
+            !terminal.screen().contains("specific backend"),
+            "{}",
+            terminal.screen()
+        );
+        assert_eq!(stored(&home)["key"], TOKEN);
+        let locked = format!("{DEFAULT}:cheapest");
+        let defaults = &home.config()["agents"]["defaults"];
+        assert_eq!(
+            defaults["model"],
+            json!({ "primary": locked, "fallbacks": ["huggingface/Qwen/Qwen3-8B"] })
+        );
+        assert_eq!(defaults["models"], json!({ locked: { "alias": "thrifty" } }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_token_is_said_at_once_and_can_be_entered_again() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url()).variable("HUGGINGFACE_HUB_TOKEN", REVOKED);
+    person(move || {
+        let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key"]);
+        terminal.answers("env: HUGGINGFACE_HUB_TOKEN", "y");
+        terminal.sees("error[unauthenticated]");
+        terminal.sees("hint:");
+        terminal.answers("What now?", "");
+        terminal.sees("Enter Hugging Face API key (HF token)");
+        terminal.pastes(&format!("Bearer {TOKEN}"));
+        terminal.types(key::ENTER);
+        terminal.sees("the key is good");
+        terminal.answers("Default Hugging Face model", "");
+        terminal.sees("Prefer a specific backend?");
+        terminal.types("together");
+        terminal.waits_for("the backend", |screen| screen.contains("> together"));
+        terminal.types(key::ENTER);
+        terminal.answers("Alias", "");
+        terminal.answers("Fallbacks", "");
+        terminal.answers("Send a test message", "n");
+        assert_eq!(terminal.ends(), 0);
+        let screen = terminal.screen();
+        assert!(
+            screen.contains("another key is found before the stored one"),
+            "{screen}"
+        );
+        assert_eq!(primary(&home), format!("{DEFAULT}:together"));
+        assert_eq!(stored(&home)["key"], TOKEN);
+        assert!(!screen.contains(REVOKED) && !screen.contains(TOKEN), "{screen}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_token_can_be_kept_and_the_built_in_list_is_offered() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url());
+    person(move || {
+        let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key"]);
+        terminal.sees("Enter Hugging Face API key (HF token)");
+        terminal.types(REVOKED);
+        terminal.types(key::ENTER);
+        terminal.sees("What now?");
+        terminal.types(key::DOWN);
+        terminal.waits_for("the other line", |screen| screen.contains("> Keep this key"));
+        terminal.types(key::ENTER);
+        terminal.sees("Default Hugging Face model");
+        terminal.types("kimi");
+        terminal.waits_for("the filtered list", |screen| screen.contains("> Kimi K2.5"));
+        terminal.types(key::ENTER);
+        // Nobody knows the backends of a built-in model.
+        terminal.answers("Alias", "");
+        terminal.answers("Fallbacks", "");
+        terminal.answers("Send a test message", "");
+        assert_eq!(terminal.ends(), 0);
+        assert!(
+            !terminal.screen().contains("specific backend"),
+            "{}",
+            terminal.screen()
+        );
+        assert_eq!(primary(&home), "huggingface/moonshotai/Kimi-K2.5");
+        assert_eq!(stored(&home)["key"], REVOKED);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ctrl_c_leaves_everything_as_it_was_wherever_it_comes() {
+    let mock = mock().await;
+    let own = "// mine\n{ agents: { defaults: { model: 'zeta/x' } } }\n";
+    for stop_at in [
+        "Provider",
+        "Use existing",
+        "Default Hugging Face model",
+        "Alias",
+        "Fallbacks",
+        "Send a test",
+    ] {
+        let home = Home::new(&mock.base_url())
+            .variable("HF_TOKEN", TOKEN)
+            .file("openclaw.json", own);
+        person(move || {
+            let mut terminal = home.open(&["onboard"]);
+            for question in [
+                "Provider",
+                "Use existing",
+                "Default Hugging Face model",
+                "Prefer a",
+                "Alias",
+                "Fallbacks",
+                "Send a test",
+            ] {
+                terminal.sees(question);
+                if question == stop_at {
+                    terminal.types(key::CTRL_C);
+                    break;
+                }
+                terminal.types(key::ENTER);
+            }
+            assert_eq!(terminal.ends(), 1, "{stop_at}");
+            let screen = terminal.sees("nothing was changed");
+            assert!(screen.contains("error[cancelled]"), "{screen}");
+            assert_eq!(home.read("openclaw.json"), own, "{stop_at}");
+            assert!(!home.path("auth-profiles.json").exists());
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn where_only_configured_models_count_and_none_is_there_the_default_is_taken() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url()).file("openclaw.json", r#"{ "models": { "mode": "replace" } }"#);
+    person(move || {
+        let mut terminal = home.open(&["onboard", "--huggingface-api-key", TOKEN, "--skip-health"]);
+        terminal.sees(&format!("no models are listed; {DEFAULT} is the default"));
+        terminal.answers("Alias", "-");
+        assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
+        assert_eq!(primary(&home), DEFAULT);
+        assert_eq!(home.config()["models"]["mode"], "replace");
+        assert_eq!(
+            home.config()["agents"]["defaults"]["models"],
+            json!({ DEFAULT: {} })
+        );
+        assert_eq!(stored(&home)["key"], TOKEN);
+    })
+    .await;
+}

@@ -1,0 +1,202 @@
+//! Onboarding as a script does it: everything by options.
+
+use serde_json::json;
+
+use crate::{
+    harness::TOKEN,
+    onboarding::{DEFAULT, primary, stored},
+    terminal::{Home, Ran, person},
+};
+
+fn quietly(home: &Home, more: &[&str]) -> Ran {
+    let arguments = ["onboard", "--non-interactive", "--mode", "local"];
+    home.run(&[&arguments, more].concat())
+}
+
+#[tokio::test]
+async fn a_script_sets_the_default_model_and_twice_changes_nothing() {
+    person(|| {
+        let home = Home::new("");
+        let flags = [
+            "--auth-choice",
+            "huggingface-api-key",
+            "--huggingface-api-key",
+            TOKEN,
+        ];
+        let ran = quietly(&home, &flags);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(
+            ran.out.contains(&format!("Default model set to {DEFAULT}")),
+            "{ran:?}"
+        );
+        assert!(!ran.out.contains(TOKEN) && !ran.err.contains(TOKEN), "{ran:?}");
+        assert_eq!(primary(&home), DEFAULT);
+        assert_eq!(
+            home.config()["auth"]["profiles"],
+            json!({ "huggingface:default": { "provider": "huggingface", "mode": "api_key" } })
+        );
+        assert_eq!(
+            home.config()["agents"]["defaults"]["models"],
+            json!({ DEFAULT: { "alias": "Hugging Face" } })
+        );
+        assert_eq!(
+            stored(&home),
+            json!({ "type": "api_key", "provider": "huggingface", "key": TOKEN })
+        );
+        let before = (home.read("openclaw.json"), home.read("auth-profiles.json"));
+        let ran = quietly(&home, &flags);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(
+            before,
+            (home.read("openclaw.json"), home.read("auth-profiles.json"))
+        );
+        // The stored profile will do from now on, and the flag alone says whose it is.
+        let ran = quietly(&home, &["--format", "json"]);
+        assert_eq!(
+            (ran.code, &ran.json()["changed"]),
+            (Some(0), &json!(false)),
+            "{ran:?}"
+        );
+        assert_eq!(ran.json()["profile"], "huggingface:default");
+        let ran = quietly(&home, &["--huggingface-api-key", " hf_another\n_key_of_mine "]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(stored(&home)["key"], "hf_another_key_of_mine");
+        assert_eq!(before.0, home.read("openclaw.json"));
+        #[cfg(unix)]
+        for name in ["openclaw.json", "auth-profiles.json"] {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(home.path(name))
+                .expect("a file")
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn openclaws_other_spelling_of_the_choice_is_understood() {
+    person(|| {
+        let home = Home::new("");
+        let ran = quietly(
+            &home,
+            &[
+                "--auth-choice",
+                "apiKey",
+                "--token-provider",
+                "  HuGgInGfAcE  ",
+                "--token",
+                &format!("HF_TOKEN={TOKEN};"),
+            ],
+        );
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(stored(&home)["key"], TOKEN);
+        let ran = quietly(
+            &home,
+            &[
+                "--auth-choice",
+                "apiKey",
+                "--token-provider",
+                "nobody",
+                "--token",
+                "x",
+            ],
+        );
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(
+            ran.err.contains("no plugin of the provider `nobody` is loaded"),
+            "{ran:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_key_a_script_is_told_where_one_may_be() {
+    person(|| {
+        let home = Home::new("").variable("HF_TOKEN", " ");
+        for flags in [&[][..], &["--huggingface-api-key", ""], &["--auth-choice", "huggingface-api-key"]] {
+            let ran = quietly(&home, flags);
+            assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
+            let missing =
+                "Missing --huggingface-api-key (or HF_TOKEN in env, or existing huggingface API-key profile).";
+            assert!(ran.err.contains(missing), "{ran:?}");
+        }
+        let ran = quietly(&home, &["--huggingface-api-key", "hf_\u{20ac}_\u{1}"]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains("characters that a header cannot carry"), "{ran:?}");
+        assert_eq!(home.read("openclaw.json"), "");
+        let ran = home.run(&["onboard"]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains("--non-interactive"), "{ran:?}");
+        let ran = quietly(&home, &["--auth-choice", "zeta-api-key"]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn several_keys_need_a_choice() {
+    person(|| {
+        let home = Home::new("");
+        let other = home.other_plugin();
+        let keys = ["--also", &other, "--huggingface-api-key", TOKEN, "--puddingface-api-key", "p"];
+        let ran = quietly(&home, &keys);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let message = "Multiple API key flags were provided for non-interactive onboarding.\nUse a single provider flag \
+                       or pass --auth-choice explicitly.\nFlags: --huggingface-api-key, --puddingface-api-key\n";
+        assert!(ran.err.contains(message), "{ran:?}");
+        let ran = quietly(&home, &[&keys[..], &["--auth-choice", "huggingface-api-key"]].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(stored(&home)["key"], TOKEN);
+        // Nobody has granted the other one anything.
+        let ran = quietly(&home, &["--also", &other, "--puddingface-api-key", "p"]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains("error[not-granted]"), "{ran:?}");
+        let ran = quietly(&home, &["--also", &other]);
+        assert!(ran.err.contains("several plugins are loaded"), "{ran:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn help_names_the_option_of_the_loaded_provider() {
+    person(|| {
+        let home = Home::new("");
+        let ran = home.run(&["onboard", "--help"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.out.contains("--huggingface-api-key <KEY>"), "{ran:?}");
+        assert!(ran.out.contains("Hugging Face API key (HF token)"), "{ran:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_person_s_file_keeps_its_words_and_order() {
+    person(|| {
+        for entry in
+            std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/config")).expect("fixtures")
+        {
+            let text = std::fs::read_to_string(entry.expect("a file").path()).expect("text");
+            let home = Home::new("").file("openclaw.json", &text);
+            let ran = quietly(&home, &["--huggingface-api-key", TOKEN]);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+            let new = home.read("openclaw.json");
+            assert_eq!(home.read("openclaw.json.bak"), text);
+            // Every line that was there is there, in its order, but for the model that was asked to be another and
+            // commas.
+            let mut rest = new.as_str();
+            for line in text.lines().filter(|line| !line.contains("primary")) {
+                let line = line.trim_end_matches([',', ' ']);
+                let at = rest
+                    .find(line)
+                    .unwrap_or_else(|| panic!("`{line}` is gone:\n{new}"));
+                rest = &rest[at + line.len()..];
+            }
+            let ran = home.run(&["resolve", "--format", "json", DEFAULT]);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+        }
+    })
+    .await;
+}

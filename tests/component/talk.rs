@@ -1,0 +1,265 @@
+//! Conversations at a terminal.
+
+use std::{sync::Arc, time::Duration};
+
+use host_harness::mock::{MockOptions, MockRouter};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::TOKEN,
+    terminal::{Home, Terminal, key, person},
+};
+
+const R1: &str = "deepseek-ai/DeepSeek-R1";
+
+async fn mock(options: MockOptions) -> Arc<MockRouter> {
+    Arc::new(MockRouter::start(options).await.expect("a mock router"))
+}
+
+fn home(mock: &MockRouter) -> Home {
+    Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN)
+}
+
+/// The bodies of the chat requests that came.
+fn questions(mock: &MockRouter) -> Vec<Value> {
+    let requests = mock.requests();
+    let chats = requests
+        .iter()
+        .filter(|request| request.path.ends_with("/chat/completions"));
+    chats.map(host_harness::mock::RecordedRequest::json).collect()
+}
+
+fn says(terminal: &mut Terminal, text: &str) {
+    terminal.types(text);
+    terminal.types(key::ENTER);
+}
+
+#[tokio::test]
+async fn each_question_takes_what_was_said_along() {
+    let mock = mock(MockOptions::default().pace(Duration::from_millis(2))).await;
+    let (home, seen) = (home(&mock), Arc::clone(&mock));
+    person(move || {
+        let mut terminal = home.open(&["chat", "--system", "Be brief."]);
+        terminal.sees(&format!("Talking to huggingface/{R1}."));
+        says(&mut terminal, "Tell me.");
+        terminal.sees("You wrote: “Tell me.”");
+        let screen = terminal.sees("tok/s");
+        assert!(screen.contains(" in") && screen.contains(" out"), "{screen}");
+        assert!(
+            screen.contains("Words in the question"),
+            "thoughts are shown: {screen}"
+        );
+        says(&mut terminal, "\"\"\"");
+        says(&mut terminal, "One line \\");
+        says(&mut terminal, "and another.");
+        says(&mut terminal, "\"\"\"");
+        terminal.sees("This is the mock router speaking");
+        terminal.waits_for("the second answer", |screen| screen.matches("tok/s").count() == 2);
+        terminal.types(key::CTRL_D);
+        assert_eq!(terminal.ends(), 0);
+        let questions = questions(&seen);
+        assert_eq!(questions.len(), 2);
+        assert_eq!(
+            questions[0]["messages"],
+            json!([{ "role": "system", "content": "Be brief." }, { "role": "user", "content": "Tell me." }])
+        );
+        let second = questions[1]["messages"].as_array().expect("messages");
+        let roles: Vec<_> = second
+            .iter()
+            .map(|message| message["role"].as_str().unwrap_or_default())
+            .collect();
+        assert_eq!(roles, ["system", "user", "assistant", "user"]);
+        assert!(
+            second[2]["content"]
+                .as_str()
+                .is_some_and(|text| text.starts_with("You wrote")),
+            "{second:?}"
+        );
+        assert_eq!(second[3]["content"], "One line \\\nand another.");
+        let history = home.read("chat-history");
+        assert!(history.contains("Tell me."), "{history}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(home.path("chat-history"))
+                .expect("a file")
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o077, 0, "the history is the user's alone");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
+    let mock = mock(MockOptions::default().pace(Duration::from_millis(300))).await;
+    let (home, seen) = (home(&mock), Arc::clone(&mock));
+    person(move || {
+        let mut terminal = home.open(&["chat"]);
+        terminal.sees("Talking to");
+        says(&mut terminal, "Slowly, please.");
+        terminal.sees("You wrote");
+        terminal.types(key::CTRL_C);
+        terminal.sees("error[cancelled]");
+        // At the prompt it throws away what was typed.
+        terminal.types("half a sen");
+        terminal.sees("> half a sen");
+        terminal.types(key::CTRL_C);
+        terminal.sees("Ctrl-D ends the conversation");
+        says(&mut terminal, "/save out.json");
+        terminal.sees("written to out.json");
+        let saved = std::fs::read_to_string(home.dir().join("out.json")).expect("saved");
+        let saved: Value = serde_json::from_str(&saved).expect("JSON");
+        assert_eq!(
+            saved["messages"],
+            json!([]),
+            "a question without an answer is no part of it"
+        );
+        says(&mut terminal, "/quit");
+        assert_eq!(terminal.ends(), 0);
+        assert_eq!(questions(&seen).len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn models_are_chosen_by_name_and_questions_asked_again() {
+    let mock = mock(MockOptions::default().pace(Duration::from_millis(2))).await;
+    let config = r#"{ agents: { defaults: { models: {
+        "huggingface/Qwen/Qwen3-8B": { alias: "Quick Qwen", params: { temperature: 0.25 } },
+    } } } }"#;
+    let (home, seen) = (home(&mock).file("openclaw.json", config), Arc::clone(&mock));
+    person(move || {
+        let mut terminal = home.open(&["chat"]);
+        terminal.sees("Talking to");
+        says(&mut terminal, "First?");
+        terminal.sees("You wrote: “First?”");
+        terminal.sees("tok/s");
+        terminal.types("/model quick");
+        terminal.types(key::TAB);
+        terminal.sees("> /model Quick Qwen");
+        terminal.types(key::ENTER);
+        terminal.sees("Quick Qwen (huggingface/Qwen/Qwen3-8B)");
+        says(&mut terminal, "/retry");
+        terminal.sees("speaking for Qwen/Qwen3-8B");
+        terminal.waits_for("the end", |screen| screen.matches("tok/s").count() == 2);
+        says(&mut terminal, "/model nonsense of mine");
+        terminal.sees("error[invalid-reference]");
+        says(&mut terminal, "/modle x");
+        terminal.sees("did you mean `/model`?");
+        says(&mut terminal, "/models qwen3 8b");
+        terminal.sees("REFERENCE");
+        says(&mut terminal, "/system Answer in verse.");
+        terminal.sees("told before: Answer in verse.");
+        says(&mut terminal, "/help");
+        terminal.sees("/image FILE");
+        says(&mut terminal, "/image nowhere.png");
+        terminal.sees("nowhere.png cannot be read");
+        says(&mut terminal, &format!("my key is {TOKEN}"));
+        terminal.sees("the request holds the credential");
+        says(&mut terminal, "/save talk.md");
+        terminal.sees("written to talk.md");
+        terminal.types(key::CTRL_D);
+        assert_eq!(terminal.ends(), 0);
+        let questions = questions(&seen);
+        assert_eq!(questions.len(), 2);
+        assert_eq!(
+            (&questions[0]["model"], &questions[0]["temperature"]),
+            (&json!(R1), &Value::Null)
+        );
+        assert_eq!(
+            (&questions[1]["model"], &questions[1]["temperature"]),
+            (&json!("Qwen/Qwen3-8B"), &json!(0.25))
+        );
+        assert_eq!(
+            questions[1]["messages"], questions[0]["messages"],
+            "asked again, not asked on"
+        );
+        let talk = std::fs::read_to_string(home.dir().join("talk.md")).expect("saved");
+        assert!(
+            talk.contains("## System\n\nAnswer in verse.") && talk.contains("## You\n\nFirst?"),
+            "{talk}"
+        );
+        assert!(!home.read("chat-history").contains(TOKEN), "a key is never kept");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_stood_in_for_whom_is_shown() {
+    let mock = mock(MockOptions::immediate()).await;
+    let config = r#"{ agents: { defaults: { model: {
+        primary: "huggingface/no/such-model", fallbacks: ["huggingface/Qwen/Qwen3-8B"],
+    } } } }"#;
+    let home = home(&mock).file("openclaw.json", config);
+    person(move || {
+        let mut terminal = home.open(&["chat"]);
+        terminal.sees("Talking to huggingface/no/such-model");
+        says(&mut terminal, "Anybody?");
+        terminal.sees("speaking for Qwen/Qwen3-8B");
+        terminal.sees("huggingface/no/such-model failed after");
+        terminal.types(key::CTRL_D);
+        assert_eq!(terminal.ends(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tool_calls_are_shown() {
+    let mock = mock(MockOptions::immediate().scenario("tool-pieces")).await;
+    let home = home(&mock);
+    person(move || {
+        let mut terminal = home.open(&["chat"]);
+        terminal.sees("Talking to");
+        says(&mut terminal, "The weather?");
+        terminal.sees("tool call get_weather");
+        terminal.types(key::CTRL_D);
+        assert_eq!(terminal.ends(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn escape_sequences_of_an_answer_do_not_reach_the_terminal() {
+    let mock = mock(MockOptions::immediate()).await;
+    let home = home(&mock);
+    person(move || {
+        // The mock repeats the question.
+        let mut terminal = home.open(&["chat", "a\u{1b}]0;owned\u{7}b\u{9b}2Jc"]);
+        assert_eq!(terminal.ends(), 0);
+        let screen = terminal.sees("You wrote");
+        assert!(screen.contains("owned"), "{screen}");
+        let raw = String::from_utf8_lossy(&terminal.raw()).into_owned();
+        assert!(
+            !raw.contains("\u{1b}]0;") && !raw.contains('\u{7}') && !raw.contains('\u{9b}'),
+            "{raw:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_grant_is_given_by_a_person_and_not_by_default() {
+    let home = Home::new("");
+    person(move || {
+        let other = home.other_plugin();
+        let granted = || home.read("grants.json").contains("puddingface");
+        for (answer, code) in [("", 1), (key::CTRL_C, 1), ("y", 0)] {
+            let mut terminal = home.open(&["grant", &other]);
+            let screen = terminal.sees("Grant this to `puddingface`?");
+            assert!(
+                screen.contains("to reach https://router.puddingface.co"),
+                "{screen}"
+            );
+            assert!(!granted());
+            terminal.types(answer);
+            if answer != key::CTRL_C {
+                terminal.types(key::ENTER);
+            }
+            assert_eq!(terminal.ends(), code, "{}", terminal.screen());
+        }
+        assert!(granted());
+    })
+    .await;
+}
