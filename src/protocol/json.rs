@@ -1,197 +1,11 @@
-//! JSON that strangers wrote: looked at member by member, of any type, and only as far as it is wanted.
-//!
-//! Values stay the text that came (`&str`), borrowed; what they mean is decided where they are used, so that
-//! a wrong type is an absent value and a member that occurs twice is no fault. This module must not know the
-//! wire format.
+//! JSON values looked at by their text: what counts, and how a text is written as one. What reads whole
+//! answers is in the wire crate; this is for the little that is looked at closer.
 
-use alloc::{borrow::Cow, string::String};
-use core::fmt;
+use alloc::string::String;
 
-use serde::Deserialize;
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+pub(crate) use crate::wire::json::*;
 
-/// A member's name, borrowed where it holds no escape.
-#[derive(Deserialize)]
-pub(crate) struct Key<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
-
-/// The methods of a visitor for which a value that is no array or object means nothing.
-///
-/// size: together with `deserialize_any` they keep out serde's own answer to an unexpected type, a message whose numbers
-/// and quotes bring 20 KB of formatting and tables into the component.
-macro_rules! ignore_scalars {
-    () => {
-        fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_str<E>(self, _: &str) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_unit<E>(self) -> Result<(), E> {
-            Ok(())
-        }
-    };
-}
-pub(crate) use ignore_scalars;
-
-/// Gives the members of an object, or the elements of an array under no name.
-struct Parts<'f, 'a>(&'f mut dyn FnMut(&str, &'a str));
-
-impl<'a> Visitor<'a> for Parts<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some((name, value)) = map.next_entry::<&'a RawValue, &'a RawValue>()? {
-            if let Some(name) = exact(name.get()) {
-                (self.0)(&name, value.get());
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(value) = seq.next_element::<&'a RawValue>()? {
-            (self.0)("", value.get());
-        }
-        Ok(())
-    }
-
-    ignore_scalars!();
-}
-
-/// Gives each member of an object, or each element of an array, to `each`; nothing of any other value. A name that is no
-/// Unicode names nothing. What stands before the place of an error has been given then.
-pub(crate) fn parts<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> Result<(), serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    reader.deserialize_any(Parts(each))?;
-    reader.end()
-}
-
-/// Gives each member of an object to `each`, name and raw value. False if the text is no object; members
-/// before the place where it stops being one have been given then.
-pub(crate) fn members<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> bool {
-    json.trim_start().starts_with('{') && parts(json, each).is_ok()
-}
-
-/// Gives each element of an array to `each`. False if the text is no array.
-pub(crate) fn items<'a>(json: &'a str, each: &mut dyn FnMut(&'a str)) -> bool {
-    json.trim_start().starts_with('[') && parts(json, &mut |_, value| each(value)).is_ok()
-}
-
-/// Whether the text is one JSON value and nothing else.
-pub(crate) fn is_value(json: &str) -> bool {
-    serde_json::from_str::<IgnoredAny>(json).is_ok()
-}
-
-/// Whether the text is one JSON object and nothing else.
-pub(crate) fn is_object(json: &str) -> bool {
-    json.trim_start().starts_with('{') && is_value(json)
-}
-
-/// Whether a raw value says nothing: `null`, `""`, `[]`, `{}`.
-pub(crate) fn is_blank(raw: &str) -> bool {
-    matches!(raw, "" | "null" | "\"\"")
-        || (raw.len() >= 2
-            && matches!(
-                (raw.as_bytes().first(), raw.as_bytes().last()),
-                (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}'))
-            )
-            && raw
-                .get(1..raw.len() - 1)
-                .is_some_and(|inner| inner.trim().is_empty()))
-}
-
-/// The text of a raw string value; `None` if it is no string. Half a surrogate pair becomes U+FFFD.
-pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
-    decode(raw).map(|(text, _)| text)
-}
-
-/// The same; `None` also if an escape in it gives U+FFFD.
-pub(crate) fn exact(raw: &str) -> Option<Cow<'_, str>> {
-    decode(raw).and_then(|(text, is_exact)| is_exact.then_some(text))
-}
-
-/// The text of a raw string value, and whether no escape in it gives U+FFFD.
-fn decode(raw: &str) -> Option<(Cow<'_, str>, bool)> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.as_bytes().contains(&b'\\') {
-        return Some((Cow::Borrowed(inner), true));
-    }
-    let mut out = String::with_capacity(inner.len());
-    let mut is_exact = true;
-    let mut rest = inner;
-    while let Some((plain, _)) = rest.split_once('\\') {
-        out.push_str(plain);
-        let (character, after) = unescape(rest.get(plain.len()..).unwrap_or_default());
-        is_exact &= character != char::REPLACEMENT_CHARACTER;
-        out.push(character);
-        rest = after;
-    }
-    out.push_str(rest);
-    Some((Cow::Owned(out), is_exact))
-}
-
-/// The character that an escape at the start of the text stands for, and what follows it.
-fn unescape(escape: &str) -> (char, &str) {
-    let mut letters = escape.chars();
-    letters.next();
-    let character = match letters.next() {
-        Some('n') => '\n',
-        Some('t') => '\t',
-        Some('r') => '\r',
-        Some('b') => '\u{8}',
-        Some('f') => '\u{c}',
-        Some('u') => return unescape_unit(letters.as_str()),
-        Some(other) => other,
-        None => char::REPLACEMENT_CHARACTER,
-    };
-    (character, letters.as_str())
-}
-
-/// The same for the part behind `\u`, which may take a second escape for its pair.
-fn unescape_unit(digits: &str) -> (char, &str) {
-    let unit = |text: &str| text.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
-    let rest = digits.get(4..).unwrap_or("");
-    match unit(digits) {
-        Some(high @ 0xD800..=0xDBFF) => {
-            if let Some(second) = rest.strip_prefix("\\u")
-                && let Some(low @ 0xDC00..=0xDFFF) = unit(second)
-            {
-                let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-                let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-                return (character, second.get(4..).unwrap_or(""));
-            }
-            (char::REPLACEMENT_CHARACTER, rest)
-        }
-        Some(code) => (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), rest),
-        None => (char::REPLACEMENT_CHARACTER, rest),
-    }
-}
-
-/// The whole part of a raw number; `None` if it is no number or too large to be meant.
-pub(crate) fn integer(raw: &str) -> Option<i64> {
-    let whole = raw.split(['.', 'e', 'E']).next()?;
-    if raw.contains(['e', 'E']) {
-        None
-    } else {
-        whole.parse().ok()
-    }
-}
-
-/// The same as a count: a raw number from 0 up, held at the largest `u32`.
+/// A raw number as a count: from 0 up, held at the largest `u32`.
 pub(crate) fn count(raw: &str) -> Option<u32> {
     let number = integer(raw)?;
     (number >= 0).then(|| u32::try_from(number).unwrap_or(u32::MAX))
@@ -240,27 +54,7 @@ pub(crate) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
     use proptest::prelude::*;
-
-    #[test]
-    fn half_a_surrogate_pair_is_a_replacement_character() {
-        assert_eq!(text(r#""a\ud83d""#).unwrap(), "a\u{fffd}");
-        assert_eq!(text(r#""\ude00b""#).unwrap(), "\u{fffd}b");
-        assert_eq!(text(r#""\ud83d\ude00""#).unwrap(), "😀");
-        assert_eq!(text(r#""\ud83d\u0041""#).unwrap(), "\u{fffd}A");
-        assert_eq!(text("12"), None);
-    }
-
-    #[test]
-    fn a_member_that_occurs_twice_is_given_twice() {
-        let mut seen = Vec::new();
-        assert!(members(r#"{"a":1,"\u0061":[2, 3]}"#, &mut |key, raw| seen
-            .push((key.len(), raw))));
-        assert_eq!(seen, [(1, "1"), (1, "[2, 3]")]);
-        assert!(!members("[1]", &mut |_, _| ()));
-        assert!(!members(r#"{"a":1}x"#, &mut |_, _| ()));
-    }
 
     #[test]
     fn counts_are_whole_and_never_negative() {
@@ -272,32 +66,12 @@ mod tests {
         assert_eq!(count("null"), None);
     }
 
-    #[test]
-    fn blank_values_say_nothing() {
-        for raw in ["null", "\"\"", "[]", "{ }", "[\n]"] {
-            assert!(is_blank(raw), "{raw}");
-        }
-        for raw in ["0", "false", "\" \"", "[0]", "{\"a\":1}"] {
-            assert!(!is_blank(raw), "{raw}");
-        }
-    }
-
     proptest! {
         #[test]
         fn what_is_quoted_reads_back(original in ".*") {
             let json = quoted(&original);
             prop_assert_eq!(&serde_json::from_str::<String>(&json).unwrap(), &original);
             prop_assert_eq!(text(&json).unwrap(), original);
-        }
-
-        #[test]
-        fn text_reads_what_serde_json_reads(json in r#""([a-zé]|\\[nrtbf"\\/]|\\u[0-9a-f]{4})*""#) {
-            if let Ok(expected) = serde_json::from_str::<String>(&json) {
-                prop_assert_eq!(text(&json).unwrap(), expected);
-            } else {
-                let has_mark = text(&json).unwrap().contains(char::REPLACEMENT_CHARACTER);
-                prop_assert!(has_mark);
-            }
         }
     }
 }

@@ -14,9 +14,11 @@ pub mod catalog;
 pub mod chat;
 pub mod contract;
 pub mod error;
-pub mod json;
+mod json;
 pub mod provider;
 pub mod reference;
 pub mod settings;
-pub(crate) mod text;
 pub mod warning;
+
+pub use huggingface_wire as wire;
+pub(crate) use huggingface_wire::text;

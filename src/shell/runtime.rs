@@ -4,7 +4,7 @@
 use core::alloc::Layout;
 
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
 /// Nothing here panics on input; what does is a fault, and a trap is what the contract calls it.
 #[panic_handler]
@@ -42,14 +42,29 @@ extern "C" fn cabi_realloc(old: *mut u8, old_len: usize, align: usize, new_len: 
     }
 }
 
-/// The compiler calls it to compare slices.
+/// The compiler calls it to compare slices, such as the names of JSON members, of which there are many: so it takes
+/// eight bytes at a time.
 #[allow(
     unsafe_code,
     reason = "a symbol that the compiler expects of a C library; the proof stands below"
 )]
 #[unsafe(no_mangle)]
 extern "C" fn memcmp(left: *const u8, right: *const u8, len: usize) -> i32 {
+    const WORD: usize = size_of::<u64>();
     let mut at = 0;
+    while len - at >= WORD {
+        // SAFETY: the caller promises `len` readable bytes behind both pointers, and `at + WORD` is not more than that.
+        let (a, b) = unsafe {
+            (
+                left.add(at).cast::<u64>().read_unaligned(),
+                right.add(at).cast::<u64>().read_unaligned(),
+            )
+        };
+        if a != b {
+            return if a.swap_bytes() < b.swap_bytes() { -1 } else { 1 };
+        }
+        at += WORD;
+    }
     while at < len {
         // SAFETY: the caller promises `len` readable bytes behind both pointers, and `at` is less than that.
         let (a, b) = unsafe { (*left.add(at), *right.add(at)) };

@@ -4,20 +4,7 @@
 //! A value is taken as its raw text first, which any well-formed JSON passes however deep or odd it is. Knows
 //! nothing of models.
 
-use alloc::string::String;
-use core::fmt;
-
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-
-use crate::json::exact;
-
-/// A text of at most `limit` bytes, trimmed; none if nothing is left or control characters are in it.
-pub(super) fn text(value: &str, limit: usize) -> Option<String> {
-    let decoded = exact(value)?;
-    let trimmed = decoded.trim();
-    let sound = !trimmed.is_empty() && trimmed.len() <= limit && !trimmed.contains(char::is_control);
-    sound.then(|| String::from(trimmed))
-}
+use crate::json::{exact, number};
 
 /// A true or false.
 pub(super) fn boolean(value: &str) -> Option<bool> {
@@ -35,11 +22,7 @@ pub(super) fn count(value: &str) -> Option<u32> {
 
 /// A number that is finite and not negative.
 pub(super) fn measure(value: &str) -> Option<f64> {
-    serde_json::Deserializer::from_str(value)
-        .deserialize_any(Number)
-        .ok()
-        .flatten()
-        .filter(|number| number.is_finite() && *number >= 0.0)
+    number(value).filter(|number| number.is_finite() && *number >= 0.0)
 }
 
 /// Whether the value is neither null, array nor object, and a text in it can be decoded.
@@ -51,47 +34,12 @@ pub(super) fn is_scalar(value: &str) -> bool {
     }
 }
 
-/// Takes a number of any form; anything else is none. size: see [`ignore_scalars`](crate::json).
-struct Number;
-
-impl<'a> Visitor<'a> for Number {
-    type Value = Option<f64>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number")
-    }
-    fn visit_i64<E>(self, number: i64) -> Result<Option<f64>, E> {
-        Ok(Some(number as f64))
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<Option<f64>, E> {
-        Ok(Some(number as f64))
-    }
-    fn visit_f64<E>(self, number: f64) -> Result<Option<f64>, E> {
-        Ok(Some(number))
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Option<f64>, E> {
-        Ok(None)
-    }
-    fn visit_str<E>(self, _: &str) -> Result<Option<f64>, E> {
-        Ok(None)
-    }
-    fn visit_unit<E>(self) -> Result<Option<f64>, E> {
-        Ok(None)
-    }
-    fn visit_seq<A: SeqAccess<'a>>(self, _: A) -> Result<Option<f64>, A::Error> {
-        Ok(None)
-    }
-    fn visit_map<A: MapAccess<'a>>(self, _: A) -> Result<Option<f64>, A::Error> {
-        Ok(None)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use alloc::{format, vec::Vec};
+    use alloc::{format, string::String, vec::Vec};
 
     use super::*;
-    use crate::json::{items, members};
+    use crate::json::{items, line, members};
 
     #[test]
     fn members_survive_repeated_escaped_broken_and_deep_neighbours() {
@@ -106,11 +54,11 @@ mod tests {
 
     #[test]
     fn a_value_of_the_wrong_type_is_unknown() {
-        assert_eq!(text("5", 9), None);
-        assert_eq!(text(r#""\ud800""#, 9), None);
-        assert_eq!(text(r#"" a\u0062 ""#, 9).as_deref(), Some("ab"));
-        assert_eq!(text(r#""a\u0007""#, 9), None);
-        assert_eq!(text(r#""0123456789""#, 9), None);
+        assert_eq!(line("5", 9), None);
+        assert_eq!(line(r#""\ud800""#, 9), None);
+        assert_eq!(line(r#"" a\u0062 ""#, 9).as_deref(), Some("ab"));
+        assert_eq!(line(r#""a\u0007""#, 9), None);
+        assert_eq!(line(r#""0123456789""#, 9), None);
         assert_eq!(boolean("\"true\""), None);
         for wrong in ["0", "-5", "\"8\"", "1.5", "1e3", "4294967296", "null", "{}"] {
             assert_eq!(count(wrong), None, "{wrong}");

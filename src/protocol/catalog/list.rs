@@ -11,10 +11,10 @@ use alloc::{
 use serde_json::error::Category;
 
 use super::index::Index;
-use super::json::{boolean, count, is_scalar, measure, text};
+use super::json::{boolean, count, is_scalar, measure};
 use super::{decimal, merge, routes};
 use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
-use crate::json::{items, members, parts};
+use crate::json::{items, line, members, parts};
 
 /// Most rows that are read.
 pub(super) const MAX_ROWS: usize = 10_000;
@@ -92,10 +92,10 @@ impl List {
         let mut names: [Option<String>; 3] = [const { None }; 3];
         let mut model = merge::blank("", ModelSource::Live);
         let is_object = members(row, &mut |key, value| match key {
-            "id" => id = text(value, MAX_TEXT),
-            "name" => names[0] = text(value, MAX_TEXT),
-            "title" => names[1] = text(value, MAX_TEXT),
-            "display_name" => names[2] = text(value, MAX_TEXT),
+            "id" => id = line(value, MAX_TEXT),
+            "name" => names[0] = line(value, MAX_TEXT),
+            "title" => names[1] = line(value, MAX_TEXT),
+            "display_name" => names[2] = line(value, MAX_TEXT),
             "architecture" => {
                 members(value, &mut |key, value| match key {
                     "input_modalities" => model.input = modalities(value),
@@ -146,8 +146,8 @@ fn route(row: &str) -> Option<Route> {
         extras: Vec::new(),
     };
     members(row, &mut |key, value| match key {
-        "provider" => backend = text(value, MAX_SLUG),
-        "status" => route.status = text(value, MAX_SLUG).unwrap_or_default(),
+        "provider" => backend = line(value, MAX_SLUG),
+        "status" => route.status = line(value, MAX_SLUG).unwrap_or_default(),
         "context_length" => route.context_window = count(value),
         "pricing" => route.price = price(value),
         "supports_tools" => route.supports_tools = boolean(value),
@@ -183,7 +183,7 @@ fn price(pricing: &str) -> Option<Price> {
 fn modalities(value: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     items(value, &mut |word| {
-        if let Some(word) = text(word, MAX_SLUG).map(|word| word.to_ascii_lowercase())
+        if let Some(word) = line(word, MAX_SLUG).map(|word| word.to_ascii_lowercase())
             && words.len() < MAX_MODALITIES
             && !words.contains(&word)
         {

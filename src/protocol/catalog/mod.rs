@@ -15,11 +15,12 @@ mod merge;
 mod name;
 mod routes;
 
-use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use alloc::{format, vec::Vec};
 
 use super::provider::ENV_VARS;
 use super::reference::Reference;
 use super::settings::Settings;
+use crate::text::lossy;
 use super::warning::{CATALOG_NOT_LIVE, CONFIGURED_SKIPPED, LIST_CUT, ROWS_SKIPPED, warning};
 use crate::contract::settings::CredentialState;
 use crate::contract::types::{DiscoveryMode, Model, ModelCatalog, ModelSource, Warning};
@@ -81,7 +82,7 @@ pub fn from_list(body: &[u8], settings: &impl Settings) -> ModelCatalog {
         return fall_back(Vec::from([not_live("its answer is longer than 4 MiB")]));
     }
     // A byte that is no UTF-8 spoils one text, not the list.
-    let body = core::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
+    let body = lossy(body);
     let mut list = match list::decode(&body) {
         Ok(list) => list,
         Err(why) => return fall_back(Vec::from([not_live(&why)])),

@@ -9,15 +9,19 @@ use alloc::{
 };
 
 use super::{
-    chunk::{Choice, Chunk, EXTRAS, OTHERS},
     events::Events,
-    faults, finish, sse,
+    faults, finish,
     think::Think,
     tools::Tools,
     usage,
 };
 use crate::contract::types::{ChatEvent, Error, Extra, FinishReason, Usage};
-use crate::{error, json};
+use crate::error;
+use crate::wire::{
+    chunk::{Choice, Chunk, EXTRAS, OTHERS},
+    json, sse,
+    text::lossy,
+};
 
 /// The largest member that is kept for the summary's extras.
 const EXTRA_LIMIT: usize = 4096;
@@ -140,7 +144,7 @@ impl Answer {
             Form::Unknown => self.conclude(End::Body),
             Form::Whole(body) => {
                 let body = core::mem::take(body);
-                let text = String::from_utf8_lossy(&body);
+                let text = lossy(&body);
                 match Chunk::decode(&text) {
                     Ok(chunk) => {
                         self.chunk(&chunk, &text);
@@ -188,7 +192,7 @@ impl Answer {
     }
 
     fn event(&mut self, event: &sse::Event<'_>) {
-        let text = String::from_utf8_lossy(event.data);
+        let text = lossy(event.data);
         let data = text.trim();
         if data.is_empty() {
             return;

@@ -1,14 +1,14 @@
 //! The events that are ready to be handed out. Neighbouring pieces of text are joined as long as they wait
 //! here, so that a slow reader gets few large events instead of many small ones.
 
-use alloc::{collections::VecDeque, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use crate::contract::types::{ChatEvent, Extra, Reasoning, ToolCallDelta, ToolCallStart};
 
 /// The queue of an answer's events.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    ready: VecDeque<ChatEvent>,
+    ready: Vec<ChatEvent>,
     /// Whether there was ever one.
     any: bool,
 }
@@ -25,14 +25,15 @@ impl Events {
     /// The oldest events, at most `max`, at least one if there is one.
     pub(super) fn take(&mut self, max: usize) -> Vec<ChatEvent> {
         let count = self.ready.len().min(max.max(1));
-        self.ready.drain(..count).collect()
+        let later = self.ready.split_off(count);
+        core::mem::replace(&mut self.ready, later)
     }
 
     pub(super) fn text(&mut self, text: &str) {
         if text.is_empty() {
             return;
         }
-        match self.ready.back_mut() {
+        match self.ready.last_mut() {
             Some(ChatEvent::Text(last)) => last.push_str(text),
             _ => self.push(ChatEvent::Text(String::from(text))),
         }
@@ -42,7 +43,7 @@ impl Events {
         if text.is_empty() {
             return;
         }
-        match self.ready.back_mut() {
+        match self.ready.last_mut() {
             Some(ChatEvent::Reasoning(last)) if last.signature.is_none() => last.text.push_str(text),
             _ => self.push(ChatEvent::Reasoning(Reasoning {
                 text: String::from(text),
@@ -53,7 +54,7 @@ impl Events {
 
     /// Closes the thought before it with a signature.
     pub(super) fn signature(&mut self, signature: String) {
-        match self.ready.back_mut() {
+        match self.ready.last_mut() {
             Some(ChatEvent::Reasoning(last)) if last.signature.is_none() => last.signature = Some(signature),
             _ => self.push(ChatEvent::Reasoning(Reasoning {
                 text: String::new(),
@@ -70,7 +71,7 @@ impl Events {
         if fragment.is_empty() {
             return;
         }
-        match self.ready.back_mut() {
+        match self.ready.last_mut() {
             Some(ChatEvent::ToolCallDelta(last)) if last.index == index => {
                 last.arguments_fragment.push_str(fragment);
             }
@@ -94,6 +95,6 @@ impl Events {
 
     fn push(&mut self, event: ChatEvent) {
         self.any = true;
-        self.ready.push_back(event);
+        self.ready.push(event);
     }
 }

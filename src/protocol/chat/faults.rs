@@ -6,7 +6,8 @@ use alloc::{
     string::{String, ToString},
 };
 
-use super::{driver::FailureKind, sse, tools::Broken};
+use super::{driver::FailureKind, tools::Broken};
+use crate::wire::sse;
 use crate::contract::types::{Error, ErrorKind};
 use crate::{error, warning::quote};
 

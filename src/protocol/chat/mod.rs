@@ -11,7 +11,6 @@
 mod access;
 mod answer;
 mod body;
-mod chunk;
 mod driver;
 mod events;
 mod exchange;
@@ -20,7 +19,6 @@ mod finish;
 mod fold;
 mod request;
 mod retry;
-pub mod sse;
 #[cfg(test)]
 mod tests;
 mod think;

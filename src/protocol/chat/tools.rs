@@ -8,7 +8,8 @@
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
-use super::{chunk::CallPiece, events::Events};
+use super::events::Events;
+use crate::wire::chunk::CallPiece;
 use crate::json;
 
 /// More calls than this in one answer are taken for a fault.

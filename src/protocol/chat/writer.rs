@@ -88,12 +88,18 @@ impl<'o> Writer<'o> {
         for group in data.chunks(GROUP) {
             encoded.clear();
             for three in group.chunks(3) {
-                let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
-                let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-                for place in 0..4 {
-                    let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
-                    encoded.push(if place > three.len() { b'=' } else { letter });
+                let (a, b, c) = match *three {
+                    [a, b, c] => (a, b, c),
+                    [a, b] => (a, b, 0),
+                    _ => (three[0], 0, 0),
+                };
+                let bits = u32::from(a) << 16 | u32::from(b) << 8 | u32::from(c);
+                let letter = |shift: u32| LETTERS[(bits >> shift & 63) as usize];
+                let mut four = [letter(18), letter(12), letter(6), letter(0)];
+                if let Some(padding) = four.get_mut(three.len() + 1..) {
+                    padding.fill(b'=');
                 }
+                encoded.extend_from_slice(&four);
             }
             self.bytes(&encoded);
         }

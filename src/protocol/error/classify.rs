@@ -7,7 +7,10 @@ use super::{
     message::{Found, find, readable},
 };
 use crate::contract::types::{Error, ErrorKind, Extra};
-use crate::{json, text::contains};
+use crate::{
+    json,
+    text::{contains, lossy},
+};
 
 /// Words by which backends say that the input is too long.
 const OVERFLOW: [&str; 11] = [
@@ -63,7 +66,7 @@ const NO_MODEL: [&str; 3] = ["model_not_found", "model_not_supported", "model_no
 #[must_use]
 pub fn from_response(status: u16, headers: &[(String, Vec<u8>)], body: &[u8]) -> Error {
     let content_type = header(headers, "content-type").unwrap_or_default();
-    let found = find(&String::from_utf8_lossy(body), contains(&content_type, "html"));
+    let found = find(&lossy(body), contains(&content_type, "html"));
     let message = found
         .message
         .clone()
@@ -186,7 +189,7 @@ fn plain(status: u16, is_html: bool) -> String {
 /// The first header of this name as text.
 pub(crate) fn header(headers: &[(String, Vec<u8>)], name: &str) -> Option<String> {
     let (_, value) = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-    Some(readable(String::from_utf8_lossy(value)))
+    Some(readable(lossy(value)))
 }
 
 /// A raw value for an error's extras from any text.

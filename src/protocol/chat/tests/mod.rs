@@ -1,7 +1,6 @@
 //! Tests of whole exchanges. Cases that are data live in `tests/cases/` at the root of the repository; the
 //! README there says what their members mean.
 
-mod chunk;
 mod corpus;
 mod errors;
 mod reader;

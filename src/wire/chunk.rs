@@ -9,12 +9,11 @@ use alloc::{borrow::Cow, vec::Vec};
 use core::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
-use crate::json::{self, Key, ignore_scalars};
+use crate::json::{self, Raw, Text, ignore_scalars};
 
 /// Members of the top level that are handed on as they are.
-pub(super) const EXTRAS: [&str; 8] = [
+pub const EXTRAS: [&str; 8] = [
     "id",
     "model",
     "system_fingerprint",
@@ -25,7 +24,7 @@ pub(super) const EXTRAS: [&str; 8] = [
     "sla_metrics",
 ];
 /// Members of a choice or its message that are events of their own.
-pub(super) const OTHERS: [&str; 6] = [
+pub const OTHERS: [&str; 6] = [
     "logprobs",
     "annotations",
     "executed_tools",
@@ -36,54 +35,60 @@ pub(super) const OTHERS: [&str; 6] = [
 
 /// A chunk's or a whole answer's members.
 #[derive(Debug, Default)]
-pub(super) struct Chunk<'a> {
+pub struct Chunk<'a> {
     /// Whether there is an `error` that is not `null`, `""` or `false`.
-    pub(super) is_error: bool,
+    pub is_error: bool,
     /// Whether there is a `message` or `detail` beside no choices, as in an error without its own member.
-    pub(super) is_message: bool,
+    pub is_message: bool,
     /// Whether there is a list of choices, empty or not.
-    pub(super) has_choices: bool,
+    pub has_choices: bool,
     /// Usage, wherever it stands.
-    pub(super) usage: Option<&'a str>,
+    pub usage: Option<&'a str>,
     /// The members of [`EXTRAS`].
-    pub(super) extras: [Option<&'a str>; EXTRAS.len()],
+    pub extras: [Option<&'a str>; EXTRAS.len()],
     /// The first choice whose index is 0 or missing.
-    pub(super) choice: Choice<'a>,
+    pub choice: Choice<'a>,
     chosen: bool,
 }
 
 /// A choice and its `delta` or `message` in one.
 #[derive(Debug, Default)]
-pub(super) struct Choice<'a> {
+pub struct Choice<'a> {
     index: i64,
-    pub(super) finish_reason: Option<&'a str>,
-    pub(super) content: Option<&'a str>,
+    /// Why it ended, in the backend's word.
+    pub finish_reason: Option<&'a str>,
+    /// The answer's text, or a list of parts.
+    pub content: Option<&'a str>,
     /// `reasoning_content`, `reasoning`, `reasoning_text`: the earlier one counts.
-    pub(super) reasoning: [Option<&'a str>; 3],
-    pub(super) reasoning_details: Option<&'a str>,
-    pub(super) calls: Vec<CallPiece<'a>>,
+    pub reasoning: [Option<&'a str>; 3],
+    /// Thoughts with their signatures, as some backends send them beside the text.
+    pub reasoning_details: Option<&'a str>,
+    /// Tool calls or pieces of them.
+    pub calls: Vec<CallPiece<'a>>,
     /// The members of [`OTHERS`].
-    pub(super) others: [Option<&'a str>; OTHERS.len()],
+    pub others: [Option<&'a str>; OTHERS.len()],
 }
 
 /// A tool call, or a piece of one.
 #[derive(Debug, Default)]
-pub(super) struct CallPiece<'a> {
+pub struct CallPiece<'a> {
     /// `None` if missing or negative.
-    pub(super) index: Option<i64>,
-    pub(super) id: Option<Cow<'a, str>>,
-    pub(super) name: Option<Cow<'a, str>>,
+    pub index: Option<i64>,
+    /// The call's id.
+    pub id: Option<Cow<'a, str>>,
+    /// The tool's name.
+    pub name: Option<Cow<'a, str>>,
     /// Text of the arguments: of a string what it holds, of anything else its JSON.
-    pub(super) arguments: Option<Cow<'a, str>>,
+    pub arguments: Option<Cow<'a, str>>,
 }
 
 /// The text is not one JSON object.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotAnObject;
+pub struct NotAnObject;
 
 impl<'a> Chunk<'a> {
     /// Takes the text of one JSON object apart.
-    pub(super) fn decode(text: &'a str) -> Result<Self, NotAnObject> {
+    pub fn decode(text: &'a str) -> Result<Self, NotAnObject> {
         if !text.trim_start().starts_with('{') {
             return Err(NotAnObject);
         }
@@ -247,7 +252,7 @@ impl<'a> Visitor<'a> for Walk<'_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         let Walk { chunk, place } = self;
-        while let Some(Key(name)) = map.next_key()? {
+        while let Some(name) = map.next_key_seed(Text)? {
             match step(place, &name) {
                 Step::Into(inner) => {
                     if matches!((place, inner), (Place::Message, Place::Function)) {
@@ -265,8 +270,8 @@ impl<'a> Visitor<'a> for Walk<'_, 'a> {
                     }
                 }
                 Step::Take(leaf) => {
-                    let raw: &'a RawValue = map.next_value()?;
-                    chunk.leaf(leaf, raw.get());
+                    let raw = map.next_value_seed(Raw)?;
+                    chunk.leaf(leaf, raw);
                 }
                 Step::Skip => {
                     map.next_value::<IgnoredAny>()?;
@@ -321,3 +326,6 @@ impl<'a> Visitor<'a> for Walk<'_, 'a> {
 
     ignore_scalars!();
 }
+
+#[cfg(test)]
+mod tests;

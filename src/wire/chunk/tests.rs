@@ -1,4 +1,4 @@
-use crate::{chat::chunk::*, json};
+use super::*;
 use alloc::{format, string::ToString};
 use proptest::prelude::*;
 

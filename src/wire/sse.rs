@@ -109,7 +109,7 @@ impl Decoder {
         }
         let from = self.searched.max(self.line);
         let unsearched = self.buffer.get(from..).unwrap_or_default();
-        let (line, next) = match unsearched.iter().position(|&byte| byte == b'\n' || byte == b'\r') {
+        let (line, next) = match memchr::memchr2(b'\n', b'\r', unsearched) {
             Some(length) => {
                 let end = from + length;
                 self.after_cr = self.buffer.get(end) == Some(&b'\r');
@@ -139,7 +139,7 @@ impl Decoder {
     /// Takes in a line that is not empty.
     fn field(&mut self, line: Range<usize>) -> Result<(), TooLong> {
         let text = self.buffer.get(line.clone()).unwrap_or_default();
-        let colon = text.iter().position(|&byte| byte == b':').unwrap_or(text.len());
+        let colon = memchr::memchr(b':', text).unwrap_or(text.len());
         let (name, rest) = text.split_at(colon);
         let skipped = colon + usize::from(!rest.is_empty()) + usize::from(rest.get(1) == Some(&b' '));
         let value = text.get(skipped..).unwrap_or_default();
