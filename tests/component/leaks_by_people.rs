@@ -147,13 +147,12 @@ async fn options_of_onboarding_are_not_repeated() {
             TOKEN,
         ];
         let token = ["--auth-choice", "apiKey", "--token-provider"];
-        let cases: [Vec<&str>; 7] = [
+        let cases: [Vec<&str>; 6] = [
             key.to_vec(),
             [&key[..], &["--skip-health"]].concat(),
             [&token[..], &["huggingface", "--token", TOKEN]].concat(),
             [&token[..], &["nobody", "--token", TOKEN]].concat(),
             [&token[..], &[TOKEN, "--token", TOKEN]].concat(),
-            vec!["--auth-choice", TOKEN],
             vec!["--huggingface-api-key", TOKEN, "--also", "/no/such/file.wasm"],
         ];
         for case in &cases {
@@ -208,10 +207,12 @@ async fn a_conversation_shows_and_keeps_no_token() {
             .enumerate()
         {
             says(&mut terminal, &format!("{typed} {TOKEN}"));
-            // A command's words come when the one before has been done.
+            terminal.sees(&format!("> {typed} {TOKEN}"));
+            terminal.waits_for("the prompt", |screen| screen.trim_end().ends_with("\n>"));
             says(&mut terminal, &format!("/save typed-{turn}.json"));
             terminal.sees(&format!("written to typed-{turn}.json"));
         }
+        terminal.waits_for("the prompt", |screen| screen.trim_end().ends_with("\n>"));
         says(&mut terminal, "/save typed.md");
         terminal.sees("written to typed.md");
         terminal.types(key::CTRL_D);

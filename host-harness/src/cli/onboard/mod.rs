@@ -127,7 +127,7 @@ fn by_option(plugins: &[Plugin], args: &OnboardArgs) -> Result<Option<Provider>>
                 && named != id
             {
                 return Err(wrong(&format!(
-                    "`--auth-choice {choice}` and `--token-provider {id}` name two providers"
+                    "`--auth-choice {choice}` and `--token-provider` name two providers"
                 )));
             }
             provider(plugins, named.map_or(choice, String::as_str), args).map(Some)
