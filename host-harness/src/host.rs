@@ -168,9 +168,7 @@ impl Host {
     /// # Errors
     /// `invalid-reference`, with suggestions.
     pub async fn resolve(&self, reference: &str) -> Result<ModelRef> {
-        if self.0.scrubber.finds(reference.as_bytes()) {
-            return Err(holds_secret());
-        }
+        self.refuse_secret(reference)?;
         let resolving = async {
             let admitted = self.0.generations.admit();
             let context = self.0.context(admitted.generation());
@@ -245,6 +243,14 @@ impl Host {
     #[must_use]
     pub fn clock_ahead(&self) -> Option<i64> {
         self.0.edge.as_ref()?.clock_ahead()
+    }
+
+    /// Refuses a text that holds the credential.
+    pub(crate) fn refuse_secret(&self, text: &str) -> Result<()> {
+        if self.0.scrubber.finds(text.as_bytes()) {
+            return Err(holds_secret());
+        }
+        Ok(())
     }
 
     /// A text of others, for the log: without what is secret here.

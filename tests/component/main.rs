@@ -25,6 +25,7 @@ mod guests;
 mod host_sources;
 mod hostile;
 mod http;
+mod http2;
 mod leaks;
 mod leaks_by_people;
 mod leaks_served;
