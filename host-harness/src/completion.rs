@@ -8,8 +8,9 @@ use wasmtime::{Store, component::ResourceAny};
 
 use crate::{
     call,
-    contract::{self, ChatEvent, ChatRequest, ModelProvider, Progress, Summary},
+    contract::{self, ChatEvent, ChatRequest, Progress, Summary},
     error::{Error, Kind, Result},
+    exports::Reader,
     generation::{GenerationInfo, InFlight},
     host::Shared,
     metrics::Measured,
@@ -59,16 +60,16 @@ type Read = wasmtime::Result<Result<Progress, contract::Error>>;
 /// The guest's side of the answer.
 pub(crate) struct Exchange {
     pub(crate) store: Store<State>,
-    pub(crate) instance: ModelProvider,
+    pub(crate) reader: Reader,
     pub(crate) completion: ResourceAny,
 }
 
 impl Exchange {
     async fn read(mut self: Box<Self>) -> (Box<Self>, Read) {
-        let guest = self.instance.openclaw_model_provider_provider().completion();
         // The plugin's own time limits hold, and dropping this future ends the wait; so it may be long.
-        let read = guest
-            .call_read(&mut self.store, self.completion, BATCH, u32::MAX)
+        let read = self
+            .reader
+            .read(&mut self.store, self.completion, BATCH, u32::MAX)
             .await;
         (self, read)
     }
