@@ -18,17 +18,18 @@ impl Shared {
         self.refuse_secret(&request)?;
         let admitted = self.admit()?;
         let deadline = tokio::time::Instant::now() + self.settings.limits.wall_clock;
-        let (exchange, in_flight, request, warning) = match self.start_chat(&admitted, &request).await {
-            Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
-            Err(error) => {
-                let (second, warning) = self
-                    .second_choice(&admitted, &error)
-                    .ok_or_else(|| self.scrub(error))?;
-                let begun = self.start_chat(&second, &request).await;
-                let exchange = begun.map_err(|error| self.scrub(error))?;
-                (exchange, second, None, Some(warning))
-            }
-        };
+        let (exchange, in_flight, request, warning) =
+            match self.start_chat(admitted.generation(), &request).await {
+                Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
+                Err(error) => {
+                    let (second, warning) = self
+                        .second_choice(&admitted, &error)
+                        .ok_or_else(|| self.scrub(error))?;
+                    let begun = self.start_chat(second.generation(), &request).await;
+                    let exchange = begun.map_err(|error| self.scrub(error))?;
+                    (exchange, second, None, Some(warning))
+                }
+            };
         Ok(Begun {
             exchange,
             in_flight,
@@ -58,8 +59,12 @@ impl Shared {
     }
 
     /// Begins an answer: instantiates and calls `chat-stream`.
-    pub(crate) async fn start_chat(&self, admitted: &InFlight, request: &ChatRequest) -> Result<Exchange> {
-        let context = self.context(admitted.generation());
+    pub(crate) async fn start_chat(
+        &self,
+        generation: &Generation,
+        request: &ChatRequest,
+    ) -> Result<Exchange> {
+        let context = self.context(generation);
         let wall_clock = self.settings.limits.wall_clock;
         call::within(wall_clock, async {
             let (mut store, guest) = context.instantiate().await?;

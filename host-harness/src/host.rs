@@ -191,7 +191,7 @@ impl Host {
     /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
     pub async fn chat(&self, request: ChatRequest) -> Result<Completion> {
         let mut measured = Measured::begin(&self.0.metrics, Call::Chat);
-        let mut trace = Trace::begin("chat-stream", &self.0.scrubber.text(&request.model));
+        let mut trace = Trace::begin("chat-stream", &self.without_secrets(&request.model));
         match trace.within(self.0.begin_chat(request)).await {
             Ok(begun) => Ok(Completion::new(begun, Arc::clone(&self.0), trace, measured)),
             Err(error) => {
@@ -208,7 +208,7 @@ impl Host {
     /// What is wrong with the request, what the upstream says, or that the answer broke off.
     pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
         let mut measured = Measured::begin(&self.0.metrics, Call::Complete);
-        let trace = Trace::begin("chat-complete", &self.0.scrubber.text(&request.model));
+        let trace = Trace::begin("chat-complete", &self.without_secrets(&request.model));
         let request_id = trace.id();
         let answered = trace.around(self.0.complete(request)).await;
         match &answered {
@@ -245,6 +245,11 @@ impl Host {
     #[must_use]
     pub fn clock_ahead(&self) -> Option<i64> {
         self.0.edge.as_ref()?.clock_ahead()
+    }
+
+    /// A text of others, for the log: without what is secret here.
+    pub(crate) fn without_secrets(&self, text: &str) -> String {
+        self.0.scrubber.text(text)
     }
 
     /// Requests that the edge did not let through so far.

@@ -21,6 +21,8 @@ use crate::{
 
 /// The interface that makes a component a model provider.
 const PROVIDER: &str = "openclaw:model-provider/provider";
+/// The largest file that is read: ten times what components of languages with a runtime of their own have.
+const LARGEST: u64 = 256 * 1024 * 1024;
 /// The version of the contract that this host speaks.
 pub const CONTRACT_VERSION: &str = "0.1.0";
 /// What a guest may import, without versions.
@@ -91,9 +93,7 @@ impl Plugin {
         limits: &Limits,
     ) -> Result<Self> {
         let started = Instant::now();
-        let bytes = tokio::fs::read(path)
-            .await
-            .map_err(|error| unreadable(path, &error))?;
+        let bytes = read(path).await?;
         let digest = digest(&bytes);
         let size = bytes.len() as u64;
         check_kind(path, &bytes)?;
@@ -229,6 +229,22 @@ impl Plugin {
 /// `sha256:` and the digest of a file's bytes.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{:x}", Sha256::digest(bytes))
+}
+
+/// Reads a plugin's file, if it is one and of a size that a plugin may have.
+pub(crate) async fn read(path: &Path) -> Result<Vec<u8>> {
+    let unreadable = |error| unreadable(path, &error);
+    let what = tokio::fs::metadata(path).await.map_err(unreadable)?;
+    // A pipe or a device may never end.
+    let what_else = if !what.is_file() {
+        "is no file".to_owned()
+    } else if what.len() > LARGEST {
+        format!("has {} bytes, and a plugin may have {LARGEST}", what.len())
+    } else {
+        return tokio::fs::read(path).await.map_err(unreadable);
+    };
+    let message = format!("{} {what_else}", path.display());
+    Err(Error::new(Kind::PluginLoad, message).with_hint("name the file of a built component"))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {

@@ -273,16 +273,60 @@ async fn over_http_2_a_cancelled_stream_leaves_its_neighbour_alone() {
 }
 
 #[tokio::test]
+async fn answers_that_nobody_reads_hold_up_no_others() {
+    let secured = Secured::start(HTTP_2, Way::Direct).await;
+    let harness = &secured.harness;
+    harness.ask(MODEL).await.summary();
+    harness.mock.set_scenario("endless").unwrap();
+    let mut unread = Vec::new();
+    for _ in 0..6 {
+        let mut answer = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
+        answer.next().await.unwrap();
+        unread.push(answer);
+    }
+    // Time to send them all that may be sent.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    harness.mock.clear_scenario();
+    let heard = tokio::time::timeout(Duration::from_secs(20), harness.ask(MODEL)).await;
+    heard.expect("the connection is not full").summary();
+    assert_eq!(secured.connections(), [1; 8]);
+}
+
+#[tokio::test]
+async fn more_requests_than_a_server_takes_on_one_connection_go_over_another() {
+    let secured = Secured::start(HTTP_2, Way::Direct).await;
+    let harness = &secured.harness;
+    harness.ask(MODEL).await.summary();
+    harness.mock.set_scenario("stall").unwrap();
+    let mut open = Vec::new();
+    // The server takes 200.
+    for turn in 0..220 {
+        let mut answer = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
+        let begun = tokio::time::timeout(Duration::from_secs(20), answer.next()).await;
+        begun
+            .unwrap_or_else(|_| panic!("the answer after {turn} others waits"))
+            .unwrap();
+        open.push(answer);
+    }
+    let on: std::collections::BTreeSet<_> = secured.connections().into_iter().collect();
+    assert_eq!(on.len(), 3, "a hundred on each: {on:?}");
+    // When they are over, the first has room again.
+    drop(open);
+    harness.mock.clear_scenario();
+    harness.ask(MODEL).await.summary();
+    assert_eq!(secured.connections().last(), Some(&1));
+}
+
+#[tokio::test]
 async fn the_pool_survives_a_swap() {
+    // Built before: the pool keeps a connection for no longer than a build may take.
+    let next = tokio::task::spawn_blocking(|| built(Build::NextVersion))
+        .await
+        .unwrap();
     for way in WAYS {
         let secured = Secured::start(GOOD, way).await;
         secured.harness.ask(MODEL).await.summary();
-        let report = secured
-            .harness
-            .host
-            .swap(&built(Build::NextVersion))
-            .await
-            .unwrap();
+        let report = secured.harness.host.swap(&next).await.unwrap();
         assert_eq!(report.to.number, 2);
         secured.harness.ask(MODEL).await.summary();
         assert_eq!(secured.connections(), [1, 1]);
