@@ -1,9 +1,9 @@
 //! One answer on its way. It owns its store; dropping it ends the exchange, whatever it was doing.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, pin::Pin, sync::Arc};
 
 use futures::future::BoxFuture;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use wasmtime::{Store, component::ResourceAny};
 
 use crate::{
@@ -28,7 +28,8 @@ pub struct Completion {
     summary: Option<Summary>,
     in_flight: InFlight,
     host: Arc<Shared>,
-    deadline: Instant,
+    /// One timer for the whole answer.
+    deadline: Pin<Box<Sleep>>,
     delivered: u64,
     /// What a fresh generation may still be asked again on the old one, before its first event.
     request: Option<Box<ChatRequest>>,
@@ -113,7 +114,7 @@ impl Completion {
             summary: None,
             in_flight: begun.in_flight,
             host,
-            deadline: begun.deadline,
+            deadline: Box::pin(tokio::time::sleep_until(begun.deadline)),
             delivered: 0,
             request: begun.request,
             warnings: begun.warning.into_iter().collect(),
@@ -188,7 +189,7 @@ impl Completion {
                 let error = self.host.drained();
                 return self.end(Some(error));
             }
-            () = tokio::time::sleep_until(self.deadline) => {
+            () = &mut self.deadline => {
                 let limit = self.host.settings.limits.wall_clock;
                 return self.end(Some(call::out_of_time(limit)));
             }
