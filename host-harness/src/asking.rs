@@ -67,15 +67,18 @@ impl Shared {
         let context = self.context(generation);
         let wall_clock = self.settings.limits.wall_clock;
         call::within(wall_clock, async {
-            let (mut store, instance) = context.instantiate().await?;
-            let guest = instance.openclaw_model_provider_provider();
-            match guest.call_chat_stream(&mut store, request).await {
-                Ok(Ok(completion)) => Ok(Exchange {
+            let (mut store, guest) = context.instantiate().await?;
+            let begun = match guest.chat_stream(&mut store, request).await {
+                Ok(Ok(completion)) => guest.reader(&mut store).map(|reader| (completion, reader)),
+                Ok(Err(error)) => return Err(call::refused(&mut store, error)),
+                Err(trap) => Err(trap),
+            };
+            match begun {
+                Ok((completion, reader)) => Ok(Exchange {
                     store,
-                    instance,
+                    reader,
                     completion,
                 }),
-                Ok(Err(error)) => Err(call::refused(&mut store, error)),
                 Err(trap) => Err(call::failure(&mut store, &trap)),
             }
         })
@@ -86,7 +89,7 @@ impl Shared {
     async fn whole_answer(&self, admitted: &InFlight, request: &ChatRequest) -> Result<ChatResponse> {
         let context = self.context(admitted.generation());
         let call = call::run_fallible(context, async |store, guest| {
-            guest.call_chat_complete(store, request).await
+            guest.chat_complete(store, request).await
         });
         let answer = self.uncut(admitted, call).await?;
         admitted.generation().prove();

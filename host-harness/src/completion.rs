@@ -1,15 +1,16 @@
 //! One answer on its way. It owns its store; dropping it ends the exchange, whatever it was doing.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, pin::Pin, sync::Arc};
 
 use futures::future::BoxFuture;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use wasmtime::{Store, component::ResourceAny};
 
 use crate::{
     call,
-    contract::{self, ChatEvent, ChatRequest, ModelProvider, Progress, Summary},
+    contract::{self, ChatEvent, ChatRequest, Progress, Summary},
     error::{Error, Kind, Result},
+    exports::Reader,
     generation::{GenerationInfo, InFlight},
     host::Shared,
     metrics::Measured,
@@ -27,7 +28,8 @@ pub struct Completion {
     summary: Option<Summary>,
     in_flight: InFlight,
     host: Arc<Shared>,
-    deadline: Instant,
+    /// One timer for the whole answer.
+    deadline: Pin<Box<Sleep>>,
     delivered: u64,
     /// What a fresh generation may still be asked again on the old one, before its first event.
     request: Option<Box<ChatRequest>>,
@@ -81,16 +83,16 @@ type Read = wasmtime::Result<Result<Progress, contract::Error>>;
 /// The guest's side of the answer.
 pub(crate) struct Exchange {
     pub(crate) store: Store<State>,
-    pub(crate) instance: ModelProvider,
+    pub(crate) reader: Reader,
     pub(crate) completion: ResourceAny,
 }
 
 impl Exchange {
     async fn read(mut self: Box<Self>) -> (Box<Self>, Read) {
-        let guest = self.instance.openclaw_model_provider_provider().completion();
         // The plugin's own time limits hold, and dropping this future ends the wait; so it may be long.
-        let read = guest
-            .call_read(&mut self.store, self.completion, BATCH, u32::MAX)
+        let read = self
+            .reader
+            .read(&mut self.store, self.completion, BATCH, u32::MAX)
             .await;
         (self, read)
     }
@@ -112,7 +114,7 @@ impl Completion {
             summary: None,
             in_flight: begun.in_flight,
             host,
-            deadline: begun.deadline,
+            deadline: Box::pin(tokio::time::sleep_until(begun.deadline)),
             delivered: 0,
             request: begun.request,
             warnings: begun.warning.into_iter().collect(),
@@ -187,7 +189,7 @@ impl Completion {
                 let error = self.host.drained();
                 return self.end(Some(error));
             }
-            () = tokio::time::sleep_until(self.deadline) => {
+            () = &mut self.deadline => {
                 let limit = self.host.settings.limits.wall_clock;
                 return self.end(Some(call::out_of_time(limit)));
             }

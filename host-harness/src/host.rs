@@ -144,7 +144,7 @@ impl Host {
             let admitted = self.0.generations.admit();
             let context = self.0.context(admitted.generation());
             let call = call::run_fallible(context, async |store, guest| {
-                guest.call_list_models(store, discovery).await
+                guest.list_models(store, discovery).await
             });
             self.0.settle(&admitted, call).await
         };
@@ -173,7 +173,7 @@ impl Host {
             let admitted = self.0.generations.admit();
             let context = self.0.context(admitted.generation());
             let call = call::run_fallible(context, async |store, guest| {
-                guest.call_resolve_ref(store, reference).await
+                guest.resolve_ref(store, reference).await
             });
             self.0.settle(&admitted, call).await
         };
@@ -277,7 +277,7 @@ impl Shared {
         let gate = Gate::new(self.edge.clone(), view.clone());
         Context::new(
             &self.sandbox,
-            plugin.pre(),
+            plugin.linked(),
             State::new(view, gate, plugin.empty_wasi()).measured(Arc::clone(&self.metrics)),
         )
     }
