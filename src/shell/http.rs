@@ -252,7 +252,6 @@ impl Exchange {
             Self::Answering(answering) => &answering.ready,
         }
     }
-
 }
 
 /// The timer of one wait after the other. It is kept as long as it rings no later than it has to: who waits for each

@@ -233,7 +233,10 @@ fn unescape_unit(digits: &str) -> (char, &str) {
     let Some((unit, rest)) = unit(digits) else {
         return (char::REPLACEMENT_CHARACTER, digits.get(4..).unwrap_or(""));
     };
-    let second = rest.strip_prefix("\\u").filter(|_| unit & 0xFC00 == 0xD800).and_then(self::unit);
+    let second = rest
+        .strip_prefix("\\u")
+        .filter(|_| unit & 0xFC00 == 0xD800)
+        .and_then(self::unit);
     if let Some((low @ 0xDC00..=0xDFFF, after)) = second {
         let code = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
         return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), after);
