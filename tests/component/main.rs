@@ -41,6 +41,7 @@ mod secrets;
 mod serve;
 mod serve_end;
 mod serve_errors;
+mod shells;
 mod swap;
 mod swaps_under_load;
 mod talk;

@@ -49,6 +49,10 @@ async fn each_question_takes_what_was_said_along() {
             screen.contains("Words in the question"),
             "thoughts are shown: {screen}"
         );
+        assert!(
+            !screen.contains("\n\n\n"),
+            "the blank lines around thoughts say nothing: {screen}"
+        );
         says(&mut terminal, "\"\"\"");
         says(&mut terminal, "One line \\");
         says(&mut terminal, "and another.");
