@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::{
     harness::TOKEN,
-    terminal::{Home, Ran, person},
+    program::Ended,
+    terminal::{Home, person},
 };
 
 async fn mock() -> MockRouter {
@@ -15,7 +16,7 @@ async fn mock() -> MockRouter {
 }
 
 /// The messages of one level, each with its check.
-fn of_level(ran: &Ran, level: &str) -> Vec<String> {
+fn of_level(ran: &Ended, level: &str) -> Vec<String> {
     let json = ran.json();
     let findings = json["findings"].as_array().expect("findings");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

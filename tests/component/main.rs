@@ -39,6 +39,7 @@ mod recorded_list;
 mod scenarios;
 mod secrets;
 mod serve;
+mod serve_at_home;
 mod serve_end;
 mod serve_errors;
 mod shells;

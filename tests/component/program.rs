@@ -2,16 +2,16 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Output, Stdio},
     time::Duration,
 };
 
 use tempfile::TempDir;
 use tokio::process::Command;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_command-line");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_command-line");
 /// Far longer than anything takes on a machine with other work.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A home and a state directory of its own, and nothing of the machine's environment.
 pub struct Program {
@@ -19,25 +19,47 @@ pub struct Program {
     variables: Vec<(String, String)>,
 }
 
-/// How it ended.
+/// The variables that it has: this home, and nothing of the machine's own but where its programs are.
+pub fn environment(home: &Path) -> Vec<(String, String)> {
+    let mut variables = vec![
+        ("HOME".to_owned(), home.to_string_lossy().into_owned()),
+        ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
+    ];
+    // Where the machine keeps its toolchain is no matter of the test's.
+    for name in ["CARGO_HOME", "RUSTUP_HOME"] {
+        variables.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
+    }
+    variables
+}
+
+/// How it ended, and what it left behind.
 #[derive(Debug)]
 pub struct Ended {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<&Output> for Ended {
+    fn from(output: &Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Ended {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
 }
 
 impl Program {
     pub fn new() -> Self {
         let dir = TempDir::new().expect("a directory");
-        let mut variables = vec![
-            ("HOME".to_owned(), dir.path().to_string_lossy().into_owned()),
-            ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
-        ];
-        // Where the machine keeps its toolchain is no matter of the test's.
-        for name in ["CARGO_HOME", "RUSTUP_HOME"] {
-            variables.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
-        }
+        let variables = environment(dir.path());
         std::fs::create_dir(dir.path().join(".openclaw")).expect("a directory");
         Self { dir, variables }
     }
@@ -90,11 +112,7 @@ impl Program {
             .await
             .unwrap_or_else(|_| panic!("{arguments:?} does not end"))
             .expect("it ends");
-        Ended {
-            status: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Ended::from(&output)
     }
 
     /// Every file below the state directory.

@@ -17,6 +17,9 @@ use crate::{
     contract::{DiscoveryMode, Model, ModelCatalog, ProviderInfo},
 };
 
+/// The title of prices.
+const PRICE: &str = "$ PER M IN / OUT";
+
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs) -> Outcome {
     let session = Session::open(terminal, global).await?;
     let discovery = if args.live {
@@ -125,7 +128,7 @@ pub(super) fn models_table(paint: Style, info: &ProviderInfo, models: &[Model]) 
         Column::Left("NAME"),
         Column::Left("REFERENCE"),
         Column::Right("WINDOW"),
-        Column::Right("$ PER M IN / OUT"),
+        Column::Right(PRICE),
         Column::Left("TAKES"),
         Column::Left("TOOLS"),
         Column::Right("ROUTES"),
@@ -148,7 +151,7 @@ pub(super) fn models_table(paint: Style, info: &ProviderInfo, models: &[Model]) 
             units::speed(best_speed(model)),
         ]
     };
-    let expendable = ["SPEED", "ROUTES", "TOOLS", "TAKES", "NAME", "WINDOW"];
+    let expendable = ["SPEED", "ROUTES", "TOOLS", "TAKES", "NAME", "WINDOW", PRICE];
     table::render(paint, &columns, models.iter().map(row).collect(), &expendable)
 }
 
@@ -164,7 +167,7 @@ fn variants_table(
         Column::Left("BACKEND NOW"),
         Column::Left("LOCKED"),
         Column::Right("WINDOW"),
-        Column::Right("$ PER M IN / OUT"),
+        Column::Right(PRICE),
         Column::Left("TOOLS"),
     ];
     let mut rows = Vec::new();
@@ -182,7 +185,7 @@ fn variants_table(
             ]);
         }
     }
-    let expendable = ["LOCKED", "TOOLS", "BACKEND NOW", "NAME", "WINDOW"];
+    let expendable = ["LOCKED", "TOOLS", "BACKEND NOW", "NAME", "WINDOW", PRICE];
     table::render(paint, &columns, rows, &expendable)
 }
 

@@ -113,7 +113,7 @@ pub(super) fn references(
 }
 
 /// What the configuration asks of each model; what it asks in vain is said.
-fn params(terminal: &Terminal, session: &Session) -> Result<Params> {
+pub(super) fn params(terminal: &Terminal, session: &Session) -> Result<Params> {
     let params = session.configuration.params(&session.info)?;
     for key in &params.unknown {
         terminal.warn(&format!(

@@ -1,0 +1,101 @@
+//! `serve` as its user starts it: with a configuration and a state directory of their own, until Ctrl-C.
+
+use std::time::Duration;
+
+use host_harness::mock::{MockOptions, MockRouter};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::TOKEN,
+    http::{Client, question},
+    terminal::{Home, key, person},
+};
+
+/// A configuration as people write them, whose requests go to the mock.
+fn configuration(mock: &MockRouter) -> String {
+    format!(
+        r#"{{ // what we use at home
+            models: {{ providers: {{ huggingface: {{ baseUrl: '{}', models: [] }} }} }},
+            agents: {{ defaults: {{
+                model: {{ primary: 'Quick', fallbacks: ['huggingface/deepseek-ai/DeepSeek-R1'] }},
+                models: {{
+                    'huggingface/Qwen/Qwen3-8B': {{ alias: 'Quick', params: {{ temperature: 0.25, maxTokens: 17 }} }},
+                    'huggingface/deepseek-ai/DeepSeek-R1': {{ params: {{ topP: 0.5, }} }},
+                }},
+            }} }},
+        }}"#,
+        mock.base_url()
+    )
+}
+
+/// The body of the last question that came.
+fn last(mock: &MockRouter) -> Value {
+    let requests = mock.requests();
+    let chats = requests.iter().rev();
+    let last = chats
+        .into_iter()
+        .find(|request| request.path.ends_with("/chat/completions"));
+    last.expect("a question").json()
+}
+
+#[tokio::test]
+async fn the_configuration_holds_for_what_clients_ask() {
+    let mock = MockRouter::start(MockOptions::immediate())
+        .await
+        .expect("a mock router");
+    let home = Home::new("")
+        .file("openclaw.json", &configuration(&mock))
+        .file(".env", &format!("HF_TOKEN={TOKEN}\n"));
+    let (home, mut terminal, address) = person(move || {
+        let terminal = home.open(&["serve"]);
+        let screen = terminal.waits_for("the address", |screen| screen.contains("/v1\n"));
+        let line = screen
+            .lines()
+            .find_map(|line| line.strip_prefix("http://")?.strip_suffix("/v1"));
+        let address = line.and_then(|address| address.parse().ok());
+        (home, terminal, address.unwrap_or_else(|| panic!("{screen}")))
+    })
+    .await;
+    let client = Client { address, key: None };
+
+    let mut unnamed = question("");
+    unnamed.as_object_mut().expect("an object").remove("model");
+    let answer = client.chat(&unnamed).await.json();
+    assert_eq!(answer["model"], "Quick", "the default model: {answer}");
+    let sent = last(&mock);
+    assert_eq!(
+        [&sent["model"], &sent["temperature"], &sent["max_tokens"]],
+        [&json!("Qwen/Qwen3-8B"), &json!(0.25), &json!(17)],
+        "with its parameters"
+    );
+
+    let mut own = question("Qwen/Qwen3-8B");
+    own["temperature"] = json!(1.0);
+    client.chat(&own).await;
+    assert_eq!(
+        (&last(&mock)["temperature"], &last(&mock)["max_tokens"]),
+        (&json!(1.0), &json!(17)),
+        "what a client asks for goes before"
+    );
+
+    let answer = client.ask("no/such-model").await.json();
+    assert_eq!(answer["model"], "huggingface/deepseek-ai/DeepSeek-R1", "{answer}");
+    let sent = last(&mock);
+    assert_eq!(
+        (&sent["temperature"], &sent["top_p"]),
+        (&Value::Null, &json!(0.5))
+    );
+
+    person(move || {
+        for _ in 0..1200 {
+            if home.read("models.json").contains("\"live\"") {
+                terminal.types(key::CTRL_C);
+                assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the list was not kept: {}", terminal.screen());
+    })
+    .await;
+}
