@@ -48,7 +48,7 @@ async fn the_configuration_holds_for_what_clients_ask() {
         .file(".env", &format!("HF_TOKEN={TOKEN}\n"));
     let (home, mut terminal, address) = person(move || {
         let terminal = home.open(&["serve"]);
-        let screen = terminal.waits_for("the address", |screen| screen.contains("/v1\n"));
+        let screen = terminal.waits_for("the address", |screen| screen.contains("/v1"));
         let line = screen
             .lines()
             .find_map(|line| line.strip_prefix("http://")?.strip_suffix("/v1"));
