@@ -70,11 +70,11 @@ async fn the_configuration_holds_for_what_clients_ask() {
     );
 
     let mut own = question("Qwen/Qwen3-8B");
-    own["temperature"] = json!(1.0);
+    own["temperature"] = json!(0.75);
     client.chat(&own).await;
     assert_eq!(
         (&last(&mock)["temperature"], &last(&mock)["max_tokens"]),
-        (&json!(1.0), &json!(17)),
+        (&json!(0.75), &json!(17)),
         "what a client asks for goes before"
     );
 
