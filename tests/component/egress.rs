@@ -162,7 +162,7 @@ async fn what_is_for_the_origin_is_sent_in_its_one_spelling_with_the_hosts_heade
     for case in table().sent {
         let harness = harness().await;
         let port = harness.mock.addr().port();
-        let heard = harness.send(question("ask", &filled(&case.order, port, 0))).await;
+        let heard = harness.send(question("ask", filled(&case.order, port, 0))).await;
         assert!(heard.text().starts_with("200\n"), "{}: {heard:?}", case.what);
         let requests = harness.mock.requests();
         assert_eq!(
