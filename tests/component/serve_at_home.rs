@@ -1,14 +1,17 @@
 //! `serve` as its user starts it: with a configuration and a state directory of their own, until Ctrl-C.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use host_harness::mock::{MockOptions, MockRouter};
+use host_harness::{
+    component::Build,
+    mock::{MockOptions, MockRouter},
+};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::TOKEN,
+    harness::{TOKEN, built},
     http::{Client, question},
-    terminal::{Home, key, person},
+    terminal::{Home, Terminal, key, person},
 };
 
 /// A configuration as people write them, whose requests go to the mock.
@@ -38,6 +41,16 @@ fn last(mock: &MockRouter) -> Value {
     last.expect("a question").json()
 }
 
+/// A server that is started, and where it is.
+fn serving(home: &Home, options: &[&str]) -> (Terminal, SocketAddr) {
+    let terminal = home.open(&[&["serve"], options].concat());
+    let screen = terminal.waits_for("the address", |screen| screen.contains("/v1"));
+    let address = screen
+        .lines()
+        .find_map(|line| line.strip_prefix("http://")?.strip_suffix("/v1")?.parse().ok());
+    (terminal, address.unwrap_or_else(|| panic!("{screen}")))
+}
+
 #[tokio::test]
 async fn the_configuration_holds_for_what_clients_ask() {
     let mock = MockRouter::start(MockOptions::immediate())
@@ -47,13 +60,8 @@ async fn the_configuration_holds_for_what_clients_ask() {
         .file("openclaw.json", &configuration(&mock))
         .file(".env", &format!("HF_TOKEN={TOKEN}\n"));
     let (home, mut terminal, address) = person(move || {
-        let terminal = home.open(&["serve"]);
-        let screen = terminal.waits_for("the address", |screen| screen.contains("/v1"));
-        let line = screen
-            .lines()
-            .find_map(|line| line.strip_prefix("http://")?.strip_suffix("/v1"));
-        let address = line.and_then(|address| address.parse().ok());
-        (home, terminal, address.unwrap_or_else(|| panic!("{screen}")))
+        let (terminal, address) = serving(&home, &[]);
+        (home, terminal, address)
     })
     .await;
     let client = Client { address, key: None };
@@ -96,6 +104,31 @@ async fn the_configuration_holds_for_what_clients_ask() {
             std::thread::sleep(Duration::from_millis(100));
         }
         panic!("the list was not kept: {}", terminal.screen());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_replaced_takes_over_and_a_broken_one_does_not() {
+    let mock = MockRouter::start(MockOptions::immediate())
+        .await
+        .expect("a mock router");
+    let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
+    person(move || {
+        let (file, new) = (home.dir().join("plugin.wasm"), home.dir().join("new.wasm"));
+        std::fs::copy(built(Build::Release), &file).expect("copied");
+        let path = file.to_string_lossy().into_owned();
+        let (mut terminal, _) = serving(&home, &["--watch", "--plugin", &path]);
+        terminal.sees("watching ");
+        std::fs::write(&new, "no plugin").expect("written");
+        std::fs::rename(&new, &file).expect("replaced");
+        terminal.sees("the plugin's file has changed and is not taken");
+        std::fs::copy(built(Build::NextVersion), &new).expect("copied");
+        std::fs::rename(&new, &file).expect("replaced");
+        let screen = terminal.sees("is live; 0 answers under way in generation 1");
+        assert!(screen.contains("generation 2 ("), "{screen}");
+        terminal.types(key::CTRL_C);
+        assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
     })
     .await;
 }
