@@ -212,7 +212,9 @@ async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it
         says(&mut terminal, "/frobnicate");
         terminal.sees("there is no command `/frobnicate`; `/help` lists them");
         says(&mut terminal, "And now?");
-        terminal.waits_for("the second answer", |screen| screen.matches("1 attempt").count() == 2);
+        terminal.waits_for("the second answer", |screen| {
+            screen.matches("1 attempt").count() == 2
+        });
         terminal.types(key::CTRL_D);
         assert_eq!(terminal.ends(), 0);
         let sent = questions(&seen);
