@@ -4,7 +4,7 @@ use std::{env, io::Write as _};
 
 use host_harness::{
     Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings, component,
-    contract::{ChatEvent, ChatRequest, ContentPart, DiscoveryMode, Message},
+    contract::{ChatEvent, DiscoveryMode, question},
     settings::base_url,
 };
 
@@ -53,24 +53,4 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let report = host.swap(&file).await?;
     println!("generation {} is live", report.to.number);
     Ok(())
-}
-
-/// A question in one line of text; what is `None` or empty is not sent.
-fn question(model: &str, text: &str) -> ChatRequest {
-    ChatRequest {
-        model: model.to_owned(),
-        messages: vec![Message::User(vec![ContentPart::Text(text.to_owned())])],
-        tools: Vec::new(),
-        tool_choice: None,
-        response_format: None,
-        reasoning_effort: None,
-        max_output_tokens: None,
-        temperature: None,
-        top_p: None,
-        frequency_penalty: None,
-        presence_penalty: None,
-        seed: None,
-        stop: Vec::new(),
-        extras: Vec::new(),
-    }
 }

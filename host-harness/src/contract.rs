@@ -19,3 +19,34 @@ pub use bindings::exports::openclaw::model_provider::provider::Progress;
 pub use bindings::openclaw::model_provider::{settings, types};
 
 pub use types::*;
+
+/// A request that asks nothing yet and leaves everything open.
+#[must_use]
+pub fn blank_request() -> ChatRequest {
+    ChatRequest {
+        model: String::new(),
+        messages: Vec::new(),
+        tools: Vec::new(),
+        tool_choice: None,
+        response_format: None,
+        reasoning_effort: None,
+        max_output_tokens: None,
+        temperature: None,
+        top_p: None,
+        frequency_penalty: None,
+        presence_penalty: None,
+        seed: None,
+        stop: Vec::new(),
+        extras: Vec::new(),
+    }
+}
+
+/// A question in one text, asked of a model.
+#[must_use]
+pub fn question(model: impl Into<String>, text: impl Into<String>) -> ChatRequest {
+    ChatRequest {
+        model: model.into(),
+        messages: vec![Message::User(vec![ContentPart::Text(text.into())])],
+        ..blank_request()
+    }
+}

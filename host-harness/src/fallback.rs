@@ -223,7 +223,11 @@ impl Fallback {
                         error: error.clone(),
                         elapsed: started.elapsed(),
                     });
-                    if !error.allows_fallback() {
+                    // What was asked for first, and is no reference at all, is a slip of who asks: an answer from
+                    // somebody else would hide it.
+                    let is_slip = error.kind() == Kind::Provider(ErrorKind::InvalidReference)
+                        && models.first().is_some_and(|(first, _)| first == reference);
+                    if is_slip || !error.allows_fallback() {
                         return Err(Failed { error, trail });
                     }
                     first_error.get_or_insert(error);

@@ -1,11 +1,12 @@
-//! What `doctor` finds, and that it says what to do; completions and the manual.
+//! What `doctor` finds, and that it says what to do.
 
 use host_harness::mock::{MockOptions, MockRouter};
 use serde_json::Value;
 
 use crate::{
     harness::TOKEN,
-    terminal::{Home, Ran, person},
+    program::Ended,
+    terminal::{Home, person},
 };
 
 async fn mock() -> MockRouter {
@@ -15,7 +16,7 @@ async fn mock() -> MockRouter {
 }
 
 /// The messages of one level, each with its check.
-fn of_level(ran: &Ran, level: &str) -> Vec<String> {
+fn of_level(ran: &Ended, level: &str) -> Vec<String> {
     let json = ran.json();
     let findings = json["findings"].as_array().expect("findings");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -140,25 +141,6 @@ async fn a_service_that_cannot_be_reached_and_a_key_that_is_missing_are_errors()
         finds(&of_level(&ran, "error"), "configuration: ");
         let ran = home.run(&["doctor", "--plugin", "/nowhere.wasm", "--format", "json"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn completions_and_the_manual_know_the_option_of_the_provider() {
-    person(|| {
-        let home = Home::new("");
-        for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-            let ran = home.run(&["completions", shell]);
-            assert_eq!(ran.code, Some(0), "{shell}: {ran:?}");
-            assert!(ran.out.contains("huggingface-api-key"), "{shell}");
-        }
-        assert_eq!(home.run(&["completions", "cmd"]).code, Some(2));
-        let ran = home.run(&["man"]);
-        assert!(ran.out.contains(".TH") && ran.out.contains("doctor"), "{ran:?}");
-        let ran = home.run(&["man", "onboard"]);
-        assert!(ran.out.contains("huggingface\\-api\\-key"), "{ran:?}");
-        assert_eq!(home.run(&["man", "nonsense"]).code, Some(1));
     })
     .await;
 }

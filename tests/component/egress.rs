@@ -162,7 +162,7 @@ async fn what_is_for_the_origin_is_sent_in_its_one_spelling_with_the_hosts_heade
     for case in table().sent {
         let harness = harness().await;
         let port = harness.mock.addr().port();
-        let heard = harness.send(question("ask", &filled(&case.order, port, 0))).await;
+        let heard = harness.send(question("ask", filled(&case.order, port, 0))).await;
         assert!(heard.text().starts_with("200\n"), "{}: {heard:?}", case.what);
         let requests = harness.mock.requests();
         assert_eq!(
@@ -281,12 +281,12 @@ async fn a_plugin_cannot_fill_the_operators_log() {
     let ended = Program::new()
         .run(&[&line[..], &["hostile/a/forbid-1000", "Hello!"]].concat(), None)
         .await;
-    assert_eq!(ended.status, 0, "{ended:?}");
-    let denied = ended.stderr.lines().filter(|line| line.contains("denied"));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let denied = ended.err.lines().filter(|line| line.contains("denied"));
     let denied = denied.count();
     // For each call of the plugin, of which one question is a few.
     assert!((2..=50).contains(&denied), "{denied} lines: {ended:?}");
-    assert!(ended.stderr.contains("counted and not logged"), "{ended:?}");
+    assert!(ended.err.contains("counted and not logged"), "{ended:?}");
 }
 
 #[tokio::test]
@@ -301,20 +301,20 @@ async fn the_operators_log_says_what_was_denied_and_how_to_allow_it() {
     };
     // The guest tells it as an answer, so that the error is not what is seen.
     let ended = asked("GET https://evil.test/", &["--base-url", "http://127.0.0.1:9"]).await;
-    assert_eq!(ended.status, 0, "{ended:?}");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(
         ended
-            .stderr
+            .err
             .contains("asked for https://evil.test; only http://127.0.0.1:9"),
         "{ended:?}"
     );
     assert!(
-        ended.stderr.contains("--base-url") && ended.stderr.contains("WARN"),
+        ended.err.contains("--base-url") && ended.err.contains("WARN"),
         "{ended:?}"
     );
     let ended = asked("GET https://evil.test/", &[]).await;
     assert!(
-        ended.stderr.contains("no grant") && ended.stderr.contains("grant FILE.wasm"),
+        ended.err.contains("no grant") && ended.err.contains("grant FILE.wasm"),
         "{ended:?}"
     );
 }

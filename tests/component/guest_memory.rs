@@ -168,7 +168,7 @@ async fn hostile(files: &Files) -> Plugin {
 
 /// Asks until the guest has been stopped, and gives what came before and why.
 async fn stopped(harness: &Harness, model: &str) -> (usize, Option<Error>) {
-    let request = question(model, &in_every_form(PROMPT));
+    let request = question(model, in_every_form(PROMPT));
     let mut events = 0;
     match harness.host.chat(request).await {
         Err(error) => (0, Some(error)),

@@ -9,11 +9,11 @@ use std::{
 use host_harness::{
     Completion, Error, Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings,
     component::{self, Build},
-    contract::{
-        AssistantPart, ChatEvent, ChatRequest, ContentPart, Message, Reasoning, Summary, ToolCall, types,
-    },
+    contract::{AssistantPart, ChatEvent, ChatRequest, Reasoning, Summary, ToolCall, types},
     mock::{MockOptions, MockRouter},
 };
+
+pub use host_harness::contract::question;
 
 /// The token that the mock accepts; long enough to be searched for.
 pub const TOKEN: &str = "hf_integration_test_token";
@@ -157,26 +157,6 @@ impl Setup {
         };
         let host = Host::start(self.sandbox.as_ref().unwrap_or(sandbox()), plugin, options)?;
         Ok(Harness { mock, host })
-    }
-}
-
-/// A question in one line of text.
-pub fn question(model: &str, text: &str) -> ChatRequest {
-    ChatRequest {
-        model: model.to_owned(),
-        messages: vec![Message::User(vec![ContentPart::Text(text.to_owned())])],
-        tools: Vec::new(),
-        tool_choice: None,
-        response_format: None,
-        reasoning_effort: None,
-        max_output_tokens: None,
-        temperature: None,
-        top_p: None,
-        frequency_penalty: None,
-        presence_penalty: None,
-        seed: None,
-        stop: Vec::new(),
-        extras: Vec::new(),
     }
 }
 

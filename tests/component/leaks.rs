@@ -24,8 +24,8 @@ const OWN_FILES: [&str; 4] = ["openclaw.json", ".env", "auth-profiles.json", "re
 
 /// Fails if anything that a run left behind holds the token.
 fn search(program: &Program, what: &str, ended: &Ended) {
-    search_text(&format!("{what}: stdout"), ended.stdout.as_bytes());
-    search_text(&format!("{what}: stderr"), ended.stderr.as_bytes());
+    search_text(&format!("{what}: stdout"), ended.out.as_bytes());
+    search_text(&format!("{what}: stderr"), ended.err.as_bytes());
     search_files(what, program.files(), &OWN_FILES);
 }
 
@@ -100,9 +100,9 @@ async fn no_command_shows_or_keeps_the_token() {
         }
     }
     let toured = run(&program, "", &["demo"], None).await;
-    assert_eq!(toured.status, 0, "{toured:?}");
+    assert_eq!(toured.code, Some(0), "{toured:?}");
     // And every command that there is, without arguments: those that serve are stopped.
-    let help = program.run(&["--help"], None).await.stdout;
+    let help = program.run(&["--help"], None).await.out;
     let names = commands(&help);
     assert!(names.len() >= 11 && names.contains(&"chat"), "{help}");
     for name in names {
@@ -120,15 +120,15 @@ async fn no_command_shows_or_keeps_the_token() {
     );
     let logged = run(&program, &url, &["chat", "-m", MODEL, "Hello!"], None).await;
     assert!(
-        logged.stderr.contains("TRACE") || logged.stderr.contains("DEBUG"),
+        logged.err.contains("TRACE") || logged.err.contains("DEBUG"),
         "{}",
-        logged.stderr
+        logged.err
     );
     for library in ["hyper", "h2::", "rustls"] {
         assert!(
-            !logged.stderr.contains(&format!(" {library}")),
+            !logged.err.contains(&format!(" {library}")),
             "{library} logs:\n{}",
-            logged.stderr
+            logged.err
         );
     }
 }
@@ -164,7 +164,10 @@ async fn no_ending_of_an_answer_shows_the_token() {
         }
     });
     let endings = stream::iter(asked).buffer_unordered(3).collect::<Vec<_>>().await;
-    assert!(endings.iter().any(|ended| ended.status == 0) && endings.iter().any(|ended| ended.status == 1));
+    assert!(
+        endings.iter().any(|ended| ended.code == Some(0))
+            && endings.iter().any(|ended| ended.code == Some(1))
+    );
 }
 
 /// Answers of an upstream that repeats what it was sent, in every place and form.
@@ -246,7 +249,7 @@ async fn an_upstream_that_repeats_the_token_is_not_repeated() {
             "Hello!",
         ];
         let ended = run(&program, &url, &line, None).await;
-        blanked += usize::from(ended.stdout.contains("****") || ended.stderr.contains("****"));
+        blanked += usize::from(ended.out.contains("****") || ended.err.contains("****"));
     }
     assert!(blanked > 50, "only {blanked} answers had something to hide");
     let row = json!({ "data": [{ "id": format!("acme/{TOKEN}"), "name": TOKEN, "owned_by": TOKEN }, { "id": "acme/good" }] });
@@ -383,7 +386,7 @@ async fn a_proxys_password_is_never_shown() {
                 "Hi",
             ];
             let ended = run(&program, "https://router.test/v1", &chat, None).await;
-            let all = ended.stdout + &ended.stderr;
+            let all = ended.out + &ended.err;
             assert!(all.contains(variable), "{proxy}: {all}");
             program = program.variable(variable, "");
         }

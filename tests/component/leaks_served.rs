@@ -137,14 +137,14 @@ async fn a_server_tells_counts_and_logs_no_token() {
     assert!(blanked > 50, "only {blanked} answers had something to hide");
     search("metrics", &client.get("/metrics").await);
     let ended = running.stop().await;
-    assert_eq!(ended.status, 0, "{ended:?}");
-    for line in ended.stderr.lines() {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for line in ended.err.lines() {
         search_text("the log", line.as_bytes());
     }
-    search_text("stdout", ended.stdout.as_bytes());
+    search_text("stdout", ended.out.as_bytes());
     search_files("kept", program.files(), &[]);
     // It was there to be found, in both.
-    assert!(ended.stderr.contains("DEBUG") && ended.stderr.contains("answered"));
+    assert!(ended.err.contains("DEBUG") && ended.err.contains("answered"));
     let sent = mock.requests();
     let bearer = format!("Bearer {TOKEN}");
     assert!(
@@ -174,7 +174,7 @@ async fn an_access_key_is_not_repeated_either() {
         search("an answer", &reply);
     }
     let ended = running.stop().await;
-    search_text("the log", (ended.stdout + &ended.stderr).as_bytes());
+    search_text("the log", (ended.out + &ended.err).as_bytes());
     let sent = mock.requests();
     let head = |request: &host_harness::mock::RecordedRequest| format!("{:?}", request.headers);
     assert!(

@@ -17,7 +17,7 @@ async fn logged(mock: &MockRouter, arguments: &[&str]) -> String {
     let url = mock.base_url();
     let line = ["--plugin", plugin.to_str().unwrap(), "--base-url", &url];
     let program = Program::new().variable("HF_TOKEN", "hf_a_token_of_the_log");
-    program.run(&[&line, arguments].concat(), None).await.stderr
+    program.run(&[&line, arguments].concat(), None).await.err
 }
 
 /// The log among what else is said on that stream.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::TOKEN,
-    terminal::{Home, key, person},
+    terminal::{Home, Terminal, key, person},
 };
 
 pub const DEFAULT: &str = "huggingface/deepseek-ai/DeepSeek-R1";
@@ -23,6 +23,17 @@ pub fn primary(home: &Home) -> Value {
 pub fn stored(home: &Home) -> Value {
     let profiles: Value = serde_json::from_str(&home.read("auth-profiles.json")).unwrap_or_default();
     profiles["profiles"]["huggingface:default"].clone()
+}
+
+/// Chooses the model that the typed words find.
+fn stands_in(terminal: &mut Terminal, question: &str, words: &str) {
+    terminal.sees(question);
+    terminal.types(words);
+    terminal.waits_for("the filtered list", |screen| {
+        let chosen = screen.lines().rev().find(|line| line.starts_with("> "));
+        chosen.is_some_and(|line| line.to_lowercase().contains(words))
+    });
+    terminal.types(key::ENTER);
 }
 
 #[tokio::test]
@@ -100,12 +111,9 @@ async fn what_people_paste_becomes_the_token_and_a_policy_takes_the_choice_of_a_
             "is a reference, not a name",
             &format!("{}thrifty", key::BACKSPACE.repeat(13)),
         );
-        terminal.sees("Fallbacks");
-        terminal.types("qwen3-8b");
-        terminal.waits_for("the filtered list", |screen| screen.contains("[ ] Qwen3 8B"));
-        terminal.types(" ");
-        terminal.waits_for("the mark", |screen| screen.contains("[x] Qwen3 8B"));
-        terminal.types(key::ENTER);
+        stands_in(&mut terminal, "Fallbacks: who is asked when it fails?", "qwen3 8b");
+        stands_in(&mut terminal, "when all of these fail?", "glm 4.7");
+        terminal.answers("when all of these fail?", "");
         terminal.answers("Send a test message", "n");
         assert_eq!(terminal.ends(), 0);
         assert!(
@@ -118,7 +126,8 @@ async fn what_people_paste_becomes_the_token_and_a_policy_takes_the_choice_of_a_
         let defaults = &home.config()["agents"]["defaults"];
         assert_eq!(
             defaults["model"],
-            json!({ "primary": locked, "fallbacks": ["huggingface/Qwen/Qwen3-8B"] })
+            json!({ "primary": locked, "fallbacks": ["huggingface/Qwen/Qwen3-8B", "huggingface/zai-org/GLM-4.7"] }),
+            "in the order in which they were chosen"
         );
         assert_eq!(defaults["models"], json!({ locked: { "alias": "thrifty" } }));
     })
@@ -254,4 +263,46 @@ async fn where_only_configured_models_count_and_none_is_there_the_default_is_tak
         assert_eq!(stored(&home)["key"], TOKEN);
     })
     .await;
+}
+
+#[tokio::test]
+async fn fallbacks_that_are_there_are_kept_or_given_up_and_those_of_others_always_stay() {
+    let mock = mock().await;
+    for (answer, fallbacks) in [
+        ("", json!(["Small", "zeta/x"])),
+        ("n", json!(["zeta/x", "huggingface/zai-org/GLM-4.7"])),
+    ] {
+        let home = Home::new(&mock.base_url())
+            .variable("HF_TOKEN", TOKEN)
+            .file(
+                "openclaw.json",
+                r#"{ "agents": { "defaults": {
+                    "model": { "primary": "huggingface/deepseek-ai/DeepSeek-R1", "fallbacks": ["Small", "zeta/x"] },
+                    "models": { "huggingface/Qwen/Qwen3-8B": { "alias": "Small" } }
+                } } }"#,
+            );
+        person(move || {
+            let mut terminal = home.open(&["onboard", "--skip-health"]);
+            terminal.answers("Provider", "");
+            terminal.answers("Use existing", "");
+            terminal.answers("Default Hugging Face model", "");
+            terminal.answers("Prefer a specific backend?", "");
+            terminal.answers("Alias", "-");
+            terminal.answers("Fallbacks: keep Small, zeta/x?", answer);
+            if answer == "n" {
+                stands_in(&mut terminal, "when all of these fail?", "glm 4.7");
+            }
+            terminal.waits_for("the last question", |screen| {
+                let last = screen.lines().rev().find(|line| line.starts_with("? "));
+                last.is_some_and(|line| line.trim_end().ends_with("when all of these fail?"))
+            });
+            terminal.types(key::ENTER);
+            assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
+            assert_eq!(
+                home.config()["agents"]["defaults"]["model"]["fallbacks"],
+                fallbacks
+            );
+        })
+        .await;
+    }
 }

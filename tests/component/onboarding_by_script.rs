@@ -5,10 +5,11 @@ use serde_json::json;
 use crate::{
     harness::TOKEN,
     onboarding::{DEFAULT, primary, stored},
-    terminal::{Home, Ran, person},
+    program::Ended,
+    terminal::{Home, person},
 };
 
-fn quietly(home: &Home, more: &[&str]) -> Ran {
+fn quietly(home: &Home, more: &[&str]) -> Ended {
     let arguments = ["onboard", "--non-interactive", "--mode", "local"];
     home.run(&[&arguments, more].concat())
 }

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Output, Stdio},
     time::Duration,
 };
 
@@ -13,9 +13,9 @@ use tokio::{
     task::JoinHandle,
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_command-line");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_command-line");
 /// Far longer than anything takes on a machine with other work.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A home and a state directory of its own, and nothing of the machine's environment.
 pub struct Program {
@@ -23,25 +23,47 @@ pub struct Program {
     variables: Vec<(String, String)>,
 }
 
-/// How it ended.
+/// The variables that it has: this home, and nothing of the machine's own but where its programs are.
+pub fn environment(home: &Path) -> Vec<(String, String)> {
+    let mut variables = vec![
+        ("HOME".to_owned(), home.to_string_lossy().into_owned()),
+        ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
+    ];
+    // Where the machine keeps its toolchain is no matter of the test's.
+    for name in ["CARGO_HOME", "RUSTUP_HOME"] {
+        variables.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
+    }
+    variables
+}
+
+/// How it ended, and what it left behind.
 #[derive(Debug)]
 pub struct Ended {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<&Output> for Ended {
+    fn from(output: &Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Ended {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
 }
 
 impl Program {
     pub fn new() -> Self {
         let dir = TempDir::new().expect("a directory");
-        let mut variables = vec![
-            ("HOME".to_owned(), dir.path().to_string_lossy().into_owned()),
-            ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
-        ];
-        // Where the machine keeps its toolchain is no matter of the test's.
-        for name in ["CARGO_HOME", "RUSTUP_HOME"] {
-            variables.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
-        }
+        let variables = environment(dir.path());
         std::fs::create_dir(dir.path().join(".openclaw")).expect("a directory");
         Self { dir, variables }
     }
@@ -84,11 +106,7 @@ impl Program {
             .await
             .unwrap_or_else(|_| panic!("{arguments:?} does not end"))
             .expect("it ends");
-        Ended {
-            status: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Ended::from(&output)
     }
 
     fn spawn(&self, arguments: &[&str]) -> Child {
@@ -145,13 +163,9 @@ impl Running {
         assert!(told.expect("it is told").success());
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         Ended {
-            status: status
-                .expect("it ends in time")
-                .expect("it ends")
-                .code()
-                .unwrap_or(-1),
-            stdout: self.first + "\n" + &self.stdout.await.expect("its words"),
-            stderr: self.stderr.await.expect("its words"),
+            code: status.expect("it ends in time").expect("it ends").code(),
+            out: self.first + "\n" + &self.stdout.await.expect("its words"),
+            err: self.stderr.await.expect("its words"),
         }
     }
 }

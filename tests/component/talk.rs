@@ -49,6 +49,10 @@ async fn each_question_takes_what_was_said_along() {
             screen.contains("Words in the question"),
             "thoughts are shown: {screen}"
         );
+        assert!(
+            !screen.contains("\n\n\n"),
+            "the blank lines around thoughts say nothing: {screen}"
+        );
         says(&mut terminal, "\"\"\"");
         says(&mut terminal, "One line \\");
         says(&mut terminal, "and another.");
@@ -182,6 +186,51 @@ async fn models_are_chosen_by_name_and_questions_asked_again() {
             "{talk}"
         );
         assert!(!home.read("chat-history").contains(TOKEN), "a key is never kept");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it() {
+    let mock = mock(MockOptions::immediate()).await;
+    let (home, seen) = (home(&mock), Arc::clone(&mock));
+    person(move || {
+        std::fs::write(home.dir().join("p.png"), b"\x89PNG\r\n\x1a\n").expect("a picture");
+        let mut terminal = home.open(&["chat", "-m", "zai-org/GLM-4.5V"]);
+        terminal.sees("Talking to");
+        says(&mut terminal, "/image p.png");
+        terminal.sees("1 picture with the next question");
+        says(&mut terminal, "What is it?");
+        terminal.sees("I was shown 1 image(s)");
+        terminal.sees("1 attempt");
+        says(&mut terminal, "/save talk.json");
+        terminal.sees("written to talk.json");
+        says(&mut terminal, "/new");
+        terminal.sees("forgotten");
+        says(&mut terminal, "/retry");
+        terminal.sees("there is no question to ask again");
+        says(&mut terminal, "/frobnicate");
+        terminal.sees("there is no command `/frobnicate`; `/help` lists them");
+        says(&mut terminal, "And now?");
+        terminal.waits_for("the second answer", |screen| {
+            screen.matches("1 attempt").count() == 2
+        });
+        terminal.types(key::CTRL_D);
+        assert_eq!(terminal.ends(), 0);
+        let sent = questions(&seen);
+        assert_eq!(sent.len(), 2);
+        assert_eq!(sent[0]["messages"][0]["content"][0]["type"], "image_url");
+        assert_eq!(
+            sent[1]["messages"],
+            json!([{ "role": "user", "content": "And now?" }])
+        );
+        // What was saved can be asked again, by whoever reads the dialect.
+        let asked = home.run(&["chat", "--request", "talk.json", "And what else?"]);
+        assert_eq!(asked.code, Some(0), "{asked:?}");
+        let again = questions(&seen).pop().expect("a question");
+        assert_eq!(again["model"], "zai-org/GLM-4.5V");
+        assert_eq!(again["messages"].as_array().map(Vec::len), Some(3), "{again}");
+        assert_eq!(again["messages"][0], sent[0]["messages"][0]);
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use std::{
     io::{Read as _, Write},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -12,11 +12,10 @@ use host_harness::component::Build;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use tempfile::TempDir;
 
-use crate::harness::built;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_command-line");
-/// Far longer than anything takes on a machine with other work.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::{
+    harness::built,
+    program::{self, Ended, PATIENCE, PROGRAM},
+};
 
 /// Keys that are no letters.
 pub mod key {
@@ -39,16 +38,8 @@ impl Home {
     /// An empty one, whose requests go to `base_url`.
     pub fn new(base_url: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut variables = vec![
-            variable("HOME", &dir.path().to_string_lossy()),
-            variable("TERM", "xterm-256color"),
-            variable("PATH", &std::env::var("PATH").unwrap_or_default()),
-        ];
-        // Where the machine keeps its toolchain is no matter of the test's.
-        for name in ["CARGO_HOME", "RUSTUP_HOME"] {
-            variables.extend(std::env::var(name).ok().map(|value| variable(name, &value)));
-        }
+        let mut variables = program::environment(dir.path());
+        variables.push(("TERM".to_owned(), "xterm-256color".to_owned()));
         let plugin = built(Build::Release).to_string_lossy().into_owned();
         let mut arguments = vec!["--plugin".to_owned(), plugin];
         if !base_url.is_empty() {
@@ -89,7 +80,7 @@ impl Home {
     }
 
     /// Runs a command without a terminal.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub fn run(&self, arguments: &[&str]) -> Ended {
         let output = Command::new(PROGRAM)
             .args(&self.arguments)
             .args(arguments)
@@ -99,7 +90,7 @@ impl Home {
             .stdin(std::process::Stdio::null())
             .output()
             .expect("it runs");
-        Ran::from(&output)
+        Ended::from(&output)
     }
 
     /// Runs a command in a terminal.
@@ -143,30 +134,6 @@ impl Home {
 /// What a person does, on a thread where waiting is fine.
 pub async fn person<T: Send + 'static>(acts: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(acts).await.expect("it holds")
-}
-
-/// What a command without a terminal left behind.
-#[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
-}
-
-impl From<&Output> for Ran {
-    fn from(output: &Output) -> Self {
-        Self {
-            code: output.status.code(),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-}
-
-impl Ran {
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
 }
 
 /// A running command, its screen and its keyboard.

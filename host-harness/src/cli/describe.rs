@@ -10,8 +10,16 @@ use crate::error::{Error, Kind};
 pub(super) fn completions(terminal: &Terminal, mut command: Command, shell: Shell) -> Outcome {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command, name, &mut script);
-    Ok(terminal.write(&String::from_utf8_lossy(&script))?)
+    clap_complete::generate(shell, &mut command, &name, &mut script);
+    let script = String::from_utf8_lossy(&script);
+    Ok(terminal.write(&in_one_spelling(&script, &name))?)
+}
+
+/// clap_complete spells a program's name with a hyphen in two ways in a script for bash: one where it finds out which
+/// command is typed, another where it says what that command takes. Without this, no command's options are completed.
+fn in_one_spelling(script: &str, name: &str) -> String {
+    let (written, looked_up) = (name.replace('-', "__subcmd__"), name.replace('-', "__"));
+    script.replace(&format!("{written}__subcmd__"), &format!("{looked_up}__subcmd__"))
 }
 
 /// Writes the manual page of the program, or of one of its commands.

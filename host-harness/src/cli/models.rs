@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::HashMap};
 use super::{
     Outcome,
     args::{Format, Global, ModelsArgs, SortKey},
-    output::models::{CatalogJson, reference, shown_name, source, variants},
+    output::models::{CatalogJson, reference, shown_name, shown_price, source, variants},
     session::Session,
     style::Style,
     table::{self, Column},
@@ -16,6 +16,9 @@ use crate::{
     Host, Settings,
     contract::{DiscoveryMode, Model, ModelCatalog, ProviderInfo},
 };
+
+/// The title of prices.
+const PRICE: &str = "$ PER M IN / OUT";
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs) -> Outcome {
     let session = Session::open(terminal, global).await?;
@@ -112,7 +115,7 @@ fn text(
     sort: SortKey,
     aliases: Option<&HashMap<String, String>>,
 ) -> String {
-    catalog.models.sort_by(|a, b| compare(sort, a, b));
+    self::sort(&mut catalog.models, sort);
     match aliases {
         None => models_table(paint, info, &catalog.models),
         Some(aliases) => variants_table(paint, info, &catalog.models, aliases),
@@ -125,7 +128,7 @@ pub(super) fn models_table(paint: Style, info: &ProviderInfo, models: &[Model]) 
         Column::Left("NAME"),
         Column::Left("REFERENCE"),
         Column::Right("WINDOW"),
-        Column::Right("$ PER M IN / OUT"),
+        Column::Right(PRICE),
         Column::Left("TAKES"),
         Column::Left("TOOLS"),
         Column::Right("ROUTES"),
@@ -137,7 +140,7 @@ pub(super) fn models_table(paint: Style, info: &ProviderInfo, models: &[Model]) 
             shown_name(model).to_owned(),
             reference(info, model),
             units::known_tokens(model.context_window),
-            price(model),
+            shown_price(model),
             known_words(&model.input),
             units::yes_no(model.supports_tools).to_owned(),
             if routes == 0 {
@@ -148,7 +151,8 @@ pub(super) fn models_table(paint: Style, info: &ProviderInfo, models: &[Model]) 
             units::speed(best_speed(model)),
         ]
     };
-    table::render(paint, &columns, models.iter().map(row).collect())
+    let expendable = ["SPEED", "ROUTES", "TOOLS", "TAKES", "NAME", "WINDOW", PRICE];
+    table::render(paint, &columns, models.iter().map(row).collect(), &expendable)
 }
 
 fn variants_table(
@@ -163,7 +167,7 @@ fn variants_table(
         Column::Left("BACKEND NOW"),
         Column::Left("LOCKED"),
         Column::Right("WINDOW"),
-        Column::Right("$ PER M IN / OUT"),
+        Column::Right(PRICE),
         Column::Left("TOOLS"),
     ];
     let mut rows = Vec::new();
@@ -176,25 +180,13 @@ fn variants_table(
                 variant.backend.unwrap_or_else(|| units::UNKNOWN.to_owned()),
                 units::yes_no(Some(variant.provider_locked)).to_owned(),
                 units::known_tokens(variant.context_window),
-                units::price(variant.full_price.as_ref()),
+                variant.shown_price,
                 units::yes_no(variant.supports_tools).to_owned(),
             ]);
         }
     }
-    table::render(paint, &columns, rows)
-}
-
-/// A model's price; "from" where its routes differ.
-pub(super) fn price(model: &Model) -> String {
-    let mut prices = model.routes.iter().filter_map(|route| route.price.as_ref());
-    let first = prices.next();
-    let differ = prices.any(|price| first.is_some_and(|first| price != first));
-    let text = units::price(model.price.as_ref());
-    if differ && model.price.is_some() {
-        format!("from {text}")
-    } else {
-        text
-    }
+    let expendable = ["LOCKED", "TOOLS", "BACKEND NOW", "NAME", "WINDOW", PRICE];
+    table::render(paint, &columns, rows, &expendable)
 }
 
 fn known_words(words: &[String]) -> String {
@@ -220,6 +212,11 @@ fn best_latency(model: &Model) -> Option<f64> {
     latencies
         .filter(|ms| ms.is_finite())
         .min_by(|a, b| a.total_cmp(b))
+}
+
+/// Puts models into an order for people.
+pub(super) fn sort(models: &mut [Model], key: SortKey) {
+    models.sort_by(|a, b| compare(key, a, b));
 }
 
 fn compare(key: SortKey, a: &Model, b: &Model) -> Ordering {

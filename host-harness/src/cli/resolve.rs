@@ -3,8 +3,10 @@
 use super::{
     Outcome,
     args::{Global, ResolveArgs},
-    models,
-    output::resolve::{ResolvedJson, routing},
+    output::{
+        models::shown_price,
+        resolve::{ResolvedJson, routing},
+    },
     session::Session,
     table,
     terminal::Terminal,
@@ -46,7 +48,7 @@ pub(super) fn facts(resolved: &ModelRef) -> Vec<(&'static str, String)> {
     if let Some(model) = &resolved.metadata {
         facts.push(("window", units::known_tokens(model.context_window)));
         facts.push(("longest answer", units::known_tokens(model.max_output_tokens)));
-        facts.push(("$ per M in / out", models::price(model)));
+        facts.push(("$ per M in / out", shown_price(model)));
         facts.push(("tools", units::yes_no(model.supports_tools).to_owned()));
         facts.push(("reasoning", units::yes_no(model.reasoning).to_owned()));
     }

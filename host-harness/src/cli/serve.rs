@@ -33,6 +33,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     } else {
         session.configuration.default_model(&session.info)?.fallbacks
     };
+    let params = chat::params(terminal, &session)?;
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| not_bound(args, &error))?;
@@ -42,6 +43,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     let options = ServeOptions {
         default_models,
         fallbacks,
+        params,
         access,
         keep: keep.map(|()| -> Keep { Box::new(move |catalog| configuration.write_models(&info, catalog)) }),
     };

@@ -119,6 +119,8 @@ impl Configuration {
             return Err(Error::new(Kind::Configuration, message)
                 .with_hint("name the file with --config, or set OPENCLAW_STATE_DIR"));
         };
+        // The cache of compiled code takes no relative directory, and a program may change where it is.
+        let state_dir = std::path::absolute(&state_dir).unwrap_or(state_dir);
         let document = Document::read(&path)?;
         Ok(Self {
             is_present: document.is_some(),

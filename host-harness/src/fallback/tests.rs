@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::*;
-use crate::contract::ErrorKind;
+use crate::contract::{ErrorKind, blank_request};
 
 pub(super) fn status(status: u16) -> Error {
     let kind = match status {
@@ -23,19 +23,7 @@ pub(super) fn status(status: u16) -> Error {
 fn request(model: &str) -> ChatRequest {
     ChatRequest {
         model: model.to_owned(),
-        messages: Vec::new(),
-        tools: Vec::new(),
-        tool_choice: None,
-        response_format: None,
-        reasoning_effort: None,
-        max_output_tokens: None,
-        temperature: None,
-        top_p: None,
-        frequency_penalty: None,
-        presence_penalty: None,
-        seed: None,
-        stop: Vec::new(),
-        extras: Vec::new(),
+        ..blank_request()
     }
 }
 
@@ -58,6 +46,10 @@ async fn ask(fallback: &Fallback, chain: &[&str]) -> (Result<String, Error>, Vec
         std::future::ready(match digits.parse() {
             Ok(200) => Ok(()),
             Ok(code) => Err(status(code)),
+            Err(_) if request.model == "a slip" => {
+                let kind = Kind::Provider(ErrorKind::InvalidReference);
+                Err(Error::new(kind, "no model reference"))
+            }
             Err(_) => Err(Error::new(Kind::Cancelled, "given up")),
         })
     };
@@ -91,6 +83,18 @@ async fn a_malformed_request_an_overflow_and_a_cancellation_end_the_chain() {
         assert_eq!(asked, [first]);
         assert_eq!(trail.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_slip_in_what_is_asked_for_is_said_and_one_in_a_fallback_is_passed_over() {
+    let (answer, asked, _) = ask(&Fallback::new(), &["a slip", "b-200"]).await;
+    assert_eq!(
+        answer.unwrap_err().kind(),
+        Kind::Provider(ErrorKind::InvalidReference)
+    );
+    assert_eq!(asked, ["a slip"]);
+    let (answer, ..) = ask(&Fallback::new(), &["a-404", "a slip", "c-200"]).await;
+    assert_eq!(answer.unwrap(), "c-200");
 }
 
 #[tokio::test]

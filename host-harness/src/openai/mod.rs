@@ -1,9 +1,10 @@
-//! The dialect of OpenAI's chat completions: their bodies as requests of the contract, answers and errors of the
+//! The dialect of OpenAI's chat completions: their bodies as requests of the contract and back, answers and errors of the
 //! contract as theirs.
 //!
-//! The command line reads request files with it, the server speaks it. It knows no files, no sockets and no provider.
+//! The command line reads and writes request files with it, the server speaks it. It knows no files, no sockets and no provider.
 
 pub(crate) mod answer;
+pub(crate) mod conversation;
 pub(crate) mod fault;
 pub(crate) mod models;
 pub(crate) mod request;

@@ -23,7 +23,7 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 
-use crate::{Host, contract::ModelCatalog, error::Result, fallback::Fallback};
+use crate::{Host, contract::ModelCatalog, error::Result, fallback::Fallback, params::Params};
 
 pub use access::Access;
 pub use limits::ServeLimits;
@@ -42,6 +42,8 @@ pub struct ServeOptions {
     pub default_models: Vec<String>,
     /// Who is asked when the model that a request names fails, in this order.
     pub fallbacks: Vec<String>,
+    /// What is asked of each model where a request leaves it open.
+    pub params: Params,
     /// Who may ask.
     pub access: Access,
     /// Where a fresh list of models goes.
@@ -90,6 +92,7 @@ impl Service {
         let ServeOptions {
             default_models,
             fallbacks,
+            params,
             access,
             keep,
         } = options;
@@ -97,7 +100,7 @@ impl Service {
         Self(Arc::new(Inner {
             catalog: Catalog::new(host.clone(), keep),
             answers: Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS))),
-            fallback: Fallback::new(),
+            fallback: Fallback::new().with_params(params),
             names: Names::new(),
             host,
             default_models,

@@ -9,9 +9,9 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::{
     cli::{args::ChatArgs, request},
-    contract::{ChatRequest, ContentPart, Message},
+    contract::{ChatRequest, ContentPart, Message, blank_request},
     error::Result,
-    openai::request::{asks_something, blank, invalid},
+    openai::request::{asks_something, invalid},
 };
 
 /// A request and the model that it names.
@@ -64,7 +64,7 @@ pub(super) async fn question(args: &ChatArgs) -> Result<Question> {
     }
     let (mut request, named) = match file {
         Some(file) => (file.request, file.model),
-        None => (blank(), None),
+        None => (blank_request(), None),
     };
     if !parts.is_empty() {
         request.messages.push(Message::User(parts));

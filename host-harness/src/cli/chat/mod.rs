@@ -23,11 +23,10 @@ use super::{
 };
 use crate::{
     Completion, GenerationInfo, Host,
-    contract::{ChatRequest, ContentPart, Message, ModelSource, Summary},
+    contract::{self, ChatRequest, ModelSource, Summary},
     cost,
     error::{Error, Kind, Result},
     fallback::{Attempt, Failed, Fallback},
-    openai,
     params::Params,
 };
 
@@ -63,8 +62,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
 
 /// Asks one model one question.
 pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question: &str) -> Outcome {
-    let mut request = openai::request::blank();
-    request.messages = vec![Message::User(vec![ContentPart::Text(question.to_owned())])];
+    let request = contract::question(model, question);
     let references = [model.to_owned()];
     let answering = Answering {
         terminal,
@@ -115,7 +113,7 @@ pub(super) fn references(
 }
 
 /// What the configuration asks of each model; what it asks in vain is said.
-fn params(terminal: &Terminal, session: &Session) -> Result<Params> {
+pub(super) fn params(terminal: &Terminal, session: &Session) -> Result<Params> {
     let params = session.configuration.params(&session.info)?;
     for key in &params.unknown {
         terminal.warn(&format!(

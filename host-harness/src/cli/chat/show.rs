@@ -1,6 +1,7 @@
 //! An answer for a person: its text on standard output, everything around it on standard error.
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal as _, stderr, stdout},
     time::Duration,
 };
@@ -20,9 +21,14 @@ use crate::{
 /// An answer that is being shown.
 pub(in crate::cli) struct Shown {
     terminal: Terminal,
+    /// Whether thoughts are shown.
     thoughts: bool,
+    /// Whether a person reads standard output.
+    screen: bool,
     /// Whether standard error stands in the middle of a line of thoughts.
     in_thought: bool,
+    thought: Edges,
+    text: Edges,
     calls: Gathered,
 }
 
@@ -31,7 +37,10 @@ impl Shown {
         Self {
             terminal: *terminal,
             thoughts: stderr().is_terminal(),
+            screen: stdout().is_terminal(),
             in_thought: false,
+            thought: Edges::default(),
+            text: Edges::default(),
             calls: Gathered::default(),
         }
     }
@@ -40,12 +49,21 @@ impl Shown {
     pub(in crate::cli) fn event(&mut self, event: &ChatEvent) -> io::Result<()> {
         match event {
             ChatEvent::Text(text) => {
+                let text = if self.screen {
+                    Cow::Owned(self.text.piece(text))
+                } else {
+                    Cow::Borrowed(text.as_str())
+                };
+                if text.is_empty() {
+                    return Ok(());
+                }
                 self.end_thought();
-                self.terminal.write(&self.terminal.shown(text))
+                self.terminal.write(&self.terminal.shown(&text))
             }
             ChatEvent::Reasoning(thought) => {
-                if self.thoughts && !thought.text.is_empty() {
-                    let thought = style::printable(&thought.text);
+                let thought = self.thought.piece(&thought.text);
+                if self.thoughts && !thought.is_empty() {
+                    let thought = style::printable(&thought);
                     self.terminal.note_piece(&self.terminal.err.dim(&thought));
                     self.in_thought = true;
                 }
@@ -69,7 +87,12 @@ impl Shown {
     /// Ends the last line.
     pub(in crate::cli) fn end(&mut self, gathered: &Gathered) -> io::Result<()> {
         self.end_thought();
-        if gathered.text.is_empty() || gathered.text.ends_with('\n') {
+        let ends_a_line = if self.screen {
+            !self.text.has_begun
+        } else {
+            gathered.text.is_empty() || gathered.text.ends_with('\n')
+        };
+        if ends_a_line {
             return Ok(());
         }
         self.terminal.write("\n")
@@ -77,11 +100,37 @@ impl Shown {
 
     fn end_thought(&mut self) {
         if std::mem::take(&mut self.in_thought) {
+            self.thought = Edges::default();
             self.terminal.note("");
-            if stdout().is_terminal() {
+            if self.screen {
                 self.terminal.note("");
             }
         }
+    }
+}
+
+/// Text in pieces, without the line feeds before and behind it: models begin and end their thoughts with blank lines that
+/// say nothing on a screen.
+#[derive(Debug, Default)]
+struct Edges {
+    has_begun: bool,
+    /// Line feeds that are shown if more comes.
+    held: String,
+}
+
+impl Edges {
+    fn piece(&mut self, text: &str) -> String {
+        let feeds = ['\n', '\r'];
+        let text = if self.has_begun {
+            std::mem::take(&mut self.held) + text
+        } else {
+            text.trim_start_matches(feeds).to_owned()
+        };
+        let shown = text.trim_end_matches(feeds).len();
+        let (shown, held) = text.split_at(shown);
+        self.has_begun |= !shown.is_empty();
+        self.held = held.to_owned();
+        shown.to_owned()
     }
 }
 
@@ -198,6 +247,15 @@ mod tests {
             digest: "sha256:00".into(),
             version: "0.2.0".into(),
         }
+    }
+
+    #[test]
+    fn blank_lines_around_a_text_are_not_shown_and_those_within_it_are() {
+        let mut edges = Edges::default();
+        let pieces = ["\n", "\n", "one", "\n", "\ntwo\n", " three", "\n\n"];
+        let shown: String = pieces.iter().map(|piece| edges.piece(piece)).collect();
+        assert_eq!(shown, "one\n\ntwo\n three");
+        assert!(!Edges::default().piece("a").is_empty() && Edges::default().piece("\r\n").is_empty());
     }
 
     #[test]

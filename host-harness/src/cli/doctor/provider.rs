@@ -118,10 +118,21 @@ pub(super) async fn models(
 ) -> Result<()> {
     let info = host.info();
     let configured = ground.configuration.default_model(&info)?;
-    for reference in configured.chain() {
-        match host.resolve(&reference).await {
+    let asked = configured.primary.iter().map(|primary| ("default", primary));
+    let asked = asked.chain(
+        configured
+            .fallbacks
+            .iter()
+            .map(|reference| ("fallback", reference)),
+    );
+    for (place, reference) in asked {
+        match host.resolve(reference).await {
             Ok(found) => {
-                report.ok("models", format!("{reference} is {}", found.canonical));
+                let mut message = format!("{place}: {reference}");
+                if found.canonical != *reference {
+                    message += &format!(", which is {}", found.canonical);
+                }
+                report.ok("models", message);
                 for warning in found.warnings {
                     report.warn("models", warning.message, "check the spelling of the suffix");
                 }
@@ -213,9 +224,14 @@ pub(super) async fn service(report: &mut Report, host: &Host, info: &ProviderInf
         match key::check(host, info).await {
             Verdict::Good => report.ok("key", "the service takes it"),
             Verdict::Bad(error) => report.fail("key", &error),
-            Verdict::Unknown(why) => {
+            Verdict::Unknown { why, hint } => {
                 let message = format!("it could not be checked: {why}");
-                report.warn("key", message, "try again later, or ask something with `chat`");
+                let hint = hint.as_deref();
+                report.warn(
+                    "key",
+                    message,
+                    hint.unwrap_or("try again later, or ask something with `chat`"),
+                );
             }
         }
     }

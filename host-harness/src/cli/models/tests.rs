@@ -74,13 +74,13 @@ fn what_is_unknown_is_a_dash() {
 #[test]
 fn a_price_that_depends_on_the_route_is_a_lowest_price() {
     let mut model = fixtures::model();
-    assert_eq!(price(&model), "$0.27 / $1.10");
+    assert_eq!(shown_price(&model), "$0.27 / $1.10");
     model.routes[1].price = Some(Price {
         input: "3".into(),
         output: "7".into(),
         cached_input: None,
     });
-    assert_eq!(price(&model), "from $0.27 / $1.10");
+    assert_eq!(shown_price(&model), "from $0.27 / $1.10");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Questions to the person at the terminal. Knows how to ask, not what for.
 
 use inquire::{
-    Confirm, InquireError, MultiSelect, Password, PasswordDisplayMode, Select, Text,
+    Confirm, InquireError, Password, PasswordDisplayMode, Select, Text,
     validator::{ErrorMessage, Validation},
 };
 
@@ -12,6 +12,9 @@ const PAGE: usize = 10;
 
 /// One entry of a list.
 pub(super) trait Entry: std::fmt::Display + Clone + Send + 'static {
+    /// What the figures behind the name are, if there are some.
+    const FIGURES: &'static str = "";
+
     /// What a search looks in, in lower case.
     fn searched(&self) -> &str;
     /// What stays on the screen when it was chosen.
@@ -101,39 +104,17 @@ pub(super) async fn text(
 
 /// One of a list, with search.
 pub(super) async fn one_of<T: Entry>(question: String, entries: Vec<T>, first: usize) -> Result<T> {
+    let mut help = "↑↓ to move, type to search, enter to choose".to_owned();
+    if !T::FIGURES.is_empty() {
+        help += &format!(" · {}", T::FIGURES);
+    }
     prompt(move || {
         Select::new(&question, entries)
             .with_starting_cursor(first)
             .with_page_size(PAGE)
-            .with_help_message("↑↓ to move, type to search, enter to choose")
+            .with_help_message(&help)
             .with_scorer(&score)
             .with_formatter(&|entry| entry.value.chosen().to_owned())
-            .prompt()
-    })
-    .await
-}
-
-/// Any number of a list, with search.
-pub(super) async fn some_of<T: Entry>(
-    question: String,
-    entries: Vec<T>,
-    marked: Vec<usize>,
-    help: &'static str,
-) -> Result<Vec<T>> {
-    prompt(move || {
-        MultiSelect::new(&question, entries)
-            .with_default(&marked)
-            .with_page_size(PAGE)
-            .with_help_message(help)
-            .with_scorer(&score)
-            .with_formatter(&|entries| {
-                let chosen: Vec<_> = entries.iter().map(|entry| entry.value.chosen()).collect();
-                if chosen.is_empty() {
-                    "none".to_owned()
-                } else {
-                    chosen.join(", ")
-                }
-            })
             .prompt()
     })
     .await

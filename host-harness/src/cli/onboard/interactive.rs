@@ -4,11 +4,11 @@ use super::{
     Provider,
     ask::{self, Entry},
     key::{self, Verdict},
-    pick::{self, Pick},
+    pick::{self, Pick, StandIn},
 };
 use crate::{
     Host, Secret,
-    cli::{models::aliases_by_reference, session::Ground, style, terminal::Terminal},
+    cli::{models::aliases_by_reference, session::Ground, style, table, terminal::Terminal},
     config::{Alias, FoundSecret, Onboarding, SecretSource},
     contract::{DiscoveryMode, ProviderInfo},
     error::{Error, Result},
@@ -164,7 +164,7 @@ impl Talk<'_> {
                         .note(&format!("{} the key is good", self.terminal.err.green("✓")));
                     return Ok(settled);
                 }
-                Verdict::Unknown(why) => {
+                Verdict::Unknown { why, .. } => {
                     self.terminal
                         .warn(&format!("the key could not be checked: {why}"));
                     return Ok(settled);
@@ -199,7 +199,10 @@ impl Talk<'_> {
         self.terminal
             .note(&self.terminal.err.bold(&style::one_line(&self.info().name)));
         if let Some(note) = note {
-            self.terminal.note(&style::printable(note));
+            match table::terminal_width() {
+                Some(width) => self.terminal.note(&table::wrapped(note, width)),
+                None => self.terminal.note(&style::printable(note)),
+            }
         }
         if let Some(url) = url {
             self.terminal
@@ -310,43 +313,58 @@ impl Talk<'_> {
         ask::text("Alias", suggestion, help, fault).await
     }
 
-    /// Those that are asked when the chosen one fails: the order that was there, then what is new.
+    /// Those that are asked when the chosen one fails, in the order in which they are chosen.
     async fn fallbacks(&self, host: &Host, chosen: &str, picks: Vec<Pick>) -> Result<Vec<String>> {
-        let picks: Vec<Pick> = picks
+        let mut left: Vec<Pick> = picks
             .into_iter()
             .filter(|pick| pick.reference != chosen)
             .collect();
-        let mut old = Vec::new();
-        for text in self.ground.configuration.fallbacks()? {
-            let canonical = host
-                .resolve(&text)
-                .await
-                .map_or_else(|_| text.clone(), |found| found.canonical);
-            let at = picks.iter().position(|pick| pick.reference == canonical);
-            old.push((text, at));
-        }
-        if picks.is_empty() {
-            return Ok(old.into_iter().map(|(text, _)| text).collect());
-        }
-        let marked = old.iter().filter_map(|(_, at)| *at).collect();
-        let question = "Fallbacks, asked in turn when it fails".to_owned();
-        let help = "space to mark, type to search, enter to go on; none is fine";
-        let references: Vec<String> = picks.iter().map(|pick| pick.reference.clone()).collect();
-        let some = ask::some_of(question, picks, marked, help).await?;
-        let mut new: Vec<String> = Vec::new();
-        let mut known = Vec::new();
-        for (text, at) in old {
-            let reference = at.and_then(|at| references.get(at));
-            if reference.is_none_or(|reference| some.iter().any(|pick| pick.reference == *reference)) {
-                known.extend(reference.cloned());
-                new.push(text);
+        let mut chain = self.kept(host, &mut left).await?;
+        let mut question = "Fallbacks: who is asked when it fails?";
+        let mut nobody = "nobody";
+        loop {
+            if !chain.is_empty() {
+                (question, nobody) = ("Fallbacks: who is asked when all of these fail?", "nobody else");
             }
+            if left.is_empty() {
+                return Ok(chain);
+            }
+            let mut entries = vec![StandIn::Nobody(nobody)];
+            entries.extend(left.iter().cloned().map(StandIn::Model));
+            let StandIn::Model(pick) = ask::one_of(question.to_owned(), entries, 0).await? else {
+                return Ok(chain);
+            };
+            left.retain(|other| other.reference != pick.reference);
+            chain.push(pick.reference);
         }
-        new.extend(
-            some.into_iter()
-                .map(|pick| pick.reference)
-                .filter(|reference| !known.contains(reference)),
-        );
-        Ok(new)
+    }
+
+    /// The fallbacks that are there already, if the person wants them; those stay in any case that are none of this
+    /// provider's. Takes what is kept out of what is `left` to choose.
+    async fn kept(&self, host: &Host, left: &mut Vec<Pick>) -> Result<Vec<String>> {
+        let old = self.ground.configuration.fallbacks()?;
+        let mut known = Vec::new();
+        for text in &old {
+            let found = host.resolve(text).await;
+            let canonical = found.map_or_else(|_| text.clone(), |found| found.canonical);
+            known.push(
+                left.iter()
+                    .any(|pick| pick.reference == canonical)
+                    .then_some(canonical),
+            );
+        }
+        if known.iter().all(Option::is_none) {
+            return Ok(old);
+        }
+        let question = format!("Fallbacks: keep {}?", style::one_line(&old.join(", ")));
+        if ask::yes_or_no(question, true, None).await? {
+            left.retain(|pick| !known.contains(&Some(pick.reference.clone())));
+            return Ok(old);
+        }
+        let others = old.into_iter().zip(known);
+        Ok(others
+            .filter(|(_, known)| known.is_none())
+            .map(|(text, _)| text)
+            .collect())
     }
 }

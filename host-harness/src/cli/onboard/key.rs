@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use crate::{
     Host, Secret,
-    contract::{ContentPart, CredentialSpec, ErrorKind, Message, ProviderInfo},
+    contract::{self, CredentialSpec, ErrorKind, ProviderInfo},
     error::{Error, Kind},
-    openai,
 };
 
 /// Longer than a service needs to look at a key, and shorter than a person's patience.
@@ -19,8 +18,8 @@ pub(in crate::cli) enum Verdict {
     Good,
     /// The service does not take it.
     Bad(Error),
-    /// Nobody can tell; why.
-    Unknown(String),
+    /// Nobody can tell; why, and what to do about it if that is known.
+    Unknown { why: String, hint: Option<String> },
 }
 
 /// Takes the key out of what a person copied: an assignment from a shell or an `.env` file, quotes, a header's value,
@@ -87,16 +86,15 @@ fn without<'t>(text: &'t str, word: &str) -> &'t str {
 /// Asks for a model that cannot exist. A service that looks at the key first says which of the two is wrong, and
 /// answers nothing that it could bill.
 pub(in crate::cli) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
-    let mut request = openai::request::blank();
-    request.model = impossible(info);
-    request.messages = vec![Message::User(vec![ContentPart::Text("ping".to_owned())])];
+    let mut request = contract::question(impossible(info), "ping");
     request.max_output_tokens = Some(1);
     let asked = async {
         let mut completion = host.chat(request).await?;
         completion.next().await
     };
     let Ok(outcome) = tokio::time::timeout(PATIENCE, asked).await else {
-        return Verdict::Unknown(format!("no answer in {} s", PATIENCE.as_secs()));
+        let why = format!("no answer in {} s", PATIENCE.as_secs());
+        return Verdict::Unknown { why, hint: None };
     };
     match outcome {
         // It was answered after all; then the key is good.
@@ -108,7 +106,10 @@ pub(in crate::cli) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
             {
                 Verdict::Bad(error)
             }
-            _ => Verdict::Unknown(error.message().to_owned()),
+            _ => Verdict::Unknown {
+                why: error.message().to_owned(),
+                hint: error.hint().map(str::to_owned),
+            },
         },
     }
 }

@@ -10,8 +10,8 @@ use crate::{
 
 /// Longer names are cut in a list.
 const WIDEST_NAME: usize = 38;
-/// As wide as `$0.269 / $0.40` and a little more.
-const PRICE_WIDTH: usize = 17;
+/// As wide as `from $0.269 / $0.40`.
+const PRICE_WIDTH: usize = 19;
 
 /// One reference to choose.
 #[derive(Clone, Debug)]
@@ -48,6 +48,14 @@ impl Pick {
     }
 }
 
+/// Who is asked when another model fails: one more, or nobody.
+#[derive(Clone, Debug)]
+pub(super) enum StandIn {
+    /// What that is called.
+    Nobody(&'static str),
+    Model(Pick),
+}
+
 /// One backend to choose, or none.
 #[derive(Clone, Debug)]
 pub(super) struct Backend {
@@ -63,12 +71,41 @@ impl fmt::Display for Pick {
 }
 
 impl Entry for Pick {
+    const FIGURES: &'static str = "$ per M in / out, window";
+
     fn searched(&self) -> &str {
         &self.searched
     }
 
     fn chosen(&self) -> &str {
         &self.reference
+    }
+}
+
+impl fmt::Display for StandIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody(line) => f.write_str(line),
+            Self::Model(pick) => pick.fmt(f),
+        }
+    }
+}
+
+impl Entry for StandIn {
+    const FIGURES: &'static str = Pick::FIGURES;
+
+    fn searched(&self) -> &str {
+        match self {
+            Self::Nobody(line) => line,
+            Self::Model(pick) => pick.searched(),
+        }
+    }
+
+    fn chosen(&self) -> &str {
+        match self {
+            Self::Nobody(line) => line,
+            Self::Model(pick) => pick.chosen(),
+        }
     }
 }
 
@@ -79,6 +116,8 @@ impl fmt::Display for Backend {
 }
 
 impl Entry for Backend {
+    const FIGURES: &'static str = "$ per M in / out, window, speed";
+
     fn searched(&self) -> &str {
         &self.searched
     }
@@ -156,7 +195,7 @@ fn of_model(info: &ProviderInfo, model: &Model, aliases: &HashMap<String, String
             };
             let figures = format!(
                 "{:>PRICE_WIDTH$}  {:>6}  {}",
-                units::price(variant.full_price.as_ref()),
+                variant.shown_price,
                 units::known_tokens(variant.context_window),
                 variant
                     .backend

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::{Warning, warnings};
-use crate::contract::{self, ModelCatalog, ModelSource, ProviderInfo};
+use crate::{
+    cli::units,
+    contract::{self, ModelCatalog, ModelSource, ProviderInfo},
+};
 
 /// What can be asked for.
 #[derive(Debug, Serialize)]
@@ -77,7 +80,7 @@ struct RouteJson {
 }
 
 /// One way to ask for a model: as it is, by a policy, or from one backend.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::cli) struct VariantJson {
     #[serde(rename = "ref")]
@@ -89,7 +92,7 @@ pub(in crate::cli) struct VariantJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) context_window: Option<u32>,
     #[serde(skip)]
-    pub(in crate::cli) full_price: Option<contract::Price>,
+    pub(in crate::cli) shown_price: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<PriceJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,6 +116,19 @@ pub(in crate::cli) fn reference(info: &ProviderInfo, model: &contract::Model) ->
 /// What a person calls a model.
 pub(in crate::cli) fn shown_name(model: &contract::Model) -> &str {
     model.alias.as_deref().unwrap_or(&model.display_name)
+}
+
+/// A model's price; "from" where its routes differ.
+pub(in crate::cli) fn shown_price(model: &contract::Model) -> String {
+    let mut prices = model.routes.iter().filter_map(|route| route.price.as_ref());
+    let first = prices.next();
+    let differ = prices.any(|price| first.is_some_and(|first| price != first));
+    let text = units::price(model.price.as_ref());
+    if differ && model.price.is_some() {
+        format!("from {text}")
+    } else {
+        text
+    }
 }
 
 impl CatalogJson {
@@ -212,7 +228,7 @@ pub(in crate::cli) fn variants(
             provider_locked: locked,
             backend: route.map(|route| route.backend.clone()),
             context_window: route.map_or(model.context_window, |route| route.context_window),
-            full_price: price.cloned(),
+            shown_price: route.map_or_else(|| shown_price(model), |route| units::price(route.price.as_ref())),
             price: price.map(PriceJson::from),
             supports_tools: route.map_or(model.supports_tools, |route| route.supports_tools),
         }

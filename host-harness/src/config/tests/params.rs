@@ -1,32 +1,9 @@
 //! Parameters of models, as a configuration writes them.
 
 use super::*;
+use crate::contract::{ChatRequest, blank_request};
 
-/// A request that leaves everything open.
-pub(super) fn question() -> crate::contract::ChatRequest {
-    crate::contract::ChatRequest {
-        model: String::new(),
-        messages: Vec::new(),
-        tools: Vec::new(),
-        tool_choice: None,
-        response_format: None,
-        reasoning_effort: None,
-        max_output_tokens: None,
-        temperature: None,
-        top_p: None,
-        frequency_penalty: None,
-        presence_penalty: None,
-        seed: None,
-        stop: Vec::new(),
-        extras: Vec::new(),
-    }
-}
-
-fn filled(
-    params: &str,
-    name: &str,
-    mut request: crate::contract::ChatRequest,
-) -> crate::contract::ChatRequest {
+fn filled(params: &str, name: &str, mut request: ChatRequest) -> ChatRequest {
     let config =
         format!("{{ agents: {{ defaults: {{ models: {{ 'acme/a/b:fast': {{ params: {params} }} }} }} }} }}");
     let home = Home::new(&[("openclaw.json", &config)]);
@@ -41,7 +18,7 @@ fn filled(
 fn parameters_fill_what_a_request_leaves_open_and_no_more() {
     let all = "{ temperature: 0.2, topP: 0.9, frequency_penalty: 1, presencePenalty: -1, maxTokens: 64, seed: -7, \
                stop: 'END', reasoningEffort: 'high', extra_body: { top_k: 5, min_p: 0.1 } }";
-    let request = filled(all, "Acme/a/b:FAST", question());
+    let request = filled(all, "Acme/a/b:FAST", blank_request());
     assert_eq!(
         (
             request.temperature,
@@ -56,7 +33,7 @@ fn parameters_fill_what_a_request_leaves_open_and_no_more() {
         (request.stop.as_slice(), request.reasoning_effort.as_deref()),
         (&["END".to_owned()][..], Some("high"))
     );
-    let extras = |request: &crate::contract::ChatRequest| -> Vec<String> {
+    let extras = |request: &ChatRequest| -> Vec<String> {
         request
             .extras
             .iter()
@@ -65,7 +42,7 @@ fn parameters_fill_what_a_request_leaves_open_and_no_more() {
     };
     assert_eq!(extras(&request), ["top_k=5", "min_p=0.1"]);
 
-    let mut own = question();
+    let mut own = blank_request();
     own.temperature = Some(1.0);
     own.stop = vec!["STOP".into()];
     own.extras = vec![crate::contract::Extra {
@@ -77,7 +54,7 @@ fn parameters_fill_what_a_request_leaves_open_and_no_more() {
     assert_eq!(request.stop, ["STOP"]);
     assert_eq!(extras(&request), ["top_k=9", "min_p=0.1"]);
 
-    let other = filled(all, "acme/a/b", question());
+    let other = filled(all, "acme/a/b", blank_request());
     assert_eq!(
         (other.temperature, other.extras.len()),
         (None, 0),

@@ -8,7 +8,7 @@ mod message;
 mod node;
 
 use crate::{
-    contract::{ChatRequest, Extra, JsonSchema, Message, ResponseFormat, Tool, ToolChoice},
+    contract::{ChatRequest, Extra, JsonSchema, Message, ResponseFormat, Tool, ToolChoice, blank_request},
     error::Result,
 };
 
@@ -28,26 +28,6 @@ pub(crate) struct ChatBody {
     pub(crate) include_usage: bool,
 }
 
-/// An empty request.
-pub(crate) fn blank() -> ChatRequest {
-    ChatRequest {
-        model: String::new(),
-        messages: Vec::new(),
-        tools: Vec::new(),
-        tool_choice: None,
-        response_format: None,
-        reasoning_effort: None,
-        max_output_tokens: None,
-        temperature: None,
-        top_p: None,
-        frequency_penalty: None,
-        presence_penalty: None,
-        seed: None,
-        stop: Vec::new(),
-        extras: Vec::new(),
-    }
-}
-
 /// Refuses a request that asks nothing.
 pub(crate) fn asks_something(messages: &[Message]) -> Result<()> {
     if messages.is_empty() {
@@ -64,7 +44,7 @@ impl ChatBody {
             serde_json::from_slice(bytes).map_err(|error| invalid(&format!("it is not JSON: {error}")))?;
         let body = Node::root(&value);
         let mut read = Self {
-            request: blank(),
+            request: blank_request(),
             model: None,
             stream: false,
             include_usage: false,

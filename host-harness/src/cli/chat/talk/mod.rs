@@ -18,19 +18,21 @@ use super::Answering;
 use crate::{
     cli::{
         Failure, Outcome,
-        args::{ChatArgs, Global},
+        args::{ChatArgs, Global, SortKey},
         models,
-        output::{error, models::reference},
+        output::{
+            error,
+            models::{reference, shown_price},
+        },
         request,
         session::Session,
         signals, style, table,
         terminal::Terminal,
         units,
     },
-    contract::{AssistantPart, ContentPart, Media, Message, ModelCatalog},
+    contract::{AssistantPart, ContentPart, ErrorKind, Media, Message, ModelCatalog, blank_request},
     error::{Error, Kind, Result},
     fallback::Fallback,
-    openai,
 };
 
 /// One conversation.
@@ -101,9 +103,12 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
             Typed::Command(Command::Quit, _) => return Ok(()),
             Typed::Command(command, argument) => talk.obey(command, &argument).await,
             Typed::Unknown(word, meant) => {
-                let meant = meant.unwrap_or(Command::Help).name();
+                let advice = match meant {
+                    Some(meant) => format!("did you mean `{}`?", meant.name()),
+                    None => "`/help` lists them".to_owned(),
+                };
                 terminal.warn(&format!(
-                    "there is no command `{word}`; did you mean `{meant}`? (`//` begins a text with `/`)"
+                    "there is no command `{word}`; {advice} (`//` begins a text with `/`)"
                 ));
                 Ok(())
             }
@@ -184,7 +189,7 @@ impl Talk<'_> {
 
     async fn ask(&mut self, question: Vec<ContentPart>) -> Outcome {
         self.last = Some(question.clone());
-        let mut request = openai::request::blank();
+        let mut request = blank_request();
         request.messages.extend(self.system.clone().map(Message::System));
         request.messages.extend(self.messages.iter().cloned());
         request.messages.push(Message::User(question.clone()));
@@ -224,7 +229,7 @@ impl Talk<'_> {
             Command::Image => self.show(argument)?,
             Command::Retry => {
                 let Some(question) = self.last.clone() else {
-                    return Err(nothing("there is no question to ask again").into());
+                    return Err(lacking("there is no question to ask again").into());
                 };
                 if matches!(self.messages.as_slice(), [.., Message::User(asked), Message::Assistant(_)] if same(asked, &question))
                 {
@@ -239,7 +244,7 @@ impl Talk<'_> {
             }
             Command::Save => {
                 if argument.is_empty() {
-                    return Err(nothing("name the file: `/save talk.md`").into());
+                    return Err(lacking("name the file: `/save talk.md`").into());
                 }
                 let mut messages: Vec<Message> =
                     self.system.clone().map(Message::System).into_iter().collect();
@@ -273,7 +278,7 @@ impl Talk<'_> {
         let name = found.alias.as_deref().unwrap_or(&found.display_name);
         let mut facts = vec![("model", format!("{name} ({})", found.canonical))];
         if let Some(model) = &found.metadata {
-            facts.push(("$ per M in / out", models::price(model)));
+            facts.push(("$ per M in / out", shown_price(model)));
             facts.push(("window", units::known_tokens(model.context_window)));
         }
         self.terminal.note(&table::facts(self.terminal.err, &facts));
@@ -290,12 +295,13 @@ impl Talk<'_> {
             return;
         };
         let info = &self.session.info;
-        let some: Vec<_> = catalog
+        let mut some: Vec<_> = catalog
             .models
             .iter()
             .filter(|model| models::matches(info, model, filter))
             .cloned()
             .collect();
+        models::sort(&mut some, SortKey::default());
         if some.is_empty() {
             self.terminal.note("none");
         } else {
@@ -319,7 +325,7 @@ impl Talk<'_> {
 
     fn show(&mut self, path: &str) -> Result<()> {
         if path.is_empty() {
-            return Err(nothing("name the file: `/image photo.png`"));
+            return Err(lacking("name the file: `/image photo.png`"));
         }
         self.pictures.push(request::picture(Path::new(path))?);
         self.terminal.note(&format!(
@@ -330,8 +336,9 @@ impl Talk<'_> {
     }
 }
 
-fn nothing(message: &str) -> Error {
-    Error::new(Kind::Configuration, message)
+/// A command that lacks something: said, and nothing else happens.
+fn lacking(message: &str) -> Error {
+    Error::new(Kind::Provider(ErrorKind::InvalidRequest), message)
 }
 
 /// Whether two questions are the same one.

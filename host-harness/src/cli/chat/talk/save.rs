@@ -2,11 +2,10 @@
 
 use std::{io::Write as _, path::Path};
 
-use serde_json::{Value, json};
-
 use crate::{
-    contract::{AssistantPart, ContentPart, MediaSource, Message},
+    contract::{ContentPart, Message},
     error::{Error, Kind, Result},
+    openai::conversation::{self, said},
 };
 
 /// Writes a conversation to a file that is not there yet.
@@ -15,7 +14,7 @@ pub(super) fn write(path: &Path, model: &str, messages: &[Message]) -> Result<()
         .extension()
         .is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let text = if is_json {
-        format!("{:#}\n", request(model, messages))
+        format!("{:#}\n", conversation::body(model, messages))
     } else {
         transcript(model, messages)
     };
@@ -35,51 +34,6 @@ pub(super) fn write(path: &Path, model: &str, messages: &[Message]) -> Result<()
         })
 }
 
-fn request(model: &str, messages: &[Message]) -> Value {
-    let messages: Vec<Value> = messages
-        .iter()
-        .filter_map(|message| match message {
-            Message::System(text) => Some(json!({ "role": "system", "content": text })),
-            Message::User(parts) => Some(json!({ "role": "user", "content": content(parts) })),
-            Message::Assistant(parts) => Some(json!({ "role": "assistant", "content": said(parts) })),
-            Message::Tool(_) => None,
-        })
-        .collect();
-    json!({ "model": model, "messages": messages })
-}
-
-fn content(parts: &[ContentPart]) -> Value {
-    if let [ContentPart::Text(text)] = parts {
-        return text.as_str().into();
-    }
-    let part = |part: &ContentPart| match part {
-        ContentPart::Text(text) => Some(json!({ "type": "text", "text": text })),
-        ContentPart::Media(media) => {
-            let url = match &media.source {
-                MediaSource::Url(url) => url.clone(),
-                MediaSource::Data(bytes) => {
-                    use base64::{Engine as _, engine::general_purpose::STANDARD};
-                    format!("data:{};base64,{}", media.mime_type, STANDARD.encode(bytes))
-                }
-            };
-            Some(json!({ "type": "image_url", "image_url": { "url": url } }))
-        }
-        ContentPart::Other(_) => None,
-    };
-    parts.iter().filter_map(part).collect()
-}
-
-/// The text of an answer.
-pub(super) fn said(parts: &[AssistantPart]) -> String {
-    parts
-        .iter()
-        .filter_map(|part| match part {
-            AssistantPart::Text(text) => Some(text.as_str()),
-            _ => None,
-        })
-        .collect()
-}
-
 fn transcript(model: &str, messages: &[Message]) -> String {
     let mut text = format!("# {model}\n");
     for message in messages {
@@ -96,7 +50,7 @@ fn transcript(model: &str, messages: &[Message]) -> String {
             Message::Assistant(parts) => ("Model", said(parts)),
             Message::Tool(_) => continue,
         };
-        text += &format!("\n## {who}\n\n{}\n", what.trim_end());
+        text += &format!("\n## {who}\n\n{}\n", what.trim());
     }
     text
 }
@@ -104,7 +58,10 @@ fn transcript(model: &str, messages: &[Message]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{contract::Media, openai::request::ChatBody};
+    use crate::{
+        contract::{AssistantPart, Media, MediaSource},
+        openai::request::ChatBody,
+    };
 
     fn conversation() -> Vec<Message> {
         let picture = Media {
@@ -117,7 +74,7 @@ mod tests {
                 ContentPart::Media(picture),
                 ContentPart::Text("what is it?".into()),
             ]),
-            Message::Assistant(vec![AssistantPart::Text("a picture".into())]),
+            Message::Assistant(vec![AssistantPart::Text("\n\na picture".into())]),
             Message::User(vec![ContentPart::Text("thanks".into())]),
         ]
     }

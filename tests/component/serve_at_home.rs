@@ -1,0 +1,134 @@
+//! `serve` as its user starts it: with a configuration and a state directory of their own, until Ctrl-C.
+
+use std::{net::SocketAddr, time::Duration};
+
+use host_harness::{
+    component::Build,
+    mock::{MockOptions, MockRouter},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{TOKEN, built},
+    http::{Client, question},
+    terminal::{Home, Terminal, key, person},
+};
+
+/// A configuration as people write them, whose requests go to the mock.
+fn configuration(mock: &MockRouter) -> String {
+    format!(
+        r#"{{ // what we use at home
+            models: {{ providers: {{ huggingface: {{ baseUrl: '{}', models: [] }} }} }},
+            agents: {{ defaults: {{
+                model: {{ primary: 'Quick', fallbacks: ['huggingface/deepseek-ai/DeepSeek-R1'] }},
+                models: {{
+                    'huggingface/Qwen/Qwen3-8B': {{ alias: 'Quick', params: {{ temperature: 0.25, maxTokens: 17 }} }},
+                    'huggingface/deepseek-ai/DeepSeek-R1': {{ params: {{ topP: 0.5, }} }},
+                }},
+            }} }},
+        }}"#,
+        mock.base_url()
+    )
+}
+
+/// The body of the last question that came.
+fn last(mock: &MockRouter) -> Value {
+    let requests = mock.requests();
+    let chats = requests.iter().rev();
+    let last = chats
+        .into_iter()
+        .find(|request| request.path.ends_with("/chat/completions"));
+    last.expect("a question").json()
+}
+
+/// A server that is started, and where it is.
+fn serving(home: &Home, options: &[&str]) -> (Terminal, SocketAddr) {
+    let terminal = home.open(&[&["serve"], options].concat());
+    let screen = terminal.waits_for("the address", |screen| screen.contains("/v1"));
+    let address = screen
+        .lines()
+        .find_map(|line| line.strip_prefix("http://")?.strip_suffix("/v1")?.parse().ok());
+    (terminal, address.unwrap_or_else(|| panic!("{screen}")))
+}
+
+#[tokio::test]
+async fn the_configuration_holds_for_what_clients_ask() {
+    let mock = MockRouter::start(MockOptions::immediate())
+        .await
+        .expect("a mock router");
+    let home = Home::new("")
+        .file("openclaw.json", &configuration(&mock))
+        .file(".env", &format!("HF_TOKEN={TOKEN}\n"));
+    let (home, mut terminal, address) = person(move || {
+        let (terminal, address) = serving(&home, &[]);
+        (home, terminal, address)
+    })
+    .await;
+    let client = Client { address, key: None };
+
+    let mut unnamed = question("");
+    unnamed.as_object_mut().expect("an object").remove("model");
+    let answer = client.chat(&unnamed).await.json();
+    assert_eq!(answer["model"], "Quick", "the default model: {answer}");
+    let sent = last(&mock);
+    assert_eq!(
+        [&sent["model"], &sent["temperature"], &sent["max_tokens"]],
+        [&json!("Qwen/Qwen3-8B"), &json!(0.25), &json!(17)],
+        "with its parameters"
+    );
+
+    let mut own = question("Qwen/Qwen3-8B");
+    own["temperature"] = json!(0.75);
+    client.chat(&own).await;
+    assert_eq!(
+        (&last(&mock)["temperature"], &last(&mock)["max_tokens"]),
+        (&json!(0.75), &json!(17)),
+        "what a client asks for goes before"
+    );
+
+    let answer = client.ask("no/such-model").await.json();
+    assert_eq!(answer["model"], "huggingface/deepseek-ai/DeepSeek-R1", "{answer}");
+    let sent = last(&mock);
+    assert_eq!(
+        (&sent["temperature"], &sent["top_p"]),
+        (&Value::Null, &json!(0.5))
+    );
+
+    person(move || {
+        for _ in 0..1200 {
+            if home.read("models.json").contains("\"live\"") {
+                terminal.types(key::CTRL_C);
+                assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the list was not kept: {}", terminal.screen());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_replaced_takes_over_and_a_broken_one_does_not() {
+    let mock = MockRouter::start(MockOptions::immediate())
+        .await
+        .expect("a mock router");
+    let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
+    person(move || {
+        let (file, new) = (home.dir().join("plugin.wasm"), home.dir().join("new.wasm"));
+        std::fs::copy(built(Build::Release), &file).expect("copied");
+        let path = file.to_string_lossy().into_owned();
+        let (mut terminal, _) = serving(&home, &["--watch", "--plugin", &path]);
+        terminal.sees("watching ");
+        std::fs::write(&new, "no plugin").expect("written");
+        std::fs::rename(&new, &file).expect("replaced");
+        terminal.sees("the plugin's file has changed and is not taken");
+        std::fs::copy(built(Build::NextVersion), &new).expect("copied");
+        std::fs::rename(&new, &file).expect("replaced");
+        let screen = terminal.sees("is live; 0 answers under way in generation 1");
+        assert!(screen.contains("generation 2 ("), "{screen}");
+        terminal.types(key::CTRL_C);
+        assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
+    })
+    .await;
+}
