@@ -95,6 +95,17 @@ pub(crate) fn stream(events: usize) -> String {
     text
 }
 
+/// A whole answer of a few dozen words.
+pub(crate) fn answer() -> String {
+    format!(
+        "{{\"id\":\"chatcmpl-40118d7bdadd42cda1cf489ccf37cd6f\",\"object\":\"chat.completion\",\"created\":1780264614,\
+         \"model\":\"meta-llama/Llama-3.3-70B-Instruct\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\
+         \"content\":\"{}\"}},\"logprobs\":null,\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":48,\
+         \"completion_tokens\":47,\"total_tokens\":95}},\"system_fingerprint\":\"fp_5555555555\"}}",
+        "The quick brown fox jumps over it.\\n".repeat(7),
+    )
+}
+
 macro_rules! models {
     ($count:expr, $($settings:ident)::+) => {{
         use $($settings)::+ as settings;
@@ -147,6 +158,12 @@ impl Files {
     pub(crate) fn list(&self, models: usize) -> PathBuf {
         let recorded = format!("{{\"status\":200,\"response_body\":{}}}", list(models));
         self.write(&format!("list-{models}.json"), &recorded)
+    }
+
+    /// A whole answer of a few dozen words.
+    pub(crate) fn answer(&self) -> PathBuf {
+        let recorded = format!("{{\"status\":200,\"response_body\":{}}}", answer());
+        self.write("answer.json", &recorded)
     }
 
     fn write(&self, name: &str, text: &str) -> PathBuf {

@@ -164,11 +164,10 @@ const GUARD: u64 = 32 * 1024 * 1024;
 /// or many sandboxes in one), each memory gets no more than it may grow to, and its accesses are checked.
 fn engine(options: &SandboxOptions) -> Result<Engine> {
     let most = u64::try_from(options.max_memory_bytes).unwrap_or(u64::MAX);
-    Engine::new(&config(options, REACH, GUARD)?)
-        .or_else(|error| {
-            tracing::debug!(%error, "no room for unchecked memories");
-            Engine::new(&config(options, most, 64 * 1024)?).map_err(|error| internal("the engine", &error))
-        })
+    Engine::new(&config(options, REACH, GUARD)?).or_else(|error| {
+        tracing::debug!(%error, "no room for unchecked memories");
+        Engine::new(&config(options, most, 64 * 1024)?).map_err(|error| internal("the engine", &error))
+    })
 }
 
 fn config(options: &SandboxOptions, reservation: u64, guard: u64) -> Result<Config> {

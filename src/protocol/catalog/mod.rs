@@ -20,10 +20,10 @@ use alloc::{format, vec::Vec};
 use super::provider::ENV_VARS;
 use super::reference::Reference;
 use super::settings::Settings;
-use crate::text::lossy;
 use super::warning::{CATALOG_NOT_LIVE, CONFIGURED_SKIPPED, LIST_CUT, ROWS_SKIPPED, warning};
 use crate::contract::settings::CredentialState;
 use crate::contract::types::{DiscoveryMode, Model, ModelCatalog, ModelSource, Warning};
+use crate::text::lossy;
 
 pub(super) use bundled::ids as bundled_ids;
 pub(super) use merge::Known;

@@ -8,13 +8,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{
-    events::Events,
-    faults, finish,
-    think::Think,
-    tools::Tools,
-    usage,
-};
+use super::{events::Events, faults, finish, think::Think, tools::Tools, usage};
 use crate::contract::types::{ChatEvent, Error, Extra, FinishReason, Usage};
 use crate::error;
 use crate::wire::{

@@ -7,8 +7,8 @@ use alloc::{
 };
 
 use super::{driver::FailureKind, tools::Broken};
-use crate::wire::sse;
 use crate::contract::types::{Error, ErrorKind};
+use crate::wire::sse;
 use crate::{error, warning::quote};
 
 /// How far an attempt had come.

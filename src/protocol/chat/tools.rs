@@ -9,8 +9,8 @@
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
 use super::events::Events;
-use crate::wire::chunk::CallPiece;
 use crate::json;
+use crate::wire::chunk::CallPiece;
 
 /// More calls than this in one answer are taken for a fault.
 const MOST: usize = 1024;
