@@ -34,6 +34,12 @@ impl Mock {
         Self::run(["--replay".as_ref(), file.as_os_str()])
     }
 
+    /// Answers with a recorded file, and with a recorded list of models; needs no token.
+    pub(crate) fn answering(answer: &Path, list: &Path) -> Self {
+        let replay = OsStr::new("--replay");
+        Self::run([replay, answer.as_os_str(), replay, list.as_os_str()])
+    }
+
     fn run<S: AsRef<OsStr>>(options: impl IntoIterator<Item = S>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_host-harness"));
         Self(Process::saying(command.arg("mock-router").args(options)))

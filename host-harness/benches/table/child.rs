@@ -7,7 +7,7 @@ use huggingface_protocol::{
     settings::{PlainSettings, Settings as _},
 };
 
-use super::{concurrency, memory, serving};
+use super::{clients, concurrency, memory, serving};
 use crate::common::{self, twin::Twin};
 
 /// The word in front of what a child is to do.
@@ -33,6 +33,10 @@ pub(crate) async fn main(what: &[String]) {
     let words: Vec<&str> = what.iter().map(String::as_str).collect();
     match words[..] {
         ["proxy", base_url] => serving::proxy(base_url).await,
+        ["client", who, _, rounds, answer, of50, of500] => {
+            let rounds = rounds.parse().expect("a number");
+            clients::child(who == "plugin", rounds, [answer, of50, of500]).await;
+        }
         [what, who, base_url, count] => {
             let count = count.parse().expect("a number");
             let by_plugin = who == "plugin";

@@ -11,6 +11,7 @@ mod common;
 mod answers;
 mod calls;
 mod child;
+mod clients;
 mod concurrency;
 mod lists;
 mod memory;
@@ -53,7 +54,13 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (runtime, threads) = (common::runtime(), common::threads());
     if let Some((child::WORD, what)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-        return threads.block_on(child::main(what));
+        // One call after the other needs no threads.
+        let runtime = if what.first().is_some_and(|what| what == "client") {
+            runtime
+        } else {
+            threads
+        };
+        return runtime.block_on(child::main(what));
     }
     let sections: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
     let wanted = |name: &str| sections.is_empty() || sections.iter().any(|section| *section == name);
@@ -86,6 +93,9 @@ fn main() {
     }
     if wanted("swaps") {
         threads.block_on(swaps::measure(&rig, &mut table));
+    }
+    if wanted("clients") {
+        clients::measure();
     }
 }
 

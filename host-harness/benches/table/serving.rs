@@ -2,7 +2,7 @@
 //! process of its own, in front of the same mock, asked by the same callers.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -17,7 +17,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 
-use super::{Rig, Table, child, time, times};
+use super::{Rig, Table, child, clients, time, times};
 use crate::common::{
     self,
     ask::Ask,
@@ -206,7 +206,7 @@ pub(crate) async fn proxy(base_url: &str) {
 
 /// The LiteLLM proxy as its documentation has it, if `benches/clients/install` has installed it.
 async fn litellm(base_url: &str, state: &Path) -> Option<Process> {
-    let program = tools()?.join("litellm/bin/litellm");
+    let program = clients::tools().join("litellm/bin/litellm");
     if !program.is_file() {
         return None;
     }
@@ -241,12 +241,4 @@ async fn litellm(base_url: &str, state: &Path) -> Option<Process> {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     Some(process)
-}
-
-/// Where what others wrote is installed.
-fn tools() -> Option<PathBuf> {
-    match std::env::var_os("TOOLS_DIR") {
-        Some(folder) => Some(PathBuf::from(folder).join("bench")),
-        None => Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/model-provider-tools/bench")),
-    }
 }
