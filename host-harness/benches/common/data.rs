@@ -89,7 +89,10 @@ pub(crate) fn stream(events: usize) -> String {
         "{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}",
         "null",
     ));
-    text.push_str(&chunk("", "{\"prompt_tokens\":7,\"completion_tokens\":50}"));
+    text.push_str(&chunk(
+        "",
+        "{\"prompt_tokens\":7,\"completion_tokens\":50,\"total_tokens\":57}",
+    ));
     let done = "\ndata: [DONE]\n\n";
     let _ = write!(text, ":{}{done}", " ".repeat(EVENT - done.len() - 1));
     text
