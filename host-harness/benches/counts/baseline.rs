@@ -61,7 +61,7 @@ impl Baseline {
     /// Prints both beside each other, and judges.
     pub(crate) fn compare(&self, found: &Self) -> Verdict {
         println!("| Case | Fuel | Written down | Ratio |\n|---|---|---|---|");
-        let mut faults = Vec::new();
+        let (mut faults, mut less) = (Vec::new(), Vec::new());
         for (case, count) in &found.counts {
             let Some(before) = self.counts.get(case) else {
                 println!("| {case} | {count} | | |");
@@ -76,8 +76,11 @@ impl Baseline {
                     "`{case}` takes {more:.1} % more instructions than is written down"
                 ));
             } else if ratio < LESS {
-                println!("(much less: worth writing down)");
+                less.push(case);
             }
+        }
+        for case in less {
+            println!("`{case}` takes much less than is written down, which is worth writing down");
         }
         let gone = self
             .counts

@@ -1,6 +1,6 @@
 //! An upstream in memory: the same pieces in the same order every time, which no network gives.
 
-use std::{convert::Infallible, sync::Arc};
+use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -13,7 +13,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 #[derive(Clone, Default)]
 pub(crate) struct Upstream {
     content_type: &'static str,
-    pieces: Arc<[Bytes]>,
+    pieces: Vec<Bytes>,
     /// Whether each piece is a while behind the one before it.
     apart: bool,
 }
@@ -64,20 +64,23 @@ impl WasiHttpHooks for Upstream {
         _: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let upstream = self.clone();
+        let Self {
+            content_type,
+            pieces,
+            apart,
+        } = self.clone();
         Box::new(async move {
             // All of it, as an upstream would.
             request.into_body().collect().await?;
-            let pieces = upstream.pieces.to_vec().into_iter();
             let frames = futures::stream::iter(pieces).then(move |piece| async move {
-                if upstream.apart {
+                if apart {
                     tokio::task::yield_now().await;
                 }
                 Ok::<_, Infallible>(Frame::data(piece))
             });
             let body = StreamBody::new(frames);
             let body = body.map_err(|never| match never {}).boxed_unsync();
-            let answer = Response::builder().header(header::CONTENT_TYPE, upstream.content_type);
+            let answer = Response::builder().header(header::CONTENT_TYPE, content_type);
             let answer = answer.body(body).expect("an answer");
             Ok((
                 answer,

@@ -142,7 +142,7 @@ pub(crate) async fn child(by_plugin: bool, rounds: usize, urls: [&str; 3]) {
         let (sandbox, plugin) = common::loaded().await;
         urls.map(|url| Client::Plugin(common::host(&sandbox, &plugin, url, Some(common::TOKEN), |_| {})))
     } else {
-        urls.map(|url| Client::Twin(Twin::new(url, PlainSettings::default())))
+        urls.map(|url| Client::Twin(Box::new(Twin::new(url, PlainSettings::default()))))
     };
     report("short", rounds, async || {
         assert!(answer.whole(&short).await > 100);
@@ -196,7 +196,7 @@ async fn report(name: &str, rounds: usize, mut call: impl AsyncFnMut() -> Option
 
 enum Client {
     Plugin(Host),
-    Twin(Twin),
+    Twin(Box<Twin>),
 }
 
 impl Client {

@@ -6,7 +6,7 @@ use super::{
     Table,
     child::{self, Client, settle},
     plot::{self, Point},
-    time, times,
+    thousands, time, times,
 };
 use crate::common::{
     ask::{self, Ask},
@@ -39,7 +39,10 @@ pub(crate) fn measure(table: &mut Table) {
         let streams = if count == 1 { "stream" } else { "streams" };
         let ([memory, used], [twin_memory, twin_used]) = (point.plugin, point.twin);
         table.row(
-            &format!("{count} {streams} at once, {PAUSE_MS} ms between chunks: resident memory"),
+            &format!(
+                "{} {streams} at once, {PAUSE_MS} ms between chunks: resident memory",
+                thousands(count)
+            ),
             "",
             &format!("{:.1} MB", memory / KB / KB),
             &format!("{:.1} MB", twin_memory / KB / KB),

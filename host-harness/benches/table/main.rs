@@ -108,6 +108,15 @@ fn time(micros: f64) -> String {
     }
 }
 
+/// `2,000`.
+fn thousands(number: usize) -> String {
+    if number < 1_000 {
+        number.to_string()
+    } else {
+        format!("{},{:03}", number / 1_000, number % 1_000)
+    }
+}
+
 fn times(ratio: f64) -> String {
     format!("{ratio:.2}×")
 }

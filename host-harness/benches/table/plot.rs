@@ -3,14 +3,12 @@
 use std::path::PathBuf;
 
 use plotters::{
-    coord::{
-        Shift,
-        ranged1d::{AsRangedCoord, ValueFormatter},
-    },
+    coord::Shift,
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
 
+use super::thousands;
 use crate::common::{self, measure::KB};
 
 const SIZE: (u32, u32) = (960, 380);
@@ -46,38 +44,18 @@ fn panels(area: &Area<'_>, points: &[Point]) -> Result<(), Fault> {
         };
         [line(|point| point.plugin), line(|point| point.twin)]
     };
-    let memory = of(0, KB * KB);
-    let figures = || memory.iter().flatten().map(|(_, figure)| *figure);
-    let least = 10_f64.powf(figures().fold(f64::MAX, f64::min).max(1e-3).log10().floor());
-    let most = figures().fold(1.0, f64::max) * 1.5;
-    panel(
-        &left,
-        "Resident memory of all, MB",
-        (least..most).log_scale(),
-        &memory,
-    )?;
-    let cpu = of(1, 1_000.0);
-    let most = cpu
-        .iter()
-        .flatten()
-        .map(|(_, figure)| *figure)
-        .fold(1.0, f64::max);
-    panel(
-        &right,
-        "CPU of each answer of 50 chunks, ms",
-        0.0..most * 1.15,
-        &cpu,
-    )?;
+    panel(&left, "Resident memory of all, MB", &of(0, KB * KB))?;
+    panel(&right, "CPU of each answer of 50 chunks, ms", &of(1, 1_000.0))?;
     area.present()?;
     Ok(())
 }
 
-/// The figures of plugin and twin against the number of streams.
-fn panel<Y>(area: &Area<'_>, title: &str, range: Y, lines: &[Vec<(f64, f64)>; 2]) -> Result<(), Fault>
-where
-    Y: AsRangedCoord<Value = f64>,
-    Y::CoordDescType: ValueFormatter<f64>,
-{
+/// The figures of plugin and twin against the number of streams. Both axes are logarithmic: what counts is the distance
+/// of the lines, which is the ratio.
+fn panel(area: &Area<'_>, title: &str, lines: &[Vec<(f64, f64)>; 2]) -> Result<(), Fault> {
+    let figures = || lines.iter().flatten().map(|(_, figure)| *figure);
+    let least = figures().fold(f64::MAX, f64::min).max(1e-3);
+    let range = 10_f64.powf(least.log10().floor())..figures().fold(1.0, f64::max) * 1.5;
     let ticks: Vec<f64> = lines[0].iter().map(|(streams, _)| *streams).collect();
     let text = |size: u32| (FONT, size).into_font().color(&WORDS);
     let mut chart = ChartBuilder::on(area)
@@ -86,7 +64,10 @@ where
         .caption(title, text(17))
         .x_label_area_size(46)
         .y_label_area_size(52)
-        .build_cartesian_2d((0.8..3_000.0).log_scale().with_key_points(ticks), range)?;
+        .build_cartesian_2d(
+            (0.8..3_000.0).log_scale().with_key_points(ticks),
+            range.log_scale(),
+        )?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -120,13 +101,10 @@ where
 
 /// `0.1`, `32`, `2,000`.
 fn number(figure: f64) -> String {
-    let whole = figure.round() as u64;
     if figure < 10.0 && (figure - figure.round()).abs() > 1e-9 {
         let text = format!("{figure:.3}");
         text.trim_end_matches('0').to_owned()
-    } else if whole < 1_000 {
-        whole.to_string()
     } else {
-        format!("{},{:03}", whole / 1_000, whole % 1_000)
+        thousands(figure.round() as usize)
     }
 }

@@ -8,7 +8,7 @@ use huggingface_protocol::{
     settings::{PlainSettings, Settings as _},
 };
 
-use super::{Rig, Table, time, times};
+use super::{Rig, Table, thousands, time, times};
 use crate::common::{
     self,
     ask::{self, Ask},
@@ -119,12 +119,4 @@ fn decode(stream: &[u8], ask: &Ask) {
     }
     exchange.on_end();
     assert!(exchange.outcome().is_some_and(Result::is_ok), "a good end");
-}
-
-fn thousands(number: usize) -> String {
-    if number < 1_000 {
-        number.to_string()
-    } else {
-        format!("{},{:03}", number / 1_000, number % 1_000)
-    }
 }
