@@ -18,17 +18,18 @@ impl Shared {
         self.refuse_secret(&request)?;
         let admitted = self.admit()?;
         let deadline = tokio::time::Instant::now() + self.settings.limits.wall_clock;
-        let (exchange, in_flight, request, warning) = match self.start_chat(&admitted, &request).await {
-            Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
-            Err(error) => {
-                let (second, warning) = self
-                    .second_choice(&admitted, &error)
-                    .ok_or_else(|| self.scrub(error))?;
-                let begun = self.start_chat(&second, &request).await;
-                let exchange = begun.map_err(|error| self.scrub(error))?;
-                (exchange, second, None, Some(warning))
-            }
-        };
+        let (exchange, in_flight, request, warning) =
+            match self.start_chat(admitted.generation(), &request).await {
+                Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
+                Err(error) => {
+                    let (second, warning) = self
+                        .second_choice(&admitted, &error)
+                        .ok_or_else(|| self.scrub(error))?;
+                    let begun = self.start_chat(second.generation(), &request).await;
+                    let exchange = begun.map_err(|error| self.scrub(error))?;
+                    (exchange, second, None, Some(warning))
+                }
+            };
         Ok(Begun {
             exchange,
             in_flight,
@@ -58,19 +59,26 @@ impl Shared {
     }
 
     /// Begins an answer: instantiates and calls `chat-stream`.
-    pub(crate) async fn start_chat(&self, admitted: &InFlight, request: &ChatRequest) -> Result<Exchange> {
-        let context = self.context(admitted.generation());
+    pub(crate) async fn start_chat(
+        &self,
+        generation: &Generation,
+        request: &ChatRequest,
+    ) -> Result<Exchange> {
+        let context = self.context(generation);
         let wall_clock = self.settings.limits.wall_clock;
         call::within(wall_clock, async {
-            let (mut store, instance) = context.instantiate().await?;
-            let guest = instance.openclaw_model_provider_provider();
-            match guest.call_chat_stream(&mut store, request).await {
-                Ok(Ok(completion)) => Ok(Exchange {
+            let (mut store, guest) = context.instantiate().await?;
+            let begun = match guest.chat_stream(&mut store, request).await {
+                Ok(Ok(completion)) => guest.reader(&mut store).map(|reader| (completion, reader)),
+                Ok(Err(error)) => return Err(call::refused(&mut store, error)),
+                Err(trap) => Err(trap),
+            };
+            match begun {
+                Ok((completion, reader)) => Ok(Exchange {
                     store,
-                    instance,
+                    reader,
                     completion,
                 }),
-                Ok(Err(error)) => Err(call::refused(&mut store, error)),
                 Err(trap) => Err(call::failure(&mut store, &trap)),
             }
         })
@@ -81,7 +89,7 @@ impl Shared {
     async fn whole_answer(&self, admitted: &InFlight, request: &ChatRequest) -> Result<ChatResponse> {
         let context = self.context(admitted.generation());
         let call = call::run_fallible(context, async |store, guest| {
-            guest.call_chat_complete(store, request).await
+            guest.chat_complete(store, request).await
         });
         let answer = self.uncut(admitted, call).await?;
         admitted.generation().prove();

@@ -6,29 +6,30 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmCoreDump, component::
 use wasmtime_wasi_http::FieldMapError;
 
 use crate::{
-    contract::{self, ErrorKind, Guest, ModelProvider, ModelProviderPre},
+    contract::{self, ErrorKind},
     error::{Error, Kind, Result},
+    exports::{Guest, Linked},
     sandbox::{Note, Sandbox, State},
 };
 
 /// What a call needs: a store that nobody else uses, and the pre-linked component.
 pub(crate) struct Context<'a> {
     store: Store<State>,
-    pre: &'a ModelProviderPre<State>,
+    linked: &'a Linked,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(sandbox: &Sandbox, pre: &'a ModelProviderPre<State>, state: State) -> Self {
+    pub(crate) fn new(sandbox: &Sandbox, linked: &'a Linked, state: State) -> Self {
         Self {
             store: sandbox.store(state),
-            pre,
+            linked,
         }
     }
 
     /// Instantiates. The guest runs only if its component has a start function.
-    pub(crate) async fn instantiate(mut self) -> Result<(Store<State>, ModelProvider)> {
-        match self.pre.instantiate_async(&mut self.store).await {
-            Ok(instance) => Ok((self.store, instance)),
+    pub(crate) async fn instantiate(mut self) -> Result<(Store<State>, Guest)> {
+        match self.linked.instantiate(&mut self.store).await {
+            Ok(guest) => Ok((self.store, guest)),
             Err(error) => Err(failure(&mut self.store, &error)),
         }
     }
@@ -41,8 +42,8 @@ pub(crate) async fn run<T>(
 ) -> Result<T> {
     let wall_clock = context.store.data().view().limits().wall_clock;
     within(wall_clock, async {
-        let (mut store, instance) = context.instantiate().await?;
-        let result = call(&mut store, instance.openclaw_model_provider_provider()).await;
+        let (mut store, guest) = context.instantiate().await?;
+        let result = call(&mut store, &guest).await;
         result.map_err(|error| failure(&mut store, &error))
     })
     .await

@@ -1,15 +1,16 @@
 //! One answer on its way. It owns its store; dropping it ends the exchange, whatever it was doing.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, pin::Pin, sync::Arc};
 
 use futures::future::BoxFuture;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use wasmtime::{Store, component::ResourceAny};
 
 use crate::{
     call,
-    contract::{self, ChatEvent, ChatRequest, ModelProvider, Progress, Summary},
+    contract::{self, ChatEvent, ChatRequest, Progress, Summary},
     error::{Error, Kind, Result},
+    exports::Reader,
     generation::{GenerationInfo, InFlight},
     host::Shared,
     metrics::Measured,
@@ -27,7 +28,8 @@ pub struct Completion {
     summary: Option<Summary>,
     in_flight: InFlight,
     host: Arc<Shared>,
-    deadline: Instant,
+    /// One timer for the whole answer.
+    deadline: Pin<Box<Sleep>>,
     delivered: u64,
     /// What a fresh generation may still be asked again on the old one, before its first event.
     request: Option<Box<ChatRequest>>,
@@ -50,7 +52,29 @@ pub(crate) struct Begun {
 enum Phase {
     Idle(Box<Exchange>),
     Reading(BoxFuture<'static, (Box<Exchange>, Read)>),
+    /// Asked once more, of another generation.
+    Again(BoxFuture<'static, Result<Exchange>>),
     Ended(Option<Error>),
+}
+
+/// What came of a wait for the guest.
+enum Came {
+    Read(Box<Exchange>, Read),
+    Begun(Result<Exchange>),
+}
+
+impl Phase {
+    /// Waits for the guest. Giving up waiting loses nothing: what is waited for stays here.
+    async fn wait(&mut self) -> Came {
+        match self {
+            Self::Reading(reading) => {
+                let (exchange, read) = reading.await;
+                Came::Read(exchange, read)
+            }
+            Self::Again(beginning) => Came::Begun(beginning.await),
+            Self::Idle(_) | Self::Ended(_) => std::future::pending().await,
+        }
+    }
 }
 
 /// What `read` of the contract gives, or the trap that came instead.
@@ -59,16 +83,16 @@ type Read = wasmtime::Result<Result<Progress, contract::Error>>;
 /// The guest's side of the answer.
 pub(crate) struct Exchange {
     pub(crate) store: Store<State>,
-    pub(crate) instance: ModelProvider,
+    pub(crate) reader: Reader,
     pub(crate) completion: ResourceAny,
 }
 
 impl Exchange {
     async fn read(mut self: Box<Self>) -> (Box<Self>, Read) {
-        let guest = self.instance.openclaw_model_provider_provider().completion();
         // The plugin's own time limits hold, and dropping this future ends the wait; so it may be long.
-        let read = guest
-            .call_read(&mut self.store, self.completion, BATCH, u32::MAX)
+        let read = self
+            .reader
+            .read(&mut self.store, self.completion, BATCH, u32::MAX)
             .await;
         (self, read)
     }
@@ -90,7 +114,7 @@ impl Completion {
             summary: None,
             in_flight: begun.in_flight,
             host,
-            deadline: begun.deadline,
+            deadline: Box::pin(tokio::time::sleep_until(begun.deadline)),
             delivered: 0,
             request: begun.request,
             warnings: begun.warning.into_iter().collect(),
@@ -134,7 +158,7 @@ impl Completion {
             match &self.phase {
                 Phase::Ended(Some(error)) => return Err(error.clone()),
                 Phase::Ended(None) => break,
-                Phase::Idle(_) | Phase::Reading(_) => self.fill().await,
+                Phase::Idle(_) | Phase::Reading(_) | Phase::Again(_) => self.fill().await,
             }
         }
         Ok(())
@@ -155,23 +179,30 @@ impl Completion {
             Phase::Idle(exchange) => Phase::Reading(Box::pin(self.trace.within(exchange.read()))),
             other => other,
         };
-        let Phase::Reading(reading) = &mut self.phase else {
-            return;
-        };
-        let generation = self.in_flight.generation();
-        let (mut exchange, read) = tokio::select! {
+        // No more waiting in here than this: who gives up waiting comes back to the same phase.
+        let came = tokio::select! {
             biased;
-            done = reading => done,
+            came = self.phase.wait() => came,
             () = self.in_flight.is_cut() => {
+                let generation = self.in_flight.generation();
                 generation.cut_short.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 let error = self.host.drained();
                 return self.end(Some(error));
             }
-            () = tokio::time::sleep_until(self.deadline) => {
+            () = &mut self.deadline => {
                 let limit = self.host.settings.limits.wall_clock;
                 return self.end(Some(call::out_of_time(limit)));
             }
         };
+        match came {
+            Came::Read(exchange, read) => self.take(exchange, read),
+            Came::Begun(Ok(exchange)) => self.phase = Phase::Idle(Box::new(exchange)),
+            Came::Begun(Err(error)) => self.end(Some(error)),
+        }
+    }
+
+    /// What a read of the guest brought.
+    fn take(&mut self, mut exchange: Box<Exchange>, read: Read) {
         self.used = exchange.store.data().used();
         match read {
             Ok(Ok(progress)) => {
@@ -204,13 +235,13 @@ impl Completion {
             Err(trap) => {
                 let error = call::failure(&mut exchange.store, &trap);
                 drop(exchange);
-                self.after_trap(error).await;
+                self.after_trap(error);
             }
         }
     }
 
     /// A trap before the first event is answered once more by the generation before, if that is still there.
-    async fn after_trap(&mut self, error: Error) {
+    fn after_trap(&mut self, error: Error) {
         let Some(request) = self.request.take() else {
             if error.kind() == Kind::PluginTrap {
                 self.host.trapped(self.in_flight.generation());
@@ -220,15 +251,11 @@ impl Completion {
         let Some((second, warning)) = self.host.second_choice(&self.in_flight, &error) else {
             return self.end(Some(error));
         };
-        let begun = self.host.start_chat(&second, &request);
-        match self.trace.within(begun).await {
-            Ok(exchange) => {
-                self.phase = Phase::Idle(Box::new(exchange));
-                self.in_flight = second;
-                self.warnings.push(warning);
-            }
-            Err(error) => self.end(Some(error)),
-        }
+        let (host, generation) = (Arc::clone(&self.host), Arc::clone(second.generation()));
+        let begun = async move { host.start_chat(&generation, &request).await };
+        self.phase = Phase::Again(Box::pin(self.trace.within(begun)));
+        self.in_flight = second;
+        self.warnings.push(warning);
     }
 
     /// The end: the store goes, and with it whatever is still open.

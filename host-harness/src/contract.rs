@@ -15,8 +15,7 @@ mod bindings {
     });
 }
 
-pub use bindings::exports::openclaw::model_provider::provider::{Guest, GuestIndices, Progress};
+pub use bindings::exports::openclaw::model_provider::provider::Progress;
 pub use bindings::openclaw::model_provider::{settings, types};
-pub use bindings::{ModelProvider, ModelProviderPre};
 
 pub use types::*;

@@ -156,7 +156,7 @@ impl Generation {
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Acquire)
+        self.in_flight.load(Ordering::SeqCst)
     }
 
     /// Waits until nothing is under way in it.
@@ -216,7 +216,9 @@ pub(crate) struct InFlight {
 
 impl InFlight {
     fn enter(generation: &Arc<Generation>) -> Self {
-        generation.in_flight.fetch_add(1, Ordering::AcqRel);
+        // In one order with the switch and the end of a host, which look at this after they have changed what is
+        // looked at after this: one of the two sees the other.
+        generation.in_flight.fetch_add(1, Ordering::SeqCst);
         let cuts = *generation.cuts.borrow();
         Self {
             generation: Arc::clone(generation),

@@ -144,7 +144,7 @@ impl Host {
             let admitted = self.0.generations.admit();
             let context = self.0.context(admitted.generation());
             let call = call::run_fallible(context, async |store, guest| {
-                guest.call_list_models(store, discovery).await
+                guest.list_models(store, discovery).await
             });
             self.0.settle(&admitted, call).await
         };
@@ -168,14 +168,12 @@ impl Host {
     /// # Errors
     /// `invalid-reference`, with suggestions.
     pub async fn resolve(&self, reference: &str) -> Result<ModelRef> {
-        if self.0.scrubber.finds(reference.as_bytes()) {
-            return Err(holds_secret());
-        }
+        self.refuse_secret(reference)?;
         let resolving = async {
             let admitted = self.0.generations.admit();
             let context = self.0.context(admitted.generation());
             let call = call::run_fallible(context, async |store, guest| {
-                guest.call_resolve_ref(store, reference).await
+                guest.resolve_ref(store, reference).await
             });
             self.0.settle(&admitted, call).await
         };
@@ -191,7 +189,7 @@ impl Host {
     /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
     pub async fn chat(&self, request: ChatRequest) -> Result<Completion> {
         let mut measured = Measured::begin(&self.0.metrics, Call::Chat);
-        let mut trace = Trace::begin("chat-stream", &self.0.scrubber.text(&request.model));
+        let mut trace = Trace::begin("chat-stream", &self.without_secrets(&request.model));
         match trace.within(self.0.begin_chat(request)).await {
             Ok(begun) => Ok(Completion::new(begun, Arc::clone(&self.0), trace, measured)),
             Err(error) => {
@@ -208,7 +206,7 @@ impl Host {
     /// What is wrong with the request, what the upstream says, or that the answer broke off.
     pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
         let mut measured = Measured::begin(&self.0.metrics, Call::Complete);
-        let trace = Trace::begin("chat-complete", &self.0.scrubber.text(&request.model));
+        let trace = Trace::begin("chat-complete", &self.without_secrets(&request.model));
         let request_id = trace.id();
         let answered = trace.around(self.0.complete(request)).await;
         match &answered {
@@ -247,6 +245,19 @@ impl Host {
         self.0.edge.as_ref()?.clock_ahead()
     }
 
+    /// Refuses a text that holds the credential.
+    pub(crate) fn refuse_secret(&self, text: &str) -> Result<()> {
+        if self.0.scrubber.finds(text.as_bytes()) {
+            return Err(holds_secret());
+        }
+        Ok(())
+    }
+
+    /// A text of others, for the log: without what is secret here.
+    pub(crate) fn without_secrets(&self, text: &str) -> String {
+        self.0.scrubber.text(text)
+    }
+
     /// Requests that the edge did not let through so far.
     #[must_use]
     pub fn denials(&self) -> u64 {
@@ -266,7 +277,7 @@ impl Shared {
         let gate = Gate::new(self.edge.clone(), view.clone());
         Context::new(
             &self.sandbox,
-            plugin.pre(),
+            plugin.linked(),
             State::new(view, gate, plugin.empty_wasi()).measured(Arc::clone(&self.metrics)),
         )
     }

@@ -21,6 +21,7 @@ mod completion;
 mod drain;
 mod edge;
 mod error;
+mod exports;
 mod files;
 mod generation;
 mod grants;

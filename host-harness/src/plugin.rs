@@ -11,15 +11,18 @@ use wasmtime::component::{Component, types::ComponentItem};
 
 use crate::{
     call::{self, Context},
-    contract::{ModelProviderPre, ProviderInfo, settings::CredentialState},
+    contract::{ProviderInfo, settings::CredentialState},
     edge::Gate,
     error::{Error, Kind, Result},
+    exports::Linked,
     sandbox::{Limits, Sandbox, State, View},
     settings::{Listed, Settings},
 };
 
 /// The interface that makes a component a model provider.
 const PROVIDER: &str = "openclaw:model-provider/provider";
+/// The largest file that is read: ten times what components of languages with a runtime of their own have.
+const LARGEST: u64 = 256 * 1024 * 1024;
 /// The version of the contract that this host speaks.
 pub const CONTRACT_VERSION: &str = "0.1.0";
 /// What a guest may import, without versions.
@@ -42,7 +45,7 @@ struct Inner {
     imports: Vec<String>,
     exports: Vec<String>,
     info: ProviderInfo,
-    pre: ModelProviderPre<State>,
+    linked: Linked,
     empty_wasi: bool,
     limits: Limits,
     timings: LoadTimings,
@@ -90,9 +93,7 @@ impl Plugin {
         limits: &Limits,
     ) -> Result<Self> {
         let started = Instant::now();
-        let bytes = tokio::fs::read(path)
-            .await
-            .map_err(|error| unreadable(path, &error))?;
+        let bytes = read(path).await?;
         let digest = digest(&bytes);
         let size = bytes.len() as u64;
         check_kind(path, &bytes)?;
@@ -114,16 +115,25 @@ impl Plugin {
         let started = Instant::now();
         let (imports, exports) = interface_names(sandbox, &component);
         check_contract(path, &imports, &exports, empty_wasi)?;
-        let pre = sandbox
+        let differs = |error: wasmtime::Error| {
+            mismatch(path, &format!("it differs from the contract: {error:#}"))
+                .with_hint("build it from the `wit/` of this contract's version")
+        };
+        let interface = format!("{PROVIDER}@{CONTRACT_VERSION}");
+        let linked = sandbox
             .link(&component, empty_wasi)
-            .and_then(ModelProviderPre::new)
-            .map_err(|error| {
-                mismatch(path, &format!("it differs from the contract: {error:#}"))
-                    .with_hint("build it from the `wit/` of this contract's version")
-            })?;
+            .and_then(|pre| Linked::new(pre, &interface))
+            .map_err(differs)?;
         let check = started.elapsed();
         let started = Instant::now();
-        let info = describe(sandbox, &pre, empty_wasi, limits).await?;
+        let described = call::run(
+            alone(sandbox, &linked, empty_wasi, limits),
+            async |store, guest| match guest.check(store) {
+                Ok(()) => guest.describe(store).await.map(Ok),
+                Err(error) => Ok(Err(error)),
+            },
+        );
+        let info = described.await?.map_err(differs)?;
         let timings = LoadTimings {
             compile,
             check,
@@ -138,7 +148,7 @@ impl Plugin {
             imports,
             exports,
             info,
-            pre,
+            linked,
             empty_wasi,
             limits: limits.clone(),
             timings,
@@ -203,11 +213,12 @@ impl Plugin {
     /// # Errors
     /// `plugin-trap` or `limit` if it fails to say.
     pub async fn describe(&self, sandbox: &Sandbox) -> Result<ProviderInfo> {
-        describe(sandbox, &self.0.pre, self.0.empty_wasi, &self.0.limits).await
+        let context = alone(sandbox, &self.0.linked, self.0.empty_wasi, &self.0.limits);
+        call::run(context, async |store, guest| guest.describe(store).await).await
     }
 
-    pub(crate) fn pre(&self) -> &ModelProviderPre<State> {
-        &self.0.pre
+    pub(crate) fn linked(&self) -> &Linked {
+        &self.0.linked
     }
 
     pub(crate) fn empty_wasi(&self) -> bool {
@@ -218,6 +229,22 @@ impl Plugin {
 /// `sha256:` and the digest of a file's bytes.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{:x}", Sha256::digest(bytes))
+}
+
+/// Reads a plugin's file, if it is one and of a size that a plugin may have.
+pub(crate) async fn read(path: &Path) -> Result<Vec<u8>> {
+    let unreadable = |error| unreadable(path, &error);
+    let what = tokio::fs::metadata(path).await.map_err(unreadable)?;
+    // A pipe or a device may never end.
+    let what_else = if !what.is_file() {
+        "is no file".to_owned()
+    } else if what.len() > LARGEST {
+        format!("has {} bytes, and a plugin may have {LARGEST}", what.len())
+    } else {
+        return tokio::fs::read(path).await.map_err(unreadable);
+    };
+    let message = format!("{} {what_else}", path.display());
+    Err(Error::new(Kind::PluginLoad, message).with_hint("name the file of a built component"))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
@@ -318,12 +345,8 @@ fn check_contract(path: &Path, imports: &[String], exports: &[String], empty_was
     })
 }
 
-async fn describe(
-    sandbox: &Sandbox,
-    pre: &ModelProviderPre<State>,
-    empty_wasi: bool,
-    limits: &Limits,
-) -> Result<ProviderInfo> {
+/// For a call of a plugin that belongs to no host yet: it reaches nothing and has no credential.
+fn alone<'a>(sandbox: &Sandbox, linked: &'a Linked, empty_wasi: bool, limits: &Limits) -> Context<'a> {
     let settings = Settings {
         limits: limits.clone(),
         ..Settings::default()
@@ -334,11 +357,7 @@ async fn describe(
         CredentialState::Missing,
     );
     let gate = Gate::new(None, view.clone());
-    let context = Context::new(sandbox, pre, State::new(view, gate, empty_wasi));
-    call::run(context, async |store, provider| {
-        provider.call_describe(store).await
-    })
-    .await
+    Context::new(sandbox, linked, State::new(view, gate, empty_wasi))
 }
 
 /// A plugin's id becomes a key of files and flags, so it has to be of the form that the contract gives it.

@@ -137,13 +137,13 @@ impl Shared {
         };
         if let Some(default) = &staged.plugin.info().default_model {
             let call = call::run_fallible(self.context(staged), async |store, guest| {
-                guest.call_resolve_ref(store, default).await
+                guest.resolve_ref(store, default).await
             });
             call.await
                 .map_err(|error| failed("its default model does not resolve", error))?;
         }
         let call = call::run_fallible(self.context(staged), async |store, guest| {
-            guest.call_list_models(store, DiscoveryMode::Off).await
+            guest.list_models(store, DiscoveryMode::Off).await
         });
         call.await
             .map_err(|error| failed("its bundled models cannot be listed", error))?;

@@ -163,7 +163,7 @@ impl Looking {
             return false;
         }
         self.stamp = stamp;
-        let Ok(bytes) = tokio::fs::read(&self.file).await else {
+        let Ok(bytes) = plugin::read(&self.file).await else {
             // Gone for the moment, or for good; either way nothing to swap to.
             tracing::debug!(file = %self.file.display(), "the plugin's file is not there");
             return false;

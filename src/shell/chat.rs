@@ -7,7 +7,7 @@ use wasi::http::types::Method;
 
 use super::{
     failure,
-    http::{self, BodyWriter, Endpoint, Piece},
+    http::{self, Alarm, BodyWriter, Endpoint, Piece},
     settings::Imported,
 };
 use huggingface_protocol::{
@@ -81,6 +81,11 @@ struct Driver {
     connect_timeout_ms: u32,
     /// How long the reads have waited for what is waited for now. Time between reads does not count.
     waited_ns: u64,
+    /// When the wait began that nothing has been taken after yet.
+    woken_from: Option<u64>,
+    alarm: Alarm,
+    /// All that was there has been taken: more comes by waiting only.
+    is_quiet: bool,
 }
 
 impl Driver {
@@ -101,6 +106,9 @@ impl Driver {
             endpoint,
             connect_timeout_ms: snapshot.connect_timeout_ms,
             waited_ns: 0,
+            woken_from: None,
+            alarm: Alarm::default(),
+            is_quiet: false,
         })
     }
 
@@ -149,17 +157,16 @@ impl Driver {
                     self.exchange.waited();
                 }
                 Next::Response { timeout_ms } => {
-                    self.take_head();
-                    if matches!(self.exchange.next(), Next::Response { .. })
-                        && !self.wait(timeout_ms, &mut left)
-                    {
+                    if !self.is_quiet {
+                        self.take_head();
+                    } else if !self.wait(timeout_ms, &mut left) {
                         return Ok(nothing());
                     }
                 }
                 Next::Body { timeout_ms } => {
-                    self.take_bytes();
-                    if matches!(self.exchange.next(), Next::Body { .. }) && !self.wait(timeout_ms, &mut left)
-                    {
+                    if !self.is_quiet {
+                        self.take_bytes();
+                    } else if !self.wait(timeout_ms, &mut left) {
                         return Ok(nothing());
                     }
                 }
@@ -193,6 +200,7 @@ impl Driver {
         match sent {
             Ok(open) => {
                 self.open = Some(open);
+                self.is_quiet = true;
                 self.exchange.sent();
             }
             Err(failed) => self.fail(&failed, false),
@@ -206,9 +214,12 @@ impl Driver {
         match open.head() {
             Ok((open, head)) => {
                 self.open = Some(open);
-                if let Some(head) = head {
-                    self.waited_ns = 0;
-                    self.exchange.on_response(head.status, &head.headers);
+                match head {
+                    Some(head) => {
+                        self.something_came();
+                        self.exchange.on_response(head.status, &head.headers);
+                    }
+                    None => self.nothing_came(),
                 }
             }
             Err(failed) => self.fail(&failed, true),
@@ -223,10 +234,10 @@ impl Driver {
             };
             match open.read() {
                 Ok(Piece::Bytes(bytes)) => {
-                    self.waited_ns = 0;
+                    self.something_came();
                     self.exchange.on_bytes(&bytes);
                 }
-                Ok(Piece::Nothing) => return,
+                Ok(Piece::Nothing) => return self.nothing_came(),
                 Ok(Piece::End) => {
                     self.exchange.on_end();
                     return;
@@ -245,10 +256,12 @@ impl Driver {
         let limit = (u64::from(timeout_ms) * NS_PER_MS).saturating_sub(self.waited_ns);
         let most = limit.min(*left);
         let began = http::now();
-        if open.wait(most) {
-            let took = http::now().saturating_sub(began);
-            self.waited_ns = self.waited_ns.saturating_add(took);
-            *left = left.saturating_sub(took);
+        if self.alarm.wait(open, began.saturating_add(most)) {
+            self.is_quiet = false;
+            self.woken_from = Some(began);
+            if *left != u64::MAX {
+                *left = left.saturating_sub(http::now().saturating_sub(began));
+            }
             return true;
         }
         self.waited_ns = self.waited_ns.saturating_add(most);
@@ -264,6 +277,19 @@ impl Driver {
         false
     }
 
+    fn something_came(&mut self) {
+        self.waited_ns = 0;
+        self.woken_from = None;
+    }
+
+    fn nothing_came(&mut self) {
+        self.is_quiet = true;
+        if let Some(began) = self.woken_from.take() {
+            let took = http::now().saturating_sub(began);
+            self.waited_ns = self.waited_ns.saturating_add(took);
+        }
+    }
+
     /// Lets go of a finished exchange. The body's own end comes with the last event or right after it; with it read,
     /// the host can use the connection again.
     fn give_back(&mut self) {
@@ -274,7 +300,7 @@ impl Driver {
         for _ in 0..GIVE_BACK_READS {
             match open.read() {
                 Ok(Piece::Bytes(_)) => {}
-                Ok(Piece::Nothing) if open.wait(GIVE_BACK_NS) => {}
+                Ok(Piece::Nothing) if self.alarm.wait(&open, http::now().saturating_add(GIVE_BACK_NS)) => {}
                 _ => return,
             }
         }

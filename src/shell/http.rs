@@ -253,17 +253,32 @@ impl Exchange {
         }
     }
 
-    /// Waits until there is something, at most this long; false if the time passed.
-    pub(crate) fn wait(&self, most_ns: u64) -> bool {
-        let ready = self.ready();
-        if ready.ready() {
-            return true;
+}
+
+/// The timer of one wait after the other. It is kept as long as it rings no later than it has to: who waits for each
+/// piece of a long answer would set one for each, and hardly any ever rings.
+#[derive(Default)]
+pub(crate) struct Alarm {
+    set: Option<(u64, Pollable)>,
+}
+
+impl Alarm {
+    /// Waits until there is something, until this instant at most; false if it has come.
+    pub(crate) fn wait(&mut self, exchange: &Exchange, until: u64) -> bool {
+        loop {
+            let (at, timer) = match self.set.take() {
+                Some(kept) if kept.0 <= until => kept,
+                _ => (until, monotonic_clock::subscribe_instant(until)),
+            };
+            if poll::poll(&[exchange.ready(), &timer]).contains(&0) {
+                self.set = Some((at, timer));
+                return true;
+            }
+            if at == until {
+                return false;
+            }
+            // It was set for an earlier wait. Not looking at the clock here costs at most another round.
         }
-        if most_ns == 0 {
-            return false;
-        }
-        let timer = monotonic_clock::subscribe_duration(most_ns);
-        poll::poll(&[ready, &timer]).contains(&0)
     }
 }
 

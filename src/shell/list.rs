@@ -10,7 +10,7 @@ use wasi::http::types::Method;
 
 use super::{
     failure,
-    http::{self, Endpoint, Exchange, Head, Piece},
+    http::{self, Alarm, Endpoint, Exchange, Head, Piece},
     settings::Imported,
 };
 use huggingface_protocol::{
@@ -89,6 +89,7 @@ fn fetch(snapshot: &Snapshot) -> Result<Vec<u8>, String> {
 /// The one time limit of the whole list.
 struct Clock {
     ends: u64,
+    alarm: Alarm,
     limit_ms: u32,
 }
 
@@ -96,13 +97,13 @@ impl Clock {
     fn start(limit_ms: u32) -> Self {
         Self {
             ends: http::now().saturating_add(u64::from(limit_ms) * 1_000_000),
+            alarm: Alarm::default(),
             limit_ms,
         }
     }
 
     fn wait(&mut self, exchange: &Exchange) -> Result<(), String> {
-        let left = self.ends.saturating_sub(http::now());
-        if exchange.wait(left) {
+        if self.alarm.wait(exchange, self.ends) {
             Ok(())
         } else {
             Err(format!("no whole answer within {} ms", self.limit_ms))

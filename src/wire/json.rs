@@ -199,9 +199,10 @@ fn decode(raw: &str) -> Option<(Cow<'_, str>, bool)> {
     let mut out = String::with_capacity(inner.len());
     let mut is_exact = true;
     let mut rest = inner;
-    while let Some((plain, _)) = rest.split_once('\\') {
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let (plain, escape) = rest.split_at_checked(at)?;
         out.push_str(plain);
-        let (character, after) = unescape(rest.get(plain.len()..).unwrap_or_default());
+        let (character, after) = unescape(escape);
         is_exact &= character != char::REPLACEMENT_CHARACTER;
         out.push(character);
         rest = after;
@@ -229,22 +230,22 @@ fn unescape(escape: &str) -> (char, &str) {
 
 /// The same for the part behind `\u`, which may take a second escape for its pair.
 fn unescape_unit(digits: &str) -> (char, &str) {
-    let unit = |text: &str| text.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
-    let rest = digits.get(4..).unwrap_or("");
-    match unit(digits) {
-        Some(high @ 0xD800..=0xDBFF) => {
-            if let Some(second) = rest.strip_prefix("\\u")
-                && let Some(low @ 0xDC00..=0xDFFF) = unit(second)
-            {
-                let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-                let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-                return (character, second.get(4..).unwrap_or(""));
-            }
-            (char::REPLACEMENT_CHARACTER, rest)
-        }
-        Some(code) => (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), rest),
-        None => (char::REPLACEMENT_CHARACTER, rest),
+    let Some((unit, rest)) = unit(digits) else {
+        return (char::REPLACEMENT_CHARACTER, digits.get(4..).unwrap_or(""));
+    };
+    let second = rest.strip_prefix("\\u").filter(|_| unit & 0xFC00 == 0xD800).and_then(self::unit);
+    if let Some((low @ 0xDC00..=0xDFFF, after)) = second {
+        let code = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+        return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), after);
     }
+    (char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER), rest)
+}
+
+/// Four hexadecimal digits and what follows them.
+fn unit(text: &str) -> Option<(u32, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    let digit = |unit: u32, byte: u8| Some(unit << 4 | char::from(byte).to_digit(16)?);
+    Some((digits.bytes().try_fold(0, digit)?, rest))
 }
 
 /// A raw number of any form; `None` if it is none.
@@ -290,12 +291,15 @@ impl<'a> Visitor<'a> for Number {
 
 /// The whole part of a raw number; `None` if it is no number or too large to be meant.
 pub fn integer(raw: &str) -> Option<i64> {
-    let whole = raw.split(['.', 'e', 'E']).next()?;
-    if raw.contains(['e', 'E']) {
-        None
-    } else {
-        whole.parse().ok()
+    let end = raw
+        .bytes()
+        .position(|byte| matches!(byte, b'.' | b'e' | b'E'))
+        .unwrap_or(raw.len());
+    let (whole, rest) = raw.split_at_checked(end)?;
+    if memchr::memchr2(b'e', b'E', rest.as_bytes()).is_some() {
+        return None;
     }
+    whole.parse().ok()
 }
 
 #[cfg(test)]

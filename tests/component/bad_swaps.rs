@@ -1,6 +1,9 @@
 //! Swaps to plugins that should never have come: the one before serves on, nothing is lost, and the reason is told.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use host_harness::{Error, Kind, component::Build, contract::Summary};
 
@@ -122,6 +125,37 @@ fn warned(summary: &Summary) -> bool {
         assert!(warning.message.contains("generation 1 answered"), "{warning:?}");
         warning.code == "answered-by-previous"
     })
+}
+
+#[tokio::test]
+async fn who_gives_up_waiting_while_it_is_asked_again_loses_nothing() {
+    let harness = Harness::with().start_with(hostile_plugin().await).await;
+    let files = Files::new();
+    // One that takes its time before it answers, and one that traps.
+    let slow = files.ordered("slow", [("version", "2.0.0"), ("chat", "sleep-500")]);
+    harness.host.swap(&slow).await.unwrap();
+    harness.ask(FINE).await.summary();
+    let bad = files.ordered("bad", [("version", "6.6.6"), ("chat", "read.trap")]);
+    harness.host.swap(&bad).await.unwrap();
+    let mut completion = harness.host.chat(question(FINE, "Hello!")).await.unwrap();
+    let mut given_up = 0;
+    let event = loop {
+        match tokio::time::timeout(Duration::from_millis(20), completion.next()).await {
+            Ok(event) => break event.unwrap(),
+            Err(_) => given_up += 1,
+        }
+    };
+    assert!(given_up > 2, "it did not wait");
+    assert!(event.is_some());
+    assert_eq!(completion.generation().version, "2.0.0");
+    let heard = collect(completion).await;
+    assert!(
+        heard
+            .summary()
+            .warnings
+            .iter()
+            .any(|warning| warning.code == "answered-by-previous")
+    );
 }
 
 #[tokio::test]

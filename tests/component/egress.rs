@@ -257,6 +257,39 @@ async fn an_answer_is_given_without_cookies_and_the_headers_of_the_host() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_compressed_on_the_way_is_refused() {
+    let harness = harness().await;
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n";
+    harness.mock.push_models(Script::raw(format!("{head}0\r\n\r\n")));
+    let order = format!("GET {}/models", harness.mock.base_url());
+    let learnt = harness.send(question("tell", &order)).await.text();
+    assert!(learnt.contains("HttpResponseTransferCoding"), "{learnt}");
+}
+
+#[tokio::test]
+async fn a_plugin_cannot_fill_the_operators_log() {
+    let file = tokio::task::spawn_blocking(guests::hostile).await.unwrap();
+    let plugin = file.to_str().unwrap();
+    let line = [
+        "--plugin",
+        plugin,
+        "--base-url",
+        "http://127.0.0.1:9",
+        "chat",
+        "-m",
+    ];
+    let ended = Program::new()
+        .run(&[&line[..], &["hostile/a/forbid-1000", "Hello!"]].concat(), None)
+        .await;
+    assert_eq!(ended.status, 0, "{ended:?}");
+    let denied = ended.stderr.lines().filter(|line| line.contains("denied"));
+    let denied = denied.count();
+    // For each call of the plugin, of which one question is a few.
+    assert!((2..=50).contains(&denied), "{denied} lines: {ended:?}");
+    assert!(ended.stderr.contains("counted and not logged"), "{ended:?}");
+}
+
+#[tokio::test]
 async fn the_operators_log_says_what_was_denied_and_how_to_allow_it() {
     let file = tokio::task::spawn_blocking(guests::egress).await.unwrap();
     let program = Program::new();

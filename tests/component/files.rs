@@ -90,3 +90,20 @@ async fn extra_imports_are_named_with_the_command_that_avoids_them() {
     assert!(error.message().contains("wasi:cli/environment@0.2.6"), "{error}");
     assert!(error.hint().unwrap().contains("wasm32-wasip2"), "{error}");
 }
+
+#[tokio::test]
+async fn what_is_no_file_or_far_too_large_is_refused_before_it_is_read() {
+    let dir = TempDir::new().unwrap();
+    assert!(refused(dir.path()).await.message().contains("is no file"));
+    #[cfg(unix)]
+    for device in ["/dev/zero", "/dev/null"] {
+        assert!(refused(Path::new(device)).await.message().contains("is no file"));
+    }
+    let path = file(&dir, b"\0asm");
+    let large = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    // Of which nothing is on the disk.
+    large.set_len(1 << 40).unwrap();
+    let error = refused(&path).await;
+    assert_eq!(error.kind(), Kind::PluginLoad);
+    assert!(error.message().contains("1099511627776 bytes"), "{error}");
+}

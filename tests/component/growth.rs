@@ -86,6 +86,17 @@ async fn ask(host: &Host, requests: usize) {
     }
 }
 
+/// What is held while so many answers are open.
+async fn with_open(host: &Host, answers: usize) -> Held {
+    let mut open = Vec::new();
+    for _ in 0..answers {
+        let mut answer = host.chat(question(MODEL, "Hello!")).await.unwrap();
+        answer.next().await.unwrap();
+        open.push(answer);
+    }
+    held()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "run by the test below, in a process of its own"]
 async fn measured() {
@@ -109,6 +120,8 @@ async fn measured() {
     let host = Host::start(sandbox(), plugin().await, options).unwrap();
     ask(&host, BEFORE).await;
     let before = held();
+    let during = with_open(&host, 200).await;
+    assert!(during.threads <= before.threads + 2, "{before:?} {during:?}");
     let opened = host.connections_opened();
     ask(&host, REQUESTS).await;
     let after = held();

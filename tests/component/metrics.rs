@@ -41,6 +41,14 @@ async fn every_call_is_counted_by_how_it_ended() {
     assert!(now.output_tokens >= 2 * output && now.input_tokens > 0, "{now:?}");
     assert_eq!(now.first_token.count, 2, "streams that began");
     assert!(now.guest_time.count >= 8 && now.guest_time.total > Duration::ZERO);
+    // At least the one page that a memory has, at most what it may have.
+    let most = host.settings().limits.memory_bytes as u64;
+    assert!(
+        (65_536..=most).contains(&now.guest_memory_peak),
+        "{}",
+        now.guest_memory_peak
+    );
+    assert_eq!((now.generations_loaded, now.draining), (1, 0));
     assert_eq!(
         (now.generation, now.connections_opened >= 1, now.denials),
         (1, true, 0)
@@ -60,6 +68,7 @@ async fn swaps_are_counted_and_counts_survive_them() {
     let now = harness.host.metrics();
     assert_eq!((now.swaps, now.swaps_refused, now.swaps_rolled_back), (1, 1, 0));
     assert_eq!((now.generation, now.ended(Call::Chat, "ok")), (2, 1));
+    assert_eq!(now.generations_loaded, 2, "the one before is kept to come back");
 }
 
 #[tokio::test]
@@ -78,6 +87,15 @@ async fn the_page_has_no_word_of_a_user_or_a_model() {
         "model_host_calls_total{call=\"complete\",outcome=\"ok\"} 1",
         "model_host_calls_in_flight 0",
         "model_host_generation 1",
+        "model_host_generations_loaded 1",
+        "model_host_answers_draining 0",
+        "model_host_denials_total 0",
+        "model_host_connections_total ",
+        "model_host_attempts_total ",
+        "model_host_tokens_total{kind=\"output\"} ",
+        "model_host_guest_memory_bytes_count ",
+        "model_host_guest_time_seconds_sum ",
+        "model_host_answer_seconds_count ",
         "# EOF",
     ] {
         assert!(page.text.contains(line), "no {line} in {}", page.text);

@@ -105,7 +105,8 @@ async fn openclaws_other_spelling_of_the_choice_is_understood() {
         );
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(
-            ran.err.contains("no plugin of the provider `nobody` is loaded"),
+            ran.err
+                .contains("no plugin of the provider that `--token-provider` names"),
             "{ran:?}"
         );
     })

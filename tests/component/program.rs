@@ -7,7 +7,11 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader},
+    process::{Child, Command},
+    task::JoinHandle,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_command-line");
 /// Far longer than anything takes on a machine with other work.
@@ -65,17 +69,7 @@ impl Program {
 
     /// Runs it to its end; with `stop`, for no longer than that.
     pub async fn run(&self, arguments: &[&str], stop: Option<Duration>) -> Ended {
-        let mut command = Command::new(PROGRAM);
-        command
-            .args(arguments)
-            .env_clear()
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.dir.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = command.spawn().expect("the program starts");
+        let mut child = self.spawn(arguments);
         if let Some(stop) = stop {
             let stopped = tokio::time::Instant::now() + stop;
             while child.try_wait().expect("it is ours").is_none() {
@@ -97,12 +91,82 @@ impl Program {
         }
     }
 
+    fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command.spawn().expect("the program starts")
+    }
+
+    /// Starts what runs until it is stopped, and waits for its first line.
+    pub async fn start(&self, arguments: &[&str]) -> Running {
+        let mut child = self.spawn(arguments);
+        let stderr = child.stderr.take().expect("a pipe");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let stderr = tokio::spawn(all_of(stderr));
+        let mut first = String::new();
+        let line = tokio::time::timeout(PATIENCE, stdout.read_line(&mut first)).await;
+        line.expect("a first line in time").expect("a line");
+        Running {
+            child,
+            first: first.trim_end().to_owned(),
+            stdout: tokio::spawn(all_of(stdout)),
+            stderr,
+        }
+    }
+
     /// Every file below the state directory.
     pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let mut found = Vec::new();
-        collect(&self.state(), &mut found);
-        found
+        files_below(&self.state())
     }
+}
+
+/// What runs until it is stopped.
+pub struct Running {
+    child: Child,
+    /// The first line that it wrote.
+    pub first: String,
+    stdout: JoinHandle<String>,
+    stderr: JoinHandle<String>,
+}
+
+impl Running {
+    /// Tells it to end, as a supervisor does.
+    pub async fn stop(mut self) -> Ended {
+        let id = self.child.id().expect("it runs").to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(told.expect("it is told").success());
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        Ended {
+            status: status
+                .expect("it ends in time")
+                .expect("it ends")
+                .code()
+                .unwrap_or(-1),
+            stdout: self.first + "\n" + &self.stdout.await.expect("its words"),
+            stderr: self.stderr.await.expect("its words"),
+        }
+    }
+}
+
+async fn all_of(mut pipe: impl AsyncRead + Unpin) -> String {
+    let mut bytes = Vec::new();
+    let _ = pipe.read_to_end(&mut bytes).await;
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Every file below a folder.
+pub fn files_below(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    collect(dir, &mut found);
+    found
 }
 
 fn collect(dir: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {

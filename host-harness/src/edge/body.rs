@@ -67,7 +67,7 @@ impl Body for Outgoing {
     }
 }
 
-/// One of the requests that a guest may have open at once.
+/// One of the requests that are open: for a guest, or on one of the clients.
 pub(super) struct Open(Arc<AtomicUsize>);
 
 impl Open {
@@ -92,11 +92,11 @@ pub(super) struct Answer {
     view: View,
     /// Of the attempt: bodies are read outside of it.
     span: Span,
-    _open: Open,
+    _open: [Open; 2],
 }
 
 impl Answer {
-    pub(super) fn new(inner: Incoming, scrub: ScrubStream, view: View, open: Open) -> Self {
+    pub(super) fn new(inner: Incoming, scrub: ScrubStream, view: View, open: [Open; 2]) -> Self {
         let left = view.limits().response_bytes;
         Self {
             inner,

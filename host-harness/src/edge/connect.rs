@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use futures::future::BoxFuture;
+use futures::{
+    future::BoxFuture,
+    stream::{FuturesUnordered, StreamExt as _},
+};
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -24,6 +27,9 @@ use super::{
     stream::{Conn, Duplex},
     tls::{self, Tls},
 };
+
+/// How long an address is tried before the next one is tried beside it.
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Dials one origin. Cheap to clone.
 #[derive(Clone)]
@@ -188,20 +194,36 @@ impl Dial {
     }
 }
 
-/// The first of these addresses that takes a connection.
+/// The first of these addresses that takes a connection. One that does not say anything does not hold up the others:
+/// after a head start the next is tried beside it, as RFC 8305 has it.
 pub(super) async fn dial(addresses: &[SocketAddr]) -> Result<Box<dyn Duplex>, ConnectError> {
     let mut last = ConnectError::Dns;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // Requests are written whole; waiting for more would only delay them.
-                let _ = stream.set_nodelay(true);
-                return Ok(Box::new(stream));
-            }
-            Err(error) => last = ConnectError::Io(error),
+    let mut untried = in_turn(addresses).into_iter();
+    let mut dialled = FuturesUnordered::new();
+    loop {
+        dialled.extend(untried.next().map(TcpStream::connect));
+        tokio::select! {
+            Some(done) = dialled.next() => match done {
+                Ok(stream) => {
+                    // Requests are written whole; waiting for more would only delay them.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(Box::new(stream));
+                }
+                Err(error) => last = ConnectError::Io(error),
+            },
+            () = tokio::time::sleep(HEAD_START), if untried.len() > 0 && !dialled.is_empty() => {}
+            else => return Err(last),
         }
     }
-    Err(last)
+}
+
+/// By turns of either family, since it is often a whole family that leads nowhere; the system's preference stands first.
+fn in_turn(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = addresses.iter().partition(|address| address.is_ipv6() == is_v6);
+    let turns = 0..first.len().max(second.len());
+    let pairs = turns.flat_map(|turn| [first.get(turn), second.get(turn)]);
+    pairs.flatten().copied().collect()
 }
 
 impl tower::Service<Uri> for Connector {

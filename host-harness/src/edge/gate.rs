@@ -19,12 +19,16 @@ use wasmtime_wasi_http::{
 use super::{Edge, body::Open, headers};
 use crate::sandbox::{Note, View};
 
+/// So many denied headers of one request are logged.
+const MOST_LOGGED: usize = 8;
+
 /// The edge, if there is one, and what this request has used of it.
 pub(crate) struct Gate {
     edge: Option<Arc<Edge>>,
     view: View,
     open: Arc<AtomicUsize>,
     started: usize,
+    denied: usize,
 }
 
 impl Gate {
@@ -35,6 +39,7 @@ impl Gate {
             view,
             open: Arc::new(AtomicUsize::new(0)),
             started: 0,
+            denied: 0,
         }
     }
 
@@ -107,7 +112,17 @@ impl WasiHttpHooks for Gate {
             let message = format!("the plugin wanted to set the header `{name}`, which is not its to set");
             let hint = "the host writes what belongs to the connection and to the credential; a header of your own \
                         goes under `headers` in the configuration";
-            deny(&self.view, message, hint);
+            self.denied += 1;
+            match self.denied {
+                // A guest may try as often as it likes; the operator's log is not its to fill.
+                n if n > MOST_LOGGED => {}
+                n => {
+                    deny(&self.view, message, hint);
+                    if n == MOST_LOGGED {
+                        tracing::warn!("more denied headers of this request are counted and not logged");
+                    }
+                }
+            }
         }
         forbidden
     }

@@ -1,7 +1,7 @@
 //! Headers at the edge: which ones no guest may set or see, and those that the host adds itself.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
+use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError};
 
 use super::{Scrubber, Secret};
 use crate::error::{Error, Kind, Result};
@@ -86,12 +86,27 @@ pub(super) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, scrubber: &Scrubb
     }
 }
 
-/// The coding of an answer that is not as it is.
-pub(super) fn unasked_coding(headers: &HeaderMap) -> Option<String> {
-    let codings = headers.get_all(header::CONTENT_ENCODING).iter();
-    let mut codings = codings.map(|value| value.to_str().unwrap_or("?").trim());
-    let unasked = codings.find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"));
-    unasked.map(str::to_owned)
+/// Refuses an answer that is not as it is: a secret in it could not be found. Neither was asked for; HTTP/1 knows a
+/// second place where a body can be compressed.
+pub(super) fn check_codings(headers: &HeaderMap, scrubber: &Scrubber) -> Result<(), HttpError> {
+    let unasked = |name: HeaderName, usual: &[&str]| {
+        let values = headers.get_all(name).iter();
+        let values: Vec<_> = values.map(|value| value.to_str().unwrap_or("?")).collect();
+        let codings = values.iter().flat_map(|value| value.split(','));
+        let mut codings = codings.map(str::trim).filter(|coding| !coding.is_empty());
+        // The server's own word, which may be anything.
+        let is_usual = |coding: &str| usual.iter().any(|usual| coding.eq_ignore_ascii_case(usual));
+        codings
+            .find(|coding| !is_usual(coding))
+            .map(|coding| scrubber.text(coding))
+    };
+    if let Some(coding) = unasked(header::CONTENT_ENCODING, &["identity"]) {
+        return Err(HttpError::HttpResponseContentCoding(Some(coding)));
+    }
+    match unasked(header::TRANSFER_ENCODING, &["identity", "chunked"]) {
+        Some(coding) => Err(HttpError::HttpResponseTransferCoding(Some(coding))),
+        None => Ok(()),
+    }
 }
 
 fn header_name(name: &str) -> Result<HeaderName> {
@@ -104,4 +119,47 @@ fn header_name(name: &str) -> Result<HeaderName> {
         ));
     }
     Ok(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(name: HeaderName, value: &str) -> Option<HttpError> {
+        let scrubber = Scrubber::new([&Secret::new("a-very-secret-token").unwrap()]);
+        let mut headers = HeaderMap::new();
+        headers.append(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
+        headers.append(name, value.parse().unwrap());
+        check_codings(&headers, &scrubber).err()
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_searched_is_refused_wherever_that_is_said() {
+        for value in ["gzip", "identity, br", "GZIP", ",x"] {
+            let error = refused(header::CONTENT_ENCODING, value);
+            assert!(
+                matches!(error, Some(HttpError::HttpResponseContentCoding(Some(_)))),
+                "{value}: {error:?}"
+            );
+        }
+        for value in ["gzip, chunked", "deflate", "chunked,gzip"] {
+            let error = refused(header::TRANSFER_ENCODING, value);
+            assert!(
+                matches!(error, Some(HttpError::HttpResponseTransferCoding(Some(_)))),
+                "{value}: {error:?}"
+            );
+        }
+        for value in ["", "identity", "Identity , identity"] {
+            assert!(refused(header::CONTENT_ENCODING, value).is_none(), "{value}");
+        }
+        assert!(refused(header::TRANSFER_ENCODING, "Chunked").is_none());
+    }
+
+    #[test]
+    fn the_name_of_a_coding_tells_the_guest_no_secret() {
+        for name in [header::CONTENT_ENCODING, header::TRANSFER_ENCODING] {
+            let error = format!("{:?}", refused(name, "x-a-very-secret-token"));
+            assert!(!error.contains("secret") && error.contains("*****"), "{error}");
+        }
+    }
 }

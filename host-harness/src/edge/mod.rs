@@ -4,14 +4,15 @@
 //! that the guest wrote, and searched for in everything that goes back. Nothing here knows a provider.
 //!
 //! Read in this order: [`origin`] (where), [`secret`] and [`scrub`] (the credential), `headers` (what a guest may set),
-//! `connect` with `proxy`, `tls` and `stream` (how), `body` (how much), `gate` (how often), `setup` (by whose word), and
-//! this file, which puts them together.
+//! `connect` with `proxy`, `tls`, `stream` and `lanes` (how), `body` (how much), `gate` (how often), `setup` (by whose
+//! word), and this file, which puts them together.
 
 mod body;
 mod clock;
 mod connect;
 mod gate;
 mod headers;
+mod lanes;
 mod origin;
 mod proxy;
 mod scrub;
@@ -33,10 +34,7 @@ use std::{
 
 use http::{HeaderName, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use hyper_util::{
-    client::legacy::{Client, connect::capture_connection},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_util::client::legacy::connect::capture_connection;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::{
@@ -46,6 +44,7 @@ use crate::{
 use body::{Answer, Open, Outgoing};
 use clock::Clock;
 use connect::{ConnectError, Connector, Dial, Resolver};
+use lanes::Lanes;
 use stream::Uses;
 use tls::Tls;
 
@@ -81,7 +80,7 @@ struct Policy {
 /// The way out for one provider: policy, pooled connections and scrubbing. Survives swaps.
 pub(crate) struct Edge {
     policy: Policy,
-    client: Client<Connector, Outgoing>,
+    lanes: Lanes,
     scrubber: Scrubber,
     opened: Arc<AtomicU64>,
     denied: AtomicU64,
@@ -103,13 +102,9 @@ impl Edge {
             resolver: Resolver::System,
             opened: Arc::clone(&opened),
         });
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
         Ok(Arc::new(Self {
             policy,
-            client,
+            lanes: Lanes::new(connector),
             scrubber,
             opened,
             denied: AtomicU64::new(0),
@@ -167,7 +162,8 @@ impl Edge {
         let mut request = Request::from_parts(parts, Outgoing::new(body, view.clone()));
         let connection = capture_connection(&mut request);
         let started = Instant::now();
-        let answer = self.client.request(request).await;
+        let (client, place) = self.lanes.enter();
+        let answer = client.request(request).await;
         let reused = connection
             .connection_metadata()
             .as_ref()
@@ -186,11 +182,9 @@ impl Edge {
         {
             return Err(self.unconnected(&via.wants_authorization(), &view));
         }
-        if let Some(coding) = headers::unasked_coding(&parts.headers) {
-            return Err(HttpError::HttpResponseContentCoding(Some(coding)));
-        }
+        headers::check_codings(&parts.headers, &self.scrubber)?;
         headers::clean(&mut parts.headers, &self.policy.headers, &self.scrubber);
-        let body = Answer::new(body, self.scrubber.stream(), view, open);
+        let body = Answer::new(body, self.scrubber.stream(), view, [open, place]);
         Ok(Response::from_parts(parts, body.boxed_unsync()))
     }
 

@@ -110,9 +110,14 @@ impl Origin {
     /// them by a literal or allowed them; metadata and link-local ones never.
     #[must_use]
     pub fn admits(&self, address: IpAddr, allow_private: bool) -> bool {
-        match class_of(address) {
+        let class = class_of(address);
+        if self.is_loopback() {
+            // What it is taken for, and a credential goes there without encryption, it has to be.
+            return class == Class::Loopback;
+        }
+        match class {
             Class::Public => true,
-            Class::Loopback => self.is_loopback() || allow_private,
+            Class::Loopback => allow_private,
             Class::Private => self.is_private_literal() || allow_private,
             Class::Never => false,
         }
@@ -151,8 +156,9 @@ fn class_of_v4(address: Ipv4Addr) -> Class {
         || address.is_multicast()
         || a == 0
         || a >= 240
-        // The metadata service of one cloud sits among the carrier addresses.
+        // The metadata services of two clouds: one sits among the carrier addresses, one among the public ones.
         || address == Ipv4Addr::new(100, 100, 100, 200)
+        || address == Ipv4Addr::new(168, 63, 129, 16)
         || (a == 192 && b == 0 && c == 0)
     {
         Class::Never
@@ -168,29 +174,37 @@ fn class_of_v4(address: Ipv4Addr) -> Class {
 }
 
 fn class_of_v6(address: Ipv6Addr) -> Class {
-    // An address that carries an IPv4 one is judged by it: mapped, compatible, NAT64 and 6to4.
-    let [s0, s1, .., s6, s7] = address.segments();
-    let [hi6, lo6] = s6.to_be_bytes();
-    let [hi7, lo7] = s7.to_be_bytes();
-    let low = Ipv4Addr::new(hi6, lo6, hi7, lo7);
+    // An address that carries an IPv4 one is judged by it: mapped, compatible, translated, NAT64, 6to4 and Teredo.
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = address.segments();
+    let v4 = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     if address.is_loopback() {
         Class::Loopback
     } else if address.is_unspecified() || address.is_multicast() || (s0 & 0xffc0) == 0xfe80 {
         Class::Never
     } else if let Some(mapped) = address.to_ipv4_mapped() {
         class_of_v4(mapped)
-    } else if address.segments().get(..6) == Some(&[0; 6]) || (s0 == 0x64 && s1 == 0xff9b) {
-        class_of_v4(low)
+    } else if matches!(
+        [s0, s1, s2, s3, s4, s5],
+        [0, 0, 0, 0, 0, 0] | [0, 0, 0, 0, 0xffff, 0] | [0x64, 0xff9b, 0, 0, 0, 0]
+    ) {
+        class_of_v4(v4(s6, s7))
     } else if s0 == 0x2002 {
-        let [_, a, b, ..] = address.segments();
-        let ([a1, a0], [b1, b0]) = (a.to_be_bytes(), b.to_be_bytes());
-        class_of_v4(Ipv4Addr::new(a1, a0, b1, b0))
+        class_of_v4(v4(s1, s2))
+    } else if (s0, s1) == (0x2001, 0) {
+        class_of_v4(v4(!s6, !s7))
     } else if address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254) {
         Class::Never
-    } else if (s0 & 0xfe00) == 0xfc00 || (s0 & 0xffc0) == 0xfec0 || (s0 == 0x2001 && s1 == 0xdb8) {
+    } else if (s0 & 0xfe00) == 0xfc00
+        || (s0 & 0xffc0) == 0xfec0
+        || (s0, s1) == (0x2001, 0xdb8)
+        || (s0, s1, s2) == (0x64, 0xff9b, 1)
+    {
         Class::Private
-    } else {
+    } else if (s0 & 0xe000) == 0x2000 {
         Class::Public
+    } else {
+        // Given to nobody.
+        Class::Never
     }
 }
 
@@ -243,6 +257,12 @@ mod tests {
             "224.0.0.1",
             "255.255.255.255",
             "::127.0.0.1",
+            "::ffff:0:127.0.0.1",
+            "2001:0:1:2:3:4:80ff:fffe",
+            "64:ff9b:1:7f00:0:100::",
+            "168.63.129.16",
+            "100::1",
+            "4000::1",
         ] {
             assert!(!admits(&router, address), "{address}");
         }
@@ -257,6 +277,11 @@ mod tests {
         assert!(admits(&origin("http://[::1]:8080"), "::1"));
         assert!(admits(&origin("http://10.1.2.3"), "10.1.2.3"));
         assert!(!admits(&origin("http://localhost"), "10.1.2.3"));
+        // A name that is taken for this machine, and which somebody else's server may answer for.
+        for name in ["http://localhost", "http://api.localhost", "https://localhost"] {
+            assert!(!admits(&origin(name), "93.184.216.34"), "{name}");
+            assert!(!origin(name).admits("10.1.2.3".parse().unwrap(), true), "{name}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What was checked is what is dialled, whatever a name stands for a moment later.
+//! What was checked is what is dialled, whatever a name stands for a moment later, and which of several addresses.
 
 use std::{
     net::SocketAddr,
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tower::Service as _;
 
 use super::{
@@ -74,4 +74,51 @@ async fn a_name_without_addresses_and_a_port_without_a_server_are_told_apart() {
     let mut closed = connector("http://localhost", false, |_, _| vec![([127, 0, 0, 1], 1).into()]);
     let refused = connect(&mut closed).await.unwrap_err();
     assert_eq!(refused.reason().0, "the connection was refused");
+}
+
+#[cfg(target_os = "linux")]
+/// A port of this machine that takes no more connections, and those that fill it.
+async fn full_port() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut held = Vec::new();
+    while let Ok(stream) = tokio::time::timeout(Duration::from_millis(500), TcpStream::connect(address)).await
+    {
+        held.push(stream.unwrap());
+        assert!(held.len() < 64, "it takes them all");
+    }
+    (address, listener, held)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_address_that_says_nothing_does_not_hold_up_the_others() {
+    static FULL: AtomicU16 = AtomicU16::new(0);
+    static PORT: AtomicU16 = AtomicU16::new(0);
+    let (full, _listener, _held) = full_port().await;
+    FULL.store(full.port(), Ordering::SeqCst);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    PORT.store(listener.local_addr().unwrap().port(), Ordering::SeqCst);
+    let mut two = connector("http://localhost", false, |_, _| {
+        [&FULL, &PORT]
+            .map(|port| ([127, 0, 0, 1], port.load(Ordering::SeqCst)).into())
+            .to_vec()
+    });
+    connect(&mut two).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_address_is_tried_before_a_connection_is_given_up() {
+    static PORT: AtomicU16 = AtomicU16::new(0);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    PORT.store(listener.local_addr().unwrap().port(), Ordering::SeqCst);
+    let mut many = connector("http://localhost", false, |_, _| {
+        let closed = ["127.0.0.1:1", "[::1]:1", "127.0.0.2:1", "[::1]:2"];
+        let mut all: Vec<SocketAddr> = closed.map(|address| address.parse().unwrap()).to_vec();
+        all.push(([127, 0, 0, 1], PORT.load(Ordering::SeqCst)).into());
+        all
+    });
+    connect(&mut many).await.unwrap();
 }

@@ -150,6 +150,7 @@ pub(crate) struct Metrics {
     duration: Timed,
     guest_time: Timed,
     guest_memory: Histogram,
+    guest_memory_peak: AtomicU64,
     swaps: Family<Swapped, Counter>,
 }
 
@@ -202,6 +203,7 @@ impl Metrics {
             duration,
             guest_time,
             guest_memory,
+            guest_memory_peak: AtomicU64::new(0),
             swaps,
         })
     }
@@ -211,6 +213,8 @@ impl Metrics {
         // A float counts bytes exactly up to 9 PB.
         #[expect(clippy::cast_precision_loss, reason = "no guest has that much memory")]
         self.guest_memory.observe(used.memory_bytes as f64);
+        self.guest_memory_peak
+            .fetch_max(used.memory_bytes as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn swap(&self, swap: Swap) {
@@ -261,12 +265,14 @@ impl Metrics {
             reasoning_tokens: tokens("reasoning"),
             first_token: self.first_token.sum(),
             guest_time: self.guest_time.sum(),
+            guest_memory_peak: self.guest_memory_peak.load(Ordering::Relaxed),
             swaps: swaps(Swap::Done),
             swaps_refused: swaps(Swap::Refused),
             swaps_rolled_back: swaps(Swap::RolledBack),
             connections_opened: beside.connections_opened,
             denials: beside.denials,
             generation: beside.generation,
+            generations_loaded: beside.generations_loaded,
             draining: beside.draining,
         }
     }
@@ -280,6 +286,9 @@ impl Metrics {
         more.register("denials", help, ConstCounter::new(beside.denials));
         let live = ConstGauge::new(i64::try_from(beside.generation).unwrap_or(i64::MAX));
         more.register("generation", "The number of the plugin that is live", live);
+        let loaded = ConstGauge::new(i64::try_from(beside.generations_loaded).unwrap_or(i64::MAX));
+        let help = "Plugins in memory: live, draining, or kept to come back";
+        more.register("generations_loaded", help, loaded);
         let draining = ConstGauge::new(i64::try_from(beside.draining).unwrap_or(i64::MAX));
         more.register(
             "answers_draining",

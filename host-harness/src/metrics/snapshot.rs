@@ -26,6 +26,7 @@ impl Host {
             connections_opened: self.connections_opened(),
             denials: self.denials(),
             generation: live.number,
+            generations_loaded: generations.all().len() as u64,
             draining: all.saturating_sub(live.in_flight()) as u64,
         }
     }
@@ -36,6 +37,7 @@ pub(crate) struct Beside {
     pub(crate) connections_opened: u64,
     pub(crate) denials: u64,
     pub(crate) generation: u64,
+    pub(crate) generations_loaded: u64,
     pub(crate) draining: u64,
 }
 
@@ -61,6 +63,8 @@ pub struct MetricsSnapshot {
     pub first_token: Times,
     /// Time in the plugin's own code.
     pub guest_time: Times,
+    /// The largest memory that a call of the plugin has had, in bytes.
+    pub guest_memory_peak: u64,
     /// Swaps that put another plugin into service.
     pub swaps: u64,
     /// Swaps that changed nothing, because something was wrong with the file.
@@ -73,6 +77,8 @@ pub struct MetricsSnapshot {
     pub denials: u64,
     /// The number of the generation that is live.
     pub generation: u64,
+    /// Generations in memory: live, draining, or kept to come back.
+    pub generations_loaded: u64,
     /// Calls under way in generations that are not live.
     pub draining: u64,
 }

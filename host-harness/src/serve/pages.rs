@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{Method, StatusCode, Uri, header};
+use http::{Method, StatusCode, header};
 use serde_json::json;
 
 use super::Service;
@@ -36,23 +36,24 @@ pub(super) async fn metrics(State(service): State<Service>) -> Response {
     ([(header::CONTENT_TYPE, crate::metrics::PAGE_TYPE)], page).into_response()
 }
 
-pub(super) async fn nowhere(uri: Uri) -> Fault {
+// The address is not repeated: who asks knows it, and it may hold anything.
+pub(super) async fn nowhere() -> Fault {
     Fault::new(
         StatusCode::NOT_FOUND,
         "invalid_request_error",
         "unknown_url",
         &format!(
-            "there is nothing at {}; there are /v1/chat/completions, /v1/models, /v1/models/ID, {HEALTH} and /metrics",
-            uri.path()
+            "there is nothing at this address; there are /v1/chat/completions, /v1/models, /v1/models/ID, {HEALTH} and \
+             /metrics"
         ),
     )
 }
 
-pub(super) async fn wrong_method(method: Method, uri: Uri) -> Fault {
+pub(super) async fn wrong_method(method: Method) -> Fault {
     Fault::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "invalid_request_error",
         "method_not_allowed",
-        &format!("{} does not take {method}", uri.path()),
+        &format!("this address does not take {method}"),
     )
 }

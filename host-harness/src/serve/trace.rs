@@ -76,7 +76,8 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
     let id = inner.names.name(request.headers().get(REQUEST_ID));
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", %id);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
+    let path = inner.host.without_secrets(request.uri().path());
     let answering = async {
         let mut response = match inner.access.check(&request) {
             Ok(()) => next.run(request).await,

@@ -35,6 +35,11 @@ pub(crate) fn act(deed: &str) -> Result<Vec<Vec<u8>>, ErrorCode> {
             black_box((0..number).map(|_| Fields::new()).collect::<Vec<_>>());
         }
         "fields" => fields(number)?,
+        "forbid" => {
+            for _ in 0..number {
+                let _ = Fields::new().set("host", &[b"elsewhere.test".to_vec()]);
+            }
+        }
         "open" => open(number)?,
         "ask" => {
             for _ in 0..number {

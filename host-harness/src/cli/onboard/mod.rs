@@ -127,7 +127,7 @@ fn by_option(plugins: &[Plugin], args: &OnboardArgs) -> Result<Option<Provider>>
                 && named != id
             {
                 return Err(wrong(&format!(
-                    "`--auth-choice {choice}` and `--token-provider {id}` name two providers"
+                    "`--auth-choice {choice}` and `--token-provider` name two providers"
                 )));
             }
             provider(plugins, named.map_or(choice, String::as_str), args).map(Some)
@@ -138,7 +138,8 @@ fn by_option(plugins: &[Plugin], args: &OnboardArgs) -> Result<Option<Provider>>
 fn provider(plugins: &[Plugin], id: &str, args: &OnboardArgs) -> Result<Provider> {
     let Some(plugin) = plugins.iter().find(|plugin| plugin.info().id == id) else {
         let ids: Vec<_> = plugins.iter().map(|plugin| plugin.info().id.as_str()).collect();
-        let error = wrong(&format!("no plugin of the provider `{id}` is loaded"));
+        // What was given is not repeated: it may be the key.
+        let error = wrong("no plugin of the provider that `--token-provider` names is loaded");
         return Err(error.with_hint(format!(
             "loaded: {}; `--plugin FILE.wasm` loads another",
             ids.join(", ")

@@ -91,6 +91,11 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
             }
             Input::Ended => return Ok(()),
         };
+        // What holds the key is neither obeyed nor kept: what is kept is written to files.
+        if let Err(error) = talk.session.host.refuse_secret(&typed) {
+            terminal.note(&error::for_a_person(terminal.err, &error));
+            continue;
+        }
         let outcome = match Typed::read(&typed) {
             Typed::Blank => Ok(()),
             Typed::Command(Command::Quit, _) => return Ok(()),
@@ -111,12 +116,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         match outcome {
             Ok(()) => editor.remember(&typed),
             Err(Failure::Error(error)) => {
-                // What was refused because it holds the key must not be kept either.
-                let holds_key =
-                    !error.details().request_sent && error.message().contains("holds the credential");
-                if !holds_key {
-                    editor.remember(&typed);
-                }
+                editor.remember(&typed);
                 terminal.note(&error::for_a_person(terminal.err, &error));
             }
             Err(Failure::Shown) => editor.remember(&typed),
