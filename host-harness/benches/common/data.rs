@@ -89,10 +89,24 @@ pub(crate) fn stream(events: usize) -> String {
         "{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}",
         "null",
     ));
-    text.push_str(&chunk("", "{\"prompt_tokens\":7,\"completion_tokens\":50}"));
+    text.push_str(&chunk(
+        "",
+        "{\"prompt_tokens\":7,\"completion_tokens\":50,\"total_tokens\":57}",
+    ));
     let done = "\ndata: [DONE]\n\n";
     let _ = write!(text, ":{}{done}", " ".repeat(EVENT - done.len() - 1));
     text
+}
+
+/// A whole answer of a few dozen words.
+pub(crate) fn answer() -> String {
+    format!(
+        "{{\"id\":\"chatcmpl-40118d7bdadd42cda1cf489ccf37cd6f\",\"object\":\"chat.completion\",\"created\":1780264614,\
+         \"model\":\"meta-llama/Llama-3.3-70B-Instruct\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\
+         \"content\":\"{}\"}},\"logprobs\":null,\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":48,\
+         \"completion_tokens\":47,\"total_tokens\":95}},\"system_fingerprint\":\"fp_5555555555\"}}",
+        "The quick brown fox jumps over it.\\n".repeat(7),
+    )
 }
 
 macro_rules! models {
@@ -147,6 +161,12 @@ impl Files {
     pub(crate) fn list(&self, models: usize) -> PathBuf {
         let recorded = format!("{{\"status\":200,\"response_body\":{}}}", list(models));
         self.write(&format!("list-{models}.json"), &recorded)
+    }
+
+    /// A whole answer of a few dozen words.
+    pub(crate) fn answer(&self) -> PathBuf {
+        let recorded = format!("{{\"status\":200,\"response_body\":{}}}", answer());
+        self.write("answer.json", &recorded)
     }
 
     fn write(&self, name: &str, text: &str) -> PathBuf {

@@ -1,19 +1,11 @@
 //! A mock router in a process of its own, so that its work is in nobody's figure.
 
-use std::{
-    ffi::OsStr,
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::{ffi::OsStr, path::Path, process::Command};
 
-use super::data::EVENT;
+use super::{data::EVENT, process::Process};
 
 /// A running mock router; it ends when it is dropped.
-pub(crate) struct Mock {
-    process: Child,
-    base_url: String,
-}
+pub(crate) struct Mock(Process);
 
 impl Mock {
     /// Composes its answers, an event each so many milliseconds.
@@ -42,33 +34,18 @@ impl Mock {
         Self::run(["--replay".as_ref(), file.as_os_str()])
     }
 
+    /// Answers with a recorded file, and with a recorded list of models; needs no token.
+    pub(crate) fn answering(answer: &Path, list: &Path) -> Self {
+        let replay = OsStr::new("--replay");
+        Self::run([replay, answer.as_os_str(), replay, list.as_os_str()])
+    }
+
     fn run<S: AsRef<OsStr>>(options: impl IntoIterator<Item = S>) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_host-harness"))
-            .arg("mock-router")
-            .args(options)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the mock router starts");
-        let mut base_url = String::new();
-        let stdout = process.stdout.take().expect("its output");
-        BufReader::new(stdout)
-            .read_line(&mut base_url)
-            .expect("its address");
-        Self {
-            process,
-            base_url: base_url.trim().to_owned(),
-        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host-harness"));
+        Self(Process::saying(command.arg("mock-router").args(options)))
     }
 
     pub(crate) fn base_url(&self) -> &str {
-        &self.base_url
-    }
-}
-
-impl Drop for Mock {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.0.base_url()
     }
 }

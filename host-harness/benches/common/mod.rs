@@ -9,9 +9,10 @@ pub(crate) mod ask;
 pub(crate) mod data;
 pub(crate) mod measure;
 pub(crate) mod mock;
+pub(crate) mod process;
 pub(crate) mod twin;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use host_harness::{
     Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings,
@@ -28,6 +29,14 @@ pub(crate) fn component() -> PathBuf {
         return file.into();
     }
     component::build(Build::Release, |words| eprintln!("{words}")).expect("the component builds")
+}
+
+/// A file of the workspace's `benches/`, where what the benches write is kept.
+pub(crate) fn kept(name: &str) -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the host is a folder of it");
+    workspace.join("benches").join(name)
 }
 
 /// One thread, for one call after the other: what a call costs, without what it costs to wake another thread.

@@ -8,8 +8,8 @@ use http::{Request, header};
 use http_body_util::{BodyExt as _, Full};
 use huggingface_protocol::{
     catalog,
-    chat::{Exchange, Failure, FailureKind, Next},
-    contract::types::{ChatEvent, ChatRequest, Error, ModelCatalog, Summary},
+    chat::{Exchange, Failure, FailureKind, Fold, Next},
+    contract::types::{AssistantPart, ChatEvent, ChatRequest, Error, ModelCatalog, Summary},
     provider, reference,
     settings::{PlainSettings, Settings as _},
 };
@@ -125,6 +125,19 @@ impl Answer<'_> {
                     length += text.len();
                 }
             }
+        }
+    }
+
+    /// Reads to the end and puts it together.
+    pub(crate) async fn whole(mut self) -> Vec<AssistantPart> {
+        let mut fold = Fold::default();
+        loop {
+            let events = self.next().await;
+            if events.is_empty() {
+                self.outcome().as_ref().expect("a good end");
+                return fold.finish();
+            }
+            events.into_iter().for_each(|event| fold.push(event));
         }
     }
 

@@ -1,33 +1,26 @@
-//! Streamed answers: decoding, CPU, and the time to the first token.
+//! Answers: the time to the first token, a short one, many at once, and one to a large picture.
 
 use std::hint::black_box;
 
-use huggingface_protocol::{
-    chat::{Exchange, Next},
-    reference,
-    settings::{PlainSettings, Settings as _},
-};
+use huggingface_protocol::settings::PlainSettings;
 
 use super::{Rig, Table, time, times};
 use crate::common::{
     self,
     ask::{self, Ask},
     data,
-    measure::{cpu, in_turns, micros, wall},
+    measure::{cpu, in_turns, wall},
     mock::Mock,
     twin::Twin,
 };
 
-/// Events of the long stream.
-const LONG: usize = 2_000;
 /// Answers at once, and so many a figure.
 const AT_ONCE: usize = 32;
 const ROUNDS: usize = 15;
 
 pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     first_token(rig, table).await;
-    short(rig, table).await;
-    decoding(rig, table).await;
+    plain(rig, table).await;
     picture(rig, table).await;
 }
 
@@ -71,10 +64,10 @@ async fn first_token(rig: &Rig, table: &mut Table) {
     }
 }
 
-/// Answers that come as fast as the mock can write, an event a packet.
-async fn short(rig: &Rig, table: &mut Table) {
+/// A whole answer that is one piece of JSON, short enough that what is around it counts.
+async fn plain(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
-    let mock = Mock::replaying(&files.stream(50));
+    let mock = Mock::replaying_whole(&files.answer());
     let ask = Ask::short();
     let host = common::host(
         &rig.sandbox,
@@ -88,12 +81,12 @@ async fn short(rig: &Rig, table: &mut Table) {
     let each = ANSWERS as f64;
     let plugin = async || {
         for _ in 0..ANSWERS {
-            black_box(ask::whole(&host, &ask).await);
+            black_box(host.complete(ask.for_host()).await.expect("an answer"));
         }
     };
     let native = async || {
         for _ in 0..ANSWERS {
-            black_box(twin.chat(ask.for_twin()).drain().await);
+            black_box(twin.chat(ask.for_twin()).whole().await);
         }
     };
     let pair = in_turns(
@@ -102,7 +95,7 @@ async fn short(rig: &Rig, table: &mut Table) {
         async || wall(native()).await / each,
     )
     .await;
-    let what = "Time of an answer of 50 chunks without pauses";
+    let what = "A short plain answer, whole";
     table.row(what, "", &time(pair.plugin), &time(pair.twin), &times(pair.ratio));
     let pair = in_turns(
         ROUNDS,
@@ -110,8 +103,13 @@ async fn short(rig: &Rig, table: &mut Table) {
         async || cpu(native()).await / each,
     )
     .await;
-    let what = "CPU of it";
-    table.row(what, "", &time(pair.plugin), &time(pair.twin), &times(pair.ratio));
+    table.row(
+        "… CPU of it",
+        "",
+        &time(pair.plugin),
+        &time(pair.twin),
+        &times(pair.ratio),
+    );
     table.alone(
         "Connections for all of these requests, one after the other",
         "1",
@@ -156,70 +154,6 @@ pub(crate) async fn paced(rig: &Rig, table: &mut Table) {
         &time(pair.twin),
         &times(pair.ratio),
     );
-}
-
-/// A long stream that is there at once: what decoding costs.
-async fn decoding(rig: &Rig, table: &mut Table) {
-    let stream = data::stream(LONG);
-    let files = data::Files::new();
-    let mock = Mock::replaying_whole(&files.stream(LONG));
-    let ask = Ask::short();
-    let host = common::host(
-        &rig.sandbox,
-        &rig.plugin,
-        mock.base_url(),
-        Some(common::TOKEN),
-        |_| {},
-    );
-    let twin = Twin::new(mock.base_url(), PlainSettings::default());
-    let pair = in_turns(
-        60,
-        async || {
-            let mut completion = host.chat(ask.for_host()).await.expect("an answer");
-            ask::drain(&mut completion).await;
-            micros(completion.used().guest_time)
-        },
-        async || wall(async { decode(stream.as_bytes(), &ask) }).await,
-    )
-    .await;
-    let speed = |micros: f64| format!("{:.0} MB/s", stream.len() as f64 / micros);
-    table.row(
-        "Decoding a stream of 2,000 chunks, in wasm",
-        "≤ 2×",
-        &speed(pair.plugin),
-        &speed(pair.twin),
-        &times(pair.ratio),
-    );
-    let pair = in_turns(
-        60,
-        async || cpu(ask::whole(&host, &ask)).await,
-        async || cpu(twin.chat(ask.for_twin()).drain()).await,
-    )
-    .await;
-    table.row(
-        "… through the host, from the socket to the caller, by CPU time",
-        "≤ 2×",
-        &speed(pair.plugin),
-        &speed(pair.twin),
-        &times(pair.ratio),
-    );
-}
-
-/// The protocol alone: no network, no runtime.
-fn decode(stream: &[u8], ask: &Ask) {
-    let settings = PlainSettings::default();
-    let model = reference::resolve(ask.model, &settings).expect("a reference");
-    let mut exchange = Exchange::new(ask.for_twin(), model, &settings.get(), 7).expect("a request");
-    exchange.sent();
-    exchange.on_response(200, &[]);
-    for piece in stream.chunks(16 * 1024) {
-        exchange.on_bytes(piece);
-        while exchange.next() == Next::Events {
-            black_box(exchange.take_events(256));
-        }
-    }
-    exchange.on_end();
-    assert!(exchange.outcome().is_some_and(Result::is_ok), "a good end");
 }
 
 /// A large picture on its way out.

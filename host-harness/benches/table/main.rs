@@ -3,14 +3,21 @@
 //!
 //! Plugin and native twin are measured in turns, so that the ratios hold on a busy machine too; every figure is a
 //! median. Memory is measured in a process of its own for each figure: this program once more, as `child`.
+//! `concurrency` also draws `benches/concurrency.svg`.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod answers;
 mod calls;
+mod child;
+mod clients;
+mod concurrency;
 mod lists;
 mod memory;
+mod plot;
+mod serving;
+mod streams;
 mod swaps;
 
 use std::io::Write as _;
@@ -46,8 +53,14 @@ impl Table {
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (runtime, threads) = (common::runtime(), common::threads());
-    if let Some(("child", what)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-        return threads.block_on(memory::child(what));
+    if let Some((child::WORD, what)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        // One call after the other needs no threads.
+        let runtime = if what.first().is_some_and(|what| what == "client") {
+            runtime
+        } else {
+            threads
+        };
+        return runtime.block_on(child::main(what));
     }
     let sections: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
     let wanted = |name: &str| sections.is_empty() || sections.iter().any(|section| *section == name);
@@ -60,6 +73,9 @@ fn main() {
     if wanted("answers") {
         runtime.block_on(answers::measure(&rig, &mut table));
     }
+    if wanted("streams") {
+        runtime.block_on(streams::measure(&rig, &mut table));
+    }
     if wanted("paced") {
         threads.block_on(answers::paced(&rig, &mut table));
     }
@@ -69,8 +85,17 @@ fn main() {
     if wanted("memory") {
         memory::measure(&mut table);
     }
+    if wanted("concurrency") {
+        concurrency::measure(&mut table);
+    }
+    if wanted("serving") {
+        threads.block_on(serving::measure(&rig, &mut table));
+    }
     if wanted("swaps") {
         threads.block_on(swaps::measure(&rig, &mut table));
+    }
+    if wanted("clients") {
+        clients::measure();
     }
 }
 
@@ -80,6 +105,15 @@ fn time(micros: f64) -> String {
         format!("{micros:.0} µs")
     } else {
         format!("{:.1} ms", micros / 1_000.0)
+    }
+}
+
+/// `2,000`.
+fn thousands(number: usize) -> String {
+    if number < 1_000 {
+        number.to_string()
+    } else {
+        format!("{},{:03}", number / 1_000, number % 1_000)
     }
 }
 

@@ -2,14 +2,13 @@
 
 #![allow(clippy::async_yields_async, reason = "the tasks are kept, not waited for")]
 
-use std::process::Command;
+use huggingface_protocol::settings::PlainSettings;
 
-use huggingface_protocol::{
-    contract::settings::Snapshot,
-    settings::{PlainSettings, Settings as _},
+use super::{
+    Table,
+    child::{self, Client, settle},
+    times,
 };
-
-use super::{Table, times};
 use crate::common::{
     self,
     ask::{self, Ask},
@@ -19,24 +18,21 @@ use crate::common::{
     twin::Twin,
 };
 
-/// Longer than anything here takes.
-const LONG_MS: u32 = 600_000;
-
 pub(crate) fn measure(table: &mut Table) {
     let mock = Mock::stalling();
-    for count in ["1000", "2000"] {
-        let [plugin, twin] = ["plugin", "twin"].map(|who| run(&["waiting", who, mock.base_url(), count]));
-        table.row(
-            &format!("Resident memory of a waiting stream, {count} of them"),
-            "≤ 100 KB",
-            &format!("{:.0} KB", plugin / KB),
-            &format!("{:.0} KB", twin / KB),
-            &times(plugin / twin),
-        );
-    }
+    let [[plugin], [twin]] =
+        ["plugin", "twin"].map(|who| child::run(&["waiting", who, mock.base_url(), "2000"]));
+    table.row(
+        "Resident memory of a waiting stream, of 2,000",
+        "≤ 100 KB",
+        &format!("{:.0} KB", plugin / KB),
+        &format!("{:.0} KB", twin / KB),
+        &times(plugin / twin),
+    );
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.stream(50));
-    let [plugin, twin] = ["plugin", "twin"].map(|who| run(&["picture", who, mock.base_url(), "20000000"]));
+    let [[plugin], [twin]] =
+        ["plugin", "twin"].map(|who| child::run(&["picture", who, mock.base_url(), "20000000"]));
     table.row(
         "Peak of resident memory for a picture of 20 MB",
         "",
@@ -46,66 +42,26 @@ pub(crate) fn measure(table: &mut Table) {
     );
 }
 
-/// This program once more; what it says is a number of bytes.
-fn run(what: &[&str]) -> f64 {
-    let program = std::env::current_exe().expect("this program");
-    let output = Command::new(program).arg("child").args(what).output();
-    let output = output.expect("the child runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let said = String::from_utf8_lossy(&output.stdout);
-    said.trim().parse().expect("a number of bytes")
-}
-
-/// What [`run`] runs.
-pub(crate) async fn child(what: &[String]) {
-    let words: Vec<&str> = what.iter().map(String::as_str).collect();
-    let [what, who, base_url, count] = words[..] else {
-        panic!("WHAT WHO URL COUNT");
-    };
-    let count: usize = count.parse().expect("a number");
-    let bytes = match (what, who) {
-        ("waiting", "plugin") => waiting_plugin(base_url, count).await,
-        ("waiting", _) => waiting_twin(base_url, count).await,
-        (_, who) => picture(who == "plugin", base_url, count).await,
-    };
-    println!("{bytes}");
-}
-
-async fn waiting_plugin(base_url: &str, count: usize) -> f64 {
-    let (sandbox, plugin) = common::loaded().await;
-    let host = common::host(&sandbox, &plugin, base_url, Some(common::TOKEN), |settings| {
-        settings.idle_timeout = std::time::Duration::from_millis(LONG_MS.into());
-    });
+/// Opens so many streams that say nothing more; the memory of each.
+pub(crate) async fn waiting(by_plugin: bool, base_url: &str, count: usize) -> f64 {
     let ask = Ask::short();
-    let open = async || {
-        let (mut completion, _) = ask::first(&host, &ask).await;
-        tokio::spawn(async move { while let Ok(Some(_)) = completion.next().await {} })
-    };
-    each_of(count, open).await
-}
-
-async fn waiting_twin(base_url: &str, count: usize) -> f64 {
-    let snapshot = Snapshot {
-        idle_timeout_ms: LONG_MS,
-        ..PlainSettings::default().get()
-    };
-    let settings = PlainSettings {
-        snapshot: Some(snapshot),
-        ..PlainSettings::default()
-    };
-    // For as long as the process: an answer borrows it.
-    let twin: &'static Twin = Box::leak(Box::new(Twin::new(base_url, settings)));
-    let ask = Ask::short();
-    let open = async || {
-        let mut answer = twin.chat(ask.for_twin());
-        assert!(!answer.next().await.is_empty(), "the first events");
-        tokio::spawn(async move { while !answer.next().await.is_empty() {} })
-    };
-    each_of(count, open).await
+    match Client::patient(by_plugin, base_url).await {
+        Client::Plugin(host) => {
+            let open = async || {
+                let (mut completion, _) = ask::first(&host, &ask).await;
+                tokio::spawn(async move { while let Ok(Some(_)) = completion.next().await {} })
+            };
+            each_of(count, open).await
+        }
+        Client::Twin(twin) => {
+            let open = async || {
+                let mut answer = twin.chat(ask.for_twin());
+                assert!(!answer.next().await.is_empty(), "the first events");
+                tokio::spawn(async move { while !answer.next().await.is_empty() {} })
+            };
+            each_of(count, open).await
+        }
+    }
 }
 
 /// Opens so many streams and gives the memory that each has taken.
@@ -129,11 +85,8 @@ async fn each_of(count: usize, open: impl AsyncFn() -> tokio::task::JoinHandle<(
     each
 }
 
-async fn settle() {
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-}
-
-async fn picture(by_plugin: bool, base_url: &str, bytes: usize) -> f64 {
+/// Sends a picture of so many bytes; what memory that takes at its peak.
+pub(crate) async fn picture(by_plugin: bool, base_url: &str, bytes: usize) -> f64 {
     let ask = Ask::picture(bytes);
     let small = Ask::short();
     if by_plugin {

@@ -1,0 +1,54 @@
+//! What is counted: the paths that every user takes, each in an instance of its own.
+
+use std::collections::BTreeMap;
+
+use super::{guest::Guest, upstream::Upstream};
+use crate::common::{ask::Ask, data};
+
+/// Larger pieces than the network's, smaller than what the guest asks for at once.
+const MANY: usize = 16 * 1024;
+
+/// Counts all cases, each twice: a count that is not the same twice would say nothing.
+pub(crate) async fn count(guest: &Guest) -> BTreeMap<String, u64> {
+    let first = once(guest).await;
+    let second = once(guest).await;
+    assert_eq!(first, second, "the same work takes the same instructions");
+    first
+}
+
+async fn once(guest: &Guest) -> BTreeMap<String, u64> {
+    let short = Ask::short().for_host();
+    let list = Upstream::json(&data::list(data::ROUTER_LIST));
+    let answer = Upstream::json(&data::answer());
+    let tokens = |events| Upstream::tokens(&data::stream(events), data::EVENT);
+    let packets = |events| Upstream::stream(&data::stream(events), MANY);
+    let picture = Ask::picture(1_000_000).for_host();
+    let counts = [
+        ("describe", guest.describe().await),
+        (
+            "resolve a reference",
+            guest
+                .resolve("huggingface/deepseek-ai/DeepSeek-R1:cheapest")
+                .await,
+        ),
+        ("list 136 models", guest.list(list, data::ROUTER_LIST).await),
+        ("short plain answer", guest.complete(answer, &short).await),
+        (
+            "stream of 50 chunks, an event a packet",
+            guest.stream(tokens(50), &short, 47).await,
+        ),
+        (
+            "stream of 500 chunks, an event a packet",
+            guest.stream(tokens(500), &short, 497).await,
+        ),
+        (
+            "stream of 2,000 chunks, many events a packet",
+            guest.stream(packets(2_000), &short, 1).await,
+        ),
+        (
+            "stream of 50 chunks to a picture of 1 MB",
+            guest.stream(tokens(50), &picture, 47).await,
+        ),
+    ];
+    counts.map(|(case, count)| (case.to_owned(), count)).into()
+}

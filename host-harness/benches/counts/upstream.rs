@@ -1,0 +1,91 @@
+//! An upstream in memory: the same pieces in the same order every time, which no network gives.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use http::{Request, Response, header};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+/// What every request is answered with.
+#[derive(Clone, Default)]
+pub(crate) struct Upstream {
+    content_type: &'static str,
+    pieces: Vec<Bytes>,
+    /// Whether each piece is a while behind the one before it.
+    apart: bool,
+}
+
+impl Upstream {
+    /// A stream in pieces of this many bytes, all there at once.
+    pub(crate) fn stream(text: &str, piece: usize) -> Self {
+        Self {
+            content_type: "text/event-stream",
+            pieces: text
+                .as_bytes()
+                .chunks(piece)
+                .map(Bytes::copy_from_slice)
+                .collect(),
+            apart: false,
+        }
+    }
+
+    /// The same, each piece when the one before has been read, as tokens come.
+    pub(crate) fn tokens(text: &str, piece: usize) -> Self {
+        Self {
+            apart: true,
+            ..Self::stream(text, piece)
+        }
+    }
+
+    /// JSON in pieces as a network would cut it.
+    pub(crate) fn json(text: &str) -> Self {
+        Self {
+            content_type: "application/json",
+            ..Self::stream(text, 16 * 1024)
+        }
+    }
+}
+
+type Sent = Result<
+    (
+        Response<WasiBody>,
+        Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ),
+    Error,
+>;
+
+impl WasiHttpHooks for Upstream {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let Self {
+            content_type,
+            pieces,
+            apart,
+        } = self.clone();
+        Box::new(async move {
+            // All of it, as an upstream would.
+            request.into_body().collect().await?;
+            let frames = futures::stream::iter(pieces).then(move |piece| async move {
+                if apart {
+                    tokio::task::yield_now().await;
+                }
+                Ok::<_, Infallible>(Frame::data(piece))
+            });
+            let body = StreamBody::new(frames);
+            let body = body.map_err(|never| match never {}).boxed_unsync();
+            let answer = Response::builder().header(header::CONTENT_TYPE, content_type);
+            let answer = answer.body(body).expect("an answer");
+            Ok((
+                answer,
+                Box::new(async { Ok(()) }) as Box<dyn Future<Output = _> + Send>,
+            ))
+        })
+    }
+}

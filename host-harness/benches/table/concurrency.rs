@@ -1,0 +1,107 @@
+//! Memory and CPU against the number of answers at once, each with pauses between its events; and the plot of both.
+
+use std::time::Duration;
+
+use super::{
+    Table,
+    child::{self, Client, settle},
+    plot::{self, Point},
+    thousands, time, times,
+};
+use crate::common::{
+    ask::{self, Ask},
+    measure::{KB, cpu, median, resident},
+    mock::Mock,
+};
+
+/// Answers at once, and how often that is measured: few of them take little time, which other work disturbs.
+const LEVELS: [(usize, usize); 4] = [(1, 3), (32, 3), (256, 1), (2_000, 1)];
+/// Between two events.
+const PAUSE_MS: u32 = 100;
+/// Half of an answer's 50 pauses: all have begun and none has ended.
+const MIDDLE: Duration = Duration::from_millis(25 * PAUSE_MS as u64);
+
+pub(crate) fn measure(table: &mut Table) {
+    let mock = Mock::paced(PAUSE_MS);
+    let mut points = Vec::new();
+    for (count, rounds) in LEVELS {
+        let number = count.to_string();
+        let (mut plugin, mut twin) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            plugin.push(child::run(&["concurrency", "plugin", mock.base_url(), &number]));
+            twin.push(child::run(&["concurrency", "twin", mock.base_url(), &number]));
+        }
+        let point = Point {
+            streams: count,
+            plugin: middle(&plugin),
+            twin: middle(&twin),
+        };
+        let streams = if count == 1 { "stream" } else { "streams" };
+        let ([memory, used], [twin_memory, twin_used]) = (point.plugin, point.twin);
+        table.row(
+            &format!(
+                "{} {streams} at once, {PAUSE_MS} ms between chunks: resident memory",
+                thousands(count)
+            ),
+            "",
+            &format!("{:.1} MB", memory / KB / KB),
+            &format!("{:.1} MB", twin_memory / KB / KB),
+            &times(memory / twin_memory),
+        );
+        table.row(
+            "… CPU of each answer",
+            "",
+            &time(used),
+            &time(twin_used),
+            &times(used / twin_used),
+        );
+        points.push(point);
+    }
+    let file = plot::draw(&points);
+    eprintln!("drawn: {}", file.display());
+}
+
+fn middle(rounds: &[[f64; 2]]) -> [f64; 2] {
+    [0, 1].map(|at| median(&rounds.iter().map(|round| round[at]).collect::<Vec<_>>()))
+}
+
+/// Runs so many answers at once; the memory that they take together, and the CPU time of each.
+pub(crate) async fn child(by_plugin: bool, base_url: &str, count: usize) -> (f64, f64) {
+    match Client::patient(by_plugin, base_url).await {
+        Client::Plugin(host) => {
+            let ask = Ask::short();
+            futures::future::join_all((0..8).map(|_| ask::first(&host, &ask))).await;
+            let answer = || {
+                let host = host.clone();
+                tokio::spawn(async move { ask::whole(&host, &Ask::short()).await })
+            };
+            together(count, answer).await
+        }
+        Client::Twin(twin) => {
+            let first = async || drop(twin.chat(Ask::short().for_twin()).next().await);
+            futures::future::join_all((0..8).map(|_| first())).await;
+            let answer = || tokio::spawn(async { twin.chat(Ask::short().for_twin()).drain().await });
+            together(count, answer).await
+        }
+    }
+}
+
+async fn together(count: usize, answer: impl Fn() -> tokio::task::JoinHandle<usize>) -> (f64, f64) {
+    settle().await;
+    let before = resident();
+    let mut answers = Vec::with_capacity(count);
+    let first_half = cpu(async {
+        answers.extend((0..count).map(|_| answer()));
+        tokio::time::sleep(MIDDLE).await;
+    })
+    .await;
+    // Reading it is work too, and nobody's.
+    let memory = resident() - before;
+    let second_half = cpu(async {
+        for answer in answers {
+            assert!(answer.await.expect("an answer") > 0, "it has text");
+        }
+    })
+    .await;
+    (memory, (first_half + second_half) / count as f64)
+}

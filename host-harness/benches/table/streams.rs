@@ -1,0 +1,122 @@
+//! Streamed answers of several lengths, as fast as the mock can write: what each event costs, and what decoding does.
+
+use std::hint::black_box;
+
+use huggingface_protocol::{
+    chat::{Exchange, Next},
+    reference,
+    settings::{PlainSettings, Settings as _},
+};
+
+use super::{Rig, Table, thousands, time, times};
+use crate::common::{
+    self,
+    ask::{self, Ask},
+    data,
+    measure::{cpu, in_turns, micros, wall},
+    mock::Mock,
+    twin::Twin,
+};
+
+/// Events of a stream, and how often it is measured.
+const LENGTHS: [(usize, usize); 3] = [(50, 100), (500, 30), (5_000, 7)];
+/// Events of the stream whose decoding is measured.
+const LONG: usize = 2_000;
+
+pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
+    for (events, rounds) in LENGTHS {
+        for (packets, replaying) in [
+            ("an event a packet", Mock::replaying as fn(&_) -> _),
+            ("many events a packet", Mock::replaying_whole),
+        ] {
+            let files = data::Files::new();
+            let mock = replaying(&files.stream(events));
+            let what = format!("A stream of {} chunks, {packets}: CPU", thousands(events));
+            one(rig, table, &mock, &what, rounds).await;
+        }
+    }
+    decoding(rig, table).await;
+}
+
+async fn one(rig: &Rig, table: &mut Table, mock: &Mock, what: &str, rounds: usize) {
+    let ask = Ask::short();
+    let host = common::host(
+        &rig.sandbox,
+        &rig.plugin,
+        mock.base_url(),
+        Some(common::TOKEN),
+        |_| {},
+    );
+    let twin = Twin::new(mock.base_url(), PlainSettings::default());
+    let pair = in_turns(
+        rounds,
+        async || cpu(ask::whole(&host, &ask)).await,
+        async || cpu(twin.chat(ask.for_twin()).drain()).await,
+    )
+    .await;
+    table.row(what, "", &time(pair.plugin), &time(pair.twin), &times(pair.ratio));
+}
+
+/// A long stream that is there at once: what decoding costs.
+async fn decoding(rig: &Rig, table: &mut Table) {
+    let stream = data::stream(LONG);
+    let files = data::Files::new();
+    let mock = Mock::replaying_whole(&files.stream(LONG));
+    let ask = Ask::short();
+    let host = common::host(
+        &rig.sandbox,
+        &rig.plugin,
+        mock.base_url(),
+        Some(common::TOKEN),
+        |_| {},
+    );
+    let twin = Twin::new(mock.base_url(), PlainSettings::default());
+    let pair = in_turns(
+        60,
+        async || {
+            let mut completion = host.chat(ask.for_host()).await.expect("an answer");
+            ask::drain(&mut completion).await;
+            micros(completion.used().guest_time)
+        },
+        async || wall(async { decode(stream.as_bytes(), &ask) }).await,
+    )
+    .await;
+    let speed = |micros: f64| format!("{:.0} MB/s", stream.len() as f64 / micros);
+    table.row(
+        "Decoding a stream of 2,000 chunks, in wasm",
+        "≤ 2×",
+        &speed(pair.plugin),
+        &speed(pair.twin),
+        &times(pair.ratio),
+    );
+    let pair = in_turns(
+        60,
+        async || cpu(ask::whole(&host, &ask)).await,
+        async || cpu(twin.chat(ask.for_twin()).drain()).await,
+    )
+    .await;
+    table.row(
+        "… through the host, from the socket to the caller, by CPU time",
+        "≤ 2×",
+        &speed(pair.plugin),
+        &speed(pair.twin),
+        &times(pair.ratio),
+    );
+}
+
+/// The protocol alone: no network, no runtime.
+fn decode(stream: &[u8], ask: &Ask) {
+    let settings = PlainSettings::default();
+    let model = reference::resolve(ask.model, &settings).expect("a reference");
+    let mut exchange = Exchange::new(ask.for_twin(), model, &settings.get(), 7).expect("a request");
+    exchange.sent();
+    exchange.on_response(200, &[]);
+    for piece in stream.chunks(16 * 1024) {
+        exchange.on_bytes(piece);
+        while exchange.next() == Next::Events {
+            black_box(exchange.take_events(256));
+        }
+    }
+    exchange.on_end();
+    assert!(exchange.outcome().is_some_and(Result::is_ok), "a good end");
+}
