@@ -17,6 +17,8 @@ mod bindings {
 
 pub use bindings::exports::openclaw::model_provider::provider::Progress;
 pub use bindings::openclaw::model_provider::{settings, types};
+/// The generated calls, for who drives a component without a [`Host`](crate::Host), as the benches do.
+pub use bindings::{ModelProvider, ModelProviderPre};
 
 pub use types::*;
 
