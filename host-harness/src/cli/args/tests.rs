@@ -100,9 +100,9 @@ fn an_option_without_its_value_is_said_to_lack_it() {
             "{text}"
         );
     }
-    let usage = without_secrets(parse("models --base-url hf_secret").expect_err("no URL"));
+    let usage = without_secrets(parse("models --base-url acme_secret").expect_err("no URL"));
     assert!(
-        usage.to_string().contains("'…'") && !usage.to_string().contains("hf_"),
+        usage.to_string().contains("'…'") && !usage.to_string().contains("acme_"),
         "{usage}"
     );
 }
