@@ -164,7 +164,10 @@ impl Server {
 fn client<B: http_body::Body<Data: Send> + Send>() -> Client<HttpConnector, B> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    Client::builder(TokioExecutor::new()).build(connector)
+    // Servers close what is idle; one of them after five seconds, which is about the time between two of its rounds.
+    Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(Duration::from_secs(1))
+        .build(connector)
 }
 
 fn plugin(file: &Path, base_url: &str, state: &Path) -> Process {
