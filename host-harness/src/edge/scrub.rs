@@ -175,8 +175,9 @@ impl ScrubStream {
         all.extend_from_slice(&self.held);
         all.extend_from_slice(&chunk);
         self.held.clear();
-        forms.blank(&mut all);
+        // First what may go on, then what is whole: one secret may be the beginning of another.
         let split = all.len() - forms.open_end(&all);
+        forms.blank(&mut all, split);
         self.held.extend_from_slice(all.get(split..).unwrap_or_default());
         all.truncate(split);
         all.freeze()
@@ -184,14 +185,19 @@ impl ScrubStream {
 
     /// What was still held back at the end of the body.
     pub(crate) fn finish(&mut self) -> Bytes {
-        Bytes::from(std::mem::take(&mut self.held))
+        let mut held = std::mem::take(&mut self.held);
+        if let Some(forms) = &self.scrubber.0 {
+            forms.blank(&mut held, usize::MAX);
+        }
+        Bytes::from(held)
     }
 }
 
 impl Forms {
-    fn blank(&self, bytes: &mut [u8]) {
+    /// Blanks what begins before this place.
+    fn blank(&self, bytes: &mut [u8], before: usize) {
         let found: Vec<_> = self.automaton.find_iter(&*bytes).map(|m| m.range()).collect();
-        for range in found {
+        for range in found.into_iter().filter(|range| range.start < before) {
             if let Some(hit) = bytes.get_mut(range) {
                 hit.fill(b'*');
             }
@@ -255,6 +261,34 @@ mod tests {
             out.extend_from_slice(&stream.finish());
             assert_eq!(out.len(), text.len());
             assert!(!String::from_utf8(out).unwrap().contains("AbC"), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_begins_with_another_is_found_whole_wherever_it_is_cut() {
+        let (short, long) = (TOKEN, format!("{TOKEN}-and-more"));
+        let secrets = [Secret::new(short).unwrap(), Secret::new(&long).unwrap()];
+        let scrubber = Scrubber::new(&secrets);
+        for text in [
+            format!("<{long}>"),
+            format!("<{short}>"),
+            long.clone(),
+            short.to_owned(),
+        ] {
+            for cut in 0..=text.len() {
+                let mut stream = scrubber.stream();
+                let mut out = stream
+                    .push(Bytes::copy_from_slice(&text.as_bytes()[..cut]))
+                    .to_vec();
+                out.extend_from_slice(&stream.push(Bytes::copy_from_slice(&text.as_bytes()[cut..])));
+                out.extend_from_slice(&stream.finish());
+                let out = String::from_utf8(out).unwrap();
+                assert_eq!(out.len(), text.len());
+                assert!(
+                    !out.contains(|c: char| c.is_alphanumeric()),
+                    "{out}, cut at {cut}"
+                );
+            }
         }
     }
 
