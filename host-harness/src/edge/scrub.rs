@@ -269,12 +269,7 @@ mod tests {
         let (short, long) = (TOKEN, format!("{TOKEN}-and-more"));
         let secrets = [Secret::new(short).unwrap(), Secret::new(&long).unwrap()];
         let scrubber = Scrubber::new(&secrets);
-        for text in [
-            format!("<{long}>"),
-            format!("<{short}>"),
-            long.clone(),
-            short.to_owned(),
-        ] {
+        for text in [format!("<{long}>"), format!("<{short}>"), long, short.to_owned()] {
             for cut in 0..=text.len() {
                 let mut stream = scrubber.stream();
                 let mut out = stream
