@@ -4,6 +4,8 @@
 
 mod harness;
 
+#[cfg(target_os = "linux")]
+mod addresses;
 mod any_provider;
 mod bad_swaps;
 mod bodies;

@@ -69,13 +69,7 @@ async fn plain(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.answer());
     let ask = Ask::short();
-    let host = common::host(
-        &rig.sandbox,
-        &rig.plugin,
-        mock.base_url(),
-        Some(common::TOKEN),
-        |_| {},
-    );
+    let host = rig.host(&mock);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     const ANSWERS: usize = 50;
     let each = ANSWERS as f64;
@@ -96,20 +90,14 @@ async fn plain(rig: &Rig, table: &mut Table) {
     )
     .await;
     let what = "A short plain answer, whole";
-    table.row(what, "", &time(pair.plugin), &time(pair.twin), &times(pair.ratio));
+    table.pair(what, "", &pair, time);
     let pair = in_turns(
         ROUNDS,
         async || cpu(plugin()).await / each,
         async || cpu(native()).await / each,
     )
     .await;
-    table.row(
-        "… CPU of it",
-        "",
-        &time(pair.plugin),
-        &time(pair.twin),
-        &times(pair.ratio),
-    );
+    table.pair("… CPU of it", "", &pair, time);
     table.alone(
         "Connections for all of these requests, one after the other",
         "1",
@@ -121,13 +109,7 @@ async fn plain(rig: &Rig, table: &mut Table) {
 pub(crate) async fn paced(rig: &Rig, table: &mut Table) {
     let mock = Mock::paced(5);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
-    let host = common::host(
-        &rig.sandbox,
-        &rig.plugin,
-        mock.base_url(),
-        Some(common::TOKEN),
-        |_| {},
-    );
+    let host = rig.host(&mock);
     let each = AT_ONCE as f64;
     let plugin = async || {
         let answers = (0..AT_ONCE).map(|_| {
@@ -147,13 +129,7 @@ pub(crate) async fn paced(rig: &Rig, table: &mut Table) {
     };
     let pair = in_turns(ROUNDS, plugin, native).await;
     let what = "CPU of a streamed answer of 50 chunks, 5 ms apart, 32 at once";
-    table.row(
-        what,
-        "≤ 1.3×",
-        &time(pair.plugin),
-        &time(pair.twin),
-        &times(pair.ratio),
-    );
+    table.pair(what, "≤ 1.3×", &pair, time);
 }
 
 /// A large picture on its way out.
@@ -161,13 +137,7 @@ async fn picture(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.stream(50));
     let ask = Ask::picture(20_000_000);
-    let host = common::host(
-        &rig.sandbox,
-        &rig.plugin,
-        mock.base_url(),
-        Some(common::TOKEN),
-        |_| {},
-    );
+    let host = rig.host(&mock);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     let pair = in_turns(
         7,
@@ -175,11 +145,5 @@ async fn picture(rig: &Rig, table: &mut Table) {
         async || wall(twin.chat(ask.for_twin()).drain()).await,
     )
     .await;
-    table.row(
-        "A request with a picture of 20 MB",
-        "",
-        &time(pair.plugin),
-        &time(pair.twin),
-        &times(pair.ratio),
-    );
+    table.pair("A request with a picture of 20 MB", "", &pair, time);
 }

@@ -3,7 +3,7 @@
 use host_harness::contract::{DiscoveryMode, ModelSource};
 use huggingface_protocol::settings::PlainSettings;
 
-use super::{Rig, Table, time, times};
+use super::{Rig, Table, time};
 use crate::common::{
     self, data,
     measure::{cpu, in_turns},
@@ -18,13 +18,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     for (count, rounds) in [(data::ROUTER_LIST, 100), (data::LONG_LIST, 15)] {
         let size = data::list(count).len();
         let mock = Mock::replaying_whole(&files.list(count));
-        let host = common::host(
-            &rig.sandbox,
-            &rig.plugin,
-            mock.base_url(),
-            Some(common::TOKEN),
-            |_| {},
-        );
+        let host = rig.host(&mock);
         let twin = Twin::new(mock.base_url(), PlainSettings::default());
         let pair = in_turns(
             rounds,
@@ -38,15 +32,14 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
             async || cpu(async { assert_eq!(twin.list().await.models.len(), count) }).await,
         )
         .await;
-        table.row(
+        table.pair(
             &format!(
                 "A list of {count} models, {} KB, fetched and read: CPU",
                 size / 1_000
             ),
             "≤ 2×",
-            &time(pair.plugin),
-            &time(pair.twin),
-            &times(pair.ratio),
+            &pair,
+            time,
         );
         if count == data::LONG_LIST {
             let least = least_memory(rig, mock.base_url()).await;

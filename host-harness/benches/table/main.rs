@@ -22,12 +22,27 @@ mod swaps;
 
 use std::io::Write as _;
 
-use host_harness::{Plugin, Sandbox};
+use host_harness::{Host, Plugin, Sandbox};
+
+use common::{measure::Pair, mock::Mock};
 
 /// What every section works with.
 struct Rig {
     sandbox: Sandbox,
     plugin: Plugin,
+}
+
+impl Rig {
+    /// A host in front of this mock, with a token to add and to search for.
+    fn host(&self, mock: &Mock) -> Host {
+        common::host(
+            &self.sandbox,
+            &self.plugin,
+            mock.base_url(),
+            Some(common::TOKEN),
+            |_| {},
+        )
+    }
 }
 
 /// Writes the rows as they come, so that a long run shows where it is.
@@ -42,6 +57,12 @@ impl Table {
     /// A row without a native counterpart.
     fn alone(&mut self, what: &str, target: &str, measured: &str) {
         self.row(what, target, measured, "", "");
+    }
+
+    /// A row of the plugin and its twin.
+    fn pair(&mut self, what: &str, target: &str, pair: &Pair, figure: impl Fn(f64) -> String) {
+        let ratio = times(pair.ratio);
+        self.row(what, target, &figure(pair.plugin), &figure(pair.twin), &ratio);
     }
 
     fn row(&mut self, what: &str, target: &str, measured: &str, native: &str, ratio: &str) {

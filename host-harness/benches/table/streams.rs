@@ -8,9 +8,8 @@ use huggingface_protocol::{
     settings::{PlainSettings, Settings as _},
 };
 
-use super::{Rig, Table, thousands, time, times};
+use super::{Rig, Table, thousands, time};
 use crate::common::{
-    self,
     ask::{self, Ask},
     data,
     measure::{cpu, in_turns, micros, wall},
@@ -40,13 +39,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
 
 async fn one(rig: &Rig, table: &mut Table, mock: &Mock, what: &str, rounds: usize) {
     let ask = Ask::short();
-    let host = common::host(
-        &rig.sandbox,
-        &rig.plugin,
-        mock.base_url(),
-        Some(common::TOKEN),
-        |_| {},
-    );
+    let host = rig.host(mock);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     let pair = in_turns(
         rounds,
@@ -54,7 +47,7 @@ async fn one(rig: &Rig, table: &mut Table, mock: &Mock, what: &str, rounds: usiz
         async || cpu(twin.chat(ask.for_twin()).drain()).await,
     )
     .await;
-    table.row(what, "", &time(pair.plugin), &time(pair.twin), &times(pair.ratio));
+    table.pair(what, "", &pair, time);
 }
 
 /// A long stream that is there at once: what decoding costs.
@@ -63,13 +56,7 @@ async fn decoding(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.stream(LONG));
     let ask = Ask::short();
-    let host = common::host(
-        &rig.sandbox,
-        &rig.plugin,
-        mock.base_url(),
-        Some(common::TOKEN),
-        |_| {},
-    );
+    let host = rig.host(&mock);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     let pair = in_turns(
         60,
@@ -82,25 +69,18 @@ async fn decoding(rig: &Rig, table: &mut Table) {
     )
     .await;
     let speed = |micros: f64| format!("{:.0} MB/s", stream.len() as f64 / micros);
-    table.row(
-        "Decoding a stream of 2,000 chunks, in wasm",
-        "≤ 2×",
-        &speed(pair.plugin),
-        &speed(pair.twin),
-        &times(pair.ratio),
-    );
+    table.pair("Decoding a stream of 2,000 chunks, in wasm", "≤ 2×", &pair, speed);
     let pair = in_turns(
         60,
         async || cpu(ask::whole(&host, &ask)).await,
         async || cpu(twin.chat(ask.for_twin()).drain()).await,
     )
     .await;
-    table.row(
+    table.pair(
         "… through the host, from the socket to the caller, by CPU time",
         "≤ 2×",
-        &speed(pair.plugin),
-        &speed(pair.twin),
-        &times(pair.ratio),
+        &pair,
+        speed,
     );
 }
 

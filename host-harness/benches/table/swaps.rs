@@ -37,13 +37,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     let figure = swap_time(&cached, file, 21).await;
     table.alone("Swap, cached code to live", "≤ 5 ms", &time(figure));
 
-    let compiled = common::host(
-        &rig.sandbox,
-        &rig.plugin,
-        mock.base_url(),
-        Some(common::TOKEN),
-        |_| {},
-    );
+    let compiled = rig.host(&mock);
     let figure = swap_time(&compiled, file, 5).await;
     table.alone("Swap, from `.wasm`", "≤ 500 ms", &time(figure));
 

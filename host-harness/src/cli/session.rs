@@ -33,7 +33,7 @@ pub(super) struct Session {
 }
 
 /// One command asks one thing at a time; a small pool reserves little address space.
-const FEW: u32 = 64;
+const FEW: u32 = 16;
 
 impl Ground {
     pub(super) fn open(global: &Global) -> Result<Self> {
@@ -181,8 +181,9 @@ pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: u32) -> Result<S
         ..SandboxOptions::default()
     };
     Sandbox::new(&options(Some(state_dir.join("cache")))).or_else(|error| {
+        let sandbox = Sandbox::new(&options(None))?;
         tracing::warn!(%error, "compiled code is not kept");
-        Sandbox::new(&options(None))
+        Ok(sandbox)
     })
 }
 

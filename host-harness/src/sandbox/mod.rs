@@ -166,7 +166,12 @@ fn engine(options: &SandboxOptions) -> Result<Engine> {
     let most = u64::try_from(options.max_memory_bytes).unwrap_or(u64::MAX);
     Engine::new(&config(options, REACH, GUARD)?).or_else(|error| {
         tracing::debug!(%error, "no room for unchecked memories");
-        Engine::new(&config(options, most, 64 * 1024)?).map_err(|error| internal("the engine", &error))
+        Engine::new(&config(options, most, 64 * 1024)?).map_err(|error| {
+            internal("the engine", &error).with_hint(
+                "let the process have more addresses (`ulimit -v`), or make the sandbox for fewer calls at once or \
+                 less memory each (`SandboxOptions`)",
+            )
+        })
     })
 }
 
