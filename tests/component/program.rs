@@ -1,6 +1,7 @@
 //! The command line as a script has it: arguments, variables and files in, two streams and a status out.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::{Output, Stdio},
     time::Duration,
@@ -189,8 +190,13 @@ fn collect(dir: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
         if path.is_dir() {
             collect(&path, found);
         } else {
-            let bytes = std::fs::read(&path).expect("a file");
-            found.push((path, bytes));
+            match std::fs::read(&path) {
+                Ok(bytes) => found.push((path, bytes)),
+                // Another program of the same home was writing it: it has its own name now, under which the next
+                // search finds it.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
         }
     }
 }
