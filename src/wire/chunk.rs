@@ -6,11 +6,11 @@
 //! for the answer must not be known here.
 
 use alloc::{borrow::Cow, vec::Vec};
-use core::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
-use crate::json::{self, Raw, Text, ignore_scalars};
+use crate::{
+    json,
+    walk::{Step, Table, walk},
+};
 
 /// Members of the top level that are handed on as they are.
 pub const EXTRAS: [&str; 8] = [
@@ -48,7 +48,6 @@ pub struct Chunk<'a> {
     pub extras: [Option<&'a str>; EXTRAS.len()],
     /// The first choice whose index is 0 or missing.
     pub choice: Choice<'a>,
-    chosen: bool,
 }
 
 /// A choice and its `delta` or `message` in one.
@@ -92,22 +91,14 @@ impl<'a> Chunk<'a> {
         if !text.trim_start().starts_with('{') {
             return Err(NotAnObject);
         }
-        let mut chunk = Chunk::default();
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let walk = Walk {
-            chunk: &mut chunk,
-            place: Place::Top,
-        };
-        walk.deserialize(&mut reader)
-            .and_then(|()| reader.end())
-            .map_err(|_| NotAnObject)?;
-        Ok(chunk)
+        let mut reading = Reading::default();
+        match walk(text, &mut reading, Step::Object(Place::Top)) {
+            Ok(()) => Ok(reading.chunk),
+            Err(_) => Err(NotAnObject),
+        }
     }
 
     fn leaf(&mut self, leaf: Leaf, raw: &'a str) {
-        if raw == "null" {
-            return;
-        }
         let choice = &mut self.choice;
         match leaf {
             Leaf::Error => self.is_error |= raw != "\"\"" && raw != "false",
@@ -169,6 +160,8 @@ enum Place {
     Calls,
     Call,
     Function,
+    /// `function_call`: a call and its function in one.
+    Legacy,
 }
 
 /// A value that is taken as it is.
@@ -190,141 +183,96 @@ enum Leaf {
     Arguments,
 }
 
-enum Step {
-    Into(Place),
-    Take(Leaf),
-    Skip,
-}
-
 /// What a member of this name is, at this place.
-fn step(place: Place, name: &str) -> Step {
-    use Step::{Into, Skip, Take};
+fn step(place: Place, name: &str) -> Step<Place, Leaf> {
+    use Step::{Array, Object, Skip, Take};
     let among = |names: &[&str], leaf: fn(usize) -> Leaf| match names.iter().position(|known| *known == name)
     {
         Some(at) => Take(leaf(at)),
         None => Skip,
     };
     match (place, name) {
-        (Place::Top, "choices") => Into(Place::Choices),
+        (Place::Top, "choices") => Array(Place::Choices),
         (Place::Top, "error") => Take(Leaf::Error),
         (Place::Top, "message" | "detail") => Take(Leaf::Message),
-        (Place::Top, "x_groq") => Into(Place::Groq),
+        (Place::Top, "x_groq") => Object(Place::Groq),
         (Place::Top, _) => among(&EXTRAS, Leaf::Extra),
         (Place::Groq | Place::Choice, "usage") => Take(Leaf::Usage),
         (Place::Choice, "index") => Take(Leaf::ChoiceIndex),
         (Place::Choice, "finish_reason") => Take(Leaf::FinishReason),
-        (Place::Choice, "delta" | "message") => Into(Place::Message),
+        (Place::Choice, "delta" | "message") => Object(Place::Message),
         (Place::Message, "content") => Take(Leaf::Content),
         (Place::Message, "reasoning_content") => Take(Leaf::Reasoning(0)),
         (Place::Message, "reasoning") => Take(Leaf::Reasoning(1)),
         (Place::Message, "reasoning_text") => Take(Leaf::Reasoning(2)),
         (Place::Message, "reasoning_details") => Take(Leaf::ReasoningDetails),
-        (Place::Message, "tool_calls") => Into(Place::Calls),
-        (Place::Message, "function_call") => Into(Place::Function),
+        (Place::Message, "tool_calls") => Array(Place::Calls),
+        (Place::Message, "function_call") => Object(Place::Legacy),
         (Place::Choice | Place::Message, _) => among(&OTHERS, Leaf::Other),
         (Place::Call, "index") => Take(Leaf::CallIndex),
         (Place::Call, "id") => Take(Leaf::CallId),
-        (Place::Call, "function") => Into(Place::Function),
-        (Place::Function, "name") => Take(Leaf::Name),
-        (Place::Function, "arguments") => Take(Leaf::Arguments),
+        (Place::Call, "function") => Object(Place::Function),
+        (Place::Function | Place::Legacy, "name") => Take(Leaf::Name),
+        (Place::Function | Place::Legacy, "arguments") => Take(Leaf::Arguments),
         _ => Skip,
     }
 }
 
-struct Walk<'c, 'a> {
-    chunk: &'c mut Chunk<'a>,
-    place: Place,
+/// A chunk while it is read.
+#[derive(Default)]
+struct Reading<'a> {
+    chunk: Chunk<'a>,
+    /// Whether its choice is the one that counts.
+    chosen: bool,
 }
 
-impl<'a> DeserializeSeed<'a> for Walk<'_, 'a> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<(), D::Error> {
-        reader.deserialize_any(self)
-    }
-}
+impl<'a> Table<'a> for Reading<'a> {
+    type Place = Place;
+    type Leaf = Leaf;
 
-impl<'a> Visitor<'a> for Walk<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
+    fn member(&mut self, place: Place, name: &str) -> Step<Place, Leaf> {
+        step(place, name)
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        let Walk { chunk, place } = self;
-        while let Some(name) = map.next_key_seed(Text)? {
-            match step(place, &name) {
-                Step::Into(inner) => {
-                    if matches!((place, inner), (Place::Message, Place::Function)) {
-                        chunk.choice.calls.push(CallPiece {
-                            index: Some(0),
-                            ..CallPiece::default()
-                        });
-                    }
-                    map.next_value_seed(Walk {
-                        chunk: &mut *chunk,
-                        place: inner,
-                    })?;
-                    if chunk.choice.calls.last().is_some_and(CallPiece::is_empty) {
-                        chunk.choice.calls.pop();
-                    }
-                }
-                Step::Take(leaf) => {
-                    let raw = map.next_value_seed(Raw)?;
-                    chunk.leaf(leaf, raw);
-                }
-                Step::Skip => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Walk { chunk, place } = self;
+    fn element(&self, place: Place) -> Step<Place, Leaf> {
         match place {
-            Place::Choices => {
-                chunk.has_choices = true;
-                while !chunk.chosen {
-                    chunk.choice = Choice::default();
-                    if seq
-                        .next_element_seed(Walk {
-                            chunk: &mut *chunk,
-                            place: Place::Choice,
-                        })?
-                        .is_none()
-                    {
-                        break;
-                    }
-                    chunk.chosen = chunk.choice.index <= 0;
-                }
-                if !chunk.chosen {
-                    chunk.choice = Choice::default();
-                }
-            }
-            Place::Calls => {
-                let mut more = true;
-                while more {
-                    chunk.choice.calls.push(CallPiece::default());
-                    more = seq
-                        .next_element_seed(Walk {
-                            chunk: &mut *chunk,
-                            place: Place::Call,
-                        })?
-                        .is_some();
-                    if chunk.choice.calls.last().is_some_and(CallPiece::is_empty) {
-                        chunk.choice.calls.pop();
-                    }
-                }
+            Place::Choices if !self.chosen => Step::Object(Place::Choice),
+            Place::Calls => Step::Object(Place::Call),
+            _ => Step::Skip,
+        }
+    }
+
+    fn open(&mut self, place: Place) {
+        match place {
+            Place::Choices => self.chunk.has_choices = true,
+            Place::Choice => self.chunk.choice = Choice::default(),
+            Place::Call => self.chunk.choice.calls.push(CallPiece::default()),
+            Place::Legacy => self.chunk.choice.calls.push(CallPiece {
+                index: Some(0),
+                ..CallPiece::default()
+            }),
+            _ => {}
+        }
+    }
+
+    fn take(&mut self, leaf: Leaf, raw: &'a str) {
+        if raw != "null" {
+            self.chunk.leaf(leaf, raw);
+        }
+    }
+
+    fn close(&mut self, place: Place) {
+        match place {
+            Place::Choice => self.chosen = self.chunk.choice.index <= 0,
+            Place::Choices if !self.chosen => self.chunk.choice = Choice::default(),
+            Place::Call | Place::Legacy
+                if self.chunk.choice.calls.last().is_some_and(CallPiece::is_empty) =>
+            {
+                self.chunk.choice.calls.pop();
             }
             _ => {}
         }
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
     }
-
-    ignore_scalars!();
 }
 
 #[cfg(test)]

@@ -10,5 +10,7 @@ extern crate alloc;
 
 pub mod chunk;
 pub mod json;
+pub mod list;
 pub mod sse;
 pub mod text;
+mod walk;

@@ -7,6 +7,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use core::mem;
 
 use serde_json::error::Category;
 
@@ -14,7 +15,8 @@ use super::index::Index;
 use super::json::{boolean, count, is_scalar, measure};
 use super::{decimal, merge, routes};
 use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
-use crate::json::{items, line, members, parts};
+use crate::json::{items, line};
+use crate::wire::list::{Leaf, Place, Rows, Sink, read_row};
 
 /// Most rows that are read.
 pub(super) const MAX_ROWS: usize = 10_000;
@@ -45,11 +47,11 @@ pub(super) struct List {
 /// Reads a list; an error says why it is none.
 pub(super) fn decode(body: &str) -> Result<List, String> {
     let body = body.trim_start_matches('\u{feff}');
-    let rows = Rows::read(body).map_err(|error| broken(&error))?;
+    let rows = Rows::read(body, MAX_ROWS).map_err(|error| broken(&error))?;
     if !body.trim_start().starts_with(['{', '[']) {
         return Err("its answer is JSON, but neither an object nor an array".to_string());
     }
-    if !rows.found {
+    if !rows.is_list {
         return Err("its answer has no list named \"data\"".to_string());
     }
     let mut list = List {
@@ -58,7 +60,7 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
     };
     let mut ids = Index::default();
     for row in rows.rows {
-        match list.row(row) {
+        match Row::read(row, &mut list) {
             None => list.skipped += 1,
             Some(model) => {
                 if ids.note(&model.id, list.models.len()) {
@@ -85,56 +87,118 @@ fn broken(error: &serde_json::Error) -> String {
     }
 }
 
-impl List {
-    /// One row; none if it names no model.
-    fn row(&mut self, row: &str) -> Option<Model> {
-        let mut id = None;
-        let mut names: [Option<String>; 3] = [const { None }; 3];
-        let mut model = merge::blank("", ModelSource::Live);
-        let is_object = members(row, &mut |key, value| match key {
-            "id" => id = line(value, MAX_TEXT),
-            "name" => names[0] = line(value, MAX_TEXT),
-            "title" => names[1] = line(value, MAX_TEXT),
-            "display_name" => names[2] = line(value, MAX_TEXT),
-            "architecture" => {
-                members(value, &mut |key, value| match key {
-                    "input_modalities" => model.input = modalities(value),
-                    "output_modalities" => model.output = modalities(value),
-                    _ => (),
-                });
-            }
-            "providers" => self.routes(value, &mut model.routes),
-            "object" => (),
-            _ => keep_extra(&mut model.extras, key, value),
-        });
-        model.id = id.filter(|_| is_object)?;
+/// A row while it is read.
+struct Row<'l> {
+    list: &'l mut List,
+    id: Option<String>,
+    names: [Option<String>; 3],
+    model: Model,
+    route: Route,
+    input_price: Option<String>,
+    output_price: Option<String>,
+}
+
+impl<'l> Row<'l> {
+    /// Reads one; none if it names no model.
+    fn read(row: &str, list: &'l mut List) -> Option<Model> {
+        let mut reading = Self {
+            list,
+            id: None,
+            names: [const { None }; 3],
+            model: merge::blank("", ModelSource::Live),
+            route: blank_route(),
+            input_price: None,
+            output_price: None,
+        };
+        read_row(row, &mut reading);
+        let Self {
+            id, names, mut model, ..
+        } = reading;
+        model.id = id?;
         model.display_name = names.into_iter().flatten().next().unwrap_or_default();
         routes::summarize(&mut model);
         Some(model)
     }
 
-    fn routes(&mut self, rows: &str, routes: &mut Vec<Route>) {
-        self.routes -= routes.len(); // a repeated key: the last one holds
-        routes.clear();
-        items(rows, &mut |row| {
-            if let Some(route) = route(row)
-                && !routes.iter().any(|other| other.backend == route.backend)
-            {
-                if routes.len() < MAX_ROUTES && self.routes < MAX_ROUTES_IN_ALL {
-                    routes.push(route);
-                    self.routes += 1;
-                } else {
-                    self.cut_routes += 1;
-                }
-            }
-        });
+    /// Keeps the route that was read, if it names a backend, and one that is not there yet.
+    fn keep_route(&mut self) {
+        let mut route = mem::replace(&mut self.route, blank_route());
+        let routes = &mut self.model.routes;
+        if route.backend.is_empty() || routes.iter().any(|other| other.backend == route.backend) {
+            return;
+        }
+        if route.status.is_empty() {
+            route.status.push_str("unknown");
+        }
+        if routes.len() < MAX_ROUTES && self.list.routes < MAX_ROUTES_IN_ALL {
+            routes.push(route);
+            self.list.routes += 1;
+        } else {
+            self.list.cut_routes += 1;
+        }
     }
 }
 
-/// One backend's row; none if it names no backend.
-fn route(row: &str) -> Option<Route> {
-    let mut backend = None;
-    let mut route = Route {
+impl Sink for Row<'_> {
+    fn open(&mut self, place: Place) {
+        match place {
+            // A repeated member: the last one holds.
+            Place::Routes => {
+                self.list.routes -= self.model.routes.len();
+                self.model.routes.clear();
+            }
+            // What an error left behind, or a member of the same name before it.
+            Place::Route => self.route = blank_route(),
+            Place::Price => (self.input_price, self.output_price) = (None, None),
+            Place::Row | Place::Architecture => {}
+        }
+    }
+
+    fn take(&mut self, leaf: Leaf, name: &str, value: &str) {
+        let (model, route) = (&mut self.model, &mut self.route);
+        match leaf {
+            Leaf::Id => self.id = line(value, MAX_TEXT),
+            Leaf::Name(at) => {
+                if let Some(name) = self.names.get_mut(at) {
+                    *name = line(value, MAX_TEXT);
+                }
+            }
+            Leaf::InputModalities => model.input = modalities(value),
+            Leaf::OutputModalities => model.output = modalities(value),
+            Leaf::Other => keep_extra(&mut model.extras, name, value),
+            Leaf::Provider => route.backend = line(value, MAX_SLUG).unwrap_or_default(),
+            Leaf::Status => route.status = line(value, MAX_SLUG).unwrap_or_default(),
+            Leaf::ContextLength => route.context_window = count(value),
+            Leaf::SupportsTools => route.supports_tools = boolean(value),
+            Leaf::SupportsStructuredOutput => route.supports_structured_output = boolean(value),
+            Leaf::FirstTokenLatencyMs => route.first_token_latency_ms = measure(value),
+            Leaf::Throughput => route.tokens_per_second = measure(value),
+            Leaf::InputPrice => self.input_price = decimal::price_text(value),
+            Leaf::OutputPrice => self.output_price = decimal::price_text(value),
+            Leaf::OtherOfRoute => keep_extra(&mut route.extras, name, value),
+        }
+    }
+
+    fn close(&mut self, place: Place) {
+        match place {
+            Place::Route => self.keep_route(),
+            // Both prices; one alone is none.
+            Place::Price => {
+                let prices = self.input_price.take().zip(self.output_price.take());
+                self.route.price = prices.map(|(input, output)| Price {
+                    input,
+                    output,
+                    cached_input: None,
+                });
+            }
+            Place::Row | Place::Architecture | Place::Routes => {}
+        }
+    }
+}
+
+/// A route of which nothing is known.
+fn blank_route() -> Route {
+    Route {
         backend: String::new(),
         status: String::new(),
         context_window: None,
@@ -144,39 +208,7 @@ fn route(row: &str) -> Option<Route> {
         first_token_latency_ms: None,
         tokens_per_second: None,
         extras: Vec::new(),
-    };
-    members(row, &mut |key, value| match key {
-        "provider" => backend = line(value, MAX_SLUG),
-        "status" => route.status = line(value, MAX_SLUG).unwrap_or_default(),
-        "context_length" => route.context_window = count(value),
-        "pricing" => route.price = price(value),
-        "supports_tools" => route.supports_tools = boolean(value),
-        "supports_structured_output" => route.supports_structured_output = boolean(value),
-        "first_token_latency_ms" => route.first_token_latency_ms = measure(value),
-        "throughput" => route.tokens_per_second = measure(value),
-        _ => keep_extra(&mut route.extras, key, value),
-    });
-    route.backend = backend?;
-    if route.status.is_empty() {
-        route.status.push_str("unknown");
     }
-    Some(route)
-}
-
-/// Both prices; one alone is none.
-fn price(pricing: &str) -> Option<Price> {
-    let mut input = None;
-    let mut output = None;
-    members(pricing, &mut |key, value| match key {
-        "input" => input = decimal::price_text(value),
-        "output" => output = decimal::price_text(value),
-        _ => (),
-    });
-    Some(Price {
-        input: input?,
-        output: output?,
-        cached_input: None,
-    })
 }
 
 /// The words of a list of modalities, in lower case and each once.
@@ -201,44 +233,5 @@ fn keep_extra(extras: &mut Vec<Extra>, key: &str, value: &str) {
             key: key.to_string(),
             value_json: value.to_string(),
         });
-    }
-}
-
-/// The rows of the list as raw text.
-#[derive(Default)]
-struct Rows<'a> {
-    rows: Vec<&'a str>,
-    found: bool,
-    cut: usize,
-}
-
-impl<'a> Rows<'a> {
-    /// The whole answer: an object with `data`, or the bare array.
-    fn read(body: &'a str) -> Result<Self, serde_json::Error> {
-        let mut rows = Self::default();
-        if body.trim_start().starts_with('[') {
-            parts(body, &mut |_, row| rows.push(row))?;
-            rows.found = true;
-        } else {
-            parts(body, &mut |name, data| {
-                // As with every repeated name, the last one holds; one that is no array is none.
-                let mut inner = Self {
-                    found: true,
-                    ..Self::default()
-                };
-                if name == "data" && items(data, &mut |row| inner.push(row)) {
-                    rows = inner;
-                }
-            })?;
-        }
-        Ok(rows)
-    }
-
-    fn push(&mut self, row: &'a str) {
-        if self.rows.len() < MAX_ROWS {
-            self.rows.push(row);
-        } else {
-            self.cut += 1;
-        }
     }
 }

@@ -14,7 +14,7 @@ use crate::error;
 use crate::wire::{
     chunk::{Choice, Chunk, EXTRAS, OTHERS},
     json, sse,
-    text::lossy,
+    text::{is_same, lossy},
 };
 
 /// The largest member that is kept for the summary's extras.
@@ -222,7 +222,7 @@ impl Answer {
                 continue;
             };
             // Most chunks repeat them.
-            if kept.as_deref() != Some(new) {
+            if !kept.as_deref().is_some_and(|kept| is_same(kept, new)) {
                 let kept = kept.get_or_insert_default();
                 kept.clear();
                 kept.push_str(new);

@@ -1,0 +1,302 @@
+//! The router's list of models: its rows, and the members of a row, taken apart in one pass each.
+//!
+//! A row is read by itself, so that what is wrong with one spoils no other. `step` is the table of what is looked at;
+//! what a value means must not be known here.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{
+    json,
+    walk::{Step, Table, walk},
+};
+
+/// The rows of a list as raw text.
+#[derive(Debug, Default)]
+pub struct Rows<'a> {
+    /// The first of them.
+    pub rows: Vec<&'a str>,
+    /// How many came after those.
+    pub cut: usize,
+    /// Whether there is a list at all.
+    pub is_list: bool,
+    most: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Finds the rows of an answer: an object with `data`, or the bare array. Of many it keeps `most`.
+    pub fn read(body: &'a str, most: usize) -> Result<Self, serde_json::Error> {
+        let mut rows = Self {
+            most,
+            ..Self::default()
+        };
+        let start = match body.trim_start().as_bytes().first() {
+            Some(b'[') => Step::Array(Body::Rows),
+            _ => Step::Object(Body::Top),
+        };
+        walk(body, &mut rows, start)?;
+        Ok(rows)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Body {
+    Top,
+    Rows,
+}
+
+impl<'a> Table<'a> for Rows<'a> {
+    type Place = Body;
+    type Leaf = ();
+
+    fn member(&mut self, _: Body, name: &str) -> Step<Body, ()> {
+        match name {
+            "data" => Step::Array(Body::Rows),
+            _ => Step::Skip,
+        }
+    }
+
+    fn element(&self, _: Body) -> Step<Body, ()> {
+        Step::Take(())
+    }
+
+    fn open(&mut self, place: Body) {
+        // As with every repeated name, the last one holds; one that is no array is none.
+        if let Body::Rows = place {
+            self.rows.clear();
+            self.cut = 0;
+            self.is_list = true;
+        }
+    }
+
+    fn take(&mut self, (): (), row: &'a str) {
+        if self.rows.len() < self.most {
+            self.rows.push(row);
+        } else {
+            self.cut += 1;
+        }
+    }
+
+    fn close(&mut self, _: Body) {}
+}
+
+/// An object or array of a row that is walked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The row itself.
+    Row,
+    /// `architecture`: the modalities.
+    Architecture,
+    /// `providers`: all routes.
+    Routes,
+    /// One of them.
+    Route,
+    /// `pricing` of a route.
+    Price,
+}
+
+/// A value of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "they are called as the members are")]
+pub enum Leaf {
+    Id,
+    /// `name`, `title` or `display_name`: the earlier one counts.
+    Name(usize),
+    InputModalities,
+    OutputModalities,
+    /// Any other member of the row.
+    Other,
+    Provider,
+    Status,
+    ContextLength,
+    SupportsTools,
+    SupportsStructuredOutput,
+    FirstTokenLatencyMs,
+    Throughput,
+    InputPrice,
+    OutputPrice,
+    /// Any other member of the route.
+    OtherOfRoute,
+}
+
+/// What becomes of a row's values.
+pub trait Sink {
+    /// An object or array begins.
+    fn open(&mut self, place: Place);
+    /// A value, under its name.
+    fn take(&mut self, leaf: Leaf, name: &str, raw: &str);
+    /// What began ends.
+    fn close(&mut self, place: Place);
+}
+
+/// Takes a row apart. If something in it has no value, such as half a surrogate pair for a name, what stands before it
+/// was given, and then what can be taken without walking into anything; so no member spoils another one.
+pub fn read_row(row: &str, sink: &mut dyn Sink) {
+    let mut reading = Reading {
+        sink,
+        name: String::new(),
+    };
+    if walk(row, &mut reading, Step::Object(Place::Row)).is_err() {
+        json::members(row, &mut |name, raw| {
+            if let Step::Take(leaf) = step(Place::Row, name) {
+                reading.sink.take(leaf, name, raw);
+            }
+        });
+    }
+}
+
+fn step(place: Place, name: &str) -> Step<Place, Leaf> {
+    use Step::{Array, Object, Skip, Take};
+    match (place, name) {
+        (Place::Row, "id") => Take(Leaf::Id),
+        (Place::Row, "name") => Take(Leaf::Name(0)),
+        (Place::Row, "title") => Take(Leaf::Name(1)),
+        (Place::Row, "display_name") => Take(Leaf::Name(2)),
+        (Place::Row, "architecture") => Object(Place::Architecture),
+        (Place::Row, "providers") => Array(Place::Routes),
+        (Place::Row, "object") => Skip,
+        (Place::Row, _) => Take(Leaf::Other),
+        (Place::Architecture, "input_modalities") => Take(Leaf::InputModalities),
+        (Place::Architecture, "output_modalities") => Take(Leaf::OutputModalities),
+        (Place::Route, "provider") => Take(Leaf::Provider),
+        (Place::Route, "status") => Take(Leaf::Status),
+        (Place::Route, "context_length") => Take(Leaf::ContextLength),
+        (Place::Route, "pricing") => Object(Place::Price),
+        (Place::Route, "supports_tools") => Take(Leaf::SupportsTools),
+        (Place::Route, "supports_structured_output") => Take(Leaf::SupportsStructuredOutput),
+        (Place::Route, "first_token_latency_ms") => Take(Leaf::FirstTokenLatencyMs),
+        (Place::Route, "throughput") => Take(Leaf::Throughput),
+        (Place::Route, _) => Take(Leaf::OtherOfRoute),
+        (Place::Price, "input") => Take(Leaf::InputPrice),
+        (Place::Price, "output") => Take(Leaf::OutputPrice),
+        _ => Skip,
+    }
+}
+
+/// A row while it is read.
+struct Reading<'s> {
+    sink: &'s mut dyn Sink,
+    /// The name of the member that comes, where it is not known from the leaf.
+    name: String,
+}
+
+impl<'a> Table<'a> for Reading<'_> {
+    type Place = Place;
+    type Leaf = Leaf;
+
+    fn member(&mut self, place: Place, name: &str) -> Step<Place, Leaf> {
+        let step = step(place, name);
+        if let Step::Take(Leaf::Other | Leaf::OtherOfRoute) = step {
+            self.name.clear();
+            self.name.push_str(name);
+        }
+        step
+    }
+
+    fn element(&self, place: Place) -> Step<Place, Leaf> {
+        match place {
+            Place::Routes => Step::Object(Place::Route),
+            _ => Step::Skip,
+        }
+    }
+
+    fn open(&mut self, place: Place) {
+        self.sink.open(place);
+    }
+
+    fn take(&mut self, leaf: Leaf, raw: &'a str) {
+        self.sink.take(leaf, &self.name, raw);
+    }
+
+    fn close(&mut self, place: Place) {
+        self.sink.close(place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::ToString, vec, vec::Vec};
+
+    use super::*;
+
+    /// What was given, in its order.
+    #[derive(Default)]
+    struct Given(Vec<String>);
+
+    impl Sink for Given {
+        fn open(&mut self, place: Place) {
+            self.0.push(format!("{place:?} {{"));
+        }
+        fn take(&mut self, leaf: Leaf, name: &str, raw: &str) {
+            let name = match leaf {
+                Leaf::Other | Leaf::OtherOfRoute => name,
+                _ => "",
+            };
+            self.0.push(format!("{leaf:?} {name} {raw}"));
+        }
+        fn close(&mut self, place: Place) {
+            self.0.push(format!("}} {place:?}"));
+        }
+    }
+
+    fn given(row: &str) -> Vec<String> {
+        let mut given = Given::default();
+        read_row(row, &mut given);
+        given.0
+    }
+
+    #[test]
+    fn a_row_is_given_in_its_order() {
+        let row = r#"{"id":"a/b","x":1,"architecture":{"input_modalities":["text"]},
+            "providers":[{"provider":"p","pricing":{"input":1},"y":[]},7]}"#;
+        let expected = [
+            "Row {",
+            "Id  \"a/b\"",
+            "Other x 1",
+            "Architecture {",
+            "InputModalities  [\"text\"]",
+            "} Architecture",
+            "Routes {",
+            "Route {",
+            "Provider  \"p\"",
+            "Price {",
+            "InputPrice  1",
+            "} Price",
+            "OtherOfRoute y []",
+            "} Route",
+            "} Routes",
+            "} Row",
+        ];
+        assert_eq!(given(row), expected);
+    }
+
+    #[test]
+    fn a_member_without_a_value_spoils_no_other() {
+        for bad in [
+            r#""providers":1e999"#,
+            r#""architecture":"\ud800""#,
+            r#""\ud800":1"#,
+            r#""providers":[{"pricing":1e999}]"#,
+        ] {
+            let given = given(&format!(r#"{{{bad},"id":"a/b","x":1}}"#));
+            assert_eq!(
+                given[given.len() - 2..],
+                ["Id  \"a/b\"".to_string(), "Other x 1".to_string()],
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_last_list_of_rows_holds() {
+        for (body, rows, is_list) in [
+            ("[1, {}]", vec!["1", "{}"], true),
+            (r#"{"data":[1],"data":[2],"data":3}"#, vec!["2"], true),
+            (r#"{"data":{"data":[1]}}"#, vec![], false),
+            ("7", vec![], false),
+        ] {
+            let read = Rows::read(body, 9).unwrap();
+            assert_eq!((read.rows, read.is_list), (rows, is_list), "{body}");
+        }
+        assert_eq!(Rows::read("[1,2,3]", 2).unwrap().cut, 1);
+    }
+}
