@@ -5,7 +5,7 @@
 //! or there twice. Values stay borrowed text; `step` is the table of what is looked at. What a value means
 //! for the answer must not be known here.
 
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use crate::{
     json,
@@ -48,6 +48,39 @@ pub struct Chunk<'a> {
     pub extras: [Option<&'a str>; EXTRAS.len()],
     /// The first choice whose index is 0 or missing.
     pub choice: Choice<'a>,
+}
+
+/// The largest member that is kept beyond its chunk.
+const EXTRA_LIMIT: usize = 4096;
+
+/// The members of [`EXTRAS`] as an answer's chunks gave them last.
+#[derive(Debug, Default)]
+pub struct Extras([Option<String>; EXTRAS.len()]);
+
+impl Extras {
+    /// Takes what a chunk says.
+    pub fn keep(&mut self, chunk: &Chunk<'_>) {
+        for (kept, new) in self.0.iter_mut().zip(chunk.extras) {
+            let Some(new) = new.filter(|new| new.len() <= EXTRA_LIMIT && !json::is_blank(new)) else {
+                continue;
+            };
+            // Most chunks repeat them.
+            if kept.as_deref() != Some(new) {
+                let kept = kept.get_or_insert_default();
+                kept.clear();
+                kept.push_str(new);
+            }
+        }
+    }
+
+    /// Gives those that said something, under their names.
+    pub fn take(&mut self) -> impl Iterator<Item = (&'static str, String)> {
+        let values = self.0.iter_mut().map(Option::take);
+        EXTRAS
+            .into_iter()
+            .zip(values)
+            .filter_map(|(name, value)| Some((name, value?)))
+    }
 }
 
 /// A choice and its `delta` or `message` in one.

@@ -8,15 +8,6 @@ pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     core::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
-/// Whether two texts are the same, looked at eight bytes at a time: on wasm the library looks at each byte.
-pub fn is_same(one: &str, other: &str) -> bool {
-    let (one, one_rest) = one.as_bytes().as_chunks::<8>();
-    let (other, other_rest) = other.as_bytes().as_chunks::<8>();
-    one.len() == other.len()
-        && one.iter().zip(other).all(|(one, other)| one == other)
-        && one_rest == other_rest
-}
-
 /// Where a part begins, in bytes.
 pub fn find(text: &str, part: &str) -> Option<usize> {
     let (text, part) = (text.as_bytes(), part.as_bytes());
@@ -49,19 +40,6 @@ mod tests {
     use super::*;
 
     proptest! {
-        #[test]
-        fn the_same_texts_are_the_same(one in "[ab]{0,18}", at in 0..18_usize) {
-            let mut other = one.clone();
-            prop_assert!(is_same(&one, &other));
-            other.push('a');
-            prop_assert!(!is_same(&one, &other));
-            other.pop();
-            if other.get(at..=at).is_some() {
-                other.replace_range(at..=at, "c");
-                prop_assert!(!is_same(&one, &other));
-            }
-        }
-
         #[test]
         fn finds_and_splits_as_the_standard_library_does(text in "[abé]{0,12}", part in "[abé]{0,3}") {
             prop_assert_eq!(find(&text, &part), text.find(&part));

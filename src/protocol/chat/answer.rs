@@ -12,13 +12,10 @@ use super::{events::Events, faults, finish, think::Think, tools::Tools, usage};
 use crate::contract::types::{ChatEvent, Error, Extra, FinishReason, Usage};
 use crate::error;
 use crate::wire::{
-    chunk::{Choice, Chunk, EXTRAS, OTHERS},
+    chunk::{Choice, Chunk, Extras, OTHERS},
     json, sse,
-    text::{is_same, lossy},
+    text::lossy,
 };
-
-/// The largest member that is kept for the summary's extras.
-const EXTRA_LIMIT: usize = 4096;
 
 /// What is known of an answer at its end.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +53,7 @@ pub(super) struct Answer {
     tools: Tools,
     finish_word: Option<String>,
     usage: Usage,
-    extras: [Option<String>; EXTRAS.len()],
+    extras: Extras,
     /// Whether there was one chunk at least.
     any_chunk: bool,
     result: Option<Result<Finished, Error>>,
@@ -71,7 +68,7 @@ impl Answer {
             tools: Tools::new(salt),
             finish_word: None,
             usage: usage::NONE,
-            extras: Default::default(),
+            extras: Extras::default(),
             any_chunk: false,
             result: None,
         }
@@ -217,17 +214,7 @@ impl Answer {
     /// Takes a chunk or a whole answer; `raw` is its text.
     fn chunk(&mut self, chunk: &Chunk<'_>, raw: &str) {
         self.any_chunk = true;
-        for (kept, new) in self.extras.iter_mut().zip(chunk.extras) {
-            let Some(new) = new.filter(|new| new.len() <= EXTRA_LIMIT && !json::is_blank(new)) else {
-                continue;
-            };
-            // Most chunks repeat them.
-            if !kept.as_deref().is_some_and(|kept| is_same(kept, new)) {
-                let kept = kept.get_or_insert_default();
-                kept.clear();
-                kept.push_str(new);
-            }
-        }
+        self.extras.keep(chunk);
         if let Some(usage) = chunk.usage.and_then(usage::parse) {
             self.usage = usage;
         }
@@ -348,11 +335,9 @@ impl Answer {
         if let Err(broken) = self.tools.finish(&mut self.events) {
             return self.fail(faults::broken_call(broken, self.finish_word.as_deref()));
         }
-        let extras = EXTRAS.iter().zip(&mut self.extras).filter_map(|(key, value)| {
-            Some(Extra {
-                key: (*key).to_string(),
-                value_json: value.take()?,
-            })
+        let extras = self.extras.take().map(|(name, value_json)| Extra {
+            key: name.to_string(),
+            value_json,
         });
         self.result = Some(Ok(Finished {
             reason: finish::reason(self.finish_word.as_deref(), self.tools.any()),
