@@ -18,7 +18,7 @@ mod json;
 pub mod provider;
 pub mod reference;
 pub mod settings;
+mod text;
 pub mod warning;
 
 pub use huggingface_wire as wire;
-pub(crate) use huggingface_wire::text;

@@ -182,33 +182,32 @@ pub fn exact(raw: &str) -> Option<Cow<'_, str>> {
     decode(raw).and_then(|(text, is_exact)| is_exact.then_some(text))
 }
 
-/// The same, trimmed and at most `limit` bytes; `None` also if nothing is left or control characters are in it.
-pub fn line(raw: &str, limit: usize) -> Option<String> {
-    let decoded = exact(raw)?;
-    let trimmed = decoded.trim();
-    let is_sound = !trimmed.is_empty() && trimmed.len() <= limit && !trimmed.contains(char::is_control);
-    is_sound.then(|| String::from(trimmed))
-}
-
 /// The text of a raw string value, and whether no escape in it gives U+FFFD.
 fn decode(raw: &str) -> Option<(Cow<'_, str>, bool)> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
-        return Some((Cow::Borrowed(inner), true));
+    match memchr::memchr(b'\\', inner.as_bytes()) {
+        None => Some((Cow::Borrowed(inner), true)),
+        Some(at) => decode_escapes(inner, at).map(|(text, is_exact)| (Cow::Owned(text), is_exact)),
     }
+}
+
+/// The same of what stands between the quotes, with its first escape at this place.
+#[cold]
+fn decode_escapes(inner: &str, first: usize) -> Option<(String, bool)> {
     let mut out = String::with_capacity(inner.len());
     let mut is_exact = true;
-    let mut rest = inner;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+    let (mut rest, mut next) = (inner, Some(first));
+    while let Some(at) = next {
         let (plain, escape) = rest.split_at_checked(at)?;
         out.push_str(plain);
         let (character, after) = unescape(escape);
         is_exact &= character != char::REPLACEMENT_CHARACTER;
         out.push(character);
         rest = after;
+        next = memchr::memchr(b'\\', rest.as_bytes());
     }
     out.push_str(rest);
-    Some((Cow::Owned(out), is_exact))
+    Some((out, is_exact))
 }
 
 /// The character that an escape at the start of the text stands for, and what follows it.
@@ -294,15 +293,15 @@ impl<'a> Visitor<'a> for Number {
 
 /// The whole part of a raw number; `None` if it is no number or too large to be meant.
 pub fn integer(raw: &str) -> Option<i64> {
-    let end = raw
-        .bytes()
-        .position(|byte| matches!(byte, b'.' | b'e' | b'E'))
-        .unwrap_or(raw.len());
-    let (whole, rest) = raw.split_at_checked(end)?;
-    if memchr::memchr2(b'e', b'E', rest.as_bytes()).is_some() {
-        return None;
+    let mut end = raw.len();
+    for (at, byte) in raw.bytes().enumerate() {
+        match byte {
+            b'.' => end = end.min(at),
+            b'e' | b'E' => return None,
+            _ => {}
+        }
     }
-    whole.parse().ok()
+    raw.get(..end)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 #[allow(unused_extern_crates, reason = "natively std brings it; on wasm nothing does")]
 extern crate alloc;
 
+pub mod base64;
 pub mod chunk;
 pub mod json;
 pub mod list;

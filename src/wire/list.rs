@@ -30,45 +30,25 @@ impl<'a> Rows<'a> {
             ..Self::default()
         };
         let start = match body.trim_start().as_bytes().first() {
-            Some(b'[') => Step::Array(Body::Rows),
-            _ => Step::Object(Body::Top),
+            Some(b'[') => Step::Array(Place::Rows),
+            _ => Step::Object(Place::Answer),
         };
-        walk(body, &mut rows, start)?;
+        walk(body, &mut Reading::into(&mut rows), start)?;
         Ok(rows)
     }
 }
 
-#[derive(Clone, Copy)]
-pub(crate) enum Body {
-    Top,
-    Rows,
-}
-
-impl<'a> Table<'a> for Rows<'a> {
-    type Place = Body;
-    type Leaf = ();
-
-    fn member(&mut self, _: Body, name: &str) -> Step<Body, ()> {
-        match name {
-            "data" => Step::Array(Body::Rows),
-            _ => Step::Skip,
-        }
-    }
-
-    fn element(&self, _: Body) -> Step<Body, ()> {
-        Step::Take(())
-    }
-
-    fn open(&mut self, place: Body) {
+impl<'a> Sink<'a> for Rows<'a> {
+    fn open(&mut self, place: Place) {
         // As with every repeated name, the last one holds; one that is no array is none.
-        if let Body::Rows = place {
+        if place == Place::Rows {
             self.rows.clear();
             self.cut = 0;
             self.is_list = true;
         }
     }
 
-    fn take(&mut self, (): (), row: &'a str) {
+    fn take(&mut self, _: Leaf, _: &str, row: &'a str) {
         if self.rows.len() < self.most {
             self.rows.push(row);
         } else {
@@ -76,13 +56,17 @@ impl<'a> Table<'a> for Rows<'a> {
         }
     }
 
-    fn close(&mut self, _: Body) {}
+    fn close(&mut self, _: Place) {}
 }
 
-/// An object or array of a row that is walked into.
+/// An object or array that is walked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The row itself.
+    /// The whole answer.
+    Answer,
+    /// `data`, or the whole answer if it is an array: all rows, each taken as it stands.
+    Rows,
+    /// One of them, when it is read by itself.
     Row,
     /// `architecture`: the modalities.
     Architecture,
@@ -94,10 +78,11 @@ pub enum Place {
     Price,
 }
 
-/// A value of a row.
+/// A value of the list or of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "they are called as the members are")]
 pub enum Leaf {
+    Row,
     Id,
     /// `name`, `title` or `display_name`: the earlier one counts.
     Name(usize),
@@ -118,23 +103,20 @@ pub enum Leaf {
     OtherOfRoute,
 }
 
-/// What becomes of a row's values.
-pub trait Sink {
+/// What becomes of the values.
+pub trait Sink<'a> {
     /// An object or array begins.
     fn open(&mut self, place: Place);
     /// A value, under its name.
-    fn take(&mut self, leaf: Leaf, name: &str, raw: &str);
+    fn take(&mut self, leaf: Leaf, name: &str, raw: &'a str);
     /// What began ends.
     fn close(&mut self, place: Place);
 }
 
 /// Takes a row apart. If something in it has no value, such as half a surrogate pair for a name, what stands before it
 /// was given, and then what can be taken without walking into anything; so no member spoils another one.
-pub fn read_row(row: &str, sink: &mut dyn Sink) {
-    let mut reading = Reading {
-        sink,
-        name: String::new(),
-    };
+pub fn read_row<'a>(row: &'a str, sink: &mut dyn Sink<'a>) {
+    let mut reading = Reading::into(sink);
     if walk(row, &mut reading, Step::Object(Place::Row)).is_err() {
         json::members(row, &mut |name, raw| {
             if let Step::Take(leaf) = step(Place::Row, name) {
@@ -147,6 +129,7 @@ pub fn read_row(row: &str, sink: &mut dyn Sink) {
 fn step(place: Place, name: &str) -> Step<Place, Leaf> {
     use Step::{Array, Object, Skip, Take};
     match (place, name) {
+        (Place::Answer, "data") => Array(Place::Rows),
         (Place::Row, "id") => Take(Leaf::Id),
         (Place::Row, "name") => Take(Leaf::Name(0)),
         (Place::Row, "title") => Take(Leaf::Name(1)),
@@ -172,14 +155,23 @@ fn step(place: Place, name: &str) -> Step<Place, Leaf> {
     }
 }
 
-/// A row while it is read.
-struct Reading<'s> {
-    sink: &'s mut dyn Sink,
+/// A list or a row while it is read.
+struct Reading<'s, 'a> {
+    sink: &'s mut dyn Sink<'a>,
     /// The name of the member that comes, where it is not known from the leaf.
     name: String,
 }
 
-impl<'a> Table<'a> for Reading<'_> {
+impl<'s, 'a> Reading<'s, 'a> {
+    fn into(sink: &'s mut dyn Sink<'a>) -> Self {
+        Self {
+            sink,
+            name: String::new(),
+        }
+    }
+}
+
+impl<'a> Table<'a> for Reading<'_, 'a> {
     type Place = Place;
     type Leaf = Leaf;
 
@@ -194,6 +186,7 @@ impl<'a> Table<'a> for Reading<'_> {
 
     fn element(&self, place: Place) -> Step<Place, Leaf> {
         match place {
+            Place::Rows => Step::Take(Leaf::Row),
             Place::Routes => Step::Object(Place::Route),
             _ => Step::Skip,
         }
@@ -222,11 +215,11 @@ mod tests {
     #[derive(Default)]
     struct Given(Vec<String>);
 
-    impl Sink for Given {
+    impl<'a> Sink<'a> for Given {
         fn open(&mut self, place: Place) {
             self.0.push(format!("{place:?} {{"));
         }
-        fn take(&mut self, leaf: Leaf, name: &str, raw: &str) {
+        fn take(&mut self, leaf: Leaf, name: &str, raw: &'a str) {
             let name = match leaf {
                 Leaf::Other | Leaf::OtherOfRoute => name,
                 _ => "",

@@ -4,7 +4,18 @@
 //! A value is taken as its raw text first, which any well-formed JSON passes however deep or odd it is. Knows
 //! nothing of models.
 
+use alloc::string::String;
+
 use crate::json::{exact, number};
+
+/// A text, trimmed and at most `limit` bytes; `None` also if nothing is left, or control characters or half a surrogate
+/// pair are in it.
+pub(super) fn line(raw: &str, limit: usize) -> Option<String> {
+    let decoded = exact(raw)?;
+    let trimmed = decoded.trim();
+    let is_sound = !trimmed.is_empty() && trimmed.len() <= limit && !trimmed.contains(char::is_control);
+    is_sound.then(|| String::from(trimmed))
+}
 
 /// A true or false.
 pub(super) fn boolean(value: &str) -> Option<bool> {
@@ -39,7 +50,7 @@ mod tests {
     use alloc::{format, string::String, vec::Vec};
 
     use super::*;
-    use crate::json::{items, line, members};
+    use crate::json::{items, members};
 
     #[test]
     fn members_survive_repeated_escaped_broken_and_deep_neighbours() {

@@ -12,10 +12,10 @@ use core::mem;
 use serde_json::error::Category;
 
 use super::index::Index;
-use super::json::{boolean, count, is_scalar, measure};
+use super::json::{boolean, count, is_scalar, line, measure};
 use super::{decimal, merge, routes};
 use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
-use crate::json::{items, line};
+use crate::json::items;
 use crate::wire::list::{Leaf, Place, Rows, Sink, read_row};
 
 /// Most rows that are read.
@@ -139,7 +139,7 @@ impl<'l> Row<'l> {
     }
 }
 
-impl Sink for Row<'_> {
+impl<'a> Sink<'a> for Row<'_> {
     fn open(&mut self, place: Place) {
         match place {
             // A repeated member: the last one holds.
@@ -150,11 +150,11 @@ impl Sink for Row<'_> {
             // What an error left behind, or a member of the same name before it.
             Place::Route => self.route = blank_route(),
             Place::Price => (self.input_price, self.output_price) = (None, None),
-            Place::Row | Place::Architecture => {}
+            Place::Answer | Place::Rows | Place::Row | Place::Architecture => {}
         }
     }
 
-    fn take(&mut self, leaf: Leaf, name: &str, value: &str) {
+    fn take(&mut self, leaf: Leaf, name: &str, value: &'a str) {
         let (model, route) = (&mut self.model, &mut self.route);
         match leaf {
             Leaf::Id => self.id = line(value, MAX_TEXT),
@@ -176,6 +176,7 @@ impl Sink for Row<'_> {
             Leaf::InputPrice => self.input_price = decimal::price_text(value),
             Leaf::OutputPrice => self.output_price = decimal::price_text(value),
             Leaf::OtherOfRoute => keep_extra(&mut route.extras, name, value),
+            Leaf::Row => {}
         }
     }
 
@@ -191,7 +192,7 @@ impl Sink for Row<'_> {
                     cached_input: None,
                 });
             }
-            Place::Row | Place::Architecture | Place::Routes => {}
+            Place::Answer | Place::Rows | Place::Row | Place::Architecture | Place::Routes => {}
         }
     }
 }

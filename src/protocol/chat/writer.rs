@@ -5,7 +5,7 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::json;
+use crate::{json, wire::base64};
 
 /// How much is gathered before it is given on.
 const STEP: usize = 8192;
@@ -79,29 +79,14 @@ impl<'o> Writer<'o> {
 
     /// Bytes as base64, without quotes.
     pub(super) fn base64(&mut self, data: &[u8]) {
-        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         if self.out.is_none() {
-            self.length += (data.len() as u64).div_ceil(3) * 4;
+            self.length += base64::length(data.len() as u64);
             return;
         }
-        let mut encoded = Vec::with_capacity(GROUP / 3 * 4);
+        let mut letters = Vec::new();
         for group in data.chunks(GROUP) {
-            encoded.clear();
-            for three in group.chunks(3) {
-                let (a, b, c) = match *three {
-                    [a, b, c] => (a, b, c),
-                    [a, b] => (a, b, 0),
-                    _ => (three[0], 0, 0),
-                };
-                let bits = u32::from(a) << 16 | u32::from(b) << 8 | u32::from(c);
-                let letter = |shift: u32| LETTERS[(bits >> shift & 63) as usize];
-                let mut four = [letter(18), letter(12), letter(6), letter(0)];
-                if let Some(padding) = four.get_mut(three.len() + 1..) {
-                    padding.fill(b'=');
-                }
-                encoded.extend_from_slice(&four);
-            }
-            self.bytes(&encoded);
+            base64::encode(group, &mut letters);
+            self.bytes(&letters);
         }
     }
 
