@@ -135,11 +135,11 @@ impl Host {
         self.0.credential
     }
 
-    /// Lists the models. A live list is kept for resolving and suggestions.
+    /// Lists the models. A live list is kept for resolving and suggestions, and shared with the caller.
     ///
     /// # Errors
     /// The plugin's own errors; an upstream that fails is none, but a catalog with a warning.
-    pub async fn list_models(&self, discovery: DiscoveryMode) -> Result<ModelCatalog> {
+    pub async fn list_models(&self, discovery: DiscoveryMode) -> Result<Arc<ModelCatalog>> {
         let listing = async {
             let admitted = self.0.generations.admit();
             let context = self.0.context(admitted.generation());
@@ -151,16 +151,21 @@ impl Host {
         let measured = Measured::begin(&self.0.metrics, Call::List);
         let listed = Trace::begin("list-models", "").around(listing).await;
         measured.result(&listed);
-        let catalog = listed?;
+        let catalog = Arc::new(listed?);
         if catalog.source == ModelSource::Live {
-            self.0.listed.store(Arc::new(Listed::new(catalog.models.clone())));
+            self.0.listed.store(Arc::new(Listed::new(Arc::clone(&catalog))));
         }
         Ok(catalog)
     }
 
     /// Takes a list that was kept from an earlier run, for resolving and suggestions, until a live one comes.
     pub fn remember_models(&self, models: Vec<Model>) {
-        self.0.listed.store(Arc::new(Listed::new(models)));
+        let catalog = Arc::new(ModelCatalog {
+            models,
+            source: ModelSource::Live,
+            warnings: Vec::new(),
+        });
+        self.0.listed.store(Arc::new(Listed::new(catalog)));
     }
 
     /// Understands a reference or an alias. Asks no network.
@@ -227,10 +232,10 @@ impl Host {
         &self.0.settings
     }
 
-    /// The models of the last live list, or those that were remembered.
+    /// The last live list, or the models that were remembered; without any, an empty one.
     #[must_use]
-    pub fn listed_models(&self) -> Vec<Model> {
-        self.0.listed.load().models().to_vec()
+    pub fn last_listed(&self) -> Arc<ModelCatalog> {
+        Arc::clone(self.0.listed.load().catalog())
     }
 
     /// Connections opened so far, for all requests.

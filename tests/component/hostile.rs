@@ -1,6 +1,6 @@
 //! Lists that want to do harm, under the default limits and half their memory: never a trap, and the good rows stay.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use host_harness::{
     contract::{DiscoveryMode, ModelCatalog, ModelSource},
@@ -15,7 +15,7 @@ const MIB: usize = 1024 * 1024;
 const CAP: usize = 4 * MIB;
 
 /// What the component makes of a list in 64 MiB of memory; then it still has to serve.
-async fn listed(body: String) -> ModelCatalog {
+async fn listed(body: String) -> Arc<ModelCatalog> {
     let harness = Harness::with()
         .setting("max-memory-bytes", "67108864")
         // It is memory that counts here; on a machine with other work, guest time is also what the others take.

@@ -92,7 +92,7 @@ async fn the_recorded_list_reads_as_an_independent_reading_of_it() {
     let rows = recorded["response_body"]["data"].as_array().unwrap();
 
     let harness = Harness::with().mock(|mock| mock.replay([file])).start().await;
-    let bundled = harness.host.list_models(DiscoveryMode::Off).await.unwrap().models;
+    let bundled = harness.host.list_models(DiscoveryMode::Off).await.unwrap();
     let catalog = harness.host.list_models(DiscoveryMode::Always).await.unwrap();
     assert_eq!((catalog.source, catalog.warnings.len()), (ModelSource::Live, 0));
     assert_eq!((rows.len(), catalog.models.len()), (127, 127));
@@ -100,7 +100,12 @@ async fn the_recorded_list_reads_as_an_independent_reading_of_it() {
         assert_eq!(row["id"], model.id.as_str());
         let mut expected = independent_reading(row);
         // What the list does not say comes from the plugin, if it knows the model.
-        if let Some(known) = bundled.iter().find(|known| known.id == model.id).map(facts) {
+        if let Some(known) = bundled
+            .models
+            .iter()
+            .find(|known| known.id == model.id)
+            .map(facts)
+        {
             for key in ["window", "price"] {
                 if expected[key].is_null() {
                     expected[key] = known[key].clone();

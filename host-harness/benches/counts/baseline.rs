@@ -19,51 +19,58 @@ pub(crate) struct Baseline {
     /// Why the counts are these and no others any more.
     reason: String,
     compiler: String,
+    /// Fuel of the guest.
+    guest: Counts,
+    /// Instructions of host and guest together, and of the native twin.
+    whole: Counts,
+}
+
+/// Counts of one kind.
+#[derive(Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Counts {
+    /// What the code is built for, and how; counts of another are not compared.
     target: String,
-    /// Fuel of each case.
-    counts: BTreeMap<String, u64>,
+    /// Of each case; empty if nothing could be counted.
+    cases: BTreeMap<String, u64>,
 }
 
 /// What a comparison comes to.
-pub(crate) enum Verdict {
-    /// Nothing takes much more than it did.
-    Good,
-    /// There is nothing to compare with, and why.
-    OtherCompiler(String),
-    /// What is wrong.
-    Bad(Vec<String>),
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// What was not compared, and why.
+    pub(crate) skipped: Vec<String>,
+    /// What takes more than it may.
+    pub(crate) faults: Vec<String>,
 }
 
-impl Baseline {
-    /// What was counted with this machine's compiler.
-    pub(crate) fn of_here(reason: &str, counts: BTreeMap<String, u64>) -> Self {
+impl Counts {
+    /// Fuel of the guest.
+    pub(crate) fn of_guest(cases: BTreeMap<String, u64>) -> Self {
         Self {
-            reason: reason.to_owned(),
-            compiler: compiler(),
             target: component::TARGET.to_owned(),
-            counts,
+            cases,
         }
     }
 
-    /// What is written down.
-    pub(crate) fn read() -> Self {
-        let text = std::fs::read_to_string(file()).expect("benches/baseline.json is there");
-        serde_json::from_str(&text).expect("benches/baseline.json is as it was written")
-    }
-
-    /// Writes this down; gives the file.
-    pub(crate) fn write(&self) -> PathBuf {
-        let text = serde_json::to_string_pretty(self).expect("plain data");
-        std::fs::write(file(), text + "\n").expect("benches/baseline.json can be written");
-        file()
+    /// Instructions of this program.
+    pub(crate) fn of_whole(cases: BTreeMap<String, u64>) -> Self {
+        let profile = if cfg!(debug_assertions) { "dev" } else { "bench" };
+        Self {
+            target: format!("{}-{}, {profile}", std::env::consts::ARCH, std::env::consts::OS),
+            cases,
+        }
     }
 
     /// Prints both beside each other, and judges.
-    pub(crate) fn compare(&self, found: &Self) -> Verdict {
-        println!("| Case | Fuel | Written down | Ratio |\n|---|---|---|---|");
+    fn compare(&self, found: &Self, verdict: &mut Verdict) {
+        if found.cases.is_empty() {
+            return;
+        }
+        println!("\n| Case | Instructions | Written down | Ratio |\n|---|---|---|---|");
         let (mut faults, mut less) = (Vec::new(), Vec::new());
-        for (case, count) in &found.counts {
-            let Some(before) = self.counts.get(case) else {
+        for (case, count) in &found.cases {
+            let Some(before) = self.cases.get(case) else {
                 println!("| {case} | {count} | | |");
                 faults.push(format!("`{case}` is not written down"));
                 continue;
@@ -82,22 +89,56 @@ impl Baseline {
         for case in less {
             println!("`{case}` takes much less than is written down, which is worth writing down");
         }
-        let gone = self
-            .counts
-            .keys()
-            .filter(|case| !found.counts.contains_key(*case));
+        let gone = self.cases.keys().filter(|case| !found.cases.contains_key(*case));
         faults.extend(gone.map(|case| format!("`{case}` is written down and was not counted")));
-        if (&self.compiler, &self.target) != (&found.compiler, &found.target) {
-            return Verdict::OtherCompiler(format!(
-                "the baseline is of {} for {}, this is {} for {}",
-                self.compiler, self.target, found.compiler, found.target
-            ));
-        }
-        if faults.is_empty() {
-            Verdict::Good
+        if self.target == found.target {
+            verdict.faults.extend(faults);
         } else {
-            Verdict::Bad(faults)
+            let (before, now) = (&self.target, &found.target);
+            verdict
+                .skipped
+                .push(format!("what is written down is of {before}, this is {now}"));
         }
+    }
+}
+
+impl Baseline {
+    /// What was counted with this machine's compiler.
+    pub(crate) fn of_here(reason: &str, guest: Counts, whole: Counts) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            compiler: compiler(),
+            guest,
+            whole,
+        }
+    }
+
+    /// What is written down.
+    pub(crate) fn read() -> Self {
+        let text = std::fs::read_to_string(file()).expect("benches/baseline.json is there");
+        serde_json::from_str(&text).expect("benches/baseline.json is as it was written")
+    }
+
+    /// Writes this down; gives the file.
+    pub(crate) fn write(&self) -> PathBuf {
+        let text = serde_json::to_string_pretty(self).expect("plain data");
+        std::fs::write(file(), text + "\n").expect("benches/baseline.json can be written");
+        file()
+    }
+
+    /// Prints both beside each other, and judges.
+    pub(crate) fn compare(&self, found: &Self) -> Verdict {
+        let mut verdict = Verdict::default();
+        self.guest.compare(&found.guest, &mut verdict);
+        self.whole.compare(&found.whole, &mut verdict);
+        if self.compiler != found.compiler {
+            let (before, now) = (&self.compiler, &found.compiler);
+            verdict.faults.clear();
+            verdict
+                .skipped
+                .push(format!("what is written down is of {before}, this is {now}"));
+        }
+        verdict
     }
 }
 

@@ -2,21 +2,23 @@
 //! `benches/baseline.json`: `cargo bench -p host-harness --bench counts`. Behind `--`, `--write "reason"` writes that
 //! file anew.
 //!
-//! What is counted is fuel, which the engine takes for each instruction of the guest: exact, the same on every machine,
-//! and blind to the host. It depends on the compiler, so that only counts of the same one are compared.
+//! Two kinds are counted. Of the guest, fuel, which the engine takes for each of its instructions: exact, the same on
+//! every machine, and blind to the host. Of whole calls, and of the native twin's, what callgrind counts, if it is
+//! there. Both depend on the compiler, so that only counts of the same one are compared.
 
 mod baseline;
 mod cases;
 mod guest;
 mod upstream;
+mod whole;
 
 // Lists, streams and questions are those of the other benches.
 #[path = "../common/mod.rs"]
 mod common;
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode};
 
-use baseline::{Baseline, Verdict};
+use baseline::{Baseline, Counts};
 use guest::Guest;
 
 fn main() -> ExitCode {
@@ -28,33 +30,45 @@ fn main() -> ExitCode {
     let reason = match words[..] {
         [] => None,
         ["--write", reason] if !reason.trim().is_empty() => Some(reason.trim()),
+        [whole::WORD, ref words @ ..] => {
+            whole::child(words);
+            return ExitCode::SUCCESS;
+        }
         _ => {
             eprintln!("usage: … --bench counts [-- --write \"why the counts change\"]");
             return ExitCode::from(2);
         }
     };
-    let guest = Guest::load(&common::component());
-    let counts = common::runtime().block_on(cases::count(&guest));
-    let found = Baseline::of_here(reason.unwrap_or_default(), counts);
+    let file = common::component();
+    let runtime = common::runtime();
+    let guest = runtime.block_on(cases::count(&Guest::load(&file)));
+    let whole = runtime.block_on(whole::count(&file)).unwrap_or_else(|why| {
+        println!("skipped: {why}");
+        BTreeMap::new()
+    });
+    whole::print(&whole);
+    let found = Baseline::of_here(
+        reason.unwrap_or_default(),
+        Counts::of_guest(guest),
+        Counts::of_whole(whole),
+    );
     if reason.is_some() {
         let path = found.write();
         println!("written: {}", path.display());
         return ExitCode::SUCCESS;
     }
-    match Baseline::read().compare(&found) {
-        Verdict::Good => ExitCode::SUCCESS,
-        Verdict::OtherCompiler(why) => {
-            println!("skipped: {why}");
-            ExitCode::SUCCESS
-        }
-        Verdict::Bad(faults) => {
-            for fault in faults {
-                println!("{fault}");
-            }
-            println!(
-                "If that is what it has to be: cargo bench -p host-harness --bench counts -- --write \"reason\""
-            );
-            ExitCode::FAILURE
-        }
+    let verdict = Baseline::read().compare(&found);
+    for why in verdict.skipped {
+        println!("not compared: {why}");
     }
+    if verdict.faults.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    for fault in verdict.faults {
+        println!("{fault}");
+    }
+    println!(
+        "If that is what it has to be: cargo bench -p host-harness --bench counts -- --write \"reason\""
+    );
+    ExitCode::FAILURE
 }

@@ -1,6 +1,6 @@
 //! `models`: what can be asked for.
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 use super::{
     Outcome,
@@ -29,7 +29,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs)
     };
     let mut catalog = {
         let _turning = terminal.spinner("asking for the models");
-        session.host.list_models(discovery).await?
+        Arc::unwrap_or_clone(session.host.list_models(discovery).await?)
     };
     // A server that was named for this once says nothing about the usual one.
     if global.base_url.is_none()

@@ -24,7 +24,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// A list, and whose it is.
 pub(super) struct Listing {
-    pub(super) models: Vec<Model>,
+    pub(super) catalog: Arc<ModelCatalog>,
     pub(super) generation: GenerationInfo,
     is_live: bool,
     at: Instant,
@@ -102,7 +102,7 @@ impl Catalog {
 
     async fn ask(&self) -> Result<Arc<Listing>> {
         let discovery = self.host.settings().discovery;
-        let before = self.host.listed_models();
+        let before = self.host.last_listed();
         let mut generation = self.host.generation();
         let mut catalog = self.host.list_models(discovery).await?;
         // A list that a swap came in between may be of either; nobody swaps for ever.
@@ -115,14 +115,14 @@ impl Catalog {
         }
         let is_live = catalog.source == ModelSource::Live;
         if is_live {
-            catalog = self.kept(catalog).await;
+            self.hand_on(&catalog).await;
         } else if matches!(discovery, DiscoveryMode::Authenticated | DiscoveryMode::Always)
-            && !before.is_empty()
+            && !before.models.is_empty()
         {
-            in_place_of_bundled(&mut catalog.models, before);
+            in_place_of_bundled(&mut Arc::make_mut(&mut catalog).models, &before.models);
         }
         let listing = Arc::new(Listing {
-            models: catalog.models,
+            catalog,
             generation,
             is_live,
             at: Instant::now(),
@@ -132,25 +132,22 @@ impl Catalog {
     }
 
     /// Hands a live list on to be kept; that it cannot be is no reason not to show it.
-    async fn kept(&self, catalog: ModelCatalog) -> ModelCatalog {
-        let Some(keep) = self.keep.clone() else {
-            return catalog;
-        };
-        let catalog = Arc::new(catalog);
-        let keeping = Arc::clone(&catalog);
+    async fn hand_on(&self, catalog: &Arc<ModelCatalog>) {
+        let Some(keep) = self.keep.clone() else { return };
+        let keeping = Arc::clone(catalog);
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || keep(&keeping)).await {
             tracing::warn!(%error, "the list of models is not kept");
         }
-        Arc::unwrap_or_clone(catalog)
     }
 }
 
 /// What the upstream said before is better than what the plugin was built with.
-fn in_place_of_bundled(models: &mut Vec<Model>, before: Vec<Model>) {
+fn in_place_of_bundled(models: &mut Vec<Model>, before: &[Model]) {
     models.retain(|model| model.source == ModelSource::Configured);
     let new = before
-        .into_iter()
+        .iter()
         .filter(|known| models.iter().all(|model| model.id != known.id))
+        .cloned()
         .collect::<Vec<_>>();
     models.extend(new);
 }

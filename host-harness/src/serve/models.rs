@@ -17,7 +17,7 @@ use crate::{
 
 pub(super) async fn list(State(service): State<Service>) -> Result<Response, Fault> {
     let listing = service.0.catalog.listing().await?;
-    let list = openai::models::list(&listing.models);
+    let list = openai::models::list(&listing.catalog.models);
     Ok(reply::by(&listing.generation, Json(list)))
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn one(
     })?;
     let listing = service.0.catalog.listing().await?;
     let generation = &listing.generation;
-    if let Some(model) = listing.models.iter().find(|model| model.id == id) {
+    if let Some(model) = listing.catalog.models.iter().find(|model| model.id == id) {
         return Ok(reply::by(generation, Json(openai::models::entry(&id, model))));
     }
     let resolved = service.0.host.resolve(&id).await?;

@@ -1,10 +1,13 @@
 //! Models: those that a person has described, and those that were listed last, with an index for each look-up of the
 //! contract.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use crate::contract::{
-    Model,
+    Model, ModelCatalog, ModelSource,
     settings::{ConfiguredModel, ModelAlias},
 };
 
@@ -89,32 +92,47 @@ fn alias_key(text: &str) -> String {
     key
 }
 
-/// The last list of models, kept by the host for `find-listed` and `listed-ids`; survives swaps.
-#[derive(Debug, Default)]
+/// The last list of models, kept by the host for `find-listed` and `listed-ids`; survives swaps. It is the one that the
+/// caller got, and its index is made when somebody looks for a model.
+#[derive(Debug)]
 pub(crate) struct Listed {
-    models: Vec<Model>,
-    by_id: HashMap<String, usize>,
+    catalog: Arc<ModelCatalog>,
+    by_id: OnceLock<HashMap<String, usize>>,
 }
 
 impl Listed {
-    pub(crate) fn new(models: Vec<Model>) -> Self {
-        let by_id = models
-            .iter()
-            .enumerate()
-            .map(|(index, model)| (model.id.clone(), index))
-            .collect();
-        Self { models, by_id }
+    pub(crate) fn new(catalog: Arc<ModelCatalog>) -> Self {
+        Self {
+            catalog,
+            by_id: OnceLock::new(),
+        }
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<&Model> {
-        self.by_id.get(id).and_then(|index| self.models.get(*index))
+        let models = &self.catalog.models;
+        let by_id = self.by_id.get_or_init(|| {
+            let places = models.iter().enumerate();
+            places.map(|(index, model)| (model.id.clone(), index)).collect()
+        });
+        by_id.get(id).and_then(|index| models.get(*index))
     }
 
-    pub(crate) fn models(&self) -> &[Model] {
-        &self.models
+    pub(crate) fn catalog(&self) -> &Arc<ModelCatalog> {
+        &self.catalog
     }
 
     pub(crate) fn ids(&self) -> Vec<String> {
-        self.models.iter().map(|model| model.id.clone()).collect()
+        self.catalog.models.iter().map(|model| model.id.clone()).collect()
+    }
+}
+
+impl Default for Listed {
+    /// Of nothing.
+    fn default() -> Self {
+        Self::new(Arc::new(ModelCatalog {
+            models: Vec::new(),
+            source: ModelSource::Bundled,
+            warnings: Vec::new(),
+        }))
     }
 }

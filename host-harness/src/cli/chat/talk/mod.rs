@@ -49,7 +49,7 @@ struct Talk<'a> {
     pictures: Vec<Media>,
     /// The last question, whatever became of it.
     last: Option<Vec<ContentPart>>,
-    catalog: Option<ModelCatalog>,
+    catalog: Option<Arc<ModelCatalog>>,
     names: Names,
 }
 
