@@ -123,7 +123,7 @@ pub(crate) fn child(words: &[&str]) {
     let [who, what, url, component, kept]: Words<'_> = words.try_into().expect("who, what, and where");
     let runtime = common::runtime();
     let client = if who == NATIVE {
-        Client::Native(Twin::new(url, PlainSettings::default()))
+        Client::Native(Box::new(Twin::new(url, PlainSettings::default())))
     } else {
         let (sandbox, plugin) = runtime.block_on(loaded(Path::new(component), Path::new(kept)));
         // What asks nobody needs an address as well.
@@ -161,7 +161,7 @@ async fn loaded(component: &Path, kept: &Path) -> (Sandbox, Plugin) {
 
 enum Client {
     Plugin(Host, Sandbox),
-    Native(Twin),
+    Native(Box<Twin>),
 }
 
 impl Client {
