@@ -59,7 +59,6 @@ pub struct Extras([Option<String>; EXTRAS.len()]);
 
 impl Extras {
     /// Takes what a chunk says.
-    #[inline(never)]
     pub fn keep(&mut self, chunk: &Chunk<'_>) {
         for (kept, new) in self.0.iter_mut().zip(chunk.extras) {
             let Some(new) = new.filter(|new| new.len() <= EXTRA_LIMIT && !json::is_blank(new)) else {

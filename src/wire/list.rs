@@ -5,10 +5,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::{
-    json,
-    walk::{Step, Table, walk},
-};
+use crate::walk::{Step, Table, walk, walk_by_levels};
 
 /// The rows of a list as raw text.
 #[derive(Debug, Default)]
@@ -33,7 +30,7 @@ impl<'a> Rows<'a> {
             Some(b'[') => Step::Array(Place::Rows),
             _ => Step::Object(Place::Answer),
         };
-        walk(body, &mut Reading::into(&mut rows), start)?;
+        Reading::into(&mut rows).all(body, start)?;
         Ok(rows)
     }
 }
@@ -113,17 +110,10 @@ pub trait Sink<'a> {
     fn close(&mut self, place: Place);
 }
 
-/// Takes a row apart. If something in it has no value, such as half a surrogate pair for a name, what stands before it
-/// was given, and then what can be taken without walking into anything; so no member spoils another one.
+/// Takes a row apart. It may be opened twice: what was given before that is given again. A row that is no JSON is not
+/// closed.
 pub fn read_row<'a>(row: &'a str, sink: &mut dyn Sink<'a>) {
-    let mut reading = Reading::into(sink);
-    if walk(row, &mut reading, Step::Object(Place::Row)).is_err() {
-        json::members(row, &mut |name, raw| {
-            if let Step::Take(leaf) = step(Place::Row, name) {
-                reading.sink.take(leaf, name, raw);
-            }
-        });
-    }
+    let _ = Reading::into(sink).all(row, Step::Object(Place::Row));
 }
 
 fn step(place: Place, name: &str) -> Step<Place, Leaf> {
@@ -169,6 +159,11 @@ impl<'s, 'a> Reading<'s, 'a> {
             name: String::new(),
         }
     }
+
+    /// Walks through a text, and once more if something in it has no value, so that no member spoils another one.
+    fn all(&mut self, text: &'a str, start: Step<Place, Leaf>) -> Result<(), serde_json::Error> {
+        walk(text, self, start).or_else(|_| walk_by_levels(text, self, start))
+    }
 }
 
 impl<'a> Table<'a> for Reading<'_, 'a> {
@@ -207,7 +202,7 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::{format, string::ToString, vec, vec::Vec};
+    use alloc::{format, vec, vec::Vec};
 
     use super::*;
 
@@ -268,14 +263,24 @@ mod tests {
             r#""providers":1e999"#,
             r#""architecture":"\ud800""#,
             r#""\ud800":1"#,
-            r#""providers":[{"pricing":1e999}]"#,
+            r#""providers":[{"pricing":1e999,"\ud800":1},"\ud800",{"pricing":"\ud800"}]"#,
         ] {
-            let given = given(&format!(r#"{{{bad},"id":"a/b","x":1}}"#));
-            assert_eq!(
-                given[given.len() - 2..],
-                ["Id  \"a/b\"".to_string(), "Other x 1".to_string()],
-                "{bad}"
-            );
+            let given = given(&format!(
+                r#"{{"x":1,{bad},"id":"a/b","providers":[{{"provider":"p"}}]}}"#
+            ));
+            // From where the row was opened last.
+            let from = given.iter().rposition(|line| line == "Row {").unwrap();
+            assert_eq!(given[from + 1], "Other x 1", "{bad}");
+            let expected = [
+                "Id  \"a/b\"",
+                "Routes {",
+                "Route {",
+                "Provider  \"p\"",
+                "} Route",
+                "} Routes",
+                "} Row",
+            ];
+            assert_eq!(given[given.len() - 7..], expected, "{bad}");
         }
     }
 
@@ -285,6 +290,7 @@ mod tests {
             ("[1, {}]", vec!["1", "{}"], true),
             (r#"{"data":[1],"data":[2],"data":3}"#, vec!["2"], true),
             (r#"{"data":{"data":[1]}}"#, vec![], false),
+            (r#"{"\ud800":1e999,"data":"\ud800","data":[1]}"#, vec!["1"], true),
             ("7", vec![], false),
         ] {
             let read = Rows::read(body, 9).unwrap();

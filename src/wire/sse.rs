@@ -58,7 +58,6 @@ pub struct Decoder {
 
 impl Decoder {
     /// Adds what came.
-    #[inline(never)]
     pub fn push(&mut self, bytes: &[u8]) {
         let read = match &self.data {
             Data::Line(line) => line.start,
@@ -86,7 +85,6 @@ impl Decoder {
     }
 
     /// Gives the next event that is whole.
-    #[inline(never)]
     #[allow(clippy::should_implement_trait, reason = "what it gives borrows the decoder")]
     pub fn next(&mut self) -> Result<Option<Event<'_>>, TooLong> {
         while let Some(line) = self.take_line()? {

@@ -8,7 +8,7 @@ use core::{fmt, marker::PhantomData};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::json::{Raw, ignore_scalars};
+use crate::json::{Raw, ignore_scalars, parts};
 
 /// What to do with a value.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,7 @@ pub(crate) trait Table<'a> {
 /// Walks through a text that is one JSON value. After an error the table has what stood before it.
 ///
 /// Half a surrogate pair in a name is an error as well, and so are one and a number beyond any float where an object or
-/// array is expected; in a value that is taken or passed over they are none.
+/// array is expected; see [`walk_by_levels`].
 pub(crate) fn walk<'a, T: Table<'a>>(
     text: &'a str,
     table: &mut T,
@@ -54,6 +54,35 @@ pub(crate) fn walk<'a, T: Table<'a>>(
     let mut reader = serde_json::Deserializer::from_str(text);
     Walk::new(table, start).deserialize(&mut reader)?;
     reader.end()
+}
+
+/// The same, taking each level as raw text before the next: slower, and nothing in a JSON text is an error.
+pub(crate) fn walk_by_levels<'a, T: Table<'a>>(
+    text: &'a str,
+    table: &mut T,
+    start: Step<T::Place, T::Leaf>,
+) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<IgnoredAny>(text)?;
+    by_levels(text.trim_start(), table, start);
+    Ok(())
+}
+
+fn by_levels<'a, T: Table<'a>>(raw: &'a str, table: &mut T, step: Step<T::Place, T::Leaf>) {
+    let place = match step {
+        Step::Object(place) if raw.starts_with('{') => place,
+        Step::Array(place) if raw.starts_with('[') => place,
+        Step::Take(leaf) => return table.take(leaf, raw),
+        Step::Object(_) | Step::Array(_) | Step::Skip => return,
+    };
+    table.open(place);
+    let _ = parts(raw, &mut |name, raw| {
+        let step = match step {
+            Step::Object(_) => table.member(place, name),
+            _ => table.element(place),
+        };
+        by_levels(raw, table, step);
+    });
+    table.close(place);
 }
 
 /// Walks into a value, takes it or passes over it.

@@ -96,6 +96,7 @@ struct Row<'l> {
     route: Route,
     input_price: Option<String>,
     output_price: Option<String>,
+    cut_routes: usize,
 }
 
 impl<'l> Row<'l> {
@@ -109,15 +110,31 @@ impl<'l> Row<'l> {
             route: blank_route(),
             input_price: None,
             output_price: None,
+            cut_routes: 0,
         };
         read_row(row, &mut reading);
         let Self {
-            id, names, mut model, ..
+            list,
+            id,
+            names,
+            mut model,
+            cut_routes,
+            ..
         } = reading;
+        list.cut_routes += cut_routes;
         model.id = id?;
         model.display_name = names.into_iter().flatten().next().unwrap_or_default();
         routes::summarize(&mut model);
         Some(model)
+    }
+
+    /// Begins, or begins again.
+    fn begin(&mut self) {
+        self.list.routes -= self.model.routes.len();
+        self.model = merge::blank("", ModelSource::Live);
+        self.id = None;
+        self.names = Default::default();
+        self.cut_routes = 0;
     }
 
     /// Keeps the route that was read, if it names a backend, and one that is not there yet.
@@ -134,7 +151,7 @@ impl<'l> Row<'l> {
             routes.push(route);
             self.list.routes += 1;
         } else {
-            self.list.cut_routes += 1;
+            self.cut_routes += 1;
         }
     }
 }
@@ -150,7 +167,9 @@ impl<'a> Sink<'a> for Row<'_> {
             // What an error left behind, or a member of the same name before it.
             Place::Route => self.route = blank_route(),
             Place::Price => (self.input_price, self.output_price) = (None, None),
-            Place::Answer | Place::Rows | Place::Row | Place::Architecture => {}
+            // What was read of it before, if it is read again.
+            Place::Row => self.begin(),
+            Place::Answer | Place::Rows | Place::Architecture => {}
         }
     }
 
