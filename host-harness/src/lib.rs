@@ -36,6 +36,8 @@ mod walk;
 mod watch;
 
 pub use completion::Completion;
+#[doc(hidden)]
+pub use edge::bare_client;
 pub use edge::{Origin, Proxies, SHORTEST_SEARCHED_SECRET, Secret};
 pub use error::{Error, Kind, Result};
 pub use files::{private_dir, write_private};

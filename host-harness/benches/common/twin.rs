@@ -1,9 +1,13 @@
-//! The native twin: the same protocol, driven by a plain pooled HTTP client, without sandbox, limits or scrubbing.
-//! What the plugin costs is what the host takes more than this.
+//! The native twin: the same protocol, driven by the edge's own HTTP client, without sandbox, limits or scrubbing. What
+//! the plugin costs is what the host takes more than this.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
+use host_harness::{Settings, bare_client, settings::base_url};
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Full};
 use huggingface_protocol::{
@@ -14,34 +18,28 @@ use huggingface_protocol::{
     settings::{PlainSettings, Settings as _},
 };
 use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::{Client, ResponseFuture, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_util::client::legacy::ResponseFuture;
 
-/// As the edge's.
-const POOL_IDLE: Duration = Duration::from_secs(15);
+type Client = dyn Fn(Request<Full<Bytes>>) -> ResponseFuture + Send + Sync;
 
 /// A native client of the router.
 #[derive(Clone)]
 pub(crate) struct Twin {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Arc<Client>,
     base_url: String,
     settings: PlainSettings,
     authorization: String,
 }
 
 impl Twin {
-    pub(crate) fn new(base_url: &str, settings: PlainSettings) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
+    pub(crate) fn new(url: &str, settings: PlainSettings) -> Self {
+        let of_the_edge = Settings {
+            base_url: Some(base_url(url).expect("a URL")),
+            ..Settings::default()
+        };
         Self {
-            client,
-            base_url: base_url.to_owned(),
+            client: Arc::new(bare_client(&of_the_edge).expect("a client")),
+            base_url: url.to_owned(),
             settings,
             authorization: format!("Bearer {}", super::TOKEN),
         }
@@ -55,7 +53,7 @@ impl Twin {
             .header(header::AUTHORIZATION, &self.authorization)
             .body(Full::default())
             .expect("a request");
-        let answer = self.client.request(request).await.expect("an answer");
+        let answer = (self.client)(request).await.expect("an answer");
         let mut body = answer.into_body();
         let mut list = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -156,7 +154,7 @@ impl Answer<'_> {
             request = request.header(name, value);
         }
         let request = request.body(Full::from(body)).expect("a request");
-        self.sent = Some(self.twin.client.request(request));
+        self.sent = Some((self.twin.client)(request));
         self.exchange.sent();
     }
 

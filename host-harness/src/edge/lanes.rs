@@ -6,6 +6,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use http_body::Body;
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
@@ -63,7 +64,12 @@ impl Lanes {
     }
 }
 
-fn client(connector: &Connector) -> Client<Connector, Outgoing> {
+/// One pooled client, for requests with any kind of body.
+pub(super) fn client<B>(connector: &Connector) -> Client<Connector, B>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
     Client::builder(TokioExecutor::new())
         .pool_idle_timeout(POOL_IDLE)
         .pool_timer(TokioTimer::new())

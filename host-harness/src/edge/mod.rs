@@ -34,12 +34,13 @@ use std::{
 
 use http::{HeaderName, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::client::legacy::{ResponseFuture, connect::capture_connection};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::{
-    error::Result,
+    error::{Error, Kind, Result},
     sandbox::{Note, View},
+    settings::Settings,
 };
 use body::{Answer, Open, Outgoing};
 use clock::Clock;
@@ -77,6 +78,48 @@ struct Policy {
     via: Option<Via>,
 }
 
+impl Policy {
+    /// Dials the destination, and counts what it opened.
+    fn connector(&self, opened: &Arc<AtomicU64>) -> Result<Connector> {
+        let needs_tls = self.origin.is_https() || self.via.as_ref().is_some_and(Via::is_https);
+        Ok(Connector::new(Dial {
+            origin: self.origin.clone(),
+            allow_private: self.allow_private,
+            timeout: self.connect_timeout,
+            tls: needs_tls.then(|| Tls::new(self.ca_file.as_deref())).transpose()?,
+            via: self.via.clone(),
+            resolver: Resolver::System,
+            opened: Arc::clone(opened),
+        }))
+    }
+}
+
+/// The edge's HTTP client by itself: its connections and their settings, and nothing of what an edge is for. The native
+/// code that the benches compare with sends its requests by it.
+///
+/// # Errors
+/// The settings name no origin, or certificates that cannot be read.
+#[doc(hidden)]
+pub fn bare_client<B>(settings: &Settings) -> Result<impl Fn(Request<B>) -> ResponseFuture + use<B>>
+where
+    B: http_body::Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let origin = settings.base_url.as_ref().and_then(Origin::of);
+    let origin = origin.ok_or_else(|| Error::new(Kind::Configuration, "no base URL says where to"))?;
+    let policy = Policy {
+        via: settings.proxies.before(&origin)?,
+        origin,
+        allow_private: settings.allow_private,
+        headers: OwnHeaders::default(),
+        connect_timeout: settings.connect_timeout,
+        ca_file: settings.ca_file.clone(),
+    };
+    let client = lanes::client(&policy.connector(&Arc::default())?);
+    Ok(move |request| client.request(request))
+}
+
 /// The way out for one provider: policy, pooled connections and scrubbing. Survives swaps.
 pub(crate) struct Edge {
     policy: Policy,
@@ -89,22 +132,11 @@ pub(crate) struct Edge {
 
 impl Edge {
     fn new(policy: Policy, scrubber: Scrubber) -> Result<Arc<Self>> {
-        let opened = Arc::new(AtomicU64::new(0));
-        let needs_tls = policy.origin.is_https() || policy.via.as_ref().is_some_and(Via::is_https);
-        let connector = Connector::new(Dial {
-            origin: policy.origin.clone(),
-            allow_private: policy.allow_private,
-            timeout: policy.connect_timeout,
-            tls: needs_tls
-                .then(|| Tls::new(policy.ca_file.as_deref()))
-                .transpose()?,
-            via: policy.via.clone(),
-            resolver: Resolver::System,
-            opened: Arc::clone(&opened),
-        });
+        let opened = Arc::default();
+        let lanes = Lanes::new(policy.connector(&opened)?);
         Ok(Arc::new(Self {
             policy,
-            lanes: Lanes::new(connector),
+            lanes,
             scrubber,
             opened,
             denied: AtomicU64::new(0),
