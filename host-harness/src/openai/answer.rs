@@ -14,15 +14,12 @@ use crate::{
     generation::GenerationInfo,
 };
 
-/// Keys of a message that the dialect gives a meaning; what an upstream adds may not take their place.
-const OWN_KEYS: [&str; 6] = [
-    "role",
-    "content",
-    "reasoning_content",
-    "reasoning",
-    "tool_calls",
-    "refusal",
-];
+/// Keys of a message that are written here; what an upstream adds may not take their place.
+const OWN_KEYS: [&str; 5] = ["role", "content", "reasoning_content", "reasoning", "tool_calls"];
+/// What an upstream adds that stands beside the message and not in it.
+const LOGPROBS: &str = "logprobs";
+/// What comes in pieces of text, as the content does.
+const REFUSAL: &str = "refusal";
 
 /// What all pieces of one answer have in common.
 #[derive(Clone, Debug)]
@@ -66,7 +63,20 @@ struct Chunk<'a> {
 struct Choice<'a> {
     index: u32,
     delta: Delta<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<Value>,
     finish_reason: Option<&'static str>,
+}
+
+impl<'a> Choice<'a> {
+    fn of(delta: Delta<'a>) -> Self {
+        Self {
+            index: 0,
+            delta,
+            logprobs: None,
+            finish_reason: None,
+        }
+    }
 }
 
 #[derive(Default, Serialize)]
@@ -158,7 +168,7 @@ impl Envelope {
             content: Some(""),
             ..Delta::default()
         };
-        self.chunk(delta, None, None)
+        self.chunk(Choice::of(delta), None)
     }
 
     /// The chunk of one event; `None` for what the dialect has no place for.
@@ -184,36 +194,40 @@ impl Envelope {
             },
             ChatEvent::ToolCallStart(start) => call(start.index, Some(&start.id), Some(&start.name), ""),
             ChatEvent::ToolCallDelta(delta) => call(delta.index, None, None, &delta.arguments_fragment),
-            ChatEvent::Other(extra) => Delta {
-                others: BTreeMap::from([other(&extra.key, &extra.value_json)?]),
-                ..Delta::default()
-            },
+            ChatEvent::Other(extra) => {
+                let (key, value) = other(&extra.key, &extra.value_json)?;
+                if key == LOGPROBS {
+                    let choice = Choice {
+                        logprobs: Some(value),
+                        ..Choice::of(Delta::default())
+                    };
+                    return Some(self.chunk(choice, None));
+                }
+                Delta {
+                    others: BTreeMap::from([(key, value)]),
+                    ..Delta::default()
+                }
+            }
             ChatEvent::ToolCallEnd(_) | ChatEvent::Media(_) => return None,
         };
-        Some(self.chunk(delta, None, None))
+        Some(self.chunk(Choice::of(delta), None))
     }
 
     /// The last chunks: how it ended, and what it took if that was asked for and is known.
     pub(crate) fn closing(&self, ending: Ending<'_>, media: usize) -> Vec<String> {
         let reason = finish_reason(ending.summary.finish_reason);
-        let mut chunks = vec![self.chunk(Delta::default(), Some(reason), Some(ending.details(media)))];
+        let last = Choice {
+            finish_reason: Some(reason),
+            ..Choice::of(Delta::default())
+        };
+        let mut chunks = vec![self.chunk(last, Some(ending.details(media)))];
         if let Some(usage) = usage(&ending.summary.usage).filter(|_| self.include_usage) {
             chunks.push(self.text(&[], Some(Some(usage)), None));
         }
         chunks
     }
 
-    fn chunk(
-        &self,
-        delta: Delta<'_>,
-        finish_reason: Option<&'static str>,
-        x_plugin: Option<Value>,
-    ) -> String {
-        let choice = Choice {
-            index: 0,
-            delta,
-            finish_reason,
-        };
+    fn chunk(&self, choice: Choice<'_>, x_plugin: Option<Value>) -> String {
         self.text(&[choice], self.include_usage.then_some(None), x_plugin)
     }
 
@@ -240,17 +254,19 @@ impl Envelope {
     pub(crate) fn whole(&self, content: &[AssistantPart], ending: Ending<'_>) -> Value {
         let (mut text, mut thoughts, mut calls, mut media) = (None, String::new(), Vec::new(), 0);
         let mut message = json!({ "role": "assistant", "content": null });
+        let (mut logprobs, mut refusal) = (Value::Null, String::new());
         for part in content {
             match part {
                 AssistantPart::Text(more) => text.get_or_insert_with(String::new).push_str(more),
                 AssistantPart::Reasoning(thought) => thoughts += &thought.text,
                 AssistantPart::ToolCall(call) => calls.push(tool_call(call)),
                 AssistantPart::Media(_) => media += 1,
-                AssistantPart::Other(extra) => {
-                    if let Some((key, value)) = other(&extra.key, &extra.value_json) {
-                        message[key] = value;
-                    }
-                }
+                AssistantPart::Other(extra) => match other(&extra.key, &extra.value_json) {
+                    Some((LOGPROBS, more)) => add(&mut logprobs, more),
+                    Some((REFUSAL, Value::String(more))) => refusal.push_str(&more),
+                    Some((key, more)) => add(&mut message[key], more),
+                    None => {}
+                },
             }
         }
         if calls.is_empty() {
@@ -260,6 +276,9 @@ impl Envelope {
             message["tool_calls"] = calls.into();
         }
         message["content"] = text.into();
+        if !refusal.is_empty() {
+            message[REFUSAL] = refusal.into();
+        }
         if !thoughts.is_empty() {
             message["reasoning_content"] = thoughts.as_str().into();
             message["reasoning"] = thoughts.into();
@@ -272,7 +291,7 @@ impl Envelope {
             "choices": [{
                 "index": 0,
                 "message": message,
-                "logprobs": null,
+                "logprobs": logprobs,
                 "finish_reason": finish_reason(ending.summary.finish_reason),
             }],
         });
@@ -337,6 +356,20 @@ fn other<'k>(key: &'k str, value_json: &str) -> Option<(&'k str, Value)> {
         return None;
     }
     Some((key, serde_json::from_str(value_json).ok()?))
+}
+
+/// Adds a later piece of a member to the earlier ones: lists follow each other, and of anything else the last holds.
+fn add(so_far: &mut Value, more: Value) {
+    match (so_far, more) {
+        (Value::Array(items), Value::Array(more)) => items.extend(more),
+        (Value::Object(members), Value::Object(more)) => {
+            for (name, value) in more {
+                add(members.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (_, Value::Null) => {}
+        (so_far, more) => *so_far = more,
+    }
 }
 
 /// An object without what is null in it.

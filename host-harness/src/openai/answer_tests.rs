@@ -197,3 +197,50 @@ fn a_whole_answer_has_text_thoughts_and_calls_where_clients_look() {
     );
     assert_eq!(message(&[]), json!({"role": "assistant", "content": ""}));
 }
+
+#[test]
+fn what_an_upstream_adds_piece_by_piece_is_whole_at_the_end() {
+    let (summary, generation) = (summary(FinishReason::Stop), generation());
+    let ending = Ending {
+        summary: &summary,
+        generation: &generation,
+        trail: &[],
+    };
+    let pieces = [
+        ("logprobs", json!({"content": [{"token": "a"}], "refusal": null})),
+        ("annotations", json!([1])),
+        ("executed_tools", json!([{"x": 1}])),
+        ("logprobs", json!({"content": [{"token": "b"}], "refusal": null})),
+        ("annotations", json!([2, 3])),
+        ("refusal", json!("I ")),
+        ("refusal", json!("won't")),
+        ("role", json!("user")),
+    ];
+    let extra = |(key, value): &(&str, Value)| Extra {
+        key: (*key).into(),
+        value_json: value.to_string(),
+    };
+    let parts: Vec<_> = pieces
+        .iter()
+        .map(|piece| AssistantPart::Other(extra(piece)))
+        .collect();
+    let whole = envelope(false).whole(&parts, ending);
+    let choice = &whole["choices"][0];
+    assert_eq!(
+        choice["logprobs"],
+        json!({"content": [{"token": "a"}, {"token": "b"}], "refusal": null})
+    );
+    assert_eq!(
+        choice["message"],
+        json!({"role": "assistant", "content": "", "annotations": [1, 2, 3], "executed_tools": [{"x": 1}],
+            "refusal": "I won't"})
+    );
+    // In a stream they stand on the choice as well, where clients look.
+    let chunk = parsed(
+        &envelope(false)
+            .event(&ChatEvent::Other(extra(&pieces[0])))
+            .unwrap(),
+    );
+    assert_eq!(chunk["choices"][0]["logprobs"]["content"][0]["token"], "a");
+    assert_eq!(chunk["choices"][0]["delta"], json!({}));
+}

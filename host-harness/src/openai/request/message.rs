@@ -12,6 +12,10 @@ use crate::{
 };
 
 /// The keys under which servers give thoughts, and clients give them back; the first that says something counts.
+/// What the dialect's own assistant messages are made of, besides thoughts.
+const OWN_KEYS: [&str; 3] = ["role", "content", "tool_calls"];
+/// What only a client says, and the contract has no place for.
+const UNSUPPORTED: [&str; 2] = ["name", "function_call"];
 const THOUGHTS: [&str; 3] = ["reasoning_content", "reasoning", "reasoning_text"];
 
 pub(super) fn read_all(messages: &Node<'_>) -> Result<Vec<Message>> {
@@ -124,8 +128,6 @@ fn other(kind: &str, part: &Node<'_>) -> ContentPart {
 }
 
 fn assistant(message: &Node<'_>) -> Result<Message> {
-    let [first, second, third] = THOUGHTS;
-    message.only(&["role", "content", "tool_calls", first, second, third])?;
     let mut parts = Vec::new();
     let mut thoughts = THOUGHTS.iter().filter_map(|key| message.field(key));
     if let Some(thought) = thoughts.find(|thought| !thought.is_empty()) {
@@ -158,6 +160,21 @@ fn assistant(message: &Node<'_>) -> Result<Message> {
         for call in calls.items()? {
             parts.push(AssistantPart::ToolCall(tool_call(&call)?));
         }
+    }
+    for field in message.fields("an object")? {
+        let key = field.key();
+        if OWN_KEYS.contains(&key) || THOUGHTS.contains(&key) || field.is_empty() {
+            continue;
+        }
+        if UNSUPPORTED.contains(&key) {
+            return Err(field.unsupported());
+        }
+        // What an answer had besides, such as annotations: clients give back whole messages, and the plugin knows what
+        // of it can be sent.
+        parts.push(AssistantPart::Other(Extra {
+            key: key.to_owned(),
+            value_json: field.json(),
+        }));
     }
     if parts.is_empty() && message.field("content").is_none() {
         return Err(invalid(&format!(

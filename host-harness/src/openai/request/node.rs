@@ -119,12 +119,16 @@ impl<'a> Node<'a> {
     pub(super) fn only(&self, known: &[&str]) -> Result<()> {
         for field in self.fields("an object")? {
             if !known.contains(&field.key()) && !field.is_empty() {
-                let message = format!("`{}` is not supported here", field.path());
-                return Err(unsupported(&message)
-                    .with_hint("leave it out; only keys of the body itself are passed on"));
+                return Err(field.unsupported());
             }
         }
         Ok(())
+    }
+
+    /// It says something that the contract has no place for.
+    pub(super) fn unsupported(&self) -> Error {
+        unsupported(&format!("`{}` is not supported here", self.path()))
+            .with_hint("leave it out; only keys of the body itself are passed on")
     }
 
     pub(super) fn text(&self) -> Result<&'a str> {
