@@ -7,7 +7,7 @@ use wasi::http::types::Method;
 
 use super::{
     failure,
-    http::{self, Alarm, BodyWriter, Endpoint, Piece},
+    http::{self, Alarm, BodyWriter, Endpoint, NS_PER_MS, Patience, Piece},
     settings::Imported,
 };
 use huggingface_protocol::{
@@ -20,7 +20,6 @@ use huggingface_protocol::{
     settings::Settings as _,
 };
 
-const NS_PER_MS: u64 = 1_000_000;
 /// How long the end of a body is waited for behind the end of its answer, and in how many reads.
 const GIVE_BACK_NS: u64 = 5 * NS_PER_MS;
 const GIVE_BACK_READS: u32 = 4;
@@ -78,7 +77,7 @@ struct Driver {
     open: Option<http::Exchange>,
     exchange: Exchange,
     endpoint: Endpoint,
-    connect_timeout_ms: u32,
+    patience: Patience,
     /// How long the reads have waited for what is waited for now. Time between reads does not count.
     waited_ns: u64,
     /// When the wait began that nothing has been taken after yet.
@@ -104,7 +103,10 @@ impl Driver {
             open: None,
             exchange,
             endpoint,
-            connect_timeout_ms: snapshot.connect_timeout_ms,
+            patience: Patience {
+                connect: snapshot.connect_timeout_ms,
+                stall: snapshot.first_byte_timeout_ms,
+            },
             waited_ns: 0,
             woken_from: None,
             alarm: Alarm::default(),
@@ -187,14 +189,14 @@ impl Driver {
         ));
         self.waited_ns = 0;
         let exchange = &self.exchange;
-        let mut write = |writer: &mut BodyWriter| {
+        let mut write = |writer: &mut BodyWriter<'_>| {
             let Ok(()) = exchange.write_body(&mut Body(writer));
         };
         let sent = http::send(
             Method::Post,
             &self.endpoint,
             &headers,
-            self.connect_timeout_ms,
+            &self.patience,
             Some(&mut write),
         );
         match sent {
@@ -327,9 +329,9 @@ fn nothing() -> Progress {
     }
 }
 
-struct Body<'a>(&'a mut BodyWriter);
+struct Body<'a, 'w>(&'a mut BodyWriter<'w>);
 
-impl Sink for Body<'_> {
+impl Sink for Body<'_, '_> {
     type Error = Infallible;
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Infallible> {

@@ -12,6 +12,7 @@ use huggingface_protocol::chat::{self, FailureKind};
 pub(crate) fn of(failure: &Failure, sent: bool) -> chat::Failure {
     let (kind, request_sent) = match failure {
         Failure::Cut => (FailureKind::Reset, true),
+        Failure::Stalled => (FailureKind::Timeout, true),
         Failure::Host => (FailureKind::Internal, sent),
         Failure::Code(code) => match code {
             ErrorCode::DnsTimeout
@@ -50,7 +51,7 @@ pub(crate) fn of(failure: &Failure, sent: bool) -> chat::Failure {
 pub(crate) fn message(failure: &Failure) -> String {
     let code = match failure {
         Failure::Cut => return "the connection was cut in the middle of the answer".to_string(),
-        Failure::Host => return "the host's HTTP did not do what it should".to_string(),
+        Failure::Stalled | Failure::Host => return "the host's HTTP did not do what it should".to_string(),
         Failure::Code(code) => code,
     };
     match code {

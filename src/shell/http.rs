@@ -19,6 +19,7 @@ use wasi::{
 
 /// How much of a body is asked for at once.
 const READ_SIZE: u64 = 64 * 1024;
+pub(crate) const NS_PER_MS: u64 = 1_000_000;
 
 /// A URL taken apart, as `wasi:http` wants it.
 #[derive(Clone, Debug)]
@@ -64,28 +65,27 @@ pub(crate) enum Failure {
     Code(ErrorCode),
     /// The answer's body was cut.
     Cut,
+    /// The rest of the request was not taken in time.
+    Stalled,
     /// A handle of `wasi:http` did not do what it should: a fault of the host.
     Host,
 }
 
 /// Where the bytes of a request's body go. Collects small writes, so that each crossing carries a good piece.
-pub(crate) struct BodyWriter {
+pub(crate) struct BodyWriter<'a> {
     stream: OutputStream,
     buffer: Vec<u8>,
+    /// The answer: one that comes before all was written ends the writing.
+    answer: &'a Pollable,
+    /// How long a piece may wait to be taken.
+    stall_ns: u64,
+    stalled: bool,
     /// The host takes no more. Not an error: the answer's future says what happened.
     closed: bool,
 }
 
-impl BodyWriter {
+impl BodyWriter<'_> {
     const PIECE: usize = 64 * 1024;
-
-    fn new(stream: OutputStream) -> Self {
-        Self {
-            stream,
-            buffer: Vec::new(),
-            closed: false,
-        }
-    }
 
     /// Takes more of the body.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
@@ -108,7 +108,7 @@ impl BodyWriter {
     fn send(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.closed {
             match self.stream.check_write() {
-                Ok(0) => self.stream.subscribe().block(),
+                Ok(0) => self.wait(),
                 Ok(room) => {
                     let room = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
                     let (now, later) = bytes.split_at(room);
@@ -120,13 +120,26 @@ impl BodyWriter {
         }
     }
 
-    fn finish(mut self) {
+    /// Waits until there is room.
+    fn wait(&mut self) {
+        let timer = monotonic_clock::subscribe_duration(self.stall_ns);
+        let ready = poll::poll(&[&self.stream.subscribe(), self.answer, &timer]);
+        self.closed = !ready.contains(&0);
+        self.stalled = self.closed && !ready.contains(&1);
+    }
+
+    /// Whether all of it was taken in time.
+    fn finish(mut self) -> Result<(), Failure> {
         let held = core::mem::take(&mut self.buffer);
         self.send(&held);
+        if self.stalled {
+            return Err(Failure::Stalled);
+        }
         if !self.closed {
             // Only asks for it; what becomes of it is the answer's matter.
             let _ = self.stream.flush();
         }
+        Ok(())
     }
 }
 
@@ -166,13 +179,21 @@ pub(crate) struct Answering {
     _response: IncomingResponse,
 }
 
+/// How long a request may take to leave, in milliseconds.
+pub(crate) struct Patience {
+    /// To a connection.
+    pub(crate) connect: u32,
+    /// To the next piece of its body, behind a full buffer.
+    pub(crate) stall: u32,
+}
+
 /// Sends a request.
 pub(crate) fn send(
     method: Method,
     to: &Endpoint,
     headers: &[(String, Vec<u8>)],
-    connect_timeout_ms: u32,
-    write: Option<&mut dyn FnMut(&mut BodyWriter)>,
+    patience: &Patience,
+    write: Option<&mut dyn FnMut(&mut BodyWriter<'_>)>,
 ) -> Result<Exchange, Failure> {
     let fields = Fields::from_list(headers).map_err(|_| Failure::Code(ErrorCode::HttpRequestDenied))?;
     let request = OutgoingRequest::new(fields);
@@ -185,24 +206,28 @@ pub(crate) fn send(
         .map_err(|()| Failure::Code(ErrorCode::HttpRequestUriInvalid))?;
     let options = RequestOptions::new();
     // A host that knows no such timer has one of its own.
-    let _ = options.set_connect_timeout(Some(u64::from(connect_timeout_ms) * 1_000_000));
+    let _ = options.set_connect_timeout(Some(u64::from(patience.connect) * NS_PER_MS));
     let body = match &write {
         Some(_) => Some(request.body().map_err(|()| Failure::Host)?),
         None => None,
     };
     let future = outgoing_handler::handle(request, Some(options)).map_err(Failure::Code)?;
+    let ready = future.subscribe();
     if let Some((body, write)) = body.zip(write) {
-        let stream = body.write().map_err(|()| Failure::Host)?;
-        let mut writer = BodyWriter::new(stream);
+        let mut writer = BodyWriter {
+            stream: body.write().map_err(|()| Failure::Host)?,
+            buffer: Vec::new(),
+            answer: &ready,
+            stall_ns: u64::from(patience.stall) * NS_PER_MS,
+            stalled: false,
+            closed: false,
+        };
         write(&mut writer);
-        writer.finish();
+        writer.finish()?;
         // Its error is not the reason but a consequence; the future has the reason.
         let _ = OutgoingBody::finish(body, None);
     }
-    Ok(Exchange::Sent(Sent {
-        ready: future.subscribe(),
-        future,
-    }))
+    Ok(Exchange::Sent(Sent { ready, future }))
 }
 
 impl Exchange {

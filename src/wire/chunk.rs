@@ -121,7 +121,7 @@ pub struct NotAnObject;
 impl<'a> Chunk<'a> {
     /// Takes the text of one JSON object apart.
     pub fn decode(text: &'a str) -> Result<Self, NotAnObject> {
-        if !text.trim_start().starts_with('{') {
+        if !text.trim_ascii_start().starts_with('{') {
             return Err(NotAnObject);
         }
         let mut reading = Reading::default();

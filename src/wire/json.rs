@@ -141,12 +141,12 @@ pub fn parts<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> Result<(
 /// Gives each member of an object to `each`, name and raw value. False if the text is no object; members
 /// before the place where it stops being one have been given then.
 pub fn members<'a>(json: &'a str, each: &mut dyn FnMut(&str, &'a str)) -> bool {
-    json.trim_start().starts_with('{') && parts(json, each).is_ok()
+    json.trim_ascii_start().starts_with('{') && parts(json, each).is_ok()
 }
 
 /// Gives each element of an array to `each`. False if the text is no array.
 pub fn items<'a>(json: &'a str, each: &mut dyn FnMut(&'a str)) -> bool {
-    json.trim_start().starts_with('[') && parts(json, &mut |_, value| each(value)).is_ok()
+    json.trim_ascii_start().starts_with('[') && parts(json, &mut |_, value| each(value)).is_ok()
 }
 
 /// Whether the text is one JSON value and nothing else.
@@ -156,20 +156,16 @@ pub fn is_value(json: &str) -> bool {
 
 /// Whether the text is one JSON object and nothing else.
 pub fn is_object(json: &str) -> bool {
-    json.trim_start().starts_with('{') && is_value(json)
+    json.trim_ascii_start().starts_with('{') && is_value(json)
 }
 
 /// Whether a raw value says nothing: `null`, `""`, `[]`, `{}`.
 pub fn is_blank(raw: &str) -> bool {
-    matches!(raw, "" | "null" | "\"\"")
-        || (raw.len() >= 2
-            && matches!(
-                (raw.as_bytes().first(), raw.as_bytes().last()),
-                (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}'))
-            )
-            && raw
-                .get(1..raw.len() - 1)
-                .is_some_and(|inner| inner.trim().is_empty()))
+    match raw.as_bytes() {
+        b"" | b"null" | b"\"\"" => true,
+        [b'[', inner @ .., b']'] | [b'{', inner @ .., b'}'] => inner.trim_ascii().is_empty(),
+        _ => false,
+    }
 }
 
 /// The text of a raw string value; `None` if it is no string. Half a surrogate pair becomes U+FFFD.

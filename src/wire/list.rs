@@ -26,7 +26,7 @@ impl<'a> Rows<'a> {
             most,
             ..Self::default()
         };
-        let start = match body.trim_start().as_bytes().first() {
+        let start = match body.trim_ascii_start().as_bytes().first() {
             Some(b'[') => Step::Array(Place::Rows),
             _ => Step::Object(Place::Answer),
         };

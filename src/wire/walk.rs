@@ -63,7 +63,7 @@ pub(crate) fn walk_by_levels<'a, T: Table<'a>>(
     start: Step<T::Place, T::Leaf>,
 ) -> Result<(), serde_json::Error> {
     serde_json::from_str::<IgnoredAny>(text)?;
-    by_levels(text.trim_start(), table, start);
+    by_levels(text.trim_ascii_start(), table, start);
     Ok(())
 }
 

@@ -55,4 +55,5 @@ mod swaps_under_load;
 mod talk;
 mod terminal;
 mod tls;
+mod uploads;
 mod watch;

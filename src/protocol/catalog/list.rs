@@ -41,14 +41,13 @@ pub(super) struct List {
     pub(super) cut_rows: usize,
     /// How many routes were too many.
     pub(super) cut_routes: usize,
-    routes: usize,
 }
 
 /// Reads a list; an error says why it is none.
 pub(super) fn decode(body: &str) -> Result<List, String> {
     let body = body.trim_start_matches('\u{feff}');
     let rows = Rows::read(body, MAX_ROWS).map_err(|error| broken(&error))?;
-    if !body.trim_start().starts_with(['{', '[']) {
+    if !body.trim_ascii_start().starts_with(['{', '[']) {
         return Err("its answer is JSON, but neither an object nor an array".to_string());
     }
     if !rows.is_list {
@@ -59,11 +58,14 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
         ..List::default()
     };
     let mut ids = Index::default();
+    let mut room = MAX_ROUTES_IN_ALL;
     for row in rows.rows {
-        match Row::read(row, &mut list) {
+        match Row::read(row, room) {
             None => list.skipped += 1,
-            Some(model) => {
+            Some((model, cut_routes)) => {
                 if ids.note(&model.id, list.models.len()) {
+                    room -= model.routes.len();
+                    list.cut_routes += cut_routes;
                     list.models.push(model);
                 }
             }
@@ -88,8 +90,9 @@ fn broken(error: &serde_json::Error) -> String {
 }
 
 /// A row while it is read.
-struct Row<'l> {
-    list: &'l mut List,
+struct Row {
+    /// Most routes that it may have.
+    room: usize,
     id: Option<String>,
     names: [Option<String>; 3],
     model: Model,
@@ -99,11 +102,11 @@ struct Row<'l> {
     cut_routes: usize,
 }
 
-impl<'l> Row<'l> {
-    /// Reads one; none if it names no model.
-    fn read(row: &str, list: &'l mut List) -> Option<Model> {
+impl Row {
+    /// Reads one, and counts the routes that were too many; none if it names no model.
+    fn read(row: &str, room: usize) -> Option<(Model, usize)> {
         let mut reading = Self {
-            list,
+            room: room.min(MAX_ROUTES),
             id: None,
             names: [const { None }; 3],
             model: merge::blank("", ModelSource::Live),
@@ -114,23 +117,20 @@ impl<'l> Row<'l> {
         };
         read_row(row, &mut reading);
         let Self {
-            list,
             id,
             names,
             mut model,
             cut_routes,
             ..
         } = reading;
-        list.cut_routes += cut_routes;
         model.id = id?;
         model.display_name = names.into_iter().flatten().next().unwrap_or_default();
         routes::summarize(&mut model);
-        Some(model)
+        Some((model, cut_routes))
     }
 
     /// Begins, or begins again.
     fn begin(&mut self) {
-        self.list.routes -= self.model.routes.len();
         self.model = merge::blank("", ModelSource::Live);
         self.id = None;
         self.names = Default::default();
@@ -147,22 +147,21 @@ impl<'l> Row<'l> {
         if route.status.is_empty() {
             route.status.push_str("unknown");
         }
-        if routes.len() < MAX_ROUTES && self.list.routes < MAX_ROUTES_IN_ALL {
+        if routes.len() < self.room {
             routes.push(route);
-            self.list.routes += 1;
         } else {
             self.cut_routes += 1;
         }
     }
 }
 
-impl<'a> Sink<'a> for Row<'_> {
+impl<'a> Sink<'a> for Row {
     fn open(&mut self, place: Place) {
         match place {
             // A repeated member: the last one holds.
             Place::Routes => {
-                self.list.routes -= self.model.routes.len();
                 self.model.routes.clear();
+                self.cut_routes = 0;
             }
             // What an error left behind, or a member of the same name before it.
             Place::Route => self.route = blank_route(),

@@ -184,7 +184,7 @@ impl Answer {
 
     fn event(&mut self, event: &sse::Event<'_>) {
         let text = lossy(event.data);
-        let data = text.trim();
+        let data = text.trim_ascii();
         if data.is_empty() {
             return;
         }
@@ -193,7 +193,7 @@ impl Answer {
         }
         // Some servers leave out the blank lines between events: then each line is one.
         let is_read =
-            self.data(data) || (data.contains('\n') && data.lines().all(|line| self.data(line.trim())));
+            self.data(data) || (data.contains('\n') && data.lines().all(|line| self.data(line.trim_ascii())));
         if !is_read && event.is_closed {
             self.fail(faults::no_json("An event of the answer"));
         }

@@ -81,6 +81,20 @@ fn a_list_without_end_is_cut_and_says_so() {
     assert_eq!(catalog.warnings[0].code, CATALOG_NOT_LIVE);
 }
 
+#[test]
+fn routes_of_rows_that_are_not_kept_take_no_room_from_others() {
+    let routes: Vec<Value> = (0..list::MAX_ROUTES)
+        .map(|at| json!({ "provider": format!("p{at}") }))
+        .collect();
+    let nameless = vec![json!({ "providers": routes }); 400];
+    let repeated = vec![json!({ "id": "a/b", "providers": routes }); 400];
+    let last = json!({ "id": "c/d", "providers": routes });
+    let rows: Vec<Value> = nameless.into_iter().chain(repeated).chain([last]).collect();
+    let catalog = from_rows(&rows);
+    let counts: Vec<usize> = catalog.models.iter().map(|model| model.routes.len()).collect();
+    assert_eq!(counts, [list::MAX_ROUTES; 2], "{:?}", catalog.warnings);
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

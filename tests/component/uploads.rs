@@ -1,0 +1,116 @@
+//! Upstreams that do not take what they are sent, or say what they think of it before they have it.
+
+use std::{sync::Arc, time::Duration};
+
+use host_harness::{
+    Kind,
+    contract::{DiscoveryMode, ErrorKind},
+    mock::{MockOptions, MockRouter},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+use crate::harness::{Harness, Setup, collect, plugin, question};
+
+const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
+/// More than lies in all buffers on the way.
+const LONG: usize = 12 * 1024 * 1024;
+/// A hundred times the time limits of these tests.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A server that writes these words to whoever comes, and reads no more than the beginning.
+struct Server {
+    port: u16,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    async fn saying(words: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let task = tokio::spawn(async move {
+            let mut open: Vec<TcpStream> = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                stream.read_u8().await.unwrap();
+                stream.write_all(words.as_bytes()).await.unwrap();
+                open.push(stream);
+            }
+        });
+        Self { port, task }
+    }
+
+    async fn host(&self, setup: Setup) -> Harness {
+        let mock = MockRouter::start(MockOptions::immediate()).await.unwrap();
+        let url = format!("http://127.0.0.1:{}/v1", self.port);
+        setup.start_at(&url, Arc::new(mock), plugin().await).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// How a long question ends.
+async fn asked(harness: &Harness) -> host_harness::Error {
+    let asked = async {
+        match harness.host.chat(question(MODEL, &"x".repeat(LONG))).await {
+            Ok(completion) => collect(completion).await.error().clone(),
+            Err(error) => error,
+        }
+    };
+    tokio::time::timeout(DEADLINE, asked).await.expect("in time")
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_more_of_a_request_is_waited_for_as_long_as_for_an_answer() {
+    let server = Server::saying("").await;
+    let harness = server
+        .host(Harness::with().setting("first-byte-timeout-ms", "300"))
+        .await;
+    let error = asked(&harness).await;
+    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Timeout), "{error:?}");
+    assert!(error.message().contains("300 ms"), "{error:?}");
+    // Some of it was sent, and who has some may be at work.
+    assert!(error.details().request_sent);
+    assert_eq!(error.details().attempts, 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_request_is_sent_ends_the_sending() {
+    let server = Server::saying(
+        "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 22\r\n\r\n{\"error\":\"way too long\"}",
+    )
+    .await;
+    let harness = server.host(Harness::with()).await;
+    let error = asked(&harness).await;
+    assert_eq!(error.details().status, Some(413), "{error:?}");
+    assert_eq!(error.details().attempts, 1);
+}
+
+#[tokio::test]
+async fn the_status_of_a_list_is_told_if_the_rest_of_its_answer_is_cut_or_late() {
+    for (words, limit) in [
+        ("HTTP/1.1 401 Unauthorized\r\ncontent-length: 3\r\n\r\n{", "300"),
+        (
+            "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nno number\r\n",
+            "30000",
+        ),
+    ] {
+        let server = Server::saying(words).await;
+        let harness = server
+            .host(Harness::with().setting("list-timeout-ms", limit))
+            .await;
+        let catalog = harness
+            .host
+            .list_models(DiscoveryMode::Authenticated)
+            .await
+            .unwrap();
+        let said = format!("{:?}", catalog.warnings);
+        assert!(said.contains("it answered 401"), "{said}");
+    }
+}
