@@ -18,18 +18,17 @@ impl Shared {
         self.refuse_secret(&request)?;
         let admitted = self.admit()?;
         let deadline = tokio::time::Instant::now() + self.settings.limits.wall_clock;
-        let (exchange, in_flight, request, warning) =
-            match self.start_chat(admitted.generation(), &request).await {
-                Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
-                Err(error) => {
-                    let (second, warning) = self
-                        .second_choice(&admitted, &error)
-                        .ok_or_else(|| self.scrub(error))?;
-                    let begun = self.start_chat(second.generation(), &request).await;
-                    let exchange = begun.map_err(|error| self.scrub(error))?;
-                    (exchange, second, None, Some(warning))
-                }
-            };
+        let (exchange, in_flight, request, warning) = match self.begin(&admitted, &request).await {
+            Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
+            Err(error) => {
+                let (second, warning) = self
+                    .second_choice(&admitted, &error)
+                    .ok_or_else(|| self.scrub(error))?;
+                let begun = self.begin(&second, &request).await;
+                let exchange = begun.map_err(|error| self.scrub(error))?;
+                (exchange, second, None, Some(warning))
+            }
+        };
         Ok(Begun {
             exchange,
             in_flight,
@@ -56,6 +55,12 @@ impl Shared {
             }
         };
         Ok((response, answered.generation().info()))
+    }
+
+    /// Begins an answer, unless its generation's time is over meanwhile.
+    async fn begin(&self, admitted: &InFlight, request: &ChatRequest) -> Result<Exchange> {
+        self.uncut(admitted, self.start_chat(admitted.generation(), request))
+            .await
     }
 
     /// Begins an answer: instantiates and calls `chat-stream`.

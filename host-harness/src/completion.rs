@@ -184,8 +184,6 @@ impl Completion {
             biased;
             came = self.phase.wait() => came,
             () = self.in_flight.is_cut() => {
-                let generation = self.in_flight.generation();
-                generation.cut_short.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 let error = self.host.drained();
                 return self.end(Some(error));
             }
@@ -270,5 +268,6 @@ impl Completion {
             }
         }
         self.phase = Phase::Ended(error);
+        self.in_flight.end();
     }
 }

@@ -27,6 +27,7 @@ use crate::{
 
 /// Spellings that are remembered at most; a server's clients may ask for any text.
 const MOST_NAMES: usize = 1024;
+const LONGEST_NAME: usize = 512;
 
 /// The cool-downs of one host. They survive swaps; share it among all requests.
 #[derive(Default)]
@@ -255,6 +256,10 @@ impl Fallback {
         let Ok(canonical) = resolve(reference.to_owned()).await else {
             return reference.to_owned();
         };
+        // What is longer is worked out each time.
+        if reference.len() > LONGEST_NAME {
+            return canonical;
+        }
         let mut memory = self.memory();
         if memory.canonical.len() >= MOST_NAMES {
             memory.canonical.clear();

@@ -92,8 +92,6 @@ pub(crate) struct Generation {
     traps: Mutex<VecDeque<Instant>>,
     /// Whether it has given an answer, or a part of one.
     proven: AtomicBool,
-    pub(crate) answered: AtomicU64,
-    pub(crate) cut_short: AtomicU64,
 }
 
 impl Generation {
@@ -109,8 +107,6 @@ impl Generation {
             cuts: watch::Sender::new(0),
             traps: Mutex::new(VecDeque::new()),
             proven: AtomicBool::new(false),
-            answered: AtomicU64::new(0),
-            cut_short: AtomicU64::new(0),
         })
     }
 
@@ -208,10 +204,11 @@ impl Generation {
     }
 }
 
-/// One request under way in a generation.
+/// One request in a generation, under way until it says otherwise or is dropped.
 pub(crate) struct InFlight {
     generation: Arc<Generation>,
     cuts: u64,
+    is_over: bool,
 }
 
 impl InFlight {
@@ -223,11 +220,21 @@ impl InFlight {
         Self {
             generation: Arc::clone(generation),
             cuts,
+            is_over: false,
         }
     }
 
     pub(crate) fn generation(&self) -> &Arc<Generation> {
         &self.generation
+    }
+
+    /// Nothing is under way any more, whoever still looks at what came of it.
+    pub(crate) fn end(&mut self) {
+        if !std::mem::replace(&mut self.is_over, true)
+            && self.generation.in_flight.fetch_sub(1, Ordering::AcqRel) == 1
+        {
+            self.generation.idle.notify_waiters();
+        }
     }
 
     /// Resolves when this request is to end, because its generation's time is over.
@@ -240,10 +247,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.generation.answered.fetch_add(1, Ordering::Relaxed);
-        if self.generation.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.generation.idle.notify_waiters();
-        }
+        self.end();
     }
 }
 

@@ -118,6 +118,7 @@ async fn watch(
                 ),
                 Err(error) => tracing::warn!(%error, "the plugin's file has changed and is not taken"),
             }
+            looking.tried(swapped.as_ref().err());
             report(swapped);
         }
         is_told = tokio::select! {
@@ -141,6 +142,7 @@ struct Looking {
     stamp: Option<(SystemTime, u64)>,
     /// The digest of what was tried last.
     tried: Option<String>,
+    was_refused: bool,
 }
 
 impl Looking {
@@ -149,6 +151,19 @@ impl Looking {
             file,
             stamp: None,
             tried: None,
+            was_refused: false,
+        }
+    }
+
+    /// What came of it.
+    fn tried(&mut self, refused: Option<&Error>) {
+        self.was_refused = refused.is_some();
+        // A limit says nothing of the file: the sandbox was full, or the machine busy.
+        if refused.is_some_and(|error| error.kind() == Kind::Limit) {
+            self.tried = None;
+            if refused.is_some_and(Error::is_retryable) {
+                self.stamp = None;
+            }
         }
     }
 
@@ -159,7 +174,8 @@ impl Looking {
         let stamp = meta
             .ok()
             .and_then(|meta| Some((meta.modified().ok()?, meta.len())));
-        if !is_told && stamp == self.stamp {
+        let is_same = stamp == self.stamp;
+        if !is_told && is_same {
             return false;
         }
         self.stamp = stamp;
@@ -169,7 +185,9 @@ impl Looking {
             return false;
         };
         let digest = plugin::digest(&bytes);
-        if self.tried.as_ref() == Some(&digest) {
+        // A file that was refused once is refused again. One that was taken, and is not live any more, was put there once
+        // more by somebody who wants it.
+        if self.tried.as_ref() == Some(&digest) && (is_same || self.was_refused) {
             return false;
         }
         let is_live = host.plugin().digest() == digest;

@@ -9,6 +9,11 @@ use host_harness::{
     mock::{End, MockOptions, MockRouter, Script},
 };
 
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
 use crate::{
     harness::{Harness, built, plugin, question},
     proxy::Proxy,
@@ -38,7 +43,7 @@ const WAYS: [Way; 2] = [Way::Direct, Way::Proxy];
 pub struct Secured {
     pub harness: Harness,
     tls: TlsRouter,
-    proxy: Proxy,
+    pub proxy: Proxy,
     way: Way,
 }
 
@@ -190,6 +195,32 @@ async fn why_there_is_no_connection_is_said_and_an_answer_later_is_not_confused_
         "{error}"
     );
     assert!(error.is_retryable() && error.details().attempts == 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_in_the_handshake_says_nothing_of_certificates_and_is_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = listener.local_addr().unwrap();
+    let closing = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // Half a record, and no more.
+            let _ = stream.read_u8().await;
+            let _ = stream.write_all(&[22, 3, 3]).await;
+        }
+    });
+    let harness = Harness::with()
+        .setting("max-retries", "1")
+        .start_at(&format!("https://{place}/v1"), mock().await, plugin().await)
+        .unwrap();
+    let heard = harness.ask(MODEL).await;
+    let error = heard.error();
+    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));
+    assert!(!error.to_string().contains("certificate"), "{error}");
+    assert!(
+        !error.details().request_sent && error.details().attempts == 2,
+        "{error:?}"
+    );
+    closing.abort();
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use host_harness::mock::Script;
+use host_harness::{Kind, contract::ErrorKind, mock::Script};
 
 use crate::{
     connections::{HTTP_2, MODEL, Secured, Way},
@@ -52,6 +52,20 @@ async fn answers_that_nobody_reads_hold_up_no_others() {
     let heard = tokio::time::timeout(Duration::from_secs(20), harness.ask(MODEL)).await;
     heard.expect("the connection is not full").summary();
     assert_eq!(secured.connections(), [1; 8]);
+}
+
+#[tokio::test]
+async fn a_connection_that_has_died_without_a_word_is_given_up_and_takes_no_more_requests() {
+    let secured = Secured::start(HTTP_2, Way::Proxy).await;
+    let harness = &secured.harness;
+    harness.ask(MODEL).await.summary();
+    secured.proxy.swallow();
+    // The time limits for answers are those of a slow model: two minutes to the first word.
+    let lost = tokio::time::timeout(Duration::from_secs(100), harness.ask(MODEL));
+    let lost = lost.await.expect("the server is asked whether it is there");
+    assert_eq!(lost.error().kind(), Kind::Provider(ErrorKind::Transport));
+    harness.ask(MODEL).await.summary();
+    assert_eq!(secured.connections(), [1, 2]);
 }
 
 #[tokio::test]

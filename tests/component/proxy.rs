@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::{JoinHandle, JoinSet},
 };
 
@@ -12,6 +13,7 @@ use tokio::{
 pub struct Proxy {
     port: u16,
     heads: Arc<Mutex<Vec<String>>>,
+    swallowing: watch::Sender<()>,
     accepting: JoinHandle<()>,
 }
 
@@ -22,17 +24,28 @@ impl Proxy {
         let port = listener.local_addr().expect("an address").port();
         let heads = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&heads);
+        let swallowing = watch::Sender::new(());
+        let told = swallowing.subscribe();
         let accepting = tokio::spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                open.spawn(lead(stream, target, key, Arc::clone(&seen)));
+                // Only what is told from now on concerns this connection.
+                let mut told = told.clone();
+                told.mark_unchanged();
+                open.spawn(lead(stream, target, key, Arc::clone(&seen), told));
             }
         });
         Self {
             port,
             heads,
+            swallowing,
             accepting,
         }
+    }
+
+    /// From now on nothing comes through the connections that there are, and nobody hears that they are dead.
+    pub fn swallow(&self) {
+        self.swallowing.send_replace(());
     }
 
     pub fn port(&self) -> u16 {
@@ -58,6 +71,7 @@ async fn lead(
     target: u16,
     key: Option<&str>,
     seen: Arc<Mutex<Vec<String>>>,
+    mut swallowing: watch::Receiver<()>,
 ) -> Option<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -82,8 +96,8 @@ async fn lead(
     } else {
         server.write_all(&head).await.ok()?;
     }
-    tokio::io::copy_bidirectional(&mut client, &mut server)
-        .await
-        .ok()?;
-    Some(())
+    tokio::select! {
+        copied = tokio::io::copy_bidirectional(&mut client, &mut server) => copied.map(|_| ()).ok(),
+        Ok(()) = swallowing.changed() => std::future::pending().await,
+    }
 }

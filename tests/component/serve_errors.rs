@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use host_harness::serve::ServeOptions;
+use http_body_util::Full;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
@@ -12,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    harness::{Harness, Setup},
+    harness::{Harness, Setup, TOKEN},
     http::{Client, Serving, question, streamed},
 };
 
@@ -162,6 +163,32 @@ async fn who_lacks_the_key_gets_nothing_but_the_state_of_health() {
         .find(|request| request.method == "POST")
         .expect("one went through");
     assert!(!chat.header("authorization").unwrap_or_default().contains(key));
+}
+
+#[tokio::test]
+async fn a_key_in_the_wrong_place_is_no_name_and_no_word_of_a_reply() {
+    let key = "a-key-of-this-server";
+    let serving = Serving::locked(key).await;
+    for secret in [key, TOKEN] {
+        let request = serving
+            .client
+            .request("GET", "/healthz")
+            .header("x-request-id", secret);
+        let reply = serving
+            .client
+            .send(request.body(Full::default()).expect("a request"))
+            .await;
+        assert_ne!(reply.read().await.header("x-request-id"), secret);
+        let request = serving.client.request(secret, "/healthz").body(Full::default());
+        let reply = serving
+            .client
+            .send(request.expect("a request"))
+            .await
+            .read()
+            .await;
+        assert_eq!(reply.status, 405);
+        assert!(!reply.text.contains(secret), "{}", reply.text);
+    }
 }
 
 #[tokio::test]

@@ -57,6 +57,22 @@ async fn a_drain_deadline_that_passes_ends_the_answer_with_its_own_kind() {
     assert!(heard.error().is_retryable());
 }
 
+#[tokio::test]
+async fn an_answer_that_has_ended_holds_nobody_up_whoever_still_looks_at_it() {
+    let harness = Harness::start().await;
+    let mut answer = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
+    while answer.next().await.unwrap().is_some() {}
+    let report = harness.host.swap(&built(Build::NextVersion)).await.unwrap();
+    assert_eq!(report.draining, 0);
+    let ended = tokio::time::timeout(
+        Duration::from_secs(60),
+        harness.host.drain(Duration::from_secs(600)),
+    );
+    assert_eq!(ended.await.expect("nothing is under way"), 0);
+    assert!(answer.summary().is_some());
+    assert_eq!(answer.generation().number, 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_swaps_under_load_lose_no_request() {
     let harness = Harness::with()

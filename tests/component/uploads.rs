@@ -58,7 +58,7 @@ impl Drop for Server {
 /// How a long question ends.
 async fn asked(harness: &Harness) -> host_harness::Error {
     let asked = async {
-        match harness.host.chat(question(MODEL, &"x".repeat(LONG))).await {
+        match harness.host.chat(question(MODEL, "x".repeat(LONG))).await {
             Ok(completion) => collect(completion).await.error().clone(),
             Err(error) => error,
         }
@@ -78,6 +78,19 @@ async fn a_server_that_takes_no_more_of_a_request_is_waited_for_as_long_as_for_a
     // Some of it was sent, and who has some may be at work.
     assert!(error.details().request_sent);
     assert_eq!(error.details().attempts, 1);
+}
+
+#[tokio::test]
+async fn a_request_that_is_still_being_sent_ends_with_its_host() {
+    let server = Server::saying("").await;
+    let harness = server.host(Harness::with()).await;
+    let host = harness.host.clone();
+    let drained = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        host.drain(Duration::from_millis(100)).await
+    };
+    let (error, cut) = tokio::join!(asked(&harness), drained);
+    assert_eq!((error.kind(), cut), (Kind::Drained, 1), "{error:?}");
 }
 
 #[tokio::test]

@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{Host, Kind, Plugin, Watcher, component::Build};
+use host_harness::{Host, Kind, Plugin, Sandbox, SandboxOptions, Watcher, component::Build};
 use tempfile::TempDir;
 
-use crate::harness::{Harness, built, collect, question, sandbox};
+use crate::harness::{Harness, Setup, built, collect, question, sandbox};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(60);
@@ -67,6 +67,10 @@ impl Watched {
     async fn at(folder: TempDir, file: PathBuf) -> Self {
         let plugin = Plugin::load(sandbox(), &file, false).await.unwrap();
         let setup = Harness::with().mock(|mock| mock.pace(Duration::from_millis(1)));
+        Self::over(folder, file, setup, plugin).await
+    }
+
+    async fn over(folder: TempDir, file: PathBuf, setup: Setup, plugin: Plugin) -> Self {
         let harness = setup.start_with(plugin).await;
         let reports: Arc<Mutex<Vec<_>>> = Arc::default();
         let reporting = Arc::clone(&reports);
@@ -144,6 +148,32 @@ async fn a_broken_file_is_reported_once_and_the_next_change_is_another_try() {
     put(&watched.file, &bytes);
     assert_eq!(watched.reports(2).await[1], Ok("0.1.0-next".to_owned()));
     until("it is counted", || watched.harness.host.metrics().swaps == 1).await;
+}
+
+#[tokio::test]
+async fn a_file_that_a_full_sandbox_did_not_take_is_taken_when_there_is_room() {
+    let options = SandboxOptions {
+        max_concurrent: 1,
+        ..SandboxOptions::default()
+    };
+    let small = Sandbox::new(&options).unwrap();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("plugin.wasm");
+    put(&file, &tokio::task::spawn_blocking(release).await.unwrap());
+    let bytes = tokio::task::spawn_blocking(next).await.unwrap();
+    let plugin = Plugin::load(&small, &file, false).await.unwrap();
+    let watched = Watched::over(folder, file, Harness::with().sandbox(small), plugin).await;
+    let held = watched
+        .harness
+        .host
+        .chat(question(MODEL, "Hello!"))
+        .await
+        .unwrap();
+    put(&watched.file, &bytes);
+    assert_eq!(watched.reports(1).await, [Err(Kind::Limit)]);
+    drop(held);
+    let is_taken = || watched.reports.lock().unwrap().last() == Some(&Ok("0.1.0-next".to_owned()));
+    until("it is taken", is_taken).await;
 }
 
 #[tokio::test]

@@ -90,6 +90,15 @@ pub(super) enum ConnectError {
 }
 
 impl ConnectError {
+    /// What went wrong in a handshake: a connection that was lost in it says nothing of certificates.
+    fn in_handshake(error: io::Error) -> Self {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
+        match error.kind() {
+            BrokenPipe | ConnectionAborted | ConnectionReset | TimedOut | UnexpectedEof => Self::Io(error),
+            _ => Self::Tls(error),
+        }
+    }
+
     /// What the guest is told: the class and nothing else.
     pub(super) fn code(&self) -> HttpError {
         match self {
@@ -169,7 +178,8 @@ impl Dial {
         };
         let (bytes, speaks_h2) = match &self.tls {
             Some(tls) if self.origin.is_https() => {
-                tls.with_service(stream, host).await.map_err(ConnectError::Tls)?
+                let shaken = tls.with_service(stream, host).await;
+                shaken.map_err(ConnectError::in_handshake)?
             }
             _ => (TokioIo::new(stream), false),
         };

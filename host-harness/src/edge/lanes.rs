@@ -1,9 +1,12 @@
 //! The pooled clients of an edge, as many as it takes: over HTTP/2 all requests of a client share one connection, and a
 //! server takes only so many on one at once. One more would wait until another has ended.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use http_body::Body;
@@ -26,6 +29,11 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 /// The same for all requests of a connection: more than they can use up together, or those whose answers nobody reads
 /// would hold up all others.
 const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW * MOST as u32;
+
+/// After so long without a word, a server on an HTTP/2 connection with requests is asked whether it is there; without an
+/// answer within the same time the connection is given up. A path that swallows everything would take request after
+/// request, since a connection in use is never idle.
+const ASKED: Duration = Duration::from_secs(10);
 
 /// All clients; each has connections of its own.
 pub(super) struct Lanes {
@@ -73,6 +81,9 @@ where
     Client::builder(TokioExecutor::new())
         .pool_idle_timeout(POOL_IDLE)
         .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .http2_keep_alive_interval(ASKED)
+        .http2_keep_alive_timeout(ASKED)
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .build(connector.clone())

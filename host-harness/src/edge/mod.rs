@@ -206,6 +206,7 @@ impl Edge {
             });
         let elapsed = started.elapsed();
         let answer = answer.map_err(|error| self.failure(&error, reused, &view))?;
+        view.answered();
         let (mut parts, body) = answer.into_parts();
         tracing::info!(origin = %self.policy.origin, path, status = parts.status.as_u16(), reused, ?elapsed, "answer");
         self.clock.hear(&parts.headers);

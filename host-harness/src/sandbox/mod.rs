@@ -148,7 +148,6 @@ impl Sandbox {
                 state.view().note(note);
                 return Ok(UpdateDeadline::Interrupt);
             }
-            state.time.restart();
             Ok(UpdateDeadline::Yield(1))
         });
         store

@@ -69,6 +69,14 @@ impl View {
         }
     }
 
+    /// A request was answered: that something was denied before did not stop the guest.
+    pub(crate) fn answered(&self) {
+        let mut noted = self.noted();
+        if matches!(*noted, Some(Note::Denied { .. })) {
+            *noted = None;
+        }
+    }
+
     pub(crate) fn take_note(&self) -> Option<Note> {
         self.noted().take()
     }

@@ -28,20 +28,14 @@ impl GuestTime {
         }
     }
 
-    /// Called at every crossing between host and guest.
+    /// Called at every crossing between host and guest. Giving the thread back in the middle of its own code is one too,
+    /// so that the time until it has it again is not the guest's.
     pub(crate) fn crossing(&mut self, hook: CallHook) {
         if hook.exiting_host() {
             self.since = Some(Instant::now());
         } else if let Some(since) = self.since.take() {
             self.spent += since.elapsed();
         }
-    }
-
-    /// Called when the guest gives the thread back in the middle of its own code and gets it again later: the time
-    /// in between is not the guest's.
-    pub(crate) fn restart(&mut self) {
-        self.spent = self.spent();
-        self.since = Some(Instant::now());
     }
 
     /// The time in guest code until now.

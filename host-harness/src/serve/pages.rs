@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{Method, StatusCode, header};
+use http::{StatusCode, header};
 use serde_json::json;
 
 use super::Service;
@@ -49,11 +49,11 @@ pub(super) async fn nowhere() -> Fault {
     )
 }
 
-pub(super) async fn wrong_method(method: Method) -> Fault {
+pub(super) async fn wrong_method() -> Fault {
     Fault::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "invalid_request_error",
         "method_not_allowed",
-        &format!("this address does not take {method}"),
+        "this address does not take requests of this method",
     )
 }

@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use tracing::Instrument as _;
 
 use super::Service;
@@ -38,13 +38,17 @@ impl Names {
         }
     }
 
-    /// The client's own name for a request, if it is a plain one, else a new one.
-    fn name(&self, given: Option<&HeaderValue>) -> RequestId {
+    /// The client's own name for a request, if it is a plain one, else a new one. A key that was put there by mistake is
+    /// no name: it would stand in every line of the log.
+    fn name(&self, given: Option<&HeaderValue>, is_secret: impl Fn(&str) -> bool) -> RequestId {
         let is_plain = |text: &&str| {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
             !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(plain)
         };
-        let given = given.and_then(|value| value.to_str().ok()).filter(is_plain);
+        let given = given
+            .and_then(|value| value.to_str().ok())
+            .filter(is_plain)
+            .filter(|name| !is_secret(name));
         RequestId(match given {
             Some(name) => name.to_owned(),
             None => format!(
@@ -73,10 +77,11 @@ pub(super) struct Answered(pub(super) u64);
 pub(super) async fn around(State(service): State<Service>, mut request: Request, next: Next) -> Response {
     let inner = &service.0;
     let started = Instant::now();
-    let id = inner.names.name(request.headers().get(REQUEST_ID));
+    let is_secret = |text: &str| inner.host.without_secrets(text) != text || inner.access.is_key(text);
+    let id = inner.names.name(request.headers().get(REQUEST_ID), is_secret);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", %id);
-    let method = request.method().clone();
+    let method = known(request.method());
     let path = inner.host.without_secrets(request.uri().path());
     let answering = async {
         let mut response = match inner.access.check(&request) {
@@ -84,7 +89,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
             Err(fault) => fault.into_response(),
         };
         let status = response.status().as_u16();
-        tracing::info!(%method, path, status, elapsed = ?started.elapsed(), "answered");
+        tracing::info!(method, path, status, elapsed = ?started.elapsed(), "answered");
         let generation = match response.extensions().get::<Answered>() {
             Some(Answered(number)) => *number,
             None => inner.host.generation().number,
@@ -106,6 +111,13 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
     answering.instrument(span).await
 }
 
+/// A method under its name; one of a client's own may be any word.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let known = KNOWN.iter().find(|known| **known == method.as_str());
+    known.copied().unwrap_or("of no known name")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,9 +125,12 @@ mod tests {
     #[test]
     fn a_client_may_name_its_request_in_plain_characters() {
         let names = Names::new();
-        let name = |given: &str| names.name(HeaderValue::from_str(given).ok().as_ref()).to_string();
+        let name = |given: &str| {
+            let given = HeaderValue::from_str(given).ok();
+            names.name(given.as_ref(), |text| text == "a-key").to_string()
+        };
         assert_eq!(name("my-trace_1.2"), "my-trace_1.2");
-        for odd in ["", "a b", "a\"b", "{}", &"x".repeat(65)] {
+        for odd in ["", "a b", "a\"b", "{}", "a-key", &"x".repeat(65)] {
             assert_ne!(name(odd), odd);
         }
         assert_ne!(name(""), name(""), "no two are the same");

@@ -40,6 +40,11 @@ pub(crate) fn act(deed: &str) -> Result<Vec<Vec<u8>>, ErrorCode> {
                 let _ = Fields::new().set("host", &[b"elsewhere.test".to_vec()]);
             }
         }
+        "forbid_and_trap" => {
+            let _ = Fields::new().set("host", &[b"elsewhere.test".to_vec()]);
+            answered(&begin_list()?)?;
+            core::arch::wasm32::unreachable();
+        }
         "open" => open(number)?,
         "ask" => {
             for _ in 0..number {
