@@ -3,7 +3,7 @@
 use std::{env, io::Write as _};
 
 use host_harness::{
-    Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings, component,
+    Host, HostOptions, Plugin, Sandbox, SandboxOptions, component,
     contract::{ChatEvent, DiscoveryMode, question},
     settings::base_url,
 };
@@ -16,28 +16,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let plugin = Plugin::load(&sandbox, &file, false).await?;
 
     // Allow. A plugin that asks for more than its grant is refused before any variable is read.
-    let grants = Grants::built_in()?;
-    let granted = grants.check(plugin.info())?;
-    let secret = granted
-        .into_iter()
-        .flat_map(|grant| &grant.env_vars)
-        .find_map(|name| Secret::new(&env::var(name).ok()?));
-    let settings = Settings {
-        base_url: env::args().nth(1).map(|url| base_url(&url)).transpose()?,
-        ..Settings::default()
-    };
-    let options = HostOptions {
-        settings,
-        secret,
-        grants,
-    };
+    let mut options = HostOptions::from_variables(plugin.info(), |name| env::var(name).ok().map(Into::into))?;
+    options.settings.base_url = env::args().nth(1).map(|url| base_url(&url)).transpose()?;
     let host = Host::start(&sandbox, plugin, options)?;
 
     // List, resolve, chat.
     let catalog = host.list_models(DiscoveryMode::Authenticated).await?;
     println!("{} models", catalog.models.len());
-    let default = host.info().default_model.unwrap_or_default();
-    let model = host.resolve(&default).await?;
+    let model = host.resolve("deepseek-ai/DeepSeek-R1:cheapest").await?;
     let mut answer = host
         .chat(question(&model.canonical, "What is a component?"))
         .await?;

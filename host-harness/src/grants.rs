@@ -44,6 +44,14 @@ impl Grant {
         })
     }
 
+    /// The variables that may be read for a plugin, in its order.
+    pub fn readable<'a>(&'a self, info: &'a ProviderInfo) -> impl Iterator<Item = &'a str> {
+        let named = info.credential.iter().flat_map(|credential| &credential.env_vars);
+        named
+            .map(String::as_str)
+            .filter(|name| self.env_vars.iter().any(|granted| granted == name))
+    }
+
     /// What is asked for beyond this grant, in words; empty if nothing is.
     fn beyond(&self, asked: &Self) -> Vec<String> {
         let mut beyond = Vec::new();

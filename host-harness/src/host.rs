@@ -7,6 +7,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
 use crate::{
     call::{self, Context},
@@ -15,7 +16,7 @@ use crate::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
         settings::CredentialState,
     },
-    edge::{Edge, Gate, Outlet, Scrubber, Secret},
+    edge::{Edge, Gate, Outlet, Proxies, Scrubber, Secret},
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, Generations, InFlight},
     grants::Grants,
@@ -40,6 +41,34 @@ pub struct HostOptions {
     pub secret: Option<Secret>,
     /// What plugins may have.
     pub grants: Grants,
+}
+
+impl HostOptions {
+    /// What a plugin gets where nothing is configured: the grants of this build, the credential in the first of its
+    /// variables that is set, and the usual proxies. `get` reads a variable, and only those that the grant allows and
+    /// those of proxies.
+    ///
+    /// # Errors
+    /// `not-granted` if the plugin asks for more than its grant; then nothing is read.
+    pub fn from_variables(
+        info: &ProviderInfo,
+        get: impl Fn(&str) -> Option<Zeroizing<String>>,
+    ) -> Result<Self> {
+        let grants = Grants::built_in()?;
+        let secret = match grants.check(info)? {
+            Some(grant) => grant.readable(info).find_map(|name| Secret::new(&get(name)?)),
+            None => None,
+        };
+        let settings = Settings {
+            proxies: Proxies::from_variables(get),
+            ..Settings::default()
+        };
+        Ok(Self {
+            settings,
+            secret,
+            grants,
+        })
+    }
 }
 
 pub(crate) struct Shared {

@@ -1,17 +1,18 @@
 //! A plugin that asks for more than its id is granted: refused when it is loaded, before anything is read or sent.
 
 use std::{
+    cell::RefCell,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
-use host_harness::{Error, Kind, Plugin};
+use host_harness::{Error, HostOptions, Kind, Plugin};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
     guests::{DISGUISE, Files, tiny},
-    harness::{Harness, TOKEN, sandbox},
+    harness::{Harness, TOKEN, plugin, sandbox},
 };
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
@@ -86,6 +87,34 @@ async fn more_than_the_grant_is_refused_at_a_swap_and_nothing_is_sent() {
     harness.ask(MODEL).await.summary();
     // The same file asking for what is granted is taken: it was the asking that was refused.
     harness.host.swap(&asking(&files, "list", "")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_of_proxies() {
+    let read = RefCell::new(Vec::new());
+    let options = HostOptions::from_variables(plugin().await.info(), |name| {
+        read.borrow_mut().push(name.to_owned());
+        let set = ["HF_TOKEN", "https_proxy"].contains(&name);
+        set.then(|| TOKEN.to_owned().into())
+    })
+    .unwrap();
+    let read = read.into_inner();
+    assert_eq!(read[..2], ["HUGGINGFACE_HUB_TOKEN", "HF_TOKEN"]);
+    let others = read[2..].iter().filter(|name| *name != "REQUEST_METHOD");
+    assert!(
+        others.clone().all(|name| name.to_lowercase().ends_with("_proxy")),
+        "{read:?}"
+    );
+    assert!(options.secret.is_some());
+    assert!(!format!("{options:?}").contains(TOKEN));
+
+    let files = Files::new();
+    let (order, value, granted) = BEYOND[0];
+    let plugin = Plugin::load(sandbox(), &asking(&files, order, value), false)
+        .await
+        .unwrap();
+    let refused = HostOptions::from_variables(plugin.info(), |name| panic!("{name} is read"));
+    names_both(&refused.unwrap_err(), value, granted);
 }
 
 #[tokio::test]

@@ -84,19 +84,14 @@ impl Configuration {
         flag: Option<&str>,
         environment: &Environment,
     ) -> Result<Option<FoundSecret>> {
-        let (Some(spec), Some(grant)) = (&info.credential, grant) else {
+        let Some(grant) = grant.filter(|_| info.credential.is_some()) else {
             return Ok(None);
         };
         let found = |secret, source| Ok(Some(FoundSecret { secret, source }));
         if let Some(secret) = flag.and_then(Secret::new) {
             return found(secret, SecretSource::Flag);
         }
-        let granted: Vec<&str> = spec
-            .env_vars
-            .iter()
-            .filter(|name| grant.env_vars.contains(name))
-            .map(String::as_str)
-            .collect();
+        let granted: Vec<&str> = grant.readable(info).collect();
         for name in &granted {
             if let Some(secret) = environment.get(name).and_then(|value| Secret::new(&value)) {
                 return found(secret, SecretSource::Environment((*name).to_owned()));
