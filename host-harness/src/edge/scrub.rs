@@ -23,6 +23,8 @@ struct Forms {
     automaton: AhoCorasick,
     patterns: Vec<Vec<u8>>,
     longest: usize,
+    /// Which bytes forms are made of.
+    alphabet: [bool; 256],
 }
 
 impl Scrubber {
@@ -39,6 +41,10 @@ impl Scrubber {
         if longest == 0 {
             return Self(None);
         }
+        let mut alphabet = [false; 256];
+        for byte in patterns.iter().flatten() {
+            alphabet[usize::from(*byte)] = true;
+        }
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .build(&patterns);
@@ -47,6 +53,7 @@ impl Scrubber {
                 automaton,
                 patterns,
                 longest,
+                alphabet,
             })
         }))
     }
@@ -206,7 +213,9 @@ impl Forms {
 
     /// How many bytes at the end could be the beginning of a form.
     fn open_end(&self, bytes: &[u8]) -> usize {
-        let most = bytes.len().min(self.longest - 1);
+        // Most pieces end in a line end, which is in no form.
+        let last = bytes.iter().rev().take(self.longest - 1);
+        let most = last.take_while(|byte| self.alphabet[usize::from(**byte)]).count();
         (1..=most)
             .rev()
             .find(|len| {
