@@ -19,6 +19,7 @@ mod corpus;
 mod doctor;
 mod documents;
 mod egress;
+mod fallback;
 mod files;
 mod grants;
 mod growth;
