@@ -50,6 +50,7 @@ mod serve;
 mod serve_at_home;
 mod serve_end;
 mod serve_errors;
+mod serve_watch;
 mod shells;
 mod swap;
 mod swaps_under_load;
