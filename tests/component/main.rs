@@ -31,6 +31,7 @@ mod http;
 mod http2;
 mod leaks;
 mod leaks_by_people;
+mod leaks_by_plugins;
 mod leaks_served;
 mod limits;
 mod log;
