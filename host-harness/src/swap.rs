@@ -20,7 +20,7 @@ use crate::{
     settings::Settings,
 };
 
-/// Two swaps are at least this far apart.
+/// Two swaps are at least this far apart, refused ones included: they cost a compilation too.
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a swap did.
@@ -49,7 +49,7 @@ impl Host {
     /// # Errors
     /// Why the file was not taken; the live plugin serves on.
     pub async fn swap(&self, file: &Path) -> Result<SwapReport> {
-        let swapped = self.swap_to(file).await;
+        let swapped = self.swap_in_turn(file).await;
         let outcome = if swapped.is_ok() {
             Swap::Done
         } else {
@@ -59,11 +59,18 @@ impl Host {
         swapped
     }
 
-    async fn swap_to(&self, file: &Path) -> Result<SwapReport> {
+    /// One after the other, with a pause after each.
+    async fn swap_in_turn(&self, file: &Path) -> Result<SwapReport> {
         let mut last = self.0.last_swap.lock().await;
         if let Some(last) = *last {
             tokio::time::sleep(INTERVAL.saturating_sub(last.elapsed())).await;
         }
+        let swapped = self.swap_to(file).await;
+        *last = Some(Instant::now());
+        swapped
+    }
+
+    async fn swap_to(&self, file: &Path) -> Result<SwapReport> {
         let shared = &self.0;
         let Settings {
             empty_wasi, limits, ..
@@ -92,7 +99,6 @@ impl Host {
         let to = staged.info();
         let (old, turn) = shared.generations.switch(staged);
         let switch = started.elapsed();
-        *last = Some(Instant::now());
         let report = SwapReport {
             from: old.info(),
             to,

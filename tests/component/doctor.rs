@@ -1,18 +1,33 @@
 //! What `doctor` finds, and that it says what to do.
 
-use host_harness::mock::{MockOptions, MockRouter};
-use serde_json::Value;
+use host_harness::mock::{MockOptions, MockRouter, Script};
+use serde_json::{Value, json};
 
 use crate::{
+    guests::{DISGUISE, Files},
     harness::TOKEN,
     program::Ended,
     terminal::{Home, person},
 };
 
+const REVOKED: &str = "hf_this_one_was_revoked_long_ago";
+
 async fn mock() -> MockRouter {
     MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router")
+}
+
+/// What is found of one check, with what to do about it.
+fn fix(ran: &Ended, check: &str, message: &str) -> String {
+    let json = ran.json();
+    let findings = json["findings"].as_array().expect("findings").clone();
+    let found = findings.into_iter().find(|finding| {
+        let words = finding["message"].as_str().unwrap_or_default();
+        finding["check"] == check && words.contains(message)
+    });
+    let found = found.unwrap_or_else(|| panic!("`{check}: {message}` is not in {json:#}"));
+    found["fix"].as_str().unwrap_or_default().to_owned()
 }
 
 /// The messages of one level, each with its check.
@@ -141,6 +156,143 @@ async fn a_service_that_cannot_be_reached_and_a_key_that_is_missing_are_errors()
         finds(&of_level(&ran, "error"), "configuration: ");
         let ran = home.run(&["doctor", "--plugin", "/nowhere.wasm", "--format", "json"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_the_service_refuses_is_an_error_and_says_where_it_stands() {
+    let mock = MockRouter::start(MockOptions::immediate().reject_key(REVOKED))
+        .await
+        .expect("a mock router");
+    let home = Home::new(&mock.base_url()).variable("HF_TOKEN", REVOKED);
+    person(move || {
+        let ran = home.run(&["doctor", "--format", "json"]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let errors = of_level(&ran, "error");
+        assert_eq!(errors, ["key: Invalid credentials in Authorization header"]);
+        finds(&of_level(&ran, "ok"), "service: it lists");
+        let fix = fix(&ran, "key", "Invalid credentials");
+        assert!(
+            fix.starts_with("Check the token in HUGGINGFACE_HUB_TOKEN or HF_TOKEN, or create one at"),
+            "{fix}"
+        );
+        assert!(!ran.out.contains(REVOKED) && !ran.err.contains(REVOKED));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_is_a_warning_with_its_direction() {
+    let mock = mock().await;
+    for (date, side) in [
+        ("Fri, 01 Jan 2100 00:00:00 GMT", "behind"),
+        ("Mon, 01 Jan 2001 00:00:00 GMT", "ahead of"),
+    ] {
+        let list = json!({ "data": [{ "id": "Qwen/Qwen3-8B" }] });
+        mock.push_models(Script::json(200, &list).header("date", date));
+        mock.push(Script::json(404, &json!({ "error": "no such model" })).header("date", date));
+        let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
+        person(move || {
+            let ran = home.run(&["doctor", "--format", "json"]);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+            let warnings = of_level(&ran, "warning");
+            let [clock] = warnings.as_slice() else {
+                panic!("{warnings:?}")
+            };
+            assert!(clock.starts_with("clock: this machine is "), "{clock}");
+            assert!(clock.ends_with(&format!(" {side} the service")), "{clock}");
+            assert!(fix(&ran, "clock", side).contains("set the clock"), "{ran:?}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_without_a_grant_gets_no_key_and_is_told_how_to_be_granted_one() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
+    person(move || {
+        let other = home.other_plugin();
+        let ran = home.run(&["doctor", "--plugin", &other, "--format", "json"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        finds(
+            &of_level(&ran, "warning"),
+            "grant: `puddingface` is granted nothing",
+        );
+        finds(&of_level(&ran, "note"), "key: not looked for: there is no grant");
+        assert!(
+            fix(&ran, "grant", "granted nothing").contains("`grant FILE.wasm`"),
+            "{ran:?}"
+        );
+    })
+    .await;
+    let sent = mock.requests();
+    assert!(
+        sent.iter()
+            .all(|request| request.header("authorization").is_none())
+    );
+}
+
+#[tokio::test]
+async fn a_plugin_that_cannot_be_used_is_an_error_with_what_to_do() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
+    person(move || {
+        let files = Files::new();
+        for (order, what) in [
+            (
+                ("default-model", "unknown"),
+                "it fails its self-test: the deed failed",
+            ),
+            (("default-model", "trap"), "it fails its self-test: "),
+            (("list", "trap"), "it fails its self-test: "),
+            (("describe", "trap"), "trap"),
+        ] {
+            // The last order of a name that it has already would not count.
+            let others = DISGUISE.into_iter().filter(|(name, _)| *name != order.0);
+            let file = files.ordered("unsound", others.chain([order]));
+            let file = file.to_string_lossy().into_owned();
+            let ran = home.run(&["doctor", "--plugin", &file, "--format", "json"]);
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            finds(&of_level(&ran, "error"), "plugin: ");
+            assert!(!fix(&ran, "plugin", what).is_empty(), "{ran:?}");
+        }
+    })
+    .await;
+    assert!(mock.requests().is_empty(), "nobody is asked on its behalf");
+}
+
+#[tokio::test]
+async fn in_a_terminal_each_finding_has_its_mark() {
+    let mock = mock().await;
+    let config = r#"{ models: { providers: { huggingface: { modells: [] } } } }"#;
+    let home = Home::new(&mock.base_url())
+        .variable("HF_TOKEN", TOKEN)
+        .file("openclaw.json", config);
+    person(move || {
+        let mut terminal = home.open(&["doctor"]);
+        assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
+        let screen = terminal.screen();
+        for line in [
+            "✓ plugin        huggingface 0.1.0",
+            "! configuration `models.providers.huggingface.modells` is not used",
+            "fix: did you mean `models`?",
+            "· models        none is configured",
+            "✓ key           the service takes it",
+            "✓ clock         as the service's",
+            "0 errors, 1 warning",
+        ] {
+            assert!(screen.contains(line), "`{line}` is not there:\n{screen}");
+        }
+        // Of the spinner nothing is left, and the marks have their colours.
+        assert!(!screen.contains("looking"), "{screen}");
+        let raw = String::from_utf8_lossy(&terminal.raw()).into_owned();
+        assert!(
+            raw.contains("\u{1b}[32m✓") && raw.contains("\u{1b}[33m!"),
+            "{raw}"
+        );
+        assert!(!raw.contains(TOKEN));
     })
     .await;
 }

@@ -29,19 +29,19 @@ fn search(program: &Program, what: &str, ended: &Ended) {
     search_files(what, program.files(), &OWN_FILES);
 }
 
-async fn mock() -> MockRouter {
+pub async fn mock() -> MockRouter {
     MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router")
 }
 
 /// A program that has the token from its environment and logs all that it can.
-fn program() -> Program {
+pub fn program() -> Program {
     Program::new().variable("HF_TOKEN", TOKEN)
 }
 
 /// Runs it for this router, with these arguments, and searches.
-async fn run(program: &Program, base_url: &str, arguments: &[&str], stop: Option<Duration>) -> Ended {
+pub async fn run(program: &Program, base_url: &str, arguments: &[&str], stop: Option<Duration>) -> Ended {
     let plugin = tokio::task::spawn_blocking(|| built(Build::Release))
         .await
         .expect("it builds");

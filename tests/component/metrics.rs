@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use host_harness::{Call, component::Build, contract::DiscoveryMode};
+use host_harness::{Call, component::Build, contract::DiscoveryMode, mock::Script, serve::ServeOptions};
+use serde_json::json;
 
 use crate::{
     harness::{Harness, built, question},
@@ -105,4 +106,39 @@ async fn the_page_has_no_word_of_a_user_or_a_model() {
         "{}",
         page.text
     );
+}
+
+#[tokio::test]
+async fn the_page_has_no_word_of_an_upstream_and_its_backends() {
+    let serving = Serving::with(
+        Harness::with().setting("max-retries", "0"),
+        ServeOptions::default(),
+    )
+    .await;
+    serving.client.get("/v1/models").await;
+    let words = "Upstreams say such words";
+    let error = json!({ "error": { "message": words, "type": words, "code": "such-a-code" } });
+    let failure = |status| {
+        Script::json(status, &error)
+            .header("x-inference-provider", "such-a-backend")
+            .header("x-request-id", "such-a-request")
+    };
+    let mut heard = String::new();
+    for status in [400, 402, 429, 500, 503] {
+        serving.harness.mock.push(failure(status));
+        heard += &serving.client.ask("Qwen/Qwen3-8B").await.text;
+    }
+    let finish = json!({ "choices": [{ "index": 0, "delta": { "content": words }, "finish_reason": "such-a-reason" }] });
+    let odd = Script::sse([finish.to_string(), "[DONE]".to_owned()]);
+    serving
+        .harness
+        .mock
+        .push(odd.header("x-inference-provider", "such-a-backend"));
+    heard += &serving.client.ask("Qwen/Qwen3-8B").await.text;
+    for what in [words, "such-a-code", "such-a-backend", "such-a-reason"] {
+        assert!(heard.contains(what), "no {what} to be found in {heard}");
+    }
+    let page = serving.client.get("/metrics").await.text;
+    assert!(page.contains("outcome=\"payment-required\"} 1"), "{page}");
+    assert!(!page.contains("such"), "{page}");
 }

@@ -4,6 +4,7 @@ use host_harness::mock::{MockOptions, MockRouter};
 use serde_json::{Value, json};
 
 use crate::{
+    guests::tiny,
     harness::TOKEN,
     terminal::{Home, Terminal, key, person},
 };
@@ -198,6 +199,81 @@ async fn a_refused_token_can_be_kept_and_the_built_in_list_is_offered() {
         );
         assert_eq!(primary(&home), "huggingface/moonshotai/Kimi-K2.5");
         assert_eq!(stored(&home)["key"], REVOKED);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_can_check_is_said_and_kept() {
+    let mock = MockRouter::start(MockOptions::immediate().scenario("503-html"))
+        .await
+        .expect("a mock router");
+    let closed = "http://127.0.0.1:9/v1".to_owned();
+    for (base_url, why) in [(mock.base_url(), "503"), (closed, "the connection was refused")] {
+        let home = Home::new(&base_url);
+        person(move || {
+            let mut terminal = home.open(&["onboard", "--set", "max-retries=0"]);
+            terminal.answers("Provider", "");
+            terminal.sees("Enter Hugging Face API key (HF token)");
+            terminal.pastes(TOKEN);
+            terminal.types(key::ENTER);
+            terminal.sees("Default Hugging Face model");
+            let screen = terminal.screen();
+            let said = screen.split_once("the key could not be checked: ");
+            let said = said.unwrap_or_else(|| panic!("{screen}")).1;
+            assert!(said.contains(why), "{screen}");
+            terminal.types(key::ENTER);
+            // There are backends to choose from only where a list came.
+            let screen = terminal.waits_for("the next question", |screen| {
+                screen.contains("Prefer a specific backend?") || screen.contains("Alias")
+            });
+            if !screen.contains("Alias") {
+                terminal.types(key::ENTER);
+            }
+            terminal.answers("Alias", "");
+            terminal.answers("Fallbacks", "");
+            terminal.answers("Send a test message", "n");
+            assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
+            assert_eq!(primary(&home), DEFAULT);
+            assert_eq!(stored(&home)["key"], TOKEN);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn of_several_providers_the_one_that_is_chosen_is_set_up_and_no_other() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url());
+    person(move || {
+        let other = tiny().to_string_lossy().into_owned();
+        let granted = home.run(&["grant", &other, "--yes"]);
+        assert_eq!(granted.code, Some(0), "{granted:?}");
+        let mut terminal = home.open(&["onboard", "--also", &other, "--skip-health"]);
+        terminal.waits_for("both", |screen| {
+            screen.contains("> Hugging Face ") && screen.contains("  Tiny  (Tiny's key)")
+        });
+        terminal.types(key::DOWN);
+        terminal.waits_for("the other one", |screen| screen.contains("> Tiny "));
+        terminal.types(key::ENTER);
+        terminal.sees("Enter Tiny's key");
+        terminal.pastes("a key of Tiny's");
+        terminal.types(key::ENTER);
+        terminal.answers("Default Tiny model", "");
+        terminal.answers("Alias", "");
+        assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
+        let config = home.config();
+        assert_eq!(primary(&home), "tiny/small/one");
+        assert_eq!(
+            config["auth"]["profiles"],
+            json!({ "tiny:default": { "provider": "tiny", "mode": "api_key" } })
+        );
+        let providers = config["models"]["providers"].as_object().expect("providers");
+        assert_eq!(providers.keys().collect::<Vec<_>>(), ["tiny"]);
+        let profiles: Value = serde_json::from_str(&home.read("auth-profiles.json")).expect("JSON");
+        let stored =
+            json!({ "tiny:default": { "type": "api_key", "provider": "tiny", "key": "a key of Tiny's" } });
+        assert_eq!(profiles["profiles"], stored);
     })
     .await;
 }

@@ -5,13 +5,18 @@ use serde_json::json;
 use crate::{
     harness::TOKEN,
     onboarding::{DEFAULT, primary, stored},
-    program::Ended,
+    program::{Ended, files_below},
     terminal::{Home, person},
 };
 
 fn quietly(home: &Home, more: &[&str]) -> Ended {
     let arguments = ["onboard", "--non-interactive", "--mode", "local"];
     home.run(&[&arguments, more].concat())
+}
+
+/// The configuration and the stored keys.
+fn written(home: &Home) -> [String; 2] {
+    ["openclaw.json", "auth-profiles.json"].map(|name| home.read(name))
 }
 
 #[tokio::test]
@@ -146,6 +151,7 @@ async fn several_keys_need_a_choice() {
         let keys = ["--also", &other, "--huggingface-api-key", TOKEN, "--puddingface-api-key", "p"];
         let ran = quietly(&home, &keys);
         assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert_eq!(written(&home), [""; 2], "without a choice nothing is written");
         let message = "Multiple API key flags were provided for non-interactive onboarding.\nUse a single provider flag \
                        or pass --auth-choice explicitly.\nFlags: --huggingface-api-key, --puddingface-api-key\n";
         assert!(ran.err.contains(message), "{ran:?}");
@@ -153,9 +159,15 @@ async fn several_keys_need_a_choice() {
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert_eq!(stored(&home)["key"], TOKEN);
         // Nobody has granted the other one anything.
-        let ran = quietly(&home, &["--also", &other, "--puddingface-api-key", "p"]);
+        let before = written(&home);
+        let ran = quietly(&home, &["--also", &other, "--puddingface-api-key", "a key of nobody's"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.err.contains("error[not-granted]"), "{ran:?}");
+        assert_eq!(written(&home), before, "nothing is stored for it");
+        for (path, bytes) in files_below(home.dir()) {
+            let is_kept = String::from_utf8_lossy(&bytes).contains("a key of nobody's");
+            assert!(!is_kept, "{}", path.display());
+        }
         let ran = quietly(&home, &["--also", &other]);
         assert!(ran.err.contains("several plugins are loaded"), "{ran:?}");
     })

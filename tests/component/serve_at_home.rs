@@ -109,6 +109,32 @@ async fn the_configuration_holds_for_what_clients_ask() {
 }
 
 #[tokio::test]
+async fn a_server_for_this_once_says_that_it_keeps_no_list() {
+    let mock = MockRouter::start(MockOptions::immediate())
+        .await
+        .expect("a mock router");
+    let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
+    let (home, mut terminal, address) = person(move || {
+        let (terminal, address) = serving(&home, &[]);
+        (home, terminal, address)
+    })
+    .await;
+    let client = Client { address, key: None };
+    let list = client.get("/v1/models").await.json();
+    assert!(
+        list["data"].as_array().is_some_and(|list| list.len() > 10),
+        "{list}"
+    );
+    person(move || {
+        terminal.sees("the list of models is not kept: `--base-url` is for this once");
+        terminal.types(key::CTRL_C);
+        assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
+        assert!(!home.path("models.json").exists());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_plugin_that_is_replaced_takes_over_and_a_broken_one_does_not() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await

@@ -1,13 +1,19 @@
 //! Swapping the component while it answers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use host_harness::{Kind, component::Build};
 use tempfile::TempDir;
 
-use crate::harness::{Harness, built, collect, question};
+use crate::{
+    guests::{Files, tiny, tiny_plugin},
+    harness::{Harness, built, collect, question},
+};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
+/// How far apart two swaps are.
+const APART: Duration = Duration::from_millis(50);
 
 #[tokio::test]
 async fn after_a_swap_the_new_version_answers_and_an_answer_under_way_ends_on_the_old_one() {
@@ -41,6 +47,41 @@ async fn a_file_that_is_no_plugin_changes_nothing() {
     assert_eq!(error.kind(), Kind::PluginLoad);
     assert_eq!(harness.host.generation().number, 1);
     harness.ask(MODEL).await.summary();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn swaps_that_are_asked_for_at_once_run_one_after_the_other_and_say_how_long_each_step_took() {
+    let harness = Harness::with().start_with(tiny_plugin().await).await;
+    let file = tiny();
+    let began = Instant::now();
+    let reports = join_all((0..4).map(|_| harness.host.swap(&file))).await;
+    let took = began.elapsed();
+    let mut busy = Duration::ZERO;
+    for (number, report) in (2..).zip(&reports) {
+        let report = report.as_ref().unwrap();
+        assert_eq!((report.from.number, report.to.number), (number - 1, number));
+        for step in [report.compile, report.check, report.self_test] {
+            assert!(!step.is_zero(), "{report:?}");
+        }
+        busy += report.compile + report.check + report.self_test + report.switch;
+    }
+    // Two that ran beside each other, or without a pause, would have been through earlier.
+    assert!(took >= busy + 3 * APART, "{took:?} for {busy:?}: {reports:?}");
+    assert_eq!(harness.host.generation().number, 5);
+}
+
+#[tokio::test]
+async fn refused_swaps_are_as_far_apart_as_others() {
+    let harness = Harness::with().start_with(tiny_plugin().await).await;
+    let files = Files::new();
+    let bad = files.write("bad", b"no plugin");
+    let began = Instant::now();
+    for refused in join_all((0..10).map(|_| harness.host.swap(&bad))).await {
+        assert_eq!(refused.unwrap_err().kind(), Kind::PluginLoad);
+    }
+    assert!(began.elapsed() >= 9 * APART, "{:?}", began.elapsed());
+    let report = harness.host.swap(&tiny()).await.unwrap();
+    assert_eq!((report.from.number, report.to.number), (1, 2));
 }
 
 #[tokio::test]

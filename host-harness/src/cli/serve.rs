@@ -40,6 +40,9 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     let (configuration, info) = (session.configuration, session.info);
     // A server that was named for this once says nothing about the usual one.
     let keep = global.base_url.is_none().then_some(());
+    if keep.is_none() {
+        terminal.note("the list of models is not kept: `--base-url` is for this once");
+    }
     let options = ServeOptions {
         default_models,
         fallbacks,

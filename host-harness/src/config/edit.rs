@@ -3,6 +3,8 @@
 //! Knows JSON5 and files, not what the keys mean. Each edit is made twice, in the text and in the value that the text
 //! stands for, and the two are compared before anything is written.
 
+mod list;
+
 use std::path::{Path, PathBuf};
 
 use jsonc_parser::{
@@ -26,10 +28,12 @@ pub(super) struct Edit {
 }
 
 /// What becomes of the text that was there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Backup {
     /// It stays beside the new one, as `<file>.bak`.
     Keep,
+    /// It stays if this holds of its value: then it is not ours alone.
+    KeepIf(fn(&Value) -> bool),
     /// It goes: it holds nothing but what was replaced, and that is secret.
     None,
 }
@@ -55,7 +59,12 @@ pub(super) fn file(
     if document.is_some() && *new == old {
         return Ok(false);
     }
-    if backup == Backup::Keep && document.is_some() {
+    let is_kept = document.as_ref().is_some_and(|document| match backup {
+        Backup::Keep => true,
+        Backup::KeepIf(holds) => holds(document.value()),
+        Backup::None => false,
+    });
+    if is_kept {
         files::write_private(&with_ending(path, ".bak"), old.as_bytes())?;
     }
     files::write_private(path, new.as_bytes())?;
@@ -156,15 +165,55 @@ impl Edit {
         Ok(())
     }
 
+    /// Takes some items out of the list under several keys and puts others at its end; a list that is missing is made.
+    /// What stays is what was written, comments included.
+    ///
+    /// # Errors
+    /// What is there is no list, or what is on the way no object.
+    pub(super) fn renew(
+        &mut self,
+        keys: &[&str],
+        is_stale: impl Fn(&Value) -> bool,
+        new: &[Value],
+    ) -> Result<()> {
+        if self.get(keys).is_none() {
+            self.set(keys, Value::Array(Vec::new()))?;
+        }
+        let no_list = || {
+            let message = format!("{}: `{}` is no list", self.path.display(), keys.join("."));
+            Error::new(Kind::Configuration, message).with_hint("correct the file; nothing was changed")
+        };
+        let old = self.get(keys).and_then(Value::as_array).ok_or_else(no_list)?;
+        let stale: Vec<bool> = old.iter().map(is_stale).collect();
+        let stay = old.iter().zip(&stale).filter(|(_, is_stale)| !**is_stale);
+        let all: Vec<Value> = stay.map(|(item, _)| item).chain(new).cloned().collect();
+        if *old == all {
+            return Ok(());
+        }
+        let list = self.place(keys).and_then(|place| place.array_value());
+        let list = list.ok_or_else(no_list)?;
+        let mut text = self.text.to_string();
+        let start = list::offset(&list.clone().into());
+        text.replace_range(
+            start..start + list.to_string().len(),
+            &list::renewed(&list, &stale, new),
+        );
+        self.text = CstRootNode::parse(&text, &ParseOptions::default()).map_err(|_| no_list())?;
+        let place = keys
+            .iter()
+            .try_fold(&mut self.value, |value, key| value.get_mut(*key));
+        if let Some(place) = place {
+            *place = all.into();
+        }
+        Ok(())
+    }
+
     /// Takes a key out, if it is there.
     pub(super) fn remove(&mut self, keys: &[&str]) {
         let Some((last, way)) = keys.split_last() else {
             return;
         };
-        let object = way.iter().try_fold(self.text.object_value(), |object, key| {
-            Some(member(&object?, key)?.object_value())
-        });
-        if let Some(member) = object.flatten().and_then(|object| member(&object, last)) {
+        if let Some(member) = self.place(keys) {
             member.remove();
         }
         let map = way
@@ -173,6 +222,15 @@ impl Edit {
         if let Some(map) = map.and_then(Value::as_object_mut) {
             map.shift_remove(*last);
         }
+    }
+
+    /// Where a key stands in the text.
+    fn place(&self, keys: &[&str]) -> Option<CstObjectProp> {
+        let (last, way) = keys.split_last()?;
+        let object = way.iter().try_fold(self.text.object_value(), |object, key| {
+            Some(member(&object?, key)?.object_value())
+        });
+        member(&object??, last)
     }
 
     /// The edited text, after a last look at whether it says what it should and nothing else.
@@ -224,144 +282,4 @@ fn input(value: &Value) -> CstInputValue {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn edited(text: &str, change: impl FnOnce(&mut Edit) -> Result<()>) -> Result<String> {
-        let mut edit = Edit::new(Path::new("c.json5"), text)?;
-        change(&mut edit)?;
-        Ok(edit.finish()?.to_string())
-    }
-
-    #[test]
-    fn only_what_has_to_change_does() {
-        let text = "// mine\n{\n  b: 'x', /* why */\n  'a': { n: .5, h: 0xFF, i: +Infinity }, // end\n  l: ['q\\\n',],\n}\n";
-        let new = edited(text, |edit| {
-            edit.set(&["a", "x y"], json!({"on": true}))?;
-            edit.set(&["b"], json!("z"))
-        })
-        .unwrap();
-        for kept in [
-            "// mine\n",
-            "/* why */",
-            "n: .5, h: 0xFF, i: +Infinity",
-            "// end",
-            "l: ['q\\\n',],",
-        ] {
-            let kept = kept.replace(", ", ",");
-            assert!(
-                new.replace(", ", ",").replace("\n    ", "").contains(&kept) || new.contains(&kept),
-                "{kept}: {new}"
-            );
-        }
-        assert!(new.find("b:").unwrap() < new.find("'a'").unwrap(), "{new}");
-        let value: Value = json5::from_str(&new).unwrap();
-        assert_eq!(
-            (&value["a"]["x y"]["on"], &value["b"]),
-            (&json!(true), &json!("z"))
-        );
-    }
-
-    #[test]
-    fn what_is_set_already_leaves_the_text_as_it_is() {
-        let text = "{a:{b:null,c:1e0}}";
-        assert_eq!(
-            edited(text, |edit| edit.set(&["a", "c"], json!(1.0))).unwrap(),
-            text
-        );
-        let new = edited(text, |edit| edit.set(&["a", "b", "d"], json!(1))).unwrap();
-        assert_eq!(json5::from_str::<Value>(&new).unwrap()["a"]["b"]["d"], 1);
-        assert_eq!(
-            edited("{ a: 1, b: 2 }", |edit| {
-                edit.remove(&["b"]);
-                edit.remove(&["no", "such"]);
-                Ok(())
-            })
-            .map(|text| json5::from_str::<Value>(&text).unwrap())
-            .unwrap(),
-            json!({"a": 1})
-        );
-    }
-
-    #[test]
-    fn an_empty_file_becomes_an_object() {
-        for text in ["", " \n", "\u{feff}"] {
-            let new = edited(text, |edit| edit.set(&["a"], json!(1))).unwrap();
-            assert_eq!(new, "{\n  \"a\": 1\n}\n");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_edited_is_said_and_stays() {
-        let error = edited("{ a: 1 }", |edit| edit.set(&["a", "b"], json!(1))).unwrap_err();
-        assert!(error.message().contains("`a` is no object in braces"), "{error}");
-        // The last of two keys counts, and it is the one that is edited.
-        let new = edited("{ a: {x: 1}, a: {y: 2} }", |edit| edit.set(&["a", "z"], json!(3))).unwrap();
-        assert_eq!(
-            json5::from_str::<Value>(&new).unwrap(),
-            json!({"a": {"y": 2, "z": 3}})
-        );
-        assert!(edited("{ a: ", |_| Ok(())).is_err());
-    }
-
-    #[test]
-    fn a_link_stays_a_link_and_what_was_there_is_kept_beside() {
-        let dir = tempfile::tempdir().unwrap();
-        let (real, link) = (dir.path().join("real.json"), dir.path().join("link.json"));
-        std::fs::write(&real, "{ a: 1 } // old").unwrap();
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(&real, &link).unwrap();
-        #[cfg(not(unix))]
-        std::fs::copy(&real, &link).unwrap();
-        let set = |edit: &mut Edit| edit.set(&["a"], json!(2));
-        assert!(file(&link, Backup::Keep, set).unwrap());
-        assert!(!file(&link, Backup::Keep, set).unwrap());
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
-            let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-            assert_eq!(
-                (mode(&real), mode(&dir.path().join("real.json.bak"))),
-                (0o600, 0o600)
-            );
-            assert_eq!(std::fs::read_to_string(&real).unwrap(), "{ a: 2 } // old");
-            assert_eq!(
-                std::fs::read_to_string(dir.path().join("real.json.bak")).unwrap(),
-                "{ a: 1 } // old"
-            );
-            std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o400)).unwrap();
-            file(&link, Backup::None, |edit| edit.set(&["a"], json!(3))).unwrap();
-            assert_eq!(mode(&real), 0o400, "a stricter mode stays");
-        }
-    }
-
-    #[test]
-    fn two_writers_do_not_lose_each_others_words() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("c.json");
-        std::thread::scope(|scope| {
-            for n in 0..8 {
-                let path = &path;
-                scope.spawn(move || {
-                    file(path, Backup::None, |edit| {
-                        edit.set(&["all", &format!("k{n}")], json!(n))
-                    })
-                    .unwrap();
-                });
-            }
-        });
-        let value: Value = json5::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        assert_eq!(value["all"].as_object().unwrap().len(), 8);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_it_fail(text in "[{}\\[\\]a:,'\"/*\n 1.x+-]{0,30}", key in "[a-c\"' é]{1,3}") {
-            let _ = edited(&text, |edit| edit.set(&[&key, "a"], json!([{ "b": 1 }])));
-        }
-    }
-}
+mod tests;

@@ -1,18 +1,19 @@
 //! `models.json`: the last live list, kept for a start without network, beside what a person has put there.
 
-use std::{path::PathBuf, time::SystemTime};
+use std::{collections::HashSet, path::PathBuf, time::SystemTime};
 
 use serde_json::{Map, Value, json};
 
 use super::{
-    Configuration, provider_in,
+    Configuration,
+    edit::{self, Backup},
+    provider_in,
     settings::price_of,
     tree::{Document, Node},
 };
 use crate::{
     contract::{Extra, Model, ModelCatalog, ModelSource, Price, ProviderInfo, Route},
-    error::{Error, Kind, Result},
-    files,
+    error::Result,
 };
 
 /// Marks an entry that discovery wrote; any other is a person's.
@@ -69,84 +70,57 @@ impl Configuration {
     }
 
     /// Keeps a live list: replaces the entries that discovery wrote before, and nothing else. Entries of a person stay
-    /// as they are and win over a live one of the same id. A list that is not live is not kept.
+    /// as they are written and win over a live one of the same id; what was there stays beside, if some of it is a
+    /// person's. A list that is not live is not kept.
     ///
     /// # Errors
-    /// The file that is there is no plain JSON, or it cannot be written.
+    /// The file that is there is broken, or it cannot be written.
     pub fn write_models(&self, info: &ProviderInfo, catalog: &ModelCatalog) -> Result<()> {
         if catalog.source != ModelSource::Live {
             return Ok(());
         }
         let path = self.models_path();
-        let fault = |what: &str| {
-            Error::new(
-                Kind::Configuration,
-                format!("{} cannot be rewritten: {what}", path.display()),
-            )
-            .with_hint("correct the file or move it away; nothing was changed")
-        };
-        let _lock = files::lock(&path)?;
-        let old = match std::fs::read_to_string(&path) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(fault(&error.to_string())),
-        };
-        let mut root: Value = match old.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-            // Not JSON5: comments would be lost.
-            Some(text) => serde_json::from_str(text).map_err(|error| {
-                fault(&format!(
-                    "line {}, column {}: this is no plain JSON",
-                    error.line(),
-                    error.column()
-                ))
-            })?,
-            None => json!({}),
-        };
-        let models = root
-            .as_object_mut()
-            .and_then(|root| member(root, "providers", json!({})))
-            .and_then(Value::as_object_mut)
-            .and_then(|providers| member(providers, &info.id, json!({})))
-            .and_then(Value::as_object_mut)
-            .and_then(|provider| member(provider, "models", json!([])))
-            .and_then(Value::as_array_mut)
-            .ok_or_else(|| fault(&format!("`providers.{}.models` is no list", info.id)))?;
-        models.retain(|entry| !is_discovered(Some(entry)));
-        let own: std::collections::HashSet<String> = models
-            .iter()
-            .filter_map(|entry| entry.get("id")?.as_str().map(|id| id.trim().to_owned()))
-            .collect();
-        let live = catalog
-            .models
-            .iter()
-            .filter(|model| model.source == ModelSource::Live && !own.contains(&model.id));
-        models.extend(live.map(write_model));
-        let text = format!("{root:#}\n");
-        if old.as_deref() == Some(text.as_str()) {
+        let is_changed = edit::file(&path, Backup::KeepIf(holds_own), |edit| {
+            let id = edit.key(&["providers"], |key| key.trim() == info.id);
+            let keys = ["providers", id.as_deref().unwrap_or(&info.id), "models"];
+            let entries = edit.get(&keys).and_then(Value::as_array);
+            let own: HashSet<&str> = entries
+                .into_iter()
+                .flatten()
+                .filter(|entry| !is_discovered(Some(entry)))
+                .filter_map(|entry| Some(entry.get("id")?.as_str()?.trim()))
+                .collect();
+            let live = catalog
+                .models
+                .iter()
+                .filter(|model| model.source == ModelSource::Live && !own.contains(model.id.as_str()));
+            let live: Vec<Value> = live.map(write_model).collect();
+            edit.renew(&keys, |entry| is_discovered(Some(entry)), &live)
+        })?;
+        if !is_changed {
             // Its age counts from now all the same.
-            let touched = std::fs::File::options().append(true).open(&path);
-            if touched
-                .and_then(|file| file.set_modified(SystemTime::now()))
-                .is_ok()
-            {
-                return Ok(());
-            }
+            let file = std::fs::File::options().append(true).open(&path);
+            let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
         }
-        files::write_private(&path, text.as_bytes())
+        Ok(())
     }
 }
 
-/// The member of an object; put there if it is missing or null.
-fn member<'a>(object: &'a mut Map<String, Value>, name: &str, empty: Value) -> Option<&'a mut Value> {
-    let name = match object.keys().find(|key| key.trim() == name) {
-        Some(key) => key.clone(),
-        None => name.to_owned(),
+/// Whether something in the file is not what discovery writes.
+fn holds_own(root: &Value) -> bool {
+    let is_live = |provider: &Value| {
+        let entries = provider.get("models").and_then(Value::as_array);
+        entries.is_some_and(|entries| entries.iter().all(|entry| is_discovered(Some(entry))))
+            && has_no_other(provider, "models")
     };
-    let value = object.entry(name).or_insert(Value::Null);
-    if value.is_null() {
-        *value = empty;
-    }
-    Some(value)
+    let providers = root.get("providers").and_then(Value::as_object);
+    !(providers.is_none_or(|providers| providers.values().all(is_live)) && has_no_other(root, "providers"))
+}
+
+fn has_no_other(object: &Value, name: &str) -> bool {
+    object
+        .as_object()
+        .is_some_and(|object| object.keys().all(|key| key == name))
 }
 
 fn write_model(model: &Model) -> Value {

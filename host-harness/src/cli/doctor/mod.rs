@@ -14,7 +14,7 @@ use super::{
     units,
 };
 
-use self::report::Report;
+use self::report::{Level, Report};
 
 pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
     let mut report = Report::default();
@@ -83,7 +83,10 @@ async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
         Err(error) => return report.fail("plugin", &error),
     };
     if let Err(error) = provider::sound(report, &host, &plugin).await {
-        return report.fail("plugin", &error);
+        // What a plugin says of its own failure may lack what to do about it.
+        let fix = error.hint().unwrap_or("use another build of this plugin");
+        let message = format!("it fails its self-test: {}", error.message());
+        return report.add("plugin", Level::Error, message, Some(fix.to_owned()));
     }
     if let Err(error) = provider::models(report, &ground, &host, &settings).await {
         report.fail("models", &error);
