@@ -121,17 +121,17 @@ fn collected(status: ExitStatus, said: &str) -> Option<u64> {
 /// What a counted process runs.
 pub(crate) fn child(words: &[&str]) {
     let [who, what, url, component, kept]: Words<'_> = words.try_into().expect("who, what, and where");
+    // What asks nobody needs an address as well.
+    let url = if url.is_empty() {
+        "http://127.0.0.1:9/v1"
+    } else {
+        url
+    };
     let runtime = common::runtime();
     let client = if who == NATIVE {
         Client::Native(Box::new(Twin::new(url, PlainSettings::default())))
     } else {
         let (sandbox, plugin) = runtime.block_on(loaded(Path::new(component), Path::new(kept)));
-        // What asks nobody needs an address as well.
-        let url = if url.is_empty() {
-            "http://127.0.0.1:9/v1"
-        } else {
-            url
-        };
         let host = common::host(&sandbox, &plugin, url, Some(common::TOKEN), |_| {});
         Client::Plugin(host, sandbox)
     };
