@@ -135,6 +135,10 @@ impl Shared {
     /// What a plugin has to do before it gets traffic: understand its own default and list without network.
     async fn self_test(&self, staged: &Arc<Generation>) -> Result<()> {
         let failed = |what: &str, error: Error| {
+            // A full sandbox says nothing of the plugin.
+            if error.kind() == Kind::Limit && error.is_retryable() {
+                return error;
+            }
             Error::new(
                 Kind::PluginLoad,
                 format!("the plugin failed its self-test: {what}: {}", error.message()),

@@ -158,12 +158,10 @@ impl Looking {
     /// What came of it.
     fn tried(&mut self, refused: Option<&Error>) {
         self.was_refused = refused.is_some();
-        // A limit says nothing of the file: the sandbox was full, or the machine busy.
-        if refused.is_some_and(|error| error.kind() == Kind::Limit) {
+        // A full sandbox says nothing of the file.
+        if refused.is_some_and(|error| error.kind() == Kind::Limit && error.is_retryable()) {
             self.tried = None;
-            if refused.is_some_and(Error::is_retryable) {
-                self.stamp = None;
-            }
+            self.stamp = None;
         }
     }
 
@@ -191,6 +189,7 @@ impl Looking {
             return false;
         }
         let is_live = host.plugin().digest() == digest;
+        self.was_refused = false;
         self.tried = Some(digest);
         !is_live
     }

@@ -21,6 +21,9 @@ use wasi::{
 const READ_SIZE: u64 = 64 * 1024;
 pub(crate) const NS_PER_MS: u64 = 1_000_000;
 
+/// How long a server that has answered is waited for to read more of the request.
+const READS_ON_NS: u64 = 1_000 * NS_PER_MS;
+
 /// A URL taken apart, as `wasi:http` wants it.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
@@ -75,7 +78,7 @@ pub(crate) enum Failure {
 pub(crate) struct BodyWriter<'a> {
     stream: OutputStream,
     buffer: Vec<u8>,
-    /// The answer: one that comes before all was written ends the writing.
+    /// The answer: where it is there before all was written, nobody may be reading any more.
     answer: &'a Pollable,
     /// How long a piece may wait to be taken.
     stall_ns: u64,
@@ -120,12 +123,19 @@ impl BodyWriter<'_> {
         }
     }
 
-    /// Waits until there is room.
+    /// Waits until there is room. An answer that is there already may be the last word, or the server reads on.
     fn wait(&mut self) {
+        let room = self.stream.subscribe();
         let timer = monotonic_clock::subscribe_duration(self.stall_ns);
-        let ready = poll::poll(&[&self.stream.subscribe(), self.answer, &timer]);
-        self.closed = !ready.contains(&0);
-        self.stalled = self.closed && !ready.contains(&1);
+        let mut ready = poll::poll(&[&room, &timer, self.answer]);
+        if ready == [2] {
+            let timer = monotonic_clock::subscribe_duration(READS_ON_NS);
+            ready = poll::poll(&[&room, &timer]);
+            self.closed = !ready.contains(&0);
+        } else if !ready.contains(&0) {
+            self.closed = true;
+            self.stalled = true;
+        }
     }
 
     /// Whether all of it was taken in time.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use host_harness::{
     Kind,
-    contract::{DiscoveryMode, ErrorKind},
+    contract::{ChatEvent, DiscoveryMode, ErrorKind},
     mock::{MockOptions, MockRouter},
 };
 use tokio::{
@@ -18,17 +18,27 @@ use crate::harness::{Harness, Setup, collect, plugin, question};
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 /// More than lies in all buffers on the way.
 const LONG: usize = 12 * 1024 * 1024;
+const ANSWER: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"all of it\"}}]}\n\n";
 /// A hundred times the time limits of these tests.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A server that writes these words to whoever comes, and reads no more than the beginning.
+/// How much of a request a server reads.
+#[derive(Clone, Copy, PartialEq)]
+enum Reads {
+    /// No more than its beginning.
+    First,
+    /// All of it, after it has said something.
+    All,
+}
+
+/// A server that writes these words to whoever comes.
 struct Server {
     port: u16,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    async fn saying(words: &'static str) -> Self {
+    async fn saying(words: &'static str, reads: Reads) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let task = tokio::spawn(async move {
@@ -36,6 +46,16 @@ impl Server {
             while let Ok((mut stream, _)) = listener.accept().await {
                 stream.read_u8().await.unwrap();
                 stream.write_all(words.as_bytes()).await.unwrap();
+                if reads == Reads::All {
+                    // What has answered is in no hurry.
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    let mut piece = vec![0; 1 << 20];
+                    let mut read = 0;
+                    while read < LONG {
+                        read += stream.read(&mut piece).await.unwrap();
+                    }
+                    stream.write_all(ANSWER.as_bytes()).await.unwrap();
+                }
                 open.push(stream);
             }
         });
@@ -68,7 +88,7 @@ async fn asked(harness: &Harness) -> host_harness::Error {
 
 #[tokio::test]
 async fn a_server_that_takes_no_more_of_a_request_is_waited_for_as_long_as_for_an_answer() {
-    let server = Server::saying("").await;
+    let server = Server::saying("", Reads::First).await;
     let harness = server
         .host(Harness::with().setting("first-byte-timeout-ms", "300"))
         .await;
@@ -82,7 +102,7 @@ async fn a_server_that_takes_no_more_of_a_request_is_waited_for_as_long_as_for_a
 
 #[tokio::test]
 async fn a_request_that_is_still_being_sent_ends_with_its_host() {
-    let server = Server::saying("").await;
+    let server = Server::saying("", Reads::First).await;
     let harness = server.host(Harness::with()).await;
     let host = harness.host.clone();
     let drained = async {
@@ -94,9 +114,26 @@ async fn a_request_that_is_still_being_sent_ends_with_its_host() {
 }
 
 #[tokio::test]
+async fn a_server_that_begins_to_answer_and_reads_on_gets_the_whole_request() {
+    let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n\r\n";
+    let server = Server::saying(head, Reads::All).await;
+    let harness = server.host(Harness::with()).await;
+    let mut answer = harness
+        .host
+        .chat(question(MODEL, "x".repeat(LONG)))
+        .await
+        .unwrap();
+    let first = tokio::time::timeout(DEADLINE, answer.next())
+        .await
+        .expect("in time");
+    assert!(matches!(first, Ok(Some(ChatEvent::Text(text))) if text == "all of it"));
+}
+
+#[tokio::test]
 async fn an_answer_that_comes_before_the_request_is_sent_ends_the_sending() {
     let server = Server::saying(
         "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 22\r\n\r\n{\"error\":\"way too long\"}",
+        Reads::First,
     )
     .await;
     let harness = server.host(Harness::with()).await;
@@ -114,7 +151,7 @@ async fn the_status_of_a_list_is_told_if_the_rest_of_its_answer_is_cut_or_late()
             "30000",
         ),
     ] {
-        let server = Server::saying(words).await;
+        let server = Server::saying(words, Reads::First).await;
         let harness = server
             .host(Harness::with().setting("list-timeout-ms", limit))
             .await;

@@ -190,13 +190,14 @@ impl Edit {
         if *old == all {
             return Ok(());
         }
-        let list = self.place(keys).and_then(|place| place.array_value());
-        let list = list.ok_or_else(no_list)?;
+        let place = self.place(keys).ok_or_else(no_list)?;
+        let indent = place.indent_text().unwrap_or_default();
+        let list = place.array_value().ok_or_else(no_list)?;
         let mut text = self.text.to_string();
         let start = list::offset(&list.clone().into());
         text.replace_range(
             start..start + list.to_string().len(),
-            &list::renewed(&list, &stale, new),
+            &list::renewed(&list, &indent, &stale, new),
         );
         self.text = CstRootNode::parse(&text, &ParseOptions::default()).map_err(|_| no_list())?;
         let place = keys

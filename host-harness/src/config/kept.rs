@@ -100,6 +100,8 @@ impl Configuration {
         if !is_changed {
             // Its age counts from now all the same.
             let file = std::fs::File::options().append(true).open(&path);
+            // One that is not to be written may be dated by who owns it.
+            let file = file.or_else(|_| std::fs::File::open(&path));
             let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
         }
         Ok(())

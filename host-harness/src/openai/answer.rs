@@ -358,7 +358,8 @@ fn other<'k>(key: &'k str, value_json: &str) -> Option<(&'k str, Value)> {
     Some((key, serde_json::from_str(value_json).ok()?))
 }
 
-/// Adds a later piece of a member to the earlier ones: lists follow each other, and of anything else the last holds.
+/// Adds a later piece of a member to the earlier ones: lists follow each other, objects are one by their members, and of
+/// anything else the last holds.
 fn add(so_far: &mut Value, more: Value) {
     match (so_far, more) {
         (Value::Array(items), Value::Array(more)) => items.extend(more),

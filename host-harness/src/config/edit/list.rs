@@ -10,7 +10,8 @@ pub(super) fn offset(node: &CstNode) -> usize {
 }
 
 /// The list without its stale items and with new ones at its end. Everything else stays to the letter, but for commas.
-pub(super) fn renewed(list: &CstArray, stale: &[bool], new: &[Value]) -> String {
+/// `indent` is that of the line on which it begins.
+pub(super) fn renewed(list: &CstArray, indent: &str, stale: &[bool], new: &[Value]) -> String {
     let mut stale = stale.iter();
     let mut left = stale.clone().filter(|is_stale| !**is_stale).count() + new.len();
     let mut comma = || {
@@ -31,7 +32,6 @@ pub(super) fn renewed(list: &CstArray, stale: &[bool], new: &[Value]) -> String 
             kept.push((node, comma()));
         }
     }
-    let indent = list.indent_text().unwrap_or_default();
     if !new.is_empty() {
         drop_space(&mut kept, true);
     }
@@ -47,7 +47,7 @@ pub(super) fn renewed(list: &CstArray, stale: &[bool], new: &[Value]) -> String 
     }
     if !new.is_empty() {
         text += "\n";
-        text += &indent;
+        text += indent;
     }
     text + "]"
 }

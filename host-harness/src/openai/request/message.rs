@@ -11,11 +11,18 @@ use crate::{
     error::Result,
 };
 
-/// The keys under which servers give thoughts, and clients give them back; the first that says something counts.
-/// What the dialect's own assistant messages are made of, besides thoughts.
+/// What an answer's message is made of, besides thoughts.
 const OWN_KEYS: [&str; 3] = ["role", "content", "tool_calls"];
-/// What only a client says, and the contract has no place for.
-const UNSUPPORTED: [&str; 2] = ["name", "function_call"];
+/// What answers may have besides, and clients give back with the whole message.
+const OF_ANSWERS: [&str; 6] = [
+    "annotations",
+    "refusal",
+    "logprobs",
+    "executed_tools",
+    "images",
+    "audio",
+];
+/// The keys under which servers give thoughts, and clients give them back; the first that says something counts.
 const THOUGHTS: [&str; 3] = ["reasoning_content", "reasoning", "reasoning_text"];
 
 pub(super) fn read_all(messages: &Node<'_>) -> Result<Vec<Message>> {
@@ -166,11 +173,10 @@ fn assistant(message: &Node<'_>) -> Result<Message> {
         if OWN_KEYS.contains(&key) || THOUGHTS.contains(&key) || field.is_empty() {
             continue;
         }
-        if UNSUPPORTED.contains(&key) {
+        if !OF_ANSWERS.contains(&key) {
             return Err(field.unsupported());
         }
-        // What an answer had besides, such as annotations: clients give back whole messages, and the plugin knows what
-        // of it can be sent.
+        // The plugin knows what of it can be sent.
         parts.push(AssistantPart::Other(Extra {
             key: key.to_owned(),
             value_json: field.json(),
