@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use huggingface_protocol::settings::PlainSettings;
 
-use super::{Rig, Table, time, times};
+use super::{Rig, Table, time};
 use crate::common::{
     self,
     ask::{self, Ask},
@@ -59,7 +59,7 @@ async fn first_token(rig: &Rig, table: &mut Table) {
             "≤ 150 µs",
             &format!("{} (of {})", time(pair.difference), time(pair.plugin)),
             &time(pair.twin),
-            &times(pair.ratio),
+            pair.ratio,
         );
     }
 }

@@ -83,7 +83,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
             "≤ 60 µs",
             &time(pair.plugin),
             &format!("{:.1} µs", pair.twin),
-            "",
+            pair.ratio,
         );
     }
 }

@@ -6,7 +6,7 @@ use super::{
     Table,
     child::{self, Client, settle},
     plot::{self, Point},
-    thousands, time, times,
+    thousands, time,
 };
 use crate::common::{
     ask::{self, Ask},
@@ -46,14 +46,14 @@ pub(crate) fn measure(table: &mut Table) {
             "",
             &format!("{:.1} MB", memory / KB / KB),
             &format!("{:.1} MB", twin_memory / KB / KB),
-            &times(memory / twin_memory),
+            memory / twin_memory,
         );
         table.row(
             "… CPU of each answer",
             "",
             &time(used),
             &time(twin_used),
-            &times(used / twin_used),
+            used / twin_used,
         );
         points.push(point);
     }

@@ -1,5 +1,5 @@
-//! The table of the README, measured in one go: `cargo bench -p host-harness --bench table`. Names of sections behind
-//! `--` measure only those.
+//! The table of the README, measured in one go: `cargo bench -p host-harness --bench table -- --runs=3`. Names of
+//! sections behind `--` measure only those.
 //!
 //! Plugin and native twin are measured in turns, so that the ratios hold on a busy machine too; every figure is a
 //! median. Memory is measured in a process of its own for each figure: this program once more, as `child`.
@@ -16,15 +16,15 @@ mod concurrency;
 mod lists;
 mod memory;
 mod plot;
+mod rows;
 mod serving;
 mod streams;
 mod swaps;
 
-use std::io::Write as _;
-
 use host_harness::{Host, Plugin, Sandbox};
 
-use common::{measure::Pair, mock::Mock};
+use common::mock::Mock;
+use rows::Table;
 
 /// What every section works with.
 struct Rig {
@@ -45,32 +45,6 @@ impl Rig {
     }
 }
 
-/// Writes the rows as they come, so that a long run shows where it is.
-struct Table;
-
-impl Table {
-    fn begin() -> Self {
-        println!("| What | Target | Measured | Native | Ratio |\n|---|---|---|---|---|");
-        Self
-    }
-
-    /// A row without a native counterpart.
-    fn alone(&mut self, what: &str, target: &str, measured: &str) {
-        self.row(what, target, measured, "", "");
-    }
-
-    /// A row of the plugin and its twin.
-    fn pair(&mut self, what: &str, target: &str, pair: &Pair, figure: impl Fn(f64) -> String) {
-        let ratio = times(pair.ratio);
-        self.row(what, target, &figure(pair.plugin), &figure(pair.twin), &ratio);
-    }
-
-    fn row(&mut self, what: &str, target: &str, measured: &str, native: &str, ratio: &str) {
-        println!("| {what} | {target} | {measured} | {native} | {ratio} |");
-        let _ = std::io::stdout().flush();
-    }
-}
-
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (runtime, threads) = (common::runtime(), common::threads());
@@ -87,33 +61,44 @@ fn main() {
     let wanted = |name: &str| sections.is_empty() || sections.iter().any(|section| *section == name);
     let (sandbox, plugin) = runtime.block_on(common::loaded());
     let rig = Rig { sandbox, plugin };
-    let mut table = Table::begin();
-    if wanted("calls") {
-        runtime.block_on(calls::measure(&rig, &mut table));
+    let runs = words
+        .iter()
+        .find_map(|word| word.strip_prefix("--runs=")?.parse().ok());
+    let runs: usize = runs.unwrap_or(1);
+    let mut table = Table::default();
+    for _ in 0..runs {
+        table.begin();
+        if wanted("calls") {
+            runtime.block_on(calls::measure(&rig, &mut table));
+        }
+        if wanted("answers") {
+            runtime.block_on(answers::measure(&rig, &mut table));
+        }
+        if wanted("streams") {
+            runtime.block_on(streams::measure(&rig, &mut table));
+        }
+        if wanted("paced") {
+            threads.block_on(answers::paced(&rig, &mut table));
+        }
+        if wanted("lists") {
+            runtime.block_on(lists::measure(&rig, &mut table));
+        }
+        if wanted("memory") {
+            memory::measure(&mut table);
+        }
+        if wanted("concurrency") {
+            concurrency::measure(&mut table);
+        }
+        if wanted("serving") {
+            threads.block_on(serving::measure(&rig, &mut table));
+        }
+        if wanted("swaps") {
+            threads.block_on(swaps::measure(&rig, &mut table));
+        }
     }
-    if wanted("answers") {
-        runtime.block_on(answers::measure(&rig, &mut table));
-    }
-    if wanted("streams") {
-        runtime.block_on(streams::measure(&rig, &mut table));
-    }
-    if wanted("paced") {
-        threads.block_on(answers::paced(&rig, &mut table));
-    }
-    if wanted("lists") {
-        runtime.block_on(lists::measure(&rig, &mut table));
-    }
-    if wanted("memory") {
-        memory::measure(&mut table);
-    }
-    if wanted("concurrency") {
-        concurrency::measure(&mut table);
-    }
-    if wanted("serving") {
-        threads.block_on(serving::measure(&rig, &mut table));
-    }
-    if wanted("swaps") {
-        threads.block_on(swaps::measure(&rig, &mut table));
+    if runs > 1 {
+        println!("\nThe figures of the last run, the ratios of all {runs}:\n");
+        table.write_all();
     }
     if wanted("clients") {
         clients::measure();
@@ -136,8 +121,4 @@ fn thousands(number: usize) -> String {
     } else {
         format!("{},{:03}", number / 1_000, number % 1_000)
     }
-}
-
-fn times(ratio: f64) -> String {
-    format!("{ratio:.2}×")
 }

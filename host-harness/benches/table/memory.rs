@@ -7,7 +7,6 @@ use huggingface_protocol::settings::PlainSettings;
 use super::{
     Table,
     child::{self, Client, settle},
-    times,
 };
 use crate::common::{
     self,
@@ -27,7 +26,7 @@ pub(crate) fn measure(table: &mut Table) {
         "≤ 100 KB",
         &format!("{:.0} KB", plugin / KB),
         &format!("{:.0} KB", twin / KB),
-        &times(plugin / twin),
+        plugin / twin,
     );
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.stream(50));
@@ -38,7 +37,7 @@ pub(crate) fn measure(table: &mut Table) {
         "",
         &format!("{:.0} MB", plugin / KB / KB),
         &format!("{:.0} MB", twin / KB / KB),
-        &times(plugin / twin),
+        plugin / twin,
     );
 }
 

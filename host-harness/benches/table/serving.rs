@@ -17,7 +17,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 
-use super::{Rig, Table, child, clients, time, times};
+use super::{Rig, Table, child, clients, time};
 use crate::common::{
     self,
     ask::Ask,
@@ -81,7 +81,7 @@ fn write(table: &mut Table, what: &str, servers: &[Server]) {
         "",
         &format!("{our:.0} /s"),
         &format!("{theirs:.0} /s"),
-        &times(our / theirs),
+        our / theirs,
     );
     let (our, theirs) = (used(plugin), used(native));
     table.row(
@@ -89,7 +89,7 @@ fn write(table: &mut Table, what: &str, servers: &[Server]) {
         "",
         &time(our),
         &time(theirs),
-        &times(our / theirs),
+        our / theirs,
     );
     match others {
         [litellm] => {

@@ -168,7 +168,11 @@ fn a_list_that_is_only_discovered_is_renewed_without_a_copy_beside_it() {
         assert_eq!(kept.models, ids.map(live));
         let text = std::fs::read_to_string(&path).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(text.trim_end(), format!("{value:#}"), "it is laid out as its nesting is");
+        assert_eq!(
+            text.trim_end(),
+            format!("{value:#}"),
+            "it is laid out as its nesting is"
+        );
     }
     assert!(!path.with_extension("json.bak").exists());
     // One word of a person's, anywhere, is worth a copy.
