@@ -5,9 +5,10 @@
 
 pub(crate) mod limits;
 mod state;
+mod ticker;
 mod time;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use wasmtime::{
     Config, Engine, PoolingAllocationConfig, Store, UpdateDeadline,
@@ -28,14 +29,13 @@ pub use limits::Limits;
 pub(crate) use limits::Note;
 pub use state::Used;
 pub(crate) use state::{State, View};
-
-/// How often running guest code is interrupted to look at its budget and let other tasks run.
-const TICK: Duration = Duration::from_millis(10);
+use ticker::Ticker;
 
 /// One engine with its linker. Cheap to clone.
 #[derive(Clone)]
 pub struct Sandbox {
     engine: Engine,
+    ticker: Ticker,
     linker: Arc<Linker<State>>,
     permissive_linker: Arc<Linker<State>>,
     max_memory_bytes: usize,
@@ -83,11 +83,17 @@ impl Sandbox {
     pub fn new(options: &SandboxOptions) -> Result<Self> {
         let engine = engine(options)?;
         let linker = Arc::new(linker(&engine).map_err(|error| internal("the sandbox's linker", &error))?);
-        start_ticker(&engine);
+        let ticker = Ticker::start({
+            let engine = engine.clone();
+            move || engine.increment_epoch()
+        });
+        // Without it nothing stops a guest that never returns.
+        let ticker = ticker.map_err(|error| internal("the sandbox's ticker", &error.into()))?;
         let mut permissive = Linker::<State>::clone(&linker);
         state::add_empty_wasi(&mut permissive).map_err(|error| internal("the empty WASI", &error))?;
         Ok(Self {
             engine,
+            ticker,
             linker,
             permissive_linker: Arc::new(permissive),
             max_memory_bytes: options.max_memory_bytes,
@@ -132,7 +138,8 @@ impl Sandbox {
     }
 
     /// A store for one request: its own table, limits and stop-watch.
-    pub(crate) fn store(&self, state: State) -> Store<State> {
+    pub(crate) fn store(&self, mut state: State) -> Store<State> {
+        state.ticking = Some(self.ticker.tick());
         let hostcall_bytes = state.view().limits().hostcall_bytes;
         let mut store = Store::new(&self.engine, state);
         store.limiter(State::meter);
@@ -239,26 +246,6 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     crate::contract::types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     settings::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
-}
-
-/// One thread for the whole engine; it ends when the last user of the engine is gone.
-fn start_ticker(engine: &Engine) {
-    let engine = engine.weak();
-    std::thread::Builder::new()
-        .name("epoch-ticker".to_owned())
-        .spawn(move || {
-            loop {
-                std::thread::sleep(TICK);
-                match engine.upgrade() {
-                    Some(engine) => engine.increment_epoch(),
-                    None => break,
-                }
-            }
-        })
-        .map(drop)
-        .unwrap_or_else(
-            |error| tracing::error!(%error, "no thread for the epoch ticker: guests are not interrupted"),
-        );
 }
 
 fn internal(what: &str, error: &wasmtime::Error) -> Error {

@@ -15,6 +15,7 @@ use wasmtime_wasi_io::IoView;
 
 use super::{
     limits::{Limits, Meter, Note},
+    ticker::Ticking,
     time::GuestTime,
 };
 use crate::{
@@ -107,6 +108,8 @@ pub(crate) struct State {
     view: View,
     pub(super) time: GuestTime,
     metrics: Option<Arc<Metrics>>,
+    /// There once it is in a store.
+    pub(super) ticking: Option<Ticking>,
 }
 
 impl Drop for State {
@@ -134,6 +137,7 @@ impl State {
             time: GuestTime::new(limits.guest_time),
             view,
             metrics: None,
+            ticking: None,
         }
     }
 
