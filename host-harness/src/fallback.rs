@@ -27,6 +27,7 @@ use crate::{
 
 /// Spellings that are remembered at most; a server's clients may ask for any text.
 const MOST_NAMES: usize = 1024;
+/// The longest of them, and of what cools down.
 const LONGEST_NAME: usize = 512;
 
 /// The cool-downs of one host. They survive swaps; share it among all requests.

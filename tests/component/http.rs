@@ -83,6 +83,15 @@ impl Drop for Open {
 }
 
 impl Client {
+    /// Of a program that has said its base URL.
+    pub fn of(base_url: &str) -> Self {
+        let address = base_url.trim_start_matches("http://").trim_end_matches("/v1");
+        Self {
+            address: address.parse().expect("an address"),
+            key: None,
+        }
+    }
+
     /// Asks one question in one line of text.
     pub async fn ask(&self, model: &str) -> Reply {
         self.chat(&question(model)).await

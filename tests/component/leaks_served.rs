@@ -33,14 +33,7 @@ async fn serve(program: &Program, mock: &MockRouter, more: &[&str]) -> (Running,
     line.push("serve");
     line.extend(more);
     let running = program.start(&line).await;
-    let address = running
-        .first
-        .trim_start_matches("http://")
-        .trim_end_matches("/v1");
-    let client = Client {
-        address: address.parse().expect("an address"),
-        key: None,
-    };
+    let client = Client::of(&running.first);
     (running, client)
 }
 

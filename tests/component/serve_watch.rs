@@ -82,14 +82,7 @@ async fn a_plugin_that_is_replaced_under_load_takes_over_and_no_client_notices()
     let running = program
         .start(&["--plugin", &path, "--base-url", &url, "serve", "--watch"])
         .await;
-    let address = running
-        .first
-        .trim_start_matches("http://")
-        .trim_end_matches("/v1");
-    let client = Client {
-        address: address.parse().expect("an address"),
-        key: None,
-    };
+    let client = Client::of(&running.first);
     comes(&client, 1).await;
     let clients: Vec<_> = (0..4).map(|_| tokio::spawn(load(client.clone()))).collect();
     for generation in 2..=LAST {

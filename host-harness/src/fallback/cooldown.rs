@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
+use super::LONGEST_NAME;
 use crate::error::Error;
 
 /// The first cool-down of a model that does not say itself how long to wait.
@@ -54,7 +55,7 @@ impl Cooldowns {
     /// Notes a failure. Only such as the next request would meet as well lead to a cool-down: credit used up, too many
     /// requests, an upstream in trouble.
     pub(super) fn failed(&mut self, model: &str, error: &Error, now: Instant) {
-        if !matches!(error.details().status, Some(402 | 429 | 500..=599)) {
+        if !matches!(error.details().status, Some(402 | 429 | 500..=599)) || model.len() > LONGEST_NAME {
             return;
         }
         if self.0.len() >= MANY {
@@ -77,6 +78,15 @@ impl Cooldowns {
 #[cfg(test)]
 mod tests {
     use super::{super::tests::status, *};
+
+    #[test]
+    fn a_name_that_is_too_long_is_not_remembered() {
+        let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
+        for (length, remembered) in [(LONGEST_NAME + 1, 0), (LONGEST_NAME, 1)] {
+            cooldowns.failed(&"x".repeat(length), &status(503), now);
+            assert_eq!(cooldowns.len(), remembered);
+        }
+    }
 
     #[test]
     fn a_cool_down_doubles_up_to_ten_minutes_and_ends_with_a_success() {

@@ -141,3 +141,16 @@ async fn the_same_model_is_not_asked_twice_and_no_model_means_that_of_the_reques
     let (answer, ..) = ask(&Fallback::new(), &[]).await;
     assert_eq!(answer.unwrap(), "own-200");
 }
+
+#[tokio::test]
+async fn a_name_of_any_length_is_understood_and_a_long_one_not_remembered() {
+    let fallback = Fallback::new();
+    for (length, remembered) in [(LONGEST_NAME + 1, 0), (LONGEST_NAME, 1)] {
+        let name = "x".repeat(length);
+        let key = fallback
+            .key(&name, &async |text: String| Ok(format!("acme/{text}")))
+            .await;
+        assert_eq!(key, format!("acme/{name}"));
+        assert_eq!(fallback.memory().canonical.len(), remembered);
+    }
+}
