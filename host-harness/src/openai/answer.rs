@@ -5,11 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
+use super::{
+    added::{self, Added},
+    shapes::{
+        CallDelta, Choice, Chunk, Delta, FunctionDelta, Message, UsageJson, Whole, WholeChoice, tool_call,
+        usage,
+    },
+};
 use crate::{
-    contract::{AssistantPart, ChatEvent, FinishReason, Summary, ToolCall, Usage},
+    contract::{AssistantPart, ChatEvent, FinishReason, Summary},
     fallback::Attempt,
     generation::GenerationInfo,
 };
@@ -43,110 +49,6 @@ pub(crate) struct Ending<'a> {
     pub(crate) generation: &'a GenerationInfo,
     /// Who failed before.
     pub(crate) trail: &'a [Attempt],
-}
-
-#[derive(Serialize)]
-struct Chunk<'a> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    choices: &'a [Choice<'a>],
-    /// Absent if it was not asked for; null until it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Option<UsageJson>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    x_plugin: Option<Value>,
-}
-
-#[derive(Serialize)]
-struct Choice<'a> {
-    index: u32,
-    delta: Delta<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<Value>,
-    finish_reason: Option<&'static str>,
-}
-
-impl<'a> Choice<'a> {
-    fn of(delta: Delta<'a>) -> Self {
-        Self {
-            index: 0,
-            delta,
-            logprobs: None,
-            finish_reason: None,
-        }
-    }
-}
-
-#[derive(Default, Serialize)]
-struct Delta<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_calls: Option<[CallDelta<'a>; 1]>,
-    #[serde(flatten)]
-    others: BTreeMap<&'a str, Value>,
-}
-
-#[derive(Serialize)]
-struct CallDelta<'a> {
-    index: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    function: FunctionDelta<'a>,
-}
-
-#[derive(Serialize)]
-struct FunctionDelta<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    arguments: &'a str,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct UsageJson {
-    prompt_tokens: u32,
-    completion_tokens: u32,
-    total_tokens: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt_tokens_details: Option<PromptDetails>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct PromptDetails {
-    cached_tokens: u32,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct CompletionDetails {
-    reasoning_tokens: u32,
-}
-
-/// The dialect's numbers are never null, so that counts of which one is unknown are not given at all.
-fn usage(usage: &Usage) -> Option<UsageJson> {
-    let (input, output) = (usage.input_tokens?, usage.output_tokens?);
-    Some(UsageJson {
-        prompt_tokens: input,
-        completion_tokens: output,
-        total_tokens: u64::from(input) + u64::from(output),
-        prompt_tokens_details: usage
-            .cached_input_tokens
-            .map(|cached_tokens| PromptDetails { cached_tokens }),
-        completion_tokens_details: usage
-            .reasoning_tokens
-            .map(|reasoning_tokens| CompletionDetails { reasoning_tokens }),
-    })
 }
 
 /// The dialect's word for how an answer ended. It has none for "otherwise", and typed clients refuse words that they do
@@ -251,55 +153,49 @@ impl Envelope {
     }
 
     /// The whole answer.
-    pub(crate) fn whole(&self, content: &[AssistantPart], ending: Ending<'_>) -> Value {
-        let (mut text, mut thoughts, mut calls, mut media) = (None, String::new(), Vec::new(), 0);
-        let mut message = json!({ "role": "assistant", "content": null });
-        let (mut logprobs, mut refusal) = (Value::Null, String::new());
+    pub(crate) fn whole<'a>(&'a self, content: &'a [AssistantPart], ending: Ending<'_>) -> Whole<'a> {
+        let mut message = Message {
+            role: "assistant",
+            ..Message::default()
+        };
+        let (mut logprobs, mut media) = (None, 0);
         for part in content {
             match part {
-                AssistantPart::Text(more) => text.get_or_insert_with(String::new).push_str(more),
-                AssistantPart::Reasoning(thought) => thoughts += &thought.text,
-                AssistantPart::ToolCall(call) => calls.push(tool_call(call)),
+                AssistantPart::Text(more) => message.content.get_or_insert_default().push_str(more),
+                AssistantPart::Reasoning(thought) => message.reasoning += &thought.text,
+                AssistantPart::ToolCall(call) => message.tool_calls.push(tool_call(call)),
                 AssistantPart::Media(_) => media += 1,
                 AssistantPart::Other(extra) => match other(&extra.key, &extra.value_json) {
-                    Some((LOGPROBS, more)) => add(&mut logprobs, more),
-                    Some((REFUSAL, Value::String(more))) => refusal.push_str(&more),
-                    Some((key, more)) => add(&mut message[key], more),
+                    Some((LOGPROBS, more)) => match &mut logprobs {
+                        None => logprobs = Some(Added::Raw(more)),
+                        Some(so_far) => so_far.add(more),
+                    },
+                    Some((REFUSAL, more)) => {
+                        message.refusal += &serde_json::from_str::<String>(more.get()).unwrap_or_default();
+                    }
+                    Some((key, more)) => added::put(&mut message.others, key, more),
                     None => {}
                 },
             }
         }
-        if calls.is_empty() {
-            // Nothing said is an empty text; null would be a call without text.
-            text.get_or_insert_default();
-        } else {
-            message["tool_calls"] = calls.into();
+        if message.tool_calls.is_empty() {
+            message.content.get_or_insert_default();
         }
-        message["content"] = text.into();
-        if !refusal.is_empty() {
-            message[REFUSAL] = refusal.into();
-        }
-        if !thoughts.is_empty() {
-            message["reasoning_content"] = thoughts.as_str().into();
-            message["reasoning"] = thoughts.into();
-        }
-        let mut whole = json!({
-            "id": self.id,
-            "object": "chat.completion",
-            "created": self.created,
-            "model": self.model,
-            "choices": [{
-                "index": 0,
-                "message": message,
-                "logprobs": logprobs,
-                "finish_reason": finish_reason(ending.summary.finish_reason),
+        message.reasoning_content.clone_from(&message.reasoning);
+        Whole {
+            id: &self.id,
+            object: "chat.completion",
+            created: self.created,
+            model: &self.model,
+            choices: [WholeChoice {
+                index: 0,
+                message,
+                logprobs,
+                finish_reason: finish_reason(ending.summary.finish_reason),
             }],
-        });
-        if let Some(usage) = usage(&ending.summary.usage) {
-            whole["usage"] = json!(usage);
+            usage: usage(&ending.summary.usage),
+            x_plugin: ending.details(media),
         }
-        whole["x_plugin"] = ending.details(media);
-        whole
     }
 }
 
@@ -342,35 +238,12 @@ impl Ending<'_> {
     }
 }
 
-fn tool_call(call: &ToolCall) -> Value {
-    json!({
-        "id": call.id,
-        "type": "function",
-        "function": { "name": call.name, "arguments": call.arguments_json },
-    })
-}
-
 /// What an upstream adds to a message in its own form.
-fn other<'k>(key: &'k str, value_json: &str) -> Option<(&'k str, Value)> {
+fn other<'k>(key: &'k str, value_json: &str) -> Option<(&'k str, Box<RawValue>)> {
     if OWN_KEYS.contains(&key) {
         return None;
     }
-    Some((key, serde_json::from_str(value_json).ok()?))
-}
-
-/// Adds a later piece of a member to the earlier ones: lists follow each other, objects are one by their members, and of
-/// anything else the last holds.
-fn add(so_far: &mut Value, more: Value) {
-    match (so_far, more) {
-        (Value::Array(items), Value::Array(more)) => items.extend(more),
-        (Value::Object(members), Value::Object(more)) => {
-            for (name, value) in more {
-                add(members.entry(name).or_insert(Value::Null), value);
-            }
-        }
-        (_, Value::Null) => {}
-        (so_far, more) => *so_far = more,
-    }
+    Some((key, added::read(value_json)?))
 }
 
 /// An object without what is null in it.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::contract::{Extra, Reasoning, ToolCallDelta, ToolCallStart, Warning};
+use crate::contract::{Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallStart, Usage, Warning};
 
 fn envelope(include_usage: bool) -> Envelope {
     Envelope {
@@ -42,6 +42,10 @@ fn generation() -> GenerationInfo {
         digest: "sha256:0".into(),
         version: "0.1.0".into(),
     }
+}
+
+fn whole(parts: &[AssistantPart], ending: Ending<'_>) -> Value {
+    parsed(&serde_json::to_string(&envelope(false).whole(parts, ending)).expect("an answer"))
 }
 
 fn parsed(text: &str) -> Value {
@@ -161,7 +165,7 @@ fn an_answer_ends_with_a_word_of_the_dialect_and_all_else_that_is_known() {
         assert_eq!(plugin["warnings"][0]["code"], "left-out");
         assert_eq!(plugin["warnings"][1]["code"], "media-not-shown");
         assert!(plugin.get("backend").is_none(), "unknown is absent");
-        let whole = envelope(false).whole(&[], ending);
+        let whole = whole(&[], ending);
         assert_eq!(whole["choices"][0]["finish_reason"], word);
     }
 }
@@ -184,8 +188,7 @@ fn a_whole_answer_has_text_thoughts_and_calls_where_clients_look() {
         name: "f".into(),
         arguments_json: "{}".into(),
     });
-    let message =
-        |parts: &[AssistantPart]| envelope(false).whole(parts, ending)["choices"][0]["message"].clone();
+    let message = |parts: &[AssistantPart]| whole(parts, ending)["choices"][0]["message"].clone();
     assert_eq!(
         message(&[thought, text("a"), text("b")]),
         json!({"role": "assistant", "content": "ab", "reasoning_content": "hm", "reasoning": "hm"})
@@ -224,7 +227,7 @@ fn what_an_upstream_adds_piece_by_piece_is_whole_at_the_end() {
         .iter()
         .map(|piece| AssistantPart::Other(extra(piece)))
         .collect();
-    let whole = envelope(false).whole(&parts, ending);
+    let whole = whole(&parts, ending);
     let choice = &whole["choices"][0];
     assert_eq!(
         choice["logprobs"],
@@ -243,4 +246,39 @@ fn what_an_upstream_adds_piece_by_piece_is_whole_at_the_end() {
     );
     assert_eq!(chunk["choices"][0]["logprobs"]["content"][0]["token"], "a");
     assert_eq!(chunk["choices"][0]["delta"], json!({}));
+}
+
+#[test]
+fn what_an_upstream_adds_is_passed_on_as_it_was_written() {
+    let (summary, generation) = (summary(FinishReason::Stop), generation());
+    let ending = Ending {
+        summary: &summary,
+        generation: &generation,
+        trail: &[],
+    };
+    // Digits that no float has, a number that no integer type has, and half a surrogate pair.
+    let written = r#"{"a":-0.11082194000482559,"b":123456789012345678901,"c":1.0,"d":"\ud800"}"#;
+    let extra = |value_json: String| Extra {
+        key: "added".into(),
+        value_json,
+    };
+    let event = ChatEvent::Other(extra(written.into()));
+    let event = envelope(false).event(&event).unwrap();
+    assert!(event.contains(written), "{event}");
+    // Whole, in pieces of one list, and over two lines.
+    let lines = format!("[{written},\r\n{written}]");
+    for pieces in [
+        vec![written.to_owned()],
+        vec![format!("[{written}]"), format!("[{written}]")],
+        vec![lines.clone()],
+    ] {
+        let parts: Vec<_> = pieces
+            .into_iter()
+            .map(|piece| AssistantPart::Other(extra(piece)))
+            .collect();
+        let whole = serde_json::to_string(&envelope(false).whole(&parts, ending)).unwrap();
+        assert!(whole.contains(written), "{whole}");
+    }
+    let event = envelope(false).event(&ChatEvent::Other(extra(lines))).unwrap();
+    assert!(!event.contains(['\r', '\n']), "{event}");
 }

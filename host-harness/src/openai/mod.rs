@@ -3,8 +3,10 @@
 //!
 //! The command line reads and writes request files with it, the server speaks it. It knows no files, no sockets and no provider.
 
+pub(crate) mod added;
 pub(crate) mod answer;
 pub(crate) mod conversation;
 pub(crate) mod fault;
 pub(crate) mod models;
 pub(crate) mod request;
+mod shapes;
