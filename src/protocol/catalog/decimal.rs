@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use core::cmp::Ordering;
 
 /// How many digits of a price carry meaning; what follows is the noise of somebody's float.
-const SIGNIFICANT_DIGITS: usize = 10;
+const SIGNIFICANT_DIGITS: i32 = 10;
 /// Powers of ten between which a price makes sense: from a ten-billionth of a dollar to below a million
 /// dollars.
 const POWERS: core::ops::Range<i32> = -10..6;
@@ -12,47 +12,46 @@ const POWERS: core::ops::Range<i32> = -10..6;
 /// A JSON number's text as a plain decimal: rounded to ten significant digits (half up), zeros at its end and
 /// the exponent gone. `None` for what is no number, negative, or no sensible price.
 pub(super) fn price_text(number: &str) -> Option<String> {
-    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-        None => (number, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let mut digits = whole.bytes().chain(fraction.bytes());
-    let mut leading_zeros = 0_i32;
-    let first = loop {
-        match digits.next() {
-            None => return Some(String::from("0")),
-            Some(b'0') => leading_zeros = leading_zeros.saturating_add(1),
-            Some(digit) => break digit,
+    // Digits in front of the point and behind it, zeros before the first that counts, and those that count.
+    let (mut whole, mut fraction, mut zeros, mut count) = (0_i32, None, 0, 0);
+    let (mut significand, mut exponent) = (0_u64, 0_i32);
+    for (at, byte) in number.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                *fraction.as_mut().unwrap_or(&mut whole) += 1;
+                let digit = u64::from(byte - b'0');
+                if count == 0 && digit == 0 {
+                    zeros += 1;
+                } else {
+                    match count {
+                        0..SIGNIFICANT_DIGITS => significand = significand * 10 + digit,
+                        SIGNIFICANT_DIGITS => significand += u64::from(digit >= 5),
+                        _ => {}
+                    }
+                    count += 1;
+                }
+            }
+            b'.' if whole > 0 && fraction.is_none() => fraction = Some(0),
+            b'e' | b'E' if whole > 0 => {
+                exponent = number.get(at + 1..)?.parse().ok()?;
+                break;
+            }
+            _ => return None,
         }
-    };
-    // The power of ten of the first digit that is not zero.
-    let whole_digits = i32::try_from(whole.len()).ok()?;
-    let mut power = whole_digits
-        .checked_sub(1)?
-        .checked_sub(leading_zeros)?
-        .checked_add(exponent)?;
-    if !POWERS.contains(&power) {
+    }
+    if whole == 0 {
         return None;
     }
-    let mut significand = u64::from(first - b'0');
-    let mut count = 1;
-    for digit in digits.by_ref().take(SIGNIFICANT_DIGITS - 1) {
-        significand = significand * 10 + u64::from(digit - b'0');
-        count += 1;
+    if significand == 0 {
+        return Some(String::from("0"));
     }
-    if digits.next().is_some_and(|next| next >= b'5') {
-        significand += 1;
-    }
-    if significand == 10_u64.pow(count) {
-        power += 1; // 9.99… became 10
-    } else {
-        count -= 1;
-    }
-    Some(plain(significand, power - i32::try_from(count).ok()?))
+    // The power of ten of the first digit that is not zero.
+    let power = (whole - 1 - zeros).checked_add(exponent)?;
+    let kept = count.min(SIGNIFICANT_DIGITS);
+    // 9.99… may have become 10, which has the same value with the same scale.
+    POWERS
+        .contains(&power)
+        .then(|| plain(significand, power + 1 - kept))
 }
 
 /// `significand` × 10^`scale` without an exponent and without zeros behind the point.

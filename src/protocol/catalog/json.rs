@@ -12,8 +12,11 @@ use crate::json::{exact, number};
 /// pair are in it.
 pub(super) fn line(raw: &str, limit: usize) -> Option<String> {
     let decoded = exact(raw)?;
-    let trimmed = decoded.trim();
-    let is_sound = !trimmed.is_empty() && trimmed.len() <= limit && !trimmed.contains(char::is_control);
+    // Nearly always there is nothing to trim or to look for.
+    let is_plain = decoded.bytes().all(|byte| byte.is_ascii_graphic());
+    let trimmed = if is_plain { &decoded } else { decoded.trim() };
+    let is_sound =
+        !trimmed.is_empty() && trimmed.len() <= limit && (is_plain || !trimmed.contains(char::is_control));
     is_sound.then(|| String::from(trimmed))
 }
 

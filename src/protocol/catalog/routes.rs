@@ -16,29 +16,25 @@ pub(crate) fn is_usable(route: &Route) -> bool {
         .any(|status| route.status.eq_ignore_ascii_case(status))
 }
 
-fn usable(routes: &[Route]) -> impl Iterator<Item = &Route> {
-    routes.iter().filter(|route| is_usable(route))
-}
-
 /// The smallest window, so that a request fits whichever route the router takes.
-pub(super) fn window(routes: &[Route]) -> Option<u32> {
-    usable(routes).filter_map(|route| route.context_window).min()
+fn window(usable: &[&Route]) -> Option<u32> {
+    usable.iter().filter_map(|route| route.context_window).min()
 }
 
 /// The route with the lowest output price, then the lowest input price, then the first.
-fn cheapest(routes: &[Route]) -> Option<(&Route, &Price)> {
+fn cheapest<'r>(usable: &[&'r Route]) -> Option<(&'r Route, &'r Price)> {
     let order = |a: &Price, b: &Price| {
         decimal::compare(&a.output, &b.output).then_with(|| decimal::compare(&a.input, &b.input))
     };
-    usable(routes)
-        .filter_map(|route| Some((route, route.price.as_ref()?)))
+    (usable.iter())
+        .filter_map(|route| Some((*route, route.price.as_ref()?)))
         .min_by(|(_, a), (_, b)| order(a, b))
 }
 
 /// The route with the highest throughput, the first of equals.
-fn fastest(routes: &[Route]) -> Option<&Route> {
+fn fastest<'r>(usable: &[&'r Route]) -> Option<&'r Route> {
     let mut best: Option<(&Route, f64)> = None;
-    for route in usable(routes) {
+    for route in usable {
         if let Some(speed) = route.tokens_per_second
             && best.is_none_or(|(_, least)| speed > least)
         {
@@ -49,9 +45,9 @@ fn fastest(routes: &[Route]) -> Option<&Route> {
 }
 
 /// True if one usable route says so, false if there is one and all say the opposite; else nobody knows.
-fn ability(routes: &[Route], says: fn(&Route) -> Option<bool>) -> Option<bool> {
+fn ability(usable: &[&Route], says: fn(&Route) -> Option<bool>) -> Option<bool> {
     let mut all_deny = None;
-    for route in usable(routes) {
+    for route in usable {
         match says(route) {
             Some(true) => return Some(true),
             Some(false) => all_deny = all_deny.or(Some(true)),
@@ -63,24 +59,19 @@ fn ability(routes: &[Route], says: fn(&Route) -> Option<bool>) -> Option<bool> {
 
 /// Fills what follows from a model's routes.
 pub(super) fn summarize(model: &mut Model) {
-    let routes = &model.routes;
-    let cheapest = cheapest(routes);
+    let usable: Vec<&Route> = model.routes.iter().filter(|route| is_usable(route)).collect();
+    let cheapest = cheapest(&usable);
     let pick = |policy: &str, route: &Route| PolicyPick {
         policy: String::from(policy),
         backend: route.backend.to_string(),
     };
-    model.context_window = window(routes);
+    model.context_window = window(&usable);
     model.price = cheapest.map(|(_, price)| price.clone());
-    model.supports_tools = ability(routes, |route| route.supports_tools);
-    model.supports_structured_output = ability(routes, |route| route.supports_structured_output);
-    let picks: Vec<PolicyPick> = [
-        cheapest.map(|(route, _)| pick("cheapest", route)),
-        fastest(routes).map(|route| pick("fastest", route)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    model.picks = picks;
+    model.supports_tools = ability(&usable, |route| route.supports_tools);
+    model.supports_structured_output = ability(&usable, |route| route.supports_structured_output);
+    let cheapest = cheapest.map(|(route, _)| pick("cheapest", route));
+    let fastest = fastest(&usable).map(|route| pick("fastest", route));
+    model.picks = cheapest.into_iter().chain(fastest).collect();
 }
 
 /// The route to a backend.
