@@ -17,7 +17,7 @@ impl Shared {
     pub(crate) async fn begin_chat(&self, request: ChatRequest) -> Result<Begun> {
         self.refuse_secret(&request)?;
         let admitted = self.admit()?;
-        let deadline = tokio::time::Instant::now() + self.settings.limits.wall_clock;
+        let deadline = call::deadline(self.settings.limits.wall_clock);
         let (exchange, in_flight, request, warning) = match self.begin(&admitted, &request).await {
             Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
             Err(error) => {
@@ -25,7 +25,7 @@ impl Shared {
                     .second_choice(&admitted, &error)
                     .ok_or_else(|| self.scrub(error))?;
                 let begun = self.begin(&second, &request).await;
-                let exchange = begun.map_err(|error| self.scrub(error))?;
+                let exchange = begun.map_err(|error| self.failed(second.generation(), error))?;
                 (exchange, second, None, Some(warning))
             }
         };
@@ -49,7 +49,7 @@ impl Shared {
                     .second_choice(&first, &error)
                     .ok_or_else(|| self.scrub(error))?;
                 let answer = self.whole_answer(&second, &request).await;
-                let mut response = answer.map_err(|error| self.scrub(error))?;
+                let mut response = answer.map_err(|error| self.failed(second.generation(), error))?;
                 response.summary.warnings.push(warning);
                 (response, second)
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmCoreDump, component::ResourceTableError};
 use wasmtime_wasi_http::FieldMapError;
 
@@ -67,6 +68,12 @@ pub(crate) async fn within<T>(wall_clock: Duration, call: impl Future<Output = R
         .unwrap_or_else(|_| Err(out_of_time(wall_clock)))
 }
 
+/// When the time of a call that begins now is over. A limit beyond what a clock can tell is none.
+pub(crate) fn deadline(wall_clock: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    Instant::now() + wall_clock.min(FAR)
+}
+
 pub(crate) fn out_of_time(wall_clock: Duration) -> Error {
     limit(
         "max-wall-clock-ms",
@@ -125,7 +132,7 @@ fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
     }
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         return Error::new(Kind::Limit, format!("the sandbox is full: {full}"))
-            .with_code("max-concurrent")
+            .with_code(Error::SANDBOX_FULL)
             .with_hint(
                 "ask again when other requests have ended, or make the sandbox for more (`SandboxOptions`)",
             )

@@ -9,7 +9,7 @@ use wasmtime::{Store, component::ResourceAny};
 use crate::{
     call,
     contract::{self, ChatEvent, ChatRequest, Progress, Summary},
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     exports::Reader,
     generation::{GenerationInfo, InFlight},
     host::Shared,
@@ -181,8 +181,8 @@ impl Completion {
         };
         // No more waiting in here than this: who gives up waiting comes back to the same phase.
         let came = tokio::select! {
+            // A guest that always has an answer ready, and never anything in it, must not escape the other two.
             biased;
-            came = self.phase.wait() => came,
             () = self.in_flight.is_cut() => {
                 let error = self.host.drained();
                 return self.end(Some(error));
@@ -191,11 +191,15 @@ impl Completion {
                 let limit = self.host.settings.limits.wall_clock;
                 return self.end(Some(call::out_of_time(limit)));
             }
+            came = self.phase.wait() => came,
         };
         match came {
             Came::Read(exchange, read) => self.take(exchange, read),
             Came::Begun(Ok(exchange)) => self.phase = Phase::Idle(Box::new(exchange)),
-            Came::Begun(Err(error)) => self.end(Some(error)),
+            Came::Begun(Err(error)) => {
+                let error = self.host.failed(self.in_flight.generation(), error);
+                self.end(Some(error));
+            }
         }
     }
 
@@ -241,9 +245,7 @@ impl Completion {
     /// A trap before the first event is answered once more by the generation before, if that is still there.
     fn after_trap(&mut self, error: Error) {
         let Some(request) = self.request.take() else {
-            if error.kind() == Kind::PluginTrap {
-                self.host.trapped(self.in_flight.generation());
-            }
+            let error = self.host.failed(self.in_flight.generation(), error);
             return self.end(Some(error));
         };
         let Some((second, warning)) = self.host.second_choice(&self.in_flight, &error) else {

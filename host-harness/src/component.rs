@@ -54,12 +54,19 @@ impl Build {
 /// # Errors
 /// `plugin-load` if it is not there and cannot be built.
 pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
+    const SOURCES: [&str; 5] = ["src", "wit", ".cargo", "Cargo.toml", "Cargo.lock"];
     let path = Build::Release.path();
-    let sources = workspace().join("src");
+    let is_workspace = workspace().join("src").is_dir();
+    let newest = || {
+        SOURCES
+            .iter()
+            .filter_map(|source| newest(&workspace().join(source)))
+            .max()
+    };
     match modified(&path) {
-        Some(_) if !sources.is_dir() => Ok(path),
-        Some(built) if newest(&sources).max(newest(&workspace().join("wit"))) <= Some(built) => Ok(path),
-        None if !sources.is_dir() => Err(Error::new(Kind::PluginLoad, "there is no plugin file")
+        Some(_) if !is_workspace => Ok(path),
+        Some(built) if newest() <= Some(built) => Ok(path),
+        None if !is_workspace => Err(Error::new(Kind::PluginLoad, "there is no plugin file")
             .with_hint("name one with `--plugin FILE.wasm`")),
         _ => build(Build::Release, say),
     }
@@ -168,18 +175,10 @@ fn modified(path: &Path) -> Option<SystemTime> {
     std::fs::metadata(path).ok()?.modified().ok()
 }
 
-/// The time of the newest file below a directory.
-fn newest(dir: &Path) -> Option<SystemTime> {
-    let entries = std::fs::read_dir(dir).ok()?;
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let path = entry.path();
-            if path.is_dir() {
-                newest(&path)
-            } else {
-                modified(&path)
-            }
-        })
-        .max()
+/// The time of the newest file below a directory, or of a file.
+fn newest(path: &Path) -> Option<SystemTime> {
+    match std::fs::read_dir(path) {
+        Ok(entries) => entries.flatten().filter_map(|entry| newest(&entry.path())).max(),
+        Err(_) => modified(path),
+    }
 }

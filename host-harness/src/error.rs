@@ -9,7 +9,8 @@ use crate::contract::{self, ErrorKind};
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// One failure. Holds no credential and no prompt; the message is for a person.
+/// One failure. Holds no credential. The message is for a person, and not for a log: an upstream's words may repeat what
+/// it was asked ([`Error::is_of_host`]).
 ///
 /// Boxed, so that results stay small.
 #[derive(Clone, Debug)]
@@ -128,6 +129,9 @@ impl fmt::Display for Kind {
 }
 
 impl Error {
+    /// The code of the limit on calls at once.
+    pub(crate) const SANDBOX_FULL: &'static str = "max-concurrent";
+
     /// An error of the host's own: nothing was sent, trying again as it is does not help.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
@@ -238,10 +242,23 @@ impl Error {
             .map(|ms| Duration::from_millis(ms.into()))
     }
 
-    /// Whether the fault is the plugin's code: a trap or a reached limit.
+    /// Whether the host found it, and its message is the host's own; that of any other may repeat what the upstream says
+    /// of the request, and does not belong in a log.
+    #[must_use]
+    pub fn is_of_host(&self) -> bool {
+        !matches!(self.0.kind, Kind::Provider(_))
+    }
+
+    /// Whether the fault is the plugin's code: a trap or a limit that it reached.
     #[must_use]
     pub fn is_plugin_fault(&self) -> bool {
-        matches!(self.0.kind, Kind::PluginTrap | Kind::Limit)
+        matches!(self.0.kind, Kind::PluginTrap | Kind::Limit) && !self.is_sandbox_full()
+    }
+
+    /// Whether there was no room for one more call at once. It says nothing of the plugin or of the request.
+    #[must_use]
+    pub fn is_sandbox_full(&self) -> bool {
+        self.0.kind == Kind::Limit && self.0.details.code.as_deref() == Some(Self::SANDBOX_FULL)
     }
 
     /// Whether another model may succeed where this one failed: everything but a malformed request, a
@@ -250,7 +267,7 @@ impl Error {
     pub fn allows_fallback(&self) -> bool {
         match self.0.kind {
             Kind::Provider(kind) => !matches!(kind, ErrorKind::InvalidRequest | ErrorKind::ContextOverflow),
-            Kind::PluginTrap | Kind::Limit => true,
+            Kind::PluginTrap | Kind::Limit => !self.is_sandbox_full(),
             _ => false,
         }
     }

@@ -46,6 +46,7 @@ struct Memory {
 
 /// A model that was asked, or passed over, before the one that answered.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Attempt {
     /// The reference as it was given.
     pub reference: String,
@@ -57,6 +58,7 @@ pub struct Attempt {
 
 /// An answer that has begun: its first event, or its end, is there.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Started {
     /// The answer.
     pub completion: Completion,
@@ -68,6 +70,7 @@ pub struct Started {
 
 /// A whole answer.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Completed {
     /// The answer.
     pub answer: Answer,
@@ -79,6 +82,7 @@ pub struct Completed {
 
 /// Nobody answered.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Failed {
     /// The error that no other model can mend; else that of the first model that was asked.
     pub error: Error,

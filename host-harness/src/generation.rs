@@ -25,9 +25,8 @@ const TRAP_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// Where a generation is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 #[repr(u8)]
-pub enum GenerationState {
+pub(crate) enum GenerationState {
     /// Loaded and checked.
     Staged,
     /// Its self-test passed.
@@ -44,8 +43,7 @@ pub enum GenerationState {
 
 impl GenerationState {
     /// The word for it: `live`, `rolled-back`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Staged => "staged",
             Self::Verified => "verified",
@@ -57,17 +55,9 @@ impl GenerationState {
     }
 }
 
-const STATES: [GenerationState; 6] = [
-    GenerationState::Staged,
-    GenerationState::Verified,
-    GenerationState::Live,
-    GenerationState::Draining,
-    GenerationState::Retired,
-    GenerationState::RolledBack,
-];
-
 /// Which generation answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GenerationInfo {
     /// 1 for the first, one more for each swap.
     pub number: u64,
@@ -118,19 +108,16 @@ impl Generation {
         }
     }
 
-    pub(crate) fn state(&self) -> GenerationState {
-        STATES
-            .get(usize::from(self.state.load(Ordering::Acquire)))
-            .copied()
-            .unwrap_or(GenerationState::Retired)
-    }
-
     pub(crate) fn enter(&self, state: GenerationState) {
         self.state.store(state as u8, Ordering::Release);
         if state == GenerationState::Live {
             *self.live_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             self.turns.fetch_add(1, Ordering::AcqRel);
         }
+        self.tell(state);
+    }
+
+    fn tell(&self, state: GenerationState) {
         tracing::info!(
             generation = self.number,
             digest = self.plugin.digest(),
@@ -146,8 +133,11 @@ impl Generation {
 
     /// The work of this turn is done, unless it came back into service meanwhile.
     pub(crate) fn retire(&self, turn: u64) {
-        if self.turns() == turn && self.state() == GenerationState::Draining {
-            self.enter(GenerationState::Retired);
+        let (draining, retired) = (GenerationState::Draining as u8, GenerationState::Retired as u8);
+        let (then, now) = (Ordering::AcqRel, Ordering::Acquire);
+        // In one step: a roll-back may bring it back at any moment.
+        if self.turns() == turn && (self.state.compare_exchange(draining, retired, then, now)).is_ok() {
+            self.tell(GenerationState::Retired);
         }
     }
 

@@ -93,6 +93,22 @@ pub struct Grants {
     file: Option<PathBuf>,
 }
 
+/// The grants in a file, which need not be there.
+fn written(file: &Path) -> Result<BTreeMap<String, Grant>> {
+    let fault = |message: String| Error::new(Kind::Configuration, message);
+    match std::fs::read_to_string(file) {
+        Ok(text) => serde_json::from_str(&text).map_err(|error| {
+            fault(format!("the grants in {}: {error}", file.display()))
+                .with_hint("mend it, or remove it and write what is needed with `grant FILE.wasm`")
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(fault(format!(
+            "the grants in {} cannot be read: {error}",
+            file.display()
+        ))),
+    }
+}
+
 /// The grant that the workspace gives its own component.
 const BUILT_IN: &str = include_str!("../../src/grant.json");
 
@@ -114,23 +130,7 @@ impl Grants {
     pub fn of_state_dir(dir: &Path) -> Result<Self> {
         let mut all = Self::built_in()?;
         let file = dir.join("grants.json");
-        match std::fs::read_to_string(&file) {
-            Ok(text) => {
-                let own: BTreeMap<String, Grant> = serde_json::from_str(&text).map_err(|error| {
-                    Error::new(
-                        Kind::Configuration,
-                        format!("the grants in {}: {error}", file.display()),
-                    )
-                    .with_hint("write it anew with `grant FILE.wasm`, or remove it")
-                })?;
-                all.by_id.extend(own);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                let message = format!("the grants in {} cannot be read: {error}", file.display());
-                return Err(Error::new(Kind::Configuration, message));
-            }
-        }
+        all.by_id.extend(written(&file)?);
         all.file = Some(file);
         Ok(all)
     }
@@ -146,10 +146,10 @@ impl Grants {
         self.by_id.insert(id.into(), grant);
     }
 
-    /// Writes one to the state directory's file.
+    /// Writes one to the state directory's file, beside those that are there.
     ///
     /// # Errors
-    /// There is no state directory, or it cannot be written.
+    /// There is no state directory, or its file cannot be read or written.
     pub fn write(&mut self, id: &str, grant: Grant) -> Result<&Path> {
         let file = self.file.as_deref().ok_or_else(|| {
             Error::new(
@@ -157,10 +157,8 @@ impl Grants {
                 "grants need a state directory to be written to",
             )
         })?;
-        let mut own: BTreeMap<String, Grant> = std::fs::read_to_string(file)
-            .ok()
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default();
+        let _lock = files::lock(file)?;
+        let mut own = written(file)?;
         own.insert(id.to_owned(), grant.clone());
         let text = serde_json::to_string_pretty(&own)
             .map_err(|error| Error::new(Kind::Configuration, format!("the grants: {error}")))?;

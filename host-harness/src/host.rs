@@ -88,6 +88,7 @@ pub(crate) struct Shared {
 
 /// A whole answer and who gave it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Answer {
     /// The answer.
     pub response: ChatResponse,
@@ -170,7 +171,7 @@ impl Host {
     /// The plugin's own errors; an upstream that fails is none, but a catalog with a warning.
     pub async fn list_models(&self, discovery: DiscoveryMode) -> Result<Arc<ModelCatalog>> {
         let listing = async {
-            let admitted = self.0.generations.admit();
+            let admitted = self.0.admit()?;
             let context = self.0.context(admitted.generation());
             let call = call::run_fallible(context, async |store, guest| {
                 guest.list_models(store, discovery).await
@@ -204,7 +205,7 @@ impl Host {
     pub async fn resolve(&self, reference: &str) -> Result<ModelRef> {
         self.refuse_secret(reference)?;
         let resolving = async {
-            let admitted = self.0.generations.admit();
+            let admitted = self.0.admit()?;
             let context = self.0.context(admitted.generation());
             let call = call::run_fallible(context, async |store, guest| {
                 guest.resolve_ref(store, reference).await
@@ -318,12 +319,16 @@ impl Shared {
 
     /// Waits for a call that needs no second choice.
     async fn settle<T>(&self, admitted: &InFlight, call: impl Future<Output = Result<T>>) -> Result<T> {
-        self.uncut(admitted, call).await.map_err(|error| {
-            if error.kind() == Kind::PluginTrap {
-                self.trapped(admitted.generation());
-            }
-            self.scrub(error)
-        })
+        let settled = self.uncut(admitted, call).await;
+        settled.map_err(|error| self.failed(admitted.generation(), error))
+    }
+
+    /// Notes what a failed call says of its generation, and takes secrets out of what it says.
+    pub(crate) fn failed(&self, generation: &Arc<Generation>, error: Error) -> Error {
+        if error.kind() == Kind::PluginTrap {
+            self.trapped(generation);
+        }
+        self.scrub(error)
     }
 
     pub(crate) fn scrub(&self, error: Error) -> Error {

@@ -41,7 +41,7 @@ pub use edge::bare_client;
 pub use edge::{Origin, Proxies, SHORTEST_SEARCHED_SECRET, Secret};
 pub use error::{Error, Kind, Result};
 pub use files::{private_dir, write_private};
-pub use generation::{GenerationInfo, GenerationState};
+pub use generation::GenerationInfo;
 pub use grants::{Grant, Grants};
 pub use host::{Answer, Host, HostOptions};
 pub use metrics::{Call, CallCount, MetricsSnapshot, Times};

@@ -53,6 +53,7 @@ struct Inner {
 
 /// How long the steps of loading took.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct LoadTimings {
     /// Reading and compiling, or fetching compiled code from the cache.
     pub compile: Duration,

@@ -84,6 +84,7 @@ impl Default for Settings {
 
 /// A setting that cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SettingError {
     /// Close to a name of the host's, but not one.
     #[error("there is no setting `{name}`; did you mean `{meant}`?")]

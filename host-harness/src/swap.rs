@@ -25,6 +25,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a swap did.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SwapReport {
     /// The generation that was live.
     pub from: GenerationInfo,
@@ -136,7 +137,7 @@ impl Shared {
     async fn self_test(&self, staged: &Arc<Generation>) -> Result<()> {
         let failed = |what: &str, error: Error| {
             // A full sandbox says nothing of the plugin.
-            if error.kind() == Kind::Limit && error.is_retryable() {
+            if error.is_sandbox_full() {
                 return error;
             }
             Error::new(

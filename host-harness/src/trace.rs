@@ -79,9 +79,12 @@ impl Trace {
             None => tracing::info!(?elapsed, "done"),
             Some(error) => {
                 let details = error.details();
-                let (kind, message) = (error.kind().as_str(), error.message());
                 let (status, attempts) = (details.status, details.attempts);
-                tracing::info!(?elapsed, kind, reason = message, status, attempts, "failed");
+                // An upstream's words may be the prompt's.
+                let reason = error.is_of_host().then(|| error.message());
+                let kind = error.kind().as_str();
+                let upstream = details.request_id.as_deref();
+                tracing::info!(?elapsed, kind, reason, status, attempts, upstream, "failed");
             }
         }
     }

@@ -159,7 +159,7 @@ impl Looking {
     fn tried(&mut self, refused: Option<&Error>) {
         self.was_refused = refused.is_some();
         // A full sandbox says nothing of the file.
-        if refused.is_some_and(|error| error.kind() == Kind::Limit && error.is_retryable()) {
+        if refused.is_some_and(Error::is_sandbox_full) {
             self.tried = None;
             self.stamp = None;
         }

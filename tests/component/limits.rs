@@ -210,7 +210,12 @@ fn every_limit_has_a_row_and_is_shown_to_be_the_cause() {
 
 #[tokio::test]
 async fn a_limit_that_the_sandbox_cannot_give_is_refused_when_the_host_starts() {
-    for (name, value) in [("max-memory-bytes", "300000000"), ("max-stack-bytes", "600000")] {
+    for (name, value, way_out) in [
+        ("max-memory-bytes", "300000000", "--set max-memory-bytes="),
+        ("max-stack-bytes", "600000", "--set max-stack-bytes="),
+        ("max-table-elements", "20001", "20000 or less"),
+        ("max-instances", "33", "32 or less"),
+    ] {
         let error = Harness::with()
             .setting(name, value)
             .try_start_with(hostile_plugin().await)
@@ -221,10 +226,7 @@ async fn a_limit_that_the_sandbox_cannot_give_is_refused_when_the_host_starts() 
             error.message().contains(name) && error.message().contains(value),
             "{error}"
         );
-        assert!(
-            error.hint().unwrap().contains(&format!("--set {name}=")),
-            "{error}"
-        );
+        assert!(error.hint().unwrap().contains(way_out), "{error}");
     }
 }
 
@@ -244,6 +246,7 @@ async fn a_full_sandbox_says_so_and_serves_again_when_there_is_room() {
     ];
     for _ in 0..5 {
         let error = harness.host.chat(ask()).await.unwrap_err();
+        assert!(error.is_sandbox_full() && !error.is_plugin_fault(), "{error}");
         assert_eq!(error.kind(), Kind::Limit);
         assert_eq!(error.details().code.as_deref(), Some("max-concurrent"));
         assert!(error.is_retryable() && !error.details().request_sent && error.hint().is_some());

@@ -109,3 +109,25 @@ async fn no_line_holds_a_prompt_or_an_answer() {
         );
     }
 }
+
+#[tokio::test]
+async fn no_line_holds_a_prompt_that_an_upstream_repeats() {
+    let mock = MockRouter::start(MockOptions::immediate()).await.unwrap();
+    let answer = r#"{"error":{"message":"flagged: A marked prompt"}}"#;
+    mock.push(Script::text(400, "application/json", answer));
+    let chat = [
+        "-vvv",
+        "--log-format",
+        "json",
+        "chat",
+        "-m",
+        MODEL,
+        "A marked prompt",
+    ];
+    let log = logged(&mock, &chat).await;
+    let lines = lines(&log);
+    assert_eq!(said(&lines, "failed")[0]["status"], 400);
+    assert!(!format!("{lines:?}").contains("marked"), "{lines:?}");
+    // The person who asked is told.
+    assert!(log.contains("flagged: A marked prompt"), "{log}");
+}

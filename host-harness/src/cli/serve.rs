@@ -27,12 +27,12 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     let key = access_key(terminal, args)?;
     let access = Access::new(args.listen, key.as_ref())?;
     let session = Session::for_many(terminal, global).await?;
+    let mut fallbacks = session.configuration.default_model(&session.info)?.fallbacks;
+    if args.no_fallback {
+        fallbacks.clear();
+    }
+    // None is no fault here: each request may name its model.
     let default_models = chat::references(terminal, &session, None, args.no_fallback).unwrap_or_default();
-    let fallbacks = if args.no_fallback {
-        Vec::new()
-    } else {
-        session.configuration.default_model(&session.info)?.fallbacks
-    };
     let params = chat::params(terminal, &session)?;
     let listener = TcpListener::bind(args.listen)
         .await

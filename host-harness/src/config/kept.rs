@@ -29,6 +29,7 @@ pub(super) fn is_discovered(entry: Option<&Value>) -> bool {
 
 /// The models of the last live list.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct KeptModels {
     /// The models, in the list's order.
     pub models: Vec<Model>,

@@ -37,6 +37,7 @@ pub enum Alias {
 
 /// What was written, and whether that changed anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Onboarded {
     /// The profile that holds the credential.
     pub profile: Option<String>,

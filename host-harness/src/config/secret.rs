@@ -29,6 +29,7 @@ pub struct FoundSecret {
 
 /// A place that a credential comes from. Displayed the way OpenClaw names it: `env: NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SecretSource {
     /// Given on the command line.
     Flag,

@@ -11,7 +11,9 @@ use crate::error::Error;
 const SHORTEST: Duration = Duration::from_secs(60);
 /// Doubling ends here; a failure later than this after the last cool-down begins anew.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
-/// When this many models are known, those whose cool-down is over are forgotten.
+/// What an upstream says about waiting counts up to here.
+const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+/// Of no more models than this is it known.
 const MANY: usize = 1024;
 
 /// The cool-downs by model.
@@ -58,20 +60,34 @@ impl Cooldowns {
         if !matches!(error.details().status, Some(402 | 429 | 500..=599)) || model.len() > LONGEST_NAME {
             return;
         }
-        if self.0.len() >= MANY {
-            self.0.retain(|_, rest| rest.until > now);
-        }
         let before = self.0.get(model).filter(|rest| now < rest.until + LONGEST);
         let failures = before.map_or(0, |rest| rest.failures).saturating_add(1);
         let doubled = SHORTEST
             .saturating_mul(2u32.saturating_pow(failures - 1))
             .min(LONGEST);
         let rest = Rest {
-            until: now + error.retry_after().unwrap_or(doubled),
+            until: now
+                + error
+                    .retry_after()
+                    .map_or(doubled, |asked| asked.min(LONGEST_ASKED)),
             failures,
             error: error.clone(),
         };
+        if self.0.len() >= MANY && !self.0.contains_key(model) {
+            self.forget(now);
+        }
         self.0.insert(model.to_owned(), rest);
+    }
+
+    /// Makes room: forgets those whose cool-down is over, or else the one whose is over first.
+    fn forget(&mut self, now: Instant) {
+        self.0.retain(|_, rest| rest.until > now);
+        if self.0.len() >= MANY {
+            let first = self.0.iter().min_by_key(|(_, rest)| rest.until);
+            if let Some(model) = first.map(|(model, _)| model.clone()) {
+                self.0.remove(&model);
+            }
+        }
     }
 }
 
@@ -122,6 +138,36 @@ mod tests {
         assert_eq!(error.details().code.as_deref(), Some("cooling-down"));
         assert_eq!(error.message(), "not asked for 4 s more, after: status 429");
         assert!(all.passes_over("m", now + Duration::from_secs(5)).is_none());
+    }
+
+    #[test]
+    fn no_upstream_keeps_a_model_away_for_more_than_an_hour() {
+        let mut all = Cooldowns::default();
+        let now = Instant::now();
+        let mut details = status(503).details().clone();
+        details.retry_after_ms = Some(u32::MAX);
+        all.failed("m", &Error::from(details), now);
+        assert!(all.passes_over("m", now + LONGEST_ASKED / 2).is_some());
+        assert!(all.passes_over("m", now + LONGEST_ASKED).is_none());
+    }
+
+    #[test]
+    fn of_many_models_the_one_whose_cool_down_ends_first_is_forgotten() {
+        let mut all = Cooldowns::default();
+        let now = Instant::now();
+        for index in 0..3 * MANY as u64 {
+            all.failed(
+                &index.to_string(),
+                &status(503),
+                now + Duration::from_millis(index),
+            );
+        }
+        assert_eq!(all.len(), MANY);
+        let last = now + Duration::from_millis(3 * MANY as u64);
+        assert!(all.passes_over(&(3 * MANY - 1).to_string(), last).is_some());
+        // Those that are over go first.
+        all.failed("m", &status(503), last + LONGEST);
+        assert_eq!(all.len(), 1);
     }
 
     #[test]

@@ -91,6 +91,7 @@ impl Words {
     fn of_the_host(error: &Error) -> Self {
         match (error.kind(), error.details().code.as_deref()) {
             (Kind::Drained | Kind::Cancelled, _) => words(503, "server_error"),
+            _ if error.is_sandbox_full() => words(503, "server_error"),
             (Kind::Limit, Some("max-wall-clock-ms")) => words(504, "server_error"),
             (Kind::Limit, Some("max-request-bytes")) => words(413, "invalid_request_error"),
             _ => words(500, "server_error"),
@@ -132,7 +133,7 @@ impl From<&Error> for Fault {
         let retry_after = details
             .retry_after_ms
             .map(|ms| u64::from(ms).div_ceil(1000))
-            .or_else(|| (error.kind() == Kind::Drained).then_some(1));
+            .or_else(|| (error.kind() == Kind::Drained || error.is_sandbox_full()).then_some(1));
         let mut body = json!({
             "message": message,
             "type": words.kind,

@@ -106,17 +106,22 @@ impl Sandbox {
         let wants = [
             ("max-memory-bytes", limits.memory_bytes, self.max_memory_bytes),
             ("max-stack-bytes", limits.stack_bytes, self.max_stack_bytes),
+            ("max-table-elements", limits.table_elements, TABLE_ELEMENTS),
+            ("max-instances", limits.instances, INSTANCES),
         ];
-        match wants.iter().find(|(_, wanted, most)| wanted > most) {
-            None => Ok(()),
-            Some((name, wanted, most)) => Err(Error::new(
-                Kind::Configuration,
-                format!("`{name}` is {wanted}, and the sandbox was made for {most}"),
-            )
-            .with_hint(format!(
-                "it has to be known when the sandbox is made: use `--set {name}=…`, or `SandboxOptions`"
-            ))),
-        }
+        let Some((name, wanted, most)) = wants.into_iter().find(|(_, wanted, most)| wanted > most) else {
+            return Ok(());
+        };
+        let hint = match name {
+            "max-memory-bytes" | "max-stack-bytes" => {
+                format!(
+                    "it has to be known when the sandbox is made: use `--set {name}=…`, or `SandboxOptions`"
+                )
+            }
+            _ => format!("set `{name}` to {most} or less; no sandbox gives more"),
+        };
+        let message = format!("`{name}` is {wanted}, and the sandbox was made for {most}");
+        Err(Error::new(Kind::Configuration, message).with_hint(hint))
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -166,6 +171,10 @@ impl Sandbox {
 const REACH: u64 = 4 * 1024 * 1024 * 1024;
 const GUARD: u64 = 32 * 1024 * 1024;
 
+/// What the pool has room for: elements of one table, and core instances of one component.
+const TABLE_ELEMENTS: usize = 20_000;
+const INSTANCES: usize = 32;
+
 /// Reserves addresses, not memory: 4 GiB a request. Where a process may not have so many (a limit on its address space,
 /// or many sandboxes in one), each memory gets no more than it may grow to, and its accesses are checked.
 fn engine(options: &SandboxOptions) -> Result<Engine> {
@@ -198,8 +207,8 @@ fn config(options: &SandboxOptions, reservation: u64, guard: u64) -> Result<Conf
         // sixth of an instance's time. Nothing is used again before.
         .decommit_batch_size(16)
         .table_keep_resident(4 * 1024)
-        .table_elements(20_000)
-        .max_core_instances_per_component(32)
+        .table_elements(TABLE_ELEMENTS)
+        .max_core_instances_per_component(INSTANCES as u32)
         .max_memories_per_component(8)
         .max_tables_per_component(16)
         .max_tables_per_module(8);

@@ -89,6 +89,7 @@ impl View {
 
 /// What a guest has used for one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Used {
     /// Time in guest code; waits do not count.
     pub guest_time: std::time::Duration,

@@ -175,7 +175,7 @@ impl Client {
     }
 
     async fn broke_off(&self, error: &Error) {
-        tracing::info!(%error, "the answer broke off");
+        tracing::info!(kind = %error.kind(), "the answer broke off");
         self.send(Fault::from(error).body.to_string()).await;
     }
 
