@@ -179,7 +179,7 @@ pub(crate) fn refused(store: &mut Store<State>, mut error: contract::Error) -> E
             error.into()
         }
         Some(note) => match stopped(note) {
-            Some(stopped) => stopped.with_attempts(error.attempts),
+            Some(stopped) => stopped.with_account(error),
             None => error.into(),
         },
         None => error.into(),

@@ -182,11 +182,15 @@ impl Error {
         self
     }
 
-    /// The same error, with what is known of the requests that the call made.
+    /// The same error, with what the plugin's own says of the requests that the call made.
     #[must_use]
-    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
-        self.0.details.attempts = attempts;
-        self.0.details.request_sent |= attempts > 0;
+    pub(crate) fn with_account(mut self, of: contract::Error) -> Self {
+        let details = &mut self.0.details;
+        details.attempts = of.attempts;
+        details.request_sent |= of.attempts > 0;
+        details.status = of.status;
+        details.backend = of.backend;
+        details.request_id = of.request_id;
         self
     }
 

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 use super::{
     Outcome,
     args::{Format, Global, ModelsArgs, SortKey},
-    output::models::{CatalogJson, reference, shown_name, shown_price, source, variants},
+    output::models::{CatalogJson, reference, shown_name, shown_price, source, usable, variants},
     session::Session,
     style::Style,
     table::{self, Column},
@@ -198,17 +198,14 @@ fn known_words(words: &[String]) -> String {
 }
 
 fn best_speed(model: &Model) -> Option<f64> {
-    let speeds = model.routes.iter().filter_map(|route| route.tokens_per_second);
+    let speeds = usable(model).filter_map(|route| route.tokens_per_second);
     speeds
         .filter(|speed| speed.is_finite())
         .max_by(|a, b| a.total_cmp(b))
 }
 
 fn best_latency(model: &Model) -> Option<f64> {
-    let latencies = model
-        .routes
-        .iter()
-        .filter_map(|route| route.first_token_latency_ms);
+    let latencies = usable(model).filter_map(|route| route.first_token_latency_ms);
     latencies
         .filter(|ms| ms.is_finite())
         .min_by(|a, b| a.total_cmp(b))

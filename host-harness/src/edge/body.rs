@@ -16,7 +16,7 @@ use tracing::Span;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use super::scrub::ScrubStream;
-use crate::sandbox::{Note, View};
+use crate::sandbox::{Note, RESPONSE_BYTES, View};
 
 /// What a guest sends.
 pub(super) struct Outgoing {
@@ -137,7 +137,7 @@ impl Body for Answer {
                         self.end("an answer's body was too long");
                         let most = self.view.limits().response_bytes;
                         self.view.note(Note::Limit {
-                            name: "max-response-bytes",
+                            name: RESPONSE_BYTES,
                             message: format!("the answer's body is longer than {most} bytes"),
                         });
                         return Poll::Ready(Some(Err(HttpError::HttpResponseBodySize(Some(most)))));

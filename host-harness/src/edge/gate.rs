@@ -49,6 +49,9 @@ impl Gate {
             let hint = "write one with `grant FILE.wasm`, or name the destination with `--base-url`";
             return Err(deny(&self.view, message, hint));
         };
+        if self.view.is_answered_at_length() {
+            return Err(HttpError::HttpRequestDenied);
+        }
         let limits = self.view.limits();
         let over = |name, most: usize, what: &str| {
             self.view.note(Note::Limit {

@@ -1,7 +1,5 @@
 //! What an upstream adds to an answer in its own form: passed on as it was written, to the last digit of a number, and
 //! whole again at the end where it came in pieces.
-//!
-//! What an addition means must not be known here.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -20,8 +18,11 @@ pub(crate) enum Added {
     Object(BTreeMap<String, Added>),
 }
 
+/// What comes in pieces of text, as the content does.
+const REFUSAL: &str = "refusal";
+
 /// Reads an addition; none if it is no JSON.
-pub(super) fn read(json: &str) -> Option<Box<RawValue>> {
+pub(crate) fn read(json: &str) -> Option<Box<RawValue>> {
     // A line end stands between two values and never within one, and would end a line of an event stream.
     RawValue::from_string(json.replace(['\r', '\n'], " ")).ok()
 }
@@ -42,6 +43,24 @@ impl Added {
         }
     }
 
+    /// The text that it is, if it is one.
+    pub(crate) fn text(&self) -> Option<String> {
+        match self {
+            Self::Raw(raw) => serde_json::from_str(raw.get()).ok(),
+            Self::List(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// Adds text to text; anything else takes its place.
+    fn join(&mut self, more: Box<RawValue>) {
+        let both = self.text().zip(serde_json::from_str::<String>(more.get()).ok());
+        let joined = both.and_then(|(text, more)| serde_json::value::to_raw_value(&(text + &more)).ok());
+        match joined {
+            Some(joined) => *self = Self::Raw(joined),
+            None => self.add(more),
+        }
+    }
+
     /// Takes a list or an object apart, so that more can be added to it.
     fn opened(&mut self) -> &mut Self {
         if let Self::Raw(raw) = self {
@@ -59,11 +78,12 @@ impl Added {
 }
 
 /// Puts a member in, or adds it to what there is of it.
-pub(super) fn put<K: Ord>(members: &mut BTreeMap<K, Added>, name: K, value: Box<RawValue>) {
+pub(crate) fn put<K: Ord + AsRef<str>>(members: &mut BTreeMap<K, Added>, name: K, value: Box<RawValue>) {
     match members.entry(name) {
         Entry::Vacant(entry) => {
             entry.insert(Added::Raw(value));
         }
+        Entry::Occupied(mut entry) if entry.key().as_ref() == REFUSAL => entry.get_mut().join(value),
         Entry::Occupied(mut entry) => entry.get_mut().add(value),
     }
 }

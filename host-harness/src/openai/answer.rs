@@ -24,8 +24,6 @@ use crate::{
 const OWN_KEYS: [&str; 5] = ["role", "content", "reasoning_content", "reasoning", "tool_calls"];
 /// What an upstream adds that stands beside the message and not in it.
 const LOGPROBS: &str = "logprobs";
-/// What comes in pieces of text, as the content does.
-const REFUSAL: &str = "refusal";
 
 /// What all pieces of one answer have in common.
 #[derive(Clone, Debug)]
@@ -170,9 +168,6 @@ impl Envelope {
                         None => logprobs = Some(Added::Raw(more)),
                         Some(so_far) => so_far.add(more),
                     },
-                    Some((REFUSAL, more)) => {
-                        message.refusal += &serde_json::from_str::<String>(more.get()).unwrap_or_default();
-                    }
                     Some((key, more)) => added::put(&mut message.others, key, more),
                     None => {}
                 },

@@ -109,8 +109,6 @@ pub(super) struct Message<'a> {
     pub(super) reasoning: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tool_calls: Vec<WholeCall<'a>>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) refusal: String,
     #[serde(flatten)]
     pub(super) others: BTreeMap<&'a str, Added>,
 }

@@ -28,7 +28,7 @@ use crate::{
 pub use limits::Limits;
 pub(crate) use limits::Note;
 pub use state::Used;
-pub(crate) use state::{State, View};
+pub(crate) use state::{RESPONSE_BYTES, State, View};
 use ticker::Ticker;
 
 /// One engine with its linker. Cheap to clone.

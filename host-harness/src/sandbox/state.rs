@@ -32,6 +32,9 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct View(Arc<ViewInner>);
 
+/// The limit on one response body.
+pub(crate) const RESPONSE_BYTES: &str = "max-response-bytes";
+
 struct ViewInner {
     settings: Arc<Settings>,
     listed: Arc<Listed>,
@@ -76,6 +79,17 @@ impl View {
         if matches!(*noted, Some(Note::Denied { .. })) {
             *noted = None;
         }
+    }
+
+    /// Whether an answer was longer than it may be: another request could be billed again, and would end the same.
+    pub(crate) fn is_answered_at_length(&self) -> bool {
+        matches!(
+            *self.noted(),
+            Some(Note::Limit {
+                name: RESPONSE_BYTES,
+                ..
+            })
+        )
     }
 
     pub(crate) fn take_note(&self) -> Option<Note> {

@@ -2,6 +2,7 @@
 //! contract.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{Arc, OnceLock},
 };
@@ -27,7 +28,7 @@ impl ModelSettings {
     pub fn new(configured: Vec<ConfiguredModel>, aliases: Vec<ModelAlias>) -> Self {
         let mut by_id = HashMap::with_capacity(configured.len());
         for (index, model) in configured.iter().enumerate() {
-            by_id.entry(model.id.clone()).or_insert(index);
+            by_id.entry(id_key(&model.id).into_owned()).or_insert(index);
         }
         let mut by_alias: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
         let mut by_reference: HashMap<String, Vec<usize>> = HashMap::with_capacity(aliases.len());
@@ -60,7 +61,8 @@ impl ModelSettings {
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<&ConfiguredModel> {
-        self.by_id.get(id).and_then(|index| self.configured.get(*index))
+        let index = self.by_id.get(&*id_key(id))?;
+        self.configured.get(*index)
     }
 
     /// Those that a text means: trimmed, in any case, runs of white space as one.
@@ -78,6 +80,16 @@ impl ModelSettings {
             .into_iter()
             .flatten()
             .filter_map(|index| self.aliases.get(*index))
+    }
+}
+
+/// An id with its suffix in lower case, which is how suffixes are asked for.
+fn id_key(id: &str) -> Cow<'_, str> {
+    match id.rsplit_once(':') {
+        Some((model, suffix)) if suffix.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            Cow::Owned(format!("{model}:{}", suffix.to_ascii_lowercase()))
+        }
+        _ => Cow::Borrowed(id),
     }
 }
 
@@ -134,5 +146,33 @@ impl Default for Listed {
             source: ModelSource::Bundled,
             warnings: Vec::new(),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_described_id_is_found_whatever_the_case_of_its_suffix() {
+        let described = |id: &str| ConfiguredModel {
+            id: id.to_owned(),
+            display_name: None,
+            input: Vec::new(),
+            reasoning: None,
+            context_window: None,
+            max_output_tokens: None,
+            price: None,
+            extras: Vec::new(),
+        };
+        let models = ModelSettings::new(vec![described("A/B:FASTEST"), described("A/B")], Vec::new());
+        for (asked, found) in [
+            ("A/B:fastest", Some("A/B:FASTEST")),
+            ("A/B:Fastest", Some("A/B:FASTEST")),
+            ("A/B", Some("A/B")),
+            ("a/b", None),
+        ] {
+            assert_eq!(models.find(asked).map(|model| &*model.id), found, "{asked}");
+        }
     }
 }

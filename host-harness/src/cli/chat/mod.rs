@@ -18,7 +18,7 @@ use super::{
         error::ErrorJson,
     },
     session::Session,
-    signals,
+    signals, style,
     terminal::Terminal,
 };
 use crate::{
@@ -87,8 +87,9 @@ pub(super) fn references(
         None => {
             for reference in &configured.elsewhere {
                 terminal.warn(&format!(
-                    "the configured model `{reference}` is not one of `{}`",
-                    session.info.id
+                    "the configured model `{reference}` is another provider's and is not asked; if it is one of `{id}`, \
+                     write `{id}/{reference}`",
+                    id = session.info.id
                 ));
             }
             let chain = configured.chain();
@@ -252,6 +253,12 @@ impl Answering<'_> {
                 for warning in &more {
                     self.terminal.warn(warning.message());
                 }
+                if let Some(unshown) = gathered.unshown() {
+                    self.terminal.note(&format!(
+                        "beside its text, the answer has {}",
+                        style::printable(&unshown)
+                    ));
+                }
             }
             Format::Json => {
                 let summary = SummaryJson::new(summary, &generation, cost, trail, more);
@@ -330,11 +337,12 @@ pub(super) async fn cost_of(host: &Host, summary: &Summary) -> Option<String> {
     let resolved = host.resolve(&summary.model).await.ok()?;
     let model = resolved.metadata?;
     let backend = summary.backend.as_deref();
-    let is_listed = |name: &str| {
-        let mut routes = model.routes.iter();
-        routes.any(|route| route.backend.eq_ignore_ascii_case(name))
+    let mut routes = model.routes.iter();
+    let is_listed = match backend {
+        Some(name) => routes.any(|route| route.backend.eq_ignore_ascii_case(name)),
+        None => routes.next().is_some(),
     };
-    if model.source != ModelSource::Configured && backend.is_some_and(|name| !is_listed(name)) {
+    if model.source != ModelSource::Configured && !is_listed {
         // The model's price is some backend's, but perhaps not this one's. A person's price holds for all.
         return None;
     }

@@ -80,6 +80,8 @@ fn a_price_that_depends_on_the_route_is_a_lowest_price() {
         output: "7".into(),
         cached_input: None,
     });
+    assert_eq!(shown_price(&model), "$0.27 / $1.10", "that route is down");
+    model.routes[1].status = "live".into();
     assert_eq!(shown_price(&model), "from $0.27 / $1.10");
 }
 

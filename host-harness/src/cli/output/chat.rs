@@ -1,13 +1,16 @@
 //! An answer, as JSON: whole, or event by event.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Warning, error::ErrorJson, warnings};
 use crate::{
     GenerationInfo,
     contract::{AssistantPart, ChatEvent, FinishReason, Summary, Usage},
     fallback::Attempt,
+    openai::added::{self, Added},
 };
 
 /// What has come of an answer so far.
@@ -18,6 +21,8 @@ pub(in crate::cli) struct Gathered {
     pub(in crate::cli) calls: Vec<Call>,
     /// Pictures and the like, which none of these forms can show.
     pub(in crate::cli) media: usize,
+    /// What the upstream added in its own form.
+    pub(in crate::cli) others: BTreeMap<String, Added>,
 }
 
 /// A tool that the model wants to be run.
@@ -74,8 +79,23 @@ impl Gathered {
                 }
             }
             ChatEvent::Media(_) => self.media += 1,
-            ChatEvent::ToolCallEnd(_) | ChatEvent::Other(_) => {}
+            ChatEvent::Other(other) => {
+                if let Some(value) = added::read(&other.value_json) {
+                    added::put(&mut self.others, other.key.clone(), value);
+                }
+            }
+            ChatEvent::ToolCallEnd(_) => {}
         }
+    }
+
+    /// What of it a screen has no place for, in words: what is text as that, the rest by name.
+    pub(in crate::cli) fn unshown(&self) -> Option<String> {
+        let others = self.others.iter().map(|(name, value)| match value.text() {
+            Some(text) => format!("`{name}`: {text}"),
+            None => format!("`{name}`"),
+        });
+        let others: Vec<_> = others.collect();
+        (!others.is_empty()).then(|| others.join(", "))
     }
 
     pub(in crate::cli) fn is_empty(&self) -> bool {
@@ -91,6 +111,8 @@ pub(in crate::cli) struct AnswerJson<'a, T: Serialize> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning: Option<&'a str>,
     tool_calls: Vec<CallJson<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    others: &'a BTreeMap<String, Added>,
     #[serde(flatten)]
     rest: T,
 }
@@ -100,7 +122,7 @@ pub(in crate::cli) struct AnswerJson<'a, T: Serialize> {
 struct CallJson<'a> {
     id: &'a str,
     name: &'a str,
-    arguments: Value,
+    arguments: Box<RawValue>,
 }
 
 impl<'a, T: Serialize> AnswerJson<'a, T> {
@@ -108,13 +130,15 @@ impl<'a, T: Serialize> AnswerJson<'a, T> {
         let call = |call: &'a Call| CallJson {
             id: &call.id,
             name: &call.name,
-            arguments: serde_json::from_str(&call.arguments)
-                .unwrap_or_else(|_| Value::String(call.arguments.clone())),
+            arguments: RawValue::from_string(call.arguments.clone())
+                .or_else(|_| to_raw_value(&call.arguments))
+                .unwrap_or_default(),
         };
         Self {
             text: &gathered.text,
             reasoning: (!gathered.reasoning.is_empty()).then_some(&gathered.reasoning),
             tool_calls: gathered.calls.iter().map(call).collect(),
+            others: &gathered.others,
             rest,
         }
     }
@@ -266,6 +290,7 @@ pub(in crate::cli) enum LineJson<'a> {
     ToolCallStart { index: u32, id: &'a str, name: &'a str },
     ToolCallDelta { index: u32, arguments_fragment: &'a str },
     ToolCallEnd { index: u32 },
+    Other { key: &'a str, value: Box<RawValue> },
     Finished { summary: SummaryJson },
     Error { error: ErrorJson },
 }
@@ -287,7 +312,11 @@ impl<'a> LineJson<'a> {
                 arguments_fragment: &delta.arguments_fragment,
             }),
             ChatEvent::ToolCallEnd(index) => Some(Self::ToolCallEnd { index: *index }),
-            ChatEvent::Media(_) | ChatEvent::Other(_) => None,
+            ChatEvent::Other(other) => Some(Self::Other {
+                key: &other.key,
+                value: added::read(&other.value_json)?,
+            }),
+            ChatEvent::Media(_) => None,
         }
     }
 }

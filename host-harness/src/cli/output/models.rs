@@ -118,9 +118,18 @@ pub(in crate::cli) fn shown_name(model: &contract::Model) -> &str {
     model.alias.as_deref().unwrap_or(&model.display_name)
 }
 
-/// A model's price; "from" where its routes differ.
+/// The routes that requests can take. A status that nobody knows is no fault.
+pub(in crate::cli) fn usable(model: &contract::Model) -> impl Iterator<Item = &contract::Route> {
+    model.routes.iter().filter(|route| !is_down(route))
+}
+
+fn is_down(route: &contract::Route) -> bool {
+    matches!(&*route.status.to_ascii_lowercase(), "error" | "offline")
+}
+
+/// A model's price; "from" where the routes that can be taken differ.
 pub(in crate::cli) fn shown_price(model: &contract::Model) -> String {
-    let mut prices = model.routes.iter().filter_map(|route| route.price.as_ref());
+    let mut prices = usable(model).filter_map(|route| route.price.as_ref());
     let first = prices.next();
     let differ = prices.any(|price| first.is_some_and(|first| price != first));
     let text = units::price(model.price.as_ref());
@@ -214,7 +223,10 @@ pub(in crate::cli) fn variants(
     let name = shown_name(model);
     let suffix = model.id.rsplit_once(':').map(|(_, suffix)| suffix);
     let locked = suffix.is_some_and(|suffix| {
-        let policy = info.policies.iter().find(|policy| policy.suffix == suffix);
+        let policy = info
+            .policies
+            .iter()
+            .find(|policy| policy.suffix.eq_ignore_ascii_case(suffix));
         policy.is_some_and(|policy| policy.locks_provider)
     });
     let variant = |reference: String, label: String, locked: bool, route: Option<&contract::Route>| {
@@ -248,7 +260,12 @@ pub(in crate::cli) fn variants(
         ));
     }
     all.extend(model.routes.iter().map(|route| {
-        let label = format!("{name} ({})", route.backend);
+        let state = if is_down(route) {
+            format!(", {}", route.status)
+        } else {
+            String::new()
+        };
+        let label = format!("{name} ({}{state})", route.backend);
         variant(format!("{base}:{}", route.backend), label, false, Some(route))
     }));
     all
@@ -301,6 +318,21 @@ mod tests {
         let json = serde_json::to_value(ModelJson::new(&info, &bare)).expect("it is JSON");
         let keys: Vec<_> = json.as_object().expect("an object").keys().collect();
         assert_eq!(keys, ["ref", "id", "name", "source", "input", "output", "routes"]);
+    }
+
+    #[test]
+    fn routes_that_are_down_count_for_nothing_and_are_marked() {
+        let mut model = fixtures::model();
+        let mut down = model.routes[0].clone();
+        down.status = "Error".to_owned();
+        down.backend = "gone".to_owned();
+        down.price.as_mut().expect("a price").input = "0".to_owned();
+        down.tokens_per_second = Some(1e9);
+        model.routes = vec![model.routes[0].clone(), down];
+        assert!(!shown_price(&model).starts_with("from"));
+        assert_eq!(usable(&model).count(), 1);
+        let all = variants(&fixtures::info(), &model, &HashMap::new());
+        assert_eq!(all.last().expect("a variant").label, "Big (gone, Error)");
     }
 
     #[test]

@@ -76,10 +76,6 @@ fn from_data_url(url: &Node<'_>, text: &str) -> Result<Media> {
     })
 }
 
-pub(super) fn base64(data: &Node<'_>) -> Result<Vec<u8>> {
-    decode(data.text()?).ok_or_else(|| data.wrong("base64"))
-}
-
 fn decode(text: &str) -> Option<Vec<u8>> {
     if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
         let dense: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();

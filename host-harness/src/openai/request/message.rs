@@ -5,9 +5,7 @@ use super::{
     node::{Node, invalid, unsupported},
 };
 use crate::{
-    contract::{
-        AssistantPart, ContentPart, Extra, Media, MediaSource, Message, Reasoning, ToolCall, ToolResult,
-    },
+    contract::{AssistantPart, ContentPart, Extra, Message, Reasoning, ToolCall, ToolResult},
     error::Result,
 };
 
@@ -101,37 +99,27 @@ fn part(part: &Node<'_>) -> Result<ContentPart> {
                 .is_none_or(|detail| matches!(detail.text(), Ok("auto")));
             let picture = media::from_url(&image.need("url")?, "image")?;
             // The contract has no place for the detail; the part in its own form has.
-            Ok(if as_it_likes {
-                ContentPart::Media(picture)
+            if as_it_likes {
+                Ok(ContentPart::Media(picture))
             } else {
                 other(kind, part)
-            })
+            }
         }
-        "video_url" => {
-            let url = part.need("video_url")?.need("url")?;
-            Ok(ContentPart::Media(media::from_url(&url, "video")?))
-        }
-        "input_audio" => {
-            let audio = part.need("input_audio")?;
-            let mime_type = match audio.need("format")?.text()? {
-                "mp3" => "audio/mpeg".to_owned(),
-                format => format!("audio/{format}"),
-            };
-            let data = media::base64(&audio.need("data")?)?;
-            Ok(ContentPart::Media(Media {
-                mime_type,
-                source: MediaSource::Data(data),
-            }))
-        }
-        _ => Ok(other(kind, part)),
+        _ => other(kind, part),
     }
 }
 
-fn other(kind: &str, part: &Node<'_>) -> ContentPart {
-    ContentPart::Other(Extra {
+/// A part in the dialect's own form: what it holds stands under its kind. The plugin knows what of it can be sent.
+fn other<'a>(kind: &'a str, part: &Node<'a>) -> Result<ContentPart> {
+    part.only(&["type", kind])?;
+    // Not in its own words, which may be anything.
+    let value = part
+        .field(kind)
+        .ok_or_else(|| invalid(&format!("`{}` does not hold what its `type` says", part.path())))?;
+    Ok(ContentPart::Other(Extra {
         key: kind.to_owned(),
-        value_json: part.json(),
-    })
+        value_json: value.json(),
+    }))
 }
 
 fn assistant(message: &Node<'_>) -> Result<Message> {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    contract::{self, Reasoning, ToolCall},
+    contract::{self, Extra, Reasoning, ToolCall},
     error::{Error, Kind},
 };
 
@@ -150,6 +150,57 @@ fn events_are_lines_with_a_type() {
             {"type": "toolCallDelta", "index": 1, "argumentsFragment": "{broken"},
             {"type": "toolCallEnd", "index": 1},
         ])
+    );
+}
+
+#[test]
+fn what_the_upstream_adds_is_told_in_every_form() {
+    let other = |key: &str, value_json: &str| {
+        AssistantPart::Other(Extra {
+            key: key.into(),
+            value_json: value_json.into(),
+        })
+    };
+    let parts = vec![
+        other("refusal", r#""I ""#),
+        other("refusal", r#""cannot""#),
+        other("logprobs", r#"{"content":[-0.11082194000482559]}"#),
+        other("logprobs", r#"{"content":[2]}"#),
+    ];
+    let mut gathered = Gathered::default();
+    let mut lines = Vec::new();
+    for event in Gathered::events(parts) {
+        lines.push(serde_json::to_string(&LineJson::of(&event)).expect("it is JSON"));
+        gathered.take(&event);
+    }
+    assert_eq!(lines[0], r#"{"type":"other","key":"refusal","value":"I "}"#);
+    assert_eq!(
+        gathered.unshown().expect("something"),
+        "`logprobs`, `refusal`: I cannot"
+    );
+    let json = serde_json::to_string(&AnswerJson::new(&gathered, json!({}))).expect("it is JSON");
+    assert_eq!(
+        json,
+        r#"{"text":"","toolCalls":[],"others":{"logprobs":{"content":[-0.11082194000482559,2]},"refusal":"I cannot"}}"#
+    );
+    assert_eq!(Gathered::default().unshown(), None);
+}
+
+#[test]
+fn numbers_in_arguments_keep_their_digits() {
+    let call = ToolCall {
+        id: "c".into(),
+        name: "f".into(),
+        arguments_json: r#"{"id": 123456789012345678901234567890}"#.into(),
+    };
+    let mut gathered = Gathered::default();
+    for event in Gathered::events(vec![AssistantPart::ToolCall(call)]) {
+        gathered.take(&event);
+    }
+    let json = serde_json::to_string(&AnswerJson::new(&gathered, json!({}))).expect("it is JSON");
+    assert!(
+        json.contains(r#""arguments":{"id": 123456789012345678901234567890}"#),
+        "{json}"
     );
 }
 
