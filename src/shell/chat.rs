@@ -16,7 +16,8 @@ use huggingface_protocol::{
         provider::{GuestCompletion, Progress},
         types::{ChatRequest, ChatResponse, Error, ErrorKind},
     },
-    provider, reference,
+    provider,
+    reference::{self, Resolved},
     settings::Settings as _,
 };
 
@@ -90,9 +91,9 @@ struct Driver {
 impl Driver {
     fn new(request: ChatRequest) -> Result<Self, Error> {
         let snapshot = Imported.get();
-        let model = reference::resolve(&request.model, &Imported)?;
+        let Resolved { model, instead } = reference::understand(&request.model, &Imported)?;
         let base = snapshot.base_url.as_deref().unwrap_or(provider::DEFAULT_BASE_URL);
-        let exchange = Exchange::new(request, model, &snapshot, http::now())?;
+        let exchange = Exchange::new(request, model, &snapshot, http::now())?.suggesting(instead);
         let endpoint = Endpoint::new(base, exchange.head().path).ok_or_else(|| {
             Error::before_sending(
                 ErrorKind::InvalidRequest,
@@ -217,8 +218,9 @@ impl Driver {
             Ok((open, head)) => {
                 self.open = Some(open);
                 match head {
+                    // The limit is on the first byte, which the head is none of.
                     Some(head) => {
-                        self.something_came();
+                        self.count_wait();
                         self.exchange.on_response(head.status, &head.headers);
                     }
                     None => self.nothing_came(),
@@ -241,6 +243,7 @@ impl Driver {
                 }
                 Ok(Piece::Nothing) => return self.nothing_came(),
                 Ok(Piece::End) => {
+                    self.something_came();
                     self.exchange.on_end();
                     return;
                 }
@@ -286,6 +289,10 @@ impl Driver {
 
     fn nothing_came(&mut self) {
         self.is_quiet = true;
+        self.count_wait();
+    }
+
+    fn count_wait(&mut self) {
         if let Some(began) = self.woken_from.take() {
             let took = http::now().saturating_sub(began);
             self.waited_ns = self.waited_ns.saturating_add(took);
@@ -310,6 +317,8 @@ impl Driver {
 
     fn fail(&mut self, failed: &http::Failure, request_sent: bool) {
         self.open = None;
+        // What is waited for next is another request's turn.
+        self.something_came();
         self.exchange.on_failure(failure::of(failed, request_sent));
     }
 

@@ -208,19 +208,19 @@ fn decode_escapes(inner: &str, first: usize) -> Option<(String, bool)> {
 
 /// The character that an escape at the start of the text stands for, and what follows it.
 fn unescape(escape: &str) -> (char, &str) {
-    let mut letters = escape.chars();
-    letters.next();
-    let character = match letters.next() {
-        Some('n') => '\n',
-        Some('t') => '\t',
-        Some('r') => '\r',
-        Some('b') => '\u{8}',
-        Some('f') => '\u{c}',
-        Some('u') => return unescape_unit(letters.as_str()),
-        Some(other) => other,
-        None => char::REPLACEMENT_CHARACTER,
+    // In JSON that was read before, it is one byte.
+    let (letter, rest) = escape.split_at_checked(2).unwrap_or_default();
+    let character = match letter.as_bytes() {
+        [_, b'n'] => '\n',
+        [_, b't'] => '\t',
+        [_, b'r'] => '\r',
+        [_, b'b'] => '\u{8}',
+        [_, b'f'] => '\u{c}',
+        [_, b'u'] => return unescape_unit(rest),
+        [_, other] => char::from(*other),
+        _ => char::REPLACEMENT_CHARACTER,
     };
-    (character, letters.as_str())
+    (character, rest)
 }
 
 /// The same for the part behind `\u`, which may take a second escape for its pair.
@@ -239,7 +239,8 @@ fn unescape_unit(digits: &str) -> (char, &str) {
     (char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER), rest)
 }
 
-/// Four hexadecimal digits and what follows them.
+/// Four hexadecimal digits and what follows them. size: called twice, and hardly ever.
+#[inline(never)]
 fn unit(text: &str) -> Option<(u32, &str)> {
     let (digits, rest) = text.split_at_checked(4)?;
     let digit = |unit: u32, byte: u8| Some(unit << 4 | char::from(byte).to_digit(16)?);

@@ -59,6 +59,10 @@ pub struct Decoder {
 impl Decoder {
     /// Adds what came.
     pub fn push(&mut self, bytes: &[u8]) {
+        // What stands behind a line is not kept for its sake, such as comments without end.
+        if matches!(&self.data, Data::Line(line) if self.line - line.end > KEPT) {
+            self.join();
+        }
         let read = match &self.data {
             Data::Line(line) => line.start,
             Data::None | Data::Lines => self.line,
@@ -146,21 +150,14 @@ impl Decoder {
         match name {
             b"event" => self.is_error = value == b"error",
             b"data" => {
-                match mem::take(&mut self.data) {
-                    Data::None => {
-                        self.data = Data::Line(line.start + skipped..line.end);
-                        return Ok(());
-                    }
-                    Data::Line(first) => {
-                        self.joined.clear();
-                        self.joined
-                            .extend_from_slice(self.buffer.get(first).unwrap_or_default());
-                    }
-                    Data::Lines => {}
+                if matches!(self.data, Data::None) {
+                    self.data = Data::Line(line.start + skipped..line.end);
+                    return Ok(());
                 }
-                self.data = Data::Lines;
+                self.join();
                 self.joined.push(b'\n');
-                self.joined.extend_from_slice(value);
+                let value = self.buffer.get(line.start + skipped..line.end);
+                self.joined.extend_from_slice(value.unwrap_or_default());
                 if self.joined.len() > LIMIT {
                     return Err(TooLong);
                 }
@@ -168,6 +165,15 @@ impl Decoder {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Copies a line that is in the buffer to where several are.
+    fn join(&mut self) {
+        if let Data::Line(line) = mem::replace(&mut self.data, Data::Lines) {
+            self.joined.clear();
+            self.joined
+                .extend_from_slice(self.buffer.get(line).unwrap_or_default());
+        }
     }
 
     fn dispatch(&mut self, is_closed: bool) -> Option<Event<'_>> {
@@ -284,6 +290,19 @@ mod tests {
         assert!(decoder.next().unwrap().is_some());
         decoder.push(b"");
         assert!(decoder.buffer.capacity() <= KEPT);
+    }
+
+    #[test]
+    fn comments_behind_data_are_not_kept() {
+        let mut decoder = Decoder::default();
+        decoder.push(b"data: a\n");
+        for _ in 0..10_000 {
+            assert_eq!(decoder.next(), Ok(None));
+            decoder.push(b": still there\n");
+        }
+        assert!(decoder.buffer.len() <= 2 * KEPT, "{}", decoder.buffer.len());
+        decoder.push(b"data: b\n\n");
+        assert_eq!(decoder.next().unwrap().unwrap().data, b"a\nb");
     }
 
     proptest! {

@@ -1,7 +1,12 @@
 //! Questions and answers through the component.
 
-use host_harness::Kind;
-use host_harness::contract::{ChatEvent, ErrorKind, FinishReason};
+use std::time::Duration;
+
+use host_harness::{
+    Kind,
+    contract::{ChatEvent, ErrorKind, FinishReason},
+    mock::Script,
+};
 
 use crate::harness::{Harness, parts_text, question, weather_tool};
 
@@ -71,6 +76,46 @@ async fn a_model_that_nobody_serves_is_unavailable() {
     assert_eq!(error.details().status, Some(400));
     assert_eq!(error.details().code.as_deref(), Some("model_not_found"));
     assert!(error.details().request_sent && !error.is_retryable() && error.hint().is_some());
+}
+
+#[tokio::test]
+async fn for_a_model_with_a_slip_in_it_the_one_that_was_meant_is_suggested() {
+    let harness = Harness::start().await;
+    for (asked, meant) in [
+        (
+            "huggingface/deepseek-ai/DeepSek-R1",
+            "huggingface/deepseek-ai/DeepSeek-R1",
+        ),
+        ("qwen/qwen3-8b", "huggingface/Qwen/Qwen3-8B"),
+        (
+            "huggingface/Qwen/Qwen3-8B:cheepest",
+            "huggingface/Qwen/Qwen3-8B:cheapest",
+        ),
+    ] {
+        let heard = harness.ask(asked).await;
+        let suggestions = &heard.error().details().suggestions;
+        assert_eq!(suggestions.first().map(String::as_str), Some(meant), "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn the_limit_on_the_first_byte_holds_for_head_and_body_together() {
+    let pause = Duration::from_millis(600);
+    let harness = Harness::with()
+        .setting("first-byte-timeout-ms", "1000")
+        .start()
+        .await;
+    let late = Script::status(200)
+        .header("content-type", "text/event-stream")
+        .delay(pause);
+    harness.mock.push(late.wait(pause).chunk("data: [DONE]\n\n"));
+    let heard = harness.ask(MODEL).await;
+    assert_eq!(heard.error().kind(), Kind::Provider(ErrorKind::Timeout));
+    assert!(
+        heard.error().message().contains("within 1 s"),
+        "{:?}",
+        heard.error()
+    );
 }
 
 #[tokio::test]

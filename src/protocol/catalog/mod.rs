@@ -53,6 +53,7 @@ pub fn should_ask(mode: DiscoveryMode, credential: CredentialState) -> Result<()
 /// router:".
 #[must_use]
 pub fn not_live(why: &str) -> Warning {
+    let why = why.trim_end_matches('.');
     warning(
         CATALOG_NOT_LIVE,
         format!("There is no list from the router: {why}. These models may not be all, or up to date."),

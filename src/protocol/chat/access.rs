@@ -1,13 +1,10 @@
 //! What the settings say about who asks and who pays, as far as a request needs it.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-};
+use alloc::string::{String, ToString};
 
 use crate::contract::settings::{CredentialState, Snapshot};
 use crate::contract::types::{Error, ErrorKind};
-use crate::{json, provider};
+use crate::{error, json};
 
 /// The setting `bill-to`: who pays.
 pub(super) fn bill_to(snapshot: &Snapshot) -> Result<Option<String>, Error> {
@@ -33,21 +30,17 @@ pub(super) fn check_credential(snapshot: &Snapshot) -> Result<(), Error> {
     if snapshot.credential != CredentialState::Missing {
         return Ok(());
     }
-    let [first, second] = provider::ENV_VARS;
     let is_plain = snapshot
         .base_url
         .as_ref()
         .is_some_and(|url| url.to_ascii_lowercase().starts_with("http:"));
-    let message = if is_plain {
-        "There is no token for this base URL: over plain http a token is sent to this machine only. Use \
-         https."
+    let (message, hint) = if is_plain {
+        (
+            "There is no token for this base URL: over plain http a token is sent to this machine only.",
+            "Use https.",
+        )
     } else {
-        "There is no token."
+        ("There is no token.", error::TOKEN)
     };
-    Err(
-        Error::before_sending(ErrorKind::Unauthenticated, message).with_hint(format!(
-            "Set {first} or {second}; create a token at https://huggingface.co/settings/tokens with the \
-         permission \"Make calls to Inference Providers\"."
-        )),
-    )
+    Err(Error::before_sending(ErrorKind::Unauthenticated, message).with_hint(hint))
 }

@@ -156,10 +156,11 @@ impl Answer {
         }
     }
 
-    /// Says that the body broke off. An answer that has said why it ended is whole all the same: what is
-    /// missing is the end of the transport. Gives whether that is so.
+    /// Says that the body broke off. An answer that has said why it ended, or whose calls are all there, is whole all
+    /// the same: what is missing is the end of the transport. Gives whether that is so.
     pub(super) fn on_cut(&mut self) -> bool {
-        let is_whole = self.finish_word.is_some() && !matches!(self.form, Form::Whole(_));
+        let is_whole =
+            (self.finish_word.is_some() || self.tools.all_whole()) && !matches!(self.form, Form::Whole(_));
         if is_whole {
             self.on_end();
         } else {

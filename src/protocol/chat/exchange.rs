@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How much of an error's body is read.
-const ERROR_BODY_LIMIT: usize = 64 * 1024;
+const ERROR_BODY_LIMIT: usize = 1024 * 1024;
 
 #[derive(Debug)]
 enum State {
@@ -51,6 +51,10 @@ pub struct Exchange {
     request: Option<ChatRequest>,
     content_length: u64,
     model: ModelRef,
+    /// Whether anybody here knows the model.
+    is_known: bool,
+    /// Which references may have been meant.
+    instead: Vec<String>,
     bill_to: Option<String>,
     warnings: Vec<Warning>,
     first_byte_timeout_ms: u32,
@@ -75,6 +79,7 @@ impl Exchange {
         let warnings = request::check(&request, &model)?;
         let bill_to = access::bill_to(snapshot)?;
         access::check_credential(snapshot)?;
+        let is_known = model.metadata.is_some();
         // What was needed for the checks only is not held as long as the answer lasts.
         let model = ModelRef {
             metadata: None,
@@ -87,6 +92,8 @@ impl Exchange {
             request: Some(request),
             content_length: counter.finish(),
             model,
+            is_known,
+            instead: Vec::new(),
             bill_to,
             warnings,
             first_byte_timeout_ms: snapshot.first_byte_timeout_ms,
@@ -100,6 +107,13 @@ impl Exchange {
             headers: Vec::new(),
             answer: Answer::new(retry::mix(seed)),
         })
+    }
+
+    /// Says which references may have been meant, best first, for the case that the upstream does not have the model.
+    #[must_use]
+    pub fn suggesting(mut self, instead: Vec<String>) -> Self {
+        self.instead = instead;
+        self
     }
 
     /// What to do now.
@@ -352,8 +366,14 @@ impl Exchange {
 
     fn end(&mut self, error: Error) {
         let mut suggestions = error.suggestions;
-        if error.kind == ErrorKind::ModelUnavailable && !matches!(self.model.routing, Routing::Default) {
-            suggestions.push(format!("{}/{}", provider::ID, self.model.model));
+        if error.kind == ErrorKind::ModelUnavailable {
+            suggestions.append(&mut self.instead);
+            // Without the suffix, unless the upstream says that it is the model itself that there is not.
+            if !matches!(self.model.routing, Routing::Default)
+                && (self.is_known || error.code.as_deref() != Some("model_not_found"))
+            {
+                suggestions.push(format!("{}/{}", provider::ID, self.model.model));
+            }
         }
         self.request = None;
         self.state = State::Ended(Err(Error {

@@ -284,18 +284,28 @@ fn essence(mime_type: &str) -> Cow<'static, str> {
 
 /// The image type that the first bytes tell.
 fn magic(data: &[u8]) -> Option<&'static str> {
-    let at = |from: usize, length: usize| data.get(from..from + length).unwrap_or_default();
-    Some(match data {
-        [0x89, b'P', b'N', b'G', ..] => "png",
-        [0xFF, 0xD8, 0xFF, ..] => "jpeg",
-        [b'G', b'I', b'F', b'8', ..] => "gif",
-        [b'B', b'M', ..] => "bmp",
-        [b'I', b'I', 0x2A, 0, ..] | [b'M', b'M', 0, 0x2A, ..] => "tiff",
-        _ if at(0, 4) == b"RIFF" && at(8, 4) == b"WEBP" => "webp",
-        _ if at(4, 8) == b"ftypavif" => "avif",
-        _ if matches!(at(4, 8), b"ftypheic" | b"ftypheix" | b"ftypmif1") => "heic",
-        _ => return None,
-    })
+    /// How files of a type begin; `?` is any byte.
+    const KNOWN: [(&[u8], &str); 11] = [
+        (b"\x89PNG", "png"),
+        (b"\xFF\xD8\xFF", "jpeg"),
+        (b"GIF8", "gif"),
+        (b"BM", "bmp"),
+        (b"II\x2A\0", "tiff"),
+        (b"MM\0\x2A", "tiff"),
+        (b"RIFF????WEBP", "webp"),
+        (b"????ftypavif", "avif"),
+        (b"????ftypheic", "heic"),
+        (b"????ftypheix", "heic"),
+        (b"????ftypmif1", "heic"),
+    ];
+    let begins_as = |pattern: &[u8]| {
+        let mut bytes = data.iter();
+        pattern
+            .iter()
+            .all(|want| bytes.next().is_some_and(|byte| *want == b'?' || want == byte))
+    };
+    let known = KNOWN.iter().find(|(pattern, _)| begins_as(pattern));
+    known.map(|(_, name)| *name)
 }
 
 fn tools(request: &ChatRequest) -> Checked {

@@ -67,11 +67,14 @@ const NO_MODEL: [&str; 3] = ["model_not_found", "model_not_supported", "model_no
 pub fn from_response(status: u16, headers: &[(String, Vec<u8>)], body: &[u8]) -> Error {
     let content_type = header(headers, "content-type").unwrap_or_default();
     let found = find(&lossy(body), contains(&content_type, "html"));
-    let message = found
-        .message
-        .clone()
-        .or_else(|| header(headers, "x-error-message").filter(|text| !text.is_empty()))
-        .unwrap_or_else(|| plain(status, found.is_html));
+    let said = found.message.clone();
+    let in_head = || header(headers, "x-error-message").filter(|text| !text.is_empty());
+    let message = if found.is_plain {
+        in_head().or(said)
+    } else {
+        said.or_else(in_head)
+    };
+    let message = message.unwrap_or_else(|| plain(status, found.is_html));
     build(Some(status), found, message)
 }
 

@@ -3,15 +3,16 @@
 use crate::contract::types::{Error, ErrorKind};
 use crate::text::contains;
 
+/// Where a token is looked for, and where it comes from.
+pub(crate) const TOKEN: &str = "Check the token in HUGGINGFACE_HUB_TOKEN or HF_TOKEN, or create one at \
+                                https://huggingface.co/settings/tokens with the permission \"Make calls to Inference \
+                                Providers\".";
+
 /// The hint for an error of the upstream, by its kind, status and words.
 pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
     let says = |words: &str| contains(&error.message.to_ascii_lowercase(), words);
     Some(match error.kind {
-        ErrorKind::Unauthenticated => {
-            "Check the token in HUGGINGFACE_HUB_TOKEN or HF_TOKEN, or create one at \
-             https://huggingface.co/settings/tokens with the permission \"Make calls to Inference \
-             Providers\"."
-        }
+        ErrorKind::Unauthenticated => TOKEN,
         ErrorKind::PaymentRequired if says("monthly usage limit for") => {
             "Wait a minute and try again, take another backend with a suffix such as `:fastest`, or \
              subscribe to PRO at https://huggingface.co/settings/billing."

@@ -1,8 +1,9 @@
 //! What an upstream's error body says: its message, code and status, in the many forms that backends use.
 //!
 //! Order: `error` text, `error.message`, `message`, `detail` text, `detail[0].msg`, the header
-//! `x-error-message`, plain text, the status's own words. A message that is JSON text itself is opened. HTML
-//! is never shown.
+//! `x-error-message`, plain text, the status's own words. `msg` counts as `message`, `errors` as `detail`, and of a list
+//! the first element. A message that is JSON text itself is opened. HTML is never shown, and JSON
+//! only where it is short and broken.
 
 use alloc::{borrow::Cow, string::String};
 
@@ -29,6 +30,8 @@ pub(super) struct Found {
     pub(super) place: Option<String>,
     /// Whether the body is an HTML page.
     pub(super) is_html: bool,
+    /// Whether the message is a body of plain text.
+    pub(super) is_plain: bool,
 }
 
 /// Reads a body, of which `is_html` says what its content type says.
@@ -40,31 +43,40 @@ pub(super) fn find(body: &str, is_html: bool) -> Found {
             ..Found::default()
         };
     }
-    match text.as_bytes().first() {
-        None => Found::default(),
-        Some(b'{') if json::is_value(text) => object(text, DEPTH),
-        Some(b'"') => Found {
-            message: json::text(text).and_then(words),
-            ..Found::default()
-        },
-        _ => Found {
-            message: words(Cow::Borrowed(text)),
-            ..Found::default()
-        },
+    // What is long and begins as JSON is not shown as it is even where it was cut: it may repeat the request.
+    let is_cut = text.len() > MESSAGE_LIMIT && text.starts_with(['{', '[', '"']);
+    if is_cut || json::is_value(text) {
+        return value(text, DEPTH);
+    }
+    Found {
+        message: words(Cow::Borrowed(text)),
+        is_plain: true,
+        ..Found::default()
     }
 }
 
+/// A text, an object, or the first element of a list.
 fn value(raw: &str, depth: u8) -> Found {
-    match json::text(raw) {
-        Some(text) => opened(text, depth),
-        None => object(raw, depth),
+    if depth == 0 {
+        return Found::default();
+    }
+    match raw.as_bytes().first() {
+        Some(b'{') => object(raw, depth),
+        Some(b'[') => {
+            let mut first = None;
+            json::items(raw, &mut |item| {
+                first.get_or_insert(item);
+            });
+            value(first.unwrap_or_default(), depth - 1)
+        }
+        _ => json::text(raw).map_or_else(Found::default, |text| opened(text, depth)),
     }
 }
 
 /// A message, opened if it is JSON itself.
 fn opened(text: Cow<'_, str>, depth: u8) -> Found {
     let inner = text.trim();
-    if depth > 0 && inner.starts_with('{') && json::is_value(inner) {
+    if inner.starts_with('{') && json::is_value(inner) {
         let found = object(inner, depth - 1);
         if found.message.is_some() {
             return found;
@@ -83,16 +95,17 @@ fn opened(text: Cow<'_, str>, depth: u8) -> Found {
 }
 
 fn object(raw: &str, depth: u8) -> Found {
-    let (mut error, mut message, mut detail) = (None, None, None);
+    // `error`, `message` and `detail`, in the order in which they count.
+    let mut parts = [None; 3];
     let mut found = Found::default();
     json::members(raw, &mut |key, value| {
         if json::is_blank(value) {
             return;
         }
         match key {
-            "error" => error = Some(value),
-            "message" => message = Some(value),
-            "detail" => detail = Some(value),
+            "error" => parts[0] = Some(value),
+            "message" | "msg" => parts[1] = Some(value),
+            "detail" | "errors" => parts[2] = Some(value),
             "code" => {
                 found.code = word(value);
                 found.status = found.status.or_else(|| status(value));
@@ -100,26 +113,20 @@ fn object(raw: &str, depth: u8) -> Found {
             "status_code" | "http_status_code" | "status" => found.status = status(value).or(found.status),
             "type" | "error_type" => found.class = word(value),
             "failed_generation" => found.failed_generation = Some(String::from(value)),
+            "loc" => found.place = Some(String::from(value)),
             _ => {}
         }
     });
-    let mut inner = Found::default();
-    if depth > 0 {
-        let candidates = [
-            error.map(|raw| value(raw, depth - 1)),
-            message.map(|raw| value(raw, depth - 1)),
-        ];
-        inner = candidates
-            .into_iter()
-            .flatten()
-            .find(|found| found.message.is_some() || found.is_html)
-            .unwrap_or(inner);
-        if inner.message.is_none()
-            && let Some(detail) = detail
-        {
-            inner = details(detail, depth - 1);
-        }
+    if found.place.is_some() {
+        // A validator's `type` is its word for the rule, and no class of errors.
+        found.class = None;
     }
+    let inner = parts
+        .into_iter()
+        .flatten()
+        .map(|raw| value(raw, depth - 1))
+        .find(|found| found.message.is_some() || found.is_html)
+        .unwrap_or_default();
     // What stands nearest to the message says most about it.
     Found {
         message: inner.message,
@@ -127,27 +134,10 @@ fn object(raw: &str, depth: u8) -> Found {
         class: inner.class.or(found.class),
         status: inner.status.or(found.status),
         failed_generation: inner.failed_generation.or(found.failed_generation),
-        place: inner.place,
+        place: inner.place.or(found.place),
         is_html: inner.is_html,
+        is_plain: false,
     }
-}
-
-/// `detail`: a text, or a list of what a validator found.
-fn details(raw: &str, depth: u8) -> Found {
-    if !raw.starts_with('[') {
-        return value(raw, depth);
-    }
-    let mut first = None;
-    json::items(raw, &mut |item| {
-        first.get_or_insert(item);
-    });
-    let mut found = Found::default();
-    json::members(first.unwrap_or_default(), &mut |key, value| match key {
-        "msg" => found.message = json::text(value).and_then(words),
-        "loc" => found.place = Some(String::from(value)),
-        _ => {}
-    });
-    found
 }
 
 /// A text or a number as text.

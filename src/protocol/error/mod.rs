@@ -9,7 +9,7 @@ use alloc::{string::String, vec::Vec};
 
 pub use classify::{from_event, from_response};
 pub(crate) use classify::{header, text_extra};
-pub(crate) use hint::hint;
+pub(crate) use hint::{TOKEN, hint};
 pub use message::{MESSAGE_LIMIT, capped};
 
 use crate::contract::types::{Error, ErrorKind};

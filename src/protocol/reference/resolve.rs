@@ -30,9 +30,23 @@ struct Found {
     known: Known,
 }
 
+/// What a text means, and what it may have meant if the router does not know that.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The model.
+    pub model: ModelRef,
+    /// Other references, best first.
+    pub instead: Vec<String>,
+}
+
 /// Understands a reference, an alias or the address of a page of the Hub; see [`reference`](super) for the
 /// order.
 pub fn resolve(text: &str, settings: &impl Settings) -> Result<ModelRef, Error> {
+    understand(text, settings).map(|resolved| resolved.model)
+}
+
+/// The same, with what may have been meant instead.
+pub fn understand(text: &str, settings: &impl Settings) -> Result<Resolved, Error> {
     let text = text.trim();
     let written = read(text, settings);
     if begins_with_prefix(text) || written.as_ref().is_ok_and(|found| found.known.is_some()) {
@@ -57,7 +71,7 @@ fn conclude(
     text: &str,
     written: Result<Found, ParseError>,
     settings: &impl Settings,
-) -> Result<ModelRef, Error> {
+) -> Result<Resolved, Error> {
     let found = written.map_err(|why| invalid(text, why, settings))?;
     Ok(describe(found, Vec::new(), settings))
 }
@@ -125,13 +139,14 @@ fn invalid(text: &str, why: ParseError, settings: &impl Settings) -> Error {
         .with_suggestions(suggest::for_broken(text, settings))
 }
 
-fn describe(found: Found, mut warnings: Vec<Warning>, settings: &impl Settings) -> ModelRef {
+fn describe(found: Found, mut warnings: Vec<Warning>, settings: &impl Settings) -> Resolved {
     let Found { reference, known } = found;
+    let mut instead = Vec::new();
     if let Routing::Backend(backend) = &reference.routing {
-        warnings.extend(doubt_backend(backend, &known));
+        warnings.extend(doubt_backend(&reference, backend, &known, &mut instead));
     }
     if !known.is_some() {
-        warnings.extend(doubt_model(&reference, settings));
+        warnings.extend(doubt_model(&reference, settings, &mut instead));
     }
     let canonical = reference.canonical();
     let alias = alias_of(&canonical, settings);
@@ -149,7 +164,7 @@ fn describe(found: Found, mut warnings: Vec<Warning>, settings: &impl Settings) 
         };
         model
     });
-    ModelRef {
+    let model = ModelRef {
         display_name: metadata.as_ref().map_or_else(
             || derived_name(&reference.model),
             |model| model.display_name.clone(),
@@ -162,7 +177,8 @@ fn describe(found: Found, mut warnings: Vec<Warning>, settings: &impl Settings) 
         warnings,
         model: reference.model,
         routing: reference.routing,
-    }
+    };
+    Resolved { model, instead }
 }
 
 /// The alias of exactly this reference, the first of several.
@@ -174,7 +190,12 @@ fn alias_of(canonical: &str, settings: &impl Settings) -> Option<String> {
 }
 
 /// What is doubtful about a backend: the router may still take it, so this is no error.
-fn doubt_backend(backend: &str, known: &Known) -> Option<Warning> {
+fn doubt_backend(
+    reference: &Reference,
+    backend: &str,
+    known: &Known,
+    instead: &mut Vec<String>,
+) -> Option<Warning> {
     let listed = known.listed().filter(|model| !model.routes.is_empty());
     if let Some(model) = listed
         && let Some(route) = find_route(model, backend)
@@ -187,7 +208,10 @@ fn doubt_backend(backend: &str, known: &Known) -> Option<Warning> {
     }
     if !BACKENDS.contains(&backend) {
         let meant = match suggest::for_suffix(backend, known) {
-            Some(meant) => format!(" Did you mean :{meant}?"),
+            Some(meant) => {
+                instead.push(format!("{}:{meant}", reference.base().canonical()));
+                format!(" Did you mean :{meant}?")
+            }
             None => String::from(" The router refuses a suffix that it does not know."),
         };
         return Some(warning(
@@ -209,7 +233,11 @@ fn doubt_backend(backend: &str, known: &Known) -> Option<Warning> {
 }
 
 /// What is doubtful about a model that nobody knows: that it looks like one that somebody does.
-fn doubt_model(reference: &Reference, settings: &impl Settings) -> Option<Warning> {
+fn doubt_model(
+    reference: &Reference,
+    settings: &impl Settings,
+    instead: &mut Vec<String>,
+) -> Option<Warning> {
     let model = suggest::for_unknown(&reference.model, settings)?;
     let meant = Reference {
         model,
@@ -220,5 +248,6 @@ fn doubt_model(reference: &Reference, settings: &impl Settings) -> Option<Warnin
         "{} is a model that is not known here. Did you mean {meant}?",
         quote(&reference.model)
     );
+    instead.push(meant);
     Some(warning(DID_YOU_MEAN, message))
 }

@@ -193,12 +193,17 @@ fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
     last.last().copied().filter(|distance| *distance <= limit)
 }
 
-/// The text without what is too much in it: white space beside a separator is gone, elsewhere it stands for a
-/// hyphen; `@` is taken for `:`; separators that separate nothing are gone.
+/// The text without what is too much in it: white space beside a separator is gone, before a policy or backend it
+/// stands for a colon, elsewhere for a hyphen; `@` is taken for `:`; separators that separate nothing are gone.
 fn tidy(text: &str) -> String {
+    let text = text.trim();
+    let (text, suffix) = match text.rsplit_once(char::is_whitespace) {
+        Some((model, word)) if is_suffix(&word.to_ascii_lowercase()) => (model, Some(word)),
+        _ => (text, None),
+    };
     let mut tidied = String::new();
     let mut separator = None;
-    for c in text.trim().chars() {
+    for c in text.chars() {
         match if c == '@' { ':' } else { c } {
             c @ ('/' | ':') => separator = Some(c),
             c if c.is_whitespace() => separator = separator.or(Some('-')),
@@ -208,7 +213,16 @@ fn tidy(text: &str) -> String {
             }
         }
     }
+    if let Some(suffix) = suffix {
+        tidied.push(':');
+        tidied.push_str(suffix);
+    }
     tidied
+}
+
+/// Whether it is a policy, or a backend that is known here.
+fn is_suffix(word: &str) -> bool {
+    POLICIES.contains(&word) || BACKENDS.contains(&word)
 }
 
 /// The reference that a broken text becomes when it is tidied; the first of two suffixes stays.

@@ -30,7 +30,7 @@ fn of_an_endless_error_body_only_the_beginning_is_read() {
     exchange.on_response(500, &[]);
     for _ in 0..16 {
         assert!(matches!(exchange.next(), Next::Body { .. }));
-        exchange.on_bytes(&[b'x'; 4096]);
+        exchange.on_bytes(&[b'x'; 64 * 1024]);
     }
     assert_eq!(exchange.next(), Next::Ended);
 }
@@ -53,16 +53,50 @@ fn an_error_whose_body_breaks_off_keeps_its_status() {
 }
 
 #[test]
-fn for_a_model_that_is_not_there_the_reference_without_suffix_is_suggested() {
-    let mut reference = reference(None);
-    reference.routing = Routing::Backend("nebius".into());
-    let mut exchange = Exchange::new(request(), reference, &snapshot(0), 1).unwrap();
-    serve(
-        &mut exchange,
-        &Served::status(404, &[], "Not Found"),
-        &[],
-        &mut Vec::new(),
+fn for_a_model_that_is_not_there_others_are_suggested_best_first() {
+    let not_found = r#"{"error":{"message":"no such model","code":"model_not_found"}}"#;
+    let suggested = |body: &str, instead: &[&str]| {
+        let mut reference = reference(None);
+        reference.routing = Routing::Backend("nebius".into());
+        let instead = instead.iter().map(ToString::to_string).collect();
+        let exchange = Exchange::new(request(), reference, &snapshot(0), 1).unwrap();
+        let mut exchange = exchange.suggesting(instead);
+        serve(
+            &mut exchange,
+            &Served::status(404, &[], body),
+            &[],
+            &mut Vec::new(),
+        );
+        let error = exchange.outcome().unwrap().as_ref().unwrap_err();
+        error.suggestions.clone()
+    };
+    assert_eq!(suggested("Not Found", &[]), ["huggingface/org/name"]);
+    assert_eq!(
+        suggested("Not Found", &["huggingface/org/names"]),
+        ["huggingface/org/names", "huggingface/org/name"]
     );
-    let error = exchange.outcome().unwrap().as_ref().unwrap_err();
-    assert_eq!(error.suggestions, ["huggingface/org/name"]);
+    // Without its suffix, a model that there is not is not there either.
+    assert!(suggested(not_found, &[]).is_empty());
+}
+
+#[test]
+fn of_a_long_error_no_request_that_it_repeats_is_shown() {
+    let prompt = "the prompt ".repeat(20_000);
+    for (body, message) in [
+        (
+            format!(
+                r#"{{"detail":[{{"type":"missing","loc":["body"],"msg":"Field required","input":"{prompt}"}}]}}"#
+            ),
+            "Field required",
+        ),
+        // What is whole is read even if the rest was cut.
+        (format!(r#"{{"error":{{"message":"no"}},"input":"{prompt}"#), "no"),
+        (
+            format!(r#"{{"input":"{}","detail":"x"}}"#, prompt.repeat(6)),
+            "The upstream answered 422: Unprocessable Entity.",
+        ),
+    ] {
+        let served = Served::status(422, &[], &body);
+        assert_eq!(outcome(&served, &[]).result.unwrap_err().message, message);
+    }
 }

@@ -258,8 +258,8 @@ fn without_a_token_nothing_is_sent_and_the_variables_are_named() {
     assert!(
         Exchange::new(request(), reference(None), &snapshot, 0)
             .unwrap_err()
-            .message
-            .contains("https")
+            .hint
+            .is_some_and(|hint| hint == "Use https.")
     );
     snapshot.credential = CredentialState::NotRequired;
     assert!(Exchange::new(request(), reference(None), &snapshot, 0).is_ok());
