@@ -3,35 +3,21 @@
 
 use std::collections::HashMap;
 
-use crate::contract::{ChatRequest, Extra};
+use crate::contract::ChatRequest;
 
 /// Parameters by reference.
 #[derive(Clone, Debug, Default)]
 pub struct Params {
-    by_reference: HashMap<String, Wanted>,
+    by_reference: HashMap<String, ChatRequest>,
     /// The keys of parameters that nobody knows, as a person finds them.
     pub unknown: Vec<String>,
 }
 
-/// What is wanted of one model.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Wanted {
-    pub(crate) temperature: Option<f64>,
-    pub(crate) top_p: Option<f64>,
-    pub(crate) frequency_penalty: Option<f64>,
-    pub(crate) presence_penalty: Option<f64>,
-    pub(crate) max_output_tokens: Option<u32>,
-    pub(crate) seed: Option<i64>,
-    pub(crate) stop: Vec<String>,
-    pub(crate) reasoning_effort: Option<String>,
-    pub(crate) extras: Vec<Extra>,
-}
-
 impl Params {
-    pub(crate) fn insert(&mut self, reference: &str, wanted: Wanted) {
-        if wanted != Wanted::default() {
-            self.by_reference.insert(key(reference), wanted);
-        }
+    /// Says what is wanted of a model: how to choose words, how long, where to stop, how hard to think, and extras. The
+    /// rest of the request does not count.
+    pub fn insert(&mut self, reference: &str, wanted: ChatRequest) {
+        self.by_reference.insert(key(reference), wanted);
     }
 
     /// Fills what a request leaves open with what is wanted of its model; of several names for it the first that is

@@ -1,7 +1,8 @@
 //! What runs for each byte of an answer: lines to events, JSON to members, members to a chunk.
 //!
 //! It is a crate of its own so that the compiler may treat it on its own terms (`profile.release.package` in the
-//! workspace's manifest): these few hundred lines see every byte, the rest sees results. It knows names and forms, and not what they mean.
+//! workspace's manifest): these few hundred lines see every byte, the rest sees results. It knows names and forms, and
+//! not what they mean.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::{Configuration, strip_prefix, tree::Node};
 use crate::{
-    contract::{Extra, ProviderInfo},
+    contract::{ChatRequest, Extra, ProviderInfo, blank_request},
     error::Result,
-    params::{Params, Wanted},
+    params::Params,
 };
 
 impl Configuration {
@@ -20,22 +20,26 @@ impl Configuration {
             if strip_prefix(reference, &info.id).is_none() {
                 continue;
             }
-            let mut wanted = Wanted::default();
+            let mut wanted = blank_request();
+            let mut is_any = false;
             for (name, node) in model.get("params")?.entries()? {
+                is_any = true;
                 if let Some(value) = node.value()
                     && !read(&mut wanted, name, &node, value)?
                 {
                     params.unknown.push(node.key());
                 }
             }
-            params.insert(reference, wanted);
+            if is_any {
+                params.insert(reference, wanted);
+            }
         }
         Ok(params)
     }
 }
 
 /// Whether it is one that can be asked for. OpenClaw's spelling and the wire's are the same here.
-fn read(wanted: &mut Wanted, name: &str, node: &Node<'_>, value: &Value) -> Result<bool> {
+fn read(wanted: &mut ChatRequest, name: &str, node: &Node<'_>, value: &Value) -> Result<bool> {
     let number = || value.as_f64().ok_or_else(|| node.fault("a number"));
     match name {
         "temperature" => wanted.temperature = Some(number()?),

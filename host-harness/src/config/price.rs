@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Digits that are kept: more than any price has, fewer than a binary fraction is exact to.
-const DIGITS: i32 = 10;
+const DIGITS: usize = 10;
 
 /// A number, or text that is one, as decimal text: `0.06`. `None` if it is neither, or below 0.
 pub(super) fn decimal(value: &Value) -> Option<String> {
@@ -19,25 +19,9 @@ pub(super) fn decimal(value: &Value) -> Option<String> {
     if !(0.0..=1e12).contains(&number) {
         return None;
     }
-    // `1.234000000e-3`: all digits, then how far the point has to move.
-    let text = format!("{number:.*e}", usize::try_from(DIGITS - 1).ok()?);
-    let (mantissa, exponent) = text.split_once('e')?;
-    let exponent: i32 = exponent.parse().ok()?;
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    let digits = digits.trim_end_matches('0');
-    if digits.is_empty() {
-        return Some("0".to_owned());
-    }
-    let length = i32::try_from(digits.len()).ok()?;
-    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
-    Some(if exponent < 0 {
-        format!("0.{}{digits}", zeros(-exponent - 1))
-    } else if exponent + 1 >= length {
-        format!("{digits}{}", zeros(exponent + 1 - length))
-    } else {
-        let (whole, fraction) = digits.split_at(usize::try_from(exponent + 1).ok()?);
-        format!("{whole}.{fraction}")
-    })
+    // Shortest text that is this number, without an exponent; so many digits of it that nothing but the price is left.
+    let rounded: f64 = format!("{:.*e}", DIGITS - 1, number.abs()).parse().ok()?;
+    Some(rounded.to_string())
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! An answer as a chat completion: whole, or chunk by chunk.
 //!
 //! Thoughts go out as `reasoning_content`, which is what most clients of this dialect read, and as `reasoning`, which is
-//! what the others do; nobody reads both. What the dialect has no place for (who answered, warnings) stands under `x_plugin`, where other clients overlook it.
+//! what the others do; nobody reads both. What the dialect has no place for (who answered, warnings) stands under
+//! `x_plugin`, where other clients overlook it.
 
 use std::collections::BTreeMap;
 
@@ -207,17 +208,6 @@ impl Ending<'_> {
             let message = format!("{media} pictures or sounds of the answer are not shown");
             warnings.push(json!({ "code": "media-not-shown", "message": message }));
         }
-        let trail: Vec<Value> = self
-            .trail
-            .iter()
-            .map(|attempt| {
-                json!({
-                    "ref": attempt.reference,
-                    "kind": attempt.error.kind().as_str(),
-                    "message": attempt.error.message(),
-                })
-            })
-            .collect();
         let details = json!({
             "model": summary.model,
             "backend": summary.backend,
@@ -227,10 +217,22 @@ impl Ending<'_> {
             "generation": self.generation.number,
             "version": self.generation.version,
             "warnings": warnings,
-            "trail": trail,
+            "trail": trail(self.trail),
         });
         known(details)
     }
+}
+
+/// Who failed, and of what.
+pub(crate) fn trail(attempts: &[Attempt]) -> Vec<Value> {
+    let told = attempts.iter().map(|attempt| {
+        json!({
+            "ref": attempt.reference,
+            "kind": attempt.error.kind().as_str(),
+            "message": attempt.error.message(),
+        })
+    });
+    told.collect()
 }
 
 /// What an upstream adds to a message in its own form.

@@ -15,7 +15,6 @@ use axum::{
     },
 };
 use http::StatusCode;
-use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::Instrument as _;
 
@@ -26,7 +25,7 @@ use crate::{
     error::{Error, Kind},
     fallback::{Attempt, Failed, Started},
     openai::{
-        answer::{Ending, Envelope},
+        answer::{Ending, Envelope, trail},
         fault::Fault,
         request::asks_something,
     },
@@ -207,14 +206,7 @@ fn busy(most: usize) -> Fault {
 fn failed(failed: Failed) -> Fault {
     let mut fault = Fault::from(&failed.error);
     if failed.trail.len() > 1 {
-        let trail = failed.trail.iter().map(|attempt| {
-            json!({
-                "ref": attempt.reference,
-                "kind": attempt.error.kind().as_str(),
-                "message": attempt.error.message(),
-            })
-        });
-        fault.body["error"]["trail"] = trail.collect();
+        fault.body["error"]["trail"] = trail(&failed.trail).into();
     }
     fault
 }

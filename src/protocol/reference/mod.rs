@@ -4,7 +4,7 @@
 //!
 //! ```ebnf
 //! (* White space around a reference is ignored; prefix and suffix are read in any case. *)
-//! reference = [ prefix "/" ] , org , "/" , name , [ ":" , suffix ] ;
+//! reference = [ prefix , "/" ] , org , "/" , name , [ ":" , suffix ] ;
 //! prefix    = "huggingface" , { "/" , "huggingface" } ;
 //! org       = part ;
 //! name      = part ;
