@@ -1,8 +1,11 @@
 //! A plugin that sends whatever it is told to, and what leaves of it: the table `tests/cases/egress.json`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use host_harness::{Grant, Kind, Plugin, Secret, contract::ErrorKind, mock::Script};
@@ -99,6 +102,7 @@ async fn harness() -> Harness {
     let plugin = plugin().await;
     let grant = Grant::asked_by(plugin.info()).unwrap();
     Harness::with()
+        .mock(|mock| mock.require_key(false))
         .grants(|grants| grants.insert("egress", grant))
         .settings(|settings| {
             settings.headers = vec![("x-team".to_owned(), Secret::new("red-team-1").unwrap())];
@@ -172,6 +176,38 @@ async fn what_is_for_the_origin_is_sent_in_its_one_spelling_with_the_hosts_heade
         assert_eq!(requests[0].header("x-team"), Some("red-team-1"));
         assert_eq!(requests[0].header("x-egress-key"), Some(TOKEN));
     }
+}
+
+#[tokio::test]
+async fn a_guests_own_time_limits_hold() {
+    let harness = harness().await;
+    let port = harness.mock.addr().port();
+    let pause = Duration::from_secs(20);
+    for (script, limit, learns) in [
+        (
+            Script::status(200).delay(pause),
+            "@first-byte: 200",
+            "HttpResponseTimeout",
+        ),
+        (
+            Script::status(200).chunk("a").wait(pause).chunk("b"),
+            "@between-bytes: 200",
+            "cut",
+        ),
+    ] {
+        harness.mock.push(script);
+        let order = format!("POST http://127.0.0.1:{port}/v1/chat/completions\n{limit}");
+        let learnt = tokio::time::timeout(pause / 2, harness.send(question("tell", order)));
+        let learnt = learnt.await.expect("before the server goes on").text();
+        assert!(learnt.contains(learns), "{limit}: {learnt}");
+    }
+    // Pieces that come in time may take as long as they like together.
+    let step = Duration::from_millis(150);
+    let slow = (0..5).fold(Script::status(200), |script, _| script.chunk("a").wait(step));
+    harness.mock.push(slow);
+    let order = format!("POST http://127.0.0.1:{port}/v1/chat/completions\n@between-bytes: 5000");
+    let told = harness.send(question("tell", order)).await.text();
+    assert!(told.ends_with("aaaaa"), "{told}");
 }
 
 #[tokio::test]

@@ -1,17 +1,20 @@
 //! The two bodies at the edge: what a guest sends, counted; what comes back, counted and scrubbed.
 
 use std::{
+    future::Future as _,
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::Sleep;
 use tracing::Span;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
@@ -83,6 +86,19 @@ impl Drop for Open {
     }
 }
 
+/// A limit on how long the next piece is waited for. Time in which nobody waits does not count.
+struct Between {
+    most: Duration,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Between {
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let begin = || Box::pin(tokio::time::sleep(self.most));
+        self.waiting.get_or_insert_with(begin).as_mut().poll(cx)
+    }
+}
+
 /// What comes back.
 pub(super) struct Answer {
     inner: Incoming,
@@ -90,13 +106,21 @@ pub(super) struct Answer {
     scrub: ScrubStream,
     ended: bool,
     view: View,
+    between: Option<Between>,
     /// Of the attempt: bodies are read outside of it.
     span: Span,
     _open: [Open; 2],
 }
 
 impl Answer {
-    pub(super) fn new(inner: Incoming, scrub: ScrubStream, view: View, open: [Open; 2]) -> Self {
+    /// `most_between` is the guest's own limit on the time between two pieces.
+    pub(super) fn new(
+        inner: Incoming,
+        scrub: ScrubStream,
+        view: View,
+        open: [Open; 2],
+        most_between: Option<Duration>,
+    ) -> Self {
         let left = view.limits().response_bytes;
         Self {
             inner,
@@ -104,6 +128,7 @@ impl Answer {
             scrub,
             ended: false,
             view,
+            between: most_between.map(|most| Between { most, waiting: None }),
             span: Span::current(),
             _open: open,
         }
@@ -128,7 +153,18 @@ impl Body for Answer {
             if self.ended {
                 return Poll::Ready(None);
             }
-            match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+            let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
+                if let Some(between) = &mut self.between {
+                    ready!(between.poll_end(cx));
+                    self.end("an answer's body paused for too long");
+                    return Poll::Ready(Some(Err(HttpError::ConnectionReadTimeout)));
+                }
+                return Poll::Pending;
+            };
+            if let Some(between) = &mut self.between {
+                between.waiting = None;
+            }
+            match frame {
                 Some(Ok(frame)) => {
                     // Trailers have no use here, and they would have to be scrubbed too.
                     let Ok(data) = frame.into_data() else { continue };

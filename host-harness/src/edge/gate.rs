@@ -133,7 +133,7 @@ impl WasiHttpHooks for Gate {
     fn send_request(
         &mut self,
         request: Request<WasiBody>,
-        _options: Option<RequestOptions>,
+        options: Option<RequestOptions>,
         _fut: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let admitted = self.admit();
@@ -141,7 +141,17 @@ impl WasiHttpHooks for Gate {
         let span = tracing::info_span!("http", attempt = self.started, method = %request.method());
         let sending = async move {
             let (edge, open) = admitted?;
-            let answer = edge.send(request, view, open).await?;
+            let options = options.unwrap_or_default();
+            let sent = edge.send(request, view, open, options.between_bytes_timeout);
+            // The guest's own limit. What a connection may take is the settings'.
+            let answer = match options.first_byte_timeout {
+                None => sent.await?,
+                Some(first_byte) => {
+                    let limit = first_byte.saturating_add(options.connect_timeout.unwrap_or_default());
+                    let answer = tokio::time::timeout(limit, sent).await;
+                    answer.map_err(|_| HttpError::HttpResponseTimeout)??
+                }
+            };
             Ok((
                 answer,
                 Box::new(async { Ok(()) }) as Box<dyn Future<Output = _> + Send>,

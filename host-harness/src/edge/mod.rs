@@ -172,12 +172,13 @@ impl Edge {
         gate::deny(view, self.scrubber.text(message), hint)
     }
 
-    /// Sends one request of a guest.
+    /// Sends one request of a guest; `most_between` is its own limit on the time between two pieces of the answer.
     async fn send(
         self: Arc<Self>,
         request: Request<WasiBody>,
         view: View,
         open: Open,
+        most_between: Option<Duration>,
     ) -> Result<Response<WasiBody>, HttpError> {
         view.connecting();
         let (mut parts, body) = request.into_parts();
@@ -217,7 +218,7 @@ impl Edge {
         }
         headers::check_codings(&parts.headers, &self.scrubber)?;
         headers::clean(&mut parts.headers, &self.policy.headers, &self.scrubber);
-        let body = Answer::new(body, self.scrubber.stream(), view, [open, place]);
+        let body = Answer::new(body, self.scrubber.stream(), view, [open, place], most_between);
         Ok(Response::from_parts(parts, body.boxed_unsync()))
     }
 

@@ -2,7 +2,7 @@
 //! person.
 //!
 //! The prompt is the request: `METHOD URL`, a line for each header, a blank line, the body; `\r`, `\n` and `\0` stand for
-//! those characters. The answer is what came back, as text. With `tell` for a model, a failure is told as an answer as
+//! those characters. `@first-byte: MS` and `@between-bytes: MS` are limits of the guest's own. The answer is what came back, as text. With `tell` for a model, a failure is told as an answer as
 //! well: what a guest learns of it.
 
 #![cfg_attr(target_family = "wasm", no_std)]

@@ -9,7 +9,7 @@ use alloc::{
 use wasi::{
     http::{
         outgoing_handler,
-        types::{ErrorCode, Fields, Method, OutgoingBody, OutgoingRequest, Scheme},
+        types::{ErrorCode, Fields, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme},
     },
     io::streams::StreamError,
 };
@@ -27,8 +27,19 @@ pub(crate) fn send(text: &str) -> Result<String, String> {
     let (authority, path) = rest.split_at(slash);
 
     let fields = Fields::new();
+    let options = RequestOptions::new();
     for line in lines {
         let (name, value) = line.split_once(": ").ok_or("no header")?;
+        // A limit of its own, in milliseconds.
+        if let Some(limit) = name.strip_prefix('@') {
+            let nanoseconds = value.parse::<u64>().ok().map(|ms| ms * 1_000_000);
+            let set = match limit {
+                "first-byte" => options.set_first_byte_timeout(nanoseconds),
+                _ => options.set_between_bytes_timeout(nanoseconds),
+            };
+            set.map_err(|()| "limit")?;
+            continue;
+        }
         fields
             .append(&meant(name), meant(value).as_bytes())
             .map_err(|error| format!("header: {error:?}"))?;
@@ -52,7 +63,7 @@ pub(crate) fn send(text: &str) -> Result<String, String> {
         .map_err(|()| "path")?;
     let outgoing = request.body().map_err(|()| "body")?;
     let stream = outgoing.write().map_err(|()| "stream")?;
-    let future = outgoing_handler::handle(request, None).map_err(learnt)?;
+    let future = outgoing_handler::handle(request, Some(options)).map_err(learnt)?;
     if !body.is_empty() {
         let _ = stream.blocking_write_and_flush(body.as_bytes());
     }
