@@ -55,7 +55,9 @@ pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
              models)."
         }
         ErrorKind::RateLimited => "Wait a moment and try again, or choose another backend with a suffix.",
-        ErrorKind::Timeout => "Try again, or raise the limit in the settings: `first-byte-timeout-ms`, `idle-timeout-ms`.",
+        ErrorKind::Timeout => {
+            "Try again, or raise the limit in the settings: `first-byte-timeout-ms`, `idle-timeout-ms`."
+        }
         ErrorKind::Transport => "Check the network and the base URL, then try again.",
         ErrorKind::Denied => {
             "The host lets requests go to the granted origin only: check the base URL and the grant."

@@ -261,11 +261,13 @@ impl Answering<'_> {
                 }
             }
             Format::Json => {
-                let summary = SummaryJson::new(summary, &generation, cost, trail, more);
+                let mut summary = SummaryJson::new(summary, &generation, cost, trail, more);
+                summary.others.clone_from(&gathered.others);
                 self.terminal.json(&AnswerJson::new(gathered, summary))?;
             }
             Format::Ndjson => {
-                let summary = SummaryJson::new(summary, &generation, cost, trail, more);
+                let mut summary = SummaryJson::new(summary, &generation, cost, trail, more);
+                summary.others.clone_from(&gathered.others);
                 self.terminal.json(&LineJson::Finished { summary })?;
             }
         }
@@ -324,6 +326,7 @@ impl Answering<'_> {
                     generation: (&completion.generation()).into(),
                     trail: attempts(trail),
                     error: ErrorJson::from(&error),
+                    others: gathered.others.clone(),
                 };
                 self.terminal.json(&AnswerJson::new(gathered, broken))?;
             }

@@ -111,8 +111,6 @@ pub(in crate::cli) struct AnswerJson<'a, T: Serialize> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning: Option<&'a str>,
     tool_calls: Vec<CallJson<'a>>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    others: &'a BTreeMap<String, Added>,
     #[serde(flatten)]
     rest: T,
 }
@@ -138,7 +136,6 @@ impl<'a, T: Serialize> AnswerJson<'a, T> {
             text: &gathered.text,
             reasoning: (!gathered.reasoning.is_empty()).then_some(&gathered.reasoning),
             tool_calls: gathered.calls.iter().map(call).collect(),
-            others: &gathered.others,
             rest,
         }
     }
@@ -163,6 +160,9 @@ pub(in crate::cli) struct SummaryJson {
     cost: Option<String>,
     warnings: Vec<Warning>,
     trail: Vec<AttemptJson>,
+    /// What the upstream added in its own form.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in crate::cli) others: BTreeMap<String, Added>,
 }
 
 /// What is known of an answer that broke off.
@@ -172,6 +172,8 @@ pub(in crate::cli) struct BrokenJson {
     pub(in crate::cli) generation: GenerationJson,
     pub(in crate::cli) trail: Vec<AttemptJson>,
     pub(in crate::cli) error: ErrorJson,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in crate::cli) others: BTreeMap<String, Added>,
 }
 
 /// Nobody answered.
@@ -236,6 +238,7 @@ impl SummaryJson {
             cost,
             warnings,
             trail: attempts(trail),
+            others: BTreeMap::new(),
         }
     }
 }
@@ -290,7 +293,6 @@ pub(in crate::cli) enum LineJson<'a> {
     ToolCallStart { index: u32, id: &'a str, name: &'a str },
     ToolCallDelta { index: u32, arguments_fragment: &'a str },
     ToolCallEnd { index: u32 },
-    Other { key: &'a str, value: Box<RawValue> },
     Finished { summary: SummaryJson },
     Error { error: ErrorJson },
 }
@@ -312,11 +314,8 @@ impl<'a> LineJson<'a> {
                 arguments_fragment: &delta.arguments_fragment,
             }),
             ChatEvent::ToolCallEnd(index) => Some(Self::ToolCallEnd { index: *index }),
-            ChatEvent::Other(other) => Some(Self::Other {
-                key: &other.key,
-                value: added::read(&other.value_json)?,
-            }),
-            ChatEvent::Media(_) => None,
+            // The last line has what is whole only then.
+            ChatEvent::Media(_) | ChatEvent::Other(_) => None,
         }
     }
 }

@@ -117,6 +117,7 @@ fn an_answer_that_broke_off_says_what_had_come_and_why() {
         generation: (&generation()).into(),
         trail: Vec::new(),
         error: (&Error::new(Kind::Cancelled, "given up")).into(),
+        others: BTreeMap::new(),
     };
     let gathered = Gathered {
         text: "hel".into(),
@@ -168,21 +169,22 @@ fn what_the_upstream_adds_is_told_in_every_form() {
         other("logprobs", r#"{"content":[2]}"#),
     ];
     let mut gathered = Gathered::default();
-    let mut lines = Vec::new();
     for event in Gathered::events(parts) {
-        lines.push(serde_json::to_string(&LineJson::of(&event)).expect("it is JSON"));
         gathered.take(&event);
     }
-    assert_eq!(lines[0], r#"{"type":"other","key":"refusal","value":"I "}"#);
     assert_eq!(
         gathered.unshown().expect("something"),
         "`logprobs`, `refusal`: I cannot"
     );
-    let json = serde_json::to_string(&AnswerJson::new(&gathered, json!({}))).expect("it is JSON");
-    assert_eq!(
-        json,
-        r#"{"text":"","toolCalls":[],"others":{"logprobs":{"content":[-0.11082194000482559,2]},"refusal":"I cannot"}}"#
-    );
+    let mut summary = SummaryJson::new(&self::summary(), &generation(), None, &[], Vec::new());
+    summary.others.clone_from(&gathered.others);
+    let others = r#""others":{"logprobs":{"content":[-0.11082194000482559,2]},"refusal":"I cannot"}"#;
+    let line = serde_json::to_string(&LineJson::Finished { summary }).expect("it is JSON");
+    assert!(line.contains(others), "{line}");
+    let mut summary = SummaryJson::new(&self::summary(), &generation(), None, &[], Vec::new());
+    summary.others.clone_from(&gathered.others);
+    let json = serde_json::to_string(&AnswerJson::new(&gathered, summary)).expect("it is JSON");
+    assert!(json.contains(others), "{json}");
     assert_eq!(Gathered::default().unshown(), None);
 }
 
