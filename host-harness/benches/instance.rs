@@ -13,17 +13,13 @@ const NOWHERE: &str = "http://127.0.0.1:9/v1";
 
 fn instances(c: &mut Criterion) {
     let runtime = common::runtime();
-    let (sandbox, plugin) = runtime.block_on(common::loaded());
+    let plugin = runtime.block_on(common::loaded());
     c.bench_function("describe, a fresh instance", |b| {
-        b.iter(|| {
-            runtime
-                .block_on(plugin.describe(&sandbox))
-                .expect("it says what it is")
-        });
+        b.iter(|| runtime.block_on(plugin.describe()).expect("it says what it is"));
     });
     for count in [0, 1_000] {
         let models = data::models(count);
-        let host = common::host(&sandbox, &plugin, NOWHERE, Some(common::TOKEN), |settings| {
+        let host = common::host(&plugin, NOWHERE, Some(common::TOKEN), |settings| {
             settings.models = Arc::clone(&models);
         });
         let settings = data::twin_settings(count);

@@ -9,12 +9,12 @@ use huggingface_protocol::{catalog, settings::PlainSettings};
 
 fn lists(c: &mut Criterion) {
     let runtime = common::runtime();
-    let (sandbox, plugin) = runtime.block_on(common::loaded());
+    let plugin = runtime.block_on(common::loaded());
     let files = data::Files::new();
     for count in [data::ROUTER_LIST, data::LONG_LIST] {
         let list = data::list(count);
         let mock = Mock::replaying_whole(&files.list(count));
-        let host = common::host(&sandbox, &plugin, mock.base_url(), Some(common::TOKEN), |_| {});
+        let host = common::host(&plugin, mock.base_url(), Some(common::TOKEN), |_| {});
         let twin = Twin::new(mock.base_url(), PlainSettings::default());
         let mut group = c.benchmark_group(format!("list of {count} models"));
         group.throughput(Throughput::Bytes(list.len() as u64));

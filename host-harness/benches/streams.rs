@@ -13,7 +13,7 @@ use huggingface_protocol::settings::PlainSettings;
 
 fn streams(c: &mut Criterion) {
     let runtime = common::runtime();
-    let (sandbox, plugin) = runtime.block_on(common::loaded());
+    let plugin = runtime.block_on(common::loaded());
     let files = data::Files::new();
     let ask = Ask::short();
     for (events, packets) in [(50, "an event a packet"), (2_000, "as fast as it goes")] {
@@ -29,7 +29,7 @@ fn streams(c: &mut Criterion) {
             ("plugin", Some(common::TOKEN)),
             ("plugin, nothing to search for", None),
         ] {
-            let host = common::host(&sandbox, &plugin, mock.base_url(), token, |_| {});
+            let host = common::host(&plugin, mock.base_url(), token, |_| {});
             group.bench_function(name, |b| b.iter(|| runtime.block_on(ask::whole(&host, &ask))));
         }
         group.bench_function("native", |b| {

@@ -13,12 +13,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Load. Here it is the workspace's own component; any path to a plugin will do.
     let file = component::ensure(|note| eprintln!("{note}"))?;
     let sandbox = Sandbox::new(&SandboxOptions::default())?;
-    let plugin = Plugin::load(&sandbox, &file, false).await?;
+    let plugin = Plugin::load(&sandbox, &file).await?;
 
     // Allow. A plugin that asks for more than its grant is refused before any variable is read.
     let mut options = HostOptions::from_variables(plugin.info(), |name| env::var(name).ok().map(Into::into))?;
     options.settings.base_url = env::args().nth(1).map(|url| base_url(&url)).transpose()?;
-    let host = Host::start(&sandbox, plugin, options)?;
+    let host = Host::start(plugin, options)?;
 
     // List, resolve, chat.
     let catalog = host.list_models(DiscoveryMode::Authenticated).await?;

@@ -107,18 +107,18 @@ impl std::fmt::Debug for Host {
 }
 
 impl Host {
-    /// Puts a plugin into service.
+    /// Puts a plugin into service, in the sandbox that it was loaded into.
     ///
     /// # Errors
     /// `not-granted` if the plugin asks for more than the grant of its id; `configuration` for settings that
     /// cannot be used.
-    pub fn start(sandbox: &Sandbox, plugin: Plugin, options: HostOptions) -> Result<Self> {
+    pub fn start(plugin: Plugin, options: HostOptions) -> Result<Self> {
         let HostOptions {
             settings,
             secret,
             grants,
         } = options;
-        sandbox.check(&settings.limits)?;
+        plugin.sandbox().check(&settings.limits)?;
         let grant = grants.check(plugin.info())?;
         let wants_credential = plugin.info().credential.is_some();
         let Outlet {
@@ -127,7 +127,7 @@ impl Host {
             credential,
         } = Outlet::new(&settings, grant, secret.as_ref(), wants_credential)?;
         Ok(Self(Arc::new(Shared {
-            sandbox: sandbox.clone(),
+            sandbox: plugin.sandbox().clone(),
             settings: Arc::new(settings),
             credential,
             edge,

@@ -45,7 +45,7 @@ pub use generation::GenerationInfo;
 pub use grants::{Grant, Grants};
 pub use host::{Answer, Host, HostOptions};
 pub use metrics::{Call, CallCount, MetricsSnapshot, Times};
-pub use plugin::{CONTRACT_VERSION, LoadTimings, Plugin};
+pub use plugin::{CONTRACT_VERSION, LoadOptions, LoadTimings, Plugin};
 pub use sandbox::{Limits, Sandbox, SandboxOptions, Used};
 pub use settings::Settings;
 pub use swap::SwapReport;

@@ -34,7 +34,17 @@ const OFFERED: [&str; 5] = [
     "wasi:clocks/monotonic-clock",
 ];
 
-/// A loaded and checked component. Cheap to clone.
+/// How a component is loaded.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// Whether it may import the rest of WASI, of which there is nothing to see: components of languages whose runtimes
+    /// want it.
+    pub empty_wasi: bool,
+    /// What it may use to say what it is.
+    pub limits: Limits,
+}
+
+/// A component, loaded into a sandbox and checked. Cheap to clone.
 #[derive(Clone)]
 pub struct Plugin(Arc<Inner>);
 
@@ -45,9 +55,9 @@ struct Inner {
     imports: Vec<String>,
     exports: Vec<String>,
     info: ProviderInfo,
+    sandbox: Sandbox,
     linked: Linked,
-    empty_wasi: bool,
-    limits: Limits,
+    options: LoadOptions,
     timings: LoadTimings,
 }
 
@@ -79,20 +89,15 @@ impl Plugin {
     /// `plugin-load` for a file that cannot be read or is no component; `contract-mismatch` for a component of
     /// another world or version, or one that wants more than the sandbox offers; `plugin-trap` or `limit` if it
     /// fails to say what it is.
-    pub async fn load(sandbox: &Sandbox, path: &Path, empty_wasi: bool) -> Result<Self> {
-        Self::load_within(sandbox, path, empty_wasi, &Limits::default()).await
+    pub async fn load(sandbox: &Sandbox, path: &Path) -> Result<Self> {
+        Self::load_with(sandbox, path, &LoadOptions::default()).await
     }
 
-    /// The same within other limits than the default ones, for a plugin that needs more to say what it is.
+    /// The same for a plugin that needs more than others.
     ///
     /// # Errors
     /// As of [`load`](Self::load).
-    pub async fn load_within(
-        sandbox: &Sandbox,
-        path: &Path,
-        empty_wasi: bool,
-        limits: &Limits,
-    ) -> Result<Self> {
+    pub async fn load_with(sandbox: &Sandbox, path: &Path, options: &LoadOptions) -> Result<Self> {
         let started = Instant::now();
         let bytes = read(path).await?;
         let digest = digest(&bytes);
@@ -115,25 +120,24 @@ impl Plugin {
         let compile = started.elapsed();
         let started = Instant::now();
         let (imports, exports) = interface_names(sandbox, &component);
-        check_contract(path, &imports, &exports, empty_wasi)?;
+        check_contract(path, &imports, &exports, options.empty_wasi)?;
         let differs = |error: wasmtime::Error| {
             mismatch(path, &format!("it differs from the contract: {error:#}"))
                 .with_hint("build it from the `wit/` of this contract's version")
         };
         let interface = format!("{PROVIDER}@{CONTRACT_VERSION}");
         let linked = sandbox
-            .link(&component, empty_wasi)
+            .link(&component, options.empty_wasi)
             .and_then(|pre| Linked::new(pre, &interface))
             .map_err(differs)?;
         let check = started.elapsed();
         let started = Instant::now();
-        let described = call::run(
-            alone(sandbox, &linked, empty_wasi, limits),
-            async |store, guest| match guest.check(store) {
-                Ok(()) => guest.describe(store).await.map(Ok),
-                Err(error) => Ok(Err(error)),
-            },
-        );
+        let described = call::run(alone(sandbox, &linked, options), async |store, guest| match guest
+            .check(store)
+        {
+            Ok(()) => guest.describe(store).await.map(Ok),
+            Err(error) => Ok(Err(error)),
+        });
         let info = described.await?.map_err(differs)?;
         let timings = LoadTimings {
             compile,
@@ -149,9 +153,9 @@ impl Plugin {
             imports,
             exports,
             info,
+            sandbox: sandbox.clone(),
             linked,
-            empty_wasi,
-            limits: limits.clone(),
+            options: options.clone(),
             timings,
         };
         Ok(Self(Arc::new(inner)))
@@ -213,9 +217,13 @@ impl Plugin {
     ///
     /// # Errors
     /// `plugin-trap` or `limit` if it fails to say.
-    pub async fn describe(&self, sandbox: &Sandbox) -> Result<ProviderInfo> {
-        let context = alone(sandbox, &self.0.linked, self.0.empty_wasi, &self.0.limits);
+    pub async fn describe(&self) -> Result<ProviderInfo> {
+        let context = alone(&self.0.sandbox, &self.0.linked, &self.0.options);
         call::run(context, async |store, guest| guest.describe(store).await).await
+    }
+
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.0.sandbox
     }
 
     pub(crate) fn linked(&self) -> &Linked {
@@ -223,7 +231,7 @@ impl Plugin {
     }
 
     pub(crate) fn empty_wasi(&self) -> bool {
-        self.0.empty_wasi
+        self.0.options.empty_wasi
     }
 }
 
@@ -347,9 +355,9 @@ fn check_contract(path: &Path, imports: &[String], exports: &[String], empty_was
 }
 
 /// For a call of a plugin that belongs to no host yet: it reaches nothing and has no credential.
-fn alone<'a>(sandbox: &Sandbox, linked: &'a Linked, empty_wasi: bool, limits: &Limits) -> Context<'a> {
+fn alone<'a>(sandbox: &Sandbox, linked: &'a Linked, options: &LoadOptions) -> Context<'a> {
     let settings = Settings {
-        limits: limits.clone(),
+        limits: options.limits.clone(),
         ..Settings::default()
     };
     let view = View::new(
@@ -358,7 +366,7 @@ fn alone<'a>(sandbox: &Sandbox, linked: &'a Linked, empty_wasi: bool, limits: &L
         CredentialState::Missing,
     );
     let gate = Gate::new(None, view.clone());
-    Context::new(sandbox, linked, State::new(view, gate, empty_wasi))
+    Context::new(sandbox, linked, State::new(view, gate, options.empty_wasi))
 }
 
 /// A plugin's id becomes a key of files and flags, so it has to be of the form that the contract gives it.

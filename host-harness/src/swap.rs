@@ -16,8 +16,7 @@ use crate::{
     generation::{Generation, GenerationInfo, GenerationState},
     host::{Host, Shared},
     metrics::Swap,
-    plugin::Plugin,
-    settings::Settings,
+    plugin::{LoadOptions, Plugin},
 };
 
 /// Two swaps are at least this far apart, refused ones included: they cost a compilation too.
@@ -73,10 +72,11 @@ impl Host {
 
     async fn swap_to(&self, file: &Path) -> Result<SwapReport> {
         let shared = &self.0;
-        let Settings {
-            empty_wasi, limits, ..
-        } = &*shared.settings;
-        let plugin = Plugin::load_within(&shared.sandbox, file, *empty_wasi, limits).await?;
+        let options = LoadOptions {
+            empty_wasi: shared.settings.empty_wasi,
+            limits: shared.settings.limits.clone(),
+        };
+        let plugin = Plugin::load_with(&shared.sandbox, file, &options).await?;
         let timings = plugin.load_timings();
         let live = shared.generations.live();
         let id = &live.plugin.info().id;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::{
     guests::{tiny, tiny_plugin},
-    harness::{Harness, Setup, TOKEN, collect, parts_text, plugin, question, sandbox},
+    harness::{Harness, Setup, TOKEN, collect, parts_text, plugin, question},
 };
 
 /// One provider, with the grant that the operator has given it.
@@ -127,7 +127,7 @@ for_each_provider! {
             secret: Secret::new(TOKEN),
             ..Default::default()
         };
-        let host = host_harness::Host::start(sandbox(), provider.plugin.clone(), options).unwrap();
+        let host = host_harness::Host::start(provider.plugin.clone(), options).unwrap();
         assert_eq!(host.credential(), CredentialState::Missing);
         host.complete(question(&provider.model, "Hello!")).await.unwrap_err();
         assert_eq!(host.connections_opened(), 0);

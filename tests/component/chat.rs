@@ -150,7 +150,7 @@ async fn without_a_token_elsewhere_nothing_is_sent() {
         secret: None,
         grants: host_harness::Grants::built_in().unwrap(),
     };
-    let host = host_harness::Host::start(crate::harness::sandbox(), harness.host.plugin(), options).unwrap();
+    let host = host_harness::Host::start(harness.host.plugin(), options).unwrap();
     let error = host.chat(question(MODEL, "Hello!")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Provider(ErrorKind::Unauthenticated));
     assert!(!error.details().request_sent);
@@ -204,7 +204,7 @@ async fn a_refused_connection_is_tried_again_and_nothing_was_sent() {
         secret: None,
         grants: Default::default(),
     };
-    let host = host_harness::Host::start(crate::harness::sandbox(), harness.host.plugin(), options).unwrap();
+    let host = host_harness::Host::start(harness.host.plugin(), options).unwrap();
     let heard = crate::harness::collect(host.chat(question(MODEL, "Hello!")).await.unwrap()).await;
     let error = heard.error();
     assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cases::{Report, cases, check_reference},
-    harness::{plugin, sandbox},
+    harness::plugin,
 };
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/config");
@@ -40,7 +40,7 @@ async fn meaning(case: &Value) -> Vec<String> {
         secret: None,
         grants: Grants::built_in().unwrap(),
     };
-    let host = Host::start(sandbox(), plugin, options).unwrap();
+    let host = Host::start(plugin, options).unwrap();
     for reference in model.chain() {
         match host.resolve(&reference).await {
             Ok(found) if found.canonical == reference => {}

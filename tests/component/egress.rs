@@ -56,7 +56,7 @@ async fn plugin() -> Plugin {
     static PLUGIN: OnceCell<Plugin> = OnceCell::const_new();
     let load = || async {
         let file = tokio::task::spawn_blocking(guests::egress).await.unwrap();
-        Plugin::load(sandbox(), &file, false).await.unwrap()
+        Plugin::load(sandbox(), &file).await.unwrap()
     };
     PLUGIN.get_or_init(load).await.clone()
 }

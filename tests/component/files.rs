@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::harness::{built, sandbox};
 
 async fn refused(path: &Path) -> Error {
-    let error = Plugin::load(sandbox(), path, false).await.unwrap_err();
+    let error = Plugin::load(sandbox(), path).await.unwrap_err();
     assert!(error.hint().is_some(), "{error}");
     error
 }

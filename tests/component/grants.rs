@@ -62,7 +62,7 @@ fn names_both(error: &Error, asked: &str, granted: &str) {
 async fn more_than_the_grant_is_refused_when_the_host_starts() {
     let files = Files::new();
     for (order, value, granted) in BEYOND {
-        let plugin = Plugin::load(sandbox(), &asking(&files, order, value), false)
+        let plugin = Plugin::load(sandbox(), &asking(&files, order, value))
             .await
             .unwrap();
         let error = Harness::with().try_start_with(plugin).await.unwrap_err();
@@ -110,7 +110,7 @@ async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_
 
     let files = Files::new();
     let (order, value, granted) = BEYOND[0];
-    let plugin = Plugin::load(sandbox(), &asking(&files, order, value), false)
+    let plugin = Plugin::load(sandbox(), &asking(&files, order, value))
         .await
         .unwrap();
     let refused = HostOptions::from_variables(plugin.info(), |name| panic!("{name} is read"));
@@ -120,7 +120,7 @@ async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_
 #[tokio::test]
 async fn a_header_of_the_connection_is_refused_even_if_it_is_granted() {
     let files = Files::new();
-    let plugin = Plugin::load(sandbox(), &asking(&files, "header", "host"), false)
+    let plugin = Plugin::load(sandbox(), &asking(&files, "header", "host"))
         .await
         .unwrap();
     let asked = host_harness::Grant::asked_by(plugin.info()).unwrap();
@@ -134,7 +134,7 @@ async fn a_header_of_the_connection_is_refused_even_if_it_is_granted() {
 async fn a_base_url_that_is_none_is_refused() {
     let files = Files::new();
     for url in ["file:///etc/passwd", "nonsense", "https://"] {
-        let plugin = Plugin::load(sandbox(), &asking(&files, "base-url", url), false)
+        let plugin = Plugin::load(sandbox(), &asking(&files, "base-url", url))
             .await
             .unwrap();
         let error = Harness::with().try_start_with(plugin).await.unwrap_err();

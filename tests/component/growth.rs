@@ -11,7 +11,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::harness::{built, collect, plugin, question, sandbox};
+use crate::harness::{built, collect, plugin, question};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const REQUESTS: usize = 10_000;
@@ -122,7 +122,7 @@ async fn measured() {
         settings,
         ..HostOptions::default()
     };
-    let host = Host::start(sandbox(), plugin().await, options).unwrap();
+    let host = Host::start(plugin().await, options).unwrap();
     ask(&host, BEFORE).await;
     let before = held();
     let opened = host.connections_opened();

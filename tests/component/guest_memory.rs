@@ -127,7 +127,7 @@ async fn harness(plugin: Plugin, guest_time_ms: &str) -> Harness {
     let setup = Harness::with()
         .token(Some(TOKEN))
         .setting("max-guest-time-ms", guest_time_ms);
-    setup.sandbox(dumping().await.clone()).start_with(plugin).await
+    setup.start_with(plugin).await
 }
 
 fn event(text: &str) -> String {
@@ -163,7 +163,7 @@ fn refusal(status: u16) -> Script {
 
 async fn hostile(files: &Files) -> Plugin {
     let file = files.ordered("disguised", DISGUISE);
-    Plugin::load(dumping().await, &file, false).await.unwrap()
+    Plugin::load(dumping().await, &file).await.unwrap()
 }
 
 /// Asks until the guest has been stopped, and gives what came before and why.
@@ -243,7 +243,7 @@ async fn a_thief_that_traps_after_an_error_has_no_token() {
 async fn own() -> Plugin {
     static PLUGIN: OnceCell<Plugin> = OnceCell::const_new();
     let load = async || {
-        Plugin::load(dumping().await, &built(Build::Release), false)
+        Plugin::load(dumping().await, &built(Build::Release))
             .await
             .unwrap()
     };

@@ -64,7 +64,7 @@ pub async fn tiny_plugin() -> Plugin {
 
 async fn load(build: fn() -> PathBuf) -> Plugin {
     let file = tokio::task::spawn_blocking(build).await.expect("the build ends");
-    Plugin::load(sandbox(), &file, false).await.expect("it loads")
+    Plugin::load(sandbox(), &file).await.expect("it loads")
 }
 
 /// Files of one test, gone with it.

@@ -44,9 +44,7 @@ pub async fn plugin() -> Plugin {
             let file = tokio::task::spawn_blocking(|| built(Build::Release))
                 .await
                 .expect("the build ends");
-            Plugin::load(sandbox(), &file, false)
-                .await
-                .expect("the component loads")
+            Plugin::load(sandbox(), &file).await.expect("the component loads")
         })
         .await
         .clone()
@@ -65,7 +63,6 @@ pub struct Setup {
     settings: Settings,
     token: Option<String>,
     grants: Grants,
-    sandbox: Option<Sandbox>,
 }
 
 impl Harness {
@@ -76,7 +73,6 @@ impl Harness {
             settings: Settings::default(),
             token: Some(TOKEN.to_owned()),
             grants: Grants::built_in().expect("grants"),
-            sandbox: None,
         }
     }
 
@@ -126,12 +122,6 @@ impl Setup {
         self
     }
 
-    /// Another engine than that of all tests; the plugin has to be loaded by the same.
-    pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
-        self.sandbox = Some(sandbox);
-        self
-    }
-
     pub async fn start(self) -> Harness {
         self.start_with(plugin().await).await
     }
@@ -155,7 +145,7 @@ impl Setup {
             secret: self.token.as_deref().and_then(Secret::new),
             grants: self.grants,
         };
-        let host = Host::start(self.sandbox.as_ref().unwrap_or(sandbox()), plugin, options)?;
+        let host = Host::start(plugin, options)?;
         Ok(Harness { mock, host })
     }
 }

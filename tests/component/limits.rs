@@ -108,8 +108,8 @@ impl Case {
             ..SandboxOptions::default()
         };
         let sandbox = Sandbox::new(&options).unwrap();
-        let plugin = Plugin::load(&sandbox, &hostile(), false).await.unwrap();
-        setup.sandbox(sandbox).start_with(plugin).await
+        let plugin = Plugin::load(&sandbox, &hostile()).await.unwrap();
+        setup.start_with(plugin).await
     }
 
     async fn act(&self, host: &Host) -> Result<(), Error> {
@@ -237,8 +237,8 @@ async fn a_full_sandbox_says_so_and_serves_again_when_there_is_room() {
         ..SandboxOptions::default()
     };
     let full = Sandbox::new(&options).unwrap();
-    let plugin = Plugin::load(&full, &hostile(), false).await.unwrap();
-    let harness = Harness::with().sandbox(full).start_with(plugin).await;
+    let plugin = Plugin::load(&full, &hostile()).await.unwrap();
+    let harness = Harness::with().start_with(plugin).await;
     let ask = || question("hostile/a/read.sleep", "Hello!");
     let held = [
         harness.host.chat(ask()).await.unwrap(),

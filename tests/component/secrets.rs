@@ -123,7 +123,7 @@ fn refused(error: &Error, place: &str) {
 async fn a_request_that_holds_the_token_is_refused_before_the_plugin_sees_it() {
     let files = Files::new();
     let file = files.ordered("mine", [("chat", "trap")]);
-    let trap = host_harness::Plugin::load(sandbox(), &file, false).await.unwrap();
+    let trap = host_harness::Plugin::load(sandbox(), &file).await.unwrap();
     let harness = Harness::with().start_with(trap).await;
     for (place, put) in places() {
         for form in [

@@ -138,14 +138,13 @@ fn bad(file: PathBuf, kind: Kind) -> Candidate {
 }
 
 /// An engine that keeps compiled code, so that a hundred swaps compile each file once.
-async fn caching(files: &Files, mut setup: Setup, first: PathBuf) -> Harness {
+async fn caching(files: &Files, setup: Setup, first: PathBuf) -> Harness {
     let options = SandboxOptions {
         cache_dir: Some(files.path().join("cache")),
         ..SandboxOptions::default()
     };
     let sandbox = Sandbox::new(&options).unwrap();
-    let plugin = Plugin::load(&sandbox, &first, false).await.unwrap();
-    setup = setup.sandbox(sandbox);
+    let plugin = Plugin::load(&sandbox, &first).await.unwrap();
     setup.start_with(plugin).await
 }
 

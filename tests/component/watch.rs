@@ -65,7 +65,7 @@ impl Watched {
     }
 
     async fn at(folder: TempDir, file: PathBuf) -> Self {
-        let plugin = Plugin::load(sandbox(), &file, false).await.unwrap();
+        let plugin = Plugin::load(sandbox(), &file).await.unwrap();
         let setup = Harness::with().mock(|mock| mock.pace(Duration::from_millis(1)));
         Self::over(folder, file, setup, plugin).await
     }
@@ -161,8 +161,8 @@ async fn a_file_that_a_full_sandbox_did_not_take_is_taken_when_there_is_room() {
     let file = folder.path().join("plugin.wasm");
     put(&file, &tokio::task::spawn_blocking(release).await.unwrap());
     let bytes = tokio::task::spawn_blocking(next).await.unwrap();
-    let plugin = Plugin::load(&small, &file, false).await.unwrap();
-    let watched = Watched::over(folder, file, Harness::with().sandbox(small), plugin).await;
+    let plugin = Plugin::load(&small, &file).await.unwrap();
+    let watched = Watched::over(folder, file, Harness::with(), plugin).await;
     let held = watched
         .harness
         .host

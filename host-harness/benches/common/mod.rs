@@ -55,18 +55,16 @@ pub(crate) fn threads() -> Runtime {
         .expect("a runtime")
 }
 
-/// The sandbox and the component in it.
-pub(crate) async fn loaded() -> (Sandbox, Plugin) {
+/// The component, in a sandbox of its own.
+pub(crate) async fn loaded() -> Plugin {
     let sandbox = Sandbox::new(&SandboxOptions::default()).expect("an engine");
-    let plugin = Plugin::load(&sandbox, &component(), false)
+    Plugin::load(&sandbox, &component())
         .await
-        .expect("the component loads");
-    (sandbox, plugin)
+        .expect("the component loads")
 }
 
 /// A host in front of this address. With a token it adds and searches for it; without one there is nothing to search.
 pub(crate) fn host(
-    sandbox: &Sandbox,
     plugin: &Plugin,
     base_url: &str,
     token: Option<&str>,
@@ -82,5 +80,5 @@ pub(crate) fn host(
         secret: token.and_then(Secret::new),
         grants: Grants::built_in().expect("grants"),
     };
-    Host::start(sandbox, plugin.clone(), options).expect("a host")
+    Host::start(plugin.clone(), options).expect("a host")
 }

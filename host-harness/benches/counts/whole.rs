@@ -131,9 +131,9 @@ pub(crate) fn child(words: &[&str]) {
     let client = if who == NATIVE {
         Client::Native(Box::new(Twin::new(url, PlainSettings::default())))
     } else {
-        let (sandbox, plugin) = runtime.block_on(loaded(Path::new(component), Path::new(kept)));
-        let host = common::host(&sandbox, &plugin, url, Some(common::TOKEN), |_| {});
-        Client::Plugin(host, sandbox)
+        let plugin = runtime.block_on(loaded(Path::new(component), Path::new(kept)));
+        let host = common::host(&plugin, url, Some(common::TOKEN), |_| {});
+        Client::Plugin(host)
     };
     runtime.block_on(client.call(what));
     for _ in 0..ROUNDS {
@@ -147,7 +147,7 @@ fn counted_work(runtime: &Runtime, client: &Client, what: &str) {
     runtime.block_on(client.call(what));
 }
 
-async fn loaded(component: &Path, kept: &Path) -> (Sandbox, Plugin) {
+async fn loaded(component: &Path, kept: &Path) -> Plugin {
     let options = SandboxOptions {
         cache_dir: Some(kept.to_owned()),
         // Callgrind has not as many addresses as a machine.
@@ -155,12 +155,12 @@ async fn loaded(component: &Path, kept: &Path) -> (Sandbox, Plugin) {
         ..SandboxOptions::default()
     };
     let sandbox = Sandbox::new(&options).expect("an engine");
-    let plugin = Plugin::load(&sandbox, component, false).await;
-    (sandbox, plugin.expect("the component loads"))
+    let plugin = Plugin::load(&sandbox, component).await;
+    plugin.expect("the component loads")
 }
 
 enum Client {
-    Plugin(Host, Sandbox),
+    Plugin(Host),
     Native(Box<Twin>),
 }
 
@@ -168,20 +168,20 @@ impl Client {
     async fn call(&self, what: &str) {
         let ask = Ask::short();
         match (self, what) {
-            (Self::Plugin(host, sandbox), DESCRIBE) => {
-                host.plugin().describe(sandbox).await.expect("what it is");
+            (Self::Plugin(host), DESCRIBE) => {
+                host.plugin().describe().await.expect("what it is");
             }
-            (Self::Plugin(host, _), RESOLVE) => {
+            (Self::Plugin(host), RESOLVE) => {
                 host.resolve(REFERENCE).await.expect("a reference");
             }
-            (Self::Plugin(host, _), LIST) => {
+            (Self::Plugin(host), LIST) => {
                 let catalog = host.list_models(DiscoveryMode::Authenticated).await;
                 assert_eq!(catalog.expect("a list").models.len(), data::ROUTER_LIST);
             }
-            (Self::Plugin(host, _), ANSWER) => {
+            (Self::Plugin(host), ANSWER) => {
                 host.complete(ask.for_host()).await.expect("an answer");
             }
-            (Self::Plugin(host, _), _) => assert!(ask::whole(host, &ask).await > 0),
+            (Self::Plugin(host), _) => assert!(ask::whole(host, &ask).await > 0),
             (Self::Native(_), RESOLVE) => {
                 reference::resolve(REFERENCE, &PlainSettings::default()).expect("a reference");
             }

@@ -34,7 +34,7 @@ async fn first_token(rig: &Rig, table: &mut Table) {
         ("Added to the first token", Some(common::TOKEN)),
         ("… with nothing to search for", None),
     ] {
-        let host = common::host(&rig.sandbox, &rig.plugin, mock.base_url(), token, |_| {});
+        let host = common::host(&rig.plugin, mock.base_url(), token, |_| {});
         let plugin = async || {
             let mut completion = None;
             let took = wall(async { completion = Some(ask::first(&host, &ask).await) }).await;

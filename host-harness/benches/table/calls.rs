@@ -24,22 +24,16 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     let describe = async || {
         cpu(async {
             for _ in 0..CALLS {
-                black_box(rig.plugin.describe(&rig.sandbox).await.expect("what it is"));
+                black_box(rig.plugin.describe().await.expect("what it is"));
             }
         })
         .await
             / each
     };
     let resolve = async |models: usize, text: &str| {
-        let host = common::host(
-            &rig.sandbox,
-            &rig.plugin,
-            NOWHERE,
-            Some(common::TOKEN),
-            |settings| {
-                settings.models = data::models(models);
-            },
-        );
+        let host = common::host(&rig.plugin, NOWHERE, Some(common::TOKEN), |settings| {
+            settings.models = data::models(models);
+        });
         let settings = data::twin_settings(models);
         let plugin = async || {
             cpu(async {

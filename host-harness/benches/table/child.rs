@@ -63,9 +63,9 @@ impl Client {
     /// One that waits as long as it takes.
     pub(crate) async fn patient(by_plugin: bool, base_url: &str) -> Self {
         if by_plugin {
-            let (sandbox, plugin) = common::loaded().await;
+            let plugin = common::loaded().await;
             let token = Some(common::TOKEN);
-            return Self::Plugin(common::host(&sandbox, &plugin, base_url, token, |settings| {
+            return Self::Plugin(common::host(&plugin, base_url, token, |settings| {
                 settings.idle_timeout = Duration::from_millis(LONG_MS.into());
             }));
         }

@@ -139,8 +139,8 @@ pub(crate) fn tools() -> PathBuf {
 pub(crate) async fn child(by_plugin: bool, rounds: usize, urls: [&str; 3]) {
     let (short, few) = (Ask::short(), (rounds / 5).max(1));
     let [answer, of50, of500] = if by_plugin {
-        let (sandbox, plugin) = common::loaded().await;
-        urls.map(|url| Client::Plugin(common::host(&sandbox, &plugin, url, Some(common::TOKEN), |_| {})))
+        let plugin = common::loaded().await;
+        urls.map(|url| Client::Plugin(common::host(&plugin, url, Some(common::TOKEN), |_| {})))
     } else {
         urls.map(|url| Client::Twin(Box::new(Twin::new(url, PlainSettings::default()))))
     };

@@ -54,7 +54,7 @@ async fn least_memory(rig: &Rig, base_url: &str) -> usize {
     let (mut too_little, mut enough) = (0, 128 * MIB);
     while enough - too_little > MIB {
         let middle = (too_little + enough) / 2;
-        let host = common::host(&rig.sandbox, &rig.plugin, base_url, None, |settings| {
+        let host = common::host(&rig.plugin, base_url, None, |settings| {
             settings.limits.memory_bytes = middle;
         });
         let read = host.list_models(DiscoveryMode::Authenticated).await;

@@ -21,27 +21,20 @@ mod serving;
 mod streams;
 mod swaps;
 
-use host_harness::{Host, Plugin, Sandbox};
+use host_harness::{Host, Plugin};
 
 use common::mock::Mock;
 use rows::Table;
 
 /// What every section works with.
 struct Rig {
-    sandbox: Sandbox,
     plugin: Plugin,
 }
 
 impl Rig {
     /// A host in front of this mock, with a token to add and to search for.
     fn host(&self, mock: &Mock) -> Host {
-        common::host(
-            &self.sandbox,
-            &self.plugin,
-            mock.base_url(),
-            Some(common::TOKEN),
-            |_| {},
-        )
+        common::host(&self.plugin, mock.base_url(), Some(common::TOKEN), |_| {})
     }
 }
 
@@ -59,8 +52,8 @@ fn main() {
     }
     let sections: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
     let wanted = |name: &str| sections.is_empty() || sections.iter().any(|section| *section == name);
-    let (sandbox, plugin) = runtime.block_on(common::loaded());
-    let rig = Rig { sandbox, plugin };
+    let plugin = runtime.block_on(common::loaded());
+    let rig = Rig { plugin };
     let runs = words
         .iter()
         .find_map(|word| word.strip_prefix("--runs=")?.parse().ok());

@@ -89,8 +89,8 @@ pub(crate) async fn picture(by_plugin: bool, base_url: &str, bytes: usize) -> f6
     let ask = Ask::picture(bytes);
     let small = Ask::short();
     if by_plugin {
-        let (sandbox, plugin) = common::loaded().await;
-        let host = common::host(&sandbox, &plugin, base_url, Some(common::TOKEN), |_| {});
+        let plugin = common::loaded().await;
+        let host = common::host(&plugin, base_url, Some(common::TOKEN), |_| {});
         ask::whole(&host, &small).await;
         let before = resident();
         ask::whole(&host, &ask).await;

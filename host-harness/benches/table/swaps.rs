@@ -32,8 +32,8 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
         ..SandboxOptions::default()
     };
     let sandbox = Sandbox::new(&options).expect("an engine");
-    let plugin = Plugin::load(&sandbox, file, false).await.expect("it loads");
-    let cached = common::host(&sandbox, &plugin, mock.base_url(), Some(common::TOKEN), |_| {});
+    let plugin = Plugin::load(&sandbox, file).await.expect("it loads");
+    let cached = common::host(&plugin, mock.base_url(), Some(common::TOKEN), |_| {});
     let figure = swap_time(&cached, file, 21).await;
     table.alone("Swap, cached code to live", "≤ 5 ms", &time(figure));
 

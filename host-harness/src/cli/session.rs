@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{args::Global, terminal::Terminal};
 use crate::{
-    Grants, Host, HostOptions, Limits, Plugin, Proxies, Sandbox, SandboxOptions, Secret, Settings,
+    Grants, Host, HostOptions, Limits, LoadOptions, Plugin, Proxies, Sandbox, SandboxOptions, Secret,
+    Settings,
     component::{self, Build},
     config::{Configuration, Environment},
     contract::ProviderInfo,
@@ -81,12 +82,16 @@ impl Ground {
             Some(path) => path.to_owned(),
             None => own_component(terminal).await?,
         };
-        let limits = &self.flags.limits;
-        let strict = Plugin::load_within(&self.sandbox, &path, self.flags.empty_wasi, limits).await;
+        let mut options = LoadOptions {
+            empty_wasi: self.flags.empty_wasi,
+            limits: self.flags.limits.clone(),
+        };
+        let strict = Plugin::load_with(&self.sandbox, &path, &options).await;
         match strict {
             Err(error) if error.kind() == Kind::ContractMismatch && !self.flags.empty_wasi => {
                 // The configuration may allow more, but for an id that only the loaded plugin tells.
-                let Ok(plugin) = Plugin::load_within(&self.sandbox, &path, true, limits).await else {
+                options.empty_wasi = true;
+                let Ok(plugin) = Plugin::load_with(&self.sandbox, &path, &options).await else {
                     return Err(error);
                 };
                 let allowed = self.settings(plugin.info())?.empty_wasi;
@@ -117,7 +122,7 @@ impl Ground {
             secret,
             grants: self.grants.clone(),
         };
-        let host = Host::start(&self.sandbox, plugin, options)?;
+        let host = Host::start(plugin, options)?;
         if let Some(kept) = self.configuration.kept_models(&info)? {
             host.remember_models(kept.models);
         }

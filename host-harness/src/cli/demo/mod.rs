@@ -63,7 +63,7 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
     };
     let sandbox = session::sandbox(state.path(), &Settings::default().limits, 64)?;
     let loading = terminal.spinner("compiling the component");
-    let plugin = Plugin::load(&sandbox, &path, false).await?;
+    let plugin = Plugin::load(&sandbox, &path).await?;
     drop(loading);
     let mut settings = Settings {
         models: ModelSettings::new(Vec::new(), data.aliases()).into(),
@@ -76,7 +76,7 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
         secret: Secret::new(&data.token),
         grants: Grants::built_in()?,
     };
-    let host = Host::start(&sandbox, plugin, options)?;
+    let host = Host::start(plugin, options)?;
 
     scene.title(&format!("{} as one WebAssembly component", host.info().name))?;
     scene

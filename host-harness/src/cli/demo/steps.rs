@@ -199,7 +199,7 @@ impl Stage<'_> {
         scene.next("Another version takes over in the middle of an answer")?;
         let next = next_component(scene.terminal).await?;
         let compiling = scene.terminal.spinner("compiling the next version");
-        let staged = Plugin::load(self.sandbox, &next, false).await?;
+        let staged = Plugin::load(self.sandbox, &next).await?;
         drop(compiling);
         scene.done(
             &format!(
