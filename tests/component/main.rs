@@ -19,6 +19,8 @@ mod corpus;
 mod doctor;
 mod documents;
 mod egress;
+#[cfg(unix)]
+mod ended;
 mod fallback;
 mod files;
 mod grants;

@@ -8,9 +8,10 @@ use super::{
     Outcome,
     args::{Global, GrantArgs},
     inspect,
+    mode::Kept,
     output::inspect::GrantJson,
     session::Ground,
-    table,
+    signals, table,
     terminal::Terminal,
 };
 use crate::{
@@ -84,6 +85,7 @@ async fn confirmed(id: &str) -> Result<bool, Error> {
         );
         return Err(error.with_hint("if it is right, run the same command with `--yes`"));
     }
+    let _mode = Kept::now();
     let question = format!("Grant this to `{id}`?");
     let asked = tokio::task::spawn_blocking(move || {
         inquire::Confirm::new(&question)
@@ -93,7 +95,11 @@ async fn confirmed(id: &str) -> Result<bool, Error> {
             )
             .prompt()
     });
-    match asked.await {
+    let answered = tokio::select! {
+        answered = asked => answered,
+        () = signals::interrupted() => return Ok(false),
+    };
+    match answered {
         Ok(Ok(answer)) => Ok(answer),
         // Escape, Ctrl-C, or the terminal went away.
         Ok(Err(_)) | Err(_) => Ok(false),

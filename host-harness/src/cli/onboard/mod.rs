@@ -11,7 +11,8 @@ use std::io::{IsTerminal as _, stderr, stdin};
 use serde::Serialize;
 
 use super::{
-    Outcome, ahead::Loaded, args::OnboardArgs, chat, session::Ground, signals, style, terminal::Terminal,
+    Outcome, ahead::Loaded, args::OnboardArgs, chat, mode::Kept, session::Ground, signals, style,
+    terminal::Terminal,
 };
 use crate::{
     Host, Plugin, Secret,
@@ -54,6 +55,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
         );
         return Err(error.with_hint("run it with `--non-interactive`").into());
     }
+    let (_mode, mut ending) = (Kept::now(), signals::Ending::watched());
     let (provider, decided) = tokio::select! {
         talked = async {
             let provider = asked(&plugins, args).await?;
@@ -63,6 +65,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
             Ok::<_, Error>((provider, decided))
         } => talked?,
         () = signals::interrupted() => return Err(ask::given_up().into()),
+        () = ending.told() => return Err(ask::given_up().into()),
     };
     finish(terminal, &ground, &provider, &decided.onboarding).await?;
     if decided.wants_test {

@@ -19,6 +19,7 @@ use crate::{
     cli::{
         Failure, Outcome,
         args::{ChatArgs, Global, SortKey},
+        mode::Kept,
         models,
         output::{
             error,
@@ -26,7 +27,9 @@ use crate::{
         },
         request,
         session::Session,
-        signals, style, table,
+        signals,
+        signals::Ending,
+        style, table,
         terminal::Terminal,
         units,
     },
@@ -62,6 +65,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     let session = Session::open(terminal, global).await?;
     let references = super::references(terminal, &session, args.model.clone(), args.no_fallback)?;
     let names = Names::default();
+    let (_mode, mut ending) = (Kept::now(), Ending::watched());
     let mut editor = Editor::start(
         session.configuration.state_dir().join("chat-history"),
         Arc::clone(&names),
@@ -79,11 +83,15 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         catalog: None,
         names,
     };
-    talk.meet(global.base_url.is_none()).await;
+    tokio::select! {
+        () = talk.meet(global.base_url.is_none()) => {}
+        () = ending.told() => return Err(ended().into()),
+    }
     loop {
         let input = tokio::select! {
+            biased;
+            () = ending.told() => return Err(ended().into()),
             input = editor.read("> ") => input,
-            () = signals::interrupted() => Input::Ended,
         };
         let typed = match input {
             Input::Text(typed) => typed,
@@ -99,26 +107,15 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
             continue;
         }
         let outcome = match Typed::read(&typed) {
-            Typed::Blank => Ok(()),
             Typed::Command(Command::Quit, _) => return Ok(()),
-            Typed::Command(command, argument) => talk.obey(command, &argument).await,
-            Typed::Unknown(word, meant) => {
-                let advice = match meant {
-                    Some(meant) => format!("did you mean `{}`?", meant.name()),
-                    None => "`/help` lists them".to_owned(),
-                };
-                terminal.warn(&format!(
-                    "there is no command `{word}`; {advice} (`//` begins a text with `/`)"
-                ));
-                Ok(())
-            }
-            Typed::Words(words) => {
-                let mut parts: Vec<_> = talk.pictures.drain(..).map(ContentPart::Media).collect();
-                parts.push(ContentPart::Text(words));
-                talk.ask(parts).await
-            }
+            meant => tokio::select! {
+                biased;
+                outcome = talk.take(meant) => outcome,
+                () = ending.told() => Err(ended().into()),
+            },
         };
         match outcome {
+            Err(failure) if ending.is_told() => return Err(failure),
             Ok(()) => editor.remember(&typed),
             Err(Failure::Error(error)) => {
                 editor.remember(&typed);
@@ -185,6 +182,29 @@ impl Talk<'_> {
             paint.bold(&model),
             paint.dim("/help lists what you can do.")
         ));
+    }
+
+    /// Does what was typed.
+    async fn take(&mut self, typed: Typed) -> Outcome {
+        match typed {
+            Typed::Blank => Ok(()),
+            Typed::Command(command, argument) => self.obey(command, &argument).await,
+            Typed::Unknown(word, meant) => {
+                let advice = match meant {
+                    Some(meant) => format!("did you mean `{}`?", meant.name()),
+                    None => "`/help` lists them".to_owned(),
+                };
+                self.terminal.warn(&format!(
+                    "there is no command `{word}`; {advice} (`//` begins a text with `/`)"
+                ));
+                Ok(())
+            }
+            Typed::Words(words) => {
+                let mut parts: Vec<_> = self.pictures.drain(..).map(ContentPart::Media).collect();
+                parts.push(ContentPart::Text(words));
+                self.ask(parts).await
+            }
+        }
     }
 
     async fn ask(&mut self, question: Vec<ContentPart>) -> Outcome {
@@ -334,6 +354,11 @@ impl Talk<'_> {
         ));
         Ok(())
     }
+}
+
+/// Ended by whoever runs the program, and not by the person.
+fn ended() -> Error {
+    Error::new(Kind::Cancelled, "the conversation was ended from outside")
 }
 
 /// A command that lacks something: said, and nothing else happens.
