@@ -128,6 +128,41 @@ async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
 }
 
 #[tokio::test]
+async fn what_is_typed_ahead_is_asked_next_and_does_not_show_in_the_answer() {
+    let mock = mock(MockOptions::default().pace(Duration::from_millis(40))).await;
+    let (home, seen) = (home(&mock), Arc::clone(&mock));
+    person(move || {
+        let mut terminal = home.open(&["chat"]);
+        terminal.sees("Talking to");
+        says(&mut terminal, "First?");
+        terminal.sees("You wrote");
+        says(&mut terminal, "Second?");
+        says(&mut terminal, "Third?");
+        std::thread::sleep(Duration::from_millis(200));
+        let screen = terminal.screen();
+        assert!(
+            !screen.contains("Second") && !screen.contains("tok/s"),
+            "nothing in the middle of an answer: {screen}"
+        );
+        terminal.sees("> Second?");
+        terminal.sees("> Third?");
+        terminal.waits_for("the third answer", |screen| screen.matches("tok/s").count() == 3);
+        // Lines as a terminal sends them that does not mark what is pasted.
+        terminal.types("Fourth?\rFifth?\r");
+        terminal.waits_for("the fifth answer", |screen| screen.matches("tok/s").count() == 5);
+        terminal.types(key::CTRL_D);
+        assert_eq!(terminal.ends(), 0);
+        assert!(terminal.is_as_before());
+        let asked: Vec<Value> = questions(&seen)
+            .iter()
+            .filter_map(|body| Some(body["messages"].as_array()?.last()?["content"].clone()))
+            .collect();
+        assert_eq!(asked, ["First?", "Second?", "Third?", "Fourth?", "Fifth?"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn models_are_chosen_by_name_and_questions_asked_again() {
     let mock = mock(MockOptions::default().pace(Duration::from_millis(2))).await;
     let config = r#"{ agents: { defaults: { models: {

@@ -1,4 +1,4 @@
-//! The mode of the terminal: whatever is cut short, it is given back as it was.
+//! The mode of the terminal: whatever is cut short, it is given back as it was, and what is typed ahead does not show.
 
 #[cfg(unix)]
 use std::io::{IsTerminal as _, Write as _, stderr, stdin, stdout};
@@ -6,7 +6,7 @@ use std::io::{IsTerminal as _, Write as _, stderr, stdin, stdout};
 #[cfg(unix)]
 use rustix::{
     process::getpgrp,
-    termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr},
+    termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr},
 };
 
 /// The terminal's mode as it is now, which it has again when this is dropped. An editor and a prompt restore what they
@@ -46,6 +46,34 @@ impl Drop for Kept {
     }
 }
 
+/// As long as this is there, what is typed is not shown: it would stand in the middle of an answer. It is not lost, and
+/// Ctrl-C is heard.
+pub(super) struct Unechoed {
+    #[cfg(unix)]
+    before: Option<Termios>,
+}
+
+#[cfg(unix)]
+impl Unechoed {
+    pub(super) fn now() -> Self {
+        let before = tcgetattr(stdin()).ok().filter(|_| is_in_foreground());
+        if let Some(mut mode) = before.clone() {
+            mode.local_modes -= LocalModes::ECHO;
+            let _ = tcsetattr(stdin(), OptionalActions::Now, &mode);
+        }
+        Self { before }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Unechoed {
+    fn drop(&mut self) {
+        if let Some(before) = self.before.as_ref().filter(|_| is_in_foreground()) {
+            let _ = tcsetattr(stdin(), OptionalActions::Now, before);
+        }
+    }
+}
+
 #[cfg(unix)]
 fn is_same(a: &Termios, b: &Termios) -> bool {
     a.local_modes == b.local_modes && a.input_modes == b.input_modes && a.output_modes == b.output_modes
@@ -59,6 +87,13 @@ fn is_in_foreground() -> bool {
 
 #[cfg(not(unix))]
 impl Kept {
+    pub(super) fn now() -> Self {
+        Self {}
+    }
+}
+
+#[cfg(not(unix))]
+impl Unechoed {
     pub(super) fn now() -> Self {
         Self {}
     }

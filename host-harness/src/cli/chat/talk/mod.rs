@@ -19,7 +19,7 @@ use crate::{
     cli::{
         Failure, Outcome,
         args::{ChatArgs, Global, SortKey},
-        mode::Kept,
+        mode::{Kept, Unechoed},
         models,
         output::{
             error,
@@ -83,10 +83,12 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         catalog: None,
         names,
     };
+    let quiet = Unechoed::now();
     tokio::select! {
         () = talk.meet(global.base_url.is_none()) => {}
         () = ending.told() => return Err(ended().into()),
     }
+    drop(quiet);
     loop {
         let input = tokio::select! {
             biased;
@@ -106,6 +108,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
             terminal.note(&error::for_a_person(terminal.err, &error));
             continue;
         }
+        let _quiet = Unechoed::now();
         let outcome = match Typed::read(&typed) {
             Typed::Command(Command::Quit, _) => return Ok(()),
             meant => tokio::select! {
