@@ -106,6 +106,7 @@ async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
         terminal.sees("You wrote");
         terminal.types(key::CTRL_C);
         terminal.sees("error[cancelled]");
+        terminal.sees("what came of the answer stays in the conversation");
         // At the prompt it throws away what was typed.
         terminal.types("half a sen");
         terminal.sees("> half a sen");
@@ -115,14 +116,33 @@ async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
         terminal.sees("written to out.json");
         let saved = std::fs::read_to_string(home.dir().join("out.json")).expect("saved");
         let saved: Value = serde_json::from_str(&saved).expect("JSON");
-        assert_eq!(
-            saved["messages"],
-            json!([]),
-            "a question without an answer is no part of it"
-        );
+        assert_eq!(saved["messages"][0]["content"], "Slowly, please.");
+        let partial = saved["messages"][1]["content"].as_str().expect("text");
+        assert!(partial.starts_with("You wrote"), "{partial}");
+        says(&mut terminal, "Go on.");
+        terminal.waits_for("the second answer", |screen| {
+            screen.matches("You wrote").count() == 2
+        });
+        terminal.types(key::CTRL_C);
+        terminal.waits_for("its end", |screen| {
+            screen.matches("error[cancelled]").count() == 2
+        });
+        let second = questions(&seen).pop().expect("a question");
+        assert_eq!(second["messages"][1]["content"], partial, "{second}");
+        assert_eq!(second["messages"].as_array().map(Vec::len), Some(3));
+        says(&mut terminal, "/retry");
+        terminal.waits_for("the third answer", |screen| {
+            screen.matches("You wrote").count() == 3
+        });
+        terminal.types(key::CTRL_C);
+        terminal.waits_for("its end", |screen| {
+            screen.matches("error[cancelled]").count() == 3
+        });
+        let third = questions(&seen).pop().expect("a question");
+        assert_eq!(third["messages"], second["messages"], "asked again, not asked on");
         says(&mut terminal, "/quit");
         assert_eq!(terminal.ends(), 0);
-        assert_eq!(questions(&seen).len(), 1);
+        assert_eq!(questions(&seen).len(), 3);
     })
     .await;
 }

@@ -22,6 +22,7 @@ use crate::{
         mode::{Kept, Unechoed},
         models,
         output::{
+            chat::Gathered,
             error,
             models::{reference, shown_price},
         },
@@ -223,18 +224,26 @@ impl Talk<'_> {
             fallback: &self.fallback,
             started: Instant::now(),
         };
-        let gathered = if self.args.no_stream {
-            answering.at_once(request).await?
+        let mut gathered = Gathered::default();
+        let outcome = if self.args.no_stream {
+            answering.at_once(request).await.map(|whole| gathered = whole)
         } else {
-            answering.as_it_comes(request).await?
+            answering.as_it_comes(request, &mut gathered).await
         };
         // A question without an answer is no part of the conversation: many backends refuse two in a row.
         if !gathered.text.is_empty() {
             self.messages.push(Message::User(question));
             self.messages
                 .push(Message::Assistant(vec![AssistantPart::Text(gathered.text)]));
+            if let Err(Failure::Error(error)) = outcome {
+                let paint = self.terminal.err;
+                self.terminal.note(&error::for_a_person(paint, &error));
+                let kept = "what came of the answer stays in the conversation; /retry asks again";
+                self.terminal.note(&paint.dim(kept));
+                return Err(Failure::Shown);
+            }
         }
-        Ok(())
+        outcome
     }
 
     async fn obey(&mut self, command: Command, argument: &str) -> Outcome {
