@@ -54,6 +54,11 @@ async fn a_conversation_that_is_told_to_end_ends_in_an_answer_too() {
         terminal.types("Slowly, please.");
         terminal.types(key::ENTER);
         terminal.sees("You wrote");
+        let kept = home.read("chat-history");
+        assert!(
+            kept.contains("Slowly, please."),
+            "before the answer is there: {kept}"
+        );
         terminal.signals("-TERM");
         ends_well(&mut terminal, "error[cancelled]");
         assert_eq!(terminal.screen().matches("error[").count(), 1);

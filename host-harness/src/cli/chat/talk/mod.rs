@@ -109,23 +109,22 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
             terminal.note(&error::for_a_person(terminal.err, &error));
             continue;
         }
+        let meant = Typed::read(&typed);
+        if matches!(meant, Typed::Command(Command::Quit, _)) {
+            return Ok(());
+        }
+        // Before the answer, which may be the last that this terminal sees.
+        editor.remember(&typed);
         let _quiet = Unechoed::now();
-        let outcome = match Typed::read(&typed) {
-            Typed::Command(Command::Quit, _) => return Ok(()),
-            meant => tokio::select! {
-                biased;
-                outcome = talk.take(meant) => outcome,
-                () = ending.told() => Err(ended().into()),
-            },
+        let outcome = tokio::select! {
+            biased;
+            outcome = talk.take(meant) => outcome,
+            () = ending.told() => Err(ended().into()),
         };
         match outcome {
             Err(failure) if ending.is_told() => return Err(failure),
-            Ok(()) => editor.remember(&typed),
-            Err(Failure::Error(error)) => {
-                editor.remember(&typed);
-                terminal.note(&error::for_a_person(terminal.err, &error));
-            }
-            Err(Failure::Shown) => editor.remember(&typed),
+            Ok(()) | Err(Failure::Shown) => {}
+            Err(Failure::Error(error)) => terminal.note(&error::for_a_person(terminal.err, &error)),
             Err(failure @ Failure::Output(_)) => return Err(failure),
         }
     }
