@@ -41,6 +41,7 @@ mod marked;
 mod metrics;
 mod models;
 mod onboarding;
+mod onboarding_again;
 mod onboarding_by_script;
 mod program;
 mod proxy;

@@ -40,6 +40,12 @@ impl Pick {
         }
     }
 
+    /// The backend with which a reference names this model, if it names it with one.
+    pub(super) fn backend_in<'r>(&self, reference: &'r str) -> Option<&'r str> {
+        let backend = reference.strip_prefix(&self.reference)?.strip_prefix(':')?;
+        self.policy.is_none().then_some(backend)
+    }
+
     /// The same model from one backend.
     pub(super) fn from(mut self, backend: &str) -> Self {
         self.reference = format!("{}:{backend}", self.reference);
@@ -215,8 +221,15 @@ fn of_model(info: &ProviderInfo, model: &Model, aliases: &HashMap<String, String
         .collect()
 }
 
-/// No preference first, then every usable route.
-pub(super) fn backends(routes: &[Route]) -> Vec<Backend> {
+/// Where a reference stands in a list: as it is, else as its model without the backend.
+pub(super) fn standing(picks: &[Pick], reference: &str) -> Option<usize> {
+    let as_it_is = picks.iter().position(|pick| pick.reference == reference);
+    as_it_is.or_else(|| picks.iter().position(|pick| pick.backend_in(reference).is_some()))
+}
+
+/// No preference first, then every usable route, then the backend that is asked so far if it is none of them; and where
+/// that one stands.
+pub(super) fn backends(routes: &[Route], current: Option<&str>) -> (Vec<Backend>, usize) {
     let widest = routes
         .iter()
         .map(|route| route.backend.chars().count())
@@ -241,7 +254,22 @@ pub(super) fn backends(routes: &[Route]) -> Vec<Backend> {
             line: style::one_line(&line).into_owned(),
         }
     }));
-    all
+    let Some(current) = current else {
+        return (all, 0);
+    };
+    let is_current = |backend: &Backend| {
+        let name = backend.name.as_deref();
+        name.is_some_and(|name| name.eq_ignore_ascii_case(current))
+    };
+    let at = all.iter().position(is_current).unwrap_or_else(|| {
+        all.push(Backend {
+            name: Some(current.to_owned()),
+            searched: current.to_lowercase(),
+            line: style::one_line(&format!("{current}  as it is configured")).into_owned(),
+        });
+        all.len() - 1
+    });
+    (all, at)
 }
 
 /// Whether a backend can be asked now; words that nobody knows count as good.
@@ -296,9 +324,24 @@ mod tests {
     #[test]
     fn backends_begin_with_no_preference() {
         let routes = fixtures::model().routes;
-        let backends = backends(&routes);
-        assert!(backends[0].name.is_none());
-        assert_eq!(backends[1].name.as_ref(), Some(&routes[0].backend));
-        assert_eq!(backends.len(), 1 + routes.len());
+        let (all, first) = backends(&routes, None);
+        assert!(all[0].name.is_none());
+        assert_eq!((all[1].name.as_ref(), first), (Some(&routes[0].backend), 0));
+        assert_eq!(all.len(), 1 + routes.len());
+    }
+
+    #[test]
+    fn the_backend_that_is_asked_so_far_is_offered_first_even_where_it_is_not_listed() {
+        let routes = fixtures::model().routes;
+        let listed = routes[0].backend.to_uppercase();
+        assert_eq!(backends(&routes, Some(&listed)).1, 1);
+        let (all, first) = backends(&routes, Some("gone"));
+        assert_eq!((all.len(), first), (2 + routes.len(), 1 + routes.len()));
+        assert_eq!(all[first].name.as_deref(), Some("gone"));
+        let pick = |reference: &str| Pick::only(reference.to_owned(), String::new());
+        let picks = ["acme/a", "acme/b", "acme/b:fastest"].map(pick);
+        assert_eq!(standing(&picks, "acme/b:fastest"), Some(2));
+        assert_eq!(standing(&picks, "acme/b:gone"), Some(1));
+        assert_eq!(standing(&picks, "acme/bc"), None);
     }
 }
