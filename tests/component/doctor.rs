@@ -183,6 +183,19 @@ async fn a_key_that_the_service_refuses_is_an_error_and_says_where_it_stands() {
 }
 
 #[tokio::test]
+async fn a_key_is_not_good_because_nothing_is_at_the_address() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url().replace("/v1", "/api")).variable("HF_TOKEN", TOKEN);
+    person(move || {
+        let ran = home.run(&["doctor", "--format", "json"]);
+        finds(&of_level(&ran, "warning"), "key: it could not be checked");
+        let fix = fix(&ran, "key", "could not be checked");
+        assert!(fix.contains("usually ends in /v1"), "{fix}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_clock_that_is_wrong_is_a_warning_with_its_direction() {
     let mock = mock().await;
     for (date, side) in [

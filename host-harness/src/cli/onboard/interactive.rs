@@ -165,9 +165,14 @@ impl Talk<'_> {
                         .note(&format!("{} the key is good", self.terminal.err.green("✓")));
                     return Ok(settled);
                 }
-                Verdict::Unknown { why, .. } => {
+                Verdict::Unknown { why, hint } => {
                     self.terminal
                         .warn(&format!("the key could not be checked: {why}"));
+                    if let Some(hint) = hint {
+                        let hint = style::printable(&hint);
+                        self.terminal
+                            .note(&format!("{} {hint}", self.terminal.err.cyan("hint:")));
+                    }
                     return Ok(settled);
                 }
                 Verdict::Bad(error) => {
