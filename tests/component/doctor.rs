@@ -196,6 +196,43 @@ async fn a_key_is_not_good_because_nothing_is_at_the_address() {
 }
 
 #[tokio::test]
+async fn a_broken_list_of_models_stops_nothing_and_stays_as_it_is() {
+    let mock = mock().await;
+    for broken in [
+        "{ providers: {",
+        r#"{ "providers": { "huggingface": { "models": [{ "source": "live" }] } } }"#,
+        r#"{ "providers": { "huggingface": { "models": {} } } }"#,
+    ] {
+        let home = Home::new(&mock.base_url())
+            .variable("HF_TOKEN", TOKEN)
+            .file("models.json", broken);
+        person(move || {
+            for command in [
+                &["resolve", "Qwen/Qwen3-8B"][..],
+                &["models"],
+                &["chat", "Hello?"],
+                &["onboard", "--non-interactive"],
+            ] {
+                let ran = home.run(command);
+                assert_eq!(ran.code, Some(0), "{ran:?}");
+                let said = "the list is left out until the file is corrected or removed";
+                assert!(
+                    ran.err.contains(said) && ran.err.contains("models.json"),
+                    "{ran:?}"
+                );
+                assert_eq!(ran.err.matches("models.json").count(), 1, "said once: {ran:?}");
+            }
+            let ran = home.run(&["doctor", "--format", "json"]);
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            finds(&of_level(&ran, "error"), "models.json");
+            finds(&of_level(&ran, "ok"), "the service takes it");
+            assert_eq!(home.read("models.json"), broken);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_is_wrong_is_a_warning_with_its_direction() {
     let mock = mock().await;
     for (date, side) in [

@@ -42,7 +42,10 @@ struct OnboardedJson {
 }
 
 pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs) -> Outcome {
-    let Loaded { ground, plugins } = loaded;
+    let Loaded { mut ground, plugins } = loaded;
+    for plugin in &plugins {
+        ground.warn_of_broken_list(terminal, plugin.info());
+    }
     if args.non_interactive {
         let provider = named(&plugins, args)?;
         let decided = decided(&ground, &provider).await?;
