@@ -86,7 +86,7 @@ impl Talk<'_> {
             self.terminal.warn(&warning.message);
         }
         let aliases = aliases_by_reference(&host, &settings).await;
-        let picks = pick::picks(self.info(), &catalog, &aliases);
+        let picks = pick::picks(self.info(), &catalog, &aliases, table::terminal_width());
         let current = self.current(&host).await?;
         let pick = self.model(&host, picks.clone(), current.as_deref()).await?;
         let chosen = self.backend(pick, current.as_deref()).await?;
@@ -289,7 +289,7 @@ impl Talk<'_> {
         if pick.routes.is_empty() && current.is_none() {
             return Ok(pick);
         }
-        let (backends, first) = pick::backends(&pick.routes, current);
+        let (backends, first) = pick::backends(&pick.routes, current, table::terminal_width());
         let backend = ask::one_of("Prefer a specific backend?".to_owned(), backends, first).await?;
         Ok(match backend.name {
             Some(name) => pick.from(&name),
