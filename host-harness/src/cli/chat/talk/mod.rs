@@ -7,7 +7,7 @@ mod save;
 use std::{
     path::Path,
     sync::{Arc, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use self::{
@@ -53,9 +53,14 @@ struct Talk<'a> {
     pictures: Vec<Media>,
     /// The last question, whatever became of it.
     last: Option<Vec<ContentPart>>,
+    /// Whether the last answer broke off and what came of it is part of the conversation: still to be said.
+    keeps_part: bool,
     catalog: Option<Arc<ModelCatalog>>,
     names: Names,
 }
+
+/// How long an answer may take to end its line when the program is told to end.
+const LAST_LINE: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -> Outcome {
     let pictures = args
@@ -81,6 +86,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         messages: Vec::new(),
         pictures,
         last: None,
+        keeps_part: false,
         catalog: None,
         names,
     };
@@ -116,16 +122,28 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         // Before the answer, which may be the last that this terminal sees.
         editor.remember(&typed);
         let _quiet = Unechoed::now();
-        let outcome = tokio::select! {
-            biased;
-            outcome = talk.take(meant) => outcome,
-            () = ending.told() => Err(ended().into()),
+        let outcome = {
+            let taken = talk.take(meant);
+            tokio::pin!(taken);
+            tokio::select! {
+                biased;
+                outcome = &mut taken => outcome,
+                // An answer that is under way is told as well, and ends its line.
+                () = ending.told() => match tokio::time::timeout(LAST_LINE, taken).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => Err(ended().into()),
+                },
+            }
         };
         match outcome {
             Err(failure) if ending.is_told() => return Err(failure),
             Ok(()) | Err(Failure::Shown) => {}
             Err(Failure::Error(error)) => terminal.note(&error::for_a_person(terminal.err, &error)),
             Err(failure @ Failure::Output(_)) => return Err(failure),
+        }
+        if std::mem::take(&mut talk.keeps_part) {
+            let kept = "what came of the answer stays in the conversation; /retry asks again";
+            terminal.note(&terminal.err.dim(kept));
         }
     }
 }
@@ -234,13 +252,7 @@ impl Talk<'_> {
             self.messages.push(Message::User(question));
             self.messages
                 .push(Message::Assistant(vec![AssistantPart::Text(gathered.text)]));
-            if let Err(Failure::Error(error)) = outcome {
-                let paint = self.terminal.err;
-                self.terminal.note(&error::for_a_person(paint, &error));
-                let kept = "what came of the answer stays in the conversation; /retry asks again";
-                self.terminal.note(&paint.dim(kept));
-                return Err(Failure::Shown);
-            }
+            self.keeps_part = outcome.is_err();
         }
         outcome
     }
