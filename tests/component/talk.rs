@@ -250,10 +250,14 @@ async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it
     let mock = mock(MockOptions::immediate()).await;
     let (home, seen) = (home(&mock), Arc::clone(&mock));
     person(move || {
-        std::fs::write(home.dir().join("p.png"), b"\x89PNG\r\n\x1a\n").expect("a picture");
+        std::fs::write(home.dir().join("p 1.png"), b"\x89PNG\r\n\x1a\n").expect("a picture");
         let mut terminal = home.open(&["chat", "-m", "zai-org/GLM-4.5V"]);
         terminal.sees("Talking to");
-        says(&mut terminal, "/image p.png");
+        // The name as tab completes it.
+        terminal.types("/image p");
+        terminal.types(key::TAB);
+        terminal.sees("> /image p\\ 1.png");
+        terminal.types(key::ENTER);
         terminal.sees("1 picture with the next question");
         says(&mut terminal, "What is it?");
         terminal.sees("I was shown 1 image(s)");

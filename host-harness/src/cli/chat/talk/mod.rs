@@ -5,7 +5,6 @@ mod editor;
 mod save;
 
 use std::{
-    path::Path,
     sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
@@ -21,11 +20,7 @@ use crate::{
         args::{ChatArgs, Global, SortKey},
         mode::{Kept, Unechoed},
         models,
-        output::{
-            chat::Gathered,
-            error,
-            models::{reference, shown_price},
-        },
+        output::{chat::Gathered, error, models::shown_price},
         request,
         session::Session,
         signals,
@@ -168,31 +163,7 @@ impl Talk<'_> {
             if keeps && let Err(error) = self.session.configuration.write_models(info, catalog) {
                 self.terminal.warn(error.message());
             }
-            let mut names: Vec<String> = self
-                .session
-                .settings
-                .models
-                .aliases()
-                .iter()
-                .map(|alias| alias.alias.clone())
-                .collect();
-            for model in &catalog.models {
-                let reference = reference(info, model);
-                names.extend(
-                    info.policies
-                        .iter()
-                        .map(|policy| format!("{reference}:{}", policy.suffix)),
-                );
-                names.extend(
-                    model
-                        .routes
-                        .iter()
-                        .map(|route| format!("{reference}:{}", route.backend)),
-                );
-                names.push(reference);
-            }
-            names.sort_unstable();
-            names.dedup();
+            let names = editor::names(info, self.session.settings.models.aliases(), catalog);
             *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
         }
         self.catalog = catalog;
@@ -292,7 +263,7 @@ impl Talk<'_> {
                 let mut messages: Vec<Message> =
                     self.system.clone().map(Message::System).into_iter().collect();
                 messages.extend(self.messages.iter().cloned());
-                save::write(Path::new(argument), self.model(), &messages)?;
+                save::write(&command::file(argument), self.model(), &messages)?;
                 self.terminal
                     .note(&format!("written to {}", style::one_line(argument)));
             }
@@ -366,11 +337,11 @@ impl Talk<'_> {
         self.terminal.note(&format!("told before: {now}"));
     }
 
-    fn show(&mut self, path: &str) -> Result<()> {
-        if path.is_empty() {
+    fn show(&mut self, file: &str) -> Result<()> {
+        if file.is_empty() {
             return Err(lacking("name the file: `/image photo.png`"));
         }
-        self.pictures.push(request::picture(Path::new(path))?);
+        self.pictures.push(request::picture(&command::file(file))?);
         self.terminal.note(&format!(
             "{} with the next question",
             units::counted(self.pictures.len(), "picture")
