@@ -22,6 +22,7 @@ pub mod key {
     pub const ENTER: &str = "\r";
     pub const BACKSPACE: &str = "\u{7f}";
     pub const DOWN: &str = "\u{1b}[B";
+    pub const ESCAPE: &str = "\u{1b}";
     pub const TAB: &str = "\t";
     pub const CTRL_C: &str = "\u{3}";
     pub const CTRL_D: &str = "\u{4}";

@@ -58,6 +58,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
         );
         return Err(error.with_hint("run it with `--non-interactive`").into());
     }
+    terminal.err.rule_questions();
     let (_mode, mut ending) = (Kept::now(), signals::Ending::watched());
     let (provider, decided) = tokio::select! {
         talked = async {
