@@ -110,10 +110,16 @@ async fn what_is_wrong_comes_with_what_to_do() {
         use std::os::unix::fs::PermissionsExt as _;
         let open = std::fs::Permissions::from_mode(0o644);
         std::fs::set_permissions(home.path(".env"), open).expect("set");
+        let shared = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(home.path(""), shared).expect("set");
     }
     person(move || {
-        let ran = home.run(&["doctor", "--format", "json"]);
+        let ran = home.run(&["doctor", "--set", "bil-to=me", "--format", "json"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
+        finds(
+            &of_level(&ran, "note"),
+            "settings: `bil-to` is no setting of the host",
+        );
         let (errors, warnings) = (of_level(&ran, "error"), of_level(&ran, "warning"));
         finds(&errors, "key: ");
         finds(&errors, "models: ");
@@ -132,7 +138,10 @@ async fn what_is_wrong_comes_with_what_to_do() {
             "aliases: the alias `twice` means huggingface/Qwen/Qwen3-8B and huggingface/Qwen/Qwen3-32B",
         );
         #[cfg(unix)]
-        finds(&warnings, "files: others may read");
+        {
+            finds(&warnings, "files: others may read");
+            finds(&warnings, "files: others may write to");
+        }
         finds(&of_level(&ran, "note"), "zeta/x is not one of `huggingface`");
         assert!(ran.out.contains("did you mean `baseUrl`?"), "{ran:?}");
     })
