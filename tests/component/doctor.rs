@@ -110,10 +110,16 @@ async fn what_is_wrong_comes_with_what_to_do() {
         use std::os::unix::fs::PermissionsExt as _;
         let open = std::fs::Permissions::from_mode(0o644);
         std::fs::set_permissions(home.path(".env"), open).expect("set");
+        let shared = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(home.path(""), shared).expect("set");
     }
     person(move || {
-        let ran = home.run(&["doctor", "--format", "json"]);
+        let ran = home.run(&["doctor", "--set", "bil-to=me", "--format", "json"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
+        finds(
+            &of_level(&ran, "note"),
+            "settings: `bil-to` is no setting of the host",
+        );
         let (errors, warnings) = (of_level(&ran, "error"), of_level(&ran, "warning"));
         finds(&errors, "key: ");
         finds(&errors, "models: ");
@@ -132,7 +138,10 @@ async fn what_is_wrong_comes_with_what_to_do() {
             "aliases: the alias `twice` means huggingface/Qwen/Qwen3-8B and huggingface/Qwen/Qwen3-32B",
         );
         #[cfg(unix)]
-        finds(&warnings, "files: others may read");
+        {
+            finds(&warnings, "files: others may read");
+            finds(&warnings, "files: others may write to");
+        }
         finds(&of_level(&ran, "note"), "zeta/x is not one of `huggingface`");
         assert!(ran.out.contains("did you mean `baseUrl`?"), "{ran:?}");
     })
@@ -180,6 +189,56 @@ async fn a_key_that_the_service_refuses_is_an_error_and_says_where_it_stands() {
         assert!(!ran.out.contains(REVOKED) && !ran.err.contains(REVOKED));
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_key_is_not_good_because_nothing_is_at_the_address() {
+    let mock = mock().await;
+    let home = Home::new(&mock.base_url().replace("/v1", "/api")).variable("HF_TOKEN", TOKEN);
+    person(move || {
+        let ran = home.run(&["doctor", "--format", "json"]);
+        finds(&of_level(&ran, "warning"), "key: it could not be checked");
+        let fix = fix(&ran, "key", "could not be checked");
+        assert!(fix.contains("usually ends in /v1"), "{fix}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_broken_list_of_models_stops_nothing_and_stays_as_it_is() {
+    let mock = mock().await;
+    for broken in [
+        "{ providers: {",
+        r#"{ "providers": { "huggingface": { "models": [{ "source": "live" }] } } }"#,
+        r#"{ "providers": { "huggingface": { "models": {} } } }"#,
+    ] {
+        let home = Home::new(&mock.base_url())
+            .variable("HF_TOKEN", TOKEN)
+            .file("models.json", broken);
+        person(move || {
+            for command in [
+                &["resolve", "Qwen/Qwen3-8B"][..],
+                &["models"],
+                &["chat", "Hello?"],
+                &["onboard", "--non-interactive"],
+            ] {
+                let ran = home.run(command);
+                assert_eq!(ran.code, Some(0), "{ran:?}");
+                let said = "the list is left out until the file is corrected or removed";
+                assert!(
+                    ran.err.contains(said) && ran.err.contains("models.json"),
+                    "{ran:?}"
+                );
+                assert_eq!(ran.err.matches("models.json").count(), 1, "said once: {ran:?}");
+            }
+            let ran = home.run(&["doctor", "--format", "json"]);
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            finds(&of_level(&ran, "error"), "models.json");
+            finds(&of_level(&ran, "ok"), "the service takes it");
+            assert_eq!(home.read("models.json"), broken);
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ mod corpus;
 mod doctor;
 mod documents;
 mod egress;
+#[cfg(unix)]
+mod ended;
 mod fallback;
 mod files;
 mod grants;
@@ -39,6 +41,7 @@ mod marked;
 mod metrics;
 mod models;
 mod onboarding;
+mod onboarding_again;
 mod onboarding_by_script;
 mod program;
 mod proxy;

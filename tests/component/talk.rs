@@ -106,6 +106,7 @@ async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
         terminal.sees("You wrote");
         terminal.types(key::CTRL_C);
         terminal.sees("error[cancelled]");
+        terminal.sees("what came of the answer stays in the conversation");
         // At the prompt it throws away what was typed.
         terminal.types("half a sen");
         terminal.sees("> half a sen");
@@ -115,14 +116,68 @@ async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
         terminal.sees("written to out.json");
         let saved = std::fs::read_to_string(home.dir().join("out.json")).expect("saved");
         let saved: Value = serde_json::from_str(&saved).expect("JSON");
-        assert_eq!(
-            saved["messages"],
-            json!([]),
-            "a question without an answer is no part of it"
-        );
+        assert_eq!(saved["messages"][0]["content"], "Slowly, please.");
+        let partial = saved["messages"][1]["content"].as_str().expect("text");
+        assert!(partial.starts_with("You wrote"), "{partial}");
+        says(&mut terminal, "Go on.");
+        terminal.waits_for("the second answer", |screen| {
+            screen.matches("You wrote").count() == 2
+        });
+        terminal.types(key::CTRL_C);
+        terminal.waits_for("its end", |screen| {
+            screen.matches("error[cancelled]").count() == 2
+        });
+        let second = questions(&seen).pop().expect("a question");
+        assert_eq!(second["messages"][1]["content"], partial, "{second}");
+        assert_eq!(second["messages"].as_array().map(Vec::len), Some(3));
+        says(&mut terminal, "/retry");
+        terminal.waits_for("the third answer", |screen| {
+            screen.matches("You wrote").count() == 3
+        });
+        terminal.types(key::CTRL_C);
+        terminal.waits_for("its end", |screen| {
+            screen.matches("error[cancelled]").count() == 3
+        });
+        let third = questions(&seen).pop().expect("a question");
+        assert_eq!(third["messages"], second["messages"], "asked again, not asked on");
         says(&mut terminal, "/quit");
         assert_eq!(terminal.ends(), 0);
-        assert_eq!(questions(&seen).len(), 1);
+        assert_eq!(questions(&seen).len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_typed_ahead_is_asked_next_and_does_not_show_in_the_answer() {
+    let mock = mock(MockOptions::default().pace(Duration::from_millis(40))).await;
+    let (home, seen) = (home(&mock), Arc::clone(&mock));
+    person(move || {
+        let mut terminal = home.open(&["chat"]);
+        terminal.sees("Talking to");
+        says(&mut terminal, "First?");
+        terminal.sees("You wrote");
+        says(&mut terminal, "Second?");
+        says(&mut terminal, "Third?");
+        std::thread::sleep(Duration::from_millis(200));
+        let screen = terminal.screen();
+        assert!(
+            !screen.contains("Second") && !screen.contains("tok/s"),
+            "nothing in the middle of an answer: {screen}"
+        );
+        terminal.sees("> Second?");
+        terminal.sees("> Third?");
+        terminal.waits_for("the third answer", |screen| screen.matches("tok/s").count() == 3);
+        // Lines as a terminal sends them that does not mark what is pasted.
+        terminal.types("Fourth?\rFifth?\r");
+        terminal.waits_for("the fifth answer", |screen| screen.matches("tok/s").count() == 5);
+        terminal.types(key::CTRL_D);
+        assert_eq!(terminal.ends(), 0);
+        assert!(terminal.is_as_before());
+        let asked: Vec<Value> = questions(&seen)
+            .iter()
+            .filter_map(|body| Some(body["messages"].as_array()?.last()?["content"].clone()))
+            .collect();
+        assert_eq!(asked, ["First?", "Second?", "Third?", "Fourth?", "Fifth?"]);
     })
     .await;
 }
@@ -195,10 +250,14 @@ async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it
     let mock = mock(MockOptions::immediate()).await;
     let (home, seen) = (home(&mock), Arc::clone(&mock));
     person(move || {
-        std::fs::write(home.dir().join("p.png"), b"\x89PNG\r\n\x1a\n").expect("a picture");
+        std::fs::write(home.dir().join("p 1.png"), b"\x89PNG\r\n\x1a\n").expect("a picture");
         let mut terminal = home.open(&["chat", "-m", "zai-org/GLM-4.5V"]);
         terminal.sees("Talking to");
-        says(&mut terminal, "/image p.png");
+        // The name as tab completes it.
+        terminal.types("/image p");
+        terminal.types(key::TAB);
+        terminal.sees("> /image p\\ 1.png");
+        terminal.types(key::ENTER);
         terminal.sees("1 picture with the next question");
         says(&mut terminal, "What is it?");
         terminal.sees("I was shown 1 image(s)");

@@ -22,6 +22,7 @@ pub mod key {
     pub const ENTER: &str = "\r";
     pub const BACKSPACE: &str = "\u{7f}";
     pub const DOWN: &str = "\u{1b}[B";
+    pub const ESCAPE: &str = "\u{1b}";
     pub const TAB: &str = "\t";
     pub const CTRL_C: &str = "\u{3}";
     pub const CTRL_D: &str = "\u{4}";
@@ -141,7 +142,9 @@ pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     keyboard: Box<dyn Write + Send>,
     screen: Arc<Mutex<Seen>>,
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
+    /// The mode that it was opened in.
+    mode: String,
 }
 
 struct Seen {
@@ -158,6 +161,7 @@ impl Terminal {
             pixel_height: 0,
         };
         let pair = native_pty_system().openpty(size).expect("a terminal");
+        let mode = mode(pair.master.as_ref());
         let child = pair.slave.spawn_command(command).expect("it starts");
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().expect("a screen");
@@ -179,7 +183,8 @@ impl Terminal {
             child,
             keyboard,
             screen,
-            _master: pair.master,
+            master: pair.master,
+            mode,
         }
     }
 
@@ -231,6 +236,20 @@ impl Terminal {
         self.types(&format!("\u{1b}[200~{text}\u{1b}[201~"));
     }
 
+    /// Sends the command a signal.
+    pub fn signals(&self, name: &str) {
+        let id = self.child.process_id().expect("it runs").to_string();
+        let told = Command::new("kill").args([name, &id]).status();
+        assert!(told.expect("`kill` is there").success());
+    }
+
+    /// Whether the terminal is as the command found it: its mode, no marks around what is pasted, a cursor.
+    pub fn is_as_before(&self) -> bool {
+        let seen = self.screen.lock().expect("the screen");
+        let screen = seen.parser.screen();
+        mode(self.master.as_ref()) == self.mode && !screen.bracketed_paste() && !screen.hide_cursor()
+    }
+
     /// Waits for the end and gives the exit status.
     pub fn ends(&mut self) -> u32 {
         let started = Instant::now();
@@ -244,6 +263,19 @@ impl Terminal {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// How a terminal treats what is typed, where that can be told.
+fn mode(terminal: &dyn MasterPty) -> String {
+    #[cfg(unix)]
+    return terminal.get_termios().map_or_else(String::new, |mode| {
+        format!(
+            "{:?} {:?} {:?}",
+            mode.local_flags, mode.input_flags, mode.output_flags
+        )
+    });
+    #[cfg(not(unix))]
+    String::new()
 }
 
 impl Drop for Terminal {

@@ -8,9 +8,10 @@ use super::{
     Outcome,
     args::{Global, GrantArgs},
     inspect,
+    mode::Kept,
     output::inspect::GrantJson,
     session::Ground,
-    table,
+    signals, table,
     terminal::Terminal,
 };
 use crate::{
@@ -51,7 +52,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
     }
     let shown = table::facts(terminal.err, &facts);
     terminal.note(&shown);
-    if !args.yes && !confirmed(&info.id).await? {
+    if !args.yes && !confirmed(terminal, &info.id).await? {
         let message = format!("`{}` was not granted this", info.id);
         return Err(Error::new(Kind::Cancelled, message).into());
     }
@@ -76,7 +77,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
 }
 
 /// Asks the person. Without one there is no answer.
-async fn confirmed(id: &str) -> Result<bool, Error> {
+async fn confirmed(terminal: &Terminal, id: &str) -> Result<bool, Error> {
     if !stdin().is_terminal() || !stderr().is_terminal() {
         let error = Error::new(
             Kind::NotGranted,
@@ -84,6 +85,8 @@ async fn confirmed(id: &str) -> Result<bool, Error> {
         );
         return Err(error.with_hint("if it is right, run the same command with `--yes`"));
     }
+    terminal.err.rule_questions();
+    let _mode = Kept::now();
     let question = format!("Grant this to `{id}`?");
     let asked = tokio::task::spawn_blocking(move || {
         inquire::Confirm::new(&question)
@@ -93,7 +96,11 @@ async fn confirmed(id: &str) -> Result<bool, Error> {
             )
             .prompt()
     });
-    match asked.await {
+    let answered = tokio::select! {
+        answered = asked => answered,
+        () = signals::interrupted() => return Ok(false),
+    };
+    match answered {
         Ok(Ok(answer)) => Ok(answer),
         // Escape, Ctrl-C, or the terminal went away.
         Ok(Err(_)) | Err(_) => Ok(false),

@@ -13,6 +13,7 @@ mod grant;
 mod inspect;
 mod log;
 mod mock_router;
+mod mode;
 mod models;
 mod onboard;
 mod output;

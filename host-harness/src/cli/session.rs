@@ -114,6 +114,16 @@ impl Ground {
 }
 
 impl Ground {
+    /// Says that a broken list of models is left out, and leaves it out.
+    pub(super) fn warn_of_broken_list(&mut self, terminal: &Terminal, info: &ProviderInfo) {
+        if let Some(error) = self.configuration.leave_broken_list_out(info) {
+            terminal.warn(&format!(
+                "{}; the list is left out until the file is corrected or removed",
+                error.message()
+            ));
+        }
+    }
+
     /// Puts a plugin into service with this credential.
     pub(super) fn start(&self, plugin: Plugin, settings: Settings, secret: Option<Secret>) -> Result<Host> {
         let info = plugin.info().clone();
@@ -142,9 +152,10 @@ impl Session {
         Self::on(Ground::with_room_for(calls, global)?, terminal, global).await
     }
 
-    async fn on(ground: Ground, terminal: &Terminal, global: &Global) -> Result<Self> {
+    async fn on(mut ground: Ground, terminal: &Terminal, global: &Global) -> Result<Self> {
         let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
         let info = plugin.info().clone();
+        ground.warn_of_broken_list(terminal, &info);
         let settings = ground.settings(&info)?;
         // Before the credential is looked for: a plugin that asks for too much gets none read.
         let grant = ground.grants.check(&info)?;

@@ -1,5 +1,9 @@
 //! The wish to end: Ctrl-C, or the system's request.
 
+use futures::FutureExt as _;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 /// Resolves when the person or the system wants this process to end.
 pub(super) async fn interrupted() {
     let ctrl_c = async {
@@ -10,20 +14,67 @@ pub(super) async fn interrupted() {
     };
     #[cfg(unix)]
     {
-        use tokio::signal::unix::{SignalKind, signal};
-        let terminate = async {
-            match signal(SignalKind::terminate()) {
-                Ok(mut signal) => {
-                    signal.recv().await;
-                }
-                Err(_) => std::future::pending().await,
-            }
-        };
+        let mut terminate = signal(SignalKind::terminate()).ok();
         tokio::select! {
             () = ctrl_c => {}
-            () = terminate => {}
+            () = next(&mut terminate) => {}
         }
     }
     #[cfg(not(unix))]
     ctrl_c.await;
+}
+
+/// The system's request to end, or the news that the terminal is gone. In a conversation Ctrl-C ends what is under way
+/// and this ends all; it is watched from the beginning, so that none is lost between two questions.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    #[cfg(unix)]
+    terminate: Option<Signal>,
+    #[cfg(unix)]
+    hang_up: Option<Signal>,
+    is_told: bool,
+}
+
+impl Ending {
+    pub(super) fn watched() -> Self {
+        #[cfg(unix)]
+        return Self {
+            terminate: signal(SignalKind::terminate()).ok(),
+            hang_up: signal(SignalKind::hangup()).ok(),
+            is_told: false,
+        };
+        #[cfg(not(unix))]
+        Self::default()
+    }
+
+    /// Resolves when it has come.
+    pub(super) async fn told(&mut self) {
+        if self.is_told {
+            return;
+        }
+        #[cfg(unix)]
+        tokio::select! {
+            () = next(&mut self.terminate) => {}
+            () = next(&mut self.hang_up) => {}
+        }
+        #[cfg(not(unix))]
+        std::future::pending::<()>().await;
+        self.is_told = true;
+    }
+
+    /// Whether it has come.
+    pub(super) fn is_told(&mut self) -> bool {
+        self.told().now_or_never().is_some()
+    }
+}
+
+/// Without a handler the signal ends the process by itself.
+#[cfg(unix)]
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
 }

@@ -32,6 +32,13 @@ impl Style {
         self.colour
     }
 
+    /// Lets questions have colours where everything else has them.
+    pub(super) fn rule_questions(self) {
+        if !self.colour {
+            inquire::set_global_render_config(inquire::ui::RenderConfig::empty());
+        }
+    }
+
     pub(super) fn bold(self, text: &str) -> String {
         self.paint("1", text)
     }

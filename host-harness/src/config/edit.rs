@@ -20,9 +20,14 @@ use crate::{
     files,
 };
 
+/// A byte order mark.
+const MARK: &str = "\u{feff}";
+
 /// One file while it is edited.
 pub(super) struct Edit {
     path: PathBuf,
+    /// The mark before the text, which some editors of Windows want.
+    mark: &'static str,
     text: CstRootNode,
     value: Value,
 }
@@ -71,6 +76,17 @@ pub(super) fn file(
     Ok(true)
 }
 
+/// Makes an edit without writing it: whether [`file`] would get that far.
+///
+/// # Errors
+/// The file is no JSON5, or `change` fails.
+pub(super) fn try_out(path: &Path, change: impl FnOnce(&mut Edit) -> Result<()>) -> Result<()> {
+    let document = Document::read(path)?;
+    let mut edit = Edit::new(path, document.as_ref().map_or("", Document::text))?;
+    change(&mut edit)?;
+    edit.finish().map(drop)
+}
+
 fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
@@ -81,9 +97,13 @@ impl Edit {
     fn new(path: &Path, text: &str) -> Result<Self> {
         let value = Document::parse(path, text.to_owned())?.value().clone();
         let blank = text
-            .trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+            .trim_matches(|c: char| c.is_whitespace() || MARK.contains(c))
             .is_empty();
-        let text = if blank { "{}\n" } else { text };
+        let (mark, text) = match text.strip_prefix(MARK) {
+            _ if blank => ("", "{}\n"),
+            Some(text) => (MARK, text),
+            None => ("", text),
+        };
         let text = CstRootNode::parse(text, &ParseOptions::default()).map_err(|error| {
             let message = format!("{} cannot be edited: {error}", path.display());
             Error::new(Kind::Configuration, message).with_hint(
@@ -93,6 +113,7 @@ impl Edit {
         })?;
         Ok(Self {
             path: path.to_owned(),
+            mark,
             text,
             value,
         })
@@ -236,7 +257,7 @@ impl Edit {
 
     /// The edited text, after a last look at whether it says what it should and nothing else.
     fn finish(self) -> Result<Zeroizing<String>> {
-        let text = Zeroizing::new(self.text.to_string());
+        let text = Zeroizing::new(format!("{}{}", self.mark, self.text));
         let says = Document::parse(&self.path, text.to_string());
         if says.is_ok_and(|document| *document.value() == self.value) {
             return Ok(text);

@@ -76,7 +76,8 @@ impl Environment {
         (!text.is_empty()).then(|| self.expand_home(text))
     }
 
-    pub(super) fn expand_home(&self, text: &str) -> PathBuf {
+    /// A path with `~/` as the home directory.
+    pub(crate) fn expand_home(&self, text: &str) -> PathBuf {
         match (text.strip_prefix("~/"), &self.home) {
             (Some(rest), Some(home)) => home.join(rest),
             _ => PathBuf::from(text),

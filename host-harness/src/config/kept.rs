@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     contract::{Extra, Model, ModelCatalog, ModelSource, Price, ProviderInfo, Route},
-    error::Result,
+    error::{Error, Result},
 };
 
 /// Marks an entry that discovery wrote; any other is a person's.
@@ -45,7 +45,19 @@ impl Configuration {
     }
 
     pub(super) fn kept_document(&self) -> Result<Option<Document>> {
+        if self.leaves_list_out {
+            return Ok(None);
+        }
         Document::read(&self.models_path())
+    }
+
+    /// Goes on without `models.json` if it is broken, and says what is wrong with it: nothing but a list is lost. The
+    /// file stays as it is, since it may hold what a person wrote.
+    pub(crate) fn leave_broken_list_out(&mut self, info: &ProviderInfo) -> Option<Error> {
+        let read = self.kept_models(info).and_then(|_| self.own_kept_models(info));
+        let error = read.err()?;
+        self.leaves_list_out = true;
+        Some(error)
     }
 
     /// The last live list of a provider that was kept; `None` if none was.
@@ -77,7 +89,7 @@ impl Configuration {
     /// # Errors
     /// The file that is there is broken, or it cannot be written.
     pub fn write_models(&self, info: &ProviderInfo, catalog: &ModelCatalog) -> Result<()> {
-        if catalog.source != ModelSource::Live {
+        if catalog.source != ModelSource::Live || self.leaves_list_out {
             return Ok(());
         }
         let path = self.models_path();

@@ -43,6 +43,8 @@ pub struct Configuration {
     path: PathBuf,
     state_dir: PathBuf,
     is_present: bool,
+    /// Whether `models.json` is taken as not there.
+    leaves_list_out: bool,
     environment: Environment,
 }
 
@@ -124,6 +126,7 @@ impl Configuration {
         let document = Document::read(&path)?;
         Ok(Self {
             is_present: document.is_some(),
+            leaves_list_out: false,
             document: document.unwrap_or_else(|| Document::empty(&path)),
             path,
             state_dir,

@@ -61,7 +61,10 @@ impl Configuration {
             Alias::IfNone(alias) => self.reference_of(info, alias)?.is_some(),
             Alias::Set(_) => false,
         };
-        // First what can go wrong by the file's form: then nothing has been stored.
+        // First what can go wrong by the form of either file: then nothing has been written.
+        if let Some(key) = &decided.key {
+            self.can_put_profile(info, key)?;
+        }
         let configuration_changed = edit::file(self.path(), Backup::Keep, |edit| {
             if let Some(profile) = &profile {
                 name_profile(edit, info, profile, decided.key.is_some())?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Configuration,
-    edit::{self, Backup},
+    edit::{self, Backup, Edit},
     tree::Document,
 };
 use crate::{contract::ProviderInfo, edge::Secret, error::Result};
@@ -69,20 +69,30 @@ impl Configuration {
     pub(super) fn put_profile(&self, info: &ProviderInfo, secret: &Secret) -> Result<(String, bool)> {
         let name = format!("{}:default", info.id);
         let changed = edit::file(&self.profiles_path(), Backup::None, |edit| {
-            if edit.get(&[]).and_then(Value::as_object).is_none_or(Map::is_empty) {
-                edit.set(&["version"], 1.into())?;
-            }
-            let profile = ["profiles", name.as_str()];
-            if edit.get(&profile).is_some_and(|profile| !profile.is_object()) {
-                edit.remove(&profile);
-            }
-            let [profiles, profile] = profile;
-            edit.set(&[profiles, profile, "type"], "api_key".into())?;
-            edit.set(&[profiles, profile, "provider"], info.id.as_str().into())?;
-            edit.set(&[profiles, profile, "key"], secret.expose().into())?;
-            edit.remove(&[profiles, profile, "token"]);
-            Ok(())
+            put(edit, info, &name, secret)
         })?;
         Ok((name, changed))
     }
+
+    /// Whether the file can take a credential; nothing is written.
+    pub(super) fn can_put_profile(&self, info: &ProviderInfo, secret: &Secret) -> Result<()> {
+        let name = format!("{}:default", info.id);
+        edit::try_out(&self.profiles_path(), |edit| put(edit, info, &name, secret))
+    }
+}
+
+fn put(edit: &mut Edit, info: &ProviderInfo, name: &str, secret: &Secret) -> Result<()> {
+    if edit.get(&[]).and_then(Value::as_object).is_none_or(Map::is_empty) {
+        edit.set(&["version"], 1.into())?;
+    }
+    let profile = ["profiles", name];
+    if edit.get(&profile).is_some_and(|profile| !profile.is_object()) {
+        edit.remove(&profile);
+    }
+    let [profiles, profile] = profile;
+    edit.set(&[profiles, profile, "type"], "api_key".into())?;
+    edit.set(&[profiles, profile, "provider"], info.id.as_str().into())?;
+    edit.set(&[profiles, profile, "key"], secret.expose().into())?;
+    edit.remove(&[profiles, profile, "token"]);
+    Ok(())
 }

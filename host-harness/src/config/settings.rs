@@ -57,15 +57,28 @@ impl Configuration {
         let mut models = Models::new(info);
         models.add_aliases(&self.root().at(&["agents", "defaults", "models"])?)?;
         models.add(&self.provider(info)?.get("models")?)?;
-        if let Some(kept) = self.kept_document()? {
-            let provider = provider_in(&kept.root().get("providers")?, &info.id)?;
-            for entry in provider.get("models")?.items()? {
-                if !super::kept::is_discovered(entry.value()) {
-                    models.add_one(&entry)?;
-                }
+        self.add_kept(&mut models)?;
+        Ok(models.done())
+    }
+
+    /// What a person has put into `models.json`, by itself.
+    pub(super) fn own_kept_models(&self, info: &ProviderInfo) -> Result<ModelSettings> {
+        let mut models = Models::new(info);
+        self.add_kept(&mut models)?;
+        Ok(models.done())
+    }
+
+    fn add_kept(&self, models: &mut Models<'_>) -> Result<()> {
+        let Some(kept) = self.kept_document()? else {
+            return Ok(());
+        };
+        let provider = provider_in(&kept.root().get("providers")?, &models.info.id)?;
+        for entry in provider.get("models")?.items()? {
+            if !super::kept::is_discovered(entry.value()) {
+                models.add_one(&entry)?;
             }
         }
-        Ok(models.done())
+        Ok(())
     }
 
     fn plugin_config(&self, info: &ProviderInfo, settings: &mut Settings) -> Result<()> {

@@ -76,7 +76,12 @@ impl Document {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {
                 let message = format!("{} cannot be read: {error}", path.display());
-                Err(Error::new(Kind::Configuration, message))
+                let fault = Error::new(Kind::Configuration, message);
+                Err(if error.kind() == std::io::ErrorKind::InvalidData {
+                    fault.with_hint("save the file as UTF-8; some editors of Windows write UTF-16")
+                } else {
+                    fault
+                })
             }
         }
     }

@@ -56,7 +56,9 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     if args.no_stream {
         answering.at_once(question.request).await.map(drop)
     } else {
-        answering.as_it_comes(question.request).await.map(drop)
+        answering
+            .as_it_comes(question.request, &mut Gathered::default())
+            .await
     }
 }
 
@@ -71,7 +73,7 @@ pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question
         fallback: &Fallback::new(),
         started: Instant::now(),
     };
-    answering.as_it_comes(request).await.map(drop)
+    answering.as_it_comes(request, &mut Gathered::default()).await
 }
 
 /// Who is asked, in this order: the named model or the configured one, then those that stand in for it.
@@ -165,8 +167,8 @@ impl Answering<'_> {
         Ok(gathered)
     }
 
-    /// Shows the answer as it comes, and gives what has come of it.
-    async fn as_it_comes(&self, request: ChatRequest) -> Outcome<Gathered> {
+    /// Shows the answer as it comes and gathers it; what has come stays there when the rest does not.
+    async fn as_it_comes(&self, request: ChatRequest, gathered: &mut Gathered) -> Outcome {
         let interrupted = signals::interrupted();
         tokio::pin!(interrupted);
         let turning = self.terminal.spinner("waiting for the first word");
@@ -177,7 +179,6 @@ impl Answering<'_> {
         drop(turning);
         let started = started.map_err(|failed| self.failed(&failed))?;
         let mut completion = started.completion;
-        let mut gathered = Gathered::default();
         let mut shown = Shown::new(self.terminal);
         loop {
             let next = tokio::select! {
@@ -193,7 +194,7 @@ impl Answering<'_> {
                 Err(error) => {
                     let reference = &started.reference;
                     let broken = (&completion, reference.as_str(), started.trail.as_slice());
-                    return Err(self.broken(shown, &gathered, error, broken).await?);
+                    return Err(self.broken(shown, gathered, error, broken).await?);
                 }
             }
         }
@@ -206,8 +207,7 @@ impl Answering<'_> {
             generation: completion.generation(),
             trail: &started.trail,
         };
-        self.finish(shown, &gathered, answered).await?;
-        Ok(gathered)
+        self.finish(shown, gathered, answered).await
     }
 
     fn show(&self, shown: &mut Shown, event: &crate::contract::ChatEvent) -> Outcome {

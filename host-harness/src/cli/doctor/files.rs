@@ -1,4 +1,4 @@
-//! Who may read the files that hold secrets.
+//! Who may read the files that hold secrets, and put others in their place.
 
 use super::report::Report;
 use crate::config::Configuration;
@@ -10,6 +10,16 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration) {
         configuration.state_dir().join(".env"),
         configuration.path().to_owned(),
     ];
+    let dir = configuration.state_dir();
+    let dir_mode = mode(dir).filter(|mode| mode & 0o022 != 0);
+    if let Some(mode) = dir_mode {
+        let message = format!(
+            "others may write to {} (mode {:03o})",
+            dir.display(),
+            mode & 0o777
+        );
+        report.warn("files", message, &format!("chmod 700 {}", dir.display()));
+    }
     let mut closed = 0;
     for (at, path) in files.iter().enumerate() {
         // The configuration need hold no secret; one that does is as closed as the others.

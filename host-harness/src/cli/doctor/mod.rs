@@ -50,7 +50,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
 
 /// From the files to an answer; what needs something that is broken is left out.
 async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
-    let ground = match Ground::open(global) {
+    let mut ground = match Ground::open(global) {
         Ok(ground) => ground,
         Err(error) => return report.fail("configuration", &error),
     };
@@ -71,10 +71,20 @@ async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
     };
     let info = plugin.info().clone();
     words::examine(report, configuration, &info);
+    if let Some(error) = ground.configuration.leave_broken_list_out(&info) {
+        let fix = "correct the file, or remove it: the next live list is kept in a new one";
+        report.add(
+            "configuration",
+            Level::Error,
+            error.message(),
+            Some(fix.to_owned()),
+        );
+    }
     let settings = match ground.settings(&info) {
         Ok(settings) => settings,
         Err(error) => return report.fail("configuration", &error),
     };
+    words::others(report, &settings);
     let found = provider::credential(report, &ground, &info).await;
     let secret = found.map(|found| found.secret);
     let has_key = secret.is_some();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::report::Report;
-use crate::{config::Configuration, contract::ProviderInfo};
+use crate::{Settings, config::Configuration, contract::ProviderInfo};
 
 /// An object of the configuration and the keys that OpenClaw knows in it.
 struct Place<'a> {
@@ -53,6 +53,14 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: 
                 &["alias", "params"],
             );
         }
+    }
+}
+
+/// Names the settings that only the plugin can know: it ignores those that it does not.
+pub(super) fn others(report: &mut Report, settings: &Settings) {
+    for name in settings.extras.keys() {
+        let message = format!("`{name}` is no setting of the host; it is the plugin's, or misspelt");
+        report.note("settings", message);
     }
 }
 

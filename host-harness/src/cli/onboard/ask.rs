@@ -51,7 +51,8 @@ pub(super) async fn yes_or_no(question: String, default: bool, help: Option<&'st
     .await
 }
 
-/// Text that is not shown; `is_good` says whether it will do.
+/// Text that is not shown; `is_good` says whether it will do. Escape empties the field: no key of an editor does, and
+/// what they leave behind cannot be seen.
 pub(super) async fn hidden(
     question: String,
     is_good: impl Fn(&str) -> bool + Clone + Send + 'static,
@@ -64,13 +65,20 @@ pub(super) async fn hidden(
         })
     };
     let text = prompt(move || {
-        Password::new(&question)
-            .without_confirmation()
-            .with_display_mode(PasswordDisplayMode::Masked)
-            .with_help_message("paste it as you copied it; it is not shown")
-            .with_formatter(&|_| "********".to_owned())
-            .with_validator(required)
-            .prompt()
+        loop {
+            let text = Password::new(&question)
+                .without_confirmation()
+                .with_display_mode(PasswordDisplayMode::Masked)
+                .with_help_message(
+                    "paste it as you copied it; it is not shown; Esc starts over, Ctrl-C gives up",
+                )
+                .with_formatter(&|_| "********".to_owned())
+                .with_validator(required.clone())
+                .prompt_skippable()?;
+            if let Some(text) = text {
+                return Ok(text);
+            }
+        }
     });
     text.await.map(zeroize::Zeroizing::new)
 }

@@ -86,9 +86,10 @@ impl Talk<'_> {
             self.terminal.warn(&warning.message);
         }
         let aliases = aliases_by_reference(&host, &settings).await;
-        let picks = pick::picks(self.info(), &catalog, &aliases);
-        let pick = self.model(&host, picks.clone()).await?;
-        let chosen = self.backend(pick).await?;
+        let picks = pick::picks(self.info(), &catalog, &aliases, table::terminal_width());
+        let current = self.current(&host).await?;
+        let pick = self.model(&host, picks.clone(), current.as_deref()).await?;
+        let chosen = self.backend(pick, current.as_deref()).await?;
         let alias = self.alias(&chosen, settings.models).await?;
         let fallbacks = self.fallbacks(&host, &chosen.reference, picks).await?;
         let wants_test = self.checks
@@ -164,9 +165,14 @@ impl Talk<'_> {
                         .note(&format!("{} the key is good", self.terminal.err.green("✓")));
                     return Ok(settled);
                 }
-                Verdict::Unknown { why, .. } => {
+                Verdict::Unknown { why, hint } => {
                     self.terminal
                         .warn(&format!("the key could not be checked: {why}"));
+                    if let Some(hint) = hint {
+                        let hint = style::printable(&hint);
+                        self.terminal
+                            .note(&format!("{} {hint}", self.terminal.err.cyan("hint:")));
+                    }
                     return Ok(settled);
                 }
                 Verdict::Bad(error) => {
@@ -242,8 +248,17 @@ impl Talk<'_> {
         }
     }
 
+    /// The model that is asked so far, if one is configured.
+    async fn current(&self, host: &Host) -> Result<Option<String>> {
+        let configured = self.ground.configuration.default_model(self.info())?;
+        let Some(text) = configured.primary else {
+            return Ok(None);
+        };
+        Ok(host.resolve(&text).await.ok().map(|found| found.canonical))
+    }
+
     /// The model, with a policy or without. An empty list leaves the provider's default.
-    async fn model(&self, host: &Host, picks: Vec<Pick>) -> Result<Pick> {
+    async fn model(&self, host: &Host, picks: Vec<Pick>, current: Option<&str>) -> Result<Pick> {
         let info = self.info();
         if picks.is_empty() {
             let default = info.default_model.as_deref().ok_or_else(|| {
@@ -257,14 +272,7 @@ impl Talk<'_> {
             let found = host.resolve(default).await?;
             return Ok(Pick::only(found.canonical, found.display_name));
         }
-        let configured = self.ground.configuration.default_model(info)?.primary;
-        let current = match &configured {
-            Some(text) => host.resolve(text).await.ok().map(|found| found.canonical),
-            None => None,
-        };
-        let first = picks
-            .iter()
-            .position(|pick| Some(&pick.reference) == current.as_ref());
+        let first = current.and_then(|current| pick::standing(&picks, current));
         let question = format!("Default {} model", info.name);
         let pick = ask::one_of(question, picks, first.unwrap_or_default()).await?;
         if let Some(note) = pick.policy.as_ref().and_then(|policy| policy.note.as_deref()) {
@@ -275,13 +283,14 @@ impl Talk<'_> {
         Ok(pick)
     }
 
-    /// The same model from one backend, if the person prefers one.
-    async fn backend(&self, pick: Pick) -> Result<Pick> {
-        if pick.routes.is_empty() {
+    /// The same model from one backend, if the person prefers one; first the one that is asked so far.
+    async fn backend(&self, pick: Pick, current: Option<&str>) -> Result<Pick> {
+        let current = current.and_then(|current| pick.backend_in(current));
+        if pick.routes.is_empty() && current.is_none() {
             return Ok(pick);
         }
-        let backends = pick::backends(&pick.routes);
-        let backend = ask::one_of("Prefer a specific backend?".to_owned(), backends, 0).await?;
+        let (backends, first) = pick::backends(&pick.routes, current, table::terminal_width());
+        let backend = ask::one_of("Prefer a specific backend?".to_owned(), backends, first).await?;
         Ok(match backend.name {
             Some(name) => pick.from(&name),
             None => pick,

@@ -100,7 +100,12 @@ pub(in crate::cli) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
         // It was answered after all; then the key is good.
         Ok(_) => Verdict::Good,
         Err(error) => match error.kind() {
-            Kind::Provider(ErrorKind::ModelUnavailable) => Verdict::Good,
+            Kind::Provider(ErrorKind::ModelUnavailable) if names_the_model(&error) => Verdict::Good,
+            // Nothing is there, or nothing that knows of models: nobody has looked at the key.
+            Kind::Provider(ErrorKind::ModelUnavailable) => Verdict::Unknown {
+                why: error.message().to_owned(),
+                hint: Some("check the base URL; that of an API of this kind usually ends in /v1".to_owned()),
+            },
             Kind::Provider(ErrorKind::Unauthenticated | ErrorKind::PermissionDenied)
                 if error.details().request_sent =>
             {
@@ -112,6 +117,14 @@ pub(in crate::cli) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
             },
         },
     }
+}
+
+/// Whether it is the model that is missing, and not the address: by the code, such as `model_not_found`, or the words.
+fn names_the_model(error: &Error) -> bool {
+    let code = error.details().code.as_deref().unwrap_or_default();
+    [code, error.message()]
+        .iter()
+        .any(|text| text.to_ascii_lowercase().contains("model"))
 }
 
 /// A reference of the form of the provider's own default that names nothing.

@@ -11,7 +11,8 @@ use std::io::{IsTerminal as _, stderr, stdin};
 use serde::Serialize;
 
 use super::{
-    Outcome, ahead::Loaded, args::OnboardArgs, chat, session::Ground, signals, style, terminal::Terminal,
+    Outcome, ahead::Loaded, args::OnboardArgs, chat, mode::Kept, session::Ground, signals, style,
+    terminal::Terminal,
 };
 use crate::{
     Host, Plugin, Secret,
@@ -41,7 +42,10 @@ struct OnboardedJson {
 }
 
 pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs) -> Outcome {
-    let Loaded { ground, plugins } = loaded;
+    let Loaded { mut ground, plugins } = loaded;
+    for plugin in &plugins {
+        ground.warn_of_broken_list(terminal, plugin.info());
+    }
     if args.non_interactive {
         let provider = named(&plugins, args)?;
         let decided = decided(&ground, &provider).await?;
@@ -54,6 +58,8 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
         );
         return Err(error.with_hint("run it with `--non-interactive`").into());
     }
+    terminal.err.rule_questions();
+    let (_mode, mut ending) = (Kept::now(), signals::Ending::watched());
     let (provider, decided) = tokio::select! {
         talked = async {
             let provider = asked(&plugins, args).await?;
@@ -63,6 +69,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
             Ok::<_, Error>((provider, decided))
         } => talked?,
         () = signals::interrupted() => return Err(ask::given_up().into()),
+        () = ending.told() => return Err(ask::given_up().into()),
     };
     finish(terminal, &ground, &provider, &decided.onboarding).await?;
     if decided.wants_test {

@@ -10,6 +10,10 @@ use crate::{
 
 /// Longer names are cut in a list.
 const WIDEST_NAME: usize = 38;
+/// In a narrow terminal figures go before names are cut to less than this.
+const NARROWEST_NAME: usize = 24;
+/// What stands before an entry, and one column for a cursor behind it.
+const MARGIN: usize = 3;
 /// As wide as `from $0.269 / $0.40`.
 const PRICE_WIDTH: usize = 19;
 
@@ -38,6 +42,12 @@ impl Pick {
             reference,
             label,
         }
+    }
+
+    /// The backend with which a reference names this model, if it names it with one.
+    pub(super) fn backend_in<'r>(&self, reference: &'r str) -> Option<&'r str> {
+        let backend = reference.strip_prefix(&self.reference)?.strip_prefix(':')?;
+        self.policy.is_none().then_some(backend)
     }
 
     /// The same model from one backend.
@@ -127,11 +137,13 @@ impl Entry for Backend {
     }
 }
 
-/// Every model as it is and by each policy: the provider's default first, the others by name.
+/// Every model as it is and by each policy: the provider's default first, the others by name. A line is no wider than
+/// the terminal, which would wrap it.
 pub(super) fn picks(
     info: &ProviderInfo,
     catalog: &ModelCatalog,
     aliases: &HashMap<String, String>,
+    width: Option<u16>,
 ) -> Vec<Pick> {
     let mut all: Vec<&Model> = catalog.models.iter().collect();
     all.sort_by_cached_key(|model| {
@@ -142,26 +154,42 @@ pub(super) fn picks(
             model.id.clone(),
         )
     });
-    let mut picks: Vec<Pick> = all
+    let mut picks: Vec<(Pick, [String; 3])> = all
         .iter()
         .flat_map(|model| of_model(info, model, aliases))
         .collect();
-    let widest = picks
-        .iter()
-        .map(|pick| pick.line.chars().count())
-        .max()
-        .unwrap_or_default();
-    for pick in &mut picks {
-        // So far the line is the name alone.
-        let price = std::mem::take(&mut pick.searched);
+    let widest = |texts: &mut dyn Iterator<Item = &String>| {
+        texts.map(|text| text.chars().count()).max().unwrap_or_default()
+    };
+    let names = widest(&mut picks.iter().map(|(pick, _)| &pick.line)).min(WIDEST_NAME);
+    let figures = [0, 1, 2].map(|at| widest(&mut picks.iter().filter_map(|(_, texts)| texts.get(at))));
+    let room = room(width);
+    let mut shown = figures.len();
+    let taken = |shown: usize| figures.iter().take(shown).sum::<usize>();
+    while shown > 0 && names.min(NARROWEST_NAME) + taken(shown) > room {
+        shown -= 1;
+    }
+    let names = names.min(room.saturating_sub(taken(shown)));
+    for (pick, texts) in &mut picks {
         pick.searched = format!("{} {}", pick.label, pick.reference).to_lowercase();
-        pick.line = format!("{:widest$}  {price}", pick.line);
+        pick.line = format!("{:names$}", shortened(&pick.line, names));
+        texts.iter().take(shown).for_each(|text| pick.line += text);
         pick.line.truncate(pick.line.trim_end().len());
     }
-    picks
+    picks.into_iter().map(|(pick, _)| pick).collect()
 }
 
-fn of_model(info: &ProviderInfo, model: &Model, aliases: &HashMap<String, String>) -> Vec<Pick> {
+/// The columns that a line may take.
+fn room(width: Option<u16>) -> usize {
+    width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(MARGIN))
+}
+
+/// A model's picks, whose lines are their names so far, and the figures behind them.
+fn of_model(
+    info: &ProviderInfo,
+    model: &Model,
+    aliases: &HashMap<String, String>,
+) -> Vec<(Pick, [String; 3])> {
     let base = models::reference(info, model);
     let suffix = |reference: &str| {
         reference
@@ -193,30 +221,34 @@ fn of_model(info: &ProviderInfo, model: &Model, aliases: &HashMap<String, String
                     .cloned()
                     .collect()
             };
-            let figures = format!(
-                "{:>PRICE_WIDTH$}  {:>6}  {}",
-                variant.shown_price,
-                units::known_tokens(variant.context_window),
-                variant
-                    .backend
-                    .as_deref()
-                    .map(|backend| format!("now {backend}"))
-                    .unwrap_or_default()
-            );
-            Pick {
-                line: shortened(&style::one_line(&variant.label)),
-                searched: style::one_line(&figures).into_owned(),
+            let now = variant.backend.as_deref();
+            let figures = [
+                format!("  {:>PRICE_WIDTH$}", variant.shown_price),
+                format!("  {:>6}", units::known_tokens(variant.context_window)),
+                now.map_or_else(String::new, |backend| format!("  now {backend}")),
+            ];
+            let pick = Pick {
+                line: style::one_line(&variant.label).into_owned(),
+                searched: String::new(),
                 label: variant.label,
                 reference: variant.reference,
                 policy: policy.cloned(),
                 routes,
-            }
+            };
+            (pick, figures.map(|figure| style::one_line(&figure).into_owned()))
         })
         .collect()
 }
 
-/// No preference first, then every usable route.
-pub(super) fn backends(routes: &[Route]) -> Vec<Backend> {
+/// Where a reference stands in a list: as it is, else as its model without the backend.
+pub(super) fn standing(picks: &[Pick], reference: &str) -> Option<usize> {
+    let as_it_is = picks.iter().position(|pick| pick.reference == reference);
+    as_it_is.or_else(|| picks.iter().position(|pick| pick.backend_in(reference).is_some()))
+}
+
+/// No preference first, then every usable route, then the backend that is asked so far if it is none of them; and where
+/// that one stands.
+pub(super) fn backends(routes: &[Route], current: Option<&str>, width: Option<u16>) -> (Vec<Backend>, usize) {
     let widest = routes
         .iter()
         .map(|route| route.backend.chars().count())
@@ -238,10 +270,25 @@ pub(super) fn backends(routes: &[Route]) -> Vec<Backend> {
         Backend {
             name: Some(route.backend.clone()),
             searched: route.backend.to_lowercase(),
-            line: style::one_line(&line).into_owned(),
+            line: shortened(&style::one_line(&line), room(width)),
         }
     }));
-    all
+    let Some(current) = current else {
+        return (all, 0);
+    };
+    let is_current = |backend: &Backend| {
+        let name = backend.name.as_deref();
+        name.is_some_and(|name| name.eq_ignore_ascii_case(current))
+    };
+    let at = all.iter().position(is_current).unwrap_or_else(|| {
+        all.push(Backend {
+            name: Some(current.to_owned()),
+            searched: current.to_lowercase(),
+            line: style::one_line(&format!("{current}  as it is configured")).into_owned(),
+        });
+        all.len() - 1
+    });
+    (all, at)
 }
 
 /// Whether a backend can be asked now; words that nobody knows count as good.
@@ -249,11 +296,11 @@ fn is_usable(route: &Route) -> bool {
     !matches!(route.status.as_str(), "error" | "offline")
 }
 
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= WIDEST_NAME {
-        return name.to_owned();
+fn shortened(text: &str, widest: usize) -> String {
+    if text.chars().count() <= widest {
+        return text.to_owned();
     }
-    let mut short: String = name.chars().take(WIDEST_NAME - 1).collect();
+    let mut short: String = text.chars().take(widest.saturating_sub(1)).collect();
     short.push('…');
     short
 }
@@ -279,7 +326,7 @@ mod tests {
             warnings: Vec::new(),
         };
         info.default_model = Some("acme/org/big-model".into());
-        let picks = picks(&info, &catalog, &HashMap::new());
+        let picks = picks(&info, &catalog, &HashMap::new(), None);
         assert_eq!(picks[0].reference, "acme/org/big-model");
         let policies = info.policies.len();
         assert_eq!(picks.len(), 2 * (1 + policies));
@@ -294,11 +341,47 @@ mod tests {
     }
 
     #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let info = fixtures::info();
+        let mut model = fixtures::model();
+        model.alias = Some("A name that is longer than anybody would want it to be".into());
+        let catalog = ModelCatalog {
+            models: vec![model.clone()],
+            source: crate::contract::ModelSource::Live,
+            warnings: Vec::new(),
+        };
+        for width in [20, 40, 60, 80, 200] {
+            let picks = picks(&info, &catalog, &HashMap::new(), Some(width));
+            let (backends, _) = backends(&model.routes, None, Some(width));
+            let lines = picks.iter().map(|pick| &pick.line);
+            for line in lines.chain(backends.iter().skip(1).map(|backend| &backend.line)) {
+                assert!(2 + line.chars().count() < usize::from(width), "{width}: {line}");
+                assert_eq!(width >= 60, line.contains('$'), "{width}: {line}");
+            }
+        }
+    }
+
+    #[test]
     fn backends_begin_with_no_preference() {
         let routes = fixtures::model().routes;
-        let backends = backends(&routes);
-        assert!(backends[0].name.is_none());
-        assert_eq!(backends[1].name.as_ref(), Some(&routes[0].backend));
-        assert_eq!(backends.len(), 1 + routes.len());
+        let (all, first) = backends(&routes, None, None);
+        assert!(all[0].name.is_none());
+        assert_eq!((all[1].name.as_ref(), first), (Some(&routes[0].backend), 0));
+        assert_eq!(all.len(), 1 + routes.len());
+    }
+
+    #[test]
+    fn the_backend_that_is_asked_so_far_is_offered_first_even_where_it_is_not_listed() {
+        let routes = fixtures::model().routes;
+        let listed = routes[0].backend.to_uppercase();
+        assert_eq!(backends(&routes, Some(&listed), None).1, 1);
+        let (all, first) = backends(&routes, Some("gone"), None);
+        assert_eq!((all.len(), first), (2 + routes.len(), 1 + routes.len()));
+        assert_eq!(all[first].name.as_deref(), Some("gone"));
+        let pick = |reference: &str| Pick::only(reference.to_owned(), String::new());
+        let picks = ["acme/a", "acme/b", "acme/b:fastest"].map(pick);
+        assert_eq!(standing(&picks, "acme/b:fastest"), Some(2));
+        assert_eq!(standing(&picks, "acme/b:gone"), Some(1));
+        assert_eq!(standing(&picks, "acme/bc"), None);
     }
 }

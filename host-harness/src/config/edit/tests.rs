@@ -70,6 +70,13 @@ fn an_empty_file_becomes_an_object() {
 }
 
 #[test]
+fn a_byte_order_mark_stays_where_it_is() {
+    let new = edited("\u{feff}// mine\n{ a: 1 }\n", |edit| edit.set(&["b"], json!(2))).unwrap();
+    assert!(new.starts_with("\u{feff}// mine\n{"), "{new:?}");
+    assert_eq!(json5::from_str::<Value>(&new).unwrap(), json!({"a": 1, "b": 2}));
+}
+
+#[test]
 fn what_cannot_be_edited_is_said_and_stays() {
     let error = edited("{ a: 1 }", |edit| edit.set(&["a", "b"], json!(1))).unwrap_err();
     assert!(error.message().contains("`a` is no object in braces"), "{error}");

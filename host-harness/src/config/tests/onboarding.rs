@@ -162,3 +162,24 @@ fn a_file_that_cannot_take_it_stays_and_no_key_is_stored() {
     assert_eq!(read(&home, "openclaw.json"), config);
     assert!(!home.path("auth-profiles.json").exists());
 }
+
+#[test]
+fn where_the_file_of_keys_is_broken_the_configuration_stays_too() {
+    for (broken, hint) in [
+        (b"{ profiles: ".as_slice(), "JSON5"),
+        (b"\xff\xfe{\0}\0", "UTF-8"),
+    ] {
+        let home = Home::new(&[("openclaw.json", "{}")]);
+        fs::write(home.path("auth-profiles.json"), broken).unwrap();
+        let error = home
+            .load()
+            .onboard(&acme(), &decided("acme/big/one"))
+            .unwrap_err();
+        assert!(error.message().contains("auth-profiles.json"), "{error}");
+        assert!(
+            error.hint().is_some_and(|words| words.contains(hint)),
+            "{error:?}"
+        );
+        assert_eq!(read(&home, "openclaw.json"), "{}");
+    }
+}

@@ -1,5 +1,9 @@
 //! What a person types in a conversation: words for the model, or a command. Knows the form, not what commands do.
 
+use std::path::PathBuf;
+
+use crate::config::Environment;
+
 /// One line of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Typed {
@@ -104,6 +108,22 @@ pub(super) fn is_unfinished(text: &str) -> bool {
     }
 }
 
+/// The file that was named, below the home directory if it is said so.
+pub(super) fn file(typed: &str) -> PathBuf {
+    Environment::process().expand_home(&file_name(typed))
+}
+
+/// A file's name as it was typed, or as tab completes it: spaces may be behind a backslash or in quotes. What is no such
+/// thing, or is a file as it is, stays as it is.
+fn file_name(text: &str) -> String {
+    let is_as_it_is = cfg!(windows) || std::path::Path::new(text).exists();
+    let words = (!is_as_it_is).then(|| shell_words::split(text).ok()).flatten();
+    match words.as_deref() {
+        Some([name]) => name.clone(),
+        _ => text.to_owned(),
+    }
+}
+
 const QUOTES: &str = "\"\"\"";
 
 fn joined(text: &str) -> String {
@@ -164,6 +184,22 @@ mod tests {
             ("/etc/passwd", Typed::Unknown("/etc/passwd".to_owned(), None)),
         ] {
             assert_eq!(Typed::read(text), typed, "{text:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_of_files_are_read_as_they_are_completed() {
+        for (text, name) in [
+            ("photo.png", "photo.png"),
+            ("my\\ photo.png", "my photo.png"),
+            ("\"my photo.png\"", "my photo.png"),
+            ("'my photo.png'", "my photo.png"),
+            ("my photo.png", "my photo.png"),
+            ("it's.png", "it's.png"),
+            ("", ""),
+        ] {
+            assert_eq!(file_name(text), name, "{text}");
         }
     }
 

@@ -19,7 +19,11 @@ use rustyline::{
 use tokio::sync::mpsc as answers;
 
 use super::command::{self, Command};
-use crate::error::{Error, Kind, Result};
+use crate::{
+    cli::output::models::reference,
+    contract::{ModelCatalog, ProviderInfo, settings::ModelAlias},
+    error::{Error, Kind, Result},
+};
 
 /// Questions that are remembered.
 const REMEMBERED: usize = 1000;
@@ -37,6 +41,22 @@ pub(super) enum Input {
 
 /// The names that `/model` completes: references and aliases.
 pub(super) type Names = Arc<Mutex<Vec<String>>>;
+
+/// The names that a list gives: every alias, and every reference as it is, by each policy and by each backend.
+pub(super) fn names(info: &ProviderInfo, aliases: &[ModelAlias], catalog: &ModelCatalog) -> Vec<String> {
+    let mut names: Vec<String> = aliases.iter().map(|alias| alias.alias.clone()).collect();
+    for model in &catalog.models {
+        let reference = reference(info, model);
+        let policies = info.policies.iter().map(|policy| policy.suffix.as_str());
+        let backends = model.routes.iter().map(|route| route.backend.as_str());
+        let suffixes = policies.chain(backends);
+        names.extend(suffixes.map(|suffix| format!("{reference}:{suffix}")));
+        names.push(reference);
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
 
 enum Order {
     Read(String),

@@ -5,9 +5,8 @@ mod editor;
 mod save;
 
 use std::{
-    path::Path,
     sync::{Arc, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use self::{
@@ -19,14 +18,14 @@ use crate::{
     cli::{
         Failure, Outcome,
         args::{ChatArgs, Global, SortKey},
+        mode::{Kept, Unechoed},
         models,
-        output::{
-            error,
-            models::{reference, shown_price},
-        },
+        output::{chat::Gathered, error, models::shown_price},
         request,
         session::Session,
-        signals, style, table,
+        signals,
+        signals::Ending,
+        style, table,
         terminal::Terminal,
         units,
     },
@@ -49,9 +48,14 @@ struct Talk<'a> {
     pictures: Vec<Media>,
     /// The last question, whatever became of it.
     last: Option<Vec<ContentPart>>,
+    /// Whether the last answer broke off and what came of it is part of the conversation: still to be said.
+    keeps_part: bool,
     catalog: Option<Arc<ModelCatalog>>,
     names: Names,
 }
+
+/// How long an answer may take to end its line when the program is told to end.
+const LAST_LINE: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -> Outcome {
     let pictures = args
@@ -62,6 +66,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     let session = Session::open(terminal, global).await?;
     let references = super::references(terminal, &session, args.model.clone(), args.no_fallback)?;
     let names = Names::default();
+    let (_mode, mut ending) = (Kept::now(), Ending::watched());
     let mut editor = Editor::start(
         session.configuration.state_dir().join("chat-history"),
         Arc::clone(&names),
@@ -76,14 +81,21 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         messages: Vec::new(),
         pictures,
         last: None,
+        keeps_part: false,
         catalog: None,
         names,
     };
-    talk.meet(global.base_url.is_none()).await;
+    let quiet = Unechoed::now();
+    tokio::select! {
+        () = talk.meet(global.base_url.is_none()) => {}
+        () = ending.told() => return Err(ended().into()),
+    }
+    drop(quiet);
     loop {
         let input = tokio::select! {
+            biased;
+            () = ending.told() => return Err(ended().into()),
             input = editor.read("> ") => input,
-            () = signals::interrupted() => Input::Ended,
         };
         let typed = match input {
             Input::Text(typed) => typed,
@@ -98,34 +110,35 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
             terminal.note(&error::for_a_person(terminal.err, &error));
             continue;
         }
-        let outcome = match Typed::read(&typed) {
-            Typed::Blank => Ok(()),
-            Typed::Command(Command::Quit, _) => return Ok(()),
-            Typed::Command(command, argument) => talk.obey(command, &argument).await,
-            Typed::Unknown(word, meant) => {
-                let advice = match meant {
-                    Some(meant) => format!("did you mean `{}`?", meant.name()),
-                    None => "`/help` lists them".to_owned(),
-                };
-                terminal.warn(&format!(
-                    "there is no command `{word}`; {advice} (`//` begins a text with `/`)"
-                ));
-                Ok(())
-            }
-            Typed::Words(words) => {
-                let mut parts: Vec<_> = talk.pictures.drain(..).map(ContentPart::Media).collect();
-                parts.push(ContentPart::Text(words));
-                talk.ask(parts).await
+        let meant = Typed::read(&typed);
+        if matches!(meant, Typed::Command(Command::Quit, _)) {
+            return Ok(());
+        }
+        // Before the answer, which may be the last that this terminal sees.
+        editor.remember(&typed);
+        let _quiet = Unechoed::now();
+        let outcome = {
+            let taken = talk.take(meant);
+            tokio::pin!(taken);
+            tokio::select! {
+                biased;
+                outcome = &mut taken => outcome,
+                // An answer that is under way is told as well, and ends its line.
+                () = ending.told() => match tokio::time::timeout(LAST_LINE, taken).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => Err(ended().into()),
+                },
             }
         };
         match outcome {
-            Ok(()) => editor.remember(&typed),
-            Err(Failure::Error(error)) => {
-                editor.remember(&typed);
-                terminal.note(&error::for_a_person(terminal.err, &error));
-            }
-            Err(Failure::Shown) => editor.remember(&typed),
+            Err(failure) if ending.is_told() => return Err(failure),
+            Ok(()) | Err(Failure::Shown) => {}
+            Err(Failure::Error(error)) => terminal.note(&error::for_a_person(terminal.err, &error)),
             Err(failure @ Failure::Output(_)) => return Err(failure),
+        }
+        if std::mem::take(&mut talk.keeps_part) {
+            let kept = "what came of the answer stays in the conversation; /retry asks again";
+            terminal.note(&terminal.err.dim(kept));
         }
     }
 }
@@ -150,31 +163,7 @@ impl Talk<'_> {
             if keeps && let Err(error) = self.session.configuration.write_models(info, catalog) {
                 self.terminal.warn(error.message());
             }
-            let mut names: Vec<String> = self
-                .session
-                .settings
-                .models
-                .aliases()
-                .iter()
-                .map(|alias| alias.alias.clone())
-                .collect();
-            for model in &catalog.models {
-                let reference = reference(info, model);
-                names.extend(
-                    info.policies
-                        .iter()
-                        .map(|policy| format!("{reference}:{}", policy.suffix)),
-                );
-                names.extend(
-                    model
-                        .routes
-                        .iter()
-                        .map(|route| format!("{reference}:{}", route.backend)),
-                );
-                names.push(reference);
-            }
-            names.sort_unstable();
-            names.dedup();
+            let names = editor::names(info, self.session.settings.models.aliases(), catalog);
             *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
         }
         self.catalog = catalog;
@@ -185,6 +174,29 @@ impl Talk<'_> {
             paint.bold(&model),
             paint.dim("/help lists what you can do.")
         ));
+    }
+
+    /// Does what was typed.
+    async fn take(&mut self, typed: Typed) -> Outcome {
+        match typed {
+            Typed::Blank => Ok(()),
+            Typed::Command(command, argument) => self.obey(command, &argument).await,
+            Typed::Unknown(word, meant) => {
+                let advice = match meant {
+                    Some(meant) => format!("did you mean `{}`?", meant.name()),
+                    None => "`/help` lists them".to_owned(),
+                };
+                self.terminal.warn(&format!(
+                    "there is no command `{word}`; {advice} (`//` begins a text with `/`)"
+                ));
+                Ok(())
+            }
+            Typed::Words(words) => {
+                let mut parts: Vec<_> = self.pictures.drain(..).map(ContentPart::Media).collect();
+                parts.push(ContentPart::Text(words));
+                self.ask(parts).await
+            }
+        }
     }
 
     async fn ask(&mut self, question: Vec<ContentPart>) -> Outcome {
@@ -200,18 +212,20 @@ impl Talk<'_> {
             fallback: &self.fallback,
             started: Instant::now(),
         };
-        let gathered = if self.args.no_stream {
-            answering.at_once(request).await?
+        let mut gathered = Gathered::default();
+        let outcome = if self.args.no_stream {
+            answering.at_once(request).await.map(|whole| gathered = whole)
         } else {
-            answering.as_it_comes(request).await?
+            answering.as_it_comes(request, &mut gathered).await
         };
         // A question without an answer is no part of the conversation: many backends refuse two in a row.
         if !gathered.text.is_empty() {
             self.messages.push(Message::User(question));
             self.messages
                 .push(Message::Assistant(vec![AssistantPart::Text(gathered.text)]));
+            self.keeps_part = outcome.is_err();
         }
-        Ok(())
+        outcome
     }
 
     async fn obey(&mut self, command: Command, argument: &str) -> Outcome {
@@ -249,7 +263,7 @@ impl Talk<'_> {
                 let mut messages: Vec<Message> =
                     self.system.clone().map(Message::System).into_iter().collect();
                 messages.extend(self.messages.iter().cloned());
-                save::write(Path::new(argument), self.model(), &messages)?;
+                save::write(&command::file(argument), self.model(), &messages)?;
                 self.terminal
                     .note(&format!("written to {}", style::one_line(argument)));
             }
@@ -323,17 +337,22 @@ impl Talk<'_> {
         self.terminal.note(&format!("told before: {now}"));
     }
 
-    fn show(&mut self, path: &str) -> Result<()> {
-        if path.is_empty() {
+    fn show(&mut self, file: &str) -> Result<()> {
+        if file.is_empty() {
             return Err(lacking("name the file: `/image photo.png`"));
         }
-        self.pictures.push(request::picture(Path::new(path))?);
+        self.pictures.push(request::picture(&command::file(file))?);
         self.terminal.note(&format!(
             "{} with the next question",
             units::counted(self.pictures.len(), "picture")
         ));
         Ok(())
     }
+}
+
+/// Ended by whoever runs the program, and not by the person.
+fn ended() -> Error {
+    Error::new(Kind::Cancelled, "the conversation was ended from outside")
 }
 
 /// A command that lacks something: said, and nothing else happens.
