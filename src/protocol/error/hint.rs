@@ -39,7 +39,7 @@ pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
         ErrorKind::ModelUnavailable if says("not a chat model") => {
             "Choose a chat model from the list of models."
         }
-        ErrorKind::ModelUnavailable if error.status == Some(404) && error.code.is_none() => {
+        ErrorKind::ModelUnavailable if error.status == Some(404) && !says("model") => {
             "Check that the base URL is the API's, with its `/v1`, and the spelling of the model."
         }
         ErrorKind::ModelUnavailable => {
