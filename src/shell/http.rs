@@ -18,7 +18,7 @@ use wasi::{
 };
 
 /// How much of a body is asked for at once.
-const READ_SIZE: u64 = 64 * 1024;
+const READ_SIZE: u64 = 16 * 1024;
 pub(crate) const NS_PER_MS: u64 = 1_000_000;
 
 /// How long a server that has answered is waited for to read more of the request.

@@ -29,9 +29,10 @@ pub(super) fn boolean(value: &str) -> Option<bool> {
     }
 }
 
-/// A whole number above zero.
+/// A whole number above zero, also as servers write it that know fractions only: `131072.0`.
 pub(super) fn count(value: &str) -> Option<u32> {
-    value.parse().ok().filter(|count| *count > 0)
+    let whole = value.strip_suffix(".0").unwrap_or(value);
+    whole.parse().ok().filter(|count| *count > 0)
 }
 
 /// A number that is finite and not negative.
@@ -74,10 +75,11 @@ mod tests {
         assert_eq!(line(r#""a\u0007""#, 9), None);
         assert_eq!(line(r#""0123456789""#, 9), None);
         assert_eq!(boolean("\"true\""), None);
-        for wrong in ["0", "-5", "\"8\"", "1.5", "1e3", "4294967296", "null", "{}"] {
+        for wrong in ["0", "0.0", "-5", "\"8\"", "1.5", "1e3", "4294967296", "null", "{}"] {
             assert_eq!(count(wrong), None, "{wrong}");
         }
         assert_eq!(count("64000"), Some(64000));
+        assert_eq!(count("131072.0"), Some(131_072));
         assert_eq!(measure("588.4"), Some(588.4));
         assert_eq!(measure("-1"), None);
         assert_eq!(measure("1e999"), None);

@@ -141,13 +141,7 @@ fn assistant(message: &Node<'_>) -> Result<Message> {
         }
         Some(content) => {
             for part in content.items_or("text, null or a list of parts")? {
-                parts.push(match part.need("type")?.text()? {
-                    "text" => AssistantPart::Text(part.need("text")?.text()?.to_owned()),
-                    kind => AssistantPart::Other(Extra {
-                        key: kind.to_owned(),
-                        value_json: part.json(),
-                    }),
-                });
+                parts.push(said(&part)?);
             }
         }
     }
@@ -177,6 +171,27 @@ fn assistant(message: &Node<'_>) -> Result<Message> {
         )));
     }
     Ok(Message::Assistant(parts))
+}
+
+/// A piece of an answer, as servers give it and clients give it back.
+fn said(part: &Node<'_>) -> Result<AssistantPart> {
+    let kind = part.need("type")?;
+    match kind.text()? {
+        "text" => Ok(AssistantPart::Text(part.need("text")?.text()?.to_owned())),
+        "thinking" => Ok(AssistantPart::Reasoning(Reasoning {
+            text: plain_text(&part.need("thinking")?)?,
+            signature: None,
+        })),
+        // The plugin knows what of it can be sent.
+        "refusal" => Ok(AssistantPart::Other(Extra {
+            key: "refusal".to_owned(),
+            value_json: part.json(),
+        })),
+        _ => Err(unsupported(&format!(
+            "`{}` is nothing that a model says here: `text`, `thinking` or `refusal`",
+            kind.path()
+        ))),
+    }
 }
 
 fn tool_call(call: &Node<'_>) -> Result<ToolCall> {
