@@ -12,7 +12,8 @@ use crate::{
     walk::{Step, Table, walk},
 };
 
-/// Members of the top level that are handed on as they are.
+/// Members of the top level that are handed on as they are. The first [`NAMES`] of them name the answer, and its chunks
+/// repeat them: of those the first that says something counts, of the others the last.
 pub const EXTRAS: [&str; 8] = [
     "id",
     "model",
@@ -23,6 +24,8 @@ pub const EXTRAS: [&str; 8] = [
     "time_info",
     "sla_metrics",
 ];
+/// How many of [`EXTRAS`] name the answer.
+const NAMES: usize = 3;
 /// Members of a choice or its message that are events of their own.
 pub const OTHERS: [&str; 6] = [
     "logprobs",
@@ -53,23 +56,25 @@ pub struct Chunk<'a> {
 /// The largest member that is kept beyond its chunk.
 const EXTRA_LIMIT: usize = 4096;
 
-/// The members of [`EXTRAS`] as an answer's chunks gave them last.
+/// The members of [`EXTRAS`] as an answer's chunks gave them.
 #[derive(Debug, Default)]
 pub struct Extras([Option<String>; EXTRAS.len()]);
 
 impl Extras {
+    /// Whether this is a name of the answer that is known.
+    fn names(&self, at: usize) -> bool {
+        at < NAMES && matches!(self.0.get(at), Some(Some(_)))
+    }
+
     /// Takes what a chunk says.
     pub fn keep(&mut self, chunk: &Chunk<'_>) {
         for (kept, new) in self.0.iter_mut().zip(chunk.extras) {
             let Some(new) = new.filter(|new| new.len() <= EXTRA_LIMIT && !json::is_blank(new)) else {
                 continue;
             };
-            // Most chunks repeat them.
-            if kept.as_deref() != Some(new) {
-                let kept = kept.get_or_insert_default();
-                kept.clear();
-                kept.push_str(new);
-            }
+            let kept = kept.get_or_insert_default();
+            kept.clear();
+            kept.push_str(new);
         }
     }
 
@@ -119,12 +124,16 @@ pub struct CallPiece<'a> {
 pub struct NotAnObject;
 
 impl<'a> Chunk<'a> {
-    /// Takes the text of one JSON object apart.
-    pub fn decode(text: &'a str) -> Result<Self, NotAnObject> {
+    /// Takes the text of one JSON object apart. Names of the answer that are `known` are passed over.
+    pub fn decode(text: &'a str, known: &Extras) -> Result<Self, NotAnObject> {
         if !text.trim_ascii_start().starts_with('{') {
             return Err(NotAnObject);
         }
-        let mut reading = Reading::default();
+        let mut reading = Reading {
+            chunk: Chunk::default(),
+            chosen: false,
+            known,
+        };
         match walk(text, &mut reading, Step::Object(Place::Top)) {
             Ok(()) => Ok(reading.chunk),
             Err(_) => Err(NotAnObject),
@@ -252,19 +261,22 @@ fn step(place: Place, name: &str) -> Step<Place, Leaf> {
 }
 
 /// A chunk while it is read.
-#[derive(Default)]
-struct Reading<'a> {
+struct Reading<'k, 'a> {
     chunk: Chunk<'a>,
     /// Whether its choice is the one that counts.
     chosen: bool,
+    known: &'k Extras,
 }
 
-impl<'a> Table<'a> for Reading<'a> {
+impl<'a> Table<'a> for Reading<'_, 'a> {
     type Place = Place;
     type Leaf = Leaf;
 
     fn member(&mut self, place: Place, name: &str) -> Step<Place, Leaf> {
-        step(place, name)
+        match step(place, name) {
+            Step::Take(Leaf::Extra(at)) if self.known.names(at) => Step::Skip,
+            step => step,
+        }
     }
 
     fn element(&self, place: Place) -> Step<Place, Leaf> {

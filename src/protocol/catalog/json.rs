@@ -75,7 +75,17 @@ mod tests {
         assert_eq!(line(r#""a\u0007""#, 9), None);
         assert_eq!(line(r#""0123456789""#, 9), None);
         assert_eq!(boolean("\"true\""), None);
-        for wrong in ["0", "0.0", "-5", "\"8\"", "1.5", "1e3", "4294967296", "null", "{}"] {
+        for wrong in [
+            "0",
+            "0.0",
+            "-5",
+            "\"8\"",
+            "1.5",
+            "1e3",
+            "4294967296",
+            "null",
+            "{}",
+        ] {
             assert_eq!(count(wrong), None, "{wrong}");
         }
         assert_eq!(count("64000"), Some(64000));

@@ -136,7 +136,7 @@ impl Answer {
             Form::Whole(body) => {
                 let body = core::mem::take(body);
                 let text = lossy(&body);
-                match Chunk::decode(&text) {
+                match Chunk::decode(&text, &self.extras) {
                     Ok(chunk) => {
                         self.chunk(&chunk, &text);
                         if self.result.is_none() {
@@ -209,7 +209,9 @@ impl Answer {
             self.conclude(End::Said);
             return true;
         }
-        Chunk::decode(data).map(|chunk| self.chunk(&chunk, data)).is_ok()
+        Chunk::decode(data, &self.extras)
+            .map(|chunk| self.chunk(&chunk, data))
+            .is_ok()
     }
 
     /// Takes a chunk or a whole answer; `raw` is its text.

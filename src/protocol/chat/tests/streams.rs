@@ -99,9 +99,10 @@ fn backend_and_request_id_are_in_the_summary() {
 }
 
 #[test]
-fn extras_of_the_summary_hold_what_usage_has_no_field_for() {
-    let stream = "data: {\"id\":\"a\",\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"queue_time\":0.5}}\n\n\
-                  data: {\"id\":\"b\",\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"usage\":null}\n\n\
+fn of_the_names_of_an_answer_the_first_counts_and_of_its_other_extras_the_last() {
+    let stream = "data: {\"id\":\"\",\"choices\":[],\"timings\":1}\n\n\
+                  data: {\"id\":\"a\",\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"queue_time\":0.5}}\n\n\
+                  data: {\"id\":\"b\",\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"usage\":null,\"timings\":2}\n\n\
                   data: [DONE]\n\n";
     let summary = outcome(&Served::ok(stream), &[]).result.unwrap();
     let extras: Vec<_> = summary
@@ -112,9 +113,10 @@ fn extras_of_the_summary_hold_what_usage_has_no_field_for() {
     assert_eq!(
         extras,
         [
-            ("id", "\"b\""),
+            ("id", "\"a\""),
             ("model", "\"m\""),
-            ("usage", "{\"prompt_tokens\":1,\"queue_time\":0.5}")
+            ("usage", "{\"prompt_tokens\":1,\"queue_time\":0.5}"),
+            ("timings", "2")
         ]
     );
 }
