@@ -125,13 +125,28 @@ fn cargo(
             "--target-dir",
         ])
         .arg(target_dir)
-        .args(["--package", package]);
+        .args(["--package", package])
+        .args(without_paths().into_iter().flatten());
     match version {
         Some(version) => command.env(VERSION_VARIABLE, version),
         None => command.env_remove(VERSION_VARIABLE),
     };
     run(&mut command, "build the component")?;
     Ok(path.to_owned())
+}
+
+/// What keeps the places of crates on this machine out of the messages of panics, so that every machine makes the same
+/// bytes. Cargo joins it to the flags of `.cargo/config.toml`, which cannot know the place.
+fn without_paths() -> Option<[String; 2]> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
+    let crates = home.join("registry").join("src");
+    // A text of JSON is one of TOML.
+    let flag = serde_json::to_string(&format!("--remap-path-prefix={}=crates", crates.to_str()?)).ok()?;
+    Some([
+        "--config".to_owned(),
+        format!("target.{TARGET}.rustflags=[{flag}]"),
+    ])
 }
 
 fn workspace() -> &'static Path {

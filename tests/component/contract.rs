@@ -63,3 +63,17 @@ fn the_component_is_small() {
     let size = std::fs::metadata(built(Build::Release)).unwrap().len();
     assert!(size <= 250_000, "{size} bytes");
 }
+
+#[test]
+fn the_component_names_no_place_on_the_machine_that_built_it() {
+    let component = std::fs::read(built(Build::Release)).unwrap();
+    let holds = |place: &str| {
+        component
+            .windows(place.len())
+            .any(|bytes| bytes == place.as_bytes())
+    };
+    let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    assert!(holds("src/protocol"), "its panics say where they are");
+    assert!(!holds("registry/src"), "where crates are kept");
+    assert!(!holds(workspace.to_str().unwrap()), "where the sources are");
+}

@@ -206,7 +206,11 @@ fn tool_result(result: &ToolResult, out: &mut Writer<'_>) {
             .get(..5)
             .is_some_and(|start| start.eq_ignore_ascii_case("error"))
     {
-        text.insert_str(0, if text.is_empty() { "Error" } else { "Error: " });
+        let said = core::mem::replace(&mut text, String::from("Error"));
+        if !said.is_empty() {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
     } else if text.is_empty() && !result.content.iter().all(is_text) {
         text.push_str("(see attached image)");
     }

@@ -2,18 +2,18 @@
 
 use crate::contract::types::FinishReason;
 
-/// What a backend's word means. No word means that it said it was done without saying why. A model that
-/// called tools wants them run, also where its backend says `stop`, or nothing.
+/// What a backend's word means. A model that called tools wants them run, also where its backend says `stop`, or nothing.
+/// Nothing else can be told from nothing: a full stop, or a limit that nobody mentions.
 pub(super) fn reason(word: Option<&str>, called_tools: bool) -> FinishReason {
     match word {
         None | Some("stop" | "eos" | "eos_token" | "stop_sequence") if called_tools => {
             FinishReason::ToolCalls
         }
-        None | Some("stop" | "eos" | "eos_token" | "stop_sequence") => FinishReason::Stop,
+        Some("stop" | "eos" | "eos_token" | "stop_sequence") => FinishReason::Stop,
         Some("length" | "model_context_window_exceeded") => FinishReason::Length,
         Some("tool_calls" | "function_call") => FinishReason::ToolCalls,
         Some("content_filter" | "sensitive") => FinishReason::ContentFilter,
-        Some(_) => FinishReason::Other,
+        _ => FinishReason::Other,
     }
 }
 
@@ -25,6 +25,7 @@ mod tests {
     fn stop_after_tool_calls_means_tool_calls() {
         assert_eq!(reason(Some("stop"), true), FinishReason::ToolCalls);
         assert_eq!(reason(None, true), FinishReason::ToolCalls);
+        assert_eq!(reason(None, false), FinishReason::Other);
         assert_eq!(reason(Some("length"), true), FinishReason::Length);
         assert_eq!(reason(Some("network_error"), true), FinishReason::Other);
     }

@@ -154,15 +154,19 @@ pub(super) fn decimal(value: f64) -> Option<String> {
     while places > 0 && digits % 10 == 0 {
         (digits, places) = (digits / 10, places - 1);
     }
-    let mut text = digits.to_string();
-    if places > 0 {
-        while text.len() <= places {
-            text.insert(0, '0');
-        }
-        text.insert(text.len() - places, '.');
-    }
+    let written = digits.to_string();
+    let (whole, part) = written
+        .split_at_checked(written.len().saturating_sub(places))
+        .unwrap_or_default();
+    let mut text = String::new();
     if value < 0.0 && digits > 0 {
-        text.insert(0, '-');
+        text.push('-');
+    }
+    text.push_str(if whole.is_empty() { "0" } else { whole });
+    if places > 0 {
+        text.push('.');
+        (part.len()..places).for_each(|_| text.push('0'));
+        text.push_str(part);
     }
     Some(text)
 }

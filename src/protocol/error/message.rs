@@ -183,7 +183,7 @@ pub fn capped(mut text: String) -> String {
             .rev()
             .find(|&at| text.is_char_boundary(at))
             .unwrap_or(0);
-        text.truncate(end);
+        text = String::from(text.get(..end).unwrap_or_default());
         text.push(mark);
     }
     text

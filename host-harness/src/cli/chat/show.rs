@@ -9,7 +9,7 @@ use std::{
 use crate::{
     GenerationInfo,
     cli::{
-        output::chat::{Call, Gathered, finish_reason},
+        output::chat::{Call, Gathered},
         style,
         terminal::Terminal,
         units,
@@ -159,13 +159,10 @@ pub(in crate::cli) fn closing(
         FinishReason::ContentFilter => {
             terminal.warn("the rest of the answer was held back by a content filter");
         }
-        FinishReason::Other => {
-            let raw = summary
-                .raw_finish_reason
-                .as_deref()
-                .unwrap_or(finish_reason(summary.finish_reason));
-            terminal.warn(&format!("the answer ended in an unusual way: {raw}"));
-        }
+        FinishReason::Other => match &summary.raw_finish_reason {
+            Some(word) => terminal.warn(&format!("the answer ended in an unusual way: {word}")),
+            None => terminal.warn("nobody said why the answer ended: it may not be all of it"),
+        },
         FinishReason::Stop | FinishReason::ToolCalls => {}
     }
     let line = summary_line(summary, generation, cost, elapsed);
