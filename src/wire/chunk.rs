@@ -12,7 +12,7 @@ use crate::{
     walk::{Step, Table, walk},
 };
 
-/// Members of the top level that are handed on as they are. The first [`NAMES`] of them name the answer, and its chunks
+/// Members of the top level that are handed on as they are. The first three name the answer, and its chunks
 /// repeat them: of those the first that says something counts, of the others the last.
 pub const EXTRAS: [&str; 8] = [
     "id",
