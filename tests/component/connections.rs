@@ -179,9 +179,10 @@ async fn without_the_ca_file_its_authority_is_unknown() {
 
 #[tokio::test]
 async fn why_there_is_no_connection_is_said_and_an_answer_later_is_not_confused_by_it() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    // A place that is taken, so that nobody else comes to listen there.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let place = taken.local_addr().unwrap().to_string();
     let mock = mock().await;
     let harness = Harness::with()
         .setting("max-retries", "0")
