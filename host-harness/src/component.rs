@@ -135,8 +135,8 @@ fn cargo(
     Ok(path.to_owned())
 }
 
-/// What keeps the places of crates on this machine out of the messages of panics, so that every machine makes the same
-/// bytes. Cargo joins it to the flags of `.cargo/config.toml`, which cannot know the place.
+/// What keeps the places of crates on this machine out of the messages of panics, so that where it is built
+/// makes no difference to the bytes. Cargo joins it to the flags of `.cargo/config.toml`, which cannot know the place.
 fn without_paths() -> Option<[String; 2]> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;

@@ -11,7 +11,7 @@ use host_harness::{
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
 };
 
 use crate::{
@@ -180,7 +180,7 @@ async fn without_the_ca_file_its_authority_is_unknown() {
 #[tokio::test]
 async fn why_there_is_no_connection_is_said_and_an_answer_later_is_not_confused_by_it() {
     // A place that is taken, so that nobody else comes to listen there.
-    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    let taken = TcpSocket::new_v4().unwrap();
     taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let place = taken.local_addr().unwrap().to_string();
     let mock = mock().await;

@@ -206,6 +206,7 @@ fn tool_result(result: &ToolResult, out: &mut Writer<'_>) {
             .get(..5)
             .is_some_and(|start| start.eq_ignore_ascii_case("error"))
     {
+        // size: not inserted, which could panic.
         let said = core::mem::replace(&mut text, String::from("Error"));
         if !said.is_empty() {
             text.push_str(": ");

@@ -179,11 +179,10 @@ pub(super) fn readable(text: Cow<'_, str>) -> String {
 pub fn capped(mut text: String) -> String {
     if text.len() > MESSAGE_LIMIT {
         let mark = '…';
-        let end = (0..=MESSAGE_LIMIT - mark.len_utf8())
+        let head = (0..=MESSAGE_LIMIT - mark.len_utf8())
             .rev()
-            .find(|&at| text.is_char_boundary(at))
-            .unwrap_or(0);
-        text = String::from(text.get(..end).unwrap_or_default());
+            .find_map(|end| text.get(..end));
+        text = String::from(head.unwrap_or_default());
         text.push(mark);
     }
     text

@@ -2,6 +2,11 @@ use super::*;
 use alloc::{format, string::ToString};
 use proptest::prelude::*;
 
+/// The first chunk of an answer.
+fn decode(text: &str) -> Result<Chunk<'_>, NotAnObject> {
+    Chunk::decode(text, &Extras::default())
+}
+
 #[test]
 fn a_chunk_and_a_whole_answer_read_alike() {
     for member in ["delta", "message"] {
@@ -9,7 +14,7 @@ fn a_chunk_and_a_whole_answer_read_alike() {
             r#"{{"choices":[{{"{member}":{{"content":"hi","tool_calls":[{{"index":-1,"id":7,
                "function":{{"name":"f","arguments":{{"a":1}}}}}}]}},"finish_reason":"stop"}}]}}"#
         );
-        let chunk = Chunk::decode(&text, &Extras::default()).unwrap();
+        let chunk = decode(&text).unwrap();
         assert_eq!(chunk.choice.content, Some("\"hi\""));
         assert_eq!(chunk.choice.finish_reason, Some("\"stop\""));
         let call = &chunk.choice.calls[0];
@@ -29,7 +34,7 @@ fn members_of_a_wrong_type_are_absent() {
         r#"{"choices":[{"delta":{"tool_calls":"x","content":null,"reasoning":{}}}]}"#,
         r#"{"choices":[{"delta":{"tool_calls":[{"function":7}]}}]}"#,
     ] {
-        let chunk = Chunk::decode(text, &Extras::default()).unwrap();
+        let chunk = decode(text).unwrap();
         assert!(!chunk.is_error && chunk.choice.content.is_none(), "{text}");
         assert!(
             chunk.choice.calls.iter().all(|call| call.name.is_none()),
@@ -41,15 +46,9 @@ fn members_of_a_wrong_type_are_absent() {
 #[test]
 fn a_choice_of_another_index_is_not_ours() {
     let text = r#"{"choices":[{"delta":{"content":"b"},"index":1},{"index":0,"delta":{"content":"a"}},7]}"#;
-    assert_eq!(
-        Chunk::decode(text, &Extras::default()).unwrap().choice.content,
-        Some("\"a\"")
-    );
+    assert_eq!(decode(text).unwrap().choice.content, Some("\"a\""));
     let text = r#"{"choices":[{"delta":{"content":"b"},"index":1}]}"#;
-    assert_eq!(
-        Chunk::decode(text, &Extras::default()).unwrap().choice.content,
-        None
-    );
+    assert_eq!(decode(text).unwrap().choice.content, None);
 }
 
 #[test]
@@ -62,9 +61,7 @@ fn what_is_no_error_is_none() {
         ("\"x\"", true),
     ] {
         assert_eq!(
-            Chunk::decode(&format!(r#"{{"error":{raw}}}"#), &Extras::default())
-                .unwrap()
-                .is_error,
+            decode(&format!(r#"{{"error":{raw}}}"#)).unwrap().is_error,
             is_error
         );
     }
@@ -82,24 +79,20 @@ fn what_is_no_object_is_refused() {
         "[DONE]",
         "{\"a\":\u{1}}",
     ] {
-        assert_eq!(
-            Chunk::decode(text, &Extras::default()).unwrap_err(),
-            NotAnObject,
-            "{text}"
-        );
+        assert_eq!(decode(text).unwrap_err(), NotAnObject, "{text}");
     }
 }
 
 proptest! {
     #[test]
     fn nothing_makes_it_panic(text in r#"(\{|\}|\[|\]|"|:|,|choices|delta|content|tool_calls|null|1|\\u|é){0,40}"#) {
-        let _ = Chunk::decode(&text, &Extras::default());
+        let _ = decode(&text);
     }
 
     #[test]
     fn text_arrives_as_it_was(content in ".*") {
         let text = serde_json::json!({"choices": [{"delta": {"content": content}}]}).to_string();
-        let chunk = Chunk::decode(&text, &Extras::default()).unwrap();
+        let chunk = decode(&text).unwrap();
         prop_assert_eq!(json::text(chunk.choice.content.unwrap()).unwrap().to_string(), content);
     }
 }

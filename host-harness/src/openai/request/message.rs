@@ -177,18 +177,24 @@ fn assistant(message: &Node<'_>) -> Result<Message> {
 fn said(part: &Node<'_>) -> Result<AssistantPart> {
     let kind = part.need("type")?;
     match kind.text()? {
-        "text" => Ok(AssistantPart::Text(part.need("text")?.text()?.to_owned())),
-        "thinking" => Ok(AssistantPart::Reasoning(Reasoning {
-            text: plain_text(&part.need("thinking")?)?,
-            signature: None,
-        })),
+        "text" => {
+            part.only(&["type", "text"])?;
+            Ok(AssistantPart::Text(part.need("text")?.text()?.to_owned()))
+        }
+        "thinking" => {
+            part.only(&["type", "thinking", "signature"])?;
+            Ok(AssistantPart::Reasoning(Reasoning {
+                text: plain_text(&part.need("thinking")?)?,
+                signature: part.optional_text("signature")?,
+            }))
+        }
         // The plugin knows what of it can be sent.
         "refusal" => Ok(AssistantPart::Other(Extra {
             key: "refusal".to_owned(),
             value_json: part.json(),
         })),
         _ => Err(unsupported(&format!(
-            "`{}` is nothing that a model says here: `text`, `thinking` or `refusal`",
+            "`{}` is not `text`, `thinking` or `refusal`, of which an answer that is given back is made",
             kind.path()
         ))),
     }

@@ -112,7 +112,10 @@ fn message(message: &Message) -> Value {
         Message::Assistant(parts) => {
             let part = |part: &AssistantPart| match part {
                 AssistantPart::Text(text) => json!({"text": text}),
-                AssistantPart::Reasoning(thought) => json!({"reasoning": thought.text}),
+                AssistantPart::Reasoning(thought) => match &thought.signature {
+                    None => json!({"reasoning": thought.text}),
+                    Some(signature) => json!({"reasoning": thought.text, "signature": signature}),
+                },
                 AssistantPart::ToolCall(call) => {
                     json!({"id": call.id, "name": call.name, "arguments": call.arguments_json})
                 }
