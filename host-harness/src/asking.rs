@@ -10,6 +10,7 @@ use crate::{
     generation::{Generation, GenerationInfo, InFlight},
     host::Shared,
     metrics::Swap,
+    redact::results,
 };
 
 impl Shared {
@@ -42,7 +43,7 @@ impl Shared {
     pub(crate) async fn complete(&self, request: ChatRequest) -> Result<(ChatResponse, GenerationInfo)> {
         self.refuse_secret(&request)?;
         let first = self.admit()?;
-        let (response, answered) = match self.whole_answer(&first, &request).await {
+        let (mut response, answered) = match self.whole_answer(&first, &request).await {
             Ok(response) => (response, first),
             Err(error) => {
                 let (second, warning) = self
@@ -54,6 +55,7 @@ impl Shared {
                 (response, second)
             }
         };
+        results::response(self.redactor.results(), &mut response);
         Ok((response, answered.generation().info()))
     }
 
