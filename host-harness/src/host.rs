@@ -123,12 +123,11 @@ impl Host {
         } = options;
         plugin.sandbox().check(&settings.limits)?;
         let grant = grants.check(plugin.info())?.cloned();
-        let wants_credential = plugin.info().credential.is_some();
         let Outlet {
             edge,
             redactor,
             credential,
-        } = Outlet::new(&settings, grant.as_ref(), secret.as_ref(), wants_credential)?;
+        } = Outlet::new(&settings, grant.as_ref(), secret.as_ref(), plugin.info())?;
         Ok(Self(Arc::new(Shared {
             sandbox: plugin.sandbox().clone(),
             settings: Arc::new(settings),

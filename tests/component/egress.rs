@@ -303,6 +303,31 @@ async fn an_answer_that_is_compressed_on_the_way_is_refused() {
 }
 
 #[tokio::test]
+async fn a_response_in_part_is_refused() {
+    for script in [
+        Script::text(206, "text/plain", "the second half"),
+        Script::text(226, "text/plain", "what is new"),
+        Script::text(200, "text/plain", "some").header("content-range", "bytes 2-5/9"),
+        Script::text(200, "multipart/byteranges; boundary=x", "--x"),
+        Script::text(200, "text/plain; charset=UTF-16", "a\0b\0"),
+    ] {
+        let harness = harness().await;
+        harness.mock.push_models(script);
+        let order = format!("GET {}/models", harness.mock.base_url());
+        let learnt = harness.send(question("tell", &order)).await.text();
+        assert!(learnt.starts_with("ErrorCode::Http"), "{learnt}");
+    }
+    let harness = harness().await;
+    harness
+        .mock
+        .push_models(Script::text(206, "text/plain", "the second half"));
+    let order = format!("GET {}/models", harness.mock.base_url());
+    let heard = harness.send(question("ask", &order)).await;
+    assert_eq!(heard.error().kind(), Kind::Provider(ErrorKind::Denied));
+    assert!(heard.error().message().contains("206"), "{}", heard.error());
+}
+
+#[tokio::test]
 async fn a_plugin_cannot_fill_the_operators_log() {
     let file = tokio::task::spawn_blocking(guests::hostile).await.unwrap();
     let plugin = file.to_str().unwrap();

@@ -71,15 +71,28 @@ async fn an_installed_program_builds_nothing_and_looks_at_no_path_of_where_it_wa
         assert!(built(Build::Release).is_file());
         let installed = Installed::new();
         let program = installed.path("host-harness");
-        for command in [&["models"][..], &["chat", "Hello!"], &["inspect"], &["demo"], &["resolve", "x"]] {
+        for command in [
+            &["models"][..],
+            &["chat", "Hello!"],
+            &["inspect"],
+            &["demo"],
+            &["resolve", "x"],
+        ] {
             let ended = installed.run(&program, command);
             let said = String::from_utf8_lossy(&ended.stdout);
             assert_eq!(ended.status.code(), Some(1), "{command:?}: {ended:?}");
-            assert!(said.contains("plugin-load") && said.contains("--plugin FILE.wasm"), "{command:?}: {ended:?}");
+            assert!(
+                said.contains("plugin-load") && said.contains("--plugin FILE.wasm"),
+                "{command:?}: {ended:?}"
+            );
             let all = said + String::from_utf8_lossy(&ended.stderr);
             assert!(!all.contains(env!("CARGO_MANIFEST_DIR")), "{command:?}: {all}");
         }
-        assert!(!installed.mark().exists(), "{:?}", fs::read_to_string(installed.mark()));
+        assert!(
+            !installed.mark().exists(),
+            "{:?}",
+            fs::read_to_string(installed.mark())
+        );
         // With a plugin it works, wherever it is.
         let file = built(Build::Release);
         let ended = installed.run(&program, &["--plugin", file.to_str().unwrap(), "inspect"]);
@@ -87,7 +100,10 @@ async fn an_installed_program_builds_nothing_and_looks_at_no_path_of_where_it_wa
         assert!(!installed.mark().exists());
         // The marks are left where something is built: by the program in the workspace itself.
         let _ = installed.run(Path::new(PROGRAM), &["demo"]);
-        assert!(installed.mark().exists(), "nothing was built in the workspace either");
+        assert!(
+            installed.mark().exists(),
+            "nothing was built in the workspace either"
+        );
     });
     run.await.unwrap();
 }
@@ -116,7 +132,9 @@ async fn the_system_calls_of_an_installed_program_name_no_path_of_where_it_was_b
         }
         let trace = fs::read_to_string(trace).unwrap();
         let workspace = fs::canonicalize(WORKSPACE).unwrap();
-        let line = trace.lines().find(|line| line.contains(workspace.to_str().unwrap()));
+        let line = trace
+            .lines()
+            .find(|line| line.contains(workspace.to_str().unwrap()));
         assert!(trace.contains("execve") && line.is_none(), "{line:?}");
     });
     run.await.unwrap();

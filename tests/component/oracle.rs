@@ -39,10 +39,8 @@ impl Drop for Echo {
     }
 }
 
-type Body = Either<
-    Full<Bytes>,
-    StreamBody<stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>,
->;
+type Body =
+    Either<Full<Bytes>, StreamBody<stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>>;
 
 async fn repeat(request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
     let body = request.into_body().collect().await?.to_bytes();
@@ -93,10 +91,7 @@ impl Attack {
         let url = format!("http://127.0.0.1:{}/v1", echo.port);
         let mock = Arc::new(crate::leaks::mock().await);
         let harness = Harness::with().start_at(&url, mock, plugin).unwrap();
-        Self {
-            harness,
-            _echo: echo,
-        }
+        Self { harness, _echo: echo }
     }
 
     /// What the guest learns of each body.
@@ -116,14 +111,22 @@ impl Attack {
         for _ in 0..TRIES {
             let (right, wrong): (Vec<_>, Vec<_>) = pairs.iter().cloned().unzip();
             let (rights, wrongs) = (self.learn(&right).await, self.learn(&wrong).await);
-            assert!(rights.iter().chain(&wrongs).all(|learnt| learnt.ends_with("stars 0")));
+            assert!(
+                rights
+                    .iter()
+                    .chain(&wrongs)
+                    .all(|learnt| learnt.ends_with("stars 0"))
+            );
             let mut told = rights.iter().zip(&wrongs).map(|(right, wrong)| right != wrong);
             pairs.retain(|_| told.next().unwrap_or(true));
             if pairs.is_empty() {
                 return;
             }
         }
-        panic!("{} right guesses can be told from wrong ones: {pairs:?}", pairs.len());
+        panic!(
+            "{} right guesses can be told from wrong ones: {pairs:?}",
+            pairs.len()
+        );
     }
 }
 
@@ -133,7 +136,11 @@ fn guesses() -> impl Iterator<Item = (String, String)> {
     lengths.zip(b'a'..=b'z').cycle().map(|(length, other)| {
         let right = &TOKEN[..length];
         let known = &TOKEN[..length - 1];
-        let other = if right.as_bytes()[length - 1] == other { b'-' } else { other };
+        let other = if right.as_bytes()[length - 1] == other {
+            b'-'
+        } else {
+            other
+        };
         (right.to_owned(), format!("{known}{}", char::from(other)))
     })
 }
@@ -198,12 +205,26 @@ async fn what_such_a_plugin_sees_is_the_form_of_the_bytes_and_a_whole_token_only
     let attack = Attack::start().await;
     // It does see how frames are cut, where their form allows it.
     let learnt = attack
-        .learn(&["|one^|two^|three^", "|one|two|three", "|x hf_integra~tion_test_token y^", "hf_integration~_test_token"].map(str::to_owned))
+        .learn(
+            &[
+                "|one^|two^|three^",
+                "|one|two|three",
+                "|x hf_integra~tion_test_token y^",
+                "hf_integration~_test_token",
+            ]
+            .map(str::to_owned),
+        )
         .await;
     assert_eq!(learnt[0], "4 4 6 stars 0");
     assert_eq!(learnt[1], "11 stars 0");
-    assert!(learnt[2].ends_with(&format!("stars {}", TOKEN.len())), "{learnt:?}");
-    assert!(learnt[3].ends_with(&format!("stars {}", TOKEN.len())), "{learnt:?}");
+    assert!(
+        learnt[2].ends_with(&format!("stars {}", TOKEN.len())),
+        "{learnt:?}"
+    );
+    assert!(
+        learnt[3].ends_with(&format!("stars {}", TOKEN.len())),
+        "{learnt:?}"
+    );
 }
 
 /// What a client sees of a streamed response: the kind of each event, and the size of each text in it.
@@ -211,7 +232,10 @@ fn form_of(event: &Value) -> Value {
     match event {
         Value::String(text) => json!(text.len()),
         Value::Array(all) => all.iter().map(form_of).collect(),
-        Value::Object(all) => all.iter().map(|(key, value)| (key.clone(), form_of(value))).collect(),
+        Value::Object(all) => all
+            .iter()
+            .map(|(key, value)| (key.clone(), form_of(value)))
+            .collect(),
         other => other.clone(),
     }
 }
@@ -221,23 +245,40 @@ async fn a_client_that_has_guesses_repeated_by_the_model_learns_nothing() {
     let serving = Serving::over(Harness::start().await, ServeOptions::default()).await;
     let delta = |delta: Value| json!({"choices": [{"index": 0, "delta": delta}]}).to_string();
     let mut tried = 0;
-    for (cut, form) in [(1, "{}"), (3, "{} "), (7, "\"{}\""), (50, "{}"), (4, "-{}"), (500, "{} ")] {
+    for (cut, form) in [
+        (1, "{}"),
+        (3, "{} "),
+        (7, "\"{}\""),
+        (50, "{}"),
+        (4, "-{}"),
+        (500, "{} "),
+    ] {
         for (right, wrong) in bodies(2_000, 100, |guess| form.replace("{}", guess)) {
             let mut seen = Vec::new();
             for text in [&right, &wrong] {
                 let pieces = text.as_bytes().chunks(cut);
                 let pieces: Vec<_> = pieces.map(|piece| String::from_utf8_lossy(piece)).collect();
                 let mut events: Vec<String> = Vec::new();
-                events.extend(pieces.iter().map(|piece| delta(json!({"reasoning_content": piece}))));
+                events.extend(
+                    pieces
+                        .iter()
+                        .map(|piece| delta(json!({"reasoning_content": piece}))),
+                );
                 events.extend(pieces.iter().map(|piece| delta(json!({"content": piece}))));
-                let call = json!({"index": 0, "id": "call_1", "function": {"name": "f", "arguments": "{\"a\":\""}});
+                let call =
+                    json!({"index": 0, "id": "call_1", "function": {"name": "f", "arguments": "{\"a\":\""}});
                 events.push(delta(json!({"tool_calls": [call]})));
                 let escaped = pieces.iter().map(|piece| piece.replace('"', "\\\""));
                 events.extend(escaped.map(|piece| {
                     delta(json!({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}))
                 }));
-                events.push(delta(json!({"tool_calls": [{"index": 0, "function": {"arguments": "\"}"}}]})));
-                events.push(json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}).to_string());
+                events.push(delta(
+                    json!({"tool_calls": [{"index": 0, "function": {"arguments": "\"}"}}]}),
+                ));
+                events.push(
+                    json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+                        .to_string(),
+                );
                 events.push("[DONE]".to_owned());
                 serving.harness.mock.push(Script::sse(events));
                 let reply = serving.client.chat(&streamed("Qwen/Qwen3-8B")).await;

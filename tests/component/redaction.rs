@@ -3,7 +3,7 @@
 
 use host_harness::{
     Kind,
-    contract::{AssistantPart, ChatEvent, DiscoveryMode, ErrorKind, Message},
+    contract::{ChatEvent, DiscoveryMode, ErrorKind, Message},
     mock::Script,
 };
 use serde_json::{Value, json};
@@ -62,11 +62,12 @@ async fn a_token_that_is_escaped_or_cut_into_deltas_is_shown_to_nobody() {
         }
     }
     let call = |arguments: &str| {
-        chunk(json!({"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "f", "arguments": arguments}}]}))
+        chunk(
+            json!({"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "f", "arguments": arguments}}]}),
+        )
     };
-    let more = |arguments: &str| {
-        chunk(json!({"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}))
-    };
+    let more =
+        |arguments: &str| chunk(json!({"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}));
     // Once by the arguments' own escapes, and once cut as well.
     scripts.push(vec![call(&format!("{{\"key\": \"{}\"}}", escaped(4)))]);
     let mut cut = vec![call("{\"key\": \"")];
@@ -74,12 +75,20 @@ async fn a_token_that_is_escaped_or_cut_into_deltas_is_shown_to_nobody() {
     cut.push(more("\"}"));
     scripts.push(cut);
     for mut events in scripts {
-        let reason = if events[0].contains("tool_calls") { "tool_calls" } else { "stop" };
+        let reason = if events[0].contains("tool_calls") {
+            "tool_calls"
+        } else {
+            "stop"
+        };
         events.extend([end(reason), "[DONE]".to_owned()]);
         harness.mock.push(Script::sse(&events));
         let heard = harness.ask(MODEL).await;
         heard.summary();
-        let arguments: String = heard.tool_calls().into_iter().map(|call| call.arguments_json).collect();
+        let arguments: String = heard
+            .tool_calls()
+            .into_iter()
+            .map(|call| call.arguments_json)
+            .collect();
         hides(&format!("{}{}{arguments}", heard.text(), heard.reasoning()));
         if reason == "tool_calls" {
             let _: Value = serde_json::from_str(&arguments).expect("still JSON");
@@ -88,7 +97,10 @@ async fn a_token_that_is_escaped_or_cut_into_deltas_is_shown_to_nobody() {
         harness.mock.push(Script::sse(&events));
         let whole = harness.host.complete(question(MODEL, "Hello!")).await.unwrap();
         hides(&format!("{:?}", whole.response.content));
-        assert!(!format!("{whole:?}").contains(&TOKEN[..SHOWN]), "of a whole response nothing is shown");
+        assert!(
+            !format!("{whole:?}").contains(&TOKEN[..SHOWN]),
+            "of a whole response nothing is shown"
+        );
     }
 }
 
@@ -107,9 +119,16 @@ async fn a_client_of_the_server_gets_no_token_that_comes_in_deltas() {
         .events()
         .0
         .iter()
-        .filter_map(|event| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
+        .filter_map(|event| {
+            event["choices"][0]["delta"]["content"]
+                .as_str()
+                .map(str::to_owned)
+        })
         .collect();
-    assert_eq!(said, format!("{}{}", &TOKEN[..SHOWN], "*".repeat(TOKEN.len() - SHOWN)));
+    assert_eq!(
+        said,
+        format!("{}{}", &TOKEN[..SHOWN], "*".repeat(TOKEN.len() - SHOWN))
+    );
 }
 
 #[tokio::test]
@@ -121,15 +140,21 @@ async fn errors_summaries_and_lists_are_searched_as_what_they_say() {
     );
     for status in [400, 401, 404, 429, 500] {
         harness.mock.push(
-            Script::text(status, "application/json", error.clone()).header("x-request-id", format!("id-{TOKEN}")),
+            Script::text(status, "application/json", error.clone())
+                .header("x-request-id", format!("id-{TOKEN}")),
         );
         let heard = harness.ask(MODEL).await;
         let said = format!("{:?}", heard.error().details());
-        assert!(!said.contains(TOKEN) && !said.contains("hf_in") && said.contains("****"), "{said}");
+        assert!(
+            !said.contains(TOKEN) && !said.contains("hf_in") && said.contains("****"),
+            "{said}"
+        );
     }
     harness.mock.push(Script::sse([
         written("content", "Hi."),
-        format!(r#"{{"choices":[{{"index":0,"delta":{{}},"finish_reason":"{escaped}"}}],"x_note":"{escaped}"}}"#),
+        format!(
+            r#"{{"choices":[{{"index":0,"delta":{{}},"finish_reason":"{escaped}"}}],"x_note":"{escaped}"}}"#
+        ),
         "[DONE]".to_owned(),
     ]));
     let heard = harness.ask(MODEL).await;
@@ -139,10 +164,15 @@ async fn errors_summaries_and_lists_are_searched_as_what_they_say() {
     let list = format!(
         r#"{{"data": [{{"id": "acme/good", "name": "{escaped}", "owned_by": "{escaped}", "providers": [{{"provider": "p", "status": "{escaped}"}}]}}]}}"#
     );
-    harness.mock.push_models(Script::text(200, "application/json", list));
+    harness
+        .mock
+        .push_models(Script::text(200, "application/json", list));
     let catalog = harness.host.list_models(DiscoveryMode::Always).await.unwrap();
     let said = format!("{catalog:?}");
-    assert!(said.contains("acme/good") && !said.contains("integration_test"), "{said}");
+    assert!(
+        said.contains("acme/good") && !said.contains("integration_test"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -158,12 +188,16 @@ async fn after_a_model_has_repeated_the_token_the_conversation_goes_on() {
         harness.mock.push(Script::sse(&events));
         let said = harness.ask(MODEL).await.text();
         let mut next = question(MODEL, "And now?");
-        next.messages.insert(0, Message::Assistant(vec![AssistantPart::Text(said)]));
+        next.messages.insert(0, Message::assistant(said));
         collect(harness.host.chat(next).await.expect("it is not refused"))
             .await
             .summary();
     }
-    let error = harness.host.chat(question(MODEL, format!("It is {TOKEN}."))).await.unwrap_err();
+    let error = harness
+        .host
+        .chat(question(MODEL, format!("It is {TOKEN}.")))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::Provider(ErrorKind::InvalidRequest));
 }
 
@@ -185,14 +219,19 @@ async fn a_short_header_of_the_operators_is_an_ordinary_word_to_everybody() {
     harness.mock.push(Script::sse(&events));
     let request = question(MODEL, "What runs in production?");
     let heard = harness.send(request).await;
-    assert_eq!(heard.text(), format!("in production with {}, in production", "*".repeat(20)));
+    assert_eq!(
+        heard.text(),
+        format!("in production with {}, in production", "*".repeat(20))
+    );
 }
 
 #[tokio::test]
 async fn the_first_word_of_a_response_comes_with_its_first_delta() {
     let harness = Harness::start().await;
     let events = [chunk(json!({"content": "Certainly!"}))];
-    harness.mock.push(Script::sse(&events).end(host_harness::mock::End::Stall));
+    harness
+        .mock
+        .push(Script::sse(&events).end(host_harness::mock::End::Stall));
     let mut completion = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
     let first = tokio::time::timeout(std::time::Duration::from_secs(30), completion.next());
     let first = first.await.expect("at once").unwrap();
@@ -202,7 +241,11 @@ async fn the_first_word_of_a_response_comes_with_its_first_delta() {
 #[tokio::test]
 async fn what_an_upstream_repeats_with_an_escape_reaches_no_guest() {
     let harness = Harness::start().await;
-    harness.mock.push(Script::sse([written("content", &escaped(0)), end("stop"), "[DONE]".to_owned()]));
+    harness.mock.push(Script::sse([
+        written("content", &escaped(0)),
+        end("stop"),
+        "[DONE]".to_owned(),
+    ]));
     // All of it is redacted where the guest reads it, its first characters too.
     assert_eq!(harness.ask(MODEL).await.text().replace('*', ""), "");
     drop(leaks::mock().await);

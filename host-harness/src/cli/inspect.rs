@@ -3,7 +3,7 @@
 use super::{
     Outcome, args::Global, output::inspect::PluginJson, session::Ground, table, terminal::Terminal, units,
 };
-use crate::{Grant, Plugin, grants::AllowedPaths};
+use crate::{Grant, Plugin, grants::AllowedEndpoints};
 
 pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
     let ground = Ground::open(global)?;
@@ -59,10 +59,10 @@ fn below(name: &'static str, entries: &[String]) -> Vec<(&'static str, String)> 
 /// What a grant allows, in words.
 pub(super) fn granted(name: &'static str, grant: &Grant) -> Vec<(&'static str, String)> {
     let mut words = vec![format!("to reach {}", grant.origin)];
-    words.push(match grant.paths.as_slice() {
+    words.push(match grant.endpoints.as_slice() {
         [] => "no request there; a grant of an earlier version has to be given again".to_owned(),
-        paths => {
-            let allowed = AllowedPaths::new(&grant.base_path, Some(paths.to_vec()));
+        endpoints => {
+            let allowed = AllowedEndpoints::new(&grant.base_path, Some(endpoints.to_vec()));
             format!("these requests there: {allowed}")
         }
     });
@@ -84,14 +84,17 @@ pub(super) fn granted(name: &'static str, grant: &Grant) -> Vec<(&'static str, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PathUse;
+    use crate::GrantedEndpoint;
 
     #[test]
     fn a_grant_is_told_in_words() {
         let grant = Grant {
             origin: "https://acme.example".into(),
             base_path: "/v1".into(),
-            paths: vec![PathUse::new("GET", "/models"), PathUse::new("POST", "/chat")],
+            endpoints: vec![
+                GrantedEndpoint::new("GET", "/models"),
+                GrantedEndpoint::new("POST", "/chat"),
+            ],
             header: "authorization".into(),
             prefix: "Bearer ".into(),
             env_vars: vec!["ACME_TOKEN".into(), "ACME_KEY".into()],

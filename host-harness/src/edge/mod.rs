@@ -38,7 +38,7 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::{
     error::{Error, Kind, Result},
-    grants::AllowedPaths,
+    grants::AllowedEndpoints,
     redact::Redactor,
     sandbox::{Note, View},
     settings::Settings,
@@ -66,7 +66,7 @@ struct Policy {
     /// The only destination.
     origin: Origin,
     /// What may be asked for there.
-    paths: AllowedPaths,
+    endpoints: AllowedEndpoints,
     /// Whether the destination's name may stand for private addresses.
     allow_private: bool,
     /// What the host adds to every request.
@@ -112,7 +112,7 @@ where
     let policy = Policy {
         via: settings.proxies.before(&origin)?,
         origin,
-        paths: AllowedPaths::new("", None),
+        endpoints: AllowedEndpoints::new("", None),
         allow_private: settings.allow_private,
         headers: OwnHeaders::default(),
         connect_timeout: settings.connect_timeout,
@@ -271,11 +271,11 @@ impl Edge {
         }
         // As it is sent, not as it would be read: what could be read in two ways is not allowed.
         let path = uri.path();
-        if !self.policy.paths.allow(method.as_str(), path) {
+        if !self.policy.endpoints.allow(method.as_str(), path) {
             let shown: String = path.chars().take(200).collect();
             let message = format!(
                 "the plugin wanted to send `{method} {shown}`; allowed: {}",
-                self.policy.paths
+                self.policy.endpoints
             );
             let hint =
                 "a grant names the requests that a plugin may send; `grant FILE.wasm` shows what it asks for";

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::{Edge, Origin, OwnHeaders, Policy, Secret, Via};
 use crate::{
-    contract::settings::CredentialState,
+    contract::{ProviderInfo, settings::CredentialState},
     error::{Error, Kind, Result},
-    grants::{AllowedPaths, Grant},
+    grants::{AllowedEndpoints, Grant, asked_endpoints},
     redact::Redactor,
     settings::Settings,
     walk,
@@ -29,7 +29,7 @@ impl Outlet {
         settings: &Settings,
         grant: Option<&Grant>,
         secret: Option<&Secret>,
-        wants_credential: bool,
+        info: &ProviderInfo,
     ) -> Result<Self> {
         let origin = match (&settings.base_url, grant) {
             (Some(url), _) => Origin::of(url),
@@ -41,7 +41,9 @@ impl Outlet {
             (None, Some(grant)) => &grant.base_path,
             (None, None) => "",
         };
-        let paths = AllowedPaths::new(base_path, grant.map(|grant| grant.paths.clone()));
+        // Without a grant it is the operator's base URL that is asked, without a credential, for what the plugin names.
+        let endpoints = grant.map_or_else(|| asked_endpoints(info), |grant| grant.endpoints.clone());
+        let endpoints = AllowedEndpoints::new(base_path, Some(endpoints));
         let via = match &origin {
             Some(origin) => settings.proxies.before(origin)?,
             None => None,
@@ -50,7 +52,7 @@ impl Outlet {
         let password = via.as_ref().and_then(Via::password);
         let redactor = Redactor::new(secret, operators.chain(password));
         let credential = match (&origin, secret) {
-            _ if !wants_credential => CredentialState::NotRequired,
+            _ if info.credential.is_none() => CredentialState::NotRequired,
             (Some(origin), Some(_)) if grant.is_some() && origin.is_safe_for_credentials() => {
                 CredentialState::AttachedByHost
             }
@@ -64,7 +66,7 @@ impl Outlet {
                 let edge = |origin| {
                     let policy = Policy {
                         origin,
-                        paths,
+                        endpoints,
                         allow_private: settings.allow_private,
                         headers,
                         connect_timeout: settings.connect_timeout,

@@ -4,7 +4,7 @@
 //! covers all that it asks for. A grant more never narrows or replaces one that is there, so that a file which claims
 //! another's id takes nothing from the other.
 
-mod paths;
+mod endpoints;
 
 use std::{
     collections::BTreeMap,
@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-pub use paths::PathUse;
-pub(crate) use paths::{AllowedPaths, words as path_words};
+pub use endpoints::GrantedEndpoint;
+pub(crate) use endpoints::{AllowedEndpoints, words as endpoint_words};
 
 use crate::{
     contract::ProviderInfo,
@@ -31,12 +31,12 @@ use crate::{
 pub struct Grant {
     /// Where the credential may go: `https://host[:port]`.
     pub origin: String,
-    /// The path of the base URL there, which `paths` are below of; the operator's own base URL has one of its own.
+    /// The path of the base URL there, which `endpoints` are below of; the operator's own base URL has one of its own.
     #[serde(default)]
     pub base_path: String,
     /// What may be asked for there. A grant without any, as earlier versions wrote it, allows no request.
     #[serde(default)]
-    pub paths: Vec<PathUse>,
+    pub endpoints: Vec<GrantedEndpoint>,
     /// The header that carries it.
     pub header: String,
     /// What stands before it in the header.
@@ -55,7 +55,7 @@ impl Grant {
         Some(Self {
             origin: origin.to_string(),
             base_path: url.path().trim_end_matches('/').to_owned(),
-            paths: asked_paths(info),
+            endpoints: asked_endpoints(info),
             header: credential
                 .map(|c| c.header.to_ascii_lowercase())
                 .unwrap_or_default(),
@@ -102,16 +102,16 @@ impl Grant {
         if Origin::parse(&self.origin) != Origin::parse(&asked.origin) {
             beyond.push(format!("the origin {} (granted: {})", asked.origin, self.origin));
         }
-        if self.base_path != asked.base_path && !self.paths.is_empty() {
+        if self.base_path != asked.base_path && !self.endpoints.is_empty() {
             beyond.push(format!(
                 "requests below `{}/` (granted: `{}/`)",
                 asked.base_path, self.base_path
             ));
         }
-        let granted_paths = path_words(&self.paths);
-        let wanted = asked.paths.iter();
-        let wanted = wanted.filter(|wanted| !self.paths.iter().any(|granted| granted.covers(wanted)));
-        beyond.extend(wanted.map(|wanted| format!("the request `{wanted}` (granted: {granted_paths})")));
+        let granted_endpoints = endpoint_words(&self.endpoints);
+        let wanted = asked.endpoints.iter();
+        let wanted = wanted.filter(|wanted| !self.endpoints.iter().any(|granted| granted.covers(wanted)));
+        beyond.extend(wanted.map(|wanted| format!("the request `{wanted}` (granted: {granted_endpoints})")));
         if !asked.header.is_empty() && !asked.header.eq_ignore_ascii_case(&self.header) {
             beyond.push(format!(
                 "the header `{}` (granted: `{}`)",
@@ -152,10 +152,10 @@ fn asked(info: &ProviderInfo) -> Result<Grant> {
 }
 
 /// The requests that a plugin says that it needs.
-fn asked_paths(_info: &ProviderInfo) -> Vec<PathUse> {
+fn asked_paths(_info: &ProviderInfo) -> Vec<GrantedEndpoint> {
     vec![
-        PathUse::new("GET", "/models"),
-        PathUse::new("POST", "/chat/completions"),
+        GrantedEndpoint::new("GET", "/models"),
+        GrantedEndpoint::new("POST", "/chat/completions"),
     ]
 }
 
@@ -318,7 +318,7 @@ mod tests {
         Grant {
             origin: origin.to_owned(),
             base_path: "/v1".to_owned(),
-            paths: vec![PathUse::new("GET", "/models")],
+            endpoints: vec![GrantedEndpoint::new("GET", "/models")],
             header: "authorization".to_owned(),
             prefix: "Bearer ".to_owned(),
             env_vars: vec!["ACME_KEY".to_owned()],
@@ -354,7 +354,7 @@ mod tests {
     fn a_grant_of_an_earlier_version_allows_no_request() {
         let old = r#"{"acme": {"origin": "https://a.test", "header": "authorization", "prefix": "", "envVars": []}}"#;
         let read = parse(old).unwrap();
-        assert!(read["acme"][0].paths.is_empty());
+        assert!(read["acme"][0].endpoints.is_empty());
         let mut asked = grant("https://a.test");
         asked.prefix = String::new();
         asked.env_vars.clear();

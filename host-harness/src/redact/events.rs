@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::{finder::Finder, results, text::TextRedactor};
-use crate::contract::{ChatEvent, Reasoning, Summary, ToolCallDelta, ToolCallStart};
+use crate::contract::{ChatEvent, Reasoning, Summary, ToolCallDelta, ToolCallEnd, ToolCallStart};
 
 /// Redacts one response.
 pub(crate) struct EventRedactor {
@@ -40,16 +40,22 @@ impl EventRedactor {
             ChatEvent::Reasoning(Reasoning {
                 text: piece,
                 mut signature,
+                mut extras,
             }) => {
                 self.end_text(out);
+                results::extras(&self.finder, &mut extras);
                 let mut text = self.reasoning.push(&self.finder, piece);
                 if let Some(signature) = &mut signature {
                     // It closes its part.
                     text.push_str(&self.reasoning.flush(&self.finder));
                     self.finder.clean(signature);
                 }
-                if !text.is_empty() || signature.is_some() {
-                    out.push_back(ChatEvent::Reasoning(Reasoning { text, signature }));
+                if !text.is_empty() || signature.is_some() || !extras.is_empty() {
+                    out.push_back(ChatEvent::Reasoning(Reasoning {
+                        text,
+                        signature,
+                        extras,
+                    }));
                 }
             }
             ChatEvent::ToolCallStart(ToolCallStart {
@@ -77,12 +83,13 @@ impl EventRedactor {
                     delta(index, now, out);
                 }
             }
-            ChatEvent::ToolCallEnd(index) => {
+            ChatEvent::ToolCallEnd(ToolCallEnd { index, mut extras }) => {
+                results::extras(&self.finder, &mut extras);
                 if let Some(at) = self.arguments.iter().position(|(of, _)| *of == index) {
                     let (_, mut arguments) = self.arguments.swap_remove(at);
                     delta(index, arguments.flush(&self.finder), out);
                 }
-                out.push_back(ChatEvent::ToolCallEnd(index));
+                out.push_back(ChatEvent::ToolCallEnd(ToolCallEnd { index, extras }));
             }
             ChatEvent::Media(mut media) => {
                 self.end_part(out);
@@ -125,8 +132,7 @@ impl EventRedactor {
     fn end_reasoning(&mut self, out: &mut VecDeque<ChatEvent>) {
         if self.reasoning.holds() {
             let text = self.reasoning.flush(&self.finder);
-            let signature = None;
-            out.push_back(ChatEvent::Reasoning(Reasoning { text, signature }));
+            out.push_back(ChatEvent::Reasoning(Reasoning::new(text)));
         }
     }
 }
@@ -153,8 +159,8 @@ mod tests {
 
     fn thought(piece: &str, signature: Option<&str>) -> ChatEvent {
         ChatEvent::Reasoning(Reasoning {
-            text: piece.to_owned(),
             signature: signature.map(str::to_owned),
+            ..Reasoning::new(piece)
         })
     }
 
@@ -171,6 +177,11 @@ mod tests {
             index,
             arguments_fragment: piece.to_owned(),
         })
+    }
+
+    fn end(index: u32) -> ChatEvent {
+        let extras = Vec::new();
+        ChatEvent::ToolCallEnd(ToolCallEnd { index, extras })
     }
 
     fn other(json: &str) -> ChatEvent {
@@ -213,8 +224,8 @@ mod tests {
             arguments(0, r#"{"a":"bcdef"#),
             arguments(1, r#"{"z":"y"}"#),
             arguments(0, r#"gh"}"#),
-            ChatEvent::ToolCallEnd(0),
-            ChatEvent::ToolCallEnd(1),
+            end(0),
+            end(1),
         ]);
         let of = |index| {
             let pieces = out.iter().filter_map(move |event| match event {
@@ -237,7 +248,7 @@ mod tests {
             out.iter()
                 .rposition(|event| matches!(event, ChatEvent::ToolCallDelta(d) if d.index == index))
         };
-        assert!(last(0) < end(0) && last(1) < end(1) && end(0) < end(1));
+        assert!(last(0) < ended(0) && last(1) < ended(1) && ended(0) < ended(1));
     }
 
     #[test]
@@ -263,7 +274,7 @@ mod tests {
                 for piece in &pieces {
                     events.extend([arguments(0, piece), arguments(1, "1,")]);
                 }
-                events.extend([arguments(0, r#""}"#), ChatEvent::ToolCallEnd(0)]);
+                events.extend([arguments(0, r#""}"#), end(0)]);
                 events.push(other(&format!("[\"{secret}\"]")));
                 let out = format!("{:?}", through(events));
                 for shown in [&secret[..8], &secret[2..12], &secret[20..]] {

@@ -34,8 +34,13 @@ fn warnings(finder: &Finder, warnings: &mut [Warning]) {
 }
 
 pub(crate) fn media(finder: &Finder, media: &mut Media) {
-    let Media { mime_type, source } = media;
+    let Media {
+        mime_type,
+        source,
+        extras: more,
+    } = media;
     finder.clean(mime_type);
+    extras(finder, more);
     match source {
         MediaSource::Url(url) => finder.clean(url),
         MediaSource::Data(data) => {
@@ -116,7 +121,9 @@ pub(crate) fn response(finder: &Finder, response: &mut ChatResponse) {
                 id,
                 name,
                 arguments_json,
+                extras: more,
             }) => {
+                extras(finder, more);
                 for text in [id, name, arguments_json] {
                     finder.clean(text);
                 }

@@ -16,8 +16,8 @@ use crate::{
         settings,
         types::{
             AssistantPart, ChatEvent, ChatRequest, ChatResponse, ContentPart, CredentialSpec, DiscoveryMode,
-            Error, ErrorKind, FinishReason, Message, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
-            Routing, Summary, Usage,
+            Endpoint, Error, ErrorKind, FinishReason, Message, ModelCatalog, ModelRef, ModelSource,
+            ProviderInfo, Routing, Summary, Usage,
         },
     },
     web,
@@ -45,6 +45,10 @@ impl Guest for Component {
             version: "1.0.0".to_string(),
             docs_url: None,
             default_base_url: "https://router.huggingface.co/v1".to_string(),
+            endpoints: vec![Endpoint {
+                method: "POST".to_string(),
+                path: "/chat/completions".to_string(),
+            }],
             default_model: None,
             policies: Vec::new(),
             credential: Some(CredentialSpec {
@@ -55,6 +59,7 @@ impl Guest for Component {
                 note: None,
                 help_url: None,
             }),
+            extras: Vec::new(),
         }
     }
 
@@ -107,7 +112,7 @@ impl GuestCompletion for Completion {
 /// What can be learnt of each line of the prompt.
 fn measure(request: &ChatRequest) -> Result<String, Error> {
     let text = request.messages.iter().find_map(|message| match message {
-        Message::User(parts) => parts.iter().find_map(|part| match part {
+        Message::User(user) => user.content.iter().find_map(|part| match part {
             ContentPart::Text(text) => Some(text.as_str()),
             _ => None,
         }),

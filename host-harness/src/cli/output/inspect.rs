@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Grant, PathUse, Plugin, contract::ProviderInfo};
+use crate::{Grant, GrantedEndpoint, Plugin, contract::ProviderInfo};
 
 /// What a plugin is and may.
 #[derive(Debug, Serialize)]
@@ -26,7 +26,7 @@ pub(in crate::cli) struct PluginJson {
 pub(in crate::cli) struct GrantJson {
     origin: String,
     base_path: String,
-    paths: Vec<PathUse>,
+    endpoints: Vec<GrantedEndpoint>,
     header: String,
     env_vars: Vec<String>,
 }
@@ -55,7 +55,7 @@ impl From<&Grant> for GrantJson {
         Self {
             origin: grant.origin.clone(),
             base_path: grant.base_path.clone(),
-            paths: grant.paths.clone(),
+            endpoints: grant.endpoints.clone(),
             header: grant.header.clone(),
             env_vars: grant.env_vars.clone(),
         }
@@ -82,7 +82,7 @@ mod tests {
             grants: Some(GrantJson {
                 origin: "https://acme.example".into(),
                 base_path: "/v1".into(),
-                paths: vec![PathUse::new("GET", "/models")],
+                endpoints: vec![GrantedEndpoint::new("GET", "/models")],
                 header: "authorization".into(),
                 env_vars: vec!["ACME_TOKEN".into()],
             }),
@@ -94,7 +94,7 @@ mod tests {
                 "size": 12, "imports": ["a"], "exports": ["b"],
                 "grants": {
                     "origin": "https://acme.example", "basePath": "/v1",
-                    "paths": [{ "method": "GET", "path": "/models" }],
+                    "endpoints": [{ "method": "GET", "path": "/models" }],
                     "header": "authorization", "envVars": ["ACME_TOKEN"],
                 },
             })

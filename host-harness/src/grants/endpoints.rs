@@ -7,17 +7,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One use of the upstream that a plugin may make.
+/// One kind of request that a plugin may send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PathUse {
+pub struct GrantedEndpoint {
     /// The method: `GET`.
     pub method: String,
-    /// Below the base URL, beginning with `/`; whole segments. What lies below it is allowed as well.
+    /// Below the base URL, beginning with `/`. What lies below it, by whole segments, is allowed as well; `/` is everything.
     pub path: String,
 }
 
-impl PathUse {
+impl GrantedEndpoint {
     /// This method below this path.
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
@@ -35,35 +35,35 @@ impl PathUse {
     }
 }
 
-impl fmt::Display for PathUse {
+impl fmt::Display for GrantedEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.path)
     }
 }
 
-/// Uses in words.
-pub(crate) fn words(uses: &[PathUse]) -> String {
-    if uses.is_empty() {
+/// Endpoints in words.
+pub(crate) fn words(endpoints: &[GrantedEndpoint]) -> String {
+    if endpoints.is_empty() {
         return "none".to_owned();
     }
-    let each: Vec<_> = uses.iter().map(PathUse::to_string).collect();
+    let each: Vec<_> = endpoints.iter().map(GrantedEndpoint::to_string).collect();
     each.join(", ")
 }
 
 /// What may be sent to one origin.
 #[derive(Clone, Debug)]
-pub(crate) struct AllowedPaths {
+pub(crate) struct AllowedEndpoints {
     /// The base URL's path, without a slash at its end.
     base: String,
     /// `None`: all that lies below it.
-    uses: Option<Vec<PathUse>>,
+    endpoints: Option<Vec<GrantedEndpoint>>,
 }
 
-impl AllowedPaths {
+impl AllowedEndpoints {
     /// Below a base URL's path: these, or all.
-    pub(crate) fn new(base: &str, uses: Option<Vec<PathUse>>) -> Self {
+    pub(crate) fn new(base: &str, endpoints: Option<Vec<GrantedEndpoint>>) -> Self {
         let base = base.trim_end_matches('/').to_owned();
-        Self { base, uses }
+        Self { base, endpoints }
     }
 
     /// Whether a request for this path, without its query, is allowed.
@@ -71,21 +71,22 @@ impl AllowedPaths {
         let Some(rest) = below(path, &self.base) else {
             return false;
         };
-        let matches = |one: &PathUse| {
+        let matches = |one: &GrantedEndpoint| {
             let prefix = one.path.trim_end_matches('/');
             one.method == method && is_plain(prefix) && below(rest, prefix).is_some()
         };
-        is_plain(rest) && self.uses.as_ref().is_none_or(|uses| uses.iter().any(matches))
+        is_plain(rest) && self.endpoints.as_ref().is_none_or(|all| all.iter().any(matches))
     }
 }
 
-impl fmt::Display for AllowedPaths {
+impl fmt::Display for AllowedEndpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(uses) = &self.uses else {
+        let Some(endpoints) = &self.endpoints else {
             return write!(f, "what lies below {}/", self.base);
         };
-        let at_base = |one: &PathUse| PathUse::new(&one.method, &format!("{}{}", self.base, one.path));
-        f.write_str(&words(&uses.iter().map(at_base).collect::<Vec<_>>()))
+        let at_base =
+            |one: &GrantedEndpoint| GrantedEndpoint::new(&one.method, &format!("{}{}", self.base, one.path));
+        f.write_str(&words(&endpoints.iter().map(at_base).collect::<Vec<_>>()))
     }
 }
 
@@ -143,12 +144,12 @@ fn needs_encoding(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn allowed() -> AllowedPaths {
-        let uses = vec![
-            PathUse::new("GET", "/models"),
-            PathUse::new("post", "chat/completions"),
+    fn allowed() -> AllowedEndpoints {
+        let endpoints = vec![
+            GrantedEndpoint::new("GET", "/models"),
+            GrantedEndpoint::new("post", "chat/completions"),
         ];
-        AllowedPaths::new("/v1/", Some(uses))
+        AllowedEndpoints::new("/v1/", Some(endpoints))
     }
 
     #[test]
@@ -218,24 +219,24 @@ mod tests {
         for method in ["HEAD", "PUT", "DELETE", "POST", "get", "OPTIONS"] {
             assert!(!allowed().allow(method, "/v1/models"), "{method}");
         }
-        assert!(!AllowedPaths::new("/v1", Some(Vec::new())).allow("GET", "/v1/models"));
+        assert!(!AllowedEndpoints::new("/v1", Some(Vec::new())).allow("GET", "/v1/models"));
     }
 
     #[test]
     fn without_a_list_all_below_the_base_is_allowed_and_nothing_beside_it() {
-        let all = AllowedPaths::new("/team/a", None);
+        let all = AllowedEndpoints::new("/team/a", None);
         for path in ["/team/a", "/team/a/", "/team/a/x/y"] {
             assert!(all.allow("DELETE", path), "{path}");
         }
         for path in ["/team/ab", "/team/a/../b", "/team", "/"] {
             assert!(!all.allow("GET", path), "{path}");
         }
-        assert!(AllowedPaths::new("/", None).allow("GET", "/"));
+        assert!(AllowedEndpoints::new("/", None).allow("GET", "/"));
     }
 
     #[test]
-    fn a_use_covers_its_own_path_and_what_lies_below() {
-        let models = PathUse::new("GET", "/models");
+    fn an_endpoint_covers_its_own_path_and_what_lies_below() {
+        let models = GrantedEndpoint::new("GET", "/models");
         for (path, covered) in [
             ("/models", true),
             ("/models/", true),
@@ -244,11 +245,15 @@ mod tests {
             ("/", false),
             ("/models/../x", false),
         ] {
-            assert_eq!(models.covers(&PathUse::new("GET", path)), covered, "{path}");
+            assert_eq!(
+                models.covers(&GrantedEndpoint::new("GET", path)),
+                covered,
+                "{path}"
+            );
         }
-        assert!(!models.covers(&PathUse::new("POST", "/models")));
-        assert!(PathUse::new("GET", "/").covers(&models));
-        let odd = PathUse::new("GET", "/models/..");
-        assert!(!odd.covers(&odd) && !AllowedPaths::new("", Some(vec![odd])).allow("GET", "/models/.."));
+        assert!(!models.covers(&GrantedEndpoint::new("POST", "/models")));
+        assert!(GrantedEndpoint::new("GET", "/").covers(&models));
+        let odd = GrantedEndpoint::new("GET", "/models/..");
+        assert!(!odd.covers(&odd) && !AllowedEndpoints::new("", Some(vec![odd])).allow("GET", "/models/.."));
     }
 }
