@@ -35,6 +35,7 @@ mod swap;
 mod trace;
 mod walk;
 mod watch;
+mod workspace;
 
 pub use completion::Completion;
 #[doc(hidden)]

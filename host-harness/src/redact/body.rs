@@ -73,7 +73,7 @@ impl BodyRedactor {
 /// blank, so blanks that keep a connection alive pass at once.
 fn open_end(bytes: &[u8]) -> usize {
     let last = bytes.get(bytes.len().saturating_sub(HELD)..).unwrap_or_default();
-    let line = last.iter().rposition(|byte| matches!(byte, b'\n' | b'\r'));
+    let line = memchr::memrchr2(b'\n', b'\r', last);
     let open = last.get(line.map_or(0, |at| at + 1)..).unwrap_or_default();
     let blanks = open
         .iter()

@@ -240,10 +240,7 @@ mod tests {
             (of(0), of(1)),
             (r#"{"a":"bcdefgh"}"#.to_owned(), r#"{"z":"y"}"#.to_owned())
         );
-        let end = |index| {
-            out.iter()
-                .position(|event| *event == ChatEvent::ToolCallEnd(index))
-        };
+        let ended = |index| out.iter().position(|event| *event == end(index));
         let last = |index| {
             out.iter()
                 .rposition(|event| matches!(event, ChatEvent::ToolCallDelta(d) if d.index == index))

@@ -113,8 +113,10 @@ pub(crate) fn response(finder: &Finder, response: &mut ChatResponse) {
             AssistantPart::Reasoning(Reasoning {
                 text: said,
                 signature,
+                extras: more,
             }) => {
                 option(finder, signature);
+                extras(finder, more);
                 thought.push(said);
             }
             AssistantPart::ToolCall(ToolCall {

@@ -39,8 +39,14 @@ impl TextRedactor {
             let given = self.given;
             return self.take(finder, all, given);
         }
-        let before = self.flush(finder);
-        *self = Self::default();
+        let before = if self.holds() {
+            self.flush(finder)
+        } else {
+            String::new()
+        };
+        // The buffer of the word serves the next one.
+        self.word.clear();
+        (self.given, self.masked, self.is_longer) = (0, 0, false);
         let now = self.take(finder, piece, 0);
         if before.is_empty() { now } else { before + &now }
     }

@@ -4,15 +4,13 @@
 //! Adds the wasm target when it is missing, and says so. Runs cargo with a target directory of its own, because a
 //! nested cargo in the same directory and profile would wait for the outer one for ever.
 
-mod workspace;
-
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::SystemTime,
 };
 
-pub use workspace::Workspace;
+pub use crate::workspace::Workspace;
 
 use crate::{
     error::{Error, Kind, Result},
