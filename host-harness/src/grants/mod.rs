@@ -152,11 +152,11 @@ fn asked(info: &ProviderInfo) -> Result<Grant> {
 }
 
 /// The requests that a plugin says that it needs.
-fn asked_paths(_info: &ProviderInfo) -> Vec<GrantedEndpoint> {
-    vec![
-        GrantedEndpoint::new("GET", "/models"),
-        GrantedEndpoint::new("POST", "/chat/completions"),
-    ]
+pub(crate) fn asked_endpoints(info: &ProviderInfo) -> Vec<GrantedEndpoint> {
+    let named = info.endpoints.iter();
+    named
+        .map(|endpoint| GrantedEndpoint::new(&endpoint.method, &endpoint.path))
+        .collect()
 }
 
 /// All grants: those of this build and those that the operator wrote.
