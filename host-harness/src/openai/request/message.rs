@@ -29,7 +29,7 @@ pub(super) fn read_all(messages: &Node<'_>) -> Result<Vec<Message>> {
 
 fn read(message: &Node<'_>) -> Result<Message> {
     let role = message.need("role")?;
-    match role.text()? {
+    match &*role.text()? {
         "system" | "developer" => {
             message.only(&["role", "content"])?;
             Ok(Message::System(plain_text(&message.need("content")?)?))
@@ -42,7 +42,7 @@ fn read(message: &Node<'_>) -> Result<Message> {
         "tool" => {
             message.only(&["role", "content", "tool_call_id", "name"])?;
             Ok(Message::Tool(ToolResult {
-                call_id: message.need("tool_call_id")?.text()?.to_owned(),
+                call_id: message.need("tool_call_id")?.string()?,
                 content: content(&message.need("content")?)?,
                 is_error: false,
             }))
@@ -58,7 +58,7 @@ fn read(message: &Node<'_>) -> Result<Message> {
 /// Text, or the text of parts that are nothing else.
 fn plain_text(content: &Node<'_>) -> Result<String> {
     if content.is_text() {
-        return Ok(content.text()?.to_owned());
+        return content.string();
     }
     let mut text = String::new();
     for part in content.items_or("text or a list of text parts")? {
@@ -66,14 +66,14 @@ fn plain_text(content: &Node<'_>) -> Result<String> {
         if kind.text()? != "text" {
             return Err(kind.wrong("`text`"));
         }
-        text += part.need("text")?.text()?;
+        text += &part.need("text")?.text()?;
     }
     Ok(text)
 }
 
 fn content(content: &Node<'_>) -> Result<Vec<ContentPart>> {
     if content.is_text() {
-        return Ok(vec![ContentPart::Text(content.text()?.to_owned())]);
+        return Ok(vec![ContentPart::Text(content.string()?)]);
     }
     let parts = content.items_or("text or a list of parts")?;
     if parts.is_empty() {
@@ -84,10 +84,10 @@ fn content(content: &Node<'_>) -> Result<Vec<ContentPart>> {
 
 fn part(part: &Node<'_>) -> Result<ContentPart> {
     let kind = part.need("type")?.text()?;
-    match kind {
+    match &*kind {
         "text" => {
             part.only(&["type", "text"])?;
-            Ok(ContentPart::Text(part.need("text")?.text()?.to_owned()))
+            Ok(ContentPart::Text(part.need("text")?.string()?))
         }
         "image_url" => {
             let image = part.need("image_url")?;
@@ -96,21 +96,21 @@ fn part(part: &Node<'_>) -> Result<ContentPart> {
             }
             let as_it_likes = image
                 .field("detail")
-                .is_none_or(|detail| matches!(detail.text(), Ok("auto")));
+                .is_none_or(|detail| detail.text().is_ok_and(|detail| detail == "auto"));
             let picture = media::from_url(&image.need("url")?, "image")?;
             // The contract has no place for the detail; the part in its own form has.
             if as_it_likes {
                 Ok(ContentPart::Media(picture))
             } else {
-                other(kind, part)
+                other(&kind, part)
             }
         }
-        _ => other(kind, part),
+        _ => other(&kind, part),
     }
 }
 
 /// A part in the dialect's own form: what it holds stands under its kind. The plugin knows what of it can be sent.
-fn other<'a>(kind: &'a str, part: &Node<'a>) -> Result<ContentPart> {
+fn other(kind: &str, part: &Node<'_>) -> Result<ContentPart> {
     part.only(&["type", kind])?;
     // Not in its own words, which may be anything.
     let value = part
@@ -127,7 +127,7 @@ fn assistant(message: &Node<'_>) -> Result<Message> {
     let mut thoughts = THOUGHTS.iter().filter_map(|key| message.field(key));
     if let Some(thought) = thoughts.find(|thought| !thought.is_empty()) {
         parts.push(AssistantPart::Reasoning(Reasoning {
-            text: thought.text()?.to_owned(),
+            text: thought.string()?,
             signature: None,
         }));
     }
@@ -136,7 +136,7 @@ fn assistant(message: &Node<'_>) -> Result<Message> {
         Some(content) if content.is_text() => {
             let text = content.text()?;
             if !text.is_empty() {
-                parts.push(AssistantPart::Text(text.to_owned()));
+                parts.push(AssistantPart::Text(text.into_owned()));
             }
         }
         Some(content) => {
@@ -176,10 +176,10 @@ fn assistant(message: &Node<'_>) -> Result<Message> {
 /// A piece of an answer, as servers give it and clients give it back.
 fn said(part: &Node<'_>) -> Result<AssistantPart> {
     let kind = part.need("type")?;
-    match kind.text()? {
+    match &*kind.text()? {
         "text" => {
             part.only(&["type", "text"])?;
-            Ok(AssistantPart::Text(part.need("text")?.text()?.to_owned()))
+            Ok(AssistantPart::Text(part.need("text")?.string()?))
         }
         "thinking" => {
             part.only(&["type", "thinking", "signature"])?;
@@ -211,16 +211,16 @@ fn tool_call(call: &Node<'_>) -> Result<ToolCall> {
             let text = arguments.text()?;
             if text.trim().is_empty() {
                 "{}".to_owned()
-            } else if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
-                text.to_owned()
+            } else if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() {
+                text.into_owned()
             } else {
                 return Err(arguments.wrong("one JSON value as text"));
             }
         }
     };
     Ok(ToolCall {
-        id: call.need("id")?.text()?.to_owned(),
-        name: function.need("name")?.text()?.to_owned(),
+        id: call.need("id")?.string()?,
+        name: function.need("name")?.string()?,
         arguments_json,
     })
 }
