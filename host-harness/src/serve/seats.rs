@@ -293,7 +293,8 @@ mod tests {
         }
         let busy = room.connections[0].0.busy();
         drop(room.connections[1].0.busy());
-        assert!(!room.connections[room.open(HERE).expect("a seat")].0.is_reserved());
+        let fourth = room.open(HERE).expect("a seat");
+        assert!(!room.connections[fourth].0.is_reserved());
         assert_eq!(room.ended().await, [2], "an opening one before an idle one");
         let held = room.connections[3].0.busy();
         room.open(HERE);
