@@ -7,7 +7,7 @@ use alloc::{
 
 use super::bundled::{self, Bundled};
 use super::index::Index;
-use super::{name, routes};
+use super::{name, routes, templates};
 use crate::contract::settings::{ConfiguredModel, ModelAlias};
 use crate::contract::types::{Model, ModelSource, Routing};
 use crate::reference::{Reference, begins_with_prefix, canonical_text, parse, without_prefix};
@@ -47,7 +47,8 @@ pub(super) fn complete(model: &mut Model, id: &str) {
 }
 
 /// Puts what a person has described over what is known otherwise.
-fn overlay(configured: ConfiguredModel, mut model: Model) -> Model {
+fn overlay(mut configured: ConfiguredModel, mut model: Model) -> Model {
+    templates::overlay(&mut configured.extras, &mut model);
     model.id = configured_id(&configured.id).to_string();
     model.source = ModelSource::Configured;
     model.alias = None;

@@ -12,7 +12,7 @@ use alloc::{
 
 use super::{
     access,
-    answer::Answer,
+    answer::{Answer, Asked},
     body,
     driver::{Failure, FailureKind, Next, RequestHead, Sink},
     faults::{self, Progress},
@@ -22,6 +22,7 @@ use super::{
 use crate::contract::settings::Snapshot;
 use crate::contract::types::{ChatEvent, ChatRequest, Error, ErrorKind, ModelRef, Routing, Summary, Warning};
 use crate::{
+    catalog,
     error::{self, header},
     provider,
     warning::quote,
@@ -68,6 +69,7 @@ pub struct Exchange {
     /// Whether a byte of this body came.
     any_byte: bool,
     headers: Vec<(String, Vec<u8>)>,
+    asked: Asked,
     answer: Answer,
 }
 
@@ -80,6 +82,10 @@ impl Exchange {
         let bill_to = access::bill_to(snapshot)?;
         access::check_credential(snapshot)?;
         let is_known = model.metadata.is_some();
+        let asked = Asked {
+            opens_reasoning: catalog::opens_reasoning(&model)?,
+            has_stops: !request.stop.is_empty(),
+        };
         // What was needed for the checks only is not held as long as the answer lasts.
         let model = ModelRef {
             metadata: None,
@@ -105,7 +111,8 @@ impl Exchange {
             was_sent: false,
             any_byte: false,
             headers: Vec::new(),
-            answer: Answer::new(retry::mix(seed)),
+            asked,
+            answer: Answer::new(retry::mix(seed), asked),
         })
     }
 
@@ -182,14 +189,17 @@ impl Exchange {
             .filter(|(name, _)| is_kept(name))
             .cloned()
             .collect();
+        let encoding = error::unasked_encoding(headers);
         if !(200..300).contains(&status) {
             self.state = State::Refused {
                 status,
                 body: Vec::new(),
             };
-        } else if let Some(encoding) =
-            header(headers, "content-encoding").filter(|name| !name.eq_ignore_ascii_case("identity"))
-        {
+            // The head says all that can be known.
+            if encoding.is_some() {
+                self.refused();
+            }
+        } else if let Some(encoding) = encoding {
             let encoding = quote(&encoding);
             let message = format!("The answer is encoded as {encoding}, which nobody asked for.");
             self.end(Error::after_sending(ErrorKind::Protocol, message));
@@ -245,7 +255,7 @@ impl Exchange {
                         | FailureKind::Protocol
                 );
                 let error = faults::failure(failure.kind, self.progress(), self.limit_ms());
-                self.settle(error, may_retry, None);
+                self.settle(error, may_retry);
             }
             State::Waiting(_) | State::Ended(_) => {}
         }
@@ -317,10 +327,11 @@ impl Exchange {
                         error.retryable && matches!(error.kind, ErrorKind::Protocol | ErrorKind::Transport)
                     }
                 };
-                self.settle(error, may_retry, None);
+                self.settle(error, may_retry);
             }
             Some(Ok(finished)) => {
                 let finished = finished.clone();
+                let warnings = self.warnings.iter().cloned().chain(finished.warnings).collect();
                 self.request = None;
                 self.state = State::Ended(Ok(Summary {
                     finish_reason: finished.reason,
@@ -330,7 +341,7 @@ impl Exchange {
                     backend: header(&self.headers, "x-inference-provider"),
                     request_id: self.request_id(),
                     attempts: self.attempts,
-                    warnings: self.warnings.clone(),
+                    warnings,
                     extras: finished.extras,
                 }));
             }
@@ -344,18 +355,20 @@ impl Exchange {
         };
         let (status, body) = (*status, core::mem::take(body));
         let mut error = error::from_response(status, &self.headers, &body);
-        error.retry_after_ms = retry::retry_after_ms(&self.headers);
-        let asked = error.retry_after_ms;
-        self.settle(error, is_passing(status), asked);
+        error.retry_after_ms = retry::retry_after_ms(&self.headers).or(error.retry_after_ms);
+        self.settle(error, is_passing(status));
     }
 
     /// Tries again or ends.
-    fn settle(&mut self, error: Error, may_retry: bool, asked_ms: Option<u32>) {
+    fn settle(&mut self, error: Error, may_retry: bool) {
         let tries_left =
             self.attempts <= self.max_retries && self.request.is_some() && !self.answer.gave_events();
-        let wait = asked_ms.unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
+        let wait = error
+            .retry_after_ms
+            .unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
         if may_retry && tries_left && wait <= retry::LONGEST_WAIT_MS {
-            self.answer = Answer::new(retry::mix(self.seed ^ u64::from(self.attempts)));
+            let salt = retry::mix(self.seed ^ u64::from(self.attempts));
+            self.answer = Answer::new(salt, self.asked);
             self.headers = Vec::new();
             self.any_byte = false;
             self.state = State::Waiting(wait);
@@ -405,11 +418,12 @@ fn is_passing(status: u16) -> bool {
 
 /// Whether a header is looked at later. The others are not held as long as the answer lasts.
 fn is_kept(name: &str) -> bool {
-    const KEPT: [&str; 9] = [
+    const KEPT: [&str; 10] = [
         "content-type",
         "date",
         "inference-id",
         "retry-after",
+        "retry-after-ms",
         "x-error-message",
         "x-inference-id",
         "x-inference-provider",

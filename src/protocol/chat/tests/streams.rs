@@ -10,7 +10,31 @@ fn stream_cases() -> Vec<Value> {
 }
 
 fn served(case: &Value) -> Served {
-    cases::served(case).into()
+    let settings = cases::plain_settings(&case["settings"]);
+    let model = crate::reference::resolve(&cases::asked_model(case), &settings).unwrap();
+    Served {
+        model,
+        ..cases::served(case).into()
+    }
+}
+
+#[test]
+fn a_whole_response_reads_as_a_stream_of_one_event() {
+    for case in stream_cases() {
+        let whole = served(&case);
+        let Ok(text) = core::str::from_utf8(&whole.body) else {
+            continue;
+        };
+        let text = text.trim();
+        if !text.starts_with('{') || !crate::json::is_value(text) {
+            continue;
+        }
+        let stream = Served {
+            body: format!("data: {text}\n\ndata: [DONE]\n\n").into_bytes(),
+            ..whole.clone()
+        };
+        assert_eq!(outcome(&stream, &[]), outcome(&whole, &[]), "{}", case["name"]);
+    }
 }
 
 #[test]
@@ -176,7 +200,7 @@ proptest! {
         close in prop::sample::select(vec![Close::End, Close::Fails(FailureKind::Reset)]),
         status in prop::sample::select(vec![200u16, 204, 302, 400, 503]),
     ) {
-        let served = Served { status, headers: Vec::new(), body: pieces.concat(), close };
+        let served = Served { model: reference(None), status, headers: Vec::new(), body: pieces.concat(), close };
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(served.body.len() + 1)).collect();
         cuts.sort_unstable();
         prop_assert_eq!(outcome(&served, &cuts), outcome(&served, &[]));
@@ -188,6 +212,7 @@ const GRAMMAR: &[&str] = &[
     "data: ",
     "data:",
     "event: error\n",
+    "event: ping\n",
     "\n",
     "\n\n",
     "\r",
