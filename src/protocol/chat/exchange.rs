@@ -16,7 +16,7 @@ use super::{
     body,
     driver::{Failure, FailureKind, Next, RequestHead, Sink},
     faults::{self, Progress},
-    request, retry,
+    head, request, retry,
     writer::Writer,
 };
 use crate::contract::settings::Snapshot;
@@ -184,11 +184,7 @@ impl Exchange {
         }
         self.was_sent = true;
         self.any_byte = false;
-        self.headers = headers
-            .iter()
-            .filter(|(name, _)| is_kept(name))
-            .cloned()
-            .collect();
+        self.headers = head::kept(headers);
         let encoding = error::unasked_encoding(headers);
         if !(200..300).contains(&status) {
             self.state = State::Refused {
@@ -322,7 +318,7 @@ impl Exchange {
                 let error = error.clone();
                 // An answer without anything in it, or an error that only comes in the form of an answer.
                 let may_retry = match error.status {
-                    Some(status) => is_passing(status),
+                    Some(status) => head::is_passing(status),
                     None => {
                         error.retryable && matches!(error.kind, ErrorKind::Protocol | ErrorKind::Transport)
                     }
@@ -339,7 +335,7 @@ impl Exchange {
                     usage: finished.usage,
                     model: self.model.canonical.clone(),
                     backend: header(&self.headers, "x-inference-provider"),
-                    request_id: self.request_id(),
+                    request_id: head::request_id(&self.headers),
                     attempts: self.attempts,
                     warnings,
                     extras: finished.extras,
@@ -356,7 +352,7 @@ impl Exchange {
         let (status, body) = (*status, core::mem::take(body));
         let mut error = error::from_response(status, &self.headers, &body);
         error.retry_after_ms = retry::retry_after_ms(&self.headers).or(error.retry_after_ms);
-        self.settle(error, is_passing(status));
+        self.settle(error, head::is_passing(status));
     }
 
     /// Tries again or ends.
@@ -394,41 +390,8 @@ impl Exchange {
             request_sent: self.was_sent,
             attempts: self.attempts,
             backend: header(&self.headers, "x-inference-provider"),
-            request_id: self.request_id(),
+            request_id: head::request_id(&self.headers),
             ..error
         }));
     }
-
-    fn request_id(&self) -> Option<String> {
-        [
-            "x-request-id",
-            "inference-id",
-            "x-inference-request-id",
-            "x-inference-id",
-        ]
-        .iter()
-        .find_map(|name| header(&self.headers, name).filter(|id| !id.is_empty()))
-    }
-}
-
-/// Whether a status may be gone soon, so that the same request is worth another try.
-fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
-}
-
-/// Whether a header is looked at later. The others are not held as long as the answer lasts.
-fn is_kept(name: &str) -> bool {
-    const KEPT: [&str; 10] = [
-        "content-type",
-        "date",
-        "inference-id",
-        "retry-after",
-        "retry-after-ms",
-        "x-error-message",
-        "x-inference-id",
-        "x-inference-provider",
-        "x-inference-request-id",
-        "x-request-id",
-    ];
-    KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name))
 }

@@ -17,6 +17,7 @@ mod exchange;
 mod faults;
 mod finish;
 mod fold;
+mod head;
 mod notices;
 mod request;
 mod retry;

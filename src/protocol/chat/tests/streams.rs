@@ -26,6 +26,7 @@ fn a_whole_response_reads_as_a_stream_of_one_event() {
             continue;
         };
         let text = text.trim();
+        // What is no JSON object has no form as an event.
         if !text.starts_with('{') || !crate::json::is_value(text) {
             continue;
         }
@@ -77,6 +78,36 @@ fn case_names_are_sentences_of_their_own() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), count);
+}
+
+#[test]
+fn a_setting_of_a_model_in_another_form_is_an_error_before_anything_is_sent() {
+    let case = serde_json::json!({ "model": "acme/large", "settings": {
+        "configured": [{ "id": "acme/large", "template-opens-reasoning": "yes" }] } });
+    let model = served(&case).model;
+    let error = Exchange::new(request(), model, &snapshot(0), 7).unwrap_err();
+    assert_eq!(
+        (word(error.kind), error.request_sent),
+        ("invalid-request".into(), false)
+    );
+    assert!(
+        error.message.contains("expected true or false"),
+        "{}",
+        error.message
+    );
+}
+
+#[test]
+fn a_stop_text_leaves_an_open_block_what_it_is() {
+    let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"so\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let model = served(&serde_json::json!({ "model": "Qwen/QwQ-32B" })).model;
+    for (stop, count) in [(Vec::new(), 2), (vec!["x".into()], 1)] {
+        let request = ChatRequest { stop, ..request() };
+        let mut exchange = Exchange::new(request, model.clone(), &snapshot(0), 7).unwrap();
+        let mut events = Vec::new();
+        serve(&mut exchange, &Served::ok(stream), &[], &mut events);
+        assert_eq!(joined(events).len(), count);
+    }
 }
 
 #[test]
