@@ -17,7 +17,10 @@ type Answer = (Vec<AssistantPart>, Result<Summary, Error>);
 fn request(model: &ModelRef) -> ChatRequest {
     ChatRequest {
         model: model.canonical.clone(),
-        messages: vec![Message::User(vec![ContentPart::Text("hi".into())])],
+        messages: vec![Message::User(UserMessage {
+            content: vec![ContentPart::Text("hi".into())],
+            extras: Vec::new(),
+        })],
         tools: Vec::new(),
         tool_choice: None,
         response_format: None,
@@ -66,8 +69,8 @@ impl Order {
                 assert!(!call.has_ended, "more of a call that has ended");
                 call.arguments += &delta.arguments_fragment;
             }
-            ChatEvent::ToolCallEnd(index) => {
-                let call = &mut self.calls[*index as usize];
+            ChatEvent::ToolCallEnd(end) => {
+                let call = &mut self.calls[end.index as usize];
                 assert!(!call.has_ended, "a call ends twice");
                 call.has_ended = true;
             }

@@ -7,7 +7,7 @@ use alloc::{
 
 use super::bundled::{self, Bundled};
 use super::index::Index;
-use super::{name, routes, templates};
+use super::{name, routes};
 use crate::contract::settings::{ConfiguredModel, ModelAlias};
 use crate::contract::types::{Model, ModelSource, Routing};
 use crate::reference::{Reference, begins_with_prefix, canonical_text, parse, without_prefix};
@@ -47,8 +47,7 @@ pub(super) fn complete(model: &mut Model, id: &str) {
 }
 
 /// Puts what a person has described over what is known otherwise.
-fn overlay(mut configured: ConfiguredModel, mut model: Model) -> Model {
-    templates::overlay(&mut configured.extras, &mut model);
+fn overlay(configured: ConfiguredModel, mut model: Model) -> Model {
     model.id = configured_id(&configured.id).to_string();
     model.source = ModelSource::Configured;
     model.alias = None;
@@ -67,6 +66,10 @@ fn overlay(mut configured: ConfiguredModel, mut model: Model) -> Model {
     model.context_window = configured.context_window.or(model.context_window);
     model.max_output_tokens = configured.max_output_tokens.or(model.max_output_tokens);
     model.price = configured.price.or(model.price);
+    for extra in configured.extras {
+        model.extras.retain(|known| known.key != extra.key);
+        model.extras.push(extra);
+    }
     model
 }
 

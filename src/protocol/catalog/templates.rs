@@ -4,14 +4,14 @@
 //! without the tag that stands in the prompt. Which models that may happen to is told here by their names, and by the
 //! settings, which count more.
 
-use alloc::{format, vec::Vec};
+use alloc::format;
 
 use super::name;
-use crate::contract::types::{Error, ErrorKind, Extra, Model, ModelRef};
+use crate::contract::types::{Error, ErrorKind, ModelRef};
 use crate::warning::quote;
 
 /// The setting of a configured model: true or false.
-pub(super) const SETTING: &str = "template-opens-reasoning";
+const SETTING: &str = "template-opens-reasoning";
 
 /// Words that the last part of a name has, and words that it must not have, in any case.
 ///
@@ -49,14 +49,6 @@ pub(crate) fn opens_reasoning(model: &ModelRef) -> Result<bool, Error> {
             )
             .with_hint("Correct it where the model is configured, or take it out.")),
         },
-    }
-}
-
-/// Hands on what the settings say, in the place where the row of a list has its extras.
-pub(super) fn overlay(extras: &mut Vec<Extra>, model: &mut Model) {
-    if let Some(at) = extras.iter().position(|extra| extra.key == SETTING) {
-        model.extras.retain(|extra| extra.key != SETTING);
-        model.extras.push(extras.swap_remove(at));
     }
 }
 

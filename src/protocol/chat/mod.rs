@@ -18,9 +18,12 @@ mod faults;
 mod finish;
 mod fold;
 mod head;
+mod members;
+mod normalize;
 mod notices;
 mod request;
 mod retry;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod think;
