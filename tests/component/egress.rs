@@ -309,7 +309,6 @@ async fn a_response_in_part_is_refused() {
         Script::text(226, "text/plain", "what is new"),
         Script::text(200, "text/plain", "some").header("content-range", "bytes 2-5/9"),
         Script::text(200, "multipart/byteranges; boundary=x", "--x"),
-        Script::text(200, "text/plain; charset=UTF-16", "a\0b\0"),
     ] {
         let harness = harness().await;
         harness.mock.push_models(script);
@@ -325,6 +324,29 @@ async fn a_response_in_part_is_refused() {
     let heard = harness.send(question("ask", &order)).await;
     assert_eq!(heard.error().kind(), Kind::Provider(ErrorKind::Denied));
     assert!(heard.error().message().contains("206"), "{}", heard.error());
+}
+
+#[tokio::test]
+async fn of_an_encoded_response_a_guest_gets_the_head_and_no_byte_of_the_body() {
+    let harness = harness().await;
+    let order = format!("GET {}/models", harness.mock.base_url());
+    for head in [
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-encoding: gzip\r\n",
+        "HTTP/1.1 429 Too Many Requests\r\ntransfer-encoding: gzip, chunked\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-encoding: br\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-16\r\n",
+    ] {
+        let length = if head.contains("chunked") {
+            ""
+        } else {
+            "content-length: 5\r\n"
+        };
+        let raw = format!("{head}{length}\r\n5\r\nhello\r\n0\r\n\r\n");
+        harness.mock.push_models(Script::raw(raw));
+        // It has the head, and fails where it reads on.
+        let learnt = harness.send(question("tell", &order)).await.text();
+        assert_eq!(learnt, "cut", "{head}");
+    }
 }
 
 #[tokio::test]

@@ -84,8 +84,17 @@ pub(super) fn is_empty_turn(parts: &[AssistantPart]) -> bool {
     parts.iter().all(|part| match part {
         AssistantPart::Text(text) => text.is_empty(),
         AssistantPart::ToolCall(_) => false,
-        AssistantPart::Reasoning(_) | AssistantPart::Media(_) | AssistantPart::Other(_) => true,
+        AssistantPart::Other(other) => other.key != "text",
+        AssistantPart::Reasoning(_) | AssistantPart::Media(_) => true,
     })
+}
+
+/// Whether the output limit is among the extras, under the newer of its two names.
+pub(super) fn has_own_limit(request: &ChatRequest) -> bool {
+    request
+        .extras
+        .iter()
+        .any(|extra| extra.key == "max_completion_tokens")
 }
 
 fn invalid<T>(field: &str, what: &str) -> Result<T, Error> {
@@ -410,7 +419,7 @@ fn extras(request: &ChatRequest, rules: &Rules) -> Checked {
     let written = [
         (
             rules.max_tokens_field.as_str(),
-            request.max_output_tokens.is_some(),
+            request.max_output_tokens.is_some() && !has_own_limit(request),
         ),
         ("temperature", request.temperature.is_some()),
         ("top_p", request.top_p.is_some()),
