@@ -62,6 +62,13 @@ pub(super) fn check(request: &ChatRequest, model: &ModelRef, rules: &Rules) -> R
     extras(request, rules)?;
     capabilities(request, model, rules)?;
     warnings.extend(members::left_out(request));
+    if let Some(extra) = request.extras.iter().find(|extra| !rules.sends(&extra.key)) {
+        let message = format!(
+            "The settings say that this model takes no {}; it was not sent.",
+            extra.key
+        );
+        warn(&mut warnings, "members-left-out", message);
+    }
     if request.reasoning_effort.is_some() && !rules.reasoning_effort {
         let message = "The settings say that this model takes no reasoning effort; it was not sent.";
         warn(&mut warnings, "reasoning-effort-left-out", message.to_string());
@@ -91,7 +98,10 @@ pub(super) fn is_empty_turn(parts: &[AssistantPart]) -> bool {
 
 /// Whether the output limit is among the extras, under the newer of its two names.
 pub(super) fn has_own_limit(request: &ChatRequest) -> bool {
-    request.extras.iter().any(|extra| extra.key == "max_completion_tokens")
+    request
+        .extras
+        .iter()
+        .any(|extra| extra.key == "max_completion_tokens")
 }
 
 fn invalid<T>(field: &str, what: &str) -> Result<T, Error> {
