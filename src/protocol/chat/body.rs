@@ -36,10 +36,10 @@ pub(super) fn write(request: &ChatRequest, model: &str, rules: &Rules, out: &mut
     if rules.usage_in_streaming {
         out.raw(",\"stream_options\":{\"include_usage\":true}");
     }
-    out.optional(
-        &rules.max_tokens_field,
-        request.max_output_tokens.map(|tokens| tokens.to_string()),
-    );
+    if !request::has_own_limit(request) {
+        let limit = request.max_output_tokens.map(|tokens| tokens.to_string());
+        out.optional(&rules.max_tokens_field, limit);
+    }
     for (name, number) in request::numbers(request) {
         out.optional(name, number.and_then(super::writer::decimal));
     }
@@ -58,11 +58,7 @@ pub(super) fn write(request: &ChatRequest, model: &str, rules: &Rules, out: &mut
     if let Some(format) = &request.response_format {
         response_format(format, out);
     }
-    if let Some(effort) = request
-        .reasoning_effort
-        .as_ref()
-        .filter(|_| rules.reasoning_effort)
-    {
+    if let Some(effort) = request.reasoning_effort.as_ref().filter(|_| rules.reasoning_effort) {
         out.member("reasoning_effort", effort);
     }
     for extra in &request.extras {
@@ -224,16 +220,15 @@ fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
     }
     out.raw("{\"role\":\"assistant\"");
     out.name("content");
-    if text.is_empty() {
+    if parts.iter().any(is_text_part) {
+        list_of_texts(parts, out);
+    } else if text.is_empty() {
         out.raw("null");
     } else {
         out.string(&text);
     }
     if sends_reasoning(parts, rules) && (!reasoning.is_empty() || rules.needs_reasoning) {
-        out.member(
-            "reasoning_content",
-            if reasoning.is_empty() { " " } else { &reasoning },
-        );
+        out.member("reasoning_content", if reasoning.is_empty() { " " } else { &reasoning });
     }
     let mut is_first = true;
     for part in parts {
@@ -253,13 +248,38 @@ fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
     extras(Place::Message, &said.extras, out);
 }
 
+/// Whether a part is text with members beside it.
+fn is_text_part(part: &AssistantPart) -> bool {
+    matches!(part, AssistantPart::Other(other) if other.key == "text" && crate::json::is_object(&other.value_json))
+}
+
+fn list_of_texts(parts: &[AssistantPart], out: &mut Writer<'_>) {
+    let mut is_first = true;
+    for item in parts {
+        let text = match item {
+            AssistantPart::Text(text) => Some(text),
+            _ if is_text_part(item) => None,
+            _ => continue,
+        };
+        out.raw(if core::mem::take(&mut is_first) { "[" } else { "," });
+        match (text, item) {
+            (Some(text), _) => {
+                out.raw("{\"type\":\"text\"");
+                out.member("text", text);
+                out.raw("}");
+            }
+            (None, AssistantPart::Other(other)) => out.raw(&other.value_json),
+            (None, _) => {}
+        }
+    }
+    out.raw("]");
+}
+
 /// Whether the reasoning of an assistant message goes back to the model.
 pub(super) fn sends_reasoning(parts: &[AssistantPart], rules: &Rules) -> bool {
     match rules.replay {
         Replay::All => true,
-        Replay::ToolCalls => parts
-            .iter()
-            .any(|part| matches!(part, AssistantPart::ToolCall(_))),
+        Replay::ToolCalls => parts.iter().any(|part| matches!(part, AssistantPart::ToolCall(_))),
         Replay::None => false,
     }
 }

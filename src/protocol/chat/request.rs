@@ -8,25 +8,18 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{
-    body, members,
-    rules::{Replay, Rules},
-};
 use crate::contract::types::{
     AssistantPart, ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, Model,
     ModelRef, ResponseFormat, Routing, Tool, ToolChoice, Warning,
 };
+use super::{
+    body, members,
+    rules::{Replay, Rules},
+};
 use crate::{json, warning::quote};
 
 /// Parts in the upstream's own form that can be sent.
-const OTHER_PARTS: [&str; 6] = [
-    "text",
-    "image_url",
-    "video_url",
-    "audio_url",
-    "input_audio",
-    "file",
-];
+const OTHER_PARTS: [&str; 6] = ["text", "image_url", "video_url", "audio_url", "input_audio", "file"];
 /// Keys that extras never write.
 const RESERVED: [&str; 5] = ["model", "messages", "stream", "stream_options", "n"];
 
@@ -84,8 +77,14 @@ pub(super) fn is_empty_turn(parts: &[AssistantPart]) -> bool {
     parts.iter().all(|part| match part {
         AssistantPart::Text(text) => text.is_empty(),
         AssistantPart::ToolCall(_) => false,
-        AssistantPart::Reasoning(_) | AssistantPart::Media(_) | AssistantPart::Other(_) => true,
+        AssistantPart::Other(other) => other.key != "text",
+        AssistantPart::Reasoning(_) | AssistantPart::Media(_) => true,
     })
+}
+
+/// Whether the output limit is among the extras, under the newer of its two names.
+pub(super) fn has_own_limit(request: &ChatRequest) -> bool {
+    request.extras.iter().any(|extra| extra.key == "max_completion_tokens")
 }
 
 fn invalid<T>(field: &str, what: &str) -> Result<T, Error> {
@@ -227,10 +226,7 @@ fn content(field: &str, parts: &[ContentPart], known: Option<&Model>) -> Checked
                     return unsupported(&field, &what, "Send text or a picture.");
                 }
                 if !json::is_object(&other.value_json) {
-                    return invalid(
-                        &format!("{field}.value-json"),
-                        "is not a JSON object, the whole part",
-                    );
+                    return invalid(&format!("{field}.value-json"), "is not a JSON object, the whole part");
                 }
             }
         }
@@ -377,7 +373,10 @@ fn tools(request: &ChatRequest) -> Checked {
     }
     match &request.tool_choice {
         Some(ToolChoice::Named(name))
-            if !request.tools.iter().any(|tool| function_name(tool) == Some(name)) =>
+            if !request
+                .tools
+                .iter()
+                .any(|tool| function_name(tool) == Some(name)) =>
         {
             invalid(&format!("tool-choice {}", quote(name)), "names none of the tools")
         }
@@ -410,7 +409,7 @@ fn extras(request: &ChatRequest, rules: &Rules) -> Checked {
     let written = [
         (
             rules.max_tokens_field.as_str(),
-            request.max_output_tokens.is_some(),
+            request.max_output_tokens.is_some() && !has_own_limit(request),
         ),
         ("temperature", request.temperature.is_some()),
         ("top_p", request.top_p.is_some()),
