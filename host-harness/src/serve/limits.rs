@@ -13,6 +13,11 @@ pub struct ServeLimits {
     pub concurrent: usize,
     /// `serve-send-timeout-ms`: how long a client may leave a stream unread.
     pub send_timeout: Duration,
+    /// `serve-status-wait-ms`: how long a streaming response waits for its first event, so that an error before it has
+    /// a status of its own. Then 200 is sent, and an error is an event.
+    pub status_wait: Duration,
+    /// `serve-heartbeat-ms`: how often a stream in which nothing else comes sends a comment.
+    pub heartbeat: Duration,
     /// `serve-refresh-ms`: how old the list of models may get.
     pub refresh: Duration,
 }
@@ -24,6 +29,8 @@ impl Default for ServeLimits {
             body_timeout: Duration::from_secs(30),
             concurrent: 256,
             send_timeout: Duration::from_secs(60),
+            status_wait: Duration::from_secs(2),
+            heartbeat: Duration::from_secs(5),
             refresh: Duration::from_secs(60 * 60),
         }
     }
@@ -31,11 +38,13 @@ impl Default for ServeLimits {
 
 impl ServeLimits {
     /// The setting names, for help and for typing errors.
-    pub const NAMES: [&'static str; 5] = [
+    pub const NAMES: [&'static str; 7] = [
         "serve-max-body-bytes",
         "serve-body-timeout-ms",
         "serve-max-concurrent",
         "serve-send-timeout-ms",
+        "serve-status-wait-ms",
+        "serve-heartbeat-ms",
         "serve-refresh-ms",
     ];
 
@@ -48,6 +57,8 @@ impl ServeLimits {
             "serve-body-timeout-ms" => self.body_timeout = time,
             "serve-max-concurrent" => self.concurrent = size,
             "serve-send-timeout-ms" => self.send_timeout = time,
+            "serve-status-wait-ms" => self.status_wait = time,
+            "serve-heartbeat-ms" => self.heartbeat = time,
             "serve-refresh-ms" => self.refresh = time,
             _ => return None,
         }

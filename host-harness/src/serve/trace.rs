@@ -84,7 +84,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
     let method = known(request.method());
     let path = inner.host.without_secrets(request.uri().path());
     let answering = async {
-        let mut response = match inner.access.check(&request) {
+        let mut response = match inner.access.check(&request, inner.policy()) {
             Ok(()) => next.run(request).await,
             Err(fault) => fault.into_response(),
         };

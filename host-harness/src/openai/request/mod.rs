@@ -3,6 +3,7 @@
 //! Every fault names its place as a JSON path and never repeats what stands there: a request holds prompts. Nothing
 //! that was asked for is dropped in silence: what the contract has no place for is passed on as an extra, or refused.
 
+mod document;
 mod media;
 mod message;
 mod node;
@@ -12,7 +13,10 @@ use crate::{
     error::Result,
 };
 
-use self::node::{Node, unsupported};
+use self::{
+    document::Document,
+    node::{Node, unsupported},
+};
 pub(crate) use self::{media::picture_of, node::invalid};
 
 /// The body of a chat completion, read.
@@ -40,9 +44,8 @@ impl ChatBody {
     /// Reads a request.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let value: serde_json::Value =
-            serde_json::from_slice(bytes).map_err(|error| invalid(&format!("it is not JSON: {error}")))?;
-        let body = Node::root(&value);
+        let document = Document::new(bytes).map_err(|error| invalid(&format!("it is not JSON: {error}")))?;
+        let body = Node::root(&document);
         let mut read = Self {
             request: blank_request(),
             model: None,

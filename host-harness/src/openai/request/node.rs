@@ -1,7 +1,8 @@
 //! One value within a JSON document, with its path, for errors that say where.
 
-use serde_json::Value;
+use std::cell::OnceCell;
 
+use super::document::{Document, Level, compact};
 use crate::{
     contract::ErrorKind,
     error::{Error, Kind, Result},
@@ -17,21 +18,34 @@ pub(super) fn unsupported(message: &str) -> Error {
     Error::new(Kind::Provider(ErrorKind::Unsupported), message)
 }
 
-/// A value and the way to it.
+/// A value, as the text that it was written as, and the way to it. Looked into one level at a time and only where
+/// somebody asks, so that what is passed on costs no more than its text, and its numbers keep every digit.
 #[derive(Clone, Debug)]
 pub(super) struct Node<'a> {
-    value: &'a Value,
+    document: &'a Document<'a>,
+    raw: &'a str,
+    level: OnceCell<Level<'a>>,
     path: String,
     key: &'a str,
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn root(value: &'a Value) -> Self {
+    pub(super) fn root(document: &'a Document<'a>) -> Self {
+        Self::new(document, document.text(), String::new(), "")
+    }
+
+    fn new(document: &'a Document<'a>, raw: &'a str, path: String, key: &'a str) -> Self {
         Self {
-            value,
-            path: String::new(),
-            key: "",
+            document,
+            raw,
+            level: OnceCell::new(),
+            path,
+            key,
         }
+    }
+
+    fn level(&self) -> &Level<'a> {
+        self.level.get_or_init(|| self.document.level(self.raw))
     }
 
     /// Its key in the object around it.
@@ -49,70 +63,79 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn is_null(&self) -> bool {
-        self.value.is_null()
+        self.raw == "null"
     }
 
     pub(super) fn is_text(&self) -> bool {
-        self.value.is_string()
+        self.raw.starts_with('"')
     }
 
     /// Whether nothing is said by it: null, or an empty list, object or text.
     pub(super) fn is_empty(&self) -> bool {
-        match self.value {
-            Value::Null => true,
-            Value::Array(items) => items.is_empty(),
-            Value::Object(keys) => keys.is_empty(),
-            Value::String(text) => text.is_empty(),
-            Value::Bool(_) | Value::Number(_) => false,
+        let mut bytes = self.raw.bytes().filter(|byte| !byte.is_ascii_whitespace());
+        match (bytes.next(), bytes.next()) {
+            (Some(b'"'), _) => self.raw.len() == 2,
+            (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}')) => true,
+            _ => self.is_null(),
         }
     }
 
-    /// The value as JSON text.
+    /// The value as JSON text: numbers as they were written, no white space, plain characters in place of escapes.
     pub(super) fn json(&self) -> String {
-        self.value.to_string()
+        compact(self.raw)
     }
 
     /// It is not what it has to be.
     pub(super) fn wrong(&self, wants: &str) -> Error {
-        let found = match self.value {
-            Value::Null => "null",
-            Value::Bool(_) => "a boolean",
-            Value::Number(_) => "a number like this",
-            Value::String(_) => "a text like this",
-            Value::Array(_) => "a list",
-            Value::Object(_) => "an object",
+        let found = match self.level() {
+            Level::Null => "null",
+            Level::Bool(_) => "a boolean",
+            Level::Number => "a number like this",
+            Level::Text(_) => "a text like this",
+            Level::List(Some(_)) => "a list",
+            Level::List(None) => "a list of more than 65536 elements",
+            Level::Object(Some(_)) => "an object",
+            Level::Object(None) => "an object of more than 4096 members",
+            Level::NotUnicode => "a text with half a surrogate pair in it",
         };
         invalid(&format!("`{}` has to be {wants}, not {found}", self.path()))
     }
 
-    fn child(&self, key: &'a str, value: &'a Value) -> Self {
-        let path = if self.path.is_empty() {
+    fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() {
             key.to_owned()
         } else {
             format!("{}.{key}", self.path)
-        };
-        Self { value, path, key }
+        }
+    }
+
+    fn members(&self) -> Option<&[(&'a str, &'a str)]> {
+        match self.level() {
+            Level::Object(members) => members.as_deref(),
+            _ => None,
+        }
     }
 
     /// All of an object's fields.
     pub(super) fn fields(&self, wants: &str) -> Result<Vec<Self>> {
-        let keys = self.value.as_object().ok_or_else(|| self.wrong(wants))?;
-        Ok(keys.iter().map(|(key, value)| self.child(key, value)).collect())
+        let members = self.members().ok_or_else(|| self.wrong(wants))?;
+        let child = |(key, raw): &(&'a str, &'a str)| Self::new(self.document, raw, self.path_of(key), key);
+        Ok(members.iter().map(child).collect())
     }
 
     /// A field; null counts as left out.
     pub(super) fn field(&self, key: &'a str) -> Option<Self> {
-        let value = self.value.get(key).filter(|value| !value.is_null())?;
-        Some(self.child(key, value))
+        let (_, raw) = self.members()?.iter().find(|(name, _)| *name == key)?;
+        (*raw != "null").then(|| Self::new(self.document, raw, self.path_of(key), key))
     }
 
     /// A field that has to be there.
     pub(super) fn need(&self, key: &'a str) -> Result<Self> {
-        if !self.value.is_object() {
+        if self.members().is_none() {
             return Err(self.wrong("an object"));
         }
         self.field(key)
-            .ok_or_else(|| invalid(&format!("`{}` is missing", self.child(key, &Value::Null).path())))
+            .ok_or_else(|| invalid(&format!("`{}` is missing", self.path_of(key))))
     }
 
     /// Refuses fields that say something and have no place in the contract.
@@ -132,7 +155,10 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn text(&self) -> Result<&'a str> {
-        self.value.as_str().ok_or_else(|| self.wrong("text"))
+        match self.level() {
+            Level::Text(text) => Ok(text),
+            _ => Err(self.wrong("text")),
+        }
     }
 
     pub(super) fn optional_text(&self, key: &'a str) -> Result<Option<String>> {
@@ -142,7 +168,10 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn flag(&self) -> Result<bool> {
-        self.value.as_bool().ok_or_else(|| self.wrong("true or false"))
+        match self.level() {
+            Level::Bool(flag) => Ok(*flag),
+            _ => Err(self.wrong("true or false")),
+        }
     }
 
     pub(super) fn optional_flag(&self, key: &'a str) -> Result<Option<bool>> {
@@ -150,20 +179,41 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn number(&self) -> Result<f64> {
-        let number = self.value.as_f64().filter(|number| number.is_finite());
-        number.ok_or_else(|| self.wrong("a number"))
+        let number = self.digits().and_then(|digits| digits.parse::<f64>().ok());
+        number
+            .filter(|number| number.is_finite())
+            .ok_or_else(|| self.wrong("a number"))
     }
 
     pub(super) fn integer(&self) -> Result<i64> {
-        self.value.as_i64().ok_or_else(|| self.wrong("a whole number"))
+        self.whole().ok_or_else(|| self.wrong("a whole number"))
     }
 
     /// A whole number from 1 up.
     pub(super) fn count(&self) -> Result<u32> {
-        let number = self.value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let number = self.whole().and_then(|number| u32::try_from(number).ok());
         number
             .filter(|number| *number > 0)
             .ok_or_else(|| self.wrong("a whole number above 0"))
+    }
+
+    fn digits(&self) -> Option<&'a str> {
+        let is_number = self
+            .raw
+            .starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        is_number.then_some(self.raw)
+    }
+
+    /// A whole number, however it is written: JSON has one kind, and some clients write `100.0`.
+    fn whole(&self) -> Option<i64> {
+        /// All whole numbers up to here are floats.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let digits = self.digits()?;
+        digits.parse().ok().or_else(|| {
+            let number: f64 = digits.parse().ok()?;
+            // Lossless: it has no fraction and is within the range.
+            (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
+        })
     }
 
     pub(super) fn items(&self) -> Result<Vec<Self>> {
@@ -171,18 +221,18 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn items_or(&self, wants: &str) -> Result<Vec<Self>> {
-        let items = self.value.as_array().ok_or_else(|| self.wrong(wants))?;
-        let item = |(index, value)| Self {
-            value,
-            path: format!("{}[{index}]", self.path),
-            key: "",
+        let Level::List(Some(items)) = self.level() else {
+            return Err(self.wrong(wants));
+        };
+        let item = |(index, raw): (usize, &&'a str)| {
+            Self::new(self.document, raw, format!("{}[{index}]", self.path), "")
         };
         Ok(items.iter().enumerate().map(item).collect())
     }
 
     /// An object, as JSON text.
     pub(super) fn object_json(&self) -> Result<String> {
-        if self.value.is_object() {
+        if self.raw.starts_with('{') {
             Ok(self.json())
         } else {
             Err(self.wrong("an object"))
