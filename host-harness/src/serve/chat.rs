@@ -19,7 +19,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::Instrument as _;
 
-use super::{Inner, ServeLimits, Service, body, reply, trace::RequestId};
+use super::{Inner, ServeLimits, Service, body, reply, seats::Sitting, trace::RequestId};
 use crate::{
     Completion,
     contract::{ChatEvent, ChatRequest},
@@ -43,10 +43,15 @@ pub(super) async fn completions(
     request: Request,
 ) -> Result<Response, Fault> {
     let inner = &service.0;
+    let receiving = request.extensions().get::<Sitting>().map(Sitting::receiving);
+    let received = body::receive(request, &inner.limits, &inner.bodies).await?;
+    drop(receiving);
+    // Only now: a body that comes slowly keeps nobody else from being answered.
     let permit = Arc::clone(&inner.answers)
         .try_acquire_owned()
         .map_err(|_| busy(inner.limits.concurrent))?;
-    let body = body::read(request, &inner.limits).await?;
+    // Held as long as the request is, which another model may still be asked.
+    let (body, held) = received.parse().await?;
     asks_something(&body.request.messages)?;
     let named = body.model.ok_or_else(no_model)?;
     let references = inner.references(named);
@@ -62,7 +67,7 @@ pub(super) async fn completions(
     }
     let asking = service.clone();
     let mut starting: Starting = Box::pin(async move {
-        let inner = &asking.0;
+        let (inner, _held) = (&asking.0, held);
         inner
             .fallback
             .start(&inner.host, &body.request, &references)

@@ -5,8 +5,10 @@
 
 mod access;
 mod body;
+mod budget;
 mod catalog;
 mod chat;
+mod connection;
 mod cors;
 mod limits;
 mod models;
@@ -14,8 +16,10 @@ mod pages;
 mod plain_path;
 mod policy;
 mod reply;
+mod seats;
 mod server;
 mod trace;
+mod unread;
 
 use std::sync::Arc;
 
@@ -35,6 +39,7 @@ pub use limits::ServeLimits;
 pub use policy::{AllowedOrigin, ServePolicy};
 pub use server::Server;
 
+use budget::BodyBudget;
 use catalog::Catalog;
 use trace::Names;
 
@@ -78,6 +83,8 @@ struct Inner {
     access: Access,
     catalog: Catalog,
     limits: ServeLimits,
+    /// What the bodies of all requests may hold.
+    bodies: Arc<BodyBudget>,
     /// One permit for each answer on its way.
     answers: Arc<Semaphore>,
     names: Names,
@@ -106,6 +113,7 @@ impl Service {
         Self(Arc::new(Inner {
             catalog: Catalog::new(host.clone(), keep),
             answers: Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS))),
+            bodies: BodyBudget::new(limits.total_body_bytes),
             fallback: Fallback::new()
                 .with_params(params)
                 .with_max_retries(host.settings().serve_policy.max_retries),
@@ -127,7 +135,6 @@ impl Service {
     /// Everything that it answers, to be mounted at the root of a server. Every answer has the headers
     /// `x-request-id` and `x-plugin-generation`.
     pub fn router(&self) -> Router {
-        let body_pause = tower_http::timeout::RequestBodyTimeoutLayer::new(self.0.limits.body_timeout);
         let routes = Router::new()
             .route("/v1/chat/completions", post(chat::completions))
             .route("/v1/models", get(models::list))
@@ -136,7 +143,6 @@ impl Service {
             .route("/metrics", get(pages::metrics))
             .fallback(pages::nowhere)
             .method_not_allowed_fallback(pages::wrong_method)
-            .layer(body_pause)
             .layer(from_fn_with_state(self.clone(), trace::around))
             .with_state(self.clone());
         let tolerant = Router::new().fallback_service(MapRequest::new(routes, plain_path::plain));

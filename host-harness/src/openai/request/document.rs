@@ -1,278 +1,378 @@
-//! A JSON document of others as text that is looked into one level at a time: no tree is built of what nobody asks for.
+//! A JSON document by its text: checked once, then read value by value where it stands.
 //!
-//! It must not know what a document means.
+//! No tree is built: what a value takes is its own text, and what is not looked into is never taken apart. A body of
+//! thirty megabytes may be an array of fifteen million zeros. Knows nothing of requests.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    collections::HashSet,
+    fmt,
+};
 
-use bumpalo::Bump;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Deeper documents are refused: what reads them later may go down by recursion.
-const DEPTH: usize = 128;
-/// Elements of a list, and members of an object, where they are looked at one by one.
-const ITEMS: usize = 65_536;
-const MEMBERS: usize = 4_096;
+use super::escapes::{behind_text, unescaped};
 
-/// A document, and room for the texts in it that hold escapes.
-#[derive(Debug)]
-pub(super) struct Document<'a> {
-    text: &'a str,
-    unescaped: Bump,
+/// Values within values.
+const DEEPEST: usize = 128;
+/// Members and elements that are looked at: so many in any document, and one more for so many of its bytes. Each costs
+/// up to 250 bytes of memory, so that all together cost no more than about the document itself.
+const PARTS: usize = 8 * 1024;
+const BYTES_A_PART: usize = 256;
+
+/// Why a document, or a part of it, cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It is not JSON.
+    Syntax(String),
+    /// Too many values within each other.
+    Deep,
+    /// Too many members and elements.
+    Many(usize),
 }
 
-/// One level of a value.
-#[derive(Clone, Debug)]
-pub(super) enum Level<'a> {
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(what) => write!(f, "it is not JSON: {what}"),
+            Self::Deep => write!(f, "it nests deeper than {DEEPEST} values"),
+            Self::Many(most) => write!(
+                f,
+                "it is of more than {most} members and elements, too many for its size"
+            ),
+        }
+    }
+}
+
+/// How many members and elements of one document may still be looked at, and the first fault that was met. What is read
+/// after it is incomplete, so whoever reads a document asks for it in the end.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    most: usize,
+    left: Cell<usize>,
+    fault: RefCell<Option<Fault>>,
+}
+
+impl Allowance {
+    fn of(document: &str) -> Self {
+        let most = PARTS + document.len() / BYTES_A_PART;
+        Self {
+            most,
+            left: Cell::new(most),
+            fault: RefCell::new(None),
+        }
+    }
+
+    fn take(&self) -> Result<(), Fault> {
+        let left = self.left.get().checked_sub(1).ok_or(Fault::Many(self.most))?;
+        self.left.set(left);
+        Ok(())
+    }
+
+    fn note(&self, fault: Fault) {
+        self.fault.borrow_mut().get_or_insert(fault);
+    }
+
+    /// What went wrong first.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault.borrow().clone()
+    }
+}
+
+/// A document that is known to be one JSON value.
+#[derive(Debug)]
+pub(super) struct Document<'a> {
+    pub(super) root: Raw<'a>,
+    pub(super) allowance: Allowance,
+}
+
+/// The text of one value in a document.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Raw<'a>(&'a RawValue);
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
     Null,
-    Bool(bool),
+    Flag,
     Number,
-    Text(&'a str),
-    /// The elements; `None` if there are too many.
-    List(Option<Vec<&'a str>>),
-    /// The members, each name once, with the value that came last; `None` if there are too many.
-    Object(Option<Vec<(&'a str, &'a str)>>),
-    /// Half a surrogate pair in a text or a name.
-    NotUnicode,
+    Text,
+    List,
+    Object,
 }
 
 impl<'a> Document<'a> {
-    /// Checks that it is one JSON value. Gives what is wrong, without the text itself.
-    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, String> {
-        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-        let raw: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if depth(raw.get()) > DEPTH {
-            return Err(format!("it is nested more than {DEPTH} levels deep"));
+    /// Checks a whole text. A byte order mark before it is none of its.
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, Fault> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let text = std::str::from_utf8(bytes).map_err(|error| Fault::Syntax(error.to_string()))?;
+        if nests_too_deep(bytes) {
+            return Err(Fault::Deep);
         }
+        let root = serde_json::from_str(text).map_err(|error| Fault::Syntax(error.to_string()))?;
         Ok(Self {
-            text: raw.get(),
-            unescaped: Bump::new(),
+            root: Raw(root),
+            allowance: Allowance::of(text),
         })
     }
+}
 
-    pub(super) fn text(&self) -> &'a str {
-        self.text
+/// Before the text is known to be JSON, so that no reader of it has to go deep.
+fn nests_too_deep(text: &[u8]) -> bool {
+    let is_mark = |byte: &u8| matches!(byte, b'"' | b'[' | b']' | b'{' | b'}');
+    let (mut depth, mut rest) = (0_usize, text);
+    while let Some(at) = rest.iter().position(is_mark) {
+        let byte = rest[at];
+        rest = &rest[at + 1..];
+        match byte {
+            b'"' => rest = behind_text(rest),
+            b'[' | b'{' if depth == DEEPEST => return true,
+            b'[' | b'{' => depth += 1,
+            _ => depth = depth.saturating_sub(1),
+        }
+    }
+    false
+}
+
+impl<'a> Raw<'a> {
+    /// The value as it was written.
+    fn get(self) -> &'a str {
+        self.0.get()
     }
 
-    /// Looks at a value of this document.
-    pub(super) fn level(&'a self, raw: &'a str) -> Level<'a> {
-        let mut reader = serde_json::Deserializer::from_str(raw);
-        let level = match raw.as_bytes().first() {
-            Some(b'"') => Text(self).deserialize(&mut reader).map(Level::Text),
-            Some(b'[') => reader.deserialize_seq(Items).map(Level::List),
-            Some(b'{') => reader.deserialize_map(Members(self)).map(Level::Object),
-            Some(b't') => return Level::Bool(true),
-            Some(b'f') => return Level::Bool(false),
-            Some(b'n') | None => return Level::Null,
-            Some(_) => return Level::Number,
-        };
-        // The grammar has been checked; the characters of escapes have not.
-        level.unwrap_or(Level::NotUnicode)
+    pub(super) fn shape(self) -> Shape {
+        match self.get().as_bytes().first() {
+            Some(b'{') => Shape::Object,
+            Some(b'[') => Shape::List,
+            Some(b'"') => Shape::Text,
+            Some(b't' | b'f') => Shape::Flag,
+            Some(b'n') => Shape::Null,
+            _ => Shape::Number,
+        }
+    }
+
+    /// The text that it is; `None` if it is none, or not of Unicode's characters.
+    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+        let inner = self.get().strip_prefix('"')?.strip_suffix('"')?;
+        if inner.contains('\\') {
+            unescaped(inner).map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(inner))
+        }
+    }
+
+    /// A number or a flag.
+    pub(super) fn plain<T: serde::Deserialize<'a>>(self) -> Option<T> {
+        serde_json::from_str(self.get()).ok()
+    }
+
+    /// Whether there is nothing between its brackets or quotes.
+    pub(super) fn is_blank(self) -> bool {
+        let text = self.get();
+        let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+        match self.shape() {
+            Shape::Text => inner.is_empty(),
+            Shape::List | Shape::Object => inner.trim().is_empty(),
+            Shape::Null | Shape::Flag | Shape::Number => false,
+        }
+    }
+
+    /// The elements of a list; none if it is no list.
+    pub(super) fn items(self, allowance: &Allowance) -> Vec<Self> {
+        let mut found = Found::new(allowance);
+        if self.shape() == Shape::List {
+            let read = serde_json::Deserializer::from_str(self.get()).deserialize_seq(Items(&mut found));
+            found.check(read);
+        }
+        found.values
+    }
+
+    /// The members of an object in their order; of those of one name the last counts. None if it is no object.
+    pub(super) fn members(self, allowance: &Allowance) -> Vec<(Cow<'a, str>, Self)> {
+        let mut found = Found::new(allowance);
+        if self.shape() == Shape::Object {
+            let read = serde_json::Deserializer::from_str(self.get()).deserialize_map(Members(&mut found));
+            found.check(read);
+        }
+        let mut members: Vec<(Cow<'a, str>, Self)> = found.values;
+        let mut known = HashSet::with_capacity(members.len());
+        let names = members.iter().rev();
+        let is_last: Vec<bool> = names.map(|(name, _)| known.insert(&**name)).collect();
+        if known.len() < members.len() {
+            let mut is_last = is_last.into_iter().rev();
+            members.retain(|_| is_last.next().unwrap_or(true));
+        }
+        members
+    }
+
+    /// The value as compact JSON: without blanks, every character that can stand for itself doing so, numbers as they were
+    /// written. So a text is found in it however it was escaped.
+    pub(super) fn compact(self, allowance: &Allowance) -> String {
+        let compact = compact(self.get()).and_then(|bytes| String::from_utf8(bytes).ok());
+        compact.unwrap_or_else(|| {
+            allowance.note(Fault::Syntax("a text in it is not Unicode".to_owned()));
+            String::new()
+        })
     }
 }
 
-/// Takes a text, borrowed where it holds no escape.
-struct Text<'a>(&'a Document<'a>);
+fn compact(mut rest: &str) -> Option<Vec<u8>> {
+    // It can only become shorter.
+    let mut out = Vec::with_capacity(rest.len());
+    while let Some(at) = rest.find(['"', ' ', '\t', '\r', '\n']) {
+        out.extend_from_slice(&rest.as_bytes()[..at]);
+        rest = &rest[at..];
+        if !rest.starts_with('"') {
+            rest = &rest[1..];
+            continue;
+        }
+        let behind = behind_text(&rest.as_bytes()[1..]).len();
+        let (quoted, after) = rest.split_at(rest.len() - behind);
+        rest = after;
+        match quoted.contains('\\') {
+            true => serde_json::to_writer(&mut out, &unescaped(&quoted[1..quoted.len() - 1])?).ok()?,
+            false => out.extend_from_slice(quoted.as_bytes()),
+        }
+    }
+    out.extend_from_slice(rest.as_bytes());
+    Some(out)
+}
 
-impl<'a> DeserializeSeed<'a> for Text<'a> {
-    type Value = &'a str;
+/// What has been found of a list or an object.
+struct Found<'r, T> {
+    allowance: &'r Allowance,
+    values: Vec<T>,
+}
 
-    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<&'a str, D::Error> {
-        reader.deserialize_str(self)
+impl<'r, T> Found<'r, T> {
+    fn new(allowance: &'r Allowance) -> Self {
+        Self {
+            allowance,
+            values: Vec::new(),
+        }
+    }
+
+    fn add<E: serde::de::Error>(&mut self, value: T) -> Result<(), E> {
+        if let Err(fault) = self.allowance.take() {
+            self.allowance.note(fault);
+            return Err(E::custom("too many"));
+        }
+        self.values.push(value);
+        Ok(())
+    }
+
+    fn check(&self, read: serde_json::Result<()>) {
+        if let Err(error) = read {
+            self.allowance.note(Fault::Syntax(error.to_string()));
+        }
     }
 }
 
-impl<'a> Visitor<'a> for Text<'a> {
-    type Value = &'a str;
+struct Items<'f, 'r, T>(&'f mut Found<'r, T>);
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<&'a str, E> {
-        Ok(text)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<&'a str, E> {
-        Ok(self.0.unescaped.alloc_str(text))
-    }
-}
-
-struct Items;
-
-impl<'a> Visitor<'a> for Items {
-    type Value = Option<Vec<&'a str>>;
+impl<'de> Visitor<'de> for Items<'_, '_, Raw<'de>> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list")
     }
 
-    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let mut all = Vec::new();
-        while let Some(item) = items.next_element::<&'a RawValue>()? {
-            if all.len() == ITEMS {
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                return Ok(None);
-            }
-            all.push(item.get());
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element::<&'de RawValue>()? {
+            self.0.add(Raw(item))?;
         }
-        Ok(Some(all))
+        Ok(())
     }
 }
 
-struct Members<'a>(&'a Document<'a>);
+struct Members<'f, 'r, T>(&'f mut Found<'r, T>);
 
-impl<'a> Visitor<'a> for Members<'a> {
-    type Value = Option<Vec<(&'a str, &'a str)>>;
+impl<'de> Visitor<'de> for Members<'_, '_, (Cow<'de, str>, Raw<'de>)> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut all: Vec<(&str, &str)> = Vec::new();
-        let mut places = HashMap::new();
-        while let Some(name) = members.next_key_seed(Text(self.0))? {
-            let value = members.next_value::<&'a RawValue>()?.get();
-            if let Some(place) = places.get(name).and_then(|place: &usize| all.get_mut(*place)) {
-                place.1 = value;
-                continue;
-            }
-            if all.len() == MEMBERS {
-                while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                return Ok(None);
-            }
-            places.insert(name, all.len());
-            all.push((name, value));
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(Name(name)) = members.next_key()? {
+            let value: &'de RawValue = members.next_value()?;
+            self.0.add((name, Raw(value)))?;
         }
-        Ok(Some(all))
+        Ok(())
     }
 }
 
-/// The parts of a JSON text: those of strings, quotes and all, and what lies between them.
-fn parts(json: &str) -> impl Iterator<Item = &str> {
-    let mut rest = json;
-    std::iter::from_fn(move || {
-        let end = match rest.strip_prefix('"') {
-            Some(inner) => 1 + string_end(inner),
-            None => rest.find('"').unwrap_or(rest.len()),
-        };
-        let (part, after) = rest.split_at_checked(end)?;
-        rest = after;
-        (!part.is_empty()).then_some(part)
-    })
-}
-
-/// Where a string ends whose opening quote is left out: behind its closing one.
-fn string_end(inner: &str) -> usize {
-    let mut from = 0;
-    while let Some(at) = inner.get(from..).and_then(|rest| rest.find(['"', '\\'])) {
-        if inner.as_bytes().get(from + at) == Some(&b'"') {
-            return from + at + 1;
-        }
-        // The backslash, and one byte behind it, which is ASCII in JSON.
-        from += at + 2;
-    }
-    inner.len()
-}
-
-/// How deep lists and objects lie within each other.
-fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    for byte in parts(json)
-        .filter(|part| !part.starts_with('"'))
-        .flat_map(str::bytes)
-    {
-        match byte {
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
-}
-
-/// A JSON text in which nothing is written in more than one way but numbers, which stay as they are.
-pub(super) fn compact(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for part in parts(json) {
-        if !part.starts_with('"') {
-            text.extend(part.split_ascii_whitespace());
-            continue;
-        }
-        let plain = part
-            .contains('\\')
-            .then(|| serde_json::from_str::<String>(part).ok());
-        match plain
-            .flatten()
-            .and_then(|plain| serde_json::to_string(&plain).ok())
-        {
-            Some(plain) => text += &plain,
-            None => text += part,
-        }
-    }
-    text
-}
+/// A member's name, copied only if it is written with escapes.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn level<'a>(document: &'a Document<'a>) -> Level<'a> {
-        document.level(document.text())
+    fn document(text: &str) -> Document<'_> {
+        Document::new(text.as_bytes()).expect("JSON")
     }
 
     #[test]
-    fn a_number_keeps_every_digit_and_a_text_is_written_in_one_way() {
-        for (json, compacted) in [
-            ("-0.11082194000482559", "-0.11082194000482559"),
-            (
-                "[1.0, 1e400,\n123456789012345678901 ]",
-                "[1.0,1e400,123456789012345678901]",
-            ),
-            (r#"{ "a\u0062" : "\u00e9\/ \"x\" y" }"#, r#"{"ab":"é/ \"x\" y"}"#),
-            (r#"["\\", "a b", "\ud800"]"#, r#"["\\","a b","\ud800"]"#),
-        ] {
-            let document = Document::new(json.as_bytes()).expect("JSON");
-            assert_eq!(compact(document.text()), compacted);
+    fn members_stand_in_their_order_and_of_one_name_the_last_counts() {
+        let document = document(r#" {"a":1,"b":[ ],"\u0061":{"x":2}} "#);
+        let members = document.root.members(&document.allowance);
+        let shown: Vec<(&str, &str)> = members
+            .iter()
+            .map(|(name, value)| (&**name, value.get()))
+            .collect();
+        assert_eq!(shown, [("b", "[ ]"), ("a", r#"{"x":2}"#)]);
+        assert!(members[0].1.is_blank() && !members[1].1.is_blank());
+    }
+
+    #[test]
+    fn what_is_passed_on_keeps_its_digits_and_hides_nothing_behind_escapes() {
+        let text = r#"{ "n" : 1.000000000000000000001e-9, "\u0068f":["a b\/\n\u00e9", -0 ] }"#;
+        let whole = document(text);
+        let compact = whole.root.compact(&whole.allowance);
+        assert_eq!(
+            compact,
+            "{\"n\":1.000000000000000000001e-9,\"hf\":[\"a b/\\n\u{e9}\",-0]}"
+        );
+        assert_eq!(whole.allowance.fault(), None);
+        let half = document(r#"{"a":"\ud800"}"#);
+        half.root.compact(&half.allowance);
+        assert!(matches!(half.allowance.fault(), Some(Fault::Syntax(_))));
+    }
+
+    #[test]
+    fn what_is_no_json_or_nests_too_deep_is_refused_before_anything_is_read() {
+        for wrong in ["", "{", r#"{"a":}"#, "[1] 2", r#""\x""#, r#"{"a":"\"#] {
+            let read = Document::new(wrong.as_bytes());
+            assert!(matches!(read, Err(Fault::Syntax(_))), "{wrong}");
         }
+        assert!(matches!(Document::new(b"\"\xff\""), Err(Fault::Syntax(_))));
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(Document::new(nested(DEEPEST).as_bytes()).is_ok());
+        assert_eq!(
+            Document::new(nested(DEEPEST + 1).as_bytes()).err(),
+            Some(Fault::Deep)
+        );
+        let quoted = format!(r#"["{}\"{}"]"#, "[".repeat(500), "[".repeat(500));
+        assert!(
+            Document::new(quoted.as_bytes()).is_ok(),
+            "brackets in a text are text"
+        );
     }
 
     #[test]
-    fn the_member_that_came_last_counts() {
-        let document = Document::new(br#"{"a":1,"b":2,"\u0061":3}"#).expect("JSON");
-        let Level::Object(Some(members)) = level(&document) else {
-            panic!("an object");
-        };
-        assert_eq!(members, [("a", "3"), ("b", "2")]);
-    }
-
-    #[test]
-    fn what_is_no_document_is_refused_and_half_a_character_is_found_where_it_is_read() {
-        for bad in [&b"{"[..], b"", b"[1,]", b"{} x", b"\"\xff\"", b"[\x00]"] {
-            assert!(Document::new(bad).is_err(), "{bad:?}");
+    fn only_so_many_members_and_elements_are_looked_at() {
+        for (items, fits) in [(PARTS, true), (2 * PARTS, false)] {
+            let text = format!("[{}]", vec!["0"; items].join(","));
+            let document = document(&text);
+            let read = document.root.items(&document.allowance);
+            assert_eq!(read.len() == items, fits, "{items}");
+            let fault = document.allowance.fault();
+            assert_eq!(matches!(fault, Some(Fault::Many(most)) if most >= PARTS), !fits);
         }
-        for half in [r#""\ud800""#, r#"{"\udfff":1}"#] {
-            let document = Document::new(half.as_bytes()).expect("JSON");
-            assert!(matches!(level(&document), Level::NotUnicode));
-        }
-    }
-
-    #[test]
-    fn depth_and_number_of_parts_are_limited() {
-        let deep = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(Document::new(deep(DEPTH).as_bytes()).is_ok());
-        assert!(Document::new(deep(DEPTH + 1).as_bytes()).is_err());
-        assert!(Document::new(deep(1_000_000).as_bytes()).is_err());
-        let brackets = format!("\"{}\"", "[".repeat(1000));
-        assert!(Document::new(brackets.as_bytes()).is_ok());
-        let list = format!("[{}0]", "0,".repeat(ITEMS));
-        let document = Document::new(list.as_bytes()).expect("JSON");
-        assert!(matches!(level(&document), Level::List(None)));
-        let names: Vec<_> = (0..=MEMBERS).map(|name| format!("\"{name}\":0")).collect();
-        let object = format!("{{{}}}", names.join(","));
-        let document = Document::new(object.as_bytes()).expect("JSON");
-        assert!(matches!(level(&document), Level::Object(None)));
     }
 }

@@ -1,12 +1,15 @@
 //! One value within a JSON document, with its path, for errors that say where.
 
-use std::cell::OnceCell;
+use std::{borrow::Cow, cell::OnceCell};
 
-use super::document::{Document, Level, compact};
+use super::document::{Allowance, Document, Fault, Raw, Shape};
 use crate::{
-    contract::ErrorKind,
+    contract::{ErrorKind, Extra},
     error::{Error, Kind, Result},
 };
+
+/// Below it a float holds every whole number.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A request that is malformed.
 pub(crate) fn invalid(message: &str) -> Error {
@@ -18,39 +21,46 @@ pub(super) fn unsupported(message: &str) -> Error {
     Error::new(Kind::Provider(ErrorKind::Unsupported), message)
 }
 
-/// A value, as the text that it was written as, and the way to it. Looked into one level at a time and only where
-/// somebody asks, so that what is passed on costs no more than its text, and its numbers keep every digit.
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        invalid(&fault.to_string())
+    }
+}
+
+/// A value and the way to it.
 #[derive(Clone, Debug)]
 pub(super) struct Node<'a> {
-    document: &'a Document<'a>,
-    raw: &'a str,
-    level: OnceCell<Level<'a>>,
+    value: Raw<'a>,
+    allowance: &'a Allowance,
     path: String,
-    key: &'a str,
+    key: Cow<'a, str>,
+    /// Its members, read when they are first asked for.
+    members: OnceCell<Vec<(Cow<'a, str>, Raw<'a>)>>,
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn root(document: &'a Document<'a>) -> Self {
-        Self::new(document, document.text(), String::new(), "")
+    pub(super) fn root(document: &'a Document<'_>) -> Self {
+        Self::new(
+            document.root,
+            &document.allowance,
+            String::new(),
+            Cow::Borrowed(""),
+        )
     }
 
-    fn new(document: &'a Document<'a>, raw: &'a str, path: String, key: &'a str) -> Self {
+    fn new(value: Raw<'a>, allowance: &'a Allowance, path: String, key: Cow<'a, str>) -> Self {
         Self {
-            document,
-            raw,
-            level: OnceCell::new(),
+            value,
+            allowance,
             path,
             key,
+            members: OnceCell::new(),
         }
     }
 
-    fn level(&self) -> &Level<'a> {
-        self.level.get_or_init(|| self.document.level(self.raw))
-    }
-
     /// Its key in the object around it.
-    pub(super) fn key(&self) -> &'a str {
-        self.key
+    pub(super) fn key(&self) -> &str {
+        &self.key
     }
 
     /// The way to it: `messages[0].content`.
@@ -63,40 +73,32 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn is_null(&self) -> bool {
-        self.raw == "null"
+        self.value.shape() == Shape::Null
     }
 
     pub(super) fn is_text(&self) -> bool {
-        self.raw.starts_with('"')
+        self.value.shape() == Shape::Text
     }
 
     /// Whether nothing is said by it: null, or an empty list, object or text.
     pub(super) fn is_empty(&self) -> bool {
-        let mut bytes = self.raw.bytes().filter(|byte| !byte.is_ascii_whitespace());
-        match (bytes.next(), bytes.next()) {
-            (Some(b'"'), _) => self.raw.len() == 2,
-            (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}')) => true,
-            _ => self.is_null(),
-        }
+        self.is_null() || self.value.is_blank()
     }
 
-    /// The value as JSON text: numbers as they were written, no white space, plain characters in place of escapes.
+    /// The value as JSON text.
     pub(super) fn json(&self) -> String {
-        compact(self.raw)
+        self.value.compact(self.allowance)
     }
 
     /// It is not what it has to be.
     pub(super) fn wrong(&self, wants: &str) -> Error {
-        let found = match self.level() {
-            Level::Null => "null",
-            Level::Bool(_) => "a boolean",
-            Level::Number => "a number like this",
-            Level::Text(_) => "a text like this",
-            Level::List(Some(_)) => "a list",
-            Level::List(None) => "a list of more than 65536 elements",
-            Level::Object(Some(_)) => "an object",
-            Level::Object(None) => "an object of more than 4096 members",
-            Level::NotUnicode => "a text with half a surrogate pair in it",
+        let found = match self.value.shape() {
+            Shape::Null => "null",
+            Shape::Flag => "a boolean",
+            Shape::Number => "a number like this",
+            Shape::Text => "a text like this",
+            Shape::List => "a list",
+            Shape::Object => "an object",
         };
         invalid(&format!("`{}` has to be {wants}, not {found}", self.path()))
     }
@@ -109,111 +111,99 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn members(&self) -> Option<&[(&'a str, &'a str)]> {
-        match self.level() {
-            Level::Object(members) => members.as_deref(),
-            _ => None,
-        }
+    fn child(&self, key: Cow<'a, str>, value: Raw<'a>) -> Self {
+        Self::new(value, self.allowance, self.path_of(&key), key)
+    }
+
+    fn members(&self) -> &[(Cow<'a, str>, Raw<'a>)] {
+        self.members.get_or_init(|| self.value.members(self.allowance))
     }
 
     /// All of an object's fields.
     pub(super) fn fields(&self, wants: &str) -> Result<Vec<Self>> {
-        let members = self.members().ok_or_else(|| self.wrong(wants))?;
-        let child = |(key, raw): &(&'a str, &'a str)| Self::new(self.document, raw, self.path_of(key), key);
-        Ok(members.iter().map(child).collect())
+        if self.value.shape() != Shape::Object {
+            return Err(self.wrong(wants));
+        }
+        let members = self.members().iter();
+        Ok(members
+            .map(|(key, value)| self.child(key.clone(), *value))
+            .collect())
     }
 
     /// A field; null counts as left out.
-    pub(super) fn field(&self, key: &'a str) -> Option<Self> {
-        let (_, raw) = self.members()?.iter().find(|(name, _)| *name == key)?;
-        (*raw != "null").then(|| Self::new(self.document, raw, self.path_of(key), key))
+    pub(super) fn field(&self, key: &str) -> Option<Self> {
+        let (name, value) = self.members().iter().find(|(name, _)| name == key)?;
+        (value.shape() != Shape::Null).then(|| self.child(name.clone(), *value))
     }
 
     /// A field that has to be there.
-    pub(super) fn need(&self, key: &'a str) -> Result<Self> {
-        if self.members().is_none() {
+    pub(super) fn need(&self, key: &str) -> Result<Self> {
+        if self.value.shape() != Shape::Object {
             return Err(self.wrong("an object"));
         }
         self.field(key)
             .ok_or_else(|| invalid(&format!("`{}` is missing", self.path_of(key))))
     }
 
-    /// Refuses fields that say something and have no place in the contract.
-    pub(super) fn only(&self, known: &[&str]) -> Result<()> {
-        for field in self.fields("an object")? {
-            if !known.contains(&field.key()) && !field.is_empty() {
-                return Err(field.unsupported());
-            }
-        }
-        Ok(())
+    /// Its members but these, as they are written; null says nothing.
+    pub(super) fn others(&self, known: &[&str]) -> Vec<Extra> {
+        let others = self
+            .members()
+            .iter()
+            .filter(|(key, value)| !known.contains(&&**key) && value.shape() != Shape::Null);
+        others
+            .map(|(key, value)| Extra {
+                key: key.clone().into_owned(),
+                value_json: value.compact(self.allowance),
+            })
+            .collect()
     }
 
-    /// It says something that the contract has no place for.
-    pub(super) fn unsupported(&self) -> Error {
-        unsupported(&format!("`{}` is not supported here", self.path()))
-            .with_hint("leave it out; only keys of the body itself are passed on")
+    pub(super) fn text(&self) -> Result<Cow<'a, str>> {
+        self.value.text().ok_or_else(|| self.wrong("text"))
     }
 
-    pub(super) fn text(&self) -> Result<&'a str> {
-        match self.level() {
-            Level::Text(text) => Ok(text),
-            _ => Err(self.wrong("text")),
-        }
+    /// The text as one's own.
+    pub(super) fn string(&self) -> Result<String> {
+        self.text().map(Cow::into_owned)
     }
 
-    pub(super) fn optional_text(&self, key: &'a str) -> Result<Option<String>> {
-        self.field(key)
-            .map(|field| field.text().map(str::to_owned))
-            .transpose()
+    pub(super) fn optional_text(&self, key: &str) -> Result<Option<String>> {
+        self.field(key).map(|field| field.string()).transpose()
     }
 
     pub(super) fn flag(&self) -> Result<bool> {
-        match self.level() {
-            Level::Bool(flag) => Ok(*flag),
-            _ => Err(self.wrong("true or false")),
-        }
+        self.value.plain().ok_or_else(|| self.wrong("true or false"))
     }
 
-    pub(super) fn optional_flag(&self, key: &'a str) -> Result<Option<bool>> {
+    pub(super) fn optional_flag(&self, key: &str) -> Result<Option<bool>> {
         self.field(key).map(|field| field.flag()).transpose()
     }
 
     pub(super) fn number(&self) -> Result<f64> {
-        let number = self.digits().and_then(|digits| digits.parse::<f64>().ok());
-        number
-            .filter(|number| number.is_finite())
-            .ok_or_else(|| self.wrong("a number"))
+        let number = self.value.plain::<f64>().filter(|number| number.is_finite());
+        number.ok_or_else(|| self.wrong("a number"))
     }
 
     pub(super) fn integer(&self) -> Result<i64> {
-        self.whole().ok_or_else(|| self.wrong("a whole number"))
+        let whole = self.value.plain().or_else(|| {
+            // Some clients write every number with a point.
+            let number = self.value.plain::<f64>()?;
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "it is whole and small enough to be exact"
+            )]
+            (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
+        });
+        whole.ok_or_else(|| self.wrong("a whole number"))
     }
 
     /// A whole number from 1 up.
     pub(super) fn count(&self) -> Result<u32> {
-        let number = self.whole().and_then(|number| u32::try_from(number).ok());
+        let number = self.integer().ok().and_then(|number| u32::try_from(number).ok());
         number
             .filter(|number| *number > 0)
             .ok_or_else(|| self.wrong("a whole number above 0"))
-    }
-
-    fn digits(&self) -> Option<&'a str> {
-        let is_number = self
-            .raw
-            .starts_with(|first: char| first == '-' || first.is_ascii_digit());
-        is_number.then_some(self.raw)
-    }
-
-    /// A whole number, however it is written: JSON has one kind, and some clients write `100.0`.
-    fn whole(&self) -> Option<i64> {
-        /// All whole numbers up to here are floats.
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        let digits = self.digits()?;
-        digits.parse().ok().or_else(|| {
-            let number: f64 = digits.parse().ok()?;
-            // Lossless: it has no fraction and is within the range.
-            (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
-        })
     }
 
     pub(super) fn items(&self) -> Result<Vec<Self>> {
@@ -221,18 +211,20 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn items_or(&self, wants: &str) -> Result<Vec<Self>> {
-        let Level::List(Some(items)) = self.level() else {
+        if self.value.shape() != Shape::List {
             return Err(self.wrong(wants));
+        }
+        let item = |(index, value)| {
+            let path = format!("{}[{index}]", self.path);
+            Self::new(value, self.allowance, path, Cow::Borrowed(""))
         };
-        let item = |(index, raw): (usize, &&'a str)| {
-            Self::new(self.document, raw, format!("{}[{index}]", self.path), "")
-        };
-        Ok(items.iter().enumerate().map(item).collect())
+        let items = self.value.items(self.allowance).into_iter();
+        Ok(items.enumerate().map(item).collect())
     }
 
     /// An object, as JSON text.
     pub(super) fn object_json(&self) -> Result<String> {
-        if self.raw.starts_with('{') {
+        if self.value.shape() == Shape::Object {
             Ok(self.json())
         } else {
             Err(self.wrong("an object"))
