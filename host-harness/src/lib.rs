@@ -43,7 +43,7 @@ pub use error::{Error, Kind, Result};
 pub use files::{private_dir, write_private};
 pub use generation::GenerationInfo;
 pub use grants::{Grant, Grants};
-pub use host::{Answer, Host, HostOptions};
+pub use host::{Answer, ChatOptions, Host, HostOptions};
 pub use metrics::{Call, CallCount, MetricsSnapshot, Times};
 pub use plugin::{CONTRACT_VERSION, LoadOptions, LoadTimings, Plugin};
 pub use sandbox::{Limits, Sandbox, SandboxOptions, Used};

@@ -45,6 +45,8 @@ mod models;
 mod onboarding;
 mod onboarding_again;
 mod onboarding_by_script;
+#[path = "../page.rs"]
+mod page;
 mod program;
 mod proxy;
 #[path = "../reader.rs"]
@@ -54,8 +56,10 @@ mod scenarios;
 mod secrets;
 mod serve;
 mod serve_at_home;
+mod serve_clients;
 mod serve_end;
 mod serve_errors;
+mod serve_streams;
 mod serve_watch;
 mod shells;
 mod swap;

@@ -128,7 +128,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
 impl Inner {
     /// Who may ask; and beyond the limit on connections, only whether the server is well.
     fn admit(&self, request: &Request) -> Result<(), Fault> {
-        self.access.check(request)?;
+        self.access.check(request, self.policy())?;
         let sitting = request.extensions().get::<Sitting>();
         if sitting.is_some_and(Sitting::is_reserved) && request.uri().path() != pages::HEALTH {
             return Err(pages::no_seat());
