@@ -10,6 +10,7 @@ use crate::{
     generation::{Generation, GenerationInfo, InFlight},
     host::{ChatOptions, Shared},
     metrics::Swap,
+    redact::results,
 };
 
 impl Shared {
@@ -51,7 +52,7 @@ impl Shared {
     ) -> Result<(ChatResponse, GenerationInfo)> {
         let request = self.without_secret(request).await?;
         let first = self.admit()?;
-        let (response, answered) = match self.whole_answer(&first, &request, options).await {
+        let (mut response, answered) = match self.whole_answer(&first, &request, options).await {
             Ok(response) => (response, first),
             Err(error) => {
                 let (second, warning) = self
@@ -63,6 +64,7 @@ impl Shared {
                 (response, second)
             }
         };
+        results::response(self.redactor.results(), &mut response);
         Ok((response, answered.generation().info()))
     }
 

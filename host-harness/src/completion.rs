@@ -14,6 +14,7 @@ use crate::{
     generation::{GenerationInfo, InFlight},
     host::{ChatOptions, Shared},
     metrics::Measured,
+    redact::events::EventRedactor,
     sandbox::{State, Used},
     trace::{RequestId, Trace},
 };
@@ -25,6 +26,7 @@ const BATCH: u32 = 256;
 pub struct Completion {
     phase: Phase,
     events: VecDeque<ChatEvent>,
+    redactor: EventRedactor,
     summary: Option<Summary>,
     in_flight: InFlight,
     host: Arc<Shared>,
@@ -115,6 +117,7 @@ impl Completion {
         Self {
             phase: Phase::Idle(Box::new(begun.exchange)),
             events: VecDeque::new(),
+            redactor: host.redactor.events(),
             summary: None,
             in_flight: begun.in_flight,
             host,
@@ -237,10 +240,13 @@ impl Completion {
                         measured.first_event();
                     }
                 }
-                self.events.extend(progress.events);
+                for event in progress.events {
+                    self.redactor.push(event, &mut self.events);
+                }
                 match progress.finished {
                     Some(mut summary) => {
                         summary.warnings.append(&mut self.warnings);
+                        self.redactor.summary(&mut summary);
                         self.summary = Some(summary);
                         self.end(None);
                     }
@@ -276,8 +282,9 @@ impl Completion {
         self.warnings.push(warning);
     }
 
-    /// The end: the store goes, and with it whatever is still open.
+    /// The end: what was held back is given, and the store goes, and with it whatever is still open.
     fn end(&mut self, error: Option<Error>) {
+        self.redactor.finish(&mut self.events);
         let error = error.map(|error| self.host.scrub(error));
         self.trace.end(error.as_ref());
         if let Some(mut measured) = self.measured.take() {

@@ -16,12 +16,13 @@ use crate::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
         settings::CredentialState,
     },
-    edge::{Edge, Gate, Outlet, Proxies, Scrubber, Secret},
+    edge::{Edge, Gate, Outlet, Proxies, Secret},
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, Generations, InFlight},
-    grants::Grants,
+    grants::{Grant, Grants},
     metrics::{Call, Measured, Metrics},
     plugin::Plugin,
+    redact::{Redactor, results},
     sandbox::{Sandbox, State, View},
     settings::{Listed, Settings},
     trace::{self, RequestId, Trace},
@@ -78,9 +79,11 @@ pub(crate) struct Shared {
     pub(crate) sandbox: Sandbox,
     pub(crate) settings: Arc<Settings>,
     pub(crate) grants: Grants,
+    /// What the plugin has, and every one that takes its place.
+    pub(crate) grant: Option<Grant>,
     credential: CredentialState,
     edge: Option<Arc<Edge>>,
-    scrubber: Scrubber,
+    pub(crate) redactor: Redactor,
     listed: ArcSwap<Listed>,
     pub(crate) generations: Generations,
     pub(crate) last_swap: Mutex<Option<Instant>>,
@@ -129,19 +132,19 @@ impl Host {
             grants,
         } = options;
         plugin.sandbox().check(&settings.limits)?;
-        let grant = grants.check(plugin.info())?;
-        let wants_credential = plugin.info().credential.is_some();
+        let grant = grants.check(plugin.info())?.cloned();
         let Outlet {
             edge,
-            scrubber,
+            redactor,
             credential,
-        } = Outlet::new(&settings, grant, secret.as_ref(), wants_credential)?;
+        } = Outlet::new(&settings, grant.as_ref(), secret.as_ref(), plugin.info())?;
         Ok(Self(Arc::new(Shared {
             sandbox: plugin.sandbox().clone(),
             settings: Arc::new(settings),
             credential,
             edge,
-            scrubber,
+            redactor,
+            grant,
             grants,
             listed: ArcSwap::default(),
             generations: Generations::new(plugin),
@@ -186,7 +189,8 @@ impl Host {
             let call = call::run_fallible(context, async |store, guest| {
                 guest.list_models(store, discovery).await
             });
-            self.0.settle(&admitted, call).await
+            let listed = self.0.settle(&admitted, call).await;
+            self.0.redactor.result(listed, results::catalog)
         };
         let measured = Measured::begin(&self.0.metrics, Call::List);
         let listed = Trace::begin("list-models", "").around(listing).await;
@@ -220,7 +224,8 @@ impl Host {
             let call = call::run_fallible(context, async |store, guest| {
                 guest.resolve_ref(store, reference).await
             });
-            self.0.settle(&admitted, call).await
+            let resolved = self.0.settle(&admitted, call).await;
+            self.0.redactor.result(resolved, results::reference)
         };
         let measured = Measured::begin(&self.0.metrics, Call::Resolve);
         let resolved = Trace::begin("resolve-ref", reference).around(resolving).await;
@@ -308,7 +313,7 @@ impl Host {
 
     /// Refuses a text that holds the credential.
     pub(crate) fn refuse_secret(&self, text: &str) -> Result<()> {
-        if self.0.scrubber.finds(text.as_bytes()) {
+        if self.0.redactor.finds(text.as_bytes()) {
             return Err(holds_secret());
         }
         Ok(())
@@ -316,7 +321,7 @@ impl Host {
 
     /// A text of others, for the log: without what is secret here.
     pub(crate) fn without_secrets(&self, text: &str) -> String {
-        self.0.scrubber.text(text)
+        self.0.redactor.said(text)
     }
 
     /// Requests that the edge did not let through so far.
@@ -364,7 +369,7 @@ impl Shared {
     }
 
     pub(crate) fn scrub(&self, error: Error) -> Error {
-        error.map_text(|text| self.scrubber.text(text))
+        self.redactor.error(error)
     }
 
     /// Refuses what holds the credential before the guest sees it. A large request is searched on a thread that serves
@@ -382,7 +387,7 @@ impl Shared {
 
     /// Refuses what holds the credential before the guest sees it.
     fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
-        if walk::any(request, |bytes| self.scrubber.finds(bytes)) {
+        if walk::any(request, |bytes| self.redactor.finds(bytes)) {
             Err(holds_secret())
         } else {
             Ok(())

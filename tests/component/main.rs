@@ -31,6 +31,7 @@ mod host_sources;
 mod hostile;
 mod http;
 mod http2;
+mod installed;
 mod keep_alive;
 mod leaks;
 mod leaks_by_people;
@@ -45,13 +46,18 @@ mod models;
 mod onboarding;
 mod onboarding_again;
 mod onboarding_by_script;
+<<<<<<< HEAD
 #[path = "../page.rs"]
 mod page;
+=======
+mod oracle;
+>>>>>>> token
 mod program;
 mod proxy;
 #[path = "../reader.rs"]
 mod reader;
 mod recorded_list;
+mod redaction;
 mod scenarios;
 mod secrets;
 mod serve;
