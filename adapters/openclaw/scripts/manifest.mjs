@@ -22,8 +22,8 @@ export async function bundled() {
   try {
     const job = { call: "list", discovery: "off", settings: callSettings({}, settings, { baseUrl: undefined, hasCredential: false }) };
     const { models } = await runtime.call(job, { baseUrl: "https://invalid.example" });
-    const { info } = await runtime.file.current();
-    return { baseUrl: info.defaultBaseUrl, api: "openai-completions", models: chatModels(models).map(modelRow) };
+    // No `baseUrl`: with one, OpenClaw lists only for exactly that address, and a configured one would show nothing.
+    return { api: "openai-completions", models: chatModels(models).map(modelRow) };
   } finally {
     await runtime.close();
     rmSync(stateDir, { recursive: true, force: true });

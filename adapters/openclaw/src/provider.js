@@ -122,7 +122,7 @@ export function provider({ runtime, settings, manifest, sdk, auth, log }) {
     envVars: manifest.setup.providers[0].envVars,
     auth,
     catalog: { order: "simple", run: catalog },
-    staticCatalog: { order: "simple", run: async () => ({ provider: { ...bundled, models: [...bundled.models] } }) },
+    staticCatalog: { order: "simple", run: async () => ({ provider: { ...bundled, baseUrl: baseUrlFor(), models: [...bundled.models] } }) },
     prepareDynamicModel,
     resolveDynamicModel,
     buildUnknownModelHint: ({ modelId }) => suggestions.get(modelId),
