@@ -63,6 +63,8 @@ export default definePluginEntry({
     const stateDir = api.runtime?.state?.resolveStateDir?.(process.env);
     const { runtime, release } = acquire(settings, { stateDir, logger: api.logger });
     api.registerProvider(provider({ runtime, settings, manifest, sdk, auth: [apiKeyAuth()], log: api.logger }));
+    // A registration for a run or the gateway comes well before the first call: the worker starts meanwhile.
+    if (["full", "discovery"].includes(api.registrationMode)) runtime.warm();
     api.lifecycle?.registerRuntimeLifecycle?.({
       id: "huggingface-component",
       description: "Workers and file watcher of the component",

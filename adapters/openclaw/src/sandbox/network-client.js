@@ -6,6 +6,9 @@ import { Worker } from "node:worker_threads";
 const ENVIRONMENT = /^(https?_proxy|no_proxy|node_extra_ca_certs|node_use_system_ca|ssl_cert_file|ssl_cert_dir)$/i;
 
 export class Network {
+  /** Who hears why a request of a guest worker was stopped. @type {Map<number, (note: object) => void>} */
+  listeners = new Map();
+
   /** @param {{ onBlocked: (reason: string) => void, onLost: () => void, caFile?: string }} options */
   constructor(options) {
     Object.assign(this, options);
@@ -23,7 +26,10 @@ export class Network {
       execArgv: [],
       name: "huggingface-network",
     });
-    worker.on("message", ({ reason }) => this.onBlocked(reason));
+    worker.on("message", (note) => {
+      this.listeners.get(note.worker)?.(note);
+      this.onBlocked(note.reason);
+    });
     worker.on("error", () => {
       this.worker = undefined;
       this.onLost();

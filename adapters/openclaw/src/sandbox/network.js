@@ -32,7 +32,8 @@ const peers = new Map();
 
 /** One guest worker, and its call if it has one. */
 class Peer {
-  constructor(port, words) {
+  constructor(number, port, words) {
+    this.number = number;
     this.words = words;
     this.port = port;
     /** @type {Map<number, Exchange>} */
@@ -88,10 +89,15 @@ class Exchange {
     this.peer.report({ report, exchange: this.number, ...rest });
   }
 
+  /** Tells the operator what was stopped; the guest learns only that it was. */
+  note(code, reason) {
+    parentPort.postMessage({ worker: this.peer.number, code, reason });
+  }
+
   open(order) {
     const reason = blocked(order, this.call);
     if (reason) {
-      parentPort.postMessage({ note: "blocked", call: this.call?.id, reason });
+      this.note("egress", reason);
       return this.fail({ tag: "HTTP-request-denied" });
     }
     const { origin, credential, headers } = this.call;
@@ -164,7 +170,10 @@ class Exchange {
 
   data(bytes) {
     this.received += bytes.length;
-    if (this.received > this.call.limits.responseBytes) return this.abort({ tag: "HTTP-response-body-size", val: undefined });
+    if (this.received > this.call.limits.responseBytes) {
+      this.note("max-response-bytes", `the response is longer than max-response-bytes (${this.call.limits.responseBytes})`);
+      return this.abort({ tag: "HTTP-response-body-size", val: undefined });
+    }
     const clean = this.redactor.push(bytes);
     if (clean.length > 0) this.hand(clean);
   }
@@ -184,7 +193,10 @@ class Exchange {
   write({ bytes }) {
     if (!this.request) return;
     this.sent += bytes.length;
-    if (this.sent > this.call.limits.requestBytes) return this.abort({ tag: "HTTP-request-body-size", val: undefined });
+    if (this.sent > this.call.limits.requestBytes) {
+      this.note("max-request-bytes", `the request is longer than max-request-bytes (${this.call.limits.requestBytes})`);
+      return this.abort({ tag: "HTTP-request-body-size", val: undefined });
+    }
     const { length } = bytes;
     this.request.write(bytes, () => this.report("room", { bytes: length }));
   }
@@ -217,7 +229,7 @@ class Exchange {
 
 const orders = {
   attach({ worker, port, words }) {
-    peers.set(worker, new Peer(port, words));
+    peers.set(worker, new Peer(worker, port, words));
   },
   begin({ worker, call }) {
     const peer = peers.get(worker);

@@ -52,6 +52,7 @@ class Member {
     this.worker.unref();
     this.ready = new Promise((resolve, reject) => Object.assign(this, { isReady: resolve, failed: reject }));
     this.ready.catch(() => {});
+    network.listeners.set(this.number, (note) => (this.blocked ??= note));
     this.watch(START_MS);
   }
 
@@ -89,13 +90,21 @@ class Member {
     this.ready = new Promise((resolve, reject) => Object.assign(this, { isReady: resolve, failed: reject }));
     this.ready.catch(() => {});
     this.watch(START_MS);
-    if (error) call.reject(new CallError(error));
+    if (error) call.reject(new CallError(this.explained(error)));
     else call.resolve(result);
+  }
+
+  /** What this host stopped, in the place of the guest's own error: the guest cannot know it. */
+  explained(error) {
+    if (!this.blocked) return error;
+    const { code, reason } = this.blocked;
+    return { ...error, kind: "denied", code, message: `request blocked: ${reason}`, hint: undefined, retryable: false };
   }
 
   die(error) {
     if (this.dead) return;
     this.dead = true;
+    this.network.listeners.delete(this.number);
     clearInterval(this.watcher);
     this.network.send({ order: "detach", worker: this.number });
     this.failed(error);
@@ -116,6 +125,7 @@ class Member {
       };
       if (signal?.aborted) return abort();
       signal?.addEventListener("abort", abort, { once: true });
+      this.blocked = undefined;
       this.watch(wallMs);
       this.network.send({ order: "begin", worker: this.number, call: egress });
       this.worker.postMessage(job);
