@@ -16,7 +16,10 @@ type Answer = (Vec<AssistantPart>, Result<Summary, Error>);
 fn request(model: &ModelRef) -> ChatRequest {
     ChatRequest {
         model: model.canonical.clone(),
-        messages: vec![Message::User(vec![ContentPart::Text("hi".into())])],
+        messages: vec![Message::User(UserMessage {
+            content: vec![ContentPart::Text("hi".into())],
+            extras: Vec::new(),
+        })],
         tools: Vec::new(),
         tool_choice: None,
         response_format: None,
@@ -50,9 +53,9 @@ impl Order {
                 self.calls.push(true);
             }
             ChatEvent::ToolCallDelta(delta) => assert!(is_open(delta.index)),
-            ChatEvent::ToolCallEnd(index) => {
-                assert!(is_open(*index));
-                self.calls[*index as usize] = false;
+            ChatEvent::ToolCallEnd(end) => {
+                assert!(is_open(end.index));
+                self.calls[end.index as usize] = false;
             }
             ChatEvent::Other(extra) => {
                 serde_json::from_str::<&serde_json::value::RawValue>(&extra.value_json)

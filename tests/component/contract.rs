@@ -25,8 +25,8 @@ async fn the_component_imports_the_settings_http_io_and_the_monotonic_clock_and_
             "wasi:io/streams",
         ]
     );
-    assert_eq!(plugin.exports(), ["openclaw:model-provider/provider@0.1.0"]);
-    assert_eq!(plugin.contract_version(), "0.1.0");
+    assert_eq!(plugin.exports(), ["openclaw:model-provider/provider@0.2.0"]);
+    assert_eq!(plugin.contract_version(), "0.2.0");
 }
 
 /// The contract as the built component has it. If it changes, the contract's version has to change with it; then

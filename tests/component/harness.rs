@@ -152,12 +152,18 @@ impl Setup {
 
 /// A tool that asks for a city.
 pub fn weather_tool() -> types::Tool {
-    types::Tool {
+    types::Tool::Function(weather_function())
+}
+
+/// The function of that tool.
+pub fn weather_function() -> types::FunctionTool {
+    types::FunctionTool {
         name: "get_weather".to_owned(),
         description: Some("The weather of a city".to_owned()),
         parameters_json: r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"#
             .to_owned(),
         strict: None,
+        extras: Vec::new(),
     }
 }
 
@@ -197,11 +203,7 @@ impl Heard {
             match event {
                 ChatEvent::ToolCallStart(start) => calls.push((
                     start.index,
-                    ToolCall {
-                        id: start.id.clone(),
-                        name: start.name.clone(),
-                        arguments_json: String::new(),
-                    },
+                    ToolCall::new(&start.id, &start.name, ""),
                 )),
                 ChatEvent::ToolCallDelta(delta) => {
                     let call = calls.iter_mut().find(|(index, _)| *index == delta.index);

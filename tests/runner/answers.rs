@@ -38,7 +38,7 @@ pub(crate) fn check_order(events: &[ChatEvent]) {
                 started += 1;
             }
             ChatEvent::ToolCallDelta(delta) => assert!(is_open(delta.index, started, &ended), "{events:?}"),
-            ChatEvent::ToolCallEnd(index) => {
+            ChatEvent::ToolCallEnd(ToolCallEnd { index, .. }) => {
                 assert!(is_open(*index, started, &ended), "{events:?}");
                 ended.push(*index);
             }
@@ -95,7 +95,7 @@ fn short(event: &ChatEvent) -> Value {
             json!({ "start": [start.index, id, start.name] })
         }
         ChatEvent::ToolCallDelta(delta) => json!({ "delta": [delta.index, delta.arguments_fragment] }),
-        ChatEvent::ToolCallEnd(index) => json!({ "end": index }),
+        ChatEvent::ToolCallEnd(end) => json!({ "end": end.index }),
         ChatEvent::Media(media) => json!({ "media": media.mime_type }),
         ChatEvent::Other(other) => {
             json!({ "other": [other.key, serde_json::from_str::<Value>(&other.value_json).unwrap()] })

@@ -4,6 +4,7 @@
 //! exchange at any time. This module must not know how bytes travel or what time it is.
 
 use alloc::{
+    boxed::Box,
     format,
     string::{String, ToString},
     vec,
@@ -16,7 +17,8 @@ use super::{
     body,
     driver::{Failure, FailureKind, Next, RequestHead, Sink},
     faults::{self, Progress},
-    request, retry,
+    normalize, request, retry,
+    rules::Rules,
     writer::Writer,
 };
 use crate::contract::settings::Snapshot;
@@ -44,11 +46,20 @@ enum State {
     Ended(Result<Summary, Error>),
 }
 
+/// The body of the request, for each attempt.
+#[derive(Debug)]
+enum Body {
+    /// Written.
+    Held(Vec<u8>),
+    /// To be written again for each attempt: it is long.
+    Long(Box<(ChatRequest, Rules)>),
+}
+
 /// One call. See the module's documentation for how to drive it.
 #[derive(Debug)]
 pub struct Exchange {
-    /// Gone once it can not be sent again, so that a long answer does not hold a long question.
-    request: Option<ChatRequest>,
+    /// Gone once it can not be sent again, so that a long response does not hold a long request.
+    body: Option<Body>,
     content_length: u64,
     model: ModelRef,
     /// Whether anybody here knows the model.
@@ -76,7 +87,11 @@ impl Exchange {
     /// wrong is said here, before anything is sent. `seed` comes from a clock; it spreads waits and made-up
     /// identifiers.
     pub fn new(request: ChatRequest, model: ModelRef, snapshot: &Snapshot, seed: u64) -> Result<Self, Error> {
-        let warnings = request::check(&request, &model)?;
+        let mut request = request;
+        let renamed = normalize::unique_call_ids(&mut request.messages);
+        let rules = Rules::of(model.metadata.as_ref());
+        let mut warnings = request::check(&request, &model, &rules)?;
+        warnings.extend(renamed);
         let bill_to = access::bill_to(snapshot)?;
         access::check_credential(snapshot)?;
         let is_known = model.metadata.is_some();
@@ -86,11 +101,15 @@ impl Exchange {
             warnings: Vec::new(),
             ..model
         };
-        let mut counter = Writer::counting();
-        body::write(&request, &model.wire_id, &mut counter);
+        let mut writer = Writer::holding();
+        body::write(&request, &model.wire_id, &rules, &mut writer);
+        let (content_length, held) = writer.held();
         Ok(Self {
-            request: Some(request),
-            content_length: counter.finish(),
+            body: Some(match held {
+                Some(bytes) => Body::Held(bytes),
+                None => Body::Long(Box::new((request, rules))),
+            }),
+            content_length,
             model,
             is_known,
             instead: Vec::new(),
@@ -147,17 +166,21 @@ impl Exchange {
         }
     }
 
-    /// Writes the body in pieces of some kilobytes. It is never held as a whole, nor are pictures in it
-    /// copied.
+    /// Writes the body: a short one at once, a long one in pieces of some kilobytes, without a copy of the whole or
+    /// of the images in it.
     pub fn write_body<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
         let mut result = Ok(());
-        if let Some(request) = &self.request {
+        if let Some(Body::Held(bytes)) = &self.body {
+            return sink.write(bytes);
+        }
+        if let Some(Body::Long(long)) = &self.body {
+            let (request, rules) = &**long;
             let mut out = |bytes: &[u8]| {
                 result = sink.write(bytes);
                 result.is_ok()
             };
             let mut writer = Writer::to(&mut out);
-            body::write(request, &self.model.wire_id, &mut writer);
+            body::write(request, &self.model.wire_id, rules, &mut writer);
             writer.finish();
         }
         result
@@ -304,7 +327,7 @@ impl Exchange {
     /// Goes on after the answer took something in.
     fn after_answer(&mut self) {
         if self.answer.gave_events() {
-            self.request = None;
+            self.body = None;
         }
         match self.answer.result() {
             None => {}
@@ -321,7 +344,7 @@ impl Exchange {
             }
             Some(Ok(finished)) => {
                 let finished = finished.clone();
-                self.request = None;
+                self.body = None;
                 self.state = State::Ended(Ok(Summary {
                     finish_reason: finished.reason,
                     raw_finish_reason: finished.word,
@@ -352,7 +375,7 @@ impl Exchange {
     /// Tries again or ends.
     fn settle(&mut self, error: Error, may_retry: bool, asked_ms: Option<u32>) {
         let tries_left =
-            self.attempts <= self.max_retries && self.request.is_some() && !self.answer.gave_events();
+            self.attempts <= self.max_retries && self.body.is_some() && !self.answer.gave_events();
         let wait = asked_ms.unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
         if may_retry && tries_left && wait <= retry::LONGEST_WAIT_MS {
             self.answer = Answer::new(retry::mix(self.seed ^ u64::from(self.attempts)));
@@ -375,7 +398,7 @@ impl Exchange {
                 suggestions.push(format!("{}/{}", provider::ID, self.model.model));
             }
         }
-        self.request = None;
+        self.body = None;
         self.state = State::Ended(Err(Error {
             suggestions,
             request_sent: self.was_sent,

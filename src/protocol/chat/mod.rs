@@ -17,8 +17,11 @@ mod exchange;
 mod faults;
 mod finish;
 mod fold;
+mod members;
+mod normalize;
 mod request;
 mod retry;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod think;

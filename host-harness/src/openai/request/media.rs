@@ -16,10 +16,7 @@ const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::n
 
 /// A picture; what it is follows from its first bytes. `None` for what is no PNG, JPEG, GIF or WebP.
 pub(crate) fn picture_of(bytes: Vec<u8>) -> Option<Media> {
-    Some(Media {
-        mime_type: picture_type(&bytes)?.to_owned(),
-        source: MediaSource::Data(bytes),
-    })
+    Some(Media::new(picture_type(&bytes)?, MediaSource::Data(bytes)))
 }
 
 fn picture_type(bytes: &[u8]) -> Option<&'static str> {
@@ -40,10 +37,10 @@ pub(super) fn from_url(url: &Node<'_>, family: &str) -> Result<Media> {
         .map(|(scheme, _)| scheme.to_ascii_lowercase());
     match scheme.as_deref() {
         Some("data") => from_data_url(url, text),
-        Some("http" | "https") if url::Url::parse(text).is_ok() => Ok(Media {
-            mime_type: format!("{family}/*"),
-            source: MediaSource::Url(text.to_owned()),
-        }),
+        Some("http" | "https") if url::Url::parse(text).is_ok() => {
+            let source = MediaSource::Url(text.to_owned());
+            Ok(Media::new(format!("{family}/*"), source))
+        }
         _ => Err(url.wrong("an http, https or data URL")),
     }
 }
@@ -70,10 +67,7 @@ fn from_data_url(url: &Node<'_>, text: &str) -> Result<Media> {
     if bytes.is_empty() {
         return Err(url.wrong("a data URL that holds something"));
     }
-    Ok(Media {
-        mime_type,
-        source: MediaSource::Data(bytes),
-    })
+    Ok(Media::new(mime_type, MediaSource::Data(bytes)))
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {

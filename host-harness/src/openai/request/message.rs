@@ -32,11 +32,11 @@ fn read(message: &Node<'_>) -> Result<Message> {
     match role.text()? {
         "system" | "developer" => {
             message.only(&["role", "content"])?;
-            Ok(Message::System(plain_text(&message.need("content")?)?))
+            Ok(Message::system(plain_text(&message.need("content")?)?))
         }
         "user" => {
             message.only(&["role", "content"])?;
-            Ok(Message::User(content(&message.need("content")?)?))
+            Ok(Message::user_parts(content(&message.need("content")?)?))
         }
         "assistant" => assistant(message),
         "tool" => {
@@ -45,6 +45,7 @@ fn read(message: &Node<'_>) -> Result<Message> {
                 call_id: message.need("tool_call_id")?.text()?.to_owned(),
                 content: content(&message.need("content")?)?,
                 is_error: false,
+                extras: Vec::new(),
             }))
         }
         "function" => Err(unsupported(&format!(
@@ -113,12 +114,15 @@ fn part(part: &Node<'_>) -> Result<ContentPart> {
 fn other<'a>(kind: &'a str, part: &Node<'a>) -> Result<ContentPart> {
     part.only(&["type", kind])?;
     // Not in its own words, which may be anything.
-    let value = part
-        .field(kind)
-        .ok_or_else(|| invalid(&format!("`{}` does not hold what its `type` says", part.path())))?;
+    if part.field(kind).is_none() {
+        return Err(invalid(&format!(
+            "`{}` does not hold what its `type` says",
+            part.path()
+        )));
+    }
     Ok(ContentPart::Other(Extra {
         key: kind.to_owned(),
-        value_json: value.json(),
+        value_json: part.json(),
     }))
 }
 
@@ -129,6 +133,7 @@ fn assistant(message: &Node<'_>) -> Result<Message> {
         parts.push(AssistantPart::Reasoning(Reasoning {
             text: thought.text()?.to_owned(),
             signature: None,
+            extras: Vec::new(),
         }));
     }
     match message.field("content") {
@@ -170,7 +175,7 @@ fn assistant(message: &Node<'_>) -> Result<Message> {
             message.path()
         )));
     }
-    Ok(Message::Assistant(parts))
+    Ok(Message::assistant_parts(parts))
 }
 
 /// A piece of an answer, as servers give it and clients give it back.
@@ -186,6 +191,7 @@ fn said(part: &Node<'_>) -> Result<AssistantPart> {
             Ok(AssistantPart::Reasoning(Reasoning {
                 text: plain_text(&part.need("thinking")?)?,
                 signature: part.optional_text("signature")?,
+                extras: Vec::new(),
             }))
         }
         // The plugin knows what of it can be sent.
@@ -222,5 +228,6 @@ fn tool_call(call: &Node<'_>) -> Result<ToolCall> {
         id: call.need("id")?.text()?.to_owned(),
         name: function.need("name")?.text()?.to_owned(),
         arguments_json,
+        extras: Vec::new(),
     })
 }

@@ -8,7 +8,10 @@ mod message;
 mod node;
 
 use crate::{
-    contract::{ChatRequest, Extra, JsonSchema, Message, ResponseFormat, Tool, ToolChoice, blank_request},
+    contract::{
+        ChatRequest, Extra, FunctionTool, JsonSchema, Message, ResponseFormat, Tool, ToolChoice,
+        blank_request,
+    },
     error::Result,
 };
 
@@ -152,12 +155,13 @@ fn tool(tool: &Node<'_>) -> Result<Tool> {
         // Left out, the function takes no arguments.
         None => r#"{"type":"object","properties":{}}"#.to_owned(),
     };
-    Ok(Tool {
+    Ok(Tool::Function(FunctionTool {
         name: function.need("name")?.text()?.to_owned(),
         description: function.optional_text("description")?,
         parameters_json,
         strict: function.optional_flag("strict")?,
-    })
+        extras: Vec::new(),
+    }))
 }
 
 fn tool_choice(choice: &Node<'_>) -> Result<ToolChoice> {
@@ -187,6 +191,7 @@ fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
                     description: None,
                     schema_json: schema.object_json()?,
                     strict: None,
+                    extras: Vec::new(),
                 }),
             })
         }
@@ -199,6 +204,7 @@ fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
                 description: schema.optional_text("description")?,
                 schema_json: schema.need("schema")?.object_json()?,
                 strict: schema.optional_flag("strict")?,
+                extras: Vec::new(),
             }))
         }
         _ => Err(kind.wrong("`text`, `json_object` or `json_schema`")),
