@@ -1,7 +1,7 @@
 // From the contract's events to OpenClaw's: builds the assistant message, event by event.
 //
 // It knows the events and OpenClaw's message; not where they come from, nor how a failed call is classified.
-import { UNSIGNED } from "./request.js";
+import { kept } from "./request.js";
 
 const REASONS = { stop: "stop", length: "length", "tool-calls": "toolUse", "content-filter": "error", other: "stop" };
 
@@ -60,14 +60,16 @@ export class Answer {
     this.emit("text_delta", this.open.at, { delta });
   }
 
-  reasoning({ text: delta, signature }) {
-    if (this.open?.type !== "thinking") this.begin({ type: "thinking", thinking: "", thinkingSignature: UNSIGNED }, "thinking");
+  reasoning({ text: delta, signature, extras }) {
+    if (this.open?.type !== "thinking") {
+      this.begin({ type: "thinking", thinking: "", thinkingSignature: kept({ extras: [] }) }, "thinking");
+    }
     this.open.block.thinking += delta;
     if (delta) this.emit("thinking_delta", this.open.at, { delta });
-    if (signature !== undefined) {
-      this.open.block.thinkingSignature = signature;
-      this.close();
-    }
+    if (signature === undefined && extras.length === 0) return;
+    this.open.block.thinkingSignature = kept({ signature, extras });
+    // A signature closes its part.
+    if (signature !== undefined) this.close();
   }
 
   "tool-call-start"({ index, id, name }) {
@@ -86,9 +88,10 @@ export class Answer {
     this.emit("toolcall_delta", call.at, { delta });
   }
 
-  "tool-call-end"(index) {
+  "tool-call-end"({ index, extras }) {
     const call = this.calls.get(index);
     if (!call) return;
+    if (extras.length > 0) call.block.thoughtSignature = kept({ extras });
     call.block.arguments = record(JSON.parse(call.raw || "{}"));
     this.emit("toolcall_end", call.at, { toolCall: call.block });
   }

@@ -67,17 +67,14 @@ export function aliasesOf(config) {
     .map(([reference, { alias }]) => ({ alias, reference }));
 }
 
-/** The settings of one call, in the form of `contract.js`. */
-export function callSettings(config, settings, { baseUrl, hasCredential }) {
-  return {
-    baseUrl,
-    hasCredential,
-    times: settings.times,
-    own: settings.own,
-    models: (providerConfig(config).models ?? []).map(({ id, name, reasoning, input, contextWindow, maxTokens, cost, compat }) => ({
-      id, name, reasoning, input, contextWindow, maxTokens, cost, compat,
-    })),
-    aliases: aliasesOf(config),
-    listedIds: [],
-  };
+/** The settings of one call, in the form of `contract.js`; `model` is the model of the call, if it has one. */
+export function callSettings(config, settings, { baseUrl, hasCredential, model }) {
+  const models = (providerConfig(config).models ?? []).map(configuredModel);
+  // What OpenClaw knows of compatibility beside the configuration: from a list, or from its own tables.
+  if (model?.compat && !models.some(({ id, compat }) => id === model.id && compat)) models.unshift(configuredModel(model));
+  return { baseUrl, hasCredential, times: settings.times, own: settings.own, models, aliases: aliasesOf(config), listedIds: [] };
+}
+
+function configuredModel({ id, name, reasoning, input, contextWindow, maxTokens, cost, compat }) {
+  return { id, name, reasoning, input, contextWindow, maxTokens, cost, compat };
 }

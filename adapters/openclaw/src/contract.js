@@ -4,7 +4,7 @@
 // It knows nothing of OpenClaw: what comes in is a chat completion request in OpenAI's form, and plain settings.
 
 /** The version that this adapter speaks; what is added within it changes nothing that is here. */
-export const VERSION = "0.1";
+export const VERSION = "0.2";
 const PACKAGE = "openclaw:model-provider";
 
 /** What a component may import. One that wants more is refused. */
@@ -151,52 +151,60 @@ export function chatRequest(body) {
   return { ...request, extras: extras(rest) };
 }
 
+/** One message; members that the contract has no field for go along as extras. */
 function message({ role, content, ...rest }) {
-  if (role === "system" || role === "developer") return [{ tag: "system", val: textOf(content) }];
-  if (role === "user") return [{ tag: "user", val: parts(content) }];
-  if (role === "tool") return [{ tag: "tool", val: { callId: rest.tool_call_id, content: parts(content), isError: rest.is_error === true } }];
-  if (role === "assistant") return [{ tag: "assistant", val: assistantParts(content, rest) }];
+  if (role === "system" || role === "developer") return [{ tag: "system", val: { content: parts(content), extras: extras(rest) } }];
+  if (role === "user") return [{ tag: "user", val: { content: parts(content), extras: extras(rest) } }];
+  if (role === "assistant") return [{ tag: "assistant", val: assistant(content, rest) }];
+  if (role === "tool") {
+    const { tool_call_id: callId, is_error: isError, ...other } = rest;
+    return [{ tag: "tool", val: { callId, content: parts(content), isError: isError === true, extras: extras(other) } }];
+  }
   throw new RequestError(`unknown role ${JSON.stringify(role)}: expected system, user, assistant or tool`);
 }
 
-function assistantParts(content, { reasoning, tool_calls }) {
+function assistant(content, { reasoning, tool_calls: calls, ...rest }) {
   const said = typeof content === "string" ? [{ type: "text", text: content }] : (content ?? []);
-  return [
-    ...(reasoning ?? []).map(({ text, signature }) => ({ tag: "reasoning", val: { text, signature } })),
-    ...said.filter((part) => part.text).map((part) => ({ tag: "text", val: part.text })),
-    ...(tool_calls ?? []).map((call) => ({
-      tag: "tool-call",
-      val: { id: call.id, name: call.function.name, argumentsJson: call.function.arguments },
-    })),
-  ];
+  return {
+    content: [
+      ...(reasoning ?? []).map(({ text, signature, ...other }) => ({ tag: "reasoning", val: { text, signature, extras: extras(other) } })),
+      ...said.filter(({ text }) => text).map(({ text }) => ({ tag: "text", val: text })),
+      ...(calls ?? []).map(toolCall),
+    ],
+    extras: extras(rest),
+  };
 }
 
-function textOf(content) {
-  return typeof content === "string" ? content : content.map((part) => part.text).join("\n");
+function toolCall({ id, type, function: { name, arguments: argumentsJson, ...inner }, ...rest }) {
+  return { tag: "tool-call", val: { id, name, argumentsJson, extras: extras({ ...inner, ...rest }) } };
 }
 
 function parts(content) {
   if (typeof content === "string") return [{ tag: "text", val: content }];
-  return content.map((part) => {
-    if (part.type === "text") return { tag: "text", val: part.text };
-    if (part.type === "image_url") return { tag: "media", val: image(part.image_url.url) };
+  return (content ?? []).map((part) => {
+    if (part.type === "text" && Object.keys(part).length === 2) return { tag: "text", val: part.text };
+    if (part.type === "image_url") return { tag: "media", val: image(part) };
     return { tag: "other", val: { key: part.type, valueJson: JSON.stringify(part) } };
   });
 }
 
-function image(url) {
+function image({ image_url: { url, ...inner } }) {
   const data = /^data:([^;,]+);base64,(.*)$/s.exec(url);
-  if (!data) return { mimeType: "image/*", source: { tag: "url", val: url } };
-  return { mimeType: data[1], source: { tag: "data", val: new Uint8Array(Buffer.from(data[2], "base64")) } };
+  if (!data) return { mimeType: "image/*", source: { tag: "url", val: url }, extras: extras(inner) };
+  return { mimeType: data[1], source: { tag: "data", val: new Uint8Array(Buffer.from(data[2], "base64")) }, extras: extras(inner) };
 }
 
-function tool({ function: { name, description, parameters, strict } }) {
-  return { name, description, parametersJson: JSON.stringify(parameters ?? { type: "object" }), strict: strict ?? undefined };
+function tool({ type, function: called, ...rest }) {
+  if (type !== "function") return { tag: "other", val: { key: type, valueJson: JSON.stringify({ type, ...rest }) } };
+  const { name, description, parameters, strict, ...inner } = called;
+  const parametersJson = JSON.stringify(parameters ?? { type: "object" });
+  return { tag: "function", val: { name, description, parametersJson, strict: strict ?? undefined, extras: extras({ ...inner, ...rest }) } };
 }
 
 function toolChoice(choice) {
   if (choice === undefined || choice === null) return undefined;
-  if (typeof choice === "object") return { tag: "named", val: choice.function.name };
+  if (choice.type === "function") return { tag: "named", val: choice.function.name };
+  if (typeof choice === "object") return { tag: "other", val: { key: choice.type, valueJson: JSON.stringify(choice) } };
   if (["auto", "none", "required"].includes(choice)) return { tag: choice };
   throw new RequestError(`unknown tool choice ${JSON.stringify(choice)}: expected auto, none, required or a function`);
 }
@@ -205,7 +213,15 @@ function responseFormat(format) {
   if (format === undefined || format === null) return undefined;
   if (format.type === "text") return { tag: "text" };
   if (format.type === "json_object") return { tag: "json-object" };
-  if (format.type !== "json_schema") throw new RequestError(`unknown response format ${JSON.stringify(format.type)}`);
-  const { name, description, schema, strict } = format.json_schema;
-  return { tag: "json-schema", val: { name, description, schemaJson: JSON.stringify(schema), strict: strict ?? undefined } };
+  if (format.type !== "json_schema") return { tag: "other", val: { key: format.type, valueJson: JSON.stringify(format) } };
+  const { name, description, schema, strict, ...rest } = format.json_schema;
+  return {
+    tag: "json-schema",
+    val: { name, description, schemaJson: JSON.stringify(schema), strict: strict ?? undefined, extras: extras(rest) },
+  };
+}
+
+/** What the component asks to send: its methods and paths below the base URL. */
+export function endpointsOf(info) {
+  return info.endpoints.map(({ method, path }) => ({ method, path }));
 }

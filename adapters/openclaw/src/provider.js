@@ -86,6 +86,7 @@ export function provider({ runtime, settings, manifest, sdk, auth, log }) {
     const answer = new Answer(model, (event) => stream.push(event), sdk);
     const fail = (payload) => {
       const aborted = options.signal?.aborted === true;
+      if (payload.code?.startsWith("max-")) log.warn(`call of ${model.id} ended: ${payload.message}`);
       answer.fail(aborted ? "Hugging Face: the request was aborted" : errorMessage(payload), `${ID}:${payload.kind}`, aborted);
       stream.end();
     };
@@ -97,7 +98,7 @@ export function provider({ runtime, settings, manifest, sdk, auth, log }) {
       const sent = (await options.onPayload?.(body, model)) ?? body;
       const headers = headersOf(config, model, options);
       const summary = await runtime.call(
-        { call: "chat", body: sent, settings: callSettings(config, settings, { baseUrl, hasCredential: Boolean(options.apiKey) }) },
+        { call: "chat", body: sent, settings: callSettings(config, settings, { baseUrl, hasCredential: Boolean(options.apiKey), model }) },
         {
           baseUrl,
           apiKey: options.apiKey,

@@ -3,8 +3,27 @@
 // That form is what OpenClaw's own payload hooks expect to see and may change before it leaves; `contract.js` reads
 // it afterwards. Nothing here knows the contract, a worker or the network.
 
-/** Reasoning without a signature still needs one, or OpenClaw leaves it out of later turns. */
-export const UNSIGNED = "huggingface-reasoning";
+/**
+ * What has to come back unchanged with reasoning or a tool call: its signature and members of the upstream's own. They
+ * travel in OpenClaw's one text for it. Reasoning without any has a text too, or OpenClaw leaves it out of later turns.
+ */
+const KEPT = "huggingface:";
+
+/** @param {{ signature?: string, extras: { key: string, valueJson: string }[] }} part */
+export function kept({ signature, extras }) {
+  const members = Object.fromEntries(extras.map(({ key, valueJson }) => [key, JSON.parse(valueJson)]));
+  return KEPT + JSON.stringify({ signature, ...(extras.length > 0 && { members }) });
+}
+
+function unkept(text) {
+  if (!text?.startsWith(KEPT)) return { signature: text, members: {} };
+  try {
+    const { signature, members = {} } = JSON.parse(text.slice(KEPT.length));
+    return { signature, members };
+  } catch {
+    return { members: {} };
+  }
+}
 
 const EFFORTS = { minimal: "minimal", low: "low", medium: "medium", high: "high", xhigh: "xhigh", adaptive: "medium", max: "xhigh", ultra: "xhigh" };
 
@@ -69,11 +88,12 @@ function content(parts) {
 function assistant({ content: parts }) {
   const of = (type) => (typeof parts === "string" ? [] : parts.filter((part) => part.type === type));
   const text = typeof parts === "string" ? parts : of("text").map((part) => part.text).join("");
-  const reasoning = of("thinking").map(({ thinking, thinkingSignature: signature }) => ({
-    text: thinking,
-    ...(signature && signature !== UNSIGNED && { signature }),
-  }));
+  const reasoning = of("thinking").map(({ thinking, thinkingSignature }) => {
+    const { signature, members } = unkept(thinkingSignature);
+    return { ...members, text: thinking, ...(signature !== undefined && { signature }) };
+  });
   const calls = of("toolCall").map((call) => ({
+    ...unkept(call.thoughtSignature).members,
     id: call.id,
     type: "function",
     function: { name: call.name, arguments: JSON.stringify(call.arguments ?? {}) },

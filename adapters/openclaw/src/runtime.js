@@ -5,12 +5,12 @@ import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { ComponentFile } from "./component.js";
 import { callSettings } from "./config.js";
+import { endpointsOf } from "./contract.js";
 import { Network, egress } from "./sandbox/network-client.js";
 
 const BUNDLED = fileURLToPath(new URL("../component/huggingface_provider.wasm", import.meta.url));
 /** After the last registration is gone, another may come: a reload is a new one before or after the old one. */
 const LINGER_MS = 5_000;
-const METHODS = ["GET", "POST"];
 
 /** One of each configuration in this process, also across reloads of this module. */
 const shared = (globalThis[Symbol.for("huggingface-wasm-provider.runtimes")] ??= new Map());
@@ -83,7 +83,7 @@ class Runtime {
     const credential = info.credential ?? { header: "authorization", prefix: "Bearer " };
     const { requestBytes, responseBytes } = this.settings.limits;
     return pool.call(job, {
-      egress: egress({ baseUrl, apiKey, headers, credential, methods: METHODS, limits: { requestBytes, responseBytes } }),
+      egress: egress({ baseUrl, apiKey, headers, credential, endpoints: endpointsOf(info), limits: { requestBytes, responseBytes } }),
       onEvents,
       signal,
       wallMs: wallMs ?? this.settings.limits.wallMs,

@@ -19,7 +19,7 @@ export function hostile(orders) {
   const bytes = readFileSync(HOSTILE);
   const at = bytes.indexOf("orders:");
   bytes.fill(" ", at, at + 512);
-  bytes.write(`orders:id=huggingface;${Object.entries(orders).map(([name, value]) => `${name}=${value};`).join("")}`, at);
+  bytes.write(`orders:${Object.entries({ id: "huggingface", ...orders }).map(([name, value]) => `${name}=${value};`).join("")}`, at);
   return bytes;
 }
 

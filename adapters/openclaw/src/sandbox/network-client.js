@@ -46,19 +46,19 @@ export class Network {
 
 /**
  * What one call may reach, and what is added to its requests.
- * @param {{ baseUrl: string, apiKey?: string, headers?: Record<string, string>, credential: { header: string, prefix: string }, methods: string[], limits: object }} call
+ * @param {{ baseUrl: string, apiKey?: string, headers?: Record<string, string>, credential: { header: string, prefix: string }, endpoints: { method: string, path: string }[], limits: object }} call
  */
-export function egress({ baseUrl, apiKey, headers = {}, credential, methods, limits }) {
+export function egress({ baseUrl, apiKey, headers = {}, credential, endpoints, limits }) {
   const url = new URL(baseUrl);
   const secrets = Object.entries(headers)
     .filter(([name]) => /authorization|api-?key|token|secret|cookie/i.test(name))
     .map(([, value]) => value);
   return {
-    origin: { protocol: url.protocol, host: url.host.toLowerCase(), hostname: url.hostname.replace(/^\[|\]$/g, ""), port: url.port, path: `${url.pathname.replace(/\/+$/, "")}/` },
+    origin: { protocol: url.protocol, host: url.host.toLowerCase(), hostname: url.hostname.replace(/^\[|\]$/g, ""), port: url.port, path: url.pathname.replace(/\/+$/, "") },
     credential: apiKey && { header: credential.header.toLowerCase(), value: `${credential.prefix}${apiKey}` },
     secrets: [apiKey, ...secrets].filter((value) => value && value.length >= 6),
     headers,
-    methods,
+    endpoints,
     limits,
   };
 }

@@ -71,12 +71,19 @@ function blocked(order, call) {
   if (order.scheme !== origin.protocol || order.authority.toLowerCase() !== origin.host) {
     return `${order.scheme}//${order.authority} is not the allowed origin ${origin.protocol}//${origin.host}`;
   }
-  if (!order.path.startsWith(origin.path) || /[\s\\#]|(^|\/)\.\.?(\/|$)|%2e|%2f|%5c/i.test(order.path)) {
-    return `the path is not below ${origin.path}`;
+  if (/[\s\\#]|(^|\/)\.\.?(\/|\?|$)|%2e|%2f|%5c/i.test(order.path)) return "the path is not in its plain form";
+  const allowed = call.endpoints.some(({ method, path }) => method === order.method && isBelow(order.path, `${origin.path}${path}`));
+  if (!allowed) {
+    const list = call.endpoints.map(({ method, path }) => `${method} ${origin.path}${path}`).join(", ");
+    return `${order.method} ${order.path.split("?")[0]} is not one of ${list}`;
   }
-  if (!call.methods.includes(order.method)) return `the method ${order.method} is not one of ${call.methods.join(", ")}`;
   const bad = order.headers.find(([name, value]) => isForbidden(name) || !isName(name) || !isValue(value));
   return bad && `the guest set the header ${JSON.stringify(bad[0])}`;
+}
+
+/** Whole segments only: `/models` has `/models/x` below it, and not `/modelsx`. */
+function isBelow(path, allowed) {
+  return path === allowed || path.startsWith(`${allowed}/`) || path.startsWith(`${allowed}?`);
 }
 
 /** One request and its response. */
