@@ -17,7 +17,7 @@ use super::{
     },
 };
 use crate::{
-    contract::{AssistantPart, ChatEvent, Extra, FinishReason, Summary},
+    contract::{AssistantPart, ChatEvent, Extra, FinishReason, Summary, Warning},
     fallback::Attempt,
     generation::GenerationInfo,
 };
@@ -40,6 +40,8 @@ pub(crate) struct Envelope {
     pub(crate) include_usage: bool,
     /// Where reasoning stands.
     pub(crate) reasoning: ReasoningField,
+    /// What the server has to say of the request, beside what the plugin says.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// What is known of an answer at its end.
@@ -131,7 +133,7 @@ impl Envelope {
             finish_reason: Some(reason),
             ..Choice::of(Delta::default())
         };
-        let mut chunks = vec![self.chunk(last, Some(ending.details(media)))];
+        let mut chunks = vec![self.chunk(last, Some(ending.details(media, &self.warnings)))];
         if let Some(usage) = usage(&ending.summary.usage).filter(|_| self.include_usage) {
             chunks.push(self.text(&[], Some(Some(usage)), None));
         }
@@ -212,18 +214,18 @@ impl Envelope {
                 finish_reason: finish_reason(ending.summary.finish_reason),
             }],
             usage: usage(&ending.summary.usage),
-            x_plugin: ending.details(media),
+            x_plugin: ending.details(media, &self.warnings),
         }
     }
 }
 
 impl Ending<'_> {
     /// What the dialect has no place for.
-    fn details(&self, media: usize) -> Value {
+    fn details(&self, media: usize, of_the_server: &[Warning]) -> Value {
         let summary = self.summary;
-        let mut warnings: Vec<Value> = summary
-            .warnings
+        let mut warnings: Vec<Value> = of_the_server
             .iter()
+            .chain(&summary.warnings)
             .map(|warning| json!({ "code": warning.code, "message": warning.message }))
             .collect();
         if media > 0 {

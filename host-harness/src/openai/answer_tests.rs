@@ -14,6 +14,7 @@ fn envelope(include_usage: bool) -> Envelope {
         model: "a/b".into(),
         include_usage,
         reasoning: ReasoningField::default(),
+        warnings: Vec::new(),
     }
 }
 

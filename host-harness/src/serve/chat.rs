@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 use super::{Inner, ServeLimits, Service, body, reply, seats::Sitting, trace::RequestId};
 use crate::{
     Completion,
-    contract::{ChatEvent, ChatRequest},
+    contract::{ChatEvent, ChatRequest, Warning},
     error::{Error, Kind},
     fallback::{Attempt, Failed, Started},
     openai::{
@@ -34,6 +34,8 @@ use crate::{
 
 /// How many events may wait for a client that reads slowly; then the plugin is not asked for more.
 const WAITING: usize = 64;
+/// What clients send as the model where the person has chosen none.
+const PLACEHOLDERS: [&str; 2] = ["dummy", "default"];
 /// Tells nginx, and what is made like it, not to gather a stream.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -54,13 +56,15 @@ pub(super) async fn completions(
     let (body, held) = received.parse().await?;
     asks_something(&body.request.messages)?;
     let named = body.model.ok_or_else(no_model)?;
-    let references = inner.references(named);
+    let mut warnings = Vec::new();
+    let references = inner.references(named, &mut warnings);
     let envelope = Envelope {
         id: format!("chatcmpl-{id}"),
         created: now(),
         model: String::new(),
         include_usage: body.include_usage,
         reasoning: inner.policy().reasoning,
+        warnings,
     };
     if !body.stream {
         return inner.whole(&body.request, &references, envelope).await;
@@ -83,9 +87,23 @@ pub(super) async fn completions(
 
 impl Inner {
     /// Who is asked, in this order: as in the command line, the model that is named, then those that stand in for it by
-    /// the configuration. A blank name stands for the configured default.
-    fn references(&self, named: String) -> Vec<String> {
-        if named.trim().is_empty() {
+    /// the configuration. A blank name stands for the configured default, and so does one that clients send where none
+    /// was chosen.
+    fn references(&self, named: String, warnings: &mut Vec<Warning>) -> Vec<String> {
+        let name = named.trim();
+        if name.is_empty() {
+            return self.default_models.clone();
+        }
+        let is_placeholder = PLACEHOLDERS.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let is_alias = || self.host.settings().models.find_alias(name).next().is_some();
+        if let Some(default) = self.default_models.first()
+            && is_placeholder
+            && !is_alias()
+        {
+            warnings.push(Warning {
+                code: "model-defaulted".to_owned(),
+                message: format!("`{name}` names no model; the configured default {default} was used."),
+            });
             return self.default_models.clone();
         }
         std::iter::once(named)
