@@ -12,6 +12,7 @@ fn envelope(include_usage: bool) -> Envelope {
         model: "a/b".into(),
         include_usage,
         reasoning: ReasoningField::default(),
+        default_for: None,
     }
 }
 
