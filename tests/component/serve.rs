@@ -75,19 +75,6 @@ async fn a_stream_says_what_a_whole_answer_says() {
 }
 
 #[tokio::test]
-async fn the_name_that_clients_send_for_no_model_stands_for_the_default_with_a_warning() {
-    let options = ServeOptions {
-        default_models: vec![MODEL.into()],
-        ..ServeOptions::default()
-    };
-    let serving = Serving::with(Harness::with(), options).await;
-    let response = serving.client.ask("dummy").await;
-    assert_eq!(response.status, 200);
-    let warnings = &response.json()["x_plugin"]["warnings"];
-    assert_eq!(warnings[0]["code"], "model-defaulted", "{warnings}");
-}
-
-#[tokio::test]
 async fn usage_is_not_streamed_to_who_has_not_asked_for_it() {
     let serving = Serving::start().await;
     let (chunks, is_done) = serving.client.chat(&streamed(MODEL)).await.events();

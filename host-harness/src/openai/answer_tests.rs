@@ -3,9 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::contract::{
-    Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage, Warning,
-};
+use crate::contract::{Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallStart, Usage, Warning};
 
 fn envelope(include_usage: bool) -> Envelope {
     Envelope {
@@ -14,7 +12,7 @@ fn envelope(include_usage: bool) -> Envelope {
         model: "a/b".into(),
         include_usage,
         reasoning: ReasoningField::default(),
-        warnings: Vec::new(),
+        default_for: None,
     }
 }
 

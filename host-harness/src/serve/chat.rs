@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 use super::{Inner, ServeLimits, Service, body, reply, seats::Sitting, trace::RequestId};
 use crate::{
     Completion,
-    contract::{ChatEvent, ChatRequest, Warning},
+    contract::{ChatEvent, ChatRequest},
     error::{Error, Kind},
     fallback::{Attempt, Failed, Started},
     openai::{
@@ -34,7 +34,7 @@ use crate::{
 
 /// How many events may wait for a client that reads slowly; then the plugin is not asked for more.
 const WAITING: usize = 64;
-/// What clients send as the model where the person has chosen none.
+/// What clients send in place of a model's name where none was given.
 const PLACEHOLDERS: [&str; 2] = ["dummy", "default"];
 /// Tells nginx, and what is made like it, not to gather a stream.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -56,15 +56,14 @@ pub(super) async fn completions(
     let (body, held) = received.parse().await?;
     asks_something(&body.request.messages)?;
     let named = body.model.ok_or_else(no_model)?;
-    let mut warnings = Vec::new();
-    let references = inner.references(named, &mut warnings);
+    let (references, default_for) = inner.references(named);
     let envelope = Envelope {
         id: format!("chatcmpl-{id}"),
         created: now(),
         model: String::new(),
         include_usage: body.include_usage,
         reasoning: inner.policy().reasoning,
-        warnings,
+        default_for,
     };
     if !body.stream {
         return inner.whole(&body.request, &references, envelope).await;
@@ -87,28 +86,22 @@ pub(super) async fn completions(
 
 impl Inner {
     /// Who is asked, in this order: as in the command line, the model that is named, then those that stand in for it by
-    /// the configuration. A blank name stands for the configured default, and so does one that clients send where none
-    /// was chosen.
-    fn references(&self, named: String, warnings: &mut Vec<Warning>) -> Vec<String> {
+    /// the configuration. A blank name stands for the configured default; so does what clients send that were given no
+    /// model, unless it is a name here. That name is given as well, to be told.
+    fn references(&self, named: String) -> (Vec<String>, Option<&'static str>) {
         let name = named.trim();
         if name.is_empty() {
-            return self.default_models.clone();
+            return (self.default_models.clone(), None);
         }
-        let is_placeholder = PLACEHOLDERS.iter().any(|known| known.eq_ignore_ascii_case(name));
-        let is_alias = || self.host.settings().models.find_alias(name).next().is_some();
-        if let Some(default) = self.default_models.first()
-            && is_placeholder
-            && !is_alias()
-        {
-            warnings.push(Warning {
-                code: "model-defaulted".to_owned(),
-                message: format!("`{name}` names no model; the configured default {default} was used."),
-            });
-            return self.default_models.clone();
+        let placeholder = PLACEHOLDERS
+            .into_iter()
+            .find(|known| known.eq_ignore_ascii_case(name));
+        let is_name = || self.host.settings().models.find_alias(name).next().is_some();
+        if placeholder.is_some() && !self.default_models.is_empty() && !is_name() {
+            return (self.default_models.clone(), placeholder);
         }
-        std::iter::once(named)
-            .chain(self.fallbacks.iter().cloned())
-            .collect()
+        let references = std::iter::once(named).chain(self.fallbacks.iter().cloned());
+        (references.collect(), None)
     }
 
     async fn whole(
