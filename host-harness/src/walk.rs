@@ -41,6 +41,15 @@ pub(crate) fn any_setting(settings: &Settings, see: impl Fn(&[u8]) -> bool) -> O
     alias.map(|at| format!("the alias number {}", at + 1))
 }
 
+/// Whether its texts and bytes are more than so many together.
+pub(crate) fn is_larger(request: &ChatRequest, than: usize) -> bool {
+    let total = std::cell::Cell::new(0_usize);
+    any(request, |bytes| {
+        total.set(total.get().saturating_add(bytes.len()));
+        total.get() > than
+    })
+}
+
 /// Calls `see` with each, until it says true; true if it did.
 pub(crate) fn any(request: &ChatRequest, see: impl Fn(&[u8]) -> bool) -> bool {
     let text = |text: &str| see(text.as_bytes());

@@ -40,6 +40,12 @@ pub fn egress() -> PathBuf {
     FILE.get_or_init(|| member("egress-guest")).clone()
 }
 
+/// The plugin that has its guesses of the token repeated.
+pub fn oracle() -> PathBuf {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| member("oracle-guest")).clone()
+}
+
 /// The second provider.
 pub fn tiny() -> PathBuf {
     static FILE: OnceLock<PathBuf> = OnceLock::new();

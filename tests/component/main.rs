@@ -31,11 +31,14 @@ mod host_sources;
 mod hostile;
 mod http;
 mod http2;
+mod installed;
+mod keep_alive;
 mod leaks;
 mod leaks_by_people;
 mod leaks_by_plugins;
 mod leaks_served;
 mod limits;
+mod load;
 mod log;
 mod marked;
 mod metrics;
@@ -43,17 +46,26 @@ mod models;
 mod onboarding;
 mod onboarding_again;
 mod onboarding_by_script;
+<<<<<<< HEAD
+#[path = "../page.rs"]
+mod page;
+=======
+mod oracle;
+>>>>>>> token
 mod program;
 mod proxy;
 #[path = "../reader.rs"]
 mod reader;
 mod recorded_list;
+mod redaction;
 mod scenarios;
 mod secrets;
 mod serve;
 mod serve_at_home;
+mod serve_clients;
 mod serve_end;
 mod serve_errors;
+mod serve_streams;
 mod serve_watch;
 mod shells;
 mod swap;

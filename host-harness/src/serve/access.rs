@@ -1,7 +1,8 @@
 //! Who may ask: programs of this machine, or who has the key. Never a web page.
 //!
 //! A browser lets any page send requests to this machine, and by a name of its own making (DNS rebinding) even read the
-//! answers. So a server on loopback answers only to loopback's names, and nobody who speaks for another page's origin.
+//! answers. So a server on loopback answers only to loopback's names and those that the operator allows, and nobody who
+//! speaks for another page's origin, unless the operator allows that.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,6 +11,7 @@ use http::{HeaderMap, StatusCode, Uri, header, uri::Authority};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::ServePolicy;
 use crate::{
     edge::Secret,
     error::{Error, Kind, Result},
@@ -79,20 +81,22 @@ impl Access {
         self.key.is_some_and(|key| key.ct_eq(&digest).into())
     }
 
-    pub(super) fn check(&self, request: &Request) -> Result<(), Fault> {
+    pub(super) fn check(&self, request: &Request, policy: &ServePolicy) -> Result<(), Fault> {
         let (headers, uri) = (request.headers(), request.uri());
         let Some(name) = authority(headers, uri) else {
             return Err(refused(StatusCode::BAD_REQUEST, "the request names no host"));
         };
-        if !self.by_any_name && !is_loopback(name.host()) {
-            let message =
-                "this server answers to the names of this machine only (localhost, 127.0.0.1, [::1])";
+        if !self.by_any_name && !is_loopback(name.host()) && !policy.allows_host(name.host()) {
+            let message = "this server answers to the names of this machine only (localhost, 127.0.0.1, [::1]); \
+                           `serve-allowed-hosts` adds others";
             return Err(refused(StatusCode::FORBIDDEN, message));
         }
         if let Some(origin) = headers.get(header::ORIGIN)
             && !is_of(origin.as_bytes(), &name)
+            && !policy.allows_origin(origin.as_bytes())
         {
-            let message = "web pages may not use this server";
+            let message =
+                "web pages may not use this server; `serve-allowed-origins` adds the origin of an app";
             return Err(refused(StatusCode::FORBIDDEN, message));
         }
         // Whoever watches whether the server is alive has no key, and learns nothing else.
@@ -168,6 +172,8 @@ mod tests {
         key: Option<String>,
         #[serde(default = "health")]
         path: String,
+        #[serde(default)]
+        settings: Vec<(String, String)>,
         headers: Vec<(String, String)>,
         status: Option<u16>,
     }
@@ -187,12 +193,19 @@ mod tests {
         for case in cases {
             let key = case.key.as_deref().and_then(Secret::new);
             let access = Access::new(case.listen, key.as_ref()).expect("a good address and key");
+            let mut policy = ServePolicy::default();
+            for (name, value) in &case.settings {
+                policy.set(name, value).expect("a setting");
+            }
             let mut request = Request::builder().uri(&case.path);
             for (name, value) in &case.headers {
                 request = request.header(name, value);
             }
             let request = request.body(Body::empty()).expect("a request");
-            let status = access.check(&request).err().map(|fault| fault.status.as_u16());
+            let status = access
+                .check(&request, &policy)
+                .err()
+                .map(|fault| fault.status.as_u16());
             assert_eq!(status, case.status, "{}", case.name);
         }
     }

@@ -9,7 +9,10 @@
 //! * A tool's failure has no field: its text begins with `Error: `, unless it says so itself.
 //! * A tool's pictures follow its text, and that of the results beside it, as a person's message.
 
-use alloc::{string::String, string::ToString};
+use alloc::{
+    borrow::Cow,
+    string::{String, ToString},
+};
 
 use super::{
     members::{self, Place},
@@ -36,10 +39,10 @@ pub(super) fn write(request: &ChatRequest, model: &str, rules: &Rules, out: &mut
     if rules.usage_in_streaming {
         out.raw(",\"stream_options\":{\"include_usage\":true}");
     }
-    out.optional(
-        &rules.max_tokens_field,
-        request.max_output_tokens.map(|tokens| tokens.to_string()),
-    );
+    if !request::has_own_limit(request) {
+        let limit = request.max_output_tokens.map(|tokens| tokens.to_string());
+        out.optional(&rules.max_tokens_field, limit);
+    }
     for (name, number) in request::numbers(request) {
         out.optional(name, number.and_then(super::writer::decimal));
     }
@@ -61,7 +64,7 @@ pub(super) fn write(request: &ChatRequest, model: &str, rules: &Rules, out: &mut
     if let Some(effort) = request.reasoning_effort.as_ref().filter(|_| rules.reasoning_effort) {
         out.member("reasoning_effort", effort);
     }
-    for extra in &request.extras {
+    for extra in request.extras.iter().filter(|extra| rules.sends(&extra.key)) {
         out.name(&extra.key);
         out.raw(&extra.value_json);
     }
@@ -108,13 +111,13 @@ fn messages(messages: &[Message], rules: &Rules, out: &mut Writer<'_>) {
             Message::System(system) => {
                 out.raw("{\"role\":\"system\"");
                 out.name("content");
-                content(&system.content, out);
+                content(&system.content, rules, out);
                 extras(Place::Message, &system.extras, out);
             }
             Message::User(user) => {
                 out.raw("{\"role\":\"user\"");
                 out.name("content");
-                content(&user.content, out);
+                content(&user.content, rules, out);
                 extras(Place::Message, &user.extras, out);
             }
             Message::Assistant(said) => assistant(said, rules, out),
@@ -150,8 +153,17 @@ fn is_text(part: &ContentPart) -> bool {
     matches!(part, ContentPart::Text(_))
 }
 
-fn content(parts: &[ContentPart], out: &mut Writer<'_>) {
-    if parts.iter().all(is_text) {
+/// Whether a part is text, with or without members beside it. A tool result has no place for those.
+fn is_textual(part: &ContentPart) -> bool {
+    is_text(part) || matches!(part, ContentPart::Other(other) if other.key == "text")
+}
+
+fn content(parts: &[ContentPart], rules: &Rules, out: &mut Writer<'_>) {
+    let is_plain = |part: &ContentPart| match part {
+        ContentPart::Other(other) => rules.string_content && other.key == "text",
+        part => is_text(part),
+    };
+    if parts.iter().all(is_plain) {
         out.string(&joined_text(parts));
     } else {
         list(parts, out, part);
@@ -197,15 +209,32 @@ fn picture(media: &Media, out: &mut Writer<'_>) {
 
 fn joined_text(parts: &[ContentPart]) -> String {
     let mut text = String::new();
-    for (at, part) in parts.iter().filter(|part| is_text(part)).enumerate() {
-        if at > 0 {
+    let mut is_first = true;
+    for part in parts {
+        let piece = match part {
+            ContentPart::Text(piece) => Cow::Borrowed(piece.as_str()),
+            ContentPart::Other(other) if other.key == "text" => Cow::Owned(text_of(&other.value_json)),
+            ContentPart::Other(_) | ContentPart::Media(_) => continue,
+        };
+        if !core::mem::take(&mut is_first) {
             text.push('\n');
         }
-        if let ContentPart::Text(piece) = part {
-            text.push_str(piece);
-        }
+        text.push_str(&piece);
     }
     text
+}
+
+/// The text of a part that has other members beside it.
+fn text_of(part: &str) -> String {
+    let mut found = String::new();
+    crate::json::members(part, &mut |key, value| {
+        if key == "text"
+            && let Some(text) = crate::json::text(value)
+        {
+            found = text.into_owned();
+        }
+    });
+    found
 }
 
 fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
@@ -220,7 +249,9 @@ fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
     }
     out.raw("{\"role\":\"assistant\"");
     out.name("content");
-    if text.is_empty() {
+    if parts.iter().any(is_text_part) {
+        list_of_texts(parts, out);
+    } else if text.is_empty() {
         out.raw("null");
     } else {
         out.string(&text);
@@ -244,6 +275,33 @@ fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
         out.raw("]");
     }
     extras(Place::Message, &said.extras, out);
+}
+
+/// Whether a part is text with members beside it.
+fn is_text_part(part: &AssistantPart) -> bool {
+    matches!(part, AssistantPart::Other(other) if other.key == "text" && crate::json::is_object(&other.value_json))
+}
+
+fn list_of_texts(parts: &[AssistantPart], out: &mut Writer<'_>) {
+    let mut is_first = true;
+    for item in parts {
+        let text = match item {
+            AssistantPart::Text(text) => Some(text),
+            _ if is_text_part(item) => None,
+            _ => continue,
+        };
+        out.raw(if core::mem::take(&mut is_first) { "[" } else { "," });
+        match (text, item) {
+            (Some(text), _) => {
+                out.raw("{\"type\":\"text\"");
+                out.member("text", text);
+                out.raw("}");
+            }
+            (None, AssistantPart::Other(other)) => out.raw(&other.value_json),
+            (None, _) => {}
+        }
+    }
+    out.raw("]");
 }
 
 /// Whether the reasoning of an assistant message goes back to the model.
@@ -280,7 +338,7 @@ fn tool_result(result: &ToolResult, out: &mut Writer<'_>) {
             text.push_str(": ");
             text.push_str(&said);
         }
-    } else if text.is_empty() && !result.content.iter().all(is_text) {
+    } else if text.is_empty() && !result.content.iter().all(is_textual) {
         text.push_str("(see attached image)");
     }
     out.raw("{\"role\":\"tool\"");
@@ -299,7 +357,7 @@ fn tool_pictures(messages: &[Message], out: &mut Writer<'_>) {
     let mut is_first = true;
     for message in results {
         let Message::Tool(result) = message else { continue };
-        if result.content.iter().all(is_text) {
+        if result.content.iter().all(is_textual) {
             continue;
         }
         out.raw(if core::mem::take(&mut is_first) {
@@ -313,7 +371,7 @@ fn tool_pictures(messages: &[Message], out: &mut Writer<'_>) {
             &alloc::format!("Attached to the result of tool call {}:", result.call_id),
         );
         out.raw("}");
-        for item in result.content.iter().filter(|part| !is_text(part)) {
+        for item in result.content.iter().filter(|part| !is_textual(part)) {
             out.raw(",");
             part(item, out);
         }

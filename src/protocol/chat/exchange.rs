@@ -13,17 +13,18 @@ use alloc::{
 
 use super::{
     access,
-    answer::Answer,
+    answer::{Answer, Asked},
     body,
     driver::{Failure, FailureKind, Next, RequestHead, Sink},
     faults::{self, Progress},
-    normalize, request, retry,
+    head, normalize, request, retry,
     rules::Rules,
     writer::Writer,
 };
 use crate::contract::settings::Snapshot;
 use crate::contract::types::{ChatEvent, ChatRequest, Error, ErrorKind, ModelRef, Routing, Summary, Warning};
 use crate::{
+    catalog,
     error::{self, header},
     provider,
     warning::quote,
@@ -79,6 +80,7 @@ pub struct Exchange {
     /// Whether a byte of this body came.
     any_byte: bool,
     headers: Vec<(String, Vec<u8>)>,
+    asked: Asked,
     answer: Answer,
 }
 
@@ -95,6 +97,10 @@ impl Exchange {
         let bill_to = access::bill_to(snapshot)?;
         access::check_credential(snapshot)?;
         let is_known = model.metadata.is_some();
+        let asked = Asked {
+            opens_reasoning: catalog::opens_reasoning(&model)?,
+            has_stops: !request.stop.is_empty(),
+        };
         // What was needed for the checks only is not held as long as the answer lasts.
         let model = ModelRef {
             metadata: None,
@@ -124,7 +130,8 @@ impl Exchange {
             was_sent: false,
             any_byte: false,
             headers: Vec::new(),
-            answer: Answer::new(retry::mix(seed)),
+            asked,
+            answer: Answer::new(retry::mix(seed), asked),
         })
     }
 
@@ -200,19 +207,18 @@ impl Exchange {
         }
         self.was_sent = true;
         self.any_byte = false;
-        self.headers = headers
-            .iter()
-            .filter(|(name, _)| is_kept(name))
-            .cloned()
-            .collect();
+        self.headers = head::kept(headers);
+        let encoding = error::unasked_encoding(headers);
         if !(200..300).contains(&status) {
             self.state = State::Refused {
                 status,
                 body: Vec::new(),
             };
-        } else if let Some(encoding) =
-            header(headers, "content-encoding").filter(|name| !name.eq_ignore_ascii_case("identity"))
-        {
+            // The head says all that can be known.
+            if encoding.is_some() {
+                self.refused();
+            }
+        } else if let Some(encoding) = encoding {
             let encoding = quote(&encoding);
             let message = format!("The answer is encoded as {encoding}, which nobody asked for.");
             self.end(Error::after_sending(ErrorKind::Protocol, message));
@@ -268,7 +274,7 @@ impl Exchange {
                         | FailureKind::Protocol
                 );
                 let error = faults::failure(failure.kind, self.progress(), self.limit_ms());
-                self.settle(error, may_retry, None);
+                self.settle(error, may_retry);
             }
             State::Waiting(_) | State::Ended(_) => {}
         }
@@ -335,15 +341,16 @@ impl Exchange {
                 let error = error.clone();
                 // An answer without anything in it, or an error that only comes in the form of an answer.
                 let may_retry = match error.status {
-                    Some(status) => is_passing(status),
+                    Some(status) => head::is_passing(status),
                     None => {
                         error.retryable && matches!(error.kind, ErrorKind::Protocol | ErrorKind::Transport)
                     }
                 };
-                self.settle(error, may_retry, None);
+                self.settle(error, may_retry);
             }
             Some(Ok(finished)) => {
                 let finished = finished.clone();
+                let warnings = self.warnings.iter().cloned().chain(finished.warnings).collect();
                 self.body = None;
                 self.state = State::Ended(Ok(Summary {
                     finish_reason: finished.reason,
@@ -351,9 +358,9 @@ impl Exchange {
                     usage: finished.usage,
                     model: self.model.canonical.clone(),
                     backend: header(&self.headers, "x-inference-provider"),
-                    request_id: self.request_id(),
+                    request_id: head::request_id(&self.headers),
                     attempts: self.attempts,
-                    warnings: self.warnings.clone(),
+                    warnings,
                     extras: finished.extras,
                 }));
             }
@@ -367,18 +374,20 @@ impl Exchange {
         };
         let (status, body) = (*status, core::mem::take(body));
         let mut error = error::from_response(status, &self.headers, &body);
-        error.retry_after_ms = retry::retry_after_ms(&self.headers);
-        let asked = error.retry_after_ms;
-        self.settle(error, is_passing(status), asked);
+        error.retry_after_ms = retry::retry_after_ms(&self.headers).or(error.retry_after_ms);
+        self.settle(error, head::is_passing(status));
     }
 
     /// Tries again or ends.
-    fn settle(&mut self, error: Error, may_retry: bool, asked_ms: Option<u32>) {
+    fn settle(&mut self, error: Error, may_retry: bool) {
         let tries_left =
             self.attempts <= self.max_retries && self.body.is_some() && !self.answer.gave_events();
-        let wait = asked_ms.unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
+        let wait = error
+            .retry_after_ms
+            .unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
         if may_retry && tries_left && wait <= retry::LONGEST_WAIT_MS {
-            self.answer = Answer::new(retry::mix(self.seed ^ u64::from(self.attempts)));
+            let salt = retry::mix(self.seed ^ u64::from(self.attempts));
+            self.answer = Answer::new(salt, self.asked);
             self.headers = Vec::new();
             self.any_byte = false;
             self.state = State::Waiting(wait);
@@ -404,40 +413,8 @@ impl Exchange {
             request_sent: self.was_sent,
             attempts: self.attempts,
             backend: header(&self.headers, "x-inference-provider"),
-            request_id: self.request_id(),
+            request_id: head::request_id(&self.headers),
             ..error
         }));
     }
-
-    fn request_id(&self) -> Option<String> {
-        [
-            "x-request-id",
-            "inference-id",
-            "x-inference-request-id",
-            "x-inference-id",
-        ]
-        .iter()
-        .find_map(|name| header(&self.headers, name).filter(|id| !id.is_empty()))
-    }
-}
-
-/// Whether a status may be gone soon, so that the same request is worth another try.
-fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
-}
-
-/// Whether a header is looked at later. The others are not held as long as the answer lasts.
-fn is_kept(name: &str) -> bool {
-    const KEPT: [&str; 9] = [
-        "content-type",
-        "date",
-        "inference-id",
-        "retry-after",
-        "x-error-message",
-        "x-inference-id",
-        "x-inference-provider",
-        "x-inference-request-id",
-        "x-request-id",
-    ];
-    KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name))
 }

@@ -55,6 +55,13 @@ pub(super) fn check(request: &ChatRequest, model: &ModelRef, rules: &Rules) -> R
     extras(request, rules)?;
     capabilities(request, model, rules)?;
     warnings.extend(members::left_out(request));
+    if let Some(extra) = request.extras.iter().find(|extra| !rules.sends(&extra.key)) {
+        let message = format!(
+            "The settings say that this model takes no {}; it was not sent.",
+            extra.key
+        );
+        warn(&mut warnings, "members-left-out", message);
+    }
     if request.reasoning_effort.is_some() && !rules.reasoning_effort {
         let message = "The settings say that this model takes no reasoning effort; it was not sent.";
         warn(&mut warnings, "reasoning-effort-left-out", message.to_string());
@@ -77,8 +84,17 @@ pub(super) fn is_empty_turn(parts: &[AssistantPart]) -> bool {
     parts.iter().all(|part| match part {
         AssistantPart::Text(text) => text.is_empty(),
         AssistantPart::ToolCall(_) => false,
-        AssistantPart::Reasoning(_) | AssistantPart::Media(_) | AssistantPart::Other(_) => true,
+        AssistantPart::Other(other) => other.key != "text",
+        AssistantPart::Reasoning(_) | AssistantPart::Media(_) => true,
     })
+}
+
+/// Whether the output limit is among the extras, under the newer of its two names.
+pub(super) fn has_own_limit(request: &ChatRequest) -> bool {
+    request
+        .extras
+        .iter()
+        .any(|extra| extra.key == "max_completion_tokens")
 }
 
 fn invalid<T>(field: &str, what: &str) -> Result<T, Error> {
@@ -401,7 +417,10 @@ fn is_name(name: &str) -> bool {
 
 fn extras(request: &ChatRequest, rules: &Rules) -> Checked {
     let written = [
-        (rules.max_tokens_field.as_str(), request.max_output_tokens.is_some()),
+        (
+            rules.max_tokens_field.as_str(),
+            request.max_output_tokens.is_some() && !has_own_limit(request),
+        ),
         ("temperature", request.temperature.is_some()),
         ("top_p", request.top_p.is_some()),
         ("frequency_penalty", request.frequency_penalty.is_some()),

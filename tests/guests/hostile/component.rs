@@ -16,9 +16,9 @@ use crate::{
         provider::{Completion as Exported, Guest, GuestCompletion, Progress},
         settings,
         types::{
-            AssistantPart, ChatEvent, ChatRequest, ChatResponse, CredentialSpec, DiscoveryMode, Error,
-            ErrorKind, FinishReason, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo, Routing,
-            Summary, Usage,
+            AssistantPart, ChatEvent, ChatRequest, ChatResponse, CredentialSpec, DiscoveryMode, Endpoint,
+            Error, ErrorKind, FinishReason, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
+            Routing, Summary, Usage,
         },
     },
     deeds::act,
@@ -43,6 +43,23 @@ fn ordered(name: &str, otherwise: &str) -> String {
 
 fn id() -> String {
     ordered("id", "hostile")
+}
+
+/// Everything, or what a provider needs if it passes for another; and what is ordered beside.
+fn endpoints() -> Vec<Endpoint> {
+    let endpoint = |(method, path): (&str, &str)| Endpoint {
+        method: method.to_string(),
+        path: path.to_string(),
+    };
+    let mut all = match order("id") {
+        None => everything(),
+        Some(_) => [("GET", "/models"), ("POST", "/chat/completions")]
+            .map(endpoint)
+            .into(),
+    };
+    let more = order("endpoint");
+    all.extend(more.iter().filter_map(|more| more.split_once(' ')).map(endpoint));
+    all
 }
 
 /// The last part of a reference.
@@ -133,7 +150,7 @@ impl Guest for Component {
                 note: None,
                 help_url: None,
             }),
-            endpoints: everything(),
+            endpoints: endpoints(),
             extras: Vec::new(),
         }
     }

@@ -29,7 +29,7 @@ use crate::{
         terminal::Terminal,
         units,
     },
-    contract::{AssistantPart, ContentPart, ErrorKind, Media, Message, ModelCatalog, blank_request},
+    contract::{ContentPart, ErrorKind, Media, Message, ModelCatalog, blank_request},
     error::{Error, Kind, Result},
     fallback::Fallback,
 };
