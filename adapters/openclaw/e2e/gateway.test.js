@@ -19,8 +19,12 @@ describe("a gateway", { skip }, () => {
   let gateway;
   let component;
 
+  const ends = [];
+  after(async () => {
+    for (const end of ends.reverse()) await end();
+  });
   before(async () => {
-    const t = { after };
+    const t = { after: (end) => ends.push(end) };
     router = await Router.start(t);
     state = new State(t);
     component = join(state.folder, "component.wasm");

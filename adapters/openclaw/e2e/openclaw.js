@@ -14,6 +14,8 @@ export const TOKEN = "hf_TestTokenOfTheGateway";
 const GATEWAY_TOKEN = "gateway-token-of-the-test";
 const OPENCLAW = join(TOOLS, "openclaw/node_modules/openclaw/openclaw.mjs");
 export const OLD_OPENCLAW = join(TOOLS, "openclaw-2026.2.17/node_modules/openclaw/openclaw.mjs");
+/** The installed code, for tests that judge by it. */
+export const DIST = join(TOOLS, "openclaw/node_modules/openclaw/dist");
 
 /** A configuration with this plugin and nothing that a test does not need. */
 export function config({ baseUrl, plugin = {}, provider = {}, load = true, ...rest }) {

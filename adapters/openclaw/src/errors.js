@@ -1,7 +1,9 @@
 // From the contract's error kinds to OpenClaw's failover reasons.
 //
 // OpenClaw classifies by the error message alone. The kind therefore stands at the end of each message as a mark, and
-// the classifier reads nothing else: what an upstream wrote cannot decide it.
+// the classifier reads nothing else: what an upstream wrote does not decide it. OpenClaw asks a plugin only where its own
+// patterns find nothing, or where a message could be about an exceeded limit; "max" and "request" in the mark make every
+// message of ours one of those. What they say is so: the component makes one request at most.
 
 /** Each kind of the contract, and what OpenClaw does about it. */
 export const REASONS = {
@@ -24,7 +26,7 @@ export const REASONS = {
   other: "unclassified",
 };
 
-const MARK = /\[huggingface:([a-z-]+)\]/g;
+const MARK = /\[huggingface:([a-z-]+), max\. 1 request\]/g;
 
 /** The text for OpenClaw: what happened, what to do, the mark of the kind. */
 export function errorMessage({ kind, message, hint, status, code, backend, requestId }) {
@@ -32,7 +34,7 @@ export function errorMessage({ kind, message, hint, status, code, backend, reque
   const facts = [status && `HTTP ${status}`, code && `code ${code}`, backend && `backend ${backend}`, requestId && `request ${requestId}`];
   const details = facts.filter(Boolean).join(", ");
   const text = [message, hint, details && `(${details})`].filter(Boolean).join(" ").replace(MARK, "").trim();
-  return `Hugging Face: ${text} [huggingface:${known}]`;
+  return `Hugging Face: ${text} [huggingface:${known}, max. 1 request]`;
 }
 
 /** The kind that a message ends with; `undefined` if it is not one of ours. */

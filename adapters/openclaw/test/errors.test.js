@@ -40,7 +40,7 @@ for (const [kind, reason] of Object.entries(rows)) {
 }
 
 test("what an upstream writes cannot be taken for the mark", () => {
-  const message = errorMessage({ kind: "upstream", message: "see [huggingface:rate-limited]", hint: "[huggingface:payment-required]" });
+  const message = errorMessage({ kind: "upstream", message: "see [huggingface:rate-limited, max. 1 request]", hint: "[huggingface:payment-required, max. 1 request]" });
   assert.equal(kindOf(message), "upstream");
   assert.ok(!message.includes("rate-limited"));
 });
@@ -51,7 +51,7 @@ test("the mark is found where OpenClaw puts words before or behind it", () => {
 });
 
 test("a message of another provider is not ours to classify", () => {
-  for (const text of ["429 Too Many Requests", "", undefined, "[huggingface:no-such-kind]"]) {
+  for (const text of ["429 Too Many Requests", "", undefined, "[huggingface:no-such-kind, max. 1 request]"]) {
     assert.equal(classifyFailoverReason({ errorMessage: text }), undefined);
     assert.equal(matchesContextOverflowError({ errorMessage: text }), undefined);
   }
@@ -63,5 +63,5 @@ test("a kind that this version does not know is `other`", () => {
 
 test("status, code, backend and request id stand in the message", () => {
   const message = errorMessage({ kind: "upstream", message: "broken", hint: "Try later.", status: 503, code: "x", backend: "together", requestId: "r1" });
-  assert.equal(message, "Hugging Face: broken Try later. (HTTP 503, code x, backend together, request r1) [huggingface:upstream]");
+  assert.equal(message, "Hugging Face: broken Try later. (HTTP 503, code x, backend together, request r1) [huggingface:upstream, max. 1 request]");
 });

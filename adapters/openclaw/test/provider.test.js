@@ -89,8 +89,9 @@ test("a tool call becomes one of OpenClaw's, and goes back with its result and r
 
 test("system prompt, pictures and options leave as they are meant", async (t) => {
   const { up, ask } = await set(t, hello);
-  const picture = { type: "image", mimeType: "image/png", data: Buffer.from("png").toString("base64") };
-  await ask({ systemPrompt: "Be short.", messages: [user([{ type: "text", text: "see" }, picture])] }, { temperature: 0.2, topP: 0.9, maxTokens: 33, stop: ["X"], seed: 5, reasoning: "low" }, { row: { id: "Qwen/Qwen2.5-VL-7B-Instruct", input: ["text", "image"] } });
+  const picture = { type: "image", mimeType: "image/png", data: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==" };
+  const { message } = await ask({ systemPrompt: "Be short.", messages: [user([{ type: "text", text: "see" }, picture])] }, { temperature: 0.2, topP: 0.9, maxTokens: 33, stop: ["X"], seed: 5, reasoning: "low" }, { row: { id: "Qwen/Qwen2.5-VL-7B-Instruct", input: ["text", "image"] } });
+  assert.ok(up.requests[0], message.errorMessage);
   const { body } = up.requests[0];
   assert.equal(body.messages[0].role, "system");
   assert.equal(body.messages[1].content[1].image_url.url, `data:image/png;base64,${picture.data}`);
@@ -132,7 +133,7 @@ test("a failure is one error event whose message ends with the mark of its kind"
   const { last, message } = await ask({});
   assert.equal(last.type, "error");
   assert.equal(message.stopReason, "error");
-  assert.match(message.errorMessage, /\[huggingface:rate-limited\]$/);
+  assert.match(message.errorMessage, /\[huggingface:rate-limited, max\. 1 request\]$/);
   assert.equal(up.requests.length, 1);
 });
 
