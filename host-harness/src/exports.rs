@@ -11,6 +11,7 @@ use wasmtime::{
 };
 
 use crate::{
+    bounds::Bounded as _,
     contract::{
         ChatRequest, ChatResponse, DiscoveryMode, Error, ModelCatalog, ModelRef, Progress, ProviderInfo,
     },
@@ -113,7 +114,7 @@ impl Guest {
         discovery: DiscoveryMode,
     ) -> wasmtime::Result<Fallible<ModelCatalog>> {
         let export: ListModels = self.find(store, self.exports.list_models)?;
-        Ok(export.call_async(store, (discovery,)).await?.0)
+        Ok(export.call_async(store, (discovery,)).await?.0.bounded())
     }
 
     pub(crate) async fn resolve_ref(
@@ -122,7 +123,7 @@ impl Guest {
         reference: &str,
     ) -> wasmtime::Result<Fallible<ModelRef>> {
         let export: ResolveRef<'_> = self.find(store, self.exports.resolve_ref)?;
-        Ok(export.call_async(store, (reference,)).await?.0)
+        Ok(export.call_async(store, (reference,)).await?.0.bounded())
     }
 
     pub(crate) async fn chat_complete(
@@ -131,7 +132,7 @@ impl Guest {
         request: &ChatRequest,
     ) -> wasmtime::Result<Fallible<ChatResponse>> {
         let export: ChatComplete<'_> = self.find(store, self.exports.chat_complete)?;
-        Ok(export.call_async(store, (request,)).await?.0)
+        Ok(export.call_async(store, (request,)).await?.0.bounded())
     }
 
     pub(crate) async fn chat_stream(
@@ -140,7 +141,7 @@ impl Guest {
         request: &ChatRequest,
     ) -> wasmtime::Result<Fallible<ResourceAny>> {
         let export: ChatStream<'_> = self.find(store, self.exports.chat_stream)?;
-        Ok(export.call_async(store, (request,)).await?.0)
+        Ok(export.call_async(store, (request,)).await?.0.bounded())
     }
 
     /// What is called once for an answer and then again and again.
@@ -177,6 +178,7 @@ impl Reader {
             .0
             .call_async(store, (completion, max_events, max_wait_ms))
             .await?
-            .0)
+            .0
+            .bounded())
     }
 }

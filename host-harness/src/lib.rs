@@ -16,6 +16,7 @@ pub mod serve;
 pub mod settings;
 
 mod asking;
+mod bounds;
 mod call;
 mod completion;
 mod drain;
@@ -30,6 +31,7 @@ mod metrics;
 mod openai;
 mod plugin;
 mod sandbox;
+mod sanitize;
 mod swap;
 mod trace;
 mod walk;

@@ -1,6 +1,7 @@
 //! A plugin: one component, read, checked against the contract, compiled and asked what it is.
 
 use std::{
+    io::Read as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -15,6 +16,7 @@ use crate::{
     edge::Gate,
     error::{Error, Kind, Result},
     exports::Linked,
+    files::{self, trust},
     sandbox::{Limits, Sandbox, State, View},
     settings::{Listed, Settings},
 };
@@ -86,7 +88,7 @@ impl Plugin {
     /// Loads a file: reads, checks, compiles, and asks it what it is. Nothing is sent and no credential is read.
     ///
     /// # Errors
-    /// `plugin-load` for a file that cannot be read or is no component; `contract-mismatch` for a component of
+    /// `plugin-load` for a file that cannot be read, that others may change, or that is no component; `contract-mismatch` for a component of
     /// another world or version, or one that wants more than the sandbox offers; `plugin-trap` or `limit` if it
     /// fails to say what it is.
     pub async fn load(sandbox: &Sandbox, path: &Path) -> Result<Self> {
@@ -240,20 +242,47 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{:x}", Sha256::digest(bytes))
 }
 
-/// Reads a plugin's file, if it is one and of a size that a plugin may have.
+/// Reads a plugin's file, if it is one, of a size that a plugin may have, and nobody else's to change.
 pub(crate) async fn read(path: &Path) -> Result<Vec<u8>> {
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || read_now(&path))
+        .await
+        .map_err(|_| Error::new(Kind::PluginLoad, "reading the plugin was interrupted"))?
+}
+
+fn read_now(path: &Path) -> Result<Vec<u8>> {
     let unreadable = |error| unreadable(path, &error);
-    let what = tokio::fs::metadata(path).await.map_err(unreadable)?;
-    // A pipe or a device may never end.
-    let what_else = if !what.is_file() {
-        "is no file".to_owned()
-    } else if what.len() > LARGEST {
-        format!("has {} bytes, and a plugin may have {LARGEST}", what.len())
-    } else {
-        return tokio::fs::read(path).await.map_err(unreadable);
+    let unfit = |what: &str| {
+        let message = format!("{} {what}", path.display());
+        Error::new(Kind::PluginLoad, message).with_hint("name the file of a built component")
     };
-    let message = format!("{} {what_else}", path.display());
-    Err(Error::new(Kind::PluginLoad, message).with_hint("name the file of a built component"))
+    // A pipe or a device may never end.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unfit("is no file"));
+    }
+    let file = files::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
+    if let Some(exposure) = trust::changeable_as(path, &meta) {
+        let message = format!(
+            "the plugin file {} is not loaded: {}",
+            path.display(),
+            exposure.message
+        );
+        return Err(Error::new(Kind::PluginLoad, message).with_hint(format!(
+            "others could put another plugin in its place; if the file is the right one, `{}`, or use a copy in a folder \
+             of your own",
+            exposure.fix
+        )));
+    }
+    if meta.len() > LARGEST {
+        return Err(unfit(&format!(
+            "has {} bytes, and a plugin may have {LARGEST}",
+            meta.len()
+        )));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default());
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {

@@ -21,6 +21,8 @@ mod documents;
 mod egress;
 #[cfg(unix)]
 mod ended;
+#[cfg(unix)]
+mod exposed;
 mod fallback;
 mod files;
 mod grants;
@@ -56,10 +58,15 @@ mod serve_end;
 mod serve_errors;
 mod serve_watch;
 mod shells;
+#[cfg(unix)]
+mod streams_in;
 mod swap;
 mod swaps_under_load;
 mod talk;
+#[cfg(unix)]
+mod talk_again;
 mod terminal;
 mod tls;
+mod untrusted_text;
 mod uploads;
 mod watch;

@@ -157,6 +157,14 @@ pub struct Running {
 }
 
 impl Running {
+    /// Sends it a signal, such as `-HUP`.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let told = std::process::Command::new("kill").args([name, &id]).status();
+        assert!(told.expect("it is told").success());
+    }
+
     /// Tells it to end, as a supervisor does.
     pub async fn stop(mut self) -> Ended {
         let id = self.child.id().expect("it runs").to_string();

@@ -9,7 +9,10 @@ use std::{
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    files,
+};
 
 /// Deeper nesting than this is no configuration; the parser would follow it until its stack is used up.
 const DEEPEST: usize = 128;
@@ -71,7 +74,7 @@ impl Document {
 
     /// Reads the file; `None` if it is not there.
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
-        match std::fs::read_to_string(path) {
+        match files::read_input_text(path, files::LARGEST) {
             Ok(text) => Self::parse(path, text).map(Some),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {

@@ -7,6 +7,7 @@
 //! `connect` with `proxy`, `tls`, `stream` and `lanes` (how), `body` (how much), `gate` (how often), `setup` (by whose
 //! word), and this file, which puts them together.
 
+mod address;
 mod body;
 mod clock;
 mod connect;
@@ -14,6 +15,7 @@ mod gate;
 mod headers;
 mod lanes;
 mod origin;
+mod pinned;
 mod proxy;
 mod scrub;
 mod secret;

@@ -45,7 +45,8 @@ pub(super) async fn completions(
         .map_err(|_| busy(inner.limits.concurrent))?;
     let body = body::read(request, &inner.limits).await?;
     asks_something(&body.request.messages)?;
-    let references = inner.references(body.model);
+    let named = body.model.map(|model| inner.access.redacted(&model));
+    let references = inner.references(named);
     let mut envelope = Envelope {
         id: format!("chatcmpl-{id}"),
         created: now(),
