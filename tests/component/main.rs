@@ -52,6 +52,7 @@ mod reader;
 mod recorded_list;
 mod scenarios;
 mod secrets;
+mod self_signed;
 mod serve;
 mod serve_at_home;
 mod serve_end;

@@ -33,7 +33,11 @@ fn says(terminal: &mut Terminal, text: &str, answers: usize) {
 
 #[tokio::test]
 async fn a_backslash_that_is_pasted_before_a_line_feed_stays_and_one_that_is_typed_goes_on() {
-    let mock = Arc::new(MockRouter::start(MockOptions::immediate()).await.expect("a mock router"));
+    let mock = Arc::new(
+        MockRouter::start(MockOptions::immediate())
+            .await
+            .expect("a mock router"),
+    );
     let seen = Arc::clone(&mock);
     person(move || {
         let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
@@ -48,16 +52,29 @@ async fn a_backslash_that_is_pasted_before_a_line_feed_stays_and_one_that_is_typ
         assert_eq!(terminal.ends(), 0);
         let asked: Vec<Value> = questions(&seen)
             .iter()
-            .map(|body| body["messages"].as_array().and_then(|all| all.last()).expect("one")["content"].clone())
+            .map(|body| {
+                body["messages"]
+                    .as_array()
+                    .and_then(|all| all.last())
+                    .expect("one")["content"]
+                    .clone()
+            })
             .collect();
-        assert_eq!(asked, [json!("docker run \\\n  -it \\\n  image"), json!("typed \non")]);
+        assert_eq!(
+            asked,
+            [json!("docker run \\\n  -it \\\n  image"), json!("typed \non")]
+        );
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_model_that_is_cooling_down_is_asked_again_when_somebody_wants_just_that_one() {
-    let mock = Arc::new(MockRouter::start(MockOptions::immediate()).await.expect("a mock router"));
+    let mock = Arc::new(
+        MockRouter::start(MockOptions::immediate())
+            .await
+            .expect("a mock router"),
+    );
     let seen = Arc::clone(&mock);
     person(move || {
         let config = json!({"agents": {"defaults": {"model": {
@@ -80,7 +97,10 @@ async fn a_model_that_is_cooling_down_is_asked_again_when_somebody_wants_just_th
         says(&mut terminal, "Five", 6);
         terminal.types(key::CTRL_D);
         assert_eq!(terminal.ends(), 0);
-        let asked: Vec<Value> = questions(&seen).iter().map(|body| body["model"].clone()).collect();
+        let asked: Vec<Value> = questions(&seen)
+            .iter()
+            .map(|body| body["model"].clone())
+            .collect();
         let expected = [
             FIRST, SECOND, // it fails
             SECOND, // and is left alone

@@ -175,6 +175,12 @@ impl Session {
         let info = plugin.info().clone();
         ground.warn_of_broken_list(terminal, &info);
         let settings = ground.settings(&info)?;
+        if let Some(exposure) = settings.ca_file.as_deref().and_then(trust::changeable) {
+            terminal.warn(&format!(
+                "`ca-file`: {}; `{}` mends that",
+                exposure.message, exposure.fix
+            ));
+        }
         // Before the credential is looked for: a plugin that asks for too much gets none read.
         let grant = ground.grants.check(&info)?;
         let found = ground

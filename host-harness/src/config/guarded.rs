@@ -35,6 +35,7 @@ impl Configuration {
                 is_secret: true,
             },
             state(".env", true),
+            state("chat-history", true),
             state("grants.json", false),
             Guarded {
                 path: self.models_path(),

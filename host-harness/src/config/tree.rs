@@ -1,5 +1,5 @@
-//! A JSON5 file as a tree with typed look-ups: what is there but of the wrong kind is named with file, line, column
-//! and key. Knows nothing of what the keys mean.
+//! A JSON5 file as a tree with typed look-ups: a value of the wrong kind is named with file, line, column and key.
+//! Knows nothing of what the keys mean.
 
 use std::{
     fmt::{self, Write as _},
@@ -9,10 +9,8 @@ use std::{
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::{
-    error::{Error, Kind, Result},
-    files,
-};
+use crate::error::{Error, Kind, Result};
+use crate::files;
 
 /// Deeper nesting than this is no configuration; the parser would follow it until its stack is used up.
 const DEEPEST: usize = 128;

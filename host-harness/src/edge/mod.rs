@@ -14,6 +14,7 @@ mod connect;
 mod gate;
 mod headers;
 mod lanes;
+mod no_proxy;
 mod origin;
 mod pinned;
 mod proxy;

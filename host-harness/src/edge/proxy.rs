@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::{
     connect::{ConnectError, dial},
+    no_proxy,
     origin::Origin,
     secret::Secret,
     stream::{Bytes, Duplex},
@@ -73,61 +74,12 @@ impl Proxies {
             &self.http
         };
         match named.as_ref().or(self.all.as_ref()) {
-            Some(named) if !origin.is_loopback() && !self.excepts(origin) => {
+            Some(named) if !origin.is_loopback() && !no_proxy::covers(&self.except, origin) => {
                 Via::new(named, origin).map(Some)
             }
             _ => Ok(None),
         }
     }
-
-    /// Entries are separated by commas or blanks, as curl and wget take them. One may name a port, begin with `*.`, or end
-    /// with the dot of a full name; what is left is the library's: names with all below them, addresses, networks.
-    fn excepts(&self, origin: &Origin) -> bool {
-        let host = origin.host().trim_end_matches('.');
-        let separators = |c: char| c == ',' || c.is_whitespace();
-        let entries = self.except.split(separators).filter(|entry| !entry.is_empty());
-        entries.into_iter().any(|entry| {
-            let (name, port) = with_port(entry);
-            if port.is_some_and(|port| port != origin.port()) {
-                return false;
-            }
-            let name = name.trim_matches(['[', ']']).trim_end_matches('.');
-            match name.strip_prefix('*') {
-                Some("") => true,
-                // `*.corp.test` is every name below, `*corp.test` every one that ends so.
-                Some(ending) => ends_with(host, ending),
-                None => covers(name, host),
-            }
-        })
-    }
-}
-
-/// `host:443` and `[::1]:443` in two; of an address of IPv6 without brackets nothing is a port.
-fn with_port(entry: &str) -> (&str, Option<u16>) {
-    let is_alone = |host: &str| !host.contains(':') || host.ends_with(']');
-    let split = entry.rsplit_once(':').filter(|(host, _)| is_alone(host));
-    match split.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
-        Some((host, port)) => (host, Some(port)),
-        None => (entry, None),
-    }
-}
-
-/// Whether a name, an address or a network covers a host, as the library has it.
-fn covers(name: &str, host: &str) -> bool {
-    let host = if host.contains(':') {
-        format!("http://[{host}]")
-    } else {
-        format!("http://{host}")
-    };
-    let probe = Matcher::builder().all("http://proxy").no(name).build();
-    host.parse::<Uri>()
-        .is_ok_and(|uri| probe.intercept(&uri).is_none())
-}
-
-fn ends_with(host: &str, ending: &str) -> bool {
-    let at = host.len().checked_sub(ending.len());
-    let end = at.and_then(|at| host.get(at..));
-    end.is_some_and(|end| end.eq_ignore_ascii_case(ending))
 }
 
 impl fmt::Debug for Proxies {
@@ -366,53 +318,6 @@ mod tests {
         let every: &[_] = &[("ALL_PROXY", "http://proxy.test"), ("NO_PROXY", " * ")];
         assert_eq!(via(every, "https://a.test"), None);
         assert_eq!(via(every, "https://11.1.2.3"), None);
-    }
-
-    #[test]
-    fn what_is_excepted_is_written_in_every_usual_form() {
-        for (except, origin, is_direct) in [
-            ("*.corp.test", "https://api.corp.test", true),
-            ("*.corp.test", "https://corp.test", false),
-            ("*.corp.test", "https://notcorp.test", false),
-            ("*corp.test", "https://notcorp.test", true),
-            ("*.CORP.test", "https://a.b.corp.TEST", true),
-            ("corp.test:443", "https://corp.test", true),
-            ("corp.test:443", "https://a.corp.test", true),
-            ("corp.test:8443", "https://corp.test", false),
-            ("corp.test:8443", "https://corp.test:8443", true),
-            ("*.corp.test:443", "https://a.corp.test", true),
-            ("a.test b.test", "https://b.test", true),
-            (" a.test ,\tb.test\n", "https://b.test", true),
-            ("a.test,,b.test", "https://b.test", true),
-            ("corp.test.", "https://corp.test", true),
-            (".corp.test.", "https://a.corp.test", true),
-            ("corp.test", "https://corp.test.", true),
-            ("corp.test.:443", "https://corp.test.", true),
-            ("10.0.0.0/8", "https://10.1.2.3", true),
-            ("10.1.2.3:443", "https://10.1.2.3", true),
-            ("10.1.2.3:80", "https://10.1.2.3", false),
-            ("fd12::1", "https://[fd12::1]", true),
-            ("[fd12::1]", "https://[fd12::1]", true),
-            ("[fd12::1]:443", "https://[fd12::1]", true),
-            ("[fd12::1]:80", "https://[fd12::1]", false),
-            ("fd12::/16", "https://[fd12::1]", true),
-            ("x *", "https://a.test", true),
-            ("*:443", "http://a.test", false),
-            ("corp.test:port", "https://corp.test", false),
-            (":443", "https://corp.test", false),
-            (".", "https://corp.test", false),
-        ] {
-            let proxies = Proxies::from_variables(|name| {
-                let value = match name {
-                    "ALL_PROXY" => "http://proxy.test:3128",
-                    "NO_PROXY" => except,
-                    _ => return None,
-                };
-                Some(Zeroizing::new(value.to_owned()))
-            });
-            let via = proxies.before(&Origin::parse(origin).unwrap()).unwrap();
-            assert_eq!(via.is_none(), is_direct, "{except:?} and {origin}");
-        }
     }
 
     #[test]
