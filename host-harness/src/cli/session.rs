@@ -105,9 +105,10 @@ impl Ground {
     /// The configuration's settings for a provider, and what the arguments say instead.
     pub(super) fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
         let mut settings = self.configuration.settings(info)?;
-        if self.base_url.is_none() {
-            self.configuration.may_decide(info)?;
-        }
+        let is_set = |wanted: &str| self.set.iter().any(|(name, _)| name == wanted);
+        let is_base_url_named = self.base_url.is_some() || is_set("base-url");
+        self.configuration
+            .may_decide(info, is_base_url_named, is_set("ca-file"))?;
         apply(&mut settings, &self.set)?;
         if let Some(url) = &self.base_url {
             settings.base_url = Some(url.clone());

@@ -75,18 +75,23 @@ impl Configuration {
     }
 
     /// Refuses a file that others may change as the one that decides where a credential goes: as the base URL or the
-    /// authorities that it names.
+    /// authorities that it names, unless the operator has named others.
     ///
     /// # Errors
     /// Others may change the configuration, and it decides that.
-    pub(crate) fn may_decide(&self, info: &ProviderInfo) -> Result<()> {
+    pub(crate) fn may_decide(
+        &self,
+        info: &ProviderInfo,
+        is_base_url_named: bool,
+        is_ca_file_named: bool,
+    ) -> Result<()> {
         let Some(exposure) = trust::changeable(&self.path) else {
             return Ok(());
         };
         let settings = self.settings(info)?;
-        let what = if settings.base_url.is_some() {
+        let what = if settings.base_url.is_some() && !is_base_url_named {
             "a base URL"
-        } else if settings.ca_file.is_some() {
+        } else if settings.ca_file.is_some() && !is_ca_file_named {
             "a `ca-file`"
         } else {
             return Ok(());
@@ -97,7 +102,7 @@ impl Configuration {
             exposure.message
         );
         Err(Error::new(Kind::Configuration, message).with_hint(format!(
-            "look at what stands there, then `{}`; or name the base URL with `--base-url`",
+            "look at what stands there, then `{}`; or name it with `--base-url` or `--set ca-file=FILE`",
             exposure.fix
         )))
     }

@@ -166,8 +166,7 @@ pub(super) fn reason(error: &io::Error) -> (String, &'static str) {
             "its certificate is of X.509 version 1, which is not accepted any more".to_owned(),
             "its operator has to replace it; `openssl req -x509` makes one of version 3",
         ),
-        Bad::UnsupportedSignatureAlgorithm
-        | Bad::UnsupportedSignatureAlgorithmContext { .. }
+        Bad::UnsupportedSignatureAlgorithmContext { .. }
         | Bad::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
             "its certificate is signed in a way that is not accepted (too weak, or of a curve that is not known)"
                 .to_owned(),
