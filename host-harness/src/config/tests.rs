@@ -33,6 +33,8 @@ fn acme() -> ProviderInfo {
             note: None,
             help_url: None,
         }),
+        endpoints: Vec::new(),
+        extras: Vec::new(),
     }
 }
 

@@ -12,6 +12,7 @@ use wasi::http::types::ErrorCode;
 
 use crate::{
     contract::{
+        everything,
         provider::{Completion as Exported, Guest, GuestCompletion, Progress},
         settings,
         types::{
@@ -137,6 +138,8 @@ impl Guest for Component {
                 note: texts::wanted().then(|| text("A note")),
                 help_url: texts::wanted().then(|| text("https://hostile.example/")),
             }),
+            endpoints: everything(),
+            extras: Vec::new(),
         }
     }
 
