@@ -55,7 +55,7 @@ pub(super) async fn completions(
     // Held as long as the request is, which another model may still be asked.
     let (body, held) = received.parse().await?;
     asks_something(&body.request.messages)?;
-    let named = body.model.ok_or_else(no_model)?;
+    let named = inner.access.redacted(&body.model.ok_or_else(no_model)?);
     let (references, default_for) = inner.references(named);
     let envelope = Envelope {
         id: format!("chatcmpl-{id}"),
