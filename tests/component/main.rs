@@ -48,12 +48,9 @@ mod models;
 mod onboarding;
 mod onboarding_again;
 mod onboarding_by_script;
-<<<<<<< HEAD
 #[path = "../page.rs"]
 mod page;
-=======
 mod oracle;
->>>>>>> token
 mod program;
 mod proxy;
 #[path = "../reader.rs"]
