@@ -92,6 +92,13 @@ pub(crate) struct Shared {
     pub(crate) is_draining: AtomicBool,
 }
 
+/// What holds for one chat request in place of the settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChatOptions {
+    /// Retries at most, where that is fewer than the setting `max-retries`.
+    pub max_retries: Option<u32>,
+}
+
 /// A whole answer and who gave it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -231,9 +238,17 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
     pub async fn chat(&self, request: ChatRequest) -> Result<Completion> {
+        self.chat_with(request, ChatOptions::default()).await
+    }
+
+    /// The same as [`chat`](Self::chat), with options for this request.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat).
+    pub async fn chat_with(&self, request: ChatRequest, options: ChatOptions) -> Result<Completion> {
         let mut measured = Measured::begin(&self.0.metrics, Call::Chat);
         let mut trace = Trace::begin("chat-stream", &self.without_secrets(&request.model));
-        match trace.within(self.0.begin_chat(request)).await {
+        match trace.within(self.0.begin_chat(request, options)).await {
             Ok(begun) => Ok(Completion::new(begun, Arc::clone(&self.0), trace, measured)),
             Err(error) => {
                 trace.end(Some(&error));
@@ -248,10 +263,18 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, what the upstream says, or that the answer broke off.
     pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
+        self.complete_with(request, ChatOptions::default()).await
+    }
+
+    /// The same as [`complete`](Self::complete), with options for this request.
+    ///
+    /// # Errors
+    /// As [`complete`](Self::complete).
+    pub async fn complete_with(&self, request: ChatRequest, options: ChatOptions) -> Result<Answer> {
         let mut measured = Measured::begin(&self.0.metrics, Call::Complete);
         let trace = Trace::begin("chat-complete", &self.without_secrets(&request.model));
         let request_id = trace.id();
-        let answered = trace.around(self.0.complete(request)).await;
+        let answered = trace.around(self.0.complete(request, options)).await;
         match &answered {
             Ok((response, _)) => measured.answered(&response.summary),
             Err(error) => measured.failed(error),
@@ -310,6 +333,10 @@ impl Host {
 
 impl Shared {
     pub(crate) fn context<'a>(&self, generation: &'a Generation) -> Context<'a> {
+        self.context_with(generation, ChatOptions::default())
+    }
+
+    pub(crate) fn context_with<'a>(&self, generation: &'a Generation, options: ChatOptions) -> Context<'a> {
         trace::generation(generation.number);
         let plugin = &generation.plugin;
         let view = View::new(
@@ -321,7 +348,9 @@ impl Shared {
         Context::new(
             &self.sandbox,
             plugin.linked(),
-            State::new(view, gate, plugin.empty_wasi()).measured(Arc::clone(&self.metrics)),
+            State::new(view, gate, plugin.empty_wasi())
+                .with_max_retries(options.max_retries)
+                .measured(Arc::clone(&self.metrics)),
         )
     }
 
@@ -351,10 +380,8 @@ impl Shared {
             return Ok(request);
         }
         let host = Arc::clone(self);
-        let searching = tokio::task::spawn_blocking(move || {
-            host.refuse_secret(&request)?;
-            Ok(request)
-        });
+        let searching =
+            tokio::task::spawn_blocking(move || host.refuse_secret(&request).map(|()| request));
         searching.await.unwrap_or_else(|_| Err(self.drained()))
     }
 
