@@ -380,8 +380,7 @@ impl Shared {
             return Ok(request);
         }
         let host = Arc::clone(self);
-        let searching =
-            tokio::task::spawn_blocking(move || host.refuse_secret(&request).map(|()| request));
+        let searching = tokio::task::spawn_blocking(move || host.refuse_secret(&request).map(|()| request));
         searching.await.unwrap_or_else(|_| Err(self.drained()))
     }
 
