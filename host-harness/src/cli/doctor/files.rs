@@ -5,11 +5,10 @@ use crate::config::Configuration;
 
 /// Looks at the files of the state directory and the configuration.
 pub(super) fn examine(report: &mut Report, configuration: &Configuration) {
-    let files = [
-        configuration.profiles_path(),
-        configuration.state_dir().join(".env"),
-        configuration.path().to_owned(),
-    ];
+    let mut files = configuration.credential_files();
+    files.push(configuration.state_dir().join(".env"));
+    files.push(configuration.host_file());
+    files.push(configuration.path().to_owned());
     let dir = configuration.state_dir();
     let dir_mode = mode(dir).filter(|mode| mode & 0o022 != 0);
     if let Some(mode) = dir_mode {
