@@ -1,8 +1,16 @@
 //! From the configuration to the settings of one provider: its own keys, models and aliases.
 
-use serde_json::Value;
+use std::time::Duration;
 
-use super::{Configuration, price, provider_in, strip_prefix, document::Node, variables};
+use super::{
+    Configuration,
+    document::Node,
+    interpolation, provider_in,
+    report::Unresolved,
+    schema::{self, Provider},
+    secret_ref::SecretInput,
+    strip_prefix,
+};
 use crate::{
     contract::{
         DiscoveryMode, Extra, ProviderInfo,
