@@ -27,18 +27,29 @@ FINISH = {
 }
 STATUS_KINDS = {
     401: "unauthenticated", 402: "payment-required", 403: "permission-denied", 404: "model-unavailable",
-    408: "timeout", 413: "context-overflow", 422: "invalid-request", 424: "upstream", 429: "rate-limited",
+    408: "timeout", 410: "model-unavailable", 413: "context-overflow", 424: "upstream", 429: "rate-limited",
 }
 BAD_REQUESTS = [(kind, re.compile(words, re.I | re.S)) for kind, words in (
     ("context-overflow",
-     r"maximum context length is|reduce the length of the messages|exceeds maximum input length"
-     r"|exceeds the available context size|context window exceeds|exceeded model token limit|context_length_exceeded"
-     r"|prompt is too long|too many tokens|`inputs` tokens \+ `max_new_tokens` must be <="),
-    ("model-unavailable", r"^(model_not_found|model_not_supported) "),
+     r"(maximum|model's|exceeds the) context (length|limit)|context_length_exceeded|context window exceeds"
+     r"|maximum (model|prompt|(allowed )?input) length|available context size|exceeded model token limit"
+     r"|reduce the length of the|prompt (is )?too long|prompt exceeds|input is too long|input length should be"
+     r"|too many (input )?tokens|too large for model with|`inputs` must have less than|max_new_tokens`? must be <="),
+    ("model-unavailable", r"^model_(not_found|not_supported|not_available|decommissioned) "
+     r"|not supported (by provider|for task)|end.of.life|decommissioned|no longer available"),
     ("upstream", r"tool_use_failed|output_parse_failed|post.?processor"),
     ("unsupported",
-     r"(?=.*(not support|unsupported))(?=.*(vision|image|multimodal|tool|function.call|structured|schema|logprob))"),
+     r"^unsupported_(parameter|value) "
+     r"|(?=.*(not support|n't support|unsupported|not accept|not enabled|not a multimodal|at most 0 |requires --))"
+     r"(?=.*(vision|image|multimodal|audio|video|tool|function.call|structured|schema|log ?prob|grammar|json"
+     r"|response.format|reasoning|system role))"),
 )]
+# Models whose chat template writes the opening tag of the reasoning into the prompt: words of the last part of the id
+# that have to be there, and such as must not.
+OPENED_BY_TEMPLATE = (
+    ({"qwq"}, {"preview"}), ({"qwen3", "thinking"}, set()), ({"nemotron"}, {"llama", "instruct", "base"}),
+    ({"nemotron", "v1.5"}, {"base"}), ({"nemotron", "v1_5"}, {"base"}),
+)
 
 
 class Failed(Exception):
@@ -49,15 +60,19 @@ class Failed(Exception):
 
 
 def server_sent_events(body):
-    """The data of each event. Every recorded event of the type `error` says so in its data, too."""
-    text, data = body.decode("utf-8", "replace").removeprefix("\ufeff"), []
+    """The data of each event, but for events of other names than `message` and `error`. Every recorded event of the type
+    `error` says so in its data, too."""
+    text, data, kind = body.decode("utf-8", "replace").removeprefix("\ufeff"), [], ""
     for line in re.split("\r\n|\r|\n", text) + [""]:
         name, _, value = line.partition(":")
         if name == "data":
             data.append(value.removeprefix(" "))
-        elif not line and data:
-            yield "\n".join(data)
-            data = []
+        elif name == "event":
+            kind = value.removeprefix(" ")
+        elif not line:
+            if data and kind in ("", "message", "error"):
+                yield "\n".join(data)
+            data, kind = [], ""
 
 
 def error_of(answer, status, headers=None, text=""):
@@ -83,64 +98,121 @@ def error_of(answer, status, headers=None, text=""):
     everything = f"{code} {message}"
     if status is None or status >= 500 or status == 403 and html:
         kind = "upstream"
-    elif status == 400:
+    elif status in (400, 422):
         kind = next((kind for kind, words in BAD_REQUESTS if words.search(everything)), "invalid-request")
     else:
         kind = "protocol" if status < 400 else STATUS_KINDS.get(status, "invalid-request")
     return Failed(kind, status, code, message)
 
 
+def is_json(text):
+    """Whether a text is one JSON value."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
 class Answer:
     """One answer, put together from its chunks; a whole answer is one chunk."""
 
-    def __init__(self):
+    def __init__(self, model=""):
         self.content, self.thought, self.calls = "", "", []
         self.usage, self.raw_finish, self.any_choice = None, None, False
+        self.first_index, self.several = None, False
+        words = set(re.split("[- ]", model.rsplit("/")[-1].split(":")[0].lower()))
+        self.opened = any(have <= words and not lack & words for have, lack in OPENED_BY_TEMPLATE)
+
+    def choice_of(self, chunk):
+        """The choice that is the response: a single one, or of several the first that ever came."""
+        choices = [c for c in chunk.get("choices") or [] if isinstance(c, dict)]
+        if choices and self.first_index is None:
+            self.first_index = choices[0].get("index") or 0
+        self.several = self.several or len(choices) > 1
+        if self.several:
+            choices = [c for c in choices if (c.get("index") or 0) == self.first_index]
+        return choices[0] if choices else None
 
     def take(self, chunk, key):
         if not isinstance(chunk, dict):
             raise Failed("protocol")
+        was_finished = bool(self.raw_finish)
+        self.usage = chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage") or self.usage
+        choice = self.choice_of(chunk)
+        failed = bool(choice) and self.take_choice(choice, key)
+        # What goes wrong behind the finish reason takes nothing back.
+        if was_finished:
+            return
         if chunk.get("error"):
             raise error_of(chunk, None)
-        self.usage = chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage") or self.usage
-        for choice in (chunk.get("choices") or [])[:1]:
-            self.any_choice = True
-            said = choice.get(key) or {}
-            content = said.get("content") or ""
-            if isinstance(content, list):
-                content = "".join(part.get("text") or "" for part in content)
-            self.content += content
-            details = "".join(d.get("text") or "" for d in said.get("reasoning_details") or [])
-            self.thought += next((said[f] for f in REASONING_FIELDS if said.get(f)), details)
-            for piece in said.get("tool_calls") or []:
-                self.take_call(piece)
-            self.raw_finish = choice.get("finish_reason") or self.raw_finish
+        if failed:
+            raise error_of({"error": choice.get("error")}, None)
+
+    def take_choice(self, choice, key):
+        """Takes what a choice says; true if it says that it failed."""
+        self.any_choice = True
+        said = choice.get(key) or {}
+        content = said.get("content") or ""
+        if isinstance(content, list):
+            content = "".join(part.get("text") or "" for part in content)
+        self.content += content
+        details = "".join(d.get("text") or "" for d in said.get("reasoning_details") or [])
+        thought = next((said[f] for f in REASONING_FIELDS if said.get(f)), details)
+        if thought and not self.content.strip():
+            self.opened = False
+        self.thought += thought
+        for piece in said.get("tool_calls") or choice.get("tool_calls") or []:
+            self.take_call(piece)
+        if choice.get("finish_reason") == "error":
+            return True
+        self.raw_finish = choice.get("finish_reason") or self.raw_finish
+        return bool(choice.get("error"))
 
     def take_call(self, piece):
-        ident, function = piece.get("id"), piece.get("function") or {}
-        index = max(piece.get("index", -1), -1)
-        same = [call for call in self.calls if call["index"] == index or index == -1 and not ident][-1:]
-        if not same or ident and same[0]["id"] and ident != same[0]["id"]:
-            same = [{"index": index, "id": None, "name": "", "arguments": ""}]
-            self.calls += same
-        call, arguments = same[0], function.get("arguments")
+        """A piece goes on with the call of its id, else of its index, else with the last; a name may begin a new one."""
+        function = piece.get("function") or {}
+        ident, name, arguments = piece.get("id"), function.get("name"), function.get("arguments")
+        index = piece.get("index") if isinstance(piece.get("index"), int) and piece["index"] >= 0 else None
+        if not isinstance(arguments, str):
+            arguments = json.dumps(arguments) if arguments else ""
+        by_id = [c for c in self.calls if ident and c["id"] == ident and (not name or index in (None, c["index"]))]
+        by_index = [c for c in self.calls if index is not None and c["index"] == index]
+        call = ((by_id or by_index or self.calls)[-1:] or [None])[0]
+        if call and name and call["name"]:
+            new_id = ident and not by_id
+            new_index = not by_id and not by_index and index is not None and call["index"] is not None
+            if (new_id and (call["id"] or name != call["name"]) or new_index
+                    or arguments.strip() and is_json(call["arguments"])
+                    or name != call["name"] and call["arguments"].strip()):
+                call = None
+        if call is None:
+            call = {"index": index, "id": None, "name": "", "arguments": ""}
+            self.calls.append(call)
         call["id"] = call["id"] or ident
-        call["name"] = call["name"] or function.get("name") or ""
-        call["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
+        if name and name != call["name"]:
+            call["name"] = name if name.startswith(call["name"]) else call["name"] + name
+        call["arguments"] += arguments
 
     def text_and_reasoning(self):
-        """A block of thoughts that opens the text belongs to the thoughts."""
+        """A block of thoughts that opens the text belongs to the thoughts, also where the prompt has its first tag."""
         opened = re.match(r"\s*<think>(.*?)(</think>|\Z)", self.content, re.S)
-        return (self.content[opened.end():], self.thought + opened[1]) if opened else (self.content, self.thought)
+        if opened:
+            return self.content[opened.end():], self.thought + opened[1]
+        if not self.opened or self.content.lstrip()[:1] in ("{", "["):
+            return self.content, self.thought
+        block, closed, text = self.content.partition("</think>")
+        # A model that came to its own end without closing the block was not in one.
+        if not closed and self.raw_finish in ("stop", "eos", "eos_token") and not self.calls:
+            text = block
+        return text, self.thought + block
 
     def tool_calls(self):
         for call in self.calls:
             arguments = call["arguments"].strip()
             arguments = "{}" if arguments in ("", "null") else arguments
-            try:
-                json.loads(arguments)
-            except ValueError:
-                raise Failed("protocol") from None
+            if not is_json(arguments) or not call["name"]:
+                raise Failed("protocol")
             yield {"name": call["name"], "arguments": arguments}
 
     def end(self, done):
@@ -153,6 +225,8 @@ class Answer:
         finish = FINISH.get(self.raw_finish, "other")
         if calls and (finish == "stop" or not self.raw_finish):
             finish = "tool-calls"
+        if finish == "tool-calls" and not calls:
+            finish = "stop"
         usage = self.usage or {}
         sent, received = (usage.get(f"{k}_tokens_details") or {} for k in ("prompt", "completion"))
         counts = (usage.get("prompt_tokens"), sent.get("cached_tokens", usage.get("cached_tokens")),
@@ -163,7 +237,8 @@ class Answer:
 
 def read(path, record):
     """What the recording at this path means."""
-    answer, error, end = Answer(), None, {"toolCalls": [], "usage": None, "finish": None, "rawFinish": None}
+    model = (record.get("model_requested") or "").replace("%2F", "/")
+    answer, error, end = Answer(model), None, {"toolCalls": [], "usage": None, "finish": None, "rawFinish": None}
     try:
         if path.suffix == ".sse":
             done = False
@@ -171,7 +246,9 @@ def read(path, record):
                 done = data.strip() == "[DONE]"
                 if done:
                     break
-                answer.take(json.loads(data), "delta")
+                # A heartbeat is no chunk; nor is what is broken behind the finish reason.
+                if data.strip()[:1] == "{" and (is_json(data) or not answer.raw_finish):
+                    answer.take(json.loads(data), "delta")
             end = answer.end(done)
         elif "response_body" in record:
             answer.take(record["response_body"], "message")

@@ -1,4 +1,5 @@
-//! A whole exchange: any answer, in any pieces, keeps the rules for the order of events, ends, and ends the same.
+//! A whole exchange: any response, in any pieces, keeps the rules for the order of events, ends, and ends the same; a call
+//! that ended gets nothing more and stands in the folded response as it ended; a whole response is a stream of one event.
 #![no_main]
 
 use huggingface_protocol::chat::{Exchange, Failure, FailureKind, Fold, Next};
@@ -16,7 +17,10 @@ type Answer = (Vec<AssistantPart>, Result<Summary, Error>);
 fn request(model: &ModelRef) -> ChatRequest {
     ChatRequest {
         model: model.canonical.clone(),
-        messages: vec![Message::User(vec![ContentPart::Text("hi".into())])],
+        messages: vec![Message::User(UserMessage {
+            content: vec![ContentPart::Text("hi".into())],
+            extras: Vec::new(),
+        })],
         tools: Vec::new(),
         tool_choice: None,
         response_format: None,
@@ -35,30 +39,69 @@ fn request(model: &ModelRef) -> ChatRequest {
 /// What is open and what has ended, by the contract's rules for events.
 #[derive(Default)]
 struct Order {
-    /// Of each call that began, whether it has not ended.
-    calls: Vec<bool>,
+    /// Of each call that began, what came of it.
+    calls: Vec<Call>,
+}
+
+struct Call {
+    id: String,
+    name: String,
+    arguments: String,
+    has_ended: bool,
 }
 
 impl Order {
     fn check(&mut self, event: &ChatEvent) {
-        let is_open = |index: u32| self.calls.get(index as usize).copied().unwrap_or(false);
         match event {
             ChatEvent::Text(text) => assert!(!text.is_empty()),
             ChatEvent::ToolCallStart(start) => {
                 assert_eq!(start.index as usize, self.calls.len());
                 assert!(!start.id.is_empty() && !start.name.is_empty());
-                self.calls.push(true);
+                self.calls.push(Call {
+                    id: start.id.clone(),
+                    name: start.name.clone(),
+                    arguments: String::new(),
+                    has_ended: false,
+                });
             }
-            ChatEvent::ToolCallDelta(delta) => assert!(is_open(delta.index)),
-            ChatEvent::ToolCallEnd(index) => {
-                assert!(is_open(*index));
-                self.calls[*index as usize] = false;
+            ChatEvent::ToolCallDelta(delta) => {
+                let call = &mut self.calls[delta.index as usize];
+                assert!(!call.has_ended, "more of a call that has ended");
+                call.arguments += &delta.arguments_fragment;
+            }
+            ChatEvent::ToolCallEnd(end) => {
+                let call = &mut self.calls[end.index as usize];
+                assert!(!call.has_ended, "a call ends twice");
+                call.has_ended = true;
             }
             ChatEvent::Other(extra) => {
                 serde_json::from_str::<&serde_json::value::RawValue>(&extra.value_json)
                     .expect("an extra is JSON");
             }
             ChatEvent::Reasoning(_) | ChatEvent::Media(_) => {}
+        }
+    }
+
+    /// The folded calls are those that ended, as they ended. An error leaves no call that looks whole.
+    fn check_end(&self, content: &[AssistantPart], is_error: bool) {
+        let folded = content.iter().filter_map(|part| match part {
+            AssistantPart::ToolCall(call) => Some((&call.id, &call.name, &call.arguments_json)),
+            _ => None,
+        });
+        let told = self
+            .calls
+            .iter()
+            .map(|call| (&call.id, &call.name, &call.arguments));
+        assert!(folded.eq(told), "the folded calls are not those of the events");
+        for call in &self.calls {
+            assert_ne!(
+                call.has_ended, is_error,
+                "calls end with the response, and with nothing else"
+            );
+            if call.has_ended {
+                serde_json::from_str::<&serde_json::value::RawValue>(&call.arguments)
+                    .expect("arguments are JSON");
+            }
         }
     }
 }
@@ -112,28 +155,29 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
     exchange.on_end();
     assert_eq!(exchange.outcome(), Some(&outcome));
     let content = fold.finish();
-    match &outcome {
-        Ok(_) => {
-            assert!(order.calls.iter().all(|is_open| !is_open), "every call ends");
-            for part in &content {
-                if let AssistantPart::ToolCall(call) = part {
-                    serde_json::from_str::<&serde_json::value::RawValue>(&call.arguments_json)
-                        .expect("arguments are JSON");
-                }
-            }
-        }
-        Err(error) => {
-            assert!(!error.message.trim().is_empty() && error.message.len() <= 4096 && error.request_sent)
-        }
+    order.check_end(&content, outcome.is_err());
+    if let Err(error) = &outcome {
+        assert!(!error.message.trim().is_empty() && error.message.len() <= 4096 && error.request_sent);
     }
     (content, outcome)
+}
+
+/// A body that is one JSON object, as the only event of a stream.
+fn as_stream(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?.trim_ascii();
+    let is_object =
+        text.starts_with('{') && serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok();
+    // Outside of its texts, JSON takes a space for a line's end; in them there is none.
+    is_object.then(|| format!("data: {}\n\ndata: [DONE]\n\n", text.replace(['\r', '\n'], " ")))
 }
 
 fuzz_target!(|input: &[u8]| {
     let (kind, input) = control(input);
     let (seed, body) = control(input);
     let settings = PlainSettings::default();
-    let model = reference::resolve("huggingface/org/name", &settings).expect("a good reference");
+    // Of the second, the template opens a block of reasoning.
+    let model = if kind & 8 == 0 { "org/name" } else { "Qwen/QwQ-32B" };
+    let model = reference::resolve(&format!("huggingface/{model}"), &settings).expect("a good reference");
     let snapshot = Snapshot {
         max_retries: 0,
         ..settings.get()
@@ -141,4 +185,13 @@ fuzz_target!(|input: &[u8]| {
     let whole = answer(kind, body, 0, &model, &snapshot);
     assert_eq!(answer(kind, body, 1, &model, &snapshot), whole, "byte by byte");
     assert_eq!(answer(kind, body, seed, &model, &snapshot), whole, "in pieces");
+    if kind & 6 == 0
+        && let Some(stream) = as_stream(body)
+    {
+        assert_eq!(
+            answer(kind, stream.as_bytes(), 0, &model, &snapshot),
+            whole,
+            "as a stream"
+        );
+    }
 });

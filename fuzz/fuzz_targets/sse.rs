@@ -1,17 +1,17 @@
 //! A stream of events: the same events in any pieces.
 #![no_main]
 
-use huggingface_protocol::wire::sse::Decoder;
+use huggingface_protocol::wire::sse::{Decoder, Kind};
 use huggingface_provider_fuzz::{control, pieces};
 use libfuzzer_sys::fuzz_target;
 
-/// The data of each event, whether it is an error and whether it is closed; the end is `None` after a line too long.
-fn events(bytes: &[u8], seed: u8) -> Vec<Option<(Vec<u8>, bool, bool)>> {
+/// The data of each event, its type and whether it is closed; the end is `None` after a line too long.
+fn events(bytes: &[u8], seed: u8) -> Vec<Option<(Vec<u8>, Kind, bool)>> {
     let mut decoder = Decoder::default();
     let mut events = Vec::new();
     let mut drain = |decoder: &mut Decoder| loop {
         match decoder.next() {
-            Ok(Some(event)) => events.push(Some((event.data.to_vec(), event.is_error, event.is_closed))),
+            Ok(Some(event)) => events.push(Some((event.data.to_vec(), event.kind, event.is_closed))),
             Ok(None) => return true,
             Err(_) => {
                 events.push(None);

@@ -14,8 +14,8 @@ use crate::{
 
 impl Shared {
     /// Begins an answer on the live generation, or on the one before if that traps.
-    pub(crate) async fn begin_chat(&self, request: ChatRequest) -> Result<Begun> {
-        self.refuse_secret(&request)?;
+    pub(crate) async fn begin_chat(self: &Arc<Self>, request: ChatRequest) -> Result<Begun> {
+        let request = self.without_secret(request).await?;
         let admitted = self.admit()?;
         let deadline = call::deadline(self.settings.limits.wall_clock);
         let (exchange, in_flight, request, warning) = match self.begin(&admitted, &request).await {
@@ -39,8 +39,11 @@ impl Shared {
     }
 
     /// A whole answer and who gave it.
-    pub(crate) async fn complete(&self, request: ChatRequest) -> Result<(ChatResponse, GenerationInfo)> {
-        self.refuse_secret(&request)?;
+    pub(crate) async fn complete(
+        self: &Arc<Self>,
+        request: ChatRequest,
+    ) -> Result<(ChatResponse, GenerationInfo)> {
+        let request = self.without_secret(request).await?;
         let first = self.admit()?;
         let (response, answered) = match self.whole_answer(&first, &request).await {
             Ok(response) => (response, first),

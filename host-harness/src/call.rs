@@ -10,7 +10,7 @@ use crate::{
     contract::{self, ErrorKind},
     error::{Error, Kind, Result},
     exports::{Guest, Linked},
-    sandbox::{Note, Sandbox, State},
+    sandbox::{Note, Sandbox, State, memory},
 };
 
 /// What a call needs: a store that nobody else uses, and the pre-linked component.
@@ -93,9 +93,21 @@ fn limit(name: &'static str, message: &str) -> Error {
         ))
 }
 
+/// There is no memory left beside the other requests. Whether this one had been sent already is the caller's to know.
+fn no_memory_left(message: String) -> Error {
+    let name = memory::TOTAL;
+    Error::new(Kind::Limit, message)
+        .with_code(name)
+        .with_hint(format!(
+            "ask again when other requests have ended, or raise `{name}` with `--set {name}=…`"
+        ))
+        .retryable(false)
+}
+
 /// What the host stopped, as an error; `None` if it stopped nothing.
 fn stopped(note: Note) -> Option<Error> {
     match note {
+        Note::Limit { name, message } if name == memory::TOTAL => Some(no_memory_left(message)),
         Note::Limit { name, message } => Some(limit(name, &message)),
         Note::Denied { message, hint } => {
             Some(Error::new(Kind::Provider(ErrorKind::Denied), message).with_hint(hint))
@@ -119,7 +131,10 @@ pub(crate) fn failure(store: &mut Store<State>, error: &wasmtime::Error) -> Erro
 
 fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
     if let Some(stopped) = store.data_mut().take_note().and_then(stopped) {
-        return stopped;
+        return match store.data().has_asked() && stopped.is_retryable() {
+            true => stopped.retryable(true),
+            false => stopped,
+        };
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
         return limit("max-resources", "the plugin held more handles than it may");

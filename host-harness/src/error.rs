@@ -259,10 +259,18 @@ impl Error {
         matches!(self.0.kind, Kind::PluginTrap | Kind::Limit) && !self.is_sandbox_full()
     }
 
-    /// Whether there was no room for one more call at once. It says nothing of the plugin or of the request.
+    /// Whether there was no room for one more call at once, or no memory for it beside the others. It says nothing of
+    /// the plugin or of the request.
     #[must_use]
     pub fn is_sandbox_full(&self) -> bool {
-        self.0.kind == Kind::Limit && self.0.details.code.as_deref() == Some(Self::SANDBOX_FULL)
+        let full = [Self::SANDBOX_FULL, crate::sandbox::memory::TOTAL];
+        self.0.kind == Kind::Limit
+            && self
+                .0
+                .details
+                .code
+                .as_deref()
+                .is_some_and(|code| full.contains(&code))
     }
 
     /// Whether another model may succeed where this one failed: everything but a malformed request, a

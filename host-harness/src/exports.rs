@@ -14,7 +14,7 @@ use crate::{
     contract::{
         ChatRequest, ChatResponse, DiscoveryMode, Error, ModelCatalog, ModelRef, Progress, ProviderInfo,
     },
-    sandbox::State,
+    sandbox::{FairShare, State},
 };
 
 /// What a call gives that may end in an error of the contract.
@@ -68,8 +68,9 @@ impl Linked {
 
     /// A fresh instance. The guest runs only if its component has a start function.
     pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Guest> {
+        let share = store.data().fair();
         Ok(Guest {
-            instance: self.pre.instantiate_async(store).await?,
+            instance: in_turn(share, self.pre.instantiate_async(store)).await?,
             exports: self.exports,
         })
     }
@@ -104,7 +105,8 @@ impl Guest {
 
     pub(crate) async fn describe(&self, store: &mut Store<State>) -> wasmtime::Result<ProviderInfo> {
         let export: Describe = self.find(store, self.exports.describe)?;
-        Ok(export.call_async(store, ()).await?.0)
+        let share = store.data().fair();
+        Ok(in_turn(share, export.call_async(store, ())).await?.0)
     }
 
     pub(crate) async fn list_models(
@@ -113,7 +115,8 @@ impl Guest {
         discovery: DiscoveryMode,
     ) -> wasmtime::Result<Fallible<ModelCatalog>> {
         let export: ListModels = self.find(store, self.exports.list_models)?;
-        Ok(export.call_async(store, (discovery,)).await?.0)
+        let share = store.data().fair();
+        Ok(in_turn(share, export.call_async(store, (discovery,))).await?.0)
     }
 
     pub(crate) async fn resolve_ref(
@@ -122,7 +125,8 @@ impl Guest {
         reference: &str,
     ) -> wasmtime::Result<Fallible<ModelRef>> {
         let export: ResolveRef<'_> = self.find(store, self.exports.resolve_ref)?;
-        Ok(export.call_async(store, (reference,)).await?.0)
+        let share = store.data().fair();
+        Ok(in_turn(share, export.call_async(store, (reference,))).await?.0)
     }
 
     pub(crate) async fn chat_complete(
@@ -131,7 +135,8 @@ impl Guest {
         request: &ChatRequest,
     ) -> wasmtime::Result<Fallible<ChatResponse>> {
         let export: ChatComplete<'_> = self.find(store, self.exports.chat_complete)?;
-        Ok(export.call_async(store, (request,)).await?.0)
+        let share = store.data().fair();
+        Ok(in_turn(share, export.call_async(store, (request,))).await?.0)
     }
 
     pub(crate) async fn chat_stream(
@@ -140,7 +145,8 @@ impl Guest {
         request: &ChatRequest,
     ) -> wasmtime::Result<Fallible<ResourceAny>> {
         let export: ChatStream<'_> = self.find(store, self.exports.chat_stream)?;
-        Ok(export.call_async(store, (request,)).await?.0)
+        let share = store.data().fair();
+        Ok(in_turn(share, export.call_async(store, (request,))).await?.0)
     }
 
     /// What is called once for an answer and then again and again.
@@ -173,10 +179,16 @@ impl Reader {
         max_events: u32,
         max_wait_ms: u32,
     ) -> wasmtime::Result<Fallible<Progress>> {
-        Ok(self
-            .0
-            .call_async(store, (completion, max_events, max_wait_ms))
-            .await?
-            .0)
+        let share = store.data().fair();
+        let call = self.0.call_async(store, (completion, max_events, max_wait_ms));
+        Ok(in_turn(share, call).await?.0)
+    }
+}
+
+/// Guest code runs only when it is this guest's turn.
+async fn in_turn<F: Future>(share: Option<FairShare>, call: F) -> F::Output {
+    match share {
+        Some(share) => share.run(call).await,
+        None => call.await,
     }
 }

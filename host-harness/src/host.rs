@@ -73,6 +73,9 @@ impl HostOptions {
     }
 }
 
+/// More bytes than this are searched elsewhere.
+const LARGE: usize = 256 * 1024;
+
 pub(crate) struct Shared {
     pub(crate) sandbox: Sandbox,
     pub(crate) settings: Arc<Settings>,
@@ -363,8 +366,23 @@ impl Shared {
         error.with_hint(hint)
     }
 
+    /// Refuses what holds the credential before the guest sees it. A large request is searched on a thread that serves
+    /// nothing else.
+    pub(crate) async fn without_secret(self: &Arc<Self>, request: ChatRequest) -> Result<ChatRequest> {
+        if !walk::is_larger(&request, LARGE) {
+            self.refuse_secret(&request)?;
+            return Ok(request);
+        }
+        let host = Arc::clone(self);
+        let searching = tokio::task::spawn_blocking(move || {
+            host.refuse_secret(&request)?;
+            Ok(request)
+        });
+        searching.await.unwrap_or_else(|_| Err(self.drained()))
+    }
+
     /// Refuses what holds the credential before the guest sees it.
-    pub(crate) fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
+    fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
         if walk::any(request, |bytes| self.scrubber.finds(bytes)) {
             Err(holds_secret())
         } else {

@@ -24,7 +24,7 @@ const PROVIDER: &str = "openclaw:model-provider/provider";
 /// The largest file that is read: ten times what components of languages with a runtime of their own have.
 const LARGEST: u64 = 256 * 1024 * 1024;
 /// The version of the contract that this host speaks.
-pub const CONTRACT_VERSION: &str = "0.1.0";
+pub const CONTRACT_VERSION: &str = "0.2.0";
 /// What a guest may import, without versions.
 const OFFERED: [&str; 5] = [
     "openclaw:model-provider/types",
@@ -299,7 +299,13 @@ fn interface_names(sandbox: &Sandbox, component: &Component) -> (Vec<String>, Ve
     (imports, exports)
 }
 
-/// `0.1.0` of `PROVIDER@0.1.0`.
+/// Whether a plugin of this contract version runs here: compatible by semantic versioning, 0.2.x for 0.2.0.
+fn is_supported(found: &str) -> bool {
+    let ours = semver::VersionReq::parse(CONTRACT_VERSION);
+    matches!((ours, semver::Version::parse(found)), (Ok(ours), Ok(found)) if ours.matches(&found))
+}
+
+/// `0.2.0` of `PROVIDER@0.1.0`.
 fn version_of<'a>(name: &'a str, interface: &str) -> Option<&'a str> {
     name.strip_prefix(interface)?.strip_prefix('@')
 }
@@ -321,9 +327,14 @@ fn check_contract(path: &Path, imports: &[String], exports: &[String], empty_was
         return Err(mismatch(path, &format!("it exports {list}, not `{PROVIDER}`"))
             .with_hint("this host takes components of the world `openclaw:model-provider/model-provider`"));
     };
-    if found != CONTRACT_VERSION {
-        let what = format!("it speaks version {found} of the contract; this host speaks {CONTRACT_VERSION}");
-        return Err(mismatch(path, &what).with_hint("use a plugin or a host of the same contract version"));
+    if !is_supported(found) {
+        let what = format!(
+            "it uses version {found} of the contract; this host supports {CONTRACT_VERSION} and later versions \
+             compatible with it"
+        );
+        return Err(
+            mismatch(path, &what).with_hint("use a plugin or a host of a compatible contract version")
+        );
     }
     if empty_wasi {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use crate::{
     contract::{
-        AssistantPart, ChatRequest, ContentPart, Extra, Media, MediaSource, Message, ResponseFormat,
+        AssistantPart, ChatRequest, ContentPart, Extra, Media, MediaSource, Message, ResponseFormat, Tool,
         ToolChoice,
     },
     settings::Settings,
@@ -41,12 +41,23 @@ pub(crate) fn any_setting(settings: &Settings, see: impl Fn(&[u8]) -> bool) -> O
     alias.map(|at| format!("the alias number {}", at + 1))
 }
 
+/// Whether its texts and bytes are more than so many together.
+pub(crate) fn is_larger(request: &ChatRequest, than: usize) -> bool {
+    let total = std::cell::Cell::new(0_usize);
+    any(request, |bytes| {
+        total.set(total.get().saturating_add(bytes.len()));
+        total.get() > than
+    })
+}
+
 /// Calls `see` with each, until it says true; true if it did.
 pub(crate) fn any(request: &ChatRequest, see: impl Fn(&[u8]) -> bool) -> bool {
     let text = |text: &str| see(text.as_bytes());
     let extra = |extra: &Extra| text(&extra.key) || text(&extra.value_json);
+    let extras = |extras: &[Extra]| extras.iter().any(extra);
     let media = |media: &Media| {
         text(&media.mime_type)
+            || extras(&media.extras)
             || match &media.source {
                 MediaSource::Url(url) => text(url),
                 MediaSource::Data(data) => see(data),
@@ -60,30 +71,50 @@ pub(crate) fn any(request: &ChatRequest, see: impl Fn(&[u8]) -> bool) -> bool {
     let said = |part: &AssistantPart| match part {
         AssistantPart::Text(said) => text(said),
         AssistantPart::Reasoning(thought) => {
-            text(&thought.text) || thought.signature.as_deref().is_some_and(text)
+            text(&thought.text) || thought.signature.as_deref().is_some_and(text) || extras(&thought.extras)
         }
-        AssistantPart::ToolCall(call) => text(&call.id) || text(&call.name) || text(&call.arguments_json),
+        AssistantPart::ToolCall(call) => {
+            text(&call.id) || text(&call.name) || text(&call.arguments_json) || extras(&call.extras)
+        }
         AssistantPart::Media(shown) => media(shown),
         AssistantPart::Other(other) => extra(other),
     };
     let message = |message: &Message| match message {
-        Message::System(said) => text(said),
-        Message::User(parts) => parts.iter().any(content),
-        Message::Assistant(parts) => parts.iter().any(said),
-        Message::Tool(result) => text(&result.call_id) || result.content.iter().any(content),
+        Message::System(system) => system.content.iter().any(content) || extras(&system.extras),
+        Message::User(user) => user.content.iter().any(content) || extras(&user.extras),
+        Message::Assistant(model) => model.content.iter().any(said) || extras(&model.extras),
+        Message::Tool(result) => {
+            text(&result.call_id) || result.content.iter().any(content) || extras(&result.extras)
+        }
     };
     let format = |format: &ResponseFormat| match format {
         ResponseFormat::Text | ResponseFormat::JsonObject => false,
         ResponseFormat::JsonSchema(schema) => {
-            text(&schema.name) || text(&schema.schema_json) || schema.description.as_deref().is_some_and(text)
+            text(&schema.name)
+                || text(&schema.schema_json)
+                || schema.description.as_deref().is_some_and(text)
+                || extras(&schema.extras)
         }
+        ResponseFormat::Other(other) => extra(other),
+    };
+    let tool = |tool: &Tool| match tool {
+        Tool::Function(tool) => {
+            text(&tool.name)
+                || text(&tool.parameters_json)
+                || tool.description.as_deref().is_some_and(text)
+                || extras(&tool.extras)
+        }
+        Tool::Other(other) => extra(other),
+    };
+    let choice = |choice: &ToolChoice| match choice {
+        ToolChoice::Auto | ToolChoice::None | ToolChoice::Required => false,
+        ToolChoice::Named(name) => text(name),
+        ToolChoice::Other(other) => extra(other),
     };
     text(&request.model)
         || request.messages.iter().any(message)
-        || request.tools.iter().any(|tool| {
-            text(&tool.name) || text(&tool.parameters_json) || tool.description.as_deref().is_some_and(text)
-        })
-        || matches!(&request.tool_choice, Some(ToolChoice::Named(name)) if text(name))
+        || request.tools.iter().any(tool)
+        || request.tool_choice.as_ref().is_some_and(choice)
         || request.response_format.as_ref().is_some_and(format)
         || request.reasoning_effort.as_deref().is_some_and(text)
         || request.stop.iter().any(|stop| text(stop))

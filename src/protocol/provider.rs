@@ -1,13 +1,18 @@
 //! What this plugin says of itself: the only place that names the provider, its variables and its defaults.
 
-use alloc::string::{String, ToString};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
-use crate::contract::types::{CredentialSpec, Policy, ProviderInfo};
+use crate::contract::types::{CredentialSpec, Endpoint, Policy, ProviderInfo};
 
 /// The provider's id: the prefix of references and its key in a configuration.
 pub const ID: &str = "huggingface";
 /// Where requests go unless the settings say otherwise.
 pub const DEFAULT_BASE_URL: &str = "https://router.huggingface.co/v1";
+/// The requests that the plugin sends: method, and path below the base URL.
+pub const ENDPOINTS: [(&str, &str); 2] = [("GET", "/models"), ("POST", "/chat/completions")];
 /// The reference to start with.
 pub const DEFAULT_MODEL: &str = "huggingface/deepseek-ai/DeepSeek-R1";
 /// The policies, as suffixes of references, in the order in which a picker offers them.
@@ -66,6 +71,13 @@ pub fn describe() -> ProviderInfo {
         version: VERSION.to_string(),
         docs_url: Some("https://huggingface.co/docs/inference-providers".to_string()),
         default_base_url: DEFAULT_BASE_URL.to_string(),
+        endpoints: ENDPOINTS
+            .iter()
+            .map(|(method, path)| Endpoint {
+                method: method.to_string(),
+                path: path.to_string(),
+            })
+            .collect(),
         default_model: Some(DEFAULT_MODEL.to_string()),
         policies: POLICIES.iter().map(|suffix| policy(suffix)).collect(),
         credential: Some(CredentialSpec {
@@ -80,6 +92,7 @@ pub fn describe() -> ProviderInfo {
             ),
             help_url: Some("https://huggingface.co/settings/tokens".to_string()),
         }),
+        extras: Vec::new(),
     }
 }
 

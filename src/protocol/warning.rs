@@ -24,6 +24,21 @@ pub const DID_YOU_MEAN: &str = "did-you-mean";
 /// The text was the address of a page of the Hub.
 pub const HUB_URL: &str = "hub-url";
 
+/// What came behind the finish reason, and is no chunk or an error, was ignored.
+pub const IGNORED_AFTER_FINISH: &str = "ignored-after-finish";
+/// Events of a stream that are no chunks of the response, such as heartbeats, were skipped.
+pub const EVENTS_SKIPPED: &str = "events-skipped";
+/// The response has more choices than the one that was read.
+pub const OTHER_CHOICES: &str = "other-choices";
+/// The text has a closing `</think>` without an opening one: reasoning may stand in it.
+pub const UNOPENED_REASONING: &str = "unopened-reasoning";
+/// The model's template opens a block of reasoning, and nothing closed it.
+pub const UNCLOSED_REASONING: &str = "unclosed-reasoning";
+/// The backend says that the model called tools, and there is no call.
+pub const FINISH_WITHOUT_CALLS: &str = "finish-without-calls";
+/// What the upstream itself warns of.
+pub const UPSTREAM_WARNING: &str = "upstream-warning";
+
 /// The most of a foreign text that a message repeats, in characters.
 const QUOTED_CHARS: usize = 80;
 

@@ -47,9 +47,13 @@ pub struct Chunk<'a> {
     pub has_choices: bool,
     /// Usage, wherever it stands.
     pub usage: Option<&'a str>,
+    /// What the upstream warns of, beside the choices.
+    pub warnings: Option<&'a str>,
     /// The members of [`EXTRAS`].
     pub extras: [Option<&'a str>; EXTRAS.len()],
-    /// The first choice whose index is 0 or missing.
+    /// How many choices there are: at least so many.
+    pub choices: u32,
+    /// The first choice of the wanted index; the only choice, whatever its index.
     pub choice: Choice<'a>,
 }
 
@@ -91,7 +95,10 @@ impl Extras {
 /// A choice and its `delta` or `message` in one.
 #[derive(Debug, Default)]
 pub struct Choice<'a> {
-    index: i64,
+    /// Its place among several; 0 if missing.
+    pub index: i64,
+    /// What went wrong with it: an `error` that is not `null`, `""` or `false`.
+    pub error: Option<&'a str>,
     /// Why it ended, in the backend's word.
     pub finish_reason: Option<&'a str>,
     /// The answer's text, or a list of parts.
@@ -115,6 +122,8 @@ pub struct CallPiece<'a> {
     pub id: Option<Cow<'a, str>>,
     /// The tool's name.
     pub name: Option<Cow<'a, str>>,
+    /// Whether it stands beside the `delta` or `message` and not in it.
+    pub is_beside: bool,
     /// Text of the arguments: of a string what it holds, of anything else its JSON.
     pub arguments: Option<Cow<'a, str>>,
 }
@@ -124,14 +133,17 @@ pub struct CallPiece<'a> {
 pub struct NotAnObject;
 
 impl<'a> Chunk<'a> {
-    /// Takes the text of one JSON object apart. Names of the answer that are `known` are passed over.
-    pub fn decode(text: &'a str, known: &Extras) -> Result<Self, NotAnObject> {
+    /// Takes the text of one JSON object apart. Names of the answer that are `known` are passed over. Of several
+    /// choices the first of the `wanted` index counts, or the first at all.
+    pub fn decode(text: &'a str, known: &Extras, wanted: Option<i64>) -> Result<Self, NotAnObject> {
         if !text.trim_ascii_start().starts_with('{') {
             return Err(NotAnObject);
         }
         let mut reading = Reading {
             chunk: Chunk::default(),
             chosen: false,
+            beside: false,
+            wanted,
             known,
         };
         match walk(text, &mut reading, Step::Object(Place::Top)) {
@@ -143,7 +155,9 @@ impl<'a> Chunk<'a> {
     fn leaf(&mut self, leaf: Leaf, raw: &'a str) {
         let choice = &mut self.choice;
         match leaf {
-            Leaf::Error => self.is_error |= raw != "\"\"" && raw != "false",
+            Leaf::Error => self.is_error |= !says_nothing(raw),
+            Leaf::Warnings => self.warnings = Some(raw),
+            Leaf::OtherChoice => self.choices = self.choices.saturating_add(u32::from(raw.starts_with('{'))),
             Leaf::Message => self.is_message |= !json::is_blank(raw),
             Leaf::Usage => self.usage = Some(raw),
             Leaf::Extra(at) => {
@@ -152,6 +166,7 @@ impl<'a> Chunk<'a> {
                 }
                 put(&mut self.extras, at, raw);
             }
+            Leaf::ChoiceError => choice.error = Some(raw).filter(|raw| !says_nothing(raw)),
             Leaf::ChoiceIndex => choice.index = json::integer(raw).unwrap_or(0),
             Leaf::FinishReason => choice.finish_reason = Some(raw),
             Leaf::Content => choice.content = Some(raw),
@@ -185,6 +200,11 @@ impl<'a> CallPiece<'a> {
     }
 }
 
+/// Whether an `error` is none.
+fn says_nothing(raw: &str) -> bool {
+    matches!(raw, "\"\"" | "false")
+}
+
 fn put<'a>(places: &mut [Option<&'a str>], at: usize, raw: &'a str) {
     if let Some(place) = places.get_mut(at) {
         *place = Some(raw);
@@ -200,6 +220,8 @@ enum Place {
     Choice,
     Message,
     Calls,
+    /// Calls beside the `delta` or `message`.
+    CallsBeside,
     Call,
     Function,
     /// `function_call`: a call and its function in one.
@@ -212,8 +234,12 @@ enum Leaf {
     Error,
     Message,
     Usage,
+    Warnings,
     Extra(usize),
+    /// A choice behind the one that counts.
+    OtherChoice,
     ChoiceIndex,
+    ChoiceError,
     FinishReason,
     Content,
     Reasoning(usize),
@@ -238,11 +264,13 @@ fn step(place: Place, name: &str) -> Step<Place, Leaf> {
         (Place::Top, "error") => Take(Leaf::Error),
         (Place::Top, "message" | "detail") => Take(Leaf::Message),
         (Place::Top, "x_groq") => Object(Place::Groq),
+        (Place::Top, "warnings") => Take(Leaf::Warnings),
         (Place::Top, _) => among(&EXTRAS, Leaf::Extra),
         (Place::Groq | Place::Choice, "usage") => Take(Leaf::Usage),
         (Place::Choice, "index") => Take(Leaf::ChoiceIndex),
         (Place::Choice, "finish_reason") => Take(Leaf::FinishReason),
         (Place::Choice, "delta" | "message") => Object(Place::Message),
+        (Place::Choice, "tool_calls") => Array(Place::CallsBeside),
         (Place::Message, "content") => Take(Leaf::Content),
         (Place::Message, "reasoning_content") => Take(Leaf::Reasoning(0)),
         (Place::Message, "reasoning") => Take(Leaf::Reasoning(1)),
@@ -250,6 +278,7 @@ fn step(place: Place, name: &str) -> Step<Place, Leaf> {
         (Place::Message, "reasoning_details") => Take(Leaf::ReasoningDetails),
         (Place::Message, "tool_calls") => Array(Place::Calls),
         (Place::Message, "function_call") => Object(Place::Legacy),
+        (Place::Choice | Place::Message, "error") => Take(Leaf::ChoiceError),
         (Place::Choice | Place::Message, _) => among(&OTHERS, Leaf::Other),
         (Place::Call, "index") => Take(Leaf::CallIndex),
         (Place::Call, "id") => Take(Leaf::CallId),
@@ -265,6 +294,9 @@ struct Reading<'k, 'a> {
     chunk: Chunk<'a>,
     /// Whether its choice is the one that counts.
     chosen: bool,
+    /// Whether the calls that are read stand beside the message.
+    beside: bool,
+    wanted: Option<i64>,
     known: &'k Extras,
 }
 
@@ -282,7 +314,8 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
     fn element(&self, place: Place) -> Step<Place, Leaf> {
         match place {
             Place::Choices if !self.chosen => Step::Object(Place::Choice),
-            Place::Calls => Step::Object(Place::Call),
+            Place::Choices => Step::Take(Leaf::OtherChoice),
+            Place::Calls | Place::CallsBeside => Step::Object(Place::Call),
             _ => Step::Skip,
         }
     }
@@ -290,8 +323,16 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
     fn open(&mut self, place: Place) {
         match place {
             Place::Choices => self.chunk.has_choices = true,
-            Place::Choice => self.chunk.choice = Choice::default(),
-            Place::Call => self.chunk.choice.calls.push(CallPiece::default()),
+            Place::Choice => {
+                self.chunk.choices += 1;
+                self.chunk.choice = Choice::default();
+            }
+            Place::Calls => self.beside = false,
+            Place::CallsBeside => self.beside = true,
+            Place::Call => self.chunk.choice.calls.push(CallPiece {
+                is_beside: self.beside,
+                ..CallPiece::default()
+            }),
             Place::Legacy => self.chunk.choice.calls.push(CallPiece {
                 index: Some(0),
                 ..CallPiece::default()
@@ -308,8 +349,12 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
 
     fn close(&mut self, place: Place) {
         match place {
-            Place::Choice => self.chosen = self.chunk.choice.index <= 0,
-            Place::Choices if !self.chosen => self.chunk.choice = Choice::default(),
+            Place::Choice => {
+                self.chosen = self.wanted.is_none_or(|index| index == self.chunk.choice.index);
+            }
+            Place::Choices if !self.chosen && self.chunk.choices > 1 => {
+                self.chunk.choice = Choice::default();
+            }
             Place::Call | Place::Legacy
                 if self.chunk.choice.calls.last().is_some_and(CallPiece::is_empty) =>
             {

@@ -13,6 +13,7 @@ pub mod base64;
 pub mod chunk;
 pub mod json;
 pub mod list;
+pub mod quote;
 pub mod sse;
 pub mod text;
 mod walk;

@@ -14,13 +14,25 @@ pub const LIMIT: usize = 8 * 1024 * 1024;
 /// What an empty buffer may keep: a stream that waits should cost little.
 const KEPT: usize = 16 * 1024;
 
+/// What an event's `event` line says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// `message`, or there is no such line.
+    #[default]
+    Message,
+    /// `error`.
+    Error,
+    /// Another name, such as `ping`.
+    Other,
+}
+
 /// The data of one event.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Event<'a> {
     /// The `data` lines, joined by line feeds.
     pub data: &'a [u8],
-    /// Whether the event's type is `error`.
-    pub is_error: bool,
+    /// The event's type.
+    pub kind: Kind,
     /// Whether its blank line came. Without it the data may be cut.
     pub is_closed: bool,
 }
@@ -50,7 +62,7 @@ pub struct Decoder {
     searched: usize,
     data: Data,
     joined: Vec<u8>,
-    is_error: bool,
+    kind: Kind,
     /// Whether the last line ended with CR, so that a LF now belongs to it.
     after_cr: bool,
     ended: bool,
@@ -95,7 +107,7 @@ impl Decoder {
             if !line.is_empty() {
                 self.field(line)?;
             } else if matches!(self.data, Data::None) {
-                self.is_error = false;
+                self.kind = Kind::Message;
             } else {
                 return Ok(self.dispatch(true));
             }
@@ -148,7 +160,13 @@ impl Decoder {
         let skipped = colon + usize::from(!rest.is_empty()) + usize::from(rest.get(1) == Some(&b' '));
         let value = text.get(skipped..).unwrap_or_default();
         match name {
-            b"event" => self.is_error = value == b"error",
+            b"event" => {
+                self.kind = match value {
+                    b"" | b"message" => Kind::Message,
+                    b"error" => Kind::Error,
+                    _ => Kind::Other,
+                }
+            }
             b"data" => {
                 if matches!(self.data, Data::None) {
                     self.data = Data::Line(line.start + skipped..line.end);
@@ -177,7 +195,7 @@ impl Decoder {
     }
 
     fn dispatch(&mut self, is_closed: bool) -> Option<Event<'_>> {
-        let is_error = mem::take(&mut self.is_error);
+        let kind = mem::take(&mut self.kind);
         let data = match mem::take(&mut self.data) {
             Data::None => return None,
             Data::Line(line) => self.buffer.get(line).unwrap_or_default(),
@@ -185,7 +203,7 @@ impl Decoder {
         };
         Some(Event {
             data,
-            is_error,
+            kind,
             is_closed,
         })
     }
@@ -197,12 +215,12 @@ mod tests {
     use alloc::{string::String, vec};
     use proptest::prelude::*;
 
-    fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<(String, bool)> {
+    fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<(String, Kind)> {
         let mut decoder = Decoder::default();
         let mut events = Vec::new();
         let mut take = |decoder: &mut Decoder| {
             while let Some(event) = decoder.next().unwrap() {
-                events.push((String::from_utf8_lossy(event.data).into_owned(), event.is_error));
+                events.push((String::from_utf8_lossy(event.data).into_owned(), event.kind));
             }
         };
         for piece in pieces {
@@ -243,12 +261,14 @@ mod tests {
     }
 
     #[test]
-    fn an_error_event_is_known_by_its_type_and_only_that_one() {
-        let stream = b"event: error\ndata: a\n\ndata: b\n\nevent: error\n\ndata: c\n\n";
-        let got = events([stream.as_slice()]);
+    fn the_type_of_an_event_is_its_own_and_only_two_names_mean_something() {
+        let stream = "event: error\ndata: a\n\ndata: b\n\nevent: error\n\ndata: c\n\nevent: ping\ndata: d\n\n\
+                      event:message\ndata: e\n\nevent\ndata: f\n\n";
+        let got = events([stream.as_bytes()]);
+        use Kind::{Error, Message, Other};
         assert_eq!(
             got.iter().map(|event| event.1).collect::<Vec<_>>(),
-            [true, false, false]
+            [Error, Message, Message, Other, Message, Message]
         );
     }
 
@@ -308,7 +328,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_cut_changes_the_events(
-            lines in prop::collection::vec("(data: ?|event: ?error|:|)[ab:é]{0,3}(\r\n|\n|\r)", 0..12),
+            lines in prop::collection::vec("(data: ?|event: ?error|event: ?ping|:|)[ab:é]{0,3}(\r\n|\n|\r)", 0..12),
             cuts in prop::collection::vec(0usize..200, 0..6),
         ) {
             let stream = lines.concat().into_bytes();

@@ -19,7 +19,7 @@ pub fn of_contract(files: &Files, version: &str) -> PathBuf {
     let mut file = built(Build::Release);
     for interface in ["provider", "settings", "types"] {
         let name = |version: &str| format!("openclaw:model-provider/{interface}@{version}").into_bytes();
-        file = files.write(version, &replaced(&file, &name("0.1.0"), &name(version)));
+        file = files.write(version, &replaced(&file, &name("0.2.0"), &name(version)));
     }
     file
 }
@@ -50,11 +50,11 @@ async fn a_component_of_another_world_is_refused() {
 #[tokio::test]
 async fn a_newer_and_an_older_contract_are_refused_with_both_versions() {
     let (harness, files) = (Harness::start().await, Files::new());
-    for version in ["0.2.0", "0.0.9"] {
+    for version in ["0.3.0", "0.1.9", "1.2.0", "2.0.0"] {
         let error = refused(&harness, MODEL, &of_contract(&files, version)).await;
         assert_eq!(error.kind(), Kind::ContractMismatch);
         assert!(
-            error.message().contains(version) && error.message().contains("0.1.0"),
+            error.message().contains(version) && error.message().contains("0.2.0"),
             "{error}"
         );
     }
@@ -68,7 +68,7 @@ async fn a_component_of_another_shape_under_the_same_version_is_refused() {
         (core instance $c (instantiate $m))
         (func $f (canon lift (core func $c "f")))
         (instance $i (export "describe" (func $f)))
-        (export "openclaw:model-provider/provider@0.1.0" (instance $i)))"#;
+        (export "openclaw:model-provider/provider@0.2.0" (instance $i)))"#;
     let error = refused(
         &harness,
         MODEL,

@@ -15,13 +15,10 @@ async fn a_picture_of_20_mb_is_sent_without_a_second_copy_in_the_guest() {
     let mut picture = vec![0x5a; SIZE];
     picture[..8].copy_from_slice(b"\x89PNG\r\n\x1a\n");
     let mut request = question(VISION_MODEL, "What is this?");
-    let media = Media {
-        mime_type: "image/png".to_owned(),
-        source: MediaSource::Data(picture),
-    };
+    let media = Media::new("image/png", MediaSource::Data(picture));
     request
         .messages
-        .push(Message::User(vec![ContentPart::Media(media)]));
+        .push(Message::user_parts(vec![ContentPart::Media(media)]));
     // Twice the picture would not fit, let alone the picture and its base64.
     let harness = Harness::with()
         .setting("max-memory-bytes", "33554432")

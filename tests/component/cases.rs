@@ -129,14 +129,14 @@ fn script(served: runner::Served) -> Script {
 
 /// Serves a case's answer to one request and collects what comes of it.
 async fn answered(case: &Value, chunking: Chunking) -> Heard {
-    let harness = Harness::with()
+    let harness = settings_of(case)
         .setting("max-retries", "0")
         .setting("idle-timeout-ms", "1000")
         .start()
         .await;
     harness.mock.push(script(runner::served(case)).chunking(chunking));
     let mut heard = harness
-        .send(runner::chat_request(&Value::Null, "huggingface/org/name"))
+        .send(runner::chat_request(&Value::Null, &runner::asked_model(case)))
         .await;
     runner::check_order(&heard.events);
     heard.events = runner::joined(heard.events);

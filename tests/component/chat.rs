@@ -53,7 +53,7 @@ async fn a_tool_call_starts_fills_and_ends_once() {
     let ends = heard
         .events
         .iter()
-        .filter(|event| matches!(event, ChatEvent::ToolCallEnd(0)))
+        .filter(|event| matches!(event, ChatEvent::ToolCallEnd(end) if end.index == 0))
         .count();
     assert_eq!(ends, 1);
 }

@@ -25,8 +25,8 @@ async fn the_component_imports_the_settings_http_io_and_the_monotonic_clock_and_
             "wasi:io/streams",
         ]
     );
-    assert_eq!(plugin.exports(), ["openclaw:model-provider/provider@0.1.0"]);
-    assert_eq!(plugin.contract_version(), "0.1.0");
+    assert_eq!(plugin.exports(), ["openclaw:model-provider/provider@0.2.0"]);
+    assert_eq!(plugin.contract_version(), "0.2.0");
 }
 
 /// The contract as the built component has it. If it changes, the contract's version has to change with it; then
@@ -61,7 +61,7 @@ async fn the_grant_of_the_build_is_what_the_component_asks_for() {
 #[test]
 fn the_component_is_small() {
     let size = std::fs::metadata(built(Build::Release)).unwrap().len();
-    assert!(size <= 250_000, "{size} bytes");
+    assert!(size <= 350_000, "{size} bytes");
 }
 
 #[test]

@@ -303,6 +303,28 @@ async fn an_answer_that_is_compressed_on_the_way_is_refused() {
 }
 
 #[tokio::test]
+async fn of_an_encoded_response_a_guest_gets_the_head_and_no_byte_of_the_body() {
+    let harness = harness().await;
+    let order = format!("GET {}/models", harness.mock.base_url());
+    for head in [
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-encoding: gzip\r\n",
+        "HTTP/1.1 429 Too Many Requests\r\ntransfer-encoding: gzip, chunked\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-encoding: br\r\n",
+    ] {
+        let length = if head.contains("chunked") {
+            ""
+        } else {
+            "content-length: 5\r\n"
+        };
+        let raw = format!("{head}{length}\r\n5\r\nhello\r\n0\r\n\r\n");
+        harness.mock.push_models(Script::raw(raw));
+        // It has the head, and fails where it reads on.
+        let learnt = harness.send(question("tell", &order)).await.text();
+        assert_eq!(learnt, "cut", "{head}");
+    }
+}
+
+#[tokio::test]
 async fn a_plugin_cannot_fill_the_operators_log() {
     let file = tokio::task::spawn_blocking(guests::hostile).await.unwrap();
     let plugin = file.to_str().unwrap();

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use host_harness::{Error, Kind, Plugin, component::Build};
 use tempfile::TempDir;
 
-use crate::harness::{built, sandbox};
+use crate::{
+    guests::Files,
+    harness::{built, sandbox},
+};
 
 async fn refused(path: &Path) -> Error {
     let error = Plugin::load(sandbox(), path).await.unwrap_err();
@@ -73,7 +76,29 @@ async fn another_version_of_the_contract_names_both() {
     let error = refused(&file(&dir, wat::parse_str(text).unwrap())).await;
     assert_eq!(error.kind(), Kind::ContractMismatch);
     assert!(
-        error.message().contains("0.9.0") && error.message().contains("0.1.0"),
+        error.message().contains("0.9.0") && error.message().contains("0.2.0"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_later_compatible_version_with_an_interface_more_is_loaded() {
+    let files = Files::new();
+    let file = files.of_a_later_contract("0.2.1");
+    let plugin = Plugin::load(sandbox(), &file)
+        .await
+        .expect("0.2.1 is compatible with 0.2.0");
+    assert_eq!(plugin.contract_version(), "0.2.1");
+    assert!(plugin.exports().iter().any(|name| name.contains("embeddings")));
+}
+
+#[tokio::test]
+async fn a_later_incompatible_version_is_refused_with_both_versions() {
+    let files = Files::new();
+    let error = refused(&files.of_a_later_contract("0.3.0")).await;
+    assert_eq!(error.kind(), Kind::ContractMismatch);
+    assert!(
+        error.message().contains("0.3.0") && error.message().contains("0.2.0"),
         "{error}"
     );
 }
@@ -84,7 +109,7 @@ async fn extra_imports_are_named_with_the_command_that_avoids_them() {
     let text = r#"(component
         (import "wasi:cli/environment@0.2.6" (instance))
         (instance $i)
-        (export "openclaw:model-provider/provider@0.1.0" (instance $i)))"#;
+        (export "openclaw:model-provider/provider@0.2.0" (instance $i)))"#;
     let error = refused(&file(&dir, wat::parse_str(text).unwrap())).await;
     assert_eq!(error.kind(), Kind::ContractMismatch);
     assert!(error.message().contains("wasi:cli/environment@0.2.6"), "{error}");

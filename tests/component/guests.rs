@@ -12,7 +12,7 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 use crate::harness::sandbox;
 
-const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
+const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/provider.wit");
 const BARE: &str = include_str!("../guests/bare.wat");
 /// How much room the built file has for orders, mark included.
 const ORDERS: usize = 512;
@@ -102,19 +102,42 @@ impl Files {
         let text = BARE
             .replace("(;pages;) 1", &pages.to_string())
             .replace(";; more", more);
-        let mut module = wat::parse_str(text).expect("a module");
-        let mut resolve = wit_parser::Resolve::default();
-        let (package, _) = resolve.push_path(WIT).expect("the contract");
-        let world = resolve
-            .select_world(&[package], Some("model-provider"))
-            .expect("its world");
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("the world fits");
-        let component = ComponentEncoder::default()
-            .module(&module)
-            .and_then(|mut encoder| encoder.encode())
-            .expect("a component");
-        self.write(name, &component)
+        let contract = std::fs::read_to_string(WIT).expect("the contract");
+        self.write(name, &component(&text, &contract))
     }
+
+    /// The same plugin under another version of the contract, with one interface more than ours has.
+    pub fn of_a_later_contract(&self, version: &str) -> PathBuf {
+        let named = |text: &str| text.replace("@0.2.0", &format!("@{version}"));
+        let contract = named(&std::fs::read_to_string(WIT).expect("the contract")).replacen(
+            "export provider;",
+            &format!("export provider;\n  @since(version = {version})\n  export embeddings;"),
+            1,
+        ) + &format!(
+            "\n@since(version = {version})\ninterface embeddings {{\n  \
+             @since(version = {version})\n  dimensions: func() -> u32;\n}}\n"
+        );
+        let more = format!(
+            "(func (export \"openclaw:model-provider/embeddings@{version}#dimensions\") (result i32) i32.const 1)"
+        );
+        let module = named(&BARE.replace(";; more", &more));
+        self.write(version, &component(&module, &contract))
+    }
+}
+
+/// A component of a module and a contract, both as text.
+fn component(module: &str, contract: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(module).expect("a module");
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_str("provider.wit", contract).expect("the contract");
+    let world = resolve
+        .select_world(&[package], Some("model-provider"))
+        .expect("its world");
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("the world fits");
+    ComponentEncoder::default()
+        .module(&module)
+        .and_then(|mut encoder| encoder.encode())
+        .expect("a component")
 }
 
 /// A file's bytes with every occurrence of some of them replaced by as many others.

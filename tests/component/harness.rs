@@ -152,12 +152,18 @@ impl Setup {
 
 /// A tool that asks for a city.
 pub fn weather_tool() -> types::Tool {
-    types::Tool {
+    types::Tool::Function(weather_function())
+}
+
+/// The function of that tool.
+pub fn weather_function() -> types::FunctionTool {
+    types::FunctionTool {
         name: "get_weather".to_owned(),
         description: Some("The weather of a city".to_owned()),
         parameters_json: r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"#
             .to_owned(),
         strict: None,
+        extras: Vec::new(),
     }
 }
 
@@ -195,14 +201,9 @@ impl Heard {
         let mut calls: Vec<(u32, ToolCall)> = Vec::new();
         for event in &self.events {
             match event {
-                ChatEvent::ToolCallStart(start) => calls.push((
-                    start.index,
-                    ToolCall {
-                        id: start.id.clone(),
-                        name: start.name.clone(),
-                        arguments_json: String::new(),
-                    },
-                )),
+                ChatEvent::ToolCallStart(start) => {
+                    calls.push((start.index, ToolCall::new(&start.id, &start.name, "")))
+                }
                 ChatEvent::ToolCallDelta(delta) => {
                     let call = calls.iter_mut().find(|(index, _)| *index == delta.index);
                     call.expect("a delta comes after its start").1.arguments_json +=

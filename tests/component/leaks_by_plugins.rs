@@ -53,7 +53,7 @@ async fn no_fault_of_a_plugin_shows_the_token() {
                 files.write("world", &wat::parse_str("(component)").unwrap()),
                 "contract-mismatch",
             ),
-            (of_contract(&files, "0.2.0"), "contract-mismatch"),
+            (of_contract(&files, "0.3.0"), "contract-mismatch"),
             (files.write("half", &whole[..whole.len() / 2]), "plugin-load"),
             (files.ordered("elsewhere", others.chain(elsewhere)), "not-granted"),
         ] {

@@ -198,7 +198,11 @@ async fn a_bad_stream_ends_and_the_next_request_works() {
 #[test]
 fn every_limit_has_a_row_and_is_shown_to_be_the_cause() {
     let table: Table = serde_json::from_str(FILE).unwrap();
-    for name in Limits::NAMES {
+    // What all requests share is a matter of several: `load.rs`.
+    for name in Limits::NAMES
+        .into_iter()
+        .filter(|name| *name != "max-total-memory-bytes")
+    {
         let ends = format!("limit {name}");
         let mut rows = table.cases.iter().filter(|case| case.ends == ends);
         assert!(

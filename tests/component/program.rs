@@ -157,6 +157,16 @@ pub struct Running {
 }
 
 impl Running {
+    /// Bytes of a line of its `status` in the file system of processes: `VmRSS:` now, `VmHWM:` at most so far.
+    #[cfg(target_os = "linux")]
+    pub fn resident(&self, line: &str) -> usize {
+        let id = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("its status");
+        let found = status.lines().find_map(|found| found.strip_prefix(line));
+        let kilobytes = found.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+        kilobytes.expect("a figure") * 1024
+    }
+
     /// Tells it to end, as a supervisor does.
     pub async fn stop(mut self) -> Ended {
         let id = self.child.id().expect("it runs").to_string();

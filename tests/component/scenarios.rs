@@ -148,8 +148,8 @@ fn order_rules_hold(name: &str, heard: &Heard) {
                 open.push(start.index);
             }
             ChatEvent::ToolCallDelta(delta) => assert!(open.contains(&delta.index), "{name}: a stray delta"),
-            ChatEvent::ToolCallEnd(index) => {
-                let at = open.iter().position(|open| open == index);
+            ChatEvent::ToolCallEnd(end) => {
+                let at = open.iter().position(|open| *open == end.index);
                 open.remove(at.unwrap_or_else(|| panic!("{name}: an end without a start")));
             }
             ChatEvent::Text(text) => assert!(!text.is_empty(), "{name}: an empty text"),

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     guests::Files,
-    harness::{Harness, TOKEN, plugin, question, sandbox, weather_tool},
+    harness::{Harness, TOKEN, plugin, question, sandbox, weather_function},
 };
 
 fn extra(key: &str, value: &str) -> Extra {
@@ -33,62 +33,50 @@ type Place = (&'static str, fn(&mut ChatRequest, String));
 /// Every place of a request in which a text can stand.
 fn places() -> Vec<Place> {
     fn media(source: MediaSource) -> ContentPart {
-        ContentPart::Media(Media {
-            mime_type: "image/png".to_owned(),
-            source,
-        })
+        ContentPart::Media(Media::new("image/png", source))
     }
     fn call(arguments: &str, id: &str) -> Message {
-        Message::Assistant(vec![AssistantPart::ToolCall(ToolCall {
-            id: id.to_owned(),
-            name: "f".to_owned(),
-            arguments_json: arguments.to_owned(),
-        })])
+        Message::assistant_parts(vec![AssistantPart::ToolCall(ToolCall::new(id, "f", arguments))])
     }
     vec![
         ("model", |r, s| r.model = format!("hostile/a/{s}")),
-        ("system", |r, s| r.messages.push(Message::System(s))),
+        ("system", |r, s| r.messages.push(Message::system(s))),
         ("user", |r, s| {
-            r.messages.push(Message::User(vec![ContentPart::Text(s)]));
+            r.messages.push(Message::user(s));
         }),
         ("picture", |r, s| {
-            r.messages
-                .push(Message::User(vec![media(MediaSource::Data(s.into_bytes()))]));
+            r.messages.push(Message::user_parts(vec![media(MediaSource::Data(
+                s.into_bytes(),
+            ))]));
         }),
         ("address", |r, s| {
             let url = MediaSource::Url(format!("https://example.com/?key={s}"));
-            r.messages.push(Message::User(vec![media(url)]));
+            r.messages.push(Message::user_parts(vec![media(url)]));
         }),
         ("part", |r, s| {
             r.messages
-                .push(Message::User(vec![ContentPart::Other(extra("x", &s))]));
+                .push(Message::user_parts(vec![ContentPart::Other(extra("x", &s))]));
         }),
         ("assistant", |r, s| {
-            r.messages.push(Message::Assistant(vec![AssistantPart::Text(s)]));
+            r.messages.push(Message::assistant(s));
         }),
         ("thought", |r, s| {
-            let thought = Reasoning {
-                text: String::new(),
-                signature: Some(s),
-            };
+            let mut thought = Reasoning::new("");
+            thought.signature = Some(s);
             r.messages
-                .push(Message::Assistant(vec![AssistantPart::Reasoning(thought)]));
+                .push(Message::assistant_parts(vec![AssistantPart::Reasoning(thought)]));
         }),
         ("arguments", |r, s| {
             r.messages.push(call(&format!("{{\"a\":\"{s}\"}}"), "1"));
         }),
         ("id", |r, s| r.messages.push(call("{}", &s))),
         ("result", |r, s| {
-            r.messages.push(Message::Tool(ToolResult {
-                call_id: "1".to_owned(),
-                content: vec![ContentPart::Text(s)],
-                is_error: false,
-            }));
+            r.messages.push(Message::tool_result("1", s));
         }),
         ("tool", |r, s| {
-            let mut tool = weather_tool();
+            let mut tool = weather_function();
             tool.description = Some(s);
-            r.tools.push(tool);
+            r.tools.push(Tool::Function(tool));
         }),
         ("choice", |r, s| r.tool_choice = Some(ToolChoice::Named(s))),
         ("schema", |r, s| {
@@ -97,7 +85,40 @@ fn places() -> Vec<Place> {
                 description: None,
                 schema_json: format!("{{\"title\":\"{s}\"}}"),
                 strict: None,
+                extras: vec![],
             }));
+        }),
+        ("member of a message", |r, s| {
+            r.messages.push(Message::System(SystemMessage {
+                content: vec![],
+                extras: vec![extra("name", &s)],
+            }));
+        }),
+        ("member of media", |r, s| {
+            let mut media = Media::new("image/png", MediaSource::Data(vec![1]));
+            media.extras.push(extra("detail", &s));
+            r.messages
+                .push(Message::user_parts(vec![ContentPart::Media(media)]));
+        }),
+        ("member of a call", |r, s| {
+            let mut call = ToolCall::new("1", "f", "{}");
+            call.extras.push(extra("extra_content", &s));
+            r.messages
+                .push(Message::assistant_parts(vec![AssistantPart::ToolCall(call)]));
+        }),
+        ("member of a tool", |r, s| {
+            let mut tool = weather_function();
+            tool.extras.push(extra("return", &s));
+            r.tools.push(Tool::Function(tool));
+        }),
+        ("tool of another type", |r, s| {
+            r.tools.push(Tool::Other(extra("x", &s)))
+        }),
+        ("format of another type", |r, s| {
+            r.response_format = Some(ResponseFormat::Other(extra("regex", &s)));
+        }),
+        ("choice of another type", |r, s| {
+            r.tool_choice = Some(ToolChoice::Other(extra("x", &s)));
         }),
         ("effort", |r, s| r.reasoning_effort = Some(s)),
         ("stop", |r, s| r.stop.push(s)),

@@ -246,7 +246,9 @@ async fn a_body_that_is_too_large_is_refused() {
 #[tokio::test]
 async fn a_body_that_stops_coming_is_given_up() {
     let serving = Serving::with(
-        quick().setting("serve-body-timeout-ms", "100"),
+        quick()
+            .setting("serve-body-timeout-ms", "100")
+            .setting("serve-head-timeout-ms", "100"),
         ServeOptions::default(),
     )
     .await;

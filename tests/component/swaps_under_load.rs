@@ -205,7 +205,7 @@ async fn a_hundred_random_swaps_of_good_and_bad_builds_lose_nothing() {
             files.write("world", &wat::parse_str("(component)").unwrap()),
             Kind::ContractMismatch,
         ),
-        bad(of_contract(&files, "0.2.0"), Kind::ContractMismatch),
+        bad(of_contract(&files, "0.3.0"), Kind::ContractMismatch),
         bad(
             disguised("self-test", ("default-model", "unknown")),
             Kind::PluginLoad,

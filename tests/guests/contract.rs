@@ -19,3 +19,15 @@ pub mod bindings {
 
 pub(crate) use bindings::exports::openclaw::model_provider::provider;
 pub(crate) use bindings::openclaw::model_provider::{settings, types};
+
+/// Leave for every method and path: what is allowed is the matter of the tests.
+#[allow(dead_code, reason = "one of the plugins sends one kind of request only")]
+pub(crate) fn everything() -> alloc::vec::Vec<types::Endpoint> {
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+        .iter()
+        .map(|method| types::Endpoint {
+            method: alloc::string::String::from(*method),
+            path: alloc::string::String::new(),
+        })
+        .collect()
+}

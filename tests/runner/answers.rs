@@ -26,6 +26,11 @@ pub(crate) fn served(case: &Value) -> Served {
     }
 }
 
+/// The reference that a case asks.
+pub(crate) fn asked_model(case: &Value) -> String {
+    format!("huggingface/{}", case["model"].as_str().unwrap_or("org/name"))
+}
+
 /// Every call starts once, before its pieces, and ends at most once, after them; indices count up from 0.
 pub(crate) fn check_order(events: &[ChatEvent]) {
     let (mut started, mut ended) = (0, Vec::new());
@@ -38,7 +43,7 @@ pub(crate) fn check_order(events: &[ChatEvent]) {
                 started += 1;
             }
             ChatEvent::ToolCallDelta(delta) => assert!(is_open(delta.index, started, &ended), "{events:?}"),
-            ChatEvent::ToolCallEnd(index) => {
+            ChatEvent::ToolCallEnd(ToolCallEnd { index, .. }) => {
                 assert!(is_open(*index, started, &ended), "{events:?}");
                 ended.push(*index);
             }
@@ -95,7 +100,7 @@ fn short(event: &ChatEvent) -> Value {
             json!({ "start": [start.index, id, start.name] })
         }
         ChatEvent::ToolCallDelta(delta) => json!({ "delta": [delta.index, delta.arguments_fragment] }),
-        ChatEvent::ToolCallEnd(index) => json!({ "end": index }),
+        ChatEvent::ToolCallEnd(end) => json!({ "end": end.index }),
         ChatEvent::Media(media) => json!({ "media": media.mime_type }),
         ChatEvent::Other(other) => {
             json!({ "other": [other.key, serde_json::from_str::<Value>(&other.value_json).unwrap()] })
@@ -129,8 +134,15 @@ pub(crate) fn check_stream(
             if is != case["summary"] {
                 wrong.push(format!("the summary is {is}, expected {}", case["summary"]));
             }
-            if (summary.attempts, &*summary.model) != (1, "huggingface/org/name") {
+            if (summary.attempts, &summary.model) != (1, &asked_model(case)) {
                 wrong.push(format!("{} attempts at {}", summary.attempts, summary.model));
+            }
+            let codes = summary.warnings.iter().map(|warning| &*warning.code);
+            let expected = case["warnings"].as_array().into_iter().flatten();
+            let expected: Vec<_> = expected.filter_map(Value::as_str).collect();
+            if codes.clone().ne(expected.iter().copied()) {
+                let codes: Vec<_> = codes.collect();
+                wrong.push(format!("the warnings are {codes:?}, expected {expected:?}"));
             }
         }
         (Err(error), expected @ Value::Object(_)) => wrong.extend(check_error(expected, error)),
@@ -145,10 +157,16 @@ pub(crate) fn check_failure(case: &Value, error: &Error) -> Vec<String> {
     if (json!(error.status), error.request_sent, error.attempts) != (case["status"].clone(), true, 1) {
         wrong.push(format!("status, request and attempts of {error:?}"));
     }
-    if error.message.trim().is_empty() || error.message.contains('<') {
+    if error.message.trim().is_empty() || has_tag(&error.message) {
         wrong.push(format!("the message is {:?}", error.message));
     }
     wrong
+}
+
+/// Whether a message shows HTML.
+fn has_tag(message: &str) -> bool {
+    let mut behind = message.split('<').skip(1);
+    behind.any(|text| text.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!')))
 }
 
 /// What is wrong with an error; a member that the case does not name may be anything.

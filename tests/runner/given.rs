@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{
     settings::{ConfiguredModel, ModelAlias},
-    types::Price,
+    types::{Extra, Price},
 };
 
 fn text(value: &Value) -> Option<String> {
@@ -35,7 +35,14 @@ pub(crate) fn configured(settings: &Value) -> Vec<ConfiguredModel> {
                 output,
                 cached_input: None,
             }),
-        extras: Vec::new(),
+        extras: model
+            .get("template-opens-reasoning")
+            .map(|value| Extra {
+                key: "template-opens-reasoning".into(),
+                value_json: value.to_string(),
+            })
+            .into_iter()
+            .collect(),
     };
     list(settings, "configured").map(model).collect()
 }

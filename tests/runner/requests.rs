@@ -39,6 +39,7 @@ fn media(value: &Value) -> Media {
     Media {
         mime_type: text(&value["mime-type"]),
         source,
+        extras: list(&value["extras"], extra),
     }
 }
 
@@ -59,11 +60,13 @@ fn assistant_part(value: &Value) -> AssistantPart {
             id: text(&call["id"]),
             name: text(&call["name"]),
             arguments_json: raw(&call["arguments-json"]),
+            extras: list(&call["extras"], extra),
         })
     } else if value["reasoning"].is_string() {
         AssistantPart::Reasoning(Reasoning {
             text: text(&value["reasoning"]),
             signature: maybe(&value["signature"]),
+            extras: list(&value["extras"], extra),
         })
     } else if value["media"].is_object() {
         AssistantPart::Media(media(&value["media"]))
@@ -75,27 +78,43 @@ fn assistant_part(value: &Value) -> AssistantPart {
 }
 
 fn message(value: &Value) -> Message {
-    let (role, content) = value.as_object().unwrap().iter().next().unwrap();
+    let members = value.as_object().unwrap();
+    let (role, content) = members.iter().find(|(key, _)| *key != "extras").unwrap();
+    let extras = list(&value["extras"], extra);
     match role.as_str() {
-        "system" => Message::System(text(content)),
-        "user" => Message::User(list(content, content_part)),
-        "assistant" => Message::Assistant(list(content, assistant_part)),
+        "system" => Message::System(SystemMessage {
+            content: list(content, content_part),
+            extras,
+        }),
+        "user" => Message::User(UserMessage {
+            content: list(content, content_part),
+            extras,
+        }),
+        "assistant" => Message::Assistant(AssistantMessage {
+            content: list(content, assistant_part),
+            extras,
+        }),
         "tool" => Message::Tool(ToolResult {
             call_id: text(&content["call-id"]),
             content: list(&content["content"], content_part),
             is_error: content["is-error"] == true,
+            extras,
         }),
         other => panic!("unknown role {other}"),
     }
 }
 
 fn tool(value: &Value) -> Tool {
-    Tool {
+    if value["other"].is_object() {
+        return Tool::Other(extra(&value["other"]));
+    }
+    Tool::Function(FunctionTool {
         name: text(&value["name"]),
         description: maybe(&value["description"]),
         parameters_json: raw(&value["parameters-json"]),
         strict: value["strict"].as_bool(),
-    }
+        extras: list(&value["extras"], extra),
+    })
 }
 
 /// A number; the texts `NaN` and `inf` stand for what JSON has no number for.
@@ -110,7 +129,7 @@ pub(crate) fn chat_request(value: &Value, model: &str) -> ChatRequest {
     ChatRequest {
         model: model.into(),
         messages: match &value["messages"] {
-            Value::Null => vec![Message::User(vec![ContentPart::Text("hi".into())])],
+            Value::Null => vec![message(&json!({ "user": ["hi"] }))],
             messages => list(messages, message),
         },
         tools: list(&value["tools"], tool),
@@ -118,17 +137,20 @@ pub(crate) fn chat_request(value: &Value, model: &str) -> ChatRequest {
             Some("auto") => Some(ToolChoice::Auto),
             Some("none") => Some(ToolChoice::None),
             Some("required") => Some(ToolChoice::Required),
+            _ if choice["other"].is_object() => Some(ToolChoice::Other(extra(&choice["other"]))),
             _ => maybe(&choice["named"]).map(ToolChoice::Named),
         },
         response_format: match format.as_str() {
             Some("text") => Some(ResponseFormat::Text),
             Some("json-object") => Some(ResponseFormat::JsonObject),
             _ if format.is_null() => None,
+            _ if format["other"].is_object() => Some(ResponseFormat::Other(extra(&format["other"]))),
             _ => Some(ResponseFormat::JsonSchema(JsonSchema {
                 name: text(&format["name"]),
                 description: maybe(&format["description"]),
                 schema_json: raw(&format["schema-json"]),
                 strict: format["strict"].as_bool(),
+                extras: list(&format["extras"], extra),
             })),
         },
         reasoning_effort: maybe(&value["reasoning-effort"]),
@@ -173,7 +195,7 @@ pub(crate) fn known_model(value: &Value) -> Option<Model> {
         supports_structured_output: value["supports-structured-output"].as_bool(),
         routes: list(&value["routes"], route),
         picks: Vec::new(),
-        extras: Vec::new(),
+        extras: list(&value["extras"], extra),
     })
 }
 
@@ -188,7 +210,7 @@ pub(crate) fn check_body(case: &Value, body: &[u8], warnings: &[Warning]) -> Vec
     if case["error"].is_object() {
         return vec![format!("it was not refused: {text}")];
     }
-    // What every request holds, a case does not repeat.
+    // What every request holds, a case does not repeat; null says that it is not there.
     let mut expected = json!({
         "model": "org/name",
         "messages": [{"role": "user", "content": "hi"}],
@@ -197,6 +219,9 @@ pub(crate) fn check_body(case: &Value, body: &[u8], warnings: &[Warning]) -> Vec
     });
     for (key, value) in case["body"].as_object().into_iter().flatten() {
         expected[key] = value.clone();
+    }
+    if let Some(members) = expected.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
     }
     let mut wrong = Vec::new();
     if serde_json::from_slice::<Value>(body).ok() != Some(expected) {

@@ -23,11 +23,15 @@ macro_rules! request {
             contract::ContentPart::Media(contract::Media {
                 mime_type: "image/png".to_owned(),
                 source: contract::MediaSource::Data(png),
+                extras: Vec::new(),
             })
         }));
         contract::ChatRequest {
             model: $ask.model.to_owned(),
-            messages: vec![contract::Message::User(parts)],
+            messages: vec![contract::Message::User(contract::UserMessage {
+                content: parts,
+                extras: Vec::new(),
+            })],
             tools: Vec::new(),
             tool_choice: None,
             response_format: None,

@@ -14,6 +14,7 @@ mod child;
 mod clients;
 mod concurrency;
 mod lists;
+mod load;
 mod memory;
 mod plot;
 mod rows;
@@ -84,6 +85,9 @@ fn main() {
         }
         if wanted("serving") {
             threads.block_on(serving::measure(&rig, &mut table));
+        }
+        if wanted("load") {
+            threads.block_on(load::measure(&mut table));
         }
         if wanted("swaps") {
             threads.block_on(swaps::measure(&rig, &mut table));

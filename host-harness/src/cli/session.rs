@@ -210,6 +210,7 @@ pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: u32) -> Result<S
         cache_dir,
         max_concurrent: calls,
         max_memory_bytes: limits.memory_bytes.max(defaults.max_memory_bytes),
+        max_total_memory_bytes: limits.total_memory_bytes.max(defaults.max_total_memory_bytes),
         max_stack_bytes: limits.stack_bytes,
         ..SandboxOptions::default()
     };

@@ -1,7 +1,8 @@
 //! This program's own settings, in a file of their own beside OpenClaw's: `host-harness.json5`. OpenClaw refuses keys that
 //! it does not know, so that they cannot stand in its file.
 //!
-//! Members are settings for every provider; those below `providers.<id>` are for one, and have the last word.
+//! Members are settings for every provider; those below `providers.<id>` are for one, and have the last word. `models`
+//! there holds the plugin's own settings for single models.
 
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use super::{
     document::{Document, Node},
 };
 use crate::{
-    contract::ProviderInfo,
+    contract::{Extra, ProviderInfo},
     error::Result,
     settings::Settings,
 };
@@ -48,9 +49,32 @@ impl Configuration {
         }
         let own = super::provider_in(&root.get("providers")?, &info.id)?;
         for (name, node) in own.entries()? {
-            self.apply(&node, name, settings)?;
+            if name != "models" {
+                self.apply(&node, name, settings)?;
+            }
         }
         Ok(())
+    }
+
+    /// The plugin's own settings for single models: each id with its members.
+    pub(super) fn model_settings(&self, info: &ProviderInfo) -> Result<Vec<(String, Vec<Extra>)>> {
+        let path = self.host_file();
+        let document = if path == self.path { None } else { Document::read(&path)? };
+        let Some(document) = document else {
+            return Ok(Vec::new());
+        };
+        let own = super::provider_in(&document.root().get("providers")?, &info.id)?;
+        let mut models = Vec::new();
+        for (id, node) in own.get("models")?.entries()? {
+            let members = node.entries()?.into_iter().filter_map(|(key, node)| {
+                Some(Extra {
+                    key: key.to_owned(),
+                    value_json: node.value()?.to_string(),
+                })
+            });
+            models.push((id.trim().to_owned(), members.collect()));
+        }
+        Ok(models)
     }
 
     /// One setting of a file, by the name that `--set` has for it.

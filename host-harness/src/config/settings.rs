@@ -112,6 +112,9 @@ impl Configuration {
             models.add_one(&entry)?;
         }
         models.max_tokens = None;
+        for (id, extras) in self.model_settings(info)? {
+            models.add_extras(&id, extras);
+        }
         Ok(models)
     }
 
@@ -210,6 +213,31 @@ impl<'i> Models<'i> {
             }
         }
         Ok(())
+    }
+
+    /// Settings of the plugin's for a model; they win over those of the same name that are there.
+    fn add_extras(&mut self, id: &str, extras: Vec<Extra>) {
+        let id = strip_prefix(id, &self.info.id)
+            .filter(|rest| rest.contains('/'))
+            .unwrap_or(id);
+        match self.configured.iter_mut().find(|model| model.id == id) {
+            Some(model) => {
+                model
+                    .extras
+                    .retain(|known| extras.iter().all(|extra| extra.key != known.key));
+                model.extras.extend(extras);
+            }
+            None => self.configured.push(ConfiguredModel {
+                id: id.to_owned(),
+                display_name: None,
+                reasoning: None,
+                input: Vec::new(),
+                context_window: None,
+                max_output_tokens: None,
+                price: None,
+                extras,
+            }),
+        }
     }
 
     fn alias(&mut self, alias: &str, reference: String) {

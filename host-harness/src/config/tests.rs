@@ -36,6 +36,8 @@ fn acme() -> ProviderInfo {
             note: None,
             help_url: None,
         }),
+        endpoints: Vec::new(),
+        extras: Vec::new(),
     }
 }
 

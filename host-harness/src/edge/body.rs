@@ -1,4 +1,4 @@
-//! The two bodies at the edge: what a guest sends, counted; what comes back, counted and scrubbed.
+//! The bodies at the edge: what a guest sends, counted; what comes back, counted and scrubbed, or withheld.
 
 use std::{
     future::Future as _,
@@ -206,5 +206,26 @@ impl Body for Answer {
 
     fn is_end_stream(&self) -> bool {
         self.ended
+    }
+}
+
+/// In place of a body that could not be searched: a guest gets the head, and an error where it reads on.
+pub(super) struct Withheld(Option<HttpError>);
+
+impl Withheld {
+    pub(super) fn new(why: HttpError) -> Self {
+        Self(Some(why))
+    }
+}
+
+impl Body for Withheld {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        Poll::Ready(self.0.take().map(Err))
     }
 }

@@ -43,6 +43,11 @@ impl Gate {
         }
     }
 
+    /// Whether the guest has made a request.
+    pub(crate) fn has_started(&self) -> bool {
+        self.started > 0
+    }
+
     fn admit(&mut self) -> Result<(Arc<Edge>, Open), HttpError> {
         let Some(edge) = &self.edge else {
             let message = "the plugin has no grant, so it may reach nothing".to_owned();

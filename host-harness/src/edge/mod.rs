@@ -42,7 +42,7 @@ use crate::{
     sandbox::{Note, View},
     settings::Settings,
 };
-use body::{Answer, Open, Outgoing};
+use body::{Answer, Open, Outgoing, Withheld};
 use clock::Clock;
 use connect::{ConnectError, Connector, Dial, Resolver};
 use lanes::Lanes;
@@ -216,8 +216,18 @@ impl Edge {
         {
             return Err(self.unconnected(&via.wants_authorization(), &view));
         }
-        headers::check_codings(&parts.headers, &self.scrubber)?;
+        let unsearchable = headers::check_codings(&parts.headers, &self.scrubber);
         headers::clean(&mut parts.headers, &self.policy.headers, &self.scrubber);
+        if let Err(why) = unsearchable {
+            tracing::info!(?why, "body withheld");
+            // The head says what went wrong. How a body is encoded a guest sees itself, but not of its transfer.
+            let sees = matches!(why, HttpError::HttpResponseContentCoding(_));
+            return if sees || !parts.status.is_success() {
+                Ok(Response::from_parts(parts, Withheld::new(why).boxed_unsync()))
+            } else {
+                Err(why)
+            };
+        }
         let body = Answer::new(body, self.scrubber.stream(), view, [open, place], most_between);
         Ok(Response::from_parts(parts, body.boxed_unsync()))
     }

@@ -71,10 +71,7 @@ fn chunks_have_the_dialects_deltas() {
             value_json: value.into(),
         })
     };
-    let thought = ChatEvent::Reasoning(Reasoning {
-        text: "hm".into(),
-        signature: None,
-    });
+    let thought = ChatEvent::Reasoning(Reasoning::new("hm"));
     let start =
         json!([{"index": 1, "id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}]);
     for (event, delta) in [
@@ -91,7 +88,13 @@ fn chunks_have_the_dialects_deltas() {
         (extra("annotations", "[1]"), Some(json!({"annotations": [1]}))),
         (extra("content", "\"no\""), None),
         (extra("broken", "{"), None),
-        (ChatEvent::ToolCallEnd(1), None),
+        (
+            ChatEvent::ToolCallEnd(ToolCallEnd {
+                index: 1,
+                extras: vec![],
+            }),
+            None,
+        ),
     ] {
         let chunk = envelope(false).event(&event);
         let found = chunk.as_deref().map(parsed);
@@ -179,15 +182,8 @@ fn a_whole_answer_has_text_thoughts_and_calls_where_clients_look() {
         trail: &[],
     };
     let text = |text: &str| AssistantPart::Text(text.into());
-    let thought = AssistantPart::Reasoning(Reasoning {
-        text: "hm".into(),
-        signature: None,
-    });
-    let call = AssistantPart::ToolCall(ToolCall {
-        id: "c".into(),
-        name: "f".into(),
-        arguments_json: "{}".into(),
-    });
+    let thought = AssistantPart::Reasoning(Reasoning::new("hm"));
+    let call = AssistantPart::ToolCall(ToolCall::new("c", "f", "{}"));
     let message = |parts: &[AssistantPart]| whole(parts, ending)["choices"][0]["message"].clone();
     assert_eq!(
         message(&[thought, text("a"), text("b")]),

@@ -10,9 +10,11 @@ pub(crate) fn body(model: &str, messages: &[Message]) -> Value {
     let messages: Vec<Value> = messages
         .iter()
         .filter_map(|message| match message {
-            Message::System(text) => Some(json!({ "role": "system", "content": text })),
-            Message::User(parts) => Some(json!({ "role": "user", "content": content(parts) })),
-            Message::Assistant(parts) => Some(json!({ "role": "assistant", "content": said(parts) })),
+            Message::System(system) => Some(json!({ "role": "system", "content": content(&system.content) })),
+            Message::User(user) => Some(json!({ "role": "user", "content": content(&user.content) })),
+            Message::Assistant(model) => {
+                Some(json!({ "role": "assistant", "content": said(&model.content) }))
+            }
             Message::Tool(_) => None,
         })
         .collect();

@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
+use super::memory::{MemoryBudget, TOTAL};
+
 /// The limits of one request. Each store gets its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// `max-memory-bytes`: linear memory, all memories together.
     pub memory_bytes: usize,
+    /// `max-total-memory-bytes`: linear memory of all requests under way, together. One for the whole sandbox, so more
+    /// than the sandbox was made for is refused when a host starts.
+    pub total_memory_bytes: usize,
     /// `max-table-elements`: elements of one table.
     pub table_elements: usize,
     /// `max-instances`: core instances; also bounds memories and tables.
@@ -38,11 +43,15 @@ pub struct Limits {
     pub stack_bytes: usize,
 }
 
+/// Sixteen requests of the largest size, or two thousand that wait.
+const TOTAL_MEMORY: usize = 2 * 1024 * 1024 * 1024;
+
 impl Default for Limits {
     fn default() -> Self {
         const MIB: usize = 1024 * 1024;
         Self {
             memory_bytes: 128 * MIB,
+            total_memory_bytes: TOTAL_MEMORY,
             table_elements: 10_000,
             instances: 16,
             guest_time: Duration::from_secs(2),
@@ -67,6 +76,7 @@ impl Limits {
         let time = Duration::from_millis(value);
         match name {
             "max-memory-bytes" => self.memory_bytes = size,
+            TOTAL => self.total_memory_bytes = size,
             "max-table-elements" => self.table_elements = size,
             "max-instances" => self.instances = size,
             "max-guest-time-ms" => self.guest_time = time,
@@ -86,8 +96,9 @@ impl Limits {
     }
 
     /// The setting names, for help and for typing errors.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "max-memory-bytes",
+        TOTAL,
         "max-table-elements",
         "max-instances",
         "max-guest-time-ms",
@@ -135,9 +146,12 @@ pub(crate) enum Note {
 #[derive(Debug)]
 pub(crate) struct Meter {
     memory_limit: usize,
+    total_limit: usize,
     table_limit: usize,
     instances: usize,
     memory_used: usize,
+    /// What all guests have together; there once it is in a store.
+    budget: Option<MemoryBudget>,
     /// The largest that all memories together have been, in bytes.
     pub(crate) memory_peak: usize,
     /// The limit that was reached first.
@@ -148,11 +162,26 @@ impl Meter {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             memory_limit: limits.memory_bytes,
+            total_limit: limits.total_memory_bytes,
             table_limit: limits.table_elements,
             instances: limits.instances,
             memory_used: 0,
+            budget: None,
             memory_peak: 0,
             reached: None,
+        }
+    }
+
+    /// Counts what it grows by to what all guests have together.
+    pub(super) fn share(&mut self, budget: MemoryBudget) {
+        self.budget = Some(budget);
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.budget {
+            budget.give_back(self.memory_used);
         }
     }
 }
@@ -173,6 +202,18 @@ impl ResourceLimiter for Meter {
                     self.memory_limit
                 ),
             });
+            return Ok(false);
+        }
+        if let Some(budget) = &self.budget
+            && !budget.take(total - self.memory_used, self.total_limit)
+        {
+            let message = format!(
+                "the plugin wanted {} bytes of memory more; of {} for all requests together, {} are in use",
+                total - self.memory_used,
+                self.total_limit,
+                budget.used()
+            );
+            self.reached.get_or_insert(Note::Limit { name: TOTAL, message });
             return Ok(false);
         }
         self.memory_used = total;

@@ -3,7 +3,9 @@
 //! Knows nothing of providers, files or swaps. A guest gets our `settings`, `wasi:http`, `wasi:io` and the monotonic
 //! clock; no file system, no sockets, no environment, no stdio.
 
+mod fair;
 pub(crate) mod limits;
+pub(crate) mod memory;
 mod state;
 mod ticker;
 mod time;
@@ -25,8 +27,11 @@ use crate::{
     error::{Error, Kind, Result},
 };
 
+use fair::FairQueue;
+pub(crate) use fair::FairShare;
 pub use limits::Limits;
 pub(crate) use limits::Note;
+use memory::{MemoryBudget, Trimmer};
 pub use state::Used;
 pub(crate) use state::{RESPONSE_BYTES, State, View};
 use ticker::Ticker;
@@ -36,6 +41,8 @@ use ticker::Ticker;
 pub struct Sandbox {
     engine: Engine,
     ticker: Ticker,
+    memory: MemoryBudget,
+    fair: FairQueue,
     linker: Arc<Linker<State>>,
     permissive_linker: Arc<Linker<State>>,
     max_memory_bytes: usize,
@@ -57,6 +64,9 @@ pub struct SandboxOptions {
     pub max_concurrent: u32,
     /// The largest memory that one request may be allowed, in bytes.
     pub max_memory_bytes: usize,
+    /// The memory of all requests that are under way, together, in bytes. A guest that would grow beyond what is left
+    /// of it is refused the growth.
+    pub max_total_memory_bytes: usize,
     /// The stack of each request, in bytes; every request reserves it.
     pub max_stack_bytes: usize,
     /// Whether a trap writes the guest's memories into its error; for tests of what a guest holds.
@@ -69,6 +79,7 @@ impl Default for SandboxOptions {
             cache_dir: None,
             max_concurrent: 4096,
             max_memory_bytes: 256 * 1024 * 1024,
+            max_total_memory_bytes: Limits::default().total_memory_bytes,
             max_stack_bytes: Limits::default().stack_bytes,
             coredump_on_trap: false,
         }
@@ -83,9 +94,24 @@ impl Sandbox {
     pub fn new(options: &SandboxOptions) -> Result<Self> {
         let engine = engine(options)?;
         let linker = Arc::new(linker(&engine).map_err(|error| internal("the sandbox's linker", &error))?);
+        let (memory, fair) = (
+            MemoryBudget::new(options.max_total_memory_bytes),
+            FairQueue::default(),
+        );
         let ticker = Ticker::start({
             let engine = engine.clone();
-            move || engine.increment_epoch()
+            let fair = fair.clone();
+            let mut trimmer = Trimmer::new(engine.clone(), memory.clone());
+            move || {
+                engine.increment_epoch();
+                fair.turn();
+                trimmer.turn();
+                if fair.is_contended() {
+                    fair::SHORT_TICK
+                } else {
+                    fair::TICK
+                }
+            }
         });
         // Without it nothing stops a guest that never returns.
         let ticker = ticker.map_err(|error| internal("the sandbox's ticker", &error.into()))?;
@@ -94,6 +120,8 @@ impl Sandbox {
         Ok(Self {
             engine,
             ticker,
+            memory,
+            fair,
             linker,
             permissive_linker: Arc::new(permissive),
             max_memory_bytes: options.max_memory_bytes,
@@ -105,6 +133,7 @@ impl Sandbox {
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         let wants = [
             ("max-memory-bytes", limits.memory_bytes, self.max_memory_bytes),
+            (memory::TOTAL, limits.total_memory_bytes, self.memory.limit()),
             ("max-stack-bytes", limits.stack_bytes, self.max_stack_bytes),
             ("max-table-elements", limits.table_elements, TABLE_ELEMENTS),
             ("max-instances", limits.instances, INSTANCES),
@@ -113,7 +142,7 @@ impl Sandbox {
             return Ok(());
         };
         let hint = match name {
-            "max-memory-bytes" | "max-stack-bytes" => {
+            "max-memory-bytes" | "max-stack-bytes" | memory::TOTAL => {
                 format!(
                     "it has to be known when the sandbox is made: use `--set {name}=…`, or `SandboxOptions`"
                 )
@@ -122,6 +151,12 @@ impl Sandbox {
         };
         let message = format!("`{name}` is {wanted}, and the sandbox was made for {most}");
         Err(Error::new(Kind::Configuration, message).with_hint(hint))
+    }
+
+    /// The linear memory of all guests at the moment, in bytes.
+    #[must_use]
+    pub fn memory_in_use(&self) -> usize {
+        self.memory.used()
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -145,6 +180,7 @@ impl Sandbox {
     /// A store for one request: its own table, limits and stop-watch.
     pub(crate) fn store(&self, mut state: State) -> Store<State> {
         state.ticking = Some(self.ticker.tick());
+        state.join(self.memory.clone(), self.fair.share());
         let hostcall_bytes = state.view().limits().hostcall_bytes;
         let mut store = Store::new(&self.engine, state);
         store.limiter(State::meter);
@@ -160,7 +196,11 @@ impl Sandbox {
                 state.view().note(note);
                 return Ok(UpdateDeadline::Interrupt);
             }
-            Ok(UpdateDeadline::Yield(1))
+            Ok(if state.time.has_had_its_slice() {
+                UpdateDeadline::Yield(1)
+            } else {
+                UpdateDeadline::Continue(1)
+            })
         });
         store
     }
@@ -203,9 +243,8 @@ fn config(options: &SandboxOptions, reservation: u64, guard: u64) -> Result<Conf
         .max_memory_size(options.max_memory_bytes)
         .max_unused_warm_slots(64)
         .linear_memory_keep_resident(64 * 1024)
-        // What a few ended requests used is given back to the system at once: it is a system call for each otherwise, a
-        // sixth of an instance's time. Nothing is used again before.
-        .decommit_batch_size(16)
+        // What a few ended requests used is given back to the system at once. Nothing is used again before.
+        .decommit_batch_size(memory::BATCH)
         .table_keep_resident(4 * 1024)
         .table_elements(TABLE_ELEMENTS)
         .max_core_instances_per_component(INSTANCES as u32)

@@ -14,7 +14,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
 use super::{
+    fair::FairShare,
     limits::{Limits, Meter, Note},
+    memory::MemoryBudget,
     ticker::Ticking,
     time::GuestTime,
 };
@@ -171,12 +173,28 @@ impl State {
         self.meter.reached.take().or_else(|| self.view.take_note())
     }
 
+    /// Whether the guest has made a request.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.gate.has_started()
+    }
+
     /// What the guest has used so far.
     pub(crate) fn used(&self) -> Used {
         Used {
             guest_time: self.time.spent(),
             memory_bytes: self.meter.memory_peak,
         }
+    }
+
+    /// What it shares with the other guests of its sandbox.
+    pub(super) fn join(&mut self, memory: MemoryBudget, share: FairShare) {
+        self.meter.share(memory);
+        self.time.share(share);
+    }
+
+    /// Its place in the scheduling of guests; a store has one.
+    pub(crate) fn fair(&self) -> Option<FairShare> {
+        self.time.fair().cloned()
     }
 
     pub(super) fn meter(&mut self) -> &mut dyn ResourceLimiter {

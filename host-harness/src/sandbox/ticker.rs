@@ -11,8 +11,6 @@ use std::{
     time::Duration,
 };
 
-/// How often running guest code is interrupted to look at its budget and let other tasks run.
-const TICK: Duration = Duration::from_millis(10);
 /// So many ticks without a store, and it sleeps. Waking it for each of several requests in a row would cost more.
 const LINGER: u32 = 100;
 
@@ -36,7 +34,8 @@ struct State {
 }
 
 impl Ticker {
-    pub(super) fn start(tick: impl Fn() + Send + 'static) -> io::Result<Self> {
+    /// `tick` says how long it is until the next one.
+    pub(super) fn start(tick: impl FnMut() -> Duration + Send + 'static) -> io::Result<Self> {
         let state = Arc::<State>::default();
         let run = {
             let state = Arc::clone(&state);
@@ -75,8 +74,9 @@ impl Drop for Handle {
 }
 
 impl State {
-    fn run(&self, tick: impl Fn()) {
+    fn run(&self, mut tick: impl FnMut() -> Duration) {
         let mut idle = 0;
+        let mut pause = tick();
         while !self.is_over.load(SeqCst) {
             if idle >= LINGER {
                 self.sleeps.store(true, SeqCst);
@@ -87,8 +87,8 @@ impl State {
                 idle = 0;
                 continue;
             }
-            thread::sleep(TICK);
-            tick();
+            thread::sleep(pause);
+            pause = tick();
             idle = match self.stores.load(SeqCst) {
                 0 => idle + 1,
                 _ => 0,
@@ -102,6 +102,8 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+
+    const TICK: Duration = Duration::from_millis(10);
 
     /// A hundred times what it takes.
     const LIMIT: Duration = Duration::from_secs(100);
@@ -120,6 +122,7 @@ mod tests {
         let counted = Arc::clone(&ticks);
         let ticker = Ticker::start(move || {
             counted.fetch_add(1, SeqCst);
+            TICK
         })
         .unwrap();
         for _ in 0..2 {

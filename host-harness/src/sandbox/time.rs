@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use wasmtime::CallHook;
 
-use super::limits::Note;
+use super::{fair::FairShare, limits::Note};
 
 /// The stop-watch of one store.
-#[derive(Debug)]
 pub(crate) struct GuestTime {
     budget: Duration,
     spent: Duration,
+    /// There once it is in a store.
+    share: Option<FairShare>,
     /// Set while the guest runs.
     since: Option<Instant>,
 }
@@ -24,8 +25,19 @@ impl GuestTime {
         Self {
             budget,
             spent: Duration::ZERO,
+            share: None,
             since: None,
         }
+    }
+
+    /// Tells the scheduling of guests what this one uses.
+    pub(super) fn share(&mut self, share: FairShare) {
+        self.share = Some(share);
+    }
+
+    /// Its place in the scheduling of guests.
+    pub(crate) fn fair(&self) -> Option<&FairShare> {
+        self.share.as_ref()
     }
 
     /// Called at every crossing between host and guest. Giving the thread back in the middle of its own code is one too,
@@ -35,7 +47,18 @@ impl GuestTime {
             self.since = Some(Instant::now());
         } else if let Some(since) = self.since.take() {
             self.spent += since.elapsed();
+            if let Some(share) = &self.share {
+                share.spent(self.spent);
+            }
         }
+    }
+
+    /// Whether the guest, which runs, is to give the thread to others.
+    pub(crate) fn has_had_its_slice(&self) -> bool {
+        let spent = self.spent();
+        self.share
+            .as_ref()
+            .is_none_or(|share| share.has_had_its_slice(spent))
     }
 
     /// The time in guest code until now.

@@ -18,7 +18,7 @@ use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::Instrument as _;
 
-use super::{Inner, Service, body, reply, trace::RequestId};
+use super::{Inner, Service, body, reply, seats::Sitting, trace::RequestId};
 use crate::{
     Completion,
     contract::{ChatEvent, ChatRequest},
@@ -40,10 +40,15 @@ pub(super) async fn completions(
     request: Request,
 ) -> Result<Response, Fault> {
     let inner = &service.0;
+    let receiving = request.extensions().get::<Sitting>().map(Sitting::receiving);
+    let received = body::receive(request, &inner.limits, &inner.bodies).await?;
+    drop(receiving);
+    // Only now: a body that comes slowly keeps nobody else from being answered.
     let permit = Arc::clone(&inner.answers)
         .try_acquire_owned()
         .map_err(|_| busy(inner.limits.concurrent))?;
-    let body = body::read(request, &inner.limits).await?;
+    // Held as long as the request is, which another model may still be asked.
+    let (body, _held) = received.parse().await?;
     asks_something(&body.request.messages)?;
     let references = inner.references(body.model);
     let mut envelope = Envelope {

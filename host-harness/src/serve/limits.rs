@@ -7,8 +7,23 @@ use std::time::Duration;
 pub struct ServeLimits {
     /// `serve-max-body-bytes`: the largest request.
     pub body_bytes: usize,
-    /// `serve-body-timeout-ms`: the longest pause within a request's headers or body.
+    /// `serve-max-total-body-bytes`: bodies of all requests under way, together. The first 64 KiB of each are not
+    /// counted.
+    pub total_body_bytes: usize,
+    /// `serve-head-timeout-ms`: the longest time for the head of a request; a connection without a request is closed
+    /// after it as well.
+    pub head_timeout: Duration,
+    /// `serve-body-timeout-ms`: the longest pause within a request's body.
     pub body_timeout: Duration,
+    /// `serve-body-deadline-ms`: the longest time for a whole body.
+    pub body_deadline: Duration,
+    /// `serve-min-body-rate`: the least that has to come of a body on average, in bytes a second, after its first ten
+    /// seconds.
+    pub body_rate: usize,
+    /// `serve-max-connections`: connections at once.
+    pub connections: usize,
+    /// `serve-max-connections-per-address`: connections at once of one client address.
+    pub connections_per_address: usize,
     /// `serve-max-concurrent`: answers on their way at once.
     pub concurrent: usize,
     /// `serve-send-timeout-ms`: how long a client may leave a stream unread.
@@ -21,7 +36,13 @@ impl Default for ServeLimits {
     fn default() -> Self {
         Self {
             body_bytes: 32 * 1024 * 1024,
+            total_body_bytes: 256 * 1024 * 1024,
+            head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
+            body_deadline: Duration::from_secs(120),
+            body_rate: 1024,
+            connections: 1024,
+            connections_per_address: 512,
             concurrent: 256,
             send_timeout: Duration::from_secs(60),
             refresh: Duration::from_secs(60 * 60),
@@ -31,9 +52,15 @@ impl Default for ServeLimits {
 
 impl ServeLimits {
     /// The setting names, for help and for typing errors.
-    pub const NAMES: [&'static str; 5] = [
+    pub const NAMES: [&'static str; 11] = [
         "serve-max-body-bytes",
+        "serve-max-total-body-bytes",
+        "serve-head-timeout-ms",
         "serve-body-timeout-ms",
+        "serve-body-deadline-ms",
+        "serve-min-body-rate",
+        "serve-max-connections",
+        "serve-max-connections-per-address",
         "serve-max-concurrent",
         "serve-send-timeout-ms",
         "serve-refresh-ms",
@@ -45,6 +72,12 @@ impl ServeLimits {
         let time = Duration::from_millis(value.into());
         match name {
             "serve-max-body-bytes" => self.body_bytes = size,
+            "serve-max-total-body-bytes" => self.total_body_bytes = size,
+            "serve-head-timeout-ms" => self.head_timeout = time,
+            "serve-body-deadline-ms" => self.body_deadline = time,
+            "serve-min-body-rate" => self.body_rate = size,
+            "serve-max-connections" => self.connections = size,
+            "serve-max-connections-per-address" => self.connections_per_address = size,
             "serve-body-timeout-ms" => self.body_timeout = time,
             "serve-max-concurrent" => self.concurrent = size,
             "serve-send-timeout-ms" => self.send_timeout = time,

@@ -5,14 +5,18 @@
 
 mod access;
 mod body;
+mod budget;
 mod catalog;
 mod chat;
+mod connection;
 mod limits;
 mod models;
 mod pages;
 mod reply;
+mod seats;
 mod server;
 mod trace;
+mod unread;
 
 use std::sync::Arc;
 
@@ -29,6 +33,7 @@ pub use access::Access;
 pub use limits::ServeLimits;
 pub use server::Server;
 
+use budget::BodyBudget;
 use catalog::Catalog;
 use trace::Names;
 
@@ -72,6 +77,8 @@ struct Inner {
     access: Access,
     catalog: Catalog,
     limits: ServeLimits,
+    /// What the bodies of all requests may hold.
+    bodies: Arc<BodyBudget>,
     /// One permit for each answer on its way.
     answers: Arc<Semaphore>,
     names: Names,
@@ -100,6 +107,7 @@ impl Service {
         Self(Arc::new(Inner {
             catalog: Catalog::new(host.clone(), keep),
             answers: Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS))),
+            bodies: BodyBudget::new(limits.total_body_bytes),
             fallback: Fallback::new().with_params(params),
             names: Names::new(),
             host,
@@ -119,7 +127,6 @@ impl Service {
     /// Everything that it answers, to be mounted at the root of a server. Every answer has the headers
     /// `x-request-id` and `x-plugin-generation`.
     pub fn router(&self) -> Router {
-        let body_pause = tower_http::timeout::RequestBodyTimeoutLayer::new(self.0.limits.body_timeout);
         Router::new()
             .route("/v1/chat/completions", post(chat::completions))
             .route("/v1/models", get(models::list))
@@ -128,7 +135,6 @@ impl Service {
             .route("/metrics", get(pages::metrics))
             .fallback(pages::nowhere)
             .method_not_allowed_fallback(pages::wrong_method)
-            .layer(body_pause)
             .layer(from_fn_with_state(self.clone(), trace::around))
             .with_state(self.clone())
     }

@@ -36,6 +36,17 @@ pub(super) async fn metrics(State(service): State<Service>) -> Response {
     ([(header::CONTENT_TYPE, crate::metrics::PAGE_TYPE)], page).into_response()
 }
 
+/// There are as many connections as there may be.
+pub(super) fn no_seat() -> Fault {
+    Fault::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "server_error",
+        "serve-max-connections",
+        "this server has as many connections with requests as it takes, in all or from this address",
+    )
+    .retry_after(1)
+}
+
 // The address is not repeated: who asks knows it, and it may hold anything.
 pub(super) async fn nowhere() -> Fault {
     Fault::new(

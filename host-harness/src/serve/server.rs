@@ -6,23 +6,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use axum::{Router, body::Body};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
 
-use super::Service;
+use tower::ServiceExt as _;
+
+use super::{
+    ServeLimits, Service,
+    connection::{Answering, Closing},
+    seats::{Seat, Seats},
+    unread::Lingers,
+};
 use crate::error::{Error, Kind, Result};
 
-/// Connections at once; more wait to be accepted.
-const CONNECTIONS: usize = 1024;
+/// On a reserved seat nobody stays for long.
+const RESERVED_HEAD: Duration = Duration::from_secs(2);
 /// How long answers that were cut short may take to say so.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -50,8 +54,8 @@ impl Server {
         })?;
         service.0.access.suits(address)?;
         let ending = watch::Sender::new(false);
-        let pause = service.0.limits.body_timeout;
-        let accepting = accept(listener, service.router(), ending.subscribe(), pause);
+        let limits = service.0.limits.clone();
+        let accepting = accept(listener, service.router(), ending.subscribe(), limits);
         let fresh = service.clone();
         Ok(Self {
             service,
@@ -110,19 +114,30 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, mut ending: watch::Receiver<bool>, pause: Duration) {
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    mut ending: watch::Receiver<bool>,
+    limits: ServeLimits,
+) {
     // Owned by this task, so that aborting it closes every connection.
     let mut open = JoinSet::new();
+    let seats = Seats::new(&limits);
     let told = ending.clone();
     let ended = has_ended(&mut ending);
     tokio::pin!(ended);
     loop {
         tokio::select! {
             () = &mut ended => break,
-            accepted = listener.accept(), if open.len() < CONNECTIONS => match accepted {
-                Ok((stream, _)) => {
-                    open.spawn(serve(stream, router.clone(), told.clone(), pause));
-                }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => match seats.take(address.ip()) {
+                    Some(seat) => {
+                        let sitting = seat.sitting();
+                        let serving = serve(stream, router.clone(), told.clone(), seat, limits.head_timeout);
+                        seats.served_by(&sitting, open.spawn(serving));
+                    }
+                    None => tracing::warn!("a connection was closed: not even a reserved seat is free"),
+                },
                 // Out of descriptors, or a connection that was reset while it waited: neither ends the server.
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
@@ -137,13 +152,37 @@ async fn accept(listener: TcpListener, router: Router, mut ending: watch::Receiv
 }
 
 /// One connection, until it is closed, or idle when the server ends.
-async fn serve(stream: TcpStream, router: Router, mut ending: watch::Receiver<bool>, pause: Duration) {
+async fn serve(
+    stream: TcpStream,
+    router: Router,
+    mut ending: watch::Receiver<bool>,
+    seat: Seat,
+    head_timeout: Duration,
+) {
     // Events are to arrive as they come.
     let _ = stream.set_nodelay(true);
+    let (sitting, lingers) = (seat.sitting(), Lingers::default());
+    let stream = Closing::new(stream, lingers.clone());
+    let is_reserved = sitting.is_reserved();
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        let busy = sitting.busy();
+        request.extensions_mut().insert(sitting.clone());
+        request.extensions_mut().insert(lingers.clone());
+        let answering = router.clone().oneshot(request);
+        async move {
+            let response = answering.await?;
+            Ok::<_, std::convert::Infallible>(response.map(|body| Body::new(Answering::new(body, busy))))
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(pause)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .keep_alive(!is_reserved)
+        .header_read_timeout(if is_reserved {
+            head_timeout.min(RESERVED_HEAD)
+        } else {
+            head_timeout
+        })
+        .serve_connection(TokioIo::new(stream), answer);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
@@ -160,6 +199,7 @@ async fn serve(stream: TcpStream, router: Router, mut ending: watch::Receiver<bo
         // Mostly clients that left.
         tracing::debug!(%error, "a connection ended");
     }
+    drop(seat);
 }
 
 async fn has_ended(ending: &mut watch::Receiver<bool>) {

@@ -15,7 +15,12 @@ use axum::{
 use http::{HeaderName, HeaderValue, Method, header};
 use tracing::Instrument as _;
 
-use super::Service;
+use super::{
+    Inner, Service, pages,
+    seats::Sitting,
+    unread::{self, Lingers},
+};
+use crate::openai::fault::Fault;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const GENERATION: HeaderName = HeaderName::from_static("x-plugin-generation");
@@ -83,11 +88,20 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
     let span = tracing::info_span!("request", %id);
     let method = known(request.method());
     let path = inner.host.without_secrets(request.uri().path());
+    let version = request.version();
+    let lingers = request.extensions().get::<Lingers>().cloned();
     let answering = async {
-        let mut response = match inner.access.check(&request) {
+        let (request, unread) = unread::watch(request);
+        let mut response = match inner.admit(&request) {
             Ok(()) => next.run(request).await,
-            Err(fault) => fault.into_response(),
+            Err(fault) => {
+                drop(request);
+                fault.into_response()
+            }
         };
+        if let Some(unread) = unread {
+            unread.settle(version, lingers.as_ref(), &mut response).await;
+        }
         let status = response.status().as_u16();
         tracing::info!(method, path, status, elapsed = ?started.elapsed(), "answered");
         let generation = match response.extensions().get::<Answered>() {
@@ -109,6 +123,18 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
         response
     };
     answering.instrument(span).await
+}
+
+impl Inner {
+    /// Who may ask; and beyond the limit on connections, only whether the server is well.
+    fn admit(&self, request: &Request) -> Result<(), Fault> {
+        self.access.check(request)?;
+        let sitting = request.extensions().get::<Sitting>();
+        if sitting.is_some_and(Sitting::is_reserved) && request.uri().path() != pages::HEALTH {
+            return Err(pages::no_seat());
+        }
+        Ok(())
+    }
 }
 
 /// A method under its name; one of a client's own may be any word.

@@ -66,6 +66,10 @@ fn overlay(configured: ConfiguredModel, mut model: Model) -> Model {
     model.context_window = configured.context_window.or(model.context_window);
     model.max_output_tokens = configured.max_output_tokens.or(model.max_output_tokens);
     model.price = configured.price.or(model.price);
+    for extra in configured.extras {
+        model.extras.retain(|known| known.key != extra.key);
+        model.extras.push(extra);
+    }
     model
 }
 

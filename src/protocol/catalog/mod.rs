@@ -14,6 +14,7 @@ mod list;
 mod merge;
 mod name;
 mod routes;
+mod templates;
 
 use alloc::{format, vec::Vec};
 
@@ -29,6 +30,7 @@ pub(super) use bundled::ids as bundled_ids;
 pub(super) use merge::Known;
 pub(super) use name::display_name as derived_name;
 pub(super) use routes::{find as find_route, is_usable};
+pub(super) use templates::opens_reasoning;
 
 /// The longest list that is read, in bytes.
 pub const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;

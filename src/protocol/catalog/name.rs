@@ -30,6 +30,11 @@ fn last_part(id: &str) -> &str {
     last.split(':').next().unwrap_or(last)
 }
 
+/// The words of an id's last part.
+pub(super) fn words(id: &str) -> impl Iterator<Item = &str> {
+    last_part(id).split(['-', ' '])
+}
+
 /// A name for people: the last part of the id with spaces for hyphens and every first letter in upper case.
 /// Never empty for an id that is not.
 pub(crate) fn display_name(id: &str) -> String {

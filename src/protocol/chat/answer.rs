@@ -3,17 +3,19 @@
 //! Which of the two it is, its first byte says; servers' content types are not reliable. Bytes that are no
 //! UTF-8 become U+FFFD. This module must not know attempts, headers or time.
 
+mod choice;
+
 use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
 
-use super::{events::Events, faults, finish, think::Think, tools::Tools, usage};
-use crate::contract::types::{ChatEvent, Error, Extra, FinishReason, Usage};
+use super::{events::Events, faults, finish, notices::Notices, think::Think, tools::Tools, usage};
+use crate::contract::types::{ChatEvent, Error, Extra, FinishReason, Usage, Warning};
 use crate::error;
 use crate::wire::{
-    chunk::{Choice, Chunk, Extras, OTHERS},
-    json, sse,
+    chunk::{Chunk, Extras},
+    sse,
     text::lossy,
 };
 
@@ -23,6 +25,7 @@ pub(super) struct Finished {
     pub(super) reason: FinishReason,
     pub(super) word: Option<String>,
     pub(super) usage: Usage,
+    pub(super) warnings: Vec<Warning>,
     pub(super) extras: Vec<Extra>,
 }
 
@@ -44,6 +47,15 @@ enum End {
     Body,
 }
 
+/// What of the request and its model counts for reading the response.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Asked {
+    /// Whether the model's template opens a block of reasoning.
+    pub(super) opens_reasoning: bool,
+    /// Whether texts were given at which the response ends.
+    pub(super) has_stops: bool,
+}
+
 /// One answer of success.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -54,22 +66,30 @@ pub(super) struct Answer {
     finish_word: Option<String>,
     usage: Usage,
     extras: Extras,
-    /// Whether there was one chunk at least.
-    any_chunk: bool,
+    notices: Notices,
+    has_stops: bool,
+    /// How many chunks there were.
+    chunks: u32,
+    /// The index of the first choice.
+    index: Option<i64>,
     result: Option<Result<Finished, Error>>,
 }
 
 impl Answer {
-    pub(super) fn new(salt: u64) -> Self {
+    /// `salt` makes made-up ids differ between responses.
+    pub(super) fn new(salt: u64, asked: Asked) -> Self {
         Self {
+            has_stops: asked.has_stops,
             form: Form::Unknown,
             events: Events::default(),
-            think: Think::default(),
+            think: Think::new(asked.opens_reasoning),
             tools: Tools::new(salt),
             finish_word: None,
             usage: usage::NONE,
             extras: Extras::default(),
-            any_chunk: false,
+            notices: Notices::default(),
+            chunks: 0,
+            index: None,
             result: None,
         }
     }
@@ -136,7 +156,7 @@ impl Answer {
             Form::Whole(body) => {
                 let body = core::mem::take(body);
                 let text = lossy(&body);
-                match Chunk::decode(&text, &self.extras) {
+                match Chunk::decode(&text, &self.extras, self.index) {
                     Ok(chunk) => {
                         self.chunk(&chunk, &text);
                         if self.result.is_none() {
@@ -177,6 +197,11 @@ impl Answer {
             match decoder.next() {
                 Ok(Some(event)) => self.event(&event),
                 Ok(None) => break,
+                // What is behind a line without end cannot be read.
+                Err(sse::TooLong) if self.finish_word.is_some() => {
+                    self.notices.late += 1;
+                    self.conclude(End::Body);
+                }
                 Err(sse::TooLong) => self.fail(faults::too_long("A line of the answer")),
             }
         }
@@ -186,141 +211,92 @@ impl Answer {
     fn event(&mut self, event: &sse::Event<'_>) {
         let text = lossy(event.data);
         let data = text.trim_ascii();
-        if data.is_empty() {
-            return;
-        }
-        if event.is_error {
-            return self.fail(error::from_event(data));
-        }
-        // Some servers leave out the blank lines between events: then each line is one.
-        let is_read =
-            self.data(data) || (data.contains('\n') && data.lines().all(|line| self.data(line.trim_ascii())));
-        if !is_read && event.is_closed {
-            self.fail(faults::no_json("An event of the answer"));
+        match event.kind {
+            _ if data.is_empty() => {}
+            sse::Kind::Error => self.broken(error::from_event(data)),
+            sse::Kind::Other => self.notices.skipped += 1,
+            sse::Kind::Message if self.data(data) => {}
+            // Some servers leave out the blank lines between events: then each line is one.
+            sse::Kind::Message => {
+                for line in data.lines().map(str::trim_ascii) {
+                    if !self.data(line) {
+                        self.unread(line, event.is_closed);
+                    }
+                }
+            }
         }
     }
 
-    /// Takes the data of one event; false if it is none.
+    /// Takes the data of one event; false if it is no chunk.
     fn data(&mut self, data: &str) -> bool {
         if self.result.is_some() || data.is_empty() {
             return true;
         }
-        if data == "[DONE]" {
+        if !data.starts_with('{') && data.trim_matches('"') == "[DONE]" {
+            // In quotes it is no chunk, but it is plain what it means.
+            if data.starts_with('"') {
+                self.unread(data, true);
+            }
             self.conclude(End::Said);
             return true;
         }
-        Chunk::decode(data, &self.extras)
+        Chunk::decode(data, &self.extras, self.index)
             .map(|chunk| self.chunk(&chunk, data))
             .is_ok()
     }
 
+    /// Passes over an event that is no chunk: a heartbeat, or anything behind the finish reason. A chunk that is broken
+    /// is a part of the response that is lost, and what the end of the body cut is told there.
+    fn unread(&mut self, data: &str, is_closed: bool) {
+        if self.finish_word.is_some() {
+            self.notices.late += 1;
+        } else if !data.starts_with('{') {
+            self.notices.skipped += 1;
+        } else if is_closed {
+            self.fail(faults::no_json("An event of the answer"));
+        }
+    }
+
     /// Takes a chunk or a whole answer; `raw` is its text.
     fn chunk(&mut self, chunk: &Chunk<'_>, raw: &str) {
-        self.any_chunk = true;
+        self.chunks = self.chunks.saturating_add(1);
         self.extras.keep(chunk);
         if let Some(usage) = chunk.usage.and_then(usage::parse) {
             self.usage = usage;
         }
-        self.choice(&chunk.choice);
-        if chunk.is_error || (chunk.is_message && !chunk.has_choices) {
-            self.fail(error::from_event(raw));
+        if let Some(warnings) = chunk.warnings {
+            self.notices.hear(warnings);
         }
-    }
-
-    fn choice(&mut self, choice: &Choice<'_>) {
-        self.reasoning(choice);
-        match choice.content {
-            Some(parts) if parts.starts_with('[') => {
-                json::items(parts, &mut |part| self.part(part));
-            }
-            Some(text) => self.text(text),
-            None => {}
-        }
-        if !choice.calls.is_empty() {
-            self.think.flush(&mut self.events);
-            let is_whole = matches!(self.form, Form::Whole(_));
-            for piece in &choice.calls {
-                self.tools.push(piece, is_whole, &mut self.events);
-            }
-        }
-        for (key, value) in OTHERS.iter().zip(choice.others) {
-            if let Some(value) = value.filter(|value| !json::is_blank(value)) {
-                self.events.other(key, value);
-            }
-        }
-        if let Some(word) = choice
-            .finish_reason
-            .and_then(json::text)
-            .filter(|word| !word.is_empty())
-        {
-            self.finish_word = Some(word.into_owned());
-            self.tools.settle(&mut self.events);
-        }
-    }
-
-    fn text(&mut self, raw: &str) {
-        if let Some(text) = json::text(raw) {
-            self.think.push(&text, &mut self.events);
-        }
-    }
-
-    /// A piece of content that is a list of parts.
-    fn part(&mut self, raw: &str) {
-        let (mut kind, mut text, mut thinking) = (None, None, None);
-        json::members(raw, &mut |key, value| match key {
-            "type" => kind = json::text(value),
-            "text" => text = Some(value),
-            "thinking" => thinking = Some(value),
-            _ => {}
-        });
-        match (kind.as_deref(), text, thinking) {
-            (None | Some("text"), Some(text), _) => self.text(text),
-            (Some("thinking"), _, Some(thinking)) => self.thoughts(thinking),
-            _ if json::is_blank(raw) => {}
-            _ => self.events.other("content", raw),
-        }
-    }
-
-    /// Thoughts beside the text: of the fields that say the same, the first that says anything.
-    fn reasoning(&mut self, choice: &Choice<'_>) {
-        let plain = choice
-            .reasoning
-            .iter()
-            .flatten()
-            .filter_map(|raw| json::text(raw))
-            .find(|text| !text.is_empty());
-        if let Some(text) = &plain {
-            self.events.reasoning(text);
-        }
-        let Some(details) = choice.reasoning_details else {
+        let was_finished = self.finish_word.is_some();
+        let is_failed = chunk.choices > 0 && self.counts(chunk) && !self.choice(&chunk.choice);
+        let error = if chunk.is_error || (chunk.is_message && !chunk.has_choices) {
+            error::from_event(raw)
+        } else if is_failed {
+            error::from_event(chunk.choice.error.unwrap_or_default())
+        } else {
             return;
         };
-        json::items(details, &mut |detail| {
-            let mut signature = None;
-            json::members(detail, &mut |key, value| match key {
-                "text" | "summary" if plain.is_none() => self.thoughts(value),
-                "signature" | "data" => signature = json::text(value).filter(|text| !text.is_empty()),
-                _ => {}
-            });
-            if let Some(signature) = signature {
-                self.events.signature(signature.into_owned());
-            }
-        });
+        if was_finished {
+            self.notices.late += 1;
+        } else {
+            self.fail(error);
+        }
     }
 
-    /// A thought as text, or as a list of parts with text.
-    fn thoughts(&mut self, raw: &str) {
-        match json::text(raw) {
-            Some(text) => self.events.reasoning(&text),
-            None => {
-                json::items(raw, &mut |part| {
-                    json::members(part, &mut |key, value| {
-                        if let ("text", Some(text)) = (key, json::text(value)) {
-                            self.events.reasoning(&text);
-                        }
-                    });
-                });
-            }
+    /// Whether a chunk's choice is of the response: of several the first that came, and a single one in any case. Some
+    /// servers count the parts of a response by the choice's index.
+    fn counts(&mut self, chunk: &Chunk<'_>) -> bool {
+        let index = *self.index.get_or_insert(chunk.choice.index);
+        self.notices.has_others |= chunk.choices > 1;
+        !self.notices.has_others || index == chunk.choice.index
+    }
+
+    /// An error in place of a chunk.
+    fn broken(&mut self, error: Error) {
+        if self.finish_word.is_some() {
+            self.notices.late += 1;
+        } else {
+            self.fail(error);
         }
     }
 
@@ -328,9 +304,13 @@ impl Answer {
     fn conclude(&mut self, end: End) {
         let said_why = self.finish_word.is_some();
         self.think.flush(&mut self.events);
-        let is_empty = !self.any_chunk || (end == End::Said && !self.events.any() && !self.tools.any());
+        let is_empty = self.chunks == 0 || (end == End::Said && !self.events.any() && !self.tools.any());
         if is_empty && !said_why {
-            return self.fail(faults::empty());
+            return self.fail(if self.chunks == 0 && self.notices.skipped > 0 {
+                faults::no_json("What came as a stream of events")
+            } else {
+                faults::empty()
+            });
         }
         if end == End::Body && !said_why && !self.tools.all_whole() {
             return self.fail(faults::cut_off());
@@ -338,14 +318,28 @@ impl Answer {
         if let Err(broken) = self.tools.finish(&mut self.events) {
             return self.fail(faults::broken_call(broken, self.finish_word.as_deref()));
         }
+        let word = self.finish_word.take();
+        let reason = finish::reason(word.as_deref(), self.tools.any());
+        self.notices.is_unopened = self.think.is_unopened();
+        self.notices.has_no_calls = !self.tools.any() && word.as_deref().is_some_and(finish::claims_calls);
+        // A model that was done by itself, with nothing but an open block, did not reason: nothing opened that block.
+        let is_done = !self.tools.any() && word.as_deref().is_some_and(finish::is_done);
+        if is_done
+            && !self.has_stops
+            && let Some(text) = self.think.take_unclosed()
+        {
+            self.notices.is_unclosed = true;
+            self.events.text(&text);
+        }
         let extras = self.extras.take().map(|(name, value_json)| Extra {
             key: name.to_string(),
             value_json,
         });
         self.result = Some(Ok(Finished {
-            reason: finish::reason(self.finish_word.as_deref(), self.tools.any()),
-            word: self.finish_word.take(),
+            reason,
+            word,
             usage: self.usage,
+            warnings: self.notices.take(self.index),
             extras: extras.collect(),
         }));
     }

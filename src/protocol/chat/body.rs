@@ -3,31 +3,43 @@
 //! Rules that are not obvious from the wire format:
 //! * Text is a plain string; a list of parts only where there is a picture. A person's or tool's pieces are
 //!   joined by line feeds; the model's own pieces are one text that was cut, and are joined as they are.
-//! * Of the model's turns, thoughts and parts in another's form stay here. A turn with nothing left is left
-//!   out.
+//! * Reasoning of an assistant message goes back as the model's rules say; parts in another's form stay here. A
+//!   message with nothing left is left out.
+//! * Members beside the fields of the contract follow them, as they came; see `members`.
 //! * A tool's failure has no field: its text begins with `Error: `, unless it says so itself.
 //! * A tool's pictures follow its text, and that of the results beside it, as a person's message.
 
 use alloc::{string::String, string::ToString};
 
-use super::{request, writer::Writer};
+use super::{
+    members::{self, Place},
+    request,
+    rules::{Replay, Rules},
+    writer::Writer,
+};
 use crate::contract::types::{
-    AssistantPart, ChatRequest, ContentPart, Media, MediaSource, Message, ResponseFormat, Tool, ToolCall,
-    ToolChoice, ToolResult,
+    AssistantMessage, AssistantPart, ChatRequest, ContentPart, Extra, FunctionTool, Media, MediaSource,
+    Message, ResponseFormat, Tool, ToolCall, ToolChoice, ToolResult,
 };
 
+/// How closely an image is to be looked at.
+const DETAIL: &str = "detail";
+
 /// Writes the whole body. `model` is the name on the wire.
-pub(super) fn write(request: &ChatRequest, model: &str, out: &mut Writer<'_>) {
+pub(super) fn write(request: &ChatRequest, model: &str, rules: &Rules, out: &mut Writer<'_>) {
     out.raw("{\"model\":");
     out.string(model);
     out.name("messages");
     out.raw("[");
-    messages(&request.messages, out);
-    out.raw("],\"stream\":true,\"stream_options\":{\"include_usage\":true}");
-    out.optional(
-        "max_tokens",
-        request.max_output_tokens.map(|tokens| tokens.to_string()),
-    );
+    messages(&request.messages, rules, out);
+    out.raw("],\"stream\":true");
+    if rules.usage_in_streaming {
+        out.raw(",\"stream_options\":{\"include_usage\":true}");
+    }
+    if !request::has_own_limit(request) {
+        let limit = request.max_output_tokens.map(|tokens| tokens.to_string());
+        out.optional(&rules.max_tokens_field, limit);
+    }
     for (name, number) in request::numbers(request) {
         out.optional(name, number.and_then(super::writer::decimal));
     }
@@ -38,7 +50,7 @@ pub(super) fn write(request: &ChatRequest, model: &str, out: &mut Writer<'_>) {
     }
     if !request.tools.is_empty() {
         out.name("tools");
-        list(&request.tools, out, tool);
+        list(&request.tools, out, |item, out| tool(item, rules, out));
         if let Some(choice) = &request.tool_choice {
             tool_choice(choice, out);
         }
@@ -46,7 +58,11 @@ pub(super) fn write(request: &ChatRequest, model: &str, out: &mut Writer<'_>) {
     if let Some(format) = &request.response_format {
         response_format(format, out);
     }
-    if let Some(effort) = &request.reasoning_effort {
+    if let Some(effort) = request
+        .reasoning_effort
+        .as_ref()
+        .filter(|_| rules.reasoning_effort)
+    {
         out.member("reasoning_effort", effort);
     }
     for extra in &request.extras {
@@ -67,11 +83,25 @@ fn list<T>(items: &[T], out: &mut Writer<'_>, each: impl Fn(&T, &mut Writer<'_>)
     out.raw("]");
 }
 
-fn messages(messages: &[Message], out: &mut Writer<'_>) {
+fn extras(place: Place, extras: &[Extra], out: &mut Writer<'_>) {
+    for (at, extra) in extras.iter().enumerate() {
+        let is_first = !extras
+            .get(..at)
+            .unwrap_or_default()
+            .iter()
+            .any(|earlier| earlier.key == extra.key);
+        if is_first && members::is_sent(place, extra) {
+            out.name(&extra.key);
+            out.raw(&extra.value_json);
+        }
+    }
+}
+
+fn messages(messages: &[Message], rules: &Rules, out: &mut Writer<'_>) {
     let mut is_first = true;
     for (at, message) in messages.iter().enumerate() {
-        if let Message::Assistant(parts) = message
-            && request::is_empty_turn(parts)
+        if let Message::Assistant(said) = message
+            && request::is_empty_turn(&said.content)
         {
             continue;
         }
@@ -79,17 +109,26 @@ fn messages(messages: &[Message], out: &mut Writer<'_>) {
             out.raw(",");
         }
         match message {
-            Message::System(text) => {
+            Message::System(system) => {
                 out.raw("{\"role\":\"system\"");
-                out.member("content", text);
+                out.name("content");
+                content(&system.content, out);
+                extras(Place::Message, &system.extras, out);
             }
-            Message::User(parts) => {
+            Message::User(user) => {
                 out.raw("{\"role\":\"user\"");
                 out.name("content");
-                content(parts, out);
+                content(&user.content, out);
+                extras(Place::Message, &user.extras, out);
             }
-            Message::Assistant(parts) => assistant(parts, out),
-            Message::Tool(result) => tool_result(result, out),
+            Message::Assistant(said) => assistant(said, rules, out),
+            Message::Tool(result) => {
+                tool_result(result, out);
+                if rules.tool_result_name && !result.extras.iter().any(|extra| extra.key == "name") {
+                    let before = messages.get(..at).unwrap_or_default();
+                    out.optional("name", called(before, &result.call_id).map(crate::json::quoted));
+                }
+            }
         }
         out.raw("}");
         let is_last_result =
@@ -98,6 +137,17 @@ fn messages(messages: &[Message], out: &mut Writer<'_>) {
             tool_pictures(messages.get(..=at).unwrap_or_default(), out);
         }
     }
+}
+
+/// The tool of the last call of this id.
+fn called<'m>(messages: &'m [Message], id: &str) -> Option<&'m str> {
+    messages.iter().rev().find_map(|message| match message {
+        Message::Assistant(said) => said.content.iter().find_map(|part| match part {
+            AssistantPart::ToolCall(call) if call.id == id => Some(call.name.as_str()),
+            _ => None,
+        }),
+        _ => None,
+    })
 }
 
 fn is_text(part: &ContentPart) -> bool {
@@ -119,12 +169,8 @@ fn part(part: &ContentPart, out: &mut Writer<'_>) {
             out.member("text", text);
         }
         ContentPart::Media(media) => picture(media, out),
-        ContentPart::Other(other) => {
-            out.raw("{\"type\":");
-            out.string(&other.key);
-            out.name(&other.key);
-            out.raw(&other.value_json);
-        }
+        // A whole part, checked to be an object.
+        ContentPart::Other(other) => return out.raw(&other.value_json),
     }
     out.raw("}");
 }
@@ -142,7 +188,15 @@ fn picture(media: &Media, out: &mut Writer<'_>) {
             out.raw("\"");
         }
     }
+    // What says how the image is to be looked at stands beside its URL; the rest beside the image.
+    if let Some(detail) = media.extras.iter().find(|extra| extra.key == DETAIL) {
+        out.name(DETAIL);
+        out.raw(&detail.value_json);
+    }
     out.raw("}");
+    for extra in media.extras.iter().filter(|extra| extra.key != DETAIL) {
+        extras(Place::Media, core::slice::from_ref(extra), out);
+    }
 }
 
 fn joined_text(parts: &[ContentPart]) -> String {
@@ -158,19 +212,30 @@ fn joined_text(parts: &[ContentPart]) -> String {
     text
 }
 
-fn assistant(parts: &[AssistantPart], out: &mut Writer<'_>) {
-    let mut text = String::new();
+fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
+    let parts = &said.content;
+    let (mut text, mut reasoning) = (String::new(), String::new());
     for part in parts {
-        if let AssistantPart::Text(piece) = part {
-            text.push_str(piece);
+        match part {
+            AssistantPart::Text(piece) => text.push_str(piece),
+            AssistantPart::Reasoning(piece) => reasoning.push_str(&piece.text),
+            _ => {}
         }
     }
     out.raw("{\"role\":\"assistant\"");
     out.name("content");
-    if text.is_empty() {
+    if parts.iter().any(is_text_part) {
+        list_of_texts(parts, out);
+    } else if text.is_empty() {
         out.raw("null");
     } else {
         out.string(&text);
+    }
+    if sends_reasoning(parts, rules) && (!reasoning.is_empty() || rules.needs_reasoning) {
+        out.member(
+            "reasoning_content",
+            if reasoning.is_empty() { " " } else { &reasoning },
+        );
     }
     let mut is_first = true;
     for part in parts {
@@ -187,6 +252,45 @@ fn assistant(parts: &[AssistantPart], out: &mut Writer<'_>) {
     if !is_first {
         out.raw("]");
     }
+    extras(Place::Message, &said.extras, out);
+}
+
+/// Whether a part is text with members beside it.
+fn is_text_part(part: &AssistantPart) -> bool {
+    matches!(part, AssistantPart::Other(other) if other.key == "text" && crate::json::is_object(&other.value_json))
+}
+
+fn list_of_texts(parts: &[AssistantPart], out: &mut Writer<'_>) {
+    let mut is_first = true;
+    for item in parts {
+        let text = match item {
+            AssistantPart::Text(text) => Some(text),
+            _ if is_text_part(item) => None,
+            _ => continue,
+        };
+        out.raw(if core::mem::take(&mut is_first) { "[" } else { "," });
+        match (text, item) {
+            (Some(text), _) => {
+                out.raw("{\"type\":\"text\"");
+                out.member("text", text);
+                out.raw("}");
+            }
+            (None, AssistantPart::Other(other)) => out.raw(&other.value_json),
+            (None, _) => {}
+        }
+    }
+    out.raw("]");
+}
+
+/// Whether the reasoning of an assistant message goes back to the model.
+pub(super) fn sends_reasoning(parts: &[AssistantPart], rules: &Rules) -> bool {
+    match rules.replay {
+        Replay::All => true,
+        Replay::ToolCalls => parts
+            .iter()
+            .any(|part| matches!(part, AssistantPart::ToolCall(_))),
+        Replay::None => false,
+    }
 }
 
 fn tool_call(call: &ToolCall, out: &mut Writer<'_>) {
@@ -196,7 +300,9 @@ fn tool_call(call: &ToolCall, out: &mut Writer<'_>) {
     out.string(&call.name);
     let arguments = call.arguments_json.trim();
     out.member("arguments", if arguments.is_empty() { "{}" } else { arguments });
-    out.raw("}}");
+    out.raw("}");
+    extras(Place::Call, &call.extras, out);
+    out.raw("}");
 }
 
 fn tool_result(result: &ToolResult, out: &mut Writer<'_>) {
@@ -218,6 +324,7 @@ fn tool_result(result: &ToolResult, out: &mut Writer<'_>) {
     out.raw("{\"role\":\"tool\"");
     out.member("tool_call_id", &result.call_id);
     out.member("content", &text);
+    extras(Place::Message, &result.extras, out);
 }
 
 /// The pictures of the tool results at the end of these messages.
@@ -254,7 +361,15 @@ fn tool_pictures(messages: &[Message], out: &mut Writer<'_>) {
     }
 }
 
-fn tool(tool: &Tool, out: &mut Writer<'_>) {
+fn tool(tool: &Tool, rules: &Rules, out: &mut Writer<'_>) {
+    match tool {
+        Tool::Function(function) => function_tool(function, rules, out),
+        // A whole tool, checked to be an object.
+        Tool::Other(other) => out.raw(&other.value_json),
+    }
+}
+
+fn function_tool(tool: &FunctionTool, rules: &Rules, out: &mut Writer<'_>) {
     out.raw("{\"type\":\"function\",\"function\":{\"name\":");
     out.string(&tool.name);
     if let Some(description) = &tool.description {
@@ -262,8 +377,17 @@ fn tool(tool: &Tool, out: &mut Writer<'_>) {
     }
     out.name("parameters");
     out.raw(&tool.parameters_json);
-    out.optional("strict", tool.strict.map(|strict| strict.to_string()));
-    out.raw("}}");
+    let strict = tool.strict.filter(|_| rules.strict);
+    out.optional("strict", strict.map(|strict| strict.to_string()));
+    let is_outside = |extra: &&Extra| members::is_beside_function(&extra.key);
+    for extra in tool.extras.iter().filter(|extra| !is_outside(extra)) {
+        extras(Place::Tool, core::slice::from_ref(extra), out);
+    }
+    out.raw("}");
+    for extra in tool.extras.iter().filter(is_outside) {
+        extras(Place::Tool, core::slice::from_ref(extra), out);
+    }
+    out.raw("}");
 }
 
 fn tool_choice(choice: &ToolChoice, out: &mut Writer<'_>) {
@@ -276,11 +400,19 @@ fn tool_choice(choice: &ToolChoice, out: &mut Writer<'_>) {
             out.string(name);
             return out.raw("}}");
         }
+        ToolChoice::Other(other) => {
+            out.name("tool_choice");
+            return out.raw(&other.value_json);
+        }
     };
     out.member("tool_choice", word);
 }
 
 fn response_format(format: &ResponseFormat, out: &mut Writer<'_>) {
+    if let ResponseFormat::Other(other) = format {
+        out.name("response_format");
+        return out.raw(&other.value_json);
+    }
     out.raw(",\"response_format\":{\"type\":");
     match format {
         ResponseFormat::Text => out.string("text"),
@@ -294,8 +426,10 @@ fn response_format(format: &ResponseFormat, out: &mut Writer<'_>) {
             out.name("schema");
             out.raw(&schema.schema_json);
             out.optional("strict", schema.strict.map(|strict| strict.to_string()));
+            extras(Place::Schema, &schema.extras, out);
             out.raw("}");
         }
+        ResponseFormat::Other(_) => {}
     }
     out.raw("}");
 }

@@ -3,7 +3,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::contract::types::{ChatEvent, Extra, Reasoning, ToolCallDelta, ToolCallStart};
+use crate::contract::types::{ChatEvent, Extra, Reasoning, ToolCallDelta, ToolCallEnd, ToolCallStart};
 
 /// The queue of an answer's events.
 #[derive(Debug, Default)]
@@ -48,6 +48,7 @@ impl Events {
             _ => self.push(ChatEvent::Reasoning(Reasoning {
                 text: String::from(text),
                 signature: None,
+                extras: Vec::new(),
             })),
         }
     }
@@ -59,6 +60,7 @@ impl Events {
             _ => self.push(ChatEvent::Reasoning(Reasoning {
                 text: String::new(),
                 signature: Some(signature),
+                extras: Vec::new(),
             })),
         }
     }
@@ -83,7 +85,10 @@ impl Events {
     }
 
     pub(super) fn call_end(&mut self, index: u32) {
-        self.push(ChatEvent::ToolCallEnd(index));
+        self.push(ChatEvent::ToolCallEnd(ToolCallEnd {
+            index,
+            extras: Vec::new(),
+        }));
     }
 
     pub(super) fn other(&mut self, key: &str, raw: &str) {

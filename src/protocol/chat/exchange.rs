@@ -4,6 +4,7 @@
 //! exchange at any time. This module must not know how bytes travel or what time it is.
 
 use alloc::{
+    boxed::Box,
     format,
     string::{String, ToString},
     vec,
@@ -12,16 +13,18 @@ use alloc::{
 
 use super::{
     access,
-    answer::Answer,
+    answer::{Answer, Asked},
     body,
     driver::{Failure, FailureKind, Next, RequestHead, Sink},
     faults::{self, Progress},
-    request, retry,
+    head, normalize, request, retry,
+    rules::Rules,
     writer::Writer,
 };
 use crate::contract::settings::Snapshot;
 use crate::contract::types::{ChatEvent, ChatRequest, Error, ErrorKind, ModelRef, Routing, Summary, Warning};
 use crate::{
+    catalog,
     error::{self, header},
     provider,
     warning::quote,
@@ -44,11 +47,20 @@ enum State {
     Ended(Result<Summary, Error>),
 }
 
+/// The body of the request, for each attempt.
+#[derive(Debug)]
+enum Body {
+    /// Written.
+    Held(Vec<u8>),
+    /// To be written again for each attempt: it is long.
+    Long(Box<(ChatRequest, Rules)>),
+}
+
 /// One call. See the module's documentation for how to drive it.
 #[derive(Debug)]
 pub struct Exchange {
-    /// Gone once it can not be sent again, so that a long answer does not hold a long question.
-    request: Option<ChatRequest>,
+    /// Gone once it can not be sent again, so that a long response does not hold a long request.
+    body: Option<Body>,
     content_length: u64,
     model: ModelRef,
     /// Whether anybody here knows the model.
@@ -68,6 +80,7 @@ pub struct Exchange {
     /// Whether a byte of this body came.
     any_byte: bool,
     headers: Vec<(String, Vec<u8>)>,
+    asked: Asked,
     answer: Answer,
 }
 
@@ -76,21 +89,33 @@ impl Exchange {
     /// wrong is said here, before anything is sent. `seed` comes from a clock; it spreads waits and made-up
     /// identifiers.
     pub fn new(request: ChatRequest, model: ModelRef, snapshot: &Snapshot, seed: u64) -> Result<Self, Error> {
-        let warnings = request::check(&request, &model)?;
+        let mut request = request;
+        let renamed = normalize::unique_call_ids(&mut request.messages);
+        let rules = Rules::of(model.metadata.as_ref());
+        let mut warnings = request::check(&request, &model, &rules)?;
+        warnings.extend(renamed);
         let bill_to = access::bill_to(snapshot)?;
         access::check_credential(snapshot)?;
         let is_known = model.metadata.is_some();
+        let asked = Asked {
+            opens_reasoning: catalog::opens_reasoning(&model)?,
+            has_stops: !request.stop.is_empty(),
+        };
         // What was needed for the checks only is not held as long as the answer lasts.
         let model = ModelRef {
             metadata: None,
             warnings: Vec::new(),
             ..model
         };
-        let mut counter = Writer::counting();
-        body::write(&request, &model.wire_id, &mut counter);
+        let mut writer = Writer::holding();
+        body::write(&request, &model.wire_id, &rules, &mut writer);
+        let (content_length, held) = writer.held();
         Ok(Self {
-            request: Some(request),
-            content_length: counter.finish(),
+            body: Some(match held {
+                Some(bytes) => Body::Held(bytes),
+                None => Body::Long(Box::new((request, rules))),
+            }),
+            content_length,
             model,
             is_known,
             instead: Vec::new(),
@@ -105,7 +130,8 @@ impl Exchange {
             was_sent: false,
             any_byte: false,
             headers: Vec::new(),
-            answer: Answer::new(retry::mix(seed)),
+            asked,
+            answer: Answer::new(retry::mix(seed), asked),
         })
     }
 
@@ -147,17 +173,21 @@ impl Exchange {
         }
     }
 
-    /// Writes the body in pieces of some kilobytes. It is never held as a whole, nor are pictures in it
-    /// copied.
+    /// Writes the body: a short one at once, a long one in pieces of some kilobytes, without a copy of the whole or
+    /// of the images in it.
     pub fn write_body<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
         let mut result = Ok(());
-        if let Some(request) = &self.request {
+        if let Some(Body::Held(bytes)) = &self.body {
+            return sink.write(bytes);
+        }
+        if let Some(Body::Long(long)) = &self.body {
+            let (request, rules) = &**long;
             let mut out = |bytes: &[u8]| {
                 result = sink.write(bytes);
                 result.is_ok()
             };
             let mut writer = Writer::to(&mut out);
-            body::write(request, &self.model.wire_id, &mut writer);
+            body::write(request, &self.model.wire_id, rules, &mut writer);
             writer.finish();
         }
         result
@@ -177,19 +207,18 @@ impl Exchange {
         }
         self.was_sent = true;
         self.any_byte = false;
-        self.headers = headers
-            .iter()
-            .filter(|(name, _)| is_kept(name))
-            .cloned()
-            .collect();
+        self.headers = head::kept(headers);
+        let encoding = error::unasked_encoding(headers);
         if !(200..300).contains(&status) {
             self.state = State::Refused {
                 status,
                 body: Vec::new(),
             };
-        } else if let Some(encoding) =
-            header(headers, "content-encoding").filter(|name| !name.eq_ignore_ascii_case("identity"))
-        {
+            // The head says all that can be known.
+            if encoding.is_some() {
+                self.refused();
+            }
+        } else if let Some(encoding) = encoding {
             let encoding = quote(&encoding);
             let message = format!("The answer is encoded as {encoding}, which nobody asked for.");
             self.end(Error::after_sending(ErrorKind::Protocol, message));
@@ -245,7 +274,7 @@ impl Exchange {
                         | FailureKind::Protocol
                 );
                 let error = faults::failure(failure.kind, self.progress(), self.limit_ms());
-                self.settle(error, may_retry, None);
+                self.settle(error, may_retry);
             }
             State::Waiting(_) | State::Ended(_) => {}
         }
@@ -304,7 +333,7 @@ impl Exchange {
     /// Goes on after the answer took something in.
     fn after_answer(&mut self) {
         if self.answer.gave_events() {
-            self.request = None;
+            self.body = None;
         }
         match self.answer.result() {
             None => {}
@@ -312,25 +341,26 @@ impl Exchange {
                 let error = error.clone();
                 // An answer without anything in it, or an error that only comes in the form of an answer.
                 let may_retry = match error.status {
-                    Some(status) => is_passing(status),
+                    Some(status) => head::is_passing(status),
                     None => {
                         error.retryable && matches!(error.kind, ErrorKind::Protocol | ErrorKind::Transport)
                     }
                 };
-                self.settle(error, may_retry, None);
+                self.settle(error, may_retry);
             }
             Some(Ok(finished)) => {
                 let finished = finished.clone();
-                self.request = None;
+                let warnings = self.warnings.iter().cloned().chain(finished.warnings).collect();
+                self.body = None;
                 self.state = State::Ended(Ok(Summary {
                     finish_reason: finished.reason,
                     raw_finish_reason: finished.word,
                     usage: finished.usage,
                     model: self.model.canonical.clone(),
                     backend: header(&self.headers, "x-inference-provider"),
-                    request_id: self.request_id(),
+                    request_id: head::request_id(&self.headers),
                     attempts: self.attempts,
-                    warnings: self.warnings.clone(),
+                    warnings,
                     extras: finished.extras,
                 }));
             }
@@ -344,18 +374,20 @@ impl Exchange {
         };
         let (status, body) = (*status, core::mem::take(body));
         let mut error = error::from_response(status, &self.headers, &body);
-        error.retry_after_ms = retry::retry_after_ms(&self.headers);
-        let asked = error.retry_after_ms;
-        self.settle(error, is_passing(status), asked);
+        error.retry_after_ms = retry::retry_after_ms(&self.headers).or(error.retry_after_ms);
+        self.settle(error, head::is_passing(status));
     }
 
     /// Tries again or ends.
-    fn settle(&mut self, error: Error, may_retry: bool, asked_ms: Option<u32>) {
+    fn settle(&mut self, error: Error, may_retry: bool) {
         let tries_left =
-            self.attempts <= self.max_retries && self.request.is_some() && !self.answer.gave_events();
-        let wait = asked_ms.unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
+            self.attempts <= self.max_retries && self.body.is_some() && !self.answer.gave_events();
+        let wait = error
+            .retry_after_ms
+            .unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
         if may_retry && tries_left && wait <= retry::LONGEST_WAIT_MS {
-            self.answer = Answer::new(retry::mix(self.seed ^ u64::from(self.attempts)));
+            let salt = retry::mix(self.seed ^ u64::from(self.attempts));
+            self.answer = Answer::new(salt, self.asked);
             self.headers = Vec::new();
             self.any_byte = false;
             self.state = State::Waiting(wait);
@@ -375,46 +407,14 @@ impl Exchange {
                 suggestions.push(format!("{}/{}", provider::ID, self.model.model));
             }
         }
-        self.request = None;
+        self.body = None;
         self.state = State::Ended(Err(Error {
             suggestions,
             request_sent: self.was_sent,
             attempts: self.attempts,
             backend: header(&self.headers, "x-inference-provider"),
-            request_id: self.request_id(),
+            request_id: head::request_id(&self.headers),
             ..error
         }));
     }
-
-    fn request_id(&self) -> Option<String> {
-        [
-            "x-request-id",
-            "inference-id",
-            "x-inference-request-id",
-            "x-inference-id",
-        ]
-        .iter()
-        .find_map(|name| header(&self.headers, name).filter(|id| !id.is_empty()))
-    }
-}
-
-/// Whether a status may be gone soon, so that the same request is worth another try.
-fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
-}
-
-/// Whether a header is looked at later. The others are not held as long as the answer lasts.
-fn is_kept(name: &str) -> bool {
-    const KEPT: [&str; 9] = [
-        "content-type",
-        "date",
-        "inference-id",
-        "retry-after",
-        "x-error-message",
-        "x-inference-id",
-        "x-inference-provider",
-        "x-inference-request-id",
-        "x-request-id",
-    ];
-    KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name))
 }

@@ -24,6 +24,7 @@ impl Fold {
             {
                 last.text.push_str(&more.text);
                 last.signature = more.signature;
+                last.extras.extend(more.extras);
             }
             (ChatEvent::Reasoning(reasoning), _) => self.parts.push(AssistantPart::Reasoning(reasoning)),
             (ChatEvent::ToolCallStart(start), _) => {
@@ -33,22 +34,30 @@ impl Fold {
                     id: start.id,
                     name: start.name,
                     arguments_json,
+                    extras: Vec::new(),
                 }));
             }
             (ChatEvent::ToolCallDelta(delta), _) => {
-                let part = self
-                    .calls
-                    .iter()
-                    .rev()
-                    .find(|(index, _)| *index == delta.index)
-                    .map(|(_, part)| *part);
-                if let Some(AssistantPart::ToolCall(call)) = part.and_then(|part| self.parts.get_mut(part)) {
+                if let Some(call) = self.call(delta.index) {
                     call.arguments_json.push_str(&delta.arguments_fragment);
                 }
             }
-            (ChatEvent::ToolCallEnd(_), _) => {}
+            (ChatEvent::ToolCallEnd(end), _) => {
+                if let Some(call) = self.call(end.index) {
+                    call.extras.extend(end.extras);
+                }
+            }
             (ChatEvent::Media(media), _) => self.parts.push(AssistantPart::Media(media)),
             (ChatEvent::Other(other), _) => self.parts.push(AssistantPart::Other(other)),
+        }
+    }
+
+    /// The call of this index.
+    fn call(&mut self, index: u32) -> Option<&mut ToolCall> {
+        let (_, part) = self.calls.iter().rev().find(|(known, _)| *known == index)?;
+        match self.parts.get_mut(*part) {
+            Some(AssistantPart::ToolCall(call)) => Some(call),
+            _ => None,
         }
     }
 
@@ -94,6 +103,7 @@ mod tests {
         let thought = |text: &str, signature: Option<&str>| Reasoning {
             text: text.into(),
             signature: signature.map(Into::into),
+            extras: vec![],
         };
         for (text, signature) in [("a", None), ("b", Some("s")), ("c", None)] {
             fold.push(ChatEvent::Reasoning(thought(text, signature)));

@@ -17,8 +17,13 @@ mod exchange;
 mod faults;
 mod finish;
 mod fold;
+mod head;
+mod members;
+mod normalize;
+mod notices;
 mod request;
 mod retry;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod think;

@@ -8,25 +8,41 @@ use alloc::{
     vec::Vec,
 };
 
+use super::{
+    body, members,
+    rules::{Replay, Rules},
+};
 use crate::contract::types::{
     AssistantPart, ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, Model,
-    ModelRef, ResponseFormat, Routing, ToolChoice, Warning,
+    ModelRef, ResponseFormat, Routing, Tool, ToolChoice, Warning,
 };
 use crate::{json, warning::quote};
 
 /// Parts in the upstream's own form that can be sent.
-const OTHER_PARTS: [&str; 5] = ["image_url", "video_url", "audio_url", "input_audio", "file"];
+const OTHER_PARTS: [&str; 6] = [
+    "text",
+    "image_url",
+    "video_url",
+    "audio_url",
+    "input_audio",
+    "file",
+];
 /// Keys that extras never write.
 const RESERVED: [&str; 5] = ["model", "messages", "stream", "stream_options", "n"];
 
 type Checked = Result<(), Error>;
 
 /// Checks a request against the wire format and against what is known of the model.
-pub(super) fn check(request: &ChatRequest, model: &ModelRef) -> Result<Vec<Warning>, Error> {
+pub(super) fn check(request: &ChatRequest, model: &ModelRef, rules: &Rules) -> Result<Vec<Warning>, Error> {
     let mut warnings = model.warnings.clone();
     let known = model.metadata.as_ref();
-    messages(&request.messages, known, &mut warnings)?;
+    messages(&request.messages, known, rules, &mut warnings)?;
     tools(request)?;
+    if let Some(ResponseFormat::Other(other)) = &request.response_format
+        && !json::is_object(&other.value_json)
+    {
+        return invalid("response-format.value-json", "is not a JSON object");
+    }
     if let Some(ResponseFormat::JsonSchema(schema)) = &request.response_format {
         if !is_name(&schema.name) {
             return invalid(
@@ -43,8 +59,13 @@ pub(super) fn check(request: &ChatRequest, model: &ModelRef) -> Result<Vec<Warni
             return invalid(&name.replace('_', "-"), "is not a number that can be sent");
         }
     }
-    extras(request)?;
-    capabilities(request, model)?;
+    extras(request, rules)?;
+    capabilities(request, model, rules)?;
+    warnings.extend(members::left_out(request));
+    if request.reasoning_effort.is_some() && !rules.reasoning_effort {
+        let message = "The settings say that this model takes no reasoning effort; it was not sent.";
+        warn(&mut warnings, "reasoning-effort-left-out", message.to_string());
+    }
     Ok(warnings)
 }
 
@@ -63,8 +84,14 @@ pub(super) fn is_empty_turn(parts: &[AssistantPart]) -> bool {
     parts.iter().all(|part| match part {
         AssistantPart::Text(text) => text.is_empty(),
         AssistantPart::ToolCall(_) => false,
-        AssistantPart::Reasoning(_) | AssistantPart::Media(_) | AssistantPart::Other(_) => true,
+        AssistantPart::Other(other) => other.key != "text",
+        AssistantPart::Reasoning(_) | AssistantPart::Media(_) => true,
     })
+}
+
+/// Whether the output limit is among the extras, under the newer of its two names.
+pub(super) fn has_own_limit(request: &ChatRequest) -> bool {
+    request.extras.iter().any(|extra| extra.key == "max_completion_tokens")
 }
 
 fn invalid<T>(field: &str, what: &str) -> Result<T, Error> {
@@ -78,7 +105,13 @@ fn unsupported<T>(field: &str, what: &str, hint: &str) -> Result<T, Error> {
     Err(Error::before_sending(ErrorKind::Unsupported, format!("{field}: {what}.")).with_hint(hint))
 }
 
-fn messages(messages: &[Message], known: Option<&Model>, warnings: &mut Vec<Warning>) -> Checked {
+fn messages(
+    messages: &[Message],
+    known: Option<&Model>,
+    rules: &Rules,
+    warnings: &mut Vec<Warning>,
+) -> Checked {
+    let mut left_out: Option<usize> = None;
     // The calls that wait for their results, and where they stand.
     let mut open: Vec<(&str, usize)> = Vec::new();
     let mut is_empty = true;
@@ -95,13 +128,21 @@ fn messages(messages: &[Message], known: Option<&Model>, warnings: &mut Vec<Warn
         }
         no_open_call(&open)?;
         match message {
-            Message::System(_) => is_empty = false,
-            Message::User(parts) if parts.is_empty() => return invalid(&field, "has no content"),
-            Message::User(parts) => {
+            Message::System(system) => {
                 is_empty = false;
-                content(&field, parts, known)?;
+                content(&field, &system.content, known)?;
             }
-            Message::Assistant(parts) => {
+            Message::User(user) if user.content.is_empty() => return invalid(&field, "has no content"),
+            Message::User(user) => {
+                is_empty = false;
+                content(&field, &user.content, known)?;
+            }
+            Message::Assistant(said) => {
+                let parts = &said.content;
+                let is_reasoning = |part: &AssistantPart| matches!(part, AssistantPart::Reasoning(_));
+                if !body::sends_reasoning(parts, rules) && parts.iter().any(is_reasoning) {
+                    left_out = left_out.or(Some(at));
+                }
                 assistant(&field, at, parts, &mut open)?;
                 if is_empty_turn(parts) {
                     warn(
@@ -121,6 +162,16 @@ fn messages(messages: &[Message], known: Option<&Model>, warnings: &mut Vec<Warn
         }
     }
     no_open_call(&open)?;
+    if let Some(at) = left_out {
+        let message = format!(
+            "The reasoning of messages[{at}] and of others like it was not sent: this model gets back {}.",
+            match rules.replay {
+                Replay::None => "none",
+                Replay::ToolCalls | Replay::All => "only that of messages with tool calls",
+            }
+        );
+        warn(warnings, "reasoning-left-out", message);
+    }
     if is_empty {
         invalid("messages", "is empty: there is nothing to answer")
     } else {
@@ -165,10 +216,6 @@ fn assistant<'a>(
         if call.name.is_empty() {
             return invalid(&field, "names no tool");
         }
-        let arguments = call.arguments_json.trim();
-        if !arguments.is_empty() && !json::is_value(arguments) {
-            return invalid(&field, "has arguments that are not JSON");
-        }
         open.push((&call.id, at));
     }
     Ok(())
@@ -185,8 +232,11 @@ fn content(field: &str, parts: &[ContentPart], known: Option<&Model>) -> Checked
                     let what = format!("this provider knows no part {}", quote(&other.key));
                     return unsupported(&field, &what, "Send text or a picture.");
                 }
-                if !json::is_value(&other.value_json) {
-                    return invalid(&format!("{field}.value-json"), "is not JSON");
+                if !json::is_object(&other.value_json) {
+                    return invalid(
+                        &format!("{field}.value-json"),
+                        "is not a JSON object, the whole part",
+                    );
                 }
             }
         }
@@ -310,6 +360,11 @@ fn magic(data: &[u8]) -> Option<&'static str> {
 
 fn tools(request: &ChatRequest) -> Checked {
     for (at, tool) in request.tools.iter().enumerate() {
+        let tool = match tool {
+            Tool::Function(function) => function,
+            Tool::Other(other) if json::is_object(&other.value_json) => continue,
+            Tool::Other(_) => return invalid(&format!("tools[{at}].value-json"), "is not a JSON object"),
+        };
         if !is_name(&tool.name) {
             let field = format!("tools[{at}].name {}", quote(&tool.name));
             return invalid(&field, "has to be 1 to 64 letters, digits, `_` or `-`");
@@ -318,7 +373,7 @@ fn tools(request: &ChatRequest) -> Checked {
             .tools
             .iter()
             .take(at)
-            .any(|earlier| earlier.name == tool.name)
+            .any(|earlier| function_name(earlier) == Some(&tool.name))
         {
             return invalid(&format!("tools[{at}].name {}", quote(&tool.name)), "occurs twice");
         }
@@ -327,14 +382,26 @@ fn tools(request: &ChatRequest) -> Checked {
         }
     }
     match &request.tool_choice {
-        Some(ToolChoice::Named(name)) if !request.tools.iter().any(|tool| tool.name == *name) => {
+        Some(ToolChoice::Named(name))
+            if !request.tools.iter().any(|tool| function_name(tool) == Some(name)) =>
+        {
             invalid(&format!("tool-choice {}", quote(name)), "names none of the tools")
         }
         Some(ToolChoice::Required) if request.tools.is_empty() => {
             invalid("tool-choice", "is `required`, but there are no tools")
         }
+        Some(ToolChoice::Other(other)) if !json::is_value(&other.value_json) => {
+            invalid("tool-choice.value-json", "is not JSON")
+        }
         // Without tools, `auto` and `none` hold anyway and are not sent.
         _ => Ok(()),
+    }
+}
+
+fn function_name(tool: &Tool) -> Option<&String> {
+    match tool {
+        Tool::Function(function) => Some(&function.name),
+        Tool::Other(_) => None,
     }
 }
 
@@ -345,9 +412,12 @@ fn is_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-fn extras(request: &ChatRequest) -> Checked {
+fn extras(request: &ChatRequest, rules: &Rules) -> Checked {
     let written = [
-        ("max_tokens", request.max_output_tokens.is_some()),
+        (
+            rules.max_tokens_field.as_str(),
+            request.max_output_tokens.is_some() && !has_own_limit(request),
+        ),
         ("temperature", request.temperature.is_some()),
         ("top_p", request.top_p.is_some()),
         ("frequency_penalty", request.frequency_penalty.is_some()),
@@ -378,7 +448,14 @@ fn extras(request: &ChatRequest) -> Checked {
 }
 
 /// Refuses what the model, or the backend that the reference names, is known not to do.
-fn capabilities(request: &ChatRequest, reference: &ModelRef) -> Checked {
+fn capabilities(request: &ChatRequest, reference: &ModelRef, rules: &Rules) -> Checked {
+    if !request.tools.is_empty() && !rules.tools {
+        return unsupported(
+            "tools",
+            &format!("the settings say that {} takes no tools", reference.canonical),
+            "Choose another model, or remove `supportsTools: false` from the model's `compat`.",
+        );
+    }
     let Some(model) = &reference.metadata else {
         return Ok(());
     };

@@ -3,26 +3,30 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::error::header;
+use crate::error::{header, thousandths};
 
 /// The longest wait for another try. Who is asked to wait longer is told so instead.
 pub(super) const LONGEST_WAIT_MS: u32 = 60_000;
 /// The first wait without a word from the upstream.
 const FIRST_WAIT_MS: u64 = 500;
 
-/// What the header `Retry-After` asks for: seconds, or a date of which the answer's own `Date` is taken off.
-/// A date without `Date` says nothing: this side has no clock that shows the time of day.
+/// What the headers ask for: `Retry-After-Ms` in milliseconds, else `Retry-After` in seconds, or a date of which the
+/// response's own `Date` is taken off. A date without `Date` says nothing: this side has no clock that shows the time
+/// of day.
 pub(super) fn retry_after_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
-    let text = header(headers, "retry-after")?;
-    let text = text.trim();
-    let ms = match decimal_ms(text) {
-        Some(ms) => ms,
+    let short = || thousandths(header(headers, "retry-after-ms")?.trim());
+    let ms = match short() {
+        Some(ms) => ms.div_ceil(1000),
         None => {
-            let (then, now) = (
-                date_seconds(text)?,
-                date_seconds(header(headers, "date")?.trim())?,
-            );
-            then.saturating_sub(now).saturating_mul(1000)
+            let text = header(headers, "retry-after")?;
+            let text = text.trim();
+            thousandths(text).or_else(|| {
+                let (then, now) = (
+                    date_seconds(text)?,
+                    date_seconds(header(headers, "date")?.trim())?,
+                );
+                Some(then.saturating_sub(now).saturating_mul(1000))
+            })?
         }
     };
     Some(u32::try_from(ms).unwrap_or(u32::MAX))
@@ -44,22 +48,6 @@ pub(super) fn mix(seed: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
-}
-
-/// Seconds, with a fraction or without, in milliseconds.
-fn decimal_ms(text: &str) -> Option<u64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) {
-        return None;
-    }
-    let seconds = whole.parse::<u64>().unwrap_or(u64::MAX);
-    let thousandths = fraction
-        .bytes()
-        .chain(*b"000")
-        .take(3)
-        .fold(0, |ms, digit| ms * 10 + u64::from(digit - b'0'));
-    Some(seconds.saturating_mul(1000).saturating_add(thousandths))
 }
 
 /// A date of HTTP, in any of its three forms, as seconds since 1970.
@@ -118,6 +106,23 @@ mod tests {
         assert_eq!(asked("99999999999999999999", None), Some(u32::MAX));
         for text in ["", "-1", "soon", "1e3", "."] {
             assert_eq!(asked(text, None), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn milliseconds_count_before_seconds_and_may_have_a_fraction() {
+        let asked = |ms: &str| {
+            retry_after_ms(&[
+                ("retry-after".into(), "7".into()),
+                ("Retry-After-Ms".into(), ms.into()),
+            ])
+        };
+        assert_eq!(asked("300"), Some(300));
+        assert_eq!(asked("0.4"), Some(1));
+        assert_eq!(asked("1500.0"), Some(1500));
+        assert_eq!(asked("99999999999999999999"), Some(u32::MAX));
+        for text in ["", "-1", "soon"] {
+            assert_eq!(asked(text), Some(7000), "{text}");
         }
     }
 

@@ -9,16 +9,28 @@ use crate::{json, wire::base64};
 
 /// How much is gathered before it is given on.
 const STEP: usize = 8192;
+/// The largest body that is held as a whole: written once, its length known with it. What is larger is counted first and
+/// then written in steps.
+const HELD: usize = 256 * 1024;
 /// How many bytes become base64 at once: a multiple of three, so that padding comes at the end only.
 const GROUP: usize = 3072;
 
 /// Takes a piece and says whether to go on.
 type Out<'o> = &'o mut dyn FnMut(&[u8]) -> bool;
 
+/// Where the bytes go.
+enum Target<'o> {
+    /// Into the buffer, all of them.
+    Hold,
+    /// Nowhere: they are counted.
+    Count,
+    /// On, in steps.
+    Give(Out<'o>),
+}
+
 /// Writes JSON, or only counts it. After a refusal nothing more is given on.
 pub(super) struct Writer<'o> {
-    /// `None` to count only.
-    out: Option<Out<'o>>,
+    target: Target<'o>,
     buffer: Vec<u8>,
     length: u64,
 }
@@ -26,18 +38,25 @@ pub(super) struct Writer<'o> {
 impl<'o> Writer<'o> {
     pub(super) fn to(out: Out<'o>) -> Self {
         Self {
-            out: Some(out),
+            target: Target::Give(out),
             buffer: Vec::with_capacity(STEP),
             length: 0,
         }
     }
 
-    pub(super) fn counting() -> Self {
+    /// Holds what is written, or counts it if that is too much.
+    pub(super) fn holding() -> Self {
         Self {
-            out: None,
-            buffer: Vec::new(),
+            target: Target::Hold,
+            buffer: Vec::with_capacity(STEP / 8),
             length: 0,
         }
+    }
+
+    /// How many bytes it were in all, and the bytes if they are held.
+    pub(super) fn held(self) -> (u64, Option<Vec<u8>>) {
+        let held = matches!(self.target, Target::Hold).then_some(self.buffer);
+        (self.length, held)
     }
 
     /// Gives on what is left and says how many bytes it were in all.
@@ -79,7 +98,7 @@ impl<'o> Writer<'o> {
 
     /// Bytes as base64, without quotes.
     pub(super) fn base64(&mut self, data: &[u8]) {
-        if self.out.is_none() {
+        if matches!(self.target, Target::Count) {
             self.length += base64::length(data.len() as u64);
             return;
         }
@@ -92,16 +111,23 @@ impl<'o> Writer<'o> {
 
     fn bytes(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
-        if self.out.is_none() {
-            return;
-        }
-        if self.buffer.len() + bytes.len() > STEP {
-            self.flush();
-        }
-        if bytes.len() >= STEP {
-            self.give(bytes);
-        } else {
-            self.buffer.extend_from_slice(bytes);
+        match self.target {
+            Target::Count => {}
+            Target::Hold if self.buffer.len() + bytes.len() <= HELD => self.buffer.extend_from_slice(bytes),
+            Target::Hold => {
+                self.target = Target::Count;
+                self.buffer = Vec::new();
+            }
+            Target::Give(_) => {
+                if self.buffer.len() + bytes.len() > STEP {
+                    self.flush();
+                }
+                if bytes.len() >= STEP {
+                    self.give(bytes);
+                } else {
+                    self.buffer.extend_from_slice(bytes);
+                }
+            }
         }
     }
 
@@ -115,8 +141,10 @@ impl<'o> Writer<'o> {
     }
 
     fn give(&mut self, bytes: &[u8]) {
-        if self.out.as_mut().is_some_and(|out| !out(bytes)) {
-            self.out = None;
+        if let Target::Give(out) = &mut self.target
+            && !out(bytes)
+        {
+            self.target = Target::Count;
         }
     }
 }
@@ -185,9 +213,11 @@ mod tests {
         let mut writer = Writer::to(&mut out);
         fill(&mut writer);
         let length = writer.finish();
-        let mut counter = Writer::counting();
-        fill(&mut counter);
-        assert_eq!(counter.finish(), length);
+        let mut holder = Writer::holding();
+        fill(&mut holder);
+        let (counted, held) = holder.held();
+        assert_eq!(counted, length);
+        assert!(held.is_none_or(|held| held == bytes));
         assert_eq!(bytes.len() as u64, length);
         bytes
     }

@@ -5,6 +5,7 @@ use alloc::{format, string::String, string::ToString, vec::Vec};
 use super::{
     hint::hint,
     message::{Found, find, readable},
+    wait,
 };
 use crate::contract::types::{Error, ErrorKind, Extra};
 use crate::{
@@ -12,19 +13,37 @@ use crate::{
     text::{contains, lossy},
 };
 
-/// Words by which backends say that the input is too long.
-const OVERFLOW: [&str; 11] = [
+/// Words by which backends say that the input is too long. Not those of a limit on the output alone.
+const OVERFLOW: [&str; 29] = [
     "maximum context length",
-    "reduce the length of the messages",
-    "exceeds maximum input length",
-    "exceeds the available context size",
-    "context window exceeds limit",
+    "maximum context limit",
+    "maximum model length",
+    "maximum prompt length",
+    "maximum input length",
+    "maximum allowed input length",
+    "reduce the length of the",
+    "available context size",
+    "context window exceeds",
+    "context_window_exceeded",
+    "exceed context limit",
+    "exceed_context_size",
     "exceeded model token limit",
     "context_length_exceeded",
     "context length exceeded",
+    "model's context length",
+    "exceeds the context length",
+    "than the context length",
+    "too large for model with",
     "prompt is too long",
+    "prompt too long",
+    "prompt exceeds",
+    "input is too long",
+    "input length should be",
     "too many tokens",
-    "`inputs` tokens + `max_new_tokens` must be <=",
+    "too many input tokens",
+    "`inputs` must have less than",
+    "max_new_tokens` must be <=",
+    "max_new_tokens must be <=",
 ];
 /// Words by which backends say that they could not read what their model wrote.
 const UNREADABLE: [&str; 4] = [
@@ -34,15 +53,23 @@ const UNREADABLE: [&str; 4] = [
     "expecting ',' delimiter",
 ];
 /// Words by which backends refuse something.
-const REFUSAL: [&str; 5] = [
+const REFUSAL: [&str; 11] = [
     "not support",
     "unsupported",
     "n't support",
     "not enabled",
     "not available for this model",
+    "not a multimodal",
+    "not a vision",
+    "not accept",
+    // None of them: how vLLM counts pictures.
+    "at most 0 ",
+    // An option of the server's, which nobody who asks can set.
+    "requires --",
+    "requires the --",
 ];
 /// What they refuse so: the features that a request can ask for.
-const FEATURES: [&str; 15] = [
+const FEATURES: [&str; 22] = [
     "vision",
     "image",
     "multimodal",
@@ -57,10 +84,45 @@ const FEATURES: [&str; 15] = [
     "json mode",
     "json_object",
     "grammar",
+    "guided",
     "logprobs",
+    "log prob",
+    "logit",
+    "reasoning",
+    "thinking",
+    "system role",
+    "system message",
+];
+/// Codes by which they refuse a member of the request, whatever it is.
+const REFUSED: [&str; 3] = [
+    "unsupported_parameter",
+    "unsupported_value",
+    "unsupported_feature",
 ];
 /// Codes by which they say that there is no such model.
-const NO_MODEL: [&str; 3] = ["model_not_found", "model_not_supported", "model_not_available"];
+const NO_MODEL: [&str; 7] = [
+    "model_not_found",
+    "model_not_supported",
+    "model_not_available",
+    "model_decommissioned",
+    "model_deprecated",
+    "model_retired",
+    "model_no_longer_available",
+];
+/// Words by which they say so.
+const NO_MODEL_WORDS: [&str; 3] = [
+    "model not supported by provider",
+    "not supported for task",
+    "access non-serverless model",
+];
+/// Words by which they say that there is no such model any more.
+pub(super) const RETIRED: [&str; 5] = [
+    "end of life",
+    "end-of-life",
+    "decommissioned",
+    "no longer available",
+    "model has been retired",
+];
 
 /// The error that an answer with an error status is. Header names may have any case.
 #[must_use]
@@ -111,6 +173,7 @@ fn build(status: Option<u16>, found: Found, message: String) -> Error {
     };
     let mut error = Error {
         retryable,
+        retry_after_ms: wait::in_words(&message),
         status,
         code,
         ..Error::after_sending(kind, message)
@@ -132,12 +195,12 @@ fn build(status: Option<u16>, found: Found, message: String) -> Error {
 fn kind(status: u16, code: Option<&str>, text: &str, is_html: bool) -> ErrorKind {
     match status {
         300..=399 => ErrorKind::Protocol,
-        400 => bad_request(code.unwrap_or_default(), text),
+        400 | 422 => bad_request(code.unwrap_or_default(), text),
         401 => ErrorKind::Unauthenticated,
         402 => ErrorKind::PaymentRequired,
         403 if is_html => ErrorKind::Upstream,
         403 => ErrorKind::PermissionDenied,
-        404 => ErrorKind::ModelUnavailable,
+        404 | 410 => ErrorKind::ModelUnavailable,
         408 => ErrorKind::Timeout,
         413 => ErrorKind::ContextOverflow,
         424 | 500..=599 => ErrorKind::Upstream,
@@ -150,18 +213,23 @@ fn kind(status: u16, code: Option<&str>, text: &str, is_html: bool) -> ErrorKind
 fn bad_request(code: &str, text: &str) -> ErrorKind {
     if any(text, &OVERFLOW) {
         ErrorKind::ContextOverflow
-    } else if NO_MODEL.contains(&code) || contains(text, "model not supported by provider") {
+    } else if NO_MODEL.contains(&code) || any(text, &NO_MODEL_WORDS) || any(text, &RETIRED) {
         ErrorKind::ModelUnavailable
     } else if matches!(code, "content_filter" | "content_policy_violation") {
         ErrorKind::ContentFiltered
-    } else if any(text, &REFUSAL) && any(text, &FEATURES) {
+    } else if REFUSED.contains(&code) || refuses_feature(text) {
         ErrorKind::Unsupported
     } else {
         ErrorKind::InvalidRequest
     }
 }
 
-fn any(text: &str, words: &[&str]) -> bool {
+/// Whether a text in lower case refuses a feature that a request can ask for.
+pub(super) fn refuses_feature(text: &str) -> bool {
+    any(text, &REFUSAL) && any(text, &FEATURES)
+}
+
+pub(super) fn any(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| contains(text, word))
 }
 
@@ -175,6 +243,7 @@ fn plain(status: u16, is_html: bool) -> String {
         403 => "Forbidden",
         404 => "Not Found",
         408 => "Request Timeout",
+        410 => "Gone",
         413 => "Payload Too Large",
         422 => "Unprocessable Entity",
         424 => "Failed Dependency",
@@ -193,6 +262,13 @@ fn plain(status: u16, is_html: bool) -> String {
 pub(crate) fn header(headers: &[(String, Vec<u8>)], name: &str) -> Option<String> {
     let (_, value) = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
     Some(readable(lossy(value)))
+}
+
+/// How a body is encoded, if that is an encoding that nobody asked for: it cannot be read then.
+#[must_use]
+pub fn unasked_encoding(headers: &[(String, Vec<u8>)]) -> Option<String> {
+    header(headers, "content-encoding")
+        .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"))
 }
 
 /// A raw value for an error's extras from any text.

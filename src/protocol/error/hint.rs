@@ -1,17 +1,46 @@
 //! What a person can do about an error. Only hints that lead to an action; no hint where there is none.
 
+use super::classify::{RETIRED, any, refuses_feature};
 use crate::contract::types::{Error, ErrorKind};
 use crate::text::contains;
+
+/// Words by which the Hub, or a backend in its words, says that a model is for those who took its licence.
+const GATED: [&str; 6] = [
+    "gated",
+    "authorized list",
+    "ask for access",
+    "access to model",
+    "awaiting a review",
+    "accept the license",
+];
 
 /// Where a token is looked for, and where it comes from.
 pub(crate) const TOKEN: &str = "Check the token in HUGGINGFACE_HUB_TOKEN or HF_TOKEN, or create one at \
                                 https://huggingface.co/settings/tokens with the permission \"Make calls to Inference \
                                 Providers\".";
 
+/// What to do where a feature is refused.
+const UNSUPPORTED: &str = "Leave out what the message names, or choose a model or backend that can do it (see the list \
+                           of models).";
+
 /// The hint for an error of the upstream, by its kind, status and words.
 pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
-    let says = |words: &str| contains(&error.message.to_ascii_lowercase(), words);
+    let text = error.message.to_ascii_lowercase();
+    let says = |words: &str| contains(&text, words);
+    let is_refused = matches!(
+        error.kind,
+        ErrorKind::Unauthenticated | ErrorKind::PermissionDenied
+    );
     Some(match error.kind {
+        _ if is_refused && any(&text, &GATED) => {
+            "Visit the model's page on https://huggingface.co and accept the model's licence there, with the account that \
+             the token is of; some makers have to approve it first. Or choose another model."
+        }
+        ErrorKind::PermissionDenied
+            if error.code.as_deref() == Some("multimodal_not_enabled") || refuses_feature(&text) =>
+        {
+            UNSUPPORTED
+        }
         ErrorKind::Unauthenticated => TOKEN,
         ErrorKind::PaymentRequired if says("monthly usage limit for") => {
             "Wait a minute and try again, take another backend with a suffix such as `:fastest`, or \
@@ -39,6 +68,13 @@ pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
         ErrorKind::ModelUnavailable if says("not a chat model") => {
             "Choose a chat model from the list of models."
         }
+        ErrorKind::ModelUnavailable if says("router.huggingface.co") => {
+            "The base URL is of a service that has ended: take it out of the settings, or set it to \
+             https://router.huggingface.co/v1."
+        }
+        ErrorKind::ModelUnavailable if error.status == Some(410) || any(&text, &RETIRED) => {
+            "The model is served no more: choose another one from the list of models."
+        }
         ErrorKind::ModelUnavailable if error.status == Some(404) && !says("model") => {
             "Check that the base URL is the API's, with its `/v1`, and the spelling of the model."
         }
@@ -50,10 +86,7 @@ pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
             "Shorten the conversation, ask for fewer output tokens, or choose a model with a larger context \
              window."
         }
-        ErrorKind::Unsupported => {
-            "Leave out what the message names, or choose a model or backend that can do it (see the list of \
-             models)."
-        }
+        ErrorKind::Unsupported => UNSUPPORTED,
         ErrorKind::RateLimited => "Wait a moment and try again, or choose another backend with a suffix.",
         ErrorKind::Timeout => {
             "Try again, or raise the limit in the settings: `first-byte-timeout-ms`, `idle-timeout-ms`."

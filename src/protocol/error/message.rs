@@ -148,9 +148,10 @@ fn word(raw: &str) -> Option<String> {
     }
 }
 
-/// The text as [`readable`] gives it, if anything is left to read.
+/// The text as [`readable`] gives it, if anything is left to read. The second is what a backend's JavaScript makes of an
+/// error that is no text.
 fn words(text: Cow<'_, str>) -> Option<String> {
-    Some(readable(text)).filter(|text| !text.is_empty())
+    Some(readable(text)).filter(|text| !matches!(&**text, "" | "[object Object]"))
 }
 
 /// A number that can be an HTTP status, also as text.
@@ -162,7 +163,7 @@ fn status(raw: &str) -> Option<u16> {
 }
 
 /// The text without control characters, trimmed and capped: it may go to a terminal.
-pub(super) fn readable(text: Cow<'_, str>) -> String {
+pub(crate) fn readable(text: Cow<'_, str>) -> String {
     let is_blank = |c: char| c.is_whitespace() || c.is_control();
     let text = capped(String::from(text.trim_matches(is_blank)));
     if text.chars().any(|c| c.is_control() && c != '\n') {

@@ -7,7 +7,7 @@ use alloc::{
 use core::fmt;
 
 use crate::contract::types::Routing;
-use crate::provider::{ID, POLICIES, locks_provider};
+use crate::provider::{BACKENDS, ID, POLICIES, locks_provider};
 
 /// A reference that follows the grammar. Equal references are equal values.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,9 +149,15 @@ pub fn parse(text: &str) -> Result<Reference, ParseError> {
     {
         return Err(ParseError::MisplacedSuffix);
     }
-    if last.contains('/') {
-        return Err(ParseError::TooManyParts);
-    }
+    let (backend, org, last) = match last.split_once('/') {
+        None => (None, org, last),
+        // The spelling of other clients, in which the backend comes first.
+        Some((after, name)) if !name.contains('/') && !name.contains(':') && !after.contains(':') => {
+            let known = BACKENDS.iter().find(|known| known.eq_ignore_ascii_case(org));
+            (Some(*known.ok_or(ParseError::TooManyParts)?), after, name)
+        }
+        Some(_) => return Err(ParseError::TooManyParts),
+    };
     let (name, suffix) = match last.split_once(':') {
         Some((name, suffix)) => (name, Some(suffix)),
         None => (last, None),
@@ -166,7 +172,7 @@ pub fn parse(text: &str) -> Result<Reference, ParseError> {
     if let Some(c) = org.chars().chain(name.chars()).find(foreign) {
         return Err(ParseError::Character(c));
     }
-    let routing = suffix.map_or(Ok(Routing::Default), routing)?;
+    let routing = suffix.or(backend).map_or(Ok(Routing::Default), routing)?;
     Ok(Reference {
         model: format!("{org}/{name}"),
         routing,

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 /// The first chunk of an answer.
 fn decode(text: &str) -> Result<Chunk<'_>, NotAnObject> {
-    Chunk::decode(text, &Extras::default())
+    Chunk::decode(text, &Extras::default(), None)
 }
 
 #[test]
@@ -44,11 +44,35 @@ fn members_of_a_wrong_type_are_absent() {
 }
 
 #[test]
-fn a_choice_of_another_index_is_not_ours() {
-    let text = r#"{"choices":[{"delta":{"content":"b"},"index":1},{"index":0,"delta":{"content":"a"}},7]}"#;
-    assert_eq!(decode(text).unwrap().choice.content, Some("\"a\""));
-    let text = r#"{"choices":[{"delta":{"content":"b"},"index":1}]}"#;
-    assert_eq!(decode(text).unwrap().choice.content, None);
+fn of_several_choices_one_counts_and_a_single_one_counts_whatever_its_index() {
+    let several =
+        r#"{"choices":[{"delta":{"content":"b"},"index":1},{"index":0,"delta":{"content":"a"}},7,null]}"#;
+    let single = r#"{"choices":[null,{"delta":{"content":"b"},"index":4}]}"#;
+    for (text, wanted, index, content, choices) in [
+        (several, None, 1, Some("\"b\""), 2),
+        (several, Some(1), 1, Some("\"b\""), 2),
+        (several, Some(0), 0, Some("\"a\""), 2),
+        (several, Some(7), 0, None, 2),
+        (single, None, 4, Some("\"b\""), 1),
+        (single, Some(0), 4, Some("\"b\""), 1),
+        (r#"{"choices":[]}"#, Some(0), 0, None, 0),
+    ] {
+        let chunk = Chunk::decode(text, &Extras::default(), wanted).unwrap();
+        let found = (chunk.choice.index, chunk.choice.content, chunk.choices);
+        assert_eq!(found, (index, content, choices), "{text} {wanted:?}");
+    }
+}
+
+#[test]
+fn what_stands_in_a_choice_beside_its_message_is_found() {
+    let text = r#"{"choices":[{"tool_calls":[{"id":"a"}],"error":{"code":1},"delta":{"tool_calls":[{"id":"b"}]}}],
+        "warnings":[{"message":"w"}]}"#;
+    let chunk = decode(text).unwrap();
+    let calls: Vec<_> = chunk.choice.calls.iter().map(|call| call.is_beside).collect();
+    assert_eq!(calls, [true, false]);
+    assert_eq!(chunk.choice.error, Some(r#"{"code":1}"#));
+    assert_eq!(chunk.warnings, Some(r#"[{"message":"w"}]"#));
+    assert!(!chunk.is_error);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use core::cell::RefCell;
 
 use crate::{
     contract::{
+        everything,
         provider::{Completion as Exported, Guest, GuestCompletion, Progress},
         types::{
             AssistantPart, ChatEvent, ChatRequest, ChatResponse, ContentPart, CredentialSpec, DiscoveryMode,
@@ -52,6 +53,8 @@ impl Guest for Component {
                 note: None,
                 help_url: None,
             }),
+            endpoints: everything(),
+            extras: Vec::new(),
         }
     }
 
@@ -103,7 +106,7 @@ impl GuestCompletion for Completion {
 
 fn answer(request: &ChatRequest) -> Result<String, Error> {
     let text = request.messages.iter().find_map(|message| match message {
-        Message::User(parts) => parts.iter().find_map(|part| match part {
+        Message::User(user) => user.content.iter().find_map(|part| match part {
             ContentPart::Text(text) => Some(text.as_str()),
             _ => None,
         }),

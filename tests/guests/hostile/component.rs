@@ -12,6 +12,7 @@ use wasi::http::types::ErrorCode;
 
 use crate::{
     contract::{
+        everything,
         provider::{Completion as Exported, Guest, GuestCompletion, Progress},
         settings,
         types::{
@@ -132,6 +133,8 @@ impl Guest for Component {
                 note: None,
                 help_url: None,
             }),
+            endpoints: everything(),
+            extras: Vec::new(),
         }
     }
 

@@ -104,6 +104,11 @@ impl Guest for Component {
                 note: None,
                 help_url: None,
             }),
+            endpoints: vec![Endpoint {
+                method: "POST".to_string(),
+                path: "/chat/completions".to_string(),
+            }],
+            extras: Vec::new(),
         }
     }
 
@@ -197,10 +202,10 @@ impl Reading {
         }
         let mut messages = Vec::new();
         for message in &request.messages {
-            let Message::User(parts) = message else {
+            let Message::User(user) = message else {
                 return Err(error(ErrorKind::Unsupported, "only a person may speak", false));
             };
-            for part in parts {
+            for part in &user.content {
                 let ContentPart::Text(text) = part else {
                     return Err(error(ErrorKind::Unsupported, "only text", false));
                 };

@@ -12,7 +12,7 @@ import header_proxy
 from wasmtime import Engine, Store, WasiConfig
 from wasmtime.component import Component, Linker, Record, Variant
 
-SETTINGS, PROVIDER = "openclaw:model-provider/settings@0.1.0", "openclaw:model-provider/provider@0.1.0"
+SETTINGS, PROVIDER = "openclaw:model-provider/settings@0.2.0", "openclaw:model-provider/provider@0.2.0"
 LIMITS = {"connect-timeout-ms": 10_000, "first-byte-timeout-ms": 60_000, "idle-timeout-ms": 60_000}
 UNASKED = "tool-choice response-format reasoning-effort temperature top-p frequency-penalty presence-penalty seed"
 

@@ -67,12 +67,12 @@ pub(super) async fn question(args: &ChatArgs) -> Result<Question> {
         None => (blank_request(), None),
     };
     if !parts.is_empty() {
-        request.messages.push(Message::User(parts));
+        request.messages.push(Message::user_parts(parts));
     }
     asks_something(&request.messages)
         .map_err(|error| error.with_hint("give a prompt, or a request file with at least one message"))?;
     if let Some(system) = &args.system {
-        request.messages.insert(0, Message::System(system.clone()));
+        request.messages.insert(0, Message::system(system));
     }
     Ok(Question {
         request,
@@ -123,12 +123,12 @@ mod tests {
             ..args()
         };
         let question = question(&args).await.expect("a question");
-        let [Message::System(system), Message::User(parts)] = question.request.messages.as_slice() else {
+        let [system, Message::User(user)] = question.request.messages.as_slice() else {
             panic!("{:?}", question.request.messages);
         };
-        assert_eq!(system, "be brief");
-        let [ContentPart::Media(media), ContentPart::Text(text)] = parts.as_slice() else {
-            panic!("{parts:?}");
+        assert_eq!(*system, Message::system("be brief"));
+        let [ContentPart::Media(media), ContentPart::Text(text)] = user.content.as_slice() else {
+            panic!("{user:?}");
         };
         assert_eq!((media.mime_type.as_str(), text.as_str()), ("image/png", "hi"));
     }

@@ -69,9 +69,9 @@ impl Shown {
                 }
                 Ok(())
             }
-            ChatEvent::ToolCallEnd(index) => {
+            ChatEvent::ToolCallEnd(end) => {
                 self.end_thought();
-                if let Some(call) = self.calls.calls.iter().find(|call| call.index == *index) {
+                if let Some(call) = self.calls.calls.iter().find(|call| call.index == end.index) {
                     self.terminal.note(&call_line(&self.terminal, call));
                 }
                 Ok(())

@@ -15,8 +15,8 @@ use crate::{
         style, units,
     },
     contract::{
-        AssistantPart, ChatEvent, ChatRequest, ContentPart, DiscoveryMode, FinishReason, Message,
-        ModelSource, Summary, ToolCall, ToolResult,
+        AssistantPart, ChatEvent, ChatRequest, DiscoveryMode, FinishReason, Message,
+        ModelSource, Summary, ToolCall,
     },
     error::{Error, Kind},
 };
@@ -133,19 +133,11 @@ impl Stage<'_> {
             None,
         )?;
         scene.say(&format!("the tool says: {}", self.data.tool_result))?;
-        let wanted = ToolCall {
-            id: call.id.clone(),
-            name: call.name,
-            arguments_json: call.arguments,
-        };
+        let wanted = AssistantPart::ToolCall(ToolCall::new(&call.id, call.name, call.arguments));
+        request.messages.push(Message::assistant_parts(vec![wanted]));
         request
             .messages
-            .push(Message::Assistant(vec![AssistantPart::ToolCall(wanted)]));
-        request.messages.push(Message::Tool(ToolResult {
-            call_id: call.id,
-            content: vec![ContentPart::Text(self.data.tool_result.clone())],
-            is_error: false,
-        }));
+            .push(Message::tool_result(call.id, &self.data.tool_result));
         let (gathered, summary) = self.watch(scene, request).await?;
         let answered = gathered.text.contains(&self.data.tool_result);
         scene.check(
@@ -316,11 +308,11 @@ impl Stage<'_> {
                     }
                     scene.terminal.write(&style::one_line(text))?;
                 }
-                ChatEvent::ToolCallEnd(index) => {
+                ChatEvent::ToolCallEnd(end) => {
                     if std::mem::take(&mut open) {
                         scene.terminal.line("")?;
                     }
-                    if let Some(call) = gathered.calls.iter().find(|call| call.index == *index) {
+                    if let Some(call) = gathered.calls.iter().find(|call| call.index == end.index) {
                         let name = scene.paint.bold(&style::one_line(&call.name));
                         scene.terminal.line(&format!(
                             "  {} {name} {}",

@@ -39,15 +39,22 @@ fn say(report: &mut Report, place: &KnownKeys, key: &str) {
         return;
     }
     let known = place.used.iter().chain(place.others);
+    let is_of_a_model = matches!(place.way.as_slice(), [models, _, id, list, _] if models == "models" && list == "models" && !id.is_empty());
     let near = known.map(|known| {
         let distance = strsim::damerau_levenshtein(&known.to_lowercase(), &key.to_lowercase());
         (distance, known)
     });
     let fix = match near.min().filter(|(distance, _)| *distance <= 2) {
         Some((_, meant)) => format!("did you mean `{meant}`?"),
+        None if is_of_a_model => "put it under `providers` of host-harness.json5".to_owned(),
         None => "check its spelling; OpenClaw refuses keys that it does not know".to_owned(),
     };
-    report.warn("configuration", format!("`{path}` is not used"), &fix);
+    let message = if is_of_a_model {
+        format!("`{path}` goes to the plugin as it is; OpenClaw refuses it")
+    } else {
+        format!("`{path}` is not used")
+    };
+    report.warn("configuration", message, &fix);
 }
 
 /// The way to a key as a person writes it.

@@ -37,7 +37,7 @@ pub(in crate::cli) struct Call {
 impl Gathered {
     /// The events that a whole answer would have come in.
     pub(in crate::cli) fn events(content: Vec<AssistantPart>) -> Vec<ChatEvent> {
-        use crate::contract::{ToolCallDelta, ToolCallStart};
+        use crate::contract::{ToolCallDelta, ToolCallEnd, ToolCallStart};
         let mut events = Vec::with_capacity(content.len());
         let mut index = 0;
         for part in content {
@@ -54,7 +54,8 @@ impl Gathered {
                         index,
                         arguments_fragment,
                     }));
-                    events.push(ChatEvent::ToolCallEnd(index));
+                    let extras = call.extras;
+                    events.push(ChatEvent::ToolCallEnd(ToolCallEnd { index, extras }));
                     index += 1;
                 }
             }
@@ -313,7 +314,7 @@ impl<'a> LineJson<'a> {
                 index: delta.index,
                 arguments_fragment: &delta.arguments_fragment,
             }),
-            ChatEvent::ToolCallEnd(index) => Some(Self::ToolCallEnd { index: *index }),
+            ChatEvent::ToolCallEnd(end) => Some(Self::ToolCallEnd { index: end.index }),
             // The last line has what is whole only then.
             ChatEvent::Media(_) | ChatEvent::Other(_) => None,
         }

@@ -23,6 +23,8 @@ pub(in crate::cli) fn info() -> ProviderInfo {
             policy("mine", "my order", false),
         ],
         credential: None,
+        endpoints: Vec::new(),
+        extras: Vec::new(),
     }
 }
 

@@ -70,7 +70,7 @@ mod tests {
             id: "acme".into(),
             name: "Acme".into(),
             version: "1.2.3".into(),
-            contract_version: "0.1.0".into(),
+            contract_version: "0.2.0".into(),
             digest: "sha256:00".into(),
             size: 12,
             imports: vec!["a".into()],
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(plugin).expect("it is JSON"),
             json!({
-                "id": "acme", "name": "Acme", "version": "1.2.3", "contractVersion": "0.1.0", "digest": "sha256:00",
+                "id": "acme", "name": "Acme", "version": "1.2.3", "contractVersion": "0.2.0", "digest": "sha256:00",
                 "size": 12, "imports": ["a"], "exports": ["b"],
                 "grants": {
                     "origin": "https://acme.example", "header": "authorization", "envVars": ["ACME_TOKEN"],

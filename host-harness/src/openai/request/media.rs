@@ -1,5 +1,7 @@
 //! Pictures and sounds: where their bytes are, and what they are.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 
 use super::node::Node;
@@ -16,10 +18,7 @@ const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::n
 
 /// A picture; what it is follows from its first bytes. `None` for what is no PNG, JPEG, GIF or WebP.
 pub(crate) fn picture_of(bytes: Vec<u8>) -> Option<Media> {
-    Some(Media {
-        mime_type: picture_type(&bytes)?.to_owned(),
-        source: MediaSource::Data(bytes),
-    })
+    Some(Media::new(picture_type(&bytes)?, MediaSource::Data(bytes)))
 }
 
 fn picture_type(bytes: &[u8]) -> Option<&'static str> {
@@ -40,15 +39,15 @@ pub(super) fn from_url(url: &Node<'_>, family: &str) -> Result<Media> {
         .map(|(scheme, _)| scheme.to_ascii_lowercase());
     match scheme.as_deref() {
         Some("data") => from_data_url(url, text),
-        Some("http" | "https") if url::Url::parse(text).is_ok() => Ok(Media {
-            mime_type: format!("{family}/*"),
-            source: MediaSource::Url(text.to_owned()),
-        }),
+        Some("http" | "https") if url::Url::parse(&text).is_ok() => {
+            let source = MediaSource::Url(text.into_owned());
+            Ok(Media::new(format!("{family}/*"), source))
+        }
         _ => Err(url.wrong("an http, https or data URL")),
     }
 }
 
-fn from_data_url(url: &Node<'_>, text: &str) -> Result<Media> {
+fn from_data_url(url: &Node<'_>, text: Cow<'_, str>) -> Result<Media> {
     let wants = "a data URL: `data:TYPE;base64,DATA`";
     let (head, data) = text
         .get("data:".len()..)
@@ -56,10 +55,14 @@ fn from_data_url(url: &Node<'_>, text: &str) -> Result<Media> {
         .ok_or_else(|| url.wrong(wants))?;
     let mut words = head.split(';');
     let named = words.next().unwrap_or_default().trim().to_ascii_lowercase();
-    let bytes = if words.any(|word| word.trim().eq_ignore_ascii_case("base64")) {
-        decode(data).ok_or_else(|| url.wrong(wants))?
+    let is_base64 = words.any(|word| word.trim().eq_ignore_ascii_case("base64"));
+    let at = text.len() - data.len();
+    let bytes = if is_base64 {
+        decode(text, at).ok_or_else(|| url.wrong(wants))?
     } else {
-        percent_encoding::percent_decode_str(data).collect()
+        let mut bytes = Vec::with_capacity(data.len());
+        bytes.extend(percent_encoding::percent_decode_str(data));
+        bytes
     };
     let mime_type = if named.is_empty() {
         picture_type(&bytes).map(str::to_owned)
@@ -70,18 +73,18 @@ fn from_data_url(url: &Node<'_>, text: &str) -> Result<Media> {
     if bytes.is_empty() {
         return Err(url.wrong("a data URL that holds something"));
     }
-    Ok(Media {
-        mime_type,
-        source: MediaSource::Data(bytes),
-    })
+    Ok(Media::new(mime_type, MediaSource::Data(bytes)))
 }
 
-fn decode(text: &str) -> Option<Vec<u8>> {
-    if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
-        let dense: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+/// Decodes what stands from here on. Blanks are taken out in the text itself where that is one's own: it may be large.
+fn decode(text: Cow<'_, str>, at: usize) -> Option<Vec<u8>> {
+    if text.as_bytes()[at..].iter().any(u8::is_ascii_whitespace) {
+        let mut dense = text.into_owned();
+        dense.drain(..at);
+        dense.retain(|character| !character.is_ascii_whitespace());
         return BASE64.decode(dense).ok();
     }
-    BASE64.decode(text).ok()
+    BASE64.decode(&text.as_bytes()[at..]).ok()
 }
 
 #[cfg(test)]
@@ -101,8 +104,8 @@ mod tests {
 
     #[test]
     fn base64_may_lack_padding_and_hold_line_breaks() {
-        assert_eq!(decode("aGk="), Some(b"hi".to_vec()));
-        assert_eq!(decode("aG\r\nk"), Some(b"hi".to_vec()));
-        assert_eq!(decode("a?"), None);
+        assert_eq!(decode("aGk=".into(), 0), Some(b"hi".to_vec()));
+        assert_eq!(decode("data:,aG\r\nk".into(), 6), Some(b"hi".to_vec()));
+        assert_eq!(decode("a?".into(), 0), None);
     }
 }

@@ -1,27 +1,24 @@
 //! The messages of a request.
+//!
+//! A member that this dialect does not know is passed on in the `extras` of what it belongs to: the plugin knows which
+//! of them can be sent, and names those that cannot.
 
 use super::{
     media,
     node::{Node, invalid, unsupported},
 };
 use crate::{
-    contract::{AssistantPart, ContentPart, Extra, Message, Reasoning, ToolCall, ToolResult},
+    contract::{
+        AssistantMessage, AssistantPart, ContentPart, Extra, Message, Reasoning, SystemMessage, ToolCall,
+        ToolResult, UserMessage,
+    },
     error::Result,
 };
 
-/// What an answer's message is made of, besides thoughts.
-const OWN_KEYS: [&str; 3] = ["role", "content", "tool_calls"];
-/// What answers may have besides, and clients give back with the whole message.
-const OF_ANSWERS: [&str; 6] = [
-    "annotations",
-    "refusal",
-    "logprobs",
-    "executed_tools",
-    "images",
-    "audio",
-];
-/// The keys under which servers give thoughts, and clients give them back; the first that says something counts.
-const THOUGHTS: [&str; 3] = ["reasoning_content", "reasoning", "reasoning_text"];
+/// The keys of reasoning, as servers return it and clients give it back; the first that is not empty counts.
+const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "reasoning_text"];
+/// Where some clients keep members of a response that they have no field for.
+const CLIENTS_OWN: &str = "provider_specific_fields";
 
 pub(super) fn read_all(messages: &Node<'_>) -> Result<Vec<Message>> {
     messages.items()?.iter().map(read).collect()
@@ -29,24 +26,25 @@ pub(super) fn read_all(messages: &Node<'_>) -> Result<Vec<Message>> {
 
 fn read(message: &Node<'_>) -> Result<Message> {
     let role = message.need("role")?;
-    match role.text()? {
-        "system" | "developer" => {
-            message.only(&["role", "content"])?;
-            Ok(Message::System(plain_text(&message.need("content")?)?))
-        }
-        "user" => {
-            message.only(&["role", "content"])?;
-            Ok(Message::User(content(&message.need("content")?)?))
-        }
+    match &*role.text()? {
+        "system" | "developer" => Ok(Message::System(SystemMessage {
+            content: content(&message.need("content")?)?,
+            extras: message.others(&["role", "content"]),
+        })),
+        "user" => Ok(Message::User(UserMessage {
+            content: content(&message.need("content")?)?,
+            extras: message.others(&["role", "content"]),
+        })),
         "assistant" => assistant(message),
-        "tool" => {
-            message.only(&["role", "content", "tool_call_id", "name"])?;
-            Ok(Message::Tool(ToolResult {
-                call_id: message.need("tool_call_id")?.text()?.to_owned(),
-                content: content(&message.need("content")?)?,
-                is_error: false,
-            }))
-        }
+        "tool" => Ok(Message::Tool(ToolResult {
+            call_id: message.need("tool_call_id")?.string()?,
+            content: match message.field("content") {
+                Some(content) if !content.is_empty() => self::content(&content)?,
+                _ => Vec::new(),
+            },
+            is_error: false,
+            extras: message.others(&["role", "content", "tool_call_id"]),
+        })),
         "function" => Err(unsupported(&format!(
             "`{}` is `function`, which `tool` has replaced",
             role.path()
@@ -55,25 +53,9 @@ fn read(message: &Node<'_>) -> Result<Message> {
     }
 }
 
-/// Text, or the text of parts that are nothing else.
-fn plain_text(content: &Node<'_>) -> Result<String> {
-    if content.is_text() {
-        return Ok(content.text()?.to_owned());
-    }
-    let mut text = String::new();
-    for part in content.items_or("text or a list of text parts")? {
-        let kind = part.need("type")?;
-        if kind.text()? != "text" {
-            return Err(kind.wrong("`text`"));
-        }
-        text += part.need("text")?.text()?;
-    }
-    Ok(text)
-}
-
 fn content(content: &Node<'_>) -> Result<Vec<ContentPart>> {
     if content.is_text() {
-        return Ok(vec![ContentPart::Text(content.text()?.to_owned())]);
+        return Ok(vec![ContentPart::Text(content.string()?)]);
     }
     let parts = content.items_or("text or a list of parts")?;
     if parts.is_empty() {
@@ -84,64 +66,62 @@ fn content(content: &Node<'_>) -> Result<Vec<ContentPart>> {
 
 fn part(part: &Node<'_>) -> Result<ContentPart> {
     let kind = part.need("type")?.text()?;
-    match kind {
-        "text" => {
-            part.only(&["type", "text"])?;
-            Ok(ContentPart::Text(part.need("text")?.text()?.to_owned()))
+    match &*kind {
+        "text" if part.others(&["type", "text"]).is_empty() => {
+            Ok(ContentPart::Text(part.need("text")?.string()?))
         }
-        "image_url" => {
-            let image = part.need("image_url")?;
-            if image.is_text() {
-                return Ok(ContentPart::Media(media::from_url(&image, "image")?));
-            }
-            let as_it_likes = image
-                .field("detail")
-                .is_none_or(|detail| matches!(detail.text(), Ok("auto")));
-            let picture = media::from_url(&image.need("url")?, "image")?;
-            // The contract has no place for the detail; the part in its own form has.
-            if as_it_likes {
-                Ok(ContentPart::Media(picture))
-            } else {
-                other(kind, part)
-            }
-        }
-        _ => other(kind, part),
+        "image_url" => image(part),
+        _ => other(&kind, part),
     }
 }
 
-/// A part in the dialect's own form: what it holds stands under its kind. The plugin knows what of it can be sent.
-fn other<'a>(kind: &'a str, part: &Node<'a>) -> Result<ContentPart> {
-    part.only(&["type", kind])?;
+fn image(part: &Node<'_>) -> Result<ContentPart> {
+    let image = part.need("image_url")?;
+    let beside = part.others(&["type", "image_url"]);
+    let (url, within) = if image.is_text() {
+        (image, Vec::new())
+    } else {
+        (image.need("url")?, image.others(&["url"]))
+    };
+    // Which member stands where is known of the detail alone.
+    if within.iter().any(|extra| extra.key != "detail") || beside.iter().any(|extra| extra.key == "detail") {
+        return other("image_url", part);
+    }
+    let mut media = media::from_url(&url, "image")?;
+    media.extras = within;
+    media.extras.extend(beside);
+    Ok(ContentPart::Media(media))
+}
+
+/// A part in the dialect's own form. The plugin knows which can be sent.
+fn other(kind: &str, part: &Node<'_>) -> Result<ContentPart> {
     // Not in its own words, which may be anything.
-    let value = part
-        .field(kind)
-        .ok_or_else(|| invalid(&format!("`{}` does not hold what its `type` says", part.path())))?;
+    if part.field(kind).is_none() {
+        return Err(invalid(&format!(
+            "`{}` does not hold what its `type` says",
+            part.path()
+        )));
+    }
     Ok(ContentPart::Other(Extra {
         key: kind.to_owned(),
-        value_json: value.json(),
+        value_json: part.json(),
     }))
 }
 
 fn assistant(message: &Node<'_>) -> Result<Message> {
     let mut parts = Vec::new();
-    let mut thoughts = THOUGHTS.iter().filter_map(|key| message.field(key));
-    if let Some(thought) = thoughts.find(|thought| !thought.is_empty()) {
-        parts.push(AssistantPart::Reasoning(Reasoning {
-            text: thought.text()?.to_owned(),
-            signature: None,
-        }));
-    }
+    parts.extend(reasoning(message)?.map(AssistantPart::Reasoning));
     match message.field("content") {
         None => {}
         Some(content) if content.is_text() => {
             let text = content.text()?;
             if !text.is_empty() {
-                parts.push(AssistantPart::Text(text.to_owned()));
+                parts.push(AssistantPart::Text(text.into_owned()));
             }
         }
         Some(content) => {
             for part in content.items_or("text, null or a list of parts")? {
-                parts.push(said(&part)?);
+                parts.push(assistant_part(&part)?);
             }
         }
     }
@@ -150,77 +130,92 @@ fn assistant(message: &Node<'_>) -> Result<Message> {
             parts.push(AssistantPart::ToolCall(tool_call(&call)?));
         }
     }
-    for field in message.fields("an object")? {
-        let key = field.key();
-        if OWN_KEYS.contains(&key) || THOUGHTS.contains(&key) || field.is_empty() {
-            continue;
-        }
-        if !OF_ANSWERS.contains(&key) {
-            return Err(field.unsupported());
-        }
-        // The plugin knows what of it can be sent.
-        parts.push(AssistantPart::Other(Extra {
-            key: key.to_owned(),
-            value_json: field.json(),
-        }));
-    }
-    if parts.is_empty() && message.field("content").is_none() {
-        return Err(invalid(&format!(
-            "`{}` says nothing: it has neither `content` nor `tool_calls`",
-            message.path()
+    if let Some(call) = message.field("function_call").filter(|call| !call.is_empty()) {
+        return Err(unsupported(&format!(
+            "`{}` is the old form of a call, which `tool_calls` has replaced",
+            call.path()
         )));
     }
-    Ok(Message::Assistant(parts))
+    let known = ["role", "content", "tool_calls", "function_call"];
+    let mut extras = message.others(&known);
+    extras.retain(|extra| !REASONING.contains(&extra.key.as_str()));
+    Ok(Message::Assistant(AssistantMessage {
+        content: parts,
+        extras,
+    }))
 }
 
-/// A piece of an answer, as servers give it and clients give it back.
-fn said(part: &Node<'_>) -> Result<AssistantPart> {
+/// The reasoning of a message: its own, else what a client kept of the response in a place of its own.
+fn reasoning(message: &Node<'_>) -> Result<Option<Reasoning>> {
+    let kept = message.field(CLIENTS_OWN);
+    for holder in [Some(message), kept.as_ref()].into_iter().flatten() {
+        let mut found = REASONING.iter().filter_map(|key| holder.field(key));
+        if let Some(found) = found.find(|found| found.is_text() && !found.is_empty()) {
+            return Ok(Some(Reasoning::new(found.string()?)));
+        }
+    }
+    Ok(None)
+}
+
+/// A part of a response, as servers return it and clients give it back.
+fn assistant_part(part: &Node<'_>) -> Result<AssistantPart> {
     let kind = part.need("type")?;
-    match kind.text()? {
-        "text" => {
-            part.only(&["type", "text"])?;
-            Ok(AssistantPart::Text(part.need("text")?.text()?.to_owned()))
+    match &*kind.text()? {
+        "text" if part.others(&["type", "text"]).is_empty() => {
+            Ok(AssistantPart::Text(part.need("text")?.string()?))
         }
         "thinking" => {
-            part.only(&["type", "thinking", "signature"])?;
+            let thinking = part.need("thinking")?;
             Ok(AssistantPart::Reasoning(Reasoning {
-                text: plain_text(&part.need("thinking")?)?,
+                text: plain_text(&thinking)?,
                 signature: part.optional_text("signature")?,
+                extras: part.others(&["type", "thinking", "signature"]),
             }))
         }
-        // The plugin knows what of it can be sent.
-        "refusal" => Ok(AssistantPart::Other(Extra {
-            key: "refusal".to_owned(),
+        kind @ ("text" | "refusal" | "redacted_thinking") => Ok(AssistantPart::Other(Extra {
+            key: kind.to_owned(),
             value_json: part.json(),
         })),
         _ => Err(unsupported(&format!(
-            "`{}` is not `text`, `thinking` or `refusal`, of which an answer that is given back is made",
+            "`{}` is not `text`, `thinking` or `refusal`, of which a response that is given back is made",
             kind.path()
         ))),
     }
 }
 
+/// Text, or the text of parts that are nothing else.
+fn plain_text(content: &Node<'_>) -> Result<String> {
+    if content.is_text() {
+        return content.string();
+    }
+    let mut text = String::new();
+    for part in content.items_or("text or a list of text parts")? {
+        text += &part.need("text")?.text()?;
+    }
+    Ok(text)
+}
+
 fn tool_call(call: &Node<'_>) -> Result<ToolCall> {
-    call.only(&["id", "type", "function", "index"])?;
     let function = call.need("function")?;
-    function.only(&["name", "arguments"])?;
     let arguments_json = match function.field("arguments") {
         None => "{}".to_owned(),
         Some(arguments) if !arguments.is_text() => arguments.object_json()?,
         Some(arguments) => {
-            let text = arguments.text()?;
+            // What is broken goes back as the text it is: the conversation has it, and cannot be mended here.
+            let text = arguments.string()?;
             if text.trim().is_empty() {
                 "{}".to_owned()
-            } else if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
-                text.to_owned()
             } else {
-                return Err(arguments.wrong("one JSON value as text"));
+                text
             }
         }
     };
+    let mut extras = call.others(&["id", "type", "function"]);
+    extras.extend(function.others(&["name", "arguments"]));
     Ok(ToolCall {
-        id: call.need("id")?.text()?.to_owned(),
-        name: function.need("name")?.text()?.to_owned(),
+        id: call.need("id")?.string()?,
+        name: function.need("name")?.string()?,
         arguments_json,
+        extras,
     })
 }

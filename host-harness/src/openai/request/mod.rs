@@ -1,19 +1,31 @@
 //! The body of an OpenAI chat completion as a request of the contract.
 //!
-//! Every fault names its place as a JSON path and never repeats what stands there: a request holds prompts. Nothing
-//! that was asked for is dropped in silence: what the contract has no place for is passed on as an extra, or refused.
+//! Every error names its place as a JSON path and never repeats what stands there: a request holds prompts. Nothing is
+//! dropped in silence: a member that this dialect does not know is passed on as an extra of what it belongs to. Refused
+//! is what is malformed and cannot be sent as it was meant.
 
+mod document;
+mod escapes;
+mod format;
 mod media;
 mod message;
 mod node;
+mod tools;
 
 use crate::{
-    contract::{ChatRequest, Extra, JsonSchema, Message, ResponseFormat, Tool, ToolChoice, blank_request},
+    contract::{ChatRequest, Extra, Message, blank_request},
     error::Result,
 };
 
-use self::node::{Node, unsupported};
+use self::{
+    document::Document,
+    node::{Node, unsupported},
+    tools::Allowed,
+};
 pub(crate) use self::{media::picture_of, node::invalid};
+
+/// Members that are passed on because nobody here knows them. Each is looked at by itself on its way.
+const MOST_EXTRAS: usize = 1024;
 
 /// The body of a chat completion, read.
 #[derive(Debug)]
@@ -37,12 +49,18 @@ pub(crate) fn asks_something(messages: &[Message]) -> Result<()> {
 }
 
 impl ChatBody {
-    /// Reads a request.
+    /// Reads a request. Costs at most about three times its bytes in memory, them included.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let value: serde_json::Value =
-            serde_json::from_slice(bytes).map_err(|error| invalid(&format!("it is not JSON: {error}")))?;
-        let body = Node::root(&value);
+        let document = Document::new(bytes)?;
+        let read = Self::read(&Node::root(&document));
+        // What was read of a document with a fault is not all of it.
+        match document.allowance.fault() {
+            Some(fault) => Err(fault.into()),
+            None => read,
+        }
+    }
+
+    fn read(body: &Node<'_>) -> Result<Self> {
         let mut read = Self {
             request: blank_request(),
             model: None,
@@ -59,9 +77,20 @@ impl ChatBody {
                     "`max_completion_tokens` and `max_tokens` say different things; leave one out",
                 ));
             }
-            (Some(limit), _) | (None, Some(limit)) => Some(limit.count()?),
+            (Some(limit), _) => {
+                // It leaves under the name under which it came.
+                read.request.extras.push(Extra {
+                    key: limit.key().to_owned(),
+                    value_json: limit.count()?.to_string(),
+                });
+                Some(limit.count()?)
+            }
+            (None, Some(limit)) => Some(limit.count()?),
             (None, None) => None,
         };
+        if let Some(choice) = body.field("tool_choice") {
+            Allowed::read(&choice)?.apply(&mut read.request)?;
+        }
         Ok(read)
     }
 
@@ -88,6 +117,11 @@ impl ChatBody {
         ];
         let key = field.key();
         if !known.contains(&key) {
+            if request.extras.len() == MOST_EXTRAS {
+                return Err(invalid(&format!(
+                    "it has more than {MOST_EXTRAS} members besides those of a chat completion"
+                )));
+            }
             request.extras.push(Extra {
                 key: key.to_owned(),
                 value_json: field.json(),
@@ -98,22 +132,23 @@ impl ChatBody {
             return Ok(());
         }
         match key {
-            "model" => self.model = Some(field.text()?.to_owned()),
+            "model" => self.model = Some(field.string()?),
             "stream" => self.stream = field.flag()?,
             "stream_options" => {
                 self.include_usage = field.optional_flag("include_usage")?.unwrap_or_default();
             }
             "messages" => request.messages = message::read_all(field)?,
-            "tools" => request.tools = field.items()?.iter().map(tool).collect::<Result<_>>()?,
-            "tool_choice" => request.tool_choice = Some(tool_choice(field)?),
-            "response_format" => request.response_format = Some(response_format(field)?),
+            "tools" => request.tools = field.items()?.iter().map(tools::tool).collect::<Result<_>>()?,
+            // With the tools, of which it may choose some.
+            "tool_choice" => {}
+            "response_format" => request.response_format = Some(format::response_format(field)?),
             "temperature" => request.temperature = Some(field.number()?),
             "top_p" => request.top_p = Some(field.number()?),
             "frequency_penalty" => request.frequency_penalty = Some(field.number()?),
             "presence_penalty" => request.presence_penalty = Some(field.number()?),
             "seed" => request.seed = Some(field.integer()?),
             "stop" => request.stop = stops(field)?,
-            "reasoning_effort" => request.reasoning_effort = Some(field.text()?.to_owned()),
+            "reasoning_effort" => request.reasoning_effort = Some(field.string()?),
             "n" => match field.count()? {
                 1 => {}
                 _ => {
@@ -131,78 +166,10 @@ impl ChatBody {
 
 fn stops(field: &Node<'_>) -> Result<Vec<String>> {
     if field.is_text() {
-        return Ok(vec![field.text()?.to_owned()]);
+        return Ok(vec![field.string()?]);
     }
     let items = field.items_or("text or a list of texts")?;
-    items.iter().map(|item| Ok(item.text()?.to_owned())).collect()
-}
-
-fn tool(tool: &Node<'_>) -> Result<Tool> {
-    let kind = tool.need("type")?;
-    if kind.text()? != "function" {
-        return Err(unsupported(&format!(
-            "`{}` is not `function`, the only kind of tool there is",
-            kind.path()
-        )));
-    }
-    let function = tool.need("function")?;
-    function.only(&["name", "description", "parameters", "strict"])?;
-    let parameters_json = match function.field("parameters") {
-        Some(schema) => schema.object_json()?,
-        // Left out, the function takes no arguments.
-        None => r#"{"type":"object","properties":{}}"#.to_owned(),
-    };
-    Ok(Tool {
-        name: function.need("name")?.text()?.to_owned(),
-        description: function.optional_text("description")?,
-        parameters_json,
-        strict: function.optional_flag("strict")?,
-    })
-}
-
-fn tool_choice(choice: &Node<'_>) -> Result<ToolChoice> {
-    if !choice.is_text() {
-        let function = choice.need("function")?;
-        return Ok(ToolChoice::Named(function.need("name")?.text()?.to_owned()));
-    }
-    match choice.text()? {
-        "auto" => Ok(ToolChoice::Auto),
-        "none" => Ok(ToolChoice::None),
-        "required" => Ok(ToolChoice::Required),
-        _ => Err(choice.wrong("`auto`, `none`, `required` or a function's name in an object")),
-    }
-}
-
-fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
-    let kind = format.need("type")?;
-    match kind.text()? {
-        "text" => Ok(ResponseFormat::Text),
-        "json_object" => {
-            // With a schema in it, it is the form of text-generation-inference, which some clients translate into.
-            format.only(&["type", "value"])?;
-            Ok(match format.field("value") {
-                None => ResponseFormat::JsonObject,
-                Some(schema) => ResponseFormat::JsonSchema(JsonSchema {
-                    name: "response".to_owned(),
-                    description: None,
-                    schema_json: schema.object_json()?,
-                    strict: None,
-                }),
-            })
-        }
-        "json_schema" => {
-            format.only(&["type", "json_schema"])?;
-            let schema = format.need("json_schema")?;
-            schema.only(&["name", "description", "schema", "strict"])?;
-            Ok(ResponseFormat::JsonSchema(JsonSchema {
-                name: schema.need("name")?.text()?.to_owned(),
-                description: schema.optional_text("description")?,
-                schema_json: schema.need("schema")?.object_json()?,
-                strict: schema.optional_flag("strict")?,
-            }))
-        }
-        _ => Err(kind.wrong("`text`, `json_object` or `json_schema`")),
-    }
+    items.iter().map(Node::string).collect()
 }
 
 #[cfg(test)]

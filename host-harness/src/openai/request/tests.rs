@@ -64,27 +64,25 @@ fn bytes_that_are_no_text_are_a_malformed_request() {
 /// A request as JSON, with the words of the contract; what is empty is left out.
 fn shown(file: &ChatBody) -> Value {
     let request = &file.request;
-    let tool = |tool: &Tool| {
-        json!({"name": tool.name, "description": tool.description,
-        "parameters": tool.parameters_json, "strict": tool.strict})
+    let tool = |tool: &Tool| match tool {
+        Tool::Function(tool) => json!({"name": tool.name, "description": tool.description,
+            "parameters": tool.parameters_json, "strict": tool.strict, "extras": extras(&tool.extras)}),
+        Tool::Other(other) => json!({"other": other.key, "json": other.value_json}),
     };
     let choice = request.tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!("auto"),
         ToolChoice::None => json!("none"),
         ToolChoice::Required => json!("required"),
         ToolChoice::Named(name) => json!({"named": name}),
+        ToolChoice::Other(other) => json!({"other": other.key, "json": other.value_json}),
     });
     let format = request.response_format.as_ref().map(|format| match format {
         ResponseFormat::Text => json!("text"),
         ResponseFormat::JsonObject => json!("json-object"),
         ResponseFormat::JsonSchema(schema) => json!({"name": schema.name, "schema": schema.schema_json,
-            "description": schema.description, "strict": schema.strict}),
+            "description": schema.description, "strict": schema.strict, "extras": extras(&schema.extras)}),
+        ResponseFormat::Other(other) => json!({"other": other.key, "json": other.value_json}),
     });
-    let extras: serde_json::Map<String, Value> = request
-        .extras
-        .iter()
-        .map(|extra| (extra.key.clone(), extra.value_json.clone().into()))
-        .collect();
     without_empty(json!({
         "model": file.model,
         "messages": request.messages.iter().map(message).collect::<Vec<_>>(),
@@ -99,17 +97,32 @@ fn shown(file: &ChatBody) -> Value {
         "presencePenalty": request.presence_penalty,
         "seed": request.seed,
         "stop": request.stop,
-        "extras": extras,
+        "extras": extras(&request.extras),
         "stream": file.stream.then_some(true),
         "includeUsage": file.include_usage.then_some(true),
     }))
 }
 
+fn extras(extras: &[Extra]) -> Value {
+    let members = extras
+        .iter()
+        .map(|extra| (extra.key.clone(), extra.value_json.clone().into()));
+    Value::Object(members.collect())
+}
+
 fn message(message: &Message) -> Value {
     match message {
-        Message::System(text) => json!({"system": text}),
-        Message::User(parts) => json!({"user": parts.iter().map(part).collect::<Vec<_>>()}),
-        Message::Assistant(parts) => {
+        Message::System(system) => match system.content.as_slice() {
+            [ContentPart::Text(text)] => json!({"system": text, "extras": extras(&system.extras)}),
+            parts => {
+                json!({"system": parts.iter().map(part).collect::<Vec<_>>(), "extras": extras(&system.extras)})
+            }
+        },
+        Message::User(user) => {
+            json!({"user": user.content.iter().map(part).collect::<Vec<_>>(), "extras": extras(&user.extras)})
+        }
+        Message::Assistant(model) => {
+            let parts = &model.content;
             let part = |part: &AssistantPart| match part {
                 AssistantPart::Text(text) => json!({"text": text}),
                 AssistantPart::Reasoning(thought) => match &thought.signature {
@@ -117,15 +130,17 @@ fn message(message: &Message) -> Value {
                     Some(signature) => json!({"reasoning": thought.text, "signature": signature}),
                 },
                 AssistantPart::ToolCall(call) => {
-                    json!({"id": call.id, "name": call.name, "arguments": call.arguments_json})
+                    json!({"id": call.id, "name": call.name, "arguments": call.arguments_json,
+                        "extras": extras(&call.extras)})
                 }
                 AssistantPart::Media(media) => json!({"media": media.mime_type}),
                 AssistantPart::Other(extra) => json!({"other": extra.key, "json": extra.value_json}),
             };
-            json!({"assistant": parts.iter().map(part).collect::<Vec<_>>()})
+            json!({"assistant": parts.iter().map(part).collect::<Vec<_>>(), "extras": extras(&model.extras)})
         }
         Message::Tool(result) => {
-            json!({"tool": result.call_id, "content": result.content.iter().map(part).collect::<Vec<_>>()})
+            json!({"tool": result.call_id, "content": result.content.iter().map(part).collect::<Vec<_>>(),
+                "extras": extras(&result.extras)})
         }
     }
 }
@@ -134,8 +149,12 @@ fn part(part: &ContentPart) -> Value {
     match part {
         ContentPart::Text(text) => json!({"text": text}),
         ContentPart::Media(media) => match &media.source {
-            MediaSource::Url(url) => json!({"media": media.mime_type, "url": url}),
-            MediaSource::Data(bytes) => json!({"media": media.mime_type, "bytes": bytes}),
+            MediaSource::Url(url) => {
+                json!({"media": media.mime_type, "url": url, "extras": extras(&media.extras)})
+            }
+            MediaSource::Data(bytes) => {
+                json!({"media": media.mime_type, "bytes": bytes, "extras": extras(&media.extras)})
+            }
         },
         ContentPart::Other(extra) => json!({"other": extra.key, "json": extra.value_json}),
     }

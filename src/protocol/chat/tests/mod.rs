@@ -34,6 +34,8 @@ enum Close {
 /// An answer as a server gives it.
 #[derive(Debug, Clone)]
 struct Served {
+    /// The model that is asked.
+    model: ModelRef,
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
@@ -44,6 +46,7 @@ impl From<cases::Served> for Served {
     fn from(served: cases::Served) -> Self {
         let headers = served.headers.into_iter();
         Self {
+            model: reference(None),
             status: served.status,
             headers: headers.map(|(name, value)| (name, value.into())).collect(),
             body: served.body,
@@ -60,6 +63,7 @@ impl From<cases::Served> for Served {
 impl Served {
     fn ok(body: impl Into<Vec<u8>>) -> Self {
         Self {
+            model: reference(None),
             status: 200,
             headers: Vec::new(),
             body: body.into(),
@@ -73,6 +77,7 @@ impl Served {
             .map(|(name, value)| ((*name).into(), (*value).into()))
             .collect();
         Self {
+            model: reference(None),
             status,
             headers,
             body: body.into(),
@@ -145,7 +150,7 @@ fn serve(exchange: &mut Exchange, served: &Served, cuts: &[usize], events: &mut 
 
 /// The whole exchange with one answer, without retries. Neighbouring pieces are joined.
 fn outcome(served: &Served, cuts: &[usize]) -> Outcome {
-    let mut exchange = exchange(0);
+    let mut exchange = Exchange::new(request(), served.model.clone(), &snapshot(0), 7).unwrap();
     let mut events = Vec::new();
     serve(&mut exchange, served, cuts, &mut events);
     assert_eq!(exchange.next(), Next::Ended);

@@ -102,13 +102,17 @@ fn what_an_answer_gave_can_be_sent_back() {
             call_id: call.id.clone(),
             content: vec![ContentPart::Text("ok".into())],
             is_error: false,
+            extras: vec![],
         })),
         _ => None,
     });
     let results: Vec<Message> = results.collect();
     assert_eq!(results.len(), 2);
     let mut request = request();
-    request.messages.push(Message::Assistant(parts));
+    request.messages.push(Message::Assistant(AssistantMessage {
+        content: parts,
+        extras: vec![],
+    }));
     request.messages.extend(results);
     let exchange = Exchange::new(request, reference(None), &snapshot(0), 1).unwrap();
     let body: Value = serde_json::from_str(&written(&exchange)).unwrap();

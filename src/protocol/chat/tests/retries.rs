@@ -237,6 +237,25 @@ fn the_first_byte_and_the_ones_after_it_have_their_own_limits() {
 }
 
 #[test]
+fn a_wait_in_words_is_waited_and_a_long_one_ends_the_call() {
+    for (message, wait) in [
+        ("Please try again in 1.5s.", Some(1500)),
+        ("try again in 14m24s", None),
+    ] {
+        let body = format!("{{\"error\":{{\"message\":\"{message}\",\"code\":429}}}}");
+        for served in [
+            Served::status(429, &[], &body),
+            Served::ok(format!("data: {body}\n\n")),
+        ] {
+            let mut exchange = exchange(1);
+            serve(&mut exchange, &served, &[], &mut Vec::new());
+            let expected = wait.map_or(Next::Ended, |ms| Next::Wait { ms });
+            assert_eq!(exchange.next(), expected, "{message}");
+        }
+    }
+}
+
+#[test]
 fn an_encoding_that_was_not_asked_for_is_refused() {
     let served = Served::status(200, &[("Content-Encoding", "gzip")], GOOD);
     assert_eq!(word(outcome(&served, &[]).result.unwrap_err().kind), "protocol");

@@ -10,7 +10,32 @@ fn stream_cases() -> Vec<Value> {
 }
 
 fn served(case: &Value) -> Served {
-    cases::served(case).into()
+    let settings = cases::plain_settings(&case["settings"]);
+    let model = crate::reference::resolve(&cases::asked_model(case), &settings).unwrap();
+    Served {
+        model,
+        ..cases::served(case).into()
+    }
+}
+
+#[test]
+fn a_whole_response_reads_as_a_stream_of_one_event() {
+    for case in stream_cases() {
+        let whole = served(&case);
+        let Ok(text) = core::str::from_utf8(&whole.body) else {
+            continue;
+        };
+        let text = text.trim();
+        // What is no JSON object has no form as an event.
+        if !text.starts_with('{') || !crate::json::is_value(text) {
+            continue;
+        }
+        let stream = Served {
+            body: format!("data: {text}\n\ndata: [DONE]\n\n").into_bytes(),
+            ..whole.clone()
+        };
+        assert_eq!(outcome(&stream, &[]), outcome(&whole, &[]), "{}", case["name"]);
+    }
 }
 
 #[test]
@@ -53,6 +78,36 @@ fn case_names_are_sentences_of_their_own() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), count);
+}
+
+#[test]
+fn a_setting_of_a_model_in_another_form_is_an_error_before_anything_is_sent() {
+    let case = serde_json::json!({ "model": "acme/large", "settings": {
+        "configured": [{ "id": "acme/large", "template-opens-reasoning": "yes" }] } });
+    let model = served(&case).model;
+    let error = Exchange::new(request(), model, &snapshot(0), 7).unwrap_err();
+    assert_eq!(
+        (word(error.kind), error.request_sent),
+        ("invalid-request".into(), false)
+    );
+    assert!(
+        error.message.contains("expected true or false"),
+        "{}",
+        error.message
+    );
+}
+
+#[test]
+fn a_stop_text_leaves_an_open_block_what_it_is() {
+    let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"so\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let model = served(&serde_json::json!({ "model": "Qwen/QwQ-32B" })).model;
+    for (stop, count) in [(Vec::new(), 2), (vec!["x".into()], 1)] {
+        let request = ChatRequest { stop, ..request() };
+        let mut exchange = Exchange::new(request, model.clone(), &snapshot(0), 7).unwrap();
+        let mut events = Vec::new();
+        serve(&mut exchange, &Served::ok(stream), &[], &mut events);
+        assert_eq!(joined(events).len(), count);
+    }
 }
 
 #[test]
@@ -176,7 +231,7 @@ proptest! {
         close in prop::sample::select(vec![Close::End, Close::Fails(FailureKind::Reset)]),
         status in prop::sample::select(vec![200u16, 204, 302, 400, 503]),
     ) {
-        let served = Served { status, headers: Vec::new(), body: pieces.concat(), close };
+        let served = Served { model: reference(None), status, headers: Vec::new(), body: pieces.concat(), close };
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(served.body.len() + 1)).collect();
         cuts.sort_unstable();
         prop_assert_eq!(outcome(&served, &cuts), outcome(&served, &[]));
@@ -188,6 +243,7 @@ const GRAMMAR: &[&str] = &[
     "data: ",
     "data:",
     "event: error\n",
+    "event: ping\n",
     "\n",
     "\n\n",
     "\r",

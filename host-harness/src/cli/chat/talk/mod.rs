@@ -29,7 +29,7 @@ use crate::{
         terminal::Terminal,
         units,
     },
-    contract::{AssistantPart, ContentPart, ErrorKind, Media, Message, ModelCatalog, blank_request},
+    contract::{ContentPart, ErrorKind, Media, Message, ModelCatalog, blank_request},
     error::{Error, Kind, Result},
     fallback::Fallback,
 };
@@ -202,9 +202,11 @@ impl Talk<'_> {
     async fn ask(&mut self, question: Vec<ContentPart>) -> Outcome {
         self.last = Some(question.clone());
         let mut request = blank_request();
-        request.messages.extend(self.system.clone().map(Message::System));
+        request
+            .messages
+            .extend(self.system.as_deref().map(Message::system));
         request.messages.extend(self.messages.iter().cloned());
-        request.messages.push(Message::User(question.clone()));
+        request.messages.push(Message::user_parts(question.clone()));
         let answering = Answering {
             terminal: self.terminal,
             host: &self.session.host,
@@ -220,9 +222,8 @@ impl Talk<'_> {
         };
         // A question without an answer is no part of the conversation: many backends refuse two in a row.
         if !gathered.text.is_empty() {
-            self.messages.push(Message::User(question));
-            self.messages
-                .push(Message::Assistant(vec![AssistantPart::Text(gathered.text)]));
+            self.messages.push(Message::user_parts(question));
+            self.messages.push(Message::assistant(gathered.text));
             self.keeps_part = outcome.is_err();
         }
         outcome
@@ -245,7 +246,7 @@ impl Talk<'_> {
                 let Some(question) = self.last.clone() else {
                     return Err(lacking("there is no question to ask again").into());
                 };
-                if matches!(self.messages.as_slice(), [.., Message::User(asked), Message::Assistant(_)] if same(asked, &question))
+                if matches!(self.messages.as_slice(), [.., Message::User(asked), Message::Assistant(_)] if same(&asked.content, &question))
                 {
                     self.messages.truncate(self.messages.len() - 2);
                 }
@@ -261,7 +262,7 @@ impl Talk<'_> {
                     return Err(lacking("name the file: `/save talk.md`").into());
                 }
                 let mut messages: Vec<Message> =
-                    self.system.clone().map(Message::System).into_iter().collect();
+                    self.system.as_deref().map(Message::system).into_iter().collect();
                 messages.extend(self.messages.iter().cloned());
                 save::write(&command::file(argument), self.model(), &messages)?;
                 self.terminal

@@ -34,20 +34,22 @@ pub(super) fn write(path: &Path, model: &str, messages: &[Message]) -> Result<()
         })
 }
 
+fn words(parts: &[ContentPart]) -> String {
+    let words = parts.iter().map(|part| match part {
+        ContentPart::Text(text) => text.as_str(),
+        ContentPart::Media(_) => "[picture]",
+        ContentPart::Other(_) => "[other]",
+    });
+    words.collect::<Vec<_>>().join("\n")
+}
+
 fn transcript(model: &str, messages: &[Message]) -> String {
     let mut text = format!("# {model}\n");
     for message in messages {
         let (who, what) = match message {
-            Message::System(text) => ("System", text.clone()),
-            Message::User(parts) => {
-                let words = parts.iter().map(|part| match part {
-                    ContentPart::Text(text) => text.as_str(),
-                    ContentPart::Media(_) => "[picture]",
-                    ContentPart::Other(_) => "[other]",
-                });
-                ("You", words.collect::<Vec<_>>().join("\n"))
-            }
-            Message::Assistant(parts) => ("Model", said(parts)),
+            Message::System(system) => ("System", words(&system.content)),
+            Message::User(user) => ("You", words(&user.content)),
+            Message::Assistant(assistant) => ("Model", said(&assistant.content)),
             Message::Tool(_) => continue,
         };
         text += &format!("\n## {who}\n\n{}\n", what.trim());
@@ -59,23 +61,20 @@ fn transcript(model: &str, messages: &[Message]) -> String {
 mod tests {
     use super::*;
     use crate::{
-        contract::{AssistantPart, Media, MediaSource},
+        contract::{Media, MediaSource},
         openai::request::ChatBody,
     };
 
     fn conversation() -> Vec<Message> {
-        let picture = Media {
-            mime_type: "image/png".into(),
-            source: MediaSource::Data(b"\x89PNG".to_vec()),
-        };
+        let picture = Media::new("image/png", MediaSource::Data(b"\x89PNG".to_vec()));
         vec![
-            Message::System("be brief".into()),
-            Message::User(vec![
+            Message::system("be brief"),
+            Message::user_parts(vec![
                 ContentPart::Media(picture),
                 ContentPart::Text("what is it?".into()),
             ]),
-            Message::Assistant(vec![AssistantPart::Text("\n\na picture".into())]),
-            Message::User(vec![ContentPart::Text("thanks".into())]),
+            Message::assistant("\n\na picture"),
+            Message::user("thanks"),
         ]
     }
 

@@ -41,18 +41,9 @@ fn generation() -> GenerationInfo {
 }
 
 fn content() -> Vec<AssistantPart> {
-    let call = |id: &str, arguments: &str| {
-        AssistantPart::ToolCall(ToolCall {
-            id: id.into(),
-            name: "f".into(),
-            arguments_json: arguments.into(),
-        })
-    };
+    let call = |id: &str, arguments: &str| AssistantPart::ToolCall(ToolCall::new(id, "f", arguments));
     vec![
-        AssistantPart::Reasoning(Reasoning {
-            text: "hm".into(),
-            signature: None,
-        }),
+        AssistantPart::Reasoning(Reasoning::new("hm")),
         AssistantPart::Text("hello".into()),
         call("c0", r#"{"b":1,"a":[2.5]}"#),
         call("c1", "{broken"),
@@ -190,11 +181,7 @@ fn what_the_upstream_adds_is_told_in_every_form() {
 
 #[test]
 fn numbers_in_arguments_keep_their_digits() {
-    let call = ToolCall {
-        id: "c".into(),
-        name: "f".into(),
-        arguments_json: r#"{"id": 123456789012345678901234567890}"#.into(),
-    };
+    let call = ToolCall::new("c", "f", r#"{"id": 123456789012345678901234567890}"#);
     let mut gathered = Gathered::default();
     for event in Gathered::events(vec![AssistantPart::ToolCall(call)]) {
         gathered.take(&event);

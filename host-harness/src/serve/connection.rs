@@ -1,0 +1,135 @@
+//! What is around a connection's stream and its responses: a close that does not lose the response, and the word that a
+//! response has gone. Knows nothing of what is said on it.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::Sleep,
+};
+
+use super::{seats::Busy, unread::Lingers};
+
+/// How long, and how much, a closing connection still reads.
+const LONGEST: Duration = Duration::from_secs(1);
+const MOST: usize = 64 * 1024 * 1024;
+
+/// A stream that, where the client is still sending, goes on reading for a moment when it closes. A system that closes
+/// with bytes unread resets the connection, and the client's drops a response that was there already.
+pub(super) struct Closing {
+    stream: TcpStream,
+    lingers: Lingers,
+    closing: Option<(Pin<Box<Sleep>>, usize)>,
+}
+
+impl Closing {
+    pub(super) fn new(stream: TcpStream, lingers: Lingers) -> Self {
+        Self {
+            stream,
+            lingers,
+            closing: None,
+        }
+    }
+}
+
+impl AsyncRead for Closing {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Closing {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.closing.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
+            if !this.lingers.is_set() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let (until, read) = this
+            .closing
+            .get_or_insert_with(|| (Box::pin(tokio::time::sleep(LONGEST)), 0));
+        let mut dropped = [0; 8 * 1024];
+        while *read < MOST && until.as_mut().poll(context).is_pending() {
+            let mut buffer = ReadBuf::new(&mut dropped);
+            match Pin::new(&mut this.stream).poll_read(context, &mut buffer) {
+                Poll::Pending => return Poll::Pending,
+                // The client has closed as well, one way or the other.
+                Poll::Ready(Err(_)) => break,
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => break,
+                Poll::Ready(Ok(())) => *read += buffer.filled().len(),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A response's body; its connection is busy until it is dropped.
+pub(super) struct Answering {
+    body: Body,
+    _busy: Busy,
+}
+
+impl Answering {
+    pub(super) fn new(body: Body, busy: Busy) -> Self {
+        Self { body, _busy: busy }
+    }
+}
+
+impl http_body::Body for Answering {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
