@@ -134,7 +134,11 @@ impl Host {
             credential,
         } = Outlet::new(&settings, grant, secret.as_ref(), wants_credential)?;
         let source = secret.as_ref().and_then(Secret::source);
-        let variables = plugin.info().credential.as_ref().map(|spec| spec.env_vars.join(" or "));
+        let variables = plugin
+            .info()
+            .credential
+            .as_ref()
+            .map(|spec| spec.env_vars.join(" or "));
         let credential_source = variables.zip(source.map(str::to_owned));
         Ok(Self(Arc::new(Shared {
             credential_source,

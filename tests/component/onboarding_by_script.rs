@@ -54,10 +54,7 @@ async fn a_script_sets_the_default_model_and_twice_changes_nothing() {
         let before = (home.read("openclaw.json"), home.read(KEYS));
         let ran = quietly(&home, &flags);
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        assert_eq!(
-            before,
-            (home.read("openclaw.json"), home.read(KEYS))
-        );
+        assert_eq!(before, (home.read("openclaw.json"), home.read(KEYS)));
         // The stored profile will do from now on, and the flag alone says whose it is.
         let ran = quietly(&home, &["--format", "json"]);
         assert_eq!(
@@ -225,11 +222,22 @@ async fn a_script_s_key_is_checked_and_a_refused_one_is_not_stored() {
         .expect("a mock router");
     let home = Home::new(&mock.base_url());
     person(move || {
-        let onboard = ["onboard", "--non-interactive", "--accept-risk", "--huggingface-api-key"];
+        let onboard = [
+            "onboard",
+            "--non-interactive",
+            "--accept-risk",
+            "--huggingface-api-key",
+        ];
         let ran = home.run(&[&onboard[..], &[REVOKED]].concat());
         assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(ran.err.contains("error[unauthenticated]") && ran.err.contains("--skip-health"), "{ran:?}");
-        assert!(ran.err.contains("the key that was given"), "the hint names where the key is from: {ran:?}");
+        assert!(
+            ran.err.contains("error[unauthenticated]") && ran.err.contains("--skip-health"),
+            "{ran:?}"
+        );
+        assert!(
+            ran.err.contains("the key that was given"),
+            "the hint names where the key is from: {ran:?}"
+        );
         assert_eq!(written(&home), [""; 2]);
         let ran = home.run(&[&onboard[..], &[REVOKED, "--skip-health"]].concat());
         assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -250,16 +258,37 @@ async fn openclaw_s_own_options_are_taken_with_a_note() {
         let ran = quietly(
             &home,
             &[
-                "--accept-risk", "--skip-channels", "--skip-skills", "--no-install-daemon", "--skip-daemon",
-                "--gateway-port", "18789", "--gateway-bind=loopback", "--flow", "quickstart", "--json",
-                "--secret-input-mode", "plaintext", "--huggingface-api-key", TOKEN,
+                "--accept-risk",
+                "--skip-channels",
+                "--skip-skills",
+                "--no-install-daemon",
+                "--skip-daemon",
+                "--gateway-port",
+                "18789",
+                "--gateway-bind=loopback",
+                "--flow",
+                "quickstart",
+                "--json",
+                "--secret-input-mode",
+                "plaintext",
+                "--huggingface-api-key",
+                TOKEN,
             ],
         );
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert_eq!(ran.json()["defaultModel"], DEFAULT);
-        assert!(ran.err.contains("--skip-channels") && ran.err.contains("--gateway-port"), "{ran:?}");
-        assert!(!ran.err.contains("--accept-risk") && !ran.err.contains("18789"), "{ran:?}");
-        assert_eq!(home.config()["models"]["providers"]["huggingface"]["api"], "openai-completions");
+        assert!(
+            ran.err.contains("--skip-channels") && ran.err.contains("--gateway-port"),
+            "{ran:?}"
+        );
+        assert!(
+            !ran.err.contains("--accept-risk") && !ran.err.contains("18789"),
+            "{ran:?}"
+        );
+        assert_eq!(
+            home.config()["models"]["providers"]["huggingface"]["api"],
+            "openai-completions"
+        );
         assert_eq!(home.config()["meta"]["migrations"]["modelPolicyAllowlist"], true);
     })
     .await;
@@ -276,9 +305,20 @@ async fn a_key_can_be_stored_as_the_name_of_its_variable() {
             json!({ "source": "env", "provider": "default", "id": "HF_TOKEN" })
         );
         assert!(!home.read(KEYS).contains(TOKEN));
-        let ran = quietly(&home, &["--secret-input-mode", "ref", "--huggingface-api-key", "hf_another_one"]);
+        let ran = quietly(
+            &home,
+            &[
+                "--secret-input-mode",
+                "ref",
+                "--huggingface-api-key",
+                "hf_another_one",
+            ],
+        );
         assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(ran.err.contains("none of this provider's holds the key"), "{ran:?}");
+        assert!(
+            ran.err.contains("none of this provider's holds the key"),
+            "{ran:?}"
+        );
     })
     .await;
 }

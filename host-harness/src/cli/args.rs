@@ -12,14 +12,15 @@ mod models;
 mod onboard;
 
 use super::log::LogArgs;
-pub(super) use models::{
-    AliasAction, AliasArgs, ExportArgs, FallbackAction, ListArgs, ModelsAction, ModelsArgs, SortKey, StatusArgs,
-};
-pub(super) use onboard::{OnboardArgs, SecretInputMode};
 use crate::{
     mock::Chunking,
     settings::{self, Settings},
 };
+pub(super) use models::{
+    AliasAction, AliasArgs, ExportArgs, FallbackAction, ListArgs, ModelsAction, ModelsArgs, SortKey,
+    StatusArgs,
+};
+pub(super) use onboard::{OnboardArgs, SecretInputMode};
 
 /// Loads a model-provider plugin into a sandbox and works with it.
 #[derive(Debug, Parser)]

@@ -95,7 +95,11 @@ impl Configuration {
                     }
                     Ok(None) => {}
                     Err((why, fix)) => {
-                        passed.push(Unresolved::new(format!("profile {name}"), format!("{why} ({place})"), fix));
+                        passed.push(Unresolved::new(
+                            format!("profile {name}"),
+                            format!("{why} ({place})"),
+                            fix,
+                        ));
                     }
                 }
             }
@@ -104,7 +108,11 @@ impl Configuration {
             for name in stores.names().filter(|name| !names.contains(name)) {
                 if !stores.profiles(&name, id)?.is_empty() {
                     let why = format!("`auth.order.{id}` does not name it");
-                    passed.push(Unresolved::new(format!("profile {name}"), why, "add it there to use it"));
+                    passed.push(Unresolved::new(
+                        format!("profile {name}"),
+                        why,
+                        "add it there to use it",
+                    ));
                 }
             }
         }
@@ -115,7 +123,9 @@ impl Configuration {
     fn configured_order(&self, id: &str) -> Result<Option<Vec<String>>> {
         let order = self.root().at(&["auth", "order"])?;
         let entries = order.entries()?;
-        let entry = entries.iter().find(|(name, _)| name.trim().eq_ignore_ascii_case(id));
+        let entry = entries
+            .iter()
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case(id));
         let Some((_, names)) = entry else {
             return Ok(None);
         };
@@ -171,7 +181,9 @@ impl Configuration {
     pub(super) fn put_profile(&self, info: &ProviderInfo, key: &StoredKey) -> Result<(String, bool)> {
         let name = format!("{}:default", info.id);
         self.move_own_profiles()?;
-        let changed = edit::file(&self.profiles_path(), Backup::None, |edit| put(edit, info, &name, key))?;
+        let changed = edit::file(&self.profiles_path(), Backup::None, |edit| {
+            put(edit, info, &name, key)
+        })?;
         Ok((name, changed))
     }
 
@@ -194,7 +206,7 @@ impl Configuration {
         let value = document.own().clone();
         edit::file(&self.profiles_path(), Backup::None, |edit| {
             for (name, value) in value.as_object().into_iter().flatten() {
-                edit.set(&[name], value.clone())?;
+                edit.set(&[name.as_str()], value.clone())?;
             }
             Ok(())
         })?;
@@ -247,7 +259,10 @@ fn check_expiry(expires: &Value) -> Result<(), (String, &'static str)> {
     }
     let valid = expires.as_f64().filter(|at| *at > 0.0 && *at <= LATEST);
     let Some(at) = valid else {
-        return Err(("its `expires` is no time in milliseconds".to_owned(), "correct or remove it"));
+        return Err((
+            "its `expires` is no time in milliseconds".to_owned(),
+            "correct or remove it",
+        ));
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     if now.as_secs_f64() * 1000.0 >= at {

@@ -8,11 +8,7 @@ use std::{fmt, time::Duration};
 use zeroize::Zeroizing;
 
 use super::{
-    Configuration, Environment, dotenv,
-    report::Unresolved,
-    schema::ShellEnv,
-    secret_ref::SecretInput,
-    shell,
+    Configuration, Environment, dotenv, report::Unresolved, schema::ShellEnv, secret_ref::SecretInput, shell,
 };
 use crate::{
     contract::ProviderInfo,
@@ -141,12 +137,14 @@ impl Search<'_> {
     /// A text of some place as the credential that it stands for.
     fn take(&mut self, place: &str, text: &str) -> Option<(Secret, Option<String>)> {
         let cleaned = credential(text, self.info)?;
-        self.take_input(place, &SecretInput::Text(Zeroizing::new(cleaned.expose().to_owned())))
+        self.take_input(
+            place,
+            &SecretInput::Text(Zeroizing::new(cleaned.expose().to_owned())),
+        )
     }
 
     fn take_input(&mut self, place: &str, input: &SecretInput) -> Option<(Secret, Option<String>)> {
-        let look_up =
-            |name: &str| self.configuration.variable(name, self.environment, &self.dotenv);
+        let look_up = |name: &str| self.configuration.variable(name, self.environment, &self.dotenv);
         // A variable that the plugin asks for is one even if it is not set.
         let is_variable = |name: &str| self.granted.contains(&name) || look_up(name).is_some();
         match self.configuration.secret_of(input, is_variable, look_up) {
@@ -215,7 +213,11 @@ impl Configuration {
         })
     }
 
-    async fn first(&self, search: &mut Search<'_>, flag: Option<&str>) -> Result<Option<(Secret, SecretSource)>> {
+    async fn first(
+        &self,
+        search: &mut Search<'_>,
+        flag: Option<&str>,
+    ) -> Result<Option<(Secret, SecretSource)>> {
         if let Some((secret, _)) = flag.and_then(|flag| search.take("the key that was given", flag)) {
             return Ok(Some((secret, SecretSource::Flag)));
         }

@@ -140,10 +140,20 @@ mod tests {
     #[test]
     fn a_file_in_utf_16_says_what_it_says_in_utf_8() {
         for (mark, is_little) in [(true, true), (true, false), (false, true), (false, false)] {
-            let text = if mark { "\u{feff}# c\r\nA=x é\r\n" } else { "A=x\r\nB=y\r\nC=zé\r\n" };
+            let text = if mark {
+                "\u{feff}# c\r\nA=x é\r\n"
+            } else {
+                "A=x\r\nB=y\r\nC=zé\r\n"
+            };
             let units = text.encode_utf16();
             let bytes: Vec<u8> = units
-                .flat_map(|unit| if is_little { unit.to_le_bytes() } else { unit.to_be_bytes() })
+                .flat_map(|unit| {
+                    if is_little {
+                        unit.to_le_bytes()
+                    } else {
+                        unit.to_be_bytes()
+                    }
+                })
                 .collect();
             let text = super::decode(&bytes);
             assert_eq!(find(&text, "A").as_deref(), Some(if mark { "x é" } else { "x" }));

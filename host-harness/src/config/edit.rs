@@ -172,10 +172,20 @@ impl Edit {
             return Ok(());
         }
         let whole = Document::of_value(&self.path, self.value.clone());
-        let whole = self.roots.as_ref().map(|roots| whole.with_includes(roots)).transpose()?;
+        let whole = self
+            .roots
+            .as_ref()
+            .map(|roots| whole.with_includes(roots))
+            .transpose()?;
         let file = whole.as_ref().and_then(|whole| whole.included_at(keys));
-        let file = file.map_or_else(|| "an included file".to_owned(), |file| file.display().to_string());
-        let message = format!("`{}` stands in {file}, and included files are not written", keys.join("."));
+        let file = file.map_or_else(
+            || "an included file".to_owned(),
+            |file| file.display().to_string(),
+        );
+        let message = format!(
+            "`{}` stands in {file}, and included files are not written",
+            keys.join(".")
+        );
         Err(Error::new(Kind::Configuration, message)
             .with_hint(format!("make the change in {file}; nothing was changed")))
     }

@@ -59,7 +59,11 @@ impl Configuration {
     /// The plugin's own settings for single models: each id with its members.
     pub(super) fn model_settings(&self, info: &ProviderInfo) -> Result<Vec<(String, Vec<Extra>)>> {
         let path = self.host_file();
-        let document = if path == self.path { None } else { Document::read(&path)? };
+        let document = if path == self.path {
+            None
+        } else {
+            Document::read(&path)?
+        };
         let Some(document) = document else {
             return Ok(Vec::new());
         };

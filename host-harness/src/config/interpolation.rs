@@ -209,15 +209,34 @@ mod tests {
         for text in ["$MY", "${MY}", " MY ", "secretref-env:MY", "__env__:MY"] {
             assert_eq!(of(text), from("hf_mine", "MY"), "{text}");
         }
-        assert_eq!(of("LEADS"), literal("LEADS"), "a word in capitals may be a credential");
+        assert_eq!(
+            of("LEADS"),
+            literal("LEADS"),
+            "a word in capitals may be a credential"
+        );
         assert_eq!(of("$LEADS"), from("hf_mine", "LEADS"));
         assert_eq!(of("x-${A_1}"), literal("x-x"));
         assert_eq!(of("$${MY}"), literal("${MY}"), "escaped");
         assert_eq!(of(" "), Ok(None));
         for text in [
-            "$NOT_SET", "${NOT_SET}", "NOT_SET_KEY", "secretref-env:NOT_SET", "$my", "${my}", "${MY:-x}",
-            "x-${MY:-y}", "${", "x${MY", "$(cat token)", "%MY%", "${ROUND}", "secretref-managed",
-            "__OPENCLAW_REDACTED__", "secretref-env:", "op://vault/item", "file:token.txt",
+            "$NOT_SET",
+            "${NOT_SET}",
+            "NOT_SET_KEY",
+            "secretref-env:NOT_SET",
+            "$my",
+            "${my}",
+            "${MY:-x}",
+            "x-${MY:-y}",
+            "${",
+            "x${MY",
+            "$(cat token)",
+            "%MY%",
+            "${ROUND}",
+            "secretref-managed",
+            "__OPENCLAW_REDACTED__",
+            "secretref-env:",
+            "op://vault/item",
+            "file:token.txt",
         ] {
             assert!(of(text).is_err(), "{text}: {:?}", of(text));
         }

@@ -282,7 +282,9 @@ impl Configuration {
     pub fn known_keys(&self, info: &ProviderInfo) -> Vec<KnownKeys> {
         let provider = self.provider(info);
         let models = provider.as_ref().ok().and_then(|node| node.get("models").ok());
-        let models = models.and_then(|node| Some(node.items().ok()?.len())).unwrap_or_default();
+        let models = models
+            .and_then(|node| Some(node.items().ok()?.len()))
+            .unwrap_or_default();
         let spelled = self.root().at(&["models", "providers"]);
         let spelled = spelled.and_then(|node| spelling(&node, &info.id));
         let entries = self.value().pointer("/agents/defaults/models");
@@ -349,7 +351,10 @@ fn strip_prefix<'t>(reference: &'t str, id: &str) -> Option<&'t str> {
 
 /// Whether two texts name the same model of a provider, however the prefix is spelled.
 fn is_same_reference(a: &str, b: &str, id: &str) -> bool {
-    a.trim() == b.trim() || strip_prefix(a, id).zip(strip_prefix(b, id)).is_some_and(|(a, b)| a == b)
+    a.trim() == b.trim()
+        || strip_prefix(a, id)
+            .zip(strip_prefix(b, id))
+            .is_some_and(|(a, b)| a == b)
 }
 
 /// A name for a model that OpenClaw's own commands take, made from another text.

@@ -17,7 +17,10 @@ const FALLBACKS: [&str; 4] = ["agents", "defaults", "model", "fallbacks"];
 /// Whether OpenClaw's own commands take a text as a name: letters, digits and `._:-`.
 #[must_use]
 pub fn is_plain_alias(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._:-".contains(c))
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._:-".contains(c))
 }
 
 /// The nearest name that OpenClaw's own commands take.
@@ -60,7 +63,8 @@ impl Configuration {
             && !super::is_same_reference(&other, reference, &info.id)
         {
             let message = format!("`{alias}` is the name of {other} already");
-            return Err(Error::new(Kind::Configuration, message).with_hint("choose another name, or rename that one first"));
+            return Err(Error::new(Kind::Configuration, message)
+                .with_hint("choose another name, or rename that one first"));
         }
         self.edit(|edit| self.name_entry(edit, info, reference, &Alias::Set(alias.to_owned())))
     }
@@ -112,13 +116,19 @@ impl Configuration {
     /// The file is broken or cannot be written.
     pub fn remove_fallback(&self, info: &ProviderInfo, reference: &str) -> Result<bool> {
         let known = self.fallbacks()?;
-        let left: Vec<&String> = known.iter().filter(|text| !self.is_meant(info, text, reference)).collect();
+        let left: Vec<&String> = known
+            .iter()
+            .filter(|text| !self.is_meant(info, text, reference))
+            .collect();
         if left.len() == known.len() {
             return Ok(false);
         }
         self.edit(|edit| {
-            let is_stale =
-                |value: &Value| value.as_str().is_some_and(|text| self.is_meant(info, text, reference));
+            let is_stale = |value: &Value| {
+                value
+                    .as_str()
+                    .is_some_and(|text| self.is_meant(info, text, reference))
+            };
             edit.renew(&FALLBACKS, is_stale, &[])?;
             edit.check(&FALLBACKS, &json!(left))
         })
@@ -127,9 +137,9 @@ impl Configuration {
     /// Whether a text of the file stands for a reference: itself, in any spelling of the prefix, or as an alias.
     fn is_meant(&self, info: &ProviderInfo, text: &str, reference: &str) -> bool {
         super::is_same_reference(text, reference, &info.id)
-            || self
-                .reference_of(info, text)
-                .is_ok_and(|named| named.is_some_and(|named| super::is_same_reference(&named, reference, &info.id)))
+            || self.reference_of(info, text).is_ok_and(|named| {
+                named.is_some_and(|named| super::is_same_reference(&named, reference, &info.id))
+            })
     }
 
     /// Makes `agents.defaults.model` an object, so that it can have fallbacks.

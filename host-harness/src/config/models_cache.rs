@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Configuration,
+    document::{Document, Node},
     edit::{self, Backup},
     provider_in,
     schema::Cost,
-    document::{Document, Node},
 };
 use crate::{
     contract::{Extra, Model, ModelCatalog, ModelSource, Price, ProviderInfo, Route},

@@ -119,7 +119,13 @@ impl Configuration {
         let old: Vec<String> = old
             .as_ref()
             .and_then(Value::as_object)
-            .map(|entries| entries.keys().filter(|key| !key.trim().is_empty()).cloned().collect())
+            .map(|entries| {
+                entries
+                    .keys()
+                    .filter(|key| !key.trim().is_empty())
+                    .cloned()
+                    .collect()
+            })
             .unwrap_or_default();
         let era = self.era();
         let is_named = matches!(alias, Alias::Set(alias) if !alias.trim().is_empty());

@@ -41,6 +41,16 @@ impl Configuration {
         }
     }
 
+    /// Whether OpenClaw is here and has to import what is stored in files: newer ones keep keys in a database.
+    #[must_use]
+    pub fn openclaw_imports_keys(&self) -> bool {
+        match self.era() {
+            Era::New => true,
+            Era::Old => false,
+            Era::Unknown => self.installed_version().is_some(),
+        }
+    }
+
     /// The version of the `openclaw` that is found by `PATH`; nothing is run.
     fn installed_version(&self) -> Option<[u32; 3]> {
         let path = self.environment.get("PATH")?;
@@ -53,8 +63,14 @@ impl Configuration {
 
 /// The version of the package that a file belongs to, if it is OpenClaw's.
 fn package_version(file: &Path) -> Option<[u32; 3]> {
-    let manifests = file.ancestors().skip(1).take(3).map(|folder| folder.join("package.json"));
-    let text = manifests.into_iter().find_map(|path: PathBuf| std::fs::read_to_string(path).ok())?;
+    let manifests = file
+        .ancestors()
+        .skip(1)
+        .take(3)
+        .map(|folder| folder.join("package.json"));
+    let text = manifests
+        .into_iter()
+        .find_map(|path: PathBuf| std::fs::read_to_string(path).ok())?;
     let manifest: Value = serde_json::from_str(&text).ok()?;
     if manifest.get("name")?.as_str()? != "openclaw" {
         return None;

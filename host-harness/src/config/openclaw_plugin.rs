@@ -33,7 +33,11 @@ impl Configuration {
     /// A key on the way there is of the wrong type.
     pub fn plugin_config(&self, info: &ProviderInfo) -> Result<PluginConfig> {
         let settings: Vec<String> = self.plugin_settings(info)?;
-        let installed = if settings.is_empty() { None } else { self.installed_plugin(&info.id) };
+        let installed = if settings.is_empty() {
+            None
+        } else {
+            self.installed_plugin(&info.id)
+        };
         Ok(PluginConfig { settings, installed })
     }
 
@@ -60,7 +64,12 @@ impl Configuration {
         let place = format!("plugins.entries.{}.config", info.id);
         let why = format!(
             "OpenClaw refuses {} there unless the plugin of this provider is installed in it",
-            config.settings.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            config
+                .settings
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
         );
         let fix = format!("move it to {}", self.host_file().display());
         Ok(Some(Unresolved::new(place, why, fix)))
@@ -115,8 +124,12 @@ impl Configuration {
     pub fn plugin_switched_off(&self, info: &ProviderInfo) -> Result<Option<String>> {
         let node = self.root().get("plugins")?;
         let plugins = node.read::<Plugins>()?.unwrap_or_default();
-        let entry = node.at(&["entries", &info.id])?.read::<PluginEntry>()?.unwrap_or_default();
-        let names = |list: &[super::schema::Text]| list.iter().any(|name| name.0.eq_ignore_ascii_case(&info.id));
+        let entry = node
+            .at(&["entries", &info.id])?
+            .read::<PluginEntry>()?
+            .unwrap_or_default();
+        let names =
+            |list: &[super::schema::Text]| list.iter().any(|name| name.0.eq_ignore_ascii_case(&info.id));
         Ok(if plugins.enabled == Some(false) {
             Some("plugins.enabled".to_owned())
         } else if names(&plugins.deny) {

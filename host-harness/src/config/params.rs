@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Configuration, strip_prefix, document::Node};
+use super::{Configuration, document::Node, strip_prefix};
 use crate::{
     contract::{ChatRequest, Extra, ProviderInfo, blank_request},
     error::Result,
@@ -31,7 +31,9 @@ impl Configuration {
             if read_all(&mut wanted, &model.get("params")?, &mut params.unknown)?
                 && let Some(id) = model.get("id")?.word()?
             {
-                let id = strip_prefix(id, &info.id).filter(|rest| rest.contains('/')).unwrap_or(id);
+                let id = strip_prefix(id, &info.id)
+                    .filter(|rest| rest.contains('/'))
+                    .unwrap_or(id);
                 of_models.push((format!("{}/{id}", info.id), wanted));
             }
         }
@@ -39,7 +41,9 @@ impl Configuration {
             if strip_prefix(reference, &info.id).is_none() {
                 continue;
             }
-            let known = of_models.iter().find(|(known, _)| super::is_same_reference(known, reference, &info.id));
+            let known = of_models
+                .iter()
+                .find(|(known, _)| super::is_same_reference(known, reference, &info.id));
             let mut wanted = known.map_or_else(|| of_all.clone(), |(_, wanted)| wanted.clone());
             if read_all(&mut wanted, &model.get("params")?, &mut params.unknown)? {
                 of_models.retain(|(known, _)| !super::is_same_reference(known, reference, &info.id));

@@ -73,14 +73,22 @@ impl Configuration {
         match text_of(&path) {
             Ok(Some(text)) if !text.trim().is_empty() => return Some((path, text)),
             Ok(_) => {}
-            Err(why) => passed.push(Unresolved::new(path.display().to_string(), why, "make it readable")),
+            Err(why) => passed.push(Unresolved::new(
+                path.display().to_string(),
+                why,
+                "make it readable",
+            )),
         }
         let named = facts.named_tokens.as_ref()?;
         let path = path.with_file_name(&named.file);
         let text = match text_of(&path) {
             Ok(text) => text?,
             Err(why) => {
-                passed.push(Unresolved::new(path.display().to_string(), why, "make it readable"));
+                passed.push(Unresolved::new(
+                    path.display().to_string(),
+                    why,
+                    "make it readable",
+                ));
                 return None;
             }
         };
@@ -105,7 +113,11 @@ impl Configuration {
             if is_given {
                 continue;
             }
-            if let Some(value) = self.environment.get(&from.variable).filter(|value| !value.trim().is_empty()) {
+            if let Some(value) = self
+                .environment
+                .get(&from.variable)
+                .filter(|value| !value.trim().is_empty())
+            {
                 let json = serde_json::Value::from(value.trim());
                 settings.extras.insert(from.setting.clone(), json.to_string());
             }
@@ -118,18 +130,24 @@ impl Configuration {
             None if place.home => self.environment.home()?.to_owned(),
             None => return None,
         };
-        Some(if place.below.is_empty() { folder } else { folder.join(&place.below) })
+        Some(if place.below.is_empty() {
+            folder
+        } else {
+            folder.join(&place.below)
+        })
     }
 }
 
 fn text_of(path: &std::path::Path) -> Result<Option<Zeroizing<String>>, String> {
     use std::io::Read as _;
-    let read = || {
+    let read = || -> std::io::Result<Zeroizing<String>> {
         if !std::fs::metadata(path)?.is_file() {
             return Err(std::io::Error::other("it is no regular file"));
         }
         let mut text = Zeroizing::new(String::new());
-        std::fs::File::open(path)?.take(LARGEST).read_to_string(&mut text)?;
+        std::fs::File::open(path)?
+            .take(LARGEST)
+            .read_to_string(&mut text)?;
         Ok(text)
     };
     match read() {
@@ -147,7 +165,10 @@ fn tokens(text: &str, key: &str) -> Vec<Zeroizing<String>> {
             continue;
         };
         let value = value.trim();
-        if name.trim().eq_ignore_ascii_case(key) && !value.is_empty() && found.iter().all(|known| **known != value) {
+        if name.trim().eq_ignore_ascii_case(key)
+            && !value.is_empty()
+            && found.iter().all(|known| **known != value)
+        {
             found.push(Zeroizing::new(value.to_owned()));
         }
     }
@@ -160,10 +181,14 @@ mod tests {
 
     #[test]
     fn the_places_are_readable_and_named_tokens_are_found() {
-        let read: Result<BTreeMap<String, Facts>, _> = serde_json::from_str(include_str!("provider_facts.json"));
+        let read: Result<BTreeMap<String, Facts>, _> =
+            serde_json::from_str(include_str!("provider_facts.json"));
         assert!(!read.unwrap().is_empty());
         let text = "[a]\nhf_token = hf_1\nother = x\n\n[b]\nhf_token: hf_2\n[c]\nhf_token = hf_1\n";
-        let found: Vec<String> = tokens(text, "hf_token").iter().map(|token| token.to_string()).collect();
+        let found: Vec<String> = tokens(text, "hf_token")
+            .iter()
+            .map(|token| token.to_string())
+            .collect();
         assert_eq!(found, ["hf_1", "hf_2"]);
     }
 }

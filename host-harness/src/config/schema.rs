@@ -247,7 +247,11 @@ pub(super) fn known_keys(provider: &str, plugin: &str, models: usize, entries: &
             keys_of::<Request>(),
             &["auth", "proxy", "tls"],
         ),
-        place(&["agents", "defaults", "model"], keys_of::<AgentModel>(), &["timeoutMs"]),
+        place(
+            &["agents", "defaults", "model"],
+            keys_of::<AgentModel>(),
+            &["timeoutMs"],
+        ),
         place(&["env", "shellEnv"], keys_of::<ShellEnv>(), &[]),
         place(
             &["plugins", "entries", plugin],
@@ -384,7 +388,9 @@ fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Err
 }
 
 /// A value of a type that has a default, which `null` stands for.
-fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -398,7 +404,10 @@ mod tests {
         assert!(keys_of::<Model>().contains(&"contextWindow"));
         for place in known_keys("a", "a", 1, &["a/b"]) {
             assert!(!place.used.is_empty(), "{place:?}");
-            assert!(place.others.iter().all(|key| !place.used.contains(key)), "{place:?}");
+            assert!(
+                place.others.iter().all(|key| !place.used.contains(key)),
+                "{place:?}"
+            );
         }
     }
 }

@@ -1,11 +1,7 @@
 //! Credentials as OpenClaw lets them be written: text, or a reference `{ source, provider, id }`. Knows where a reference
 //! leads (variables, files, OpenClaw's own store), and runs no program for it.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use serde::{Deserialize, Deserializer, de};
 use zeroize::Zeroizing;
@@ -111,7 +107,10 @@ impl Configuration {
         look_up: &impl Fn(&str) -> Option<String>,
     ) -> Result<Zeroizing<String>, String> {
         let SecretRef { source, provider, id } = reference;
-        let default = secrets.defaults.get(source.name()).map_or("default", String::as_str);
+        let default = secrets
+            .defaults
+            .get(source.name())
+            .map_or("default", String::as_str);
         let alias = provider.as_deref().map(str::trim).unwrap_or(default);
         let registered = secrets
             .providers
@@ -128,7 +127,9 @@ impl Configuration {
                     return Err("its `id` names no variable".to_owned());
                 }
                 if allowed.is_some_and(|allowed| !allowed.contains(id)) {
-                    return Err(format!("`secrets.providers.{alias}.allowlist` does not have `{id}`"));
+                    return Err(format!(
+                        "`secrets.providers.{alias}.allowlist` does not have `{id}`"
+                    ));
                 }
                 let value = look_up(id).ok_or_else(|| format!("the variable `{id}` is not set"))?;
                 Ok(Zeroizing::new(value))
@@ -137,9 +138,9 @@ impl Configuration {
                 let provider = registered.ok_or_else(|| format!("there is no `{alias}`"))?;
                 self.in_file(provider, id)
             }
-            Source::Exec => {
-                Err(format!("a program resolves it (`secrets.providers.{alias}`), and none is run here"))
-            }
+            Source::Exec => Err(format!(
+                "a program resolves it (`secrets.providers.{alias}`), and none is run here"
+            )),
             Source::Store => {
                 let database = Database::of_state(&self.state_dir)
                     .and_then(|database| database.ok_or_else(|| "there is no store".to_owned()))
@@ -177,7 +178,7 @@ impl Configuration {
 }
 
 /// The text of a file that is the user's alone.
-fn private_text(path: &PathBuf, largest: u64) -> Result<Zeroizing<String>, String> {
+fn private_text(path: &Path, largest: u64) -> Result<Zeroizing<String>, String> {
     use std::io::Read as _;
     let fault = |what: &dyn fmt::Display| format!("{} {what}", path.display());
     let cannot = |error: std::io::Error| fault(&format_args!("cannot be read: {error}"));

@@ -62,11 +62,20 @@ impl Configuration {
             settings.base_url = Some(url);
         }
         let headers = provider.headers.0.iter().map(|header| ("headers", header));
-        let headers = headers.chain(provider.request.headers.0.iter().map(|header| ("request.headers", header)));
+        let headers = headers.chain(
+            provider
+                .request
+                .headers
+                .0
+                .iter()
+                .map(|header| ("request.headers", header)),
+        );
         for (place, (name, input)) in headers {
             let place = format!("{}.{place}.{name}", node.key());
             if let Some(value) = self.header(&place, input, unresolved)? {
-                settings.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+                settings
+                    .headers
+                    .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
                 settings.headers.push((name.clone(), value));
             }
         }
@@ -78,7 +87,12 @@ impl Configuration {
             settings.limits.wall_clock = timeout;
         }
         settings.allow_private = provider.request.allow_private_network.unwrap_or(false);
-        if self.root().at(&["models", &format!("{}Discovery", info.id), "enabled"])?.flag()? == Some(false) {
+        if self
+            .root()
+            .at(&["models", &format!("{}Discovery", info.id), "enabled"])?
+            .flag()?
+            == Some(false)
+        {
             settings.discovery = DiscoveryMode::Off;
         }
         self.apply_plugin_config(info, &mut settings)?;
@@ -107,7 +121,9 @@ impl Configuration {
         let mut models = Models::new(info);
         models.add_aliases(&self.root().at(&["agents", "defaults", "models"])?)?;
         let provider = self.provider(info)?;
-        models.max_tokens = provider.read::<Provider>()?.and_then(|provider| provider.max_tokens);
+        models.max_tokens = provider
+            .read::<Provider>()?
+            .and_then(|provider| provider.max_tokens);
         for entry in provider.get("models")?.items()? {
             models.add_one(&entry)?;
         }
@@ -279,7 +295,10 @@ impl<'i> Models<'i> {
         let used = schema::keys_of::<schema::Model>();
         for (name, node) in entry.entries()? {
             // Headers may hold secrets, which are nothing for the plugin.
-            if let Some(value) = node.value().filter(|_| !used.contains(&name) && name != "headers") {
+            if let Some(value) = node
+                .value()
+                .filter(|_| !used.contains(&name) && name != "headers")
+            {
                 extras.push(Extra {
                     key: name.to_owned(),
                     value_json: value.to_string(),

@@ -97,7 +97,11 @@ fn without<'t>(text: &'t str, word: &str) -> &'t str {
     match text.get(..word.len()) {
         Some(head) if !word.is_empty() && head.eq_ignore_ascii_case(word) => {
             let rest = text.get(word.len()..).unwrap_or_default();
-            if rest.starts_with(char::is_whitespace) { rest.trim_start() } else { text }
+            if rest.starts_with(char::is_whitespace) {
+                rest.trim_start()
+            } else {
+                text
+            }
         }
         _ => text,
     }
@@ -129,12 +133,29 @@ mod tests {
     #[test]
     fn a_credential_is_freed_of_what_came_along_with_it() {
         for text in [
-            "acme_key", "\"acme_key\"", "'acme_key'", "`acme_key`", "Bearer acme_key", "\"bearer  acme_key\"",
-            "\u{feff}acme_key\u{200b}", "acme\u{200d}_key\n", "Token acme_key", "Bearer 'acme_key'",
+            "acme_key",
+            "\"acme_key\"",
+            "'acme_key'",
+            "`acme_key`",
+            "Bearer acme_key",
+            "\"bearer  acme_key\"",
+            "\u{feff}acme_key\u{200b}",
+            "acme\u{200d}_key\n",
+            "Token acme_key",
+            "Bearer 'acme_key'",
         ] {
-            assert_eq!(Secret::credential(text, "Token ").unwrap().expose(), "acme_key", "{text:?}");
+            assert_eq!(
+                Secret::credential(text, "Token ").unwrap().expose(),
+                "acme_key",
+                "{text:?}"
+            );
         }
-        for (text, key) in [("Bearer", "Bearer"), ("Bearerx", "Bearerx"), ("a\"b", "a\"b"), ("\"", "\"")] {
+        for (text, key) in [
+            ("Bearer", "Bearer"),
+            ("Bearerx", "Bearerx"),
+            ("a\"b", "a\"b"),
+            ("\"", "\""),
+        ] {
             assert_eq!(Secret::credential(text, "").unwrap().expose(), key);
         }
         assert!(Secret::credential("\u{200b} \"\"", "Bearer ").is_none());

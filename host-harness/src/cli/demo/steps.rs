@@ -15,8 +15,8 @@ use crate::{
         style, units,
     },
     contract::{
-        AssistantPart, ChatEvent, ChatRequest, DiscoveryMode, FinishReason, Message,
-        ModelSource, Summary, ToolCall,
+        AssistantPart, ChatEvent, ChatRequest, DiscoveryMode, FinishReason, Message, ModelSource, Summary,
+        ToolCall,
     },
     error::{Error, Kind},
 };

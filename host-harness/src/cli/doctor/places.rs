@@ -13,7 +13,10 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: 
     }
     let host_file = configuration.host_file();
     if host_file.is_file() {
-        report.note("settings", format!("this program's own are in {}", host_file.display()));
+        report.note(
+            "settings",
+            format!("this program's own are in {}", host_file.display()),
+        );
     }
     match configuration.plugin_config(info) {
         Ok(config) if config.settings.is_empty() => {}

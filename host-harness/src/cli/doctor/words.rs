@@ -13,10 +13,13 @@ use crate::{
 /// Looks for unknown keys where known ones are used.
 pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: &ProviderInfo) {
     for place in configuration.known_keys(info) {
-        let found = place.way.iter().try_fold(configuration.value(), |value, name| match value {
-            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
-            value => value.get(name.as_str()),
-        });
+        let found = place
+            .way
+            .iter()
+            .try_fold(configuration.value(), |value, name| match value {
+                Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+                value => value.get(name.as_str()),
+            });
         let keys = found.and_then(Value::as_object).into_iter().flatten();
         for (key, _) in keys.filter(|(key, _)| !place.used.contains(&key.as_str())) {
             say(report, &place, key);
@@ -35,7 +38,10 @@ pub(super) fn others(report: &mut Report, settings: &Settings) {
 fn say(report: &mut Report, place: &KnownKeys, key: &str) {
     let path = path(&place.way, key);
     if place.others.contains(&key) {
-        report.note("configuration", format!("`{path}` is OpenClaw's, and not used here"));
+        report.note(
+            "configuration",
+            format!("`{path}` is OpenClaw's, and not used here"),
+        );
         return;
     }
     let known = place.used.iter().chain(place.others);

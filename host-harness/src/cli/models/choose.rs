@@ -66,8 +66,15 @@ impl Choice {
 pub(super) async fn set(terminal: &Terminal, global: &Global, text: &str) -> Outcome {
     let choice = Choice::of(terminal, global, text).await?;
     let session = &choice.session;
-    let changed = session.configuration.set_default_model(&session.info, &choice.reference)?;
-    choice.say(terminal, None, changed, &format!("Default model set to {}", choice.reference))
+    let changed = session
+        .configuration
+        .set_default_model(&session.info, &choice.reference)?;
+    choice.say(
+        terminal,
+        None,
+        changed,
+        &format!("Default model set to {}", choice.reference),
+    )
 }
 
 pub(super) async fn alias(terminal: &Terminal, global: &Global, args: &AliasArgs) -> Outcome {
@@ -77,7 +84,13 @@ pub(super) async fn alias(terminal: &Terminal, global: &Global, args: &AliasArgs
         Some(AliasAction::List(_)) => list_aliases(terminal, global).await,
         None => {
             let name_of = args.name.as_deref().unwrap_or_default();
-            name(terminal, global, name_of, args.reference.as_deref().unwrap_or_default()).await
+            name(
+                terminal,
+                global,
+                name_of,
+                args.reference.as_deref().unwrap_or_default(),
+            )
+            .await
         }
     }
 }
@@ -91,7 +104,9 @@ async fn name(terminal: &Terminal, global: &Global, alias: &str, text: &str) -> 
             config::plain_alias(alias)
         ));
     }
-    let changed = session.configuration.set_alias(&session.info, alias, &choice.reference)?;
+    let changed = session
+        .configuration
+        .set_alias(&session.info, alias, &choice.reference)?;
     let done = format!("{} is called {}", choice.reference, alias.trim());
     choice.say(terminal, Some(alias.trim()), changed, &done)
 }
@@ -131,19 +146,34 @@ pub(super) async fn fallbacks(terminal: &Terminal, global: &Global, action: &Fal
         FallbackAction::Add(with) => {
             let choice = Choice::of(terminal, global, &with.args.reference).await?;
             let session = &choice.session;
-            let changed = session.configuration.add_fallback(&session.info, &choice.reference)?;
-            choice.say(terminal, None, changed, &format!("{} is a fallback", choice.reference))
+            let changed = session
+                .configuration
+                .add_fallback(&session.info, &choice.reference)?;
+            choice.say(
+                terminal,
+                None,
+                changed,
+                &format!("{} is a fallback", choice.reference),
+            )
         }
         FallbackAction::Remove(with) => {
             let choice = Choice::of(terminal, global, &with.args.reference).await?;
             let session = &choice.session;
-            if !session.configuration.remove_fallback(&session.info, &choice.reference)? {
+            if !session
+                .configuration
+                .remove_fallback(&session.info, &choice.reference)?
+            {
                 let message = format!("{} is no fallback", choice.reference);
                 return Err(Error::new(Kind::Configuration, message)
                     .with_hint("`models fallbacks list` shows them")
                     .into());
             }
-            choice.say(terminal, None, true, &format!("{} is no fallback now", choice.reference))
+            choice.say(
+                terminal,
+                None,
+                true,
+                &format!("{} is no fallback now", choice.reference),
+            )
         }
         FallbackAction::List(_) => {
             let session = Session::for_writing(terminal, global).await?;
@@ -154,7 +184,11 @@ pub(super) async fn fallbacks(terminal: &Terminal, global: &Global, action: &Fal
             }
             let DefaultModel { elsewhere, .. } = session.configuration.default_model(&session.info)?;
             for text in &fallbacks {
-                let note = if elsewhere.contains(text) { "  (of another provider)" } else { "" };
+                let note = if elsewhere.contains(text) {
+                    "  (of another provider)"
+                } else {
+                    ""
+                };
                 terminal.line(&format!("{text}{note}"))?;
             }
             Ok(())

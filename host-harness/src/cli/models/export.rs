@@ -48,7 +48,11 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ExportArgs)
 fn entry(model: &Model) -> Value {
     let mut entry = Map::new();
     entry.insert("id".to_owned(), model.id.as_str().into());
-    let name = if model.display_name.trim().is_empty() { &model.id } else { &model.display_name };
+    let name = if model.display_name.trim().is_empty() {
+        &model.id
+    } else {
+        &model.display_name
+    };
     entry.insert("name".to_owned(), name.as_str().into());
     if let Some(reasoning) = model.reasoning {
         entry.insert("reasoning".to_owned(), reasoning.into());
@@ -68,7 +72,10 @@ fn entry(model: &Model) -> Value {
             entry.insert("cost".to_owned(), cost);
         }
     }
-    let counts = [("contextWindow", model.context_window), ("maxTokens", model.max_output_tokens)];
+    let counts = [
+        ("contextWindow", model.context_window),
+        ("maxTokens", model.max_output_tokens),
+    ];
     for (name, count) in counts {
         if let Some(count) = count.filter(|count| *count > 0) {
             entry.insert(name.to_owned(), count.into());
@@ -88,9 +95,22 @@ mod tests {
         model.input.push("video".to_owned());
         let entry = entry(&model);
         let known = [
-            "id", "name", "reasoning", "input", "cost", "contextWindow", "maxTokens",
+            "id",
+            "name",
+            "reasoning",
+            "input",
+            "cost",
+            "contextWindow",
+            "maxTokens",
         ];
-        assert!(entry.as_object().unwrap().keys().all(|key| known.contains(&key.as_str())), "{entry}");
+        assert!(
+            entry
+                .as_object()
+                .unwrap()
+                .keys()
+                .all(|key| known.contains(&key.as_str())),
+            "{entry}"
+        );
         assert_eq!(entry["input"], json!(["text", "image"]));
         assert_eq!(entry["cost"]["output"], json!(1.1));
     }

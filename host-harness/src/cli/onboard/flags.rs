@@ -67,7 +67,11 @@ const SILENT: [&str; 1] = ["accept-risk"];
 pub(in crate::cli) fn add(command: Command, providers: &[ProviderInfo]) -> Command {
     let command = command.mut_subcommand("onboard", |mut onboard| {
         for (name, takes_value) in FOREIGN {
-            let action = if takes_value { ArgAction::Set } else { ArgAction::SetTrue };
+            let action = if takes_value {
+                ArgAction::Set
+            } else {
+                ArgAction::SetTrue
+            };
             onboard = onboard.arg(Arg::new(name).long(name).action(action).hide(true));
         }
         onboard

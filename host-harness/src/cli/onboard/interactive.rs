@@ -319,7 +319,10 @@ impl Talk<'_> {
         if self.args.set_default {
             return Ok(true);
         }
-        let question = format!("Make {chosen} the default instead of {}?", style::one_line(&primary));
+        let question = format!(
+            "Make {chosen} the default instead of {}?",
+            style::one_line(&primary)
+        );
         ask::yes_or_no(question, false, Some("the other stays the default if not")).await
     }
 

@@ -56,7 +56,10 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
         ground.warn_of_broken_list(terminal, plugin.info());
     }
     if !args.foreign.is_empty() {
-        let (what, is) = (args.foreign.join(", "), if args.foreign.len() == 1 { "is" } else { "are" });
+        let (what, is) = (
+            args.foreign.join(", "),
+            if args.foreign.len() == 1 { "is" } else { "are" },
+        );
         terminal.note(&format!(
             "{} {what} {is} OpenClaw's own and set nothing up here",
             terminal.err.cyan("note:")
@@ -289,7 +292,8 @@ fn variable_of(ground: &Ground, info: &ProviderInfo, key: &Secret) -> Result<Str
         return Ok(name.to_owned());
     }
     let names = info.credential.as_ref().map(|spec| spec.env_vars.join(" or "));
-    let message = "`--secret-input-mode ref` stores the name of a variable, and none of this provider's holds the key";
+    let message =
+        "`--secret-input-mode ref` stores the name of a variable, and none of this provider's holds the key";
     Err(wrong(message).with_hint(format!(
         "set {} to the key, or leave the option out",
         names.unwrap_or_default()
@@ -401,6 +405,12 @@ async fn finish(terminal: &Terminal, ground: &Ground, provider: &Provider, decid
             if let Some(profile) = profile {
                 let file = configuration.profiles_path();
                 terminal.line(&format!("key            {profile} in {}", file.display()))?;
+            }
+            if profiles_changed && configuration.openclaw_imports_keys() {
+                terminal.note(&format!(
+                    "{} `openclaw doctor --fix` imports the key into OpenClaw's own store",
+                    terminal.err.cyan("hint:")
+                ));
             }
         }
     }

@@ -72,7 +72,11 @@ impl Stores {
         }
         shared.extend(Store::of_file(&state_dir.join("auth-profiles.json"))?);
         let database = state_dir.join("state/openclaw.sqlite");
-        shared.extend(Store::of_database(Database::of_state(state_dir), &database, passed));
+        shared.extend(Store::of_database(
+            Database::of_state(state_dir),
+            &database,
+            passed,
+        ));
         shared.sort_by_key(|store| std::cmp::Reverse(store.written));
         shared.append(&mut others);
         Ok(Self(shared))
@@ -192,7 +196,11 @@ impl Store {
     fn profile(&self, name: &str) -> Result<Option<super::super::document::Node<'_>>> {
         let root = self.document.root();
         let profiles = root.get("profiles")?;
-        let holder = if profiles.value().is_some() { profiles } else { root };
+        let holder = if profiles.value().is_some() {
+            profiles
+        } else {
+            root
+        };
         let node = holder.get(name)?;
         let node = match node.value() {
             None => match name.strip_suffix(":default") {
@@ -201,6 +209,9 @@ impl Store {
             },
             Some(_) => node,
         };
-        Ok(node.value().is_some_and(serde_json::Value::is_object).then_some(node))
+        Ok(node
+            .value()
+            .is_some_and(serde_json::Value::is_object)
+            .then_some(node))
     }
 }

@@ -32,14 +32,22 @@ impl Roots {
         let folder = normal(&absolute(file));
         let folder = folder.parent().map(Path::to_owned).unwrap_or_default();
         let others = others.into_iter().filter(|path| path.is_absolute());
-        Self(std::iter::once(folder).chain(others.map(|path| normal(&path))).collect())
+        Self(
+            std::iter::once(folder)
+                .chain(others.map(|path| normal(&path)))
+                .collect(),
+        )
     }
 
     /// Whether a path is within one of them, by its name and by where its links lead.
     fn allow(&self, path: &Path) -> bool {
         let is_within = |path: &Path, real: bool| {
             self.0.iter().any(|root| {
-                let real_root = if real { std::fs::canonicalize(root).ok() } else { None };
+                let real_root = if real {
+                    std::fs::canonicalize(root).ok()
+                } else {
+                    None
+                };
                 path.starts_with(real_root.as_deref().unwrap_or(root))
             })
         };
@@ -200,14 +208,17 @@ impl File<'_> {
         let mut keys = way.to_vec();
         keys.push(Key::Name(INCLUDE.to_owned()));
         let place = self.document.where_is(&keys);
-        Error::new(Kind::Configuration, format!("{place}: `{}` {what}", Key::path(&keys)))
-            .with_hint("correct the path; it is relative to the file that names it")
+        Error::new(
+            Kind::Configuration,
+            format!("{place}: `{}` {what}", Key::path(&keys)),
+        )
+        .with_hint("correct the path; it is relative to the file that names it")
     }
 }
 
 /// A regular file that is not too large; else why it cannot be had.
 fn read(path: &Path) -> Result<String, String> {
-    let open = || {
+    let open = || -> std::io::Result<Option<String>> {
         let meta = std::fs::metadata(path)?;
         if !meta.is_file() {
             return Ok(None);
@@ -221,13 +232,10 @@ fn read(path: &Path) -> Result<String, String> {
         Ok(Some(text)) if text.len() as u64 > LARGEST => Err("is larger than 2 MiB".to_owned()),
         Ok(Some(text)) => Ok(text),
         Ok(None) => Err("is no regular file".to_owned()),
-        Err(error) => {
-            let error: std::io::Error = error;
-            Err(match error.kind() {
-                std::io::ErrorKind::NotFound => format!("is not there ({})", path.display()),
-                _ => format!("cannot be read: {error}"),
-            })
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(format!("is not there ({})", path.display()))
         }
+        Err(error) => Err(format!("cannot be read: {error}")),
     }
 }
 

@@ -172,32 +172,36 @@ impl<'a> Node<'a> {
         let Some(value) = self.value else {
             return Ok(None);
         };
-        serde_path_to_error::deserialize(value).map(Some).map_err(|error| {
-            let mut node = self.clone();
-            for segment in error.path() {
-                let (key, value) = match segment {
-                    Segment::Map { key } => (
-                        Key::Name(key.clone()),
-                        node.value.and_then(|value| value.get(key.as_str())),
-                    ),
-                    Segment::Seq { index } => {
-                        (Key::Index(*index), node.value.and_then(|value| value.get(*index)))
-                    }
-                    _ => continue,
-                };
-                node = node.step(key, value);
-            }
-            // The rest of the message may hold the value.
-            let text = error.inner().to_string();
-            match text.rsplit_once("expected ") {
-                Some((_, expected)) => node.fault(expected),
-                None => match text.strip_prefix("missing field ") {
-                    Some(field) => node
-                        .wrong(&format!("has no {field}"))
-                        .with_hint("add it; it is text in quotes"),
-                    None => node.wrong("cannot be read").with_hint("check it against the documentation"),
-                },
-            }
-        })
+        serde_path_to_error::deserialize(value)
+            .map(Some)
+            .map_err(|error| {
+                let mut node = self.clone();
+                for segment in error.path() {
+                    let (key, value) = match segment {
+                        Segment::Map { key } => (
+                            Key::Name(key.clone()),
+                            node.value.and_then(|value| value.get(key.as_str())),
+                        ),
+                        Segment::Seq { index } => {
+                            (Key::Index(*index), node.value.and_then(|value| value.get(*index)))
+                        }
+                        _ => continue,
+                    };
+                    node = node.step(key, value);
+                }
+                // The rest of the message may hold the value.
+                let text = error.inner().to_string();
+                match text.rsplit_once("expected ") {
+                    Some((_, expected)) => node.fault(expected),
+                    None => match text.strip_prefix("missing field ") {
+                        Some(field) => node
+                            .wrong(&format!("has no {field}"))
+                            .with_hint("add it; it is text in quotes"),
+                        None => node
+                            .wrong("cannot be read")
+                            .with_hint("check it against the documentation"),
+                    },
+                }
+            })
     }
 }

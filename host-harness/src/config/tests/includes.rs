@@ -25,17 +25,37 @@ fn included_files_count_relative_to_the_file_that_names_them_and_sibling_keys_wi
             "{ models: { $include: './parts/models.json5', mode: 'replace' },
                agents: { $include: ['a.json5', 'b.json5'] } }",
         ),
-        ("parts/models.json5", "// m\n{ mode: 'merge', providers: { $include: 'more/acme.json5' } }"),
-        ("parts/more/acme.json5", "{ acme: { baseUrl: 'https://gateway.test/v1' } }"),
-        ("a.json5", "{ defaults: { model: { primary: 'acme/a/one', fallbacks: ['acme/a/two'] } } }"),
-        ("b.json5", "{ defaults: { model: { primary: 'acme/b/one', fallbacks: ['acme/b/two'] } } }"),
+        (
+            "parts/models.json5",
+            "// m\n{ mode: 'merge', providers: { $include: 'more/acme.json5' } }",
+        ),
+        (
+            "parts/more/acme.json5",
+            "{ acme: { baseUrl: 'https://gateway.test/v1' } }",
+        ),
+        (
+            "a.json5",
+            "{ defaults: { model: { primary: 'acme/a/one', fallbacks: ['acme/a/two'] } } }",
+        ),
+        (
+            "b.json5",
+            "{ defaults: { model: { primary: 'acme/b/one', fallbacks: ['acme/b/two'] } } }",
+        ),
     ]);
     let configuration = load(&home).unwrap();
     let settings = configuration.settings(&acme()).unwrap();
     assert_eq!(settings.base_url.unwrap().as_str(), "https://gateway.test/v1");
-    assert_eq!(settings.discovery, DiscoveryMode::ConfiguredOnly, "the sibling key wins");
+    assert_eq!(
+        settings.discovery,
+        DiscoveryMode::ConfiguredOnly,
+        "the sibling key wins"
+    );
     let model = configuration.default_model(&acme()).unwrap();
-    assert_eq!(model.primary.as_deref(), Some("acme/b/one"), "the later file wins");
+    assert_eq!(
+        model.primary.as_deref(),
+        Some("acme/b/one"),
+        "the later file wins"
+    );
     assert_eq!(model.fallbacks, ["acme/a/two", "acme/b/two"], "lists are joined");
     assert_eq!(configuration.included_files().count(), 4);
 }
@@ -69,7 +89,11 @@ fn what_cannot_be_included_is_said_with_the_place_that_names_it() {
         ("'text.json5'", "what it includes is no object"),
         ("'deep1.json5'", "more than 10 levels deep"),
     ] {
-        let include = if include.starts_with('/') { format!("'{include}'") } else { include.to_owned() };
+        let include = if include.starts_with('/') {
+            format!("'{include}'")
+        } else {
+            include.to_owned()
+        };
         let text = format!("{{\n models: {{ $include: {include}, mode: 'merge' }} }}");
         let home = home(&[
             ("openclaw.json", &text),
@@ -87,8 +111,14 @@ fn what_cannot_be_included_is_said_with_the_place_that_names_it() {
         assert!(error.message().contains(says), "{include}: {error}");
         assert!(error.hint().is_some(), "{error}");
     }
-    let home = home(&[("openclaw.json", &format!("{{ models: {{ $include: '{named}' }} }}"))])
-        .with("OPENCLAW_INCLUDE_ROOTS", &outside.path().parent().unwrap().display().to_string());
+    let home = home(&[(
+        "openclaw.json",
+        &format!("{{ models: {{ $include: '{named}' }} }}"),
+    )])
+    .with(
+        "OPENCLAW_INCLUDE_ROOTS",
+        &outside.path().parent().unwrap().display().to_string(),
+    );
     let settings = load(&home).unwrap().settings(&acme()).unwrap();
     assert_eq!(settings.discovery, DiscoveryMode::ConfiguredOnly);
 }
@@ -129,7 +159,10 @@ fn onboarding_writes_beside_an_include_and_never_over_it_or_into_it() {
     assert_eq!(fs::read_to_string(home.path("m.json5")).unwrap(), models);
     assert_eq!(fs::read_to_string(home.path("a.json5")).unwrap(), agents);
     let own: Value = json5::from_str(&fs::read_to_string(home.path("openclaw.json")).unwrap()).unwrap();
-    assert_eq!(own["models"], serde_json::json!({ "$include": "m.json5", "mode": "merge" }));
+    assert_eq!(
+        own["models"],
+        serde_json::json!({ "$include": "m.json5", "mode": "merge" })
+    );
     assert_eq!(own["agents"]["$include"], "a.json5");
     let configuration = load(&home).unwrap();
     let settings = configuration.settings(&acme()).unwrap();

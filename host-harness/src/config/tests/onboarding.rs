@@ -61,10 +61,7 @@ fn into_nothing_everything_that_is_needed_is_written_and_twice_is_once() {
     let before = (read(&home, "openclaw.json"), read(&home, KEYS));
     let again = home.load().onboard(&acme(), &decided("acme/big/one")).unwrap();
     assert!(!again.configuration_changed && !again.profiles_changed);
-    assert_eq!(
-        before,
-        (read(&home, "openclaw.json"), read(&home, KEYS))
-    );
+    assert_eq!(before, (read(&home, "openclaw.json"), read(&home, KEYS)));
     assert!(
         !home.path("openclaw.json.bak").exists(),
         "there was nothing to keep"

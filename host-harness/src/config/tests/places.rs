@@ -24,7 +24,10 @@ fn own_settings_stand_in_a_file_beside_openclaws_and_have_the_last_word() {
     let configuration = home.load();
     assert_eq!(configuration.host_file(), home.path("host-harness.json5"));
     let settings = configuration.settings(&acme()).unwrap();
-    assert_eq!((settings.max_retries, settings.idle_timeout), (1, Duration::from_secs(7)));
+    assert_eq!(
+        (settings.max_retries, settings.idle_timeout),
+        (1, Duration::from_secs(7))
+    );
     assert_eq!(settings.extras["bill-to"], "\"new\"");
     assert_eq!(settings.ca_file, Some(home.path("own.pem")));
     fs::write(home.path("host-harness.json5"), "{\n 'max-retrys': 1 }").unwrap();
@@ -36,20 +39,33 @@ fn own_settings_stand_in_a_file_beside_openclaws_and_have_the_last_word() {
 
 #[test]
 fn the_old_place_is_read_with_a_warning_unless_openclaw_has_the_plugin() {
-    let config = "{ plugins: { entries: { acme: { config: { 'max-retries': 0, discovery: { enabled: false } } } } } }";
+    let config =
+        "{ plugins: { entries: { acme: { config: { 'max-retries': 0, discovery: { enabled: false } } } } } }";
     let home = Home::new(&[("openclaw.json", config)]);
     let configuration = home.load();
     let settings = configuration.settings(&acme()).unwrap();
-    assert_eq!((settings.max_retries, settings.discovery), (0, DiscoveryMode::Off));
+    assert_eq!(
+        (settings.max_retries, settings.discovery),
+        (0, DiscoveryMode::Off)
+    );
     let warning = warned(&configuration).unwrap();
-    assert!(warning.contains("`max-retries`") && warning.contains("host-harness.json5"), "{warning}");
-    assert!(!warning.contains("`discovery`"), "that is OpenClaw's own: {warning}");
+    assert!(
+        warning.contains("`max-retries`") && warning.contains("host-harness.json5"),
+        "{warning}"
+    );
+    assert!(
+        !warning.contains("`discovery`"),
+        "that is OpenClaw's own: {warning}"
+    );
 
     let folder = home.path("extensions/acme");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("openclaw.plugin.json"), r#"{ "id": "acme" }"#).unwrap();
     assert_eq!(warned(&home.load()), None);
-    assert_eq!(home.load().plugin_config(&acme()).unwrap().installed, Some(folder.clone()));
+    assert_eq!(
+        home.load().plugin_config(&acme()).unwrap().installed,
+        Some(folder.clone())
+    );
     fs::rename(&folder, home.path("plugin")).unwrap();
     assert!(warned(&home.load()).is_some());
     let by_path = config.replace("{ plugins: {", "{ plugins: { load: { paths: ['plugin'] },");
@@ -77,9 +93,11 @@ fn the_old_place_is_read_with_a_warning_unless_openclaw_has_the_plugin() {
 
 #[test]
 fn what_the_plugin_alone_knows_is_no_setting_here() {
-    let config =
-        "{ plugins: { entries: { acme: { config: { component: '/a.wasm', sha256: 'x', 'max-events': 3 } } } } }";
-    let settings = Home::new(&[("openclaw.json", config)]).load().settings(&acme()).unwrap();
+    let config = "{ plugins: { entries: { acme: { config: { component: '/a.wasm', sha256: 'x', 'max-events': 3 } } } } }";
+    let settings = Home::new(&[("openclaw.json", config)])
+        .load()
+        .settings(&acme())
+        .unwrap();
     assert_eq!(settings.limits.events, 3);
     assert!(settings.extras.is_empty(), "{:?}", settings.extras);
 }
@@ -94,9 +112,14 @@ fn keys_of_openclaw_are_honoured_as_it_does() {
                     headers: { Authorization: 'secret' }, params: { topP: 0.5 } },
                   { id: 'a/c', name: 'C', maxTokens: 5 } ],
       } } }, agents: { defaults: { params: { temperature: 0.9, seed: 3 } } } }";
-    let home = Home::new(&[("openclaw.json", config)]).with("TEAM", "blue").with("KEY", "k");
+    let home = Home::new(&[("openclaw.json", config)])
+        .with("TEAM", "blue")
+        .with("KEY", "k");
     let settings = home.load().settings(&acme()).unwrap();
-    assert_eq!(settings.base_url.as_ref().unwrap().as_str(), "https://gateway.test/v1");
+    assert_eq!(
+        settings.base_url.as_ref().unwrap().as_str(),
+        "https://gateway.test/v1"
+    );
     assert_eq!(settings.discovery, DiscoveryMode::Off);
     assert!(settings.allow_private);
     let seconds = Duration::from_secs(7);
@@ -110,16 +133,25 @@ fn keys_of_openclaw_are_honoured_as_it_does() {
         [seconds; 4]
     );
     let headers = settings.headers.iter();
-    let headers: Vec<_> = headers.map(|(name, value)| (name.as_str(), value.expose())).collect();
+    let headers: Vec<_> = headers
+        .map(|(name, value)| (name.as_str(), value.expose()))
+        .collect();
     assert_eq!(headers, [("X-Bill", "me"), ("x-team", "blue"), ("X-Key", "k")]);
     let [b, c] = settings.models.configured() else {
         panic!("two models");
     };
     assert_eq!((b.max_output_tokens, c.max_output_tokens), (Some(99), Some(5)));
-    let extras: Vec<_> = b.extras.iter().map(|it| (it.key.as_str(), it.value_json.as_str())).collect();
+    let extras: Vec<_> = b
+        .extras
+        .iter()
+        .map(|it| (it.key.as_str(), it.value_json.as_str()))
+        .collect();
     assert_eq!(
         extras,
-        [("compat", r#"{"supportsTools":false,"supportsUsageInStreaming":false}"#)],
+        [(
+            "compat",
+            r#"{"supportsTools":false,"supportsUsageInStreaming":false}"#
+        )],
         "headers may be secret, and are nothing for the plugin"
     );
     let params = home.load().params(&acme()).unwrap();
@@ -131,22 +163,41 @@ fn keys_of_openclaw_are_honoured_as_it_does() {
     );
     let mut request = crate::contract::blank_request();
     params.fill(&mut request, &["acme/any"]);
-    assert_eq!((request.temperature, request.seed, request.top_p), (Some(0.1), Some(3), None));
+    assert_eq!(
+        (request.temperature, request.seed, request.top_p),
+        (Some(0.1), Some(3), None)
+    );
 }
 
 #[test]
 fn a_header_that_does_not_resolve_is_left_out_and_said() {
-    for value in ["'${NO_SUCH}'", "{ source: 'exec', provider: 'v', id: 'x' }", "'secretref-env:NO_SUCH'", "'${my}'"] {
-        let config = format!("{{ models: {{ providers: {{ acme: {{ headers: {{ A: {value}, B: 'b' }} }} }} }} }}");
+    for value in [
+        "'${NO_SUCH}'",
+        "{ source: 'exec', provider: 'v', id: 'x' }",
+        "'secretref-env:NO_SUCH'",
+        "'${my}'",
+    ] {
+        let config =
+            format!("{{ models: {{ providers: {{ acme: {{ headers: {{ A: {value}, B: 'b' }} }} }} }} }}");
         let configuration = Home::new(&[("openclaw.json", &config)]).load();
         let settings = configuration.settings(&acme()).unwrap();
         assert_eq!(settings.headers.len(), 1, "{value}");
-        let [unresolved] = configuration.unresolved_settings(&acme()).unwrap().try_into().unwrap();
+        let [unresolved] = configuration
+            .unresolved_settings(&acme())
+            .unwrap()
+            .try_into()
+            .unwrap();
         assert_eq!(unresolved.place, "models.providers.acme.headers.A");
     }
     let config = "{ models: { providers: { acme: { baseUrl: 'https://${NO_SUCH}/v1' } } } }";
-    let error = Home::new(&[("openclaw.json", config)]).load().settings(&acme()).unwrap_err();
-    assert!(error.message().contains("`NO_SUCH`"), "a request never goes to another place: {error}");
+    let error = Home::new(&[("openclaw.json", config)])
+        .load()
+        .settings(&acme())
+        .unwrap_err();
+    assert!(
+        error.message().contains("`NO_SUCH`"),
+        "a request never goes to another place: {error}"
+    );
 }
 
 #[test]
@@ -154,13 +205,20 @@ fn what_keeps_openclaw_from_loading_the_plugin_is_known() {
     for (plugins, key) in [
         ("{ enabled: false }", Some("plugins.enabled")),
         ("{ deny: ['Acme'] }", Some("plugins.deny")),
-        ("{ entries: { acme: { enabled: false } } }", Some("plugins.entries.acme.enabled")),
+        (
+            "{ entries: { acme: { enabled: false } } }",
+            Some("plugins.entries.acme.enabled"),
+        ),
         ("{ allow: ['zeta'] }", Some("plugins.allow")),
         ("{ allow: ['acme'], deny: ['zeta'] }", None),
         ("{}", None),
     ] {
         let home = Home::new(&[("openclaw.json", &format!("{{ plugins: {plugins} }}"))]);
-        assert_eq!(home.load().plugin_switched_off(&acme()).unwrap().as_deref(), key, "{plugins}");
+        assert_eq!(
+            home.load().plugin_switched_off(&acme()).unwrap().as_deref(),
+            key,
+            "{plugins}"
+        );
     }
 }
 
@@ -171,7 +229,9 @@ async fn what_a_provider_s_own_tools_keep_is_looked_at_last() {
         let mut grant = Grant::asked_by(&info).unwrap();
         grant.env_vars.retain(|name| name.starts_with("ACME"));
         let found = home.load().secret(&info, Some(&grant), None, &environment).await;
-        found.unwrap().map(|found| (found.secret.expose().to_owned(), found.source.to_string()))
+        found
+            .unwrap()
+            .map(|found| (found.secret.expose().to_owned(), found.source.to_string()))
     };
     let at = |home: &Home, name: &str, text: &str| {
         let path = home.dir.path().join(name);
@@ -180,7 +240,11 @@ async fn what_a_provider_s_own_tools_keep_is_looked_at_last() {
         format!("file: {}", path.display())
     };
     let home = Home::new(&[]);
-    let named = at(&home, ".cache/huggingface/stored_tokens", "[mine]\nhf_token = hf_named\n");
+    let named = at(
+        &home,
+        ".cache/huggingface/stored_tokens",
+        "[mine]\nhf_token = hf_named\n",
+    );
     assert_eq!(find(&home).await, Some(("hf_named".into(), named)));
     let plain = at(&home, ".cache/huggingface/token", "hf_plain\n");
     assert_eq!(find(&home).await, Some(("hf_plain".into(), plain)));
@@ -191,16 +255,28 @@ async fn what_a_provider_s_own_tools_keep_is_looked_at_last() {
     let own = at(&home, "own", "hf_own");
     let home = home.with("HF_TOKEN_PATH", "~/own");
     assert_eq!(find(&home).await, Some(("hf_own".into(), own)));
-    fs::write(home.path("openclaw.json"), "{ models: { providers: { huggingface: { apiKey: 'first' } } } }").unwrap();
+    fs::write(
+        home.path("openclaw.json"),
+        "{ models: { providers: { huggingface: { apiKey: 'first' } } } }",
+    )
+    .unwrap();
     assert_eq!(find(&home).await.unwrap().0, "first");
-    assert!(home.with("ACME_TOKEN", "").secret(None).await.is_none(), "nothing of it is another provider's");
+    assert!(
+        home.with("ACME_TOKEN", "").secret(None).await.is_none(),
+        "nothing of it is another provider's"
+    );
 }
 
 #[test]
 fn who_pays_may_stand_in_a_variable_unless_it_is_configured() {
     let bill_to = |config: &str| {
         let home = Home::new(&[("openclaw.json", config)]).with("HF_BILL_TO", " our-org ");
-        home.load().settings(&known()).unwrap().extras.get("bill-to").cloned()
+        home.load()
+            .settings(&known())
+            .unwrap()
+            .extras
+            .get("bill-to")
+            .cloned()
     };
     assert_eq!(bill_to("{}").as_deref(), Some("\"our-org\""));
     let header = "{ models: { providers: { huggingface: { headers: { 'X-HF-Bill-To': 'other' } } } } }";
@@ -211,11 +287,15 @@ fn who_pays_may_stand_in_a_variable_unless_it_is_configured() {
 
 #[tokio::test]
 async fn a_key_is_freed_of_what_came_along_wherever_it_stands() {
-    let profile = r#"{"profiles":{"acme:default":{"type":"api_key","provider":"acme","key":"Bearer 'acme_key'"}}}"#;
+    let profile =
+        r#"{"profiles":{"acme:default":{"type":"api_key","provider":"acme","key":"Bearer 'acme_key'"}}}"#;
     for home in [
         Home::new(&[]).with("ACME_TOKEN", "\"acme_key\""),
         Home::new(&[(".env", "ACME_TOKEN='\"acme_key\"'\n")]),
-        Home::new(&[("openclaw.json", "{ env: { vars: { ACME_TOKEN: 'Bearer acme_key' } } }")]),
+        Home::new(&[(
+            "openclaw.json",
+            "{ env: { vars: { ACME_TOKEN: 'Bearer acme_key' } } }",
+        )]),
         Home::new(&[("auth-profiles.json", profile)]),
         Home::new(&[(
             "openclaw.json",
@@ -225,8 +305,14 @@ async fn a_key_is_freed_of_what_came_along_wherever_it_stands() {
     ] {
         assert_eq!(home.secret(None).await.unwrap().0, "acme_key");
     }
-    let home = Home::new(&[]).with("ACME_FIRST", "$NOT_SET").with("ACME_TOKEN", "second");
-    assert_eq!(home.secret(None).await.unwrap().0, "second", "a reference is never the key");
+    let home = Home::new(&[])
+        .with("ACME_FIRST", "$NOT_SET")
+        .with("ACME_TOKEN", "second");
+    assert_eq!(
+        home.secret(None).await.unwrap().0,
+        "second",
+        "a reference is never the key"
+    );
 }
 
 fn onboarded(home: &Home, decided: &Onboarding) -> (Onboarded, Value) {
@@ -255,7 +341,10 @@ fn onboarding_keeps_another_default_and_writes_the_api_and_the_mark() {
     let (result, config) = onboarded(&home, &decided());
     assert_eq!(result.default, "zeta/x");
     assert_eq!(config["agents"]["defaults"]["model"]["primary"], "zeta/x");
-    assert_eq!(config["models"]["providers"]["huggingface"]["api"], "openai-completions");
+    assert_eq!(
+        config["models"]["providers"]["huggingface"]["api"],
+        "openai-completions"
+    );
     assert_eq!(config["meta"]["migrations"]["modelPolicyAllowlist"], true);
     let asked = Onboarding {
         replaces_default: true,
@@ -263,8 +352,17 @@ fn onboarding_keeps_another_default_and_writes_the_api_and_the_mark() {
     };
     let (result, config) = onboarded(&home, &asked);
     assert_eq!(result.default, "huggingface/a/b");
-    assert_eq!(config["agents"]["defaults"]["model"]["primary"], "huggingface/a/b");
-    assert!(!home.load().onboard(&known(), &asked).unwrap().configuration_changed);
+    assert_eq!(
+        config["agents"]["defaults"]["model"]["primary"],
+        "huggingface/a/b"
+    );
+    assert!(
+        !home
+            .load()
+            .onboard(&known(), &asked)
+            .unwrap()
+            .configuration_changed
+    );
 }
 
 #[test]
@@ -285,8 +383,14 @@ fn what_restricted_models_before_is_kept_as_what_restricts_them_now() {
 fn a_file_of_the_older_era_gets_no_mark_that_it_refuses_and_no_entry_that_restricts() {
     let home = Home::new(&[("openclaw.json", "{ meta: { lastTouchedVersion: '2026.2.17' } }")]);
     let (_, config) = onboarded(&home, &decided());
-    assert_eq!(config["meta"], serde_json::json!({ "lastTouchedVersion": "2026.2.17" }));
-    assert_eq!(config["agents"]["defaults"], serde_json::json!({ "model": { "primary": "huggingface/a/b" } }));
+    assert_eq!(
+        config["meta"],
+        serde_json::json!({ "lastTouchedVersion": "2026.2.17" })
+    );
+    assert_eq!(
+        config["agents"]["defaults"],
+        serde_json::json!({ "model": { "primary": "huggingface/a/b" } })
+    );
 
     // Nor where only the program that is installed says which era it is.
     let home = Home::new(&[]);
@@ -294,12 +398,19 @@ fn a_file_of_the_older_era_gets_no_mark_that_it_refuses_and_no_entry_that_restri
     let bin = home.dir.path().join("bin");
     fs::create_dir_all(&package).unwrap();
     fs::create_dir_all(&bin).unwrap();
-    fs::write(package.join("package.json"), r#"{ "name": "openclaw", "version": "2026.2.17" }"#).unwrap();
+    fs::write(
+        package.join("package.json"),
+        r#"{ "name": "openclaw", "version": "2026.2.17" }"#,
+    )
+    .unwrap();
     fs::write(package.join("openclaw.mjs"), "").unwrap();
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(package.join("openclaw.mjs"), bin.join("openclaw")).unwrap();
-        let home = Home { variables: vec![("PATH", bin.display().to_string())], ..home };
+        let home = Home {
+            variables: vec![("PATH", bin.display().to_string())],
+            ..home
+        };
         let (_, config) = onboarded(&home, &decided());
         assert!(config.get("meta").is_none(), "{config}");
     }
@@ -309,8 +420,12 @@ fn a_file_of_the_older_era_gets_no_mark_that_it_refuses_and_no_entry_that_restri
 fn a_reference_can_be_stored_in_place_of_the_key() {
     let home = Home::new(&[]).with("ACME_TOKEN", "from-env");
     let configuration = home.load();
-    configuration.store_profile(&acme(), &StoredKey::Plain(Secret::new("plain").unwrap())).unwrap();
-    configuration.store_profile(&acme(), &StoredKey::Variable("ACME_TOKEN".into())).unwrap();
+    configuration
+        .store_profile(&acme(), &StoredKey::Plain(Secret::new("plain").unwrap()))
+        .unwrap();
+    configuration
+        .store_profile(&acme(), &StoredKey::Variable("ACME_TOKEN".into()))
+        .unwrap();
     let text = fs::read_to_string(configuration.profiles_path()).unwrap();
     assert!(!text.contains("plain") && text.contains("keyRef"), "{text}");
     let stored = configuration.stored_secret(&acme()).unwrap().unwrap();
@@ -329,9 +444,13 @@ const CHOICE: &str = "{
 #[test]
 fn the_choice_of_models_is_edited_and_comments_stay() {
     let home = Home::new(&[("openclaw.json", CHOICE)]);
-    let read = || -> Value { json5::from_str(&fs::read_to_string(home.path("openclaw.json")).unwrap()).unwrap() };
+    let read =
+        || -> Value { json5::from_str(&fs::read_to_string(home.path("openclaw.json")).unwrap()).unwrap() };
     assert!(home.load().add_fallback(&acme(), "acme/a/two").unwrap());
-    assert!(!home.load().add_fallback(&acme(), "ACME/a/two").unwrap(), "it is one already");
+    assert!(
+        !home.load().add_fallback(&acme(), "ACME/a/two").unwrap(),
+        "it is one already"
+    );
     assert!(home.load().add_fallback(&acme(), "acme/a/three").unwrap());
     assert_eq!(
         read()["agents"]["defaults"]["model"],
@@ -342,14 +461,23 @@ fn the_choice_of_models_is_edited_and_comments_stay() {
     assert!(home.load().remove_fallback(&acme(), "acme/a/two").unwrap());
     assert!(!home.load().remove_fallback(&acme(), "acme/a/two").unwrap());
     assert!(home.load().set_alias(&acme(), "Small", "acme/a/two").unwrap());
-    assert!(home.load().set_alias(&acme(), "Two", "acme/a/two").unwrap(), "in place of the other name");
+    assert!(
+        home.load().set_alias(&acme(), "Two", "acme/a/two").unwrap(),
+        "in place of the other name"
+    );
     let error = home.load().set_alias(&acme(), "big", "acme/a/two").unwrap_err();
     assert!(error.message().contains("acme/a/one"), "{error}");
     assert!(home.load().set_alias(&acme(), "a/b", "acme/a/two").is_err());
     let value = read();
     assert_eq!(value["agents"]["defaults"]["model"]["primary"], "acme/a/two");
-    assert_eq!(value["agents"]["defaults"]["model"]["fallbacks"], serde_json::json!(["acme/a/three"]));
-    assert_eq!(value["agents"]["defaults"]["models"]["acme/a/two"]["alias"], "Two");
+    assert_eq!(
+        value["agents"]["defaults"]["model"]["fallbacks"],
+        serde_json::json!(["acme/a/three"])
+    );
+    assert_eq!(
+        value["agents"]["defaults"]["models"]["acme/a/two"]["alias"],
+        "Two"
+    );
     assert!(home.load().remove_alias(&acme(), "acme/a/two").unwrap());
     assert!(home.load().remove_alias(&acme(), "acme/a/two").is_err());
     let text = fs::read_to_string(home.path("openclaw.json")).unwrap();
@@ -359,5 +487,8 @@ fn the_choice_of_models_is_edited_and_comments_stay() {
     let home = Home::new(&[]);
     assert!(home.load().set_default_model(&acme(), "acme/a/one").unwrap());
     assert!(home.load().add_fallback(&acme(), "acme/a/two").unwrap());
-    assert_eq!(home.load().default_model(&acme()).unwrap().chain(), ["acme/a/one", "acme/a/two"]);
+    assert_eq!(
+        home.load().default_model(&acme()).unwrap().chain(),
+        ["acme/a/one", "acme/a/two"]
+    );
 }

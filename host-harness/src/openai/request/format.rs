@@ -38,9 +38,18 @@ fn json_schema(format: &Node<'_>) -> Result<ResponseFormat> {
     let inner = format.field("json_schema").unwrap_or_else(|| format.clone());
     let Some(schema) = inner.field("schema") else {
         // The schema itself, put where its envelope belongs.
-        let is_schema = ["type", "properties", "$ref", "$defs", "anyOf", "oneOf", "allOf", "enum"]
-            .iter()
-            .any(|key| inner.field(key).is_some());
+        let is_schema = [
+            "type",
+            "properties",
+            "$ref",
+            "$defs",
+            "anyOf",
+            "oneOf",
+            "allOf",
+            "enum",
+        ]
+        .iter()
+        .any(|key| inner.field(key).is_some());
         return if is_schema && inner.key() == "json_schema" {
             nameless(&inner)
         } else {

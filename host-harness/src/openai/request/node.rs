@@ -189,7 +189,10 @@ impl<'a> Node<'a> {
         let whole = self.value.plain().or_else(|| {
             // Some clients write every number with a point.
             let number = self.value.plain::<f64>()?;
-            #[allow(clippy::cast_possible_truncation, reason = "it is whole and small enough to be exact")]
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "it is whole and small enough to be exact"
+            )]
             (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
         });
         whole.ok_or_else(|| self.wrong("a whole number"))
