@@ -1,5 +1,6 @@
 //! The configuration of a provider that does not exist, with everything in it.
 
+mod choice;
 mod includes;
 mod models_cache;
 mod onboarding;
