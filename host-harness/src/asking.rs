@@ -8,23 +8,28 @@ use crate::{
     contract::{ChatRequest, ChatResponse, Warning},
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, InFlight},
-    host::Shared,
+    host::{ChatOptions, Shared},
     metrics::Swap,
+    redact::results,
 };
 
 impl Shared {
     /// Begins an answer on the live generation, or on the one before if that traps.
-    pub(crate) async fn begin_chat(self: &Arc<Self>, request: ChatRequest) -> Result<Begun> {
+    pub(crate) async fn begin_chat(
+        self: &Arc<Self>,
+        request: ChatRequest,
+        options: ChatOptions,
+    ) -> Result<Begun> {
         let request = self.without_secret(request).await?;
         let admitted = self.admit()?;
         let deadline = call::deadline(self.settings.limits.wall_clock);
-        let (exchange, in_flight, request, warning) = match self.begin(&admitted, &request).await {
+        let (exchange, in_flight, request, warning) = match self.begin(&admitted, &request, options).await {
             Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
             Err(error) => {
                 let (second, warning) = self
                     .second_choice(&admitted, &error)
                     .ok_or_else(|| self.scrub(error))?;
-                let begun = self.begin(&second, &request).await;
+                let begun = self.begin(&second, &request, options).await;
                 let exchange = begun.map_err(|error| self.failed(second.generation(), error))?;
                 (exchange, second, None, Some(warning))
             }
@@ -34,6 +39,7 @@ impl Shared {
             in_flight,
             deadline,
             request,
+            options,
             warning,
         })
     }
@@ -42,27 +48,34 @@ impl Shared {
     pub(crate) async fn complete(
         self: &Arc<Self>,
         request: ChatRequest,
+        options: ChatOptions,
     ) -> Result<(ChatResponse, GenerationInfo)> {
         let request = self.without_secret(request).await?;
         let first = self.admit()?;
-        let (response, answered) = match self.whole_answer(&first, &request).await {
+        let (mut response, answered) = match self.whole_answer(&first, &request, options).await {
             Ok(response) => (response, first),
             Err(error) => {
                 let (second, warning) = self
                     .second_choice(&first, &error)
                     .ok_or_else(|| self.scrub(error))?;
-                let answer = self.whole_answer(&second, &request).await;
+                let answer = self.whole_answer(&second, &request, options).await;
                 let mut response = answer.map_err(|error| self.failed(second.generation(), error))?;
                 response.summary.warnings.push(warning);
                 (response, second)
             }
         };
+        results::response(self.redactor.results(), &mut response);
         Ok((response, answered.generation().info()))
     }
 
     /// Begins an answer, unless its generation's time is over meanwhile.
-    async fn begin(&self, admitted: &InFlight, request: &ChatRequest) -> Result<Exchange> {
-        self.uncut(admitted, self.start_chat(admitted.generation(), request))
+    async fn begin(
+        &self,
+        admitted: &InFlight,
+        request: &ChatRequest,
+        options: ChatOptions,
+    ) -> Result<Exchange> {
+        self.uncut(admitted, self.start_chat(admitted.generation(), request, options))
             .await
     }
 
@@ -71,8 +84,9 @@ impl Shared {
         &self,
         generation: &Generation,
         request: &ChatRequest,
+        options: ChatOptions,
     ) -> Result<Exchange> {
-        let context = self.context(generation);
+        let context = self.context_with(generation, options);
         let wall_clock = self.settings.limits.wall_clock;
         call::within(wall_clock, async {
             let (mut store, guest) = context.instantiate().await?;
@@ -94,8 +108,13 @@ impl Shared {
     }
 
     /// Asks for a whole answer on one generation.
-    async fn whole_answer(&self, admitted: &InFlight, request: &ChatRequest) -> Result<ChatResponse> {
-        let context = self.context(admitted.generation());
+    async fn whole_answer(
+        &self,
+        admitted: &InFlight,
+        request: &ChatRequest,
+        options: ChatOptions,
+    ) -> Result<ChatResponse> {
+        let context = self.context_with(admitted.generation(), options);
         let call = call::run_fallible(context, async |store, guest| {
             guest.chat_complete(store, request).await
         });

@@ -12,8 +12,9 @@ use crate::{
     error::{Error, Result},
     exports::Reader,
     generation::{GenerationInfo, InFlight},
-    host::Shared,
+    host::{ChatOptions, Shared},
     metrics::Measured,
+    redact::events::EventRedactor,
     sandbox::{State, Used},
     trace::{RequestId, Trace},
 };
@@ -25,14 +26,18 @@ const BATCH: u32 = 256;
 pub struct Completion {
     phase: Phase,
     events: VecDeque<ChatEvent>,
+    redactor: EventRedactor,
     summary: Option<Summary>,
     in_flight: InFlight,
     host: Arc<Shared>,
     /// One timer for the whole answer.
     deadline: Pin<Box<Sleep>>,
     delivered: u64,
+    /// The guest gave as many events as one crossing may bring: it has more without waiting.
+    is_more_ready: bool,
     /// What a fresh generation may still be asked again on the old one, before its first event.
     request: Option<Box<ChatRequest>>,
+    options: ChatOptions,
     warnings: Vec<contract::Warning>,
     used: Used,
     trace: Trace,
@@ -46,6 +51,7 @@ pub(crate) struct Begun {
     pub(crate) deadline: Instant,
     /// There as long as another generation may still be asked instead.
     pub(crate) request: Option<Box<ChatRequest>>,
+    pub(crate) options: ChatOptions,
     pub(crate) warning: Option<contract::Warning>,
 }
 
@@ -111,12 +117,15 @@ impl Completion {
         Self {
             phase: Phase::Idle(Box::new(begun.exchange)),
             events: VecDeque::new(),
+            redactor: host.redactor.events(),
             summary: None,
             in_flight: begun.in_flight,
             host,
             deadline: Box::pin(tokio::time::sleep_until(begun.deadline)),
             delivered: 0,
             request: begun.request,
+            options: begun.options,
+            is_more_ready: false,
             warnings: begun.warning.into_iter().collect(),
             used: Used::default(),
             trace,
@@ -173,6 +182,16 @@ impl Completion {
         Ok(self.events.pop_front())
     }
 
+    /// The event after those that were given, if it has come with them: this waits for the guest and never for the
+    /// upstream. It stays the next one.
+    pub async fn peek_ready(&mut self) -> Option<&ChatEvent> {
+        if self.events.is_empty() && self.is_more_ready {
+            // What else comes of it, the next call gives.
+            self.fill().await;
+        }
+        self.events.front()
+    }
+
     /// Takes more from the guest: events, the end, or an error into `phase`.
     async fn fill(&mut self) {
         self.phase = match std::mem::replace(&mut self.phase, Phase::Ended(None)) {
@@ -209,6 +228,7 @@ impl Completion {
         match read {
             Ok(Ok(progress)) => {
                 self.delivered += progress.events.len() as u64;
+                self.is_more_ready = progress.events.len() >= BATCH as usize && progress.finished.is_none();
                 let most = self.host.settings.limits.events;
                 if self.delivered > most {
                     return self.end(Some(call::too_many_events(most)));
@@ -220,10 +240,13 @@ impl Completion {
                         measured.first_event();
                     }
                 }
-                self.events.extend(progress.events);
+                for event in progress.events {
+                    self.redactor.push(event, &mut self.events);
+                }
                 match progress.finished {
                     Some(mut summary) => {
                         summary.warnings.append(&mut self.warnings);
+                        self.redactor.summary(&mut summary);
                         self.summary = Some(summary);
                         self.end(None);
                     }
@@ -252,14 +275,16 @@ impl Completion {
             return self.end(Some(error));
         };
         let (host, generation) = (Arc::clone(&self.host), Arc::clone(second.generation()));
-        let begun = async move { host.start_chat(&generation, &request).await };
+        let options = self.options;
+        let begun = async move { host.start_chat(&generation, &request, options).await };
         self.phase = Phase::Again(Box::pin(self.trace.within(begun)));
         self.in_flight = second;
         self.warnings.push(warning);
     }
 
-    /// The end: the store goes, and with it whatever is still open.
+    /// The end: what was held back is given, and the store goes, and with it whatever is still open.
     fn end(&mut self, error: Option<Error>) {
+        self.redactor.finish(&mut self.events);
         let error = error.map(|error| self.host.scrub(error));
         self.trace.end(error.as_ref());
         if let Some(mut measured) = self.measured.take() {

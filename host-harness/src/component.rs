@@ -1,4 +1,5 @@
-//! Builds the workspace's own component: for the demo, the tests and everyone who runs a command without `--plugin`.
+//! Builds the workspace's own component: for the demo, the tests and everyone who runs a command without `--plugin` in the
+//! workspace itself. A program that runs anywhere else builds nothing ([`Workspace`]).
 //!
 //! Adds the wasm target when it is missing, and says so. Runs cargo with a target directory of its own, because a
 //! nested cargo in the same directory and profile would wait for the outer one for ever.
@@ -9,7 +10,12 @@ use std::{
     time::SystemTime,
 };
 
-use crate::error::{Error, Kind, Result};
+pub use crate::workspace::Workspace;
+
+use crate::{
+    error::{Error, Kind, Result},
+    grants::Grants,
+};
 
 /// The target that a component is built for.
 pub const TARGET: &str = "wasm32-wasip2";
@@ -34,40 +40,32 @@ impl Build {
         }
     }
 
-    fn target_dir(self) -> PathBuf {
+    fn target_dir(self, workspace: &Workspace) -> PathBuf {
         let name = match self {
             Self::Release => "component",
             Self::NextVersion => "component-next",
         };
-        workspace().join("target").join(name)
+        workspace.path().join("target").join(name)
     }
 
     /// Where the build puts the component.
-    #[must_use]
-    pub fn path(self) -> PathBuf {
-        self.target_dir().join(TARGET).join("release").join(FILE)
+    fn file(self, workspace: &Workspace) -> PathBuf {
+        self.target_dir(workspace).join(TARGET).join("release").join(FILE)
     }
 }
 
-/// The component to load when none is named; built first if it is missing or older than its sources.
+/// The component to load when none is named: that of the workspace, if this program is a tool of it, built first if it is
+/// missing or older than its sources.
 ///
 /// # Errors
-/// `plugin-load` if it is not there and cannot be built.
+/// `plugin-load` if this program was installed or copied, or if the component is not there and cannot be built.
 pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
     const SOURCES: [&str; 5] = ["src", "wit", ".cargo", "Cargo.toml", "Cargo.lock"];
-    let path = Build::Release.path();
-    let is_workspace = workspace().join("src").is_dir();
-    let newest = || {
-        SOURCES
-            .iter()
-            .filter_map(|source| newest(&workspace().join(source)))
-            .max()
-    };
+    let workspace = Workspace::of_this_program()?;
+    let path = Build::Release.file(&workspace);
+    let sources = SOURCES.iter().map(|source| workspace.path().join(source));
     match modified(&path) {
-        Some(_) if !is_workspace => Ok(path),
-        Some(built) if newest() <= Some(built) => Ok(path),
-        None if !is_workspace => Err(Error::new(Kind::PluginLoad, "there is no plugin file")
-            .with_hint("name one with `--plugin FILE.wasm`")),
+        Some(built) if sources.filter_map(|source| newest(&source)).max() <= Some(built) => Ok(path),
         _ => build(Build::Release, say),
     }
 }
@@ -77,8 +75,10 @@ pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
 /// # Errors
 /// `plugin-load` if the target cannot be added or the build fails; cargo's own words are on stderr.
 pub fn build(which: Build, say: impl FnMut(&str)) -> Result<PathBuf> {
+    let workspace = Workspace::of_this_program()?;
     let package = env!("HOST_HARNESS_COMPONENT_PACKAGE");
-    cargo(package, &which.path(), &which.target_dir(), which.version(), say)
+    let (path, target_dir) = (which.file(&workspace), which.target_dir(&workspace));
+    cargo(&workspace, package, &path, &target_dir, which.version(), say)
 }
 
 /// Builds another component of the workspace, with the dependencies that are built for its own.
@@ -86,20 +86,23 @@ pub fn build(which: Build, say: impl FnMut(&str)) -> Result<PathBuf> {
 /// # Errors
 /// As of [`build`].
 pub fn build_member(package: &str, say: impl FnMut(&str)) -> Result<PathBuf> {
+    let workspace = Workspace::of_this_program()?;
     let path = Build::Release
-        .path()
+        .file(&workspace)
         .with_file_name(format!("{}.wasm", package.replace('-', "_")));
-    cargo(package, &path, &Build::Release.target_dir(), None, say)
+    let target_dir = Build::Release.target_dir(&workspace);
+    cargo(&workspace, package, &path, &target_dir, None, say)
 }
 
 fn cargo(
+    workspace: &Workspace,
     package: &str,
     path: &Path,
     target_dir: &Path,
     version: Option<&str>,
     mut say: impl FnMut(&str),
 ) -> Result<PathBuf> {
-    if !target_is_installed()? {
+    if !target_is_installed(workspace)? {
         say(&format!(
             "adding the target {TARGET} with `rustup target add {TARGET}`"
         ));
@@ -114,7 +117,7 @@ fn cargo(
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
-        .current_dir(workspace())
+        .current_dir(workspace.path())
         .args([
             "build",
             "--quiet",
@@ -131,6 +134,12 @@ fn cargo(
         Some(version) => command.env(VERSION_VARIABLE, version),
         None => command.env_remove(VERSION_VARIABLE),
     };
+    // What is built, and what it is built with, has no use for a credential.
+    for grant in Grants::built_in()?.all() {
+        for variable in &grant.env_vars {
+            command.env_remove(variable);
+        }
+    }
     run(&mut command, "build the component")?;
     Ok(path.to_owned())
 }
@@ -149,15 +158,9 @@ fn without_paths() -> Option<[String; 2]> {
     ])
 }
 
-fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
-}
-
-fn target_is_installed() -> Result<bool> {
+fn target_is_installed(workspace: &Workspace) -> Result<bool> {
     let output = Command::new("rustc")
-        .current_dir(workspace())
+        .current_dir(workspace.path())
         .args(["--print", "target-libdir", "--target", TARGET])
         .stderr(Stdio::null())
         .output()

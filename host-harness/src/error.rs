@@ -284,13 +284,9 @@ impl Error {
         }
     }
 
-    /// Replaces every message text by what `scrub` makes of it.
-    pub(crate) fn map_text(mut self, scrub: impl Fn(&str) -> String) -> Self {
-        let details = &mut self.0.details;
-        details.message = scrub(&details.message);
-        if let Some(hint) = &mut details.hint {
-            *hint = scrub(hint);
-        }
+    /// Changes what it says.
+    pub(crate) fn map_details(mut self, change: impl FnOnce(&mut contract::Error)) -> Self {
+        change(&mut self.0.details);
         self
     }
 }

@@ -3,6 +3,7 @@
 //! Another model is asked only before the first event: half an answer is never thrown away.
 
 mod cooldown;
+mod recent;
 #[cfg(test)]
 mod tests;
 
@@ -16,12 +17,13 @@ use std::{
 use tokio::time::Instant;
 
 use cooldown::Cooldowns;
+use recent::RecentFailures;
 
 use crate::{
     completion::Completion,
     contract::{ChatRequest, ErrorKind},
     error::{Error, Kind, Result},
-    host::{Answer, Host},
+    host::{Answer, ChatOptions, Host},
     params::Params,
 };
 
@@ -35,6 +37,7 @@ const LONGEST_NAME: usize = 512;
 pub struct Fallback {
     memory: Mutex<Memory>,
     params: Params,
+    max_retries: Option<u32>,
 }
 
 #[derive(Default)]
@@ -42,6 +45,7 @@ struct Memory {
     /// What a spelling of a reference stands for: the key of its cool-down. The request carries the spelling itself.
     canonical: HashMap<String, String>,
     cooldowns: Cooldowns,
+    recent: RecentFailures,
 }
 
 /// A model that was asked, or passed over, before the one that answered.
@@ -121,6 +125,21 @@ impl Fallback {
         self
     }
 
+    /// For callers that retry by themselves: at most so many retries of a request, and none for a model that failed
+    /// within the last two minutes. So a failure that lasts costs the upstream no more requests than the caller makes,
+    /// and this many.
+    #[must_use]
+    pub fn with_max_retries(mut self, most: u32) -> Self {
+        self.max_retries = Some(most);
+        self
+    }
+
+    /// Lets a model be asked again at once, whatever it is cooling down from: somebody wants just this one.
+    pub async fn wake(&self, host: &Host, reference: &str) {
+        let key = self.key(reference, &|reference| canonical(host, reference)).await;
+        self.memory().cooldowns.recovered(&key);
+    }
+
     /// Asks one after the other until one answers, and gives the answer as it comes. An empty list stands for the
     /// request's own model.
     ///
@@ -132,8 +151,8 @@ impl Fallback {
         request: &ChatRequest,
         references: &[String],
     ) -> Result<Started, Failed> {
-        let ask = |request| async move {
-            let mut completion = host.chat(request).await?;
+        let ask = |request, options| async move {
+            let mut completion = host.chat_with(request, options).await?;
             completion.ready().await?;
             Ok(completion)
         };
@@ -156,7 +175,7 @@ impl Fallback {
         request: &ChatRequest,
         references: &[String],
     ) -> Result<Completed, Failed> {
-        let ask = |request| host.complete(request);
+        let ask = |request, options| host.complete_with(request, options);
         let resolve = |reference| canonical(host, reference);
         let (answer, reference, trail) = self.one_of(request, references, resolve, ask).await?;
         Ok(Completed {
@@ -172,7 +191,7 @@ impl Fallback {
         request: &ChatRequest,
         references: &[String],
         resolve: impl Fn(String) -> R,
-        ask: impl Fn(ChatRequest) -> A,
+        ask: impl Fn(ChatRequest, ChatOptions) -> A,
     ) -> Result<(T, String, Vec<Attempt>), Failed>
     // Not async closures: servers spawn this, and the compiler cannot yet see that those can be sent.
     where
@@ -217,13 +236,21 @@ impl Fallback {
             let mut request = request.clone();
             request.model.clone_from(reference);
             self.params.fill(&mut request, &[reference, key]);
-            match ask(request).await {
+            match ask(request, self.options(key, started)).await {
                 Ok(answer) => {
-                    self.memory().cooldowns.recovered(key);
+                    let mut memory = self.memory();
+                    memory.cooldowns.recovered(key);
+                    memory.recent.recovered(key);
+                    drop(memory);
                     return Ok((answer, (*reference).clone(), trail));
                 }
                 Err(error) => {
-                    self.memory().cooldowns.failed(key, &error, Instant::now());
+                    let mut memory = self.memory();
+                    memory.cooldowns.failed(key, &error, Instant::now());
+                    if self.max_retries.is_some() && error.is_retryable() {
+                        memory.recent.failed(key, Instant::now());
+                    }
+                    drop(memory);
                     trail.push(Attempt {
                         reference: (*reference).clone(),
                         error: error.clone(),
@@ -247,6 +274,18 @@ impl Fallback {
             )
         });
         Err(Failed { error, trail })
+    }
+
+    /// How a model is asked now.
+    fn options(&self, key: &str, now: Instant) -> ChatOptions {
+        let max_retries = self.max_retries.map(|most| {
+            if self.memory().recent.has(key, now) {
+                0
+            } else {
+                most
+            }
+        });
+        ChatOptions { max_retries }
     }
 
     /// What stands for a model, however it is spelt. What nobody understands stands for itself; asking for it will

@@ -16,12 +16,13 @@ use crate::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
         settings::CredentialState,
     },
-    edge::{Edge, Gate, Outlet, Proxies, Scrubber, Secret},
+    edge::{Edge, Gate, Outlet, Proxies, Secret},
     error::{Error, Kind, Result},
     generation::{Generation, GenerationInfo, Generations, InFlight},
-    grants::Grants,
+    grants::{Grant, Grants},
     metrics::{Call, Measured, Metrics},
     plugin::Plugin,
+    redact::{Redactor, results},
     sandbox::{Sandbox, State, View},
     settings::{Listed, Settings},
     trace::{self, RequestId, Trace},
@@ -80,9 +81,11 @@ pub(crate) struct Shared {
     pub(crate) sandbox: Sandbox,
     pub(crate) settings: Arc<Settings>,
     pub(crate) grants: Grants,
+    /// What the plugin has, and every one that takes its place.
+    pub(crate) grant: Option<Grant>,
     credential: CredentialState,
     edge: Option<Arc<Edge>>,
-    scrubber: Scrubber,
+    pub(crate) redactor: Redactor,
     /// The variables that a plugin names in its hints, and where the credential really comes from.
     credential_source: Option<(String, String)>,
     listed: ArcSwap<Listed>,
@@ -91,6 +94,13 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     /// It takes no more requests.
     pub(crate) is_draining: AtomicBool,
+}
+
+/// What holds for one chat request in place of the settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChatOptions {
+    /// Retries at most, where that is fewer than the setting `max-retries`.
+    pub max_retries: Option<u32>,
 }
 
 /// A whole answer and who gave it.
@@ -126,13 +136,12 @@ impl Host {
             grants,
         } = options;
         plugin.sandbox().check(&settings.limits)?;
-        let grant = grants.check(plugin.info())?;
-        let wants_credential = plugin.info().credential.is_some();
+        let grant = grants.check(plugin.info())?.cloned();
         let Outlet {
             edge,
-            scrubber,
+            redactor,
             credential,
-        } = Outlet::new(&settings, grant, secret.as_ref(), wants_credential)?;
+        } = Outlet::new(&settings, grant.as_ref(), secret.as_ref(), plugin.info())?;
         let source = secret.as_ref().and_then(Secret::source);
         let variables = plugin
             .info()
@@ -146,7 +155,8 @@ impl Host {
             settings: Arc::new(settings),
             credential,
             edge,
-            scrubber,
+            redactor,
+            grant,
             grants,
             listed: ArcSwap::default(),
             generations: Generations::new(plugin),
@@ -191,7 +201,8 @@ impl Host {
             let call = call::run_fallible(context, async |store, guest| {
                 guest.list_models(store, discovery).await
             });
-            self.0.settle(&admitted, call).await
+            let listed = self.0.settle(&admitted, call).await;
+            self.0.redactor.result(listed, results::catalog)
         };
         let measured = Measured::begin(&self.0.metrics, Call::List);
         let listed = Trace::begin("list-models", "").around(listing).await;
@@ -225,7 +236,8 @@ impl Host {
             let call = call::run_fallible(context, async |store, guest| {
                 guest.resolve_ref(store, reference).await
             });
-            self.0.settle(&admitted, call).await
+            let resolved = self.0.settle(&admitted, call).await;
+            self.0.redactor.result(resolved, results::reference)
         };
         let measured = Measured::begin(&self.0.metrics, Call::Resolve);
         let resolved = Trace::begin("resolve-ref", reference).around(resolving).await;
@@ -238,9 +250,17 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
     pub async fn chat(&self, request: ChatRequest) -> Result<Completion> {
+        self.chat_with(request, ChatOptions::default()).await
+    }
+
+    /// The same as [`chat`](Self::chat), with options for this request.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat).
+    pub async fn chat_with(&self, request: ChatRequest, options: ChatOptions) -> Result<Completion> {
         let mut measured = Measured::begin(&self.0.metrics, Call::Chat);
         let mut trace = Trace::begin("chat-stream", &self.without_secrets(&request.model));
-        match trace.within(self.0.begin_chat(request)).await {
+        match trace.within(self.0.begin_chat(request, options)).await {
             Ok(begun) => Ok(Completion::new(begun, Arc::clone(&self.0), trace, measured)),
             Err(error) => {
                 trace.end(Some(&error));
@@ -255,10 +275,18 @@ impl Host {
     /// # Errors
     /// What is wrong with the request, what the upstream says, or that the answer broke off.
     pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
+        self.complete_with(request, ChatOptions::default()).await
+    }
+
+    /// The same as [`complete`](Self::complete), with options for this request.
+    ///
+    /// # Errors
+    /// As [`complete`](Self::complete).
+    pub async fn complete_with(&self, request: ChatRequest, options: ChatOptions) -> Result<Answer> {
         let mut measured = Measured::begin(&self.0.metrics, Call::Complete);
         let trace = Trace::begin("chat-complete", &self.without_secrets(&request.model));
         let request_id = trace.id();
-        let answered = trace.around(self.0.complete(request)).await;
+        let answered = trace.around(self.0.complete(request, options)).await;
         match &answered {
             Ok((response, _)) => measured.answered(&response.summary),
             Err(error) => measured.failed(error),
@@ -297,7 +325,7 @@ impl Host {
 
     /// Refuses a text that holds the credential.
     pub(crate) fn refuse_secret(&self, text: &str) -> Result<()> {
-        if self.0.scrubber.finds(text.as_bytes()) {
+        if self.0.redactor.finds(text.as_bytes()) {
             return Err(holds_secret());
         }
         Ok(())
@@ -305,7 +333,7 @@ impl Host {
 
     /// A text of others, for the log: without what is secret here.
     pub(crate) fn without_secrets(&self, text: &str) -> String {
-        self.0.scrubber.text(text)
+        self.0.redactor.said(text)
     }
 
     /// Requests that the edge did not let through so far.
@@ -317,6 +345,10 @@ impl Host {
 
 impl Shared {
     pub(crate) fn context<'a>(&self, generation: &'a Generation) -> Context<'a> {
+        self.context_with(generation, ChatOptions::default())
+    }
+
+    pub(crate) fn context_with<'a>(&self, generation: &'a Generation, options: ChatOptions) -> Context<'a> {
         trace::generation(generation.number);
         let plugin = &generation.plugin;
         let view = View::new(
@@ -328,7 +360,9 @@ impl Shared {
         Context::new(
             &self.sandbox,
             plugin.linked(),
-            State::new(view, gate, plugin.empty_wasi()).measured(Arc::clone(&self.metrics)),
+            State::new(view, gate, plugin.empty_wasi())
+                .with_max_retries(options.max_retries)
+                .measured(Arc::clone(&self.metrics)),
         )
     }
 
@@ -347,7 +381,7 @@ impl Shared {
     }
 
     pub(crate) fn scrub(&self, error: Error) -> Error {
-        self.name_source(error).map_text(|text| self.scrubber.text(text))
+        self.redactor.error(self.name_source(error))
     }
 
     /// Names the place that the credential comes from in hints about it: a plugin knows only its variables.
@@ -378,16 +412,13 @@ impl Shared {
             return Ok(request);
         }
         let host = Arc::clone(self);
-        let searching = tokio::task::spawn_blocking(move || {
-            host.refuse_secret(&request)?;
-            Ok(request)
-        });
+        let searching = tokio::task::spawn_blocking(move || host.refuse_secret(&request).map(|()| request));
         searching.await.unwrap_or_else(|_| Err(self.drained()))
     }
 
     /// Refuses what holds the credential before the guest sees it.
     fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
-        if walk::any(request, |bytes| self.scrubber.finds(bytes)) {
+        if walk::any(request, |bytes| self.redactor.finds(bytes)) {
             Err(holds_secret())
         } else {
             Ok(())

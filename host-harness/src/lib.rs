@@ -16,6 +16,7 @@ pub mod serve;
 pub mod settings;
 
 mod asking;
+mod bounds;
 mod call;
 mod completion;
 mod drain;
@@ -29,23 +30,27 @@ mod host;
 mod metrics;
 mod openai;
 mod plugin;
+mod redact;
 mod sandbox;
+mod sanitize;
 mod swap;
 mod trace;
 mod walk;
 mod watch;
+mod workspace;
 
 pub use completion::Completion;
 #[doc(hidden)]
 pub use edge::bare_client;
-pub use edge::{Origin, Proxies, SHORTEST_SEARCHED_SECRET, Secret};
+pub use edge::{Origin, Proxies, Secret};
 pub use error::{Error, Kind, Result};
 pub use files::{private_dir, write_private};
 pub use generation::GenerationInfo;
-pub use grants::{Grant, Grants};
-pub use host::{Answer, Host, HostOptions};
+pub use grants::{Grant, GrantedEndpoint, Grants};
+pub use host::{Answer, ChatOptions, Host, HostOptions};
 pub use metrics::{Call, CallCount, MetricsSnapshot, Times};
 pub use plugin::{CONTRACT_VERSION, LoadOptions, LoadTimings, Plugin};
+pub use redact::forms::SHORTEST as SHORTEST_SEARCHED_SECRET;
 pub use sandbox::{Limits, Sandbox, SandboxOptions, Used};
 pub use settings::Settings;
 pub use swap::SwapReport;

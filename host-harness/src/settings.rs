@@ -13,7 +13,7 @@ use crate::{
     },
     edge::{Proxies, Secret},
     sandbox::limits::Limits,
-    serve::ServeLimits,
+    serve::{ServeLimits, ServePolicy},
 };
 
 pub(crate) use models::Listed;
@@ -48,6 +48,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What a server on top takes on.
     pub serve: ServeLimits,
+    /// How a server on top responds, and to whom.
+    pub serve_policy: ServePolicy,
     /// Headers that the operator wants on every request; their values are secrets.
     pub headers: Vec<(String, Secret)>,
     /// The proxies between this machine and others.
@@ -74,6 +76,7 @@ impl Default for Settings {
             ca_file: None,
             limits: Limits::default(),
             serve: ServeLimits::default(),
+            serve_policy: ServePolicy::default(),
             headers: Vec::new(),
             proxies: Proxies::default(),
             extras: BTreeMap::new(),
@@ -179,6 +182,7 @@ impl Settings {
                     .set(name, number.ok_or_else(|| fault("a whole number above 0"))?);
                 debug_assert!(known.is_some(), "ServeLimits::NAMES and ServeLimits::set agree");
             }
+            _ if ServePolicy::NAMES.contains(&name) => self.serve_policy.set(name, value).map_err(fault)?,
             _ => {
                 if let Some(meant) = misspelt(name) {
                     return Err(SettingError::Misspelt {
@@ -255,7 +259,11 @@ pub fn base_url(text: &str) -> Result<url::Url, String> {
 
 /// The names that the host knows.
 fn names() -> impl Iterator<Item = &'static str> {
-    NAMES.into_iter().chain(Limits::NAMES).chain(ServeLimits::NAMES)
+    NAMES
+        .into_iter()
+        .chain(Limits::NAMES)
+        .chain(ServeLimits::NAMES)
+        .chain(ServePolicy::NAMES)
 }
 
 /// The name of the host's that was probably meant: one letter away, or two in a long word.

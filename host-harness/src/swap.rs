@@ -90,7 +90,13 @@ impl Host {
                 Error::new(Kind::Configuration, message).with_hint("start another host for another provider")
             );
         }
-        shared.grants.check(plugin.info())?;
+        // The one that this host was started with: what another grant of the id allows is not open here.
+        match &shared.grant {
+            Some(grant) => grant.check(plugin.info())?,
+            None => {
+                shared.grants.check(plugin.info())?;
+            }
+        }
         let staged = shared.generations.stage(plugin);
         let started = Instant::now();
         shared.self_test(&staged).await?;

@@ -32,14 +32,28 @@ fn files(dir: &Path, ending: &str) -> Vec<PathBuf> {
     files
 }
 
+/// The reference of the model that a recording asked, as far as its name is one.
+fn asked(file: &Path) -> String {
+    let record = fs::read_to_string(file.with_extension("json")).unwrap();
+    let record: Value = serde_json::from_str(&record).unwrap();
+    let id = record["model_requested"].as_str().unwrap_or_default();
+    let id = id.replace("%2F", "/");
+    let is_plain = |part: &str| !part.is_empty() && !part.contains(['/', ':']);
+    match id.split_once('/') {
+        Some((org, name)) if is_plain(org) && is_plain(name) => format!("huggingface/{id}"),
+        _ => "huggingface/some/model".to_owned(),
+    }
+}
+
 /// Replays one file, cut as wanted, and reads what comes.
 async fn replay(file: PathBuf, chunking: Chunking) -> Heard {
+    let model = asked(&file);
     let harness = Harness::with()
         .mock(|mock| mock.replay([file]).chunking(chunking))
         .setting("max-retries", "0")
         .start()
         .await;
-    harness.send(question("huggingface/some/model", "Hello!")).await
+    harness.send(question(&model, "Hello!")).await
 }
 
 /// A replay whole, byte by byte and cut in two gives the same answer, and never a trap.

@@ -303,6 +303,30 @@ async fn an_answer_that_is_compressed_on_the_way_is_refused() {
 }
 
 #[tokio::test]
+async fn a_response_in_part_is_refused() {
+    for script in [
+        Script::text(206, "text/plain", "the second half"),
+        Script::text(226, "text/plain", "what is new"),
+        Script::text(200, "text/plain", "some").header("content-range", "bytes 2-5/9"),
+        Script::text(200, "multipart/byteranges; boundary=x", "--x"),
+    ] {
+        let harness = harness().await;
+        harness.mock.push_models(script);
+        let order = format!("GET {}/models", harness.mock.base_url());
+        let learnt = harness.send(question("tell", &order)).await.text();
+        assert!(learnt.starts_with("ErrorCode::Http"), "{learnt}");
+    }
+    let harness = harness().await;
+    harness
+        .mock
+        .push_models(Script::text(206, "text/plain", "the second half"));
+    let order = format!("GET {}/models", harness.mock.base_url());
+    let heard = harness.send(question("ask", &order)).await;
+    assert_eq!(heard.error().kind(), Kind::Provider(ErrorKind::Denied));
+    assert!(heard.error().message().contains("206"), "{}", heard.error());
+}
+
+#[tokio::test]
 async fn of_an_encoded_response_a_guest_gets_the_head_and_no_byte_of_the_body() {
     let harness = harness().await;
     let order = format!("GET {}/models", harness.mock.base_url());
@@ -310,6 +334,7 @@ async fn of_an_encoded_response_a_guest_gets_the_head_and_no_byte_of_the_body() 
         "HTTP/1.1 429 Too Many Requests\r\ncontent-encoding: gzip\r\n",
         "HTTP/1.1 429 Too Many Requests\r\ntransfer-encoding: gzip, chunked\r\n",
         "HTTP/1.1 200 OK\r\ncontent-encoding: br\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-16\r\n",
     ] {
         let length = if head.contains("chunked") {
             ""

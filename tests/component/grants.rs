@@ -6,19 +6,19 @@ use std::{
     process::{Command, Output},
 };
 
-use host_harness::{Error, HostOptions, Kind, Plugin};
+use host_harness::{Error, Grant, GrantedEndpoint, HostOptions, Kind, Plugin, contract::ErrorKind};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
     guests::{DISGUISE, Files, tiny},
-    harness::{Harness, TOKEN, plugin, sandbox},
+    harness::{Harness, TOKEN, plugin, question, sandbox},
 };
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 
 /// What a file may ask for beyond the grant of the id under which it comes, and how the grant has it.
-const BEYOND: [(&str, &str, &str); 7] = [
+const BEYOND: [(&str, &str, &str); 8] = [
     ("env", "OTHER_TOKEN", "HF_TOKEN"),
     (
         "base-url",
@@ -38,6 +38,7 @@ const BEYOND: [(&str, &str, &str); 7] = [
     ("header", "host", "authorization"),
     ("header", "x-other", "authorization"),
     ("prefix", "Basic ", "Bearer "),
+    ("endpoint", "DELETE /models", "GET /models"),
 ];
 
 /// The hostile plugin under the id of the workspace's own, asking for this.
@@ -87,6 +88,93 @@ async fn more_than_the_grant_is_refused_at_a_swap_and_nothing_is_sent() {
     harness.ask(MODEL).await.summary();
     // The same file asking for what is granted is taken: it was the asking that was refused.
     harness.host.swap(&asking(&files, "list", "")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_endpoints_of_the_grant_is_denied_and_not_sent() {
+    let file = tokio::task::spawn_blocking(crate::guests::egress).await.unwrap();
+    let plugin = Plugin::load(sandbox(), &file).await.unwrap();
+    let mut grant = Grant::asked_by(plugin.info()).unwrap();
+    grant.endpoints = vec![GrantedEndpoint::new("GET", "/models")];
+    let error = Harness::with()
+        .grants(|grants| grants.insert("egress", grant.clone()))
+        .try_start_with(plugin.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::NotGranted);
+    assert!(
+        error.message().contains("`DELETE /` (granted: GET /models)"),
+        "{error}"
+    );
+
+    let all = Grant::asked_by(plugin.info()).unwrap();
+    let harness = Harness::with()
+        .mock(|mock| mock.require_key(false))
+        .grants(|grants| grants.insert("egress", all))
+        .start_with(plugin.clone())
+        .await;
+    let base = harness.mock.base_url();
+    for (order, goes) in [
+        (format!("GET {base}/models"), true),
+        (format!("GET {base}/models/Qwen/Qwen3-8B"), true),
+        (
+            format!("GET {}/api/whoami-v2", base.trim_end_matches("/v1")),
+            false,
+        ),
+    ] {
+        let before = harness.mock.requests().len();
+        let heard = harness.send(question("ask", &order)).await;
+        assert_eq!(harness.mock.requests().len() > before, goes, "{order}");
+        if !goes {
+            let error = heard.error();
+            assert_eq!(error.kind(), Kind::Provider(ErrorKind::Denied), "{error}");
+            assert!(error.message().contains("`GET /api/whoami-v2`"), "{error}");
+            assert!(error.message().contains("allowed: GET /v1/"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_grant_for_a_file_that_claims_anothers_id_takes_nothing_from_the_other() {
+    let (harness, files) = (Harness::start().await, Files::new());
+    let genuine = plugin().await;
+    let evil = asking(&files, "base-url", "https://evil.example/v1");
+    let shell = Shell::new(&harness);
+    let inspect = || async { shell.run(Some(genuine.path()), &["inspect"]).await };
+    let (status, before) = inspect().await;
+    assert_eq!(
+        (status, &before["grants"]["origin"]),
+        (Some(0), &json!("https://router.huggingface.co"))
+    );
+
+    let (status, said) = shell.run(None, &["grant", "--yes", evil.to_str().unwrap()]).await;
+    assert_eq!(
+        (status, &said["grants"]["origin"]),
+        (Some(0), &json!("https://evil.example")),
+        "{said}"
+    );
+
+    assert_eq!(
+        inspect().await,
+        (status, before),
+        "the genuine plugin has what it had"
+    );
+    let (status, said) = shell.run(Some(&evil), &["inspect"]).await;
+    assert_eq!(
+        (status, &said["grants"]["origin"]),
+        (Some(0), &json!("https://evil.example")),
+        "{said}"
+    );
+
+    // And in a host that has the one, the other is refused, whatever it was granted elsewhere.
+    let asked = Grant::asked_by(Plugin::load(sandbox(), &evil).await.unwrap().info()).unwrap();
+    let harness = Harness::with()
+        .grants(|grants| grants.insert("huggingface", asked))
+        .start()
+        .await;
+    let error = harness.host.swap(&evil).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::NotGranted, "{error}");
+    harness.ask(MODEL).await.summary();
 }
 
 #[tokio::test]

@@ -40,6 +40,12 @@ pub fn egress() -> PathBuf {
     FILE.get_or_init(|| member("egress-guest")).clone()
 }
 
+/// The plugin that has its guesses of the token repeated.
+pub fn oracle() -> PathBuf {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| member("oracle-guest")).clone()
+}
+
 /// The second provider.
 pub fn tiny() -> PathBuf {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
@@ -129,7 +135,9 @@ impl Files {
 fn component(module: &str, contract: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).expect("a module");
     let mut resolve = wit_parser::Resolve::default();
-    let package = resolve.push_str("provider.wit", contract).expect("the contract");
+    let package = resolve
+        .push_str("provider.wit", contract)
+        .expect("the contract");
     let world = resolve
         .select_world(&[package], Some("model-provider"))
         .expect("its world");

@@ -21,6 +21,8 @@ mod documents;
 mod egress;
 #[cfg(unix)]
 mod ended;
+#[cfg(unix)]
+mod exposed;
 mod fallback;
 mod files;
 mod grants;
@@ -31,6 +33,7 @@ mod host_sources;
 mod hostile;
 mod http;
 mod http2;
+mod installed;
 mod keep_alive;
 mod leaks;
 mod leaks_by_people;
@@ -45,23 +48,35 @@ mod models;
 mod onboarding;
 mod onboarding_again;
 mod onboarding_by_script;
+#[path = "../page.rs"]
+mod page;
+mod oracle;
 mod program;
 mod proxy;
 #[path = "../reader.rs"]
 mod reader;
 mod recorded_list;
+mod redaction;
 mod scenarios;
 mod secrets;
+mod self_signed;
 mod serve;
 mod serve_at_home;
+mod serve_clients;
 mod serve_end;
 mod serve_errors;
+mod serve_streams;
 mod serve_watch;
 mod shells;
+#[cfg(unix)]
+mod streams_in;
 mod swap;
 mod swaps_under_load;
 mod talk;
+#[cfg(unix)]
+mod talk_again;
 mod terminal;
 mod tls;
+mod untrusted_text;
 mod uploads;
 mod watch;

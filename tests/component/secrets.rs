@@ -7,7 +7,7 @@ use host_harness::{
     Error, Kind, Sandbox, SandboxOptions, Settings,
     contract::{
         AssistantPart, ChatRequest, ContentPart, ErrorKind, Extra, Media, MediaSource, Message, Reasoning,
-        ResponseFormat, ToolCall, ToolChoice, ToolResult,
+        ResponseFormat, SystemMessage, Tool, ToolCall, ToolChoice,
         settings::{ConfiguredModel, ModelAlias},
         types::JsonSchema,
     },
@@ -45,9 +45,8 @@ fn places() -> Vec<Place> {
             r.messages.push(Message::user(s));
         }),
         ("picture", |r, s| {
-            r.messages.push(Message::user_parts(vec![media(MediaSource::Data(
-                s.into_bytes(),
-            ))]));
+            r.messages
+                .push(Message::user_parts(vec![media(MediaSource::Data(s.into_bytes()))]));
         }),
         ("address", |r, s| {
             let url = MediaSource::Url(format!("https://example.com/?key={s}"));
@@ -111,9 +110,7 @@ fn places() -> Vec<Place> {
             tool.extras.push(extra("return", &s));
             r.tools.push(Tool::Function(tool));
         }),
-        ("tool of another type", |r, s| {
-            r.tools.push(Tool::Other(extra("x", &s)))
-        }),
+        ("tool of another type", |r, s| r.tools.push(Tool::Other(extra("x", &s)))),
         ("format of another type", |r, s| {
             r.response_format = Some(ResponseFormat::Other(extra("regex", &s)));
         }),

@@ -257,7 +257,12 @@ async fn configured_models_stand_in_for_one_that_fails_and_the_answer_says_so() 
     let serving = Serving::with(Harness::with().setting("max-retries", "0"), options).await;
     let mut unnamed = question(MODEL);
     unnamed.as_object_mut().expect("an object").remove("model");
-    for body in [question("mock/402-depleted"), question(" "), unnamed] {
+    let refused = serving.client.chat(&unnamed).await;
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["param"]),
+        (400, &json!("model"))
+    );
+    for body in [question("mock/402-depleted"), question(" ")] {
         let answer = serving.client.chat(&body).await.json();
         assert_eq!(answer["model"], MODEL, "{answer}");
         let trail = answer["x_plugin"]["trail"].as_array().expect("a trail");

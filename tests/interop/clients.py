@@ -5,19 +5,15 @@ Four clients ask the same: `openai` and `huggingface_hub` of PyPI here, `openai`
 `clients/ask.mjs`. Each has to read out of our server what the mock router behind it said.
 """
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
-import tempfile
-import threading
 
 import huggingface_hub
 import openai
-from harness import HERE, TOKEN, Checks, address, equal, first, has, mock_router, path_of
+from harness import HERE, Checks, equal, has, mock_router
+from serving import KEY, served
 
-KEY = "interop-access-key-0123456789"
 MODEL = "Qwen/Qwen3-8B"
 TOOL = {
     "type": "function",
@@ -204,11 +200,10 @@ def lists(url):
     return answer.headers["x-request-id"]
 
 
-def names_its_requests(url, log):
+def names_its_requests(server):
     """One name from the request over the plugin's call to what was sent."""
-    name = lists(url)
-    log.seek(0)
-    lines = [json.loads(line) for line in log.read().decode().splitlines() if line.startswith("{")]
+    name = lists(server.url)
+    lines = [json.loads(line) for line in server.logged().splitlines() if line.startswith("{")]
     said = {
         line["message"]
         for line in lines
@@ -217,53 +212,23 @@ def names_its_requests(url, log):
     assert {"answered", "call ended", "answer"} <= said, said
 
 
-@contextlib.contextmanager
-def server(mock, state):
-    """Runs `serve`; gives its URL. In the end it has to go when it is told to."""
-    command = [path_of("HOST_HARNESS"), "--plugin", path_of("COMPONENT"), "--base-url", mock, "--set", "max-retries=0"]
-    command += ["--format", "json", "serve", "--access-key-env", "SERVE_KEY"]
-    environment = {"PATH": os.environ.get("PATH", ""), "HOME": state, "OPENCLAW_STATE_DIR": state}
-    environment |= {"HF_TOKEN": TOKEN, "SERVE_KEY": KEY, "RUST_LOG": "host_harness=debug"}
-    log = tempfile.TemporaryFile()
-    process = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
-    )
-    alarm = threading.Timer(300, process.kill)
-    alarm.start()
-    try:
-        yield first(process, address, log, 120), process, log
-    finally:
-        alarm.cancel()
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-
-
-def ends(process, log):
-    process.send_signal(signal.SIGTERM)
-    equal(process.wait(timeout=30), 0, "the status at its end")
-    log.seek(0)
-    said = log.read().decode(errors="replace")
-    assert TOKEN not in said and KEY not in said, "it wrote a secret"
-
-
 def main():
     checks = Checks()
-    with tempfile.TemporaryDirectory(prefix="interop-") as state, mock_router() as mock:
-        with server(mock, state) as (url, process, log):
-            checks.check("lists models", lists, url)
-            checks.check("names its requests in the log", names_its_requests, url, log)
-            for name, ask in CLIENTS.items():
-                checks.check(f"{name}: a whole answer", answers, ask, url)
-                checks.check(f"{name}: a stream", streams, ask, url)
-                checks.check(f"{name}: tools", calls_tools, ask, url)
-                checks.check(f"{name}: results of tools", takes_results, ask, url)
-                checks.check(f"{name}: a picture", shows_pictures, ask, url)
-                checks.check(f"{name}: a response format", answers_in_form, ask, url)
-                checks.check(f"{name}: errors", tells_errors, ask, url)
-                checks.check(f"{name}: a stream that breaks off", tells_a_broken_stream, ask, url)
-                checks.check(f"{name}: not without the key", keeps_out, ask, url)
-            checks.check("ends when it is told to", ends, process, log)
+    with mock_router() as mock, served(mock, settings=["max-retries=0"]) as server:
+        url = server.url
+        checks.check("lists models", lists, url)
+        checks.check("names its requests in the log", names_its_requests, server)
+        for name, ask in CLIENTS.items():
+            checks.check(f"{name}: a whole answer", answers, ask, url)
+            checks.check(f"{name}: a stream", streams, ask, url)
+            checks.check(f"{name}: tools", calls_tools, ask, url)
+            checks.check(f"{name}: results of tools", takes_results, ask, url)
+            checks.check(f"{name}: a picture", shows_pictures, ask, url)
+            checks.check(f"{name}: a response format", answers_in_form, ask, url)
+            checks.check(f"{name}: errors", tells_errors, ask, url)
+            checks.check(f"{name}: a stream that breaks off", tells_a_broken_stream, ask, url)
+            checks.check(f"{name}: not without the key", keeps_out, ask, url)
+        checks.check("ends when it is told to", server.ends)
     checks.done()
 
 

@@ -1,4 +1,4 @@
-//! The native twin: the same protocol, driven by the edge's own HTTP client, without sandbox, limits or scrubbing. What
+//! The native twin: the same protocol, driven by the edge's own HTTP client, without sandbox, limits or redaction. What
 //! the plugin costs is what the host takes more than this.
 
 use std::{

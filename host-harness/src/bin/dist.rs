@@ -1,9 +1,9 @@
 //! Makes the release: builds the component, writes who made it into its metadata, and puts it into `dist/` with its
 //! sha256 and the WIT package beside it. Two runs give the same bytes.
 
-use std::{error::Error, fs, path::Path};
+use std::{error::Error, fs};
 
-use host_harness::component::{self, Build};
+use host_harness::component::{self, Build, Workspace};
 use sha2::{Digest as _, Sha256};
 use wasm_encoder::RawSection;
 use wasm_metadata::{AddMetadata, AddMetadataField as Field};
@@ -14,9 +14,9 @@ use wit_parser::Resolve;
 const NAMES: &str = "component-name";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .ok_or("the workspace is above this package")?;
+    // Run from anywhere else, it would write where it was built.
+    let workspace = Workspace::of_this_program()?;
+    let workspace = workspace.path();
     let out = workspace.join("dist");
     fs::create_dir_all(&out)?;
     let built = component::build(Build::Release, |words| eprintln!("{words}"))?;

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Grant,
     error::{Error, Kind},
+    sanitize,
 };
 
 /// What was granted, for scripts.
@@ -42,12 +43,12 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
         return Err(Error::new(Kind::NotGranted, message).into());
     };
     let mut facts = vec![
-        ("plugin", format!("{} ({})", info.name, info.id)),
-        ("version", info.version.clone()),
+        ("plugin", format!("{} ({})", sanitize::name(&info.name), info.id)),
+        ("version", sanitize::name(&info.version).into_owned()),
         ("digest", plugin.digest().to_owned()),
     ];
     facts.extend(inspect::granted("asks", &asked));
-    if let Some(grant) = ground.grants.get(&info.id) {
+    for grant in ground.grants.of(&info.id) {
         facts.extend(inspect::granted("has", grant));
     }
     let shown = table::facts(terminal.err, &facts);
@@ -92,7 +93,7 @@ async fn confirmed(terminal: &Terminal, id: &str) -> Result<bool, Error> {
         inquire::Confirm::new(&question)
             .with_default(false)
             .with_help_message(
-                "it holds until you grant something else, and for later versions of the plugin too",
+                "it holds until you take it out of `grants.json`, and for later versions of the plugin too",
             )
             .prompt()
     });

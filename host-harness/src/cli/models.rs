@@ -92,9 +92,7 @@ async fn list(terminal: &Terminal, global: &Global, args: &ListArgs) -> Outcome 
 }
 
 fn warn(terminal: &Terminal, catalog: &ModelCatalog) {
-    for warning in &catalog.warnings {
-        terminal.warn(&warning.message);
-    }
+    terminal.warn_of(catalog.warnings.iter().map(|warning| warning.message.as_str()));
 }
 
 /// The configured aliases by canonical reference. What does not resolve is the doctor's matter, not this list's.

@@ -12,7 +12,10 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    files,
+};
 use include::Included;
 pub(super) use include::{INCLUDE, Roots};
 pub(super) use node::Node;
@@ -95,7 +98,7 @@ impl Document {
 
     /// Reads the file; `None` if it is not there.
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
-        match std::fs::read_to_string(path) {
+        match files::read_input_text(path, files::LARGEST) {
             Ok(text) => Self::parse(path, text).map(Some),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {

@@ -10,10 +10,12 @@ use std::{
 
 use zeroize::Zeroizing;
 
+use crate::files;
+
 /// The text of a file; empty if there is none. Bytes that are no Unicode spoil their own value and no other; what an
 /// editor of Windows has saved as UTF-16 is taken as that.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, (PathBuf, io::Error)> {
-    match std::fs::read(path) {
+    match files::read(path, files::LARGEST) {
         Ok(bytes) => Ok(decode(&Zeroizing::new(bytes))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Zeroizing::default()),
         Err(error) => Err((path.to_owned(), error)),

@@ -10,6 +10,7 @@ mod document;
 mod dotenv;
 mod edit;
 mod environment;
+mod guarded;
 mod host_file;
 mod interpolation;
 mod model_selection;

@@ -1,4 +1,4 @@
-//! The bodies at the edge: what a guest sends, counted; what comes back, counted and scrubbed, or withheld.
+//! The bodies at the edge: what a guest sends, counted; what comes back, counted and redacted, or withheld.
 
 use std::{
     future::Future as _,
@@ -18,8 +18,10 @@ use tokio::time::Sleep;
 use tracing::Span;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
-use super::scrub::ScrubStream;
-use crate::sandbox::{Note, RESPONSE_BYTES, View};
+use crate::{
+    redact::body::BodyRedactor,
+    sandbox::{Note, RESPONSE_BYTES, View},
+};
 
 /// What a guest sends.
 pub(super) struct Outgoing {
@@ -103,8 +105,10 @@ impl Between {
 pub(super) struct Answer {
     inner: Incoming,
     left: u64,
-    scrub: ScrubStream,
+    redactor: BodyRedactor,
     ended: bool,
+    /// How it ends when all that came has been given.
+    failed: Option<HttpError>,
     view: View,
     between: Option<Between>,
     /// Of the attempt: bodies are read outside of it.
@@ -116,7 +120,7 @@ impl Answer {
     /// `most_between` is the guest's own limit on the time between two pieces.
     pub(super) fn new(
         inner: Incoming,
-        scrub: ScrubStream,
+        redactor: BodyRedactor,
         view: View,
         open: [Open; 2],
         most_between: Option<Duration>,
@@ -125,8 +129,9 @@ impl Answer {
         Self {
             inner,
             left,
-            scrub,
+            redactor,
             ended: false,
+            failed: None,
             view,
             between: most_between.map(|most| Between { most, waiting: None }),
             span: Span::current(),
@@ -151,7 +156,7 @@ impl Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         loop {
             if self.ended {
-                return Poll::Ready(None);
+                return Poll::Ready(self.failed.take().map(Err));
             }
             let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
                 if let Some(between) = &mut self.between {
@@ -166,7 +171,7 @@ impl Body for Answer {
             }
             match frame {
                 Some(Ok(frame)) => {
-                    // Trailers have no use here, and they would have to be scrubbed too.
+                    // Trailers have no use here, and they would have to be redacted too.
                     let Ok(data) = frame.into_data() else { continue };
                     let len = data.len() as u64;
                     if len > self.left {
@@ -179,7 +184,7 @@ impl Body for Answer {
                         return Poll::Ready(Some(Err(HttpError::HttpResponseBodySize(Some(most)))));
                     }
                     self.left -= len;
-                    let clean = self.scrub.push(data);
+                    let clean = self.redactor.push(data);
                     if !clean.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(clean))));
                     }
@@ -191,11 +196,15 @@ impl Body for Answer {
                     } else {
                         "an answer's body broke off"
                     });
-                    return Poll::Ready(Some(Err(HttpError::HttpResponseIncomplete)));
+                    self.failed = Some(HttpError::HttpResponseIncomplete);
+                    let rest = self.redactor.finish();
+                    if !rest.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(rest))));
+                    }
                 }
                 None => {
                     self.end("an answer's body ended");
-                    let rest = self.scrub.finish();
+                    let rest = self.redactor.finish();
                     if !rest.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(rest))));
                     }
@@ -205,7 +214,7 @@ impl Body for Answer {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended
+        self.ended && self.failed.is_none()
     }
 }
 

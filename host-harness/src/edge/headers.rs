@@ -1,10 +1,13 @@
 //! Headers at the edge: which ones no guest may set or see, and those that the host adds itself.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError};
 
-use super::{Scrubber, Secret};
-use crate::error::{Error, Kind, Result};
+use super::Secret;
+use crate::{
+    error::{Error, Kind, Result},
+    redact::Redactor,
+};
 
 /// The headers that the host adds: the operator's, and the one with the credential.
 #[derive(Clone, Debug, Default)]
@@ -57,30 +60,73 @@ impl OwnHeaders {
     }
 }
 
-/// The same without an edge: what belongs to the connection, or to the credential.
+/// What no guest may set, besides what belongs to the connection.
+const NOT_THE_GUESTS: [&str; 21] = [
+    // The credential and its like.
+    "authorization",
+    "cookie",
+    "set-cookie",
+    // What comes back has to be searched, so it has to come whole, as it is, and in bytes that ASCII is a part of.
+    "accept-encoding",
+    "accept-charset",
+    "a-im",
+    "range",
+    "if-range",
+    "request-range",
+    "te",
+    "trailer",
+    // How it is sent is the host's matter.
+    "expect",
+    "via",
+    "forwarded",
+    // What a server may take for the method or the path, in place of those that were checked.
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x-override-url",
+];
+
+/// The same without an edge: what belongs to the connection, to the credential, or to how a response comes.
 pub(super) fn is_forbidden(name: &HeaderName) -> bool {
-    let sensitive = [
-        header::AUTHORIZATION,
-        header::COOKIE,
-        header::SET_COOKIE,
-        // What comes back has to be searched for secrets, so it has to come as it is.
-        header::ACCEPT_ENCODING,
-    ];
+    let text = name.as_str();
     DEFAULT_FORBIDDEN_HEADERS.contains(name)
-        || sensitive.contains(name)
-        || name.as_str().starts_with("proxy-")
+        || NOT_THE_GUESTS.contains(&text)
+        || text.starts_with("proxy-")
+        || text.starts_with("x-forwarded-")
+}
+
+/// What makes a response one that is not whole, in words.
+pub(super) fn in_part(status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
+    let parts = |value: &HeaderValue| {
+        let value = value.as_bytes().get(..b"multipart/byteranges".len());
+        value.is_some_and(|value| value.eq_ignore_ascii_case(b"multipart/byteranges"))
+    };
+    if status == StatusCode::PARTIAL_CONTENT {
+        Some("a part of a response (206)")
+    } else if status == StatusCode::IM_USED {
+        Some("a changed form of a response (226)")
+    } else if headers.contains_key(header::CONTENT_RANGE) {
+        Some("a part of a response (`content-range`)")
+    } else if headers.get_all(header::CONTENT_TYPE).iter().any(parts) {
+        Some("parts of a response (`multipart/byteranges`)")
+    } else {
+        None
+    }
 }
 
 /// What a guest gets to see of an answer's headers.
-pub(super) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, scrubber: &Scrubber) {
-    let hide = |name: &&HeaderName| own.forbid(name) || scrubber.finds(name.as_str().as_bytes());
+pub(super) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, redactor: &Redactor) {
+    let hide = |name: &&HeaderName| own.forbid(name) || redactor.finds(name.as_str().as_bytes());
     let hidden: Vec<_> = headers.keys().filter(hide).cloned().collect();
     for name in hidden {
         headers.remove(name);
     }
     for value in headers.values_mut() {
-        if scrubber.finds(value.as_bytes()) {
-            let text = scrubber.text(&String::from_utf8_lossy(value.as_bytes()));
+        if redactor.finds(value.as_bytes()) {
+            let text = redactor.said(&String::from_utf8_lossy(value.as_bytes()));
             *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("*"));
         }
     }
@@ -88,7 +134,7 @@ pub(super) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, scrubber: &Scrubb
 
 /// Refuses an answer that is not as it is: a secret in it could not be found. Neither was asked for; HTTP/1 knows a
 /// second place where a body can be compressed.
-pub(super) fn check_codings(headers: &HeaderMap, scrubber: &Scrubber) -> Result<(), HttpError> {
+pub(super) fn check_codings(headers: &HeaderMap, redactor: &Redactor) -> Result<(), HttpError> {
     let unasked = |name: HeaderName, usual: &[&str]| {
         let values = headers.get_all(name).iter();
         let values: Vec<_> = values.map(|value| value.to_str().unwrap_or("?")).collect();
@@ -98,8 +144,17 @@ pub(super) fn check_codings(headers: &HeaderMap, scrubber: &Scrubber) -> Result<
         let is_usual = |coding: &str| usual.iter().any(|usual| coding.eq_ignore_ascii_case(usual));
         codings
             .find(|coding| !is_usual(coding))
-            .map(|coding| scrubber.text(coding))
+            .map(|coding| redactor.said(coding))
     };
+    if let Some(charset) = headers
+        .get_all(header::CONTENT_TYPE)
+        .iter()
+        .find_map(strange_charset)
+    {
+        return Err(HttpError::HttpResponseContentCoding(Some(
+            redactor.said(&charset),
+        )));
+    }
     if let Some(coding) = unasked(header::CONTENT_ENCODING, &["identity"]) {
         return Err(HttpError::HttpResponseContentCoding(Some(coding)));
     }
@@ -107,6 +162,37 @@ pub(super) fn check_codings(headers: &HeaderMap, scrubber: &Scrubber) -> Result<
         Some(coding) => Err(HttpError::HttpResponseTransferCoding(Some(coding))),
         None => Ok(()),
     }
+}
+
+/// The character set of a content type, if ASCII is no part of it.
+fn strange_charset(content_type: &HeaderValue) -> Option<String> {
+    let value = content_type.to_str().ok()?.to_ascii_lowercase();
+    let (_, charset) = value.split_once("charset")?;
+    let charset = charset
+        .trim_start()
+        .strip_prefix('=')?
+        .trim_start_matches([' ', '"', '\'']);
+    let charset = charset.split([';', ',', '"', '\'', ' ']).next()?;
+    let strange = [
+        "utf-7",
+        "utf7",
+        "utf-16",
+        "utf16",
+        "utf-32",
+        "utf32",
+        "ucs",
+        "unicode",
+        "iso-10646",
+        "ibm",
+        "cp",
+        "ebcdic",
+        "hz-",
+        "iso-2022",
+    ];
+    strange
+        .iter()
+        .any(|name| charset.starts_with(name))
+        .then(|| charset.to_owned())
 }
 
 fn header_name(name: &str) -> Result<HeaderName> {
@@ -126,11 +212,11 @@ mod tests {
     use super::*;
 
     fn refused(name: HeaderName, value: &str) -> Option<HttpError> {
-        let scrubber = Scrubber::new([&Secret::new("a-very-secret-token").unwrap()]);
+        let redactor = Redactor::new(Secret::new("a-very-secret-token").as_ref(), []);
         let mut headers = HeaderMap::new();
         headers.append(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
         headers.append(name, value.parse().unwrap());
-        check_codings(&headers, &scrubber).err()
+        check_codings(&headers, &redactor).err()
     }
 
     #[test]
@@ -153,6 +239,87 @@ mod tests {
             assert!(refused(header::CONTENT_ENCODING, value).is_none(), "{value}");
         }
         assert!(refused(header::TRANSFER_ENCODING, "Chunked").is_none());
+    }
+
+    #[test]
+    fn a_response_that_is_not_whole_is_told_from_one_that_is() {
+        let with = |name: HeaderName, value| HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+        for (status, headers) in [
+            (206, HeaderMap::new()),
+            (226, HeaderMap::new()),
+            (200, with(header::CONTENT_RANGE, "bytes 0-9/20")),
+            (
+                200,
+                with(header::CONTENT_TYPE, "Multipart/ByteRanges; boundary=x"),
+            ),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert!(in_part(status, &headers).is_some(), "{status} {headers:?}");
+        }
+        for content_type in ["text/event-stream", "multipart/mixed", ""] {
+            assert!(in_part(StatusCode::OK, &with(header::CONTENT_TYPE, content_type)).is_none());
+        }
+    }
+
+    #[test]
+    fn a_response_in_characters_that_cannot_be_searched_is_refused() {
+        for value in [
+            "text/plain; charset=utf-16",
+            "application/json;charset=\"UTF-16LE\"",
+            "a/b; x=1; Charset = IBM037",
+        ] {
+            let error = refused(header::CONTENT_TYPE, value);
+            assert!(
+                matches!(error, Some(HttpError::HttpResponseContentCoding(Some(_)))),
+                "{value}"
+            );
+        }
+        for value in [
+            "application/json",
+            "text/plain; charset=utf-8",
+            "text/html; charset=ISO-8859-1",
+            "a/b; charset",
+        ] {
+            assert!(refused(header::CONTENT_TYPE, value).is_none(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_guest_sets_nothing_that_changes_how_a_response_comes_or_what_is_asked_for() {
+        for name in [
+            "Range",
+            "If-Range",
+            "Accept-Charset",
+            "TE",
+            "Trailer",
+            "Expect",
+            "Accept-Encoding",
+            "A-IM",
+            "Connection",
+            "Upgrade",
+            "Keep-Alive",
+            "Transfer-Encoding",
+            "Host",
+            "Proxy-Anything",
+            "X-HTTP-Method-Override",
+            "X-Original-URL",
+            "X-Forwarded-Prefix",
+            "Authorization",
+            "Cookie",
+            "HTTP2-Settings",
+        ] {
+            assert!(is_forbidden(&name.parse().unwrap()), "{name}");
+        }
+        for name in [
+            "accept",
+            "content-type",
+            "user-agent",
+            "x-hf-bill-to",
+            "accept-language",
+            "idempotency-key",
+        ] {
+            assert!(!is_forbidden(&name.parse().unwrap()), "{name}");
+        }
     }
 
     #[test]

@@ -1,21 +1,23 @@
 //! The edge of the sandbox: the one place where requests leave and answers come in.
 //!
 //! Deny by default. A request goes to the granted origin or nowhere; the credential is added here, behind everything
-//! that the guest wrote, and searched for in everything that goes back. Nothing here knows a provider.
+//! that the guest wrote, and redacted in everything that goes back. Nothing here knows a provider.
 //!
-//! Read in this order: [`origin`] (where), [`secret`] and [`scrub`] (the credential), `headers` (what a guest may set),
+//! Read in this order: [`origin`] (where), [`secret`] (the credential), `headers` (what a guest may set),
 //! `connect` with `proxy`, `tls`, `stream` and `lanes` (how), `body` (how much), `gate` (how often), `setup` (by whose
 //! word), and this file, which puts them together.
 
+mod address;
 mod body;
 mod clock;
 mod connect;
 mod gate;
 mod headers;
 mod lanes;
+mod no_proxy;
 mod origin;
+mod pinned;
 mod proxy;
-mod scrub;
 mod secret;
 mod setup;
 mod stream;
@@ -39,6 +41,8 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::{
     error::{Error, Kind, Result},
+    grants::AllowedEndpoints,
+    redact::Redactor,
     sandbox::{Note, View},
     settings::Settings,
 };
@@ -54,8 +58,6 @@ use headers::OwnHeaders;
 pub use origin::Origin;
 pub use proxy::Proxies;
 use proxy::Via;
-pub use scrub::SHORTEST as SHORTEST_SEARCHED_SECRET;
-pub(crate) use scrub::Scrubber;
 pub use secret::Secret;
 pub(crate) use setup::Outlet;
 
@@ -66,6 +68,8 @@ const POOL_IDLE: Duration = Duration::from_secs(15);
 struct Policy {
     /// The only destination.
     origin: Origin,
+    /// What may be asked for there.
+    endpoints: AllowedEndpoints,
     /// Whether the destination's name may stand for private addresses.
     allow_private: bool,
     /// What the host adds to every request.
@@ -111,6 +115,7 @@ where
     let policy = Policy {
         via: settings.proxies.before(&origin)?,
         origin,
+        endpoints: AllowedEndpoints::new("", None),
         allow_private: settings.allow_private,
         headers: OwnHeaders::default(),
         connect_timeout: settings.connect_timeout,
@@ -120,24 +125,24 @@ where
     Ok(move |request| client.request(request))
 }
 
-/// The way out for one provider: policy, pooled connections and scrubbing. Survives swaps.
+/// The way out for one provider: policy, pooled connections and redaction. Survives swaps.
 pub(crate) struct Edge {
     policy: Policy,
     lanes: Lanes,
-    scrubber: Scrubber,
+    redactor: Redactor,
     opened: Arc<AtomicU64>,
     denied: AtomicU64,
     clock: Clock,
 }
 
 impl Edge {
-    fn new(policy: Policy, scrubber: Scrubber) -> Result<Arc<Self>> {
+    fn new(policy: Policy, redactor: Redactor) -> Result<Arc<Self>> {
         let opened = Arc::default();
         let lanes = Lanes::new(policy.connector(&opened)?);
         Ok(Arc::new(Self {
             policy,
             lanes,
-            scrubber,
+            redactor,
             opened,
             denied: AtomicU64::new(0),
             clock: Clock::default(),
@@ -169,7 +174,7 @@ impl Edge {
 
     fn deny(&self, view: &View, message: &str, hint: &str) -> HttpError {
         self.count_denial();
-        gate::deny(view, self.scrubber.text(message), hint)
+        gate::deny(view, self.redactor.own(message), hint)
     }
 
     /// Sends one request of a guest; `most_between` is its own limit on the time between two pieces of the answer.
@@ -216,8 +221,11 @@ impl Edge {
         {
             return Err(self.unconnected(&via.wants_authorization(), &view));
         }
-        let unsearchable = headers::check_codings(&parts.headers, &self.scrubber);
-        headers::clean(&mut parts.headers, &self.policy.headers, &self.scrubber);
+        if let Some(what) = headers::in_part(parts.status, &parts.headers) {
+            return Err(self.partial(what, &view));
+        }
+        let unsearchable = headers::check_codings(&parts.headers, &self.redactor);
+        headers::clean(&mut parts.headers, &self.policy.headers, &self.redactor);
         if let Err(why) = unsearchable {
             tracing::info!(?why, "body withheld");
             // The head says what went wrong. How a body is encoded a guest sees itself, but not of its transfer.
@@ -228,7 +236,7 @@ impl Edge {
                 Err(why)
             };
         }
-        let body = Answer::new(body, self.scrubber.stream(), view, [open, place], most_between);
+        let body = Answer::new(body, self.redactor.body(), view, [open, place], most_between);
         Ok(Response::from_parts(parts, body.boxed_unsync()))
     }
 
@@ -274,7 +282,19 @@ impl Edge {
             );
             return Err(self.deny(view, &message, hint));
         }
-        if self.scrubber.finds(wanted.as_bytes()) {
+        // As it is sent, not as it would be read: what could be read in two ways is not allowed.
+        let path = uri.path();
+        if !self.policy.endpoints.allow(method.as_str(), path) {
+            let shown: String = path.chars().take(200).collect();
+            let message = format!(
+                "the plugin wanted to send `{method} {shown}`; allowed: {}",
+                self.policy.endpoints
+            );
+            let hint =
+                "a grant names the requests that a plugin may send; `grant FILE.wasm` shows what it asks for";
+            return Err(self.deny(view, &message, hint));
+        }
+        if self.redactor.finds(wanted.as_bytes()) {
             let message = "the plugin put the credential into an address";
             let hint = "the host adds the credential where it belongs; this plugin should not know it";
             return Err(self.deny(view, message, hint));
@@ -302,6 +322,15 @@ impl Edge {
         }
     }
 
+    /// A response that is not whole: a credential that is cut at its edge could not be found.
+    fn partial(&self, what: &str, view: &View) -> HttpError {
+        self.count_denial();
+        let message = format!("{} sent {what}, which nobody asked for", self.policy.origin);
+        let hint = "a response has to come whole, so that it can be searched for the credential";
+        gate::deny(view, self.redactor.own(&message), hint);
+        HttpError::HttpProtocolError
+    }
+
     /// There is no connection: the guest learns the class, the operator why.
     fn unconnected(&self, error: &ConnectError, view: &View) -> HttpError {
         let (why, hint) = error.reason();
@@ -310,8 +339,8 @@ impl Edge {
             self.deny(view, &format!("{origin} is not reached: {why}"), hint);
         } else {
             let message = self
-                .scrubber
-                .text(&format!("there is no connection to {origin}: {why}"));
+                .redactor
+                .own(&format!("there is no connection to {origin}: {why}"));
             tracing::info!(reason = message, hint, "no connection");
             view.note(Note::Unconnected {
                 message,

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use super::{Edge, Origin, OwnHeaders, Policy, Scrubber, Secret, Via};
+use super::{Edge, Origin, OwnHeaders, Policy, Secret, Via};
 use crate::{
-    contract::settings::CredentialState,
+    contract::{ProviderInfo, settings::CredentialState},
     error::{Error, Kind, Result},
-    grants::Grant,
+    grants::{AllowedEndpoints, Grant, asked_endpoints},
+    redact::Redactor,
     settings::Settings,
     walk,
 };
@@ -17,7 +18,7 @@ pub(crate) struct Outlet {
     /// `None`: nothing may be reached.
     pub(crate) edge: Option<Arc<Edge>>,
     /// Finds all that is secret here.
-    pub(crate) scrubber: Scrubber,
+    pub(crate) redactor: Redactor,
     /// What the plugin is told of the credential.
     pub(crate) credential: CredentialState,
 }
@@ -28,22 +29,30 @@ impl Outlet {
         settings: &Settings,
         grant: Option<&Grant>,
         secret: Option<&Secret>,
-        wants_credential: bool,
+        info: &ProviderInfo,
     ) -> Result<Self> {
         let origin = match (&settings.base_url, grant) {
             (Some(url), _) => Origin::of(url),
             (None, Some(grant)) => Origin::parse(&grant.origin),
             (None, None) => None,
         };
+        let base_path = match (&settings.base_url, grant) {
+            (Some(url), _) => url.path(),
+            (None, Some(grant)) => &grant.base_path,
+            (None, None) => "",
+        };
+        // Without a grant it is the operator's base URL that is asked, without a credential, for what the plugin names.
+        let endpoints = grant.map_or_else(|| asked_endpoints(info), |grant| grant.endpoints.clone());
+        let endpoints = AllowedEndpoints::new(base_path, Some(endpoints));
         let via = match &origin {
             Some(origin) => settings.proxies.before(origin)?,
             None => None,
         };
         let operators = settings.headers.iter().map(|(_, value)| value);
         let password = via.as_ref().and_then(Via::password);
-        let scrubber = Scrubber::new(secret.into_iter().chain(operators).chain(password));
+        let redactor = Redactor::new(secret, operators.chain(password));
         let credential = match (&origin, secret) {
-            _ if !wants_credential => CredentialState::NotRequired,
+            _ if info.credential.is_none() => CredentialState::NotRequired,
             (Some(origin), Some(_)) if grant.is_some() && origin.is_safe_for_credentials() => {
                 CredentialState::AttachedByHost
             }
@@ -51,33 +60,34 @@ impl Outlet {
             _ => CredentialState::Missing,
         };
         let attached = secret.filter(|_| credential == CredentialState::AttachedByHost);
-        let edge = check(settings, origin.as_ref(), &scrubber)
+        let edge = check(settings, origin.as_ref(), &redactor)
             .and_then(|()| headers(settings, grant.zip(attached)))
             .and_then(|headers| {
                 let edge = |origin| {
                     let policy = Policy {
                         origin,
+                        endpoints,
                         allow_private: settings.allow_private,
                         headers,
                         connect_timeout: settings.connect_timeout,
                         ca_file: settings.ca_file.clone(),
                         via,
                     };
-                    Edge::new(policy, scrubber.clone())
+                    Edge::new(policy, redactor.clone())
                 };
                 origin.map(edge).transpose()
             });
         Ok(Self {
-            edge: edge.map_err(|error| error.map_text(|text| scrubber.text(text)))?,
-            scrubber,
+            edge: edge.map_err(|error| redactor.error(error))?,
+            redactor,
             credential,
         })
     }
 }
 
 /// Refuses settings that would give a secret away.
-fn check(settings: &Settings, origin: Option<&Origin>, scrubber: &Scrubber) -> Result<()> {
-    if let Some(place) = walk::any_setting(settings, |bytes| scrubber.finds(bytes)) {
+fn check(settings: &Settings, origin: Option<&Origin>, redactor: &Redactor) -> Result<()> {
+    if let Some(place) = walk::any_setting(settings, |bytes| redactor.finds(bytes)) {
         return Err(
             Error::new(Kind::Configuration, format!("{place} holds the credential")).with_hint(
                 "remove it; the host adds the credential to what is sent, and nobody else needs it",

@@ -40,7 +40,7 @@ async fn ask(fallback: &Fallback, chain: &[&str]) -> (Result<String, Error>, Vec
             Ok(canonical)
         }
     };
-    let answer = |request: ChatRequest| {
+    let answer = |request: ChatRequest, _: ChatOptions| {
         asked.borrow_mut().push(request.model.clone());
         let digits: String = request.model.chars().filter(char::is_ascii_digit).collect();
         std::future::ready(match digits.parse() {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::chunk::{Envelope, EventStyle};
 use super::schema;
 use super::script::Script;
+use super::tool_call::{Call, Turn};
 
 /// What the answer depends on.
 pub(super) struct Question<'a> {
@@ -56,12 +57,6 @@ fn whole_call_index(backend: &str) -> Option<i64> {
     }
 }
 
-struct Call {
-    id: String,
-    name: String,
-    arguments: String,
-}
-
 struct Composed {
     reasoning: String,
     text: String,
@@ -91,7 +86,7 @@ fn compose_parts(question: &Question<'_>) -> Composed {
     } else {
         String::new()
     };
-    if let Some(call) = tool_call(request, &asked) {
+    if let Some(call) = Turn::of(request).call(&asked) {
         return Composed {
             reasoning,
             text: String::new(),
@@ -118,12 +113,8 @@ fn text(question: &Question<'_>, asked: &str) -> String {
         Some("json_object") => return json!({"answer": asked, "model": question.envelope.model}).to_string(),
         _ => {}
     }
-    let last = request["messages"]
-        .as_array()
-        .and_then(|messages| messages.last())
-        .unwrap_or(&Value::Null);
-    if last["role"] == "tool" {
-        return format!("The tool says: {}. That answers “{asked}”.", message_text(last));
+    if let Some(result) = Turn::of(request).result() {
+        return format!("The tool says: {}. That answers “{asked}”.", message_text(result));
     }
     let model = question.envelope.model.as_str();
     let backend = question.backend;
@@ -162,38 +153,6 @@ fn bounded(request: &Value, text: &str) -> (String, &'static str) {
     } else {
         (text.to_owned(), "stop")
     }
-}
-
-/// The first tool, or the one that was chosen, unless the last message is a tool's result.
-fn tool_call(request: &Value, asked: &str) -> Option<Call> {
-    let messages = request["messages"].as_array()?;
-    if request["tool_choice"] == "none" || messages.last().is_some_and(|last| last["role"] == "tool") {
-        return None;
-    }
-    let tools = request["tools"].as_array()?;
-    let tool = match request["tool_choice"]["function"]["name"].as_str() {
-        Some(name) => tools.iter().find(|tool| tool["function"]["name"] == name)?,
-        None => tools.first()?,
-    };
-    let function = &tool["function"];
-    let turn = messages
-        .iter()
-        .filter(|message| message["role"] == "assistant")
-        .count();
-    let arguments = match function.get("parameters") {
-        Some(parameters) => schema::sample(parameters, asked),
-        None => json!({}),
-    };
-    let arguments = if arguments.is_object() {
-        arguments
-    } else {
-        json!({})
-    };
-    Some(Call {
-        id: format!("call_mock_{turn}"),
-        name: function["name"].as_str()?.to_owned(),
-        arguments: arguments.to_string(),
-    })
 }
 
 fn stream(question: &Question<'_>, composed: &Composed, prompt: usize, style: &EventStyle) -> Script {
@@ -343,7 +302,7 @@ fn last_user_text(request: &Value) -> String {
         .unwrap_or_default()
 }
 
-fn message_text(message: &Value) -> String {
+pub(super) fn message_text(message: &Value) -> String {
     match &message["content"] {
         Value::String(text) => text.clone(),
         Value::Array(parts) => parts

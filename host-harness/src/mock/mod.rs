@@ -18,6 +18,7 @@ mod schema;
 mod script;
 #[cfg(test)]
 mod tests;
+mod tool_call;
 mod wire;
 
 use std::io;

@@ -1,7 +1,7 @@
 //! An answer as a chat completion: whole, or chunk by chunk.
 //!
-//! Thoughts go out as `reasoning_content`, which is what most clients of this dialect read, and as `reasoning`, which is
-//! what the others do; nobody reads both. What the dialect has no place for (who answered, warnings) stands under
+//! Reasoning goes out in one field, `reasoning_content` unless the operator wants another: a client that gives back what it
+//! does not know would break on a second one. What the dialect has no place for (who answered, warnings) stands under
 //! `x_plugin`, where other clients overlook it.
 
 use std::collections::BTreeMap;
@@ -10,13 +10,14 @@ use serde_json::{Value, json, value::RawValue};
 
 use super::{
     added::{self, Added},
+    reasoning::ReasoningField,
     shapes::{
         CallDelta, Choice, Chunk, Delta, FunctionDelta, Message, UsageJson, Whole, WholeChoice, tool_call,
         usage,
     },
 };
 use crate::{
-    contract::{AssistantPart, ChatEvent, FinishReason, Summary},
+    contract::{AssistantPart, ChatEvent, Extra, FinishReason, Summary},
     fallback::Attempt,
     generation::GenerationInfo,
 };
@@ -37,6 +38,10 @@ pub(crate) struct Envelope {
     pub(crate) model: String,
     /// Whether chunks have a place for what the answer took.
     pub(crate) include_usage: bool,
+    /// Where reasoning stands.
+    pub(crate) reasoning: ReasoningField,
+    /// The name that was given in place of a model's, and meant the default.
+    pub(crate) default_for: Option<&'static str>,
 }
 
 /// What is known of an answer at its end.
@@ -67,13 +72,15 @@ impl Envelope {
         let delta = Delta {
             role: Some("assistant"),
             content: Some(""),
+            refusal: Some(()),
             ..Delta::default()
         };
         self.chunk(Choice::of(delta), None)
     }
 
-    /// The chunk of one event; `None` for what the dialect has no place for.
-    pub(crate) fn event(&self, event: &ChatEvent) -> Option<String> {
+    /// The chunk of one event, with the log probabilities that belong to it; `None` for what the dialect has no place
+    /// for.
+    pub(crate) fn event(&self, event: &ChatEvent, logprobs: Option<&Extra>) -> Option<String> {
         let call = |index, id, name, arguments| Delta {
             tool_calls: Some([CallDelta {
                 index,
@@ -89,8 +96,8 @@ impl Envelope {
                 ..Delta::default()
             },
             ChatEvent::Reasoning(thought) => Delta {
-                reasoning_content: Some(&thought.text),
-                reasoning: Some(&thought.text),
+                reasoning_content: self.reasoning.in_reasoning_content().then_some(&thought.text),
+                reasoning: self.reasoning.in_reasoning().then_some(&thought.text),
                 ..Delta::default()
             },
             ChatEvent::ToolCallStart(start) => call(start.index, Some(&start.id), Some(&start.name), ""),
@@ -111,7 +118,12 @@ impl Envelope {
             }
             ChatEvent::ToolCallEnd(_) | ChatEvent::Media(_) => return None,
         };
-        Some(self.chunk(Choice::of(delta), None))
+        let logprobs = logprobs.and_then(|extra| added::read(&extra.value_json));
+        let choice = Choice {
+            logprobs,
+            ..Choice::of(delta)
+        };
+        Some(self.chunk(choice, None))
     }
 
     /// The last chunks: how it ended, and what it took if that was asked for and is known.
@@ -121,7 +133,7 @@ impl Envelope {
             finish_reason: Some(reason),
             ..Choice::of(Delta::default())
         };
-        let mut chunks = vec![self.chunk(last, Some(ending.details(media)))];
+        let mut chunks = vec![self.chunk(last, Some(ending.details(media, self.default_for)))];
         if let Some(usage) = usage(&ending.summary.usage).filter(|_| self.include_usage) {
             chunks.push(self.text(&[], Some(Some(usage)), None));
         }
@@ -157,11 +169,12 @@ impl Envelope {
             role: "assistant",
             ..Message::default()
         };
+        let mut reasoning = String::new();
         let (mut logprobs, mut media) = (None, 0);
         for part in content {
             match part {
                 AssistantPart::Text(more) => message.content.get_or_insert_default().push_str(more),
-                AssistantPart::Reasoning(thought) => message.reasoning += &thought.text,
+                AssistantPart::Reasoning(thought) => reasoning += &thought.text,
                 AssistantPart::ToolCall(call) => message.tool_calls.push(tool_call(call)),
                 AssistantPart::Media(_) => media += 1,
                 AssistantPart::Other(extra) => match other(&extra.key, &extra.value_json) {
@@ -177,7 +190,18 @@ impl Envelope {
         if message.tool_calls.is_empty() {
             message.content.get_or_insert_default();
         }
-        message.reasoning_content.clone_from(&message.reasoning);
+        if self.reasoning.in_reasoning() {
+            message.reasoning.clone_from(&reasoning);
+        }
+        if self.reasoning.in_reasoning_content() {
+            message.reasoning_content = reasoning;
+        }
+        // Typed clients want them, said or not.
+        for (key, unsaid) in [("refusal", "null"), ("annotations", "[]")] {
+            if let Some(unsaid) = added::read(unsaid) {
+                message.others.entry(key).or_insert(Added::Raw(unsaid));
+            }
+        }
         Whole {
             id: &self.id,
             object: "chat.completion",
@@ -190,14 +214,14 @@ impl Envelope {
                 finish_reason: finish_reason(ending.summary.finish_reason),
             }],
             usage: usage(&ending.summary.usage),
-            x_plugin: ending.details(media),
+            x_plugin: ending.details(media, self.default_for),
         }
     }
 }
 
 impl Ending<'_> {
     /// What the dialect has no place for.
-    fn details(&self, media: usize) -> Value {
+    fn details(&self, media: usize, default_for: Option<&str>) -> Value {
         let summary = self.summary;
         let mut warnings: Vec<Value> = summary
             .warnings
@@ -207,6 +231,10 @@ impl Ending<'_> {
         if media > 0 {
             let message = format!("{media} pictures or sounds of the answer are not shown");
             warnings.push(json!({ "code": "media-not-shown", "message": message }));
+        }
+        if let Some(name) = default_for {
+            let message = format!("`{name}` is no model; the configured default was asked");
+            warnings.push(json!({ "code": "default-model", "message": message }));
         }
         let details = json!({
             "model": summary.model,
@@ -220,6 +248,22 @@ impl Ending<'_> {
             "trail": trail(self.trail),
         });
         known(details)
+    }
+}
+
+/// Whether an event says the log probabilities of the one before it.
+pub(crate) fn is_logprobs(event: &ChatEvent) -> bool {
+    matches!(event, ChatEvent::Other(extra) if extra.key == LOGPROBS)
+}
+
+/// Whether an event becomes a chunk that has a place for log probabilities.
+pub(crate) fn has_logprobs(event: &ChatEvent) -> bool {
+    match event {
+        ChatEvent::Text(_)
+        | ChatEvent::Reasoning(_)
+        | ChatEvent::ToolCallStart(_)
+        | ChatEvent::ToolCallDelta(_) => true,
+        ChatEvent::ToolCallEnd(_) | ChatEvent::Media(_) | ChatEvent::Other(_) => false,
     }
 }
 

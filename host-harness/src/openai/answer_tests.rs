@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::contract::{Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallStart, Usage, Warning};
+use crate::contract::{Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage, Warning};
 
 fn envelope(include_usage: bool) -> Envelope {
     Envelope {
@@ -11,6 +11,8 @@ fn envelope(include_usage: bool) -> Envelope {
         created: 7,
         model: "a/b".into(),
         include_usage,
+        reasoning: ReasoningField::default(),
+        default_for: None,
     }
 }
 
@@ -76,10 +78,7 @@ fn chunks_have_the_dialects_deltas() {
         json!([{"index": 1, "id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}]);
     for (event, delta) in [
         (ChatEvent::Text("a\nb".into()), Some(json!({"content": "a\nb"}))),
-        (
-            thought,
-            Some(json!({"reasoning_content": "hm", "reasoning": "hm"})),
-        ),
+        (thought, Some(json!({"reasoning_content": "hm"}))),
         (call(1, "c"), Some(json!({ "tool_calls": start }))),
         (
             piece,
@@ -96,7 +95,7 @@ fn chunks_have_the_dialects_deltas() {
             None,
         ),
     ] {
-        let chunk = envelope(false).event(&event);
+        let chunk = envelope(false).event(&event, None);
         let found = chunk.as_deref().map(parsed);
         assert_eq!(
             found.as_ref().map(|chunk| &chunk["choices"][0]["delta"]),
@@ -187,14 +186,17 @@ fn a_whole_answer_has_text_thoughts_and_calls_where_clients_look() {
     let message = |parts: &[AssistantPart]| whole(parts, ending)["choices"][0]["message"].clone();
     assert_eq!(
         message(&[thought, text("a"), text("b")]),
-        json!({"role": "assistant", "content": "ab", "reasoning_content": "hm", "reasoning": "hm"})
+        json!({"role": "assistant", "content": "ab", "reasoning_content": "hm", "refusal": null, "annotations": []})
     );
     assert_eq!(
         message(std::slice::from_ref(&call)),
-        json!({"role": "assistant", "content": null, "tool_calls": [
+        json!({"role": "assistant", "content": null, "refusal": null, "annotations": [], "tool_calls": [
             {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]})
     );
-    assert_eq!(message(&[]), json!({"role": "assistant", "content": ""}));
+    assert_eq!(
+        message(&[]),
+        json!({"role": "assistant", "content": "", "refusal": null, "annotations": []})
+    );
 }
 
 #[test]
@@ -237,7 +239,7 @@ fn what_an_upstream_adds_piece_by_piece_is_whole_at_the_end() {
     // In a stream they stand on the choice as well, where clients look.
     let chunk = parsed(
         &envelope(false)
-            .event(&ChatEvent::Other(extra(&pieces[0])))
+            .event(&ChatEvent::Other(extra(&pieces[0])), None)
             .unwrap(),
     );
     assert_eq!(chunk["choices"][0]["logprobs"]["content"][0]["token"], "a");
@@ -259,7 +261,7 @@ fn what_an_upstream_adds_is_passed_on_as_it_was_written() {
         value_json,
     };
     let event = ChatEvent::Other(extra(written.into()));
-    let event = envelope(false).event(&event).unwrap();
+    let event = envelope(false).event(&event, None).unwrap();
     assert!(event.contains(written), "{event}");
     // Whole, in pieces of one list, and over two lines.
     let lines = format!("[{written},\r\n{written}]");
@@ -275,6 +277,63 @@ fn what_an_upstream_adds_is_passed_on_as_it_was_written() {
         let whole = serde_json::to_string(&envelope(false).whole(&parts, ending)).unwrap();
         assert!(whole.contains(written), "{whole}");
     }
-    let event = envelope(false).event(&ChatEvent::Other(extra(lines))).unwrap();
+    let event = envelope(false)
+        .event(&ChatEvent::Other(extra(lines)), None)
+        .unwrap();
     assert!(!event.contains(['\r', '\n']), "{event}");
+}
+
+#[test]
+fn reasoning_stands_in_one_field_and_in_two_only_where_the_operator_wants_that() {
+    let (summary, generation) = (summary(FinishReason::Stop), generation());
+    let ending = Ending {
+        summary: &summary,
+        generation: &generation,
+        trail: &[],
+    };
+    let thought = || Reasoning::new("hm");
+    for (field, names) in [
+        (ReasoningField::ReasoningContent, &["reasoning_content"][..]),
+        (ReasoningField::Reasoning, &["reasoning"]),
+        (ReasoningField::Both, &["reasoning_content", "reasoning"]),
+    ] {
+        let envelope = Envelope {
+            reasoning: field,
+            ..envelope(false)
+        };
+        let chunk = parsed(&envelope.event(&ChatEvent::Reasoning(thought()), None).unwrap());
+        let parts = [AssistantPart::Reasoning(thought())];
+        let whole = serde_json::to_value(envelope.whole(&parts, ending)).expect("JSON");
+        for said in [&chunk["choices"][0]["delta"], &whole["choices"][0]["message"]] {
+            for name in ["reasoning_content", "reasoning"] {
+                let wanted = names.contains(&name).then(|| json!("hm"));
+                assert_eq!(said.get(name), wanted.as_ref(), "{field:?}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn log_probabilities_stand_in_the_chunk_of_their_text() {
+    let logprobs = Extra {
+        key: LOGPROBS.into(),
+        value_json: r#"{"content":[{"token":"a","logprob":-0.11082194000482559}]}"#.into(),
+    };
+    let text = ChatEvent::Text("a".into());
+    let chunk = envelope(false).event(&text, Some(&logprobs)).unwrap();
+    assert!(
+        chunk.contains(&format!("\"logprobs\":{}", logprobs.value_json)),
+        "{chunk}"
+    );
+    assert_eq!(parsed(&chunk)["choices"][0]["delta"]["content"], "a");
+    assert!(has_logprobs(&text) && is_logprobs(&ChatEvent::Other(logprobs)));
+}
+
+#[test]
+fn a_stream_begins_as_typed_clients_know_it() {
+    let opening = parsed(&envelope(false).opening());
+    assert_eq!(
+        opening["choices"][0]["delta"],
+        json!({"role": "assistant", "content": "", "refusal": null})
+    );
 }

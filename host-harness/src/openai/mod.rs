@@ -8,5 +8,6 @@ pub(crate) mod answer;
 pub(crate) mod conversation;
 pub(crate) mod fault;
 pub(crate) mod models;
+pub(crate) mod reasoning;
 pub(crate) mod request;
 mod shapes;

@@ -50,6 +50,9 @@ pub(super) struct Delta<'a> {
     pub(super) role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) content: Option<&'a str>,
+    /// Null where it is said that nothing was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refusal: Option<()>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -59,12 +59,12 @@ struct Waiter {
 }
 
 /// What one guest has used; shared by its store, which measures, and its calls, which wait for their turn.
-#[derive(Default)]
 struct Usage {
     /// Guest time in nanoseconds, as of the last crossing between guest and host.
     spent: AtomicU64,
     /// The same when it was last given the thread.
     given: AtomicU64,
+    recent: Mutex<Recent>,
 }
 
 /// One guest's place in the scheduling.
@@ -72,7 +72,6 @@ struct Usage {
 pub(crate) struct FairShare {
     queue: FairQueue,
     usage: Arc<Usage>,
-    recent: Arc<Mutex<Recent>>,
 }
 
 /// What was used of late: half of it counts after each [`HALF_LIFE`].
@@ -86,12 +85,15 @@ impl FairQueue {
     pub(super) fn share(&self) -> FairShare {
         FairShare {
             queue: self.clone(),
-            usage: Arc::default(),
-            recent: Arc::new(Mutex::new(Recent {
-                used: Duration::ZERO,
-                seen: Duration::ZERO,
-                at: Instant::now(),
-            })),
+            usage: Arc::new(Usage {
+                spent: AtomicU64::new(0),
+                given: AtomicU64::new(0),
+                recent: Mutex::new(Recent {
+                    used: Duration::ZERO,
+                    seen: Duration::ZERO,
+                    at: Instant::now(),
+                }),
+            }),
         }
     }
 
@@ -198,7 +200,7 @@ impl FairShare {
 
     fn recently_used(&self) -> Duration {
         let spent = Duration::from_nanos(self.usage.spent.load(Relaxed));
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.usage.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.update(spent, Instant::now())
     }
 

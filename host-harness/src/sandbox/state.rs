@@ -125,6 +125,8 @@ pub(crate) struct State {
     view: View,
     pub(super) time: GuestTime,
     metrics: Option<Arc<Metrics>>,
+    /// Retries that this request may take, where they are fewer than the setting's.
+    max_retries: Option<u32>,
     /// There once it is in a store.
     pub(super) ticking: Option<Ticking>,
 }
@@ -154,6 +156,7 @@ impl State {
             time: GuestTime::new(limits.guest_time),
             view,
             metrics: None,
+            max_retries: None,
             ticking: None,
         }
     }
@@ -161,6 +164,12 @@ impl State {
     /// The same; what the guest has used is counted at its end.
     pub(crate) fn measured(mut self, metrics: Arc<Metrics>) -> Self {
         self.metrics = Some(metrics);
+        self
+    }
+
+    /// The same, with at most so many retries; `None` leaves the setting as it is.
+    pub(crate) fn with_max_retries(mut self, most: Option<u32>) -> Self {
+        self.max_retries = most;
         self
     }
 
@@ -247,7 +256,11 @@ impl contract::types::Host for State {}
 
 impl settings::Host for State {
     fn get(&mut self) -> Snapshot {
-        self.view.0.settings.snapshot(self.view.0.credential)
+        let mut snapshot = self.view.0.settings.snapshot(self.view.0.credential);
+        if let Some(most) = self.max_retries {
+            snapshot.max_retries = snapshot.max_retries.min(most);
+        }
+        snapshot
     }
 
     fn list_configured(&mut self) -> Vec<ConfiguredModel> {

@@ -1,7 +1,8 @@
 //! Who may ask: programs of this machine, or who has the key. Never a web page.
 //!
 //! A browser lets any page send requests to this machine, and by a name of its own making (DNS rebinding) even read the
-//! answers. So a server on loopback answers only to loopback's names, and nobody who speaks for another page's origin.
+//! answers. So a server on loopback answers only to loopback's names and those that the operator allows, and nobody who
+//! speaks for another page's origin, unless the operator allows that.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,10 +11,12 @@ use http::{HeaderMap, StatusCode, Uri, header, uri::Authority};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::ServePolicy;
 use crate::{
     edge::Secret,
     error::{Error, Kind, Result},
     openai::fault::Fault,
+    redact::Redactor,
 };
 
 /// The shortest key; anything shorter can be tried out.
@@ -24,6 +27,8 @@ const SHORTEST_KEY: usize = 16;
 pub struct Access {
     /// The digest of the key, so that comparing tells nothing of its length either.
     key: Option<[u8; 32]>,
+    /// Finds the key where it was put by mistake.
+    redaction: Option<Redactor>,
     /// Whether clients may use other names than loopback's.
     by_any_name: bool,
 }
@@ -49,6 +54,7 @@ impl Access {
             open.suits(address)?;
             return Ok(open);
         };
+        let redaction = Redactor::new(Some(key), []);
         let key = key.expose();
         if key.len() < SHORTEST_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             let message = format!("an access key has at least {SHORTEST_KEY} visible ASCII characters");
@@ -58,6 +64,7 @@ impl Access {
         }
         Ok(Self {
             key: Some(Sha256::digest(key).into()),
+            redaction: Some(redaction),
             by_any_name: !is_own(address),
         })
     }
@@ -79,20 +86,36 @@ impl Access {
         self.key.is_some_and(|key| key.ct_eq(&digest).into())
     }
 
-    pub(super) fn check(&self, request: &Request) -> Result<(), Fault> {
+    /// A text of a client without the key: in the path, a model's name, or the name of a request, where it would be
+    /// repeated in the answer and the log.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        let Some(redaction) = &self.redaction else {
+            return text.to_owned();
+        };
+        let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+        // The form in which it stands there may be no usual one, such as each letter percent-encoded.
+        if redaction.finds(decoded.as_bytes()) && !redaction.finds(text.as_bytes()) {
+            return redaction.own(&decoded);
+        }
+        redaction.own(text)
+    }
+
+    pub(super) fn check(&self, request: &Request, policy: &ServePolicy) -> Result<(), Fault> {
         let (headers, uri) = (request.headers(), request.uri());
         let Some(name) = authority(headers, uri) else {
             return Err(refused(StatusCode::BAD_REQUEST, "the request names no host"));
         };
-        if !self.by_any_name && !is_loopback(name.host()) {
-            let message =
-                "this server answers to the names of this machine only (localhost, 127.0.0.1, [::1])";
+        if !self.by_any_name && !is_loopback(name.host()) && !policy.allows_host(name.host()) {
+            let message = "this server answers to the names of this machine only (localhost, 127.0.0.1, [::1]); \
+                           `serve-allowed-hosts` adds others";
             return Err(refused(StatusCode::FORBIDDEN, message));
         }
         if let Some(origin) = headers.get(header::ORIGIN)
             && !is_of(origin.as_bytes(), &name)
+            && !policy.allows_origin(origin.as_bytes())
         {
-            let message = "web pages may not use this server";
+            let message =
+                "web pages may not use this server; `serve-allowed-origins` adds the origin of an app";
             return Err(refused(StatusCode::FORBIDDEN, message));
         }
         // Whoever watches whether the server is alive has no key, and learns nothing else.
@@ -168,6 +191,8 @@ mod tests {
         key: Option<String>,
         #[serde(default = "health")]
         path: String,
+        #[serde(default)]
+        settings: Vec<(String, String)>,
         headers: Vec<(String, String)>,
         status: Option<u16>,
     }
@@ -187,12 +212,19 @@ mod tests {
         for case in cases {
             let key = case.key.as_deref().and_then(Secret::new);
             let access = Access::new(case.listen, key.as_ref()).expect("a good address and key");
+            let mut policy = ServePolicy::default();
+            for (name, value) in &case.settings {
+                policy.set(name, value).expect("a setting");
+            }
             let mut request = Request::builder().uri(&case.path);
             for (name, value) in &case.headers {
                 request = request.header(name, value);
             }
             let request = request.body(Body::empty()).expect("a request");
-            let status = access.check(&request).err().map(|fault| fault.status.as_u16());
+            let status = access
+                .check(&request, &policy)
+                .err()
+                .map(|fault| fault.status.as_u16());
             assert_eq!(status, case.status, "{}", case.name);
         }
     }
@@ -215,5 +247,14 @@ mod tests {
         }
         let access = Access::new(loopback(), key.as_ref()).expect("a key");
         assert!(!format!("{access:?}").contains("0123"));
+        for (given, told) in [
+            ("/v1/models/0123456789abcdef", "/v1/models/****************"),
+            ("/x%300123456789abcdef", "/x%30****************"),
+            ("/%30123456789abcde%66/y", "/****************/y"),
+            ("org/model", "org/model"),
+        ] {
+            assert_eq!(access.redacted(given), told);
+        }
+        assert_eq!(Access::default().redacted("0123456789abcdef"), "0123456789abcdef");
     }
 }

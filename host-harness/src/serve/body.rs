@@ -42,6 +42,14 @@ pub(super) async fn receive(
     limits: &ServeLimits,
     budget: &std::sync::Arc<BodyBudget>,
 ) -> Result<Received, Fault> {
+    if let Some(coding) = coding(request.headers()) {
+        return Err(Fault::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid_request_error",
+            "unsupported_content_encoding",
+            &format!("a body in `{coding}` is not read here; send it without `content-encoding`"),
+        ));
+    }
     if !is_json(request.headers()) {
         // A page in a browser may send anything else without asking first.
         return Err(Fault::new(
@@ -139,6 +147,18 @@ async fn next(
             },
         }
     }
+}
+
+/// What a body is encoded in, if it is; by its own name only where that is a usual one.
+fn coding(headers: &HeaderMap) -> Option<&'static str> {
+    const KNOWN: [&str; 6] = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress"];
+    let given = headers.get(header::CONTENT_ENCODING)?;
+    let given = given.to_str().unwrap_or("?").trim();
+    if given.is_empty() || given.eq_ignore_ascii_case("identity") {
+        return None;
+    }
+    let known = KNOWN.iter().find(|known| given.eq_ignore_ascii_case(known));
+    Some(known.copied().unwrap_or("another encoding"))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -10,22 +10,23 @@ use axum::{
     Extension, Json,
     extract::{Request, State},
     response::{
-        Response,
+        IntoResponse as _, Response,
         sse::{Event, KeepAlive, Sse},
     },
 };
-use http::StatusCode;
+use futures::future::BoxFuture;
+use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::Instrument as _;
 
-use super::{Inner, Service, body, reply, seats::Sitting, trace::RequestId};
+use super::{Inner, ServeLimits, Service, body, reply, seats::Sitting, trace::RequestId};
 use crate::{
     Completion,
     contract::{ChatEvent, ChatRequest},
     error::{Error, Kind},
     fallback::{Attempt, Failed, Started},
     openai::{
-        answer::{Ending, Envelope, trail},
+        answer::{Ending, Envelope, has_logprobs, is_logprobs, trail},
         fault::Fault,
         request::asks_something,
     },
@@ -33,6 +34,10 @@ use crate::{
 
 /// How many events may wait for a client that reads slowly; then the plugin is not asked for more.
 const WAITING: usize = 64;
+/// What clients send in place of a model's name where none was given.
+const PLACEHOLDERS: [&str; 2] = ["dummy", "default"];
+/// Tells nginx, and what is made like it, not to gather a stream.
+const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 pub(super) async fn completions(
     State(service): State<Service>,
@@ -48,37 +53,55 @@ pub(super) async fn completions(
         .try_acquire_owned()
         .map_err(|_| busy(inner.limits.concurrent))?;
     // Held as long as the request is, which another model may still be asked.
-    let (body, _held) = received.parse().await?;
+    let (body, held) = received.parse().await?;
     asks_something(&body.request.messages)?;
-    let references = inner.references(body.model);
-    let mut envelope = Envelope {
+    let named = inner.access.redacted(&body.model.ok_or_else(no_model)?);
+    let (references, default_for) = inner.references(named);
+    let envelope = Envelope {
         id: format!("chatcmpl-{id}"),
         created: now(),
         model: String::new(),
         include_usage: body.include_usage,
+        reasoning: inner.policy().reasoning,
+        default_for,
     };
     if !body.stream {
         return inner.whole(&body.request, &references, envelope).await;
     }
-    let started = inner
-        .fallback
-        .start(&inner.host, &body.request, &references)
-        .await
-        .map_err(failed)?;
-    envelope.model.clone_from(&started.reference);
-    Ok(as_it_comes(started, envelope, inner.limits.send_timeout, permit))
+    let asking = service.clone();
+    let mut starting: Starting = Box::pin(async move {
+        let (inner, _held) = (&asking.0, held);
+        inner
+            .fallback
+            .start(&inner.host, &body.request, &references)
+            .await
+    });
+    // An error that comes soon has a status of its own. Who waits longer is to see that the request is being worked on.
+    let start = match tokio::time::timeout(inner.limits.status_wait, &mut starting).await {
+        Ok(started) => Start::Started(Box::new(started.map_err(failed)?)),
+        Err(_) => Start::Starting(starting),
+    };
+    Ok(as_it_comes(start, envelope, &inner.limits, permit))
 }
 
 impl Inner {
     /// Who is asked, in this order: as in the command line, the model that is named, then those that stand in for it by
-    /// the configuration.
-    fn references(&self, named: Option<String>) -> Vec<String> {
-        match named.filter(|name| !name.trim().is_empty()) {
-            Some(named) => std::iter::once(named)
-                .chain(self.fallbacks.iter().cloned())
-                .collect(),
-            None => self.default_models.clone(),
+    /// the configuration. A blank name stands for the configured default; so does what clients send that were given no
+    /// model, unless it is a name here. That name is given as well, to be told.
+    fn references(&self, named: String) -> (Vec<String>, Option<&'static str>) {
+        let name = named.trim();
+        if name.is_empty() {
+            return (self.default_models.clone(), None);
         }
+        let placeholder = PLACEHOLDERS
+            .into_iter()
+            .find(|known| known.eq_ignore_ascii_case(name));
+        let is_name = || self.host.settings().models.find_alias(name).next().is_some();
+        if placeholder.is_some() && !self.default_models.is_empty() && !is_name() {
+            return (self.default_models.clone(), placeholder);
+        }
+        let references = std::iter::once(named).chain(self.fallbacks.iter().cloned());
+        (references.collect(), None)
     }
 
     async fn whole(
@@ -104,18 +127,36 @@ impl Inner {
     }
 }
 
-/// The answer as a stream of events. Its errors are events as well: its status has been sent.
+/// A wait for the first event of whoever responds.
+type Starting = BoxFuture<'static, Result<Started, Failed>>;
+
+/// How far a response is when its status is sent.
+enum Start {
+    Started(Box<Started>),
+    Starting(Starting),
+}
+
+/// The response as a stream of events. Its errors are events as well: its status has been sent.
 fn as_it_comes(
-    started: Started,
-    envelope: Envelope,
-    send_timeout: Duration,
+    start: Start,
+    mut envelope: Envelope,
+    limits: &ServeLimits,
     permit: OwnedSemaphorePermit,
 ) -> Response {
-    let generation = started.completion.generation();
+    let generation = match &start {
+        Start::Started(started) => Some(started.completion.generation()),
+        Start::Starting(_) => None,
+    };
     let (events, waiting) = mpsc::channel(WAITING);
-    let client = Client { events, send_timeout };
+    let client = Client {
+        events,
+        send_timeout: limits.send_timeout,
+    };
     let telling = async move {
-        client.tell(started.completion, &envelope, &started.trail).await;
+        if let Some(started) = client.started(start).await {
+            envelope.model.clone_from(&started.reference);
+            client.tell(started.completion, &envelope, &started.trail).await;
+        }
         drop(permit);
     };
     tokio::spawn(telling.in_current_span());
@@ -123,7 +164,13 @@ fn as_it_comes(
         let event = waiting.recv().await?;
         Some((Ok::<_, Infallible>(event), waiting))
     });
-    reply::by(&generation, Sse::new(stream).keep_alive(KeepAlive::default()))
+    let heartbeat = KeepAlive::new().interval(limits.heartbeat);
+    let unbuffered = [(UNBUFFERED, HeaderValue::from_static("no"))];
+    let response = (unbuffered, Sse::new(stream).keep_alive(heartbeat)).into_response();
+    match generation {
+        Some(generation) => reply::by(&generation, response),
+        None => response,
+    }
 }
 
 /// The way to who asked.
@@ -133,6 +180,33 @@ struct Client {
 }
 
 impl Client {
+    /// Waits until somebody responds; `None` if nobody does, which the client has been told, or if it is gone.
+    async fn started(&self, start: Start) -> Option<Started> {
+        let starting = match start {
+            Start::Started(started) => return Some(*started),
+            Start::Starting(starting) => starting,
+        };
+        // What lies between may wait for a first byte before it passes on the head.
+        let waits = Event::default().comment("waiting for the first event");
+        self.pass_on(waits).await.then_some(())?;
+        let started = tokio::select! {
+            biased;
+            () = self.events.closed() => {
+                tracing::info!("the client left before the first event");
+                return None;
+            }
+            started = starting => started,
+        };
+        match started {
+            Ok(started) => Some(started),
+            Err(nobody) => {
+                tracing::info!(kind = %nobody.error.kind(), "nobody responded");
+                self.send(failed(nobody).body.to_string()).await;
+                None
+            }
+        }
+    }
+
     /// Passes an answer on until it ends or nobody reads it any more; either way it is dropped here, which cancels what
     /// is left of it.
     async fn tell(&self, mut completion: Completion, envelope: &Envelope, trail: &[Attempt]) {
@@ -155,7 +229,15 @@ impl Client {
                 Err(error) => return self.broke_off(&error).await,
             };
             media += usize::from(matches!(event, ChatEvent::Media(_)));
-            if let Some(chunk) = envelope.event(&event)
+            let mut logprobs = None;
+            if has_logprobs(&event) && completion.peek_ready().await.is_some_and(is_logprobs) {
+                logprobs = match completion.next().await {
+                    Ok(Some(ChatEvent::Other(extra))) => Some(extra),
+                    // It has just been seen.
+                    _ => None,
+                };
+            }
+            if let Some(chunk) = envelope.event(&event, logprobs.as_ref())
                 && !self.send(chunk).await
             {
                 return;
@@ -185,7 +267,11 @@ impl Client {
 
     /// False if the client is gone, or has read nothing for too long.
     async fn send(&self, data: String) -> bool {
-        let sending = self.events.send(Event::default().data(data));
+        self.pass_on(Event::default().data(data)).await
+    }
+
+    async fn pass_on(&self, event: Event) -> bool {
+        let sending = self.events.send(event);
         match tokio::time::timeout(self.send_timeout, sending).await {
             Ok(sent) => sent.is_ok(),
             Err(_) => {
@@ -205,6 +291,18 @@ fn busy(most: usize) -> Fault {
         &message,
     )
     .retry_after(1)
+}
+
+/// As of the dialect's own service: a request that was put together wrongly is not answered by whatever is there.
+fn no_model() -> Fault {
+    let mut fault = Fault::new(
+        StatusCode::BAD_REQUEST,
+        "invalid_request_error",
+        "missing_required_parameter",
+        "`model` is missing; name one of /v1/models, or send an empty text for the default model of this server",
+    );
+    fault.body["error"]["param"] = "model".into();
+    fault
 }
 
 /// Nobody answered.

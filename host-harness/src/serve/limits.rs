@@ -28,6 +28,11 @@ pub struct ServeLimits {
     pub concurrent: usize,
     /// `serve-send-timeout-ms`: how long a client may leave a stream unread.
     pub send_timeout: Duration,
+    /// `serve-status-wait-ms`: how long a streaming response waits for its first event, so that an error before it has
+    /// a status of its own. Then 200 is sent, and an error is an event.
+    pub status_wait: Duration,
+    /// `serve-heartbeat-ms`: how often a stream in which nothing else comes sends a comment.
+    pub heartbeat: Duration,
     /// `serve-refresh-ms`: how old the list of models may get.
     pub refresh: Duration,
 }
@@ -45,6 +50,8 @@ impl Default for ServeLimits {
             connections_per_address: 512,
             concurrent: 256,
             send_timeout: Duration::from_secs(60),
+            status_wait: Duration::from_secs(2),
+            heartbeat: Duration::from_secs(5),
             refresh: Duration::from_secs(60 * 60),
         }
     }
@@ -52,7 +59,7 @@ impl Default for ServeLimits {
 
 impl ServeLimits {
     /// The setting names, for help and for typing errors.
-    pub const NAMES: [&'static str; 11] = [
+    pub const NAMES: [&'static str; 13] = [
         "serve-max-body-bytes",
         "serve-max-total-body-bytes",
         "serve-head-timeout-ms",
@@ -63,6 +70,8 @@ impl ServeLimits {
         "serve-max-connections-per-address",
         "serve-max-concurrent",
         "serve-send-timeout-ms",
+        "serve-status-wait-ms",
+        "serve-heartbeat-ms",
         "serve-refresh-ms",
     ];
 
@@ -81,6 +90,8 @@ impl ServeLimits {
             "serve-body-timeout-ms" => self.body_timeout = time,
             "serve-max-concurrent" => self.concurrent = size,
             "serve-send-timeout-ms" => self.send_timeout = time,
+            "serve-status-wait-ms" => self.status_wait = time,
+            "serve-heartbeat-ms" => self.heartbeat = time,
             "serve-refresh-ms" => self.refresh = time,
             _ => return None,
         }

@@ -9,9 +9,12 @@ mod budget;
 mod catalog;
 mod chat;
 mod connection;
+mod cors;
 mod limits;
 mod models;
 mod pages;
+mod plain_path;
+mod policy;
 mod reply;
 mod seats;
 mod server;
@@ -26,11 +29,14 @@ use axum::{
     routing::{get, post},
 };
 use tokio::sync::Semaphore;
+use tower::util::MapRequest;
 
 use crate::{Host, contract::ModelCatalog, error::Result, fallback::Fallback, params::Params};
 
+pub use crate::openai::reasoning::ReasoningField;
 pub use access::Access;
 pub use limits::ServeLimits;
+pub use policy::{AllowedOrigin, ServePolicy};
 pub use server::Server;
 
 use budget::BodyBudget;
@@ -108,7 +114,9 @@ impl Service {
             catalog: Catalog::new(host.clone(), keep),
             answers: Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS))),
             bodies: BodyBudget::new(limits.total_body_bytes),
-            fallback: Fallback::new().with_params(params),
+            fallback: Fallback::new()
+                .with_params(params)
+                .with_max_retries(host.settings().serve_policy.max_retries),
             names: Names::new(),
             host,
             default_models,
@@ -127,7 +135,7 @@ impl Service {
     /// Everything that it answers, to be mounted at the root of a server. Every answer has the headers
     /// `x-request-id` and `x-plugin-generation`.
     pub fn router(&self) -> Router {
-        Router::new()
+        let routes = Router::new()
             .route("/v1/chat/completions", post(chat::completions))
             .route("/v1/models", get(models::list))
             .route("/v1/models/{*id}", get(models::one))
@@ -136,12 +144,24 @@ impl Service {
             .fallback(pages::nowhere)
             .method_not_allowed_fallback(pages::wrong_method)
             .layer(from_fn_with_state(self.clone(), trace::around))
-            .with_state(self.clone())
+            .with_state(self.clone());
+        let tolerant = Router::new().fallback_service(MapRequest::new(routes, plain_path::plain));
+        match cors::layer(self.0.policy()) {
+            // Around everything: an app is to read why it was refused as well.
+            Some(cors) => tolerant.layer(cors),
+            None => tolerant,
+        }
     }
 
     /// Asks for the list of models now and whenever it has grown old, for as long as it is polled. [`Server`] does this
     /// by itself.
     pub async fn keep_models_fresh(&self) {
         self.0.catalog.keep_fresh(self.0.limits.refresh).await;
+    }
+}
+
+impl Inner {
+    fn policy(&self) -> &ServePolicy {
+        &self.host.settings().serve_policy
     }
 }

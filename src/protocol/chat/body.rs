@@ -9,7 +9,10 @@
 //! * A tool's failure has no field: its text begins with `Error: `, unless it says so itself.
 //! * A tool's pictures follow its text, and that of the results beside it, as a person's message.
 
-use alloc::{string::String, string::ToString};
+use alloc::{
+    borrow::Cow,
+    string::{String, ToString},
+};
 
 use super::{
     members::{self, Place},
@@ -58,14 +61,10 @@ pub(super) fn write(request: &ChatRequest, model: &str, rules: &Rules, out: &mut
     if let Some(format) = &request.response_format {
         response_format(format, out);
     }
-    if let Some(effort) = request
-        .reasoning_effort
-        .as_ref()
-        .filter(|_| rules.reasoning_effort)
-    {
+    if let Some(effort) = request.reasoning_effort.as_ref().filter(|_| rules.reasoning_effort) {
         out.member("reasoning_effort", effort);
     }
-    for extra in &request.extras {
+    for extra in request.extras.iter().filter(|extra| rules.sends(&extra.key)) {
         out.name(&extra.key);
         out.raw(&extra.value_json);
     }
@@ -112,13 +111,13 @@ fn messages(messages: &[Message], rules: &Rules, out: &mut Writer<'_>) {
             Message::System(system) => {
                 out.raw("{\"role\":\"system\"");
                 out.name("content");
-                content(&system.content, out);
+                content(&system.content, rules, out);
                 extras(Place::Message, &system.extras, out);
             }
             Message::User(user) => {
                 out.raw("{\"role\":\"user\"");
                 out.name("content");
-                content(&user.content, out);
+                content(&user.content, rules, out);
                 extras(Place::Message, &user.extras, out);
             }
             Message::Assistant(said) => assistant(said, rules, out),
@@ -154,8 +153,17 @@ fn is_text(part: &ContentPart) -> bool {
     matches!(part, ContentPart::Text(_))
 }
 
-fn content(parts: &[ContentPart], out: &mut Writer<'_>) {
-    if parts.iter().all(is_text) {
+/// Whether a part is text, with or without members beside it. A tool result has no place for those.
+fn is_textual(part: &ContentPart) -> bool {
+    is_text(part) || matches!(part, ContentPart::Other(other) if other.key == "text")
+}
+
+fn content(parts: &[ContentPart], rules: &Rules, out: &mut Writer<'_>) {
+    let is_plain = |part: &ContentPart| match part {
+        ContentPart::Other(other) => rules.string_content && other.key == "text",
+        part => is_text(part),
+    };
+    if parts.iter().all(is_plain) {
         out.string(&joined_text(parts));
     } else {
         list(parts, out, part);
@@ -201,15 +209,32 @@ fn picture(media: &Media, out: &mut Writer<'_>) {
 
 fn joined_text(parts: &[ContentPart]) -> String {
     let mut text = String::new();
-    for (at, part) in parts.iter().filter(|part| is_text(part)).enumerate() {
-        if at > 0 {
+    let mut is_first = true;
+    for part in parts {
+        let piece = match part {
+            ContentPart::Text(piece) => Cow::Borrowed(piece.as_str()),
+            ContentPart::Other(other) if other.key == "text" => Cow::Owned(text_of(&other.value_json)),
+            ContentPart::Other(_) | ContentPart::Media(_) => continue,
+        };
+        if !core::mem::take(&mut is_first) {
             text.push('\n');
         }
-        if let ContentPart::Text(piece) = part {
-            text.push_str(piece);
-        }
+        text.push_str(&piece);
     }
     text
+}
+
+/// The text of a part that has other members beside it.
+fn text_of(part: &str) -> String {
+    let mut found = String::new();
+    crate::json::members(part, &mut |key, value| {
+        if key == "text"
+            && let Some(text) = crate::json::text(value)
+        {
+            found = text.into_owned();
+        }
+    });
+    found
 }
 
 fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
@@ -232,10 +257,7 @@ fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
         out.string(&text);
     }
     if sends_reasoning(parts, rules) && (!reasoning.is_empty() || rules.needs_reasoning) {
-        out.member(
-            "reasoning_content",
-            if reasoning.is_empty() { " " } else { &reasoning },
-        );
+        out.member("reasoning_content", if reasoning.is_empty() { " " } else { &reasoning });
     }
     let mut is_first = true;
     for part in parts {
@@ -286,9 +308,7 @@ fn list_of_texts(parts: &[AssistantPart], out: &mut Writer<'_>) {
 pub(super) fn sends_reasoning(parts: &[AssistantPart], rules: &Rules) -> bool {
     match rules.replay {
         Replay::All => true,
-        Replay::ToolCalls => parts
-            .iter()
-            .any(|part| matches!(part, AssistantPart::ToolCall(_))),
+        Replay::ToolCalls => parts.iter().any(|part| matches!(part, AssistantPart::ToolCall(_))),
         Replay::None => false,
     }
 }
@@ -318,7 +338,7 @@ fn tool_result(result: &ToolResult, out: &mut Writer<'_>) {
             text.push_str(": ");
             text.push_str(&said);
         }
-    } else if text.is_empty() && !result.content.iter().all(is_text) {
+    } else if text.is_empty() && !result.content.iter().all(is_textual) {
         text.push_str("(see attached image)");
     }
     out.raw("{\"role\":\"tool\"");
@@ -337,7 +357,7 @@ fn tool_pictures(messages: &[Message], out: &mut Writer<'_>) {
     let mut is_first = true;
     for message in results {
         let Message::Tool(result) = message else { continue };
-        if result.content.iter().all(is_text) {
+        if result.content.iter().all(is_textual) {
             continue;
         }
         out.raw(if core::mem::take(&mut is_first) {
@@ -351,7 +371,7 @@ fn tool_pictures(messages: &[Message], out: &mut Writer<'_>) {
             &alloc::format!("Attached to the result of tool call {}:", result.call_id),
         );
         out.raw("}");
-        for item in result.content.iter().filter(|part| !is_text(part)) {
+        for item in result.content.iter().filter(|part| !is_textual(part)) {
             out.raw(",");
             part(item, out);
         }

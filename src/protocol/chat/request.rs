@@ -8,25 +8,18 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{
-    body, members,
-    rules::{Replay, Rules},
-};
 use crate::contract::types::{
     AssistantPart, ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, Model,
     ModelRef, ResponseFormat, Routing, Tool, ToolChoice, Warning,
 };
+use super::{
+    body, members,
+    rules::{Replay, Rules},
+};
 use crate::{json, warning::quote};
 
 /// Parts in the upstream's own form that can be sent.
-const OTHER_PARTS: [&str; 6] = [
-    "text",
-    "image_url",
-    "video_url",
-    "audio_url",
-    "input_audio",
-    "file",
-];
+const OTHER_PARTS: [&str; 6] = ["text", "image_url", "video_url", "audio_url", "input_audio", "file"];
 /// Keys that extras never write.
 const RESERVED: [&str; 5] = ["model", "messages", "stream", "stream_options", "n"];
 
@@ -62,6 +55,13 @@ pub(super) fn check(request: &ChatRequest, model: &ModelRef, rules: &Rules) -> R
     extras(request, rules)?;
     capabilities(request, model, rules)?;
     warnings.extend(members::left_out(request));
+    if let Some(extra) = request.extras.iter().find(|extra| !rules.sends(&extra.key)) {
+        let message = format!(
+            "The settings say that this model takes no {}; it was not sent.",
+            extra.key
+        );
+        warn(&mut warnings, "members-left-out", message);
+    }
     if request.reasoning_effort.is_some() && !rules.reasoning_effort {
         let message = "The settings say that this model takes no reasoning effort; it was not sent.";
         warn(&mut warnings, "reasoning-effort-left-out", message.to_string());
@@ -91,7 +91,10 @@ pub(super) fn is_empty_turn(parts: &[AssistantPart]) -> bool {
 
 /// Whether the output limit is among the extras, under the newer of its two names.
 pub(super) fn has_own_limit(request: &ChatRequest) -> bool {
-    request.extras.iter().any(|extra| extra.key == "max_completion_tokens")
+    request
+        .extras
+        .iter()
+        .any(|extra| extra.key == "max_completion_tokens")
 }
 
 fn invalid<T>(field: &str, what: &str) -> Result<T, Error> {
@@ -233,10 +236,7 @@ fn content(field: &str, parts: &[ContentPart], known: Option<&Model>) -> Checked
                     return unsupported(&field, &what, "Send text or a picture.");
                 }
                 if !json::is_object(&other.value_json) {
-                    return invalid(
-                        &format!("{field}.value-json"),
-                        "is not a JSON object, the whole part",
-                    );
+                    return invalid(&format!("{field}.value-json"), "is not a JSON object, the whole part");
                 }
             }
         }
@@ -383,7 +383,10 @@ fn tools(request: &ChatRequest) -> Checked {
     }
     match &request.tool_choice {
         Some(ToolChoice::Named(name))
-            if !request.tools.iter().any(|tool| function_name(tool) == Some(name)) =>
+            if !request
+                .tools
+                .iter()
+                .any(|tool| function_name(tool) == Some(name)) =>
         {
             invalid(&format!("tool-choice {}", quote(name)), "names none of the tools")
         }

@@ -41,6 +41,12 @@ pub(super) struct Rules {
     pub(super) tools: bool,
     /// Whether the result of a tool names the tool.
     pub(super) tool_result_name: bool,
+    /// Whether parts that are text alone are sent as one string, whatever stands beside their text.
+    pub(super) string_content: bool,
+    /// Whether the parameter `store` is sent.
+    pub(super) store: bool,
+    /// Whether the parameter `prompt_cache_key` is sent.
+    pub(super) prompt_cache_key: bool,
 }
 
 impl Default for Rules {
@@ -54,6 +60,9 @@ impl Default for Rules {
             strict: true,
             tools: true,
             tool_result_name: false,
+            string_content: false,
+            store: true,
+            prompt_cache_key: true,
         }
     }
 }
@@ -79,6 +88,15 @@ impl Rules {
         rules
     }
 
+    /// Whether a parameter that the request has beside its fields is sent.
+    pub(super) fn sends(&self, key: &str) -> bool {
+        match key {
+            "store" => self.store,
+            "prompt_cache_key" => self.prompt_cache_key,
+            _ => true,
+        }
+    }
+
     fn compat(&mut self, key: &str, value: &str) {
         let is_off = value == "false";
         let is_on = value == "true";
@@ -87,6 +105,9 @@ impl Rules {
             "supportsTools" => self.tools = !is_off,
             "supportsReasoningEffort" => self.reasoning_effort = !is_off,
             "supportsStrictMode" => self.strict = !is_off,
+            "supportsStore" => self.store = !is_off,
+            "supportsPromptCacheKey" => self.prompt_cache_key = !is_off,
+            "requiresStringContent" => self.string_content = is_on,
             "requiresToolResultName" => self.tool_result_name = is_on,
             "requiresReasoningContentOnAssistantMessages" if is_on => {
                 self.needs_reasoning = true;

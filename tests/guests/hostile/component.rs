@@ -16,13 +16,14 @@ use crate::{
         provider::{Completion as Exported, Guest, GuestCompletion, Progress},
         settings,
         types::{
-            AssistantPart, ChatEvent, ChatRequest, ChatResponse, CredentialSpec, DiscoveryMode, Error,
-            ErrorKind, FinishReason, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo, Routing,
-            Summary, Usage,
+            AssistantPart, ChatEvent, ChatRequest, ChatResponse, CredentialSpec, DiscoveryMode, Endpoint,
+            Error, ErrorKind, FinishReason, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
+            Routing, Summary, Usage,
         },
     },
     deeds::act,
     orders::order,
+    texts::{self, text},
 };
 
 struct Component;
@@ -45,6 +46,23 @@ fn id() -> String {
     ordered("id", "hostile")
 }
 
+/// Everything, or what a provider needs if it passes for another; and what is ordered beside.
+fn endpoints() -> Vec<Endpoint> {
+    let endpoint = |(method, path): (&str, &str)| Endpoint {
+        method: method.to_string(),
+        path: path.to_string(),
+    };
+    let mut all = match order("id") {
+        None => everything(),
+        Some(_) => [("GET", "/models"), ("POST", "/chat/completions")]
+            .map(endpoint)
+            .into(),
+    };
+    let more = order("endpoint");
+    all.extend(more.iter().filter_map(|more| more.split_once(' ')).map(endpoint));
+    all
+}
+
 /// The last part of a reference.
 fn deed_of(reference: &str) -> &str {
     reference.rsplit('/').next().unwrap_or_default()
@@ -53,8 +71,8 @@ fn deed_of(reference: &str) -> &str {
 fn failed(code: ErrorCode) -> Error {
     Error {
         kind: ErrorKind::Internal,
-        message: format!("the deed failed: {code:?}"),
-        hint: None,
+        message: text(&format!("the deed failed: {code:?}")),
+        hint: texts::wanted().then(|| text("a hint")),
         retryable: false,
         retry_after_ms: None,
         request_sent: true,
@@ -63,7 +81,7 @@ fn failed(code: ErrorCode) -> Error {
         code: None,
         backend: None,
         request_id: None,
-        suggestions: Vec::new(),
+        suggestions: texts::wanted().then(|| text("a/fine")).into_iter().collect(),
         extras: Vec::new(),
     }
 }
@@ -71,7 +89,7 @@ fn failed(code: ErrorCode) -> Error {
 fn model(name: String) -> Model {
     Model {
         id: name.clone(),
-        display_name: name,
+        display_name: text(&name),
         alias: None,
         source: ModelSource::Bundled,
         input: Vec::new(),
@@ -99,17 +117,17 @@ fn summary(model: &str) -> Summary {
             reasoning_tokens: None,
         },
         model: model.to_string(),
-        backend: None,
-        request_id: None,
+        backend: texts::wanted().then(|| text("east")),
+        request_id: texts::wanted().then(|| text("r-1")),
         attempts: 1,
-        warnings: Vec::new(),
+        warnings: texts::warnings(),
         extras: Vec::new(),
     }
 }
 
 /// What it says when it behaves: its version, so that one can hear which build answered.
 fn words() -> String {
-    format!("hostile {}", ordered("version", "1.0.0"))
+    text(&format!("hostile {}", ordered("version", "1.0.0")))
 }
 
 impl Guest for Component {
@@ -119,21 +137,25 @@ impl Guest for Component {
         let _ = act(&ordered("describe", ""));
         ProviderInfo {
             id: id(),
-            name: "Hostile".to_string(),
-            version: ordered("version", "1.0.0"),
+            name: text("Hostile"),
+            version: text(&ordered("version", "1.0.0")),
             docs_url: None,
             default_base_url: ordered("base-url", "https://hostile.example/v1"),
             default_model: Some(format!("{}/a/{}", id(), ordered("default-model", "fine"))),
-            policies: Vec::new(),
+            policies: texts::policies(),
             credential: Some(CredentialSpec {
-                env_vars: vec![ordered("env", "HOSTILE_KEY")],
+                env_vars: if texts::wanted() {
+                    vec![ordered("env", "HOSTILE_KEY"), text("HOSTILE_KEY")]
+                } else {
+                    vec![ordered("env", "HOSTILE_KEY")]
+                },
                 header: ordered("header", "x-hostile-key"),
                 prefix: ordered("prefix", ""),
-                label: "A key".to_string(),
-                note: None,
-                help_url: None,
+                label: text("A key"),
+                note: texts::wanted().then(|| text("A note")),
+                help_url: texts::wanted().then(|| text("https://hostile.example/")),
             }),
-            endpoints: everything(),
+            endpoints: endpoints(),
             extras: Vec::new(),
         }
     }
@@ -156,7 +178,7 @@ impl Guest for Component {
         Ok(ModelCatalog {
             models,
             source: ModelSource::Bundled,
-            warnings: Vec::new(),
+            warnings: texts::warnings(),
         })
     }
 
@@ -175,7 +197,7 @@ impl Guest for Component {
             alias: None,
             provider_locked: false,
             metadata: None,
-            warnings: Vec::new(),
+            warnings: texts::warnings(),
         })
     }
 

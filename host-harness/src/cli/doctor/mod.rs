@@ -89,6 +89,7 @@ async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
     };
     words::others(report, &settings);
     places::examine(report, &ground.configuration, &info);
+    files::named(report, &settings);
     let found = provider::credential(report, &ground, &info).await;
     let secret = found.map(FoundSecret::named);
     let has_key = secret.is_some();

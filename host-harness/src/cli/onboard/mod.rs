@@ -17,7 +17,7 @@ use super::{
     chat,
     mode::Kept,
     session::Ground,
-    signals, style,
+    signals,
     terminal::Terminal,
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
     config::{self, Alias, FoundSecret, Onboarded, Onboarding, SecretSource, StoredKey},
     contract::{ErrorKind, ProviderInfo},
     error::{Error, Kind, Result},
+    sanitize,
 };
 
 use self::{ask::Entry, interactive::Talk, key::Verdict};
@@ -52,6 +53,7 @@ struct OnboardedJson {
 
 pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs) -> Outcome {
     let Loaded { mut ground, plugins } = loaded;
+    ground.warn_of_exposed(terminal);
     for plugin in &plugins {
         ground.warn_of_broken_list(terminal, plugin.info());
     }
@@ -207,10 +209,11 @@ impl Choice {
             .credential
             .as_ref()
             .map_or("no key needed", |spec| spec.label.as_str());
-        let line = style::one_line(&format!("{}  ({label})", info.name)).into_owned();
+        let name = sanitize::name(&info.name).into_owned();
+        let line = format!("{name}  ({})", sanitize::name(label));
         Self {
             id: info.id.clone(),
-            name: info.name.clone(),
+            name,
             searched: format!("{} {line}", info.id).to_lowercase(),
             line,
         }
@@ -386,7 +389,7 @@ async fn finish(terminal: &Terminal, ground: &Ground, provider: &Provider, decid
             changed,
         })?;
     } else {
-        let shown = style::one_line(&default);
+        let shown = sanitize::name(&default).into_owned();
         match (is_default, changed) {
             (true, true) => terminal.line(&format!("Default model set to {shown}"))?,
             (true, false) => {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Grant, Plugin, contract::ProviderInfo};
+use crate::{Grant, GrantedEndpoint, Plugin, contract::ProviderInfo};
 
 /// What a plugin is and may.
 #[derive(Debug, Serialize)]
@@ -25,6 +25,8 @@ pub(in crate::cli) struct PluginJson {
 #[serde(rename_all = "camelCase")]
 pub(in crate::cli) struct GrantJson {
     origin: String,
+    base_path: String,
+    endpoints: Vec<GrantedEndpoint>,
     header: String,
     env_vars: Vec<String>,
 }
@@ -52,6 +54,8 @@ impl From<&Grant> for GrantJson {
     fn from(grant: &Grant) -> Self {
         Self {
             origin: grant.origin.clone(),
+            base_path: grant.base_path.clone(),
+            endpoints: grant.endpoints.clone(),
             header: grant.header.clone(),
             env_vars: grant.env_vars.clone(),
         }
@@ -77,6 +81,8 @@ mod tests {
             exports: vec!["b".into()],
             grants: Some(GrantJson {
                 origin: "https://acme.example".into(),
+                base_path: "/v1".into(),
+                endpoints: vec![GrantedEndpoint::new("GET", "/models")],
                 header: "authorization".into(),
                 env_vars: vec!["ACME_TOKEN".into()],
             }),
@@ -87,7 +93,9 @@ mod tests {
                 "id": "acme", "name": "Acme", "version": "1.2.3", "contractVersion": "0.2.0", "digest": "sha256:00",
                 "size": 12, "imports": ["a"], "exports": ["b"],
                 "grants": {
-                    "origin": "https://acme.example", "header": "authorization", "envVars": ["ACME_TOKEN"],
+                    "origin": "https://acme.example", "basePath": "/v1",
+                    "endpoints": [{ "method": "GET", "path": "/models" }],
+                    "header": "authorization", "envVars": ["ACME_TOKEN"],
                 },
             })
         );

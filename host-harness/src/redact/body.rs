@@ -1,0 +1,225 @@
+//! Redaction of a body that comes in pieces, without being an oracle.
+//!
+//! A guest sees how its reads are cut, and can make an upstream repeat what it sends. So what is held back depends on
+//! public constants and on the form of the bytes alone: the last line as far as it is there, at most [`HELD`] bytes of
+//! it. It never depends on a secret, not on its length and not on whether there is one.
+
+use bytes::{Bytes, BytesMut};
+
+use super::finder::{Finder, blank};
+
+/// The most that is held back. Longer than any credential in any form; of what is longer, pieces of this length are found.
+pub(crate) const HELD: usize = 4096;
+
+/// Redacts one body.
+pub(crate) struct BodyRedactor {
+    finder: Finder,
+    /// Bytes that came and were not given, as they came.
+    held: Bytes,
+    /// So many of them, from the first, belong to a secret whose beginning was given.
+    masked: usize,
+}
+
+impl BodyRedactor {
+    pub(crate) fn new(finder: Finder) -> Self {
+        Self {
+            finder,
+            held: Bytes::new(),
+            masked: 0,
+        }
+    }
+
+    /// The next piece, without secrets, as far as it may be given. Not copied if there is no secret in it and nothing was
+    /// held.
+    pub(crate) fn push(&mut self, piece: Bytes) -> Bytes {
+        let all = if self.held.is_empty() {
+            piece
+        } else {
+            let mut all = BytesMut::with_capacity(self.held.len() + piece.len());
+            all.extend_from_slice(&self.held);
+            all.extend_from_slice(&piece);
+            all.freeze()
+        };
+        let split = all.len() - open_end(&all);
+        self.take(&all, split)
+    }
+
+    /// What was still held back at the end of the body.
+    pub(crate) fn finish(&mut self) -> Bytes {
+        let all = std::mem::take(&mut self.held);
+        self.take(&all, all.len())
+    }
+
+    /// Gives what stands before `split`, and holds the rest.
+    fn take(&mut self, all: &Bytes, split: usize) -> Bytes {
+        self.held = all.slice(split..);
+        let found = self.finder.ranges(all);
+        let masked = std::mem::take(&mut self.masked);
+        if found.is_empty() && masked == 0 {
+            return all.slice(..split);
+        }
+        let mut out = BytesMut::from(all.get(..split).unwrap_or_default());
+        for range in found.into_iter().chain([0..masked]) {
+            if range.start < split {
+                self.masked = self.masked.max(range.end.saturating_sub(split));
+            }
+            blank(&mut out, range);
+        }
+        out.freeze()
+    }
+}
+
+/// How many bytes at the end are held: those behind the last line end. No form has a line end in it or begins with a
+/// blank, so blanks that keep a connection alive pass at once.
+fn open_end(bytes: &[u8]) -> usize {
+    let last = bytes.get(bytes.len().saturating_sub(HELD)..).unwrap_or_default();
+    let line = memchr::memrchr2(b'\n', b'\r', last);
+    let open = last.get(line.map_or(0, |at| at + 1)..).unwrap_or_default();
+    let blanks = open
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
+    open.len() - blanks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz0123456";
+    const OTHER: &str = "sk-another/credential+of_another-length.and-more-of-it";
+
+    fn redactor(secrets: &[&str]) -> BodyRedactor {
+        BodyRedactor::new(Finder::new(secrets.iter().copied(), HELD))
+    }
+
+    /// What comes of these pieces: one entry for each, and one for the end.
+    fn through(mut redactor: BodyRedactor, pieces: &[&[u8]]) -> Vec<Bytes> {
+        let mut out: Vec<Bytes> = pieces
+            .iter()
+            .map(|piece| redactor.push(Bytes::copy_from_slice(piece)))
+            .collect();
+        out.push(redactor.finish());
+        out
+    }
+
+    #[test]
+    fn a_secret_cut_anywhere_is_still_found() {
+        let long = format!("{TOKEN}-and-more");
+        let secrets = [TOKEN, &long];
+        for text in [
+            format!("before {TOKEN} after"),
+            format!("{long}\nnext {TOKEN}"),
+            TOKEN.replace('A', "\\u0041"),
+        ] {
+            let whole = through(redactor(&secrets), &[text.as_bytes()]).concat();
+            for cut in 0..=text.len() {
+                for pause in [0, 1, 9] {
+                    let (one, rest) = text.as_bytes().split_at(cut);
+                    let (two, three) = rest.split_at(pause.min(rest.len()));
+                    let out = through(redactor(&secrets), &[one, two, three]).concat();
+                    assert_eq!(out, whole, "{cut}");
+                    assert_eq!(out.len(), text.len());
+                    assert!(!String::from_utf8(out).unwrap().contains("bCdE"), "cut at {cut}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_at_the_limit_of_what_is_held_is_found_byte_by_byte() {
+        for before in [0, 1, HELD - TOKEN.len(), HELD - 1, HELD, HELD + 1, 3 * HELD] {
+            let text = format!("{}{TOKEN}{}", "-".repeat(before), "-".repeat(HELD + 9));
+            let pieces: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
+            let out = through(redactor(&[TOKEN]), &pieces).concat();
+            assert_eq!(out, text.replace(TOKEN, &"*".repeat(TOKEN.len())).into_bytes());
+        }
+    }
+
+    #[test]
+    fn whole_lines_pass_at_once_and_without_a_copy() {
+        let mut redactor = redactor(&[TOKEN]);
+        for line in ["data: {}\n\n", "data: 1\r", ": \n   "] {
+            let piece = Bytes::copy_from_slice(line.as_bytes());
+            let out = redactor.push(piece.clone());
+            assert_eq!(out, piece);
+            assert_eq!(out.as_ptr(), piece.as_ptr(), "not copied");
+        }
+        assert!(redactor.finish().is_empty());
+    }
+
+    #[test]
+    fn the_last_line_waits_for_its_end_up_to_a_limit() {
+        let mut redactor = redactor(&[TOKEN]);
+        assert_eq!(redactor.push(Bytes::from_static(b"one\ntwo")), &b"one\n"[..]);
+        assert!(redactor.push(Bytes::from_static(b" thr")).is_empty());
+        assert_eq!(redactor.push(Bytes::from_static(b"ee\n")), &b"two three\n"[..]);
+        let out = redactor.push(Bytes::from(vec![b'x'; HELD + 10]));
+        assert_eq!(out.len(), 10);
+        assert_eq!(redactor.push(Bytes::from_static(b"y")).len(), 1);
+        assert_eq!(redactor.finish().len(), HELD);
+    }
+
+    /// A small generator, so that a failure can be had again.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, most: usize) -> usize {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            ((self.0 >> 33) as usize) % most
+        }
+    }
+
+    #[test]
+    fn ten_thousand_guesses_of_proper_prefixes_are_read_like_wrong_ones() {
+        const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        let mut numbers = Numbers(7);
+        let mut guesses = 0;
+        let own = Finder::new([TOKEN], HELD);
+        let others = [Finder::new([OTHER], HELD), Finder::new([], HELD)];
+        let sizes = |out: &[Bytes]| out.iter().map(Bytes::len).collect::<Vec<_>>();
+        while guesses < 10_000 {
+            // A right guess of a proper prefix, and the same with its last sign wrong.
+            let known = 1 + numbers.below(TOKEN.len() - 1);
+            let right = &TOKEN[..known];
+            let mut wrong = right.as_bytes().to_vec();
+            let last = SIGNS[numbers.below(SIGNS.len())];
+            *wrong.last_mut().unwrap() = if last == right.as_bytes()[known - 1] {
+                b'-'
+            } else {
+                last
+            };
+            // Repeated, within other bytes, cut anywhere, and as JSON writes it.
+            let times = 1 + numbers.below(5);
+            let (before, between) = (
+                numbers.below(HELD + 50),
+                ["", "\n", " ", "\"", "x"][numbers.below(5)],
+            );
+            let body = |guess: &[u8]| {
+                let mut body = vec![b'.'; before];
+                for _ in 0..times {
+                    body.extend_from_slice(guess);
+                    body.extend_from_slice(between.as_bytes());
+                }
+                body
+            };
+            let (right, wrong) = (body(right.as_bytes()), body(&wrong));
+            let step = 1 + numbers.below(right.len());
+            let cut = |body: &[u8], finder: &Finder| {
+                let redactor = BodyRedactor::new(finder.clone());
+                through(redactor, &body.chunks(step).collect::<Vec<_>>())
+            };
+            let read = cut(&right, &own);
+            assert_eq!(sizes(&read), sizes(&cut(&wrong, &own)));
+            // And with any other secret, or none, all is the same.
+            for other in &others {
+                assert_eq!(read, cut(&right, other));
+            }
+            assert_eq!(read.concat(), right, "nothing of it is redacted");
+            guesses += times;
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The spellings in which a text commonly carries a secret: raw, JSON, percent, HTML and base64.
+//!
+//! Knows nothing of bodies, events or searching. Whatever is listed here is found whole and only whole.
+
+use base64::{Engine as _, engine::general_purpose as base64_engine};
+
+/// A shorter secret is not searched for: it would match ordinary text.
+pub const SHORTEST: usize = 8;
+/// A shorter value that is no credential is not searched for in what others say. Configured headers hold ordinary words
+/// as well (`production`), and a word that can be guessed whole would be told by being redacted.
+pub(crate) const SHORTEST_OF_OTHERS: usize = 16;
+
+/// Every form of a secret. Of a value of several words, such as `Bearer …`, each long word counts by itself, too.
+pub(crate) fn of(secret: &str) -> Vec<Vec<u8>> {
+    let mut all = of_one(secret);
+    let words = secret.split_ascii_whitespace();
+    for word in words.filter(|word| *word != secret && word.len() >= SHORTEST_OF_OTHERS) {
+        all.extend(of_one(word));
+    }
+    all
+}
+
+fn of_one(secret: &str) -> Vec<Vec<u8>> {
+    let mut all = vec![secret.as_bytes().to_vec()];
+    // As JSON text, as JSON within JSON, and once more: so the arguments of a tool call come.
+    for slash in ["/", "\\/"] {
+        let mut nested = secret.to_owned();
+        for _ in 0..3 {
+            nested = in_json(&nested);
+            all.push(nested.replace('/', slash).into_bytes());
+        }
+    }
+    // Without any escape: what `unescaped` makes of every spelling of JSON.
+    all.push(unescaped(secret.as_bytes()).bytes);
+    let percent = |set| percent_encoding::utf8_percent_encode(secret, set).to_string();
+    let everything = percent(percent_encoding::NON_ALPHANUMERIC);
+    all.push(lower_hex(&everything));
+    all.push(everything.into_bytes());
+    // Characters that URLs may leave alone.
+    const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'~');
+    let reserved = percent(RESERVED);
+    all.push(lower_hex(&reserved));
+    all.push(reserved.into_bytes());
+    all.extend(in_html(secret));
+    for engine in [&base64_engine::STANDARD_NO_PAD, &base64_engine::URL_SAFE_NO_PAD] {
+        for shift in 0..3usize {
+            // With `shift` unknown bytes before it; the characters that those bytes reach are cut off, and so are
+            // those that unknown bytes behind it would reach.
+            let mut padded = vec![0u8; shift];
+            padded.extend_from_slice(secret.as_bytes());
+            let encoded = engine.encode(&padded).into_bytes();
+            let from = (shift * 8).div_ceil(6);
+            let to = padded.len() * 8 / 6;
+            if let Some(middle) = encoded.get(from..to) {
+                all.push(middle.to_vec());
+            }
+        }
+    }
+    all.retain(|form| form.len() >= SHORTEST);
+    all
+}
+
+/// What stands between the quotes of a JSON text.
+fn in_json(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.unwrap_or(text).to_owned()
+}
+
+/// As encoders of HTML write it: by name with decimal numbers, and with hexadecimal ones.
+fn in_html(text: &str) -> [Vec<u8>; 3] {
+    let write = |quote: &str, apostrophe: &str, plus: &str| {
+        let mut out = String::with_capacity(text.len());
+        for c in text.chars() {
+            match c {
+                '&' => out.push_str("&amp;"),
+                '<' => out.push_str("&lt;"),
+                '>' => out.push_str("&gt;"),
+                '"' => out.push_str(quote),
+                '\'' => out.push_str(apostrophe),
+                '+' => out.push_str(plus),
+                other => out.push(other),
+            }
+        }
+        out.into_bytes()
+    };
+    [
+        write("&quot;", "&#39;", "+"),
+        write("&#34;", "&#39;", "&#43;"),
+        write("&quot;", "&#x27;", "&#x2B;"),
+    ]
+}
+
+/// The same percent-encoding with its digits in lower case.
+fn lower_hex(encoded: &str) -> Vec<u8> {
+    let mut digits = 0;
+    let lower = |byte: u8| match byte {
+        b'%' => {
+            digits = 2;
+            byte
+        }
+        _ if digits > 0 => {
+            digits -= 1;
+            byte.to_ascii_lowercase()
+        }
+        _ => byte,
+    };
+    encoded.bytes().map(lower).collect()
+}
+
+/// A text without the escapes of JSON, however deeply nested.
+pub(crate) struct Unescaped {
+    pub(crate) bytes: Vec<u8>,
+    /// Where each byte begins in the text; one more at the end.
+    pub(crate) places: Vec<usize>,
+}
+
+/// Takes escapes out: `\u0068` is an `h`, and every other backslash is left out. What an escape stands for does not
+/// depend on how many backslashes there are before it, so nesting does not matter, nor does a cut.
+pub(crate) fn unescaped(text: &[u8]) -> Unescaped {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut places = Vec::with_capacity(text.len() + 1);
+    let mut at = 0;
+    // Where the escape begins that is being read.
+    let mut from = None;
+    while let Some(byte) = text.get(at) {
+        if *byte == b'\\' {
+            from = from.or(Some(at));
+            at += 1;
+            continue;
+        }
+        let begin = from.take();
+        let escape = begin.and(text.get(at..at + 5)).and_then(ascii_escape);
+        places.push(begin.unwrap_or(at));
+        bytes.push(escape.unwrap_or(*byte));
+        at += if escape.is_some() { 5 } else { 1 };
+    }
+    places.push(text.len());
+    Unescaped { bytes, places }
+}
+
+/// The character of `u00XX`.
+fn ascii_escape(escape: &[u8]) -> Option<u8> {
+    let digits = escape.strip_prefix(b"u00")?;
+    let digits = std::str::from_utf8(digits).ok()?;
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u8::from_str_radix(digits, 16)
+        .ok()
+        .filter(|byte| is_hex && byte.is_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_of_every_depth_are_taken_out_with_their_places() {
+        for (text, plain) in [
+            (r"a\u0068b", "ahb"),
+            (r"a\\u0068b", "ahb"),
+            (r#"a\\\"b\/c"#, "a\"b/c"),
+            (r"a\u006", "au006"),
+            (r"\u00e9", "u00e9"),
+            (r"end\", "end"),
+        ] {
+            let found = unescaped(text.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&found.bytes), plain, "{text}");
+            assert_eq!(found.places.len(), found.bytes.len() + 1);
+        }
+        assert_eq!(unescaped(br"a\u0068b").places, [0, 1, 7, 8]);
+    }
+
+    #[test]
+    fn a_value_of_several_words_is_found_by_its_long_words_too() {
+        let all = of("Bearer abcdefghijklmnop");
+        assert!(all.contains(&b"abcdefghijklmnop".to_vec()) && !all.contains(&b"Bearer".to_vec()));
+    }
+}

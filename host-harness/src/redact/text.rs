@@ -1,0 +1,263 @@
+//! Redaction of decoded text that comes in pieces, such as the deltas of a streaming response.
+//!
+//! A credential is one word: printable ASCII without blanks. So only words are held back, from their eighth character on
+//! and at most [`HELD`] bytes, until a blank, a character outside of ASCII or the end. Prose passes as it comes, and what
+//! is held back says nothing of a secret: it depends on the text alone.
+
+use super::{
+    finder::{Finder, blank, into_text},
+    forms::SHORTEST,
+};
+
+/// So many characters of a word are given before it is known how it goes on.
+pub(crate) const SHOWN: usize = 7;
+/// The most of a word that is held back.
+pub(crate) const HELD: usize = 512;
+
+/// One stream of text.
+#[derive(Debug, Default)]
+pub(crate) struct TextRedactor {
+    /// The word at the end, as it came, with what was given of it as far as a secret may begin there.
+    word: String,
+    /// So many bytes of it were given.
+    given: usize,
+    /// So many bytes behind those belong to a secret whose beginning was given.
+    masked: usize,
+    /// The word is longer than what is here of it.
+    is_longer: bool,
+}
+
+impl TextRedactor {
+    /// The next piece, without secrets, as far as it may be given; may be empty.
+    pub(crate) fn push(&mut self, finder: &Finder, piece: String) -> String {
+        if self.word.is_empty() {
+            return self.take(finder, piece, 0);
+        }
+        if piece.bytes().next().is_some_and(is_of_word) {
+            let mut all = std::mem::take(&mut self.word);
+            all.push_str(&piece);
+            let given = self.given;
+            return self.take(finder, all, given);
+        }
+        let before = if self.holds() {
+            self.flush(finder)
+        } else {
+            String::new()
+        };
+        // The buffer of the word serves the next one.
+        self.word.clear();
+        (self.given, self.masked, self.is_longer) = (0, 0, false);
+        let now = self.take(finder, piece, 0);
+        if before.is_empty() { now } else { before + &now }
+    }
+
+    /// Whether something is held.
+    pub(crate) fn holds(&self) -> bool {
+        self.given < self.word.len()
+    }
+
+    /// Gives what is held. What comes after it is still read as the same word.
+    pub(crate) fn flush(&mut self, finder: &Finder) -> String {
+        let all = std::mem::take(&mut self.word);
+        let given = self.given;
+        let out = self.give(finder, &all, given, all.len());
+        let from = all.len().saturating_sub(HELD);
+        self.is_longer |= from > 0;
+        self.word = all;
+        self.word.drain(..from);
+        self.given = self.word.len();
+        out
+    }
+
+    /// Takes all that there is of the stream's end, of which so much was given before.
+    fn take(&mut self, finder: &Finder, mut all: String, given: usize) -> String {
+        let bytes = all.as_bytes();
+        let word = bytes.iter().rev().take_while(|byte| is_of_word(**byte)).count();
+        // Another word than the one that there was.
+        if word < bytes.len() {
+            self.is_longer = false;
+        }
+        let open = if self.is_longer {
+            HELD
+        } else {
+            word.saturating_sub(SHOWN)
+        };
+        let held = open.min(HELD).min(word).min(bytes.len() - given.min(bytes.len()));
+        let split = bytes.len() - held;
+        // A secret that was begun before `split` and not ended yet begins behind this.
+        let begin = (bytes.len() - word).max(split.saturating_sub(HELD));
+        self.is_longer |= begin > bytes.len() - word;
+        let found = self.masked > 0 || (bytes.len() >= SHORTEST && finder.finds(bytes));
+        self.word.clear();
+        self.word.push_str(all.get(begin..).unwrap_or_default());
+        self.given = split - begin;
+        if found {
+            return self.give(finder, &all, given, split);
+        }
+        self.masked = 0;
+        if given == 0 {
+            all.truncate(split);
+            return all;
+        }
+        all.get(given..split).unwrap_or_default().to_owned()
+    }
+
+    /// What stands from `given` to `split`, without secrets; notes what is masked behind it.
+    fn give(&mut self, finder: &Finder, all: &str, given: usize, split: usize) -> String {
+        let masked = std::mem::take(&mut self.masked);
+        let mut bytes = all.as_bytes().to_vec();
+        for range in finder.ranges(&bytes).into_iter().chain([given..given + masked]) {
+            if range.start < split {
+                self.masked = self.masked.max(range.end.saturating_sub(split));
+            }
+            blank(&mut bytes, range);
+        }
+        bytes.truncate(split);
+        bytes.drain(..given.min(split));
+        into_text(bytes)
+    }
+}
+
+/// Whether a byte may be one of a credential's: printable ASCII, and no blank.
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_graphic()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz0123456";
+
+    fn finder() -> Finder {
+        Finder::new([TOKEN], HELD)
+    }
+
+    fn through(finder: &Finder, pieces: &[&str]) -> Vec<String> {
+        let mut stream = TextRedactor::default();
+        let mut out: Vec<String> = pieces
+            .iter()
+            .map(|piece| stream.push(finder, (*piece).to_owned()))
+            .collect();
+        out.push(stream.flush(finder));
+        out
+    }
+
+    #[test]
+    fn prose_passes_as_it_comes() {
+        let words = [
+            "The",
+            " quick",
+            " brown",
+            "\n\n",
+            "fox,",
+            " „jumps“",
+            " über",
+            " it.",
+            "犬",
+            "です。",
+        ];
+        let out = through(&finder(), &words);
+        assert_eq!(out[..words.len()], words);
+    }
+
+    #[test]
+    fn a_long_word_waits_from_its_eighth_character_on() {
+        let out = through(&finder(), &["An inter", "nation", "al", " affair"]);
+        assert_eq!(out, ["An inter", "na", "", "tional affair", ""]);
+        let out = through(&finder(), &["Certainly!", " Yes"]);
+        assert_eq!(out, ["Certain", "ly! Yes", ""]);
+        let out = through(&finder(), &["https://a.test/b", "é"]);
+        assert_eq!(out, ["https:/", "/a.test/bé", ""]);
+    }
+
+    #[test]
+    fn a_word_without_end_is_held_to_a_limit() {
+        let finder = finder();
+        let mut stream = TextRedactor::default();
+        let mut given = 0;
+        for step in 1..2_000 {
+            given += stream.push(&finder, "x".to_owned()).len();
+            let held = step - given;
+            assert_eq!(held, usize::min(step.saturating_sub(SHOWN), HELD));
+        }
+        assert!(stream.word.len() <= 2 * HELD);
+    }
+
+    #[test]
+    fn a_secret_cut_anywhere_shows_seven_characters_at_most() {
+        for before in ["", "key: ", "key=", "\"", "ключ:"] {
+            for size in 1..TOKEN.len() + 9 {
+                for end in ["", " and so on", "\"}"] {
+                    let text = format!("{before}{TOKEN}{end}");
+                    let mut pieces = Vec::new();
+                    let mut rest = text.as_str();
+                    while !rest.is_empty() {
+                        let at = rest
+                            .char_indices()
+                            .map(|(at, _)| at)
+                            .nth(size)
+                            .unwrap_or(rest.len());
+                        pieces.push(&rest[..at]);
+                        rest = &rest[at..];
+                    }
+                    let out = through(&finder(), &pieces).concat();
+                    assert_eq!(out.len(), text.len(), "{out}");
+                    assert!(!out.contains(&TOKEN[..SHOWN + 1]), "{out}");
+                    assert!(out.contains(&"*".repeat(TOKEN.len() - SHOWN)), "{out}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_deep_in_a_word_without_end_is_masked_whole() {
+        for before in [SHOWN, HELD - 40, HELD, HELD + SHOWN, 3 * HELD] {
+            let text = format!("{}{TOKEN}{}", "x".repeat(before), "y".repeat(HELD * 2));
+            for size in [1, 5, 100, 600] {
+                let pieces: Vec<&str> = (0..text.len())
+                    .step_by(size)
+                    .map(|at| &text[at..(at + size).min(text.len())])
+                    .collect();
+                let out = through(&finder(), &pieces).concat();
+                assert_eq!(
+                    out,
+                    text.replace(TOKEN, &"*".repeat(TOKEN.len())),
+                    "{before} {size}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_flushed_within_a_secret_is_still_its_beginning() {
+        let finder = finder();
+        let mut stream = TextRedactor::default();
+        let mut out = stream.push(&finder, TOKEN[..20].to_owned());
+        out += &stream.flush(&finder);
+        assert_eq!(out, TOKEN[..20]);
+        out += &stream.push(&finder, TOKEN[20..].to_owned());
+        out += &stream.flush(&finder);
+        assert_eq!(out, format!("{}{}", &TOKEN[..20], "*".repeat(TOKEN.len() - 20)));
+    }
+
+    #[test]
+    fn what_is_held_does_not_depend_on_the_secret() {
+        let text = format!("say {} and {} or\n{}x", &TOKEN[..30], &TOKEN[1..], &TOKEN[..35]);
+        let others = [
+            Finder::new(["sk-another/credential+of_another-length"], HELD),
+            Finder::new([], HELD),
+        ];
+        for size in 1..text.len() {
+            let pieces: Vec<&str> = (0..text.len())
+                .step_by(size)
+                .map(|at| &text[at..(at + size).min(text.len())])
+                .collect();
+            let out = through(&finder(), &pieces);
+            assert_eq!(out.concat(), text);
+            for other in &others {
+                assert_eq!(out, through(other, &pieces));
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! A plugin that wants to learn the token: it sends guesses to an upstream that repeats them, and looks how the host lets it
+//! read them. It passes for the workspace's own component, so that it has its grant and its token. Nothing of it ever
+//! serves a person.
+//!
+//! Each line of the prompt is the body of one request; in it `^` is a line feed and `~` nothing, so that a prompt can give
+//! whole tokens away that the host would not let in. The answer has a line for each: the sizes of what was read, in their
+//! order, and how many stars were in it.
+
+#![cfg_attr(target_family = "wasm", no_std)]
+
+#[cfg(target_family = "wasm")]
+extern crate alloc;
+
+#[cfg(target_family = "wasm")]
+mod component;
+#[cfg(target_family = "wasm")]
+#[path = "../contract.rs"]
+mod contract;
+#[cfg(target_family = "wasm")]
+#[path = "../../../src/shell/runtime.rs"]
+mod runtime;
+#[cfg(target_family = "wasm")]
+#[path = "../web.rs"]
+mod web;
