@@ -10,6 +10,19 @@ import { requestBody } from "./request.js";
 const API = "openai-completions";
 const RESOLVE_MS = 20_000;
 
+/**
+ * What OpenClaw does to a conversation before each turn: as for any OpenAI-compatible service, but for reasoning. Which
+ * reasoning goes back is the component's decision, since some backends refuse tool turns without it.
+ */
+const REPLAY = {
+  dropReasoningFromHistory: false,
+  sanitizeToolCallIds: true,
+  toolCallIdMode: "strict",
+  applyAssistantFirstOrderingFix: true,
+  validateGeminiTurns: true,
+  validateAnthropicTurns: true,
+};
+
 /** The contract's error of anything that was thrown. */
 function payloadOf(error) {
   if (error?.payload) return error.payload;
@@ -136,6 +149,7 @@ export function provider({ runtime, settings, manifest, sdk, auth, log }) {
         return stream;
       };
     },
+    buildReplayPolicy: () => REPLAY,
     classifyFailoverReason,
     matchesContextOverflowError,
   };
