@@ -99,7 +99,8 @@ export function provider({ runtime, settings, manifest, sdk, auth, log }) {
     const answer = new Answer(model, (event) => stream.push(event), sdk);
     const fail = (payload) => {
       const aborted = options.signal?.aborted === true;
-      if (payload.code?.startsWith("max-")) log.warn(`call of ${model.id} ended: ${payload.message}`);
+      // OpenClaw shows a person a sentence of its own; what the component or this host did wrong stands in the log.
+      if (!aborted && (payload.kind === "internal" || payload.code?.startsWith("max-"))) log.warn(`call of ${model.id} ended: ${payload.message}`);
       answer.fail(aborted ? "Hugging Face: the request was aborted" : errorMessage(payload), `${ID}:${payload.kind}`, aborted);
       stream.end();
     };
