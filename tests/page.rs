@@ -5,6 +5,8 @@
 
 #[path = "page/blocks.rs"]
 mod blocks;
+#[path = "page/configurations.rs"]
+mod configurations;
 #[path = "page/models.rs"]
 mod models;
 #[path = "page/setup.rs"]

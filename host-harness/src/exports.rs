@@ -11,6 +11,7 @@ use wasmtime::{
 };
 
 use crate::{
+    bounds::Bounded as _,
     contract::{
         ChatRequest, ChatResponse, DiscoveryMode, Error, ModelCatalog, ModelRef, Progress, ProviderInfo,
     },
@@ -116,7 +117,10 @@ impl Guest {
     ) -> wasmtime::Result<Fallible<ModelCatalog>> {
         let export: ListModels = self.find(store, self.exports.list_models)?;
         let share = store.data().fair();
-        Ok(in_turn(share, export.call_async(store, (discovery,))).await?.0)
+        Ok(in_turn(share, export.call_async(store, (discovery,)))
+            .await?
+            .0
+            .bounded())
     }
 
     pub(crate) async fn resolve_ref(
@@ -126,7 +130,10 @@ impl Guest {
     ) -> wasmtime::Result<Fallible<ModelRef>> {
         let export: ResolveRef<'_> = self.find(store, self.exports.resolve_ref)?;
         let share = store.data().fair();
-        Ok(in_turn(share, export.call_async(store, (reference,))).await?.0)
+        Ok(in_turn(share, export.call_async(store, (reference,)))
+            .await?
+            .0
+            .bounded())
     }
 
     pub(crate) async fn chat_complete(
@@ -136,7 +143,10 @@ impl Guest {
     ) -> wasmtime::Result<Fallible<ChatResponse>> {
         let export: ChatComplete<'_> = self.find(store, self.exports.chat_complete)?;
         let share = store.data().fair();
-        Ok(in_turn(share, export.call_async(store, (request,))).await?.0)
+        Ok(in_turn(share, export.call_async(store, (request,)))
+            .await?
+            .0
+            .bounded())
     }
 
     pub(crate) async fn chat_stream(
@@ -146,7 +156,10 @@ impl Guest {
     ) -> wasmtime::Result<Fallible<ResourceAny>> {
         let export: ChatStream<'_> = self.find(store, self.exports.chat_stream)?;
         let share = store.data().fair();
-        Ok(in_turn(share, export.call_async(store, (request,))).await?.0)
+        Ok(in_turn(share, export.call_async(store, (request,)))
+            .await?
+            .0
+            .bounded())
     }
 
     /// What is called once for an answer and then again and again.
@@ -181,7 +194,7 @@ impl Reader {
     ) -> wasmtime::Result<Fallible<Progress>> {
         let share = store.data().fair();
         let call = self.0.call_async(store, (completion, max_events, max_wait_ms));
-        Ok(in_turn(share, call).await?.0)
+        Ok(in_turn(share, call).await?.0.bounded())
     }
 }
 

@@ -134,6 +134,12 @@ impl Fallback {
         self
     }
 
+    /// Lets a model be asked again at once, whatever it is cooling down from: somebody wants just this one.
+    pub async fn wake(&self, host: &Host, reference: &str) {
+        let key = self.key(reference, &|reference| canonical(host, reference)).await;
+        self.memory().cooldowns.recovered(&key);
+    }
+
     /// Asks one after the other until one answers, and gives the answer as it comes. An empty list stands for the
     /// request's own model.
     ///

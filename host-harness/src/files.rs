@@ -1,8 +1,25 @@
-//! Files that belong to the user alone.
+//! Files that belong to the user alone: made for them, replaced in one step, locked, read, and looked at for who else may
+//! change them.
 
-use std::{fs, io::Write as _, path::Path};
+mod lock;
+mod read;
+pub(crate) mod trust;
+
+use std::{
+    fs,
+    io::{self, Seek as _, Write as _},
+    path::Path,
+};
+
+use tempfile::NamedTempFile;
 
 use crate::error::{Error, Kind, Result};
+
+pub(crate) use lock::lock;
+pub(crate) use read::{open, read, read_input, read_input_text};
+
+/// The largest file of ours or of a configuration that is read.
+pub(crate) const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Makes sure that a directory is there, the user's own, and closed to others.
 ///
@@ -15,11 +32,7 @@ pub fn private_dir(dir: &Path) -> Result<()> {
             format!("the directory {}: {what}", dir.display()),
         )
     };
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|error| fault(error.to_string()))?;
+    make_dir(dir).map_err(|error| fault(error.to_string()))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -61,60 +74,128 @@ pub(crate) fn trusted_dir(dir: &Path) -> Result<()> {
     private_dir(dir)
 }
 
-/// Replaces a file in one step with content that only the user may read; a stricter mode that it had stays.
+/// Makes a folder and those above it; what is made is the user's alone.
+fn make_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// Replaces a file in one step with content that only the user may read; a stricter mode that it had stays. A file that
+/// cannot be replaced, because it is a mount of its own or its folder takes no other, is written in place.
 ///
 /// # Errors
 /// It cannot be written.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
-    let fault = |error: std::io::Error| {
+    write_by(path, content, |file| {
+        file.persist(path).map(drop).map_err(|error| error.error)
+    })
+    .map_err(|error| {
         Error::new(
             Kind::Configuration,
             format!("{} cannot be written: {error}", path.display()),
         )
-    };
+    })
+}
+
+fn write_by(
+    path: &Path,
+    content: &[u8],
+    replace: impl FnOnce(NamedTempFile) -> io::Result<()>,
+) -> io::Result<()> {
     let dir = path
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    fs::create_dir_all(dir).map_err(fault)?;
+    make_dir(dir)?;
     // A temporary file is made with 0600 and keeps that when it takes the other's place.
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(fault)?;
-    file.write_all(content).map_err(fault)?;
+    let mut file = match NamedTempFile::new_in(dir) {
+        Ok(file) => file,
+        Err(error) if takes_no_file(&error) && path.exists() => return write_in_place(path, content),
+        Err(error) => return Err(error),
+    };
+    file.write_all(content)?;
     #[cfg(unix)]
     if let Ok(old) = fs::metadata(path) {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = old.permissions().mode() & 0o600;
-        file.as_file()
-            .set_permissions(fs::Permissions::from_mode(mode))
-            .map_err(fault)?;
+        file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
     }
-    file.as_file().sync_all().map_err(fault)?;
-    file.persist(path).map_err(|error| fault(error.error))?;
-    Ok(())
+    file.as_file().sync_all()?;
+    match replace(file) {
+        Err(error) if is_mount(&error) && path.is_file() => write_in_place(path, content),
+        replaced => replaced,
+    }
 }
 
-/// Keeps other writers of a file away until the guard is dropped. Readers need no lock: files are replaced whole.
-///
-/// # Errors
-/// The lock file beside it cannot be made.
-pub(crate) fn lock(path: &Path) -> Result<fs::File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = Path::new(&name);
-    let open = || {
-        if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir)?;
+fn takes_no_file(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+/// Nothing can take the place of a mount (as `docker run -v FILE:FILE` makes one).
+fn is_mount(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices
+    )
+}
+
+/// Writes a file where it is. The content stands there whole before the rest of the old one is cut off; who reads in that
+/// moment may see both.
+fn write_in_place(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = file.metadata()?.permissions().mode() & 0o600;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    }
+    file.rewind()?;
+    file.write_all(content)?;
+    file.set_len(content.len() as u64)?;
+    file.sync_all()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_nothing_can_take_the_place_of_is_written_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("openclaw.json");
+        let busy = |_: NamedTempFile| Err(io::Error::from(io::ErrorKind::ResourceBusy));
+        assert!(
+            write_by(&path, b"new", busy).is_err(),
+            "there is nothing to write into"
+        );
+        for old in ["a longer text than the new one", ""] {
+            fs::write(&path, old).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            write_by(&path, b"new", busy).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        let file = options.open(name)?;
-        file.lock()?;
-        Ok(file)
-    };
-    open().map_err(|error: std::io::Error| {
-        Error::new(
-            Kind::Configuration,
-            format!("{} cannot be locked: {error}", name.display()),
-        )
-    })
+        let left = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(left, 1, "no temporary file stays");
+        let denied = |_: NamedTempFile| Err(io::Error::from(io::ErrorKind::StorageFull));
+        assert!(write_by(&path, b"other", denied).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_folder_that_is_made_is_the_users_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state/models.json");
+        write_private(&path, b"x").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(path.parent().unwrap()), mode(&path)), (0o700, 0o600));
+    }
 }

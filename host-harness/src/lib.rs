@@ -16,6 +16,7 @@ pub mod serve;
 pub mod settings;
 
 mod asking;
+mod bounds;
 mod call;
 mod completion;
 mod drain;
@@ -31,6 +32,7 @@ mod openai;
 mod plugin;
 mod redact;
 mod sandbox;
+mod sanitize;
 mod swap;
 mod trace;
 mod walk;

@@ -1,12 +1,13 @@
 //! A plugin: one component, read, checked against the contract, compiled and asked what it is.
 
+mod file;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, types::ComponentItem};
 
 use crate::{
@@ -19,10 +20,11 @@ use crate::{
     settings::{Listed, Settings},
 };
 
+use file::check_kind;
+pub(crate) use file::{digest, read};
+
 /// The interface that makes a component a model provider.
 const PROVIDER: &str = "openclaw:model-provider/provider";
-/// The largest file that is read: ten times what components of languages with a runtime of their own have.
-const LARGEST: u64 = 256 * 1024 * 1024;
 /// The version of the contract that this host speaks.
 pub const CONTRACT_VERSION: &str = "0.2.0";
 /// What a guest may import, without versions.
@@ -86,7 +88,7 @@ impl Plugin {
     /// Loads a file: reads, checks, compiles, and asks it what it is. Nothing is sent and no credential is read.
     ///
     /// # Errors
-    /// `plugin-load` for a file that cannot be read or is no component; `contract-mismatch` for a component of
+    /// `plugin-load` for a file that cannot be read, that others may change, or that is no component; `contract-mismatch` for a component of
     /// another world or version, or one that wants more than the sandbox offers; `plugin-trap` or `limit` if it
     /// fails to say what it is.
     pub async fn load(sandbox: &Sandbox, path: &Path) -> Result<Self> {
@@ -233,53 +235,6 @@ impl Plugin {
     pub(crate) fn empty_wasi(&self) -> bool {
         self.0.options.empty_wasi
     }
-}
-
-/// `sha256:` and the digest of a file's bytes.
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{:x}", Sha256::digest(bytes))
-}
-
-/// Reads a plugin's file, if it is one and of a size that a plugin may have.
-pub(crate) async fn read(path: &Path) -> Result<Vec<u8>> {
-    let unreadable = |error| unreadable(path, &error);
-    let what = tokio::fs::metadata(path).await.map_err(unreadable)?;
-    // A pipe or a device may never end.
-    let what_else = if !what.is_file() {
-        "is no file".to_owned()
-    } else if what.len() > LARGEST {
-        format!("has {} bytes, and a plugin may have {LARGEST}", what.len())
-    } else {
-        return tokio::fs::read(path).await.map_err(unreadable);
-    };
-    let message = format!("{} {what_else}", path.display());
-    Err(Error::new(Kind::PluginLoad, message).with_hint("name the file of a built component"))
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    let message = if error.kind() == std::io::ErrorKind::NotFound {
-        format!("there is no plugin file {}", path.display())
-    } else {
-        format!("the plugin file {} cannot be read: {error}", path.display())
-    };
-    Error::new(Kind::PluginLoad, message).with_hint(
-        "build it with `cargo build --release --target wasm32-wasip2`, or name another with `--plugin`",
-    )
-}
-
-/// Looks at the first eight bytes: magic, version and layer of the binary format.
-fn check_kind(path: &Path, bytes: &[u8]) -> Result<()> {
-    let what = match bytes {
-        [0, b'a', b's', b'm', _, _, 1, 0, ..] => return Ok(()),
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
-            "is a core module, not a component; build it for the target `wasm32-wasip2`"
-        }
-        [0, b'a', b's', b'm', ..] => "is WebAssembly of a kind that this engine does not know",
-        [] => "is empty",
-        _ => "is not WebAssembly",
-    };
-    Err(Error::new(Kind::PluginLoad, format!("{} {what}", path.display()))
-        .with_hint("a plugin is a WASI 0.2 component that exports `openclaw:model-provider/provider`"))
 }
 
 fn interface_names(sandbox: &Sandbox, component: &Component) -> (Vec<String>, Vec<String>) {

@@ -178,9 +178,11 @@ impl Looking {
         }
         self.stamp = stamp;
         let Ok(bytes) = plugin::read(&self.file).await else {
-            // Gone for the moment, or for good; either way nothing to swap to.
-            tracing::debug!(file = %self.file.display(), "the plugin's file is not there");
-            return false;
+            // Gone for the moment, or for good; either way nothing to swap to. One that is there and not to be read, such
+            // as one that others may change, is tried once: swapping says what is wrong with it.
+            tracing::debug!(file = %self.file.display(), "the plugin's file cannot be read");
+            self.tried = None;
+            return self.stamp.is_some() && !is_same;
         };
         let digest = plugin::digest(&bytes);
         // A file that was refused once is refused again. One that was taken, and is not live any more, was put there once

@@ -21,6 +21,8 @@ mod documents;
 mod egress;
 #[cfg(unix)]
 mod ended;
+#[cfg(unix)]
+mod exposed;
 mod fallback;
 mod files;
 mod grants;
@@ -46,12 +48,9 @@ mod models;
 mod onboarding;
 mod onboarding_again;
 mod onboarding_by_script;
-<<<<<<< HEAD
 #[path = "../page.rs"]
 mod page;
-=======
 mod oracle;
->>>>>>> token
 mod program;
 mod proxy;
 #[path = "../reader.rs"]
@@ -60,6 +59,7 @@ mod recorded_list;
 mod redaction;
 mod scenarios;
 mod secrets;
+mod self_signed;
 mod serve;
 mod serve_at_home;
 mod serve_clients;
@@ -68,10 +68,15 @@ mod serve_errors;
 mod serve_streams;
 mod serve_watch;
 mod shells;
+#[cfg(unix)]
+mod streams_in;
 mod swap;
 mod swaps_under_load;
 mod talk;
+#[cfg(unix)]
+mod talk_again;
 mod terminal;
 mod tls;
+mod untrusted_text;
 mod uploads;
 mod watch;

@@ -157,6 +157,14 @@ pub struct Running {
 }
 
 impl Running {
+    /// Sends it a signal, such as `-HUP`.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let told = std::process::Command::new("kill").args([name, &id]).status();
+        assert!(told.expect("it is told").success());
+    }
+
     /// Bytes of a line of its `status` in the file system of processes: `VmRSS:` now, `VmHWM:` at most so far.
     #[cfg(target_os = "linux")]
     pub fn resident(&self, line: &str) -> usize {

@@ -7,7 +7,7 @@ use host_harness::{
     Error, Kind, Sandbox, SandboxOptions, Settings,
     contract::{
         AssistantPart, ChatRequest, ContentPart, ErrorKind, Extra, Media, MediaSource, Message, Reasoning,
-        ResponseFormat, ToolCall, ToolChoice, ToolResult,
+        ResponseFormat, SystemMessage, Tool, ToolCall, ToolChoice,
         settings::{ConfiguredModel, ModelAlias},
         types::JsonSchema,
     },

@@ -166,6 +166,39 @@ async fn paths_as_clients_put_them_together_are_understood() {
 }
 
 #[tokio::test]
+async fn a_client_without_a_model_gets_the_default_and_is_told_so() {
+    let options = || ServeOptions {
+        default_models: vec![MODEL.into()],
+        ..ServeOptions::default()
+    };
+    let serving = Serving::with(Harness::with(), options()).await;
+    for name in ["dummy", "Default"] {
+        let whole = serving.client.ask(name).await.json();
+        let (chunks, is_done) = serving.client.chat(&streamed(name)).await.events();
+        assert!(is_done);
+        for said in [&whole, chunks.last().expect("a chunk")] {
+            assert_eq!(said["model"], MODEL, "{said}");
+            assert_eq!(said["x_plugin"]["warnings"][0]["code"], "default-model", "{said}");
+        }
+    }
+    // Where it is a name, it is that model's.
+    let alias = host_harness::contract::settings::ModelAlias {
+        alias: "default".into(),
+        reference: "huggingface/deepseek-ai/DeepSeek-R1".into(),
+    };
+    let models = host_harness::settings::ModelSettings::new(Vec::new(), vec![alias]);
+    let setup = Harness::with().settings(|settings| settings.models = models.into());
+    let serving = Serving::with(setup, options()).await;
+    assert_eq!(serving.client.ask("default").await.json()["model"], "default");
+    // Without a default there is nothing that it could stand for.
+    let refused = Serving::start().await.client.ask("dummy").await;
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["param"]),
+        (400, &"model".into())
+    );
+}
+
+#[tokio::test]
 async fn what_is_not_served_says_what_to_use() {
     let serving = Serving::start().await;
     for (path, says) in [

@@ -67,19 +67,37 @@ impl Authority {
         params.not_after = date_time_ymd(identity.until, 1, 1);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-            )
-            .expect("a server's configuration");
-        config.alpn_protocols = identity.alpn.iter().map(|name| name.to_vec()).collect();
-        Arc::new(config)
+        server_with(&certificate, &key, identity)
     }
+}
+
+/// What `openssl req -x509` makes: a certificate that is its own authority, for a server and for `ca-file` alike.
+pub fn self_signed(identity: Identity<'_>) -> (Arc<ServerConfig>, TempDir) {
+    let names: Vec<String> = identity.names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).expect("names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_before = date_time_ymd(2000, 1, 1);
+    params.not_after = date_time_ymd(identity.until, 1, 1);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let dir = TempDir::new().expect("a directory");
+    std::fs::write(dir.path().join("own.pem"), certificate.pem()).expect("the file is written");
+    (server_with(&certificate, &key, identity), dir)
+}
+
+fn server_with(certificate: &rcgen::Certificate, key: &KeyPair, identity: Identity<'_>) -> Arc<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
+        .expect("a server's configuration");
+    config.alpn_protocols = identity.alpn.iter().map(|name| name.to_vec()).collect();
+    Arc::new(config)
 }
 
 /// A TLS server before a mock router. Closes its connections when it is dropped.

@@ -1,4 +1,4 @@
-//! The page's second half: the list of models, their names, their suffixes, and whole configurations.
+//! The page's second half: the list of models, their names, their suffixes and their references.
 
 use host_harness::{
     contract::{DiscoveryMode, Model, ModelCatalog, ModelSource, types::Routing},
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     DEFAULT,
-    blocks::{Block, configured, configured_with, means_what_its_author_meant, page},
+    blocks::{Block, configured, configured_with, page},
 };
 use crate::{
     harness::{Harness, Setup, TOKEN},
@@ -105,9 +105,11 @@ async fn onboarding_offers_the_services_list_or_the_built_in_one_if_that_fails()
             terminal.answers("Use existing", "y");
             terminal.sees("Default Hugging Face model");
             terminal.types("kimi");
-            let screen = terminal.waits_for("the model", |screen| screen.contains("> Kimi K2.5"));
-            // Only the service's list tells what its policies cost.
-            assert_eq!(screen.contains("Kimi K2.5 (cheapest)"), offers, "{screen}");
+            let screen = terminal.waits_for("the models", |screen| {
+                screen.contains("> Kimi") && screen.contains("Kimi K2.5") && !screen.contains("Qwen3")
+            });
+            // One that only the service lists.
+            assert_eq!(screen.contains("Kimi K2 Thinking"), offers, "{screen}");
         })
         .await;
     }
@@ -366,39 +368,4 @@ async fn every_model_of_the_table_takes_a_suffix() {
             );
         }
     }
-}
-
-#[tokio::test]
-async fn deepseek_r1_with_qwen_behind_it() {
-    means_what_its_author_meant(Block::QwenFallback, DEFAULT, &["huggingface/Qwen/Qwen3-8B"]).await;
-}
-
-#[tokio::test]
-async fn qwen_with_variants_by_price_and_by_speed() {
-    means_what_its_author_meant(Block::QwenVariants, "huggingface/Qwen/Qwen3-8B", &[]).await;
-}
-
-#[tokio::test]
-async fn deepseek_llama_and_gpt_oss_with_names_of_ones_own() {
-    let fallbacks = [
-        "huggingface/meta-llama/Llama-3.3-70B-Instruct",
-        "huggingface/openai/gpt-oss-120b",
-    ];
-    means_what_its_author_meant(
-        Block::ThreeVendors,
-        "huggingface/deepseek-ai/DeepSeek-V3.2",
-        &fallbacks,
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn one_backend_and_no_other() {
-    means_what_its_author_meant(Block::OneBackend, &format!("{DEFAULT}:together"), &[]).await;
-}
-
-#[tokio::test]
-async fn several_models_of_qwen_and_deepseek_with_policies() {
-    let primary = "huggingface/Qwen/Qwen2.5-7B-Instruct:cheapest";
-    means_what_its_author_meant(Block::ManyWithPolicies, primary, &[]).await;
 }

@@ -17,8 +17,10 @@ use crate::{
     terminal::{Home, Terminal, key, person},
 };
 
+const REVOKED: &str = "hf_a_key_that_was_revoked";
+
 async fn mock() -> MockRouter {
-    let options = MockOptions::immediate().reject_key("hf_a_key_that_was_revoked");
+    let options = MockOptions::immediate().reject_key(REVOKED);
     MockRouter::start(options).await.expect("a mock router")
 }
 
@@ -115,15 +117,11 @@ async fn onboarding_says_where_a_token_with_the_right_permission_is_made() {
     .await;
 }
 
-/// Enters a token, and gives the screen with the menu of models.
-fn with_token(terminal: &mut Terminal, token: &str) -> String {
+/// Enters a token, which is pasted.
+fn enters(terminal: &mut Terminal, token: &str) {
     terminal.sees("Enter Hugging Face API key");
     terminal.pastes(token);
     terminal.types(key::ENTER);
-    if token != TOKEN {
-        terminal.answers("What now?", key::DOWN);
-    }
-    terminal.sees("Default Hugging Face model")
 }
 
 /// Says yes to whatever is still asked.
@@ -143,7 +141,8 @@ async fn hugging_face_is_chosen_from_the_menu_of_providers_and_the_key_is_asked_
             screen.contains("Provider") && screen.contains("> Hugging Face")
         });
         terminal.types(key::ENTER);
-        with_token(&mut terminal, TOKEN);
+        enters(&mut terminal, TOKEN);
+        terminal.sees("Default Hugging Face model");
     })
     .await;
 }
@@ -154,7 +153,8 @@ async fn with_a_valid_token_the_menu_of_models_is_the_services_list_and_the_choi
     let home = Home::new(&router.base_url());
     person(move || {
         let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key", "--skip-health"]);
-        with_token(&mut terminal, TOKEN);
+        enters(&mut terminal, TOKEN);
+        terminal.sees("Default Hugging Face model");
         terminal.types("llama 3.1 8b");
         terminal.waits_for("the model", |screen| screen.contains("> Llama 3.1 8B Instruct"));
         terminal.types(key::ENTER);
@@ -178,22 +178,23 @@ async fn with_a_valid_token_the_menu_of_models_is_the_services_list_and_the_choi
 async fn without_a_valid_token_the_menu_of_models_is_the_built_in_list() {
     let home = Home::new(&mock().await.base_url());
     person(move || {
-        let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key", "--skip-health"]);
-        terminal.sees("Enter Hugging Face API key");
-        terminal.pastes(TOKEN);
+        let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key"]);
+        enters(&mut terminal, REVOKED);
+        terminal.sees("What now?");
+        terminal.types(key::DOWN);
+        terminal.waits_for("the other line", |screen| screen.contains("> Keep this key"));
         terminal.types(key::ENTER);
         terminal.sees("Default Hugging Face model");
+        terminal.types("kimi");
+        let screen = terminal.waits_for("the models", |screen| {
+            screen.contains("> Kimi K2.5") && !screen.contains("Qwen3")
+        });
+        assert!(
+            !screen.contains("Kimi K2 Thinking"),
+            "only the service lists it: {screen}"
+        );
     })
     .await;
-    // Where no list can be had, the ten that are built in are offered.
-    let router = MockRouter::start(MockOptions::immediate().scenario("models-500"))
-        .await
-        .expect("a mock router");
-    let home = Home::new(&router.base_url()).variable("HF_TOKEN", TOKEN);
-    let ran = person(move || home.run(&["models", "--format", "json"])).await;
-    let listed = ran.json();
-    assert_eq!(listed["source"], "bundled");
-    assert_eq!(listed["models"].as_array().map(Vec::len), Some(10));
 }
 
 #[tokio::test]

@@ -191,7 +191,8 @@ pub(super) struct ResolveArgs {
 /// What `chat` takes.
 #[derive(Debug, Args)]
 pub(super) struct ChatArgs {
-    /// What to ask; `-`, or nothing with standard input that is no terminal, reads it from there
+    /// What to ask; `-`, or nothing with standard input that is no terminal, reads it from there; a text that is piped
+    /// in beside it stands behind it
     pub(super) prompt: Option<String>,
     /// The model: a reference or an alias
     #[arg(short, long, value_name = "REF")]

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Grant,
     error::{Error, Kind},
+    sanitize,
 };
 
 /// What was granted, for scripts.
@@ -42,8 +43,8 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
         return Err(Error::new(Kind::NotGranted, message).into());
     };
     let mut facts = vec![
-        ("plugin", format!("{} ({})", info.name, info.id)),
-        ("version", info.version.clone()),
+        ("plugin", format!("{} ({})", sanitize::name(&info.name), info.id)),
+        ("version", sanitize::name(&info.version).into_owned()),
         ("digest", plugin.digest().to_owned()),
     ];
     facts.extend(inspect::granted("asks", &asked));

@@ -3,7 +3,10 @@
 use super::{
     Outcome, args::Global, output::inspect::PluginJson, session::Ground, table, terminal::Terminal, units,
 };
-use crate::{Grant, Plugin, grants::AllowedEndpoints};
+use crate::{Grant, Plugin, grants::AllowedEndpoints, sanitize};
+
+/// So many entries of a list are shown.
+const MOST: usize = 64;
 
 pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
     let ground = Ground::open(global)?;
@@ -27,8 +30,8 @@ pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
 fn facts(plugin: &Plugin, grant: Option<&Grant>) -> Vec<(&'static str, String)> {
     let info = plugin.info();
     let mut facts = vec![
-        ("plugin", format!("{} ({})", info.name, info.id)),
-        ("version", info.version.clone()),
+        ("plugin", format!("{} ({})", sanitize::name(&info.name), info.id)),
+        ("version", sanitize::name(&info.version).into_owned()),
         ("contract", plugin.contract_version().to_owned()),
         ("file", plugin.path().display().to_string()),
         ("size", units::bytes(plugin.size())),
@@ -49,7 +52,12 @@ fn facts(plugin: &Plugin, grant: Option<&Grant>) -> Vec<(&'static str, String)> 
 /// A list, its name beside its first entry.
 fn below(name: &'static str, entries: &[String]) -> Vec<(&'static str, String)> {
     let names = std::iter::once(name).chain(std::iter::repeat(""));
-    let mut facts: Vec<_> = names.zip(entries.iter().cloned()).collect();
+    let mut shown: Vec<_> = entries.iter().take(MOST).cloned().collect();
+    let more = entries.len().saturating_sub(MOST);
+    if more > 0 {
+        shown.push(format!("{more} more"));
+    }
+    let mut facts: Vec<_> = names.zip(shown).collect();
     if facts.is_empty() {
         facts.push((name, "nothing".to_owned()));
     }
@@ -58,24 +66,25 @@ fn below(name: &'static str, entries: &[String]) -> Vec<(&'static str, String)> 
 
 /// What a grant allows, in words.
 pub(super) fn granted(name: &'static str, grant: &Grant) -> Vec<(&'static str, String)> {
-    let mut words = vec![format!("to reach {}", grant.origin)];
+    let mut words = vec![format!("to reach {}", sanitize::name(&grant.origin))];
     words.push(match grant.endpoints.as_slice() {
         [] => "no request there; a grant of an earlier version has to be given again".to_owned(),
         endpoints => {
             let allowed = AllowedEndpoints::new(&grant.base_path, Some(endpoints.to_vec()));
-            format!("these requests there: {allowed}")
+            format!("these requests there: {}", sanitize::name(&allowed.to_string()))
         }
     });
     if !grant.header.is_empty() {
         words.push(format!(
             "that the host adds the credential there, in the header `{}` behind `{}`",
-            grant.header, grant.prefix
+            sanitize::name(&grant.header),
+            sanitize::name(&grant.prefix)
         ));
     }
     if !grant.env_vars.is_empty() {
         words.push(format!(
             "that the host looks for it in {}",
-            grant.env_vars.join(", ")
+            sanitize::names(grant.env_vars.iter().map(String::as_str))
         ));
     }
     below(name, &words)

@@ -1,22 +1,28 @@
 //! The log: to stderr, in text or JSON, warnings only unless more is asked for.
 //!
 //! Whatever is asked for, libraries below say no more than warnings: at finer levels those of HTTP and TLS write frames
-//! and headers, which hold the credential.
+//! and headers, which hold the credential. Whatever a value holds, an event is one line: nobody who is quoted in the log
+//! can write a line of it.
 
-use std::io;
+use std::{
+    fmt::Debug,
+    io::{self, Write},
+};
 
 use clap::{Args, ValueEnum};
-use tracing::{Level, Metadata};
+use tracing::{Level, Metadata, field::Field};
 use tracing_subscriber::{
     EnvFilter, Layer as _,
+    field::MakeExt as _,
     filter::filter_fn,
-    fmt::{self, MakeWriter},
+    fmt::{self, MakeWriter, format::Writer},
     layer::SubscriberExt as _,
     registry,
     util::SubscriberInitExt as _,
 };
 
 use super::{args::Format, style};
+use crate::sanitize;
 
 /// What is logged, and how.
 #[derive(Clone, Debug, Default, Args)]
@@ -88,14 +94,66 @@ where
         words => words,
     };
     let wanted = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let layer = fmt::layer().with_writer(writer).with_ansi(colour);
     let layer = match format {
-        LogFormat::Text => layer.boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
+        LogFormat::Text => fmt::layer()
+            .with_writer(writer)
+            .with_ansi(colour)
+            .fmt_fields(fmt::format::debug_fn(field).delimited(" "))
+            .boxed(),
+        LogFormat::Json => fmt::layer()
+            .with_writer(Escaped(writer))
+            .with_ansi(false)
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .boxed(),
     };
     registry()
         .with(wanted)
         .with(layer.with_filter(filter_fn(is_harmless)))
+}
+
+/// Writes one value of an event or a span: in one line, not endless, and without what drives a terminal.
+fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    let value = format!("{value:?}");
+    let value = sanitize::line(&value);
+    match field.name() {
+        "message" => write!(writer, "{value}"),
+        name if writer.has_ansi_escapes() => {
+            write!(writer, "\u{1b}[3m{name}\u{1b}[0m\u{1b}[2m=\u{1b}[0m{value}")
+        }
+        name => write!(writer, "{name}={value}"),
+    }
+}
+
+/// Where JSON is written: the same values, in which nothing drives a terminal.
+struct Escaped<W>(W);
+
+struct EscapedWriter<W>(W);
+
+impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Escaped<W> {
+    type Writer = EscapedWriter<W::Writer>;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        EscapedWriter(self.0.make_writer())
+    }
+
+    fn make_writer_for(&'w self, metadata: &Metadata<'_>) -> Self::Writer {
+        EscapedWriter(self.0.make_writer_for(metadata))
+    }
+}
+
+impl<W: Write> Write for EscapedWriter<W> {
+    /// Gets each event whole: what writes events formats them first.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        self.0.write_all(sanitize::json(&text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Our own words, which are written with care; of all others only warnings and errors.
@@ -177,5 +235,49 @@ mod tests {
         assert_eq!(line["message"], "answer");
         assert_eq!(line["status"], 200);
         assert_eq!(line["spans"][0]["id"], "r-1");
+    }
+
+    #[test]
+    fn nobody_who_is_quoted_in_the_log_writes_a_line_of_it() {
+        const FORGED: &str =
+            "no\n2026-01-01T00:00:00Z ERROR host_harness: forged\r\u{1b}]0;t\u{7}\u{9b}2J\u{202e}\u{2028}x";
+        for (format, colour) in [
+            (LogFormat::Text, false),
+            (LogFormat::Text, true),
+            (LogFormat::Json, false),
+        ] {
+            let memory = Memory::default();
+            let writer = memory.clone();
+            let subscriber = subscriber("debug", format, colour, move || writer.clone());
+            tracing::subscriber::with_default(subscriber, || {
+                let error = crate::Error::new(crate::error::Kind::PluginLoad, FORGED).with_hint(FORGED);
+                let span = tracing::info_span!("call", about = %FORGED, debug = ?FORGED);
+                let _entered = span.enter();
+                tracing::warn!(%error, text = FORGED, code = ?Some(FORGED), "{FORGED}");
+            });
+            let log = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+            assert_eq!(log.lines().count(), 1, "{log:?}");
+            for hostile in ['\r', '\u{7}', '\u{9b}', '\u{202e}', '\u{2028}'] {
+                assert!(!log.contains(hostile), "{log:?}");
+            }
+            assert!(
+                !log.contains("\u{1b}]") && (colour || !log.contains('\u{1b}')),
+                "{log:?}"
+            );
+            if format == LogFormat::Json {
+                let line: serde_json::Value = serde_json::from_str(&log).unwrap();
+                assert_eq!(line["text"], FORGED, "the value is what it was");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_log_is_not_endless() {
+        let log = logged(
+            "warn",
+            LogFormat::Text,
+            || tracing::warn!(text = %"x".repeat(1_000_000), "long"),
+        );
+        assert!(log.len() < 2 * sanitize::LONGEST_LINE, "{}", log.len());
     }
 }

@@ -76,9 +76,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs)
 }
 
 fn warn(terminal: &Terminal, catalog: &ModelCatalog) {
-    for warning in &catalog.warnings {
-        terminal.warn(&warning.message);
-    }
+    terminal.warn_of(catalog.warnings.iter().map(|warning| warning.message.as_str()));
 }
 
 /// The configured aliases by canonical reference. What does not resolve is the doctor's matter, not this list's.

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::{
     contract::{ErrorKind, Media},
     error::{Error, Kind, Result},
+    files,
     openai::request::{ChatBody, invalid, picture_of},
 };
 
@@ -33,7 +34,7 @@ pub(super) fn picture(path: &Path) -> Result<Media> {
 
 /// Reads a file that belongs to a request.
 pub(super) fn read_file(what: &str, path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| {
+    files::read_input(path, files::LARGEST).map_err(|error| {
         let message = format!("the {what} {} cannot be read: {error}", path.display());
         Error::new(Kind::Provider(ErrorKind::InvalidRequest), message)
     })

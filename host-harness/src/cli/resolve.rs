@@ -12,16 +12,14 @@ use super::{
     terminal::Terminal,
     units,
 };
-use crate::contract::ModelRef;
+use crate::{contract::ModelRef, sanitize};
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ResolveArgs) -> Outcome {
     let session = Session::open(terminal, global).await?;
     let resolved = session.host.resolve(&args.reference).await?;
     if terminal.is_text() {
         terminal.line(&table::facts(terminal.out, &facts(&resolved)))?;
-        for warning in &resolved.warnings {
-            terminal.warn(&warning.message);
-        }
+        terminal.warn_of(resolved.warnings.iter().map(|warning| warning.message.as_str()));
     } else {
         terminal.json(&ResolvedJson::new(&session.info, &resolved))?;
     }
@@ -51,6 +49,9 @@ pub(super) fn facts(resolved: &ModelRef) -> Vec<(&'static str, String)> {
         facts.push(("$ per M in / out", shown_price(model)));
         facts.push(("tools", units::yes_no(model.supports_tools).to_owned()));
         facts.push(("reasoning", units::yes_no(model.reasoning).to_owned()));
+    }
+    for (_, value) in &mut facts {
+        *value = sanitize::name(value).into_owned();
     }
     facts
 }

@@ -19,6 +19,8 @@ use crate::{
     config::Environment,
     contract::settings::CredentialState,
     error::{Error, Kind, Result},
+    files::{self, trust},
+    sanitize,
     serve::{Access, Keep, ServeOptions, Server, Service},
 };
 
@@ -26,6 +28,10 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     // What is wrong with address and key is said before anything is loaded.
     let key = access_key(terminal, args)?;
     let access = Access::new(args.listen, key.as_ref())?;
+    // From here on to the end of the process, even where nobody is left to tell.
+    let _hang_up = signals::ignore_hang_up(|| {
+        tracing::warn!("SIGHUP: the server goes on; SIGTERM ends it, and `--watch` takes a new plugin file");
+    });
     let session = Session::for_many(terminal, global).await?;
     let mut fallbacks = session.configuration.default_model(&session.info)?.fallbacks;
     if args.no_fallback {
@@ -80,7 +86,7 @@ fn watch(terminal: Terminal, host: &Host) -> Result<Watcher> {
         terminal.note(&format!(
             "generation {} ({}) is live; {} under way in generation {}",
             report.to.number,
-            report.to.version,
+            sanitize::name(&report.to.version),
             units::counted(report.draining, "answer"),
             report.from.number
         ));
@@ -126,6 +132,9 @@ fn not_bound(args: &ServeArgs, error: &std::io::Error) -> Error {
         .with_hint("choose another address with `--listen`; port 0 takes a free one")
 }
 
+/// The largest file that holds a key.
+const LARGEST_KEY: u64 = 64 * 1024;
+
 fn access_key(terminal: &Terminal, args: &ServeArgs) -> Result<Option<Secret>> {
     let (text, place) = if let Some(name) = &args.access_key_env {
         let text = Environment::process().get(name);
@@ -133,7 +142,7 @@ fn access_key(terminal: &Terminal, args: &ServeArgs) -> Result<Option<Secret>> {
         (text.ok_or_else(missing)?, format!("the variable {name}"))
     } else if let Some(file) = &args.access_key_file {
         warn_if_others_can_read(terminal, file);
-        let text = std::fs::read_to_string(file).map(Zeroizing::new);
+        let text = files::read_input_text(file, LARGEST_KEY).map(Zeroizing::new);
         let unread = |error| {
             let message = format!("the access key {} cannot be read: {error}", file.display());
             Error::new(Kind::Configuration, message)
@@ -148,18 +157,21 @@ fn access_key(terminal: &Terminal, args: &ServeArgs) -> Result<Option<Secret>> {
 }
 
 fn warn_if_others_can_read(terminal: &Terminal, file: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        if std::fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
-            let file = file.display();
-            terminal.warn(&format!(
-                "others can read the access key; `chmod 600 {file}` mends that"
-            ));
-        }
+    // A descriptor that the shell gave has no mode worth a word.
+    if !file.is_file() {
+        return;
     }
-    #[cfg(not(unix))]
-    let _ = (terminal, file);
+    if let Some(exposure) = trust::readable(file) {
+        terminal.warn(&format!(
+            "others can read the access key: {}; `{}` mends that",
+            exposure.message, exposure.fix
+        ));
+    } else if let Some(exposure) = trust::changeable(file) {
+        terminal.warn(&format!(
+            "others can replace the access key: {}; `{}` mends that",
+            exposure.message, exposure.fix
+        ));
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::{
     config::{Configuration, Environment},
     contract::ProviderInfo,
     error::{Error, Kind, Result},
+    files::trust,
 };
 
 /// What there is before any plugin is loaded.
@@ -104,6 +105,10 @@ impl Ground {
     /// The configuration's settings for a provider, and what the arguments say instead.
     pub(super) fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
         let mut settings = self.configuration.settings(info)?;
+        let is_set = |wanted: &str| self.set.iter().any(|(name, _)| name == wanted);
+        let is_base_url_named = self.base_url.is_some() || is_set("base-url");
+        self.configuration
+            .may_decide(info, is_base_url_named, is_set("ca-file"))?;
         apply(&mut settings, &self.set)?;
         if let Some(url) = &self.base_url {
             settings.base_url = Some(url.clone());
@@ -114,6 +119,19 @@ impl Ground {
 }
 
 impl Ground {
+    /// Says which files others may change, or read where they come as far.
+    pub(super) fn warn_of_exposed(&self, terminal: &Terminal) {
+        let readable = self.configuration.readable().into_iter();
+        let readable = readable.filter(|exposure| trust::is_reachable(&exposure.path));
+        let mut said: Vec<PathBuf> = Vec::new();
+        for exposure in self.configuration.changeable().into_iter().chain(readable) {
+            if !said.contains(&exposure.path) {
+                terminal.warn(&format!("{}; `{}` mends that", exposure.message, exposure.fix));
+                said.push(exposure.path);
+            }
+        }
+    }
+
     /// Says that a broken list of models is left out, and leaves it out.
     pub(super) fn warn_of_broken_list(&mut self, terminal: &Terminal, info: &ProviderInfo) {
         if let Some(error) = self.configuration.leave_broken_list_out(info) {
@@ -153,10 +171,17 @@ impl Session {
     }
 
     async fn on(mut ground: Ground, terminal: &Terminal, global: &Global) -> Result<Self> {
+        ground.warn_of_exposed(terminal);
         let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
         let info = plugin.info().clone();
         ground.warn_of_broken_list(terminal, &info);
         let settings = ground.settings(&info)?;
+        if let Some(exposure) = settings.ca_file.as_deref().and_then(trust::changeable) {
+            terminal.warn(&format!(
+                "`ca-file`: {}; `{}` mends that",
+                exposure.message, exposure.fix
+            ));
+        }
         // Before the credential is looked for: a plugin that asks for too much gets none read.
         let grant = ground.grants.check(&info)?;
         let found = ground

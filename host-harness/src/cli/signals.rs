@@ -24,6 +24,24 @@ pub(super) async fn interrupted() {
     ctrl_c.await;
 }
 
+/// As long as this is there, the news that the terminal is gone (`SIGHUP`) ends nothing: a server is no matter of the
+/// terminal that it was started from, and those who send it to have files read again shall not stop it. `said` is called
+/// each time.
+#[cfg(unix)]
+pub(super) fn ignore_hang_up(said: impl Fn() + Send + 'static) -> Option<tokio::task::JoinHandle<()>> {
+    let mut hang_up = signal(SignalKind::hangup()).ok()?;
+    Some(tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            said();
+        }
+    }))
+}
+
+#[cfg(not(unix))]
+pub(super) fn ignore_hang_up(_: impl Fn() + Send + 'static) -> Option<tokio::task::JoinHandle<()>> {
+    None
+}
+
 /// The system's request to end, or the news that the terminal is gone. In a conversation Ctrl-C ends what is under way
 /// and this ends all; it is watched from the beginning, so that none is lost between two questions.
 #[derive(Debug, Default)]

@@ -1,9 +1,6 @@
-//! Colours, only where a person looks, and text that cannot drive a terminal.
+//! Colours, only where a person looks. A new one belongs into what the sanitizer's last look lets pass.
 
-use std::{
-    borrow::Cow,
-    io::{IsTerminal as _, stderr, stdout},
-};
+use std::io::{IsTerminal as _, stderr, stdout};
 
 /// Marks text, or leaves it as it is.
 #[derive(Clone, Copy, Debug)]
@@ -82,38 +79,9 @@ fn colour_is_welcome() -> bool {
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Text of others for a terminal: control characters but line feed and tab would move the cursor or worse.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
-    if text.chars().all(harmless) {
-        Cow::Borrowed(text)
-    } else {
-        text.chars()
-            .map(|c| if harmless(c) { c } else { '\u{fffd}' })
-            .collect()
-    }
-}
-
-/// The same for one cell or line.
-pub(super) fn one_line(text: &str) -> Cow<'_, str> {
-    if text.chars().any(char::is_control) {
-        text.chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect()
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn escape_sequences_of_others_do_not_reach_a_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\n\tc"), "a\u{fffd}[2Jb\n\tc");
-        assert_eq!(one_line("a\nb\u{7}"), "a b ");
-    }
 
     #[test]
     fn without_colour_text_stays_as_it_is() {

@@ -4,7 +4,8 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
 };
 
-use super::style::{self, Style};
+use super::style::Style;
+use crate::sanitize;
 
 /// A line below the titles and nothing else.
 const LOOK: TableStyle = TableStyle::new().header_separator(LineStyle {
@@ -67,7 +68,7 @@ fn within(
             .map(|column| Cell::new(column.title()).add_attribute(Attribute::Bold)),
     );
     for row in rows {
-        table.add_row(row.iter().map(|cell| Cell::new(style::one_line(cell))));
+        table.add_row(row.iter().map(|cell| Cell::new(cell_of(cell))));
     }
     let widths = table.column_max_content_widths();
     let hidden = width.map_or_else(Vec::new, |width| too_much(columns, &widths, width, expendable));
@@ -90,6 +91,13 @@ fn within(
         text += &format!("\n{}", paint.dim(&line));
     }
     text
+}
+
+/// A cell holds a name or a figure; blanks before it are an indent of our own.
+fn cell_of(text: &str) -> String {
+    let indent = text.len() - text.trim_start_matches(' ').len();
+    let (indent, name) = text.split_at(indent.min(8));
+    format!("{indent}{}", sanitize::name(name))
 }
 
 /// The columns that have to go, in the table's order: as few as possible, the expendable ones first.
@@ -138,7 +146,7 @@ pub(super) fn wrapped(text: &str, width: u16) -> String {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .force_no_tty()
         .set_width(width)
-        .add_row([Cell::new(style::printable(text))]);
+        .add_row([Cell::new(sanitize::text(text))]);
     for layout in table.column_iter_mut() {
         layout.set_padding((0, 0));
     }
@@ -159,7 +167,7 @@ pub(super) fn facts(paint: Style, facts: &[(&str, String)]) -> String {
         .unwrap_or_default();
     let line = |(name, value): &(&str, String)| {
         let pad = " ".repeat(width - name.chars().count());
-        format!("{}{pad}  {}", paint.dim(name), style::printable(value))
+        format!("{}{pad}  {}", paint.dim(name), sanitize::line(value))
     };
     facts.iter().map(line).collect::<Vec<_>>().join("\n")
 }

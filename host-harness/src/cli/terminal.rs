@@ -9,10 +9,8 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::{
-    args::Format,
-    style::{self, Style},
-};
+use super::{args::Format, style::Style};
+use crate::sanitize;
 
 /// The two streams of this process, and how to write to them.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +43,12 @@ impl Terminal {
         out.flush()
     }
 
-    /// Writes a line of a result.
+    /// Writes a line of a result, or several.
     pub(super) fn line(&self, text: &str) -> io::Result<()> {
+        self.raw_line(&sanitize::screen(text))
+    }
+
+    fn raw_line(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         out.write_all(b"\n")?;
@@ -60,31 +62,45 @@ impl Terminal {
         } else {
             serde_json::to_string(value)?
         };
-        self.line(&text)
+        self.raw_line(&sanitize::json(&text))
     }
 
     /// Writes a line to standard error.
     pub(super) fn note(&self, text: &str) {
         // There is nobody left to tell if that fails.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", sanitize::screen(text));
     }
 
     /// Writes a piece to standard error.
     pub(super) fn note_piece(&self, text: &str) {
         let mut err = io::stderr().lock();
+        let text = sanitize::screen(text);
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
 
-    /// Writes a warning to standard error.
+    /// Writes a warning to standard error, in one line.
     pub(super) fn warn(&self, message: &str) {
-        let message = style::printable(message);
+        let message = sanitize::line(message);
         self.note(&format!("{} {message}", self.err.yellow("warning:")));
+    }
+
+    /// Writes some warnings; of many the first, and how many more there are.
+    pub(super) fn warn_of<'w>(&self, messages: impl IntoIterator<Item = &'w str>) {
+        let mut messages = messages.into_iter();
+        for message in messages.by_ref().take(sanitize::MOST) {
+            self.warn(message);
+        }
+        match messages.count() {
+            0 => {}
+            1 => self.warn("one more warning is not shown"),
+            more => self.warn(&format!("{more} more warnings are not shown")),
+        }
     }
 
     /// Text of a model for standard output: verbatim into files and pipes, harmless on a terminal.
     pub(super) fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if io::stdout().is_terminal() {
-            style::printable(text)
+            sanitize::text(text)
         } else {
             Cow::Borrowed(text)
         }
@@ -95,6 +111,7 @@ impl Terminal {
         if !io::stderr().is_terminal() {
             return Spinner(None);
         }
+        let message = sanitize::name(&message.into()).into_owned();
         let bar = ProgressBar::new_spinner().with_message(message);
         if let Ok(look) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
             bar.set_style(look);

@@ -6,6 +6,7 @@
 mod dotenv;
 mod edit;
 mod environment;
+mod guarded;
 mod kept;
 mod onboarding;
 mod params;

@@ -12,6 +12,7 @@ use crate::{
     contract::ProviderInfo,
     edge::Secret,
     error::{Error, Kind, Result},
+    files,
     grants::Grant,
 };
 
@@ -184,7 +185,7 @@ impl Configuration {
     /// The text of the state directory's `.env`; empty if there is none.
     pub(super) fn dotenv(&self) -> Result<Zeroizing<String>> {
         let path = self.state_dir.join(".env");
-        match std::fs::read(&path) {
+        match files::read(&path, files::LARGEST) {
             // Bytes that are no Unicode spoil their own value and no other.
             Ok(bytes) => Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Zeroizing::default()),

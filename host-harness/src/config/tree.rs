@@ -1,5 +1,5 @@
-//! A JSON5 file as a tree with typed look-ups: what is there but of the wrong kind is named with file, line, column
-//! and key. Knows nothing of what the keys mean.
+//! A JSON5 file as a tree with typed look-ups: a value of the wrong kind is named with file, line, column and key.
+//! Knows nothing of what the keys mean.
 
 use std::{
     fmt::{self, Write as _},
@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind, Result};
+use crate::files;
 
 /// Deeper nesting than this is no configuration; the parser would follow it until its stack is used up.
 const DEEPEST: usize = 128;
@@ -71,7 +72,7 @@ impl Document {
 
     /// Reads the file; `None` if it is not there.
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
-        match std::fs::read_to_string(path) {
+        match files::read_input_text(path, files::LARGEST) {
             Ok(text) => Self::parse(path, text).map(Some),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {

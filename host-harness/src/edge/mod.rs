@@ -7,13 +7,16 @@
 //! `connect` with `proxy`, `tls`, `stream` and `lanes` (how), `body` (how much), `gate` (how often), `setup` (by whose
 //! word), and this file, which puts them together.
 
+mod address;
 mod body;
 mod clock;
 mod connect;
 mod gate;
 mod headers;
 mod lanes;
+mod no_proxy;
 mod origin;
+mod pinned;
 mod proxy;
 mod secret;
 mod setup;

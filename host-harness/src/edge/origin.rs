@@ -1,12 +1,14 @@
-//! Where requests may go: one origin, and which addresses its name may stand for.
+//! Where requests may go: one origin, and which addresses its name may stand for. What an address is, `address` says.
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
 };
 
 use http::uri::{PathAndQuery, Scheme, Uri};
 use url::{Host, Url};
+
+use super::address::{Class, class_of};
 
 /// Scheme, host and port: what a grant names and what a request is compared with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -131,83 +133,6 @@ impl fmt::Display for Origin {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    Public,
-    Loopback,
-    Private,
-    /// Link-local (cloud metadata lives there), multicast, unspecified, broadcast, reserved.
-    Never,
-}
-
-fn class_of(address: IpAddr) -> Class {
-    match address {
-        IpAddr::V4(v4) => class_of_v4(v4),
-        IpAddr::V6(v6) => class_of_v6(v6),
-    }
-}
-
-fn class_of_v4(address: Ipv4Addr) -> Class {
-    let [a, b, c, _] = address.octets();
-    if address.is_loopback() {
-        Class::Loopback
-    } else if address.is_unspecified()
-        || address.is_link_local()
-        || address.is_multicast()
-        || a == 0
-        || a >= 240
-        // The metadata services of two clouds: one sits among the carrier addresses, one among the public ones.
-        || address == Ipv4Addr::new(100, 100, 100, 200)
-        || address == Ipv4Addr::new(168, 63, 129, 16)
-        || (a == 192 && b == 0 && c == 0)
-    {
-        Class::Never
-    } else if address.is_private()
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 198 && (18..20).contains(&b))
-        || address.is_documentation()
-    {
-        Class::Private
-    } else {
-        Class::Public
-    }
-}
-
-fn class_of_v6(address: Ipv6Addr) -> Class {
-    // An address that carries an IPv4 one is judged by it: mapped, compatible, translated, NAT64, 6to4 and Teredo.
-    let [s0, s1, s2, s3, s4, s5, s6, s7] = address.segments();
-    let v4 = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
-    if address.is_loopback() {
-        Class::Loopback
-    } else if address.is_unspecified() || address.is_multicast() || (s0 & 0xffc0) == 0xfe80 {
-        Class::Never
-    } else if let Some(mapped) = address.to_ipv4_mapped() {
-        class_of_v4(mapped)
-    } else if matches!(
-        [s0, s1, s2, s3, s4, s5],
-        [0, 0, 0, 0, 0, 0] | [0, 0, 0, 0, 0xffff, 0] | [0x64, 0xff9b, 0, 0, 0, 0]
-    ) {
-        class_of_v4(v4(s6, s7))
-    } else if s0 == 0x2002 {
-        class_of_v4(v4(s1, s2))
-    } else if (s0, s1) == (0x2001, 0) {
-        class_of_v4(v4(!s6, !s7))
-    } else if address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254) {
-        Class::Never
-    } else if (s0 & 0xfe00) == 0xfc00
-        || (s0 & 0xffc0) == 0xfec0
-        || (s0, s1) == (0x2001, 0xdb8)
-        || (s0, s1, s2) == (0x64, 0xff9b, 1)
-    {
-        Class::Private
-    } else if (s0 & 0xe000) == 0x2000 {
-        Class::Public
-    } else {
-        // Given to nobody.
-        Class::Never
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,8 +217,20 @@ mod tests {
             "fe80::1",
             "::ffff:169.254.169.254",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
+            "64:ff9b:1::a9fe:a9fe",
         ] {
             assert!(!host.admits(address.parse().unwrap(), true), "{address}");
+            // Nor by the operator's own literal.
+            let address: IpAddr = address.parse().unwrap();
+            let literal = origin(&match address {
+                IpAddr::V4(v4) => format!("http://{v4}"),
+                IpAddr::V6(v6) => format!("http://[{v6}]"),
+            });
+            assert!(!literal.admits(address, true), "{literal}");
         }
         assert!(host.admits("10.0.0.1".parse().unwrap(), true));
     }

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::{
     connect::{ConnectError, dial},
+    no_proxy,
     origin::Origin,
     secret::Secret,
     stream::{Bytes, Duplex},
@@ -73,17 +74,11 @@ impl Proxies {
             &self.http
         };
         match named.as_ref().or(self.all.as_ref()) {
-            Some(named) if !origin.is_loopback() && !self.excepts(origin) => {
+            Some(named) if !origin.is_loopback() && !no_proxy::covers(&self.except, origin) => {
                 Via::new(named, origin).map(Some)
             }
             _ => Ok(None),
         }
-    }
-
-    fn excepts(&self, origin: &Origin) -> bool {
-        let probe = Matcher::builder().all("http://proxy").no(&self.except).build();
-        let every = self.except.split(',').any(|entry| entry.trim() == "*");
-        every || probe.intercept(&origin.uri(None)).is_none()
     }
 }
 

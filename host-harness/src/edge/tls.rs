@@ -3,11 +3,20 @@
 use std::{io, path::Path, sync::Arc};
 
 use hyper_util::rt::TokioIo;
-use rustls::{CertificateError, ClientConfig, RootCertStore, pki_types::ServerName};
+use rustls::{
+    CertificateError, ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+};
 use tokio_rustls::TlsConnector;
 
-use super::stream::{Bytes, Duplex};
-use crate::error::{Error, Kind, Result};
+use super::{
+    pinned::{self, Pinned},
+    stream::{Bytes, Duplex},
+};
+use crate::{
+    error::{Error, Kind, Result},
+    files,
+};
 
 /// Makes connections secure. Cheap to clone.
 #[derive(Clone)]
@@ -22,11 +31,20 @@ impl Tls {
     /// Trusts the platform's authorities, the bundled ones, and those of a file.
     pub(super) fn new(ca_file: Option<&Path>) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let fault = |error: String| Error::new(Kind::Configuration, format!("TLS cannot be set up: {error}"));
+        let (roots, own) = roots(ca_file)?;
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| Error::new(Kind::Configuration, format!("TLS cannot be set up: {error}")))?
-            .with_root_certificates(roots(ca_file)?)
-            .with_no_client_auth();
+            .map_err(|error| fault(error.to_string()))?;
+        let mut config = if own.is_empty() {
+            builder.with_root_certificates(roots).with_no_client_auth()
+        } else {
+            let verifier = Pinned::new(roots, own, provider).map_err(fault)?;
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+                .with_no_client_auth()
+        };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let proxy = TlsConnector::from(Arc::new(config.clone()));
         config.alpn_protocols.insert(0, b"h2".to_vec());
@@ -61,7 +79,8 @@ fn server_name(host: &str) -> io::Result<ServerName<'static>> {
     ServerName::try_from(host.to_owned()).map_err(io::Error::other)
 }
 
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore> {
+/// All authorities, and the certificates of the file by themselves.
+fn roots(ca_file: Option<&Path>) -> Result<(RootCertStore, Vec<CertificateDer<'static>>)> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
@@ -71,7 +90,7 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore> {
         tracing::debug!(unreadable, "certificates of the platform that cannot be read");
     }
     let Some(path) = ca_file else {
-        return Ok(roots);
+        return Ok((roots, Vec::new()));
     };
     let bad = |what: String| {
         Error::new(
@@ -80,17 +99,22 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore> {
         )
         .with_hint("`ca-file` names a PEM file with the certificates of your authority")
     };
-    let text = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
-    let mut found = 0;
-    for certificate in rustls::pki_types::pem::PemObject::pem_slice_iter(&text) {
-        let certificate = certificate.map_err(|error| bad(format!("{error:?}")))?;
-        roots.add(certificate).map_err(|error| bad(error.to_string()))?;
-        found += 1;
+    let text = files::read(path, files::LARGEST).map_err(|error| bad(error.to_string()))?;
+    let mut own: Vec<CertificateDer<'static>> = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        let certificate = certificate.map_err(|error| bad(format!("they cannot be read: {error}")))?;
+        let number = own.len() + 1;
+        roots.add(certificate.clone()).map_err(|_| {
+            bad(format!(
+                "number {number} is no X.509 certificate of version 3 that can be read"
+            ))
+        })?;
+        own.push(certificate);
     }
-    if found == 0 {
+    if own.is_empty() {
         return Err(bad("there are none".to_owned()));
     }
-    Ok(roots)
+    Ok((roots, own))
 }
 
 /// Why a handshake failed, and what can be done about it.
@@ -117,6 +141,10 @@ pub(super) fn reason(error: &io::Error) -> (String, &'static str) {
             "its certificate is for another name".to_owned(),
             "check the host name of the base URL",
         ),
+        Bad::NotValidForNameContext { presented, .. } if presented.is_empty() => (
+            "its certificate names no host: the names have to be in its subjectAltName".to_owned(),
+            "make one that does: `openssl req -x509 …` with `-addext subjectAltName=DNS:HOST`",
+        ),
         Bad::NotValidForNameContext { presented, .. } => {
             // The server's own words, of which three are enough to see what is wrong.
             let names: Vec<_> = presented.iter().take(3).map(String::as_str).collect();
@@ -129,6 +157,20 @@ pub(super) fn reason(error: &io::Error) -> (String, &'static str) {
         Bad::UnknownIssuer | Bad::BadSignature => (
             "its certificate is of an authority that is not trusted here".to_owned(),
             "if the authority is yours, name a file with its certificate with `--set ca-file=FILE`",
+        ),
+        other if pinned::is_authority(other) => (
+            "its certificate is self-signed, or an authority's, and not trusted here".to_owned(),
+            "if it is yours, name a file with this very certificate with `--set ca-file=FILE`",
+        ),
+        other if pinned::is_of_old_version(other) => (
+            "its certificate is of X.509 version 1, which is not accepted any more".to_owned(),
+            "its operator has to replace it; `openssl req -x509` makes one of version 3",
+        ),
+        Bad::UnsupportedSignatureAlgorithmContext { .. }
+        | Bad::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
+            "its certificate is signed in a way that is not accepted (too weak, or of a curve that is not known)"
+                .to_owned(),
+            "its operator has to replace it; RSA with 2048 bits and SHA-256, or the curve P-256, will do",
         ),
         other => (
             format!("its certificate is not accepted: {other}"),
@@ -149,8 +191,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("own.pem");
         std::fs::write(&file, AUTHORITY).unwrap();
-        let usual = roots(None).unwrap();
-        let with_own = roots(Some(&file)).unwrap();
+        let (usual, none) = roots(None).unwrap();
+        let (with_own, own) = roots(Some(&file)).unwrap();
+        assert_eq!((none.len(), own.len()), (0, 1));
         assert_eq!(with_own.roots.len(), usual.roots.len() + 1);
         assert!(usual.roots.iter().all(|root| with_own.roots.contains(root)));
         assert!(usual.roots.len() >= webpki_roots::TLS_SERVER_ROOTS.len());

@@ -22,7 +22,7 @@ use crate::{
     contract::ProviderInfo,
     edge::Origin,
     error::{Error, Kind, Result},
-    files,
+    files::{self, trust},
 };
 
 /// What one provider may have.
@@ -190,7 +190,18 @@ fn parse(text: &str) -> Result<ById, String> {
 /// The grants in a file, which need not be there.
 fn written(file: &Path) -> Result<ById> {
     let fault = |message: String| Error::new(Kind::Configuration, message);
-    match std::fs::read_to_string(file) {
+    if let Some(exposure) = trust::changeable(file) {
+        let message = format!(
+            "the grants in {} are not believed: {}",
+            file.display(),
+            exposure.message
+        );
+        return Err(fault(message).with_hint(format!(
+            "whoever may change them decides where credentials go; look at what stands there, then `{}`",
+            exposure.fix
+        )));
+    }
+    match files::read_input_text(file, files::LARGEST) {
         Ok(text) => parse(&text).map_err(|error| {
             fault(format!("the grants in {}: {error}", file.display()))
                 .with_hint("mend it, or remove it and write what is needed with `grant FILE.wasm`")

@@ -1,13 +1,16 @@
 //! Recorded answers: files that hold one answer of the real router each. Reads them into scripts; knows no
 //! endpoint.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::MockError;
 use super::script::Script;
+use crate::files;
+
+/// The largest recording that is read.
+const LARGEST: u64 = 256 * 1024 * 1024;
 
 /// What the files come to.
 #[derive(Debug, Default)]
@@ -139,7 +142,7 @@ fn head(file: &Path, recorded: &Value) -> Result<Script, MockError> {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, MockError> {
-    fs::read(file).map_err(|error| wrong(file, error.to_string()))
+    files::read(file, LARGEST).map_err(|error| wrong(file, error.to_string()))
 }
 
 fn wrong(file: &Path, why: String) -> MockError {

@@ -12,8 +12,9 @@ use super::MockError;
 use super::chunk::{Envelope, EventStyle};
 use super::script::{End, Head, Script};
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("errors.json", include_str!("scenarios/errors.json")),
+    ("hostile.json", include_str!("scenarios/hostile.json")),
     ("relayed.json", include_str!("scenarios/relayed.json")),
     ("streams.json", include_str!("scenarios/streams.json")),
     ("tools.json", include_str!("scenarios/tools.json")),

@@ -40,6 +40,8 @@ pub(crate) struct Envelope {
     pub(crate) include_usage: bool,
     /// Where reasoning stands.
     pub(crate) reasoning: ReasoningField,
+    /// The name that was given in place of a model's, and meant the default.
+    pub(crate) default_for: Option<&'static str>,
 }
 
 /// What is known of an answer at its end.
@@ -131,7 +133,7 @@ impl Envelope {
             finish_reason: Some(reason),
             ..Choice::of(Delta::default())
         };
-        let mut chunks = vec![self.chunk(last, Some(ending.details(media)))];
+        let mut chunks = vec![self.chunk(last, Some(ending.details(media, self.default_for)))];
         if let Some(usage) = usage(&ending.summary.usage).filter(|_| self.include_usage) {
             chunks.push(self.text(&[], Some(Some(usage)), None));
         }
@@ -212,14 +214,14 @@ impl Envelope {
                 finish_reason: finish_reason(ending.summary.finish_reason),
             }],
             usage: usage(&ending.summary.usage),
-            x_plugin: ending.details(media),
+            x_plugin: ending.details(media, self.default_for),
         }
     }
 }
 
 impl Ending<'_> {
     /// What the dialect has no place for.
-    fn details(&self, media: usize) -> Value {
+    fn details(&self, media: usize, default_for: Option<&str>) -> Value {
         let summary = self.summary;
         let mut warnings: Vec<Value> = summary
             .warnings
@@ -229,6 +231,10 @@ impl Ending<'_> {
         if media > 0 {
             let message = format!("{media} pictures or sounds of the answer are not shown");
             warnings.push(json!({ "code": "media-not-shown", "message": message }));
+        }
+        if let Some(name) = default_for {
+            let message = format!("`{name}` is no model; the configured default was asked");
+            warnings.push(json!({ "code": "default-model", "message": message }));
         }
         let details = json!({
             "model": summary.model,

@@ -3,9 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::contract::{
-    Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage, Warning,
-};
+use crate::contract::{Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage, Warning};
 
 fn envelope(include_usage: bool) -> Envelope {
     Envelope {
@@ -14,6 +12,7 @@ fn envelope(include_usage: bool) -> Envelope {
         model: "a/b".into(),
         include_usage,
         reasoning: ReasoningField::default(),
+        default_for: None,
     }
 }
 
@@ -292,10 +291,7 @@ fn reasoning_stands_in_one_field_and_in_two_only_where_the_operator_wants_that()
         generation: &generation,
         trail: &[],
     };
-    let thought = || Reasoning {
-        text: "hm".into(),
-        signature: None,
-    };
+    let thought = || Reasoning::new("hm");
     for (field, names) in [
         (ReasoningField::ReasoningContent, &["reasoning_content"][..]),
         (ReasoningField::Reasoning, &["reasoning"]),

@@ -16,6 +16,7 @@ use crate::{
     edge::Secret,
     error::{Error, Kind, Result},
     openai::fault::Fault,
+    redact::Redactor,
 };
 
 /// The shortest key; anything shorter can be tried out.
@@ -26,6 +27,8 @@ const SHORTEST_KEY: usize = 16;
 pub struct Access {
     /// The digest of the key, so that comparing tells nothing of its length either.
     key: Option<[u8; 32]>,
+    /// Finds the key where it was put by mistake.
+    redaction: Option<Redactor>,
     /// Whether clients may use other names than loopback's.
     by_any_name: bool,
 }
@@ -51,6 +54,7 @@ impl Access {
             open.suits(address)?;
             return Ok(open);
         };
+        let redaction = Redactor::new(Some(key), []);
         let key = key.expose();
         if key.len() < SHORTEST_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             let message = format!("an access key has at least {SHORTEST_KEY} visible ASCII characters");
@@ -60,6 +64,7 @@ impl Access {
         }
         Ok(Self {
             key: Some(Sha256::digest(key).into()),
+            redaction: Some(redaction),
             by_any_name: !is_own(address),
         })
     }
@@ -79,6 +84,20 @@ impl Access {
     pub(super) fn is_key(&self, text: &str) -> bool {
         let digest: [u8; 32] = Sha256::digest(text).into();
         self.key.is_some_and(|key| key.ct_eq(&digest).into())
+    }
+
+    /// A text of a client without the key: in the path, a model's name, or the name of a request, where it would be
+    /// repeated in the answer and the log.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        let Some(redaction) = &self.redaction else {
+            return text.to_owned();
+        };
+        let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+        // The form in which it stands there may be no usual one, such as each letter percent-encoded.
+        if redaction.finds(decoded.as_bytes()) && !redaction.finds(text.as_bytes()) {
+            return redaction.own(&decoded);
+        }
+        redaction.own(text)
     }
 
     pub(super) fn check(&self, request: &Request, policy: &ServePolicy) -> Result<(), Fault> {
@@ -228,5 +247,14 @@ mod tests {
         }
         let access = Access::new(loopback(), key.as_ref()).expect("a key");
         assert!(!format!("{access:?}").contains("0123"));
+        for (given, told) in [
+            ("/v1/models/0123456789abcdef", "/v1/models/****************"),
+            ("/x%300123456789abcdef", "/x%30****************"),
+            ("/%30123456789abcde%66/y", "/****************/y"),
+            ("org/model", "org/model"),
+        ] {
+            assert_eq!(access.redacted(given), told);
+        }
+        assert_eq!(Access::default().redacted("0123456789abcdef"), "0123456789abcdef");
     }
 }

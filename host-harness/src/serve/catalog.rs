@@ -14,6 +14,7 @@ use crate::{
     contract::{DiscoveryMode, Model, ModelCatalog, ModelSource},
     error::Result,
     generation::GenerationInfo,
+    sanitize,
 };
 
 /// After a list that was not live, the next one is asked for so soon.
@@ -110,8 +111,12 @@ impl Catalog {
             generation = self.host.generation();
             catalog = self.host.list_models(discovery).await?;
         }
-        for warning in &catalog.warnings {
+        for warning in catalog.warnings.iter().take(sanitize::MOST) {
             tracing::warn!(code = warning.code, "{}", warning.message);
+        }
+        let more = catalog.warnings.len().saturating_sub(sanitize::MOST);
+        if more > 0 {
+            tracing::warn!(more, "more warnings of this list are not logged");
         }
         let is_live = catalog.source == ModelSource::Live;
         if is_live {

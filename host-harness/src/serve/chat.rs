@@ -34,6 +34,8 @@ use crate::{
 
 /// How many events may wait for a client that reads slowly; then the plugin is not asked for more.
 const WAITING: usize = 64;
+/// What clients send in place of a model's name where none was given.
+const PLACEHOLDERS: [&str; 2] = ["dummy", "default"];
 /// Tells nginx, and what is made like it, not to gather a stream.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -53,14 +55,15 @@ pub(super) async fn completions(
     // Held as long as the request is, which another model may still be asked.
     let (body, held) = received.parse().await?;
     asks_something(&body.request.messages)?;
-    let named = body.model.ok_or_else(no_model)?;
-    let references = inner.references(named);
+    let named = inner.access.redacted(&body.model.ok_or_else(no_model)?);
+    let (references, default_for) = inner.references(named);
     let envelope = Envelope {
         id: format!("chatcmpl-{id}"),
         created: now(),
         model: String::new(),
         include_usage: body.include_usage,
         reasoning: inner.policy().reasoning,
+        default_for,
     };
     if !body.stream {
         return inner.whole(&body.request, &references, envelope).await;
@@ -83,14 +86,22 @@ pub(super) async fn completions(
 
 impl Inner {
     /// Who is asked, in this order: as in the command line, the model that is named, then those that stand in for it by
-    /// the configuration. A blank name stands for the configured default.
-    fn references(&self, named: String) -> Vec<String> {
-        if named.trim().is_empty() {
-            return self.default_models.clone();
+    /// the configuration. A blank name stands for the configured default; so does what clients send that were given no
+    /// model, unless it is a name here. That name is given as well, to be told.
+    fn references(&self, named: String) -> (Vec<String>, Option<&'static str>) {
+        let name = named.trim();
+        if name.is_empty() {
+            return (self.default_models.clone(), None);
         }
-        std::iter::once(named)
-            .chain(self.fallbacks.iter().cloned())
-            .collect()
+        let placeholder = PLACEHOLDERS
+            .into_iter()
+            .find(|known| known.eq_ignore_ascii_case(name));
+        let is_name = || self.host.settings().models.find_alias(name).next().is_some();
+        if placeholder.is_some() && !self.default_models.is_empty() && !is_name() {
+            return (self.default_models.clone(), placeholder);
+        }
+        let references = std::iter::once(named).chain(self.fallbacks.iter().cloned());
+        (references.collect(), None)
     }
 
     async fn whole(

@@ -35,6 +35,8 @@ pub(super) async fn one(
             message,
         )
     })?;
+    // Somebody may have put the access key into the wrong place; what is said of the model must not repeat it.
+    let id = service.0.access.redacted(&id);
     let listing = service.0.catalog.listing().await?;
     let generation = &listing.generation;
     if let Some(model) = listing.catalog.models.iter().find(|model| model.id == id) {

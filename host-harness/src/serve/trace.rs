@@ -82,12 +82,15 @@ pub(super) struct Answered(pub(super) u64);
 pub(super) async fn around(State(service): State<Service>, mut request: Request, next: Next) -> Response {
     let inner = &service.0;
     let started = Instant::now();
-    let is_secret = |text: &str| inner.host.without_secrets(text) != text || inner.access.is_key(text);
+    let is_secret =
+        |text: &str| inner.host.without_secrets(text) != text || inner.access.redacted(text) != text;
     let id = inner.names.name(request.headers().get(REQUEST_ID), is_secret);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", %id);
     let method = known(request.method());
-    let path = inner.host.without_secrets(request.uri().path());
+    let path = inner
+        .host
+        .without_secrets(&inner.access.redacted(request.uri().path()));
     let version = request.version();
     let lingers = request.extensions().get::<Lingers>().cloned();
     let answering = async {

@@ -23,6 +23,7 @@ use crate::{
     },
     deeds::act,
     orders::order,
+    texts::{self, text},
 };
 
 struct Component;
@@ -70,8 +71,8 @@ fn deed_of(reference: &str) -> &str {
 fn failed(code: ErrorCode) -> Error {
     Error {
         kind: ErrorKind::Internal,
-        message: format!("the deed failed: {code:?}"),
-        hint: None,
+        message: text(&format!("the deed failed: {code:?}")),
+        hint: texts::wanted().then(|| text("a hint")),
         retryable: false,
         retry_after_ms: None,
         request_sent: true,
@@ -80,7 +81,7 @@ fn failed(code: ErrorCode) -> Error {
         code: None,
         backend: None,
         request_id: None,
-        suggestions: Vec::new(),
+        suggestions: texts::wanted().then(|| text("a/fine")).into_iter().collect(),
         extras: Vec::new(),
     }
 }
@@ -88,7 +89,7 @@ fn failed(code: ErrorCode) -> Error {
 fn model(name: String) -> Model {
     Model {
         id: name.clone(),
-        display_name: name,
+        display_name: text(&name),
         alias: None,
         source: ModelSource::Bundled,
         input: Vec::new(),
@@ -116,17 +117,17 @@ fn summary(model: &str) -> Summary {
             reasoning_tokens: None,
         },
         model: model.to_string(),
-        backend: None,
-        request_id: None,
+        backend: texts::wanted().then(|| text("east")),
+        request_id: texts::wanted().then(|| text("r-1")),
         attempts: 1,
-        warnings: Vec::new(),
+        warnings: texts::warnings(),
         extras: Vec::new(),
     }
 }
 
 /// What it says when it behaves: its version, so that one can hear which build answered.
 fn words() -> String {
-    format!("hostile {}", ordered("version", "1.0.0"))
+    text(&format!("hostile {}", ordered("version", "1.0.0")))
 }
 
 impl Guest for Component {
@@ -136,19 +137,23 @@ impl Guest for Component {
         let _ = act(&ordered("describe", ""));
         ProviderInfo {
             id: id(),
-            name: "Hostile".to_string(),
-            version: ordered("version", "1.0.0"),
+            name: text("Hostile"),
+            version: text(&ordered("version", "1.0.0")),
             docs_url: None,
             default_base_url: ordered("base-url", "https://hostile.example/v1"),
             default_model: Some(format!("{}/a/{}", id(), ordered("default-model", "fine"))),
-            policies: Vec::new(),
+            policies: texts::policies(),
             credential: Some(CredentialSpec {
-                env_vars: vec![ordered("env", "HOSTILE_KEY")],
+                env_vars: if texts::wanted() {
+                    vec![ordered("env", "HOSTILE_KEY"), text("HOSTILE_KEY")]
+                } else {
+                    vec![ordered("env", "HOSTILE_KEY")]
+                },
                 header: ordered("header", "x-hostile-key"),
                 prefix: ordered("prefix", ""),
-                label: "A key".to_string(),
-                note: None,
-                help_url: None,
+                label: text("A key"),
+                note: texts::wanted().then(|| text("A note")),
+                help_url: texts::wanted().then(|| text("https://hostile.example/")),
             }),
             endpoints: endpoints(),
             extras: Vec::new(),
@@ -173,7 +178,7 @@ impl Guest for Component {
         Ok(ModelCatalog {
             models,
             source: ModelSource::Bundled,
-            warnings: Vec::new(),
+            warnings: texts::warnings(),
         })
     }
 
@@ -192,7 +197,7 @@ impl Guest for Component {
             alias: None,
             provider_locked: false,
             metadata: None,
-            warnings: Vec::new(),
+            warnings: texts::warnings(),
         })
     }
 

@@ -21,5 +21,7 @@ mod orders;
 #[path = "../../../src/shell/runtime.rs"]
 mod runtime;
 #[cfg(target_family = "wasm")]
+mod texts;
+#[cfg(target_family = "wasm")]
 #[path = "../web.rs"]
 mod web;

@@ -3,16 +3,22 @@
 use std::{
     io::{IsTerminal as _, stdin},
     path::Path,
+    time::Duration,
 };
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::{
     cli::{args::ChatArgs, request},
     contract::{ChatRequest, ContentPart, Message, blank_request},
     error::Result,
+    files,
     openai::request::{asks_something, invalid},
 };
+
+/// Whoever pipes a text in beside a prompt has begun by then. A program that starts this one may leave its end of a pipe
+/// open and never write.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A request and the model that it names.
 #[derive(Debug)]
@@ -21,8 +27,9 @@ pub(super) struct Question {
     pub(super) model: Option<String>,
 }
 
-/// Puts the question together: the request file's messages, then what the arguments add.
-pub(super) async fn question(args: &ChatArgs) -> Result<Question> {
+/// Puts the question together: the request file's messages, then what the arguments add, and behind the prompt what is
+/// piped in. `say` gets what a person should know about it.
+pub(super) async fn question(args: &ChatArgs, say: impl Fn(&str)) -> Result<Question> {
     let file_is_stdin = args
         .request
         .as_deref()
@@ -45,9 +52,19 @@ pub(super) async fn question(args: &ChatArgs) -> Result<Question> {
         Some(path) => Some(request::read(path, &request::read_file("request", path)?)?),
     };
     let prompt = if prompt_is_stdin {
-        let text = String::from_utf8(standard_input().await?)
-            .map_err(|_| invalid("the prompt from standard input is not UTF-8 text"))?;
-        Some(text.trim_end_matches(['\n', '\r']).to_owned())
+        Some(text_of(standard_input().await?)?)
+    } else if let Some(prompt) = &args.prompt
+        && !file_is_stdin
+        && is_piped(&stdin())
+    {
+        match beside(tokio::io::stdin(), PATIENCE).await? {
+            Some(text) if text.is_empty() => Some(prompt.clone()),
+            Some(text) => Some(format!("{prompt}\n\n{text}")),
+            None => {
+                say("nothing came from standard input in 3 s; the prompt is asked without it");
+                Some(prompt.clone())
+            }
+        }
     } else {
         args.prompt.clone()
     };
@@ -80,13 +97,58 @@ pub(super) async fn question(args: &ChatArgs) -> Result<Question> {
     })
 }
 
+/// Whether standard input is a file or a pipe with something to say: not a terminal, and no device like `/dev/null`.
+#[cfg(unix)]
+fn is_piped(stdin: &impl std::os::fd::AsFd) -> bool {
+    use rustix::fs::FileType;
+    let kind = rustix::fs::fstat(stdin).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    kind.is_ok_and(|kind| matches!(kind, FileType::Fifo | FileType::RegularFile | FileType::Socket))
+}
+
+#[cfg(not(unix))]
+fn is_piped(stdin: &impl std::io::IsTerminal) -> bool {
+    !stdin.is_terminal()
+}
+
+/// A text beside a prompt; `None` if neither a text nor an end has come in this time.
+async fn beside(mut from: impl AsyncRead + Unpin, patience: Duration) -> Result<Option<String>> {
+    let mut first = [0; 4096];
+    let Ok(read) = tokio::time::timeout(patience, from.read(&mut first)).await else {
+        return Ok(None);
+    };
+    let read = read.map_err(|error| unread(&error))?;
+    let mut bytes = first.get(..read).unwrap_or_default().to_vec();
+    if read > 0 {
+        bytes.extend(whole(from).await?);
+    }
+    text_of(bytes).map(Some)
+}
+
 async fn standard_input() -> Result<Vec<u8>> {
+    whole(tokio::io::stdin()).await
+}
+
+async fn whole(from: impl AsyncRead + Unpin) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    tokio::io::stdin()
+    let most = files::LARGEST;
+    from.take(most + 1)
         .read_to_end(&mut bytes)
         .await
-        .map_err(|error| invalid(&format!("standard input cannot be read: {error}")))?;
+        .map_err(|error| unread(&error))?;
+    if bytes.len() as u64 > most {
+        return Err(invalid(&format!("standard input has more than {most} bytes")));
+    }
     Ok(bytes)
+}
+
+fn text_of(bytes: Vec<u8>) -> Result<String> {
+    let text = String::from_utf8(bytes);
+    let text = text.map_err(|_| invalid("the prompt from standard input is not UTF-8 text"))?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+fn unread(error: &std::io::Error) -> crate::Error {
+    invalid(&format!("standard input cannot be read: {error}"))
 }
 
 #[cfg(test)]
@@ -122,7 +184,7 @@ mod tests {
             image: vec![picture],
             ..args()
         };
-        let question = question(&args).await.expect("a question");
+        let question = question(&args, |_| ()).await.expect("a question");
         let [system, Message::User(user)] = question.request.messages.as_slice() else {
             panic!("{:?}", question.request.messages);
         };
@@ -131,6 +193,22 @@ mod tests {
             panic!("{user:?}");
         };
         assert_eq!((media.mime_type.as_str(), text.as_str()), ("image/png", "hi"));
+    }
+
+    #[tokio::test]
+    async fn a_text_that_is_piped_in_beside_a_prompt_is_read_whole_and_nobody_is_waited_for_in_vain() {
+        let patience = Duration::from_millis(50);
+        let long = "x".repeat(10_000) + "\n";
+        let read = beside(long.as_bytes(), patience).await.expect("read");
+        assert_eq!(read.as_deref(), Some(long.trim_end()));
+        assert_eq!(
+            beside(&b""[..], patience).await.expect("read").as_deref(),
+            Some("")
+        );
+        let (_silent, open) = tokio::io::duplex(64);
+        assert_eq!(beside(open, patience).await.expect("no fault"), None);
+        let error = beside(&b"\xff"[..], patience).await.expect_err("no text");
+        assert!(error.message().contains("UTF-8"), "{error}");
     }
 
     #[tokio::test]
@@ -146,7 +224,7 @@ mod tests {
         };
         let model = |question: Question| question.model;
         assert_eq!(
-            question(&from_file)
+            question(&from_file, |_| ())
                 .await
                 .map(model)
                 .expect("a question")
@@ -158,7 +236,11 @@ mod tests {
             ..from_file
         };
         assert_eq!(
-            question(&named).await.map(model).expect("a question").as_deref(),
+            question(&named, |_| ())
+                .await
+                .map(model)
+                .expect("a question")
+                .as_deref(),
             Some("by/name")
         );
     }
@@ -190,7 +272,7 @@ mod tests {
                 ..args()
             },
         ] {
-            let error = question(&wrong).await.expect_err("it asks nothing");
+            let error = question(&wrong, |_| ()).await.expect_err("it asks nothing");
             assert_eq!(error.kind().as_str(), "invalid-request", "{error}");
         }
     }

@@ -18,7 +18,7 @@ use super::{
         error::ErrorJson,
     },
     session::Session,
-    signals, style,
+    signals,
     terminal::Terminal,
 };
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
     error::{Error, Kind, Result},
     fallback::{Attempt, Failed, Fallback},
     params::Params,
+    sanitize,
 };
 
 use self::show::Shown;
@@ -40,7 +41,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     }
     // What is wrong with the question is said before anything is loaded.
     let question = tokio::select! {
-        question = ask::question(args) => question?,
+        question = ask::question(args, |note| terminal.warn(note)) => question?,
         () = signals::interrupted() => return Err(cancelled().into()),
     };
     let session = Session::open(terminal, global).await?;
@@ -256,7 +257,7 @@ impl Answering<'_> {
                 if let Some(unshown) = gathered.unshown() {
                     self.terminal.note(&format!(
                         "beside its text, the answer has {}",
-                        style::printable(&unshown)
+                        sanitize::line(&unshown)
                     ));
                 }
             }

@@ -10,12 +10,12 @@ use crate::{
     GenerationInfo,
     cli::{
         output::chat::{Call, Gathered},
-        style,
         terminal::Terminal,
         units,
     },
     contract::{ChatEvent, FinishReason, Summary},
     fallback::Attempt,
+    sanitize,
 };
 
 /// An answer that is being shown.
@@ -63,7 +63,7 @@ impl Shown {
             ChatEvent::Reasoning(thought) => {
                 let thought = self.thought.piece(&thought.text);
                 if self.thoughts && !thought.is_empty() {
-                    let thought = style::printable(&thought);
+                    let thought = sanitize::text(&thought);
                     self.terminal.note_piece(&self.terminal.err.dim(&thought));
                     self.in_thought = true;
                 }
@@ -136,8 +136,8 @@ impl Edges {
 
 fn call_line(terminal: &Terminal, call: &Call) -> String {
     let paint = terminal.err;
-    let arguments = style::one_line(&call.arguments);
-    let name = style::one_line(&call.name);
+    let arguments = sanitize::flat(&call.arguments);
+    let name = sanitize::name(&call.name);
     format!("{} {} {arguments}", paint.cyan("tool call"), paint.bold(&name))
 }
 
@@ -151,22 +151,23 @@ pub(in crate::cli) fn closing(
     elapsed: Duration,
 ) {
     self::trail(terminal, trail);
-    for warning in &summary.warnings {
-        terminal.warn(&warning.message);
-    }
+    terminal.warn_of(summary.warnings.iter().map(|warning| warning.message.as_str()));
     match summary.finish_reason {
         FinishReason::Length => terminal.warn("the answer was cut: the longest allowed length is reached"),
         FinishReason::ContentFilter => {
             terminal.warn("the rest of the answer was held back by a content filter");
         }
         FinishReason::Other => match &summary.raw_finish_reason {
-            Some(word) => terminal.warn(&format!("the answer ended in an unusual way: {word}")),
+            Some(word) => terminal.warn(&format!(
+                "the answer ended in an unusual way: {}",
+                sanitize::name(word)
+            )),
             None => terminal.warn("nobody said why the answer ended: it may not be all of it"),
         },
         FinishReason::Stop | FinishReason::ToolCalls => {}
     }
     let line = summary_line(summary, generation, cost, elapsed);
-    terminal.note(&terminal.err.dim(&style::one_line(&line)));
+    terminal.note(&terminal.err.dim(&sanitize::line(&line)));
 }
 
 /// `acme/org/m · 12 in, 34 out · 42 tok/s · 810 ms · $0.000034 · east · 1 attempt · generation 1 (0.1.0)`.
@@ -177,7 +178,7 @@ pub(in crate::cli) fn summary_line(
     elapsed: Duration,
 ) -> String {
     let usage = &summary.usage;
-    let mut facts = vec![summary.model.clone()];
+    let mut facts = vec![sanitize::name(&summary.model).into_owned()];
     let count = |tokens: Option<u32>| tokens.map_or_else(|| units::UNKNOWN.to_owned(), |n| n.to_string());
     if usage.input_tokens.is_some() || usage.output_tokens.is_some() {
         let cached = usage.cached_input_tokens.filter(|cached| *cached > 0);
@@ -196,11 +197,17 @@ pub(in crate::cli) fn summary_line(
     }
     facts.push(units::duration(elapsed));
     facts.extend(cost.map(units::cost));
-    facts.extend(summary.backend.clone());
+    facts.extend(
+        summary
+            .backend
+            .as_deref()
+            .map(|backend| sanitize::name(backend).into_owned()),
+    );
     facts.push(units::counted(summary.attempts as usize, "attempt"));
     facts.push(format!(
         "generation {} ({})",
-        generation.number, generation.version
+        generation.number,
+        sanitize::name(&generation.version)
     ));
     facts.join(" · ")
 }
@@ -210,12 +217,12 @@ pub(in crate::cli) fn trail(terminal: &Terminal, trail: &[Attempt]) {
     for attempt in trail {
         let line = format!(
             "{} failed after {}: {}: {}",
-            attempt.reference,
+            sanitize::name(&attempt.reference),
             units::duration(attempt.elapsed),
             attempt.error.kind(),
             attempt.error.message()
         );
-        terminal.warn(&style::one_line(&line));
+        terminal.warn(&line);
     }
 }
 

@@ -4,8 +4,9 @@ use std::{io, time::Duration};
 
 use super::{Failure, Style, Terminal};
 use crate::{
-    cli::{style, units},
+    cli::units,
     error::{Error, Kind},
+    sanitize,
 };
 
 /// Where the tour is shown.
@@ -31,7 +32,7 @@ impl Scene<'_> {
     }
 
     pub(super) fn say(&self, text: &str) -> io::Result<()> {
-        for line in style::printable(text).lines() {
+        for line in sanitize::text(text).lines() {
             self.terminal.line(&format!("  {line}"))?;
         }
         Ok(())
@@ -50,7 +51,7 @@ impl Scene<'_> {
         let took = took.map_or_else(String::new, |took| {
             format!(" {}", self.paint.dim(&format!("({})", units::duration(took))))
         });
-        let text = style::printable(text);
+        let text = sanitize::text(text);
         self.terminal
             .line(&format!("  {} {text}{took}", self.paint.green("✓")))
     }
@@ -63,7 +64,7 @@ impl Scene<'_> {
         self.terminal.line(&format!(
             "  {} not so: {}",
             self.paint.red("✗"),
-            style::printable(text)
+            sanitize::text(text)
         ))?;
         let message = format!("step {} of the demo did not do what it should: {text}", self.step);
         Err(Error::new(Kind::PluginLoad, message).into())

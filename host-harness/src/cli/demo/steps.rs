@@ -12,13 +12,14 @@ use crate::{
         models::models_table,
         output::chat::Gathered,
         session::next_component,
-        style, units,
+        units,
     },
     contract::{
         AssistantPart, ChatEvent, ChatRequest, DiscoveryMode, FinishReason, Message, ModelSource, Summary,
         ToolCall,
     },
     error::{Error, Kind},
+    sanitize,
 };
 
 /// Rows of the list that are shown.
@@ -211,7 +212,7 @@ impl Stage<'_> {
             match old.next().await? {
                 Some(ChatEvent::Text(text)) => {
                     words += 1;
-                    scene.terminal.write(&style::one_line(&text))?;
+                    scene.terminal.write(&sanitize::flat(&text))?;
                 }
                 Some(_) => {}
                 None => break,
@@ -253,14 +254,14 @@ impl Stage<'_> {
                 .write(&format!("  {} ", scene.paint.cyan("new ▏")))?;
             while let Some(event) = new.next().await? {
                 if let ChatEvent::Text(text) = event {
-                    scene.terminal.write(&style::one_line(&text))?;
+                    scene.terminal.write(&sanitize::flat(&text))?;
                 }
             }
             scene
                 .terminal
                 .write(&format!("\n  {} …", scene.paint.cyan("old ▏")))?;
             while let Some(text) = waiting.recv().await {
-                scene.terminal.write(&style::one_line(&text))?;
+                scene.terminal.write(&sanitize::flat(&text))?;
             }
             Ok(scene.terminal.line("")?)
         };
@@ -295,7 +296,7 @@ impl Stage<'_> {
                         scene.terminal.write("  ")?;
                     }
                     thinking = true;
-                    let thought = style::one_line(&thought.text);
+                    let thought = sanitize::flat(&thought.text);
                     scene.terminal.write(&scene.paint.dim(&thought))?;
                 }
                 ChatEvent::Text(text) => {
@@ -306,18 +307,18 @@ impl Stage<'_> {
                     if !std::mem::replace(&mut open, true) {
                         scene.terminal.write("  ")?;
                     }
-                    scene.terminal.write(&style::one_line(text))?;
+                    scene.terminal.write(&sanitize::flat(text))?;
                 }
                 ChatEvent::ToolCallEnd(end) => {
                     if std::mem::take(&mut open) {
                         scene.terminal.line("")?;
                     }
                     if let Some(call) = gathered.calls.iter().find(|call| call.index == end.index) {
-                        let name = scene.paint.bold(&style::one_line(&call.name));
+                        let name = scene.paint.bold(&sanitize::name(&call.name));
                         scene.terminal.line(&format!(
                             "  {} {name} {}",
                             scene.paint.cyan("tool call"),
-                            style::one_line(&call.arguments)
+                            sanitize::flat(&call.arguments)
                         ))?;
                     }
                 }
@@ -338,7 +339,7 @@ impl Stage<'_> {
             cost.as_deref(),
             began.elapsed(),
         );
-        scene.block(&scene.paint.dim(&style::one_line(&line)))?;
+        scene.block(&scene.paint.dim(&sanitize::line(&line)))?;
         scene.done("first words", first)?;
         Ok((gathered, summary))
     }

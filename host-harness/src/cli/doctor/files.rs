@@ -1,64 +1,53 @@
-//! Who may read the files that hold secrets, and put others in their place.
+//! Who else may read the files that hold secrets, and change those that decide something.
 
-use super::report::Report;
-use crate::config::Configuration;
+use super::report::{Level, Report};
+use crate::{
+    Settings,
+    config::Configuration,
+    files::trust::{self, Exposure},
+};
 
-/// Looks at the files of the state directory and the configuration.
+/// Looks at the configuration, the state directory and its files.
 pub(super) fn examine(report: &mut Report, configuration: &Configuration) {
-    let files = [
-        configuration.profiles_path(),
-        configuration.state_dir().join(".env"),
-        configuration.path().to_owned(),
-    ];
-    let dir = configuration.state_dir();
-    let dir_mode = mode(dir).filter(|mode| mode & 0o022 != 0);
-    if let Some(mode) = dir_mode {
-        let message = format!(
-            "others may write to {} (mode {:03o})",
-            dir.display(),
-            mode & 0o777
-        );
-        report.warn("files", message, &format!("chmod 700 {}", dir.display()));
+    let before = report.warnings;
+    let changeable = configuration.changeable();
+    for exposure in &changeable {
+        say(report, exposure);
     }
-    let mut closed = 0;
-    for (at, path) in files.iter().enumerate() {
-        // The configuration need hold no secret; one that does is as closed as the others.
-        let matters = at + 1 < files.len() || may_hold_secrets(configuration);
-        match mode(path) {
-            None => {}
-            Some(mode) if mode & 0o077 == 0 || !matters => closed += 1,
-            Some(mode) => {
-                let message = format!("others may read {} (mode {:03o})", path.display(), mode & 0o777);
-                report.warn("files", message, &format!("chmod 600 {}", path.display()));
-            }
+    for exposure in configuration.readable() {
+        // Who may write is said already; the same mode is not said twice.
+        if changeable.iter().all(|known| known.path != exposure.path) {
+            say(report, &exposure);
         }
     }
-    if closed > 0 && report.warnings == 0 {
-        report.ok("files", "nobody else may read what is secret");
+    for place in [Some(configuration.state_dir()), configuration.path().parent()] {
+        let above = place.and_then(trust::changeable_above);
+        if let Some(exposure) = above.filter(|above| changeable.iter().all(|known| known.path != above.path))
+        {
+            say(report, &exposure);
+            break;
+        }
+    }
+    if report.warnings == before && configuration.guarded().iter().any(|file| file.path.exists()) {
+        report.ok(
+            "files",
+            "nobody else may read what is secret, or change what decides",
+        );
     }
 }
 
-/// Whether the configuration has a place where secrets stand.
-fn may_hold_secrets(configuration: &Configuration) -> bool {
-    let value = configuration.value();
-    let providers = value
-        .pointer("/models/providers")
-        .and_then(|providers| providers.as_object());
-    let provider_has = providers.is_some_and(|providers| {
-        let mut each = providers.values();
-        each.any(|provider| provider.get("apiKey").is_some() || provider.get("headers").is_some())
-    });
-    provider_has || value.get("env").is_some()
+/// Looks at the files that the settings name.
+pub(super) fn named(report: &mut Report, settings: &Settings) {
+    if let Some(exposure) = settings.ca_file.as_deref().and_then(trust::changeable) {
+        say(report, &exposure);
+    }
 }
 
-#[cfg(unix)]
-fn mode(path: &std::path::Path) -> Option<u32> {
-    use std::os::unix::fs::PermissionsExt as _;
-    Some(std::fs::metadata(path).ok()?.permissions().mode())
-}
-
-/// Elsewhere files have no such mode.
-#[cfg(not(unix))]
-fn mode(path: &std::path::Path) -> Option<u32> {
-    path.is_file().then_some(0o600)
+fn say(report: &mut Report, exposure: &Exposure) {
+    report.add(
+        "files",
+        Level::Warning,
+        exposure.message.as_str(),
+        Some(exposure.fix.clone()),
+    );
 }

@@ -85,6 +85,7 @@ async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
         Err(error) => return report.fail("configuration", &error),
     };
     words::others(report, &settings);
+    files::named(report, &settings);
     let found = provider::credential(report, &ground, &info).await;
     let secret = found.map(|found| found.secret);
     let has_key = secret.is_some();

@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{
-    cli::{style, terminal::Terminal},
-    error::Error,
-};
+use crate::{cli::terminal::Terminal, error::Error, sanitize};
 
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -92,9 +89,9 @@ impl Finding {
             Level::Warning => paint.yellow("!"),
             Level::Error => paint.red("✗"),
         };
-        let mut line = format!("{mark} {:13} {}", self.check, style::printable(&self.message));
+        let mut line = format!("{mark} {:13} {}", self.check, sanitize::line(&self.message));
         if let Some(fix) = &self.fix {
-            line += &format!("\n  {:13} {} {}", "", paint.cyan("fix:"), style::printable(fix));
+            line += &format!("\n  {:13} {} {}", "", paint.cyan("fix:"), sanitize::line(fix));
         }
         line
     }

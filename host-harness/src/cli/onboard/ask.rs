@@ -1,11 +1,15 @@
-//! Questions to the person at the terminal. Knows how to ask, not what for.
+//! Questions to the person at the terminal. Knows how to ask, not what for. What a question shows of others goes through
+//! the sanitizer here.
 
 use inquire::{
     Confirm, InquireError, Password, PasswordDisplayMode, Select, Text,
     validator::{ErrorMessage, Validation},
 };
 
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    sanitize,
+};
 
 /// Lines of a list that are shown at once.
 const PAGE: usize = 10;
@@ -43,6 +47,7 @@ async fn prompt<T: Send + 'static>(
 }
 
 pub(super) async fn yes_or_no(question: String, default: bool, help: Option<&'static str>) -> Result<bool> {
+    let question = sanitize::line(&question).into_owned();
     prompt(move || {
         let mut confirm = Confirm::new(&question).with_default(default);
         confirm.help_message = help;
@@ -57,6 +62,7 @@ pub(super) async fn hidden(
     question: String,
     is_good: impl Fn(&str) -> bool + Clone + Send + 'static,
 ) -> Result<zeroize::Zeroizing<String>> {
+    let question = sanitize::line(&question).into_owned();
     let required = move |text: &str| {
         Ok(if is_good(text) {
             Validation::Valid
@@ -96,9 +102,10 @@ pub(super) async fn text(
     let validator = move |text: &str| {
         let fault = fault(text).filter(|_| text.trim() != NONE);
         Ok(fault.map_or(Validation::Valid, |fault| {
-            Validation::Invalid(ErrorMessage::Custom(fault))
+            Validation::Invalid(ErrorMessage::Custom(sanitize::line(&fault).into_owned()))
         }))
     };
+    let suggestion = suggestion.map(|suggestion| sanitize::name(&suggestion).into_owned());
     let text = prompt(move || {
         let mut text = Text::new(question)
             .with_help_message(help)
@@ -116,13 +123,14 @@ pub(super) async fn one_of<T: Entry>(question: String, entries: Vec<T>, first: u
     if !T::FIGURES.is_empty() {
         help += &format!(" · {}", T::FIGURES);
     }
+    let question = sanitize::line(&question).into_owned();
     prompt(move || {
         Select::new(&question, entries)
             .with_starting_cursor(first)
             .with_page_size(PAGE)
             .with_help_message(&help)
             .with_scorer(&score)
-            .with_formatter(&|entry| entry.value.chosen().to_owned())
+            .with_formatter(&|entry| sanitize::name(entry.value.chosen()).into_owned())
             .prompt()
     })
     .await

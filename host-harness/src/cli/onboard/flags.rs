@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgMatches, Command, builder::PossibleValuesParser};
 
-use crate::{Secret, contract::ProviderInfo};
+use crate::{Secret, contract::ProviderInfo, sanitize};
 
 /// The choice that leaves the provider to `--token-provider`.
 pub(super) const ANY: &str = "apiKey";
@@ -24,8 +24,8 @@ pub(in crate::cli) fn add(command: Command, providers: &[ProviderInfo]) -> Comma
         for info in providers {
             let name = choice(&info.id);
             let label = match &info.credential {
-                Some(credential) => credential.label.clone(),
-                None => format!("{} key", info.name),
+                Some(credential) => sanitize::name(&credential.label).into_owned(),
+                None => format!("{} key", sanitize::name(&info.name)),
             };
             let option = Arg::new(name.clone()).long(name).value_name("KEY").help(label);
             onboard = onboard.arg(option.help_heading(None));

@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{
     Host, Secret,
-    cli::{models::aliases_by_reference, session::Ground, style, table, terminal::Terminal},
+    cli::{models::aliases_by_reference, session::Ground, table, terminal::Terminal},
     config::{Alias, FoundSecret, Onboarding, SecretSource},
     contract::{DiscoveryMode, ProviderInfo},
     error::{Error, Result},
+    sanitize,
 };
 
 /// What a person has decided, and the host that they decided it with.
@@ -82,9 +83,8 @@ impl Talk<'_> {
                 .spinner(format!("loading the models of {}", self.info().name));
             host.list_models(discovery).await?
         };
-        for warning in &catalog.warnings {
-            self.terminal.warn(&warning.message);
-        }
+        let warnings = catalog.warnings.iter().map(|warning| warning.message.as_str());
+        self.terminal.warn_of(warnings);
         let aliases = aliases_by_reference(&host, &settings).await;
         let picks = pick::picks(self.info(), &catalog, &aliases, table::terminal_width());
         let current = self.current(&host).await?;
@@ -169,7 +169,7 @@ impl Talk<'_> {
                     self.terminal
                         .warn(&format!("the key could not be checked: {why}"));
                     if let Some(hint) = hint {
-                        let hint = style::printable(&hint);
+                        let hint = sanitize::line(&hint);
                         self.terminal
                             .note(&format!("{} {hint}", self.terminal.err.cyan("hint:")));
                     }
@@ -203,16 +203,16 @@ impl Talk<'_> {
 
     fn say_note(&self, note: Option<&str>, url: Option<&str>) {
         self.terminal
-            .note(&self.terminal.err.bold(&style::one_line(&self.info().name)));
+            .note(&self.terminal.err.bold(&sanitize::name(&self.info().name)));
         if let Some(note) = note {
             match table::terminal_width() {
-                Some(width) => self.terminal.note(&table::wrapped(note, width)),
-                None => self.terminal.note(&style::printable(note)),
+                Some(width) => self.terminal.note(&table::wrapped(&sanitize::line(note), width)),
+                None => self.terminal.note(&sanitize::line(note)),
             }
         }
         if let Some(url) = url {
             self.terminal
-                .note(&format!("Create one at: {}", style::one_line(url)));
+                .note(&format!("Create one at: {}", sanitize::name(url)));
         }
     }
 
@@ -278,7 +278,7 @@ impl Talk<'_> {
         if let Some(note) = pick.policy.as_ref().and_then(|policy| policy.note.as_deref()) {
             let paint = self.terminal.err;
             self.terminal
-                .note(&format!("{} {}", paint.cyan("note:"), style::printable(note)));
+                .note(&format!("{} {}", paint.cyan("note:"), sanitize::line(note)));
         }
         Ok(pick)
     }
@@ -365,7 +365,10 @@ impl Talk<'_> {
         if known.iter().all(Option::is_none) {
             return Ok(old);
         }
-        let question = format!("Fallbacks: keep {}?", style::one_line(&old.join(", ")));
+        let question = format!(
+            "Fallbacks: keep {}?",
+            sanitize::names(old.iter().map(String::as_str))
+        );
         if ask::yes_or_no(question, true, None).await? {
             left.retain(|pick| !known.contains(&Some(pick.reference.clone())));
             return Ok(old);

@@ -11,14 +11,14 @@ use std::io::{IsTerminal as _, stderr, stdin};
 use serde::Serialize;
 
 use super::{
-    Outcome, ahead::Loaded, args::OnboardArgs, chat, mode::Kept, session::Ground, signals, style,
-    terminal::Terminal,
+    Outcome, ahead::Loaded, args::OnboardArgs, chat, mode::Kept, session::Ground, signals, terminal::Terminal,
 };
 use crate::{
     Host, Plugin, Secret,
     config::{Alias, FoundSecret, Onboarded, Onboarding, SecretSource},
     contract::{ErrorKind, ProviderInfo},
     error::{Error, Kind, Result},
+    sanitize,
 };
 
 use self::{ask::Entry, interactive::Talk};
@@ -43,6 +43,7 @@ struct OnboardedJson {
 
 pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs) -> Outcome {
     let Loaded { mut ground, plugins } = loaded;
+    ground.warn_of_exposed(terminal);
     for plugin in &plugins {
         ground.warn_of_broken_list(terminal, plugin.info());
     }
@@ -187,10 +188,11 @@ impl Choice {
             .credential
             .as_ref()
             .map_or("no key needed", |spec| spec.label.as_str());
-        let line = style::one_line(&format!("{}  ({label})", info.name)).into_owned();
+        let name = sanitize::name(&info.name).into_owned();
+        let line = format!("{name}  ({})", sanitize::name(label));
         Self {
             id: info.id.clone(),
-            name: info.name.clone(),
+            name,
             searched: format!("{} {line}", info.id).to_lowercase(),
             line,
         }
@@ -302,10 +304,13 @@ async fn finish(terminal: &Terminal, ground: &Ground, provider: &Provider, decid
     } else if !changed {
         terminal.line(&format!(
             "Default model is {}; nothing had to be changed",
-            decided.model
+            sanitize::name(&decided.model)
         ))?;
     } else {
-        terminal.line(&format!("Default model set to {}", decided.model))?;
+        terminal.line(&format!(
+            "Default model set to {}",
+            sanitize::name(&decided.model)
+        ))?;
         terminal.line(&format!("configuration  {}", configuration.path().display()))?;
         if let Some(profile) = profile {
             let file = configuration.profiles_path();

@@ -4,8 +4,9 @@ use std::{collections::HashMap, fmt};
 
 use super::ask::Entry;
 use crate::{
-    cli::{output::models, style, units},
+    cli::{output::models, units},
     contract::{Model, ModelCatalog, Policy, ProviderInfo, Route},
+    sanitize,
 };
 
 /// Longer names are cut in a list.
@@ -225,17 +226,19 @@ fn of_model(
             let figures = [
                 format!("  {:>PRICE_WIDTH$}", variant.shown_price),
                 format!("  {:>6}", units::known_tokens(variant.context_window)),
-                now.map_or_else(String::new, |backend| format!("  now {backend}")),
+                now.map_or_else(String::new, |backend| {
+                    format!("  now {}", sanitize::name(backend))
+                }),
             ];
             let pick = Pick {
-                line: style::one_line(&variant.label).into_owned(),
+                line: sanitize::name(&variant.label).into_owned(),
                 searched: String::new(),
                 label: variant.label,
                 reference: variant.reference,
                 policy: policy.cloned(),
                 routes,
             };
-            (pick, figures.map(|figure| style::one_line(&figure).into_owned()))
+            (pick, figures.map(|figure| sanitize::line(&figure).into_owned()))
         })
         .collect()
 }
@@ -251,7 +254,7 @@ pub(super) fn standing(picks: &[Pick], reference: &str) -> Option<usize> {
 pub(super) fn backends(routes: &[Route], current: Option<&str>, width: Option<u16>) -> (Vec<Backend>, usize) {
     let widest = routes
         .iter()
-        .map(|route| route.backend.chars().count())
+        .map(|route| sanitize::name(&route.backend).chars().count())
         .max()
         .unwrap_or_default();
     let mut all = vec![Backend {
@@ -262,7 +265,7 @@ pub(super) fn backends(routes: &[Route], current: Option<&str>, width: Option<u1
     all.extend(routes.iter().map(|route| {
         let line = format!(
             "{:widest$}  {:>PRICE_WIDTH$}  {:>6}  {}",
-            route.backend,
+            sanitize::name(&route.backend),
             units::price(route.price.as_ref()),
             units::known_tokens(route.context_window),
             units::speed(route.tokens_per_second)
@@ -270,7 +273,7 @@ pub(super) fn backends(routes: &[Route], current: Option<&str>, width: Option<u1
         Backend {
             name: Some(route.backend.clone()),
             searched: route.backend.to_lowercase(),
-            line: shortened(&style::one_line(&line), room(width)),
+            line: shortened(&sanitize::line(&line), room(width)),
         }
     }));
     let Some(current) = current else {
@@ -284,7 +287,7 @@ pub(super) fn backends(routes: &[Route], current: Option<&str>, width: Option<u1
         all.push(Backend {
             name: Some(current.to_owned()),
             searched: current.to_lowercase(),
-            line: style::one_line(&format!("{current}  as it is configured")).into_owned(),
+            line: sanitize::line(&format!("{}  as it is configured", sanitize::name(current))).into_owned(),
         });
         all.len() - 1
     });

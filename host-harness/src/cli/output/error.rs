@@ -5,13 +5,9 @@ use std::io;
 use serde::Serialize;
 
 use crate::{
-    cli::{
-        args::Format,
-        style::{self, Style},
-        terminal::Terminal,
-        units,
-    },
+    cli::{args::Format, style::Style, terminal::Terminal, units},
     error::Error,
+    sanitize,
 };
 
 /// One failure.
@@ -88,25 +84,35 @@ pub(in crate::cli) fn for_a_person(paint: Style, error: &Error) -> String {
     let mut text = format!(
         "{} {}",
         paint.red(&format!("error[{}]:", error.kind())),
-        style::printable(error.message())
+        sanitize::line(error.message())
     );
     if let Some(hint) = error.hint() {
-        text += &format!("\n  {} {}", paint.cyan("hint:"), style::printable(hint));
+        text += &format!("\n  {} {}", paint.cyan("hint:"), sanitize::line(hint));
     }
     if !details.suggestions.is_empty() {
-        let meant = style::printable(&details.suggestions.join(", ")).into_owned();
+        let meant = sanitize::names(details.suggestions.iter().map(String::as_str));
         text += &format!("\n  {} {meant}", paint.cyan("did you mean:"));
     }
     let mut facts = Vec::new();
     facts.extend(details.status.map(|status| format!("HTTP {status}")));
-    facts.extend(details.code.as_ref().map(|code| format!("code {code}")));
+    facts.extend(
+        details
+            .code
+            .as_ref()
+            .map(|code| format!("code {}", sanitize::name(code))),
+    );
     facts.extend(
         details
             .backend
             .as_ref()
-            .map(|backend| format!("backend {backend}")),
+            .map(|backend| format!("backend {}", sanitize::name(backend))),
     );
-    facts.extend(details.request_id.as_ref().map(|id| format!("request {id}")));
+    facts.extend(
+        details
+            .request_id
+            .as_ref()
+            .map(|id| format!("request {}", sanitize::name(id))),
+    );
     if details.attempts > 0 {
         facts.push(units::counted(details.attempts as usize, "attempt"));
     }
@@ -116,7 +122,7 @@ pub(in crate::cli) fn for_a_person(paint: Style, error: &Error) -> String {
             .map(|wait| format!("try again in {}", units::duration(wait))),
     );
     if !facts.is_empty() {
-        text += &format!("\n  {}", paint.dim(&style::one_line(&facts.join(" · "))));
+        text += &format!("\n  {}", paint.dim(&sanitize::line(&facts.join(" · "))));
     }
     text
 }

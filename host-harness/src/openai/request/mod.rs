@@ -72,7 +72,7 @@ impl ChatBody {
         }
         let wanted = (body.field("max_completion_tokens"), body.field("max_tokens"));
         read.request.max_output_tokens = match wanted {
-            (Some(new), Some(old)) if new.count()? != old.count()? => {
+            (Some(new), Some(old)) if new.limit()? != old.limit()? => {
                 return Err(invalid(
                     "`max_completion_tokens` and `max_tokens` say different things; leave one out",
                 ));
@@ -81,11 +81,11 @@ impl ChatBody {
                 // It leaves under the name under which it came.
                 read.request.extras.push(Extra {
                     key: limit.key().to_owned(),
-                    value_json: limit.count()?.to_string(),
+                    value_json: limit.limit()?.to_string(),
                 });
-                Some(limit.count()?)
+                Some(limit.limit()?)
             }
-            (None, Some(limit)) => Some(limit.count()?),
+            (None, Some(limit)) => Some(limit.limit()?),
             (None, None) => None,
         };
         if let Some(choice) = body.field("tool_choice") {

@@ -206,6 +206,12 @@ impl<'a> Node<'a> {
             .ok_or_else(|| self.wrong("a whole number above 0"))
     }
 
+    /// A whole number from 0 up. Whether nothing at all can be asked for is the upstream's to say.
+    pub(super) fn limit(&self) -> Result<u32> {
+        let number = self.integer().ok().and_then(|number| u32::try_from(number).ok());
+        number.ok_or_else(|| self.wrong("a whole number that is not below 0"))
+    }
+
     pub(super) fn items(&self) -> Result<Vec<Self>> {
         self.items_or("a list")
     }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::contract::{AssistantPart, ContentPart, MediaSource};
+use crate::contract::{AssistantPart, ContentPart, MediaSource, ResponseFormat, Tool, ToolChoice};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -81,8 +81,8 @@ impl Command {
 }
 
 impl Typed {
-    /// Reads what was typed. A `\` at the end of a line and `"""` around a text are how several lines are typed;
-    /// `//` begins a text that begins with `/`.
+    /// Reads what was typed. `"""` around a text is one way to type several lines; `//` begins a text that begins with
+    /// `/`.
     pub(super) fn read(text: &str) -> Self {
         let text = text.trim();
         if text.is_empty() {
@@ -99,12 +99,31 @@ impl Typed {
     }
 }
 
+/// The lines that were typed, without each `\` behind which a person went on in the next line; `ends` are the texts that
+/// ended with one of those. A `\` at the end of a line that was pasted is part of the text.
+pub(super) fn continued(text: &str, ends: &[String]) -> String {
+    let is_typed = |at: usize| {
+        let (head, tail) = text.split_at(at);
+        tail.starts_with("\\\n") && ends.iter().any(|end| end.strip_suffix('\\') == Some(head))
+    };
+    let typed = text.char_indices().filter(|(at, c)| *c == '\\' && is_typed(*at));
+    let typed: Vec<usize> = typed.map(|(at, _)| at).collect();
+    let kept = text.char_indices().filter(|(at, _)| !typed.contains(at));
+    kept.map(|(_, c)| c).collect()
+}
+
+/// Whether a person goes on in the next line by the `\` at the end of this one.
+pub(super) fn is_continued(text: &str) -> bool {
+    let text = text.trim_start();
+    text.ends_with('\\') && !text.starts_with('/') && !text.starts_with(QUOTES)
+}
+
 /// Whether more lines are to come.
 pub(super) fn is_unfinished(text: &str) -> bool {
     let text = text.trim_start();
     match text.strip_prefix(QUOTES) {
         Some(rest) => !rest.trim_end().ends_with(QUOTES),
-        None => text.ends_with('\\') && !text.starts_with('/'),
+        None => is_continued(text),
     }
 }
 
@@ -132,7 +151,7 @@ fn joined(text: &str) -> String {
         .and_then(|text| text.strip_suffix(QUOTES));
     match quoted {
         Some(inner) => inner.trim_matches('\n').to_owned(),
-        None => text.replace("\\\n", "\n"),
+        None => text.to_owned(),
     }
 }
 
@@ -167,7 +186,7 @@ mod tests {
             (" \n", Typed::Blank),
             ("\"\"\"\n\"\"\"", Typed::Blank),
             (" hi ", words("hi")),
-            ("one\\\ntwo", words("one\ntwo")),
+            ("docker run \\\n  -it", words("docker run \\\n  -it")),
             ("\"\"\"\none\n\"two\"\n\"\"\"", words("one\n\"two\"")),
             ("//etc is a folder", words("/etc is a folder")),
             ("a/b", words("a/b")),
@@ -201,6 +220,18 @@ mod tests {
         ] {
             assert_eq!(file_name(text), name, "{text}");
         }
+    }
+
+    #[test]
+    fn a_backslash_goes_where_a_line_was_continued_and_stays_where_it_was_pasted() {
+        let ends = ["one\\", "one\\\ntwo \\\n x\\"].map(str::to_owned);
+        assert_eq!(
+            continued("one\\\ntwo \\\n x\\\nend", &ends),
+            "one\ntwo \\\n x\nend"
+        );
+        assert_eq!(continued("a \\\nb", &[]), "a \\\nb");
+        // What was edited afterwards is what it says now.
+        assert_eq!(continued("won\\\ntwo", &ends), "won\\\ntwo");
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::{
     cli::output::models::reference,
     contract::{ModelCatalog, ProviderInfo, settings::ModelAlias},
     error::{Error, Kind, Result},
+    sanitize,
 };
 
 /// Questions that are remembered.
@@ -53,6 +54,8 @@ pub(super) fn names(info: &ProviderInfo, aliases: &[ModelAlias], catalog: &Model
         names.extend(suffixes.map(|suffix| format!("{reference}:{suffix}")));
         names.push(reference);
     }
+    // What is completed is shown as it is, and becomes part of the line.
+    names.retain(|name| sanitize::name(name) == name.as_str());
     names.sort_unstable();
     names.dedup();
     names
@@ -101,6 +104,7 @@ impl Editor {
             line.set_helper(Some(Assistance {
                 names,
                 files: FilenameCompleter::new(),
+                ends: Mutex::default(),
             }));
             // A history that is not there yet, or broken, is no reason not to talk.
             let _ = line.load_history(&history);
@@ -144,8 +148,10 @@ fn serve(
                 continue;
             }
         };
-        let input = match line.readline(&prompt) {
-            Ok(text) => Input::Text(text),
+        let read = line.readline(&prompt);
+        let ends = line.helper().map(Assistance::take_ends).unwrap_or_default();
+        let input = match read {
+            Ok(text) => Input::Text(command::continued(&text, &ends)),
             Err(ReadlineError::Interrupted) => Input::Interrupted,
             Err(ReadlineError::Signal(_)) => Input::Text(String::new()),
             Err(_) => Input::Ended,
@@ -160,6 +166,19 @@ fn serve(
 struct Assistance {
     names: Names,
     files: FilenameCompleter,
+    /// The texts behind whose last `\` the person went on in the next line. What is pasted comes whole, and is none of
+    /// them.
+    ends: Mutex<Vec<String>>,
+}
+
+impl Assistance {
+    fn ends(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_ends(&self) -> Vec<String> {
+        std::mem::take(&mut *self.ends())
+    }
 }
 
 impl Helper for Assistance {}
@@ -171,7 +190,11 @@ impl Hinter for Assistance {
 
 impl Validator for Assistance {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(if command::is_unfinished(context.input()) {
+        let text = context.input();
+        Ok(if command::is_unfinished(text) {
+            if command::is_continued(text) {
+                self.ends().push(text.to_owned());
+            }
             ValidationResult::Incomplete
         } else {
             ValidationResult::Valid(None)

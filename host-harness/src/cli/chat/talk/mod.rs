@@ -25,13 +25,14 @@ use crate::{
         session::Session,
         signals,
         signals::Ending,
-        style, table,
+        table,
         terminal::Terminal,
         units,
     },
     contract::{ContentPart, ErrorKind, Media, Message, ModelCatalog, blank_request},
     error::{Error, Kind, Result},
     fallback::Fallback,
+    sanitize,
 };
 
 /// One conversation.
@@ -168,7 +169,7 @@ impl Talk<'_> {
         }
         self.catalog = catalog;
         let paint = self.terminal.err;
-        let model = style::one_line(self.model()).into_owned();
+        let model = sanitize::name(self.model()).into_owned();
         self.terminal.note(&format!(
             "Talking to {}. {}",
             paint.bold(&model),
@@ -233,7 +234,7 @@ impl Talk<'_> {
             Command::Model if argument.is_empty() => {
                 self.terminal.note(&format!(
                     "asked in this order: {}",
-                    style::one_line(&self.references.join(", "))
+                    sanitize::names(self.references.iter().map(String::as_str))
                 ));
             }
             Command::Model => self.choose(argument).await?,
@@ -248,6 +249,8 @@ impl Talk<'_> {
                 {
                     self.messages.truncate(self.messages.len() - 2);
                 }
+                // Who asks again wants to know now, and not from another model.
+                self.fallback.wake(&self.session.host, self.model()).await;
                 return self.ask(question).await;
             }
             Command::New => {
@@ -264,7 +267,7 @@ impl Talk<'_> {
                 messages.extend(self.messages.iter().cloned());
                 save::write(&command::file(argument), self.model(), &messages)?;
                 self.terminal
-                    .note(&format!("written to {}", style::one_line(argument)));
+                    .note(&format!("written to {}", sanitize::line(argument)));
             }
             Command::Quit => {}
         }
@@ -284,12 +287,15 @@ impl Talk<'_> {
 
     async fn choose(&mut self, text: &str) -> Result<()> {
         let found = self.session.host.resolve(text).await?;
-        for warning in &found.warnings {
-            self.terminal.warn(&warning.message);
-        }
+        let warnings = found.warnings.iter().map(|warning| warning.message.as_str());
+        self.terminal.warn_of(warnings);
+        self.fallback.wake(&self.session.host, &found.canonical).await;
         let rest = self.references.split_off(self.references.len().min(1));
         let name = found.alias.as_deref().unwrap_or(&found.display_name);
-        let mut facts = vec![("model", format!("{name} ({})", found.canonical))];
+        let mut facts = vec![(
+            "model",
+            format!("{} ({})", sanitize::name(name), sanitize::name(&found.canonical)),
+        )];
         if let Some(model) = &found.metadata {
             facts.push(("$ per M in / out", shown_price(model)));
             facts.push(("window", units::known_tokens(model.context_window)));
@@ -332,7 +338,7 @@ impl Talk<'_> {
         let now = self
             .system
             .as_deref()
-            .map_or_else(|| "nothing".into(), style::printable);
+            .map_or_else(|| "nothing".into(), sanitize::text);
         self.terminal.note(&format!("told before: {now}"));
     }
 

@@ -8,7 +8,7 @@ use crate::{
     openai::conversation::{self, said},
 };
 
-/// Writes a conversation to a file that is not there yet.
+/// Writes a conversation to a file that is not there yet, and that only the user may read.
 pub(super) fn write(path: &Path, model: &str, messages: &[Message]) -> Result<()> {
     let is_json = path
         .extension()
@@ -18,10 +18,12 @@ pub(super) fn write(path: &Path, model: &str, messages: &[Message]) -> Result<()
     } else {
         transcript(model, messages)
     };
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    // What was said is the user's alone, until they give it away.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|error| {
             let message = format!("{} cannot be written: {error}", path.display());
@@ -101,6 +103,12 @@ mod tests {
             text.contains("## You\n\n[picture]\nwhat is it?\n\n## Model\n\na picture\n"),
             "{text}"
         );
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "a conversation is the user's alone");
+        }
         let error = write(&path, "acme/m", &[]).unwrap_err();
         assert!(
             error.hint().is_some_and(|hint| hint.contains("not there yet")),

@@ -1,0 +1,115 @@
+//! Conversations at a terminal: lines that are pasted, and models that are asked for by name or once more.
+
+use std::sync::Arc;
+
+use host_harness::mock::{MockOptions, MockRouter, Script};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::TOKEN,
+    terminal::{Home, Terminal, key, person},
+};
+
+const FIRST: &str = "Qwen/Qwen3-8B";
+const SECOND: &str = "deepseek-ai/DeepSeek-R1";
+
+/// The bodies of the chat requests that came.
+fn questions(mock: &MockRouter) -> Vec<Value> {
+    let requests = mock.requests();
+    let chats = requests
+        .iter()
+        .filter(|request| request.path.ends_with("/chat/completions"));
+    chats.map(host_harness::mock::RecordedRequest::json).collect()
+}
+
+/// Types a line and waits until so many answers are there.
+fn says(terminal: &mut Terminal, text: &str, answers: usize) {
+    terminal.types(text);
+    terminal.types(key::ENTER);
+    terminal.waits_for(&format!("answer {answers}"), |screen| {
+        screen.matches("generation 1").count() == answers
+    });
+}
+
+#[tokio::test]
+async fn a_backslash_that_is_pasted_before_a_line_feed_stays_and_one_that_is_typed_goes_on() {
+    let mock = Arc::new(
+        MockRouter::start(MockOptions::immediate())
+            .await
+            .expect("a mock router"),
+    );
+    let seen = Arc::clone(&mock);
+    person(move || {
+        let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
+        let mut terminal = home.open(&["chat", "-m", FIRST]);
+        terminal.sees("Talking to");
+        terminal.pastes("docker run \\\r\n  -it \\\n  image");
+        says(&mut terminal, "", 1);
+        terminal.types("typed \\");
+        terminal.types(key::ENTER);
+        says(&mut terminal, "on", 2);
+        terminal.types(key::CTRL_D);
+        assert_eq!(terminal.ends(), 0);
+        let asked: Vec<Value> = questions(&seen)
+            .iter()
+            .map(|body| {
+                body["messages"]
+                    .as_array()
+                    .and_then(|all| all.last())
+                    .expect("one")["content"]
+                    .clone()
+            })
+            .collect();
+        assert_eq!(
+            asked,
+            [json!("docker run \\\n  -it \\\n  image"), json!("typed \non")]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_model_that_is_cooling_down_is_asked_again_when_somebody_wants_just_that_one() {
+    let mock = Arc::new(
+        MockRouter::start(MockOptions::immediate())
+            .await
+            .expect("a mock router"),
+    );
+    let seen = Arc::clone(&mock);
+    person(move || {
+        let config = json!({"agents": {"defaults": {"model": {
+            "primary": format!("huggingface/{FIRST}"), "fallbacks": [format!("huggingface/{SECOND}")],
+        }}}});
+        let home = Home::new(&mock.base_url())
+            .variable("HF_TOKEN", TOKEN)
+            .file("openclaw.json", &config.to_string());
+        let mut terminal = home.open(&["chat", "--set", "max-retries=0"]);
+        terminal.sees("Talking to");
+        mock.push(Script::status(503));
+        says(&mut terminal, "One", 1);
+        says(&mut terminal, "Two", 2);
+        says(&mut terminal, "/retry", 3);
+        mock.push(Script::status(503));
+        says(&mut terminal, "Three", 4);
+        says(&mut terminal, "Four", 5);
+        terminal.types(&format!("/model {FIRST}"));
+        terminal.types(key::ENTER);
+        says(&mut terminal, "Five", 6);
+        terminal.types(key::CTRL_D);
+        assert_eq!(terminal.ends(), 0);
+        let asked: Vec<Value> = questions(&seen)
+            .iter()
+            .map(|body| body["model"].clone())
+            .collect();
+        let expected = [
+            FIRST, SECOND, // it fails
+            SECOND, // and is left alone
+            FIRST,  // but for who asks again
+            FIRST, SECOND, // it fails
+            SECOND, // and is left alone
+            FIRST,  // but for who names it
+        ];
+        assert_eq!(asked, expected.map(|model| json!(model)), "{}", terminal.screen());
+    })
+    .await;
+}

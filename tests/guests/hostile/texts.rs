@@ -1,0 +1,54 @@
+//! Texts that try to drive a terminal, or to write lines that are not theirs; used if the order `texts` says so.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use crate::{
+    contract::types::{Policy, Warning},
+    orders::order,
+};
+
+/// A title and a cleared screen, C1 controls, forged lines of a log, of facts and of an error, the order of writing
+/// reversed, breaks of paragraphs, and what cannot be seen.
+const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}2J\r\n2026-01-01T00:00:00Z ERROR host_harness: forged\n\
+                       digest     sha256:forged\n\u{2713} forged\nerror[forged]: forged\n\
+                       \u{202e}\u{2066}\u{200f}\u{61c}\u{2028}forged\u{2029}\u{200b}\u{feff}\u{e0041}\u{7f}";
+
+pub(crate) fn wanted() -> bool {
+    order("texts").is_some()
+}
+
+/// A harmless text, or the same with hostile ones behind it.
+pub(crate) fn text(harmless: &str) -> String {
+    if wanted() {
+        format!("{harmless}{HOSTILE}")
+    } else {
+        harmless.to_string()
+    }
+}
+
+/// As many as the order says.
+pub(crate) fn warnings() -> Vec<Warning> {
+    let count = order("warnings")
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(0);
+    (0..count)
+        .map(|number| Warning {
+            code: text("hostile"),
+            message: text(&format!("warning {number} ")),
+        })
+        .collect()
+}
+
+pub(crate) fn policies() -> Vec<Policy> {
+    let policy = || Policy {
+        suffix: "fast".to_string(),
+        label: text("fast"),
+        locks_provider: true,
+        note: Some(text("note")),
+    };
+    wanted().then(policy).into_iter().collect()
+}
