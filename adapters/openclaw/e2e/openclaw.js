@@ -26,7 +26,8 @@ export function config({ baseUrl, plugin = {}, provider = {}, load = true, ...re
       entries: { huggingface: { enabled: true, config: plugin } },
       ...(load && { load: { paths: [PLUGIN] } }),
     },
-    models: { providers: { huggingface: { baseUrl, models: [], ...provider } } },
+    // Nothing is asked of anybody but the test's own router.
+    models: { catalogRefresh: { enabled: false }, providers: { huggingface: { baseUrl, models: [], ...provider } } },
     gateway: { mode: "local", http: { endpoints: { chatCompletions: { enabled: true } } } },
     update: { checkOnStart: false },
     agents: { defaults: { skipBootstrap: true, model: { primary: "huggingface/Qwen/Qwen3-8B" } } },
@@ -129,7 +130,7 @@ export class Gateway {
     clearTimeout(timer);
   }
 
-  request(content, { user, model, agent, stream = false, signal } = {}) {
+  request(content, { user, model, agent = "main", stream = false, signal } = {}) {
     return fetch(`${this.url}/v1/chat/completions`, {
       method: "POST",
       signal,
@@ -138,7 +139,7 @@ export class Gateway {
         "content-type": "application/json",
         ...(model && { "x-openclaw-model": model }),
       },
-      body: JSON.stringify({ model: agent ? `openclaw/${agent}` : "openclaw", stream, user, messages: [{ role: "user", content }] }),
+      body: JSON.stringify({ model: `openclaw/${agent}`, stream, user, messages: [{ role: "user", content }] }),
     });
   }
 
@@ -162,6 +163,7 @@ export class Gateway {
     let buffer = "";
     for await (const bytes of response.body) {
       buffer += Buffer.from(bytes).toString();
+      pieces.raw = `${pieces.raw ?? response.status} ${Buffer.from(bytes)}`.slice(0, 4_000);
       for (let end = buffer.indexOf("\n\n"); end >= 0; end = buffer.indexOf("\n\n")) {
         const data = buffer.slice(0, end).replace(/^data: /, "");
         buffer = buffer.slice(end + 2);

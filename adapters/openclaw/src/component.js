@@ -11,7 +11,10 @@ import { Pool } from "./sandbox/pool.js";
 
 /** What made a cached folder: another transpiler or another layout is another folder. */
 export const TRANSPILER = "jco-0.15.0-1";
+/** Folders of the cache that stay in any case; older ones may still be in use by another process for a day. */
 const CACHED = 4;
+const UNUSED_MS = 24 * 60 * 60_000;
+const MAX_BYTES = 32 * 1024 * 1024;
 const SETTLE_MS = 150;
 const PROVIDER = "huggingface";
 const START = { heap: { maxOldGenerationSizeMb: 1024 }, wallMs: 120_000 };
@@ -46,6 +49,7 @@ export class ComponentFile {
     const seen = await this.signature();
     if (seen === this.live?.seen || (this.live && seen === this.refused?.seen)) return;
     try {
+      await this.checkFile();
       const bytes = await readFile(this.path);
       const digest = sha256(bytes);
       if (digest === this.live?.digest) return void (this.live.seen = seen);
@@ -60,6 +64,16 @@ export class ComponentFile {
       if (this.refused?.reason !== reason) this.log.error(this.live ? `${reason}; the one before stays in service` : reason);
       this.refused = { seen, reason };
     }
+  }
+
+  /** Who may write the file decides what runs: not everybody. */
+  async checkFile() {
+    const file = await stat(this.path);
+    if (!file.isFile()) throw new ComponentError("it is not a regular file");
+    if (file.size > MAX_BYTES) throw new ComponentError(`it has ${file.size} bytes, expected at most ${MAX_BYTES}`);
+    const folder = await stat(dirname(this.path));
+    const isShared = process.platform !== "win32" && (file.mode & 0o002 || ((folder.mode & 0o002) && !(folder.mode & 0o1000)));
+    if (isShared) throw new ComponentError("everybody may write it or its folder; take that right away: chmod o-w");
   }
 
   /** Changes whenever the file does. */
@@ -131,7 +145,8 @@ export class ComponentFile {
       names.map(async (name) => ({ name, at: (await stat(join(this.cache, name)).catch(() => ({ mtimeMs: 0 }))).mtimeMs })),
     );
     dated.sort((one, other) => other.at - one.at);
-    await Promise.all(dated.slice(CACHED).map(({ name }) => rm(join(this.cache, name), { recursive: true, force: true })));
+    const old = dated.slice(CACHED).filter(({ at }) => now - at > UNUSED_MS);
+    await Promise.all(old.map(({ name }) => rm(join(this.cache, name), { recursive: true, force: true })));
   }
 
   /** Looks at the folder, not the file: a file that is renamed over another is a new file. */

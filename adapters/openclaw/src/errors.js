@@ -22,7 +22,8 @@ export const REASONS = {
   transport: "timeout",
   denied: "format",
   protocol: "server_error",
-  internal: "server_error",
+  // A component that traps or runs into a limit does so again: not one of the reasons that OpenClaw retries.
+  internal: "unclassified",
   other: "unclassified",
 };
 

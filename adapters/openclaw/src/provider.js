@@ -10,6 +10,19 @@ import { requestBody } from "./request.js";
 const API = "openai-completions";
 const RESOLVE_MS = 20_000;
 
+/**
+ * What OpenClaw does to a conversation before each turn: as for any OpenAI-compatible service, but for reasoning. Which
+ * reasoning goes back is the component's decision, since some backends refuse tool turns without it.
+ */
+const REPLAY = {
+  dropReasoningFromHistory: false,
+  sanitizeToolCallIds: true,
+  toolCallIdMode: "strict",
+  applyAssistantFirstOrderingFix: true,
+  validateGeminiTurns: true,
+  validateAnthropicTurns: true,
+};
+
 /** The contract's error of anything that was thrown. */
 function payloadOf(error) {
   if (error?.payload) return error.payload;
@@ -86,7 +99,8 @@ export function provider({ runtime, settings, manifest, sdk, auth, log }) {
     const answer = new Answer(model, (event) => stream.push(event), sdk);
     const fail = (payload) => {
       const aborted = options.signal?.aborted === true;
-      if (payload.code?.startsWith("max-")) log.warn(`call of ${model.id} ended: ${payload.message}`);
+      // OpenClaw shows a person a sentence of its own; what the component or this host did wrong stands in the log.
+      if (!aborted && (payload.kind === "internal" || payload.code?.startsWith("max-"))) log.warn(`call of ${model.id} ended: ${payload.message}`);
       answer.fail(aborted ? "Hugging Face: the request was aborted" : errorMessage(payload), `${ID}:${payload.kind}`, aborted);
       stream.end();
     };
@@ -136,6 +150,7 @@ export function provider({ runtime, settings, manifest, sdk, auth, log }) {
         return stream;
       };
     },
+    buildReplayPolicy: () => REPLAY,
     classifyFailoverReason,
     matchesContextOverflowError,
   };

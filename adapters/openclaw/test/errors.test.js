@@ -28,7 +28,7 @@ const rows = {
   transport: "timeout",
   denied: "format",
   protocol: "server_error",
-  internal: "server_error",
+  internal: "unclassified",
   other: "unclassified",
 };
 for (const [kind, reason] of Object.entries(rows)) {

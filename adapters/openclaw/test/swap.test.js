@@ -1,7 +1,7 @@
 // Replacing the component: between calls, during one, with a broken file, with another digest.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { COMPONENT, hostile, noHostile, payload, sleep, started } from "./support.js";
 import { chunk, streamed, upstream } from "./upstream.js";
@@ -76,6 +76,19 @@ test("a broken file changes nothing and says why; so does a missing one", async 
   renameSync(path, `${path}.gone`);
   assert.equal((await chat(up.baseUrl)).text, "Hello");
   assert.match(lines.at(-1), /there is no such file/);
+});
+
+test("a file that everybody may write is not taken", async (t) => {
+  const up = await serve(t, hello);
+  const { chat, path, lines, runtime } = started(t);
+  await chat(up.baseUrl);
+  writeFileSync(path, other());
+  chmodSync(path, 0o666);
+  await chat(up.baseUrl);
+  assert.match(lines.at(-1), /everybody may write it/);
+  chmodSync(path, 0o600);
+  await chat(up.baseUrl);
+  assert.equal(runtime.file.live.digest, digest(other()));
 });
 
 test("with sha256 only that digest is taken", async (t) => {

@@ -52,7 +52,8 @@ export function egress({ baseUrl, apiKey, headers = {}, credential, endpoints, l
   const url = new URL(baseUrl);
   const secrets = Object.entries(headers)
     .filter(([name]) => /authorization|api-?key|token|secret|cookie/i.test(name))
-    .map(([, value]) => value);
+    // The scheme before it is no secret: `Bearer`.
+    .map(([, value]) => String(value).trim().split(/\s+/).at(-1));
   return {
     origin: { protocol: url.protocol, host: url.host.toLowerCase(), hostname: url.hostname.replace(/^\[|\]$/g, ""), port: url.port, path: url.pathname.replace(/\/+$/, "") },
     credential: apiKey && { header: credential.header.toLowerCase(), value: `${credential.prefix}${apiKey}` },

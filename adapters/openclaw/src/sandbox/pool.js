@@ -9,6 +9,8 @@ import { WORD, guestTime } from "./link.js";
 const KEPT = 2;
 const MOST = 32;
 const WATCH_MS = 25;
+/** After so long without a call the kept workers end; the next call starts one. */
+const REST_MS = 10 * 60_000;
 /** Of JavaScript's heap; linear memory has a limit of its own. */
 const HEAP = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 const START_MS = 30_000;
@@ -158,6 +160,7 @@ export class Pool {
   }
 
   take() {
+    clearTimeout(this.resting);
     this.idle = this.idle.filter((member) => !member.dead);
     if (this.busy.size >= MOST) {
       throw hostError("rate-limited", "max-concurrent", `${MOST} calls are under way, one more is not taken`, { retryable: true, requestSent: false });
@@ -190,12 +193,19 @@ export class Pool {
     member.worker.unref();
     if (this.retired || this.idle.length >= KEPT) return member.die(hostError("internal", "retired", "the component was replaced"));
     this.idle.push(member);
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.rest(), REST_MS);
+    this.resting.unref();
+  }
+
+  rest() {
+    for (const member of this.idle.splice(0)) member.die(hostError("internal", "rested", "the worker was not needed"));
   }
 
   /** No new calls; those under way end in this pool, at the latest after `drainMs`. */
   retire(drainMs) {
     this.retired = true;
-    for (const member of this.idle.splice(0)) member.die(hostError("internal", "retired", "the component was replaced"));
+    this.rest();
     const timer = setTimeout(() => {
       for (const member of this.busy) member.die(hostError("internal", "drained", "the component was replaced and the drain deadline passed", { retryable: true }));
     }, drainMs);
