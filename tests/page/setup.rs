@@ -104,7 +104,8 @@ async fn prices_are_those_of_each_backend() {
 
 #[tokio::test]
 async fn onboarding_says_where_a_token_with_the_right_permission_is_made() {
-    let home = Home::new(&mock().await.base_url());
+    let router = mock().await;
+    let home = Home::new(&router.base_url());
     person(move || {
         let terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key"]);
         let screen = terminal.sees("Enter Hugging Face API key");
@@ -134,7 +135,8 @@ fn agrees(terminal: &mut Terminal, questions: &[&str]) {
 
 #[tokio::test]
 async fn hugging_face_is_chosen_from_the_menu_of_providers_and_the_key_is_asked_for() {
-    let home = Home::new(&mock().await.base_url());
+    let router = mock().await;
+    let home = Home::new(&router.base_url());
     person(move || {
         let mut terminal = home.open(&["onboard"]);
         terminal.waits_for("the menu", |screen| {
@@ -176,7 +178,8 @@ async fn with_a_valid_token_the_menu_of_models_is_the_services_list_and_the_choi
 
 #[tokio::test]
 async fn without_a_valid_token_the_menu_of_models_is_the_built_in_list() {
-    let home = Home::new(&mock().await.base_url());
+    let router = mock().await;
+    let home = Home::new(&router.base_url());
     person(move || {
         let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key"]);
         enters(&mut terminal, REVOKED);
