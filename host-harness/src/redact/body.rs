@@ -1,21 +1,26 @@
 //! Redaction of a body that comes in pieces, without being an oracle.
 //!
 //! A guest sees how its reads are cut, and can make an upstream repeat what it sends. So what is held back depends on
-//! public constants and on the form of the bytes alone: the last line as far as it is there, at most [`HELD`] bytes of
+//! public constants and on the form of the bytes alone: the last line as far as it is there, at most [`MOST`] bytes of
 //! it. It never depends on a secret, not on its length and not on whether there is one.
+//!
+//! The search runs when bytes are given, so that a line which comes byte by byte costs what it costs in one piece.
 
 use bytes::{Bytes, BytesMut};
 
 use super::finder::{Finder, blank};
 
-/// The most that is held back. Longer than any credential in any form; of what is longer, pieces of this length are found.
+/// What stays of a line that grows too long to be held. Longer than any credential in any form; of what is longer, pieces
+/// of this length are found.
 pub(crate) const HELD: usize = 4096;
+/// The most that is held back. Far above [`HELD`], so that a line without end is not searched again for each byte.
+const MOST: usize = 2 * HELD;
 
 /// Redacts one body.
 pub(crate) struct BodyRedactor {
     finder: Finder,
     /// Bytes that came and were not given, as they came.
-    held: Bytes,
+    held: BytesMut,
     /// So many of them, from the first, belong to a secret whose beginning was given.
     masked: usize,
 }
@@ -24,7 +29,7 @@ impl BodyRedactor {
     pub(crate) fn new(finder: Finder) -> Self {
         Self {
             finder,
-            held: Bytes::new(),
+            held: BytesMut::new(),
             masked: 0,
         }
     }
@@ -32,27 +37,32 @@ impl BodyRedactor {
     /// The next piece, without secrets, as far as it may be given. Not copied if there is no secret in it and nothing was
     /// held.
     pub(crate) fn push(&mut self, piece: Bytes) -> Bytes {
-        let all = if self.held.is_empty() {
-            piece
-        } else {
-            let mut all = BytesMut::with_capacity(self.held.len() + piece.len());
-            all.extend_from_slice(&self.held);
-            all.extend_from_slice(&piece);
-            all.freeze()
-        };
-        let split = all.len() - open_end(&all);
+        if self.held.is_empty() {
+            let split = piece.len() - open_end(&piece, 0);
+            return self.take(&piece, split);
+        }
+        let before = self.held.len();
+        self.held.extend_from_slice(&piece);
+        let split = self.held.len() - open_end(&self.held, before);
+        if split == 0 {
+            return Bytes::new();
+        }
+        let all = std::mem::take(&mut self.held).freeze();
         self.take(&all, split)
     }
 
     /// What was still held back at the end of the body.
     pub(crate) fn finish(&mut self) -> Bytes {
-        let all = std::mem::take(&mut self.held);
+        let all = std::mem::take(&mut self.held).freeze();
         self.take(&all, all.len())
     }
 
     /// Gives what stands before `split`, and holds the rest.
     fn take(&mut self, all: &Bytes, split: usize) -> Bytes {
-        self.held = all.slice(split..);
+        self.held = BytesMut::from(all.get(split..).unwrap_or_default());
+        if split == 0 {
+            return Bytes::new();
+        }
         let found = self.finder.ranges(all);
         let masked = std::mem::take(&mut self.masked);
         if found.is_empty() && masked == 0 {
@@ -69,12 +79,15 @@ impl BodyRedactor {
     }
 }
 
-/// How many bytes at the end are held: those behind the last line end. No form has a line end in it or begins with a
-/// blank, so blanks that keep a connection alive pass at once.
-fn open_end(bytes: &[u8]) -> usize {
-    let last = bytes.get(bytes.len().saturating_sub(HELD)..).unwrap_or_default();
-    let line = memchr::memrchr2(b'\n', b'\r', last);
-    let open = last.get(line.map_or(0, |at| at + 1)..).unwrap_or_default();
+/// How many bytes at the end are held: those behind the last line end, of which there is none in the first `known`. No
+/// form has a line end in it or begins with a blank, so blanks that keep a connection alive pass at once.
+fn open_end(bytes: &[u8], known: usize) -> usize {
+    let new = bytes.get(known..).unwrap_or_default();
+    let start = memchr::memrchr2(b'\n', b'\r', new).map_or(0, |at| known + at + 1);
+    let open = bytes.get(start..).unwrap_or_default();
+    if open.len() > MOST {
+        return HELD;
+    }
     let blanks = open
         .iter()
         .take_while(|byte| matches!(byte, b' ' | b'\t'))
@@ -154,10 +167,10 @@ mod tests {
         assert_eq!(redactor.push(Bytes::from_static(b"one\ntwo")), &b"one\n"[..]);
         assert!(redactor.push(Bytes::from_static(b" thr")).is_empty());
         assert_eq!(redactor.push(Bytes::from_static(b"ee\n")), &b"two three\n"[..]);
-        let out = redactor.push(Bytes::from(vec![b'x'; HELD + 10]));
-        assert_eq!(out.len(), 10);
-        assert_eq!(redactor.push(Bytes::from_static(b"y")).len(), 1);
-        assert_eq!(redactor.finish().len(), HELD);
+        assert!(redactor.push(Bytes::from(vec![b'x'; MOST])).is_empty());
+        assert_eq!(redactor.push(Bytes::from_static(b"y")).len(), MOST + 1 - HELD);
+        assert!(redactor.push(Bytes::from_static(b"y")).is_empty());
+        assert_eq!(redactor.finish().len(), HELD + 1);
     }
 
     /// A small generator, so that a failure can be had again.
