@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::contract::{Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage, Warning};
+use crate::contract::{
+    Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage, Warning,
+};
 
 fn envelope(include_usage: bool) -> Envelope {
     Envelope {
