@@ -54,7 +54,7 @@ async fn guests_that_compute_for_ever_keep_no_good_request_and_no_health_check_w
     let spinning: Vec<_> = (0..64)
         .map(|_| {
             let client = serving.client.clone();
-            tokio::spawn(async move { drop(client.ask("hostile/a/read.loop").await) })
+            tokio::spawn(async move { drop(client.chat(&streamed("hostile/a/read.loop")).await) })
         })
         .collect();
     let under_way = async {
@@ -201,7 +201,7 @@ async fn a_body_has_to_be_there_before_its_deadline_however_steadily_it_comes() 
     .await;
     let mut stream = sent(&serving.client, head(1_000_000).as_bytes()).await;
     let started = Instant::now();
-    let mut said = Vec::new();
+    let mut said = Vec::with_capacity(4096);
     let dripping = async {
         loop {
             tokio::select! {
@@ -227,7 +227,7 @@ async fn a_body_that_comes_too_slowly_is_ended_long_before_its_deadline() {
     let serving = serving(&[("serve-min-body-rate", "100000")]).await;
     let mut stream = sent(&serving.client, head(30_000_000).as_bytes()).await;
     let started = Instant::now();
-    let mut said = Vec::new();
+    let mut said = Vec::with_capacity(4096);
     while said.is_empty() {
         assert!(started.elapsed() < LIMIT, "it is ended");
         tokio::select! {

@@ -13,6 +13,9 @@ pub(super) const BATCH: usize = 16;
 /// An ended guest that used this much does not wait for its batch to fill.
 const LARGE: usize = 4 * 1024 * 1024;
 
+/// Turns of the ticker after which a batch is filled once more.
+const AGAIN: u32 = 20;
+
 /// The setting that raises it.
 pub(crate) const TOTAL: &str = "max-total-memory-bytes";
 
@@ -74,7 +77,8 @@ pub(super) struct Trimmer {
     engine: Engine,
     budget: MemoryBudget,
     filler: Option<Module>,
-    is_due: bool,
+    /// Turns since a large guest ended; none if that is long ago.
+    since: Option<u32>,
 }
 
 impl Trimmer {
@@ -83,15 +87,22 @@ impl Trimmer {
             engine,
             budget,
             filler: None,
-            is_due: false,
+            since: None,
         }
     }
 
     /// One turn of the ticker. A guest gives its budget back just before its memory goes to the batch, so the batch is
-    /// filled one turn later.
+    /// filled one turn later; and once more after a while, for a thread that was held up in between.
     pub(super) fn turn(&mut self) {
-        let is_due = std::mem::replace(&mut self.is_due, self.budget.take_held_back());
-        if is_due && let Err(error) = self.fill_batch() {
+        if self.budget.take_held_back() {
+            self.since = Some(0);
+            return;
+        }
+        let Some(turns) = self.since else { return };
+        self.since = (turns < AGAIN).then_some(turns + 1);
+        if (turns == 0 || turns == AGAIN)
+            && let Err(error) = self.fill_batch()
+        {
             tracing::debug!(%error, "memory of ended guests was not given back early");
         }
     }
