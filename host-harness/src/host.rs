@@ -57,7 +57,9 @@ impl HostOptions {
     ) -> Result<Self> {
         let grants = Grants::built_in()?;
         let secret = match grants.check(info)? {
-            Some(grant) => grant.readable(info).find_map(|name| Secret::new(&get(name)?)),
+            Some(grant) => grant
+                .readable(info)
+                .find_map(|name| Secret::credential(&get(name)?, &grant.prefix)),
             None => None,
         };
         let settings = Settings {
@@ -84,6 +86,8 @@ pub(crate) struct Shared {
     credential: CredentialState,
     edge: Option<Arc<Edge>>,
     pub(crate) redactor: Redactor,
+    /// The variables that a plugin names in its hints, and where the credential really comes from.
+    credential_source: Option<(String, String)>,
     listed: ArcSwap<Listed>,
     pub(crate) generations: Generations,
     pub(crate) last_swap: Mutex<Option<Instant>>,
@@ -138,7 +142,15 @@ impl Host {
             redactor,
             credential,
         } = Outlet::new(&settings, grant.as_ref(), secret.as_ref(), plugin.info())?;
+        let source = secret.as_ref().and_then(Secret::source);
+        let variables = plugin
+            .info()
+            .credential
+            .as_ref()
+            .map(|spec| spec.env_vars.join(" or "));
+        let credential_source = variables.zip(source.map(str::to_owned));
         Ok(Self(Arc::new(Shared {
+            credential_source,
             sandbox: plugin.sandbox().clone(),
             settings: Arc::new(settings),
             credential,
@@ -369,7 +381,27 @@ impl Shared {
     }
 
     pub(crate) fn scrub(&self, error: Error) -> Error {
-        self.redactor.error(error)
+        self.redactor.error(self.name_source(error))
+    }
+
+    /// Names the place that the credential comes from in hints about it: a plugin knows only its variables.
+    fn name_source(&self, error: Error) -> Error {
+        use crate::contract::ErrorKind::{PermissionDenied, Unauthenticated};
+        let Some((variables, source)) = &self.credential_source else {
+            return error;
+        };
+        if !matches!(error.kind(), Kind::Provider(Unauthenticated | PermissionDenied)) {
+            return error;
+        }
+        let hint = match error.hint() {
+            Some(hint) if hint.contains(source.as_str()) => return error,
+            Some(hint) if !variables.is_empty() && hint.contains(variables.as_str()) => {
+                hint.replace(variables.as_str(), source)
+            }
+            Some(hint) => format!("{hint} The token comes from {source}."),
+            None => format!("The token comes from {source}."),
+        };
+        error.with_hint(hint)
     }
 
     /// Refuses what holds the credential before the guest sees it. A large request is searched on a thread that serves
@@ -380,8 +412,7 @@ impl Shared {
             return Ok(request);
         }
         let host = Arc::clone(self);
-        let searching =
-            tokio::task::spawn_blocking(move || host.refuse_secret(&request).map(|()| request));
+        let searching = tokio::task::spawn_blocking(move || host.refuse_secret(&request).map(|()| request));
         searching.await.unwrap_or_else(|_| Err(self.drained()))
     }
 

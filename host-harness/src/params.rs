@@ -9,6 +9,8 @@ use crate::contract::ChatRequest;
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     by_reference: HashMap<String, ChatRequest>,
+    /// What is wanted of models of which nothing is said.
+    of_others: Option<ChatRequest>,
     /// The keys of parameters that nobody knows, as a person finds them.
     pub unknown: Vec<String>,
 }
@@ -20,10 +22,16 @@ impl Params {
         self.by_reference.insert(key(reference), wanted);
     }
 
+    /// Says what is wanted of all models that have no entry of their own.
+    pub fn insert_default(&mut self, wanted: ChatRequest) {
+        self.of_others = Some(wanted);
+    }
+
     /// Fills what a request leaves open with what is wanted of its model; of several names for it the first that is
     /// known counts.
     pub fn fill(&self, request: &mut ChatRequest, names: &[&str]) {
-        let Some(wanted) = names.iter().find_map(|name| self.by_reference.get(&key(name))) else {
+        let own = names.iter().find_map(|name| self.by_reference.get(&key(name)));
+        let Some(wanted) = own.or(self.of_others.as_ref()) else {
             return;
         };
         let wanted = wanted.clone();

@@ -287,7 +287,9 @@ fn check_contract(path: &Path, imports: &[String], exports: &[String], empty_was
             "it uses version {found} of the contract; this host supports {CONTRACT_VERSION} and later versions \
              compatible with it"
         );
-        return Err(mismatch(path, &what).with_hint("use a plugin or a host of a compatible contract version"));
+        return Err(
+            mismatch(path, &what).with_hint("use a plugin or a host of a compatible contract version")
+        );
     }
     if empty_wasi {
         return Ok(());

@@ -2,8 +2,8 @@
 
 use crate::{
     contract::{
-        AssistantPart, ChatRequest, ContentPart, Extra, Media, MediaSource, Message, ResponseFormat,
-        Tool, ToolChoice,
+        AssistantPart, ChatRequest, ContentPart, Extra, Media, MediaSource, Message, ResponseFormat, Tool,
+        ToolChoice,
     },
     settings::Settings,
 };

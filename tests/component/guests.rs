@@ -135,9 +135,7 @@ impl Files {
 fn component(module: &str, contract: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).expect("a module");
     let mut resolve = wit_parser::Resolve::default();
-    let package = resolve
-        .push_str("provider.wit", contract)
-        .expect("the contract");
+    let package = resolve.push_str("provider.wit", contract).expect("the contract");
     let world = resolve
         .select_world(&[package], Some("model-provider"))
         .expect("its world");

@@ -201,10 +201,9 @@ impl Heard {
         let mut calls: Vec<(u32, ToolCall)> = Vec::new();
         for event in &self.events {
             match event {
-                ChatEvent::ToolCallStart(start) => calls.push((
-                    start.index,
-                    ToolCall::new(&start.id, &start.name, ""),
-                )),
+                ChatEvent::ToolCallStart(start) => {
+                    calls.push((start.index, ToolCall::new(&start.id, &start.name, "")))
+                }
                 ChatEvent::ToolCallDelta(delta) => {
                     let call = calls.iter_mut().find(|(index, _)| *index == delta.index);
                     call.expect("a delta comes after its start").1.arguments_json +=

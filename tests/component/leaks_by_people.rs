@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Where onboarding keeps it on purpose.
-const KEYS: &str = "auth-profiles.json";
+const KEYS: &str = "agents/main/agent/auth-profiles.json";
 
 async fn mock(options: MockOptions) -> Arc<MockRouter> {
     Arc::new(MockRouter::start(options).await.expect("a mock router"))

@@ -180,14 +180,6 @@ fn head(length: usize) -> String {
     )
 }
 
-/// What comes until the connection is closed.
-async fn rest(mut stream: TcpStream) -> String {
-    let mut said = Vec::new();
-    let read = tokio::time::timeout(LIMIT, stream.read_to_end(&mut said)).await;
-    read.expect("it is closed in time").ok();
-    String::from_utf8_lossy(&said).into_owned()
-}
-
 #[tokio::test]
 async fn bodies_that_drip_keep_nobody_from_being_answered() {
     let serving = serving(&[("serve-max-concurrent", "1")]).await;

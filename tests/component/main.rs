@@ -48,9 +48,9 @@ mod models;
 mod onboarding;
 mod onboarding_again;
 mod onboarding_by_script;
+mod oracle;
 #[path = "../page.rs"]
 mod page;
-mod oracle;
 mod program;
 mod proxy;
 #[path = "../reader.rs"]

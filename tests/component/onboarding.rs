@@ -9,6 +9,8 @@ use crate::{
     terminal::{Home, Terminal, key, person},
 };
 
+/// Where keys are stored: where both eras of OpenClaw find them.
+pub const KEYS: &str = "agents/main/agent/auth-profiles.json";
 pub const DEFAULT: &str = "huggingface/deepseek-ai/DeepSeek-R1";
 const REVOKED: &str = "hf_this_one_was_revoked_long_ago";
 
@@ -22,7 +24,7 @@ pub fn primary(home: &Home) -> Value {
 }
 
 pub fn stored(home: &Home) -> Value {
-    let profiles: Value = serde_json::from_str(&home.read("auth-profiles.json")).unwrap_or_default();
+    let profiles: Value = serde_json::from_str(&home.read(KEYS)).unwrap_or_default();
     profiles["profiles"]["huggingface:default"].clone()
 }
 
@@ -80,7 +82,7 @@ async fn a_token_of_the_environment_is_offered_and_the_default_model_stands_firs
         );
         assert_eq!(
             home.config()["agents"]["defaults"]["models"],
-            json!({ DEFAULT: { "alias": "DeepSeek R1" } })
+            json!({ DEFAULT: { "alias": "DeepSeek-R1" } })
         );
     })
     .await;
@@ -270,7 +272,7 @@ async fn of_several_providers_the_one_that_is_chosen_is_set_up_and_no_other() {
         );
         let providers = config["models"]["providers"].as_object().expect("providers");
         assert_eq!(providers.keys().collect::<Vec<_>>(), ["tiny"]);
-        let profiles: Value = serde_json::from_str(&home.read("auth-profiles.json")).expect("JSON");
+        let profiles: Value = serde_json::from_str(&home.read(KEYS)).expect("JSON");
         let stored =
             json!({ "tiny:default": { "type": "api_key", "provider": "tiny", "key": "a key of Tiny's" } });
         assert_eq!(profiles["profiles"], stored);
@@ -315,7 +317,7 @@ async fn ctrl_c_leaves_everything_as_it_was_wherever_it_comes() {
             let screen = terminal.sees("nothing was changed");
             assert!(screen.contains("error[cancelled]"), "{screen}");
             assert_eq!(home.read("openclaw.json"), own, "{stop_at}");
-            assert!(!home.path("auth-profiles.json").exists());
+            assert!(!home.path(KEYS).exists());
         })
         .await;
     }

@@ -1,22 +1,24 @@
 //! Onboarding as a script does it: everything by options.
 
+use host_harness::mock::{MockOptions, MockRouter};
 use serde_json::json;
 
 use crate::{
     harness::TOKEN,
-    onboarding::{DEFAULT, primary, stored},
+    onboarding::{DEFAULT, KEYS, primary, stored},
     program::{Ended, files_below},
     terminal::{Home, person},
 };
 
 fn quietly(home: &Home, more: &[&str]) -> Ended {
-    let arguments = ["onboard", "--non-interactive", "--mode", "local"];
+    // Nobody is asked whether the key is good, unless a service is there for that.
+    let arguments = ["onboard", "--non-interactive", "--mode", "local", "--skip-health"];
     home.run(&[&arguments, more].concat())
 }
 
 /// The configuration and the stored keys.
 fn written(home: &Home) -> [String; 2] {
-    ["openclaw.json", "auth-profiles.json"].map(|name| home.read(name))
+    ["openclaw.json", KEYS].map(|name| home.read(name))
 }
 
 #[tokio::test]
@@ -43,19 +45,16 @@ async fn a_script_sets_the_default_model_and_twice_changes_nothing() {
         );
         assert_eq!(
             home.config()["agents"]["defaults"]["models"],
-            json!({ DEFAULT: { "alias": "Hugging Face" } })
+            json!({ DEFAULT: { "alias": "Hugging-Face" } })
         );
         assert_eq!(
             stored(&home),
             json!({ "type": "api_key", "provider": "huggingface", "key": TOKEN })
         );
-        let before = (home.read("openclaw.json"), home.read("auth-profiles.json"));
+        let before = (home.read("openclaw.json"), home.read(KEYS));
         let ran = quietly(&home, &flags);
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        assert_eq!(
-            before,
-            (home.read("openclaw.json"), home.read("auth-profiles.json"))
-        );
+        assert_eq!(before, (home.read("openclaw.json"), home.read(KEYS)));
         // The stored profile will do from now on, and the flag alone says whose it is.
         let ran = quietly(&home, &["--format", "json"]);
         assert_eq!(
@@ -69,7 +68,7 @@ async fn a_script_sets_the_default_model_and_twice_changes_nothing() {
         assert_eq!(stored(&home)["key"], "hf_another_key_of_mine");
         assert_eq!(before.0, home.read("openclaw.json"));
         #[cfg(unix)]
-        for name in ["openclaw.json", "auth-profiles.json"] {
+        for name in ["openclaw.json", KEYS] {
             use std::os::unix::fs::PermissionsExt as _;
             let mode = std::fs::metadata(home.path(name))
                 .expect("a file")
@@ -211,6 +210,131 @@ async fn a_person_s_file_keeps_its_words_and_order() {
             let ran = home.run(&["resolve", "--format", "json", DEFAULT]);
             assert_eq!(ran.code, Some(0), "{ran:?}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_script_s_key_is_checked_and_a_refused_one_is_not_stored() {
+    const REVOKED: &str = "hf_this_one_was_revoked_long_ago";
+    let mock = MockRouter::start(MockOptions::immediate().reject_key(REVOKED))
+        .await
+        .expect("a mock router");
+    let home = Home::new(&mock.base_url());
+    person(move || {
+        let onboard = [
+            "onboard",
+            "--non-interactive",
+            "--accept-risk",
+            "--huggingface-api-key",
+        ];
+        let ran = home.run(&[&onboard[..], &[REVOKED]].concat());
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(
+            ran.err.contains("error[unauthenticated]") && ran.err.contains("--skip-health"),
+            "{ran:?}"
+        );
+        assert!(
+            ran.err.contains("the key that was given"),
+            "the hint names where the key is from: {ran:?}"
+        );
+        assert_eq!(written(&home), [""; 2]);
+        let ran = home.run(&[&onboard[..], &[REVOKED, "--skip-health"]].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(stored(&home)["key"], REVOKED);
+        let asked = mock.requests().len();
+        let ran = home.run(&[&onboard[..], &[TOKEN]].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(stored(&home)["key"], TOKEN);
+        assert!(mock.requests().len() > asked);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn openclaw_s_own_options_are_taken_with_a_note() {
+    person(|| {
+        let home = Home::new("");
+        let ran = quietly(
+            &home,
+            &[
+                "--accept-risk",
+                "--skip-channels",
+                "--skip-skills",
+                "--no-install-daemon",
+                "--skip-daemon",
+                "--gateway-port",
+                "18789",
+                "--gateway-bind=loopback",
+                "--flow",
+                "quickstart",
+                "--json",
+                "--secret-input-mode",
+                "plaintext",
+                "--huggingface-api-key",
+                TOKEN,
+            ],
+        );
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(ran.json()["defaultModel"], DEFAULT);
+        assert!(
+            ran.err.contains("--skip-channels") && ran.err.contains("--gateway-port"),
+            "{ran:?}"
+        );
+        assert!(
+            !ran.err.contains("--accept-risk") && !ran.err.contains("18789"),
+            "{ran:?}"
+        );
+        assert_eq!(
+            home.config()["models"]["providers"]["huggingface"]["api"],
+            "openai-completions"
+        );
+        assert_eq!(home.config()["meta"]["migrations"]["modelPolicyAllowlist"], true);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_can_be_stored_as_the_name_of_its_variable() {
+    person(|| {
+        let home = Home::new("").variable("HF_TOKEN", TOKEN);
+        let ran = quietly(&home, &["--secret-input-mode", "ref"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(
+            stored(&home)["keyRef"],
+            json!({ "source": "env", "provider": "default", "id": "HF_TOKEN" })
+        );
+        assert!(!home.read(KEYS).contains(TOKEN));
+        let ran = quietly(
+            &home,
+            &[
+                "--secret-input-mode",
+                "ref",
+                "--huggingface-api-key",
+                "hf_another_one",
+            ],
+        );
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(
+            ran.err.contains("none of this provider's holds the key"),
+            "{ran:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_default_that_is_there_stays_unless_the_option_says_otherwise() {
+    person(|| {
+        let config = r#"{ "agents": { "defaults": { "model": { "primary": "openai/gpt-5" } } } }"#;
+        let home = Home::new("").file("openclaw.json", config);
+        let ran = quietly(&home, &["--huggingface-api-key", TOKEN]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.out.contains("Default model stays openai/gpt-5"), "{ran:?}");
+        assert_eq!(primary(&home), "openai/gpt-5");
+        let ran = quietly(&home, &["--set-default"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(primary(&home), DEFAULT);
     })
     .await;
 }

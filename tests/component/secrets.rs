@@ -45,8 +45,9 @@ fn places() -> Vec<Place> {
             r.messages.push(Message::user(s));
         }),
         ("picture", |r, s| {
-            r.messages
-                .push(Message::user_parts(vec![media(MediaSource::Data(s.into_bytes()))]));
+            r.messages.push(Message::user_parts(vec![media(MediaSource::Data(
+                s.into_bytes(),
+            ))]));
         }),
         ("address", |r, s| {
             let url = MediaSource::Url(format!("https://example.com/?key={s}"));
@@ -110,7 +111,9 @@ fn places() -> Vec<Place> {
             tool.extras.push(extra("return", &s));
             r.tools.push(Tool::Function(tool));
         }),
-        ("tool of another type", |r, s| r.tools.push(Tool::Other(extra("x", &s)))),
+        ("tool of another type", |r, s| {
+            r.tools.push(Tool::Other(extra("x", &s)))
+        }),
         ("format of another type", |r, s| {
             r.response_format = Some(ResponseFormat::Other(extra("regex", &s)));
         }),

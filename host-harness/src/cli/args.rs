@@ -8,11 +8,19 @@ use clap::{
 };
 use url::Url;
 
+mod models;
+mod onboard;
+
 use super::log::LogArgs;
 use crate::{
     mock::Chunking,
     settings::{self, Settings},
 };
+pub(super) use models::{
+    AliasAction, AliasArgs, ExportArgs, FallbackAction, ListArgs, ModelsAction, ModelsArgs, SortKey,
+    StatusArgs,
+};
+pub(super) use onboard::{OnboardArgs, SecretInputMode};
 
 /// Loads a model-provider plugin into a sandbox and works with it.
 #[derive(Debug, Parser)]
@@ -139,46 +147,33 @@ impl Command {
     }
 }
 
+impl Command {
+    /// The global options of what it does, if that has some of its own.
+    pub(super) fn inner_global(&self) -> Option<&Global> {
+        match self {
+            Self::Models(with) => with.args.action.as_ref()?.global().0,
+            _ => None,
+        }
+    }
+
+    /// How its result is written: `--json` of its own counts as `--format json`.
+    pub(super) fn format(&self, global: &Global) -> Format {
+        let is_json = match self {
+            Self::Onboard(with) => with.args.json,
+            Self::Models(with) => with.args.action.as_ref().is_some_and(|action| action.global().1),
+            _ => false,
+        };
+        if is_json && global.format.is_none() {
+            Format::Json
+        } else {
+            global.format()
+        }
+    }
+}
+
 /// Nothing of its own.
 #[derive(Debug, Args)]
 pub(super) struct NoArgs {}
-
-/// What `models` takes.
-#[derive(Debug, Args)]
-pub(super) struct ModelsArgs {
-    /// Also list every reference of each model: its policies and its backends
-    #[arg(long)]
-    pub(super) all_variants: bool,
-    /// Ask the service even without a credential (it may then list fewer)
-    #[arg(long)]
-    pub(super) live: bool,
-    /// Only models whose reference, name, alias or backends hold all of these words
-    #[arg(long, value_name = "TEXT")]
-    pub(super) filter: Option<String>,
-    /// What to sort the table by
-    #[arg(long, value_name = "KEY", default_value = "name")]
-    pub(super) sort: SortKey,
-}
-
-/// What the table of models is sorted by. What is unknown comes last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum SortKey {
-    /// The name
-    #[default]
-    Name,
-    /// The price of output, then of input, the lowest first
-    Price,
-    /// The context window, the largest first
-    Window,
-    /// The longest answer, the largest first
-    Output,
-    /// Tokens per second of the best route, the highest first
-    Speed,
-    /// Time to the first token of the best route, the shortest first
-    Latency,
-    /// The number of routes, the highest first
-    Routes,
-}
 
 /// What `resolve` takes.
 #[derive(Debug, Args)]
@@ -212,39 +207,6 @@ pub(super) struct ChatArgs {
     /// Do not ask the configured other models when this one fails
     #[arg(long)]
     pub(super) no_fallback: bool,
-}
-
-/// What `onboard` takes, beside an option for each provider's key.
-#[derive(Debug, Args)]
-pub(super) struct OnboardArgs {
-    /// Ask nothing: take the key from its option, the environment or the stored profile, and the provider's own
-    /// default model
-    #[arg(long)]
-    pub(super) non_interactive: bool,
-    /// Where OpenClaw runs
-    #[arg(long, value_name = "MODE", value_parser = ["local"])]
-    mode: Option<String>,
-    /// How to authenticate, and with that the provider
-    #[arg(long, value_name = "CHOICE")]
-    pub(super) auth_choice: Option<String>,
-    /// The provider that --token is for
-    #[arg(long, value_name = "ID", requires = "token")]
-    pub(super) token_provider: Option<String>,
-    /// A key, as it was copied; with --auth-choice apiKey or --token-provider
-    #[arg(long, value_name = "KEY")]
-    pub(super) token: Option<String>,
-    /// One more plugin to choose from; may be given several times
-    #[arg(long, value_name = "FILE.wasm")]
-    also: Vec<PathBuf>,
-    /// Neither check the key nor offer a test message
-    #[arg(long)]
-    pub(super) skip_health: bool,
-    /// Taken for the sake of OpenClaw's own command line; nothing here asks for it
-    #[arg(long)]
-    accept_risk: bool,
-    /// The keys that were given, by provider.
-    #[arg(skip)]
-    pub(super) keys: Vec<(String, crate::Secret)>,
 }
 
 /// What `grant` takes.

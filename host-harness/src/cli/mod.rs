@@ -103,8 +103,12 @@ async fn read_and_run() -> ExitCode {
         Err(Unread::Plugins(error)) => return report(&Terminal::new(Format::Text), error.into()),
     };
     global.absorb(command.global());
-    global.log.start(global.format());
-    let terminal = Terminal::new(global.format());
+    if let Some(inner) = command.inner_global() {
+        global.absorb(inner);
+    }
+    let format = command.format(&global);
+    global.log.start(format);
+    let terminal = Terminal::new(format);
     match run(&terminal, global, command, loaded).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&terminal, failure),
@@ -134,6 +138,7 @@ fn read(
     if let (Command::Onboard(with), Some(matches)) = (&mut cli.command, matches.subcommand_matches("onboard"))
     {
         with.args.keys = onboard::flags::keys(matches, &infos);
+        with.args.foreign = onboard::flags::foreign(matches);
     }
     Ok((cli, loaded))
 }

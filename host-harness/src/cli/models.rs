@@ -1,10 +1,14 @@
-//! `models`: what can be asked for.
+//! `models`: what can be asked for, and what is.
+
+mod choose;
+mod export;
+mod status;
 
 use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 use super::{
     Outcome,
-    args::{Format, Global, ModelsArgs, SortKey},
+    args::{Format, Global, ListArgs, ModelsAction, ModelsArgs, SortKey},
     output::models::{CatalogJson, reference, shown_name, shown_price, source, usable, variants},
     session::Session,
     style::Style,
@@ -21,6 +25,18 @@ use crate::{
 const PRICE: &str = "$ PER M IN / OUT";
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs) -> Outcome {
+    match &args.action {
+        None => list(terminal, global, &args.list).await,
+        Some(ModelsAction::List(with)) => list(terminal, global, &with.args).await,
+        Some(ModelsAction::Set(with)) => choose::set(terminal, global, &with.args.reference).await,
+        Some(ModelsAction::Alias(with)) => choose::alias(terminal, global, &with.args).await,
+        Some(ModelsAction::Fallbacks(args)) => choose::fallbacks(terminal, global, &args.action).await,
+        Some(ModelsAction::Status(with)) => status::run(terminal, global, &with.args).await,
+        Some(ModelsAction::Export(with)) => export::run(terminal, global, &with.args).await,
+    }
+}
+
+async fn list(terminal: &Terminal, global: &Global, args: &ListArgs) -> Outcome {
     let session = Session::open(terminal, global).await?;
     let discovery = if args.live {
         DiscoveryMode::Always

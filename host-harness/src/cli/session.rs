@@ -7,7 +7,7 @@ use crate::{
     Grants, Host, HostOptions, Limits, LoadOptions, Plugin, Proxies, Sandbox, SandboxOptions, Secret,
     Settings,
     component::{self, Build},
-    config::{Configuration, Environment},
+    config::{Configuration, Environment, FoundSecret},
     contract::ProviderInfo,
     error::{Error, Kind, Result},
     files::trust,
@@ -170,6 +170,23 @@ impl Session {
         Self::on(Ground::with_room_for(calls, global)?, terminal, global).await
     }
 
+    /// The same for a command that writes the configuration, which need not be there yet. It asks the service nothing, so
+    /// that no credential is looked for.
+    pub(super) async fn for_writing(terminal: &Terminal, global: &Global) -> Result<Self> {
+        let mut ground = Ground::open_for_writing(global)?;
+        let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
+        let info = plugin.info().clone();
+        ground.warn_of_broken_list(terminal, &info);
+        let settings = ground.settings(&info)?;
+        let host = ground.start(plugin, settings.clone(), None)?;
+        Ok(Self {
+            configuration: ground.configuration,
+            settings,
+            info,
+            host,
+        })
+    }
+
     async fn on(mut ground: Ground, terminal: &Terminal, global: &Global) -> Result<Self> {
         ground.warn_of_exposed(terminal);
         let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
@@ -191,7 +208,7 @@ impl Session {
         if let Some(found) = &found {
             tracing::debug!(source = %found.source, "credential");
         }
-        let secret = found.map(|found| found.secret);
+        let secret = found.map(FoundSecret::named);
         let host = ground.start(plugin, settings.clone(), secret)?;
         Ok(Self {
             configuration: ground.configuration,

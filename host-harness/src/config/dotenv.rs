@@ -3,6 +3,43 @@
 //! Our own few lines, because the kept crates replace `$NAME` from the process's whole environment, refuse values
 //! with spaces, and quote the line in their errors.
 
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+use crate::files;
+
+/// The text of a file; empty if there is none. Bytes that are no Unicode spoil their own value and no other; what an
+/// editor of Windows has saved as UTF-16 is taken as that.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, (PathBuf, io::Error)> {
+    match files::read(path, files::LARGEST) {
+        Ok(bytes) => Ok(decode(&Zeroizing::new(bytes))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Zeroizing::default()),
+        Err(error) => Err((path.to_owned(), error)),
+    }
+}
+
+/// UTF-16 by its mark, or by the zero bytes that ASCII has in it; else UTF-8.
+fn decode(bytes: &[u8]) -> Zeroizing<String> {
+    let is_wide = |zero: usize| {
+        let mut pairs = bytes.chunks_exact(2).take(16);
+        bytes.len() >= 4 && pairs.all(|pair| pair[zero] == 0 && pair[1 - zero] != 0)
+    };
+    let units: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ if is_wide(1) => u16::from_le_bytes,
+        _ if is_wide(0) => u16::from_be_bytes,
+        _ => return Zeroizing::new(String::from_utf8_lossy(bytes).into_owned()),
+    };
+    let units = bytes.chunks_exact(2).map(|pair| units([pair[0], pair[1]]));
+    let text = char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER));
+    Zeroizing::new(text.collect())
+}
+
 /// The value of a variable; of several the last one, as a shell would have it.
 pub(super) fn find(text: &str, wanted: &str) -> Option<String> {
     let mut found = None;
@@ -100,6 +137,31 @@ mod tests {
         assert_eq!(find("A='a#b'", "A").as_deref(), Some("a#b"));
         assert_eq!(find("AB=1\nexport=2", "A"), None);
         assert_eq!(find("export=2", "export").as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn a_file_in_utf_16_says_what_it_says_in_utf_8() {
+        for (mark, is_little) in [(true, true), (true, false), (false, true), (false, false)] {
+            let text = if mark {
+                "\u{feff}# c\r\nA=x é\r\n"
+            } else {
+                "A=x\r\nB=y\r\nC=zé\r\n"
+            };
+            let units = text.encode_utf16();
+            let bytes: Vec<u8> = units
+                .flat_map(|unit| {
+                    if is_little {
+                        unit.to_le_bytes()
+                    } else {
+                        unit.to_be_bytes()
+                    }
+                })
+                .collect();
+            let text = super::decode(&bytes);
+            assert_eq!(find(&text, "A").as_deref(), Some(if mark { "x é" } else { "x" }));
+        }
+        assert_eq!(&*super::decode(b"A=x"), "A=x");
+        assert_eq!(&*super::decode(b""), "");
     }
 
     proptest! {

@@ -14,7 +14,7 @@ use jsonc_parser::{
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::tree::Document;
+use super::document::{Document, Roots};
 use crate::{
     error::{Error, Kind, Result},
     files,
@@ -30,6 +30,8 @@ pub(super) struct Edit {
     mark: &'static str,
     text: CstRootNode,
     value: Value,
+    /// The folders of included files, if any may be included. They are read and never written.
+    roots: Option<Roots>,
 }
 
 /// What becomes of the text that was there.
@@ -53,12 +55,25 @@ pub(super) fn file(
     backup: Backup,
     change: impl FnOnce(&mut Edit) -> Result<()>,
 ) -> Result<bool> {
+    file_with_includes(path, None, backup, change)
+}
+
+/// The same for a file that may include others, from folders that are allowed.
+///
+/// # Errors
+/// As of [`file`], or a change would need one in an included file.
+pub(super) fn file_with_includes(
+    path: &Path,
+    roots: Option<Roots>,
+    backup: Backup,
+    change: impl FnOnce(&mut Edit) -> Result<()>,
+) -> Result<bool> {
     // Through a link, so that the link stays one.
     let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let _lock = files::lock(path)?;
     let document = Document::read(path)?;
     let old = document.as_ref().map_or("", Document::text);
-    let mut edit = Edit::new(path, old)?;
+    let mut edit = Edit::new(path, old, roots)?;
     change(&mut edit)?;
     let new = edit.finish()?;
     if document.is_some() && *new == old {
@@ -66,7 +81,7 @@ pub(super) fn file(
     }
     let is_kept = document.as_ref().is_some_and(|document| match backup {
         Backup::Keep => true,
-        Backup::KeepIf(holds) => holds(document.value()),
+        Backup::KeepIf(holds) => holds(document.own()),
         Backup::None => false,
     });
     if is_kept {
@@ -82,7 +97,7 @@ pub(super) fn file(
 /// The file is no JSON5, or `change` fails.
 pub(super) fn try_out(path: &Path, change: impl FnOnce(&mut Edit) -> Result<()>) -> Result<()> {
     let document = Document::read(path)?;
-    let mut edit = Edit::new(path, document.as_ref().map_or("", Document::text))?;
+    let mut edit = Edit::new(path, document.as_ref().map_or("", Document::text), None)?;
     change(&mut edit)?;
     edit.finish().map(drop)
 }
@@ -94,8 +109,8 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 impl Edit {
-    fn new(path: &Path, text: &str) -> Result<Self> {
-        let value = Document::parse(path, text.to_owned())?.value().clone();
+    fn new(path: &Path, text: &str, roots: Option<Roots>) -> Result<Self> {
+        let value = Document::parse(path, text.to_owned())?.own().clone();
         let blank = text
             .trim_matches(|c: char| c.is_whitespace() || MARK.contains(c))
             .is_empty();
@@ -116,6 +131,7 @@ impl Edit {
             mark,
             text,
             value,
+            roots,
         })
     }
 
@@ -125,10 +141,53 @@ impl Edit {
         found.filter(|value| !value.is_null())
     }
 
+    /// The same with all that is included.
+    pub(super) fn seen(&self, keys: &[&str]) -> Option<Value> {
+        let Some(roots) = &self.roots else {
+            return self.get(keys).cloned();
+        };
+        let whole = Document::of_value(&self.path, self.value.clone()).with_includes(roots);
+        let whole = whole.ok()?;
+        let found = keys.iter().try_fold(whole.value(), |value, key| value.get(key));
+        found.filter(|value| !value.is_null()).cloned()
+    }
+
     /// The spelling of a key of the object under `keys` for which `is_meant` holds; the first.
     pub(super) fn key(&self, keys: &[&str], is_meant: impl Fn(&str) -> bool) -> Option<String> {
-        let object = self.get(keys)?.as_object()?;
-        object.keys().find(|key| is_meant(key)).cloned()
+        let object = self.seen(keys)?;
+        object.as_object()?.keys().find(|key| is_meant(key)).cloned()
+    }
+
+    /// Refuses to go on if something else than this stands under several keys, all that is included counted in.
+    ///
+    /// # Errors
+    /// An included file keeps the change from having its effect.
+    pub(super) fn check(&self, keys: &[&str], wanted: &Value) -> Result<()> {
+        self.check_effect(keys, Some(wanted))
+    }
+
+    /// Refuses a change that an included file keeps from having its effect.
+    fn check_effect(&self, keys: &[&str], wanted: Option<&Value>) -> Result<()> {
+        if self.roots.is_none() || self.seen(keys).as_ref() == wanted {
+            return Ok(());
+        }
+        let whole = Document::of_value(&self.path, self.value.clone());
+        let whole = self
+            .roots
+            .as_ref()
+            .map(|roots| whole.with_includes(roots))
+            .transpose()?;
+        let file = whole.as_ref().and_then(|whole| whole.included_at(keys));
+        let file = file.map_or_else(
+            || "an included file".to_owned(),
+            |file| file.display().to_string(),
+        );
+        let message = format!(
+            "`{}` stands in {file}, and included files are not written",
+            keys.join(".")
+        );
+        Err(Error::new(Kind::Configuration, message)
+            .with_hint(format!("make the change in {file}; nothing was changed")))
     }
 
     /// Puts a value under several keys, one in the other; objects that are missing on the way are made.
@@ -139,7 +198,7 @@ impl Edit {
         let Some((last, way)) = keys.split_last() else {
             return Ok(());
         };
-        if self.get(keys) == Some(&value) {
+        if self.seen(keys).as_ref() == Some(&value) {
             return Ok(());
         }
         let mut object = self
@@ -181,9 +240,9 @@ impl Edit {
             }
         }
         if let Some(map) = map {
-            map.insert((*last).to_owned(), value);
+            map.insert((*last).to_owned(), value.clone());
         }
-        Ok(())
+        self.check_effect(keys, Some(&value))
     }
 
     /// Takes some items out of the list under several keys and puts others at its end; a list that is missing is made.
@@ -231,9 +290,12 @@ impl Edit {
     }
 
     /// Takes a key out, if it is there.
-    pub(super) fn remove(&mut self, keys: &[&str]) {
+    ///
+    /// # Errors
+    /// It stands in an included file.
+    pub(super) fn remove(&mut self, keys: &[&str]) -> Result<()> {
         let Some((last, way)) = keys.split_last() else {
-            return;
+            return Ok(());
         };
         if let Some(member) = self.place(keys) {
             member.remove();
@@ -244,6 +306,7 @@ impl Edit {
         if let Some(map) = map.and_then(Value::as_object_mut) {
             map.shift_remove(*last);
         }
+        self.check_effect(keys, None)
     }
 
     /// Where a key stands in the text.
@@ -259,7 +322,7 @@ impl Edit {
     fn finish(self) -> Result<Zeroizing<String>> {
         let text = Zeroizing::new(format!("{}{}", self.mark, self.text));
         let says = Document::parse(&self.path, text.to_string());
-        if says.is_ok_and(|document| *document.value() == self.value) {
+        if says.is_ok_and(|document| *document.own() == self.value) {
             return Ok(text);
         }
         let message = format!(

@@ -25,14 +25,14 @@ impl Configuration {
             path: self.state_dir.join(name),
             is_secret,
         };
-        vec![
+        let mut guarded = vec![
             Guarded {
                 path: self.path.clone(),
                 is_secret: self.may_hold_secrets(),
             },
             Guarded {
-                path: self.profiles_path(),
-                is_secret: true,
+                path: self.host_file(),
+                is_secret: false,
             },
             state(".env", true),
             state("chat-history", true),
@@ -41,7 +41,16 @@ impl Configuration {
                 path: self.models_path(),
                 is_secret: false,
             },
-        ]
+        ];
+        guarded.extend(self.credential_files().into_iter().map(|path| Guarded {
+            path,
+            is_secret: true,
+        }));
+        guarded.extend(self.included_files().map(|path| Guarded {
+            path: path.to_owned(),
+            is_secret: self.may_hold_secrets(),
+        }));
+        guarded
     }
 
     /// What others may change: each file, and the state directory.
@@ -85,7 +94,11 @@ impl Configuration {
         is_base_url_named: bool,
         is_ca_file_named: bool,
     ) -> Result<()> {
-        let Some(exposure) = trust::changeable(&self.path) else {
+        let own = self.host_file();
+        let files = [self.path.as_path(), own.as_path()]
+            .into_iter()
+            .chain(self.included_files());
+        let Some(exposure) = files.into_iter().find_map(trust::changeable) else {
             return Ok(());
         };
         let settings = self.settings(info)?;
@@ -97,8 +110,7 @@ impl Configuration {
             return Ok(());
         };
         let message = format!(
-            "{} names {what}, which decides where the credential goes, and is not believed: {}",
-            self.path.display(),
+            "the configuration names {what}, which decides where the credential goes, and is not believed: {}",
             exposure.message
         );
         Err(Error::new(Kind::Configuration, message).with_hint(format!(

@@ -1,24 +1,34 @@
 //! OpenClaw's configuration: one JSON5 file and the state directory beside it. Knows what the keys mean, and no
 //! provider: every look-up is for the id, the variables and the grant of the plugin that is asked for.
 //!
-//! Keys that are not used here are neither read nor refused. Values never get into messages or logs.
+//! Keys that are not used here are neither read nor refused. Values never get into messages or logs. Knows no command
+//! line and no server: what is found is handed over as settings, credentials and reports.
 
+mod auth_profiles;
+mod credential_lookup;
+mod document;
 mod dotenv;
 mod edit;
 mod environment;
 mod guarded;
-mod kept;
+mod host_file;
+mod interpolation;
+mod model_selection;
+mod models_cache;
 mod onboarding;
+mod openclaw_era;
+mod openclaw_plugin;
 mod params;
 mod price;
-mod profiles;
-mod secret;
+mod provider_facts;
+mod report;
+mod schema;
+mod secret_ref;
 mod settings;
 mod shell;
+mod state_database;
 #[cfg(test)]
 mod tests;
-mod tree;
-mod variables;
 
 use std::{
     fmt,
@@ -27,16 +37,22 @@ use std::{
 
 use serde_json::Value;
 
+pub use auth_profiles::{StoredKey, StoredSecret};
+pub use credential_lookup::{FoundSecret, SecretSearch, SecretSource};
 pub use environment::Environment;
-pub use kept::KeptModels;
+pub use model_selection::is_plain_alias;
+pub use models_cache::KeptModels;
 pub use onboarding::{Alias, Onboarded, Onboarding};
-pub use secret::{FoundSecret, SecretSource};
+pub use openclaw_plugin::PluginConfig;
+pub use report::Unresolved;
+pub use schema::KnownKeys;
 
 use crate::{
     contract::ProviderInfo,
     error::{Error, Kind, Result},
 };
-use tree::{Document, Node};
+use document::{Document, Node, Roots};
+use schema::{AgentModel, Text};
 
 /// The configuration file, parsed, and where its state lives.
 pub struct Configuration {
@@ -125,14 +141,45 @@ impl Configuration {
         // The cache of compiled code takes no relative directory, and a program may change where it is.
         let state_dir = std::path::absolute(&state_dir).unwrap_or(state_dir);
         let document = Document::read(&path)?;
-        Ok(Self {
+        let mut configuration = Self {
             is_present: document.is_some(),
             leaves_list_out: false,
             document: document.unwrap_or_else(|| Document::empty(&path)),
             path,
             state_dir,
             environment: environment.clone(),
-        })
+        };
+        configuration.complete()?;
+        Ok(configuration)
+    }
+
+    /// Follows what the file includes, and puts variables in their places.
+    fn complete(&mut self) -> Result<()> {
+        /// Below these, texts are read one by one, so that what does not resolve is named.
+        const LATER: [&str; 6] = ["apiKey", "headers", "baseUrl", "env", "secrets", "auth"];
+        let document = std::mem::replace(&mut self.document, Document::empty(&self.path));
+        let mut document = document.with_includes(&self.include_roots())?;
+        self.document = document.clone();
+        if !holds_variables(document.value()) {
+            return Ok(());
+        }
+        let dotenv = self.dotenv()?;
+        document.map_texts(|way, text| {
+            if !text.contains("${") || way.iter().any(|key| LATER.contains(key)) {
+                return None;
+            }
+            interpolation::expand(text, |name| self.variable(name, &self.environment, &dotenv)).ok()
+        });
+        self.document = document;
+        Ok(())
+    }
+
+    /// The folders that included files may be in: that of the file, and those of `OPENCLAW_INCLUDE_ROOTS`.
+    fn include_roots(&self) -> Roots {
+        let named = self.environment.get("OPENCLAW_INCLUDE_ROOTS");
+        let named = named.iter().flat_map(|list| std::env::split_paths(list.as_str()));
+        let named = named.map(|path| self.environment.expand_home(&path.to_string_lossy()));
+        Roots::new(&self.path, named)
     }
 
     /// The file, whether or not it is there.
@@ -166,8 +213,11 @@ impl Configuration {
     pub fn default_model(&self, info: &ProviderInfo) -> Result<DefaultModel> {
         let node = self.root().at(&["agents", "defaults", "model"])?;
         let (primary, fallbacks) = match node.value() {
-            Some(Value::String(text)) => (Some(text.as_str()), Vec::new()),
-            Some(Value::Object(_)) => (node.get("primary")?.word()?, node.get("fallbacks")?.texts()?),
+            Some(Value::String(text)) => (Some(text.clone()), Vec::new()),
+            Some(Value::Object(_)) => {
+                let model = node.read::<AgentModel>()?.unwrap_or_default();
+                (model.primary, texts(model.fallbacks))
+            }
             None => (None, Vec::new()),
             Some(_) => return Err(node.fault("a reference in quotes, or { primary, fallbacks }")),
         };
@@ -178,10 +228,10 @@ impl Configuration {
                 || known.find_alias(text).next().is_some()
         };
         let mut model = DefaultModel::default();
-        let primary = primary.map(str::trim).filter(|text| !text.is_empty());
-        match primary {
-            Some(text) if is_ours(text) => model.primary = Some(text.to_owned()),
-            Some(text) => model.elsewhere.push(text.to_owned()),
+        let primary = primary.map(|text| text.trim().to_owned());
+        match primary.filter(|text| !text.is_empty()) {
+            Some(text) if is_ours(&text) => model.primary = Some(text),
+            Some(text) => model.elsewhere.push(text),
             None => {}
         }
         for text in fallbacks.into_iter().filter(|text| !text.is_empty()) {
@@ -201,9 +251,52 @@ impl Configuration {
     pub fn fallbacks(&self) -> Result<Vec<String>> {
         let node = self.root().at(&["agents", "defaults", "model"])?;
         match node.value() {
-            Some(Value::Object(_)) => node.get("fallbacks")?.texts(),
+            Some(Value::Object(_)) => {
+                let model = node.read::<AgentModel>()?.unwrap_or_default();
+                Ok(texts(model.fallbacks))
+            }
             _ => Ok(Vec::new()),
         }
+    }
+
+    /// The first model, of whatever provider.
+    ///
+    /// # Errors
+    /// A key of it is of the wrong type.
+    pub fn primary(&self) -> Result<Option<String>> {
+        let node = self.root().at(&["agents", "defaults", "model"])?;
+        let primary = match node.value() {
+            Some(Value::String(text)) => Some(text.trim().to_owned()),
+            Some(Value::Object(_)) => node.read::<AgentModel>()?.unwrap_or_default().primary,
+            _ => None,
+        };
+        Ok(primary.filter(|text| !text.is_empty()))
+    }
+
+    /// The files that the configuration includes.
+    pub fn included_files(&self) -> impl Iterator<Item = &Path> {
+        self.document.included()
+    }
+
+    /// The objects of the configuration of which all keys are known, those of OpenClaw included.
+    #[must_use]
+    pub fn known_keys(&self, info: &ProviderInfo) -> Vec<KnownKeys> {
+        let provider = self.provider(info);
+        let models = provider.as_ref().ok().and_then(|node| node.get("models").ok());
+        let models = models
+            .and_then(|node| Some(node.items().ok()?.len()))
+            .unwrap_or_default();
+        let spelled = self.root().at(&["models", "providers"]);
+        let spelled = spelled.and_then(|node| spelling(&node, &info.id));
+        let entries = self.value().pointer("/agents/defaults/models");
+        let entries: Vec<&str> = entries
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .map(|(reference, _)| reference.as_str())
+            .collect();
+        let spelled = spelled.ok().flatten().unwrap_or_else(|| info.id.clone());
+        schema::known_keys(&spelled, &info.id, models, &entries)
     }
 
     fn root(&self) -> Node<'_> {
@@ -216,14 +309,37 @@ impl Configuration {
     }
 }
 
-/// The member for a provider; its key may have white space around it.
+fn texts(texts: Vec<Text>) -> Vec<String> {
+    texts.into_iter().map(|text| text.0).collect()
+}
+
+/// Whether some text holds `${`.
+fn holds_variables(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("${"),
+        Value::Array(items) => items.iter().any(holds_variables),
+        Value::Object(members) => members.values().any(holds_variables),
+        _ => false,
+    }
+}
+
+/// Whether a key is that of a provider: with white space around it and in any case.
+fn is_provider(key: &str, id: &str) -> bool {
+    key.trim().eq_ignore_ascii_case(id)
+}
+
+/// How the key of a provider is spelled; of several the one that is spelled as the id is.
+fn spelling(providers: &Node<'_>, id: &str) -> Result<Option<String>> {
+    let entries = providers.entries()?;
+    let exact = entries.iter().find(|(name, _)| name.trim() == id);
+    let found = exact.or_else(|| entries.iter().find(|(name, _)| is_provider(name, id)));
+    Ok(found.map(|(name, _)| (*name).to_owned()))
+}
+
+/// The member for a provider.
 fn provider_in<'a>(providers: &Node<'a>, id: &str) -> Result<Node<'a>> {
-    let named = providers
-        .entries()?
-        .into_iter()
-        .find(|(name, _)| name.trim() == id);
-    match named {
-        Some((name, _)) => providers.get(name),
+    match spelling(providers, id)? {
+        Some(name) => providers.get(&name),
         None => providers.get(id),
     }
 }
@@ -232,6 +348,20 @@ fn provider_in<'a>(providers: &Node<'a>, id: &str) -> Result<Node<'a>> {
 fn strip_prefix<'t>(reference: &'t str, id: &str) -> Option<&'t str> {
     let (prefix, rest) = reference.trim().split_once('/')?;
     prefix.trim().eq_ignore_ascii_case(id).then_some(rest)
+}
+
+/// Whether two texts name the same model of a provider, however the prefix is spelled.
+fn is_same_reference(a: &str, b: &str, id: &str) -> bool {
+    a.trim() == b.trim()
+        || strip_prefix(a, id)
+            .zip(strip_prefix(b, id))
+            .is_some_and(|(a, b)| a == b)
+}
+
+/// A name for a model that OpenClaw's own commands take, made from another text.
+#[must_use]
+pub fn plain_alias(text: &str) -> String {
+    model_selection::plain_alias(text)
 }
 
 fn folder(file: &Path) -> PathBuf {

@@ -1,8 +1,12 @@
 //! The configuration of a provider that does not exist, with everything in it.
 
-mod kept;
+mod choice;
+mod includes;
+mod models_cache;
 mod onboarding;
 mod params;
+mod places;
+mod stored;
 mod tokens;
 
 use std::{fs, path::PathBuf, time::Duration};

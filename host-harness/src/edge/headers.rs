@@ -314,7 +314,7 @@ mod tests {
             "accept",
             "content-type",
             "user-agent",
-            "x-hf-bill-to",
+            "x-bill-to",
             "accept-language",
             "idempotency-key",
         ] {

@@ -12,7 +12,9 @@ pub(crate) fn body(model: &str, messages: &[Message]) -> Value {
         .filter_map(|message| match message {
             Message::System(system) => Some(json!({ "role": "system", "content": content(&system.content) })),
             Message::User(user) => Some(json!({ "role": "user", "content": content(&user.content) })),
-            Message::Assistant(model) => Some(json!({ "role": "assistant", "content": said(&model.content) })),
+            Message::Assistant(model) => {
+                Some(json!({ "role": "assistant", "content": said(&model.content) }))
+            }
             Message::Tool(_) => None,
         })
         .collect();

@@ -86,7 +86,7 @@ fn open_end(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    const TOKEN: &str = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz0123456";
+    const TOKEN: &str = "sk_AbCdEfGhIjKlMnOpQrStUvWxYz0123456";
     const OTHER: &str = "sk-another/credential+of_another-length.and-more-of-it";
 
     fn redactor(secrets: &[&str]) -> BodyRedactor {

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use crate::{contract::Extra, redact::text::HELD};
 
-    const TOKEN: &str = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz0123456";
+    const TOKEN: &str = "sk_AbCdEfGhIjKlMnOpQrStUvWxYz0123456";
 
     fn text(piece: &str) -> ChatEvent {
         ChatEvent::Text(piece.to_owned())

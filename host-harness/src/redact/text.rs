@@ -127,7 +127,7 @@ fn is_of_word(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    const TOKEN: &str = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz0123456";
+    const TOKEN: &str = "sk_AbCdEfGhIjKlMnOpQrStUvWxYz0123456";
 
     fn finder() -> Finder {
         Finder::new([TOKEN], HELD)

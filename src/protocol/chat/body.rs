@@ -61,7 +61,11 @@ pub(super) fn write(request: &ChatRequest, model: &str, rules: &Rules, out: &mut
     if let Some(format) = &request.response_format {
         response_format(format, out);
     }
-    if let Some(effort) = request.reasoning_effort.as_ref().filter(|_| rules.reasoning_effort) {
+    if let Some(effort) = request
+        .reasoning_effort
+        .as_ref()
+        .filter(|_| rules.reasoning_effort)
+    {
         out.member("reasoning_effort", effort);
     }
     for extra in request.extras.iter().filter(|extra| rules.sends(&extra.key)) {
@@ -257,7 +261,10 @@ fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
         out.string(&text);
     }
     if sends_reasoning(parts, rules) && (!reasoning.is_empty() || rules.needs_reasoning) {
-        out.member("reasoning_content", if reasoning.is_empty() { " " } else { &reasoning });
+        out.member(
+            "reasoning_content",
+            if reasoning.is_empty() { " " } else { &reasoning },
+        );
     }
     let mut is_first = true;
     for part in parts {
@@ -308,7 +315,9 @@ fn list_of_texts(parts: &[AssistantPart], out: &mut Writer<'_>) {
 pub(super) fn sends_reasoning(parts: &[AssistantPart], rules: &Rules) -> bool {
     match rules.replay {
         Replay::All => true,
-        Replay::ToolCalls => parts.iter().any(|part| matches!(part, AssistantPart::ToolCall(_))),
+        Replay::ToolCalls => parts
+            .iter()
+            .any(|part| matches!(part, AssistantPart::ToolCall(_))),
         Replay::None => false,
     }
 }

@@ -153,7 +153,10 @@ pub(super) fn left_out(request: &ChatRequest) -> Option<Warning> {
         return None;
     }
     let more = found.count.saturating_sub(found.named.len());
-    let mut message = format!("Not sent, since requests have no place for it: {}", found.named.join(", "));
+    let mut message = format!(
+        "Not sent, since requests have no place for it: {}",
+        found.named.join(", ")
+    );
     if more > 0 {
         message.push_str(&format!(" and {more} more"));
     }

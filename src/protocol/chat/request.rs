@@ -8,18 +8,25 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::contract::types::{
-    AssistantPart, ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, Model,
-    ModelRef, ResponseFormat, Routing, Tool, ToolChoice, Warning,
-};
 use super::{
     body, members,
     rules::{Replay, Rules},
 };
+use crate::contract::types::{
+    AssistantPart, ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, Model,
+    ModelRef, ResponseFormat, Routing, Tool, ToolChoice, Warning,
+};
 use crate::{json, warning::quote};
 
 /// Parts in the upstream's own form that can be sent.
-const OTHER_PARTS: [&str; 6] = ["text", "image_url", "video_url", "audio_url", "input_audio", "file"];
+const OTHER_PARTS: [&str; 6] = [
+    "text",
+    "image_url",
+    "video_url",
+    "audio_url",
+    "input_audio",
+    "file",
+];
 /// Keys that extras never write.
 const RESERVED: [&str; 5] = ["model", "messages", "stream", "stream_options", "n"];
 
@@ -236,7 +243,10 @@ fn content(field: &str, parts: &[ContentPart], known: Option<&Model>) -> Checked
                     return unsupported(&field, &what, "Send text or a picture.");
                 }
                 if !json::is_object(&other.value_json) {
-                    return invalid(&format!("{field}.value-json"), "is not a JSON object, the whole part");
+                    return invalid(
+                        &format!("{field}.value-json"),
+                        "is not a JSON object, the whole part",
+                    );
                 }
             }
         }
@@ -383,10 +393,7 @@ fn tools(request: &ChatRequest) -> Checked {
     }
     match &request.tool_choice {
         Some(ToolChoice::Named(name))
-            if !request
-                .tools
-                .iter()
-                .any(|tool| function_name(tool) == Some(name)) =>
+            if !request.tools.iter().any(|tool| function_name(tool) == Some(name)) =>
         {
             invalid(&format!("tool-choice {}", quote(name)), "names none of the tools")
         }

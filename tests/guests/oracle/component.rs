@@ -132,6 +132,9 @@ fn repeated(line: &str) -> Result<String, ErrorCode> {
     writing.write(body.as_bytes());
     let future = writing.sent();
     let answer = web::answer(&future)?;
+    if answer.response.status() != 200 {
+        return Err(ErrorCode::HttpProtocolError);
+    }
     let mut sizes = Vec::new();
     let mut stars = 0;
     while let Some(piece) = answer.next()? {

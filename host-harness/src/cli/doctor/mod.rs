@@ -2,9 +2,12 @@
 //! what is wrong. Changes nothing.
 
 mod files;
+mod places;
 mod provider;
 mod report;
 mod words;
+
+use crate::config::FoundSecret;
 
 use super::{
     Failure, Outcome,
@@ -85,9 +88,10 @@ async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
         Err(error) => return report.fail("configuration", &error),
     };
     words::others(report, &settings);
+    places::examine(report, &ground.configuration, &info);
     files::named(report, &settings);
     let found = provider::credential(report, &ground, &info).await;
-    let secret = found.map(|found| found.secret);
+    let secret = found.map(FoundSecret::named);
     let has_key = secret.is_some();
     let host = match ground.start(plugin.clone(), settings.clone(), secret) {
         Ok(host) => host,

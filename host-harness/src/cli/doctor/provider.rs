@@ -8,7 +8,7 @@ use crate::{
         session::Ground,
         units,
     },
-    config::FoundSecret,
+    config::{self, FoundSecret},
     contract::{DiscoveryMode, ModelSource, ProviderInfo},
     error::Result,
 };
@@ -44,10 +44,17 @@ pub(super) async fn credential(
             None
         }
     };
-    let found = ground
+    let search = ground
         .configuration
-        .secret(info, grant, None, &ground.environment)
+        .search_secret(info, grant, None, &ground.environment)
         .await;
+    let found = search.map(|search| {
+        for passed in &search.passed {
+            let message = format!("`{}` is not used: {}", passed.place, passed.why);
+            report.warn("key", message, &passed.fix);
+        }
+        search.found
+    });
     match found {
         Ok(Some(found)) => {
             report.ok("key", format!("found: {}", found.source));
@@ -159,12 +166,20 @@ pub(super) async fn models(
         );
     }
     for key in ground.configuration.params(&host.info())?.unknown {
-        let message = format!("`{key}` is no parameter that can be asked for; it is left out");
-        report.warn(
-            "configuration",
-            message,
-            "remove it, or put it into `extra_body` of the same `params`",
-        );
+        let message = format!("`{key}` is not used here: it is no parameter that this program knows");
+        report.note("configuration", message);
+    }
+    for alias in settings.models.aliases() {
+        if !config::is_plain_alias(alias.alias.trim()) {
+            report.note(
+                "aliases",
+                format!(
+                    "`{}` works here; OpenClaw's own commands take letters, digits and `._:-` only, such as `{}`",
+                    alias.alias,
+                    config::plain_alias(&alias.alias)
+                ),
+            );
+        }
     }
     Ok(())
 }

@@ -1,57 +1,28 @@
-//! Keys of the configuration that nobody reads: misspelt ones look as if they worked.
+//! Keys of the configuration that nobody reads: misspelt ones look as if they worked. Which keys are read, and which are
+//! OpenClaw's beside them, the configuration says.
 
 use serde_json::Value;
 
 use super::report::Report;
-use crate::{Settings, config::Configuration, contract::ProviderInfo};
-
-/// An object of the configuration and the keys that OpenClaw knows in it.
-struct Place<'a> {
-    way: Vec<&'a str>,
-    known: &'static [&'static str],
-}
+use crate::{
+    Settings,
+    config::{Configuration, KnownKeys},
+    contract::ProviderInfo,
+};
 
 /// Looks for unknown keys where known ones are used.
 pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: &ProviderInfo) {
-    let provider = ["models", "providers", info.id.as_str()];
-    let places = [
-        Place {
-            way: provider.to_vec(),
-            known: &[
-                "baseUrl",
-                "apiKey",
-                "auth",
-                "api",
-                "headers",
-                "authHeader",
-                "models",
-            ],
-        },
-        Place {
-            way: vec!["agents", "defaults", "model"],
-            known: &["primary", "fallbacks"],
-        },
-        Place {
-            way: vec!["env", "shellEnv"],
-            known: &["enabled", "timeoutMs"],
-        },
-        Place {
-            way: vec!["plugins", "entries", &info.id],
-            known: &["enabled", "config"],
-        },
-    ];
-    for place in &places {
-        look(report, configuration.value(), &place.way, place.known);
-    }
-    let models = find(configuration.value(), &["agents", "defaults", "models"]);
-    for (reference, model) in models.and_then(Value::as_object).into_iter().flatten() {
-        for key in unknown(model, &["alias", "params", "streaming"]) {
-            say(
-                report,
-                &format!("agents.defaults.models[\"{reference}\"].{key}"),
-                &key,
-                &["alias", "params"],
-            );
+    for place in configuration.known_keys(info) {
+        let found = place
+            .way
+            .iter()
+            .try_fold(configuration.value(), |value, name| match value {
+                Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+                value => value.get(name.as_str()),
+            });
+        let keys = found.and_then(Value::as_object).into_iter().flatten();
+        for (key, _) in keys.filter(|(key, _)| !place.used.contains(&key.as_str())) {
+            say(report, &place, key);
         }
     }
 }
@@ -64,44 +35,46 @@ pub(super) fn others(report: &mut Report, settings: &Settings) {
     }
 }
 
-fn look(report: &mut Report, value: &Value, way: &[&str], known: &[&str]) {
-    for key in find(value, way)
-        .map(|value| unknown(value, known))
-        .unwrap_or_default()
-    {
-        say(report, &format!("{}.{key}", way.join(".")), &key, known);
+fn say(report: &mut Report, place: &KnownKeys, key: &str) {
+    let path = path(&place.way, key);
+    if place.others.contains(&key) {
+        report.note(
+            "configuration",
+            format!("`{path}` is OpenClaw's, and not used here"),
+        );
+        return;
     }
-}
-
-fn say(report: &mut Report, path: &str, key: &str, known: &[&str]) {
-    let near = known.iter().map(|known| {
-        (
-            strsim::damerau_levenshtein(&known.to_lowercase(), &key.to_lowercase()),
-            known,
-        )
+    let known = place.used.iter().chain(place.others);
+    let is_of_a_model = matches!(place.way.as_slice(), [models, _, id, list, _] if models == "models" && list == "models" && !id.is_empty());
+    let near = known.map(|known| {
+        let distance = strsim::damerau_levenshtein(&known.to_lowercase(), &key.to_lowercase());
+        (distance, known)
     });
     let fix = match near.min().filter(|(distance, _)| *distance <= 2) {
         Some((_, meant)) => format!("did you mean `{meant}`?"),
-        None => "remove it, or check its spelling".to_owned(),
+        None if is_of_a_model => "put it under `providers` of host-harness.json5".to_owned(),
+        None => "check its spelling; OpenClaw refuses keys that it does not know".to_owned(),
     };
-    report.warn("configuration", format!("`{path}` is not used"), &fix);
+    let message = if is_of_a_model {
+        format!("`{path}` goes to the plugin as it is; OpenClaw refuses it")
+    } else {
+        format!("`{path}` is not used")
+    };
+    report.warn("configuration", message, &fix);
 }
 
-fn unknown(value: &Value, known: &[&str]) -> Vec<String> {
-    let keys = value.as_object().into_iter().flatten().map(|(key, _)| key);
-    keys.filter(|key| !known.contains(&key.as_str()))
-        .cloned()
-        .collect()
-}
-
-fn find<'v>(value: &'v Value, way: &[&str]) -> Option<&'v Value> {
-    way.iter().try_fold(value, |value, name| {
-        let object = value.as_object()?;
-        object.get(*name).or_else(|| {
-            object
-                .iter()
-                .find(|(key, _)| key.trim() == *name)
-                .map(|(_, value)| value)
-        })
-    })
+/// The way to a key as a person writes it.
+fn path(way: &[String], key: &str) -> String {
+    let mut path = String::new();
+    for name in way.iter().map(String::as_str).chain([key]) {
+        let is_index = !path.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+        let is_plain = name.chars().all(|c| c.is_alphanumeric() || "_-$".contains(c));
+        path += &match (is_index, is_plain) {
+            (true, _) => format!("[{name}]"),
+            (false, false) => format!("[\"{name}\"]"),
+            (false, true) if path.is_empty() => name.to_owned(),
+            (false, true) => format!(".{name}"),
+        };
+    }
+    path
 }

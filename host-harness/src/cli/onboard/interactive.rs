@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     Host, Secret,
-    cli::{models::aliases_by_reference, session::Ground, table, terminal::Terminal},
-    config::{Alias, FoundSecret, Onboarding, SecretSource},
+    cli::{args::OnboardArgs, models::aliases_by_reference, session::Ground, table, terminal::Terminal},
+    config::{self, Alias, FoundSecret, Onboarding, SecretSource, StoredKey},
     contract::{DiscoveryMode, ProviderInfo},
     error::{Error, Result},
     sanitize,
@@ -26,7 +26,7 @@ pub(super) struct Decided {
 struct Settled {
     host: Host,
     /// To be stored.
-    key: Option<Secret>,
+    key: Option<StoredKey>,
     profile: Option<String>,
     /// Whether the service refused it and the person keeps it.
     is_refused: bool,
@@ -62,6 +62,7 @@ pub(super) struct Talk<'a> {
     pub(super) provider: &'a Provider,
     /// Whether keys are tried out and a test message is offered.
     pub(super) checks: bool,
+    pub(super) args: &'a OnboardArgs,
 }
 
 impl Talk<'_> {
@@ -91,7 +92,12 @@ impl Talk<'_> {
         let pick = self.model(&host, picks.clone(), current.as_deref()).await?;
         let chosen = self.backend(pick, current.as_deref()).await?;
         let alias = self.alias(&chosen, settings.models).await?;
-        let fallbacks = self.fallbacks(&host, &chosen.reference, picks).await?;
+        let replaces_default = self.replaces_default(&chosen.reference).await?;
+        let fallbacks = if replaces_default {
+            Some(self.fallbacks(&host, &chosen.reference, picks).await?)
+        } else {
+            None
+        };
         let wants_test = self.checks
             && ask::yes_or_no(
                 format!("Send a test message to {}?", chosen.reference),
@@ -103,8 +109,9 @@ impl Talk<'_> {
             key: settled.key,
             profile: settled.profile,
             model: chosen.reference,
+            replaces_default,
             alias: Alias::Set(alias),
-            fallbacks: Some(fallbacks),
+            fallbacks,
         };
         Ok(Decided {
             onboarding,
@@ -119,8 +126,11 @@ impl Talk<'_> {
         let settings = self.ground.settings(info)?;
         let settle = |secret: Option<Secret>, found: Option<&FoundSecret>| {
             let plugin = self.provider.plugin.clone();
-            let host = self.ground.start(plugin, settings.clone(), secret.clone())?;
-            let (key, profile) = super::to_store(secret, found.map(|found| &found.source));
+            let named = found.cloned().map(FoundSecret::named);
+            let host = self.ground.start(plugin, settings.clone(), named)?;
+            let mode = self.args.secret_input_mode;
+            let (key, profile) =
+                super::to_store(self.ground, info, mode, secret, found.map(|found| &found.source))?;
             Result::Ok(Settled {
                 host,
                 key,
@@ -297,6 +307,23 @@ impl Talk<'_> {
         })
     }
 
+    /// Whether the chosen model becomes the default: another provider's default stays unless the person says so.
+    async fn replaces_default(&self, chosen: &str) -> Result<bool> {
+        let other = self.ground.configuration.default_model(self.info())?;
+        let primary = self.ground.configuration.primary()?;
+        let Some(primary) = primary.filter(|primary| other.elsewhere.contains(primary)) else {
+            return Ok(true);
+        };
+        if self.args.set_default {
+            return Ok(true);
+        }
+        let question = format!(
+            "Make {chosen} the default instead of {}?",
+            sanitize::name(&primary)
+        );
+        ask::yes_or_no(question, false, Some("the other stays the default if not")).await
+    }
+
     async fn alias(
         &self,
         chosen: &Pick,
@@ -316,7 +343,7 @@ impl Talk<'_> {
             head.is_some_and(|head| head.eq_ignore_ascii_case(&prefix))
                 .then(|| format!("what begins with `{prefix}` is a reference, not a name"))
         };
-        let suggestion = own.unwrap_or_else(|| chosen.label.clone());
+        let suggestion = own.unwrap_or_else(|| config::plain_alias(&chosen.label));
         let suggestion = Some(suggestion).filter(|suggestion| fault(suggestion).is_none());
         let help = "a short name to call it by; `-` for none";
         ask::text("Alias", suggestion, help, fault).await

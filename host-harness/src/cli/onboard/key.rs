@@ -32,11 +32,9 @@ pub(super) fn pasted(text: &str, spec: Option<&CredentialSpec>) -> Option<Secret
     let joined = zeroize::Zeroizing::new(joined);
     let mut key = unquoted(assigned(&joined));
     if let Some(spec) = spec {
-        key = without(key, &format!("{}:", spec.header));
-        key = without(key, spec.prefix.trim());
+        key = without_header(key, &spec.header);
     }
-    key = without(key, "Bearer");
-    Secret::new(unquoted(key))
+    Secret::credential(key, spec.map_or("", |spec| spec.prefix.as_str()))
 }
 
 /// The value of `export NAME=value`, `$env:NAME = value` or `NAME=value`; any other text as it is.
@@ -71,14 +69,10 @@ fn unquoted(text: &str) -> &str {
     inner.unwrap_or(text).trim()
 }
 
-/// Without a word at the beginning, in any case.
-fn without<'t>(text: &'t str, word: &str) -> &'t str {
-    match text.get(..word.len()) {
-        Some(head) if !word.is_empty() && head.eq_ignore_ascii_case(word) => {
-            let rest = text.get(word.len()..).unwrap_or_default();
-            let ends = word.ends_with(':') || rest.starts_with(char::is_whitespace);
-            if ends { rest.trim_start() } else { text }
-        }
+/// Without the name of the header that it is sent in, in any case.
+fn without_header<'t>(text: &'t str, name: &str) -> &'t str {
+    match text.split_once(':') {
+        Some((head, rest)) if head.trim().eq_ignore_ascii_case(name) => rest.trim_start(),
         _ => text,
     }
 }

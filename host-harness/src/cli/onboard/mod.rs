@@ -11,17 +11,24 @@ use std::io::{IsTerminal as _, stderr, stdin};
 use serde::Serialize;
 
 use super::{
-    Outcome, ahead::Loaded, args::OnboardArgs, chat, mode::Kept, session::Ground, signals, terminal::Terminal,
+    Outcome,
+    ahead::Loaded,
+    args::{OnboardArgs, SecretInputMode},
+    chat,
+    mode::Kept,
+    session::Ground,
+    signals,
+    terminal::Terminal,
 };
 use crate::{
     Host, Plugin, Secret,
-    config::{Alias, FoundSecret, Onboarded, Onboarding, SecretSource},
+    config::{self, Alias, FoundSecret, Onboarded, Onboarding, SecretSource, StoredKey},
     contract::{ErrorKind, ProviderInfo},
     error::{Error, Kind, Result},
     sanitize,
 };
 
-use self::{ask::Entry, interactive::Talk};
+use self::{ask::Entry, interactive::Talk, key::Verdict};
 
 /// The provider that is set up, and the key that the options give for it.
 struct Provider {
@@ -34,7 +41,10 @@ struct Provider {
 #[serde(rename_all = "camelCase")]
 struct OnboardedJson {
     provider: String,
+    /// What the provider is set up with.
     model: String,
+    /// What is asked if no model is named.
+    default_model: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
     configuration: String,
@@ -47,9 +57,19 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
     for plugin in &plugins {
         ground.warn_of_broken_list(terminal, plugin.info());
     }
+    if !args.foreign.is_empty() {
+        let (what, is) = (
+            args.foreign.join(", "),
+            if args.foreign.len() == 1 { "is" } else { "are" },
+        );
+        terminal.note(&format!(
+            "{} {what} {is} OpenClaw's own and set nothing up here",
+            terminal.err.cyan("note:")
+        ));
+    }
     if args.non_interactive {
         let provider = named(&plugins, args)?;
-        let decided = decided(&ground, &provider).await?;
+        let decided = decided(terminal, &ground, &provider, args).await?;
         return finish(terminal, &ground, &provider, &decided).await;
     }
     if !stdin().is_terminal() || !stderr().is_terminal() {
@@ -66,7 +86,8 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
             let provider = asked(&plugins, args).await?;
             granted(&ground, provider.plugin.info())?;
             let checks = !args.skip_health;
-            let decided = Talk { terminal, ground: &ground, provider: &provider, checks }.hold().await?;
+            let talk = Talk { terminal, ground: &ground, provider: &provider, checks, args };
+            let decided = talk.hold().await?;
             Ok::<_, Error>((provider, decided))
         } => talked?,
         () = signals::interrupted() => return Err(ask::given_up().into()),
@@ -238,18 +259,57 @@ async fn found(ground: &Ground, info: &ProviderInfo, flag: Option<&Secret>) -> R
         .await
 }
 
-/// Whether a key has to be stored, and the profile that it comes from if it is one. What stands in a file of the
-/// person's is found there again.
-fn to_store(key: Option<Secret>, source: Option<&SecretSource>) -> (Option<Secret>, Option<String>) {
-    match source {
-        Some(SecretSource::Flag | SecretSource::Environment(_)) => (key, None),
-        Some(SecretSource::Profile(profile)) => (None, Some(profile.clone())),
-        _ => (None, None),
+/// What is stored of a key, and the profile that it comes from if it is one. What stands in a file of the person's is
+/// found there again.
+fn to_store(
+    ground: &Ground,
+    info: &ProviderInfo,
+    mode: SecretInputMode,
+    key: Option<Secret>,
+    source: Option<&SecretSource>,
+) -> Result<(Option<StoredKey>, Option<String>)> {
+    match (source, key) {
+        (Some(SecretSource::Profile { name, .. }), _) => Ok((None, Some(name.clone()))),
+        (Some(SecretSource::Flag | SecretSource::Environment(_)), Some(key)) => Ok((
+            Some(match mode {
+                SecretInputMode::Plaintext => StoredKey::Plain(key),
+                SecretInputMode::Ref => StoredKey::Variable(variable_of(ground, info, &key)?),
+            }),
+            None,
+        )),
+        _ => Ok((None, None)),
     }
 }
 
+/// The environment variable that holds a key.
+fn variable_of(ground: &Ground, info: &ProviderInfo, key: &Secret) -> Result<String> {
+    let grant = ground.grants.check(info)?;
+    let mut names = grant.into_iter().flat_map(|grant| grant.readable(info));
+    let holds = |name: &&str| {
+        let value = ground.environment.get(name);
+        let prefix = info.credential.as_ref().map_or("", |spec| spec.prefix.as_str());
+        let held = value.and_then(|value| Secret::credential(&value, prefix));
+        held.is_some_and(|held| held.expose() == key.expose())
+    };
+    if let Some(name) = names.find(holds) {
+        return Ok(name.to_owned());
+    }
+    let names = info.credential.as_ref().map(|spec| spec.env_vars.join(" or "));
+    let message =
+        "`--secret-input-mode ref` stores the name of a variable, and none of this provider's holds the key";
+    Err(wrong(message).with_hint(format!(
+        "set {} to the key, or leave the option out",
+        names.unwrap_or_default()
+    )))
+}
+
 /// What there is to decide when nobody is asked.
-async fn decided(ground: &Ground, provider: &Provider) -> Result<Onboarding> {
+async fn decided(
+    terminal: &Terminal,
+    ground: &Ground,
+    provider: &Provider,
+    args: &OnboardArgs,
+) -> Result<Onboarding> {
     let info = provider.plugin.info();
     granted(ground, info)?;
     let found = found(ground, info, provider.key.as_ref()).await?;
@@ -266,21 +326,45 @@ async fn decided(ground: &Ground, provider: &Provider) -> Result<Onboarding> {
         return Err(Error::new(Kind::Provider(ErrorKind::Unauthenticated), message));
     }
     // What cannot be used, such as characters that no header carries, is not worth storing.
-    let secret = found.as_ref().map(|found| found.secret.clone());
-    ground.start(provider.plugin.clone(), ground.settings(info)?, secret)?;
+    let secret = found.clone().map(FoundSecret::named);
+    let has_key = secret.is_some();
+    let host = ground.start(provider.plugin.clone(), ground.settings(info)?, secret)?;
+    if has_key && !args.skip_health {
+        check(terminal, &host, info).await?;
+    }
     let Some(model) = info.default_model.clone() else {
         let message = format!("`{}` names no default model", info.id);
         return Err(wrong(&message).with_hint("choose one interactively: leave out `--non-interactive`"));
     };
     let (secret, source) = found.map(|found| (found.secret, found.source)).unzip();
-    let (key, profile) = to_store(secret, source.as_ref());
+    let (key, profile) = to_store(ground, info, args.secret_input_mode, secret, source.as_ref())?;
     Ok(Onboarding {
         key,
         profile,
         model,
-        alias: Alias::IfNone(info.name.clone()),
+        replaces_default: args.set_default,
+        alias: Alias::IfNone(config::plain_alias(&info.name)),
         fallbacks: None,
     })
+}
+
+/// Refuses a key that the service refuses; one that nobody can check is kept, with a word.
+async fn check(terminal: &Terminal, host: &Host, info: &ProviderInfo) -> Result<()> {
+    let verdict = {
+        let _turning = terminal.spinner("checking the key");
+        key::check(host, info).await
+    };
+    match verdict {
+        Verdict::Good => Ok(()),
+        Verdict::Bad(error) => {
+            let hint = error.hint().unwrap_or_default().to_owned();
+            Err(error.with_hint(format!("{hint} `--skip-health` stores the key unchecked.").trim_start()))
+        }
+        Verdict::Unknown { why, .. } => {
+            terminal.warn(&format!("the key could not be checked: {why}"));
+            Ok(())
+        }
+    }
 }
 
 /// Writes what was decided and says what that was.
@@ -289,35 +373,55 @@ async fn finish(terminal: &Terminal, ground: &Ground, provider: &Provider, decid
     let configuration = &ground.configuration;
     let Onboarded {
         profile,
+        default,
         configuration_changed,
         profiles_changed,
     } = configuration.onboard(info, decided)?;
     let changed = configuration_changed || profiles_changed;
+    let is_default = default == decided.model;
     if !terminal.is_text() {
         terminal.json(&OnboardedJson {
             provider: info.id.clone(),
             model: decided.model.clone(),
+            default_model: default,
             profile,
             configuration: configuration.path().display().to_string(),
             changed,
         })?;
-    } else if !changed {
-        terminal.line(&format!(
-            "Default model is {}; nothing had to be changed",
-            sanitize::name(&decided.model)
-        ))?;
     } else {
-        terminal.line(&format!(
-            "Default model set to {}",
-            sanitize::name(&decided.model)
-        ))?;
-        terminal.line(&format!("configuration  {}", configuration.path().display()))?;
-        if let Some(profile) = profile {
-            let file = configuration.profiles_path();
-            terminal.line(&format!("key            {profile} in {}", file.display()))?;
+        let shown = sanitize::name(&default).into_owned();
+        match (is_default, changed) {
+            (true, true) => terminal.line(&format!("Default model set to {shown}"))?,
+            (true, false) => {
+                terminal.line(&format!("Default model is {shown}; nothing had to be changed"))?;
+            }
+            (false, _) => {
+                terminal.line(&format!("Default model stays {shown}"))?;
+                terminal.line(&format!(
+                    "               `--set-default`, or `models set {}`, makes it {}",
+                    decided.model, decided.model
+                ))?;
+            }
+        }
+        if changed {
+            terminal.line(&format!("configuration  {}", configuration.path().display()))?;
+            if let Some(profile) = profile {
+                let file = configuration.profiles_path();
+                terminal.line(&format!("key            {profile} in {}", file.display()))?;
+            }
+            if profiles_changed && configuration.openclaw_imports_keys() {
+                terminal.note(&format!(
+                    "{} `openclaw doctor --fix` imports the key into OpenClaw's own store",
+                    terminal.err.cyan("hint:")
+                ));
+            }
         }
     }
-    if let Some(key) = &decided.key
+    let key = match &decided.key {
+        Some(StoredKey::Plain(key)) => Some(key),
+        _ => None,
+    };
+    if let Some(key) = key
         && let Some(first) = found(ground, info, None).await?
         && first.secret.expose() != key.expose()
     {

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 
 fn edited(text: &str, change: impl FnOnce(&mut Edit) -> Result<()>) -> Result<String> {
-    let mut edit = Edit::new(Path::new("c.json5"), text)?;
+    let mut edit = Edit::new(Path::new("c.json5"), text, None)?;
     change(&mut edit)?;
     Ok(edit.finish()?.to_string())
 }
@@ -51,8 +51,8 @@ fn what_is_set_already_leaves_the_text_as_it_is() {
     assert_eq!(json5::from_str::<Value>(&new).unwrap()["a"]["b"]["d"], 1);
     assert_eq!(
         edited("{ a: 1, b: 2 }", |edit| {
-            edit.remove(&["b"]);
-            edit.remove(&["no", "such"]);
+            edit.remove(&["b"])?;
+            edit.remove(&["no", "such"])?;
             Ok(())
         })
         .map(|text| json5::from_str::<Value>(&text).unwrap())

@@ -3,11 +3,15 @@
 use super::*;
 use crate::Secret;
 
+/// Where keys are stored.
+const KEYS: &str = "agents/main/agent/auth-profiles.json";
+
 fn decided(model: &str) -> Onboarding {
     Onboarding {
-        key: Secret::new("acme-key-1234"),
+        key: Secret::new("acme-key-1234").map(StoredKey::Plain),
         profile: None,
         model: model.to_owned(),
+        replaces_default: true,
         alias: Alias::IfNone("Acme".to_owned()),
         fallbacks: None,
     }
@@ -29,6 +33,7 @@ fn into_nothing_everything_that_is_needed_is_written_and_twice_is_once() {
         onboarded,
         Onboarded {
             profile: Some("acme:default".into()),
+            default: "acme/big/one".into(),
             configuration_changed: true,
             profiles_changed: true
         }
@@ -45,20 +50,18 @@ fn into_nothing_everything_that_is_needed_is_written_and_twice_is_once() {
                 "model": { "primary": "acme/big/one" },
                 "models": { "acme/big/one": { "alias": "Acme" } },
             } },
+            "meta": { "migrations": { "modelPolicyAllowlist": true } },
         })
     );
-    let (secret, name) = home.load().stored_secret(&acme()).unwrap().unwrap();
+    let stored = home.load().stored_secret(&acme()).unwrap().unwrap();
     assert_eq!(
-        (secret.expose(), name.as_str()),
+        (stored.secret.expose(), stored.profile.as_str()),
         ("acme-key-1234", "acme:default")
     );
-    let before = (read(&home, "openclaw.json"), read(&home, "auth-profiles.json"));
+    let before = (read(&home, "openclaw.json"), read(&home, KEYS));
     let again = home.load().onboard(&acme(), &decided("acme/big/one")).unwrap();
     assert!(!again.configuration_changed && !again.profiles_changed);
-    assert_eq!(
-        before,
-        (read(&home, "openclaw.json"), read(&home, "auth-profiles.json"))
-    );
+    assert_eq!(before, (read(&home, "openclaw.json"), read(&home, KEYS)));
     assert!(
         !home.path("openclaw.json.bak").exists(),
         "there was nothing to keep"
@@ -160,7 +163,7 @@ fn a_file_that_cannot_take_it_stays_and_no_key_is_stored() {
         "{error}"
     );
     assert_eq!(read(&home, "openclaw.json"), config);
-    assert!(!home.path("auth-profiles.json").exists());
+    assert!(!home.path(KEYS).exists());
 }
 
 #[test]
@@ -170,7 +173,8 @@ fn where_the_file_of_keys_is_broken_the_configuration_stays_too() {
         (b"\xff\xfe{\0}\0", "UTF-8"),
     ] {
         let home = Home::new(&[("openclaw.json", "{}")]);
-        fs::write(home.path("auth-profiles.json"), broken).unwrap();
+        fs::create_dir_all(home.path(KEYS).parent().unwrap()).unwrap();
+        fs::write(home.path(KEYS), broken).unwrap();
         let error = home
             .load()
             .onboard(&acme(), &decided("acme/big/one"))

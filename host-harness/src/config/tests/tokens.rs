@@ -122,17 +122,17 @@ fn a_stored_profile_is_private_and_leaves_others_alone() {
     let home = Home::new(&[("auth-profiles.json", old)]);
     let configuration = home.load();
     let stored = |configuration: &Configuration| {
-        let (secret, name) = configuration.stored_secret(&acme()).unwrap().unwrap();
-        (secret.expose().to_owned(), name)
+        let stored = configuration.stored_secret(&acme()).unwrap().unwrap();
+        (stored.secret.expose().to_owned(), stored.profile)
     };
     assert_eq!(
         stored(&configuration),
         ("old".to_owned(), "acme:default".to_owned())
     );
-    let secret = Secret::new("new").unwrap();
+    let key = StoredKey::Plain(Secret::new("new").unwrap());
     for _ in 0..2 {
         assert_eq!(
-            configuration.store_profile(&acme(), &secret).unwrap(),
+            configuration.store_profile(&acme(), &key).unwrap(),
             "acme:default"
         );
     }
@@ -141,6 +141,7 @@ fn a_stored_profile_is_private_and_leaves_others_alone() {
         ("new".to_owned(), "acme:default".to_owned())
     );
     let path = configuration.profiles_path();
+    assert_eq!(path, home.path("agents/main/agent/auth-profiles.json"));
     let value: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(value["profiles"]["zeta:default"]["key"], "z");
     assert_eq!(value["profiles"]["acme:default"]["note"], "kept");
@@ -154,7 +155,7 @@ fn a_stored_profile_is_private_and_leaves_others_alone() {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
     fs::write(&path, "{ \"profiles\": 4711 }").unwrap();
-    let error = configuration.store_profile(&acme(), &secret).unwrap_err();
+    let error = configuration.store_profile(&acme(), &key).unwrap_err();
     assert!(!error.to_string().contains("4711"), "{error}");
     assert!(configuration.stored_secret(&acme()).is_err());
 }
@@ -166,7 +167,7 @@ fn the_configured_order_of_profiles_counts() {
     let config = "{ auth: { order: { acme: ['acme:oauth', 'zeta:x', 'acme:work'] } } }";
     let home = Home::new(&[("openclaw.json", config), ("auth-profiles.json", profiles)]);
     assert_eq!(
-        home.load().stored_secret(&acme()).unwrap().unwrap().1,
+        home.load().stored_secret(&acme()).unwrap().unwrap().profile,
         "acme:work"
     );
 }

@@ -203,7 +203,9 @@ impl Talk<'_> {
     async fn ask(&mut self, question: Vec<ContentPart>) -> Outcome {
         self.last = Some(question.clone());
         let mut request = blank_request();
-        request.messages.extend(self.system.as_deref().map(Message::system));
+        request
+            .messages
+            .extend(self.system.as_deref().map(Message::system));
         request.messages.extend(self.messages.iter().cloned());
         request.messages.push(Message::user_parts(question.clone()));
         let answering = Answering {

@@ -41,9 +41,7 @@ fn generation() -> GenerationInfo {
 }
 
 fn content() -> Vec<AssistantPart> {
-    let call = |id: &str, arguments: &str| {
-        AssistantPart::ToolCall(ToolCall::new(id, "f", arguments))
-    };
+    let call = |id: &str, arguments: &str| AssistantPart::ToolCall(ToolCall::new(id, "f", arguments));
     vec![
         AssistantPart::Reasoning(Reasoning::new("hm")),
         AssistantPart::Text("hello".into()),

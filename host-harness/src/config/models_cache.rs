@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Configuration,
+    document::{Document, Node},
     edit::{self, Backup},
     provider_in,
-    settings::price_of,
-    tree::{Document, Node},
+    schema::Cost,
 };
 use crate::{
     contract::{Extra, Model, ModelCatalog, ModelSource, Price, ProviderInfo, Route},
@@ -94,7 +94,7 @@ impl Configuration {
         }
         let path = self.models_path();
         let is_changed = edit::file(&path, Backup::KeepIf(holds_own), |edit| {
-            let id = edit.key(&["providers"], |key| key.trim() == info.id);
+            let id = edit.key(&["providers"], |key| super::is_provider(key, &info.id));
             let keys = ["providers", id.as_deref().unwrap_or(&info.id), "models"];
             let entries = edit.get(&keys).and_then(Value::as_array);
             let own: HashSet<&str> = entries
@@ -230,7 +230,7 @@ fn read_model(entry: &Node<'_>) -> Result<Model> {
         reasoning: entry.get("reasoning")?.flag()?,
         context_window: entry.get("contextWindow")?.count()?,
         max_output_tokens: entry.get("maxTokens")?.count()?,
-        price: price_of(&entry.get("cost")?)?,
+        price: entry.get("cost")?.read::<Cost>()?.and_then(Cost::price),
         supports_tools: entry.get("supportsTools")?.flag()?,
         supports_structured_output: entry.get("supportsStructuredOutput")?.flag()?,
         routes: routes.iter().map(read_route).collect::<Result<_>>()?,
@@ -254,7 +254,7 @@ fn read_route(route: &Node<'_>) -> Result<Route> {
         backend: backend.ok_or_else(|| route.wrong("has no `backend`"))?.to_owned(),
         status: route.get("status")?.word()?.unwrap_or_default().to_owned(),
         context_window: route.get("contextWindow")?.count()?,
-        price: price_of(&route.get("cost")?)?,
+        price: route.get("cost")?.read::<Cost>()?.and_then(Cost::price),
         supports_tools: route.get("supportsTools")?.flag()?,
         supports_structured_output: route.get("supportsStructuredOutput")?.flag()?,
         first_token_latency_ms: number("firstTokenLatencyMs")?,

@@ -1,0 +1,103 @@
+//! Which OpenClaw a file is for. From 2026.8.1 on, models that are named in `agents.defaults.models` restrict nothing if a
+//! mark in the file says so; earlier ones refuse a file with that mark.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::Configuration;
+
+/// The first version that knows the mark.
+const FIRST: [u32; 3] = [2026, 8, 1];
+
+/// Which OpenClaw a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Era {
+    /// It refuses the mark.
+    Old,
+    /// It wants the mark, and has been here.
+    New,
+    /// Nothing tells; then the newer one counts.
+    Unknown,
+}
+
+impl Configuration {
+    /// By the version that wrote the file, by the state that is there, by the program that is installed.
+    pub(super) fn era(&self) -> Era {
+        let meta = self.value().get("meta");
+        if meta.and_then(|meta| meta.get("migrations")).is_some() {
+            return Era::New;
+        }
+        let written = meta.and_then(|meta| meta.get("lastTouchedVersion"));
+        if let Some(version) = written.and_then(Value::as_str).and_then(version) {
+            return of(version);
+        }
+        if self.state_dir.join("state/openclaw.sqlite").is_file() {
+            return Era::New;
+        }
+        match self.installed_version() {
+            Some(version) if of(version) == Era::Old => Era::Old,
+            _ => Era::Unknown,
+        }
+    }
+
+    /// Whether OpenClaw is here and has to import what is stored in files: newer ones keep keys in a database.
+    #[must_use]
+    pub fn openclaw_imports_keys(&self) -> bool {
+        match self.era() {
+            Era::New => true,
+            Era::Old => false,
+            Era::Unknown => self.installed_version().is_some(),
+        }
+    }
+
+    /// The version of the `openclaw` that is found by `PATH`; nothing is run.
+    fn installed_version(&self) -> Option<[u32; 3]> {
+        let path = self.environment.get("PATH")?;
+        std::env::split_paths(path.as_str()).find_map(|folder| {
+            let program = std::fs::canonicalize(folder.join("openclaw")).ok()?;
+            package_version(&program)
+        })
+    }
+}
+
+/// The version of the package that a file belongs to, if it is OpenClaw's.
+fn package_version(file: &Path) -> Option<[u32; 3]> {
+    let manifests = file
+        .ancestors()
+        .skip(1)
+        .take(3)
+        .map(|folder| folder.join("package.json"));
+    let text = manifests
+        .into_iter()
+        .find_map(|path: PathBuf| std::fs::read_to_string(path).ok())?;
+    let manifest: Value = serde_json::from_str(&text).ok()?;
+    if manifest.get("name")?.as_str()? != "openclaw" {
+        return None;
+    }
+    version(manifest.get("version")?.as_str()?)
+}
+
+fn of(version: [u32; 3]) -> Era {
+    if version < FIRST { Era::Old } else { Era::New }
+}
+
+/// `2026.9.6`, with or without something behind it.
+fn version(text: &str) -> Option<[u32; 3]> {
+    let mut parts = text.trim().trim_start_matches('v').split(['.', '-', '+']);
+    let mut next = || parts.next()?.parse().ok();
+    Some([next()?, next()?, next()?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        assert_eq!(of(version("2026.2.17").unwrap()), Era::Old);
+        assert_eq!(of(version("v2026.8.1-beta.2").unwrap()), Era::New);
+        assert_eq!(of(version("2026.10.1").unwrap()), Era::New);
+        assert_eq!(version("latest"), None);
+    }
+}
