@@ -42,10 +42,10 @@ test("one question by the command line, to a model with a suffix", { skip }, asy
 
 test("what the plugin cannot honour is an error that names it", { skip }, async (t) => {
   const router = await Router.start(t);
-  const provider = { request: { tls: { insecureSkipVerify: true } } };
+  const provider = { request: { proxy: { mode: "env-proxy" } } };
   const state = new State(t, config({ baseUrl: router.baseUrl, provider }));
   const { status, all } = await state.run("infer", "model", "run", "--local", "--model", "huggingface/Qwen/Qwen3-8B", "--prompt", "Hello");
   assert.notEqual(status, 0);
-  assert.match(all, /request\.tls/);
+  assert.match(all, /request\.proxy/);
   assert.equal(router.of("Qwen/Qwen3-8B").length, 0);
 });
