@@ -394,10 +394,10 @@ impl Shared {
             return error;
         }
         let hint = match error.hint() {
-            Some(hint) if hint.contains(source.as_str()) => return error,
             Some(hint) if !variables.is_empty() && hint.contains(variables.as_str()) => {
                 hint.replace(variables.as_str(), source)
             }
+            Some(hint) if hint.contains(source.as_str()) => return error,
             Some(hint) => format!("{hint} The token comes from {source}."),
             None => format!("The token comes from {source}."),
         };

@@ -270,8 +270,3 @@ fn check_expiry(expires: &Value) -> Result<(), (String, &'static str)> {
     }
     Ok(())
 }
-
-/// Whether a text is the name of a variable that can be stored in place of a credential.
-pub(super) fn is_storable(name: &str) -> bool {
-    interpolation::is_name(name) && name.starts_with(|c: char| c.is_ascii_uppercase()) && name.len() <= 128
-}

@@ -17,7 +17,7 @@ use crate::{
     files,
 };
 use include::Included;
-pub(super) use include::{INCLUDE, Roots};
+pub(super) use include::Roots;
 pub(super) use node::Node;
 
 /// Deeper nesting than this is no configuration; the parser would follow it until its stack is used up.

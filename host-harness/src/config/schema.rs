@@ -69,7 +69,8 @@ pub(super) struct Model {
     #[serde(default, deserialize_with = "or_default")]
     pub(super) compat: Map<String, Value>,
     #[serde(default, deserialize_with = "or_default")]
-    pub(super) params: Members<Value>,
+    #[allow(dead_code, reason = "read elsewhere; here it says that the key is known")]
+    params: Members<Value>,
     /// The mark of an entry that was listed, in `models.json`.
     #[serde(default)]
     #[allow(dead_code, reason = "read elsewhere; here it says that the key is known")]
