@@ -58,8 +58,7 @@ pub fn search_text(what: &str, text: &[u8]) {
 /// Fails if it stands in one of these files, but for those of these names, where a person put it.
 pub fn search_files(what: &str, files: Vec<(PathBuf, Vec<u8>)>, own: &[&str]) {
     for (path, bytes) in files {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if !own.contains(&name.as_ref()) {
+        if !own.iter().any(|own| path.ends_with(own)) {
             search_text(&format!("{what}: {}", path.display()), &bytes);
         }
     }

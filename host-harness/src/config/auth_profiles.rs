@@ -15,7 +15,6 @@ use serde_json::{Map, Value};
 use super::{
     Configuration,
     edit::{self, Backup, Edit},
-    interpolation,
     report::Unresolved,
     schema::{Profile, Text},
 };

@@ -62,15 +62,23 @@ impl Configuration {
             return Ok(None);
         }
         let place = format!("plugins.entries.{}.config", info.id);
-        let why = format!(
-            "OpenClaw refuses {} there unless the plugin of this provider is installed in it",
-            config
-                .settings
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        );
+        // A name may be anything, a key put there by mistake among them. Only what is written as settings are is repeated.
+        let is_plain = |name: &&String| {
+            name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        };
+        let named: Vec<String> = config
+            .settings
+            .iter()
+            .filter(is_plain)
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let what = if named.is_empty() {
+            "what stands".to_owned()
+        } else {
+            named.join(", ")
+        };
+        let why =
+            format!("OpenClaw refuses {what} there unless the plugin of this provider is installed in it");
         let fix = format!("move it to {}", self.host_file().display());
         Ok(Some(Unresolved::new(place, why, fix)))
     }

@@ -253,11 +253,6 @@ fn what_is_wrong_is_named_with_place_and_key_and_without_its_value() {
             "`models.providers.acme.headers.A`",
         ),
         (
-            "{models:{providers:{acme:{headers:{A:'${NO_SUCH}'}}}}}",
-            "line 1, column 38",
-            "`NO_SUCH`",
-        ),
-        (
             "{models:{providers:{acme:{models:[{name:'x'}]}}}}",
             "line 1, column 35",
             "models[0]` has no `id`",
