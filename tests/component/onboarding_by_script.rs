@@ -151,8 +151,8 @@ async fn several_keys_need_a_choice() {
         let ran = quietly(&home, &keys);
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert_eq!(written(&home), [""; 2], "without a choice nothing is written");
-        let message = "Multiple API key flags were provided for non-interactive onboarding.\nUse a single provider flag \
-                       or pass --auth-choice explicitly.\nFlags: --huggingface-api-key, --puddingface-api-key\n";
+        let message = "Multiple API key flags were provided for non-interactive onboarding. Use a single provider flag \
+                       or pass --auth-choice explicitly. Flags: --huggingface-api-key, --puddingface-api-key\n";
         assert!(ran.err.contains(message), "{ran:?}");
         let ran = quietly(&home, &[&keys[..], &["--auth-choice", "huggingface-api-key"]].concat());
         assert_eq!(ran.code, Some(0), "{ran:?}");

@@ -140,7 +140,7 @@ async fn what_is_asked_for_reaches_the_upstream() {
     let sent: Value = serde_json::from_slice(&requests.last().expect("a request").body).expect("JSON");
     assert_eq!(sent["messages"], body["messages"]);
     assert_eq!(sent["response_format"]["type"], "json_object");
-    assert_eq!(sent["max_tokens"], 100);
+    assert_eq!(sent["max_completion_tokens"], 100);
     assert_eq!((&sent["temperature"], &sent["top_k"]), (&json!(0.5), &json!(40)));
 }
 

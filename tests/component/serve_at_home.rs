@@ -66,9 +66,7 @@ async fn the_configuration_holds_for_what_clients_ask() {
     .await;
     let client = Client { address, key: None };
 
-    let mut unnamed = question("");
-    unnamed.as_object_mut().expect("an object").remove("model");
-    let answer = client.chat(&unnamed).await.json();
+    let answer = client.chat(&question("")).await.json();
     assert_eq!(answer["model"], "Quick", "the default model: {answer}");
     let sent = last(&mock);
     assert_eq!(

@@ -111,8 +111,8 @@ fn named(plugins: &[Plugin], args: &OnboardArgs) -> Result<Provider> {
             flags += &format!(", --{}", flags::choice(id));
         }
         return Err(wrong(&format!(
-            "Multiple API key flags were provided for non-interactive onboarding.\nUse a single provider flag or \
-             pass --auth-choice explicitly.\nFlags: {flags}"
+            "Multiple API key flags were provided for non-interactive onboarding. Use a single provider flag or \
+             pass --auth-choice explicitly. Flags: {flags}"
         )));
     }
     match (args.keys.as_slice(), plugins) {
