@@ -20,13 +20,16 @@ fn is_dangerous(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{206f}')
 }
 
-/// A line that only this program may begin.
+/// A line that only this program may begin, and that what others say would begin.
 fn is_forged(line: &str) -> bool {
-    let line = line.trim_start();
-    line.contains("forged")
-        && ["2026-", "digest", "\u{2713}", "error[", "forged"]
-            .iter()
-            .any(|begin| line.starts_with(begin))
+    let forged = [
+        "2026-01-01T00:00:00Z ERROR",
+        "digest     sha256:forged",
+        "\u{2713} forged",
+        "error[forged]",
+        "forged",
+    ];
+    forged.iter().any(|begin| line.trim_start().starts_with(begin))
 }
 
 #[track_caller]
