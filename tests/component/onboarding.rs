@@ -289,6 +289,7 @@ async fn ctrl_c_leaves_everything_as_it_was_wherever_it_comes() {
         "Use existing",
         "Default Hugging Face model",
         "Alias",
+        "the default instead",
         "Fallbacks",
         "Send a test",
     ] {
@@ -303,6 +304,7 @@ async fn ctrl_c_leaves_everything_as_it_was_wherever_it_comes() {
                 "Default Hugging Face model",
                 "Prefer a",
                 "Alias",
+                "the default instead",
                 "Fallbacks",
                 "Send a test",
             ] {
@@ -310,6 +312,9 @@ async fn ctrl_c_leaves_everything_as_it_was_wherever_it_comes() {
                 if question == stop_at {
                     terminal.types(key::CTRL_C);
                     break;
+                }
+                if question == "the default instead" {
+                    terminal.types("y");
                 }
                 terminal.types(key::ENTER);
             }

@@ -113,10 +113,8 @@ impl Rules {
                 self.needs_reasoning = true;
                 self.replay = Replay::All;
             }
-            "maxTokensField" => {
-                if json::text(value).as_deref() == Some("max_completion_tokens") {
-                    self.max_tokens_field = "max_completion_tokens".to_string();
-                }
+            "maxTokensField" if json::text(value).as_deref() == Some("max_completion_tokens") => {
+                self.max_tokens_field = "max_completion_tokens".to_string();
             }
             _ => {}
         }
