@@ -102,6 +102,7 @@ pub(super) struct With<T: Args> {
 }
 
 /// What to do.
+#[allow(clippy::large_enum_variant, reason = "made once, when the program starts")]
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List the models that can be asked for

@@ -69,7 +69,7 @@ impl BodyRedactor {
             return all.slice(..split);
         }
         let mut out = BytesMut::from(all.get(..split).unwrap_or_default());
-        for range in found.into_iter().chain([0..masked]) {
+        for range in found.into_iter().chain(std::iter::once(0..masked)) {
             if range.start < split {
                 self.masked = self.masked.max(range.end.saturating_sub(split));
             }

@@ -106,7 +106,11 @@ impl TextRedactor {
     fn give(&mut self, finder: &Finder, all: &str, given: usize, split: usize) -> String {
         let masked = std::mem::take(&mut self.masked);
         let mut bytes = all.as_bytes().to_vec();
-        for range in finder.ranges(&bytes).into_iter().chain([given..given + masked]) {
+        for range in finder
+            .ranges(&bytes)
+            .into_iter()
+            .chain(std::iter::once(given..given + masked))
+        {
             if range.start < split {
                 self.masked = self.masked.max(range.end.saturating_sub(split));
             }

@@ -14,6 +14,7 @@ pub(in crate::cli) struct ModelsArgs {
 }
 
 /// What is done about models.
+#[allow(clippy::large_enum_variant, reason = "made once, when the program starts")]
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ModelsAction {
     /// List the models
