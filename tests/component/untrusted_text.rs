@@ -96,7 +96,11 @@ async fn no_text_of_a_plugin_drives_a_terminal_or_forges_a_line_in_any_command()
                 }
                 let line: Vec<&str> = line.iter().map(String::as_str).collect();
                 let Ended { out, err, .. } = program.run(&line, None).await;
-                harmless(&format!("{turn}, stdout of {command:?} {log:?}"), &out);
+                // What the model says goes into a pipe as it came.
+                let is_the_models = command.first() == Some(&"chat") && !command.contains(&"--format");
+                if !is_the_models {
+                    harmless(&format!("{turn}, stdout of {command:?} {log:?}"), &out);
+                }
                 harmless(&format!("{turn}, stderr of {command:?} {log:?}"), &err);
                 texts += usize::from(out.contains("forged") || err.contains("forged"));
             }
