@@ -202,7 +202,7 @@ impl Heard {
         for event in &self.events {
             match event {
                 ChatEvent::ToolCallStart(start) => {
-                    calls.push((start.index, ToolCall::new(&start.id, &start.name, "")))
+                    calls.push((start.index, ToolCall::new(&start.id, &start.name, "")));
                 }
                 ChatEvent::ToolCallDelta(delta) => {
                     let call = calls.iter_mut().find(|(index, _)| *index == delta.index);

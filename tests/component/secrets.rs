@@ -112,7 +112,7 @@ fn places() -> Vec<Place> {
             r.tools.push(Tool::Function(tool));
         }),
         ("tool of another type", |r, s| {
-            r.tools.push(Tool::Other(extra("x", &s)))
+            r.tools.push(Tool::Other(extra("x", &s)));
         }),
         ("format of another type", |r, s| {
             r.response_format = Some(ResponseFormat::Other(extra("regex", &s)));

@@ -319,8 +319,8 @@ mod tests {
         ) {
             let cut = (0..=cut.min(whole.len())).rev().find(|&at| whole.is_char_boundary(at)).unwrap();
             let expected = split(is_opened, [whole.as_str()]);
-            prop_assert_eq!(split(is_opened, [&whole[..cut], &whole[cut..]]), expected.clone());
-            prop_assert_eq!(split(is_opened, whole.split_inclusive(|_| true)), expected);
+            prop_assert_eq!(&split(is_opened, [&whole[..cut], &whole[cut..]]), &expected);
+            prop_assert_eq!(&split(is_opened, whole.split_inclusive(|_| true)), &expected);
         }
     }
 }
