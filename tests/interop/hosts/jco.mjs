@@ -70,7 +70,7 @@ const component = await instantiate(
 );
 
 function chat(text) {
-  const messages = [{ tag: "user", val: [{ tag: "text", val: text }] }];
+  const messages = [{ tag: "user", val: { content: [{ tag: "text", val: text }], extras: [] } }];
   const request = { model: reference, messages, tools: [], maxOutputTokens: 16, stop: [], extras: [] };
   const completion = component.provider.chatStream(request);
   const events = [];

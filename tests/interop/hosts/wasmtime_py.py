@@ -70,7 +70,8 @@ class Host:
         return result.payload if tagged else result
 
     def chat(self, model, text):
-        asked = {"messages": [Variant("user", [Variant("text", text)])], "max-output-tokens": 16}
+        message = record({"content": [Variant("text", text)], "extras": []})
+        asked = {"messages": [Variant("user", message)], "max-output-tokens": 16}
         empty = {"tools": [], "stop": [], "extras": [], **dict.fromkeys(UNASKED.split())}
         completion = self.call("chat-stream", record({"model": model, **asked, **empty}))
         events, finished = [], None
