@@ -98,8 +98,12 @@ impl<'o> Writer<'o> {
 
     /// Bytes as base64, without quotes.
     pub(super) fn base64(&mut self, data: &[u8]) {
+        let letters = base64::length(data.len() as u64);
+        if matches!(self.target, Target::Hold) && self.buffer.len() as u64 + letters > HELD as u64 {
+            self.give_up();
+        }
         if matches!(self.target, Target::Count) {
-            self.length += base64::length(data.len() as u64);
+            self.length += letters;
             return;
         }
         let mut letters = Vec::new();
@@ -114,10 +118,7 @@ impl<'o> Writer<'o> {
         match self.target {
             Target::Count => {}
             Target::Hold if self.buffer.len() + bytes.len() <= HELD => self.buffer.extend_from_slice(bytes),
-            Target::Hold => {
-                self.target = Target::Count;
-                self.buffer = Vec::new();
-            }
+            Target::Hold => self.give_up(),
             Target::Give(_) => {
                 if self.buffer.len() + bytes.len() > STEP {
                     self.flush();
@@ -129,6 +130,12 @@ impl<'o> Writer<'o> {
                 }
             }
         }
+    }
+
+    /// What is to be held is too much: from here on it is counted.
+    fn give_up(&mut self) {
+        self.target = Target::Count;
+        self.buffer = Vec::new();
     }
 
     fn flush(&mut self) {
