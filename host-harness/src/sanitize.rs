@@ -147,8 +147,10 @@ pub(crate) fn names<'t>(all: impl IntoIterator<Item = &'t str>) -> String {
 /// JSON text of the same value, in which nothing drives a terminal: what JSON lets stand as it is (C1 controls, the
 /// order of writing, what cannot be seen) is escaped.
 pub(crate) fn json(text: &str) -> Cow<'_, str> {
-    let is_harmless =
-        |c: char| c == '\n' || !(c.is_control() || is_bidi(c) || is_break(c) || is_invisible(c));
+    // Within its texts JSON has no control character as it is, so these stand between its values.
+    let is_harmless = |c: char| {
+        matches!(c, '\n' | '\t') || !(c.is_control() || is_bidi(c) || is_break(c) || is_invisible(c))
+    };
     if text.chars().all(is_harmless) {
         return Cow::Borrowed(text);
     }
@@ -156,6 +158,8 @@ pub(crate) fn json(text: &str) -> Cow<'_, str> {
     for c in text.chars() {
         if is_harmless(c) {
             escaped.push(c);
+        } else if c == '\r' {
+            escaped.push(' ');
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 // Writing to a string does not fail.
@@ -287,6 +291,17 @@ mod tests {
                 value
             );
         }
+    }
+
+    #[test]
+    fn blanks_between_the_values_of_json_stay_blanks() {
+        let written = "{\"a\"\t:\r\n[1,\t2]}";
+        let harmless = json(written);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&harmless).unwrap(),
+            serde_json::json!({"a": [1, 2]})
+        );
+        assert!(!harmless.contains('\r'));
     }
 
     #[test]

@@ -15,6 +15,8 @@ from harness import HERE, Checks, equal, has, mock_router
 from serving import KEY, served
 
 MODEL = "Qwen/Qwen3-8B"
+# Some of these clients read reasoning from `reasoning_content`, others from `reasoning`.
+CLIENTS_READ_EITHER = ["max-retries=0", "serve-reasoning-field=both"]
 TOOL = {
     "type": "function",
     "function": {
@@ -214,7 +216,7 @@ def names_its_requests(server):
 
 def main():
     checks = Checks()
-    with mock_router() as mock, served(mock, settings=["max-retries=0"]) as server:
+    with mock_router() as mock, served(mock, settings=CLIENTS_READ_EITHER) as server:
         url = server.url
         checks.check("lists models", lists, url)
         checks.check("names its requests in the log", names_its_requests, server)
