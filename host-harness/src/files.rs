@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Kind, Result};
 
-pub(crate) use lock::lock;
+pub(crate) use lock::{lock, lock_as};
 pub(crate) use read::{open, read, read_input, read_input_text};
 
 /// The largest file of ours or of a configuration that is read.

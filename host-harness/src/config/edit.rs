@@ -34,6 +34,10 @@ pub(super) struct Edit {
     roots: Option<Roots>,
 }
 
+/// The ending of the lock files of what OpenClaw writes too. It has a way of its own to lock `FILE`: as long as there is
+/// a `FILE.lock`, it waits, and our lock files stay.
+const SHARED_LOCK: &str = ".host-harness.lock";
+
 /// What becomes of the text that was there.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Backup {
@@ -70,7 +74,11 @@ pub(super) fn file_with_includes(
 ) -> Result<bool> {
     // Through a link, so that the link stays one.
     let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let _lock = files::lock(path)?;
+    let _lock = match backup {
+        // Of what discovery writes this program is the only writer.
+        Backup::KeepIf(_) => files::lock(path)?,
+        Backup::Keep | Backup::None => files::lock_as(path, SHARED_LOCK)?,
+    };
     let document = Document::read(path)?;
     let old = document.as_ref().map_or("", Document::text);
     let mut edit = Edit::new(path, old, roots)?;

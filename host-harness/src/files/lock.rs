@@ -20,12 +20,20 @@ const LOOK: Duration = Duration::from_millis(20);
 /// # Errors
 /// The lock file beside it cannot be made, is another user's, or is held for too long.
 pub(crate) fn lock(path: &Path) -> Result<File> {
-    within(path, PATIENCE)
+    within(path, ".lock", PATIENCE)
 }
 
-fn within(path: &Path, patience: Duration) -> Result<File> {
+/// The same by a lock file with another ending, for a file that another program locks in a way of its own.
+///
+/// # Errors
+/// As of [`lock`].
+pub(crate) fn lock_as(path: &Path, ending: &str) -> Result<File> {
+    within(path, ending, PATIENCE)
+}
+
+fn within(path: &Path, ending: &str, patience: Duration) -> Result<File> {
     let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(ending);
     let name = PathBuf::from(name);
     let fault = |what: String| {
         let message = format!("{} cannot be locked: {what}", name.display());
@@ -102,7 +110,7 @@ mod tests {
         let path = dir.path().join("models.json");
         let held = lock(&path).unwrap();
         let started = Instant::now();
-        let error = within(&path, Duration::from_millis(100)).unwrap_err();
+        let error = within(&path, ".lock", Duration::from_millis(100)).unwrap_err();
         assert!(started.elapsed() < PATIENCE);
         assert!(error.message().contains("another process has held it"), "{error}");
         assert!(error.hint().is_some());

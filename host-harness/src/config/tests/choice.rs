@@ -187,3 +187,14 @@ fn the_choice_of_models_is_edited_and_comments_stay() {
         ["acme/a/one", "acme/a/two"]
     );
 }
+
+#[test]
+fn no_lock_file_is_left_where_openclaw_waits_for_it_to_go() {
+    let home = Home::new(&[]);
+    onboarded(&home, &decided());
+    home.load().add_fallback(&known(), "huggingface/a/c").unwrap();
+    for name in ["openclaw.json", "agents/main/agent/auth-profiles.json"] {
+        assert!(home.path(name).exists());
+        assert!(!home.path(&format!("{name}.lock")).exists(), "{name}");
+    }
+}
