@@ -5,7 +5,7 @@
 use huggingface_protocol::chat::{Exchange, Failure, FailureKind, Fold, Next};
 use huggingface_protocol::contract::settings::Snapshot;
 use huggingface_protocol::contract::types::{
-    AssistantPart, ChatEvent, ChatRequest, ContentPart, Error, Message, ModelRef, Summary,
+    AssistantPart, ChatEvent, ChatRequest, ContentPart, Error, Message, ModelRef, Summary, UserMessage,
 };
 use huggingface_protocol::reference;
 use huggingface_protocol::settings::{PlainSettings, Settings};
