@@ -2,12 +2,9 @@
 
 use std::{path::Path, process::Command};
 
-use host_harness::component::Build;
+use component_build::Build;
 
-use crate::{
-    harness::built,
-    program::{Ended, PROGRAM, environment},
-};
+use crate::{harness::built, program::{Ended, environment, PROGRAM}};
 
 /// Resolves a reference in a process with so many kilobytes of addresses.
 fn resolve_within(kilobytes: u64, home: &Path) -> Ended {

@@ -5,12 +5,10 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{Error, Kind, component::Build, contract::Summary};
+use component_build::Build;
+use model_provider_host::{contract::Summary, Error, Kind};
 
-use crate::{
-    guests::{Files, hostile_plugin, replaced},
-    harness::{Harness, built, collect, parts_text, question},
-};
+use crate::{guests::{Files, hostile_plugin, replaced}, harness::{built, collect, Harness, parts_text, question}};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const FINE: &str = "hostile/a/fine";

@@ -2,16 +2,11 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use host_harness::{
-    Error, Grants, Host, HostOptions,
-    config::{Configuration, Environment},
-};
+use model_provider_host::{Error, Grants, Host, HostOptions};
+use openclaw_config::{Configuration, Environment};
 use serde_json::{Value, json};
 
-use crate::{
-    cases::{Report, cases, check_reference},
-    harness::plugin,
-};
+use crate::{cases::{cases, check_reference, Report}, harness::plugin};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/config");
 
@@ -21,7 +16,9 @@ async fn meaning(case: &Value) -> Vec<String> {
     let state_dir = state.path().to_string_lossy().into_owned();
     let environment = Environment::new([("OPENCLAW_STATE_DIR", state_dir)], Some(state.path().into()));
     let file = Path::new(FOLDER).join(case["name"].as_str().unwrap());
-    let configuration = Configuration::load(Some(&file), &environment).unwrap();
+    let configuration = Configuration::load(Some(&file), &environment)
+        .unwrap()
+        .declaring(model_server::SETTINGS);
     let plugin = plugin().await;
     let settings = configuration.settings(plugin.info()).unwrap();
     let model = configuration.default_model(plugin.info()).unwrap();
@@ -38,7 +35,7 @@ async fn meaning(case: &Value) -> Vec<String> {
     let options = HostOptions {
         settings,
         secret: None,
-        grants: Grants::built_in().unwrap(),
+        grants: Grants::parse(component_build::GRANT).unwrap(),
     };
     let host = Host::start(plugin, options).unwrap();
     for reference in model.chain() {

@@ -1,6 +1,6 @@
 //! What the component is: its imports, exports and the printed contract.
 
-use host_harness::component::Build;
+use component_build::Build;
 
 use crate::harness::{built, plugin};
 
@@ -53,9 +53,9 @@ fn the_contract_of_the_component_is_the_golden_one() {
 #[tokio::test]
 async fn the_grant_of_the_build_is_what_the_component_asks_for() {
     let plugin = plugin().await;
-    let grants = host_harness::Grants::built_in().unwrap();
+    let grants = model_provider_host::Grants::parse(component_build::GRANT).unwrap();
     let granted = grants.check(plugin.info()).unwrap();
-    assert_eq!(granted, host_harness::Grant::asked_by(plugin.info()).as_ref());
+    assert_eq!(granted, model_provider_host::Grant::asked_by(plugin.info()).as_ref());
 }
 
 #[test]

@@ -1,14 +1,9 @@
 //! What `doctor` finds, and that it says what to do.
 
-use host_harness::mock::{MockOptions, MockRouter, Script};
+use mock_router::{MockOptions, MockRouter, Script};
 use serde_json::{Value, json};
 
-use crate::{
-    guests::{DISGUISE, Files},
-    harness::TOKEN,
-    program::Ended,
-    terminal::{Home, person},
-};
+use crate::{guests::{DISGUISE, Files}, harness::TOKEN, program::Ended, terminal::{Home, person}};
 
 const REVOKED: &str = "hf_this_one_was_revoked_long_ago";
 

@@ -7,13 +7,11 @@ use std::{
     process::Command,
 };
 
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter},
-};
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter};
 use serde_json::Value;
 
-use crate::harness::{TOKEN, built};
+use crate::harness::{built, TOKEN};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

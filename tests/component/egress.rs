@@ -8,15 +8,12 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{Grant, Kind, Plugin, Secret, contract::ErrorKind, mock::Script};
+use mock_router::Script;
+use model_provider_host::{contract::ErrorKind, Grant, Kind, Plugin, Secret};
 use serde::Deserialize;
 use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
 
-use crate::{
-    guests,
-    harness::{Harness, TOKEN, question, sandbox},
-    program::Program,
-};
+use crate::{guests, harness::{Harness, question, sandbox, TOKEN}, program::Program};
 
 #[derive(Deserialize)]
 struct Table {

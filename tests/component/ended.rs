@@ -2,12 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use host_harness::mock::{MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 
-use crate::{
-    harness::TOKEN,
-    terminal::{Home, Terminal, key, person},
-};
+use crate::{harness::TOKEN, terminal::{Home, key, person, Terminal}};
 
 async fn mock(options: MockOptions) -> Arc<MockRouter> {
     Arc::new(MockRouter::start(options).await.expect("a mock router"))

@@ -2,18 +2,11 @@
 
 use std::sync::Arc;
 
-use host_harness::{
-    Kind,
-    contract::ErrorKind,
-    fallback::Fallback,
-    mock::{MockOptions, MockRouter},
-};
+use mock_router::{MockOptions, MockRouter};
+use model_provider_host::{contract::ErrorKind, failover::Fallback, Kind};
 use serde_json::json;
 
-use crate::{
-    harness::{Harness, TOKEN, plugin, question},
-    terminal::{Home, person},
-};
+use crate::{harness::{Harness, plugin, question, TOKEN}, terminal::{Home, person}};
 
 /// Nobody listens there.
 const CLOSED: &str = "http://127.0.0.1:9/v1";

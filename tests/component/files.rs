@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use host_harness::{Error, Kind, Plugin, component::Build};
+use component_build::Build;
+use model_provider_host::{Error, Kind, Plugin};
 use tempfile::TempDir;
 
-use crate::{
-    guests::Files,
-    harness::{built, sandbox},
-};
+use crate::{guests::Files, harness::{built, sandbox}};
 
 async fn refused(path: &Path) -> Error {
     let error = Plugin::load(sandbox(), path).await.unwrap_err();

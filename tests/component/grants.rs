@@ -6,14 +6,11 @@ use std::{
     process::{Command, Output},
 };
 
-use host_harness::{Error, Grant, GrantedEndpoint, HostOptions, Kind, Plugin, contract::ErrorKind};
+use model_provider_host::{contract::ErrorKind, Error, Grant, GrantedEndpoint, HostOptions, Kind, Plugin};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{
-    guests::{DISGUISE, Files, tiny},
-    harness::{Harness, TOKEN, plugin, question, sandbox},
-};
+use crate::{guests::{DISGUISE, Files, tiny}, harness::{Harness, plugin, question, sandbox, TOKEN}};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 
@@ -180,7 +177,7 @@ async fn a_grant_for_a_file_that_claims_anothers_id_takes_nothing_from_the_other
 #[tokio::test]
 async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_of_proxies() {
     let read = RefCell::new(Vec::new());
-    let options = HostOptions::from_variables(plugin().await.info(), |name| {
+    let options = HostOptions::from_variables(plugin().await.info(), grants(), |name| {
         read.borrow_mut().push(name.to_owned());
         let set = ["HF_TOKEN", "https_proxy"].contains(&name);
         set.then(|| TOKEN.to_owned().into())
@@ -201,7 +198,7 @@ async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_
     let plugin = Plugin::load(sandbox(), &asking(&files, order, value))
         .await
         .unwrap();
-    let refused = HostOptions::from_variables(plugin.info(), |name| panic!("{name} is read"));
+    let refused = HostOptions::from_variables(plugin.info(), grants(), |name| panic!("{name} is read"));
     names_both(&refused.unwrap_err(), value, granted);
 }
 
@@ -211,7 +208,7 @@ async fn a_header_of_the_connection_is_refused_even_if_it_is_granted() {
     let plugin = Plugin::load(sandbox(), &asking(&files, "header", "host"))
         .await
         .unwrap();
-    let asked = host_harness::Grant::asked_by(plugin.info()).unwrap();
+    let asked = model_provider_host::Grant::asked_by(plugin.info()).unwrap();
     let setup = Harness::with().grants(|grants| grants.insert("huggingface", asked));
     let error = setup.try_start_with(plugin).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Configuration);

@@ -6,14 +6,11 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{
-    Completion, Error, Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings,
-    component::{self, Build},
-    contract::{AssistantPart, ChatEvent, ChatRequest, Reasoning, Summary, ToolCall, types},
-    mock::{MockOptions, MockRouter},
-};
+use component_build::{Build};
+use mock_router::{MockOptions, MockRouter};
+use model_provider_host::{Completion, contract::{AssistantPart, ChatEvent, ChatRequest, Reasoning, Summary, ToolCall, types}, Error, Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings};
 
-pub use host_harness::contract::question;
+pub use model_provider_host::contract::question;
 
 /// The token that the mock accepts; long enough to be searched for.
 pub const TOKEN: &str = "hf_integration_test_token";
@@ -26,7 +23,7 @@ pub fn built(which: Build) -> PathBuf {
         Build::Release => &RELEASE,
         Build::NextVersion => &NEXT,
     };
-    cell.get_or_init(|| component::build(which, |words| eprintln!("{words}")).expect("the component builds"))
+    cell.get_or_init(|| component_build::build(which, |words| eprintln!("{words}")).expect("the component builds"))
         .clone()
 }
 
@@ -72,7 +69,7 @@ impl Harness {
             mock: MockOptions::immediate(),
             settings: Settings::default(),
             token: Some(TOKEN.to_owned()),
-            grants: Grants::built_in().expect("grants"),
+            grants: Grants::parse(component_build::GRANT).expect("grants"),
         }
     }
 

@@ -2,12 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use host_harness::{Kind, contract::ErrorKind, mock::Script};
+use mock_router::Script;
+use model_provider_host::{contract::ErrorKind, Kind};
 
-use crate::{
-    connections::{HTTP_2, MODEL, Secured, Way},
-    harness::{collect, question},
-};
+use crate::{connections::{HTTP_2, MODEL, Secured, Way}, harness::{collect, question}};
 
 #[tokio::test]
 async fn over_http_2_a_cancelled_stream_leaves_its_neighbour_alone() {

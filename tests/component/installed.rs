@@ -10,7 +10,7 @@ use std::{
     process::{Command, Output},
 };
 
-use host_harness::component::Build;
+use component_build::Build;
 use tempfile::TempDir;
 
 use crate::{harness::built, program::PROGRAM};

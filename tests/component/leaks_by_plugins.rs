@@ -1,15 +1,10 @@
 //! The search for a marked token in what the command line says of plugins that misbehave. They pass for the workspace's own,
 //! so that the token goes where their requests go; and the upstream sends it back to them. All logs are on.
 
-use host_harness::mock::Script;
+use mock_router::Script;
 use serde_json::json;
 
-use crate::{
-    bad_swaps::of_contract,
-    guests::{DISGUISE, Files},
-    leaks::{mock, program, run},
-    marked::TOKEN,
-};
+use crate::{bad_swaps::of_contract, guests::{DISGUISE, Files}, leaks::{mock, program, run}, marked::TOKEN};
 
 /// What the plugin does with a question, the settings for it, and how it ends.
 const ENDINGS: [(&str, &[&str], &str); 9] = [

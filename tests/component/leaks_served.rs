@@ -1,19 +1,11 @@
 //! The search for a marked token in what `serve` tells its clients, counts and logs. All logs are on.
 
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter, scenarios},
-};
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter, scenarios};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::{
-    harness::built,
-    http::{Client, Reply, question},
-    leaks::echoes,
-    marked::{TOKEN, found, percent, search_files, search_text},
-    program::{Program, Running},
-};
+use crate::{harness::built, http::{Client, question, Reply}, leaks::echoes, marked::{found, percent, search_files, search_text, TOKEN}, program::{Program, Running}};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 
@@ -169,7 +161,7 @@ async fn an_access_key_is_not_repeated_either() {
     let ended = running.stop().await;
     search_text("the log", (ended.out + &ended.err).as_bytes());
     let sent = mock.requests();
-    let head = |request: &host_harness::mock::RecordedRequest| format!("{:?}", request.headers);
+    let head = |request: &mock_router::RecordedRequest| format!("{:?}", request.headers);
     assert!(
         sent.iter()
             .all(|request| found(head(request).as_bytes()).is_none()),

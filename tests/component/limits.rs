@@ -5,13 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use host_harness::{Error, Host, Kind, Limits, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode};
+use model_provider_host::{contract::DiscoveryMode, Error, Host, Kind, Limits, Plugin, Sandbox, SandboxOptions};
 use serde::Deserialize;
 
-use crate::{
-    guests::{Files, hostile, hostile_plugin},
-    harness::{Harness, TOKEN, question},
-};
+use crate::{guests::{Files, hostile, hostile_plugin}, harness::{Harness, question, TOKEN}};
 
 const FILE: &str = include_str!("../cases/limits.json");
 /// No row takes longer, however loaded the machine is; its own limits are a hundredth of this.
@@ -273,7 +270,7 @@ async fn waiting_is_no_guest_time() {
         .await;
     let chunk = r#"{"choices":[{"index":0,"delta":{"content":"on "}}]}"#;
     let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
-    let mut script = host_harness::mock::Script::sse([chunk]);
+    let mut script = mock_router::Script::sse([chunk]);
     for _ in 0..10 {
         script = script
             .wait(Duration::from_secs(1))

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use host_harness::{Call, component::Build, contract::DiscoveryMode, mock::Script, serve::ServeOptions};
+use component_build::Build;
+use mock_router::Script;
+use model_provider_host::{Call, contract::DiscoveryMode};
+use model_server::ServeOptions;
 use serde_json::json;
 
-use crate::{
-    harness::{Harness, built, question},
-    http::Serving,
-};
+use crate::{harness::{built, Harness, question}, http::Serving};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 

@@ -1,7 +1,6 @@
 //! Lists and references through the component.
 
-use host_harness::Kind;
-use host_harness::contract::{DiscoveryMode, ErrorKind, ModelSource, types::Routing};
+use model_provider_host::{contract::{DiscoveryMode, ErrorKind, ModelSource, types::Routing}, Kind};
 
 use crate::harness::Harness;
 

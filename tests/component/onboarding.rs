@@ -1,13 +1,9 @@
 //! Onboarding as a person does it, at a terminal.
 
-use host_harness::mock::{MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 use serde_json::{Value, json};
 
-use crate::{
-    guests::tiny,
-    harness::TOKEN,
-    terminal::{Home, Terminal, key, person},
-};
+use crate::{guests::tiny, harness::TOKEN, terminal::{Home, key, person, Terminal}};
 
 /// Where keys are stored: where both eras of OpenClaw find them.
 pub const KEYS: &str = "agents/main/agent/auth-profiles.json";

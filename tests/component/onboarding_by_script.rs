@@ -1,14 +1,9 @@
 //! Onboarding as a script does it: everything by options.
 
-use host_harness::mock::{MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 use serde_json::json;
 
-use crate::{
-    harness::TOKEN,
-    onboarding::{DEFAULT, KEYS, primary, stored},
-    program::{Ended, files_below},
-    terminal::{Home, person},
-};
+use crate::{harness::TOKEN, onboarding::{DEFAULT, KEYS, primary, stored}, program::{Ended, files_below}, terminal::{Home, person}};
 
 fn quietly(home: &Home, more: &[&str]) -> Ended {
     // Nobody is asked whether the key is good, unless a service is there for that.

@@ -5,7 +5,9 @@ use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
 use futures::stream;
-use host_harness::{Plugin, mock::Script, serve::ServeOptions};
+use mock_router::Script;
+use model_provider_host::Plugin;
+use model_server::ServeOptions;
 use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use hyper::{
     Request, Response,
@@ -16,11 +18,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
 
-use crate::{
-    guests,
-    harness::{Harness, TOKEN, question, sandbox},
-    http::{Serving, streamed},
-};
+use crate::{guests, harness::{Harness, question, sandbox, TOKEN}, http::{Serving, streamed}};
 
 /// Requests of one call of the guest; the limit is 16.
 const AT_ONCE: usize = 12;

@@ -3,22 +3,10 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use host_harness::{
-    Error, Kind, Sandbox, SandboxOptions, Settings,
-    contract::{
-        AssistantPart, ChatRequest, ContentPart, ErrorKind, Extra, Media, MediaSource, Message, Reasoning,
-        ResponseFormat, SystemMessage, Tool, ToolCall, ToolChoice,
-        settings::{ConfiguredModel, ModelAlias},
-        types::JsonSchema,
-    },
-    settings::ModelSettings,
-};
+use model_provider_host::{contract::{AssistantPart, ChatRequest, ContentPart, ErrorKind, Extra, Media, MediaSource, Message, Reasoning, ResponseFormat, settings::{ConfiguredModel, ModelAlias}, SystemMessage, Tool, ToolCall, ToolChoice, types::JsonSchema}, Error, Kind, Sandbox, SandboxOptions, Settings, settings::ModelSettings};
 use tempfile::TempDir;
 
-use crate::{
-    guests::Files,
-    harness::{Harness, TOKEN, plugin, question, sandbox, weather_function},
-};
+use crate::{guests::Files, harness::{Harness, plugin, question, sandbox, TOKEN, weather_function}};
 
 fn extra(key: &str, value: &str) -> Extra {
     Extra {
@@ -144,7 +132,7 @@ fn refused(error: &Error, place: &str) {
 async fn a_request_that_holds_the_token_is_refused_before_the_plugin_sees_it() {
     let files = Files::new();
     let file = files.ordered("mine", [("chat", "trap")]);
-    let trap = host_harness::Plugin::load(sandbox(), &file).await.unwrap();
+    let trap = model_provider_host::Plugin::load(sandbox(), &file).await.unwrap();
     let harness = Harness::with().start_with(trap).await;
     for (place, put) in places() {
         for form in [

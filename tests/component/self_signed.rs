@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use host_harness::mock::{MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 
-use crate::{
-    harness::{Harness, plugin},
-    tls::{GOOD, Identity, TlsRouter, self_signed},
-};
+use crate::{harness::{Harness, plugin}, tls::{GOOD, Identity, self_signed, TlsRouter}};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 

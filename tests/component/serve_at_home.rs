@@ -2,17 +2,11 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter},
-};
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter};
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{TOKEN, built},
-    http::{Client, question},
-    terminal::{Home, Terminal, key, person},
-};
+use crate::{harness::{built, TOKEN}, http::{Client, question}, terminal::{Home, key, person, Terminal}};
 
 /// A configuration as people write them, whose requests go to the mock.
 fn configuration(mock: &MockRouter) -> String {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_harness::serve::ServeOptions;
+use model_server::ServeOptions;
 use http_body_util::Full;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,10 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{
-    harness::{Harness, Setup, TOKEN},
-    http::{Client, Serving, question, streamed},
-};
+use crate::{harness::{Harness, Setup, TOKEN}, http::{Client, question, Serving, streamed}};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(20);

@@ -2,13 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use host_harness::{mock::Script, serve::ServeOptions};
+use mock_router::Script;
+use model_server::ServeOptions;
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{Harness, Setup},
-    http::{Serving, question, streamed},
-};
+use crate::{harness::{Harness, Setup}, http::{question, Serving, streamed}};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(20);

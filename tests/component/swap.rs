@@ -3,13 +3,11 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use host_harness::{Kind, component::Build};
+use component_build::Build;
+use model_provider_host::Kind;
 use tempfile::TempDir;
 
-use crate::{
-    guests::{Files, tiny, tiny_plugin},
-    harness::{Harness, built, collect, question},
-};
+use crate::{guests::{Files, tiny, tiny_plugin}, harness::{built, collect, Harness, question}};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 /// How far apart two swaps are.

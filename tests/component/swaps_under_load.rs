@@ -3,15 +3,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use host_harness::{
-    Completion, Host, Kind, Plugin, Sandbox, SandboxOptions, component::Build, contract::DiscoveryMode,
-};
+use component_build::Build;
+use model_provider_host::{Completion, contract::DiscoveryMode, Host, Kind, Plugin, Sandbox, SandboxOptions};
 
-use crate::{
-    bad_swaps::of_contract,
-    guests::{DISGUISE, Files, hostile},
-    harness::{Harness, Heard, Setup, built, parts_text, question},
-};
+use crate::{bad_swaps::of_contract, guests::{DISGUISE, Files, hostile}, harness::{built, Harness, Heard, parts_text, question, Setup}};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const FINE: &str = "hostile/a/fine";

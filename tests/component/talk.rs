@@ -2,13 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use host_harness::mock::{MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 use serde_json::{Value, json};
 
-use crate::{
-    harness::TOKEN,
-    terminal::{Home, Terminal, key, person},
-};
+use crate::{harness::TOKEN, terminal::{Home, key, person, Terminal}};
 
 const R1: &str = "deepseek-ai/DeepSeek-R1";
 
@@ -26,7 +23,7 @@ fn questions(mock: &MockRouter) -> Vec<Value> {
     let chats = requests
         .iter()
         .filter(|request| request.path.ends_with("/chat/completions"));
-    chats.map(host_harness::mock::RecordedRequest::json).collect()
+    chats.map(mock_router::RecordedRequest::json).collect()
 }
 
 fn says(terminal: &mut Terminal, text: &str) {

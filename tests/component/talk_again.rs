@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use host_harness::mock::{MockOptions, MockRouter, Script};
+use mock_router::{MockOptions, MockRouter, Script};
 use serde_json::{Value, json};
 
-use crate::{
-    harness::TOKEN,
-    terminal::{Home, Terminal, key, person},
-};
+use crate::{harness::TOKEN, terminal::{Home, key, person, Terminal}};
 
 const FIRST: &str = "Qwen/Qwen3-8B";
 const SECOND: &str = "deepseek-ai/DeepSeek-R1";
@@ -19,7 +16,7 @@ fn questions(mock: &MockRouter) -> Vec<Value> {
     let chats = requests
         .iter()
         .filter(|request| request.path.ends_with("/chat/completions"));
-    chats.map(host_harness::mock::RecordedRequest::json).collect()
+    chats.map(mock_router::RecordedRequest::json).collect()
 }
 
 /// Types a line and waits until so many answers are there.

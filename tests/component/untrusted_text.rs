@@ -1,18 +1,10 @@
 //! Text of others on its way to a person: whatever a plugin or an upstream says, no command lets it drive the terminal or
 //! write a line that is not its own.
 
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter},
-};
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter};
 
-use crate::{
-    guests::Files,
-    harness::{TOKEN, built},
-    http::Client,
-    program::{Ended, Program},
-    terminal::{Home, key, person},
-};
+use crate::{guests::Files, harness::{built, TOKEN}, http::Client, program::{Ended, Program}, terminal::{Home, key, person}};
 
 /// What would drive a terminal, or change the order in which a line is read; `\n` and `\t` do not.
 fn is_dangerous(c: char) -> bool {

@@ -2,18 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use host_harness::{
-    Kind,
-    contract::{ChatEvent, DiscoveryMode, ErrorKind},
-    mock::{MockOptions, MockRouter},
-};
+use mock_router::{MockOptions, MockRouter};
+use model_provider_host::{contract::{ChatEvent, DiscoveryMode, ErrorKind}, Kind};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
 
-use crate::harness::{Harness, Setup, collect, plugin, question};
+use crate::harness::{collect, Harness, plugin, question, Setup};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 /// More than lies in all buffers on the way.
@@ -76,7 +73,7 @@ impl Drop for Server {
 }
 
 /// How a long question ends.
-async fn asked(harness: &Harness) -> host_harness::Error {
+async fn asked(harness: &Harness) -> model_provider_host::Error {
     let asked = async {
         match harness.host.chat(question(MODEL, "x".repeat(LONG))).await {
             Ok(completion) => collect(completion).await.error().clone(),

@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{Host, Kind, Plugin, Sandbox, SandboxOptions, Watcher, component::Build};
+use component_build::Build;
+use model_provider_host::{Host, Kind, Plugin, Sandbox, SandboxOptions, Watcher};
 use tempfile::TempDir;
 
-use crate::harness::{Harness, Setup, built, collect, question, sandbox};
+use crate::harness::{built, collect, Harness, question, sandbox, Setup};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(60);

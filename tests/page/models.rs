@@ -1,20 +1,14 @@
 //! The page's second half: the list of models, their names, their suffixes and their references.
 
-use host_harness::{
-    contract::{DiscoveryMode, Model, ModelCatalog, ModelSource, types::Routing},
-    mock::{MockOptions, MockRouter, Script},
-};
+use mock_router::{MockOptions, MockRouter, Script};
+use model_provider_host::contract::{DiscoveryMode, Model, ModelCatalog, ModelSource, types::Routing};
 use serde_json::{Value, json};
 
 use super::{
     DEFAULT,
     blocks::{Block, configured, configured_with, page},
 };
-use crate::{
-    harness::{Harness, Setup, TOKEN},
-    http::Serving,
-    terminal::{Home, key, person},
-};
+use crate::{harness::{Harness, Setup, TOKEN}, http::Serving, terminal::{Home, key, person}};
 
 /// The models that the page lists, with the names that it gives them.
 const LISTED: [(&str, &str); 10] = [

@@ -2,20 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use host_harness::{
-    contract::DiscoveryMode,
-    mock::{MockOptions, MockRouter},
-};
+use mock_router::{MockOptions, MockRouter};
+use model_provider_host::contract::DiscoveryMode;
 use serde_json::json;
 
 use super::{
     DEFAULT,
     blocks::{Block, configured},
 };
-use crate::{
-    harness::{Harness, TOKEN, plugin},
-    terminal::{Home, Terminal, key, person},
-};
+use crate::{harness::{Harness, plugin, TOKEN}, terminal::{Home, key, person, Terminal}};
 
 const REVOKED: &str = "hf_a_key_that_was_revoked";
 

@@ -1,0 +1,413 @@
+//! Fair scheduling of guest code: who may run next when guests compute for long. Knows guests only by the time that they
+//! have used.
+//!
+//! Guest code runs on the threads of the embedder's runtime, next to the embedder's own tasks. As long as every guest
+//! soon returns to waiting, nothing is done here but to read one flag. Once a guest has computed through a whole slice,
+//! the sandbox is *contended* for a while: then one thread of the runtime is kept free of guest code, slices are short,
+//! and of the guests that want to run the one that used least of late is first.
+
+use std::{
+    guest_time::{Duration, Instant},
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker},
+};
+
+/// How often running guest code is interrupted, usually and while the sandbox is contended.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+pub(super) const SHORT_TICK: Duration = Duration::from_millis(2);
+/// A guest that has run for less than this when the tick comes goes on: it has not had its slice.
+const SLICE: Duration = Duration::from_millis(5);
+const SHORT_SLICE: Duration = Duration::from_millis(1);
+/// The sandbox is contended for so long after the last slice that was used up.
+const CALM: Duration = Duration::from_millis(500);
+/// A guest that was told to run and was not polled for so long is passed over until it is.
+const STALE: Duration = Duration::from_millis(5);
+/// What a guest used counts half after this time.
+const HALF_LIFE: Duration = Duration::from_secs(1);
+
+/// The queue of one sandbox. Cheap to clone; clones are the same queue.
+#[derive(Clone, Default)]
+pub(super) struct FairQueue(Arc<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    is_contended: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The last time that a slice was used up.
+    last_slice: Option<Instant>,
+    running: usize,
+    /// How many may run at once.
+    slots: usize,
+    waiting: Vec<Waiter>,
+    next_id: u64,
+}
+
+struct Waiter {
+    id: u64,
+    used: Duration,
+    waker: Waker,
+    /// When it was told that it may run.
+    woken: Option<Instant>,
+}
+
+/// What one guest has used; shared by its store, which measures, and its calls, which wait for their turn.
+struct Usage {
+    /// Guest time in nanoseconds, as of the last crossing between guest and host.
+    spent: AtomicU64,
+    /// The same when it was last given the thread.
+    given: AtomicU64,
+    recent: Mutex<Recent>,
+}
+
+/// One guest's place in the scheduling.
+#[derive(Clone)]
+pub(crate) struct FairShare {
+    queue: FairQueue,
+    usage: Arc<Usage>,
+}
+
+/// What was used of late: half of it counts after each [`HALF_LIFE`].
+struct Recent {
+    used: Duration,
+    seen: Duration,
+    at: Instant,
+}
+
+impl FairQueue {
+    pub(super) fn share(&self) -> FairShare {
+        FairShare {
+            queue: self.clone(),
+            usage: Arc::new(Usage {
+                spent: AtomicU64::new(0),
+                given: AtomicU64::new(0),
+                recent: Mutex::new(Recent {
+                    used: Duration::ZERO,
+                    seen: Duration::ZERO,
+                    at: Instant::now(),
+                }),
+            }),
+        }
+    }
+
+    pub(super) fn is_contended(&self) -> bool {
+        self.0.is_contended.load(Relaxed)
+    }
+
+    /// One turn of the ticker: ends the contention when it is over, and wakes who is next where the one that was told
+    /// to run did not come.
+    pub(super) fn turn(&self) {
+        if !self.is_contended() {
+            return;
+        }
+        let mut state = self.state();
+        if state.last_slice.is_none_or(|at| at.elapsed() > CALM) {
+            self.0.is_contended.store(false, Relaxed);
+            state.waiting.iter().for_each(|waiter| waiter.waker.wake_by_ref());
+        } else {
+            state.wake_next();
+        }
+    }
+
+    fn contend(&self) {
+        self.state().last_slice = Some(Instant::now());
+        self.0.is_contended.store(true, Relaxed);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn place_of(&self, id: u64) -> Option<usize> {
+        self.waiting.iter().position(|waiter| waiter.id == id)
+    }
+
+    /// Adds one that has used so much, and gives its place.
+    fn join(&mut self, used: Duration, waker: &Waker) -> usize {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.waiting.push(Waiter {
+            id,
+            used,
+            waker: waker.clone(),
+            woken: None,
+        });
+        self.waiting.len() - 1
+    }
+
+    /// Whether one that has used so much is among the first for whom there is room.
+    fn is_next(&self, id: u64, used: Duration) -> bool {
+        let free = self.slots.saturating_sub(self.running);
+        let before =
+            |other: &&Waiter| other.id != id && (other.used, other.id) < (used, id) && !other.is_stale();
+        self.waiting.iter().filter(before).take(free).count() < free
+    }
+
+    /// Tells the next ones that they may run, as many as there is room for.
+    fn wake_next(&mut self) {
+        let live = self
+            .waiting
+            .iter()
+            .filter(|waiter| waiter.woken.is_some() && !waiter.is_stale());
+        let told = live.count();
+        for _ in (self.running + told)..self.slots {
+            let asleep = self.waiting.iter_mut().filter(|waiter| waiter.woken.is_none());
+            let Some(next) = asleep.min_by_key(|waiter| (waiter.used, waiter.id)) else {
+                return;
+            };
+            next.woken = Some(Instant::now());
+            next.waker.wake_by_ref();
+        }
+    }
+}
+
+impl Waiter {
+    fn is_stale(&self) -> bool {
+        self.woken.is_some_and(|at| at.elapsed() > STALE)
+    }
+}
+
+impl FairShare {
+    /// Guest time so far, told at each crossing between guest and host.
+    pub(super) fn spent(&self, spent: Duration) {
+        self.usage.spent.store(nanos(spent), Relaxed);
+    }
+
+    /// Whether the guest, which runs and has spent so much in all, is to give the thread back.
+    pub(super) fn has_had_its_slice(&self, spent: Duration) -> bool {
+        let given = Duration::from_nanos(self.usage.given.load(Relaxed));
+        let slice = if self.queue.is_contended() {
+            SHORT_SLICE
+        } else {
+            SLICE
+        };
+        let has = spent.saturating_sub(given) >= slice;
+        if has {
+            self.spent(spent);
+            self.queue.contend();
+        }
+        has
+    }
+
+    fn recently_used(&self) -> Duration {
+        let spent = Duration::from_nanos(self.usage.spent.load(Relaxed));
+        let mut recent = self.usage.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.update(spent, Instant::now())
+    }
+
+    /// Runs a call into the guest; each time that it gets the thread is a turn.
+    pub(crate) async fn run<F: Future>(&self, call: F) -> F::Output {
+        let mut call = pin!(call);
+        let mut turn = Turn {
+            share: self,
+            place: None,
+        };
+        std::future::poll_fn(|context| {
+            let running = if self.queue.is_contended() {
+                let Poll::Ready(running) = turn.poll(context) else {
+                    return Poll::Pending;
+                };
+                Some(running)
+            } else {
+                turn.leave();
+                None
+            };
+            let usage = &self.usage;
+            usage.given.store(usage.spent.load(Relaxed), Relaxed);
+            let polled = call.as_mut().poll(context);
+            drop(running);
+            polled
+        })
+        .await
+    }
+}
+
+/// One call's wait for its turns.
+struct Turn<'s> {
+    share: &'s FairShare,
+    /// Its place among the waiting.
+    place: Option<u64>,
+}
+
+impl Recent {
+    /// What was used since the last look counts as used evenly.
+    fn update(&mut self, spent: Duration, now: Instant) -> Duration {
+        let lives = now.saturating_duration_since(self.at).as_secs_f64() / HALF_LIFE.as_secs_f64();
+        let left = 0.5_f64.powf(lives);
+        let evenly = match lives * std::f64::consts::LN_2 {
+            short if short < 1e-6 => 1.0,
+            span => (1.0 - left) / span,
+        };
+        let used = self.used.mul_f64(left) + spent.saturating_sub(self.seen).mul_f64(evenly);
+        *self = Self {
+            used,
+            seen: spent,
+            at: now,
+        };
+        used
+    }
+}
+
+/// The right to run guest code for one poll.
+struct Running<'s>(&'s FairQueue);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.running -= 1;
+        state.wake_next();
+    }
+}
+
+impl<'s> Turn<'s> {
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Running<'s>> {
+        let queue = &self.share.queue;
+        let mut state = queue.state();
+        state.slots = slots();
+        let known = self.place.and_then(|id| state.place_of(id));
+        let at = known.unwrap_or_else(|| {
+            let used = self.share.recently_used();
+            state.join(used, context.waker())
+        });
+        let (id, used) = (state.waiting[at].id, state.waiting[at].used);
+        self.place = Some(id);
+        if state.is_next(id, used) {
+            state.waiting.swap_remove(at);
+            state.running += 1;
+            self.place = None;
+            return Poll::Ready(Running(queue));
+        }
+        let waiter = &mut state.waiting[at];
+        waiter.woken = None;
+        waiter.waker.clone_from(context.waker());
+        Poll::Pending
+    }
+
+    /// Gives up its place; if it was told to run, the next one is.
+    fn leave(&mut self) {
+        if let Some(id) = self.place.take() {
+            let mut state = self.share.queue.state();
+            state.waiting.retain(|waiter| waiter.id != id);
+            state.wake_next();
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// How many guests may run at once: one thread of the runtime stays free of them, if it has more than one.
+fn slots() -> usize {
+    let threads = tokio::runtime::Handle::try_current().map_or(1, |runtime| runtime.metrics().num_workers());
+    threads.saturating_sub(1).max(1)
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn waiting(used: impl IntoIterator<Item = u64>) -> State {
+        let mut state = State {
+            slots: 1,
+            ..State::default()
+        };
+        for used in used {
+            state.join(Duration::from_millis(used), Waker::noop());
+        }
+        state
+    }
+
+    #[test]
+    fn of_those_that_wait_the_one_that_used_least_is_next() {
+        let mut state = waiting([30, 2, 9]);
+        let is_next: Vec<bool> = state
+            .waiting
+            .iter()
+            .map(|waiter| state.is_next(waiter.id, waiter.used))
+            .collect();
+        assert_eq!(is_next, [false, true, false]);
+        state.slots = 2;
+        state.wake_next();
+        let woken: Vec<bool> = state
+            .waiting
+            .iter()
+            .map(|waiter| waiter.woken.is_some())
+            .collect();
+        assert_eq!(woken, [false, true, true]);
+        state.running = 2;
+        assert!(!state.is_next(1, 2 * MS), "there is no room");
+    }
+
+    #[test]
+    fn one_that_was_told_to_run_and_does_not_come_holds_nobody_up() {
+        let mut state = waiting([2, 9]);
+        state.wake_next();
+        state.wake_next();
+        assert!(state.waiting[1].woken.is_none(), "there is room for one");
+        assert!(!state.is_next(1, 9 * MS));
+        state.waiting[0].woken = Instant::now().checked_sub(2 * STALE);
+        state.wake_next();
+        assert!(state.waiting[1].woken.is_some() && state.is_next(1, 9 * MS));
+    }
+
+    #[test]
+    fn what_was_used_long_ago_counts_little() {
+        let start = Instant::now();
+        let mut recent = Recent {
+            used: Duration::ZERO,
+            seen: Duration::ZERO,
+            at: start,
+        };
+        assert_eq!(recent.update(8 * MS, start), 8 * MS);
+        let later = recent.update(8 * MS, start + 3 * HALF_LIFE);
+        assert!(later.abs_diff(MS) < MS / 100, "{later:?}");
+        // A second of work in the course of a minute is little as well.
+        let slow = recent.update(1008 * MS, start + 63 * HALF_LIFE);
+        assert!(slow < 30 * MS, "{slow:?}");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_given_up_leaves_no_place_behind() {
+        let queue = FairQueue::default();
+        queue.contend();
+        queue.state().running = 1;
+        let share = queue.share();
+        let waits = tokio::time::timeout(20 * MS, share.run(async {})).await;
+        assert!(waits.is_err() && queue.state().waiting.is_empty());
+        queue.state().running = 0;
+        share.run(async {}).await;
+        assert_eq!(queue.state().running, 0);
+    }
+
+    #[tokio::test]
+    async fn when_nobody_computes_for_long_any_more_all_who_wait_go_on() {
+        let queue = FairQueue::default();
+        queue.contend();
+        queue.state().running = 1;
+        let share = queue.share();
+        let mut call = pin!(share.run(async { 7 }));
+        assert!(tokio::time::timeout(MS, &mut call).await.is_err());
+        queue.state().last_slice = Instant::now().checked_sub(2 * CALM);
+        queue.turn();
+        assert!(!queue.is_contended());
+        assert_eq!(call.await, 7);
+    }
+}

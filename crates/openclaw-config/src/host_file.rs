@@ -1,0 +1,106 @@
+//! This program's own settings, in a file of their own beside OpenClaw's: `host-harness.json5`. OpenClaw refuses keys that
+//! it does not know, so that they cannot stand in its file.
+//!
+//! Members are settings for every provider; those below `providers.<id>` are for one, and have the last word. `models`
+//! there holds the plugin's own settings for single models.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::{
+    Configuration,
+    document::{Document, Node},
+};
+use model_provider_host::{
+    Result, Settings,
+    contract::{Extra, ProviderInfo},
+};
+
+/// The name of the file.
+const NAME: &str = "host-harness.json5";
+
+impl Configuration {
+    /// The file of this program's own settings, whether or not it is there.
+    #[must_use]
+    pub fn host_file(&self) -> PathBuf {
+        super::folder(&self.path).join(NAME)
+    }
+
+    /// Applies the file to the settings of a provider.
+    ///
+    /// # Errors
+    /// It is no JSON5, or a setting in it has a value that cannot be; named with its place.
+    pub(super) fn apply_host_file(&self, info: &ProviderInfo, settings: &mut Settings) -> Result<()> {
+        let path = self.host_file();
+        // Whoever names it with `--config` means the other one.
+        if path == self.path {
+            return Ok(());
+        }
+        let Some(document) = Document::read(&path)? else {
+            return Ok(());
+        };
+        let root = document.root();
+        for (name, node) in root.entries()? {
+            if name != "providers" && name != "$schema" {
+                self.apply(&node, name, settings)?;
+            }
+        }
+        let own = super::provider_in(&root.get("providers")?, &info.id)?;
+        for (name, node) in own.entries()? {
+            if name != "models" {
+                self.apply(&node, name, settings)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The plugin's own settings for single models: each id with its members.
+    pub(super) fn model_settings(&self, info: &ProviderInfo) -> Result<Vec<(String, Vec<Extra>)>> {
+        let path = self.host_file();
+        let document = if path == self.path {
+            None
+        } else {
+            Document::read(&path)?
+        };
+        let Some(document) = document else {
+            return Ok(Vec::new());
+        };
+        let own = super::provider_in(&document.root().get("providers")?, &info.id)?;
+        let mut models = Vec::new();
+        for (id, node) in own.get("models")?.entries()? {
+            let members = node.entries()?.into_iter().filter_map(|(key, node)| {
+                Some(Extra {
+                    key: key.to_owned(),
+                    value_json: node.value()?.to_string(),
+                })
+            });
+            models.push((id.trim().to_owned(), members.collect()));
+        }
+        Ok(models)
+    }
+
+    /// One setting of a file, by the name that `--set` has for it.
+    pub(super) fn apply(&self, node: &Node<'_>, name: &str, settings: &mut Settings) -> Result<()> {
+        let Some(value) = node.value() else {
+            return Ok(());
+        };
+        let result = match (name, value) {
+            // OpenClaw's own spelling.
+            ("discovery", Value::Object(_)) => match node.get("enabled")?.flag()? {
+                Some(false) => settings.set(name, "off"),
+                _ => Ok(()),
+            },
+            ("ca-file", Value::String(text)) => {
+                let path = self.environment.expand_home(text.trim());
+                settings.ca_file = Some(super::folder(&self.path).join(path));
+                Ok(())
+            }
+            _ => settings.set_json(name, value),
+        };
+        result.map_err(|error| {
+            node.wrong(&format!("cannot be used: {error}"))
+                .with_hint("the names and values are those of --set NAME=VALUE")
+        })
+    }
+}
