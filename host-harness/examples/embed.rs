@@ -3,7 +3,7 @@
 use std::{env, io::Write as _};
 
 use model_provider_host::{
-    Host, HostOptions, Plugin, Sandbox, SandboxOptions,
+    Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions,
     contract::{ChatEvent, DiscoveryMode, question},
     settings::base_url,
 };

@@ -13,7 +13,7 @@ mod onboard;
 
 use super::log::LogArgs;
 use mock_router::Chunking;
-use model_provider_host::{settings, Settings};
+use model_provider_host::{Settings, settings};
 pub(super) use models::{
     AliasAction, AliasArgs, ExportArgs, FallbackAction, ListArgs, ModelsAction, ModelsArgs, SortKey,
     StatusArgs,
@@ -307,7 +307,7 @@ fn setting(text: &str) -> Result<(String, String), String> {
     if name.is_empty() {
         return Err("it takes NAME=VALUE, and NAME is empty".to_owned());
     }
-    Settings::default()
+    Settings::declaring(model_server::SETTINGS)
         .set(name, value)
         .map_err(|error| error.to_string())?;
     Ok((name.to_owned(), value.to_owned()))

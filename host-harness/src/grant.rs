@@ -8,11 +8,11 @@ use super::{
     Outcome,
     args::{Global, GrantArgs},
     inspect,
-    mode::Kept,
     output::inspect::GrantJson,
     session::Ground,
     signals, table,
     terminal::Terminal,
+    termios::Kept,
 };
 use model_provider_host::{Error, Grant, Kind, sanitize};
 

@@ -1,9 +1,9 @@
 //! `inspect`: what a plugin is, what it can reach, and what it is granted. Reads no credential.
 
 use super::{
-    Outcome, args::Global, output::inspect::PluginJson, session::Ground, table, terminal::Terminal, units,
+    Outcome, args::Global, format, output::inspect::PluginJson, session::Ground, table, terminal::Terminal,
 };
-use model_provider_host::{Grant, grants::AllowedEndpoints, Plugin, sanitize};
+use model_provider_host::{Grant, Plugin, grants::AllowedEndpoints, sanitize};
 
 /// So many entries of a list are shown.
 const MOST: usize = 64;
@@ -34,7 +34,7 @@ fn facts(plugin: &Plugin, grant: Option<&Grant>) -> Vec<(&'static str, String)> 
         ("version", sanitize::name(&info.version).into_owned()),
         ("contract", plugin.contract_version().to_owned()),
         ("file", plugin.path().display().to_string()),
-        ("size", units::bytes(plugin.size())),
+        ("size", format::bytes(plugin.size())),
         ("digest", plugin.digest().to_owned()),
     ];
     facts.extend(below("imports", plugin.imports()));

@@ -3,20 +3,20 @@
 //! A client of the library like any other: it knows plugins, settings and files, and no provider. Scripts call it, so
 //! names, keys and exit statuses are a contract: 0 done, 1 a typed error, 2 wrong usage.
 
-mod plugin_args;
 mod args;
 mod chat;
-mod demo;
 mod completions;
+mod demo;
 mod doctor;
+mod format;
 mod grant;
 mod inspect;
 mod log;
 mod mock_router;
-mod termios;
 mod models;
 mod onboard;
 mod output;
+mod plugin_args;
 mod request_file;
 mod resolve;
 mod serve;
@@ -25,23 +25,23 @@ mod signals;
 mod style;
 mod table;
 mod terminal;
-mod format;
+mod termios;
 
 use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use model_provider_host::{contract::ProviderInfo, Error, Kind};
+use model_provider_host::{Error, Grants, Kind, contract::ProviderInfo};
 
 use self::{
-    plugin_args::{Ahead, Loaded},
     args::{Cli, Command, Format, Global},
+    plugin_args::{Ahead, Loaded},
     terminal::Terminal,
 };
 
 /// What a release of this program grants the component that it goes with.
 fn built_in_grants() -> Result<Grants, Error> {
-    Grants::parse(include_str!("../../src/grant.json"))
+    Grants::parse(include_str!("../grant.json"))
 }
 
 /// How a command ends when it does not end well.

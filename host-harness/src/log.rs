@@ -24,6 +24,18 @@ use tracing_subscriber::{
 use super::{args::Format, style};
 use model_provider_host::sanitize;
 
+/// The crates of this program, by which events are told from those of libraries. The first is the program itself, and as
+/// the target of a filter it stands for all of them.
+const OURS: [&str; 7] = [
+    env!("CARGO_CRATE_NAME"),
+    "component_build",
+    "dialects",
+    "mock_router",
+    "model_provider_host",
+    "model_server",
+    "openclaw_config",
+];
+
 /// What is logged, and how.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
@@ -77,7 +89,9 @@ impl LogArgs {
 fn filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text)
         .map(|_| text.to_owned())
-        .map_err(|error| format!("it is no filter ({error}); try `debug` or `model_provider_host::egress=trace`"))
+        .map_err(|error| {
+            format!("it is no filter ({error}); try `debug` or `model_provider_host::egress=trace`")
+        })
 }
 
 fn subscriber<W>(
@@ -93,7 +107,8 @@ where
         "" => "warn",
         words => words,
     };
-    let wanted = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let wanted = all_of_ours(wanted);
+    let wanted = EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new("warn"));
     let layer = match format {
         LogFormat::Text => fmt::layer()
             .with_writer(writer)
@@ -111,6 +126,18 @@ where
     registry()
         .with(wanted)
         .with(layer.with_filter(filter_fn(is_harmless)))
+}
+
+/// A filter in which the program's own name stands for each of its crates: `host_harness=debug`.
+fn all_of_ours(words: &str) -> String {
+    let directives = words.split(',').flat_map(|directive| {
+        let level = directive.trim().strip_prefix(OURS[0]);
+        match level.filter(|level| level.is_empty() || level.starts_with('=')) {
+            Some(level) => OURS.map(|name| format!("{name}{level}")).to_vec(),
+            None => vec![directive.to_owned()],
+        }
+    });
+    directives.collect::<Vec<_>>().join(",")
 }
 
 /// Writes one value of an event or a span: in one line, not endless, and without what drives a terminal.
@@ -158,7 +185,12 @@ impl<W: Write> Write for EscapedWriter<W> {
 
 /// Our own words, which are written with care; of all others only warnings and errors.
 fn is_harmless(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with(env!("CARGO_CRATE_NAME")) || *metadata.level() <= Level::WARN
+    let target = metadata.target();
+    let is_ours = OURS.iter().any(|name| {
+        let rest = target.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    });
+    is_ours || *metadata.level() <= Level::WARN
 }
 
 #[cfg(test)]
@@ -188,6 +220,28 @@ mod tests {
         tracing::subscriber::with_default(subscriber, work);
         let bytes = memory.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn the_programs_name_as_a_target_stands_for_all_its_crates() {
+        assert_eq!(all_of_ours("warn,hyper=debug"), "warn,hyper=debug");
+        let expanded = all_of_ours("info, host_harness=debug");
+        assert!(
+            expanded.starts_with("info,") && expanded.contains("model_provider_host=debug"),
+            "{expanded}"
+        );
+        assert_eq!(
+            all_of_ours("host_harness::serve=trace"),
+            "host_harness::serve=trace"
+        );
+        let logged = logged("host_harness=debug", LogFormat::Text, || {
+            tracing::debug!(target: "model_server::server", "here");
+            tracing::debug!(target: "model_serverless", "not here");
+        });
+        assert!(
+            logged.contains("here") && !logged.contains("not here"),
+            "{logged}"
+        );
     }
 
     #[test]
@@ -250,7 +304,9 @@ mod tests {
             let writer = memory.clone();
             let subscriber = subscriber("debug", format, colour, move || writer.clone());
             tracing::subscriber::with_default(subscriber, || {
-                let error = model_provider_host::Error::new(model_provider_host::error::Kind::PluginLoad, FORGED).with_hint(FORGED);
+                let error =
+                    model_provider_host::Error::new(model_provider_host::error::Kind::PluginLoad, FORGED)
+                        .with_hint(FORGED);
                 let span = tracing::info_span!("call", about = %FORGED, debug = ?FORGED);
                 let _entered = span.enter();
                 tracing::warn!(%error, text = FORGED, code = ?Some(FORGED), "{FORGED}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Outcome, args::MockRouterArgs, signals, terminal::Terminal};
-use mock_router::{as mock, MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 use model_provider_host::{Error, Kind};
 
 pub(super) async fn run(terminal: &Terminal, args: &MockRouterArgs) -> Outcome {
@@ -38,15 +38,15 @@ pub(super) async fn run(terminal: &Terminal, args: &MockRouterArgs) -> Outcome {
 
 fn list(terminal: &Terminal) -> Outcome {
     if terminal.is_text() {
-        let width = mock::scenarios()
+        let width = mock_router::scenarios()
             .map(|(name, _)| name.len())
             .max()
             .unwrap_or_default();
-        for (name, what) in mock::scenarios() {
+        for (name, what) in mock_router::scenarios() {
             terminal.line(&format!("{name:width$}  {}", terminal.out.dim(what)))?;
         }
     } else {
-        let all: Vec<_> = mock::scenarios()
+        let all: Vec<_> = mock_router::scenarios()
             .map(|(name, what)| json!({"name": name, "what": what}))
             .collect();
         terminal.json(&all)?;

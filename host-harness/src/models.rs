@@ -9,14 +9,17 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 use super::{
     Outcome,
     args::{Format, Global, ListArgs, ModelsAction, ModelsArgs, SortKey},
+    format,
     output::models::{CatalogJson, reference, shown_name, shown_price, source, usable, variants},
     session::Session,
     style::Style,
     table::{self, Column},
     terminal::Terminal,
-    units,
 };
-use model_provider_host::{contract::{DiscoveryMode, Model, ModelCatalog, ProviderInfo}, Host, Settings};
+use model_provider_host::{
+    Host, Settings,
+    contract::{DiscoveryMode, Model, ModelCatalog, ProviderInfo},
+};
 
 /// The title of prices.
 const PRICE: &str = "$ PER M IN / OUT";
@@ -150,16 +153,16 @@ pub(super) fn models_table(paint: Style, info: &ProviderInfo, models: &[Model]) 
         vec![
             shown_name(model).to_owned(),
             reference(info, model),
-            units::known_tokens(model.context_window),
+            format::known_tokens(model.context_window),
             shown_price(model),
             known_words(&model.input),
-            units::yes_no(model.supports_tools).to_owned(),
+            format::yes_no(model.supports_tools).to_owned(),
             if routes == 0 {
-                units::UNKNOWN.to_owned()
+                format::UNKNOWN.to_owned()
             } else {
                 routes.to_string()
             },
-            units::speed(best_speed(model)),
+            format::speed(best_speed(model)),
         ]
     };
     let expendable = ["SPEED", "ROUTES", "TOOLS", "TAKES", "NAME", "WINDOW", PRICE];
@@ -188,11 +191,11 @@ fn variants_table(
             rows.push(vec![
                 format!("{indent}{}", variant.label),
                 variant.reference,
-                variant.backend.unwrap_or_else(|| units::UNKNOWN.to_owned()),
-                units::yes_no(Some(variant.provider_locked)).to_owned(),
-                units::known_tokens(variant.context_window),
+                variant.backend.unwrap_or_else(|| format::UNKNOWN.to_owned()),
+                format::yes_no(Some(variant.provider_locked)).to_owned(),
+                format::known_tokens(variant.context_window),
                 variant.shown_price,
-                units::yes_no(variant.supports_tools).to_owned(),
+                format::yes_no(variant.supports_tools).to_owned(),
             ]);
         }
     }
@@ -202,7 +205,7 @@ fn variants_table(
 
 fn known_words(words: &[String]) -> String {
     if words.is_empty() {
-        units::UNKNOWN.to_owned()
+        format::UNKNOWN.to_owned()
     } else {
         words.join(", ")
     }
@@ -262,9 +265,9 @@ fn dollars(model: &Model) -> (f64, f64) {
 fn footer(catalog: &ModelCatalog, all: usize) -> String {
     let shown = catalog.models.len();
     let count = if shown == all {
-        units::counted(all, "model")
+        format::counted(all, "model")
     } else {
-        format!("{shown} of {}", units::counted(all, "model"))
+        format!("{shown} of {}", format::counted(all, "model"))
     };
     format!("{count} ({})", source(catalog.source))
 }

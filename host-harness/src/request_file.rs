@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use dialects::chat_completions::request::{ChatBody, invalid, picture_of};
-use model_provider_host::{contract::{ErrorKind, Media}, Error, fs as files, Kind, Result};
+use model_provider_host::{
+    Error, Kind, Result,
+    contract::{ErrorKind, Media},
+    files,
+};
 
 /// Reads a request from the bytes of a file; `name` says which in an error.
 pub(super) fn read(name: &Path, bytes: &[u8]) -> Result<ChatBody> {

@@ -3,6 +3,7 @@
 use super::{
     Outcome,
     args::{Global, ResolveArgs},
+    format,
     output::{
         models::shown_price,
         resolve::{ResolvedJson, routing},
@@ -10,7 +11,6 @@ use super::{
     session::Session,
     table,
     terminal::Terminal,
-    units,
 };
 use model_provider_host::{contract::ModelRef, sanitize};
 
@@ -44,11 +44,11 @@ pub(super) fn facts(resolved: &ModelRef) -> Vec<(&'static str, String)> {
         facts.insert(2, ("alias", alias.clone()));
     }
     if let Some(model) = &resolved.metadata {
-        facts.push(("window", units::known_tokens(model.context_window)));
-        facts.push(("longest answer", units::known_tokens(model.max_output_tokens)));
+        facts.push(("window", format::known_tokens(model.context_window)));
+        facts.push(("longest answer", format::known_tokens(model.max_output_tokens)));
         facts.push(("$ per M in / out", shown_price(model)));
-        facts.push(("tools", units::yes_no(model.supports_tools).to_owned()));
-        facts.push(("reasoning", units::yes_no(model.reasoning).to_owned()));
+        facts.push(("tools", format::yes_no(model.supports_tools).to_owned()));
+        facts.push(("reasoning", format::yes_no(model.reasoning).to_owned()));
     }
     for (_, value) in &mut facts {
         *value = sanitize::name(value).into_owned();

@@ -8,13 +8,17 @@ use zeroize::Zeroizing;
 use super::{
     Outcome,
     args::{Global, ServeArgs},
-    chat,
+    chat, format,
     session::Session,
     signals,
     terminal::Terminal,
-    units,
 };
-use model_provider_host::{contract::settings::CredentialState, Error, fs::trust, fs as files, Host, Kind, Result, sanitize, Secret, Watcher};
+use model_provider_host::{
+    Error, Host, Kind, Result, Secret, Watcher,
+    contract::settings::CredentialState,
+    files::{self, trust},
+    sanitize,
+};
 use model_server::{Access, Keep, ServeOptions, Server, Service};
 use openclaw_config::Environment;
 
@@ -81,7 +85,7 @@ fn watch(terminal: Terminal, host: &Host) -> Result<Watcher> {
             "generation {} ({}) is live; {} under way in generation {}",
             report.to.number,
             sanitize::name(&report.to.version),
-            units::counted(report.draining, "answer"),
+            format::counted(report.draining, "answer"),
             report.from.number
         ));
     })
@@ -95,13 +99,13 @@ async fn end(terminal: &Terminal, server: Server) {
     if under_way > 0 {
         terminal.note(&format!(
             "{} under way may end until {} from now; interrupt again to end at once",
-            units::counted(usize::try_from(under_way).unwrap_or(usize::MAX), "answer"),
-            units::duration(deadline)
+            format::counted(usize::try_from(under_way).unwrap_or(usize::MAX), "answer"),
+            format::duration(deadline)
         ));
     }
     tokio::select! {
         cut = server.shutdown(deadline) => if cut > 0 {
-            terminal.warn(&format!("{} cut short", units::counted(cut, "answer")));
+            terminal.warn(&format!("{} cut short", format::counted(cut, "answer")));
         },
         () = signals::interrupted() => terminal.warn("ended at once"),
     }

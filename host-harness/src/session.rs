@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{args::Global, terminal::Terminal};
-use component_build::{Build};
-use model_provider_host::{contract::ProviderInfo, Error, fs::trust, Grants, Host, HostOptions, Kind, Limits, LoadOptions, Plugin, Proxies, Result, Sandbox, SandboxOptions, Secret, Settings};
+use component_build::Build;
+use model_provider_host::{
+    Error, Grants, Host, HostOptions, Kind, Limits, LoadOptions, Plugin, Proxies, Result, Sandbox,
+    SandboxOptions, Secret, Settings, contract::ProviderInfo, files::trust,
+};
 use openclaw_config::{Configuration, Environment, FoundSecret};
 
 /// What there is before any plugin is loaded.
@@ -39,7 +42,8 @@ impl Ground {
     /// The same for so many calls at once.
     fn with_room_for(calls: u32, global: &Global) -> Result<Self> {
         let environment = Environment::process();
-        let configuration = Configuration::load(global.config.as_deref(), &environment)?.declaring(model_server::SETTINGS);
+        let configuration =
+            Configuration::load(global.config.as_deref(), &environment)?.declaring(model_server::SETTINGS);
         Self::on(global, environment, configuration, calls)
     }
 
@@ -58,7 +62,7 @@ impl Ground {
         calls: u32,
     ) -> Result<Self> {
         let grants = crate::built_in_grants()?.with_state_dir(configuration.state_dir())?;
-        let mut flags = Settings::default();
+        let mut flags = Settings::declaring(model_server::SETTINGS);
         apply(&mut flags, &global.set)?;
         let sandbox = sandbox(configuration.state_dir(), &flags.limits, calls)?;
         Ok(Self {
@@ -253,8 +257,9 @@ pub(super) async fn next_component(terminal: &Terminal) -> Result<PathBuf> {
     built(move || component_build::build(Build::NextVersion, |message| said.note(message))).await
 }
 
-async fn built(build: impl FnOnce() -> Result<PathBuf> + Send + 'static) -> Result<PathBuf> {
+async fn built(build: impl FnOnce() -> component_build::Result<PathBuf> + Send + 'static) -> Result<PathBuf> {
     tokio::task::spawn_blocking(build)
         .await
         .map_err(|_| Error::new(Kind::PluginLoad, "building the component was interrupted"))?
+        .map_err(|error| Error::new(Kind::PluginLoad, error.message()).with_hint(error.hint()))
 }

@@ -4,7 +4,10 @@ use std::{path::Path, process::Command};
 
 use component_build::Build;
 
-use crate::{harness::built, program::{Ended, environment, PROGRAM}};
+use crate::{
+    harness::built,
+    program::{Ended, PROGRAM, environment},
+};
 
 /// Resolves a reference in a process with so many kilobytes of addresses.
 fn resolve_within(kilobytes: u64, home: &Path) -> Ended {

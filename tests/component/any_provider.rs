@@ -3,10 +3,16 @@
 
 use std::time::Duration;
 
-use model_provider_host::{contract::{DiscoveryMode, ErrorKind, FinishReason, settings::CredentialState}, Grant, Grants, Kind, Plugin, Secret};
+use model_provider_host::{
+    Grant, Grants, Kind, Plugin, Secret,
+    contract::{DiscoveryMode, ErrorKind, FinishReason, settings::CredentialState},
+};
 use tempfile::TempDir;
 
-use crate::{guests::{tiny, tiny_plugin}, harness::{collect, Harness, parts_text, plugin, question, Setup, TOKEN}};
+use crate::{
+    guests::{tiny, tiny_plugin},
+    harness::{Harness, Setup, TOKEN, collect, parts_text, plugin, question},
+};
 
 /// One provider, with the grant that the operator has given it.
 struct Provider {

@@ -6,9 +6,12 @@ use std::{
 };
 
 use component_build::Build;
-use model_provider_host::{contract::Summary, Error, Kind};
+use model_provider_host::{Error, Kind, contract::Summary};
 
-use crate::{guests::{Files, hostile_plugin, replaced}, harness::{built, collect, Harness, parts_text, question}};
+use crate::{
+    guests::{Files, hostile_plugin, replaced},
+    harness::{Harness, built, collect, parts_text, question},
+};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const FINE: &str = "hostile/a/fine";

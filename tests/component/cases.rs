@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _, stream};
 use mock_router::{Chunking, End, Script};
-use model_provider_host::{contract::{DiscoveryMode, ErrorKind, settings, types}, settings::ModelSettings};
+use model_provider_host::{
+    contract::{DiscoveryMode, ErrorKind, settings, types},
+    settings::ModelSettings,
+};
 use serde_json::Value;
 
 use crate::harness::{Harness, Heard, Setup};

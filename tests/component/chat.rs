@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use mock_router::Script;
-use model_provider_host::{contract::{ChatEvent, ErrorKind, FinishReason}, Kind};
+use model_provider_host::{
+    Kind,
+    contract::{ChatEvent, ErrorKind, FinishReason},
+};
 
 use crate::harness::{Harness, parts_text, question, weather_tool};
 

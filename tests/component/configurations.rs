@@ -6,7 +6,10 @@ use model_provider_host::{Error, Grants, Host, HostOptions};
 use openclaw_config::{Configuration, Environment};
 use serde_json::{Value, json};
 
-use crate::{cases::{cases, check_reference, Report}, harness::plugin};
+use crate::{
+    cases::{Report, cases, check_reference},
+    harness::plugin,
+};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/config");
 

@@ -4,14 +4,21 @@ use std::{sync::Arc, time::Duration};
 
 use component_build::Build;
 use mock_router::{End, MockOptions, MockRouter, Script};
-use model_provider_host::{contract::{DiscoveryMode, ErrorKind, ModelSource}, Kind, Proxies};
+use model_provider_host::{
+    Kind, Proxies,
+    contract::{DiscoveryMode, ErrorKind, ModelSource},
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket},
 };
 
-use crate::{harness::{built, Harness, plugin, question}, proxy::Proxy, tls::{Authority, GOOD, Identity, TlsRouter}};
+use crate::{
+    harness::{Harness, built, plugin, question},
+    proxy::Proxy,
+    tls::{Authority, GOOD, Identity, TlsRouter},
+};
 
 pub const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const HTTP_1: Identity<'_> = Identity {

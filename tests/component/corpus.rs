@@ -10,7 +10,10 @@ use mock_router::Chunking;
 use model_provider_host::contract::{DiscoveryMode, FinishReason, ModelSource};
 use serde_json::{Value, json};
 
-use crate::{harness::{Harness, Heard, question}, reader::Reader};
+use crate::{
+    harness::{Harness, Heard, question},
+    reader::Reader,
+};
 
 fn corpus() -> Option<PathBuf> {
     let dir = std::env::var_os("ROUTER_CORPUS").map(PathBuf::from);

@@ -3,7 +3,12 @@
 use mock_router::{MockOptions, MockRouter, Script};
 use serde_json::{Value, json};
 
-use crate::{guests::{DISGUISE, Files}, harness::TOKEN, program::Ended, terminal::{Home, person}};
+use crate::{
+    guests::{DISGUISE, Files},
+    harness::TOKEN,
+    program::Ended,
+    terminal::{Home, person},
+};
 
 const REVOKED: &str = "hf_this_one_was_revoked_long_ago";
 

@@ -9,11 +9,15 @@ use std::{
 };
 
 use mock_router::Script;
-use model_provider_host::{contract::ErrorKind, Grant, Kind, Plugin, Secret};
+use model_provider_host::{Grant, Kind, Plugin, Secret, contract::ErrorKind};
 use serde::Deserialize;
 use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
 
-use crate::{guests, harness::{Harness, question, sandbox, TOKEN}, program::Program};
+use crate::{
+    guests,
+    harness::{Harness, TOKEN, question, sandbox},
+    program::Program,
+};
 
 #[derive(Deserialize)]
 struct Table {

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use mock_router::{MockOptions, MockRouter};
 
-use crate::{harness::TOKEN, terminal::{Home, key, person, Terminal}};
+use crate::{
+    harness::TOKEN,
+    terminal::{Home, Terminal, key, person},
+};
 
 async fn mock(options: MockOptions) -> Arc<MockRouter> {
     Arc::new(MockRouter::start(options).await.expect("a mock router"))

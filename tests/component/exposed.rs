@@ -11,7 +11,11 @@ use component_build::Build;
 use mock_router::{MockOptions, MockRouter};
 use model_provider_host::Plugin;
 
-use crate::{harness::{built, sandbox, TOKEN}, program::{Ended, Program}, terminal::{Home, person}};
+use crate::{
+    harness::{TOKEN, built, sandbox},
+    program::{Ended, Program},
+    terminal::{Home, person},
+};
 
 const NOBODY: u32 = 65_534;
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";

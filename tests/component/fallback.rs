@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use mock_router::{MockOptions, MockRouter};
-use model_provider_host::{contract::ErrorKind, failover::Fallback, Kind};
+use model_provider_host::{Kind, contract::ErrorKind, failover::Fallback};
 use serde_json::json;
 
-use crate::{harness::{Harness, plugin, question, TOKEN}, terminal::{Home, person}};
+use crate::{
+    harness::{Harness, TOKEN, plugin, question},
+    terminal::{Home, person},
+};
 
 /// Nobody listens there.
 const CLOSED: &str = "http://127.0.0.1:9/v1";

@@ -6,7 +6,10 @@ use component_build::Build;
 use model_provider_host::{Error, Kind, Plugin};
 use tempfile::TempDir;
 
-use crate::{guests::Files, harness::{built, sandbox}};
+use crate::{
+    guests::Files,
+    harness::{built, sandbox},
+};
 
 async fn refused(path: &Path) -> Error {
     let error = Plugin::load(sandbox(), path).await.unwrap_err();

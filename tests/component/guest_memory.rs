@@ -14,7 +14,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-use crate::{guests::{DISGUISE, Files}, harness::{built, Harness, question}};
+use crate::{
+    guests::{DISGUISE, Files},
+    harness::{Harness, built, question},
+};
 
 /// With characters that every encoding changes.
 const TOKEN: &str = "hf_memory/Test+\"token\"~42?x=y&z";

@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
-use component_build::{Build};
+use component_build::Build;
 use mock_router::{MockOptions, MockRouter};
-use model_provider_host::{Completion, contract::{AssistantPart, ChatEvent, ChatRequest, Reasoning, Summary, ToolCall, types}, Error, Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings};
+use model_provider_host::{
+    Completion, Error, Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings,
+    contract::{AssistantPart, ChatEvent, ChatRequest, Reasoning, Summary, ToolCall, types},
+};
 
 pub use model_provider_host::contract::question;
 
@@ -23,8 +26,10 @@ pub fn built(which: Build) -> PathBuf {
         Build::Release => &RELEASE,
         Build::NextVersion => &NEXT,
     };
-    cell.get_or_init(|| component_build::build(which, |words| eprintln!("{words}")).expect("the component builds"))
-        .clone()
+    cell.get_or_init(|| {
+        component_build::build(which, |words| eprintln!("{words}")).expect("the component builds")
+    })
+    .clone()
 }
 
 /// One engine for all tests.
@@ -67,7 +72,7 @@ impl Harness {
     pub fn with() -> Setup {
         Setup {
             mock: MockOptions::immediate(),
-            settings: Settings::default(),
+            settings: Settings::declaring(model_server::SETTINGS),
             token: Some(TOKEN.to_owned()),
             grants: Grants::parse(component_build::GRANT).expect("grants"),
         }

@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use model_server::{Access, ServeOptions, Server, Service};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{HeaderMap, Request, Response, body::Incoming, header};
 use hyper_util::rt::TokioIo;
+use model_server::{Access, ServeOptions, Server, Service};
 use serde_json::Value;
 use tokio::{net::TcpListener, net::TcpStream, task::JoinHandle};
 

@@ -3,9 +3,12 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use mock_router::Script;
-use model_provider_host::{contract::ErrorKind, Kind};
+use model_provider_host::{Kind, contract::ErrorKind};
 
-use crate::{connections::{HTTP_2, MODEL, Secured, Way}, harness::{collect, question}};
+use crate::{
+    connections::{HTTP_2, MODEL, Secured, Way},
+    harness::{collect, question},
+};
 
 #[tokio::test]
 async fn over_http_2_a_cancelled_stream_leaves_its_neighbour_alone() {

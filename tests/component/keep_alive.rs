@@ -8,7 +8,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{harness::Harness, http::{Client, Serving}};
+use crate::{
+    harness::Harness,
+    http::{Client, Serving},
+};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const KEY: &str = "0123456789abcdef";

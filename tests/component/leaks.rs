@@ -4,12 +4,17 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose as base64_engine};
-use futures::{StreamExt as _, stream};
 use component_build::Build;
-use mock_router::{MockOptions, MockRouter, scenarios, Script};
+use futures::{StreamExt as _, stream};
+use mock_router::{MockOptions, MockRouter, Script, scenarios};
 use serde_json::json;
 
-use crate::{guests, harness::built, marked::{found, in_json, lower_percent, percent, search_files, search_text, TOKEN}, program::{Ended, Program}};
+use crate::{
+    guests,
+    harness::built,
+    marked::{TOKEN, found, in_json, lower_percent, percent, search_files, search_text},
+    program::{Ended, Program},
+};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 /// Where it may stand: where a person put it.

@@ -6,7 +6,13 @@ use std::sync::Arc;
 use mock_router::{MockOptions, MockRouter, Script};
 use serde_json::json;
 
-use crate::{leaks::echoes, marked::{search_files, search_text, TOKEN}, onboarding::{primary, stored}, program::files_below, terminal::{Home, key, person, Terminal}};
+use crate::{
+    leaks::echoes,
+    marked::{TOKEN, search_files, search_text},
+    onboarding::{primary, stored},
+    program::files_below,
+    terminal::{Home, Terminal, key, person},
+};
 
 /// Where onboarding keeps it on purpose.
 const KEYS: &str = "agents/main/agent/auth-profiles.json";

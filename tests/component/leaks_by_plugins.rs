@@ -4,7 +4,12 @@
 use mock_router::Script;
 use serde_json::json;
 
-use crate::{bad_swaps::of_contract, guests::{DISGUISE, Files}, leaks::{mock, program, run}, marked::TOKEN};
+use crate::{
+    bad_swaps::of_contract,
+    guests::{DISGUISE, Files},
+    leaks::{mock, program, run},
+    marked::TOKEN,
+};
 
 /// What the plugin does with a question, the settings for it, and how it ends.
 const ENDINGS: [(&str, &[&str], &str); 9] = [

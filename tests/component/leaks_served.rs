@@ -1,11 +1,17 @@
 //! The search for a marked token in what `serve` tells its clients, counts and logs. All logs are on.
 
 use component_build::Build;
-use mock_router::{MockOptions, MockRouter, scenarios};
 use http_body_util::Full;
+use mock_router::{MockOptions, MockRouter, scenarios};
 use serde_json::{Value, json};
 
-use crate::{harness::built, http::{Client, question, Reply}, leaks::echoes, marked::{found, percent, search_files, search_text, TOKEN}, program::{Program, Running}};
+use crate::{
+    harness::built,
+    http::{Client, Reply, question},
+    leaks::echoes,
+    marked::{TOKEN, found, percent, search_files, search_text},
+    program::{Program, Running},
+};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 

@@ -5,10 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model_provider_host::{contract::DiscoveryMode, Error, Host, Kind, Limits, Plugin, Sandbox, SandboxOptions};
+use model_provider_host::{
+    Error, Host, Kind, Limits, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode,
+};
 use serde::Deserialize;
 
-use crate::{guests::{Files, hostile, hostile_plugin}, harness::{Harness, question, TOKEN}};
+use crate::{
+    guests::{Files, hostile, hostile_plugin},
+    harness::{Harness, TOKEN, question},
+};
 
 const FILE: &str = include_str!("../cases/limits.json");
 /// No row takes longer, however loaded the machine is; its own limits are a hundredth of this.

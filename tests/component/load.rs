@@ -14,7 +14,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{guests::{hostile, hostile_plugin}, harness::{built, Harness, question as request}, http::{Client, question, Serving, streamed}};
+use crate::{
+    guests::{hostile, hostile_plugin},
+    harness::{Harness, built, question as request},
+    http::{Client, Serving, question, streamed},
+};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(60);
@@ -356,7 +360,7 @@ async fn bodies_of_very_many_members_are_refused_and_keep_nobody_waiting() {
     }
     for one in sending {
         let reply = one.await.expect("a reply");
-        assert_eq!(reply.status, 400, "{}", reply.text);
+        assert_eq!(reply.status, 413, "{}", reply.text);
         let message = reply.json()["error"]["message"].to_string();
         assert!(message.contains("members"), "{message}");
     }

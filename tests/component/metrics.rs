@@ -8,7 +8,10 @@ use model_provider_host::{Call, contract::DiscoveryMode};
 use model_server::ServeOptions;
 use serde_json::json;
 
-use crate::{harness::{built, Harness, question}, http::Serving};
+use crate::{
+    harness::{Harness, built, question},
+    http::Serving,
+};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 

@@ -1,6 +1,9 @@
 //! Lists and references through the component.
 
-use model_provider_host::{contract::{DiscoveryMode, ErrorKind, ModelSource, types::Routing}, Kind};
+use model_provider_host::{
+    Kind,
+    contract::{DiscoveryMode, ErrorKind, ModelSource, types::Routing},
+};
 
 use crate::harness::Harness;
 

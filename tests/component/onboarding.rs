@@ -3,7 +3,11 @@
 use mock_router::{MockOptions, MockRouter};
 use serde_json::{Value, json};
 
-use crate::{guests::tiny, harness::TOKEN, terminal::{Home, key, person, Terminal}};
+use crate::{
+    guests::tiny,
+    harness::TOKEN,
+    terminal::{Home, Terminal, key, person},
+};
 
 /// Where keys are stored: where both eras of OpenClaw find them.
 pub const KEYS: &str = "agents/main/agent/auth-profiles.json";

@@ -2,7 +2,11 @@
 
 use mock_router::{MockOptions, MockRouter};
 
-use crate::{harness::TOKEN, onboarding::{primary, stored}, terminal::{Home, key, person}};
+use crate::{
+    harness::TOKEN,
+    onboarding::{primary, stored},
+    terminal::{Home, key, person},
+};
 
 #[tokio::test]
 async fn a_model_that_is_configured_with_a_backend_is_kept_by_pressing_enter() {

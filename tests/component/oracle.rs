@@ -5,9 +5,6 @@ use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
 use futures::stream;
-use mock_router::Script;
-use model_provider_host::Plugin;
-use model_server::ServeOptions;
 use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use hyper::{
     Request, Response,
@@ -15,10 +12,17 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
+use mock_router::Script;
+use model_provider_host::Plugin;
+use model_server::ServeOptions;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
 
-use crate::{guests, harness::{Harness, question, sandbox, TOKEN}, http::{Serving, streamed}};
+use crate::{
+    guests,
+    harness::{Harness, TOKEN, question, sandbox},
+    http::{Serving, streamed},
+};
 
 /// Requests of one call of the guest; the limit is 16.
 const AT_ONCE: usize = 12;

@@ -2,10 +2,17 @@
 //! that a conversation goes on afterwards.
 
 use mock_router::Script;
-use model_provider_host::{contract::{ChatEvent, DiscoveryMode, ErrorKind, Message}, Kind};
+use model_provider_host::{
+    Kind,
+    contract::{ChatEvent, DiscoveryMode, ErrorKind, Message},
+};
 use serde_json::{Value, json};
 
-use crate::{harness::{collect, Harness, question, TOKEN}, http::{Serving, streamed}, leaks};
+use crate::{
+    harness::{Harness, TOKEN, collect, question},
+    http::{Serving, streamed},
+    leaks,
+};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 /// So many characters of a token that comes in pieces may be seen.

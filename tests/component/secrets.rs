@@ -3,10 +3,22 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use model_provider_host::{contract::{AssistantPart, ChatRequest, ContentPart, ErrorKind, Extra, Media, MediaSource, Message, Reasoning, ResponseFormat, settings::{ConfiguredModel, ModelAlias}, SystemMessage, Tool, ToolCall, ToolChoice, types::JsonSchema}, Error, Kind, Sandbox, SandboxOptions, Settings, settings::ModelSettings};
+use model_provider_host::{
+    Error, Kind, Sandbox, SandboxOptions, Settings,
+    contract::{
+        AssistantPart, ChatRequest, ContentPart, ErrorKind, Extra, Media, MediaSource, Message, Reasoning,
+        ResponseFormat, SystemMessage, Tool, ToolCall, ToolChoice,
+        settings::{ConfiguredModel, ModelAlias},
+        types::JsonSchema,
+    },
+    settings::ModelSettings,
+};
 use tempfile::TempDir;
 
-use crate::{guests::Files, harness::{Harness, plugin, question, sandbox, TOKEN, weather_function}};
+use crate::{
+    guests::Files,
+    harness::{Harness, TOKEN, plugin, question, sandbox, weather_function},
+};
 
 fn extra(key: &str, value: &str) -> Extra {
     Extra {

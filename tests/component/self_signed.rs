@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use mock_router::{MockOptions, MockRouter};
 
-use crate::{harness::{Harness, plugin}, tls::{GOOD, Identity, self_signed, TlsRouter}};
+use crate::{
+    harness::{Harness, plugin},
+    tls::{GOOD, Identity, TlsRouter, self_signed},
+};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 

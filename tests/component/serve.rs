@@ -10,7 +10,10 @@ use model_provider_host::contract::ModelCatalog;
 use model_server::ServeOptions;
 use serde_json::{Value, json};
 
-use crate::{harness::{built, Harness}, http::{question, Serving, streamed}};
+use crate::{
+    harness::{Harness, built},
+    http::{Serving, question, streamed},
+};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(20);

@@ -6,7 +6,11 @@ use component_build::Build;
 use mock_router::{MockOptions, MockRouter};
 use serde_json::{Value, json};
 
-use crate::{harness::{built, TOKEN}, http::{Client, question}, terminal::{Home, key, person, Terminal}};
+use crate::{
+    harness::{TOKEN, built},
+    http::{Client, question},
+    terminal::{Home, Terminal, key, person},
+};
 
 /// A configuration as people write them, whose requests go to the mock.
 fn configuration(mock: &MockRouter) -> String {

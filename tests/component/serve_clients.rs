@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use model_server::ServeOptions;
 use http_body_util::Full;
+use model_server::ServeOptions;
 
-use crate::{harness::Harness, http::{question, Reply, Serving, streamed}};
+use crate::{
+    harness::Harness,
+    http::{Reply, Serving, question, streamed},
+};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 

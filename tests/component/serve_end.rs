@@ -5,7 +5,10 @@ use std::time::Duration;
 use model_server::ServeOptions;
 use tokio::net::TcpStream;
 
-use crate::{harness::Harness, http::{question, Serving, streamed}};
+use crate::{
+    harness::Harness,
+    http::{Serving, question, streamed},
+};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(20);
@@ -94,7 +97,10 @@ async fn at_the_deadline_the_rest_is_told_that_it_was_cut_short() {
         "the host has ended as well"
     );
     assert_eq!(
-        harness.host.metrics().ended(model_provider_host::Call::Chat, "drained"),
+        harness
+            .host
+            .metrics()
+            .ended(model_provider_host::Call::Chat, "drained"),
         2
     );
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use model_server::ServeOptions;
 use http_body_util::Full;
+use model_server::ServeOptions;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
@@ -12,7 +12,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{harness::{Harness, Setup, TOKEN}, http::{Client, question, Serving, streamed}};
+use crate::{
+    harness::{Harness, Setup, TOKEN},
+    http::{Client, Serving, question, streamed},
+};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(20);

@@ -6,7 +6,10 @@ use mock_router::Script;
 use model_server::ServeOptions;
 use serde_json::{Value, json};
 
-use crate::{harness::{Harness, Setup}, http::{question, Serving, streamed}};
+use crate::{
+    harness::{Harness, Setup},
+    http::{Serving, question, streamed},
+};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(20);

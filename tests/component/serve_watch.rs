@@ -5,7 +5,11 @@ use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 use component_build::Build;
 use mock_router::{MockOptions, MockRouter};
 
-use crate::{harness::{built, TOKEN}, http::{Client, question, streamed}, program::Program};
+use crate::{
+    harness::{TOKEN, built},
+    http::{Client, question, streamed},
+    program::Program,
+};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 /// A file counts as written after a fifth of a second, and is compiled in one.

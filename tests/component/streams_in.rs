@@ -10,7 +10,11 @@ use std::{
 use component_build::Build;
 use mock_router::{MockOptions, MockRouter};
 
-use crate::{harness::{built, TOKEN}, http::Client, program::{Ended, environment, PROGRAM, Program}};
+use crate::{
+    harness::{TOKEN, built},
+    http::Client,
+    program::{Ended, PROGRAM, Program, environment},
+};
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 /// Far less than for ever, and far more than a refusal takes on a machine with other work.

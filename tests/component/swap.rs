@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
 use component_build::Build;
+use futures::future::join_all;
 use model_provider_host::Kind;
 use tempfile::TempDir;
 
-use crate::{guests::{Files, tiny, tiny_plugin}, harness::{built, collect, Harness, question}};
+use crate::{
+    guests::{Files, tiny, tiny_plugin},
+    harness::{Harness, built, collect, question},
+};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 /// How far apart two swaps are.

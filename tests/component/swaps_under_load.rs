@@ -4,9 +4,13 @@
 use std::{path::PathBuf, time::Duration};
 
 use component_build::Build;
-use model_provider_host::{Completion, contract::DiscoveryMode, Host, Kind, Plugin, Sandbox, SandboxOptions};
+use model_provider_host::{Completion, Host, Kind, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode};
 
-use crate::{bad_swaps::of_contract, guests::{DISGUISE, Files, hostile}, harness::{built, Harness, Heard, parts_text, question, Setup}};
+use crate::{
+    bad_swaps::of_contract,
+    guests::{DISGUISE, Files, hostile},
+    harness::{Harness, Heard, Setup, built, parts_text, question},
+};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const FINE: &str = "hostile/a/fine";

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use mock_router::{MockOptions, MockRouter};
 use serde_json::{Value, json};
 
-use crate::{harness::TOKEN, terminal::{Home, key, person, Terminal}};
+use crate::{
+    harness::TOKEN,
+    terminal::{Home, Terminal, key, person},
+};
 
 const R1: &str = "deepseek-ai/DeepSeek-R1";
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use mock_router::{MockOptions, MockRouter, Script};
 use serde_json::{Value, json};
 
-use crate::{harness::TOKEN, terminal::{Home, key, person, Terminal}};
+use crate::{
+    harness::TOKEN,
+    terminal::{Home, Terminal, key, person},
+};
 
 const FIRST: &str = "Qwen/Qwen3-8B";
 const SECOND: &str = "deepseek-ai/DeepSeek-R1";

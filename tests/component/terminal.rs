@@ -12,7 +12,10 @@ use component_build::Build;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use tempfile::TempDir;
 
-use crate::{harness::built, program::{self, Ended, PATIENCE, PROGRAM}};
+use crate::{
+    harness::built,
+    program::{self, Ended, PATIENCE, PROGRAM},
+};
 
 /// Keys that are no letters.
 pub mod key {

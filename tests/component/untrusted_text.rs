@@ -4,7 +4,13 @@
 use component_build::Build;
 use mock_router::{MockOptions, MockRouter};
 
-use crate::{guests::Files, harness::{built, TOKEN}, http::Client, program::{Ended, Program}, terminal::{Home, key, person}};
+use crate::{
+    guests::Files,
+    harness::{TOKEN, built},
+    http::Client,
+    program::{Ended, Program},
+    terminal::{Home, key, person},
+};
 
 /// What would drive a terminal, or change the order in which a line is read; `\n` and `\t` do not.
 fn is_dangerous(c: char) -> bool {

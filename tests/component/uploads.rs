@@ -3,14 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use mock_router::{MockOptions, MockRouter};
-use model_provider_host::{contract::{ChatEvent, DiscoveryMode, ErrorKind}, Kind};
+use model_provider_host::{
+    Kind,
+    contract::{ChatEvent, DiscoveryMode, ErrorKind},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
 
-use crate::harness::{collect, Harness, plugin, question, Setup};
+use crate::harness::{Harness, Setup, collect, plugin, question};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 /// More than lies in all buffers on the way.

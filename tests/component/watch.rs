@@ -12,7 +12,7 @@ use component_build::Build;
 use model_provider_host::{Host, Kind, Plugin, Sandbox, SandboxOptions, Watcher};
 use tempfile::TempDir;
 
-use crate::harness::{built, collect, Harness, question, sandbox, Setup};
+use crate::harness::{Harness, Setup, built, collect, question, sandbox};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(60);

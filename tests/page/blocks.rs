@@ -6,10 +6,12 @@
 use std::{fs, path::Path};
 
 use mock_router::{MockOptions, MockRouter};
-use model_provider_host::{contract::types::Routing, Grants, Host, HostOptions, Secret, settings::ModelSettings};
+use model_provider_host::{
+    Grants, Host, HostOptions, Secret, contract::types::Routing, settings::ModelSettings,
+};
 use openclaw_config::{Configuration, DefaultModel, Environment};
 
-use crate::harness::{collect, plugin, question, TOKEN};
+use crate::harness::{TOKEN, collect, plugin, question};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/config");
 

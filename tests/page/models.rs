@@ -8,7 +8,11 @@ use super::{
     DEFAULT,
     blocks::{Block, configured, configured_with, page},
 };
-use crate::{harness::{Harness, Setup, TOKEN}, http::Serving, terminal::{Home, key, person}};
+use crate::{
+    harness::{Harness, Setup, TOKEN},
+    http::Serving,
+    terminal::{Home, key, person},
+};
 
 /// The models that the page lists, with the names that it gives them.
 const LISTED: [(&str, &str); 10] = [

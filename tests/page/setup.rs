@@ -10,7 +10,10 @@ use super::{
     DEFAULT,
     blocks::{Block, configured},
 };
-use crate::{harness::{Harness, plugin, TOKEN}, terminal::{Home, key, person, Terminal}};
+use crate::{
+    harness::{Harness, TOKEN, plugin},
+    terminal::{Home, Terminal, key, person},
+};
 
 const REVOKED: &str = "hf_a_key_that_was_revoked";
 

@@ -4,13 +4,19 @@
 //! Both have the same form but for `delta` and `message`. Every member may be missing, null, of another type
 //! or there twice. Values stay borrowed text; `step` is the table of what is looked at. What a value means
 //! for the answer must not be known here.
+//!
+//! A shape that the format does not have is taken where it can only mean one thing: a single object in place of a list, a
+//! text in place of a `delta` or `message`. What else stands in place of one is noticed ([`Chunk::is_unread`]).
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 
+use self::table::{Place, Reading};
 use crate::{
     json,
-    walk::{Step, Table, walk},
+    walk::{Step, walk},
 };
+
+mod table;
 
 /// Members of the top level that are handed on as they are. The first three name the answer, and its chunks
 /// repeat them: of those the first that says something counts, of the others the last.
@@ -39,10 +45,14 @@ pub const OTHERS: [&str; 6] = [
 /// A chunk's or a whole answer's members.
 #[derive(Debug, Default)]
 pub struct Chunk<'a> {
-    /// Whether there is an `error` that is not `null`, `""` or `false`.
+    /// Whether there is an `error`, or a list `errors`, that says anything.
     pub is_error: bool,
-    /// Whether there is a `message` or `detail` beside no choices, as in an error without its own member.
+    /// Whether there is a `message` at the top level, as in an error without its own member.
     pub is_message: bool,
+    /// Whether there is a `detail` there, which is a word of errors alone.
+    pub is_detail: bool,
+    /// What the object is, by its own `type` or `event`.
+    pub kind: Option<&'a str>,
     /// Whether there is a list of choices, empty or not.
     pub has_choices: bool,
     /// Usage, wherever it stands.
@@ -53,8 +63,12 @@ pub struct Chunk<'a> {
     pub extras: [Option<&'a str>; EXTRAS.len()],
     /// How many choices there are: at least so many.
     pub choices: u32,
-    /// The first choice of the wanted index; the only choice, whatever its index.
+    /// The choice that counts: see [`Chunk::decode`].
     pub choice: Choice<'a>,
+    /// Tool calls beside the choices.
+    pub calls: Vec<CallPiece<'a>>,
+    /// Whether a value that may hold a part of the answer has a shape that nobody can read.
+    pub is_unread: bool,
 }
 
 /// The largest member that is kept beyond its chunk.
@@ -70,10 +84,11 @@ impl Extras {
         at < NAMES && matches!(self.0.get(at), Some(Some(_)))
     }
 
-    /// Takes what a chunk says.
-    pub fn keep(&mut self, chunk: &Chunk<'_>) {
-        for (kept, new) in self.0.iter_mut().zip(chunk.extras) {
-            let Some(new) = new.filter(|new| new.len() <= EXTRA_LIMIT && !json::is_blank(new)) else {
+    /// Takes what a chunk says; of its usage only if that `counts`.
+    pub fn keep(&mut self, chunk: &Chunk<'_>, counts: bool) {
+        for ((kept, new), name) in self.0.iter_mut().zip(chunk.extras).zip(EXTRAS) {
+            let new = new.filter(|_| counts || name != "usage");
+            let Some(new) = new.filter(|new: &&str| new.len() <= EXTRA_LIMIT && !json::is_blank(new)) else {
                 continue;
             };
             let kept = kept.get_or_insert_default();
@@ -92,19 +107,36 @@ impl Extras {
     }
 }
 
-/// A choice and its `delta` or `message` in one.
+/// A choice with its `delta` or `message`.
 #[derive(Debug, Default)]
 pub struct Choice<'a> {
     /// Its place among several; 0 if missing.
     pub index: i64,
-    /// What went wrong with it: an `error` that is not `null`, `""` or `false`.
+    /// What went wrong with it: an `error` that says anything.
     pub error: Option<&'a str>,
     /// Why it ended, in the backend's word.
     pub finish_reason: Option<&'a str>,
-    /// The answer's text, or a list of parts.
+    /// Its text beside any message, as in the completions of old.
+    pub text: Option<&'a str>,
+    /// The next piece. Of the choice itself it has the members of [`OTHERS`].
+    pub delta: Message<'a>,
+    /// All of it at once. In a stream it may repeat what the pieces said.
+    pub message: Option<Box<Message<'a>>>,
+    /// Tool calls beside the `delta` or `message`.
+    pub beside: Vec<CallPiece<'a>>,
+    /// Whether there is a `delta` or `message`, even an empty one.
+    pub has_message: bool,
+}
+
+/// A `delta` or a `message`.
+#[derive(Debug, Default)]
+pub struct Message<'a> {
+    /// The text, or a list of parts.
     pub content: Option<&'a str>,
-    /// `reasoning_content`, `reasoning`, `reasoning_text`: the earlier one counts.
-    pub reasoning: [Option<&'a str>; 3],
+    /// The text that stands in place of the object.
+    pub plain: Option<Cow<'a, str>>,
+    /// `reasoning_content`, `reasoning`, `reasoning_text`, `thinking`: the earlier one counts.
+    pub reasoning: [Option<&'a str>; 4],
     /// Thoughts with their signatures, as some backends send them beside the text.
     pub reasoning_details: Option<&'a str>,
     /// Tool calls or pieces of them.
@@ -122,8 +154,6 @@ pub struct CallPiece<'a> {
     pub id: Option<Cow<'a, str>>,
     /// The tool's name.
     pub name: Option<Cow<'a, str>>,
-    /// Whether it stands beside the `delta` or `message` and not in it.
-    pub is_beside: bool,
     /// Text of the arguments: of a string what it holds, of anything else its JSON.
     pub arguments: Option<Cow<'a, str>>,
 }
@@ -133,51 +163,18 @@ pub struct CallPiece<'a> {
 pub struct NotAnObject;
 
 impl<'a> Chunk<'a> {
-    /// Takes the text of one JSON object apart. Names of the answer that are `known` are passed over. Of several
-    /// choices the first of the `wanted` index counts, or the first at all.
+    /// Takes the text of one JSON object apart. Names of the answer that are `known` are passed over.
+    ///
+    /// A single choice counts, whatever its index. Of several it is the one of the `wanted` index; where none is wanted
+    /// yet, that of index 0, or else the first.
     pub fn decode(text: &'a str, known: &Extras, wanted: Option<i64>) -> Result<Self, NotAnObject> {
         if !text.trim_ascii_start().starts_with('{') {
             return Err(NotAnObject);
         }
-        let mut reading = Reading {
-            chunk: Chunk::default(),
-            chosen: false,
-            beside: false,
-            wanted,
-            known,
-        };
+        let mut reading = Reading::new(wanted, known);
         match walk(text, &mut reading, Step::Object(Place::Top)) {
             Ok(()) => Ok(reading.chunk),
             Err(_) => Err(NotAnObject),
-        }
-    }
-
-    fn leaf(&mut self, leaf: Leaf, raw: &'a str) {
-        let choice = &mut self.choice;
-        match leaf {
-            Leaf::Error => self.is_error |= !says_nothing(raw),
-            Leaf::Warnings => self.warnings = Some(raw),
-            Leaf::OtherChoice => self.choices = self.choices.saturating_add(u32::from(raw.starts_with('{'))),
-            Leaf::Message => self.is_message |= !json::is_blank(raw),
-            Leaf::Usage => self.usage = Some(raw),
-            Leaf::Extra(at) => {
-                if EXTRAS.get(at) == Some(&"usage") {
-                    self.usage = Some(raw);
-                }
-                put(&mut self.extras, at, raw);
-            }
-            Leaf::ChoiceError => choice.error = Some(raw).filter(|raw| !says_nothing(raw)),
-            Leaf::ChoiceIndex => choice.index = json::integer(raw).unwrap_or(0),
-            Leaf::FinishReason => choice.finish_reason = Some(raw),
-            Leaf::Content => choice.content = Some(raw),
-            Leaf::Reasoning(at) => put(&mut choice.reasoning, at, raw),
-            Leaf::ReasoningDetails => choice.reasoning_details = Some(raw),
-            Leaf::Other(at) => put(&mut choice.others, at, raw),
-            Leaf::CallIndex | Leaf::CallId | Leaf::Name | Leaf::Arguments => {
-                if let Some(call) = choice.calls.last_mut() {
-                    call.leaf(leaf, raw);
-                }
-            }
         }
     }
 }
@@ -186,182 +183,6 @@ impl<'a> CallPiece<'a> {
     /// Whether it says nothing, such as `"function_call": null`.
     fn is_empty(&self) -> bool {
         self.id.is_none() && self.name.is_none() && self.arguments.is_none()
-    }
-
-    fn leaf(&mut self, leaf: Leaf, raw: &'a str) {
-        let filled = |text: &Cow<'a, str>| !text.is_empty();
-        match leaf {
-            Leaf::CallIndex => self.index = json::integer(raw).filter(|index| *index >= 0),
-            // A number, as legacy servers send it, is an id too.
-            Leaf::CallId => self.id = Some(json::text(raw).unwrap_or(Cow::Borrowed(raw))).filter(filled),
-            Leaf::Name => self.name = json::text(raw).filter(filled),
-            _ => self.arguments = Some(json::text(raw).unwrap_or(Cow::Borrowed(raw))).filter(filled),
-        }
-    }
-}
-
-/// Whether an `error` is none.
-fn says_nothing(raw: &str) -> bool {
-    matches!(raw, "\"\"" | "false")
-}
-
-fn put<'a>(places: &mut [Option<&'a str>], at: usize, raw: &'a str) {
-    if let Some(place) = places.get_mut(at) {
-        *place = Some(raw);
-    }
-}
-
-/// An object or array that is walked into.
-#[derive(Clone, Copy)]
-enum Place {
-    Top,
-    Groq,
-    Choices,
-    Choice,
-    Message,
-    Calls,
-    /// Calls beside the `delta` or `message`.
-    CallsBeside,
-    Call,
-    Function,
-    /// `function_call`: a call and its function in one.
-    Legacy,
-}
-
-/// A value that is taken as it is.
-#[derive(Clone, Copy)]
-enum Leaf {
-    Error,
-    Message,
-    Usage,
-    Warnings,
-    Extra(usize),
-    /// A choice behind the one that counts.
-    OtherChoice,
-    ChoiceIndex,
-    ChoiceError,
-    FinishReason,
-    Content,
-    Reasoning(usize),
-    ReasoningDetails,
-    Other(usize),
-    CallIndex,
-    CallId,
-    Name,
-    Arguments,
-}
-
-/// What a member of this name is, at this place.
-fn step(place: Place, name: &str) -> Step<Place, Leaf> {
-    use Step::{Array, Object, Skip, Take};
-    let among = |names: &[&str], leaf: fn(usize) -> Leaf| match names.iter().position(|known| *known == name)
-    {
-        Some(at) => Take(leaf(at)),
-        None => Skip,
-    };
-    match (place, name) {
-        (Place::Top, "choices") => Array(Place::Choices),
-        (Place::Top, "error") => Take(Leaf::Error),
-        (Place::Top, "message" | "detail") => Take(Leaf::Message),
-        (Place::Top, "x_groq") => Object(Place::Groq),
-        (Place::Top, "warnings") => Take(Leaf::Warnings),
-        (Place::Top, _) => among(&EXTRAS, Leaf::Extra),
-        (Place::Groq | Place::Choice, "usage") => Take(Leaf::Usage),
-        (Place::Choice, "index") => Take(Leaf::ChoiceIndex),
-        (Place::Choice, "finish_reason") => Take(Leaf::FinishReason),
-        (Place::Choice, "delta" | "message") => Object(Place::Message),
-        (Place::Choice, "tool_calls") => Array(Place::CallsBeside),
-        (Place::Message, "content") => Take(Leaf::Content),
-        (Place::Message, "reasoning_content") => Take(Leaf::Reasoning(0)),
-        (Place::Message, "reasoning") => Take(Leaf::Reasoning(1)),
-        (Place::Message, "reasoning_text") => Take(Leaf::Reasoning(2)),
-        (Place::Message, "reasoning_details") => Take(Leaf::ReasoningDetails),
-        (Place::Message, "tool_calls") => Array(Place::Calls),
-        (Place::Message, "function_call") => Object(Place::Legacy),
-        (Place::Choice | Place::Message, "error") => Take(Leaf::ChoiceError),
-        (Place::Choice | Place::Message, _) => among(&OTHERS, Leaf::Other),
-        (Place::Call, "index") => Take(Leaf::CallIndex),
-        (Place::Call, "id") => Take(Leaf::CallId),
-        (Place::Call, "function") => Object(Place::Function),
-        (Place::Function | Place::Legacy, "name") => Take(Leaf::Name),
-        (Place::Function | Place::Legacy, "arguments") => Take(Leaf::Arguments),
-        _ => Skip,
-    }
-}
-
-/// A chunk while it is read.
-struct Reading<'k, 'a> {
-    chunk: Chunk<'a>,
-    /// Whether its choice is the one that counts.
-    chosen: bool,
-    /// Whether the calls that are read stand beside the message.
-    beside: bool,
-    wanted: Option<i64>,
-    known: &'k Extras,
-}
-
-impl<'a> Table<'a> for Reading<'_, 'a> {
-    type Place = Place;
-    type Leaf = Leaf;
-
-    fn member(&mut self, place: Place, name: &str) -> Step<Place, Leaf> {
-        match step(place, name) {
-            Step::Take(Leaf::Extra(at)) if self.known.names(at) => Step::Skip,
-            step => step,
-        }
-    }
-
-    fn element(&self, place: Place) -> Step<Place, Leaf> {
-        match place {
-            Place::Choices if !self.chosen => Step::Object(Place::Choice),
-            Place::Choices => Step::Take(Leaf::OtherChoice),
-            Place::Calls | Place::CallsBeside => Step::Object(Place::Call),
-            _ => Step::Skip,
-        }
-    }
-
-    fn open(&mut self, place: Place) {
-        match place {
-            Place::Choices => self.chunk.has_choices = true,
-            Place::Choice => {
-                self.chunk.choices += 1;
-                self.chunk.choice = Choice::default();
-            }
-            Place::Calls => self.beside = false,
-            Place::CallsBeside => self.beside = true,
-            Place::Call => self.chunk.choice.calls.push(CallPiece {
-                is_beside: self.beside,
-                ..CallPiece::default()
-            }),
-            Place::Legacy => self.chunk.choice.calls.push(CallPiece {
-                index: Some(0),
-                ..CallPiece::default()
-            }),
-            _ => {}
-        }
-    }
-
-    fn take(&mut self, leaf: Leaf, raw: &'a str) {
-        if raw != "null" {
-            self.chunk.leaf(leaf, raw);
-        }
-    }
-
-    fn close(&mut self, place: Place) {
-        match place {
-            Place::Choice => {
-                self.chosen = self.wanted.is_none_or(|index| index == self.chunk.choice.index);
-            }
-            Place::Choices if !self.chosen && self.chunk.choices > 1 => {
-                self.chunk.choice = Choice::default();
-            }
-            Place::Call | Place::Legacy
-                if self.chunk.choice.calls.last().is_some_and(CallPiece::is_empty) =>
-            {
-                self.chunk.choice.calls.pop();
-            }
-            _ => {}
-        }
     }
 }
 

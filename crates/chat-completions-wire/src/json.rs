@@ -98,7 +98,6 @@ macro_rules! ignore_scalars {
         }
     };
 }
-pub(crate) use ignore_scalars;
 
 /// Gives the members of an object, or the elements of an array under no name.
 struct Parts<'f, 'a>(&'f mut dyn FnMut(&str, &'a str));

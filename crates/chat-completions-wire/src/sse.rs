@@ -163,11 +163,12 @@ impl Decoder {
             b"event" => {
                 self.kind = match value {
                     b"" | b"message" => Kind::Message,
-                    b"error" => Kind::Error,
+                    name if name.eq_ignore_ascii_case(b"error") => Kind::Error,
                     _ => Kind::Other,
                 }
             }
-            b"data" => {
+            // A byte-order mark at the beginning of a later line is one that somebody put streams together with.
+            b"data" | b"\xEF\xBB\xBFdata" => {
                 if matches!(self.data, Data::None) {
                     self.data = Data::Line(line.start + skipped..line.end);
                     return Ok(());
@@ -253,6 +254,11 @@ mod tests {
             texts(": hello\nid: 1\nretry: 5\nfoo\ndata: a\n: in between\n\n:\n\n"),
             ["a"]
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_a_field_hides_no_data() {
+        assert_eq!(texts("data: a\n\n\u{feff}data: b\n\n"), ["a", "b"]);
     }
 
     #[test]

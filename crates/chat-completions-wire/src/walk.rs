@@ -4,11 +4,12 @@
 //! another type or there twice; a value of another shape than the table expects holds nothing. This module must not
 //! know any name of the wire format.
 
+use alloc::{borrow::Cow, string::String};
 use core::{fmt, marker::PhantomData};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::json::{Raw, ignore_scalars, parts};
+use crate::json::{Raw, parts};
 
 /// What to do with a value.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,15 @@ pub(crate) trait Table<'a> {
     fn take(&mut self, leaf: Self::Leaf, raw: &'a str);
     /// What began ends. After an error in the text it does not.
     fn close(&mut self, place: Self::Place);
+
+    /// Whether an object in place of this array counts as its only element.
+    fn takes_single(&self, _place: Self::Place) -> bool {
+        false
+    }
+    /// A text stands in place of this object or array.
+    fn text(&mut self, _place: Self::Place, _text: Cow<'a, str>) {}
+    /// Another value that says something stands in its place.
+    fn odd(&mut self, _place: Self::Place) {}
 }
 
 /// Walks through a text that is one JSON value. After an error the table has what stood before it.
@@ -100,6 +110,38 @@ impl<'t, 'a, T: Table<'a>> Walk<'t, 'a, T> {
             text: PhantomData,
         }
     }
+
+    /// The object or array that is expected, unless the value is passed over.
+    fn place(&self) -> Option<T::Place> {
+        match self.step {
+            Step::Object(place) | Step::Array(place) => Some(place),
+            Step::Take(_) | Step::Skip => None,
+        }
+    }
+
+    fn odd<E>(self, says_something: bool) -> Result<(), E> {
+        if let Some(place) = self.place().filter(|_| says_something) {
+            self.table.odd(place);
+        }
+        Ok(())
+    }
+
+    fn say<E>(self, text: Cow<'a, str>) -> Result<(), E> {
+        if let Some(place) = self.place() {
+            self.table.text(place, text);
+        }
+        Ok(())
+    }
+
+    /// Walks into an object.
+    fn object<A: MapAccess<'a>>(table: &mut T, place: T::Place, mut map: A) -> Result<(), A::Error> {
+        table.open(place);
+        while let Some(step) = map.next_key_seed(Member::new(table, place))? {
+            map.next_value_seed(Walk::new(table, step))?;
+        }
+        table.close(place);
+        Ok(())
+    }
 }
 
 impl<'a, T: Table<'a>> DeserializeSeed<'a> for Walk<'_, 'a, T> {
@@ -127,23 +169,34 @@ impl<'a, T: Table<'a>> Visitor<'a> for Walk<'_, 'a, T> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         let Walk { table, step, .. } = self;
-        let Step::Object(place) = step else {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            return Ok(());
+        let list = match step {
+            Step::Object(place) => return Self::object(table, place, map),
+            Step::Array(place) if table.takes_single(place) => place,
+            _ => {
+                let mut any = false;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                    any = true;
+                }
+                return Walk::new(table, step).odd(any);
+            }
         };
-        table.open(place);
-        while let Some(step) = map.next_key_seed(Member::new(table, place))? {
-            map.next_value_seed(Walk::new(table, step))?;
+        table.open(list);
+        match table.element(list) {
+            Step::Object(place) => Self::object(table, place, map)?,
+            _ => while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {},
         }
-        table.close(place);
+        table.close(list);
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
         let Walk { table, step, .. } = self;
         let Step::Array(place) = step else {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(());
+            let mut any = false;
+            while seq.next_element::<IgnoredAny>()?.is_some() {
+                any = true;
+            }
+            return Walk::new(table, step).odd(any);
         };
         table.open(place);
         loop {
@@ -156,7 +209,28 @@ impl<'a, T: Table<'a>> Visitor<'a> for Walk<'_, 'a, T> {
         Ok(())
     }
 
-    ignore_scalars!();
+    // size: all of them, so that serde's own answer to an unexpected type stays out; see `ignore_scalars`.
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.odd(value)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        self.odd(true)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        self.odd(true)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        self.odd(true)
+    }
+    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
+        self.say(Cow::Borrowed(text))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.say(Cow::Owned(String::from(text)))
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
 }
 
 /// Asks the table what the member is whose name comes.

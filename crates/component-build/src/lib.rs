@@ -54,7 +54,7 @@ impl std::error::Error for BuildError {}
 pub type Result<T, E = BuildError> = std::result::Result<T, E>;
 
 /// What the workspace grants its own component, as JSON.
-pub const GRANT: &str = include_str!("../../../src/grant.json");
+pub const GRANT: &str = include_str!("../grant.json");
 
 /// The target that a component is built for.
 pub const TARGET: &str = "wasm32-wasip2";

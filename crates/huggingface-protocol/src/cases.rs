@@ -1,6 +1,9 @@
 //! The case files of `tests/cases` on this crate's types: the native driver's half of the one runner.
 
-use crate::{contract::{settings, types}, settings::PlainSettings};
+use crate::{
+    contract::{settings, types},
+    settings::PlainSettings,
+};
 
 #[path = "../../../tests/runner/mod.rs"]
 mod runner;

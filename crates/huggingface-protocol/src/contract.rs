@@ -13,7 +13,7 @@
 )]
 pub mod bindings {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         world: "model-provider",
         pub_export_macro: true,
         additional_derives: [PartialEq],

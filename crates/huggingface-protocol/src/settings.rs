@@ -3,7 +3,10 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::contract::{settings::{ConfiguredModel, ModelAlias, Snapshot}, types::Model};
+use crate::contract::{
+    settings::{ConfiguredModel, ModelAlias, Snapshot},
+    types::Model,
+};
 
 /// The look-ups of the contract's `settings` interface; see `wit/provider.wit` for what each gives.
 pub trait Settings {

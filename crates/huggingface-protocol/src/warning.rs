@@ -36,6 +36,16 @@ pub const UNOPENED_REASONING: &str = "unopened-reasoning";
 pub const UNCLOSED_REASONING: &str = "unclosed-reasoning";
 /// The backend says that the model called tools, and there is no call.
 pub const FINISH_WITHOUT_CALLS: &str = "finish-without-calls";
+/// Nobody knows the backend's finish reason.
+pub const UNKNOWN_FINISH: &str = "unknown-finish-reason";
+/// A call without arguments was taken for one with none, and no known finish reason says that it was whole.
+pub const CALL_WITHOUT_ARGUMENTS: &str = "call-without-arguments";
+/// Two calls had the same identifier: the second got one of its own.
+pub const SAME_CALL_ID: &str = "same-call-id";
+/// The stream ended without a finish reason behind calls that are whole.
+pub const ENDED_EARLY: &str = "ended-early";
+/// A part of the response has a form that nobody can read.
+pub const UNREAD_PART: &str = "unread-part";
 /// What the upstream itself warns of.
 pub const UPSTREAM_WARNING: &str = "upstream-warning";
 

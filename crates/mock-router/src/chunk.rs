@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 pub(super) struct Envelope {
     pub(super) id: String,
     pub(super) created: u64,
-    pub(super) model: String,
+    pub model: String,
 }
 
 impl Envelope {

@@ -31,6 +31,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
+/// What a demonstration of this router asks for, as JSON: names, references and prompts.
+pub const DEMO: &str = include_str!("demo.json");
+
 pub use journal::RecordedRequest;
 pub use options::{Chunking, MockOptions};
 pub use scenario::scenarios;

@@ -8,7 +8,7 @@
 )]
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../../wit",
+        path: "wit",
         world: "model-provider",
         exports: { default: async },
         additional_derives: [PartialEq],

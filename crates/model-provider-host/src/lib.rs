@@ -8,7 +8,7 @@ pub mod contract;
 pub mod cost;
 pub mod error;
 pub mod failover;
-pub mod fs;
+pub mod files;
 pub mod redact;
 pub mod request_defaults;
 pub mod sanitize;
@@ -16,12 +16,14 @@ pub mod settings;
 
 mod bounds;
 mod egress;
-mod grants;
+pub mod grants;
 mod host;
 mod limits;
-mod metrics;
+pub mod metrics;
 mod plugin;
+mod request_context;
 mod request_span;
+mod resource_usage;
 mod sandbox;
 mod secret;
 
@@ -29,7 +31,7 @@ mod secret;
 pub use egress::bare_client;
 pub use egress::{Origin, Proxies};
 pub use error::{Error, Kind, Result};
-pub use fs::{private_dir, write_private};
+pub use files::{private_dir, write_private};
 pub use grants::{AllowedEndpoints, Grant, GrantedEndpoint, Grants, endpoint_words};
 pub use host::{
     Answer, ChatOptions, Host, HostOptions, chat_stream::Completion, generation::GenerationInfo,
@@ -40,6 +42,7 @@ pub use metrics::{Call, CallCount, MetricsSnapshot, PAGE_TYPE, Times};
 pub use plugin::{CONTRACT_VERSION, LoadOptions, LoadTimings, Plugin};
 pub use redact::forms::SHORTEST as SHORTEST_SEARCHED_SECRET;
 pub use request_span::RequestId;
-pub use sandbox::{Sandbox, SandboxOptions, Used};
+pub use resource_usage::Used;
+pub use sandbox::{Sandbox, SandboxOptions};
 pub use secret::Secret;
 pub use settings::Settings;

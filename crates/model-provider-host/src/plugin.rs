@@ -15,8 +15,9 @@ use crate::{
     egress::Gate,
     error::{Error, Kind, Result},
     limits::Limits,
+    request_context::View,
     sandbox::{
-        Sandbox, State, View,
+        Sandbox, State,
         call::{self, Context},
         guest::Linked,
     },

@@ -6,11 +6,11 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 /// The longest line that is shown or logged, in characters.
-pub(crate) const LONGEST_LINE: usize = 4096;
+pub const LONGEST_LINE: usize = 4096;
 /// The longest name: a model reference with its backend has room.
-pub(crate) const LONGEST_NAME: usize = 256;
+pub const LONGEST_NAME: usize = 256;
 /// So many entries of one list are shown (warnings, suggestions); the rest is counted.
-pub(crate) const MOST: usize = 20;
+pub const MOST: usize = 20;
 
 const REPLACEMENT: char = '\u{fffd}';
 
@@ -54,7 +54,7 @@ fn is_invisible(c: char) -> bool {
 
 /// Text of several lines: line feeds and tabs stay, everything else that drives a terminal or turns the order of
 /// writing does not.
-pub(crate) fn text(text: &str) -> Cow<'_, str> {
+pub fn text(text: &str) -> Cow<'_, str> {
     let is_harmless = |c: char| match c {
         '\n' | '\t' => true,
         c => !c.is_control() && !is_bidi(c) && !is_break(c),
@@ -74,7 +74,7 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
 }
 
 /// One line, however long: line breaks and tabs are blanks.
-pub(crate) fn flat(text: &str) -> Cow<'_, str> {
+pub fn flat(text: &str) -> Cow<'_, str> {
     let is_harmless = |c: char| !c.is_control() && !is_bidi(c) && !is_break(c);
     if text.chars().all(is_harmless) {
         return Cow::Borrowed(text);
@@ -89,7 +89,7 @@ pub(crate) fn flat(text: &str) -> Cow<'_, str> {
 }
 
 /// One line of at most [`LONGEST_LINE`] characters: a message, a value, a field of the log.
-pub(crate) fn line(text: &str) -> Cow<'_, str> {
+pub fn line(text: &str) -> Cow<'_, str> {
     match cut(text, LONGEST_LINE) {
         None => flat(text),
         Some(head) => Cow::Owned(format!("{}…", flat(head))),
@@ -98,7 +98,7 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
 
 /// A name: one line of at most [`LONGEST_NAME`] characters, of which each can be seen. Runs of blanks are one: a wide
 /// gap would push what follows into another line of the terminal.
-pub(crate) fn name(text: &str) -> Cow<'_, str> {
+pub fn name(text: &str) -> Cow<'_, str> {
     let (head, more) = match cut(text, LONGEST_NAME) {
         None => (text, ""),
         Some(head) => (head, "…"),
@@ -134,7 +134,7 @@ pub(crate) fn name(text: &str) -> Cow<'_, str> {
 }
 
 /// Names beside each other, at most [`MOST`] of them.
-pub(crate) fn names<'t>(all: impl IntoIterator<Item = &'t str>) -> String {
+pub fn names<'t>(all: impl IntoIterator<Item = &'t str>) -> String {
     let mut all = all.into_iter();
     let mut shown: Vec<_> = all.by_ref().take(MOST).map(name).collect();
     let left = all.count();
@@ -146,7 +146,7 @@ pub(crate) fn names<'t>(all: impl IntoIterator<Item = &'t str>) -> String {
 
 /// JSON text of the same value, in which nothing drives a terminal: what JSON lets stand as it is (C1 controls, the
 /// order of writing, what cannot be seen) is escaped.
-pub(crate) fn json(text: &str) -> Cow<'_, str> {
+pub fn json(text: &str) -> Cow<'_, str> {
     // Within its texts JSON has no control character as it is, so these stand between its values.
     let is_harmless = |c: char| {
         matches!(c, '\n' | '\t') || !(c.is_control() || is_bidi(c) || is_break(c) || is_invisible(c))
@@ -172,7 +172,7 @@ pub(crate) fn json(text: &str) -> Cow<'_, str> {
 
 /// The last look at what is written for a person: colours of our own stay, any other escape sequence or control that a
 /// caller has overlooked does not.
-pub(crate) fn screen(text: &str) -> Cow<'_, str> {
+pub fn screen(text: &str) -> Cow<'_, str> {
     if !text.contains('\u{1b}') {
         return self::text(text);
     }

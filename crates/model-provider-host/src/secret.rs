@@ -52,7 +52,7 @@ impl Secret {
     }
 
     /// The text itself. Only the edge has a use for it.
-    pub(crate) fn expose(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.text
     }
 

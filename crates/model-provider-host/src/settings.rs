@@ -54,8 +54,32 @@ pub struct Settings {
     pub extras: BTreeMap<String, String>,
     /// Models and aliases that a person has described.
     pub models: Arc<ModelSettings>,
-    declared: DeclaredSettings,
-    declared_values: BTreeMap<&'static str, String>,
+    /// The settings of what is built on the host.
+    pub declared: Declared,
+}
+
+/// Declared settings with the values that were set.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    settings: DeclaredSettings,
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Declared {
+    /// Those that were set, with their checked values.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.values.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// Sets one if its name is declared; whether it is.
+    fn set(&mut self, name: &str, value: &str) -> Result<bool, &'static str> {
+        let Some(name) = self.settings.names.iter().find(|known| **known == name) else {
+            return Ok(false);
+        };
+        (self.settings.check)(name, value)?;
+        self.values.insert(name, value.to_owned());
+        Ok(true)
+    }
 }
 
 /// Settings of what is built on a host, such as a server: the host checks them when they are set and leaves their
@@ -96,8 +120,7 @@ impl Default for Settings {
             proxies: Proxies::default(),
             extras: BTreeMap::new(),
             models: Arc::default(),
-            declared: DeclaredSettings::default(),
-            declared_values: BTreeMap::new(),
+            declared: Declared::default(),
         }
     }
 }
@@ -142,17 +165,14 @@ impl Settings {
     /// The defaults, with the names of those who build on the host.
     #[must_use]
     pub fn declaring(declared: DeclaredSettings) -> Self {
+        let declared = Declared {
+            settings: declared,
+            values: BTreeMap::new(),
+        };
         Self {
             declared,
             ..Self::default()
         }
-    }
-
-    /// The declared settings that were set, with their checked values.
-    pub fn declared(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.declared_values
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
     }
 
     /// The names that the host knows.
@@ -160,7 +180,7 @@ impl Settings {
         NAMES
             .into_iter()
             .chain(Limits::NAMES)
-            .chain(self.declared.names.iter().copied())
+            .chain(self.declared.settings.names.iter().copied())
     }
 
     /// Sets one by name and text, as `--set NAME=VALUE` and a plugin's `config` do. A name that the host does not
@@ -216,12 +236,7 @@ impl Settings {
                 let known = self.limits.set(name, number);
                 debug_assert!(known.is_some(), "Limits::NAMES and Limits::set agree");
             }
-            _ if self.declared.names.contains(&name) => {
-                (self.declared.check)(name, value).map_err(fault)?;
-                let name = self.declared.names.iter().find(|known| **known == name);
-                self.declared_values
-                    .extend(name.map(|name| (*name, value.to_owned())));
-            }
+            _ if self.declared.set(name, value).map_err(fault)? => {}
             _ => {
                 if let Some(meant) = misspelt(name, self.names()) {
                     return Err(SettingError::Misspelt {
@@ -344,7 +359,10 @@ mod tests {
         };
         assert_eq!(settings.set("serve-workers", "many"), Err(fault));
         settings.set("serve-workers", " 3 ").unwrap();
-        assert_eq!(settings.declared().collect::<Vec<_>>(), [("serve-workers", "3")]);
+        assert_eq!(
+            settings.declared.iter().collect::<Vec<_>>(),
+            [("serve-workers", "3")]
+        );
         assert!(settings.set("serve-worker", "3").is_err(), "one letter away");
         assert!(settings.extras.is_empty());
     }

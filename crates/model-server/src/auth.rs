@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::Request;
 use http::{HeaderMap, StatusCode, Uri, header, uri::Authority};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -96,6 +97,23 @@ impl Access {
         redaction.own(text)
     }
 
+    /// An error without the key: its texts may repeat what a client sent, such as the name of a tool.
+    pub(super) fn redacted_fault(&self, mut fault: Fault) -> Fault {
+        if self.redaction.is_some() {
+            self.redact(&mut fault.body);
+        }
+        fault
+    }
+
+    fn redact(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redacted(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact(item)),
+            Value::Object(members) => members.values_mut().for_each(|member| self.redact(member)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
     pub(super) fn check(&self, request: &Request, policy: &ServePolicy) -> Result<(), Fault> {
         let (headers, uri) = (request.headers(), request.uri());
         let Some(name) = authority(headers, uri) else {
@@ -140,10 +158,12 @@ fn refused(status: StatusCode, message: &str) -> Fault {
 
 /// The name by which the client knows this server.
 fn authority(headers: &HeaderMap, uri: &Uri) -> Option<Authority> {
-    match uri.authority() {
+    let name = match uri.authority() {
         Some(authority) => Some(authority.clone()),
         None => headers.get(header::HOST)?.to_str().ok()?.parse().ok(),
-    }
+    };
+    // A name alone: what stands before an `@` is nobody's, and hides whose name it is.
+    name.filter(|name: &Authority| !name.as_str().contains('@'))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -252,5 +272,23 @@ mod tests {
             assert_eq!(access.redacted(given), told);
         }
         assert_eq!(Access::default().redacted("0123456789abcdef"), "0123456789abcdef");
+    }
+    #[test]
+    fn no_error_repeats_the_key_wherever_in_it_that_stands() {
+        let key = "0123456789abcdef";
+        let access = Access::new(loopback(), Secret::new(key).as_ref()).expect("a key");
+        let mut fault = Fault::new(
+            StatusCode::BAD_REQUEST,
+            "t",
+            "c",
+            &format!("tool_choice {key} names none"),
+        );
+        fault.body["error"]["trail"] = serde_json::json!([{ "reason": format!("no {key}") }]);
+        let body = access.redacted_fault(fault).body;
+        assert!(!body.to_string().contains(key), "{body}");
+        assert_eq!(
+            body["error"]["message"],
+            "tool_choice **************** names none"
+        );
     }
 }

@@ -19,7 +19,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::Instrument as _;
 
-use super::{Inner, ServeLimits, Service, body, reply, request_id::RequestId, seats::Sitting};
+use super::{Access, Inner, Service, body, request_id::RequestId, response, seats::Sitting};
 use dialects::chat_completions::{
     error::Fault,
     request::asks_something,
@@ -42,7 +42,16 @@ pub(super) async fn completions(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
     request: Request,
-) -> Result<Response, Fault> {
+) -> Result<Response, response::Refusal> {
+    let completed = complete(&service, &id, request).await;
+    completed.map_err(|response::Refusal(fault)| service.0.access.redacted_fault(fault).into())
+}
+
+async fn complete(
+    service: &Service,
+    id: &RequestId,
+    request: Request,
+) -> Result<Response, response::Refusal> {
     let inner = &service.0;
     let receiving = request.extensions().get::<Sitting>().map(Sitting::receiving);
     let received = body::receive(request, &inner.limits, &inner.bodies).await?;
@@ -63,9 +72,10 @@ pub(super) async fn completions(
         include_usage: body.include_usage,
         reasoning: inner.policy().reasoning,
         default_for,
+        left_out: body.left_out,
     };
     if !body.stream {
-        return inner.whole(&body.request, &references, envelope).await;
+        return Ok(inner.whole(&body.request, &references, envelope).await?);
     }
     let asking = service.clone();
     let mut starting: Starting = Box::pin(async move {
@@ -80,7 +90,7 @@ pub(super) async fn completions(
         Ok(started) => Start::Started(Box::new(started.map_err(failed)?)),
         Err(_) => Start::Starting(starting),
     };
-    Ok(as_it_comes(start, envelope, &inner.limits, permit))
+    Ok(as_it_comes(start, envelope, inner, permit))
 }
 
 impl Inner {
@@ -139,7 +149,7 @@ enum Start {
 fn as_it_comes(
     start: Start,
     mut envelope: Envelope,
-    limits: &ServeLimits,
+    inner: &Inner,
     permit: OwnedSemaphorePermit,
 ) -> Response {
     let generation = match &start {
@@ -149,7 +159,8 @@ fn as_it_comes(
     let (events, waiting) = mpsc::channel(WAITING);
     let client = Client {
         events,
-        send_timeout: limits.send_timeout,
+        send_timeout: inner.limits.send_timeout,
+        access: inner.access.clone(),
     };
     let telling = async move {
         if let Some(started) = client.started(start).await {
@@ -163,7 +174,7 @@ fn as_it_comes(
         let event = waiting.recv().await?;
         Some((Ok::<_, Infallible>(event), waiting))
     });
-    let heartbeat = KeepAlive::new().interval(limits.heartbeat);
+    let heartbeat = KeepAlive::new().interval(inner.limits.heartbeat);
     let unbuffered = [(UNBUFFERED, HeaderValue::from_static("no"))];
     let response = (unbuffered, Sse::new(stream).keep_alive(heartbeat)).into_response();
     match generation {
@@ -176,6 +187,8 @@ fn as_it_comes(
 struct Client {
     events: mpsc::Sender<Event>,
     send_timeout: Duration,
+    /// Knows the key that no error may repeat.
+    access: Access,
 }
 
 impl Client {
@@ -200,7 +213,7 @@ impl Client {
             Ok(started) => Some(started),
             Err(nobody) => {
                 tracing::info!(kind = %nobody.error.kind(), "nobody responded");
-                self.send(failed(nobody).body.to_string()).await;
+                self.send_fault(failed(nobody)).await;
                 None
             }
         }
@@ -261,7 +274,12 @@ impl Client {
 
     async fn broke_off(&self, error: &Error) {
         tracing::info!(kind = %error.kind(), "the answer broke off");
-        self.send(Fault::from(error).body.to_string()).await;
+        self.send_fault(Fault::from(error)).await;
+    }
+
+    async fn send_fault(&self, fault: Fault) {
+        self.send(self.access.redacted_fault(fault).body.to_string())
+            .await;
     }
 
     /// False if the client is gone, or has read nothing for too long.

@@ -9,6 +9,7 @@ use http::{StatusCode, Uri, header};
 use serde_json::json;
 
 use super::Service;
+use super::response::Refusal;
 use dialects::chat_completions::error::Fault;
 
 /// Where anybody may ask whether the server is well.
@@ -52,7 +53,7 @@ pub(super) fn no_seat() -> Fault {
 }
 
 // The address is not repeated: who asks knows it, and it may hold anything.
-pub(super) async fn nowhere(uri: Uri) -> Fault {
+pub(super) async fn nowhere(uri: Uri) -> Refusal {
     let path = uri.path();
     let is_stored = path.starts_with("/v1/chat/completions/");
     let known = ELSEWHERE.iter().find(|(end, _)| path.ends_with(end));
@@ -64,12 +65,12 @@ pub(super) async fn nowhere(uri: Uri) -> Fault {
              /metrics"
         ),
     };
-    Fault::new(
+    Refusal(Fault::new(
         StatusCode::NOT_FOUND,
         "invalid_request_error",
         "unknown_url",
         &message,
-    )
+    ))
 }
 
 /// What clients of other dialects, or of this one at another base URL, ask for, and what they are to ask for here. The
@@ -118,11 +119,11 @@ const ELSEWHERE: [(&str, &str); 12] = [
 const OLLAMA: &str = "Ollama's own API is not served here; set the client to an OpenAI-compatible server with the base \
                       URL http://THIS-SERVER/v1";
 
-pub(super) async fn wrong_method() -> Fault {
-    Fault::new(
+pub(super) async fn wrong_method() -> Refusal {
+    Refusal(Fault::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "invalid_request_error",
         "method_not_allowed",
         "this address does not take requests of this method",
-    )
+    ))
 }

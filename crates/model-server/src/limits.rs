@@ -80,7 +80,7 @@ impl ServeLimits {
     /// The limits that settings hold.
     pub(crate) fn of(settings: &Settings) -> Self {
         let mut limits = Self::default();
-        for (name, value) in settings.declared() {
+        for (name, value) in settings.declared.iter() {
             // Checked when it was set.
             let _ = value.parse().map(|value| limits.set(name, value));
         }

@@ -8,11 +8,11 @@ use axum::{
 
 use http::StatusCode;
 
-use super::{Service, reply};
-use dialects::{chat_completions as openai, chat_completions::error::Fault};
+use super::{Service, response};
+use dialects::chat_completions::{self as openai, error::Fault};
 use model_provider_host::{Error, Kind, contract::ErrorKind};
 
-pub(super) async fn list(State(service): State<Service>) -> Result<Response, Fault> {
+pub(super) async fn list(State(service): State<Service>) -> Result<Response, response::Refusal> {
     let listing = service.0.catalog.listing().await?;
     let list = openai::models::list(&listing.catalog.models);
     Ok(response::by(&listing.generation, Json(list)))
@@ -22,7 +22,7 @@ pub(super) async fn list(State(service): State<Service>) -> Result<Response, Fau
 pub(super) async fn one(
     State(service): State<Service>,
     id: Result<Path<String>, PathRejection>,
-) -> Result<Response, Fault> {
+) -> Result<Response, response::Refusal> {
     let Path(id) = id.map_err(|_| {
         let message = "the model's name in the address is no UTF-8 text";
         Fault::new(

@@ -82,7 +82,7 @@ impl ServePolicy {
     /// The policy that settings hold.
     pub(crate) fn of(settings: &Settings) -> Self {
         let mut policy = Self::default();
-        for (name, value) in settings.declared() {
+        for (name, value) in settings.declared.iter() {
             if Self::NAMES.contains(&name) {
                 // Checked when it was set.
                 let _ = policy.set(name, value);

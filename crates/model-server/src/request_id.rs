@@ -16,7 +16,8 @@ use http::{HeaderName, HeaderValue, Method, header};
 use tracing::Instrument as _;
 
 use super::{
-    Inner, Service, pages,
+    Inner, Service, health,
+    response::Refusal,
     seats::Sitting,
     unread::{self, Lingers},
 };
@@ -99,7 +100,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
             Ok(()) => next.run(request).await,
             Err(fault) => {
                 drop(request);
-                fault.into_response()
+                Refusal(fault).into_response()
             }
         };
         if let Some(unread) = unread {

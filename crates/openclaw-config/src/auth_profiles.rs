@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Configuration,
+    credential_lookup::SecretSource,
     edit::{self, Backup, Edit},
     report::Unresolved,
     schema::{Profile, Text},
@@ -31,6 +32,17 @@ pub struct StoredSecret {
     pub profile: String,
     /// The file or database that holds the profile.
     pub place: String,
+}
+
+impl StoredSecret {
+    /// The credential, and where it was found.
+    pub(super) fn named(self) -> (Secret, SecretSource) {
+        let source = SecretSource::Profile {
+            name: self.profile,
+            place: self.place,
+        };
+        (self.secret, source)
+    }
 }
 
 impl Configuration {
@@ -55,7 +67,7 @@ impl Configuration {
     /// `<id>:default`, then any other of the provider.
     ///
     /// # Errors
-    /// A file is broken, or a profile of this provider in it.
+    /// The configuration or `.env` is broken; a broken file of profiles is passed over.
     pub fn stored_secret(&self, info: &ProviderInfo) -> Result<Option<StoredSecret>> {
         self.find_stored(info, &mut Vec::new())
     }
@@ -67,23 +79,68 @@ impl Configuration {
         passed: &mut Vec<Unresolved>,
     ) -> Result<Option<StoredSecret>> {
         let id = info.id.as_str();
-        let stores = Stores::read(&self.state_dir, passed)?;
+        let stores = Stores::read(&self.state_dir, passed);
         if stores.is_empty() {
             return Ok(None);
         }
-        let explicit = match stores.order(id)? {
+        let explicit = match stores.order(id, passed) {
             Some(order) => Some(order),
             None => self.configured_order(id)?,
         };
+        let names = names(id, &stores, explicit.as_deref());
+        if let Some(found) = self.first_usable(&stores, &names, info, passed)? {
+            return Ok(Some(found));
+        }
+        if explicit.is_some() {
+            for name in stores.names().filter(|name| !names.contains(name)) {
+                if !stores.profiles(&name, id, passed).is_empty() {
+                    let why = format!("`auth.order.{id}` does not name it");
+                    passed.push(Unresolved::new(
+                        format!("profile {name}"),
+                        why,
+                        "add it there to use it",
+                    ));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The credential of the profile that the default model names, with or without the provider's id before it.
+    pub(super) fn find_named(
+        &self,
+        info: &ProviderInfo,
+        name: &str,
+        passed: &mut Vec<Unresolved>,
+    ) -> Result<Option<StoredSecret>> {
+        let stores = Stores::read(&self.state_dir, passed);
+        let names = [name.to_owned(), format!("{}:{name}", info.id)];
+        let before = passed.len();
+        let found = self.first_usable(&stores, &names, info, passed)?;
+        if found.is_none() && passed.len() == before {
+            let why = format!("it names the profile `{name}`, which is not stored");
+            let fix = "store that profile, or remove what stands behind the `@`";
+            passed.push(Unresolved::new("agents.defaults.model", why, fix));
+        }
+        Ok(found)
+    }
+
+    /// The credential of the first of these profiles that can be used; says why of those before it.
+    fn first_usable(
+        &self,
+        stores: &Stores,
+        names: &[String],
+        info: &ProviderInfo,
+        passed: &mut Vec<Unresolved>,
+    ) -> Result<Option<StoredSecret>> {
+        let id = info.id.as_str();
         let dotenv = self.dotenv()?;
-        let names = explicit.clone().unwrap_or_else(|| {
-            let mut names = vec![format!("{id}:default")];
-            names.extend(stores.names());
-            names
-        });
-        for name in &names {
-            for (place, profile) in stores.profiles(name, id)? {
-                let found = self.usable(profile, info, &dotenv);
+        for name in names {
+            for (place, profile) in stores.profiles(name, id, passed) {
+                let found = match self.configured_against(name, &profile, id) {
+                    Some(why) => Err((why, "correct `auth.profiles`, or remove the entry")),
+                    None => self.usable(profile, info, &dotenv),
+                };
                 match found {
                     Ok(Some(secret)) => {
                         return Ok(Some(StoredSecret {
@@ -103,19 +160,22 @@ impl Configuration {
                 }
             }
         }
-        if explicit.is_some() {
-            for name in stores.names().filter(|name| !names.contains(name)) {
-                if !stores.profiles(&name, id)?.is_empty() {
-                    let why = format!("`auth.order.{id}` does not name it");
-                    passed.push(Unresolved::new(
-                        format!("profile {name}"),
-                        why,
-                        "add it there to use it",
-                    ));
-                }
-            }
-        }
         Ok(None)
+    }
+
+    /// Why an entry of `auth.profiles` keeps OpenClaw from using a profile.
+    fn configured_against(&self, name: &str, profile: &Profile, id: &str) -> Option<String> {
+        let entry = self.value().pointer("/auth/profiles")?.get(name)?;
+        let word = |key| entry.get(key).and_then(Value::as_str).map(str::trim);
+        if let Some(provider) = word("provider").filter(|provider| !provider.eq_ignore_ascii_case(id)) {
+            return Some(format!("`auth.profiles` says that it is of `{provider}`"));
+        }
+        let kind = profile.kind.as_deref().unwrap_or("api_key");
+        let mode = word("mode").filter(|mode| *mode != kind)?;
+        // What OpenClaw takes for the same.
+        let is_same = mode == "oauth" && kind == "token";
+        (!is_same)
+            .then(|| format!("it is of the type `{kind}`, and `auth.profiles` gives it the mode `{mode}`"))
     }
 
     /// `auth.order.<id>`, the id in any case.
@@ -157,11 +217,10 @@ impl Configuration {
         // A reference counts before what stands beside it, and nothing stands in for one that fails.
         for input in inputs.iter().flatten() {
             let look_up = |name: &str| self.variable(name, &self.environment, dotenv);
-            let found = self.secret_of(input, |_| false, look_up);
-            match found {
+            match self.credential_of(input, info, look_up) {
                 Ok(None) => {}
-                Ok(Some(found)) => return Ok(super::credential_lookup::credential(&found.value, info)),
-                Err(why) => return Err((why, "correct the reference, or store a key with `onboard`")),
+                Ok(Some((secret, _))) => return Ok(Some(secret)),
+                Err(why) => return Err((why, "correct it, or store a key with `onboard`")),
             }
         }
         Ok(None)
@@ -211,6 +270,33 @@ impl Configuration {
         })?;
         Ok(())
     }
+}
+
+/// The names of profiles in the order in which they are tried: those of an order and no others, else `<id>:default` first.
+/// One that OpenClaw has set aside comes after its siblings.
+fn names(id: &str, stores: &Stores, explicit: Option<&[String]>) -> Vec<String> {
+    let mut all = match explicit {
+        Some(order) => order.to_vec(),
+        None => std::iter::once(format!("{id}:default"))
+            .chain(stores.names())
+            .collect(),
+    };
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|name| seen.insert(name.clone()));
+    let now = since_1970();
+    let until = |name: &String| stores.unusable_until(name).filter(|until| *until > now);
+    all.sort_by(|a, b| {
+        until(a)
+            .unwrap_or_default()
+            .total_cmp(&until(b).unwrap_or_default())
+    });
+    all
+}
+
+/// Milliseconds since 1970, as OpenClaw counts.
+fn since_1970() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.as_secs_f64() * 1000.0
 }
 
 /// A credential as it is stored: itself, or the variable that holds it.
@@ -263,8 +349,7 @@ fn check_expiry(expires: &Value) -> Result<(), (String, &'static str)> {
             "correct or remove it",
         ));
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    if now.as_secs_f64() * 1000.0 >= at {
+    if since_1970() >= at {
         return Err(("it has expired".to_owned(), "store a new key with `onboard`"));
     }
     Ok(())

@@ -8,7 +8,8 @@ use std::{fmt, time::Duration};
 use zeroize::Zeroizing;
 
 use super::{
-    Configuration, Environment, dotenv, report::Unresolved, schema::ShellEnv, secret_ref::SecretInput, shell,
+    Configuration, Environment, credential_text, dotenv, report::Unresolved, schema::ShellEnv,
+    secret_ref::SecretInput, shell,
 };
 use model_provider_host::{Error, Grant, Kind, Result, Secret, contract::ProviderInfo};
 
@@ -112,12 +113,6 @@ impl SecretSource {
     }
 }
 
-/// A credential of a provider, without what came along when it was copied.
-pub(super) fn credential(text: &str, info: &ProviderInfo) -> Option<Secret> {
-    let prefix = info.credential.as_ref().map_or("", |spec| spec.prefix.as_str());
-    Secret::credential(text, prefix)
-}
-
 /// A search under way.
 struct Search<'s> {
     configuration: &'s Configuration,
@@ -131,33 +126,23 @@ struct Search<'s> {
 impl Search<'_> {
     /// A text of some place as the credential that it stands for.
     fn take(&mut self, place: &str, text: &str) -> Option<(Secret, Option<String>)> {
-        let cleaned = credential(text, self.info)?;
-        self.take_input(
-            place,
-            &SecretInput::Text(Zeroizing::new(cleaned.expose().to_owned())),
-        )
+        self.take_input(place, &SecretInput::Text(Zeroizing::new(text.to_owned())))
     }
 
     fn take_input(&mut self, place: &str, input: &SecretInput) -> Option<(Secret, Option<String>)> {
         let look_up = |name: &str| self.configuration.variable(name, self.environment, &self.dotenv);
-        // A variable that the plugin asks for is one even if it is not set.
-        let is_variable = |name: &str| self.granted.contains(&name) || look_up(name).is_some();
-        match self.configuration.secret_of(input, is_variable, look_up) {
-            Ok(found) => {
-                let found = found?;
-                Some((credential(&found.value, self.info)?, found.variable))
-            }
-            Err(why) => {
-                let fix = "set the variable, or put the key itself there";
+        self.configuration
+            .credential_of(input, self.info, look_up)
+            .unwrap_or_else(|why| {
+                let fix = "put the key itself there, copied whole, or set the variable that it names";
                 self.passed.push(Unresolved::new(place, why, fix));
                 None
-            }
-        }
+            })
     }
 }
 
 impl Configuration {
-    /// Looks for the credential of a provider, in this order: `flag`, the process's variables, those of the state
+    /// Looks for the credential of a provider, in this order: `flag`, the profile that the default model names, the process's variables, those of the state
     /// directory's `.env`, of `env.vars`, of the login shell (if `env.shellEnv.enabled`), a stored profile,
     /// `models.providers.<id>.apiKey`, the files of the provider's own tools. In each place the variables are tried in
     /// the plugin's order; blank is absent.
@@ -202,10 +187,44 @@ impl Configuration {
             passed: Vec::new(),
         };
         let found = self.first(&mut search, flag).await?;
+        // Several places may read the same file.
+        let mut passed = Vec::with_capacity(search.passed.len());
+        for it in search.passed {
+            if !passed.contains(&it) {
+                passed.push(it);
+            }
+        }
         Ok(SecretSearch {
             found: found.map(|(secret, source)| FoundSecret { secret, source }),
-            passed: search.passed,
+            passed,
         })
+    }
+
+    /// A text or reference as the credential that it stands for, and the variable that it comes from; blank is none. One
+    /// rule for every place.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub(super) fn credential_of(
+        &self,
+        input: &SecretInput,
+        info: &ProviderInfo,
+        look_up: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<(Secret, Option<String>)>, String> {
+        let cleaned = match input {
+            SecretInput::Text(text) => {
+                &SecretInput::Text(credential_text::cleaned(text, info.credential.as_ref()))
+            }
+            other => other,
+        };
+        // A variable that the plugin asks for is one even if it is not set.
+        let asked = info.credential.iter().flat_map(|spec| &spec.env_vars);
+        let is_variable = |name: &str| asked.clone().any(|known| known == name) || look_up(name).is_some();
+        let Some(found) = self.secret_of(cleaned, is_variable, &look_up)? else {
+            return Ok(None);
+        };
+        let secret = credential_text::secret(&found.value, info.credential.as_ref())?;
+        Ok(secret.map(|secret| (secret, found.variable)))
     }
 
     async fn first(
@@ -216,6 +235,14 @@ impl Configuration {
         if let Some((secret, _)) = flag.and_then(|flag| search.take("the key that was given", flag)) {
             return Ok(Some((secret, SecretSource::Flag)));
         }
+        if let Some(name) = self
+            .default_model(search.info)
+            .ok()
+            .and_then(|model| model.profile)
+            && let Some(stored) = self.find_named(search.info, &name, &mut search.passed)?
+        {
+            return Ok(Some(stored.named()));
+        }
         let granted = search.granted.clone();
         for name in &granted {
             if let Some(value) = search.environment.get(name)
@@ -225,7 +252,7 @@ impl Configuration {
             }
         }
         for name in &granted {
-            if let Some(value) = in_dotenv(&search.dotenv, name)
+            if let Some(value) = dotenv::find_as_written(&search.dotenv, name)
                 && let Some((secret, _)) = search.take(&format!(".env: {name}"), &value)
             {
                 return Ok(Some((secret, SecretSource::DotEnv((*name).to_owned()))));
@@ -249,17 +276,13 @@ impl Configuration {
             }
         }
         if let Some(stored) = self.find_stored(search.info, &mut search.passed)? {
-            let source = SecretSource::Profile {
-                name: stored.profile,
-                place: stored.place,
-            };
-            return Ok(Some((stored.secret, source)));
+            return Ok(Some(stored.named()));
         }
         let node = self.provider(search.info)?.get("apiKey")?;
         if let Some(input) = node.read::<SecretInput>()? {
             let found = match &input {
                 SecretInput::Text(text) => search.take(&node.key(), text),
-                SecretInput::Ref(_) => search.take_input(&node.key(), &input),
+                SecretInput::Ref(_) | SecretInput::Wrong => search.take_input(&node.key(), &input),
             };
             if let Some((secret, variable)) = found {
                 let provider = search.info.id.clone();

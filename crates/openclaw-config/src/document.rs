@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use include::Included;
 pub(super) use include::Roots;
-use model_provider_host::{Error, Kind, Result, fs as files};
+use model_provider_host::{Error, Kind, Result, files};
 pub(super) use node::Node;
 
 /// Deeper nesting than this is no configuration; the parser would follow it until its stack is used up.

@@ -10,7 +10,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use model_provider_host::fs as files;
+use model_provider_host::files;
 
 /// The text of a file; empty if there is none. Bytes that are no Unicode spoil their own value and no other; what an
 /// editor of Windows has saved as UTF-16 is taken as that.
@@ -42,6 +42,21 @@ fn decode(bytes: &[u8]) -> Zeroizing<String> {
 
 /// The value of a variable; of several the last one, as a shell would have it.
 pub(super) fn find(text: &str, wanted: &str) -> Option<String> {
+    find_value(text, wanted).map(|(value, _)| value)
+}
+
+/// The same with the backticks around it: where a key is expected, they are those of a command.
+pub(super) fn find_as_written(text: &str, wanted: &str) -> Option<Zeroizing<String>> {
+    let (value, quote) = find_value(text, wanted)?;
+    let value = Zeroizing::new(value);
+    Some(match quote {
+        Some('`') => Zeroizing::new(format!("`{}`", *value)),
+        _ => value,
+    })
+}
+
+/// The value, and what it is quoted with.
+fn find_value(text: &str, wanted: &str) -> Option<(String, Option<char>)> {
     let mut found = None;
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     while !rest.is_empty() {
@@ -56,11 +71,11 @@ pub(super) fn find(text: &str, wanted: &str) -> Option<String> {
             Some((value, length)) => {
                 let tail = &from[length..];
                 (
-                    value,
+                    (value, from.chars().next()),
                     tail.split_once(['\n', '\r']).map_or("", |(_, after)| after),
                 )
             }
-            None => (unquoted(value), after),
+            None => ((unquoted(value), None), after),
         };
         if name == wanted {
             found = Some(value);
@@ -70,15 +85,21 @@ pub(super) fn find(text: &str, wanted: &str) -> Option<String> {
     found
 }
 
-/// `NAME = value` or `export NAME=value`; the value with the spaces before it left out.
+/// `NAME = value`, `export NAME=value` or `NAME: value`; the value with the spaces before it left out.
 fn assignment(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_start();
     let line = line
         .strip_prefix("export")
         .filter(|rest| rest.starts_with([' ', '\t']))
         .map_or(line, str::trim_start);
-    let (name, value) = line.split_once('=')?;
-    let name = name.trim_end();
+    let by_colon = || {
+        let (name, value) = line.split_once(':')?;
+        (value.starts_with([' ', '\t']) && !name.contains('=')).then_some((name, value))
+    };
+    let (name, value) = by_colon().or_else(|| {
+        let (name, value) = line.split_once('=')?;
+        Some((name.trim_end(), value))
+    })?;
     let legal = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     (!name.is_empty() && name.chars().all(legal)).then(|| (name, value.trim_start_matches([' ', '\t'])))
 }
@@ -130,13 +151,25 @@ mod tests {
             "no assignment\n# A=z\n  A=`x y`  # c",
             "A=old\nB='two\nA=inner\n'\nA=x y",
             "B=\"never closed\nA=x y",
+            "A: x y",
+            "export A:\t'x y'",
         ] {
             assert_eq!(find(text, "A").as_deref(), Some("x y"), "{text:?}");
         }
         assert_eq!(find("A=", "A").as_deref(), Some(""));
         assert_eq!(find("A='a#b'", "A").as_deref(), Some("a#b"));
+        assert_eq!(find("A=b: c", "A").as_deref(), Some("b: c"));
+        assert_eq!(find("A:x\nA : y", "A"), None);
         assert_eq!(find("AB=1\nexport=2", "A"), None);
         assert_eq!(find("export=2", "export").as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn backticks_are_quotes_unless_it_is_asked_for_what_is_written() {
+        let text = "A=`cat /x`\nB='y z'";
+        assert_eq!(find(text, "A").as_deref(), Some("cat /x"));
+        let written = |name| super::find_as_written(text, name).unwrap().to_string();
+        assert_eq!((written("A"), written("B")), ("`cat /x`".into(), "y z".into()));
     }
 
     #[test]

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use jsonc_parser::{
     ParseOptions,
-    cst::{CstInputValue, CstObject, CstObjectProp, CstRootNode},
+    cst::{CstInputValue, CstNewlineKind, CstObject, CstObjectProp, CstRootNode},
 };
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::document::{Document, Roots};
-use model_provider_host::{Error, Kind, Result, fs as files};
+use model_provider_host::{Error, Kind, Result, files};
 
 /// A byte order mark.
 const MARK: &str = "\u{feff}";
@@ -176,12 +176,15 @@ impl Edit {
         if self.roots.is_none() || self.seen(keys).as_ref() == wanted {
             return Ok(());
         }
-        let whole = Document::of_value(&self.path, self.value.clone());
-        let whole = self
-            .roots
-            .as_ref()
-            .map(|roots| whole.with_includes(roots))
-            .transpose()?;
+        Err(self.stands_elsewhere(keys))
+    }
+
+    /// Why what is under several keys cannot be written.
+    fn stands_elsewhere(&self, keys: &[&str]) -> Error {
+        let whole = self.roots.as_ref().and_then(|roots| {
+            let whole = Document::of_value(&self.path, self.value.clone());
+            whole.with_includes(roots).ok()
+        });
         let file = whole.as_ref().and_then(|whole| whole.included_at(keys));
         let file = file.map_or_else(
             || "an included file".to_owned(),
@@ -191,8 +194,8 @@ impl Edit {
             "`{}` stands in {file}, and included files are not written",
             keys.join(".")
         );
-        Err(Error::new(Kind::Configuration, message)
-            .with_hint(format!("make the change in {file}; nothing was changed")))
+        Error::new(Kind::Configuration, message)
+            .with_hint(format!("make the change in {file}; nothing was changed"))
     }
 
     /// Puts a value under several keys, one in the other; objects that are missing on the way are made.
@@ -265,6 +268,10 @@ impl Edit {
             self.set(keys, Value::Array(Vec::new()))?;
         }
         let no_list = || {
+            // The list itself may be what another file says.
+            if self.roots.is_some() && self.seen(keys).is_some_and(|seen| seen.is_array()) {
+                return self.stands_elsewhere(keys);
+            }
             let message = format!("{}: `{}` is no list", self.path.display(), keys.join("."));
             Error::new(Kind::Configuration, message).with_hint("correct the file; nothing was changed")
         };
@@ -276,13 +283,21 @@ impl Edit {
             return Ok(());
         }
         let place = self.place(keys).ok_or_else(no_list)?;
-        let indent = place.indent_text().unwrap_or_default();
+        let layout = list::Layout {
+            indent: place.indent_text().unwrap_or_default(),
+            step: self.text.single_indent_text().unwrap_or_else(|| "  ".to_owned()),
+            line_end: match self.text.newline_kind() {
+                CstNewlineKind::CarriageReturnLineFeed => "\r\n",
+                CstNewlineKind::CarriageReturn => "\r",
+                CstNewlineKind::LineFeed => "\n",
+            },
+        };
         let list = place.array_value().ok_or_else(no_list)?;
         let mut text = self.text.to_string();
         let start = list::offset(&list.clone().into());
         text.replace_range(
             start..start + list.to_string().len(),
-            &list::renewed(&list, &indent, &stale, new),
+            &list::renewed(&list, &layout, &stale, new),
         );
         self.text = CstRootNode::parse(&text, &ParseOptions::default()).map_err(|_| no_list())?;
         let place = keys

@@ -69,16 +69,17 @@ impl Environment {
         self.variables.as_ref()
     }
 
-    /// The path that a variable holds, `~/` at its beginning replaced; blank is none.
+    /// The path that a variable holds, the home directory at its beginning replaced; blank is none.
     pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         let text = self.get(name)?;
         let text = text.trim();
         (!text.is_empty()).then(|| self.expand_home(text))
     }
 
-    /// A path with `~/` as the home directory.
-    pub(crate) fn expand_home(&self, text: &str) -> PathBuf {
-        match (text.strip_prefix("~/"), &self.home) {
+    /// A path with `~/`, `$HOME/` or `${HOME}/` as the home directory: a shell has not seen what stands in a file.
+    pub fn expand_home(&self, text: &str) -> PathBuf {
+        let home = ["~/", "$HOME/", "${HOME}/"];
+        match (home.iter().find_map(|home| text.strip_prefix(home)), &self.home) {
             (Some(rest), Some(home)) => home.join(rest),
             _ => PathBuf::from(text),
         }

@@ -7,20 +7,21 @@ use super::Configuration;
 use model_provider_host::{
     Error, Kind, Result,
     contract::ProviderInfo,
-    fs::trust::{self, Exposure},
+    files::trust::{self, Exposure},
 };
 
 /// One file, and what there is to guard.
 #[derive(Clone, Debug)]
-pub(crate) struct Guarded {
-    pub(crate) path: PathBuf,
+pub struct Guarded {
+    /// The file.
+    pub path: PathBuf,
     /// Whether it holds what nobody else may read.
-    pub(crate) is_secret: bool,
+    pub is_secret: bool,
 }
 
 impl Configuration {
     /// The files of the configuration and of the state directory, whether or not they are there.
-    pub(crate) fn guarded(&self) -> Vec<Guarded> {
+    pub fn guarded(&self) -> Vec<Guarded> {
         let state = |name: &str, is_secret| Guarded {
             path: self.state_dir.join(name),
             is_secret,
@@ -46,6 +47,10 @@ impl Configuration {
             path,
             is_secret: true,
         }));
+        guarded.extend(self.secret_files().into_iter().map(|path| Guarded {
+            path,
+            is_secret: true,
+        }));
         guarded.extend(self.included_files().map(|path| Guarded {
             path: path.to_owned(),
             is_secret: self.may_hold_secrets(),
@@ -54,7 +59,7 @@ impl Configuration {
     }
 
     /// What others may change: each file, and the state directory.
-    pub(crate) fn changeable(&self) -> Vec<Exposure> {
+    pub fn changeable(&self) -> Vec<Exposure> {
         let mut found: Vec<Exposure> = Vec::new();
         let folder = trust::changeable_folder(&self.state_dir);
         let files = self.guarded();
@@ -78,8 +83,10 @@ impl Configuration {
     }
 
     /// What others may read and should not.
-    pub(crate) fn readable(&self) -> Vec<Exposure> {
-        let files = self.guarded().into_iter().filter(|file| file.is_secret);
+    pub fn readable(&self) -> Vec<Exposure> {
+        // What is a folder where a file belongs is not mended by the mode of a file.
+        let files = self.guarded().into_iter();
+        let files = files.filter(|file| file.is_secret && !file.path.is_dir());
         files.filter_map(|file| trust::readable(&file.path)).collect()
     }
 
@@ -88,7 +95,7 @@ impl Configuration {
     ///
     /// # Errors
     /// Others may change the configuration, and it decides that.
-    pub(crate) fn may_decide(
+    pub fn may_decide(
         &self,
         info: &ProviderInfo,
         is_base_url_named: bool,

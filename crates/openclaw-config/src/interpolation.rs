@@ -10,7 +10,18 @@ const PLACEHOLDERS: [&str; 2] = ["secretref-managed", "__OPENCLAW_REDACTED__"];
 /// Prefixes of variables' names, as OpenClaw has written them.
 const MARKERS: [&str; 2] = ["secretref-env:", "__env__:"];
 /// Prefixes of references that other programs resolve.
-const FOREIGN: [&str; 6] = ["file:", "exec:", "env:", "op://", "vault://", "oauth:"];
+const FOREIGN: [&str; 7] = [
+    "secretref:",
+    "file:",
+    "exec:",
+    "env:",
+    "op://",
+    "vault://",
+    "oauth:",
+];
+
+/// Why a command in place of a value is none.
+const COMMAND: &str = "it is a command of a shell, which is not run here";
 
 /// A value and the variable that it comes from, if the whole text named one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +84,12 @@ fn named<'t>(text: &'t str, is_variable: &impl Fn(&str) -> bool) -> Result<Optio
     if let Some(name) = MARKERS.iter().find_map(|marker| text.strip_prefix(marker)) {
         return is_name(name).then_some(Some(name)).ok_or_else(no_name);
     }
+    if is_written_out(text) {
+        return Err("it is a reference in quotes: write { source, provider, id } without them".to_owned());
+    }
+    if text.len() > 1 && text.starts_with('`') && text.ends_with('`') {
+        return Err(COMMAND.to_owned());
+    }
     if FOREIGN.iter().any(|prefix| text.starts_with(prefix)) {
         return Err("it is a reference of a kind that is not resolved here".to_owned());
     }
@@ -85,7 +102,7 @@ fn named<'t>(text: &'t str, is_variable: &impl Fn(&str) -> bool) -> Result<Optio
         && !name.starts_with(['{', '$'])
     {
         if name.starts_with('(') {
-            return Err("it is a command of a shell, which is not run here".to_owned());
+            return Err(COMMAND.to_owned());
         }
         if is_word(name) {
             return is_name(name).then_some(Some(name)).ok_or_else(no_name);
@@ -100,10 +117,31 @@ fn named<'t>(text: &'t str, is_variable: &impl Fn(&str) -> bool) -> Result<Optio
     Ok((is_name(text) && (text.contains('_') || is_variable(text))).then_some(text))
 }
 
-/// Whether a whole text is one that OpenClaw writes in place of a value.
-pub(super) fn is_marker(text: &str) -> bool {
-    let text = text.trim();
-    PLACEHOLDERS.contains(&text) || MARKERS.iter().any(|marker| text.starts_with(marker))
+/// A text that need not be a credential, such as a header's value or a setting: a reference where it is written as one
+/// (`$NAME`, `${NAME}` anywhere, a marker), never where a bare name stands.
+///
+/// # Errors
+/// Why a reference in it does not resolve.
+pub(super) fn plain(text: &str, look_up: &impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let whole = text.trim();
+    let is_variable = whole
+        .strip_prefix('$')
+        .is_some_and(|name| is_word(name) || name.starts_with('('));
+    let is_reference = is_variable
+        || PLACEHOLDERS.contains(&whole)
+        || whole.starts_with("secretref:")
+        || is_written_out(whole)
+        || MARKERS.iter().any(|marker| whole.starts_with(marker));
+    if !is_reference {
+        return expand_all(text, look_up);
+    }
+    let found = credential(text, |_| false, look_up)?;
+    Ok(found.map_or_else(String::new, |found| found.value.to_string()))
+}
+
+/// Whether a text is a reference `{ source, provider, id }` that somebody has put into quotes.
+fn is_written_out(text: &str) -> bool {
+    text.starts_with('{') && text.ends_with('}') && text.contains("source") && text.contains("id")
 }
 
 /// Replaces every `${NAME}`; `$${` stands for `${`.
@@ -196,6 +234,35 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_text_is_resolved_where_it_is_written_as_a_reference_and_a_bare_name_is_text() {
+        for (text, value) in [
+            ("red", "red"),
+            ("MY_TEAM", "MY_TEAM"),
+            ("$MY", "hf_mine"),
+            (" ${MY}", " hf_mine"),
+            ("a ${A_1} b", "a x b"),
+            ("secretref-env:MY", "hf_mine"),
+            ("$5.00", "$5.00"),
+            ("$${MY}", "${MY}"),
+            ("{\"a\":1}", "{\"a\":1}"),
+        ] {
+            assert_eq!(plain(text, &look_up).as_deref(), Ok(value), "{text}");
+        }
+        for text in [
+            "$NOT_SET",
+            "$my",
+            "a ${NOT_SET}",
+            "${my}",
+            "$(cat x)",
+            "secretref:MY",
+            "secretref-managed",
+            "{\"source\":\"env\",\"provider\":\"default\",\"id\":\"MY\"}",
+        ] {
+            assert!(plain(text, &look_up).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_credential_is_a_literal_or_what_its_reference_stands_for_and_never_the_reference() {
         let of = |text: &str| {
             credential(text, |name| name == "MY", look_up)
@@ -230,6 +297,9 @@ mod tests {
             "${",
             "x${MY",
             "$(cat token)",
+            "`cat token`",
+            "secretref:MY",
+            "{\"source\":\"env\",\"id\":\"MY\"}",
             "%MY%",
             "${ROUND}",
             "secretref-managed",

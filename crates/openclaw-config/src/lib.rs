@@ -6,6 +6,8 @@
 
 mod auth_profiles;
 mod credential_lookup;
+mod credential_text;
+mod default_model;
 mod document;
 mod dotenv;
 mod edit;
@@ -39,7 +41,9 @@ use serde_json::Value;
 
 pub use auth_profiles::{StoredKey, StoredSecret};
 pub use credential_lookup::{FoundSecret, SecretSearch, SecretSource};
+pub use default_model::DefaultModel;
 pub use environment::Environment;
+pub use guarded::Guarded;
 pub use model_selection::is_plain_alias;
 pub use models_cache::KeptModels;
 pub use onboarding::{Alias, Onboarded, Onboarding};
@@ -48,8 +52,11 @@ pub use report::Unresolved;
 pub use schema::KnownKeys;
 
 use document::{Document, Node, Roots};
-use model_provider_host::{Error, Kind, Result, contract::ProviderInfo};
-use schema::{AgentModel, Text};
+use model_provider_host::{
+    Error, Kind, Result, Secret,
+    contract::{CredentialSpec, ProviderInfo},
+    settings::DeclaredSettings,
+};
 
 /// The configuration file, parsed, and where its state lives.
 pub struct Configuration {
@@ -62,25 +69,6 @@ pub struct Configuration {
     environment: Environment,
     /// The settings of what is built on the host.
     declared: DeclaredSettings,
-}
-
-/// Which models are asked if no other is named.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DefaultModel {
-    /// The first: a reference of this provider, or an alias.
-    pub primary: Option<String>,
-    /// Those that are asked when it fails, in their order.
-    pub fallbacks: Vec<String>,
-    /// References of other providers, which a host of this one leaves out.
-    pub elsewhere: Vec<String>,
-}
-
-impl DefaultModel {
-    /// All references of this provider in the order in which they are asked.
-    #[must_use]
-    pub fn chain(&self) -> Vec<String> {
-        self.primary.iter().chain(&self.fallbacks).cloned().collect()
-    }
 }
 
 impl fmt::Debug for Configuration {
@@ -146,6 +134,19 @@ impl Configuration {
         };
         // The cache of compiled code takes no relative directory, and a program may change where it is.
         let state_dir = std::path::absolute(&state_dir).unwrap_or(state_dir);
+        Self::read(path, state_dir, environment)
+    }
+
+    /// The same as the files are now: for one who has written them.
+    ///
+    /// # Errors
+    /// The file is no JSON5.
+    pub fn reread(&self) -> Result<Self> {
+        let again = Self::read(self.path.clone(), self.state_dir.clone(), &self.environment)?;
+        Ok(again.declaring(self.declared))
+    }
+
+    fn read(path: PathBuf, state_dir: PathBuf, environment: &Environment) -> Result<Self> {
         let document = Document::read(&path)?;
         let mut configuration = Self {
             is_present: document.is_some(),
@@ -213,73 +214,6 @@ impl Configuration {
         self.document.value()
     }
 
-    /// The models that are asked if no other is named: `agents.defaults.model`, text or primary and fallbacks.
-    ///
-    /// # Errors
-    /// A key of it is of the wrong type.
-    pub fn default_model(&self, info: &ProviderInfo) -> Result<DefaultModel> {
-        let node = self.root().at(&["agents", "defaults", "model"])?;
-        let (primary, fallbacks) = match node.value() {
-            Some(Value::String(text)) => (Some(text.clone()), Vec::new()),
-            Some(Value::Object(_)) => {
-                let model = node.read::<AgentModel>()?.unwrap_or_default();
-                (model.primary, texts(model.fallbacks))
-            }
-            None => (None, Vec::new()),
-            Some(_) => return Err(node.fault("a reference in quotes, or { primary, fallbacks }")),
-        };
-        let known = self.aliases(info)?;
-        let is_ours = |text: &str| {
-            !text.contains('/')
-                || strip_prefix(text, &info.id).is_some()
-                || known.find_alias(text).next().is_some()
-        };
-        let mut model = DefaultModel::default();
-        let primary = primary.map(|text| text.trim().to_owned());
-        match primary.filter(|text| !text.is_empty()) {
-            Some(text) if is_ours(&text) => model.primary = Some(text),
-            Some(text) => model.elsewhere.push(text),
-            None => {}
-        }
-        for text in fallbacks.into_iter().filter(|text| !text.is_empty()) {
-            if is_ours(&text) {
-                model.fallbacks.push(text);
-            } else {
-                model.elsewhere.push(text);
-            }
-        }
-        Ok(model)
-    }
-
-    /// Every entry of `agents.defaults.model.fallbacks`, those of other providers included, in the file's order.
-    ///
-    /// # Errors
-    /// A key of it is of the wrong type.
-    pub fn fallbacks(&self) -> Result<Vec<String>> {
-        let node = self.root().at(&["agents", "defaults", "model"])?;
-        match node.value() {
-            Some(Value::Object(_)) => {
-                let model = node.read::<AgentModel>()?.unwrap_or_default();
-                Ok(texts(model.fallbacks))
-            }
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    /// The first model, of whatever provider.
-    ///
-    /// # Errors
-    /// A key of it is of the wrong type.
-    pub fn primary(&self) -> Result<Option<String>> {
-        let node = self.root().at(&["agents", "defaults", "model"])?;
-        let primary = match node.value() {
-            Some(Value::String(text)) => Some(text.trim().to_owned()),
-            Some(Value::Object(_)) => node.read::<AgentModel>()?.unwrap_or_default().primary,
-            _ => None,
-        };
-        Ok(primary.filter(|text| !text.is_empty()))
-    }
-
     /// The files that the configuration includes.
     pub fn included_files(&self) -> impl Iterator<Item = &Path> {
         self.document.included()
@@ -314,10 +248,6 @@ impl Configuration {
     fn provider<'a>(&'a self, info: &ProviderInfo) -> Result<Node<'a>> {
         provider_in(&self.root().at(&["models", "providers"])?, &info.id)
     }
-}
-
-fn texts(texts: Vec<Text>) -> Vec<String> {
-    texts.into_iter().map(|text| text.0).collect()
 }
 
 /// Whether some text holds `${`.
@@ -369,6 +299,14 @@ fn is_same_reference(a: &str, b: &str, id: &str) -> bool {
 #[must_use]
 pub fn plain_alias(text: &str) -> String {
     model_selection::plain_alias(text)
+}
+
+/// A key as a person gives it, without what came along when it was copied; blank is none.
+///
+/// # Errors
+/// It holds a character that no key has: which kind and where, never the text.
+pub fn clean_key(text: &str, spec: Option<&CredentialSpec>) -> std::result::Result<Option<Secret>, String> {
+    credential_text::secret(text, spec)
 }
 
 fn folder(file: &Path) -> PathBuf {

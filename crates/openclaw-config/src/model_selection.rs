@@ -63,6 +63,10 @@ impl Configuration {
             return Err(Error::new(Kind::Configuration, message)
                 .with_hint("choose another name, or rename that one first"));
         }
+        if let Some(other) = self.reference_elsewhere(info, alias)? {
+            let message = format!("`{alias}` is the name of {other} already, a model of another provider");
+            return Err(Error::new(Kind::Configuration, message).with_hint("choose another name"));
+        }
         self.edit(|edit| self.name_entry(edit, info, reference, &Alias::Set(alias.to_owned())))
     }
 
@@ -107,7 +111,7 @@ impl Configuration {
         })
     }
 
-    /// Takes a reference out of the fallbacks; says whether it was one.
+    /// Takes a reference or alias out of the fallbacks, of whatever provider; says whether it was one.
     ///
     /// # Errors
     /// The file is broken or cannot be written.
@@ -133,10 +137,12 @@ impl Configuration {
 
     /// Whether a text of the file stands for a reference: itself, in any spelling of the prefix, or as an alias.
     fn is_meant(&self, info: &ProviderInfo, text: &str, reference: &str) -> bool {
-        super::is_same_reference(text, reference, &info.id)
-            || self.reference_of(info, text).is_ok_and(|named| {
-                named.is_some_and(|named| super::is_same_reference(&named, reference, &info.id))
-            })
+        text.trim() == reference.trim()
+            || super::is_same_reference(
+                &self.stands_for(info, text),
+                &self.stands_for(info, reference),
+                &info.id,
+            )
     }
 
     /// Makes `agents.defaults.model` an object, so that it can have fallbacks.

@@ -53,7 +53,7 @@ impl Configuration {
 
     /// Goes on without `models.json` if it is broken, and says what is wrong with it: nothing but a list is lost. The
     /// file stays as it is, since it may hold what a person wrote.
-    pub(crate) fn leave_broken_list_out(&mut self, info: &ProviderInfo) -> Option<Error> {
+    pub fn leave_broken_list_out(&mut self, info: &ProviderInfo) -> Option<Error> {
         let read = self.kept_models(info).and_then(|_| self.own_kept_models(info));
         let error = read.err()?;
         self.leaves_list_out = true;

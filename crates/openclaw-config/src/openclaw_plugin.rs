@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::{
     Configuration,
+    document::Node,
+    provider_in,
     report::Unresolved,
     schema::{PluginEntry, Plugins},
     state_database::Database,
@@ -43,7 +45,7 @@ impl Configuration {
 
     /// Applies `plugins.entries.<id>.config` to the settings of a provider, and warns of what OpenClaw refuses.
     pub(super) fn apply_plugin_config(&self, info: &ProviderInfo, settings: &mut Settings) -> Result<()> {
-        let config = self.root().at(&["plugins", "entries", &info.id, "config"])?;
+        let config = self.plugin_entry(info)?.get("config")?;
         for (name, node) in config.entries()? {
             if !ITS_OWN.contains(&name) {
                 self.apply(&node, name, settings)?;
@@ -52,7 +54,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// The warning about settings in a place where OpenClaw refuses them.
+    /// The warning about settings in a place where OpenClaw refuses them; they are read there all the same.
     ///
     /// # Errors
     /// As of [`plugin_config`](Self::plugin_config).
@@ -61,7 +63,7 @@ impl Configuration {
         if config.settings.is_empty() || config.installed.is_some() {
             return Ok(None);
         }
-        let place = format!("plugins.entries.{}.config", info.id);
+        let place = self.plugin_entry(info)?.get("config")?.key();
         // A name may be anything, a key put there by mistake among them. Only what is written as settings are is repeated.
         let is_plain = |name: &&String| {
             name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
@@ -80,11 +82,16 @@ impl Configuration {
         let why =
             format!("OpenClaw refuses {what} there unless the plugin of this provider is installed in it");
         let fix = format!("move it to {}", self.host_file().display());
-        Ok(Some(Unresolved::new(place, why, fix)))
+        Ok(Some(Unresolved::new(place, why, fix).misplaced()))
+    }
+
+    /// `plugins.entries.<id>`, the id in any case.
+    fn plugin_entry(&self, info: &ProviderInfo) -> Result<Node<'_>> {
+        provider_in(&self.root().at(&["plugins", "entries"])?, &info.id)
     }
 
     fn plugin_settings(&self, info: &ProviderInfo) -> Result<Vec<String>> {
-        let config = self.root().at(&["plugins", "entries", &info.id, "config"])?;
+        let config = self.plugin_entry(info)?.get("config")?;
         let names = config.entries()?.into_iter();
         let is_openclaws =
             |name: &str, value: Option<&Value>| name == "discovery" && value.is_some_and(Value::is_object);
@@ -132,10 +139,8 @@ impl Configuration {
     pub fn plugin_switched_off(&self, info: &ProviderInfo) -> Result<Option<String>> {
         let node = self.root().get("plugins")?;
         let plugins = node.read::<Plugins>()?.unwrap_or_default();
-        let entry = node
-            .at(&["entries", &info.id])?
-            .read::<PluginEntry>()?
-            .unwrap_or_default();
+        let place = self.plugin_entry(info)?;
+        let entry = place.read::<PluginEntry>()?.unwrap_or_default();
         let names =
             |list: &[super::schema::Text]| list.iter().any(|name| name.0.eq_ignore_ascii_case(&info.id));
         Ok(if plugins.enabled == Some(false) {
@@ -143,7 +148,7 @@ impl Configuration {
         } else if names(&plugins.deny) {
             Some("plugins.deny".to_owned())
         } else if entry.enabled == Some(false) {
-            Some(format!("plugins.entries.{}.enabled", info.id))
+            Some(format!("{}.enabled", place.key()))
         } else if !plugins.allow.is_empty() && !names(&plugins.allow) {
             Some("plugins.allow".to_owned())
         } else {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{Configuration, report::Unresolved};
+use super::{Configuration, interpolation, report::Unresolved};
 use model_provider_host::{Settings, contract::ProviderInfo};
 
 /// The largest file of tokens.
@@ -27,6 +27,8 @@ struct Facts {
     token_file: Vec<Place>,
     /// The file beside it that keeps tokens by name.
     named_tokens: Option<Named>,
+    /// The variable by which a person keeps these tools from using the token by themselves.
+    token_disabled_by: Option<String>,
     settings: Vec<FromVariable>,
 }
 
@@ -70,6 +72,21 @@ impl Configuration {
     ) -> Option<(PathBuf, Zeroizing<String>)> {
         let facts = FACTS.get(&info.id)?;
         let path = facts.token_file.iter().find_map(|place| self.file_of(place))?;
+        if let Some(name) = facts
+            .token_disabled_by
+            .as_deref()
+            .filter(|name| self.is_switched_on(name))
+        {
+            if path.is_file() {
+                let why = format!("`{name}` is set");
+                passed.push(Unresolved::new(
+                    path.display().to_string(),
+                    why,
+                    "unset it, or store a key",
+                ));
+            }
+            return None;
+        }
         match text_of(&path) {
             Ok(Some(text)) if !text.trim().is_empty() => return Some((path, text)),
             Ok(_) => {}
@@ -105,7 +122,14 @@ impl Configuration {
     }
 
     /// Settings that only variables of the provider's own tools give.
-    pub(super) fn settings_of_tools(&self, info: &ProviderInfo, settings: &mut Settings) {
+    pub(super) fn settings_of_tools(
+        &self,
+        info: &ProviderInfo,
+        settings: &mut Settings,
+        unresolved: &mut Vec<Unresolved>,
+    ) {
+        let dotenv = self.dotenv().unwrap_or_default();
+        let look_up = |name: &str| self.variable(name, &self.environment, &dotenv);
         for from in FACTS.get(&info.id).iter().flat_map(|facts| &facts.settings) {
             let mut headers = settings.headers.iter();
             let is_given = settings.extras.contains_key(&from.setting)
@@ -113,15 +137,28 @@ impl Configuration {
             if is_given {
                 continue;
             }
-            if let Some(value) = self
-                .environment
-                .get(&from.variable)
-                .filter(|value| !value.trim().is_empty())
-            {
-                let json = serde_json::Value::from(value.trim());
-                settings.extras.insert(from.setting.clone(), json.to_string());
+            let Some(value) = look_up(&from.variable) else {
+                continue;
+            };
+            match interpolation::plain(&value, &look_up) {
+                Ok(value) => {
+                    let json = serde_json::Value::from(value.trim());
+                    settings.extras.insert(from.setting.clone(), json.to_string());
+                }
+                Err(why) => unresolved.push(Unresolved::new(&from.variable, why, "write the value itself")),
             }
         }
+    }
+
+    /// Whether a variable of a person's own tools is set to what they take for yes.
+    fn is_switched_on(&self, name: &str) -> bool {
+        let value = self.environment.get(name);
+        value.is_some_and(|value| {
+            let value = value.trim();
+            ["1", "on", "yes", "true"]
+                .iter()
+                .any(|yes| value.eq_ignore_ascii_case(yes))
+        })
     }
 
     fn file_of(&self, place: &Place) -> Option<PathBuf> {

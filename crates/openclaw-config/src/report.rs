@@ -1,8 +1,8 @@
-//! What stands in a person's files and is not used, and why; for `doctor` and the log.
+//! What stands in a person's files and does not do what it seems to, and why; for `doctor` and the log.
 
 use std::fmt;
 
-/// Something that is written down and cannot be used as it is meant.
+/// Something that is written down and cannot be used as it is meant, or should stand somewhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unresolved {
@@ -12,6 +12,8 @@ pub struct Unresolved {
     pub why: String,
     /// What to do about it.
     pub fix: String,
+    /// Whether it has its effect here all the same.
+    pub is_used: bool,
 }
 
 impl Unresolved {
@@ -20,7 +22,27 @@ impl Unresolved {
             place: place.into(),
             why: why.into(),
             fix: fix.into(),
+            is_used: false,
         }
+    }
+
+    /// The same of something that is read, and stands in the wrong place.
+    pub(super) fn misplaced(self) -> Self {
+        Self {
+            is_used: true,
+            ..self
+        }
+    }
+
+    /// The sentence without what to do about it.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let what = if self.is_used {
+            "is read, but should not stand there"
+        } else {
+            "is not used"
+        };
+        format!("`{}` {what}: {}", self.place, self.why)
     }
 
     /// A warning in the log.
@@ -31,6 +53,6 @@ impl Unresolved {
 
 impl fmt::Display for Unresolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not used: {} ({})", self.place, self.why, self.fix)
+        write!(f, "{} ({})", self.message(), self.fix)
     }
 }

@@ -1,7 +1,11 @@
 //! Credentials as OpenClaw lets them be written: text, or a reference `{ source, provider, id }`. Knows where a reference
 //! leads (variables, files, OpenClaw's own store), and runs no program for it.
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Deserializer, de};
 use zeroize::Zeroizing;
@@ -13,6 +17,8 @@ use super::{Configuration, interpolation, state_database::Database};
 pub(super) enum SecretInput {
     Text(Zeroizing<String>),
     Ref(SecretRef),
+    /// An object that is no reference of a form that is known here: it is passed over, and no reason to refuse the file.
+    Wrong,
 }
 
 /// Where a credential is.
@@ -32,6 +38,9 @@ enum Source {
     File,
     Exec,
     Store,
+    /// One that a newer OpenClaw may have.
+    #[serde(other)]
+    Other,
 }
 
 impl Source {
@@ -41,6 +50,7 @@ impl Source {
             Self::File => "file",
             Self::Exec => "exec",
             Self::Store => "store",
+            Self::Other => "other",
         }
     }
 }
@@ -87,6 +97,12 @@ impl Configuration {
     ) -> Result<Option<Found>, String> {
         let reference = match input {
             SecretInput::Text(text) => return interpolation::credential(text, is_variable, look_up),
+            SecretInput::Wrong => {
+                return Err("it is no reference { source, provider, id }, each in quotes".to_owned());
+            }
+            SecretInput::Ref(reference) if reference.source == Source::Other => {
+                return Err("its `source` is none of env, file, exec and store".to_owned());
+            }
             SecretInput::Ref(reference) => reference,
         };
         let secrets = self.root().get("secrets").and_then(|node| node.read::<Secrets>());
@@ -98,6 +114,26 @@ impl Configuration {
             found.variable = Some(reference.id.clone());
         }
         Ok(found)
+    }
+
+    /// The files of secrets that `secrets.providers` names.
+    pub(super) fn secret_files(&self) -> Vec<PathBuf> {
+        let secrets = self.root().get("secrets").and_then(|node| node.read::<Secrets>());
+        let providers = secrets.ok().flatten().unwrap_or_default().providers;
+        let files = providers
+            .values()
+            .filter(|provider| provider.source == Source::File);
+        files.filter_map(|provider| self.secret_file(provider)).collect()
+    }
+
+    fn secret_file(&self, provider: &Provider) -> Option<PathBuf> {
+        let path = provider
+            .path
+            .as_deref()
+            .map(str::trim)
+            .filter(|path| !path.is_empty())?;
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        Some(folder.join(self.environment.expand_home(path)))
     }
 
     fn look_behind(
@@ -138,7 +174,7 @@ impl Configuration {
                 let provider = registered.ok_or_else(|| format!("there is no `{alias}`"))?;
                 self.in_file(provider, id)
             }
-            Source::Exec => Err(format!(
+            Source::Exec | Source::Other => Err(format!(
                 "a program resolves it (`secrets.providers.{alias}`), and none is run here"
             )),
             Source::Store => {
@@ -154,12 +190,9 @@ impl Configuration {
     }
 
     fn in_file(&self, provider: &Provider, id: &str) -> Result<Zeroizing<String>, String> {
-        let path = provider.path.as_deref().map(str::trim).unwrap_or_default();
-        if path.is_empty() {
-            return Err("its provider names no `path`".to_owned());
-        }
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let path = folder.join(self.environment.expand_home(path));
+        let path = self
+            .secret_file(provider)
+            .ok_or_else(|| "its provider names no `path`".to_owned())?;
         let text = private_text(&path, provider.max_bytes.unwrap_or(LARGEST))?;
         if provider.mode.as_deref() == Some("singleValue") {
             if id != "value" {
@@ -224,7 +257,8 @@ impl<'de> Deserialize<'de> for SecretInput {
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                SecretRef::deserialize(de::value::MapAccessDeserializer::new(map)).map(SecretInput::Ref)
+                let value = serde_json::Value::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(SecretRef::deserialize(value).map_or(SecretInput::Wrong, SecretInput::Ref))
             }
         }
         deserializer.deserialize_any(Visitor)

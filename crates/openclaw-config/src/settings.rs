@@ -99,7 +99,7 @@ impl Configuration {
         if self.root().at(&["models", "mode"])?.word()? == Some("replace") {
             settings.discovery = DiscoveryMode::ConfiguredOnly;
         }
-        self.settings_of_tools(info, &mut settings);
+        self.settings_of_tools(info, &mut settings, unresolved);
         settings.models = std::sync::Arc::new(self.models(info)?);
         Ok(settings)
     }
@@ -163,11 +163,9 @@ impl Configuration {
         let dotenv = self.dotenv()?;
         let look_up = |name: &str| self.variable(name, &self.environment, &dotenv);
         let value = match input {
-            // A header need not be a credential: only `${NAME}` and markers are references in it.
-            SecretInput::Text(text) if !interpolation::is_marker(text) => {
-                interpolation::expand_all(text, &look_up).map(|text| Secret::new(&text))
-            }
-            _ => self
+            // A header need not be a credential.
+            SecretInput::Text(text) => interpolation::plain(text, &look_up).map(|text| Secret::new(&text)),
+            SecretInput::Ref(_) | SecretInput::Wrong => self
                 .secret_of(input, |_| false, look_up)
                 .map(|found| found.and_then(|found| Secret::new(&found.value))),
         };

@@ -1,11 +1,14 @@
 //! The configuration of a provider that does not exist, with everything in it.
 
 mod choice;
+mod default_model;
 mod includes;
 mod models_cache;
 mod onboarding;
 mod params;
 mod places;
+mod profiles;
+mod references;
 mod stored;
 mod tokens;
 
@@ -15,12 +18,13 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use model_provider_host::settings::DeclaredSettings;
 use model_provider_host::{
     Grant,
     contract::{CredentialSpec, DiscoveryMode, Price},
 };
 
-fn acme() -> ProviderInfo {
+pub(crate) fn acme() -> ProviderInfo {
     ProviderInfo {
         id: "acme".into(),
         name: "Acme".into(),
@@ -80,6 +84,14 @@ impl Home {
 
     fn load(&self) -> Configuration {
         Configuration::load(None, &self.environment()).unwrap()
+    }
+
+    /// What comes of the search for the token of a provider.
+    async fn search(&self, info: &ProviderInfo, grant: &Grant) -> SecretSearch {
+        let environment = self.environment();
+        let configuration = self.load();
+        let search = configuration.search_secret(info, Some(grant), None, &environment);
+        search.await.unwrap()
     }
 
     /// The token and its source, as a flag of this text and the grant find them.
@@ -379,7 +391,7 @@ proptest! {
         let path = PathBuf::from("c.json5");
         if let Ok(document) = Document::parse(&path, text) {
             let state_dir = PathBuf::from("/nowhere");
-            let configuration = Configuration { document, path, state_dir, is_present: true, leaves_list_out: false, environment };
+            let configuration = Configuration { document, path, state_dir, is_present: true, leaves_list_out: false, environment, declared: DeclaredSettings::default() };
             let _ = configuration.settings(&acme());
             let _ = configuration.default_model(&acme());
         }

@@ -21,7 +21,14 @@ use super::{
     signals,
     terminal::Terminal,
 };
-use model_provider_host::{Completion, contract::{self, ChatRequest, ModelSource, Summary}, cost, Error, failover::{Attempt, Failed, Fallback}, GenerationInfo, Host, Kind, request_defaults::Params, Result, sanitize};
+use model_provider_host::{
+    Completion, Error, GenerationInfo, Host, Kind, Result,
+    contract::{self, ChatRequest, ModelSource, Summary},
+    cost,
+    failover::{Attempt, Failed, Fallback},
+    request_defaults::Params,
+    sanitize,
+};
 
 use self::render::Shown;
 pub(super) use self::render::summary_line;

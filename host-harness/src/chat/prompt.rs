@@ -8,9 +8,13 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::{args::ChatArgs, request_file as request};
+use crate::{args::ChatArgs, request_file};
 use dialects::chat_completions::request::{asks_something, invalid};
-use model_provider_host::{contract::{blank_request, ChatRequest, ContentPart, Message}, fs as files, Result};
+use model_provider_host::{
+    Result,
+    contract::{ChatRequest, ContentPart, Message, blank_request},
+    files, sanitize,
+};
 
 /// Whoever pipes a text in beside a prompt has begun by then. A program that starts this one may leave its end of a pipe
 /// open and never write.
@@ -41,11 +45,14 @@ pub(super) async fn question(args: &ChatArgs, say: impl Fn(&str)) -> Result<Ques
     }
     let file = match &args.request {
         None => None,
-        Some(path) if file_is_stdin => Some(request::read(
+        Some(path) if file_is_stdin => Some(request_file::read(
             Path::new("from standard input"),
             &standard_input().await?,
         )?),
-        Some(path) => Some(request::read(path, &request::read_file("request", path)?)?),
+        Some(path) => Some(request_file::read(
+            path,
+            &request_file::read_file("request", path)?,
+        )?),
     };
     let prompt = if prompt_is_stdin {
         Some(text_of(standard_input().await?)?)
@@ -70,13 +77,22 @@ pub(super) async fn question(args: &ChatArgs, say: impl Fn(&str)) -> Result<Ques
     }
     let mut parts = Vec::new();
     for path in &args.image {
-        parts.push(ContentPart::Media(request::picture(path)?));
+        parts.push(ContentPart::Media(request_file::picture(path)?));
     }
     if let Some(prompt) = prompt.filter(|prompt| !prompt.trim().is_empty()) {
         parts.push(ContentPart::Text(prompt));
     }
     let (mut request, named) = match file {
-        Some(file) => (file.request, file.model),
+        Some(file) => {
+            if !file.left_out.is_empty() {
+                let named: Vec<&str> = file.left_out.iter().take(10).map(String::as_str).collect();
+                let named = sanitize::line(&named.join(", ")).into_owned();
+                say(&format!(
+                    "left out of the request file, because nothing here passes it on: {named}"
+                ));
+            }
+            (file.request, file.model)
+        }
         None => (blank_request(), None),
     };
     if !parts.is_empty() {

@@ -6,8 +6,17 @@ use std::{
     time::Duration,
 };
 
-use crate::{format as units, output::chat::{Call, Gathered}, terminal::Terminal};
-use model_provider_host::{contract::{ChatEvent, FinishReason, Summary}, failover::Attempt, GenerationInfo, sanitize};
+use crate::{
+    format,
+    output::chat::{Call, Gathered},
+    terminal::Terminal,
+};
+use model_provider_host::{
+    GenerationInfo,
+    contract::{ChatEvent, FinishReason, Summary},
+    failover::Attempt,
+    sanitize,
+};
 
 /// An answer that is being shown.
 pub(crate) struct Shown {
@@ -170,7 +179,7 @@ pub(crate) fn summary_line(
 ) -> String {
     let usage = &summary.usage;
     let mut facts = vec![sanitize::name(&summary.model).into_owned()];
-    let count = |tokens: Option<u32>| tokens.map_or_else(|| units::UNKNOWN.to_owned(), |n| n.to_string());
+    let count = |tokens: Option<u32>| tokens.map_or_else(|| format::UNKNOWN.to_owned(), |n| n.to_string());
     if usage.input_tokens.is_some() || usage.output_tokens.is_some() {
         let cached = usage.cached_input_tokens.filter(|cached| *cached > 0);
         let cached = cached.map_or_else(String::new, |cached| format!(" ({cached} cached)"));
@@ -184,17 +193,17 @@ pub(crate) fn summary_line(
         && elapsed >= Duration::from_millis(10)
         && output > 0
     {
-        facts.push(units::speed(Some(f64::from(output) / elapsed.as_secs_f64())));
+        facts.push(format::speed(Some(f64::from(output) / elapsed.as_secs_f64())));
     }
-    facts.push(units::duration(elapsed));
-    facts.extend(cost.map(units::cost));
+    facts.push(format::duration(elapsed));
+    facts.extend(cost.map(format::cost));
     facts.extend(
         summary
             .backend
             .as_deref()
             .map(|backend| sanitize::name(backend).into_owned()),
     );
-    facts.push(units::counted(summary.attempts as usize, "attempt"));
+    facts.push(format::counted(summary.attempts as usize, "attempt"));
     facts.push(format!(
         "generation {} ({})",
         generation.number,
@@ -209,7 +218,7 @@ pub(crate) fn trail(terminal: &Terminal, trail: &[Attempt]) {
         let line = format!(
             "{} failed after {}: {}: {}",
             sanitize::name(&attempt.reference),
-            units::duration(attempt.elapsed),
+            format::duration(attempt.elapsed),
             attempt.error.kind(),
             attempt.error.message()
         );
@@ -237,11 +246,7 @@ mod tests {
     }
 
     fn generation() -> GenerationInfo {
-        GenerationInfo {
-            number: 2,
-            digest: "sha256:00".into(),
-            version: "0.2.0".into(),
-        }
+        GenerationInfo::new(2, "0.2.0", "sha256:00")
     }
 
     #[test]

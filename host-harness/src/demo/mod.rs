@@ -15,15 +15,19 @@ use self::output::Scene;
 use super::{
     Failure, Outcome,
     args::Global,
+    format,
     session::{self, own_component},
     signals,
     style::Style,
     terminal::Terminal,
-    units,
 };
 use dialects::chat_completions::request::ChatBody;
 use mock_router::{MockOptions, MockRouter};
-use model_provider_host::{contract::{ChatRequest, settings::ModelAlias}, Error, Grants, Host, HostOptions, Kind, Plugin, Result, Secret, Settings, settings::ModelSettings};
+use model_provider_host::{
+    Error, Host, HostOptions, Kind, Plugin, Result, Secret, Settings,
+    contract::{ChatRequest, settings::ModelAlias},
+    settings::ModelSettings,
+};
 
 /// Between two events of an answer: slow enough to be watched.
 const PACE: Duration = Duration::from_millis(40);
@@ -62,7 +66,7 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
     drop(loading);
     let mut settings = Settings {
         models: ModelSettings::new(Vec::new(), data.aliases()).into(),
-        ..Settings::default()
+        ..Settings::declaring(model_server::SETTINGS)
     };
     session::apply(&mut settings, &global.set)?;
     settings.base_url = model_provider_host::settings::base_url(&router.base_url()).ok();
@@ -92,7 +96,7 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
 
     scene.title(&format!(
         "Everything did what it should, in {}",
-        units::duration(began.elapsed())
+        format::duration(began.elapsed())
     ))?;
     scene.say(&next_words(&host))?;
     Ok(())
@@ -150,7 +154,7 @@ struct FailureData {
 
 impl Data {
     fn read() -> Result<Self> {
-        serde_json::from_str(include_str!("../../mock/demo.json"))
+        serde_json::from_str(mock_router::DEMO)
             .map_err(|error| Error::new(Kind::Configuration, format!("the demo's own data: {error}")))
     }
 

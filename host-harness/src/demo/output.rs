@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use super::{Failure, Style, Terminal};
-use crate::format as units;
+use crate::format;
 use model_provider_host::{Error, Kind, sanitize};
 
 /// Where the tour is shown.
@@ -46,7 +46,7 @@ impl Scene<'_> {
     /// Something that has just been checked, and how long it took.
     pub(super) fn done(&self, text: &str, took: Option<Duration>) -> io::Result<()> {
         let took = took.map_or_else(String::new, |took| {
-            format!(" {}", self.paint.dim(&format!("({})", units::duration(took))))
+            format!(" {}", self.paint.dim(&format!("({})", format::duration(took))))
         });
         let text = sanitize::text(text);
         self.terminal

@@ -4,9 +4,22 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::{Data, Failure, MockRouter, Outcome, Reference, request, output::Scene};
-use crate::{chat::{cost_of, summary_line}, format as units, models::models_table, output::chat::Gathered, session::next_component};
-use model_provider_host::{contract::{AssistantPart, ChatEvent, ChatRequest, DiscoveryMode, FinishReason, Message, ModelSource, Summary, ToolCall}, Error, Host, Kind, Plugin, Sandbox, sanitize};
+use super::{Data, Failure, MockRouter, Outcome, Reference, output::Scene, request};
+use crate::{
+    chat::{cost_of, summary_line},
+    format,
+    models::models_table,
+    output::chat::Gathered,
+    session::next_component,
+};
+use model_provider_host::{
+    Error, Host, Kind, Plugin, Sandbox,
+    contract::{
+        AssistantPart, ChatEvent, ChatRequest, DiscoveryMode, FinishReason, Message, ModelSource, Summary,
+        ToolCall,
+    },
+    sanitize,
+};
 
 /// Rows of the list that are shown.
 const ROWS: usize = 12;
@@ -29,7 +42,7 @@ impl Stage<'_> {
             "{} {}, {}, {}",
             plugin.info().id,
             plugin.info().version,
-            units::bytes(plugin.size()),
+            format::bytes(plugin.size()),
             plugin.digest()
         ))?;
         for import in plugin.imports() {
@@ -60,7 +73,7 @@ impl Stage<'_> {
         scene.block(&models_table(scene.paint, &self.host.info(), shown))?;
         let text = format!(
             "{} with their routes, prices and windows: one request, one instance",
-            units::counted(catalog.models.len(), "model")
+            format::counted(catalog.models.len(), "model")
         );
         scene.check(catalog.source == ModelSource::Live, &text, Some(took))
     }
@@ -151,7 +164,7 @@ impl Stage<'_> {
         let text = format!(
             "{carried} of {} requests reached the service with it, over {}",
             requests.len(),
-            units::counted(self.router.connections(), "connection")
+            format::counted(self.router.connections(), "connection")
         );
         scene.check(carried > 0 && carried == requests.len(), &text, None)
     }
@@ -211,15 +224,15 @@ impl Stage<'_> {
             report.to.number,
             report.to.version,
             report.from.number,
-            units::counted(report.draining, "answer")
+            format::counted(report.draining, "answer")
         );
         scene.check(report.draining == 1, &text, None)?;
         scene.say(&format!(
             "code from the cache {} · checks {} · self-test {} · the switch {}",
-            units::duration(report.compile),
-            units::duration(report.check),
-            units::duration(report.self_test),
-            units::duration(report.switch)
+            format::duration(report.compile),
+            format::duration(report.check),
+            format::duration(report.self_test),
+            format::duration(report.switch)
         ))?;
         let mut new = self.host.chat(request(&self.data.after_swap)?).await?;
         // Both are read at once; what the old one says waits in line until the new one is shown.

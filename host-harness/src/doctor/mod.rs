@@ -12,11 +12,12 @@ use openclaw_config::FoundSecret;
 use super::{
     Failure, Outcome,
     args::{Format, Global},
+    format,
     session::Ground,
     terminal::Terminal,
-    units,
 };
 
+pub(crate) use self::provider::is_listed;
 use self::report::{Level, Report};
 
 pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
@@ -33,7 +34,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
             let counts = [(report.errors, "error"), (report.warnings, "warning")];
             let counts: Vec<_> = counts
                 .iter()
-                .map(|(count, what)| units::counted(*count, what))
+                .map(|(count, what)| format::counted(*count, what))
                 .collect();
             terminal.note(&terminal.err.dim(&counts.join(", ")));
         }
@@ -103,9 +104,12 @@ async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
         let message = format!("it fails its self-test: {}", error.message());
         return report.add("plugin", Level::Error, message, Some(fix.to_owned()));
     }
-    if let Err(error) = provider::models(report, &ground, &host, &settings).await {
+    provider::header(report, &settings, &info, has_key);
+    let asked = provider::models(report, &ground, &host, &settings).await;
+    let asked = asked.unwrap_or_else(|error| {
         report.fail("models", &error);
-    }
+        Vec::new()
+    });
     provider::proxy(report, &ground);
-    provider::service(report, &host, &info, has_key).await;
+    provider::service(report, &host, &info, has_key, &asked).await;
 }

@@ -1,7 +1,10 @@
 //! Who else may read the files that hold secrets, and change those that decide something.
 
 use super::report::{Level, Report};
-use model_provider_host::{fs::trust::{self, Exposure}, Settings};
+use model_provider_host::{
+    Settings,
+    files::trust::{self, Exposure},
+};
 use openclaw_config::Configuration;
 
 /// Looks at the configuration, the state directory and its files.

@@ -36,14 +36,20 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: 
                 None => report.warn(
                     "settings",
                     format!(
-                        "`{place}` sets {names}; OpenClaw itself refuses to start with that, since its plugin of this \
-                         provider is not installed"
+                        "`{place}` sets {names}, which is read here; OpenClaw itself refuses to start with that, since \
+                         its plugin of this provider is not installed"
                     ),
                     &format!("move it to {}", configuration.host_file().display()),
                 ),
             }
         }
         Err(error) => report.fail("settings", &error),
+    }
+    for key in configuration.unused_choices() {
+        report.note(
+            "models",
+            format!("`{key}` is for OpenClaw's agents and has no effect here; `agents.defaults.model` has"),
+        );
     }
     match configuration.plugin_switched_off(info) {
         Ok(Some(key)) => report.warn(
@@ -57,8 +63,7 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: 
     match configuration.unresolved_settings(info) {
         Ok(unresolved) => {
             for it in unresolved {
-                let message = format!("`{}` is not used: {}", it.place, it.why);
-                report.add("settings", Level::Error, message, Some(it.fix));
+                report.add("settings", Level::Error, it.message(), Some(it.fix));
             }
         }
         Err(error) => report.fail("settings", &error),

@@ -1,8 +1,15 @@
 //! The provider: grant, key, plugin, models and the service behind it.
 
 use super::report::{Level, Report};
-use crate::{format as units, onboard::key::{self, Verdict}, session::Ground};
-use model_provider_host::{contract::{DiscoveryMode, ModelSource, ProviderInfo}, Grant, Host, Plugin, Result, Settings, SHORTEST_SEARCHED_SECRET};
+use crate::{
+    format,
+    onboard::key::{self, Verdict},
+    session::Ground,
+};
+use model_provider_host::{
+    Grant, Host, Plugin, Result, SHORTEST_SEARCHED_SECRET, Settings,
+    contract::{DiscoveryMode, ModelCatalog, ModelRef, ModelSource, ProviderInfo},
+};
 use openclaw_config::FoundSecret;
 
 /// Clocks that are further apart than this make dates and certificates fail.
@@ -42,8 +49,7 @@ pub(super) async fn credential(
         .await;
     let found = search.map(|search| {
         for passed in &search.passed {
-            let message = format!("`{}` is not used: {}", passed.place, passed.why);
-            report.warn("key", message, &passed.fix);
+            report.warn("key", passed.message(), &passed.fix);
         }
         search.found
     });
@@ -102,19 +108,43 @@ pub(super) async fn sound(report: &mut Report, host: &Host, plugin: &Plugin) -> 
             info.id,
             info.version,
             plugin.path().display(),
-            units::counted(bundled.models.len(), "model")
+            format::counted(bundled.models.len(), "model")
         ),
     );
     Ok(())
 }
 
-/// The models that are configured: whether they resolve, and names that mean two of them.
+/// A header that the operator has configured in place of the credential's.
+pub(super) fn header(report: &mut Report, settings: &Settings, info: &ProviderInfo, has_key: bool) {
+    let Some(spec) = &info.credential else {
+        return;
+    };
+    let mut headers = settings.headers.iter();
+    let Some((name, _)) = headers.find(|(name, _)| name.eq_ignore_ascii_case(&spec.header)) else {
+        return;
+    };
+    let message = if has_key {
+        format!("the configured header `{name}` is left out: the key is sent in it")
+    } else {
+        format!("the configured header `{name}` is sent as the credential, as it is")
+    };
+    let fix = "put the key itself where keys are looked for, and remove the header";
+    report.warn("key", message, fix);
+}
+
+/// A model that is asked, and where it is configured.
+pub(super) struct Asked {
+    place: &'static str,
+    found: ModelRef,
+}
+
+/// The models that are configured: whether they resolve, and names that mean two of them. Gives back those that do.
 pub(super) async fn models(
     report: &mut Report,
     ground: &Ground,
     host: &Host,
     settings: &Settings,
-) -> Result<()> {
+) -> Result<Vec<Asked>> {
     let info = host.info();
     let configured = ground.configuration.default_model(&info)?;
     let asked = configured.primary.iter().map(|primary| ("default", primary));
@@ -124,6 +154,7 @@ pub(super) async fn models(
             .iter()
             .map(|reference| ("fallback", reference)),
     );
+    let mut resolved = Vec::new();
     for (place, reference) in asked {
         match host.resolve(reference).await {
             Ok(found) => {
@@ -132,9 +163,14 @@ pub(super) async fn models(
                     message += &format!(", which is {}", found.canonical);
                 }
                 report.ok("models", message);
-                for warning in found.warnings {
-                    report.warn("models", warning.message, "check the spelling of the suffix");
+                for warning in &found.warnings {
+                    report.warn(
+                        "models",
+                        warning.message.as_str(),
+                        "check the spelling of the suffix",
+                    );
                 }
+                resolved.push(Asked { place, found });
             }
             Err(error) => report.fail("models", &error),
         }
@@ -162,18 +198,38 @@ pub(super) async fn models(
         report.note("configuration", message);
     }
     for alias in settings.models.aliases() {
-        if !config::is_plain_alias(alias.alias.trim()) {
-            report.note(
-                "aliases",
-                format!(
-                    "`{}` works here; OpenClaw's own commands take letters, digits and `._:-` only, such as `{}`",
-                    alias.alias,
-                    openclaw_config::plain_alias(&alias.alias)
-                ),
+        if !openclaw_config::is_plain_alias(alias.alias.trim()) {
+            let mut message = format!(
+                "`{}` works here; OpenClaw's own commands take letters, digits and `._:-` only",
+                alias.alias
             );
+            let plain = openclaw_config::plain_alias(&alias.alias);
+            if !plain.is_empty() {
+                message += &format!(", such as `{plain}`");
+            }
+            report.note("aliases", message);
         }
     }
-    Ok(())
+    Ok(resolved)
+}
+
+/// Whether a list has a model.
+pub(crate) fn is_listed(catalog: &ModelCatalog, found: &ModelRef) -> bool {
+    let mut models = catalog.models.iter();
+    models.any(|model| {
+        model.id.eq_ignore_ascii_case(&found.model) || model.id.eq_ignore_ascii_case(&found.wire_id)
+    })
+}
+
+/// Compares the models that are asked with the list that the service has just given.
+fn unlisted(report: &mut Report, catalog: &ModelCatalog, asked: &[Asked]) {
+    for Asked { place, found } in asked.iter().filter(|asked| !is_listed(catalog, &asked.found)) {
+        report.warn(
+            "models",
+            format!("{place}: the service does not list {}", found.canonical),
+            "`models list` shows what it lists, and `models set REF` chooses one",
+        );
+    }
 }
 
 fn equal_aliases(settings: &Settings) -> Vec<(String, Vec<String>)> {
@@ -208,13 +264,20 @@ pub(super) fn proxy(report: &mut Report, ground: &Ground) {
 }
 
 /// The service itself: whether it answers, takes the key, and has the same time.
-pub(super) async fn service(report: &mut Report, host: &Host, info: &ProviderInfo, has_key: bool) {
+pub(super) async fn service(
+    report: &mut Report,
+    host: &Host,
+    info: &ProviderInfo,
+    has_key: bool,
+    asked: &[Asked],
+) {
     match host.list_models(DiscoveryMode::Always).await {
         Ok(catalog) if catalog.source == ModelSource::Live => {
             report.ok(
                 "service",
-                format!("it lists {}", units::counted(catalog.models.len(), "model")),
+                format!("it lists {}", format::counted(catalog.models.len(), "model")),
             );
+            unlisted(report, &catalog, asked);
         }
         Ok(catalog) => {
             let why = catalog
@@ -249,7 +312,7 @@ pub(super) async fn service(report: &mut Report, host: &Host, info: &ProviderInf
         }
         Some(ahead) => {
             let side = if ahead > 0 { "behind" } else { "ahead of" };
-            let apart = units::duration(std::time::Duration::from_secs(ahead.unsigned_abs()));
+            let apart = format::duration(std::time::Duration::from_secs(ahead.unsigned_abs()));
             let message = format!("this machine is {apart} {side} the service");
             report.warn(
                 "clock",

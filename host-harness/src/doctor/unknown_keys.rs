@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::report::Report;
-use model_provider_host::{contract::ProviderInfo, Settings};
+use model_provider_host::{Settings, contract::ProviderInfo};
 use openclaw_config::{Configuration, KnownKeys};
 
 /// Looks for unknown keys where known ones are used.

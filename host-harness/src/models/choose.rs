@@ -9,7 +9,7 @@ use super::super::{
     terminal::Terminal,
 };
 use model_provider_host::{Error, Kind, Result};
-use openclaw_config::{as config, DefaultModel};
+use openclaw_config::DefaultModel;
 
 /// What was changed, for scripts.
 #[derive(Debug, Serialize)]
@@ -32,6 +32,23 @@ struct Choice {
 impl Choice {
     async fn of(terminal: &Terminal, global: &Global, text: &str) -> Result<Self> {
         let session = Session::for_writing(terminal, global).await?;
+        Self::in_session(terminal, session, text).await
+    }
+
+    async fn in_session(terminal: &Terminal, session: Session, text: &str) -> Result<Self> {
+        let configuration = &session.configuration;
+        if configuration.reference_of(&session.info, text)?.is_none()
+            && let Some(other) = configuration.reference_elsewhere(&session.info, text)?
+        {
+            let message = format!(
+                "`{}` is the name of {other}, a model of another provider",
+                text.trim()
+            );
+            return Err(Error::new(Kind::Configuration, message).with_hint(format!(
+                "models of `{}` alone are chosen here; OpenClaw's own `models` command chooses any",
+                session.info.id
+            )));
+        }
         let found = session.host.resolve(text).await?;
         for warning in &found.warnings {
             terminal.warn(&warning.message);
@@ -96,17 +113,24 @@ pub(super) async fn alias(terminal: &Terminal, global: &Global, args: &AliasArgs
 async fn name(terminal: &Terminal, global: &Global, alias: &str, text: &str) -> Outcome {
     let choice = Choice::of(terminal, global, text).await?;
     let session = &choice.session;
-    if !config::is_plain_alias(alias.trim()) {
-        terminal.warn(&format!(
-            "OpenClaw's own commands take names of letters, digits and `._:-` only, such as `{}`",
-            config::plain_alias(alias)
-        ));
-    }
     let changed = session
         .configuration
         .set_alias(&session.info, alias, &choice.reference)?;
+    if !openclaw_config::is_plain_alias(alias.trim()) {
+        terminal.warn(&unusual_name(alias));
+    }
     let done = format!("{} is called {}", choice.reference, alias.trim());
     choice.say(terminal, Some(alias.trim()), changed, &done)
+}
+
+/// What is said of a name that only this program takes.
+fn unusual_name(alias: &str) -> String {
+    let said = "OpenClaw's own commands take names of letters, digits and `._:-` only";
+    match openclaw_config::plain_alias(alias) {
+        // Nothing of it can be kept, so that there is nothing to propose.
+        plain if plain.is_empty() => said.to_owned(),
+        plain => format!("{said}, such as `{plain}`"),
+    }
 }
 
 async fn unname(terminal: &Terminal, global: &Global, alias: &str) -> Outcome {
@@ -155,7 +179,15 @@ pub(super) async fn fallbacks(terminal: &Terminal, global: &Global, action: &Fal
             )
         }
         FallbackAction::Remove(with) => {
-            let choice = Choice::of(terminal, global, &with.args.reference).await?;
+            let session = Session::for_writing(terminal, global).await?;
+            let text = with.args.reference.trim();
+            // What the list shows can be taken out as it stands there, whosever it is.
+            if session.configuration.remove_fallback(&session.info, text)? {
+                let reference = text.to_owned();
+                let done = format!("{reference} is no fallback now");
+                return Choice { session, reference }.say(terminal, None, true, &done);
+            }
+            let choice = Choice::in_session(terminal, session, text).await?;
             let session = &choice.session;
             if !session
                 .configuration
@@ -191,5 +223,17 @@ pub(super) async fn fallbacks(terminal: &Terminal, global: &Global, action: &Fal
             }
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_proposed_only_where_something_of_the_given_one_can_be_kept() {
+        assert!(unusual_name("Small Qwen").ends_with("such as `Small-Qwen`"));
+        let said = unusual_name("🚀");
+        assert!(!said.contains("such as") && !said.contains("``"), "{said}");
     }
 }

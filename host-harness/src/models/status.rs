@@ -1,5 +1,7 @@
 //! `models status`: the default model, its fallbacks, and where the key comes from.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::super::{
@@ -9,7 +11,11 @@ use super::super::{
     session::Ground,
     terminal::Terminal,
 };
-use model_provider_host::{Host, Result};
+use crate::doctor::is_listed;
+use model_provider_host::{
+    Host,
+    contract::{DiscoveryMode, ModelCatalog, ModelSource},
+};
 use openclaw_config::{FoundSecret, SecretSearch};
 
 /// The choice of models and whether it can be used.
@@ -79,12 +85,18 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &StatusArgs)
         (key.probe, key.usable) = (Some(said), is_usable);
     }
     let models = configuration.default_model(&info)?;
-    let configured = models.primary.clone().or_else(|| info.default_model.clone());
-    let default = model(&host, configured.unwrap_or_default()).await?;
-    let mut fallbacks = Vec::new();
-    for text in models.fallbacks {
-        fallbacks.push(model(&host, text).await?);
+    let live = if args.probe { live(&host).await } else { None };
+    // In the order in which `chat` asks: where the first is another provider's, the next one is.
+    let mut chain = models.chain();
+    if chain.is_empty() {
+        chain.push(info.default_model.clone().unwrap_or_default());
     }
+    let mut asked = Vec::with_capacity(chain.len());
+    for text in chain {
+        asked.push(model(&host, live.as_ref(), text).await);
+    }
+    let default = asked.remove(0);
+    let fallbacks = asked;
     let is_good = |model: &ModelStatus| model.error.is_none();
     let status = StatusJson {
         usable: is_good(&default) && fallbacks.iter().all(is_good) && key.usable,
@@ -106,27 +118,34 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &StatusArgs)
     Ok(())
 }
 
-async fn model(host: &Host, configured: String) -> Result<ModelStatus> {
-    let found = host.resolve(&configured).await;
-    Ok(match found {
+/// The service's list, if it gives one.
+async fn live(host: &Host) -> Option<ModelCatalog> {
+    let catalog = host.list_models(DiscoveryMode::Always).await.ok()?;
+    (catalog.source == ModelSource::Live).then(|| Arc::unwrap_or_clone(catalog))
+}
+
+async fn model(host: &Host, live: Option<&ModelCatalog>, configured: String) -> ModelStatus {
+    match host.resolve(&configured).await {
         Ok(found) => ModelStatus {
             configured,
+            error: live
+                .filter(|catalog| !is_listed(catalog, &found))
+                .map(|_| "the service does not list it".to_owned()),
             reference: Some(found.canonical),
-            error: None,
         },
         Err(error) => ModelStatus {
             configured,
             reference: None,
             error: Some(error.message().to_owned()),
         },
-    })
+    }
 }
 
 fn show(terminal: &Terminal, status: &StatusJson) -> Outcome {
     let line = |label: &str, model: &ModelStatus| {
         let mut line = format!("{label:14} {}", model.configured);
         match (&model.reference, &model.error) {
-            (Some(reference), _) if *reference != model.configured => line += &format!("  ({reference})"),
+            (Some(reference), None) if *reference != model.configured => line += &format!("  ({reference})"),
             (_, Some(error)) => line += &format!("  {} {error}", terminal.out.red("✗")),
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, parser::ValueSource};
 
-use model_provider_host::{contract::ProviderInfo, sanitize, Secret};
+use model_provider_host::{Secret, contract::ProviderInfo, sanitize};
 
 /// The choice that leaves the provider to `--token-provider`.
 pub(super) const ANY: &str = "apiKey";

@@ -2,13 +2,17 @@
 
 use super::{
     Provider,
-    prompt::{self, Entry},
     key::{self, Verdict},
     model_picker::{self, Pick, StandIn},
+    prompt::{self, Entry},
 };
 use crate::{args::OnboardArgs, models::aliases_by_reference, session::Ground, table, terminal::Terminal};
-use model_provider_host::{contract::{DiscoveryMode, ProviderInfo}, Error, Host, Result, sanitize, Secret};
-use openclaw_config::{Alias, as config, FoundSecret, Onboarding, SecretSource, StoredKey};
+use model_provider_host::{
+    Error, Host, Result, Secret,
+    contract::{DiscoveryMode, ProviderInfo},
+    sanitize,
+};
+use openclaw_config::{Alias, FoundSecret, Onboarding, SecretSource, StoredKey};
 
 /// What a person has decided, and the host that they decided it with.
 pub(super) struct Decided {
@@ -338,7 +342,7 @@ impl Talk<'_> {
             head.is_some_and(|head| head.eq_ignore_ascii_case(&prefix))
                 .then(|| format!("what begins with `{prefix}` is a reference, not a name"))
         };
-        let suggestion = own.unwrap_or_else(|| config::plain_alias(&chosen.label));
+        let suggestion = own.unwrap_or_else(|| openclaw_config::plain_alias(&chosen.label));
         let suggestion = Some(suggestion).filter(|suggestion| fault(suggestion).is_none());
         let help = "a short name to call it by; `-` for none";
         prompt::text("Alias", suggestion, help, fault).await

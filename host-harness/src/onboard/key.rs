@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use model_provider_host::{contract::{self, CredentialSpec, ErrorKind, ProviderInfo}, Error, Host, Kind, Secret};
+use model_provider_host::{
+    Error, Host, Kind, Secret,
+    contract::{self, CredentialSpec, ErrorKind, ProviderInfo},
+};
 
 /// Longer than a service needs to look at a key, and shorter than a person's patience.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -18,59 +21,9 @@ pub(crate) enum Verdict {
     Unknown { why: String, hint: Option<String> },
 }
 
-/// Takes the key out of what a person copied: an assignment from a shell or an `.env` file, quotes, a header's value,
-/// line breaks in between.
+/// Takes the key out of what a person copied; `None` if none is there, or what is there cannot be one.
 pub(super) fn pasted(text: &str, spec: Option<&CredentialSpec>) -> Option<Secret> {
-    let joined: String = text
-        .chars()
-        .filter(|c| !matches!(c, '\r' | '\n' | '\u{2028}' | '\u{2029}'))
-        .collect();
-    let joined = zeroize::Zeroizing::new(joined);
-    let mut key = unquoted(assigned(&joined));
-    if let Some(spec) = spec {
-        key = without_header(key, &spec.header);
-    }
-    Secret::credential(key, spec.map_or("", |spec| spec.prefix.as_str()))
-}
-
-/// The value of `export NAME=value`, `$env:NAME = value` or `NAME=value`; any other text as it is.
-fn assigned(text: &str) -> &str {
-    let text = text.trim();
-    let rest = ["export ", "set ", "$env:"]
-        .iter()
-        .find_map(|word| text.strip_prefix(word));
-    let Some((name, value)) = rest.unwrap_or(text).split_once('=') else {
-        return text;
-    };
-    let is_name = |c: char| {
-        c == '_' || c.is_ascii_digit() || c.is_ascii_uppercase() || (rest.is_some() && c.is_ascii_lowercase())
-    };
-    let name = name.trim();
-    let is_assignment =
-        !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(is_name);
-    if is_assignment && !value.trim().is_empty() {
-        value.trim()
-    } else {
-        text
-    }
-}
-
-/// Without what closes a command and without one pair of quotes.
-fn unquoted(text: &str) -> &str {
-    let text = text.trim();
-    let text = text.strip_suffix([';', ',']).unwrap_or(text).trim_end();
-    let inner = ['"', '\'', '`']
-        .iter()
-        .find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
-    inner.unwrap_or(text).trim()
-}
-
-/// Without the name of the header that it is sent in, in any case.
-fn without_header<'t>(text: &'t str, name: &str) -> &'t str {
-    match text.split_once(':') {
-        Some((head, rest)) if head.trim().eq_ignore_ascii_case(name) => rest.trim_start(),
-        _ => text,
-    }
+    openclaw_config::clean_key(text, spec).ok().flatten()
 }
 
 /// Asks for a model that cannot exist. A service that looks at the key first says which of the two is wrong, and
@@ -169,16 +122,11 @@ mod tests {
             };
             assert_eq!(pasted(text, Some(&spec)).unwrap().expose(), expected, "{text}");
         }
-        for (text, key) in [
-            ("abc==", "abc=="),
-            ("Bearerabc", "Bearerabc"),
-            ("A=", "A="),
-            ("\"", "\""),
-        ] {
+        for (text, key) in [("abc==", "abc=="), ("Bearerabc", "Bearerabc"), ("A=", "A=")] {
             assert_eq!(pasted(text, None).unwrap().expose(), key);
         }
-        for blank in ["", " \n", "\"\"", ";", "''"] {
-            assert!(pasted(blank, None).is_none(), "{blank:?}");
+        for none in ["", " \n", "\"\"", ";", "''", "\"", "acme_key…"] {
+            assert!(pasted(none, None).is_none(), "{none:?}");
         }
     }
 

@@ -1,10 +1,10 @@
 //! `onboard`: key, default model and what belongs to it, asked for or taken from options, written at the end.
 
-mod prompt;
 pub(super) mod flags;
 mod interactive;
 pub(super) mod key;
 mod model_picker;
+mod prompt;
 
 use std::io::{IsTerminal as _, stderr, stdin};
 
@@ -12,18 +12,22 @@ use serde::Serialize;
 
 use super::{
     Outcome,
-    ahead::Loaded,
     args::{OnboardArgs, SecretInputMode},
     chat,
-    mode::Kept,
+    plugin_args::Loaded,
     session::Ground,
     signals,
     terminal::Terminal,
+    termios::Kept,
 };
-use model_provider_host::{contract::{ErrorKind, ProviderInfo}, Error, Host, Kind, Plugin, Result, sanitize, Secret};
-use openclaw_config::{Alias, as config, FoundSecret, Onboarded, Onboarding, SecretSource, StoredKey};
+use model_provider_host::{
+    Error, Host, Kind, Plugin, Result, Secret,
+    contract::{ErrorKind, ProviderInfo},
+    sanitize,
+};
+use openclaw_config::{Alias, FoundSecret, Onboarded, Onboarding, SecretSource, StoredKey};
 
-use self::{prompt::Entry, interactive::Talk, key::Verdict};
+use self::{interactive::Talk, key::Verdict, prompt::Entry};
 
 /// The provider that is set up, and the key that the options give for it.
 struct Provider {
@@ -178,7 +182,8 @@ fn provider(plugins: &[Plugin], id: &str, args: &OnboardArgs) -> Result<Provider
     let token = args
         .token
         .as_deref()
-        .and_then(|token| key::pasted(token, info.credential.as_ref()));
+        // One that cannot be a key is refused, with the reason, where keys are looked for.
+        .and_then(|token| key::pasted(token, info.credential.as_ref()).or_else(|| Secret::new(token)));
     Ok(Provider {
         plugin: plugin.clone(),
         key: own.or(token),
@@ -254,6 +259,13 @@ async fn found(ground: &Ground, info: &ProviderInfo, flag: Option<&Secret>) -> R
         .await
 }
 
+/// The same by the files as they are now, after something was written.
+async fn found_now(ground: &Ground, info: &ProviderInfo) -> Result<Option<FoundSecret>> {
+    let grant = ground.grants.check(info)?;
+    let configuration = ground.configuration.reread()?;
+    configuration.secret(info, grant, None, &ground.environment).await
+}
+
 /// What is stored of a key, and the profile that it comes from if it is one. What stands in a file of the person's is
 /// found there again.
 fn to_store(
@@ -282,8 +294,7 @@ fn variable_of(ground: &Ground, info: &ProviderInfo, key: &Secret) -> Result<Str
     let mut names = grant.into_iter().flat_map(|grant| grant.readable(info));
     let holds = |name: &&str| {
         let value = ground.environment.get(name);
-        let prefix = info.credential.as_ref().map_or("", |spec| spec.prefix.as_str());
-        let held = value.and_then(|value| Secret::credential(&value, prefix));
+        let held = value.and_then(|value| key::pasted(&value, info.credential.as_ref()));
         held.is_some_and(|held| held.expose() == key.expose())
     };
     if let Some(name) = names.find(holds) {
@@ -338,7 +349,7 @@ async fn decided(
         profile,
         model,
         replaces_default: args.set_default,
-        alias: Alias::IfNone(config::plain_alias(&info.name)),
+        alias: Alias::IfNone(openclaw_config::plain_alias(&info.name)),
         fallbacks: None,
     })
 }
@@ -371,6 +382,7 @@ async fn finish(terminal: &Terminal, ground: &Ground, provider: &Provider, decid
         default,
         configuration_changed,
         profiles_changed,
+        ..
     } = configuration.onboard(info, decided)?;
     let changed = configuration_changed || profiles_changed;
     let is_default = default == decided.model;
@@ -417,7 +429,7 @@ async fn finish(terminal: &Terminal, ground: &Ground, provider: &Provider, decid
         _ => None,
     };
     if let Some(key) = key
-        && let Some(first) = found(ground, info, None).await?
+        && let Some(first) = found_now(ground, info).await?
         && first.secret.expose() != key.expose()
     {
         terminal.warn(&format!(

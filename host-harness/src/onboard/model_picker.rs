@@ -3,8 +3,11 @@
 use std::{collections::HashMap, fmt};
 
 use super::prompt::Entry;
-use crate::{format as units, output::models};
-use model_provider_host::{contract::{Model, ModelCatalog, Policy, ProviderInfo, Route}, sanitize};
+use crate::{format, output::models};
+use model_provider_host::{
+    contract::{Model, ModelCatalog, Policy, ProviderInfo, Route},
+    sanitize,
+};
 
 /// Longer names are cut in a list.
 const WIDEST_NAME: usize = 38;
@@ -222,7 +225,7 @@ fn of_model(
             let now = variant.backend.as_deref();
             let figures = [
                 format!("  {:>PRICE_WIDTH$}", variant.shown_price),
-                format!("  {:>6}", units::known_tokens(variant.context_window)),
+                format!("  {:>6}", format::known_tokens(variant.context_window)),
                 now.map_or_else(String::new, |backend| {
                     format!("  now {}", sanitize::name(backend))
                 }),
@@ -263,9 +266,9 @@ pub(super) fn backends(routes: &[Route], current: Option<&str>, width: Option<u1
         let line = format!(
             "{:widest$}  {:>PRICE_WIDTH$}  {:>6}  {}",
             sanitize::name(&route.backend),
-            units::price(route.price.as_ref()),
-            units::known_tokens(route.context_window),
-            units::speed(route.tokens_per_second)
+            format::price(route.price.as_ref()),
+            format::known_tokens(route.context_window),
+            format::speed(route.tokens_per_second)
         );
         Backend {
             name: Some(route.backend.clone()),

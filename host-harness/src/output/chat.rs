@@ -6,8 +6,12 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Warning, error::ErrorJson, warnings};
-use dialects::chat_completions::{passthrough::Added, passthrough as added};
-use model_provider_host::{contract::{AssistantPart, ChatEvent, FinishReason, Summary, Usage}, failover::Attempt, GenerationInfo};
+use dialects::chat_completions::{passthrough as added, passthrough::Added};
+use model_provider_host::{
+    GenerationInfo,
+    contract::{AssistantPart, ChatEvent, FinishReason, Summary, Usage},
+    failover::Attempt,
+};
 
 /// What has come of an answer so far.
 #[derive(Clone, Debug, Default)]

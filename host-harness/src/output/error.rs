@@ -4,7 +4,7 @@ use std::io;
 
 use serde::Serialize;
 
-use crate::{args::Format, format as units, style::Style, terminal::Terminal};
+use crate::{args::Format, format, style::Style, terminal::Terminal};
 use model_provider_host::{Error, sanitize};
 
 /// One failure.
@@ -111,12 +111,12 @@ pub(crate) fn for_a_person(paint: Style, error: &Error) -> String {
             .map(|id| format!("request {}", sanitize::name(id))),
     );
     if details.attempts > 0 {
-        facts.push(units::counted(details.attempts as usize, "attempt"));
+        facts.push(format::counted(details.attempts as usize, "attempt"));
     }
     facts.extend(
         error
             .retry_after()
-            .map(|wait| format!("try again in {}", units::duration(wait))),
+            .map(|wait| format!("try again in {}", format::duration(wait))),
     );
     if !facts.is_empty() {
         text += &format!("\n  {}", paint.dim(&sanitize::line(&facts.join(" · "))));
@@ -129,7 +129,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use model_provider_host::{contract::{self, ErrorKind}, Kind};
+    use model_provider_host::{
+        Kind,
+        contract::{self, ErrorKind},
+    };
 
     #[test]
     fn an_error_has_the_keys_that_scripts_read() {

@@ -1,6 +1,8 @@
 //! A made-up provider and its models, for the tests of what is shown.
 
-use model_provider_host::contract::{Extra, Model, ModelRef, ModelSource, Policy, PolicyPick, Price, ProviderInfo, Route, Routing, Warning};
+use model_provider_host::contract::{
+    Extra, Model, ModelRef, ModelSource, Policy, PolicyPick, Price, ProviderInfo, Route, Routing, Warning,
+};
 
 pub(crate) fn info() -> ProviderInfo {
     let policy = |suffix: &str, label: &str, locks_provider| Policy {

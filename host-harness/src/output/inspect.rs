@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use model_provider_host::{contract::ProviderInfo, Grant, GrantedEndpoint, Plugin};
+use model_provider_host::{Grant, GrantedEndpoint, Plugin, contract::ProviderInfo};
 
 /// What a plugin is and may.
 #[derive(Debug, Serialize)]

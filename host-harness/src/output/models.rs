@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::{Warning, warnings};
-use crate::format as units;
+use crate::format;
 use model_provider_host::contract::{self, ModelCatalog, ModelSource, ProviderInfo};
 
 /// What can be asked for.
@@ -130,7 +130,7 @@ pub(crate) fn shown_price(model: &contract::Model) -> String {
     let mut prices = usable(model).filter_map(|route| route.price.as_ref());
     let first = prices.next();
     let differ = prices.any(|price| first.is_some_and(|first| price != first));
-    let text = units::price(model.price.as_ref());
+    let text = format::price(model.price.as_ref());
     if differ && model.price.is_some() {
         format!("from {text}")
     } else {
@@ -238,7 +238,8 @@ pub(crate) fn variants(
             provider_locked: locked,
             backend: route.map(|route| route.backend.clone()),
             context_window: route.map_or(model.context_window, |route| route.context_window),
-            shown_price: route.map_or_else(|| shown_price(model), |route| units::price(route.price.as_ref())),
+            shown_price: route
+                .map_or_else(|| shown_price(model), |route| format::price(route.price.as_ref())),
             price: price.map(PriceJson::from),
             supports_tools: route.map_or(model.supports_tools, |route| route.supports_tools),
         }

@@ -8,7 +8,18 @@ use alloc::{
 };
 use core::cell::RefCell;
 
-use crate::{contract::{everything, provider::{Completion as Exported, Guest, GuestCompletion, Progress}, types::{AssistantPart, ChatEvent, ChatRequest, ChatResponse, ContentPart, CredentialSpec, DiscoveryMode, Error, ErrorKind, FinishReason, Message, ModelCatalog, ModelRef, ModelSource, ProviderInfo, Routing, Summary, Usage}}, order};
+use crate::{
+    contract::{
+        everything,
+        provider::{Completion as Exported, Guest, GuestCompletion, Progress},
+        types::{
+            AssistantPart, ChatEvent, ChatRequest, ChatResponse, ContentPart, CredentialSpec, DiscoveryMode,
+            Error, ErrorKind, FinishReason, Message, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
+            Routing, Summary, Usage,
+        },
+    },
+    order,
+};
 
 struct Component;
 

@@ -10,7 +10,21 @@ use core::cell::RefCell;
 
 use wasi::http::types::ErrorCode;
 
-use crate::{contract::{everything, provider::{Completion as Exported, Guest, GuestCompletion, Progress}, settings, types::{AssistantPart, ChatEvent, ChatRequest, ChatResponse, CredentialSpec, DiscoveryMode, Endpoint, Error, ErrorKind, FinishReason, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo, Routing, Summary, Usage}}, deeds::act, orders::order, texts::{self, text}};
+use crate::{
+    contract::{
+        everything,
+        provider::{Completion as Exported, Guest, GuestCompletion, Progress},
+        settings,
+        types::{
+            AssistantPart, ChatEvent, ChatRequest, ChatResponse, CredentialSpec, DiscoveryMode, Endpoint,
+            Error, ErrorKind, FinishReason, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
+            Routing, Summary, Usage,
+        },
+    },
+    deeds::act,
+    orders::order,
+    texts::{self, text},
+};
 
 struct Component;
 

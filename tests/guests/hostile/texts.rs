@@ -6,7 +6,10 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::{contract::types::{Policy, Warning}, orders::order};
+use crate::{
+    contract::types::{Policy, Warning},
+    orders::order,
+};
 
 /// A title and a cleared screen, C1 controls, forged lines of a log, of facts and of an error, the order of writing
 /// reversed, breaks of paragraphs, and what cannot be seen.

@@ -10,7 +10,18 @@ use core::cell::RefCell;
 
 use wasi::http::types::ErrorCode;
 
-use crate::{contract::{provider::{Completion as Exported, Guest, GuestCompletion, Progress}, settings, types::{AssistantPart, ChatEvent, ChatRequest, ChatResponse, ContentPart, CredentialSpec, DiscoveryMode, Endpoint, Error, ErrorKind, FinishReason, Message, ModelCatalog, ModelRef, ModelSource, ProviderInfo, Routing, Summary, Usage}}, web};
+use crate::{
+    contract::{
+        provider::{Completion as Exported, Guest, GuestCompletion, Progress},
+        settings,
+        types::{
+            AssistantPart, ChatEvent, ChatRequest, ChatResponse, ContentPart, CredentialSpec, DiscoveryMode,
+            Endpoint, Error, ErrorKind, FinishReason, Message, ModelCatalog, ModelRef, ModelSource,
+            ProviderInfo, Routing, Summary, Usage,
+        },
+    },
+    web,
+};
 
 struct Component;
 

@@ -11,7 +11,14 @@ use core::cell::RefCell;
 use serde_json::{Value, json};
 use wasi::{clocks::monotonic_clock, http::types::ErrorCode, io::poll};
 
-use crate::{contract::{provider::{Completion as Exported, Guest, GuestCompletion, Progress}, settings::{self, CredentialState}, types::*}, web::{self, Answer}};
+use crate::{
+    contract::{
+        provider::{Completion as Exported, Guest, GuestCompletion, Progress},
+        settings::{self, CredentialState},
+        types::*,
+    },
+    web::{self, Answer},
+};
 
 const BASE_URL: &str = "https://api.tiny.example/llm";
 const NAME: &str = "tiny/small/one";

@@ -41,7 +41,7 @@ impl Mock {
     }
 
     fn run<S: AsRef<OsStr>>(options: impl IntoIterator<Item = S>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_host-harness"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bench-command-line"));
         Self(Process::saying(command.arg("mock-router").args(options)))
     }
 

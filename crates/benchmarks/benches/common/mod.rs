@@ -32,8 +32,9 @@ pub(crate) fn component() -> PathBuf {
 /// A file of the workspace's `benches/`, where what the benches write is kept.
 pub(crate) fn kept(name: &str) -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the host is a folder of it");
+        .ancestors()
+        .nth(2)
+        .expect("the package is two folders below it");
     workspace.join("benches").join(name)
 }
 

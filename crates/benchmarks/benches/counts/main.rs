@@ -1,5 +1,5 @@
 //! How many instructions the plugin takes for fixed inputs, compared with what is written down in
-//! `benches/baseline.json`: `cargo bench -p host-harness --bench counts`. Behind `--`, `--write "reason"` writes that
+//! `benches/baseline.json`: `cargo bench -p benchmarks --bench counts`. Behind `--`, `--write "reason"` writes that
 //! file anew.
 //!
 //! Two kinds are counted. Of the guest, fuel, which the engine takes for each of its instructions: exact, the same on
@@ -67,8 +67,6 @@ fn main() -> ExitCode {
     for fault in verdict.faults {
         println!("{fault}");
     }
-    println!(
-        "If that is what it has to be: cargo bench -p host-harness --bench counts -- --write \"reason\""
-    );
+    println!("If that is what it has to be: cargo bench -p benchmarks --bench counts -- --write \"reason\"");
     ExitCode::FAILURE
 }

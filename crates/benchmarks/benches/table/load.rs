@@ -25,7 +25,7 @@ pub(crate) async fn measure(table: &mut Table) {
     let plugin = tokio::task::spawn_blocking(build).await.expect("the build ends");
     let plugin = plugin.expect("the guest builds");
     let (mock, state) = (Mock::stalling(), tempfile::tempdir().expect("a folder"));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_host-harness"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench-command-line"));
     command.arg("--plugin").arg(&plugin);
     command.args([
         "--base-url",

@@ -1,4 +1,4 @@
-//! The table of the README, measured in one go: `cargo bench -p host-harness --bench table -- --runs=3`. Names of
+//! The tables of BENCHMARKS.md, measured in one go: `cargo bench -p benchmarks --bench table -- --runs=3`. Names of
 //! sections behind `--` measure only those.
 //!
 //! Plugin and native twin are measured in turns, so that the ratios hold on a busy machine too; every figure is a

@@ -27,7 +27,7 @@ pub(crate) struct Point {
     pub(crate) twin: [f64; 2],
 }
 
-/// Draws the plot of the README; gives its file.
+/// Draws the plot of the BENCHMARKS.md; gives its file.
 pub(crate) fn draw(points: &[Point]) -> PathBuf {
     let file = common::kept("concurrency.svg");
     panels(&SVGBackend::new(&file, SIZE).into_drawing_area(), points).expect("a plot");

@@ -171,7 +171,7 @@ fn client<B: http_body::Body<Data: Send> + Send>() -> Client<HttpConnector, B> {
 }
 
 fn plugin(file: &Path, base_url: &str, state: &Path) -> Process {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_host-harness"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench-command-line"));
     command
         .arg("--plugin")
         .arg(file)

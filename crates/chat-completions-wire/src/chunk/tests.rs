@@ -15,9 +15,12 @@ fn a_chunk_and_a_whole_answer_read_alike() {
                "function":{{"name":"f","arguments":{{"a":1}}}}}}]}},"finish_reason":"stop"}}]}}"#
         );
         let chunk = decode(&text).unwrap();
-        assert_eq!(chunk.choice.content, Some("\"hi\""));
-        assert_eq!(chunk.choice.finish_reason, Some("\"stop\""));
-        let call = &chunk.choice.calls[0];
+        let choice = &chunk.choice;
+        let said = choice.message.as_deref().unwrap_or(&choice.delta);
+        assert_eq!(choice.message.is_some(), member == "message");
+        assert_eq!(said.content, Some("\"hi\""));
+        assert_eq!(choice.finish_reason, Some("\"stop\""));
+        let call = &said.calls[0];
         assert_eq!((call.index, call.id.as_deref()), (None, Some("7")));
         assert_eq!(
             (call.name.as_deref(), call.arguments.as_deref()),
@@ -27,20 +30,58 @@ fn a_chunk_and_a_whole_answer_read_alike() {
 }
 
 #[test]
-fn members_of_a_wrong_type_are_absent() {
-    for text in [
-        r#"{"choices":7,"usage":"x","x_groq":[]}"#,
-        r#"{"choices":[null,3,"a",{"delta":"x"}]}"#,
-        r#"{"choices":[{"delta":{"tool_calls":"x","content":null,"reasoning":{}}}]}"#,
-        r#"{"choices":[{"delta":{"tool_calls":[{"function":7}]}}]}"#,
+fn members_of_a_wrong_type_are_absent_and_noticed_if_they_say_something() {
+    for (text, is_unread) in [
+        (r#"{"choices":7,"usage":"x","x_groq":[]}"#, true),
+        (r#"{"choices":[null,3,{"delta":[1]}]}"#, true),
+        (
+            r#"{"choices":[{"delta":{"tool_calls":"x","content":null}}]}"#,
+            true,
+        ),
+        (r#"{"choices":[{"delta":{"tool_calls":[{"function":7}]}}]}"#, true),
+        (
+            r#"{"choices":[{"delta":{"tool_calls":false,"function_call":""},"message":[]}],"x_groq":7}"#,
+            false,
+        ),
     ] {
         let chunk = decode(text).unwrap();
-        assert!(!chunk.is_error && chunk.choice.content.is_none(), "{text}");
-        assert!(
-            chunk.choice.calls.iter().all(|call| call.name.is_none()),
-            "{text}"
-        );
+        let said = &chunk.choice.delta;
+        assert!(!chunk.is_error && said.content.is_none(), "{text}");
+        assert!(said.calls.iter().all(|call| call.name.is_none()), "{text}");
+        assert_eq!(chunk.is_unread, is_unread, "{text}");
     }
+}
+
+#[test]
+fn a_single_object_counts_as_the_list_of_it() {
+    let text = r#"{"choices":{"index":3,"delta":{"tool_calls":{"id":"a","function":{"name":"f"}}}}}"#;
+    let chunk = decode(text).unwrap();
+    assert_eq!(
+        (chunk.choices, chunk.choice.index, chunk.is_unread),
+        (1, 3, false)
+    );
+    assert_eq!(chunk.choice.delta.calls[0].name.as_deref(), Some("f"));
+}
+
+#[test]
+fn a_text_in_place_of_a_message_is_its_text() {
+    let chunk = decode(r#"{"choices":[{"delta":"a","message":"b\n"}]}"#).unwrap();
+    assert_eq!(chunk.choice.delta.plain.as_deref(), Some("a"));
+    assert_eq!(chunk.choice.message.unwrap().plain.as_deref(), Some("b\n"));
+}
+
+#[test]
+fn a_delta_and_a_message_beside_it_stay_apart() {
+    let text =
+        r#"{"choices":[{"message":{"content":"b","refusal":"r"},"delta":{"content":"a"},"logprobs":[1]}]}"#;
+    let chunk = decode(text).unwrap();
+    let message = chunk.choice.message.unwrap();
+    assert_eq!(chunk.choice.delta.content, Some("\"a\""));
+    assert_eq!(message.content, Some("\"b\""));
+    assert_eq!(
+        (chunk.choice.delta.others[0], message.others[3]),
+        (Some("[1]"), Some("\"r\""))
+    );
 }
 
 #[test]
@@ -49,7 +90,14 @@ fn of_several_choices_one_counts_and_a_single_one_counts_whatever_its_index() {
         r#"{"choices":[{"delta":{"content":"b"},"index":1},{"index":0,"delta":{"content":"a"}},7,null]}"#;
     let single = r#"{"choices":[null,{"delta":{"content":"b"},"index":4}]}"#;
     for (text, wanted, index, content, choices) in [
-        (several, None, 1, Some("\"b\""), 2),
+        (several, None, 0, Some("\"a\""), 2),
+        (
+            r#"{"choices":[{"index":2,"delta":{"content":"c"}},{"index":1}]}"#,
+            None,
+            2,
+            Some("\"c\""),
+            2,
+        ),
         (several, Some(1), 1, Some("\"b\""), 2),
         (several, Some(0), 0, Some("\"a\""), 2),
         (several, Some(7), 0, None, 2),
@@ -58,7 +106,7 @@ fn of_several_choices_one_counts_and_a_single_one_counts_whatever_its_index() {
         (r#"{"choices":[]}"#, Some(0), 0, None, 0),
     ] {
         let chunk = Chunk::decode(text, &Extras::default(), wanted).unwrap();
-        let found = (chunk.choice.index, chunk.choice.content, chunk.choices);
+        let found = (chunk.choice.index, chunk.choice.delta.content, chunk.choices);
         assert_eq!(found, (index, content, choices), "{text} {wanted:?}");
     }
 }
@@ -66,10 +114,17 @@ fn of_several_choices_one_counts_and_a_single_one_counts_whatever_its_index() {
 #[test]
 fn what_stands_in_a_choice_beside_its_message_is_found() {
     let text = r#"{"choices":[{"tool_calls":[{"id":"a"}],"error":{"code":1},"delta":{"tool_calls":[{"id":"b"}]}}],
-        "warnings":[{"message":"w"}]}"#;
+        "warnings":[{"message":"w"}],"tool_calls":[{"id":"c"}]}"#;
     let chunk = decode(text).unwrap();
-    let calls: Vec<_> = chunk.choice.calls.iter().map(|call| call.is_beside).collect();
-    assert_eq!(calls, [true, false]);
+    let ids = |calls: &[CallPiece<'_>]| {
+        calls
+            .iter()
+            .map(|call| call.id.clone().unwrap().to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&chunk.choice.beside), ["a"]);
+    assert_eq!(ids(&chunk.choice.delta.calls), ["b"]);
+    assert_eq!(ids(&chunk.calls), ["c"]);
     assert_eq!(chunk.choice.error, Some(r#"{"code":1}"#));
     assert_eq!(chunk.warnings, Some(r#"[{"message":"w"}]"#));
     assert!(!chunk.is_error);
@@ -81,7 +136,10 @@ fn what_is_no_error_is_none() {
         ("null", false),
         ("\"\"", false),
         ("false", false),
-        ("{}", true),
+        ("{}", false),
+        ("[]", false),
+        ("0", false),
+        ("503", true),
         ("\"x\"", true),
     ] {
         assert_eq!(
@@ -117,6 +175,6 @@ proptest! {
     fn text_arrives_as_it_was(content in ".*") {
         let text = serde_json::json!({"choices": [{"delta": {"content": content}}]}).to_string();
         let chunk = decode(&text).unwrap();
-        prop_assert_eq!(json::text(chunk.choice.content.unwrap()).unwrap().to_string(), content);
+        prop_assert_eq!(json::text(chunk.choice.delta.content.unwrap()).unwrap().to_string(), content);
     }
 }

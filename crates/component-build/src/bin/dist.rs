@@ -79,6 +79,7 @@ fn without_names(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
             _ => {}
         }
         if let Some((id, range)) = payload.as_section().filter(|_| is_own) {
+            let range = usize::try_from(range.start)?..usize::try_from(range.end)?;
             let data = component.get(range).ok_or("a section is cut off")?;
             stripped.section(&RawSection { id, data });
         }

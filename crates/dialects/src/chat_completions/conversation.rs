@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use model_provider_host::contract::{AssistantPart, ContentPart, MediaSource, Message};
 
 /// The body that asks a model to go on with a conversation. Results of tools are left out.
-pub(crate) fn body(model: &str, messages: &[Message]) -> Value {
+pub fn body(model: &str, messages: &[Message]) -> Value {
     let messages: Vec<Value> = messages
         .iter()
         .filter_map(|message| match message {
@@ -42,7 +42,7 @@ fn content(parts: &[ContentPart]) -> Value {
 }
 
 /// The text of an answer.
-pub(crate) fn said(parts: &[AssistantPart]) -> String {
+pub fn said(parts: &[AssistantPart]) -> String {
     parts
         .iter()
         .filter_map(|part| match part {

@@ -3,22 +3,23 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use model_provider_host::{contract::ErrorKind, Error, Kind};
+use super::request::{PARAM, TOO_DENSE};
+use model_provider_host::{Error, Kind, contract::ErrorKind};
 
 /// Clients that are told to wait longer than this do not wait, but ask again at once.
 const LONGEST_WAIT: u64 = 60;
 
 /// An error, ready to be sent.
 #[derive(Clone, Debug)]
-pub(crate) struct Fault {
+pub struct Fault {
     /// The status of the answer, where none has been sent yet.
-    pub(crate) status: StatusCode,
+    pub status: StatusCode,
     /// `{"error":{…}}`
-    pub(crate) body: Value,
+    pub body: Value,
     /// Seconds to wait.
-    pub(crate) retry_after: Option<u64>,
+    pub retry_after: Option<u64>,
     /// Whether the same request may succeed later.
-    pub(crate) retry: bool,
+    pub retry: bool,
 }
 
 /// The words by which clients tell errors apart.
@@ -90,7 +91,7 @@ impl Words {
             (Kind::Drained | Kind::Cancelled, _) => words(503, "server_error"),
             _ if error.is_sandbox_full() => words(503, "server_error"),
             (Kind::Limit, Some("max-wall-clock-ms")) => words(504, "server_error"),
-            (Kind::Limit, Some("max-request-bytes")) => words(413, "invalid_request_error"),
+            (Kind::Limit, Some("max-request-bytes" | TOO_DENSE)) => words(413, "invalid_request_error"),
             _ => words(500, "server_error"),
         }
     }
@@ -98,7 +99,7 @@ impl Words {
 
 impl Fault {
     /// An error of the server's own.
-    pub(crate) fn new(status: StatusCode, kind: &str, code: &str, message: &str) -> Self {
+    pub fn new(status: StatusCode, kind: &str, code: &str, message: &str) -> Self {
         Self {
             status,
             body: json!({ "error": { "message": message, "type": kind, "param": null, "code": code } }),
@@ -108,12 +109,18 @@ impl Fault {
     }
 
     /// The same, worth another try after so many seconds.
-    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+    pub fn retry_after(self, seconds: u64) -> Self {
         Self {
             retry_after: Some(seconds),
             retry: true,
             ..self
         }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
     }
 }
 
@@ -134,7 +141,7 @@ impl From<&Error> for Fault {
         let mut body = json!({
             "message": message,
             "type": words.kind,
-            "param": words.param,
+            "param": words.param.map(str::to_owned).or_else(|| param(error)),
             "code": code,
         });
         if let Some(upstream) = &details.code {
@@ -150,6 +157,12 @@ impl From<&Error> for Fault {
             retry: error.is_retryable() && retry_after.is_none_or(|seconds| seconds <= LONGEST_WAIT),
         }
     }
+}
+
+/// The path of what is wrong with the request, in this dialect's spelling, where it is known.
+fn param(error: &Error) -> Option<String> {
+    let named = error.details().extras.iter().find(|extra| extra.key == PARAM)?;
+    serde_json::from_str(&named.value_json).ok()
 }
 
 #[cfg(test)]
@@ -182,7 +195,8 @@ mod tests {
     #[test]
     fn every_kind_has_a_status_and_words_of_the_dialect() {
         let cases: Vec<Case> =
-            serde_json::from_str(include_str!("../../../tests/cases/openai-errors.json")).expect("the cases");
+            serde_json::from_str(include_str!("../../../../tests/cases/openai-errors.json"))
+                .expect("the cases");
         for kind in Kind::ALL {
             assert!(
                 cases.iter().any(|case| case.kind == kind.as_str()),
@@ -226,5 +240,34 @@ mod tests {
         let said = &Fault::from(&error).body["error"];
         assert_eq!(said["upstream_code"], "model_not_found");
         assert_eq!(said["suggestions"], json!(["a/b"]));
+    }
+    #[test]
+    fn the_path_of_what_is_wrong_is_the_param_whoever_found_it() {
+        let found_here = super::super::request::ChatBody::parse(br#"{"messages":[{"role":"x"}]}"#);
+        let by_the_plugin = Error::from(contract::Error {
+            extras: vec![contract::Extra {
+                key: PARAM.to_owned(),
+                value_json: r#""messages[0].tool_call_id""#.to_owned(),
+            }],
+            ..Error::new(Kind::Provider(ErrorKind::InvalidRequest), "wrong")
+                .details()
+                .clone()
+        });
+        for (error, param) in [
+            (found_here.expect_err("no such role"), "messages[0].role"),
+            (by_the_plugin, "messages[0].tool_call_id"),
+        ] {
+            assert_eq!(Fault::from(&error).body["error"]["param"], param);
+        }
+    }
+
+    #[test]
+    fn a_request_of_too_many_small_values_is_too_large() {
+        let body = format!(
+            r#"{{"messages":[{}]}}"#,
+            vec![r#"{"role":"user","content":"x"}"#; 200_000].join(",")
+        );
+        let error = super::super::request::ChatBody::parse(body.as_bytes()).expect_err("too many");
+        assert_eq!(Fault::from(&error).status, StatusCode::PAYLOAD_TOO_LARGE);
     }
 }

@@ -3,11 +3,12 @@
 //!
 //! The command line reads and writes request files with it, the server speaks it. It knows no files, no sockets and no provider.
 
-pub(crate) mod passthrough;
-pub(crate) mod response;
-pub(crate) mod conversation;
-pub(crate) mod error;
-pub(crate) mod models;
-pub(crate) mod reasoning;
-pub(crate) mod request;
-mod types;
+pub mod conversation;
+pub mod error;
+pub mod models;
+pub mod passthrough;
+pub mod reasoning;
+pub mod request;
+pub mod response;
+#[allow(missing_docs, reason = "the dialect's own objects, member by member")]
+pub mod types;

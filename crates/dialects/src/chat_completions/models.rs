@@ -6,13 +6,13 @@ use super::response::known;
 use model_provider_host::contract::{Extra, Model, Price};
 
 /// The list.
-pub(crate) fn list(models: &[Model]) -> Value {
+pub fn list(models: &[Model]) -> Value {
     let entries: Vec<Value> = models.iter().map(|model| entry(&model.id, model)).collect();
     json!({ "object": "list", "data": entries })
 }
 
 /// One model under the name that it was asked for, which may have a suffix.
-pub(crate) fn entry(id: &str, model: &Model) -> Value {
+pub fn entry(id: &str, model: &Model) -> Value {
     let owner = extra(&model.extras, "owned_by").unwrap_or_else(|| {
         let owner = model.id.split_once('/').map(|(owner, _)| owner);
         owner.unwrap_or_default().into()

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 /// A value that came at once or in pieces.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub(crate) enum Added {
+pub enum Added {
     /// As it was written.
     Raw(Box<RawValue>),
     /// Elements of several lists.
@@ -22,7 +22,7 @@ pub(crate) enum Added {
 const REFUSAL: &str = "refusal";
 
 /// Reads an addition; none if it is no JSON.
-pub(crate) fn read(json: &str) -> Option<Box<RawValue>> {
+pub fn read(json: &str) -> Option<Box<RawValue>> {
     // A line end stands between two values and never within one, and would end a line of an event stream.
     RawValue::from_string(json.replace(['\r', '\n'], " ")).ok()
 }
@@ -30,7 +30,7 @@ pub(crate) fn read(json: &str) -> Option<Box<RawValue>> {
 impl Added {
     /// Adds a later piece: lists follow each other, objects are one by their members, and of anything else the last
     /// holds. Null adds nothing.
-    pub(super) fn add(&mut self, more: Box<RawValue>) {
+    pub fn add(&mut self, more: Box<RawValue>) {
         match (self.opened(), more.get().as_bytes().first()) {
             (_, Some(b'n')) => {}
             (Self::List(items), Some(b'[')) => items.extend(list(&more)),
@@ -44,7 +44,7 @@ impl Added {
     }
 
     /// The text that it is, if it is one.
-    pub(crate) fn text(&self) -> Option<String> {
+    pub fn text(&self) -> Option<String> {
         match self {
             Self::Raw(raw) => serde_json::from_str(raw.get()).ok(),
             Self::List(_) | Self::Object(_) => None,
@@ -78,7 +78,7 @@ impl Added {
 }
 
 /// Puts a member in, or adds it to what there is of it.
-pub(crate) fn put<K: Ord + AsRef<str>>(members: &mut BTreeMap<K, Added>, name: K, value: Box<RawValue>) {
+pub fn put<K: Ord + AsRef<str>>(members: &mut BTreeMap<K, Added>, name: K, value: Box<RawValue>) {
     match members.entry(name) {
         Entry::Vacant(entry) => {
             entry.insert(Added::Raw(value));

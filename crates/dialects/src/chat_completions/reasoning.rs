@@ -13,11 +13,13 @@ pub enum ReasoningField {
 }
 
 impl ReasoningField {
-    pub(crate) fn in_reasoning_content(self) -> bool {
+    /// Whether reasoning stands in `reasoning_content`.
+    pub fn in_reasoning_content(self) -> bool {
         self != Self::Reasoning
     }
 
-    pub(crate) fn in_reasoning(self) -> bool {
+    /// Whether reasoning stands in `reasoning`.
+    pub fn in_reasoning(self) -> bool {
         self != Self::ReasoningContent
     }
 }

@@ -16,39 +16,47 @@ use super::{
         usage,
     },
 };
-use model_provider_host::{contract::{AssistantPart, ChatEvent, Extra, FinishReason, Summary}, failover::Attempt, GenerationInfo};
+use model_provider_host::{
+    GenerationInfo,
+    contract::{AssistantPart, ChatEvent, Extra, FinishReason, Summary},
+    failover::Attempt,
+};
 
 /// Keys of a message that are written here; what an upstream adds may not take their place.
 const OWN_KEYS: [&str; 5] = ["role", "content", "reasoning_content", "reasoning", "tool_calls"];
 /// What an upstream adds that stands beside the message and not in it.
 const LOGPROBS: &str = "logprobs";
+/// How many members a warning names.
+const NAMED: usize = 8;
 
 /// What all pieces of one answer have in common.
 #[derive(Clone, Debug)]
-pub(crate) struct Envelope {
+pub struct Envelope {
     /// The answer's name.
-    pub(crate) id: String,
+    pub id: String,
     /// Seconds since 1970.
-    pub(crate) created: u64,
+    pub created: u64,
     /// Who answers, as it was asked for.
-    pub(crate) model: String,
+    pub model: String,
     /// Whether chunks have a place for what the answer took.
-    pub(crate) include_usage: bool,
+    pub include_usage: bool,
     /// Where reasoning stands.
-    pub(crate) reasoning: ReasoningField,
+    pub reasoning: ReasoningField,
     /// The name that was given in place of a model's, and meant the default.
-    pub(crate) default_for: Option<&'static str>,
+    pub default_for: Option<&'static str>,
+    /// The paths of members of the request that were not passed on.
+    pub left_out: Vec<String>,
 }
 
 /// What is known of an answer at its end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ending<'a> {
+pub struct Ending<'a> {
     /// The contract's account.
-    pub(crate) summary: &'a Summary,
+    pub summary: &'a Summary,
     /// Which plugin answered.
-    pub(crate) generation: &'a GenerationInfo,
+    pub generation: &'a GenerationInfo,
     /// Who failed before.
-    pub(crate) trail: &'a [Attempt],
+    pub trail: &'a [Attempt],
 }
 
 /// The dialect's word for how an answer ended. It has none for "otherwise", and typed clients refuse words that they do
@@ -64,7 +72,7 @@ fn finish_reason(reason: FinishReason) -> &'static str {
 
 impl Envelope {
     /// The first chunk: who speaks.
-    pub(crate) fn opening(&self) -> String {
+    pub fn opening(&self) -> String {
         let delta = Delta {
             role: Some("assistant"),
             content: Some(""),
@@ -76,7 +84,7 @@ impl Envelope {
 
     /// The chunk of one event, with the log probabilities that belong to it; `None` for what the dialect has no place
     /// for.
-    pub(crate) fn event(&self, event: &ChatEvent, logprobs: Option<&Extra>) -> Option<String> {
+    pub fn event(&self, event: &ChatEvent, logprobs: Option<&Extra>) -> Option<String> {
         let call = |index, id, name, arguments| Delta {
             tool_calls: Some([CallDelta {
                 index,
@@ -123,13 +131,13 @@ impl Envelope {
     }
 
     /// The last chunks: how it ended, and what it took if that was asked for and is known.
-    pub(crate) fn closing(&self, ending: Ending<'_>, media: usize) -> Vec<String> {
+    pub fn closing(&self, ending: Ending<'_>, media: usize) -> Vec<String> {
         let reason = finish_reason(ending.summary.finish_reason);
         let last = Choice {
             finish_reason: Some(reason),
             ..Choice::of(Delta::default())
         };
-        let mut chunks = vec![self.chunk(last, Some(ending.details(media, self.default_for)))];
+        let mut chunks = vec![self.chunk(last, Some(ending.details(media, self)))];
         if let Some(usage) = usage(&ending.summary.usage).filter(|_| self.include_usage) {
             chunks.push(self.text(&[], Some(Some(usage)), None));
         }
@@ -160,7 +168,7 @@ impl Envelope {
     }
 
     /// The whole answer.
-    pub(crate) fn whole<'a>(&'a self, content: &'a [AssistantPart], ending: Ending<'_>) -> Whole<'a> {
+    pub fn whole<'a>(&'a self, content: &'a [AssistantPart], ending: Ending<'_>) -> Whole<'a> {
         let mut message = Message {
             role: "assistant",
             ..Message::default()
@@ -210,14 +218,14 @@ impl Envelope {
                 finish_reason: finish_reason(ending.summary.finish_reason),
             }],
             usage: usage(&ending.summary.usage),
-            x_plugin: ending.details(media, self.default_for),
+            x_plugin: ending.details(media, self),
         }
     }
 }
 
 impl Ending<'_> {
     /// What the dialect has no place for.
-    fn details(&self, media: usize, default_for: Option<&str>) -> Value {
+    fn details(&self, media: usize, envelope: &Envelope) -> Value {
         let summary = self.summary;
         let mut warnings: Vec<Value> = summary
             .warnings
@@ -228,7 +236,12 @@ impl Ending<'_> {
             let message = format!("{media} pictures or sounds of the answer are not shown");
             warnings.push(json!({ "code": "media-not-shown", "message": message }));
         }
-        if let Some(name) = default_for {
+        if !envelope.left_out.is_empty() {
+            let named: Vec<&str> = envelope.left_out.iter().take(NAMED).map(String::as_str).collect();
+            let message = format!("not passed on: {}", named.join(", "));
+            warnings.push(json!({ "code": "members-left-out", "message": message }));
+        }
+        if let Some(name) = envelope.default_for {
             let message = format!("`{name}` is no model; the configured default was asked");
             warnings.push(json!({ "code": "default-model", "message": message }));
         }
@@ -248,12 +261,12 @@ impl Ending<'_> {
 }
 
 /// Whether an event says the log probabilities of the one before it.
-pub(crate) fn is_logprobs(event: &ChatEvent) -> bool {
+pub fn is_logprobs(event: &ChatEvent) -> bool {
     matches!(event, ChatEvent::Other(extra) if extra.key == LOGPROBS)
 }
 
 /// Whether an event becomes a chunk that has a place for log probabilities.
-pub(crate) fn has_logprobs(event: &ChatEvent) -> bool {
+pub fn has_logprobs(event: &ChatEvent) -> bool {
     match event {
         ChatEvent::Text(_)
         | ChatEvent::Reasoning(_)
@@ -264,7 +277,7 @@ pub(crate) fn has_logprobs(event: &ChatEvent) -> bool {
 }
 
 /// Who failed, and of what.
-pub(crate) fn trail(attempts: &[Attempt]) -> Vec<Value> {
+pub fn trail(attempts: &[Attempt]) -> Vec<Value> {
     let told = attempts.iter().map(|attempt| {
         json!({
             "ref": attempt.reference,
@@ -284,7 +297,7 @@ fn other<'k>(key: &'k str, value_json: &str) -> Option<(&'k str, Box<RawValue>)>
 }
 
 /// An object without what is null in it.
-pub(super) fn known(value: Value) -> Value {
+pub fn known(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             let known = fields.into_iter().filter(|(_, value)| !value.is_null());

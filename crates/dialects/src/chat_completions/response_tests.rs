@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::*;
-use model_provider_host::contract::{Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage, Warning};
+use model_provider_host::contract::{
+    Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage, Warning,
+};
 
 fn envelope(include_usage: bool) -> Envelope {
     Envelope {
@@ -13,6 +15,7 @@ fn envelope(include_usage: bool) -> Envelope {
         include_usage,
         reasoning: ReasoningField::default(),
         default_for: None,
+        left_out: Vec::new(),
     }
 }
 
@@ -39,11 +42,7 @@ fn summary(finish_reason: FinishReason) -> Summary {
 }
 
 fn generation() -> GenerationInfo {
-    GenerationInfo {
-        number: 3,
-        digest: "sha256:0".into(),
-        version: "0.1.0".into(),
-    }
+    GenerationInfo::new(3, "0.1.0", "sha256:0")
 }
 
 fn whole(parts: &[AssistantPart], ending: Ending<'_>) -> Value {

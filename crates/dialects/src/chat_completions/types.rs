@@ -10,30 +10,30 @@ use model_provider_host::contract::{ToolCall, Usage};
 
 /// A piece of a stream.
 #[derive(Serialize)]
-pub(super) struct Chunk<'a> {
-    pub(super) id: &'a str,
-    pub(super) object: &'static str,
-    pub(super) created: u64,
-    pub(super) model: &'a str,
-    pub(super) choices: &'a [Choice<'a>],
+pub struct Chunk<'a> {
+    pub id: &'a str,
+    pub object: &'static str,
+    pub created: u64,
+    pub model: &'a str,
+    pub choices: &'a [Choice<'a>],
     /// Absent if it was not asked for; null until it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) usage: Option<Option<UsageJson>>,
+    pub usage: Option<Option<UsageJson>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) x_plugin: Option<Value>,
+    pub x_plugin: Option<Value>,
 }
 
 #[derive(Serialize)]
-pub(super) struct Choice<'a> {
-    pub(super) index: u32,
-    pub(super) delta: Delta<'a>,
+pub struct Choice<'a> {
+    pub index: u32,
+    pub delta: Delta<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) logprobs: Option<Box<RawValue>>,
-    pub(super) finish_reason: Option<&'static str>,
+    pub logprobs: Option<Box<RawValue>>,
+    pub finish_reason: Option<&'static str>,
 }
 
 impl<'a> Choice<'a> {
-    pub(super) fn of(delta: Delta<'a>) -> Self {
+    pub fn of(delta: Delta<'a>) -> Self {
         Self {
             index: 0,
             delta,
@@ -45,87 +45,87 @@ impl<'a> Choice<'a> {
 
 /// What a piece adds to the message.
 #[derive(Default, Serialize)]
-pub(super) struct Delta<'a> {
+pub struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) role: Option<&'static str>,
+    pub role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content: Option<&'a str>,
+    pub content: Option<&'a str>,
     /// Null where it is said that nothing was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) refusal: Option<()>,
+    pub refusal: Option<()>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reasoning_content: Option<&'a str>,
+    pub reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reasoning: Option<&'a str>,
+    pub reasoning: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tool_calls: Option<[CallDelta<'a>; 1]>,
+    pub tool_calls: Option<[CallDelta<'a>; 1]>,
     #[serde(flatten)]
-    pub(super) others: BTreeMap<&'a str, Box<RawValue>>,
+    pub others: BTreeMap<&'a str, Box<RawValue>>,
 }
 
 #[derive(Serialize)]
-pub(super) struct CallDelta<'a> {
-    pub(super) index: u32,
+pub struct CallDelta<'a> {
+    pub index: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<&'a str>,
+    pub id: Option<&'a str>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub(super) kind: Option<&'static str>,
-    pub(super) function: FunctionDelta<'a>,
+    pub kind: Option<&'static str>,
+    pub function: FunctionDelta<'a>,
 }
 
 #[derive(Serialize)]
-pub(super) struct FunctionDelta<'a> {
+pub struct FunctionDelta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<&'a str>,
-    pub(super) arguments: &'a str,
+    pub name: Option<&'a str>,
+    pub arguments: &'a str,
 }
 
 /// A whole answer.
 #[derive(Serialize)]
-pub(crate) struct Whole<'a> {
-    pub(super) id: &'a str,
-    pub(super) object: &'static str,
-    pub(super) created: u64,
-    pub(super) model: &'a str,
-    pub(super) choices: [WholeChoice<'a>; 1],
+pub struct Whole<'a> {
+    pub id: &'a str,
+    pub object: &'static str,
+    pub created: u64,
+    pub model: &'a str,
+    pub choices: [WholeChoice<'a>; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) usage: Option<UsageJson>,
-    pub(super) x_plugin: Value,
+    pub usage: Option<UsageJson>,
+    pub x_plugin: Value,
 }
 
 #[derive(Serialize)]
-pub(super) struct WholeChoice<'a> {
-    pub(super) index: u32,
-    pub(super) message: Message<'a>,
-    pub(super) logprobs: Option<Added>,
-    pub(super) finish_reason: &'static str,
+pub struct WholeChoice<'a> {
+    pub index: u32,
+    pub message: Message<'a>,
+    pub logprobs: Option<Added>,
+    pub finish_reason: &'static str,
 }
 
 #[derive(Default, Serialize)]
-pub(super) struct Message<'a> {
-    pub(super) role: &'static str,
+pub struct Message<'a> {
+    pub role: &'static str,
     /// Null in a call without text; otherwise nothing said is an empty text.
-    pub(super) content: Option<String>,
+    pub content: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) reasoning_content: String,
+    pub reasoning_content: String,
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) reasoning: String,
+    pub reasoning: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) tool_calls: Vec<WholeCall<'a>>,
+    pub tool_calls: Vec<WholeCall<'a>>,
     #[serde(flatten)]
-    pub(super) others: BTreeMap<&'a str, Added>,
+    pub others: BTreeMap<&'a str, Added>,
 }
 
 #[derive(Serialize)]
-pub(super) struct WholeCall<'a> {
-    pub(super) id: &'a str,
+pub struct WholeCall<'a> {
+    pub id: &'a str,
     #[serde(rename = "type")]
-    pub(super) kind: &'static str,
-    pub(super) function: FunctionDelta<'a>,
+    pub kind: &'static str,
+    pub function: FunctionDelta<'a>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct UsageJson {
+pub struct UsageJson {
     prompt_tokens: u32,
     completion_tokens: u32,
     total_tokens: u64,
@@ -136,17 +136,17 @@ pub(super) struct UsageJson {
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct PromptDetails {
+pub struct PromptDetails {
     cached_tokens: u32,
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct CompletionDetails {
+pub struct CompletionDetails {
     reasoning_tokens: u32,
 }
 
 /// The dialect's numbers are never null, so that counts of which one is unknown are not given at all.
-pub(super) fn usage(usage: &Usage) -> Option<UsageJson> {
+pub fn usage(usage: &Usage) -> Option<UsageJson> {
     let (input, output) = (usage.input_tokens?, usage.output_tokens?);
     Some(UsageJson {
         prompt_tokens: input,
@@ -161,7 +161,7 @@ pub(super) fn usage(usage: &Usage) -> Option<UsageJson> {
     })
 }
 
-pub(super) fn tool_call(call: &ToolCall) -> WholeCall<'_> {
+pub fn tool_call(call: &ToolCall) -> WholeCall<'_> {
     WholeCall {
         id: &call.id,
         kind: "function",

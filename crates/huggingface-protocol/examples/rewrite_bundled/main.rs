@@ -25,7 +25,7 @@ use huggingface_protocol::{
 };
 use serde_json::Value;
 
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/catalog/bundled_models.rs");
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/catalog/bundled_models.rs");
 /// So many backends are named as a source; of more that agree, `all` is said.
 const MOST_NAMED: usize = 4;
 

@@ -14,7 +14,11 @@ use serde_json::error::Category;
 use super::index::Index;
 use super::json::{boolean, count, is_scalar, line, measure};
 use super::{decimal, merge, routes};
-use crate::{contract::types::{Extra, Model, ModelSource, Price, Route}, json::items, wire::list::{Leaf, Place, read_row, Rows, Sink}};
+use crate::{
+    contract::types::{Extra, Model, ModelSource, Price, Route},
+    json::items,
+    wire::list::{Leaf, Place, Rows, Sink, read_row},
+};
 
 /// Most rows that are read.
 pub(super) const MAX_ROWS: usize = 10_000;

@@ -8,7 +8,13 @@ use alloc::{
 use super::bundled::{self, Bundled};
 use super::index::Index;
 use super::{name, routes};
-use crate::{contract::{settings::{ConfiguredModel, ModelAlias}, types::{Model, ModelSource, Routing}}, reference::{begins_with_prefix, canonical_text, parse, Reference, without_prefix}};
+use crate::{
+    contract::{
+        settings::{ConfiguredModel, ModelAlias},
+        types::{Model, ModelSource, Routing},
+    },
+    reference::{Reference, begins_with_prefix, canonical_text, parse, without_prefix},
+};
 
 /// A model of which nothing is known but its id.
 pub(super) fn blank(id: &str, source: ModelSource) -> Model {

@@ -22,7 +22,13 @@ use super::provider::ENV_VARS;
 use super::reference::Reference;
 use super::settings::Settings;
 use super::warning::{CATALOG_NOT_LIVE, CONFIGURED_SKIPPED, LIST_CUT, ROWS_SKIPPED, warning};
-use crate::{contract::{settings::CredentialState, types::{DiscoveryMode, Model, ModelCatalog, ModelSource, Warning}}, text::lossy};
+use crate::{
+    contract::{
+        settings::CredentialState,
+        types::{DiscoveryMode, Model, ModelCatalog, ModelSource, Warning},
+    },
+    text::lossy,
+};
 
 pub(super) use bundled::ids as bundled_ids;
 pub(super) use merge::Known;

@@ -7,7 +7,10 @@
 use alloc::format;
 
 use super::name;
-use crate::{contract::types::{Error, ErrorKind, ModelRef}, warning::quote};
+use crate::{
+    contract::types::{Error, ErrorKind, ModelRef},
+    warning::quote,
+};
 
 /// The setting of a configured model: true or false.
 const SETTING: &str = "template-opens-reasoning";

@@ -8,7 +8,11 @@ use alloc::{string::ToString, vec};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{cases::{self, plain_settings}, contract::settings::{ConfiguredModel, ModelAlias}, settings::PlainSettings};
+use crate::{
+    cases::{self, plain_settings},
+    contract::settings::{ConfiguredModel, ModelAlias},
+    settings::PlainSettings,
+};
 
 fn from_rows(rows: &[Value]) -> ModelCatalog {
     from_list(

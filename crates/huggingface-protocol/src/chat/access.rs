@@ -2,7 +2,13 @@
 
 use alloc::string::{String, ToString};
 
-use crate::{contract::{settings::{CredentialState, Snapshot}, types::{Error, ErrorKind}}, error, json};
+use crate::{
+    contract::{
+        settings::{CredentialState, Snapshot},
+        types::{Error, ErrorKind},
+    },
+    error, json,
+};
 
 /// The setting `bill-to`: who pays.
 pub(super) fn bill_to(snapshot: &Snapshot) -> Result<Option<String>, Error> {

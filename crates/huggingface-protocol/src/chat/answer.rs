@@ -4,14 +4,26 @@
 //! UTF-8 become U+FFFD. This module must not know attempts, headers or time.
 
 mod choice;
+mod choices;
+mod framing;
 
 use alloc::{
+    boxed::Box,
     string::{String, ToString},
     vec::Vec,
 };
 
+use self::{
+    choice::Came,
+    choices::{Choices, Verdict},
+    framing::{End, Form},
+};
 use super::{events::Events, faults, finish, notices::Notices, think::Think, tools::Tools, usage};
-use crate::{contract::types::{ChatEvent, Error, Extra, FinishReason, Usage, Warning}, error, wire::{chunk::{Chunk, Extras}, sse, text::lossy}};
+use crate::{
+    contract::types::{ChatEvent, Error, Extra, FinishReason, Usage, Warning},
+    error, json,
+    wire::chunk::{Chunk, Extras},
+};
 
 /// What is known of an answer at its end.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,24 +33,6 @@ pub(super) struct Finished {
     pub(super) usage: Usage,
     pub(super) warnings: Vec<Warning>,
     pub(super) extras: Vec<Extra>,
-}
-
-/// How the bytes are to be read.
-#[derive(Debug)]
-enum Form {
-    /// No byte has told yet.
-    Unknown,
-    Stream(sse::Decoder),
-    Whole(Vec<u8>),
-}
-
-/// Why no more bytes come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// `[DONE]`, or the end of a whole answer.
-    Said,
-    /// The end of the body.
-    Body,
 }
 
 /// What of the request and its model counts for reading the response.
@@ -64,8 +58,12 @@ pub(super) struct Answer {
     has_stops: bool,
     /// How many chunks there were.
     chunks: u32,
-    /// The index of the first choice.
-    index: Option<i64>,
+    choices: Choices,
+    came: Came,
+    /// Whether text or reasoning came behind the last call.
+    spoke_last: bool,
+    /// A message that is an error if nothing follows it.
+    doubt: Option<Box<Error>>,
     result: Option<Result<Finished, Error>>,
 }
 
@@ -83,7 +81,10 @@ impl Answer {
             extras: Extras::default(),
             notices: Notices::default(),
             chunks: 0,
-            index: None,
+            choices: Choices::default(),
+            came: Came::default(),
+            spoke_last: false,
+            doubt: None,
             result: None,
         }
     }
@@ -106,167 +107,42 @@ impl Answer {
         self.result.as_ref()
     }
 
-    /// Takes the next bytes.
-    pub(super) fn on_bytes(&mut self, bytes: &[u8]) {
-        if self.result.is_some() {
-            return;
-        }
-        let mut bytes = bytes;
-        if matches!(self.form, Form::Unknown) {
-            // White space and a byte-order mark before the first line mean nothing in either form.
-            let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0xEF | 0xBB | 0xBF);
-            let start = bytes
-                .iter()
-                .position(|byte| !is_blank(byte))
-                .unwrap_or(bytes.len());
-            bytes = bytes.get(start..).unwrap_or_default();
-            self.form = match bytes.first() {
-                None => return,
-                Some(b'{' | b'[') => Form::Whole(Vec::new()),
-                Some(b'<') => return self.fail(faults::page()),
-                Some(_) => Form::Stream(sse::Decoder::default()),
-            };
-        }
-        match &mut self.form {
-            Form::Whole(body) if body.len() + bytes.len() > sse::LIMIT => {
-                self.fail(faults::too_long("The answer"));
-            }
-            Form::Whole(body) => body.extend_from_slice(bytes),
-            Form::Stream(decoder) => {
-                decoder.push(bytes);
-                self.read_events();
-            }
-            Form::Unknown => {}
-        }
-    }
-
-    /// Says that the body is over.
-    pub(super) fn on_end(&mut self) {
-        if self.result.is_some() {
-            return;
-        }
-        match &mut self.form {
-            Form::Unknown => self.conclude(End::Body),
-            Form::Whole(body) => {
-                let body = core::mem::take(body);
-                let text = lossy(&body);
-                match Chunk::decode(&text, &self.extras, self.index) {
-                    Ok(chunk) => {
-                        self.chunk(&chunk, &text);
-                        if self.result.is_none() {
-                            self.conclude(End::Said);
-                        }
-                    }
-                    Err(_) => self.fail(faults::no_json("The answer")),
-                }
-            }
-            Form::Stream(decoder) => {
-                decoder.end();
-                self.read_events();
-                if self.result.is_none() {
-                    self.conclude(End::Body);
-                }
-            }
-        }
-    }
-
-    /// Says that the body broke off. An answer that has said why it ended, or whose calls are all there, is whole all
-    /// the same: what is missing is the end of the transport. Gives whether that is so.
-    pub(super) fn on_cut(&mut self) -> bool {
-        let is_whole =
-            (self.finish_word.is_some() || self.tools.all_whole()) && !matches!(self.form, Form::Whole(_));
-        if is_whole {
-            self.on_end();
-        } else {
-            self.think.flush(&mut self.events);
-        }
-        is_whole
-    }
-
-    /// Reads the events that are in the decoder.
-    fn read_events(&mut self) {
-        let form = core::mem::replace(&mut self.form, Form::Unknown);
-        let Form::Stream(mut decoder) = form else { return };
-        while self.result.is_none() {
-            match decoder.next() {
-                Ok(Some(event)) => self.event(&event),
-                Ok(None) => break,
-                // What is behind a line without end cannot be read.
-                Err(sse::TooLong) if self.finish_word.is_some() => {
-                    self.notices.late += 1;
-                    self.conclude(End::Body);
-                }
-                Err(sse::TooLong) => self.fail(faults::too_long("A line of the answer")),
-            }
-        }
-        self.form = Form::Stream(decoder);
-    }
-
-    fn event(&mut self, event: &sse::Event<'_>) {
-        let text = lossy(event.data);
-        let data = text.trim_ascii();
-        match event.kind {
-            _ if data.is_empty() => {}
-            sse::Kind::Error => self.broken(error::from_event(data)),
-            sse::Kind::Other => self.notices.skipped += 1,
-            sse::Kind::Message if self.data(data) => {}
-            // Some servers leave out the blank lines between events: then each line is one.
-            sse::Kind::Message => {
-                for line in data.lines().map(str::trim_ascii) {
-                    if !self.data(line) {
-                        self.unread(line, event.is_closed);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Takes the data of one event; false if it is no chunk.
-    fn data(&mut self, data: &str) -> bool {
-        if self.result.is_some() || data.is_empty() {
-            return true;
-        }
-        if !data.starts_with('{') && data.trim_matches('"') == "[DONE]" {
-            // In quotes it is no chunk, but it is plain what it means.
-            if data.starts_with('"') {
-                self.unread(data, true);
-            }
-            self.conclude(End::Said);
-            return true;
-        }
-        Chunk::decode(data, &self.extras, self.index)
-            .map(|chunk| self.chunk(&chunk, data))
-            .is_ok()
-    }
-
-    /// Passes over an event that is no chunk: a heartbeat, or anything behind the finish reason. A chunk that is broken
-    /// is a part of the response that is lost, and what the end of the body cut is told there.
-    fn unread(&mut self, data: &str, is_closed: bool) {
-        if self.finish_word.is_some() {
-            self.notices.late += 1;
-        } else if !data.starts_with('{') {
-            self.notices.skipped += 1;
-        } else if is_closed {
-            self.fail(faults::no_json("An event of the answer"));
-        }
-    }
-
     /// Takes a chunk or a whole answer; `raw` is its text.
     fn chunk(&mut self, chunk: &Chunk<'_>, raw: &str) {
-        self.chunks = self.chunks.saturating_add(1);
-        self.extras.keep(chunk);
-        if let Some(usage) = chunk.usage.and_then(usage::parse) {
-            self.usage = usage;
+        if chunk.kind.is_some_and(is_heartbeat) {
+            self.notices.skipped += 1;
+            return;
         }
+        if chunk.is_message && !chunk.has_choices && !chunk.is_error && !error::says_error(raw) {
+            return self.remark(raw);
+        }
+        self.doubt = None;
+        let verdict = self.choices.judge(chunk);
+        self.settle();
+        if self.result.is_some() {
+            return;
+        }
+        self.chunks = self.chunks.saturating_add(1);
+        self.count(chunk);
+        self.notices.is_unread |= chunk.is_unread;
         if let Some(warnings) = chunk.warnings {
             self.notices.hear(warnings);
         }
+        match verdict {
+            Verdict::Hold if !chunk.is_error => self.choices.hold(raw),
+            _ => self.judged(chunk, raw, verdict != Verdict::Pass),
+        }
+    }
+
+    /// Takes a chunk of which it is known whether its choice is of the response.
+    fn judged(&mut self, chunk: &Chunk<'_>, raw: &str, is_ours: bool) {
         let was_finished = self.finish_word.is_some();
-        let is_failed = chunk.choices > 0 && self.counts(chunk) && !self.choice(&chunk.choice);
-        let error = if chunk.is_error || (chunk.is_message && !chunk.has_choices) {
+        let failure = if is_ours { self.choice(chunk) } else { None };
+        let is_bare_error = (chunk.is_message || chunk.is_detail) && !chunk.has_choices;
+        let error = if chunk.is_error || is_bare_error {
             error::from_event(raw)
-        } else if is_failed {
-            error::from_event(chunk.choice.error.unwrap_or_default())
+        } else if let Some(error) = failure {
+            error
         } else {
             return;
         };
@@ -277,16 +153,39 @@ impl Answer {
         }
     }
 
-    /// Whether a chunk's choice is of the response: of several the first that came, and a single one in any case. Some
-    /// servers count the parts of a response by the choice's index.
-    fn counts(&mut self, chunk: &Chunk<'_>) -> bool {
-        let index = *self.index.get_or_insert(chunk.choice.index);
-        self.notices.has_others |= chunk.choices > 1;
-        !self.notices.has_others || index == chunk.choice.index
+    /// Takes the chunk that waited for the one behind it, unless that has dropped it.
+    fn settle(&mut self) {
+        if let Some(raw) = self.choices.take_held()
+            && let Ok(chunk) = Chunk::decode(&raw, &self.extras, self.choices.first())
+        {
+            self.judged(&chunk, &raw, true);
+        }
+    }
+
+    /// Takes what a chunk counts and says of itself. Counts of nothing do not take back counts of something.
+    fn count(&mut self, chunk: &Chunk<'_>) {
+        let usage = chunk.usage.and_then(usage::parse);
+        let counts = usage.is_none_or(|new| usage::is_any(&new) || !usage::is_any(&self.usage));
+        self.extras.keep(chunk, counts);
+        if let Some(usage) = usage.filter(|_| counts) {
+            self.usage = usage;
+        }
+    }
+
+    /// Takes an object with nothing but a message: a remark such as a heartbeat, or an error if nothing follows it.
+    fn remark(&mut self, raw: &str) {
+        self.settle();
+        if self.finish_word.is_some() {
+            self.notices.late += 1;
+        } else {
+            self.notices.skipped += 1;
+            self.doubt = Some(Box::new(error::from_event(raw)));
+        }
     }
 
     /// An error in place of a chunk.
     fn broken(&mut self, error: Error) {
+        self.settle();
         if self.finish_word.is_some() {
             self.notices.late += 1;
         } else {
@@ -294,31 +193,66 @@ impl Answer {
         }
     }
 
+    /// Whether the calls are whole, and nothing that came behind them may be cut.
+    fn ends_with_calls(&self) -> bool {
+        self.tools.all_whole() && !self.spoke_last
+    }
+
     /// Judges the answer: nothing more will come.
     fn conclude(&mut self, end: End) {
+        self.settle();
+        if self.result.is_some() {
+            return;
+        }
         let said_why = self.finish_word.is_some();
         self.think.flush(&mut self.events);
-        let is_empty = self.chunks == 0 || (end == End::Said && !self.events.any() && !self.tools.any());
-        if is_empty && !said_why {
-            return self.fail(if self.chunks == 0 && self.notices.skipped > 0 {
-                faults::no_json("What came as a stream of events")
-            } else {
-                faults::empty()
-            });
+        if let Some(error) = self.missing(end, said_why) {
+            return self.fail(error);
         }
-        if end == End::Body && !said_why && !self.tools.all_whole() {
-            return self.fail(faults::cut_off());
+        let meaning = self.finish_word.as_deref().map(finish::meaning);
+        let is_cut = meaning.is_some_and(finish::Meaning::is_cut);
+        if let Err(broken) = self.tools.finish(is_cut, &mut self.events) {
+            return self.fail(faults::broken_call(broken, meaning));
         }
-        if let Err(broken) = self.tools.finish(&mut self.events) {
-            return self.fail(faults::broken_call(broken, self.finish_word.as_deref()));
+        self.notices.ended_early = end == End::Body && !said_why;
+        self.result = Some(Ok(self.finished(meaning)));
+    }
+
+    /// What makes the end no end of an answer.
+    fn missing(&mut self, end: End, said_why: bool) -> Option<Error> {
+        let is_nothing = !self.events.any() && !self.tools.any();
+        if said_why {
+            return (is_nothing && self.notices.is_unread).then(faults::unread);
         }
-        let word = self.finish_word.take();
-        let reason = finish::reason(word.as_deref(), self.tools.any());
+        if let Some(error) = self.doubt.take() {
+            return Some(*error);
+        }
+        if self.chunks == 0 && self.notices.skipped > 0 {
+            return Some(faults::no_json("What came as a stream of events"));
+        }
+        if is_nothing && self.notices.is_unread {
+            return Some(faults::unread());
+        }
+        if self.chunks == 0 || (end == End::Said && is_nothing) {
+            return Some(faults::empty());
+        }
+        (end == End::Body && !self.ends_with_calls()).then(faults::cut_off)
+    }
+
+    /// What is known at the end of a response that is whole.
+    fn finished(&mut self, meaning: Option<finish::Meaning>) -> Finished {
+        use finish::Meaning::{Calls, Done, Unknown};
+        let has_calls = self.tools.any();
+        let reason = finish::reason(meaning, has_calls);
         self.notices.is_unopened = self.think.is_unopened();
-        self.notices.has_no_calls = !self.tools.any() && word.as_deref().is_some_and(finish::claims_calls);
+        self.notices.has_no_calls = !has_calls && meaning == Some(Calls);
+        self.notices.unknown_word = (self.finish_word.clone()).filter(|_| reason == FinishReason::Other);
+        self.notices.has_bare_calls = self.tools.has_bare() && matches!(meaning, None | Some(Unknown));
+        self.notices.has_same_ids = self.tools.has_same_ids();
+        self.notices.has_others = self.choices.several();
         // A model that was done by itself, with nothing but an open block, did not reason: nothing opened that block.
-        let is_done = !self.tools.any() && word.as_deref().is_some_and(finish::is_done);
-        if is_done
+        if meaning == Some(Done)
+            && !has_calls
             && !self.has_stops
             && let Some(text) = self.think.take_unclosed()
         {
@@ -329,17 +263,26 @@ impl Answer {
             key: name.to_string(),
             value_json,
         });
-        self.result = Some(Ok(Finished {
+        Finished {
             reason,
-            word,
+            word: self.finish_word.take(),
             usage: self.usage,
-            warnings: self.notices.take(self.index),
+            warnings: self.notices.take(self.choices.first()),
             extras: extras.collect(),
-        }));
+        }
     }
 
     fn fail(&mut self, error: Error) {
+        self.settle();
         self.think.flush(&mut self.events);
-        self.result = Some(Err(error));
+        self.result.get_or_insert(Err(error));
     }
+}
+
+/// Whether an object's own `type` or `event` says that it is none of the response.
+fn is_heartbeat(kind: &str) -> bool {
+    let word = json::text(kind).unwrap_or_default();
+    ["ping", "heartbeat", "keepalive", "keep-alive", "keep_alive"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(&word))
 }

@@ -3,6 +3,8 @@
 //! The driver asks [`Exchange::next`] what to do, does it, and reports what happened. It may drop the
 //! exchange at any time. This module must not know how bytes travel or what time it is.
 
+mod ending;
+
 use alloc::{
     boxed::Box,
     format,
@@ -21,7 +23,15 @@ use super::{
     rules::Rules,
     writer::Writer,
 };
-use crate::{catalog, contract::{settings::Snapshot, types::{ChatEvent, ChatRequest, Error, ErrorKind, ModelRef, Routing, Summary, Warning}}, error::{self, header}, provider, warning::quote};
+use crate::{
+    catalog,
+    contract::{
+        settings::Snapshot,
+        types::{ChatEvent, ChatRequest, Error, ErrorKind, ModelRef, Summary, Warning},
+    },
+    error, provider,
+    warning::quote,
+};
 
 /// How much of an error's body is read.
 const ERROR_BODY_LIMIT: usize = 1024 * 1024;
@@ -321,93 +331,5 @@ impl Exchange {
             Progress::Waiting => self.first_byte_timeout_ms,
             Progress::Reading => self.idle_timeout_ms,
         }
-    }
-
-    /// Goes on after the answer took something in.
-    fn after_answer(&mut self) {
-        if self.answer.gave_events() {
-            self.body = None;
-        }
-        match self.answer.result() {
-            None => {}
-            Some(Err(error)) => {
-                let error = error.clone();
-                // An answer without anything in it, or an error that only comes in the form of an answer.
-                let may_retry = match error.status {
-                    Some(status) => head::is_passing(status),
-                    None => {
-                        error.retryable && matches!(error.kind, ErrorKind::Protocol | ErrorKind::Transport)
-                    }
-                };
-                self.settle(error, may_retry);
-            }
-            Some(Ok(finished)) => {
-                let finished = finished.clone();
-                let warnings = self.warnings.iter().cloned().chain(finished.warnings).collect();
-                self.body = None;
-                self.state = State::Ended(Ok(Summary {
-                    finish_reason: finished.reason,
-                    raw_finish_reason: finished.word,
-                    usage: finished.usage,
-                    model: self.model.canonical.clone(),
-                    backend: header(&self.headers, "x-inference-provider"),
-                    request_id: head::request_id(&self.headers),
-                    attempts: self.attempts,
-                    warnings,
-                    extras: finished.extras,
-                }));
-            }
-        }
-    }
-
-    /// Judges an answer with an error status.
-    fn refused(&mut self) {
-        let State::Refused { status, body } = &mut self.state else {
-            return;
-        };
-        let (status, body) = (*status, core::mem::take(body));
-        let mut error = error::from_response(status, &self.headers, &body);
-        error.retry_after_ms = retry::retry_after_ms(&self.headers).or(error.retry_after_ms);
-        self.settle(error, head::is_passing(status));
-    }
-
-    /// Tries again or ends.
-    fn settle(&mut self, error: Error, may_retry: bool) {
-        let tries_left =
-            self.attempts <= self.max_retries && self.body.is_some() && !self.answer.gave_events();
-        let wait = error
-            .retry_after_ms
-            .unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
-        if may_retry && tries_left && wait <= retry::LONGEST_WAIT_MS {
-            let salt = retry::mix(self.seed ^ u64::from(self.attempts));
-            self.answer = Answer::new(salt, self.asked);
-            self.headers = Vec::new();
-            self.any_byte = false;
-            self.state = State::Waiting(wait);
-        } else {
-            self.end(error);
-        }
-    }
-
-    fn end(&mut self, error: Error) {
-        let mut suggestions = error.suggestions;
-        if error.kind == ErrorKind::ModelUnavailable {
-            suggestions.append(&mut self.instead);
-            // Without the suffix, unless the upstream says that it is the model itself that there is not.
-            if !matches!(self.model.routing, Routing::Default)
-                && (self.is_known || error.code.as_deref() != Some("model_not_found"))
-            {
-                suggestions.push(format!("{}/{}", provider::ID, self.model.model));
-            }
-        }
-        self.body = None;
-        self.state = State::Ended(Err(Error {
-            suggestions,
-            request_sent: self.was_sent,
-            attempts: self.attempts,
-            backend: header(&self.headers, "x-inference-provider"),
-            request_id: head::request_id(&self.headers),
-            ..error
-        }));
     }
 }

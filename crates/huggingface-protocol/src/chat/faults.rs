@@ -6,8 +6,13 @@ use alloc::{
     string::{String, ToString},
 };
 
-use super::{driver::FailureKind, tools::Broken};
-use crate::{contract::types::{Error, ErrorKind}, error, warning::quote, wire::sse};
+use super::{driver::FailureKind, finish::Meaning, tools::Broken};
+use crate::{
+    contract::types::{Error, ErrorKind},
+    error,
+    warning::quote,
+    wire::sse,
+};
 
 /// How far an attempt had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +85,25 @@ pub(super) fn empty() -> Error {
 /// Something that had to be a JSON object and is none.
 pub(super) fn no_json(what: &str) -> Error {
     let message = format!("{what} is not the JSON that it should be.");
-    Error::after_sending(ErrorKind::Protocol, message)
-        .with_hint("Try again, or choose another backend with a suffix.")
+    let mut error = Error::after_sending(ErrorKind::Protocol, message)
+        .with_hint("Try again, or choose another backend with a suffix.");
+    error.retryable = true;
+    error
+}
+
+/// A response that may say something, in a form that nobody knows.
+pub(super) fn unread() -> Error {
+    let message = "The response is in a form that cannot be read: nothing in it is known.";
+    Error::after_sending(ErrorKind::Protocol, message).with_hint("Choose another backend with a suffix.")
+}
+
+/// A finish reason that says that the backend failed, and nothing beside it.
+pub(super) fn failed(word: &str) -> Error {
+    let mut error = error::from_event("");
+    if !word.eq_ignore_ascii_case("error") {
+        error.message = format!("The backend broke off with the finish reason {}.", quote(word));
+    }
+    error
 }
 
 /// A page where an answer should be.
@@ -101,21 +123,34 @@ pub(super) fn too_long(what: &str) -> Error {
     Error::after_sending(ErrorKind::Protocol, message)
 }
 
-/// A tool call that cannot become whole.
-pub(super) fn broken_call(broken: Broken, finish_word: Option<&str>) -> Error {
+/// A tool call that cannot become whole. What the finish reason means tells why.
+pub(super) fn broken_call(broken: Broken, finish: Option<Meaning>) -> Error {
+    let cause = match finish {
+        Some(Meaning::Length) => ": the response reached its limit",
+        Some(Meaning::Filtered) => ": a content filter cut the response",
+        _ => "",
+    };
     let (message, raw) = match broken {
         Broken::Arguments { name, raw } => (
-            format!("The arguments of the call of tool {} are not JSON.", quote(&name)),
+            format!(
+                "The arguments of the call of tool {} are not JSON{cause}.",
+                quote(&name)
+            ),
             Some(raw),
         ),
-        Broken::Nameless { raw } => ("A tool call of the answer names no tool.".to_string(), Some(raw)),
+        Broken::Nameless { raw } => (
+            format!("A tool call of the answer names no tool{cause}."),
+            Some(raw),
+        ),
         Broken::TooMany => ("The answer calls too many tools.".to_string(), None),
     };
-    let hint = match finish_word {
-        Some("length") => "The answer reached its limit: ask for more output tokens.",
+    let hint = match finish {
+        Some(Meaning::Length) => "The answer reached its limit: ask for more output tokens.",
+        Some(Meaning::Filtered) => "Change the prompt, or choose another model or backend.",
         _ => "Try again, or choose another model or backend: this one wrote a call that nobody can read.",
     };
     let mut error = Error::after_sending(ErrorKind::Protocol, message).with_hint(hint);
+    error.retryable = cause.is_empty();
     error
         .extras
         .extend(raw.map(|raw| error::text_extra("arguments", &raw)));

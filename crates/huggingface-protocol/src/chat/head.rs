@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 use crate::error::header;
 
 /// The headers that are looked at later. The others are not held as long as the response lasts.
-const KEPT: [&str; 10] = [
+const KEPT: [&str; 14] = [
     "content-type",
     "date",
     "inference-id",
@@ -15,6 +15,10 @@ const KEPT: [&str; 10] = [
     "x-inference-id",
     "x-inference-provider",
     "x-inference-request-id",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
     "x-request-id",
 ];
 /// Those that name the request, the better name first.
@@ -43,5 +47,5 @@ pub(super) fn request_id(headers: &[(String, Vec<u8>)]) -> Option<String> {
 
 /// Whether a status may be gone soon, so that the same request is worth another try.
 pub(super) fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+    matches!(status, 408 | 409 | 425 | 429 | 500 | 502 | 503 | 504)
 }

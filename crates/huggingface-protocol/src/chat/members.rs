@@ -1,13 +1,20 @@
-//! Members that a request carries beside the fields of the contract (`extras`): which are sent on, and which are
-//! left out with a warning. A member that nobody here knows is sent on; it is never a reason to refuse a request.
+//! Members that a request carries beside the fields of the contract (`extras`): where each stands on the wire, and which
+//! are sent on. A member that nobody here knows is sent on; it is never a reason to refuse a request.
+//!
+//! The extras of a tool and of a tool call are members of the tool and of the call. Those of the function within it come
+//! as one object under the key `function`, so that none leaves at another depth than it came from. `return` is the
+//! function's wherever it stands: the contract names it among the extras of a tool.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
+use alloc::{string::ToString, vec::Vec};
+
+use super::writer::Writer;
+use crate::{
+    contract::types::{Extra, ToolCall},
+    json,
 };
 
-use crate::{contract::types::{AssistantPart, ChatRequest, ContentPart, Extra, Message, ResponseFormat, Tool, Warning}, json};
+/// The key under which members of a function come.
+pub(super) const FUNCTION: &str = "function";
 
 /// Where a member stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,14 +25,15 @@ pub(super) enum Place {
     Media,
     /// In a tool call.
     Call,
+    /// In the function of a tool call.
+    CalledFunction,
     /// In a tool.
     Tool,
+    /// In the function of a tool.
+    Function,
     /// In a JSON schema.
     Schema,
 }
-
-/// How many members a warning names.
-const NAMED: usize = 8;
 
 /// Members that are written from fields of the contract.
 fn is_written(place: Place, key: &str) -> bool {
@@ -41,11 +49,10 @@ fn is_written(place: Place, key: &str) -> bool {
                 | "reasoning_text"
         ),
         Place::Media => matches!(key, "type" | "image_url"),
-        Place::Call => matches!(key, "id" | "type" | "function"),
-        Place::Tool => matches!(
-            key,
-            "type" | "function" | "name" | "description" | "parameters" | "strict"
-        ),
+        Place::Call => matches!(key, "id" | "type" | FUNCTION),
+        Place::CalledFunction => matches!(key, "name" | "arguments"),
+        Place::Tool => matches!(key, "type" | FUNCTION),
+        Place::Function => matches!(key, "name" | "description" | "parameters" | "strict"),
         Place::Schema => matches!(key, "name" | "description" | "schema" | "strict"),
     }
 }
@@ -68,16 +75,9 @@ fn is_of_responses(place: Place, key: &str) -> bool {
                 | "provider_specific_fields"
         ),
         Place::Call => matches!(key, "index" | "provider_specific_fields"),
-        Place::Media | Place::Tool | Place::Schema => false,
+        Place::CalledFunction => key == "parsed_arguments",
+        Place::Media | Place::Tool | Place::Function | Place::Schema => false,
     }
-}
-
-/// Whether a member of a tool stands beside its function, and not within it.
-pub(super) fn is_beside_function(key: &str) -> bool {
-    matches!(
-        key,
-        "cache_control" | "defer_loading" | "allowed_callers" | "input_examples"
-    )
 }
 
 /// Whether a member leaves with the request.
@@ -88,88 +88,62 @@ pub(super) fn is_sent(place: Place, extra: &Extra) -> bool {
         && json::is_value(&extra.value_json)
 }
 
-/// What is left out of a request, by name.
-#[derive(Debug, Default)]
-struct LeftOut {
-    named: Vec<String>,
-    count: usize,
-}
-
-impl LeftOut {
-    fn look(&mut self, place: Place, at: &str, extras: &[Extra]) {
-        for extra in extras {
-            if is_sent(place, extra) || json::is_blank(&extra.value_json) {
-                continue;
-            }
-            self.count += 1;
-            if self.named.len() < NAMED {
-                let key: String = extra.key.chars().take(64).collect();
-                self.named.push(format!("{at}.{key}"));
-            }
-        }
+/// Whether a member says in the client's words what the contract has a field or a case for, and is used as such.
+pub(super) fn is_spelling(place: Place, extra: &Extra) -> bool {
+    match place {
+        Place::Message => is_developer_role(extra),
+        Place::Call => extra.key == "type" && json::text(&extra.value_json).is_some(),
+        _ => false,
     }
 }
 
-/// The warning about members that are left out; those that hold nothing are not worth one.
-pub(super) fn left_out(request: &ChatRequest) -> Option<Warning> {
-    let mut found = LeftOut::default();
-    for (at, message) in request.messages.iter().enumerate() {
-        let at = format!("messages[{at}]");
-        match message {
-            Message::System(system) => {
-                found.look(Place::Message, &at, &system.extras);
-                found.media(&at, &system.content);
-            }
-            Message::User(user) => {
-                found.look(Place::Message, &at, &user.extras);
-                found.media(&at, &user.content);
-            }
-            Message::Assistant(assistant) => {
-                found.look(Place::Message, &at, &assistant.extras);
-                for part in &assistant.content {
-                    if let AssistantPart::ToolCall(call) = part {
-                        found.look(Place::Call, &format!("{at}.tool_calls"), &call.extras);
-                    }
-                }
-            }
-            Message::Tool(result) => {
-                found.look(Place::Message, &at, &result.extras);
-                found.media(&at, &result.content);
-            }
-        }
-    }
-    for (at, tool) in request.tools.iter().enumerate() {
-        if let Tool::Function(function) = tool {
-            found.look(Place::Tool, &format!("tools[{at}]"), &function.extras);
-        }
-    }
-    if let Some(ResponseFormat::JsonSchema(schema)) = &request.response_format {
-        found.look(Place::Schema, "response_format.json_schema", &schema.extras);
-    }
-    if found.count == 0 {
-        return None;
-    }
-    let more = found.count.saturating_sub(found.named.len());
-    let mut message = format!(
-        "Not sent, since requests have no place for it: {}",
-        found.named.join(", ")
-    );
-    if more > 0 {
-        message.push_str(&format!(" and {more} more"));
-    }
-    message.push('.');
-    Some(Warning {
-        code: "members-left-out".to_string(),
-        message,
-    })
+/// The role of a system message as newer clients call it.
+pub(super) fn is_developer_role(extra: &Extra) -> bool {
+    extra.key == "role" && json::text(&extra.value_json).as_deref() == Some("developer")
 }
 
-impl LeftOut {
-    fn media(&mut self, at: &str, parts: &[ContentPart]) {
-        for part in parts {
-            if let ContentPart::Media(media) = part {
-                self.look(Place::Media, at, &media.extras);
-            }
+/// The type of a call, as JSON.
+pub(super) fn call_type(call: &ToolCall) -> &str {
+    let named = call
+        .extras
+        .iter()
+        .find(|extra| extra.key == "type" && is_spelling(Place::Call, extra));
+    named.map_or("\"function\"", |extra| &extra.value_json)
+}
+
+/// The extras of a tool or a call by where they stand: in it, and in its function.
+pub(super) fn by_depth(place: Place, extras: &[Extra]) -> (Vec<Extra>, Vec<Extra>) {
+    let (mut outer, mut inner) = (Vec::new(), Vec::new());
+    for extra in extras {
+        if extra.key == FUNCTION && json::is_object(&extra.value_json) {
+            json::members(&extra.value_json, &mut |key, value| {
+                inner.push(Extra {
+                    key: key.to_string(),
+                    value_json: value.to_string(),
+                });
+            });
+        } else if place == Place::Tool && extra.key == "return" {
+            inner.push(extra.clone());
+        } else {
+            outer.push(extra.clone());
+        }
+    }
+    (outer, inner)
+}
+
+/// Whether the member at this place is the first of its name.
+pub(super) fn is_first(extras: &[Extra], at: usize) -> bool {
+    let (earlier, rest) = extras.split_at_checked(at).unwrap_or_default();
+    rest.first()
+        .is_some_and(|extra| earlier.iter().all(|earlier| earlier.key != extra.key))
+}
+
+/// Writes the members that are sent, each name once, behind what is written already.
+pub(super) fn write(place: Place, extras: &[Extra], out: &mut Writer<'_>) {
+    for (at, extra) in extras.iter().enumerate() {
+        if is_sent(place, extra) && is_first(extras, at) {
+            out.name(&extra.key);
+            out.raw(&extra.value_json);
         }
     }
 }

@@ -3,7 +3,15 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use crate::{contract::types::Warning, error, json, warning::{EVENTS_SKIPPED, FINISH_WITHOUT_CALLS, IGNORED_AFTER_FINISH, OTHER_CHOICES, UNCLOSED_REASONING, UNOPENED_REASONING, UPSTREAM_WARNING, warning}};
+use crate::{
+    contract::types::Warning,
+    error, json,
+    warning::{
+        CALL_WITHOUT_ARGUMENTS, ENDED_EARLY, EVENTS_SKIPPED, FINISH_WITHOUT_CALLS, IGNORED_AFTER_FINISH,
+        OTHER_CHOICES, SAME_CALL_ID, UNCLOSED_REASONING, UNKNOWN_FINISH, UNOPENED_REASONING, UNREAD_PART,
+        UPSTREAM_WARNING, quote, warning,
+    },
+};
 
 /// So many warnings of an upstream are told, each up to so many bytes.
 const MOST_HEARD: usize = 8;
@@ -24,6 +32,16 @@ pub(super) struct Notices {
     pub(super) is_unclosed: bool,
     /// Whether the finish reason speaks of calls, and there are none.
     pub(super) has_no_calls: bool,
+    /// Whether a call without arguments was taken for whole, though no known finish reason says so.
+    pub(super) has_bare_calls: bool,
+    /// Whether two calls had the same id.
+    pub(super) has_same_ids: bool,
+    /// Whether the stream just ended, behind calls that are whole.
+    pub(super) ended_early: bool,
+    /// Whether a part of the response could not be read.
+    pub(super) is_unread: bool,
+    /// The finish reason that nobody knows.
+    pub(super) unknown_word: Option<String>,
     heard: Vec<String>,
 }
 
@@ -97,6 +115,24 @@ impl Notices {
         });
         tell(self.has_no_calls, FINISH_WITHOUT_CALLS, &|| {
             String::from("The finish reason says that the model called tools, but there is no call.")
+        });
+        tell(self.has_bare_calls, CALL_WITHOUT_ARGUMENTS, &|| {
+            String::from(
+                "A call has no arguments, and no known finish reason says that it is whole: they are taken for {}.",
+            )
+        });
+        tell(self.has_same_ids, SAME_CALL_ID, &|| {
+            String::from("Two calls came under one id: the second has an id that was made up.")
+        });
+        tell(self.ended_early, ENDED_EARLY, &|| {
+            String::from("The stream ended early, without a finish reason. The calls in it are whole.")
+        });
+        tell(self.is_unread, UNREAD_PART, &|| {
+            String::from("A part of the response has a form that cannot be read, and is left out.")
+        });
+        let word = self.unknown_word.as_deref().unwrap_or_default();
+        tell(self.unknown_word.is_some(), UNKNOWN_FINISH, &|| {
+            format!("Nobody knows the backend's finish reason {}.", quote(word))
         });
         warnings
     }

@@ -1,63 +1,44 @@
 //! What a chat request must be before anything is sent. Whatever would fail at every backend, or cannot be
-//! sent, is refused here, with the place in the request named; what only some backends refuse goes out.
+//! sent, is refused here, with its path in the upstream's spelling: a client of any dialect finds it in what it sent.
+//! What only some backends refuse goes out.
 
 use alloc::{
-    borrow::Cow,
     format,
     string::{String, ToString},
+    vec,
     vec::Vec,
 };
 
-use super::{
-    body, members,
-    rules::{Replay, Rules},
+use super::{conversation, features, left_out, rules::Rules, writer};
+use crate::{
+    contract::types::{ChatRequest, Error, ErrorKind, Extra, ModelRef, Warning},
+    json,
+    warning::quote,
 };
-use crate::{contract::types::{AssistantPart, ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, Model, ModelRef, ResponseFormat, Routing, Tool, ToolChoice, Warning}, json, warning::quote};
 
-/// Parts in the upstream's own form that can be sent.
-const OTHER_PARTS: [&str; 6] = [
-    "text",
-    "image_url",
-    "video_url",
-    "audio_url",
-    "input_audio",
-    "file",
-];
 /// Keys that extras never write.
 const RESERVED: [&str; 5] = ["model", "messages", "stream", "stream_options", "n"];
+/// The key of an error's extras that holds the path of what is wrong.
+const PARAM: &str = "param";
 
-type Checked = Result<(), Error>;
+pub(super) type Checked = Result<(), Error>;
 
 /// Checks a request against the wire format and against what is known of the model.
 pub(super) fn check(request: &ChatRequest, model: &ModelRef, rules: &Rules) -> Result<Vec<Warning>, Error> {
     let mut warnings = model.warnings.clone();
-    let known = model.metadata.as_ref();
-    messages(&request.messages, known, rules, &mut warnings)?;
-    tools(request)?;
-    if let Some(ResponseFormat::Other(other)) = &request.response_format
-        && !json::is_object(&other.value_json)
-    {
-        return invalid("response-format.value-json", "is not a JSON object");
-    }
-    if let Some(ResponseFormat::JsonSchema(schema)) = &request.response_format {
-        if !is_name(&schema.name) {
-            return invalid(
-                "response-format.name",
-                "has to be 1 to 64 letters, digits, `_` or `-`",
-            );
-        }
-        if !json::is_object(&schema.schema_json) {
-            return invalid("response-format.schema-json", "is not a JSON object");
-        }
-    }
+    warnings.extend(conversation::check(
+        &request.messages,
+        model.metadata.as_ref(),
+        rules,
+    )?);
+    features::check(request, model, rules)?;
     for (name, number) in numbers(request) {
-        if number.is_some_and(|number| super::writer::decimal(number).is_none()) {
-            return invalid(&name.replace('_', "-"), "is not a number that can be sent");
+        if number.is_some_and(|number| writer::decimal(number).is_none()) {
+            return invalid(name, "is not a finite number");
         }
     }
     extras(request, rules)?;
-    capabilities(request, model, rules)?;
-    warnings.extend(members::left_out(request));
+    warnings.extend(left_out::members(request, rules));
     if let Some(extra) = request.extras.iter().find(|extra| !rules.sends(&extra.key)) {
         let message = format!(
             "The settings say that this model takes no {}; it was not sent.",
@@ -82,16 +63,6 @@ pub(super) fn numbers(request: &ChatRequest) -> [(&'static str, Option<f64>); 4]
     ]
 }
 
-/// Whether nothing of a turn of the model can be sent.
-pub(super) fn is_empty_turn(parts: &[AssistantPart]) -> bool {
-    parts.iter().all(|part| match part {
-        AssistantPart::Text(text) => text.is_empty(),
-        AssistantPart::ToolCall(_) => false,
-        AssistantPart::Other(other) => other.key != "text",
-        AssistantPart::Reasoning(_) | AssistantPart::Media(_) => true,
-    })
-}
-
 /// Whether the output limit is among the extras, under the newer of its two names.
 pub(super) fn has_own_limit(request: &ChatRequest) -> bool {
     request
@@ -100,322 +71,35 @@ pub(super) fn has_own_limit(request: &ChatRequest) -> bool {
         .any(|extra| extra.key == "max_completion_tokens")
 }
 
-fn invalid<T>(field: &str, what: &str) -> Result<T, Error> {
-    Err(Error::before_sending(
+/// Refuses what is malformed. The path is one of the request on the wire: `messages[3].tool_call_id`.
+pub(super) fn invalid<T>(path: &str, what: &str) -> Result<T, Error> {
+    Err(refused(
         ErrorKind::InvalidRequest,
-        format!("{field} {what}."),
+        path,
+        format!("{path} {what}."),
     ))
 }
 
-fn unsupported<T>(field: &str, what: &str, hint: &str) -> Result<T, Error> {
-    Err(Error::before_sending(ErrorKind::Unsupported, format!("{field}: {what}.")).with_hint(hint))
+/// Refuses what cannot be done.
+pub(super) fn unsupported<T>(path: &str, what: &str, hint: &str) -> Result<T, Error> {
+    Err(refused(ErrorKind::Unsupported, path, format!("{path}: {what}.")).with_hint(hint))
 }
 
-fn messages(
-    messages: &[Message],
-    known: Option<&Model>,
-    rules: &Rules,
-    warnings: &mut Vec<Warning>,
-) -> Checked {
-    let mut left_out: Option<usize> = None;
-    // The calls that wait for their results, and where they stand.
-    let mut open: Vec<(&str, usize)> = Vec::new();
-    let mut is_empty = true;
-    for (at, message) in messages.iter().enumerate() {
-        let field = format!("messages[{at}]");
-        if let Message::Tool(result) = message {
-            let Some(call) = open.iter().position(|(id, _)| *id == result.call_id) else {
-                let what = "answers no tool call that waits: the turn before has none of this id, or it has its result";
-                return invalid(&format!("{field}.call-id {}", quote(&result.call_id)), what);
-            };
-            open.swap_remove(call);
-            content(&format!("{field}.content"), &result.content, known)?;
-            continue;
-        }
-        no_open_call(&open)?;
-        match message {
-            Message::System(system) => {
-                is_empty = false;
-                content(&field, &system.content, known)?;
-            }
-            Message::User(user) if user.content.is_empty() => return invalid(&field, "has no content"),
-            Message::User(user) => {
-                is_empty = false;
-                content(&field, &user.content, known)?;
-            }
-            Message::Assistant(said) => {
-                let parts = &said.content;
-                let is_reasoning = |part: &AssistantPart| matches!(part, AssistantPart::Reasoning(_));
-                if !body::sends_reasoning(parts, rules) && parts.iter().any(is_reasoning) {
-                    left_out = left_out.or(Some(at));
-                }
-                assistant(&field, at, parts, &mut open)?;
-                if is_empty_turn(parts) {
-                    warn(
-                        warnings,
-                        "empty-turn-left-out",
-                        format!("{field} holds nothing that can be sent."),
-                    );
-                } else {
-                    is_empty = false;
-                }
-                if parts.iter().any(|part| matches!(part, AssistantPart::Media(_))) {
-                    let message = format!("The media of {field} cannot be sent back and were left out.");
-                    warn(warnings, "media-left-out", message);
-                }
-            }
-            Message::Tool(_) => {}
-        }
-    }
-    no_open_call(&open)?;
-    if let Some(at) = left_out {
-        let message = format!(
-            "The reasoning of messages[{at}] and of others like it was not sent: this model gets back {}.",
-            match rules.replay {
-                Replay::None => "none",
-                Replay::ToolCalls | Replay::All => "only that of messages with tool calls",
-            }
-        );
-        warn(warnings, "reasoning-left-out", message);
-    }
-    if is_empty {
-        invalid("messages", "is empty: there is nothing to answer")
-    } else {
-        Ok(())
+fn refused(kind: ErrorKind, path: &str, message: String) -> Error {
+    Error {
+        extras: vec![Extra {
+            key: PARAM.to_string(),
+            value_json: json::quoted(path),
+        }],
+        ..Error::before_sending(kind, message)
     }
 }
 
-fn warn(warnings: &mut Vec<Warning>, code: &str, message: String) {
+pub(super) fn warn(warnings: &mut Vec<Warning>, code: &str, message: String) {
     warnings.push(Warning {
         code: code.to_string(),
         message,
     });
-}
-
-fn no_open_call(open: &[(&str, usize)]) -> Checked {
-    match open.first() {
-        None => Ok(()),
-        Some((id, at)) => invalid(
-            &format!("messages[{at}]: tool call {}", quote(id)),
-            "has no result in the messages after it",
-        ),
-    }
-}
-
-fn assistant<'a>(
-    field: &str,
-    at: usize,
-    parts: &'a [AssistantPart],
-    open: &mut Vec<(&'a str, usize)>,
-) -> Checked {
-    for part in parts {
-        let AssistantPart::ToolCall(call) = part else {
-            continue;
-        };
-        let field = format!("{field}: tool call {}", quote(&call.id));
-        if call.id.is_empty() {
-            return invalid(&field, "has an empty id");
-        }
-        if open.iter().any(|(id, _)| *id == call.id) {
-            return invalid(&field, "occurs twice in this turn");
-        }
-        if call.name.is_empty() {
-            return invalid(&field, "names no tool");
-        }
-        open.push((&call.id, at));
-    }
-    Ok(())
-}
-
-fn content(field: &str, parts: &[ContentPart], known: Option<&Model>) -> Checked {
-    for (at, part) in parts.iter().enumerate() {
-        let field = format!("{field}[{at}]");
-        match part {
-            ContentPart::Text(_) => continue,
-            ContentPart::Media(media) => picture(&field, media)?,
-            ContentPart::Other(other) => {
-                if !OTHER_PARTS.contains(&other.key.as_str()) {
-                    let what = format!("this provider knows no part {}", quote(&other.key));
-                    return unsupported(&field, &what, "Send text or a picture.");
-                }
-                if !json::is_object(&other.value_json) {
-                    return invalid(
-                        &format!("{field}.value-json"),
-                        "is not a JSON object, the whole part",
-                    );
-                }
-            }
-        }
-        let is_picture = match part {
-            ContentPart::Other(other) => other.key == "image_url",
-            ContentPart::Text(_) | ContentPart::Media(_) => true,
-        };
-        if is_picture
-            && let Some(model) = known
-            && !model.input.is_empty()
-            && !model.input.iter().any(|word| word == "image")
-        {
-            let what = format!("the model {} takes no images", model.id);
-            return unsupported(
-                &field,
-                &what,
-                "Choose a model whose input has `image` in the list of models.",
-            );
-        }
-    }
-    Ok(())
-}
-
-fn picture(field: &str, media: &Media) -> Checked {
-    let declared = essence(&media.mime_type);
-    let Some(subtype) = declared.strip_prefix("image/") else {
-        let what = quote(&declared) + " cannot be sent; this provider takes text and images";
-        return unsupported(
-            field,
-            &what,
-            "Send it in the upstream's own form as an `other` part, or leave it out.",
-        );
-    };
-    match &media.source {
-        MediaSource::Url(url) => {
-            let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
-            if !matches!(scheme.as_str(), "http" | "https" | "data") {
-                return invalid(&format!("{field}.source"), "is not an http, https or data URL");
-            }
-        }
-        MediaSource::Data(data) => {
-            let actual = magic(data);
-            let is_known = matches!(
-                subtype,
-                "png" | "jpeg" | "gif" | "webp" | "bmp" | "tiff" | "avif" | "heic"
-            );
-            if data.is_empty() {
-                return invalid(&format!("{field}.source"), "is empty");
-            }
-            if subtype.is_empty()
-                || !subtype
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"*+-._".contains(&b))
-            {
-                return invalid(&format!("{field}.mime-type"), "is not a media type");
-            }
-            if actual.map_or(is_known || subtype == "*", |actual| {
-                subtype != "*" && actual != subtype
-            }) {
-                let found = actual.map_or(String::from("of no known image type"), |name| {
-                    format!("image/{name}")
-                });
-                return invalid(
-                    &format!("{field}.mime-type"),
-                    &format!("says {declared}, but the bytes are {found}"),
-                );
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The media type of checked bytes as it is sent.
-pub(super) fn picture_type(mime_type: &str, data: &[u8]) -> String {
-    magic(data).map_or_else(
-        || essence(mime_type).into_owned(),
-        |subtype| format!("image/{subtype}"),
-    )
-}
-
-/// A media type without parameters, in lower case, in its registered spelling.
-fn essence(mime_type: &str) -> Cow<'static, str> {
-    let essence = mime_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    if essence == "image/jpg" {
-        Cow::Borrowed("image/jpeg")
-    } else {
-        Cow::Owned(essence)
-    }
-}
-
-/// The image type that the first bytes tell.
-fn magic(data: &[u8]) -> Option<&'static str> {
-    /// How files of a type begin; `?` is any byte.
-    const KNOWN: [(&[u8], &str); 11] = [
-        (b"\x89PNG", "png"),
-        (b"\xFF\xD8\xFF", "jpeg"),
-        (b"GIF8", "gif"),
-        (b"BM", "bmp"),
-        (b"II\x2A\0", "tiff"),
-        (b"MM\0\x2A", "tiff"),
-        (b"RIFF????WEBP", "webp"),
-        (b"????ftypavif", "avif"),
-        (b"????ftypheic", "heic"),
-        (b"????ftypheix", "heic"),
-        (b"????ftypmif1", "heic"),
-    ];
-    let begins_as = |pattern: &[u8]| {
-        let mut bytes = data.iter();
-        pattern
-            .iter()
-            .all(|want| bytes.next().is_some_and(|byte| *want == b'?' || want == byte))
-    };
-    let known = KNOWN.iter().find(|(pattern, _)| begins_as(pattern));
-    known.map(|(_, name)| *name)
-}
-
-fn tools(request: &ChatRequest) -> Checked {
-    for (at, tool) in request.tools.iter().enumerate() {
-        let tool = match tool {
-            Tool::Function(function) => function,
-            Tool::Other(other) if json::is_object(&other.value_json) => continue,
-            Tool::Other(_) => return invalid(&format!("tools[{at}].value-json"), "is not a JSON object"),
-        };
-        if !is_name(&tool.name) {
-            let field = format!("tools[{at}].name {}", quote(&tool.name));
-            return invalid(&field, "has to be 1 to 64 letters, digits, `_` or `-`");
-        }
-        if request
-            .tools
-            .iter()
-            .take(at)
-            .any(|earlier| function_name(earlier) == Some(&tool.name))
-        {
-            return invalid(&format!("tools[{at}].name {}", quote(&tool.name)), "occurs twice");
-        }
-        if !json::is_object(&tool.parameters_json) {
-            return invalid(&format!("tools[{at}].parameters-json"), "is not a JSON object");
-        }
-    }
-    match &request.tool_choice {
-        Some(ToolChoice::Named(name))
-            if !request.tools.iter().any(|tool| function_name(tool) == Some(name)) =>
-        {
-            invalid(&format!("tool-choice {}", quote(name)), "names none of the tools")
-        }
-        Some(ToolChoice::Required) if request.tools.is_empty() => {
-            invalid("tool-choice", "is `required`, but there are no tools")
-        }
-        Some(ToolChoice::Other(other)) if !json::is_value(&other.value_json) => {
-            invalid("tool-choice.value-json", "is not JSON")
-        }
-        // Without tools, `auto` and `none` hold anyway and are not sent.
-        _ => Ok(()),
-    }
-}
-
-fn function_name(tool: &Tool) -> Option<&String> {
-    match tool {
-        Tool::Function(function) => Some(&function.name),
-        Tool::Other(_) => None,
-    }
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 fn extras(request: &ChatRequest, rules: &Rules) -> Checked {
@@ -436,55 +120,22 @@ fn extras(request: &ChatRequest, rules: &Rules) -> Checked {
         ("reasoning_effort", request.reasoning_effort.is_some()),
     ];
     for (at, Extra { key, value_json }) in request.extras.iter().enumerate() {
-        let field = format!("extras[{at}] {}", quote(key));
+        let wrong = |what: &str| {
+            let message = format!("extras[{at}] {} {what}.", quote(key));
+            Err(refused(ErrorKind::InvalidRequest, key, message))
+        };
         if key.is_empty() || RESERVED.contains(&key.as_str()) {
-            return invalid(&field, "is not for extras to set");
+            return wrong("is not for extras to set");
         }
         if written.iter().any(|(name, is_set)| name == key && *is_set) {
-            return invalid(&field, "is set by another field of the request already");
+            return wrong("is set by another field of the request already");
         }
         if request.extras.iter().take(at).any(|earlier| earlier.key == *key) {
-            return invalid(&field, "occurs twice");
+            return wrong("occurs twice");
         }
         if !json::is_value(value_json) {
-            return invalid(&field, "has a value that is not JSON");
+            return wrong("has a value that is not JSON");
         }
-    }
-    Ok(())
-}
-
-/// Refuses what the model, or the backend that the reference names, is known not to do.
-fn capabilities(request: &ChatRequest, reference: &ModelRef, rules: &Rules) -> Checked {
-    if !request.tools.is_empty() && !rules.tools {
-        return unsupported(
-            "tools",
-            &format!("the settings say that {} takes no tools", reference.canonical),
-            "Choose another model, or remove `supportsTools: false` from the model's `compat`.",
-        );
-    }
-    let Some(model) = &reference.metadata else {
-        return Ok(());
-    };
-    let route = match &reference.routing {
-        Routing::Backend(backend) => model.routes.iter().find(|route| route.backend == *backend),
-        Routing::Default | Routing::Policy(_) => None,
-    };
-    let tools = route
-        .and_then(|route| route.supports_tools)
-        .or(model.supports_tools);
-    let schemas = route
-        .and_then(|route| route.supports_structured_output)
-        .or(model.supports_structured_output);
-    let hint = "Choose a model or backend that the list of models shows with it, or leave it out.";
-    if !request.tools.is_empty() && tools == Some(false) {
-        return unsupported("tools", &format!("{} takes no tools", reference.canonical), hint);
-    }
-    if matches!(request.response_format, Some(ResponseFormat::JsonSchema(_))) && schemas == Some(false) {
-        return unsupported(
-            "response-format",
-            &format!("{} takes no JSON schema", reference.canonical),
-            hint,
-        );
     }
     Ok(())
 }

@@ -3,10 +3,12 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::error::{header, thousandths};
+use crate::error::{exact, header, thousandths};
 
 /// The longest wait for another try. Who is asked to wait longer is told so instead.
 pub(super) const LONGEST_WAIT_MS: u32 = 60_000;
+/// What says that a limit is renewed later than this means another thing, such as a date.
+const LONGEST_RESET_MS: u32 = 86_400_000;
 /// The first wait without a word from the upstream.
 const FIRST_WAIT_MS: u64 = 500;
 
@@ -20,7 +22,8 @@ pub(super) fn retry_after_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
         None => {
             let text = header(headers, "retry-after")?;
             let text = text.trim();
-            thousandths(text).or_else(|| {
+            let seconds = thousandths(text).or_else(|| exact(text).map(u64::from));
+            seconds.or_else(|| {
                 let (then, now) = (
                     date_seconds(text)?,
                     date_seconds(header(headers, "date")?.trim())?,
@@ -30,6 +33,22 @@ pub(super) fn retry_after_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
         }
     };
     Some(u32::try_from(ms).unwrap_or(u32::MAX))
+}
+
+/// When the limit that was reached is renewed, as some backends say of each of two limits. Without a limit that says that
+/// nothing remains, the one that is renewed first.
+pub(super) fn reset_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
+    let limits = [
+        ("x-ratelimit-reset-requests", "x-ratelimit-remaining-requests"),
+        ("x-ratelimit-reset-tokens", "x-ratelimit-remaining-tokens"),
+    ];
+    let reset = |name: &str| exact(&header(headers, name)?).filter(|ms| *ms <= LONGEST_RESET_MS);
+    let is_reached = |name: &str| header(headers, name).is_some_and(|left| left.trim() == "0");
+    let reached = limits.iter().filter(|(_, left)| is_reached(left));
+    reached
+        .filter_map(|(name, _)| reset(name))
+        .max()
+        .or_else(|| limits.iter().filter_map(|(name, _)| reset(name)).min())
 }
 
 /// How long to wait before another try without a word from the upstream: 0.5 s, 1 s, 2 s, …, each within a
@@ -50,18 +69,40 @@ pub(super) fn mix(seed: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A date of HTTP, in any of its three forms, as seconds since 1970.
+/// A date of HTTP, in any of its three forms, or of ISO 8601, as seconds since 1970.
 fn date_seconds(text: &str) -> Option<u64> {
+    iso_seconds(text).or_else(|| http_seconds(text))
+}
+
+/// `2026-11-29T00:00:30Z`, with a fraction, a blank or another zone as well.
+fn iso_seconds(text: &str) -> Option<u64> {
+    let (date, time) = text.split_once(['T', 't', ' '])?;
+    let mut date = date.split('-').map(|part| part.parse::<u64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let (time, zone) = time.split_at_checked(time.find(['Z', 'z', '+', '-', ' ']).unwrap_or(time.len()))?;
+    if !matches!(zone.trim(), "" | "Z" | "z" | "UTC" | "+00:00" | "+0000") {
+        return None;
+    }
+    let month = usize::try_from(month).ok()?.checked_sub(1)?;
+    seconds(year, month, day, clock_seconds(time.split('.').next()?)?)
+}
+
+/// `00:00:30`.
+fn clock_seconds(text: &str) -> Option<u64> {
+    let mut parts = text
+        .split(':')
+        .map(|part| part.parse::<u64>().ok().filter(|part| *part <= 60));
+    Some(parts.next()?? * 3600 + parts.next()?? * 60 + parts.next()??)
+}
+
+fn http_seconds(text: &str) -> Option<u64> {
     const MONTHS: [&str; 12] = [
         "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
     ];
     let (mut day, mut month, mut year, mut time) = (None, None, None, None);
     for word in text.split([' ', ',', '-']).filter(|word| !word.is_empty()) {
         if word.contains(':') {
-            let mut parts = word
-                .split(':')
-                .map(|part| part.parse::<u64>().ok().filter(|part| *part <= 60));
-            time = Some(parts.next()?? * 3600 + parts.next()?? * 60 + parts.next()??);
+            time = Some(clock_seconds(word)?);
         } else if let Ok(number) = word.parse::<u64>() {
             *(if day.is_none() { &mut day } else { &mut year }) = Some(number);
         } else {
@@ -76,7 +117,12 @@ fn date_seconds(text: &str) -> Option<u64> {
         year @ 1970..=9999 => year,
         _ => return None,
     };
-    if !(1..=31).contains(&day) {
+    seconds(year, month, day, time)
+}
+
+/// The seconds since 1970 at a time of a day; January is month 0.
+fn seconds(year: u64, month: usize, day: u64, time: u64) -> Option<u64> {
+    if !(1..=31).contains(&day) || !(1970..=9999).contains(&year) {
         return None;
     }
     // Days before the year, then before the month.
@@ -141,6 +187,41 @@ mod tests {
             ),
             Some(1000)
         );
+    }
+
+    #[test]
+    fn a_duration_and_a_date_of_iso_8601_are_waits_too() {
+        let date = "Sun, 29 Nov 2026 00:00:00 GMT";
+        assert_eq!(asked("5s", None), Some(5000));
+        assert_eq!(asked("1m30s", None), Some(90_000));
+        for text in [
+            "2026-11-29T00:00:30Z",
+            "2026-11-29 00:00:30",
+            "2026-11-29T00:00:30.25+00:00",
+        ] {
+            assert_eq!(asked(text, Some(date)), Some(30_000), "{text}");
+        }
+        assert_eq!(asked("2026-11-29T00:00:30+02:00", Some(date)), None);
+    }
+
+    #[test]
+    fn the_limit_that_was_reached_says_when_it_is_renewed() {
+        let reset = |headers: &[(&str, &str)]| {
+            let headers: Vec<_> = headers
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into()))
+                .collect();
+            reset_ms(&headers)
+        };
+        let both = [
+            ("x-ratelimit-reset-requests", "1s"),
+            ("x-ratelimit-reset-tokens", "1m26.4s"),
+        ];
+        assert_eq!(reset(&both), Some(1000));
+        let reached = [both[0], both[1], ("x-ratelimit-remaining-tokens", "0")];
+        assert_eq!(reset(&reached), Some(86_400));
+        assert_eq!(reset(&[("x-ratelimit-reset-tokens", "1764000000")]), None);
+        assert_eq!(reset(&[]), None);
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub(super) struct Rules {
     pub(super) tools: bool,
     /// Whether the result of a tool names the tool.
     pub(super) tool_result_name: bool,
+    /// Whether a system message is called one of the developer.
+    pub(super) developer_role: bool,
+    /// Whether the model has to answer tool results before a user message follows them.
+    pub(super) assistant_after_tools: bool,
+    /// Whether reasoning goes back as text of the message.
+    pub(super) thinking_as_text: bool,
     /// Whether parts that are text alone are sent as one string, whatever stands beside their text.
     pub(super) string_content: bool,
     /// Whether the parameter `store` is sent.
@@ -59,6 +65,9 @@ impl Default for Rules {
             strict: true,
             tools: true,
             tool_result_name: false,
+            developer_role: false,
+            assistant_after_tools: false,
+            thinking_as_text: false,
             string_content: false,
             store: true,
             prompt_cache_key: true,
@@ -71,6 +80,7 @@ impl Rules {
     pub(super) fn of(model: Option<&Model>) -> Self {
         let mut rules = Self::default();
         let Some(model) = model else { return rules };
+        let reasons = model.reasoning == Some(true);
         for extra in &model.extras {
             match extra.key.as_str() {
                 COMPAT => {
@@ -84,6 +94,8 @@ impl Rules {
                 _ => {}
             }
         }
+        // As OpenClaw does: others do not know the role, whatever the settings say.
+        rules.developer_role &= reasons;
         rules
     }
 
@@ -106,6 +118,9 @@ impl Rules {
             "supportsStrictMode" => self.strict = !is_off,
             "supportsStore" => self.store = !is_off,
             "supportsPromptCacheKey" => self.prompt_cache_key = !is_off,
+            "supportsDeveloperRole" => self.developer_role = is_on,
+            "requiresAssistantAfterToolResult" => self.assistant_after_tools = is_on,
+            "requiresThinkingAsText" => self.thinking_as_text = is_on,
             "requiresStringContent" => self.string_content = is_on,
             "requiresToolResultName" => self.tool_result_name = is_on,
             "requiresReasoningContentOnAssistantMessages" if is_on => {

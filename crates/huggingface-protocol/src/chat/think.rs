@@ -37,6 +37,8 @@ pub(super) struct Think {
     is_opened: bool,
     /// What came since, as long as it may turn out that there is no block after all.
     unclosed: String,
+    /// Whether any of the text was reasoning.
+    has_reasoned: bool,
     stray: Stray,
 }
 
@@ -88,6 +90,11 @@ impl Think {
         self.stray == Stray::Found
     }
 
+    /// Whether any of the text was reasoning.
+    pub(super) fn has_reasoned(&self) -> bool {
+        self.has_reasoned
+    }
+
     /// The whole text, where the template opened a block that nothing has closed.
     pub(super) fn take_unclosed(&mut self) -> Option<String> {
         Some(mem::take(&mut self.unclosed)).filter(|text| !text.is_empty())
@@ -128,6 +135,7 @@ impl Think {
     fn thought(&mut self, text: &str, events: &mut Events) {
         if let Some((thought, answer)) = split_once(text, CLOSE) {
             events.reasoning(thought);
+            self.has_reasoned |= !thought.is_empty();
             self.unclosed = String::new();
             self.place = Place::Text;
             self.text(answer, events);
@@ -142,6 +150,7 @@ impl Think {
     /// More of the block.
     fn within(&mut self, thought: &str, events: &mut Events) {
         events.reasoning(thought);
+        self.has_reasoned |= !thought.is_empty();
         if self.is_opened {
             self.unclosed.push_str(thought);
         }

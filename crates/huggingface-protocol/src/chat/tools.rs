@@ -5,10 +5,13 @@
 //! index that is new, with another name behind arguments, or where it would put a second JSON value behind the first.
 //! A name that comes before any argument may come in pieces.
 //!
+//! A call that comes again, with its id and the same whole arguments, is the same call. Other arguments behind whole ones
+//! under one id and index are an error and no second call, unless both stand in one list: of a list each element is a call.
+//!
 //! A call starts for the reader once its arguments do, since its name is whole then. None ends before all of them can: as
-//! long as more may come, more may belong to any of them. Arguments that are empty or `null` in the end are `{}`; to
-//! know that, nothing is handed out as long as it could still become `null`. Identifiers that are missing or taken are
-//! made up.
+//! long as more may come, more may belong to any of them. Arguments that are empty or `null` in the end are `{}`, unless
+//! the response was cut and empty ones may be cut too; to know that, nothing is handed out as long as it could still become
+//! `null`. Identifiers that are missing or taken are made up.
 
 use alloc::{format, string::String, vec::Vec};
 use core::mem;
@@ -28,6 +31,10 @@ pub(super) struct Tools {
     /// The index and the id that a piece without name and arguments gave: of a call that begins later.
     announced: Option<(i64, String)>,
     too_many: bool,
+    /// Whether a call came to its end without arguments.
+    has_bare: bool,
+    /// Whether a call got another id, because a call before it has the same.
+    has_same_ids: bool,
 }
 
 /// A call that cannot become whole.
@@ -81,11 +88,23 @@ impl Tools {
             salt,
             announced: None,
             too_many: false,
+            has_bare: false,
+            has_same_ids: false,
         }
     }
 
     pub(super) fn any(&self) -> bool {
         !self.calls.is_empty()
+    }
+
+    /// Whether a call came to its end without arguments, so that they were taken for `{}`.
+    pub(super) fn has_bare(&self) -> bool {
+        self.has_bare
+    }
+
+    /// Whether two calls had one id.
+    pub(super) fn has_same_ids(&self) -> bool {
+        self.has_same_ids
     }
 
     /// Whether there are calls and each of them has whole arguments.
@@ -100,6 +119,9 @@ impl Tools {
 
     /// Takes the next piece, of this chunk.
     pub(super) fn push(&mut self, piece: &CallPiece<'_>, chunk: u32, events: &mut Events) {
+        if self.comes_again(piece) {
+            return;
+        }
         let at = match self.find(piece) {
             Some((at, by)) if !self.begins(at, by, piece, chunk) => {
                 self.announce(by, piece);
@@ -136,13 +158,16 @@ impl Tools {
         }
     }
 
-    /// Ends all calls: nothing more will come. If one of them is not whole, it is the error, and none ends.
-    pub(super) fn finish(&mut self, events: &mut Events) -> Result<(), Broken> {
+    /// Ends all calls: nothing more will come. If one of them is not whole, it is the error, and none ends. Where the
+    /// response `is_cut`, a call without arguments is not.
+    pub(super) fn finish(&mut self, is_cut: bool, events: &mut Events) -> Result<(), Broken> {
         if self.too_many {
             return Err(Broken::TooMany);
         }
         for call in &mut self.calls {
-            if is_nothing(&call.arguments) {
+            let is_bare = call.arguments.is_empty();
+            self.has_bare |= is_bare;
+            if is_nothing(&call.arguments) && !(is_bare && is_cut) {
                 call.arguments = String::from("{}");
                 call.given = 0;
             }
@@ -162,6 +187,20 @@ impl Tools {
             }
         }
         Ok(())
+    }
+
+    /// Whether a piece is a whole call that is there already.
+    fn comes_again(&self, piece: &CallPiece<'_>) -> bool {
+        let (Some(id), Some(arguments)) = (piece.id.as_deref(), piece.arguments.as_deref()) else {
+            return false;
+        };
+        let arguments = arguments.trim();
+        let is_same = |call: &Call| {
+            call.arguments.trim_end() == arguments
+                && call.wire_id.as_deref() == Some(id)
+                && piece.name.as_deref().is_none_or(|name| name == call.name)
+        };
+        !arguments.is_empty() && self.calls.iter().any(is_same) && is_whole(arguments)
     }
 
     /// The call that a piece may go on with: none if there is none yet, or if its id is one that another call of
@@ -188,8 +227,10 @@ impl Tools {
 
     /// Whether an id that a call has means that call. Some servers give each call the same, and an index of its own.
     fn repeats_id(&self, at: usize, piece: &CallPiece<'_>) -> bool {
-        let index = self.calls.get(at).and_then(|call| call.wire_index);
-        piece.name.is_none() || !is_other(index, piece.index)
+        let (Some(_), Some(call)) = (&piece.name, self.calls.get(at)) else {
+            return true;
+        };
+        !is_other(call.wire_index, piece.index)
     }
 
     /// Whether a piece begins a call of its own instead of going on with the one that it found.
@@ -203,8 +244,9 @@ impl Tools {
         }
         let is_same = name == call.name;
         let says_more = piece.arguments.as_deref().is_some_and(|more| !is_blank(more));
+        let is_full = || is_whole(&call.arguments) || call.arguments.trim_end() == "null";
         // A second value, or a name where a name cannot go on.
-        (says_more && (is_whole(&call.arguments) || call.arguments.trim_end() == "null"))
+        (says_more && (by != By::Id || call.named_in == chunk) && is_full())
             || (!is_same && (!call.arguments.is_empty() || call.started.is_some()))
             || (has_new_id && (call.wire_id.is_some() || !is_same))
             || match by {
@@ -247,11 +289,13 @@ impl Tools {
             return;
         }
         let index = self.started;
+        let is_taken = call.wire_id.as_deref().is_some_and(|id| self.is_taken(id));
         let id = match &call.wire_id {
-            Some(id) if !self.is_taken(id) => id.clone(),
+            Some(id) if !is_taken => id.clone(),
             _ => format!("call_{:x}_{index}", self.salt),
         };
         events.call_start(index, id.clone(), call.name.clone());
+        self.has_same_ids |= is_taken;
         if let Some(call) = self.calls.get_mut(at) {
             call.started = Some(Started { index, id });
             self.started += 1;

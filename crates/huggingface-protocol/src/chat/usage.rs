@@ -32,6 +32,13 @@ pub(super) fn parse(raw: &str) -> Option<Usage> {
     (usage != NONE).then_some(usage)
 }
 
+/// Whether anything was counted.
+pub(super) fn is_any(usage: &Usage) -> bool {
+    [usage.input_tokens, usage.output_tokens]
+        .iter()
+        .any(|count| count.is_some_and(|count| count > 0))
+}
+
 fn member(raw: &str, name: &str, place: &mut Option<u32>) {
     json::members(raw, &mut |key, value| {
         if key == name {

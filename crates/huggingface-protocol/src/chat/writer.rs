@@ -1,6 +1,7 @@
 //! JSON leaving in pieces: straight to where it goes, in a buffer's steps, without a copy of the whole.
 
 use alloc::{
+    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -156,54 +157,18 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// A number as JSON: the shortest text that reads back to it, so that 0.7 leaves as `0.7`. What needs more
-/// digits than 2^53 has, or more than 22 places, is rounded to 15 digits. `None` for what no parameter means:
-/// not finite, or beyond 2^53.
-///
-/// Dividing two whole numbers that a float holds exactly is rounded correctly, so the comparison below is
-/// exact; the standard library's formatting would be one of the largest functions of the component.
+/// A finite number as JSON: the shortest text that reads back as the same number, written out or with an exponent as
+/// JavaScript does.
 pub(super) fn decimal(value: f64) -> Option<String> {
-    const LARGEST: f64 = 9_007_199_254_740_992.0;
-    const ROUNDED: f64 = 1e15;
-    let size = if value < 0.0 { -value } else { value };
-    if size.is_nan() || size >= LARGEST {
-        return None;
+    const SMALLEST: f64 = 1e-7;
+    const LARGEST: f64 = 1e21;
+    let size = value.abs();
+    let is_written_out = size < LARGEST && (size >= SMALLEST || size <= 0.0);
+    match value.is_finite() {
+        false => None,
+        true if is_written_out => Some(value.to_string()),
+        true => Some(format!("{value:e}")),
     }
-    let (mut scale, mut best) = (1.0, (size as u64, 0));
-    for places in 0..=22 {
-        let scaled = size * scale;
-        if scaled >= LARGEST {
-            break;
-        }
-        let digits = (scaled + 0.5) as u64;
-        let is_exact = digits as f64 / scale == size;
-        if is_exact || scaled < ROUNDED {
-            best = (digits, places);
-        }
-        if is_exact {
-            break;
-        }
-        scale *= 10.0;
-    }
-    let (mut digits, mut places) = best;
-    while places > 0 && digits % 10 == 0 {
-        (digits, places) = (digits / 10, places - 1);
-    }
-    let written = digits.to_string();
-    let (whole, part) = written
-        .split_at_checked(written.len().saturating_sub(places))
-        .unwrap_or_default();
-    let mut text = String::new();
-    if value < 0.0 && digits > 0 {
-        text.push('-');
-    }
-    text.push_str(if whole.is_empty() { "0" } else { whole });
-    if places > 0 {
-        text.push('.');
-        (part.len()..places).for_each(|_| text.push('0'));
-        text.push_str(part);
-    }
-    Some(text)
 }
 
 #[cfg(test)]
@@ -279,28 +244,36 @@ mod tests {
         for (value, text) in [
             (0.7, "0.7"),
             (0.0, "0"),
-            (-0.0, "0"),
+            (-0.0, "-0"),
             (1.0, "1"),
             (-1.25, "-1.25"),
             (0.05, "0.05"),
             (2.0, "2"),
-            (0.1 + 0.2, "0.3"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (0.123_456_789_012_345_68, "0.12345678901234568"),
+            (0.999_999_999_999_999_9, "0.9999999999999999"),
             (f64::from(0.7_f32), "0.699999988079071"),
+            (1e-300, "1e-300"),
+            (1e300, "1e300"),
+            (9_007_199_254_740_993.0, "9007199254740992"),
             (1e-7, "0.0000001"),
             (123456.789, "123456.789"),
         ] {
             assert_eq!(decimal(value).as_deref(), Some(text));
         }
-        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert_eq!(decimal(value), None);
         }
     }
 
     proptest! {
         #[test]
-        fn a_number_of_up_to_fifteen_digits_reads_back(digits in 0i64..999_999_999_999_999, places in 0usize..15) {
-            let value: f64 = alloc::format!("{digits}e-{places}").parse().unwrap();
-            prop_assert_eq!(decimal(value).unwrap().parse::<f64>().unwrap(), value);
+        fn every_finite_number_reads_back_as_the_same_one(bits in any::<u64>()) {
+            let value = f64::from_bits(bits);
+            prop_assume!(value.is_finite());
+            let text = decimal(value).unwrap();
+            prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), bits, "{}", text);
+            prop_assert!(json::is_value(&text) && text.len() <= 27, "{}", text);
         }
     }
 }

@@ -6,119 +6,16 @@ use super::{
     hint::hint,
     message::{Found, find, readable},
     wait,
+    words::{
+        FEATURES, FILTERED, NO_MODEL, NO_MODEL_WORDS, OVERFLOW, OVERLOADED, RATE_LIMITED, REFUSAL, REFUSED,
+        RETIRED, UNPAID, UNREADABLE,
+    },
 };
-use crate::{contract::types::{Error, ErrorKind, Extra}, json, text::{contains, lossy}};
-
-/// Words by which backends say that the input is too long. Not those of a limit on the output alone.
-const OVERFLOW: [&str; 29] = [
-    "maximum context length",
-    "maximum context limit",
-    "maximum model length",
-    "maximum prompt length",
-    "maximum input length",
-    "maximum allowed input length",
-    "reduce the length of the",
-    "available context size",
-    "context window exceeds",
-    "context_window_exceeded",
-    "exceed context limit",
-    "exceed_context_size",
-    "exceeded model token limit",
-    "context_length_exceeded",
-    "context length exceeded",
-    "model's context length",
-    "exceeds the context length",
-    "than the context length",
-    "too large for model with",
-    "prompt is too long",
-    "prompt too long",
-    "prompt exceeds",
-    "input is too long",
-    "input length should be",
-    "too many tokens",
-    "too many input tokens",
-    "`inputs` must have less than",
-    "max_new_tokens` must be <=",
-    "max_new_tokens must be <=",
-];
-/// Words by which backends say that they could not read what their model wrote.
-const UNREADABLE: [&str; 4] = [
-    "tool_use_failed",
-    "output_parse_failed",
-    "post processor",
-    "expecting ',' delimiter",
-];
-/// Words by which backends refuse something.
-const REFUSAL: [&str; 11] = [
-    "not support",
-    "unsupported",
-    "n't support",
-    "not enabled",
-    "not available for this model",
-    "not a multimodal",
-    "not a vision",
-    "not accept",
-    // None of them: how vLLM counts pictures.
-    "at most 0 ",
-    // An option of the server's, which nobody who asks can set.
-    "requires --",
-    "requires the --",
-];
-/// What they refuse so: the features that a request can ask for.
-const FEATURES: [&str; 22] = [
-    "vision",
-    "image",
-    "multimodal",
-    "audio",
-    "video",
-    "tool",
-    "function call",
-    "structured output",
-    "schema",
-    "response_format",
-    "response format",
-    "json mode",
-    "json_object",
-    "grammar",
-    "guided",
-    "logprobs",
-    "log prob",
-    "logit",
-    "reasoning",
-    "thinking",
-    "system role",
-    "system message",
-];
-/// Codes by which they refuse a member of the request, whatever it is.
-const REFUSED: [&str; 3] = [
-    "unsupported_parameter",
-    "unsupported_value",
-    "unsupported_feature",
-];
-/// Codes by which they say that there is no such model.
-const NO_MODEL: [&str; 7] = [
-    "model_not_found",
-    "model_not_supported",
-    "model_not_available",
-    "model_decommissioned",
-    "model_deprecated",
-    "model_retired",
-    "model_no_longer_available",
-];
-/// Words by which they say so.
-const NO_MODEL_WORDS: [&str; 3] = [
-    "model not supported by provider",
-    "not supported for task",
-    "access non-serverless model",
-];
-/// Words by which they say that there is no such model any more.
-pub(super) const RETIRED: [&str; 5] = [
-    "end of life",
-    "end-of-life",
-    "decommissioned",
-    "no longer available",
-    "model has been retired",
-];
+use crate::{
+    contract::types::{Error, ErrorKind, Extra},
+    json,
+    text::{contains, lossy},
+};
 
 /// The error that an answer with an error status is. Header names may have any case.
 #[must_use]
@@ -147,29 +44,32 @@ pub fn from_event(data: &str) -> Error {
     build(found.status, found, message)
 }
 
+/// Whether an object with a `message` says that it is an error: by a code, a status or its type.
+pub(crate) fn says_error(raw: &str) -> bool {
+    let mut says = false;
+    json::members(raw, &mut |key, value| {
+        says |= match key {
+            "code" | "status" | "status_code" | "type" | "error_type" => !json::is_blank(value),
+            "object" => value == "\"error\"",
+            _ => false,
+        };
+    });
+    says
+}
+
 fn build(status: Option<u16>, found: Found, message: String) -> Error {
     let code = found.code.clone().or_else(|| found.class.clone());
     let text = format!("{} {}", code.as_deref().unwrap_or_default(), message).to_ascii_lowercase();
-    let unreadable = status.is_none_or(|status| status == 400) && any(&text, &UNREADABLE);
-    let kind = match status {
-        _ if unreadable => ErrorKind::Upstream,
-        None => ErrorKind::Upstream,
-        Some(status) => kind(status, code.as_deref(), &text, found.is_html),
+    let is_unreadable = status.is_none_or(|status| status == 400) && any(&text, UNREADABLE);
+    let kind = if is_unreadable {
+        ErrorKind::Upstream
+    } else {
+        kind(status, code.as_deref().unwrap_or_default(), &text, found.is_html)
     };
-    let retryable = match status {
-        Some(status) => matches!(status, 408 | 429 | 500..=599) || unreadable,
-        // Without a number: unless it says that the request is at fault.
-        None => {
-            unreadable
-                || !any(
-                    &found.class.unwrap_or_default().to_ascii_lowercase(),
-                    &["invalid", "validation"],
-                )
-        }
-    };
+    let class = found.class.unwrap_or_default().to_ascii_lowercase();
     let mut error = Error {
-        retryable,
-        retry_after_ms: wait::in_words(&message),
+        retryable: is_unreadable || is_retryable(kind, status, &class),
+        retry_after_ms: found.wait_ms.or_else(|| wait::in_words(&message)),
         status,
         code,
         ..Error::after_sending(kind, message)
@@ -188,41 +88,83 @@ fn build(status: Option<u16>, found: Found, message: String) -> Error {
     error
 }
 
-fn kind(status: u16, code: Option<&str>, text: &str, is_html: bool) -> ErrorKind {
+/// Whether the same request may succeed later. `class` is the backend's own, in lower case.
+fn is_retryable(kind: ErrorKind, status: Option<u16>, class: &str) -> bool {
+    use ErrorKind::{ContentFiltered, ContextOverflow, PaymentRequired, RateLimited, Unsupported, Upstream};
+    match status {
+        _ if matches!(
+            kind,
+            ContentFiltered | ContextOverflow | PaymentRequired | Unsupported
+        ) =>
+        {
+            false
+        }
+        Some(400 | 422) => matches!(kind, RateLimited | Upstream),
+        Some(status) => matches!(status, 408 | 409 | 425 | 429 | 500..=599),
+        // Without a number: unless it says that the request is at fault.
+        None => !any(class, &["invalid", "validation"]),
+    }
+}
+
+fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind {
+    let Some(status) = status else {
+        // Without a status, words alone are too little; a code is for machines.
+        let code = code.to_ascii_lowercase();
+        return plain_kind(&code, &code).unwrap_or(ErrorKind::Upstream);
+    };
     match status {
         300..=399 => ErrorKind::Protocol,
-        400 | 422 => bad_request(code.unwrap_or_default(), text),
+        400 | 422 => bad_request(code, text),
         401 => ErrorKind::Unauthenticated,
         402 => ErrorKind::PaymentRequired,
         403 if is_html => ErrorKind::Upstream,
+        403 if any(text, UNPAID) => ErrorKind::PaymentRequired,
+        403 if any(text, FILTERED) => ErrorKind::ContentFiltered,
         403 => ErrorKind::PermissionDenied,
+        404 if contains(text, "endpoints found that support") => ErrorKind::Unsupported,
         404 | 410 => ErrorKind::ModelUnavailable,
         408 => ErrorKind::Timeout,
         413 => ErrorKind::ContextOverflow,
-        424 | 500..=599 => ErrorKind::Upstream,
+        429 if any(text, UNPAID) => ErrorKind::PaymentRequired,
         429 => ErrorKind::RateLimited,
+        500..=599 if any(text, OVERFLOW) => ErrorKind::ContextOverflow,
+        // A conflict, or too early: with another request, and gone with it.
+        409 | 424 | 425 | 500..=599 => ErrorKind::Upstream,
         405..=499 => ErrorKind::InvalidRequest,
         _ => ErrorKind::Protocol,
     }
 }
 
-fn bad_request(code: &str, text: &str) -> ErrorKind {
-    if any(text, &OVERFLOW) {
-        ErrorKind::ContextOverflow
-    } else if NO_MODEL.contains(&code) || any(text, &NO_MODEL_WORDS) || any(text, &RETIRED) {
-        ErrorKind::ModelUnavailable
-    } else if matches!(code, "content_filter" | "content_policy_violation") {
-        ErrorKind::ContentFiltered
-    } else if REFUSED.contains(&code) || refuses_feature(text) {
-        ErrorKind::Unsupported
+/// The kinds that words alone tell, whatever the status.
+fn plain_kind(code: &str, text: &str) -> Option<ErrorKind> {
+    if any(text, OVERFLOW) {
+        Some(ErrorKind::ContextOverflow)
+    } else if any(text, UNPAID) {
+        Some(ErrorKind::PaymentRequired)
+    } else if any(text, FILTERED) {
+        Some(ErrorKind::ContentFiltered)
+    } else if RATE_LIMITED.iter().any(|known| known.eq_ignore_ascii_case(code)) {
+        Some(ErrorKind::RateLimited)
     } else {
-        ErrorKind::InvalidRequest
+        None
+    }
+}
+
+fn bad_request(code: &str, text: &str) -> ErrorKind {
+    let is_no_model = NO_MODEL.contains(&code) || any(text, NO_MODEL_WORDS) || any(text, RETIRED);
+    match plain_kind(code, text) {
+        Some(ErrorKind::ContextOverflow) => ErrorKind::ContextOverflow,
+        _ if is_no_model => ErrorKind::ModelUnavailable,
+        Some(kind) => kind,
+        None if REFUSED.contains(&code) || refuses_feature(text) => ErrorKind::Unsupported,
+        None if any(text, OVERLOADED) => ErrorKind::Upstream,
+        None => ErrorKind::InvalidRequest,
     }
 }
 
 /// Whether a text in lower case refuses a feature that a request can ask for.
 pub(super) fn refuses_feature(text: &str) -> bool {
-    any(text, &REFUSAL) && any(text, &FEATURES)
+    any(text, REFUSAL) && any(text, FEATURES)
 }
 
 pub(super) fn any(text: &str, words: &[&str]) -> bool {

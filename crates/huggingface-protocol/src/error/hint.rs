@@ -1,7 +1,13 @@
 //! What a person can do about an error. Only hints that lead to an action; no hint where there is none.
 
-use super::classify::{RETIRED, any, refuses_feature};
-use crate::{contract::types::{Error, ErrorKind}, text::contains};
+use super::{
+    classify::{any, refuses_feature},
+    words::{RETIRED, SUSPENDED},
+};
+use crate::{
+    contract::types::{Error, ErrorKind},
+    text::contains,
+};
 
 /// Words by which the Hub, or a backend in its words, says that a model is for those who took its licence.
 const GATED: [&str; 6] = [
@@ -40,6 +46,10 @@ pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
         {
             UNSUPPORTED
         }
+        _ if is_refused && any(&text, SUSPENDED) => {
+            "The account, or the backend's own, is suspended: look at its settings and mails, or choose another backend \
+             with a suffix."
+        }
         ErrorKind::Unauthenticated => TOKEN,
         ErrorKind::PaymentRequired if says("monthly usage limit for") => {
             "Wait a minute and try again, take another backend with a suffix such as `:fastest`, or \
@@ -71,7 +81,7 @@ pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
             "The base URL is of a service that has ended: take it out of the settings, or set it to \
              https://router.huggingface.co/v1."
         }
-        ErrorKind::ModelUnavailable if error.status == Some(410) || any(&text, &RETIRED) => {
+        ErrorKind::ModelUnavailable if error.status == Some(410) || any(&text, RETIRED) => {
             "The model is served no more: choose another one from the list of models."
         }
         ErrorKind::ModelUnavailable if error.status == Some(404) && !says("model") => {

@@ -2,12 +2,13 @@
 //!
 //! Order: `error` text, `error.message`, `message`, `detail` text, `detail[0].msg`, the header
 //! `x-error-message`, plain text, the status's own words. `msg` counts as `message`, `errors` as `detail`, and of a list
-//! the first element. A message that is JSON text itself is opened. HTML is never shown, and JSON
-//! only where it is short and broken.
+//! the first element. A message that is JSON text itself is opened, and of JSON that is cut what stands before the cut
+//! is read. HTML is never shown, and JSON only where it is short and says nothing else.
 
-use alloc::{borrow::Cow, string::String};
+use alloc::{borrow::Cow, format, string::String};
 
-use crate::json;
+use super::wait;
+use crate::{json, text::split_once};
 
 /// The longest message, in bytes.
 pub const MESSAGE_LIMIT: usize = 4096;
@@ -28,6 +29,8 @@ pub(super) struct Found {
     pub(super) failed_generation: Option<String>,
     /// Which part of the request a validator means, as raw JSON.
     pub(super) place: Option<String>,
+    /// How long to wait, by a member of its own.
+    pub(super) wait_ms: Option<u32>,
     /// Whether the body is an HTML page.
     pub(super) is_html: bool,
     /// Whether the message is a body of plain text.
@@ -36,23 +39,63 @@ pub(super) struct Found {
 
 /// Reads a body, of which `is_html` says what its content type says.
 pub(super) fn find(body: &str, is_html: bool) -> Found {
-    let text = body.trim();
+    let text = event_data(body.trim_start_matches('\u{feff}').trim());
     if is_html || text.starts_with('<') {
         return Found {
             is_html: true,
             ..Found::default()
         };
     }
-    // What is long and begins as JSON is not shown as it is even where it was cut: it may repeat the request.
-    let is_cut = text.len() > MESSAGE_LIMIT && text.starts_with(['{', '[', '"']);
-    if is_cut || json::is_value(text) {
+    if json::is_value(text) {
         return value(text, DEPTH);
+    }
+    if text.starts_with(['{', '[', '"']) {
+        let mut found = value(text, DEPTH);
+        // What is long is not searched, and not shown as it is: it may repeat the request.
+        if found.message.is_none() && text.len() <= MESSAGE_LIMIT {
+            found.message = cut_message(text);
+        }
+        if found.message.is_some() || text.len() > MESSAGE_LIMIT {
+            return found;
+        }
     }
     Found {
         message: words(Cow::Borrowed(text)),
         is_plain: true,
         ..Found::default()
     }
+}
+
+/// The data of the first event, where a body is a stream of events.
+fn event_data(text: &str) -> &str {
+    let is_stream = ["data:", "event:", ":", "id:", "retry:"]
+        .iter()
+        .any(|field| text.starts_with(field));
+    let lines = text.lines().filter(|_| is_stream);
+    let mut data = lines.filter_map(|line| line.strip_prefix("data:").map(str::trim));
+    data.find(|data| !data.is_empty()).unwrap_or(text)
+}
+
+/// The message of JSON that is cut, which may be cut itself.
+fn cut_message(text: &str) -> Option<String> {
+    ["\"message\"", "\"msg\"", "\"detail\"", "\"error\""]
+        .iter()
+        .find_map(|key| {
+            let (_, behind) = split_once(text, key)?;
+            let value = behind
+                .trim_start()
+                .strip_prefix(':')?
+                .trim_start()
+                .strip_prefix('"')?;
+            let mut is_escaped = false;
+            let end = value.bytes().position(|byte| {
+                let ends = byte == b'"' && !is_escaped;
+                is_escaped = byte == b'\\' && !is_escaped;
+                ends
+            });
+            let inner = value.get(..end.unwrap_or(value.len()))?;
+            words(Cow::Owned(json::text(&format!("\"{inner}\""))?.into_owned()))
+        })
 }
 
 /// A text, an object, or the first element of a list.
@@ -103,6 +146,13 @@ fn object(raw: &str, depth: u8) -> Found {
             return;
         }
         match key {
+            // A bare number is a status, or a code.
+            "error" if json::integer(value).is_some() => {
+                found.code = word(value);
+                found.status = found.status.or_else(|| status(value));
+            }
+            "retry_after" | "estimated_time" => found.wait_ms = found.wait_ms.or_else(|| seconds(value)),
+            "retry_after_ms" => found.wait_ms = milliseconds(value).or(found.wait_ms),
             "error" => parts[0] = Some(value),
             "message" | "msg" => parts[1] = Some(value),
             "detail" | "errors" => parts[2] = Some(value),
@@ -135,6 +185,7 @@ fn object(raw: &str, depth: u8) -> Found {
         status: inner.status.or(found.status),
         failed_generation: inner.failed_generation.or(found.failed_generation),
         place: inner.place.or(found.place),
+        wait_ms: inner.wait_ms.or(found.wait_ms),
         is_html: inner.is_html,
         is_plain: false,
     }
@@ -152,6 +203,17 @@ fn word(raw: &str) -> Option<String> {
 /// error that is no text.
 fn words(text: Cow<'_, str>) -> Option<String> {
     Some(readable(text)).filter(|text| !matches!(&**text, "" | "[object Object]"))
+}
+
+/// A number of seconds, or a text that names a time, in milliseconds.
+fn seconds(raw: &str) -> Option<u32> {
+    wait::exact(&json::text(raw).unwrap_or(Cow::Borrowed(raw)))
+}
+
+/// A number of milliseconds.
+fn milliseconds(raw: &str) -> Option<u32> {
+    let ms = wait::thousandths(&json::text(raw).unwrap_or(Cow::Borrowed(raw)))?.div_ceil(1000);
+    Some(u32::try_from(ms).unwrap_or(u32::MAX))
 }
 
 /// A number that can be an HTTP status, also as text.

@@ -5,16 +5,17 @@ mod classify;
 mod hint;
 mod message;
 mod wait;
+mod words;
 
 use alloc::{string::String, vec::Vec};
 
 pub use classify::unasked_encoding;
 pub use classify::{from_event, from_response};
-pub(crate) use classify::{header, text_extra};
+pub(crate) use classify::{header, says_error, text_extra};
 pub(crate) use hint::{TOKEN, hint};
 pub(crate) use message::readable;
 pub use message::{MESSAGE_LIMIT, capped};
-pub(crate) use wait::thousandths;
+pub(crate) use wait::{exact, thousandths};
 
 use crate::contract::types::{Error, ErrorKind};
 

@@ -32,18 +32,27 @@ pub(super) fn in_words(text: &str) -> Option<u32> {
     let ms = LEADS
         .iter()
         .filter_map(|lead| text.get(find(&text, lead)? + lead.len()..))
-        .find_map(duration)?;
+        .find_map(duration)
+        .map(|(ms, _)| ms)?;
     Some(u32::try_from(ms).unwrap_or(u32::MAX))
 }
 
-/// The time at the beginning of a text: `14m24s`, `1.5s`, `2 hours`, `1 minute and 30 seconds`. A number without a unit
-/// is seconds.
-fn duration(text: &str) -> Option<u64> {
+/// A text that is a time and nothing else, in milliseconds.
+pub(crate) fn exact(text: &str) -> Option<u32> {
+    let text = text.trim().to_ascii_lowercase();
+    let (ms, _) = duration(&text).filter(|(_, rest)| rest.trim().is_empty())?;
+    Some(u32::try_from(ms).unwrap_or(u32::MAX))
+}
+
+/// The time at the beginning of a text, and what follows it: `14m24s`, `1.5s`, `2 hours`, `1 minute and 30 seconds`. A
+/// number without a unit is seconds.
+fn duration(text: &str) -> Option<(u64, &str)> {
     let mut rest = text;
     let mut sum: Option<u64> = None;
     loop {
+        let so_far = sum.map(|sum| (sum, rest));
         rest = rest.trim_start_matches([' ', ':', ',', '~', '`', '"', '\'']);
-        let (word, behind) = split_while(rest, |c| c.is_ascii_alphabetic());
+        let (word, behind) = split_while(rest, is_letter);
         if FILLERS.contains(&word) {
             rest = behind;
             continue;
@@ -55,25 +64,37 @@ fn duration(text: &str) -> Option<u64> {
                 // A full stop ends a sentence.
                 match thousandths(digits.trim_end_matches('.')) {
                     Some(number) => (number, behind),
-                    None => return sum,
+                    None => return so_far,
                 }
             }
-            _ => return sum,
+            _ => return so_far,
         };
-        let (unit, behind) = split_while(behind.trim_start_matches([' ', '-']), |c| c.is_ascii_alphabetic());
-        let unit_ms: u64 = match unit {
-            "ms" | "msec" | "msecs" | "millisecond" | "milliseconds" => 1,
-            "s" | "sec" | "secs" | "second" | "seconds" => 1000,
-            "m" | "min" | "mins" | "minute" | "minutes" => 60_000,
-            "h" | "hr" | "hrs" | "hour" | "hours" => 3_600_000,
-            "d" | "day" | "days" => 86_400_000,
-            _ if sum.is_none() && word.is_empty() => return Some(number),
-            _ => return sum,
+        let (unit, after) = split_while(behind.trim_start_matches([' ', '-']), is_letter);
+        let Some(unit) = micros(unit) else {
+            return so_far.or((word.is_empty()).then_some((number, behind)));
         };
-        let part = number.saturating_mul(unit_ms).div_ceil(1000);
+        let part = number.saturating_mul(unit).div_ceil(1_000_000);
         sum = Some(sum.unwrap_or_default().saturating_add(part));
-        rest = behind;
+        rest = after;
     }
+}
+
+/// A unit of time in microseconds.
+fn micros(unit: &str) -> Option<u64> {
+    Some(match unit {
+        "us" | "µs" | "μs" | "usec" | "microsecond" | "microseconds" => 1,
+        "ms" | "msec" | "msecs" | "millisecond" | "milliseconds" => 1000,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1_000_000,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60_000_000,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3_600_000_000,
+        "d" | "day" | "days" => 86_400_000_000,
+        _ => return None,
+    })
+}
+
+/// A letter of a unit; two signs are written for micro.
+fn is_letter(c: char) -> bool {
+    c.is_ascii_alphabetic() || matches!(c, 'µ' | 'μ')
 }
 
 /// The beginning of a text that consists of such characters, and what follows it.
@@ -121,6 +142,8 @@ mod tests {
             ("try again after: 20s", Some(20_000)),
             ("your quota resets in 3 days", Some(259_200_000)),
             ("try again in 0s", Some(0)),
+            ("Please try again in 500µs.", Some(1)),
+            ("try again in 2500us", Some(3)),
             ("try again in 99999999999999999999 days", Some(u32::MAX)),
             ("Try again later.", None),
             ("try again in a few minutes", None),
@@ -130,6 +153,23 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(in_words(text), ms, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_a_time_and_nothing_else_is_read_whole() {
+        for (text, ms) in [
+            ("5s", Some(5000)),
+            (" 1m26.4s ", Some(86_400)),
+            ("30", Some(30_000)),
+            ("32.1", Some(32_100)),
+            ("6m0s", Some(360_000)),
+            ("1e3", None),
+            ("soon", None),
+            ("5s later", None),
+            ("", None),
+        ] {
+            assert_eq!(exact(text), ms, "{text}");
         }
     }
 

@@ -6,7 +6,10 @@ use alloc::{
 };
 use core::fmt;
 
-use crate::{contract::types::Routing, provider::{BACKENDS, ID, locks_provider, POLICIES}};
+use crate::{
+    contract::types::Routing,
+    provider::{BACKENDS, ID, POLICIES, locks_provider},
+};
 
 /// A reference that follows the grammar. Equal references are equal values.
 #[derive(Clone, Debug, PartialEq)]

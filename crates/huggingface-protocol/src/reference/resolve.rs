@@ -12,7 +12,13 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::grammar::{ParseError, Reference, begins_with_prefix, canonical_text, parse, without_prefix};
 use super::{hub_url, suggest};
-use crate::{catalog::{derived_name, find_route, is_usable, Known, look_up}, contract::types::{Error, ErrorKind, ModelRef, Routing, Warning}, provider::BACKENDS, settings::Settings, warning::{BACKEND_IN_ERROR, BACKEND_NOT_LISTED, DID_YOU_MEAN, HUB_URL, quote, UNKNOWN_BACKEND, warning}};
+use crate::{
+    catalog::{Known, derived_name, find_route, is_usable, look_up},
+    contract::types::{Error, ErrorKind, ModelRef, Routing, Warning},
+    provider::BACKENDS,
+    settings::Settings,
+    warning::{BACKEND_IN_ERROR, BACKEND_NOT_LISTED, DID_YOU_MEAN, HUB_URL, UNKNOWN_BACKEND, quote, warning},
+};
 
 /// How to write a reference, for whoever did not.
 const HOW_TO: &str = "Write huggingface/ORG/NAME; behind it may stand :cheapest, :fastest, :preferred or a backend, \

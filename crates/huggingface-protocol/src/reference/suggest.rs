@@ -9,7 +9,13 @@ use alloc::{
 };
 
 use super::grammar::{Reference, parse, without_prefix};
-use crate::{catalog::{bundled_ids, Known}, contract::types::Routing, provider::{BACKENDS, POLICIES}, settings::Settings, text::contains};
+use crate::{
+    catalog::{Known, bundled_ids},
+    contract::types::Routing,
+    provider::{BACKENDS, POLICIES},
+    settings::Settings,
+    text::contains,
+};
 
 /// Most suggestions that an error carries.
 const MOST: usize = 5;

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn every_address_is_judged_as_the_table_says() {
         let cases: Vec<Case> =
-            serde_json::from_str(include_str!("../../../tests/cases/addresses.json")).expect("the cases");
+            serde_json::from_str(include_str!("../../../../tests/cases/addresses.json")).expect("the cases");
         let mut wrong = Vec::new();
         for case in cases {
             for address in case.addresses {

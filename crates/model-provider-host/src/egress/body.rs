@@ -21,7 +21,7 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 use crate::{
     limits::Note,
     redact::body::BodyRedactor,
-    sandbox::{RESPONSE_BYTES, View},
+    request_context::{RESPONSE_BYTES, View},
 };
 
 /// What a guest sends.
@@ -60,6 +60,14 @@ impl Body for Outgoing {
                 return Poll::Ready(Some(Err(HttpError::HttpRequestBodySize(Some(most)))));
             }
             self.left -= len;
+        }
+        // What stands behind a body is a header as well, and no rule for headers has seen it.
+        if frame
+            .as_ref()
+            .is_some_and(|frame| frame.as_ref().is_ok_and(Frame::is_trailers))
+        {
+            tracing::debug!("trailers of a guest are not sent");
+            return Poll::Ready(None);
         }
         Poll::Ready(frame)
     }
@@ -237,5 +245,31 @@ impl Body for Withheld {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         Poll::Ready(self.0.take().map(Err))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::HeaderMap;
+    use http_body_util::{BodyExt as _, StreamBody};
+
+    use super::*;
+    use crate::contract::settings::CredentialState;
+
+    #[tokio::test]
+    async fn trailers_of_a_guest_are_not_sent() {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("authorization", "Bearer mine".parse().unwrap());
+        let frames = [
+            Frame::data(Bytes::from_static(b"body")),
+            Frame::trailers(trailers),
+        ];
+        let body = StreamBody::new(futures::stream::iter(frames.map(Ok::<_, HttpError>)));
+        let view = View::new(Arc::default(), Arc::default(), CredentialState::Missing);
+        let sent = Outgoing::new(body.boxed_unsync(), view).collect().await.unwrap();
+        assert!(sent.trailers().is_none());
+        assert_eq!(sent.to_bytes(), "body");
     }
 }

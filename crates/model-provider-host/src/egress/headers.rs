@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError};
 
-use super::Secret;
+use crate::secret::Secret;
 use crate::{
     error::{Error, Kind, Result},
     redact::Redactor,
@@ -11,11 +11,20 @@ use crate::{
 
 /// The headers that the host adds: the operator's, and the one with the credential.
 #[derive(Clone, Debug, Default)]
-pub(super) struct OwnHeaders(Vec<(HeaderName, HeaderValue)>);
+pub(crate) struct OwnHeaders(Vec<OwnHeader>);
+
+/// One of them.
+#[derive(Clone, Debug)]
+struct OwnHeader {
+    name: HeaderName,
+    value: HeaderValue,
+    /// Whether the operator has configured it; else it carries the credential.
+    is_operators: bool,
+}
 
 impl OwnHeaders {
     /// Adds the header that carries a credential.
-    pub(super) fn credential(&mut self, name: &str, prefix: &str, secret: &Secret) -> Result<()> {
+    pub(crate) fn credential(&mut self, name: &str, prefix: &str, secret: &Secret) -> Result<()> {
         let name = header_name(name)?;
         let text = zeroize::Zeroizing::new(format!("{prefix}{}", secret.expose()));
         let value = HeaderValue::from_str(&text).map_err(|_| {
@@ -25,12 +34,12 @@ impl OwnHeaders {
             )
             .with_hint("copy it again; it is plain text without spaces or line breaks")
         })?;
-        self.add(name, value);
+        self.add(name, value, false);
         Ok(())
     }
 
     /// Adds a header of the operator's.
-    pub(super) fn operators(&mut self, name: &str, value: &Secret) -> Result<()> {
+    pub(crate) fn operators(&mut self, name: &str, value: &Secret) -> Result<()> {
         let parsed = HeaderValue::from_str(value.expose()).map_err(|_| {
             Error::new(
                 Kind::Configuration,
@@ -38,25 +47,40 @@ impl OwnHeaders {
             )
             .with_hint("a header's value is plain text without line breaks")
         })?;
-        self.add(header_name(name)?, parsed);
+        self.add(header_name(name)?, parsed, true);
         Ok(())
     }
 
-    fn add(&mut self, name: HeaderName, mut value: HeaderValue) {
+    fn add(&mut self, name: HeaderName, mut value: HeaderValue, is_operators: bool) {
         value.set_sensitive(true);
-        self.0.push((name, value));
+        self.0.push(OwnHeader {
+            name,
+            value,
+            is_operators,
+        });
     }
 
     /// Puts them in place of whatever is there. The last one of a name counts.
-    pub(super) fn write_to(&self, headers: &mut HeaderMap) {
-        for (name, value) in &self.0 {
-            headers.insert(name.clone(), value.clone());
+    pub(crate) fn write_to(&self, headers: &mut HeaderMap) {
+        for own in &self.0 {
+            headers.insert(own.name.clone(), own.value.clone());
         }
     }
 
-    /// Whether no guest may set this header, and no answer hands it to one.
-    pub(super) fn forbid(&self, name: &HeaderName) -> bool {
-        is_forbidden(name) || self.0.iter().any(|(own, _)| own == name)
+    /// Whether no guest sees this header in a response.
+    pub(crate) fn hide(&self, name: &HeaderName) -> bool {
+        is_forbidden(name) || self.0.iter().any(|own| own.name == *name)
+    }
+
+    /// Whether no guest may set this header.
+    pub(crate) fn forbid(&self, name: &HeaderName) -> bool {
+        is_forbidden(name) || self.0.iter().any(|own| own.name == *name && !own.is_operators)
+    }
+
+    /// Whether a guest may set this header, but to no effect: [`write_to`](Self::write_to) puts the operator's there. The
+    /// two may come from settings that know nothing of each other, so that this is no reason to refuse the request.
+    pub(crate) fn replace(&self, name: &HeaderName) -> bool {
+        !self.forbid(name) && self.hide(name)
     }
 }
 
@@ -90,7 +114,7 @@ const NOT_THE_GUESTS: [&str; 21] = [
 ];
 
 /// The same without an edge: what belongs to the connection, to the credential, or to how a response comes.
-pub(super) fn is_forbidden(name: &HeaderName) -> bool {
+pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
     let text = name.as_str();
     DEFAULT_FORBIDDEN_HEADERS.contains(name)
         || NOT_THE_GUESTS.contains(&text)
@@ -99,7 +123,7 @@ pub(super) fn is_forbidden(name: &HeaderName) -> bool {
 }
 
 /// What makes a response one that is not whole, in words.
-pub(super) fn in_part(status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
+pub(crate) fn in_part(status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
     let parts = |value: &HeaderValue| {
         let value = value.as_bytes().get(..b"multipart/byteranges".len());
         value.is_some_and(|value| value.eq_ignore_ascii_case(b"multipart/byteranges"))
@@ -118,8 +142,8 @@ pub(super) fn in_part(status: StatusCode, headers: &HeaderMap) -> Option<&'stati
 }
 
 /// What a guest gets to see of an answer's headers.
-pub(super) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, redactor: &Redactor) {
-    let hide = |name: &&HeaderName| own.forbid(name) || redactor.finds(name.as_str().as_bytes());
+pub(crate) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, redactor: &Redactor) {
+    let hide = |name: &&HeaderName| own.hide(name) || redactor.finds(name.as_str().as_bytes());
     let hidden: Vec<_> = headers.keys().filter(hide).cloned().collect();
     for name in hidden {
         headers.remove(name);
@@ -134,7 +158,7 @@ pub(super) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, redactor: &Redact
 
 /// Refuses an answer that is not as it is: a secret in it could not be found. Neither was asked for; HTTP/1 knows a
 /// second place where a body can be compressed.
-pub(super) fn check_codings(headers: &HeaderMap, redactor: &Redactor) -> Result<(), HttpError> {
+pub(crate) fn check_codings(headers: &HeaderMap, redactor: &Redactor) -> Result<(), HttpError> {
     let unasked = |name: HeaderName, usual: &[&str]| {
         let values = headers.get_all(name).iter();
         let values: Vec<_> = values.map(|value| value.to_str().unwrap_or("?")).collect();
@@ -320,6 +344,30 @@ mod tests {
         ] {
             assert!(!is_forbidden(&name.parse().unwrap()), "{name}");
         }
+    }
+
+    #[test]
+    fn a_header_of_the_operators_replaces_the_guests_and_the_credentials_is_refused() {
+        let secret = Secret::new("a-very-secret-token").unwrap();
+        let mut own = OwnHeaders::default();
+        own.credential("x-key", "", &secret).unwrap();
+        own.operators("X-Bill-To", &Secret::new("operators").unwrap())
+            .unwrap();
+        own.operators("Authorization", &secret).unwrap();
+        let (bill, key) = (
+            HeaderName::from_static("x-bill-to"),
+            HeaderName::from_static("x-key"),
+        );
+        assert!(!own.forbid(&bill) && own.replace(&bill) && own.hide(&bill));
+        for name in [&key, &header::AUTHORIZATION] {
+            assert!(own.forbid(name) && !own.replace(name), "{name}");
+        }
+        assert!(!own.replace(&header::ACCEPT));
+        let mut headers = HeaderMap::from_iter([(bill.clone(), HeaderValue::from_static("guests"))]);
+        headers.append(&bill, HeaderValue::from_static("again"));
+        own.write_to(&mut headers);
+        let sent: Vec<_> = headers.get_all(&bill).iter().collect();
+        assert_eq!(sent, ["operators"]);
     }
 
     #[test]

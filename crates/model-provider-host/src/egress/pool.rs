@@ -16,11 +16,12 @@ use hyper_util::{
 };
 
 use super::{
-    POOL_IDLE,
     body::{Open, Outgoing},
     connector::Connector,
 };
 
+/// A connection that nobody used for this long is closed.
+const POOL_IDLE: Duration = Duration::from_secs(15);
 /// So many requests go over one client at once; the standard advises servers to take no fewer than this.
 const MOST: usize = 100;
 /// How far ahead a server may send what nobody has read yet, to one request. Answers are read as they come, so that this

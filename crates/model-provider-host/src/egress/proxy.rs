@@ -17,12 +17,13 @@ use tower::Service as _;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::secret::Secret;
+
 use super::{
     connection::{Bytes, Duplex},
-    connector::{ConnectError, dial},
+    dial::{ConnectError, dial},
     no_proxy,
     origin::Origin,
-    secret::Secret,
     tls::Tls,
 };
 use crate::error::{Error, Kind, Result};
@@ -67,7 +68,7 @@ impl Proxies {
     }
 
     /// The proxy before an origin. Never one before this machine itself.
-    pub(super) fn before(&self, origin: &Origin) -> Result<Option<Via>> {
+    pub(crate) fn before(&self, origin: &Origin) -> Result<Option<Via>> {
         let named = if origin.is_https() {
             &self.https
         } else {
@@ -96,7 +97,7 @@ impl fmt::Debug for Proxies {
 
 /// The proxy before one origin. Shown without its password.
 #[derive(Clone)]
-pub(super) struct Via {
+pub(crate) struct Via {
     label: String,
     host: String,
     port: u16,
@@ -159,18 +160,18 @@ impl Via {
     }
 
     /// What nobody may see of it.
-    pub(super) fn password(&self) -> Option<&Secret> {
+    pub(crate) fn password(&self) -> Option<&Secret> {
         self.password.as_ref()
     }
 
     /// The header for a proxy that reads the requests themselves, if it wants to know who asks.
-    pub(super) fn authorization(&self, origin: &Origin) -> Option<&HeaderValue> {
+    pub(crate) fn authorization(&self, origin: &Origin) -> Option<&HeaderValue> {
         let reads = !origin.is_https() && self.over != Over::Socks;
         self.intercept.basic_auth().filter(|_| reads)
     }
 
     /// What is said when the proxy refuses its service for want of a name and a password.
-    pub(super) fn wants_authorization(&self) -> ConnectError {
+    pub(crate) fn wants_authorization(&self) -> ConnectError {
         self.fault("asks for a name and a password, or for others")
     }
 
@@ -239,7 +240,7 @@ impl Via {
     }
 
     /// Whether a connection needs TLS before the origin's own.
-    pub(super) fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.over == Over::Https
     }
 }

@@ -13,7 +13,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tower::Service as _;
 
 use super::{
-    connector::{ConnectError, Connector, Dial, Resolver},
+    connector::{Connector, Dial, Resolver},
+    dial::ConnectError,
     origin::Origin,
 };
 

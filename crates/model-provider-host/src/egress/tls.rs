@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    fs as files,
+    files,
 };
 
 /// Makes connections secure. Cheap to clone.

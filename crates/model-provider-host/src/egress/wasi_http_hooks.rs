@@ -16,8 +16,8 @@ use wasmtime_wasi_http::{
     p2::bindings::http::types::ErrorCode,
 };
 
-use super::{Edge, body::Open, headers};
-use crate::{limits::Note, sandbox::View};
+use super::{body::Open, client::Edge, deny::deny, headers};
+use crate::{limits::Note, request_context::View};
 
 /// So many denied headers of one request are logged.
 const MOST_LOGGED: usize = 8;
@@ -76,17 +76,6 @@ impl Gate {
     }
 }
 
-/// Tells the operator what was denied and how to allow it, in the log and in place of the guest's error. The guest
-/// learns only that it was denied.
-pub(super) fn deny(view: &View, message: String, hint: &str) -> HttpError {
-    tracing::warn!(reason = message, hint, "denied");
-    view.note(Note::Denied {
-        message,
-        hint: hint.to_owned(),
-    });
-    HttpError::HttpRequestDenied
-}
-
 /// What `send_request` gives: the answer, and the work that goes on beside its body (none here: the pool does it).
 type Sent = Result<
     (
@@ -113,6 +102,11 @@ impl WasiHttpHooks for Gate {
             Some(edge) => edge.forbids(name),
             None => headers::is_forbidden(name),
         };
+        if let Some(edge) = &self.edge
+            && edge.replaces(name)
+        {
+            tracing::debug!(%name, "the configured header replaces the plugin's");
+        }
         if forbidden {
             if let Some(edge) = &self.edge {
                 edge.count_denial();

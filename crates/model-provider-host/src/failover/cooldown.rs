@@ -4,7 +4,6 @@ use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
-use super::LONGEST_NAME;
 use crate::error::Error;
 
 /// The first cool-down of a model that does not say itself how long to wait.
@@ -13,6 +12,8 @@ const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 /// What an upstream says about waiting counts up to here.
 const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+/// The longest name of what cools down.
+pub(super) const LONGEST_NAME: usize = 512;
 /// Of no more models than this is it known.
 const MANY: usize = 1024;
 

@@ -16,7 +16,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use cooldown::Cooldowns;
+use cooldown::{Cooldowns, LONGEST_NAME};
 use recent::RecentFailures;
 
 use crate::{
@@ -28,8 +28,6 @@ use crate::{
 
 /// Spellings that are remembered at most; a server's clients may ask for any text.
 const MOST_NAMES: usize = 1024;
-/// The longest of them, and of what cools down.
-const LONGEST_NAME: usize = 512;
 
 /// The cool-downs of one host. They survive swaps; share it among all requests.
 #[derive(Default)]
@@ -57,6 +55,18 @@ pub struct Attempt {
     pub error: Error,
     /// How long that took.
     pub elapsed: Duration,
+}
+
+impl Attempt {
+    /// One that no host made, for tests of what shows it.
+    #[must_use]
+    pub fn new(reference: impl Into<String>, error: Error, elapsed: Duration) -> Self {
+        Self {
+            reference: reference.into(),
+            error,
+            elapsed,
+        }
+    }
 }
 
 /// An answer that has begun: its first event, or its end, is there.

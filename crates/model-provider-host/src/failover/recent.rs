@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
-use super::LONGEST_NAME;
+use super::cooldown::LONGEST_NAME;
 
 /// How long a failure counts. Clients that retry by themselves wait at most a minute between two requests, and each
 /// failure counts anew.

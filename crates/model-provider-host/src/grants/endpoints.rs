@@ -42,7 +42,7 @@ impl fmt::Display for GrantedEndpoint {
 }
 
 /// Endpoints in words.
-pub(crate) fn words(endpoints: &[GrantedEndpoint]) -> String {
+pub fn words(endpoints: &[GrantedEndpoint]) -> String {
     if endpoints.is_empty() {
         return "none".to_owned();
     }
@@ -52,7 +52,7 @@ pub(crate) fn words(endpoints: &[GrantedEndpoint]) -> String {
 
 /// What may be sent to one origin.
 #[derive(Clone, Debug)]
-pub(crate) struct AllowedEndpoints {
+pub struct AllowedEndpoints {
     /// The base URL's path, without a slash at its end.
     base: String,
     /// `None`: all that lies below it.
@@ -61,13 +61,13 @@ pub(crate) struct AllowedEndpoints {
 
 impl AllowedEndpoints {
     /// Below a base URL's path: these, or all.
-    pub(crate) fn new(base: &str, endpoints: Option<Vec<GrantedEndpoint>>) -> Self {
+    pub fn new(base: &str, endpoints: Option<Vec<GrantedEndpoint>>) -> Self {
         let base = base.trim_end_matches('/').to_owned();
         Self { base, endpoints }
     }
 
     /// Whether a request for this path, without its query, is allowed.
-    pub(crate) fn allow(&self, method: &str, path: &str) -> bool {
+    pub fn allow(&self, method: &str, path: &str) -> bool {
         let Some(rest) = below(path, &self.base) else {
             return false;
         };

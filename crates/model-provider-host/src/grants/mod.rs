@@ -16,14 +16,14 @@ use serde_json::Value;
 use url::Url;
 
 pub use endpoints::GrantedEndpoint;
-pub(crate) use endpoints::{AllowedEndpoints, words as endpoint_words};
+pub use endpoints::{AllowedEndpoints, words as endpoint_words};
 
 use crate::{
     contract::ProviderInfo,
     egress::Origin,
     error::{Error, Kind, Result},
-    fs as files,
-    fs::trust,
+    files,
+    files::trust,
 };
 
 /// What one provider may have.
@@ -270,11 +270,6 @@ impl Grants {
     #[must_use]
     pub fn of(&self, id: &str) -> &[Grant] {
         self.by_id.get(id).map_or(&[], Vec::as_slice)
-    }
-
-    /// All of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Grant> {
-        self.by_id.values().flatten()
     }
 
     /// Adds one for this process alone, beside those of its id.

@@ -6,9 +6,10 @@ use crate::{
     contract::{ChatRequest, ChatResponse, Warning},
     error::{Error, Kind, Result},
     host::{
-        ChatOptions, Shared,
         chat_stream::{Begun, Exchange},
         generation::{Generation, GenerationInfo, InFlight},
+        shared::ChatOptions,
+        shared::Shared,
     },
     metrics::Swap,
     redact::results,

@@ -10,13 +10,15 @@ use crate::{
     contract::{self, ChatEvent, ChatRequest, Progress, Summary},
     error::{Error, Result},
     host::{
-        ChatOptions, Shared,
         generation::{GenerationInfo, InFlight},
+        shared::ChatOptions,
+        shared::Shared,
     },
     metrics::Measured,
     redact::events::EventRedactor,
     request_span::{RequestId, Trace},
-    sandbox::{State, Used, call, guest::Reader},
+    resource_usage::Used,
+    sandbox::{State, call, guest::Reader},
 };
 
 /// How many events one crossing may bring.

@@ -67,6 +67,18 @@ pub struct GenerationInfo {
     pub version: String,
 }
 
+impl GenerationInfo {
+    /// One that no host made, for tests of what shows it.
+    #[must_use]
+    pub fn new(number: u64, version: impl Into<String>, digest: impl Into<String>) -> Self {
+        Self {
+            number,
+            version: version.into(),
+            digest: digest.into(),
+        }
+    }
+}
+
 /// One plugin in service.
 pub(crate) struct Generation {
     pub(crate) number: u64,

@@ -5,45 +5,40 @@ pub(crate) mod chat_stream;
 pub(crate) mod credential_check;
 pub(crate) mod egress_setup;
 pub(crate) mod generation;
+pub(crate) mod shared;
 mod shutdown;
 pub(crate) mod swap;
 pub(crate) mod watch;
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Instant,
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
+
+use chat_stream::Completion;
+use egress_setup::Outlet;
+use generation::{GenerationInfo, Generations};
+use shared::{Shared, holds_secret};
 
 use crate::{
     contract::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
         settings::CredentialState,
     },
-    egress::{Edge, Gate, Proxies},
-    error::{Error, Kind, Result},
-    grants::{Grant, Grants},
-    host::{
-        chat_stream::Completion,
-        credential_check as walk,
-        egress_setup::Outlet,
-        generation::{Generation, GenerationInfo, Generations, InFlight},
-    },
+    egress::Proxies,
+    error::Result,
+    grants::Grants,
     metrics::{Call, Measured, Metrics},
     plugin::Plugin,
-    redact::{Redactor, results},
-    request_span as trace,
+    redact::results,
     request_span::{RequestId, Trace},
-    sandbox::{
-        Sandbox, State, View,
-        call::{self, Context},
-    },
+    sandbox::call,
     secret::Secret,
     settings::{Listed, Settings},
 };
+
+pub use shared::ChatOptions;
 
 /// A provider in service: one live plugin, swapped at run time. Cheap to clone; clones are the same host.
 #[derive(Clone)]
@@ -88,35 +83,6 @@ impl HostOptions {
             grants,
         })
     }
-}
-
-/// More bytes than this are searched elsewhere.
-const LARGE: usize = 256 * 1024;
-
-pub(crate) struct Shared {
-    pub(crate) sandbox: Sandbox,
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) grants: Grants,
-    /// What the plugin has, and every one that takes its place.
-    pub(crate) grant: Option<Grant>,
-    credential: CredentialState,
-    edge: Option<Arc<Edge>>,
-    pub(crate) redactor: Redactor,
-    /// The variables that a plugin names in its hints, and where the credential really comes from.
-    credential_source: Option<(String, String)>,
-    listed: ArcSwap<Listed>,
-    pub(crate) generations: Generations,
-    pub(crate) last_swap: Mutex<Option<Instant>>,
-    pub(crate) metrics: Arc<Metrics>,
-    /// It takes no more requests.
-    pub(crate) is_draining: AtomicBool,
-}
-
-/// What holds for one chat request in place of the settings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ChatOptions {
-    /// Retries at most, where that is fewer than the setting `max-retries`.
-    pub max_retries: Option<u32>,
 }
 
 /// A whole answer and who gave it.
@@ -340,7 +306,7 @@ impl Host {
     }
 
     /// Refuses a text that holds the credential.
-    pub(crate) fn refuse_secret(&self, text: &str) -> Result<()> {
+    pub fn refuse_secret(&self, text: &str) -> Result<()> {
         if self.0.redactor.finds(text.as_bytes()) {
             return Err(holds_secret());
         }
@@ -348,7 +314,7 @@ impl Host {
     }
 
     /// A text of others, for the log: without what is secret here.
-    pub(crate) fn without_secrets(&self, text: &str) -> String {
+    pub fn without_secrets(&self, text: &str) -> String {
         self.0.redactor.said(text)
     }
 
@@ -357,95 +323,4 @@ impl Host {
     pub fn denials(&self) -> u64 {
         self.0.edge.as_ref().map_or(0, |edge| edge.denials())
     }
-}
-
-impl Shared {
-    pub(crate) fn context<'a>(&self, generation: &'a Generation) -> Context<'a> {
-        self.context_with(generation, ChatOptions::default())
-    }
-
-    pub(crate) fn context_with<'a>(&self, generation: &'a Generation, options: ChatOptions) -> Context<'a> {
-        trace::generation(generation.number);
-        let plugin = &generation.plugin;
-        let view = View::new(
-            Arc::clone(&self.settings),
-            self.listed.load_full(),
-            self.credential,
-        );
-        let gate = Gate::new(self.edge.clone(), view.clone());
-        Context::new(
-            &self.sandbox,
-            plugin.linked(),
-            State::new(view, gate, plugin.empty_wasi())
-                .with_max_retries(options.max_retries)
-                .measured(Arc::clone(&self.metrics)),
-        )
-    }
-
-    /// Waits for a call that needs no second choice.
-    async fn settle<T>(&self, admitted: &InFlight, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let settled = self.uncut(admitted, call).await;
-        settled.map_err(|error| self.failed(admitted.generation(), error))
-    }
-
-    /// Notes what a failed call says of its generation, and takes secrets out of what it says.
-    pub(crate) fn failed(&self, generation: &Arc<Generation>, error: Error) -> Error {
-        if error.kind() == Kind::PluginTrap {
-            self.trapped(generation);
-        }
-        self.scrub(error)
-    }
-
-    pub(crate) fn scrub(&self, error: Error) -> Error {
-        self.redactor.error(self.name_source(error))
-    }
-
-    /// Names the place that the credential comes from in hints about it: a plugin knows only its variables.
-    fn name_source(&self, error: Error) -> Error {
-        use crate::contract::ErrorKind::{PermissionDenied, Unauthenticated};
-        let Some((variables, source)) = &self.credential_source else {
-            return error;
-        };
-        if !matches!(error.kind(), Kind::Provider(Unauthenticated | PermissionDenied)) {
-            return error;
-        }
-        let hint = match error.hint() {
-            Some(hint) if !variables.is_empty() && hint.contains(variables.as_str()) => {
-                hint.replace(variables.as_str(), source)
-            }
-            Some(hint) if hint.contains(source.as_str()) => return error,
-            Some(hint) => format!("{hint} The token comes from {source}."),
-            None => format!("The token comes from {source}."),
-        };
-        error.with_hint(hint)
-    }
-
-    /// Refuses what holds the credential before the guest sees it. A large request is searched on a thread that serves
-    /// nothing else.
-    pub(crate) async fn without_secret(self: &Arc<Self>, request: ChatRequest) -> Result<ChatRequest> {
-        if !walk::is_larger(&request, LARGE) {
-            self.refuse_secret(&request)?;
-            return Ok(request);
-        }
-        let host = Arc::clone(self);
-        let searching = tokio::task::spawn_blocking(move || host.refuse_secret(&request).map(|()| request));
-        searching.await.unwrap_or_else(|_| Err(self.drained()))
-    }
-
-    /// Refuses what holds the credential before the guest sees it.
-    fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
-        if walk::any(request, |bytes| self.redactor.finds(bytes)) {
-            Err(holds_secret())
-        } else {
-            Ok(())
-        }
-    }
-}
-
-fn holds_secret() -> Error {
-    Error::new(
-        Kind::Provider(crate::contract::ErrorKind::InvalidRequest),
-        "the request holds the credential",
-    )
-    .with_hint("remove it; the host adds it to what is sent, and nobody else needs it")
 }

@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use crate::{
     error::{Error, Kind, Result},
-    host::{Host, Shared, generation::InFlight},
+    host::{Host, generation::InFlight, shared::Shared},
 };
 
 impl Host {

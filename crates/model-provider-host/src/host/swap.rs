@@ -13,8 +13,9 @@ use crate::{
     contract::DiscoveryMode,
     error::{Error, Kind, Result},
     host::{
-        Host, Shared,
+        Host,
         generation::{Generation, GenerationInfo, GenerationState},
+        shared::Shared,
     },
     metrics::Swap,
     plugin::{LoadOptions, Plugin},

@@ -29,14 +29,14 @@ use prometheus_client::{
 use crate::{
     contract::Summary,
     error::{Error, Kind},
-    sandbox::Used,
+    resource_usage::Used,
 };
 
 pub(crate) use snapshot::Beside;
 pub use snapshot::{CallCount, MetricsSnapshot, Times};
 
 /// What the page is served as.
-pub(crate) const PAGE_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub const PAGE_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A call that ended well.
 const OK: &str = "ok";

@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     error::{Error, Kind, Result},
-    fs as files,
-    fs::trust,
+    files,
+    files::trust,
 };
 
 /// The largest file that is read: ten times what components of languages with a runtime of their own have.

@@ -1,7 +1,7 @@
 //! Redaction: finds the credential, and whatever else is secret here, in what others say, and replaces it.
 //!
-//! Knows no provider and no network. [`forms`] (how a secret is spelled), [`finder`] (where it is), [`body`] (bytes on
-//! their way to the guest), [`text`], [`events`] and [`results`] (what the guest made of them, on its way to the caller).
+//! Knows no provider and no network. `forms` (how a secret is spelled), `finder` (where it is), `body` (bytes on
+//! their way to the guest), `text`, `events` and `results` (what the guest made of them, on its way to the caller).
 //!
 //! Neither a guest nor a client learns a secret by having guesses repeated: what is held back, and how reads and events
 //! are cut, depends on public constants and on the form of what is repeated, and only a whole secret is replaced.
@@ -25,7 +25,7 @@ use crate::{
 
 /// All that is secret in one host. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Redactor {
+pub struct Redactor {
     /// In what upstreams, guests and callers say. Values that can be guessed are left out: whoever can have a guess
     /// repeated would see it replaced.
     said: Finder,
@@ -37,10 +37,7 @@ pub(crate) struct Redactor {
 
 impl Redactor {
     /// Of a credential, and of other values that are secret: headers of the operator's, passwords of proxies.
-    pub(crate) fn new<'a>(
-        credential: Option<&'a Secret>,
-        others: impl IntoIterator<Item = &'a Secret>,
-    ) -> Self {
+    pub fn new<'a>(credential: Option<&'a Secret>, others: impl IntoIterator<Item = &'a Secret>) -> Self {
         let others: Vec<&str> = others.into_iter().map(Secret::expose).collect();
         let credential = credential.map(Secret::expose);
         let said = || {
@@ -57,7 +54,7 @@ impl Redactor {
     }
 
     /// Whether what somebody else says holds a secret.
-    pub(crate) fn finds(&self, bytes: &[u8]) -> bool {
+    pub fn finds(&self, bytes: &[u8]) -> bool {
         self.said.finds(bytes)
     }
 
@@ -69,7 +66,7 @@ impl Redactor {
     }
 
     /// What the host says, without secrets.
-    pub(crate) fn own(&self, text: &str) -> String {
+    pub fn own(&self, text: &str) -> String {
         let mut text = text.to_owned();
         self.own.clean(&mut text);
         text

@@ -2,13 +2,13 @@
 //! interrupted now and then. When there have been none for a while, it sleeps until there is one.
 
 use std::{
-    guest_time::Duration,
     io,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread::{self, Thread},
+    time::Duration,
 };
 
 /// So many ticks without a store, and it sleeps. Waking it for each of several requests in a row would cost more.

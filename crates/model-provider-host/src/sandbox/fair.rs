@@ -7,13 +7,13 @@
 //! and of the guests that want to run the one that used least of late is first.
 
 use std::{
-    guest_time::{Duration, Instant},
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
+    time::{Duration, Instant},
 };
 
 /// How often running guest code is interrupted, usually and while the sandbox is contended.

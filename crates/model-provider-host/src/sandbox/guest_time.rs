@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use wasmtime::CallHook;
 
-use super::{fair::FairShare, limits::Note};
+use super::fair::FairShare;
+use crate::limits::Note;
 
 /// The stop-watch of one store.
 pub(crate) struct GuestTime {

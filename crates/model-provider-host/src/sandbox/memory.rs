@@ -7,6 +7,9 @@ use std::sync::{
 
 use wasmtime::{Engine, Instance, Module, Store};
 
+/// `(module (memory 2))`, in bytes: text would need a parser of it in every host.
+const TWO_PAGES: [u8; 13] = *b"\0asm\x01\0\0\0\x05\x03\x01\0\x02";
+
 /// wasmtime gives the memory of ended guests back to the system in batches of this many regions: one system call for
 /// each is a sixth of an instance's time otherwise.
 pub(super) const BATCH: usize = 16;
@@ -32,7 +35,7 @@ struct Inner {
 }
 
 impl MemoryBudget {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self(Arc::new(Inner {
             limit,
             used: AtomicUsize::new(0),
@@ -41,7 +44,7 @@ impl MemoryBudget {
     }
 
     /// Takes bytes from it; false, and nothing is taken, if all together were more than it has or `most`.
-    pub(super) fn take(&self, bytes: usize, most: usize) -> bool {
+    pub(crate) fn take(&self, bytes: usize, most: usize) -> bool {
         let most = most.min(self.0.limit);
         let taken = self.0.used.fetch_update(Relaxed, Relaxed, |used| {
             used.checked_add(bytes).filter(|total| *total <= most)
@@ -50,14 +53,14 @@ impl MemoryBudget {
     }
 
     /// Gives back what a guest had, at its end.
-    pub(super) fn give_back(&self, bytes: usize) {
+    pub(crate) fn give_back(&self, bytes: usize) {
         self.0.used.fetch_sub(bytes, Relaxed);
         if bytes >= LARGE {
             self.0.is_held_back.store(true, Relaxed);
         }
     }
 
-    pub(super) fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.0.limit
     }
 
@@ -82,7 +85,7 @@ pub(super) struct Trimmer {
 }
 
 impl Trimmer {
-    pub(super) fn new(engine: Engine, budget: MemoryBudget) -> Self {
+    pub(crate) fn new(engine: Engine, budget: MemoryBudget) -> Self {
         Self {
             engine,
             budget,
@@ -93,7 +96,7 @@ impl Trimmer {
 
     /// One turn of the ticker. A guest gives its budget back just before its memory goes to the batch, so the batch is
     /// filled one turn later; and once more after a while, for a thread that was held up in between.
-    pub(super) fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         if self.budget.take_held_back() {
             self.since = Some(0);
             return;
@@ -112,9 +115,7 @@ impl Trimmer {
     fn fill_batch(&mut self) -> wasmtime::Result<()> {
         let module = match &self.filler {
             Some(module) => module,
-            None => self
-                .filler
-                .insert(Module::new(&self.engine, "(module (memory 2))")?),
+            None => self.filler.insert(Module::new(&self.engine, TWO_PAGES)?),
         };
         for _ in 0..BATCH {
             Instance::new(&mut Store::new(&self.engine, ()), module, &[])?;

@@ -28,12 +28,12 @@ use crate::{
     error::{Error, Kind, Result},
 };
 
+use crate::limits::Limits;
 use epoch_ticker::Ticker;
 use fair::FairQueue;
 pub(crate) use fair::FairShare;
 use memory::{MemoryBudget, Trimmer};
-pub use store_state::Used;
-pub(crate) use store_state::{RESPONSE_BYTES, State, View};
+pub(crate) use store_state::State;
 
 /// One engine with its linker. Cheap to clone.
 #[derive(Clone)]
@@ -272,7 +272,7 @@ fn config(options: &SandboxOptions, reservation: u64, guard: u64) -> Result<Conf
 
 /// Compiled code is native code: a directory that others can write to would let them run theirs.
 fn cache(dir: &Path) -> Result<wasmtime::Cache> {
-    crate::fs::trusted_dir(dir)?;
+    crate::files::trusted_dir(dir)?;
     let mut config = wasmtime::CacheConfig::new();
     config.with_directory(dir);
     wasmtime::Cache::new(config).map_err(|error| {

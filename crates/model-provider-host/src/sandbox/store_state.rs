@@ -1,6 +1,6 @@
 //! What a store holds for its one request, and the imports that read it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use wasmtime::{
     ResourceLimiter,
@@ -13,105 +13,18 @@ use wasmtime_wasi::{
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
-use super::{
-    epoch_ticker::Ticking,
-    fair::FairShare,
-    guest_time::GuestTime,
-    limits::{Limits, Meter, Note},
-    memory::MemoryBudget,
-};
+use super::{epoch_ticker::Ticking, fair::FairShare, guest_time::GuestTime, memory::MemoryBudget};
+use crate::limits::{Meter, Note};
 use crate::{
     contract::{
         self, Model,
-        settings::{self, ConfiguredModel, CredentialState, ModelAlias, Snapshot},
+        settings::{self, ConfiguredModel, ModelAlias, Snapshot},
     },
     egress::Gate,
     metrics::Metrics,
-    settings::{Listed, Settings},
+    request_context::View,
+    resource_usage::Used,
 };
-
-/// What one request may see: the settings as they stood when it began. Shared by the store and the edge.
-#[derive(Clone)]
-pub(crate) struct View(Arc<ViewInner>);
-
-/// The limit on one response body.
-pub(crate) const RESPONSE_BYTES: &str = "max-response-bytes";
-
-struct ViewInner {
-    settings: Arc<Settings>,
-    listed: Arc<Listed>,
-    credential: CredentialState,
-    note: Mutex<Option<Note>>,
-}
-
-impl View {
-    pub(crate) fn new(settings: Arc<Settings>, listed: Arc<Listed>, credential: CredentialState) -> Self {
-        Self(Arc::new(ViewInner {
-            settings,
-            listed,
-            credential,
-            note: Mutex::new(None),
-        }))
-    }
-
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.0.settings.limits
-    }
-
-    /// Notes why the host stopped something; the first reason counts. That there was no connection is a reason only
-    /// until the next request.
-    pub(crate) fn note(&self, note: Note) {
-        let mut noted = self.noted();
-        if matches!(*noted, None | Some(Note::Unconnected { .. })) {
-            *noted = Some(note);
-        }
-    }
-
-    /// Another request is on its way.
-    pub(crate) fn connecting(&self) {
-        let mut noted = self.noted();
-        if matches!(*noted, Some(Note::Unconnected { .. })) {
-            *noted = None;
-        }
-    }
-
-    /// A request was answered: that something was denied before did not stop the guest.
-    pub(crate) fn answered(&self) {
-        let mut noted = self.noted();
-        if matches!(*noted, Some(Note::Denied { .. })) {
-            *noted = None;
-        }
-    }
-
-    /// Whether an answer was longer than it may be: another request could be billed again, and would end the same.
-    pub(crate) fn is_answered_at_length(&self) -> bool {
-        matches!(
-            *self.noted(),
-            Some(Note::Limit {
-                name: RESPONSE_BYTES,
-                ..
-            })
-        )
-    }
-
-    pub(crate) fn take_note(&self) -> Option<Note> {
-        self.noted().take()
-    }
-
-    fn noted(&self) -> MutexGuard<'_, Option<Note>> {
-        self.0.note.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a guest has used for one request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Used {
-    /// Time in guest code; waits do not count.
-    pub guest_time: std::time::Duration,
-    /// The largest that its memory has been.
-    pub memory_bytes: usize,
-}
 
 /// The data of one store.
 pub(crate) struct State {
@@ -256,7 +169,7 @@ impl contract::types::Host for State {}
 
 impl settings::Host for State {
     fn get(&mut self) -> Snapshot {
-        let mut snapshot = self.view.0.settings.snapshot(self.view.0.credential);
+        let mut snapshot = self.view.settings().snapshot(self.view.credential());
         if let Some(most) = self.max_retries {
             snapshot.max_retries = snapshot.max_retries.min(most);
         }
@@ -264,25 +177,24 @@ impl settings::Host for State {
     }
 
     fn list_configured(&mut self) -> Vec<ConfiguredModel> {
-        self.view.0.settings.models.configured().to_vec()
+        self.view.settings().models.configured().to_vec()
     }
 
     fn find_configured(&mut self, id: String) -> Option<ConfiguredModel> {
-        self.view.0.settings.models.find(&id).cloned()
+        self.view.settings().models.find(&id).cloned()
     }
 
     fn list_aliases(&mut self) -> Vec<ModelAlias> {
-        self.view.0.settings.models.aliases().to_vec()
+        self.view.settings().models.aliases().to_vec()
     }
 
     fn find_alias(&mut self, text: String) -> Vec<ModelAlias> {
-        self.view.0.settings.models.find_alias(&text).cloned().collect()
+        self.view.settings().models.find_alias(&text).cloned().collect()
     }
 
     fn find_aliases_of(&mut self, reference: String) -> Vec<ModelAlias> {
         self.view
-            .0
-            .settings
+            .settings()
             .models
             .find_aliases_of(&reference)
             .cloned()
@@ -290,10 +202,10 @@ impl settings::Host for State {
     }
 
     fn find_listed(&mut self, id: String) -> Option<Model> {
-        self.view.0.listed.find(&id).cloned()
+        self.view.listed().find(&id).cloned()
     }
 
     fn listed_ids(&mut self) -> Vec<String> {
-        self.view.0.listed.ids()
+        self.view.listed().ids()
     }
 }

@@ -12,7 +12,7 @@ use super::super::{
     schema::{Profile, Text},
     state_database::{Database, Row},
 };
-use model_provider_host::Result;
+use model_provider_host::{Error, Result};
 
 /// All stores that are there.
 pub(super) struct Stores(Vec<Store>);
@@ -55,22 +55,19 @@ fn agents(state_dir: &Path) -> Vec<PathBuf> {
 
 impl Stores {
     /// Reads them all: those of everybody and of the main agent, the one that was written last first; then those of other
-    /// agents. A database that cannot be read is passed over, and said.
-    ///
-    /// # Errors
-    /// A file is no JSON.
-    pub(super) fn read(state_dir: &Path, passed: &mut Vec<Unresolved>) -> Result<Self> {
+    /// agents. What cannot be read is passed over, and said: the others may hold what is looked for.
+    pub(super) fn read(state_dir: &Path, passed: &mut Vec<Unresolved>) -> Self {
         // Of two that were written at the same time the first counts.
         let mut shared = Vec::new();
         let mut others = Vec::new();
         for agent in agents(state_dir) {
             let is_main = agent.starts_with(state_dir.join("agents/main"));
             let stores = if is_main { &mut shared } else { &mut others };
-            stores.extend(Store::of_file(&agent.join("auth-profiles.json"))?);
+            stores.extend(Store::of_file(&agent.join("auth-profiles.json"), passed));
             let database = agent.join("openclaw-agent.sqlite");
             stores.extend(Store::of_database(Database::of_agent(&agent), &database, passed));
         }
-        shared.extend(Store::of_file(&state_dir.join("auth-profiles.json"))?);
+        shared.extend(Store::of_file(&state_dir.join("auth-profiles.json"), passed));
         let database = state_dir.join("state/openclaw.sqlite");
         shared.extend(Store::of_database(
             Database::of_state(state_dir),
@@ -79,7 +76,7 @@ impl Stores {
         ));
         shared.sort_by_key(|store| std::cmp::Reverse(store.written));
         shared.append(&mut others);
-        Ok(Self(shared))
+        Self(shared)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -100,57 +97,102 @@ impl Stores {
     }
 
     /// The order that a store itself keeps for a provider.
-    pub(super) fn order(&self, id: &str) -> Result<Option<Vec<String>>> {
+    pub(super) fn order(&self, id: &str, passed: &mut Vec<Unresolved>) -> Option<Vec<String>> {
         for store in &self.0 {
             for document in store.state.iter().chain([&store.document]) {
-                let order = document.root().get("order")?;
-                for (provider, names) in order.entries()? {
-                    if provider.trim().eq_ignore_ascii_case(id)
-                        && let Some(names) = names.read::<Vec<Text>>()?
-                    {
-                        return Ok(Some(names.into_iter().map(|name| name.0).collect()));
-                    }
+                match order_in(document, id) {
+                    Ok(None) => {}
+                    Ok(order) => return order,
+                    Err(error) => passed.push(broken(format!("order of {id}"), &error)),
                 }
             }
         }
-        Ok(None)
+        None
     }
 
     /// The profiles of this name that are of a provider, each with the place that it stands in.
-    pub(super) fn profiles(&self, name: &str, id: &str) -> Result<Vec<(String, Profile)>> {
+    pub(super) fn profiles(
+        &self,
+        name: &str,
+        id: &str,
+        passed: &mut Vec<Unresolved>,
+    ) -> Vec<(String, Profile)> {
         let mut found = Vec::new();
         for store in &self.0 {
-            let Some(node) = store.profile(name)? else {
-                continue;
-            };
-            let owner = match node.get("provider")?.word()? {
-                Some(provider) => provider,
-                None => name.split(':').next().unwrap_or_default(),
-            };
-            if owner.trim().eq_ignore_ascii_case(id)
-                && let Some(profile) = node.read::<Profile>()?
-            {
-                found.push((store.place.clone(), profile));
+            match store.read_profile(name, id) {
+                Ok(profile) => found.extend(profile.map(|profile| (store.place.clone(), profile))),
+                Err(error) => passed.push(broken(format!("profile {name}"), &error)),
             }
         }
-        Ok(found)
+        found
+    }
+
+    /// When a profile may be asked for again, in milliseconds since 1970, by what OpenClaw keeps of its failures.
+    pub(super) fn unusable_until(&self, name: &str) -> Option<f64> {
+        let documents = self
+            .0
+            .iter()
+            .flat_map(|store| store.state.iter().chain([&store.document]));
+        let times = documents.flat_map(|document| {
+            let usage = document
+                .value()
+                .get("usageStats")
+                .and_then(|usage| usage.get(name));
+            let until = |key| {
+                usage
+                    .and_then(|usage| usage.get(key))
+                    .and_then(serde_json::Value::as_f64)
+            };
+            [until("cooldownUntil"), until("disabledUntil")]
+        });
+        times.flatten().max_by(f64::total_cmp)
     }
 }
 
+/// What is said of something that is not of the form that it should have.
+fn broken(place: String, error: &Error) -> Unresolved {
+    let fix = error.hint().unwrap_or("correct or remove it").to_owned();
+    Unresolved::new(place, error.message(), fix)
+}
+
+/// The order that a document keeps for a provider.
+fn order_in(document: &Document, id: &str) -> Result<Option<Vec<String>>> {
+    for (provider, names) in document.root().get("order")?.entries()? {
+        if provider.trim().eq_ignore_ascii_case(id)
+            && let Some(names) = names.read::<Vec<Text>>()?
+        {
+            return Ok(Some(names.into_iter().map(|name| name.0).collect()));
+        }
+    }
+    Ok(None)
+}
+
 impl Store {
-    fn of_file(path: &Path) -> Result<Option<Self>> {
-        let Some(document) = Document::read(path)? else {
-            return Ok(None);
+    /// What a file holds; what is wrong with it is said.
+    fn of_file(path: &Path, passed: &mut Vec<Unresolved>) -> Option<Self> {
+        let mut read = |path: &Path| {
+            let document = Document::read(path).and_then(|document| {
+                if let Some(document) = &document {
+                    document.root().get("profiles")?.entries()?;
+                }
+                Ok(document)
+            });
+            document.unwrap_or_else(|error| {
+                passed.push(broken(path.display().to_string(), &error));
+                None
+            })
         };
+        let document = read(path)?;
+        let state = read(&path.with_file_name("auth-state.json"));
         let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
         let since = modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let written = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-        Ok(Some(Self {
+        Some(Self {
             place: path.display().to_string(),
-            state: Document::read(&path.with_file_name("auth-state.json"))?,
+            state,
             document,
             written,
-        }))
+        })
     }
 
     /// What a database holds; what is wrong with it is said.
@@ -186,10 +228,37 @@ impl Store {
 
     fn names(&self) -> Vec<String> {
         let value = self.document.value();
-        let profiles = value.get("profiles").unwrap_or(value);
-        let members = profiles.as_object().into_iter().flatten();
+        let own = value.get("profiles");
+        let members = own.unwrap_or(value).as_object().into_iter().flatten();
         let profiles = members.filter(|(_, value)| value.is_object());
-        profiles.map(|(name, _)| name.clone()).collect()
+        // The oldest files name a profile by its provider alone.
+        let is_short = |name: &str| own.is_none() && !name.contains(':');
+        profiles
+            .map(|(name, _)| match is_short(name) {
+                true => format!("{name}:default"),
+                false => name.clone(),
+            })
+            .collect()
+    }
+
+    /// A profile by its name, if it is of a provider.
+    fn read_profile(&self, name: &str, id: &str) -> Result<Option<Profile>> {
+        let Some(node) = self.profile(name)? else {
+            return Ok(None);
+        };
+        let by_name = name.split(':').next().unwrap_or_default();
+        let is_its = |owner: &str| owner.trim().eq_ignore_ascii_case(id);
+        let owner = match node.get("provider")?.word() {
+            Ok(owner) => owner.unwrap_or(by_name),
+            // Only what seems to be of this provider is worth a word.
+            Err(error) if is_its(by_name) => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        if is_its(owner) {
+            node.read::<Profile>()
+        } else {
+            Ok(None)
+        }
     }
 
     /// A profile by its name. The oldest files have no `profiles`, and name a profile by its provider alone.

@@ -9,9 +9,32 @@ pub(super) fn offset(node: &CstNode) -> usize {
     before + node.parent().map_or(0, |parent| offset(&parent.into()))
 }
 
+/// How a file is laid out.
+pub(super) struct Layout {
+    /// What stands before the line on which the list begins.
+    pub(super) indent: String,
+    /// One level of indentation.
+    pub(super) step: String,
+    pub(super) line_end: &'static str,
+}
+
+impl Layout {
+    /// An item on lines of its own.
+    fn item(&self, item: &Value) -> String {
+        let mut text = String::new();
+        for line in format!("{item:#}").lines() {
+            let inner = line.trim_start_matches(' ');
+            text += self.line_end;
+            text += &self.indent;
+            text += &self.step.repeat(1 + (line.len() - inner.len()) / 2);
+            text += inner;
+        }
+        text
+    }
+}
+
 /// The list without its stale items and with new ones at its end. Everything else stays to the letter, but for commas.
-/// `indent` is that of the line on which it begins.
-pub(super) fn renewed(list: &CstArray, indent: &str, stale: &[bool], new: &[Value]) -> String {
+pub(super) fn renewed(list: &CstArray, layout: &Layout, stale: &[bool], new: &[Value]) -> String {
     let mut stale = stale.iter();
     let mut left = stale.clone().filter(|is_stale| !**is_stale).count() + new.len();
     let mut comma = || {
@@ -41,13 +64,12 @@ pub(super) fn renewed(list: &CstArray, indent: &str, stale: &[bool], new: &[Valu
         text += comma;
     }
     for item in new {
-        let item = format!("\n{item:#}").replace('\n', &format!("\n{indent}  "));
-        text += &item;
+        text += &layout.item(item);
         text += comma();
     }
     if !new.is_empty() {
-        text += "\n";
-        text += indent;
+        text += layout.line_end;
+        text += &layout.indent;
     }
     text + "]"
 }

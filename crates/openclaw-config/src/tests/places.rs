@@ -313,3 +313,57 @@ async fn a_key_is_freed_of_what_came_along_wherever_it_stands() {
         "a reference is never the key"
     );
 }
+
+#[test]
+fn a_setting_in_the_old_place_is_said_to_be_read_and_where_it_belongs() {
+    let config = "{ plugins: { entries: { Acme: { enabled: false, config: { 'max-retries': 0 } } } } }";
+    let home = Home::new(&[("openclaw.json", config)]);
+    let configuration = home.load();
+    assert_eq!(configuration.settings(&acme()).unwrap().max_retries, 0);
+    let warning = warned(&configuration).unwrap();
+    assert!(warning.contains("is read"), "{warning}");
+    assert!(!warning.contains("not used"), "{warning}");
+    assert!(warning.contains("host-harness.json5"), "{warning}");
+    assert_eq!(
+        configuration.plugin_switched_off(&acme()).unwrap().as_deref(),
+        Some("plugins.entries.Acme.enabled"),
+        "in whatever case"
+    );
+}
+
+#[tokio::test]
+async fn variables_of_the_providers_tools_are_read_as_those_tools_and_openclaw_read_them() {
+    let home = Home::new(&[(".env", "HF_BILL_TO=our-org\n")]).with("HF_HOME", "$HOME/hf");
+    fs::create_dir_all(home.dir.path().join("hf")).unwrap();
+    fs::write(home.dir.path().join("hf/token"), "hf_own").unwrap();
+    let settings = home.load().settings(&known()).unwrap();
+    assert_eq!(settings.extras["bill-to"], "\"our-org\"");
+    let grant = Grant::asked_by(&known()).unwrap();
+    let find = async |home: &Home| {
+        let search = home.search(&known(), &grant).await;
+        (
+            search.found.map(|found| found.secret.expose().to_owned()),
+            search.passed.len(),
+        )
+    };
+    assert_eq!(find(&home).await, (Some("hf_own".to_owned()), 0));
+    let home = home.with("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1");
+    assert_eq!(find(&home).await, (None, 1));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_of_secrets_that_others_may_read_is_named_and_a_folder_gets_no_advice_for_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let config = "{ secrets: { providers: { one: { source: 'file', path: 'one.txt' } } } }";
+    let home = Home::new(&[("openclaw.json", config), ("one.txt", "x")]);
+    fs::create_dir_all(home.path("state/openclaw.sqlite")).unwrap();
+    fs::set_permissions(home.path("one.txt"), fs::Permissions::from_mode(0o644)).unwrap();
+    let readable: Vec<_> = home
+        .load()
+        .readable()
+        .into_iter()
+        .map(|exposure| exposure.path)
+        .collect();
+    assert_eq!(readable, [home.path("one.txt")]);
+}

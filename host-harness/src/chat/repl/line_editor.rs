@@ -20,7 +20,11 @@ use tokio::sync::mpsc as answers;
 
 use super::command::{self, Command};
 use crate::output::models::reference;
-use model_provider_host::{contract::{ModelCatalog, ProviderInfo, settings::ModelAlias}, Error, Kind, Result, sanitize};
+use model_provider_host::{
+    Error, Kind, Result,
+    contract::{ModelCatalog, ProviderInfo, settings::ModelAlias},
+    sanitize,
+};
 
 /// Questions that are remembered.
 const REMEMBERED: usize = 1000;

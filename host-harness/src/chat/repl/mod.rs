@@ -14,8 +14,24 @@ use self::{
     line_editor::{Editor, Input, Names},
 };
 use super::Answering;
-use crate::{args::{ChatArgs, Global, SortKey}, Failure, format as units, models, Outcome, output::{chat::Gathered, error, models::shown_price}, request_file as request, session::Session, signals::{self, Ending}, table, terminal::Terminal, termios::{Kept, Unechoed}};
-use model_provider_host::{contract::{blank_request, ContentPart, ErrorKind, Media, Message, ModelCatalog}, Error, failover::Fallback, Kind, Result, sanitize};
+use crate::{
+    Failure, Outcome,
+    args::{ChatArgs, Global, SortKey},
+    format, models,
+    output::{chat::Gathered, error, models::shown_price},
+    request_file,
+    session::Session,
+    signals::{self, Ending},
+    table,
+    terminal::Terminal,
+    termios::{Kept, Unechoed},
+};
+use model_provider_host::{
+    Error, Kind, Result,
+    contract::{ContentPart, ErrorKind, Media, Message, ModelCatalog, blank_request},
+    failover::Fallback,
+    sanitize,
+};
 
 /// One conversation.
 struct Talk<'a> {
@@ -44,7 +60,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     let pictures = args
         .image
         .iter()
-        .map(|path| request::picture(path))
+        .map(|path| request_file::picture(path))
         .collect::<Result<Vec<_>>>()?;
     let session = Session::open(terminal, global).await?;
     let references = super::references(terminal, &session, args.model.clone(), args.no_fallback)?;
@@ -282,7 +298,7 @@ impl Talk<'_> {
         )];
         if let Some(model) = &found.metadata {
             facts.push(("$ per M in / out", shown_price(model)));
-            facts.push(("window", units::known_tokens(model.context_window)));
+            facts.push(("window", format::known_tokens(model.context_window)));
         }
         self.terminal.note(&table::facts(self.terminal.err, &facts));
         self.references = vec![found.canonical.clone()];
@@ -330,10 +346,10 @@ impl Talk<'_> {
         if file.is_empty() {
             return Err(lacking("name the file: `/image photo.png`"));
         }
-        self.pictures.push(request::picture(&command::file(file))?);
+        self.pictures.push(request_file::picture(&command::file(file))?);
         self.terminal.note(&format!(
             "{} with the next question",
-            units::counted(self.pictures.len(), "picture")
+            format::counted(self.pictures.len(), "picture")
         ));
         Ok(())
     }

@@ -3,7 +3,10 @@
 use std::{io::Write as _, path::Path};
 
 use dialects::chat_completions::conversation::{self, said};
-use model_provider_host::{contract::{ContentPart, Message}, Error, Kind, Result};
+use model_provider_host::{
+    Error, Kind, Result,
+    contract::{ContentPart, Message},
+};
 
 /// Writes a conversation to a file that is not there yet, and that only the user may read.
 pub(super) fn write(path: &Path, model: &str, messages: &[Message]) -> Result<()> {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use model_provider_host::{contract::{self, Extra, Reasoning, ToolCall}, Error, Kind};
+use model_provider_host::{
+    Error, Kind,
+    contract::{self, Extra, Reasoning, ToolCall},
+};
 
 fn summary() -> Summary {
     Summary {
@@ -30,11 +33,7 @@ fn summary() -> Summary {
 }
 
 fn generation() -> GenerationInfo {
-    GenerationInfo {
-        number: 1,
-        digest: "sha256:00".into(),
-        version: "0.1.0".into(),
-    }
+    GenerationInfo::new(1, "0.1.0", "sha256:00")
 }
 
 fn content() -> Vec<AssistantPart> {
@@ -57,11 +56,11 @@ fn gathered() -> Gathered {
 
 #[test]
 fn an_answer_has_the_keys_that_scripts_read() {
-    let trail = [Attempt {
-        reference: "acme/org/other".into(),
-        error: Error::new(Kind::PluginTrap, "it fell"),
-        elapsed: Duration::from_millis(7),
-    }];
+    let trail = [Attempt::new(
+        "acme/org/other",
+        Error::new(Kind::PluginTrap, "it fell"),
+        Duration::from_millis(7),
+    )];
     let summary = SummaryJson::new(
         &summary(),
         &generation(),

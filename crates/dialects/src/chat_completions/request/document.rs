@@ -1,85 +1,17 @@
 //! A JSON document by its text: checked once, then read value by value where it stands.
 //!
 //! No tree is built: what a value takes is its own text, and what is not looked into is never taken apart. A body of
-//! thirty megabytes may be an array of fifteen million zeros. Knows nothing of requests.
+//! thirty megabytes may be an array of fifteen million zeros: lists are walked, and what comes of their elements is
+//! bounded by memory, not by number. Knows nothing of requests.
 
-use std::{
-    borrow::Cow,
-    cell::{Cell, RefCell},
-    collections::HashSet,
-    fmt,
-};
+use std::{borrow::Cow, collections::HashSet};
 
-use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::escapes::{behind_text, unescaped};
-
-/// Values within values.
-const DEEPEST: usize = 128;
-/// Members and elements that are looked at: so many in any document, and one more for so many of its bytes. Each costs
-/// up to 250 bytes of memory, so that all together cost no more than about the document itself.
-const PARTS: usize = 8 * 1024;
-const BYTES_A_PART: usize = 256;
-
-/// Why a document, or a part of it, cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// It is not JSON.
-    Syntax(String),
-    /// Too many values within each other.
-    Deep,
-    /// Too many members and elements.
-    Many(usize),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Syntax(what) => write!(f, "it is not JSON: {what}"),
-            Self::Deep => write!(f, "it nests deeper than {DEEPEST} values"),
-            Self::Many(most) => write!(
-                f,
-                "it is of more than {most} members and elements, too many for its size"
-            ),
-        }
-    }
-}
-
-/// How many members and elements of one document may still be looked at, and the first fault that was met. What is read
-/// after it is incomplete, so whoever reads a document asks for it in the end.
-#[derive(Debug)]
-pub(super) struct Allowance {
-    most: usize,
-    left: Cell<usize>,
-    fault: RefCell<Option<Fault>>,
-}
-
-impl Allowance {
-    fn of(document: &str) -> Self {
-        let most = PARTS + document.len() / BYTES_A_PART;
-        Self {
-            most,
-            left: Cell::new(most),
-            fault: RefCell::new(None),
-        }
-    }
-
-    fn take(&self) -> Result<(), Fault> {
-        let left = self.left.get().checked_sub(1).ok_or(Fault::Many(self.most))?;
-        self.left.set(left);
-        Ok(())
-    }
-
-    fn note(&self, fault: Fault) {
-        self.fault.borrow_mut().get_or_insert(fault);
-    }
-
-    /// What went wrong first.
-    pub(super) fn fault(&self) -> Option<Fault> {
-        self.fault.borrow().clone()
-    }
-}
+use super::{
+    allowance::{Allowance, DEEPEST, ELEMENT, Fault, MEMBER},
+    escapes::{behind_text, unescaped},
+};
 
 /// A document that is known to be one JSON value.
 #[derive(Debug)]
@@ -90,7 +22,7 @@ pub(super) struct Document<'a> {
 
 /// The text of one value in a document.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Raw<'a>(&'a RawValue);
+pub(super) struct Raw<'a>(&'a str);
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,9 +43,9 @@ impl<'a> Document<'a> {
         if nests_too_deep(bytes) {
             return Err(Fault::Deep);
         }
-        let root = serde_json::from_str(text).map_err(|error| Fault::Syntax(error.to_string()))?;
+        let root: &RawValue = serde_json::from_str(text).map_err(|error| Fault::Syntax(error.to_string()))?;
         Ok(Self {
-            root: Raw(root),
+            root: Raw(root.get()),
             allowance: Allowance::of(text),
         })
     }
@@ -139,7 +71,7 @@ fn nests_too_deep(text: &[u8]) -> bool {
 impl<'a> Raw<'a> {
     /// The value as it was written.
     fn get(self) -> &'a str {
-        self.0.get()
+        self.0
     }
 
     pub(super) fn shape(self) -> Shape {
@@ -163,9 +95,13 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// A number or a flag.
-    pub(super) fn plain<T: serde::Deserialize<'a>>(self) -> Option<T> {
-        serde_json::from_str(self.get()).ok()
+    /// A number or a flag, whose forms in JSON are forms of Rust's. Never through serde_json, which reads a number of many
+    /// digits as one beside it.
+    pub(super) fn plain<T: std::str::FromStr>(self) -> Option<T> {
+        match self.shape() {
+            Shape::Number | Shape::Flag => self.get().parse().ok(),
+            _ => None,
+        }
     }
 
     /// Whether there is nothing between its brackets or quotes.
@@ -179,43 +115,112 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// The elements of a list; none if it is no list.
-    pub(super) fn items(self, allowance: &Allowance) -> Vec<Self> {
-        let mut found = Found::new(allowance);
-        if self.shape() == Shape::List {
-            let read = serde_json::Deserializer::from_str(self.get()).deserialize_seq(Items(&mut found));
-            found.check(read);
-        }
-        found.values
+    /// The elements of a list, found one by one; none if it is no list.
+    pub(super) fn items(self, allowance: &'a Allowance) -> impl Iterator<Item = Self> + use<'a> {
+        let elements = Elements::of(self, Shape::List);
+        elements.take_while(|_| allowance.take(ELEMENT)).map(Raw)
     }
 
     /// The members of an object in their order; of those of one name the last counts. None if it is no object.
-    pub(super) fn members(self, allowance: &Allowance) -> Vec<(Cow<'a, str>, Self)> {
-        let mut found = Found::new(allowance);
-        if self.shape() == Shape::Object {
-            let read = serde_json::Deserializer::from_str(self.get()).deserialize_map(Members(&mut found));
-            found.check(read);
+    pub(super) fn members(self, allowance: &'a Allowance) -> Members<'a> {
+        let mut list: Vec<(Cow<'a, str>, Self)> = Vec::new();
+        for element in Elements::of(self, Shape::Object) {
+            if !allowance.take(MEMBER) {
+                break;
+            }
+            list.extend(member(element, allowance));
         }
-        let mut members: Vec<(Cow<'a, str>, Self)> = found.values;
-        let mut known = HashSet::with_capacity(members.len());
-        let names = members.iter().rev();
+        let taken = list.len() * MEMBER;
+        let mut known = HashSet::with_capacity(list.len());
+        let names = list.iter().rev();
         let is_last: Vec<bool> = names.map(|(name, _)| known.insert(&**name)).collect();
-        if known.len() < members.len() {
+        if known.len() < list.len() {
             let mut is_last = is_last.into_iter().rev();
-            members.retain(|_| is_last.next().unwrap_or(true));
+            list.retain(|_| is_last.next().unwrap_or(true));
         }
-        members
+        Members {
+            list,
+            taken,
+            allowance,
+        }
     }
 
     /// The value as compact JSON: without blanks, every character that can stand for itself doing so, numbers as they were
-    /// written. So a text is found in it however it was escaped.
-    pub(super) fn compact(self, allowance: &Allowance) -> String {
-        let compact = compact(self.get()).and_then(|bytes| String::from_utf8(bytes).ok());
-        compact.unwrap_or_else(|| {
-            allowance.note(Fault::Syntax("a text in it is not Unicode".to_owned()));
-            String::new()
+    /// written. So a text is found in it however it was escaped. `None` if a text in it is not Unicode.
+    pub(super) fn compact(self) -> Option<String> {
+        compact(self.get()).and_then(|bytes| String::from_utf8(bytes).ok())
+    }
+}
+
+/// The members of an object. What they take is given back with them.
+#[derive(Debug)]
+pub(super) struct Members<'a> {
+    pub(super) list: Vec<(Cow<'a, str>, Raw<'a>)>,
+    taken: usize,
+    allowance: &'a Allowance,
+}
+
+impl Drop for Members<'_> {
+    fn drop(&mut self) {
+        self.allowance.give_back(self.taken);
+    }
+}
+
+/// A member by its text.
+fn member<'a>(text: &'a str, allowance: &Allowance) -> Option<(Cow<'a, str>, Raw<'a>)> {
+    let behind = behind_text(text.as_bytes().get(1..)?).len();
+    let (name, value) = text.split_at_checked(text.len() - behind)?;
+    let value = value.trim_start().strip_prefix(':')?.trim_start();
+    let Some(name) = Raw(name).text() else {
+        allowance.note(Fault::Surrogate("the name of a member".to_owned()));
+        return None;
+    };
+    Some((name, Raw(value)))
+}
+
+/// What stands between the commas of a list or an object, found one by one.
+struct Elements<'a>(&'a str);
+
+impl<'a> Elements<'a> {
+    fn of(value: Raw<'a>, shape: Shape) -> Self {
+        let is_one = value.shape() == shape;
+        Self(if is_one {
+            value.get().get(1..).unwrap_or_default()
+        } else {
+            ""
         })
     }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.0.trim_start();
+        if rest.is_empty() || rest.starts_with([']', '}']) {
+            return None;
+        }
+        let (element, behind) = rest.split_at(element_end(rest.as_bytes()));
+        self.0 = behind.strip_prefix(',').unwrap_or_default();
+        Some(element.trim_end())
+    }
+}
+
+/// How long the element is with which this begins: up to a comma or the bracket around it.
+fn element_end(text: &[u8]) -> usize {
+    let is_mark = |byte: &u8| matches!(byte, b'"' | b'[' | b']' | b'{' | b'}' | b',');
+    let (mut depth, mut rest) = (0_usize, text);
+    while let Some(at) = rest.iter().position(is_mark) {
+        let behind = &rest[at + 1..];
+        match rest[at] {
+            b'"' => rest = behind_text(behind),
+            b'[' | b'{' => (depth, rest) = (depth + 1, behind),
+            _ if depth == 0 => return text.len() - rest.len() + at,
+            b',' => rest = behind,
+            _ => (depth, rest) = (depth - 1, behind),
+        }
+    }
+    text.len()
 }
 
 fn compact(mut rest: &str) -> Option<Vec<u8>> {
@@ -240,78 +245,10 @@ fn compact(mut rest: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// What has been found of a list or an object.
-struct Found<'r, T> {
-    allowance: &'r Allowance,
-    values: Vec<T>,
-}
-
-impl<'r, T> Found<'r, T> {
-    fn new(allowance: &'r Allowance) -> Self {
-        Self {
-            allowance,
-            values: Vec::new(),
-        }
-    }
-
-    fn add<E: serde::de::Error>(&mut self, value: T) -> Result<(), E> {
-        if let Err(fault) = self.allowance.take() {
-            self.allowance.note(fault);
-            return Err(E::custom("too many"));
-        }
-        self.values.push(value);
-        Ok(())
-    }
-
-    fn check(&self, read: serde_json::Result<()>) {
-        if let Err(error) = read {
-            self.allowance.note(Fault::Syntax(error.to_string()));
-        }
-    }
-}
-
-struct Items<'f, 'r, T>(&'f mut Found<'r, T>);
-
-impl<'de> Visitor<'de> for Items<'_, '_, Raw<'de>> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(item) = items.next_element::<&'de RawValue>()? {
-            self.0.add(Raw(item))?;
-        }
-        Ok(())
-    }
-}
-
-struct Members<'f, 'r, T>(&'f mut Found<'r, T>);
-
-impl<'de> Visitor<'de> for Members<'_, '_, (Cow<'de, str>, Raw<'de>)> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        while let Some(Name(name)) = members.next_key()? {
-            let value: &'de RawValue = members.next_value()?;
-            self.0.add((name, Raw(value)))?;
-        }
-        Ok(())
-    }
-}
-
-/// A member's name, copied only if it is written with escapes.
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat_completions::request::allowance::LEAST;
 
     fn document(text: &str) -> Document<'_> {
         Document::new(text.as_bytes()).expect("JSON")
@@ -320,7 +257,7 @@ mod tests {
     #[test]
     fn members_stand_in_their_order_and_of_one_name_the_last_counts() {
         let document = document(r#" {"a":1,"b":[ ],"\u0061":{"x":2}} "#);
-        let members = document.root.members(&document.allowance);
+        let members = document.root.members(&document.allowance).list.clone();
         let shown: Vec<(&str, &str)> = members
             .iter()
             .map(|(name, value)| (&**name, value.get()))
@@ -333,15 +270,11 @@ mod tests {
     fn what_is_passed_on_keeps_its_digits_and_hides_nothing_behind_escapes() {
         let text = r#"{ "n" : 1.000000000000000000001e-9, "\u0068f":["a b\/\n\u00e9", -0 ] }"#;
         let whole = document(text);
-        let compact = whole.root.compact(&whole.allowance);
         assert_eq!(
-            compact,
+            whole.root.compact().expect("Unicode"),
             "{\"n\":1.000000000000000000001e-9,\"hf\":[\"a b/\\n\u{e9}\",-0]}"
         );
-        assert_eq!(whole.allowance.fault(), None);
-        let half = document(r#"{"a":"\ud800"}"#);
-        half.root.compact(&half.allowance);
-        assert!(matches!(half.allowance.fault(), Some(Fault::Syntax(_))));
+        assert_eq!(document(r#"{"a":"\ud800"}"#).root.compact(), None);
     }
 
     #[test]
@@ -365,14 +298,66 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_members_and_elements_are_looked_at() {
-        for (items, fits) in [(PARTS, true), (2 * PARTS, false)] {
-            let text = format!("[{}]", vec!["0"; items].join(","));
-            let document = document(&text);
-            let read = document.root.items(&document.allowance);
-            assert_eq!(read.len() == items, fits, "{items}");
-            let fault = document.allowance.fault();
-            assert_eq!(matches!(fault, Some(Fault::Many(most)) if most >= PARTS), !fits);
+    fn elements_are_what_serde_json_finds() {
+        for text in [
+            "[]",
+            "[ ]",
+            "[1]",
+            r#"[ "a,]" , [1,[2]], {"x":[1,2]} ,null ]"#,
+            r#"["\"",{"a":"}"},-1.5e3]"#,
+        ] {
+            let document = document(text);
+            let items: Vec<&str> = document.root.items(&document.allowance).map(Raw::get).collect();
+            let expected: Vec<&RawValue> = serde_json::from_str(text).expect("a list");
+            assert!(
+                items.into_iter().eq(expected.into_iter().map(RawValue::get)),
+                "{text}"
+            );
         }
+    }
+
+    #[test]
+    fn a_number_is_the_nearest_one_whatever_its_digits() {
+        for text in [
+            "0.1234567890123456789",
+            "0.30000000000000004",
+            "0.9999999999999999",
+            "1e-300",
+            "-0",
+        ] {
+            let read: Option<f64> = document(text).root.plain();
+            assert_eq!(read, text.parse().ok(), "{text}");
+        }
+        assert_eq!(document("\"1\"").root.plain::<f64>(), None);
+        assert_eq!(document("true").root.plain::<bool>(), Some(true));
+    }
+
+    #[test]
+    fn many_elements_fit_and_their_memory_is_bounded_by_the_size_of_the_document() {
+        let long = format!("\"{}\"", "x".repeat(ELEMENT));
+        for (element, count, fits) in [
+            ("0", 20_000, true),
+            ("0", 1_000_000, false),
+            (&long, 200_000, true),
+        ] {
+            let text = format!("[{}]", vec![element; count].join(","));
+            let document = document(&text);
+            let read = document.root.items(&document.allowance).count();
+            assert_eq!(read == count, fits, "{count}");
+            assert_eq!(matches!(document.allowance.fault(), Some(Fault::Dense(_))), !fits);
+            assert!(read * ELEMENT <= LEAST + text.len());
+        }
+    }
+
+    #[test]
+    fn what_members_take_is_given_back_with_them() {
+        let text = format!("{{{}\"a\":1}}", "\"b\":0,".repeat(10_000));
+        let document = document(&text);
+        for _ in 0..100 {
+            let members = document.root.members(&document.allowance);
+            assert_eq!(members.list.len(), 2);
+        }
+        assert_eq!(document.allowance.left(), LEAST + text.len());
+        assert_eq!(document.allowance.fault(), None);
     }
 }

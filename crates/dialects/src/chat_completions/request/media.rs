@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use base64::Engine as _;
 
 use super::json_path::Node;
-use model_provider_host::{contract::{Media, MediaSource}, Result};
+use model_provider_host::{
+    Result,
+    contract::{Media, MediaSource},
+};
 
 const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::new(
     &base64::alphabet::STANDARD,
@@ -14,7 +17,7 @@ const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::n
 );
 
 /// A picture; what it is follows from its first bytes. `None` for what is no PNG, JPEG, GIF or WebP.
-pub(crate) fn picture_of(bytes: Vec<u8>) -> Option<Media> {
+pub fn picture_of(bytes: Vec<u8>) -> Option<Media> {
     Some(Media::new(picture_type(&bytes)?, MediaSource::Data(bytes)))
 }
 

@@ -13,7 +13,13 @@ use std::prelude::v1::*;
 use serde_json::Value;
 
 use super::{Exchange, Failure, FailureKind, Next};
-use crate::{cases::{self, chat_request, check_order, joined, word}, contract::{settings::{CredentialState, Snapshot}, types::{ChatEvent, ChatRequest, Error, Model, ModelRef, Routing, Summary}}};
+use crate::{
+    cases::{self, chat_request, check_order, joined, word},
+    contract::{
+        settings::{CredentialState, Snapshot},
+        types::{ChatEvent, ChatRequest, Error, Model, ModelRef, Routing, Summary},
+    },
+};
 
 /// What an exchange gave.
 #[derive(Debug, Clone, PartialEq)]

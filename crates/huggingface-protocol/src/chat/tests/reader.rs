@@ -8,7 +8,7 @@ use self::independent::Reader;
 use super::{corpus::*, *};
 use crate::{chat::Fold, contract::types::AssistantPart};
 
-#[path = "../../../../tests/reader.rs"]
+#[path = "../../../../../tests/reader.rs"]
 mod independent;
 
 /// An outcome in the reader's form.

@@ -1,7 +1,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{chat::{Fold, Sink}, contract::types::*};
+use crate::{
+    chat::{Fold, Sink},
+    contract::types::*,
+};
 
 fn exchange_of(case: &Value) -> Result<Exchange, Error> {
     let mut reference = reference(cases::known_model(&case["model"]));
@@ -83,6 +86,51 @@ fn a_sink_that_fails_stops_the_writing_with_its_error() {
     let mut sink = Full(0);
     assert_eq!(exchange_of(&case).unwrap().write_body(&mut sink), Err("full"));
     assert_eq!(sink.0, 1);
+}
+
+#[test]
+fn a_refusal_names_the_path_in_the_upstreams_spelling() {
+    let case =
+        json!({"request": {"messages": [{"user": ["q"]}, {"tool": {"call-id": "a", "content": ["x"]}}]}});
+    let error = exchange_of(&case).unwrap_err();
+    let param = error.extras.iter().find(|extra| extra.key == "param").unwrap();
+    assert_eq!(param.value_json, "\"messages[1].tool_call_id\"");
+}
+
+#[test]
+fn each_member_leaves_at_the_depth_that_it_came_from_and_with_its_digits() {
+    let case = json!({"request": {"tools": [{"name": "f", "parameters-json": "{}", "extras": [
+        {"key": "zz", "value-json": "1.10"},
+        {"key": "function", "value-json": "{\"zz\":1e400,\"zz\":2}"},
+    ]}]}});
+    let exchange = exchange_of(&case).unwrap();
+    let tools =
+        "{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{},\"zz\":1e400},\"zz\":1.10}";
+    assert!(written(&exchange).contains(tools), "{}", written(&exchange));
+    assert!(exchange.warnings()[0].message.contains("tools[0].function.zz"));
+}
+
+#[test]
+fn what_is_left_out_is_named_by_its_path() {
+    let case = json!({"model": {"extras": [{"key": "compat", "value-json": {"supportsStrictMode": false}}]},
+        "request": {"messages": [{"user": ["q"]}, {"assistant": [
+            {"other": {"key": "refusal", "value-json": {"type": "refusal", "refusal": "no"}}},
+            {"tool-call": {"id": "a", "name": "f", "arguments-json": "{}", "extras": [
+                {"key": "index", "value-json": "0"},
+                {"key": "function", "value-json": {"parsed_arguments": {"x": 1}}},
+            ]}},
+        ]}, {"tool": {"call-id": "a", "content": [
+            {"other": {"key": "text", "value-json": {"type": "text", "text": "x", "cache_control": {"type": "e"}}}},
+        ]}}], "tools": [{"name": "f", "parameters-json": "{}", "strict": true}]}});
+    let exchange = exchange_of(&case).unwrap();
+    let named = "messages[1].content.refusal, messages[1].tool_calls[0].index, \
+                 messages[1].tool_calls[0].function.parsed_arguments, messages[2].content[0].cache_control, \
+                 tools[0].function.strict.";
+    assert!(
+        exchange.warnings()[0].message.ends_with(named),
+        "{:?}",
+        exchange.warnings()
+    );
 }
 
 #[test]

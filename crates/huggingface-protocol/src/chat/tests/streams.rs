@@ -218,6 +218,16 @@ proptest! {
     }
 
     #[test]
+    fn every_whole_response_reads_as_a_stream_of_one_event(
+        choices in prop::collection::vec(prop::collection::vec(prop::sample::select(MEMBERS), 0..5), 0..3),
+    ) {
+        let choices: Vec<String> = choices.iter().map(|members| format!("{{{}}}", members.join(","))).collect();
+        let text = format!("{{\"choices\":[{}]}}", choices.join(","));
+        let stream = format!("data: {text}\n\ndata: [DONE]\n\n");
+        prop_assert_eq!(outcome(&Served::ok(stream), &[]), outcome(&Served::ok(text), &[]));
+    }
+
+    #[test]
     fn every_byte_sequence_ends_in_a_result(
         pieces in prop::collection::vec(
             prop_oneof![
@@ -268,4 +278,30 @@ const GRAMMAR: &[&str] = &[
     "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":1,\"function\":{\"name\":\"g\"}}]}}]}\n\n",
     "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":-1,\"function\":{\"arguments\":\"}\"}}]}}]}\n\n",
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n",
+    "event: delta\n",
+    "\u{feff}",
+    "data: {\"message\":\"wait\"}\n\n",
+    "data: {\"type\":\"ping\"}\n\n",
+    "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"b\"}}]}\n\n",
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":{\"content\":\"r\"}}}]}\n\n",
+    "data: {\"choices\":[{\"message\":{\"content\":\"xb\"},\"finish_reason\":\"length\"}]}\n\n",
+    "data: {\"choices\":[{\"message\":{\"tool_calls\":{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}}}]}\n\n",
+    "data: {\"choices\":[{\"delta\":NaN,\"finish_reason\":\"abort\"}]}\n\n",
+];
+
+/// Members of a choice, of which whole responses are made.
+const MEMBERS: &[&str] = &[
+    "\"index\":1",
+    "\"text\":\"t\"",
+    "\"delta\":\"d\"",
+    "\"delta\":{\"content\":[{\"type\":\"image\"},\"a\"]}",
+    "\"message\":{\"content\":\"<think>r</think>a\",\"reasoning\":\"r\"}",
+    "\"message\":{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}",
+    "\"delta\":{\"tool_calls\":{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}}",
+    "\"tool_calls\":[{\"id\":\"a\",\"name\":\"f\",\"arguments\":{}}]",
+    "\"logprobs\":{\"a\":1}",
+    "\"error\":{}",
+    "\"finish_reason\":\"length\"",
+    "\"finish_reason\":\"wibble\"",
+    "\"finish_reason\":\"failed\"",
 ];

@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// The lock file beside it cannot be made, is another user's, or is held for too long.
-pub(crate) fn lock(path: &Path) -> Result<File> {
+pub fn lock(path: &Path) -> Result<File> {
     within(path, ".lock", PATIENCE)
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn lock(path: &Path) -> Result<File> {
 ///
 /// # Errors
 /// As of [`lock`].
-pub(crate) fn lock_as(path: &Path, ending: &str) -> Result<File> {
+pub fn lock_as(path: &Path, ending: &str) -> Result<File> {
     within(path, ending, PATIENCE)
 }
 

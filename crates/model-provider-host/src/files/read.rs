@@ -11,7 +11,7 @@ use std::{
 ///
 /// # Errors
 /// It is no regular file, it is larger, or it cannot be read.
-pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     whole(open(path)?, most)
 }
 
@@ -20,7 +20,7 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As of [`read`].
-pub(crate) fn read_input(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read_input(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if !is_descriptor(path) {
         return read(path, most);
     }
@@ -35,7 +35,7 @@ pub(crate) fn read_input(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As of [`read_input`], and it is no UTF-8 text.
-pub(crate) fn read_input_text(path: &Path, most: u64) -> io::Result<String> {
+pub fn read_input_text(path: &Path, most: u64) -> io::Result<String> {
     let bytes = read_input(path, most)?;
     String::from_utf8(bytes)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
@@ -45,7 +45,7 @@ pub(crate) fn read_input_text(path: &Path, most: u64) -> io::Result<String> {
 ///
 /// # Errors
 /// It is no regular file, or it cannot be opened.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
+pub fn open(path: &Path) -> io::Result<File> {
     regular(&fs::metadata(path)?)?;
     let mut options = File::options();
     options.read(true);

@@ -3,7 +3,7 @@
 
 mod lock;
 mod read;
-pub(crate) mod trust;
+pub mod trust;
 
 use std::{
     fs,
@@ -15,11 +15,11 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Kind, Result};
 
-pub(crate) use lock::{lock, lock_as};
-pub(crate) use read::{open, read, read_input, read_input_text};
+pub use lock::{lock, lock_as};
+pub use read::{open, read, read_input, read_input_text};
 
 /// The largest file of ours or of a configuration that is read.
-pub(crate) const LARGEST: u64 = 64 * 1024 * 1024;
+pub const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Makes sure that a directory is there, the user's own, and closed to others.
 ///
@@ -60,7 +60,7 @@ pub fn private_dir(dir: &Path) -> Result<()> {
 ///
 /// # Errors
 /// As of [`private_dir`], and it is open to others.
-pub(crate) fn trusted_dir(dir: &Path) -> Result<()> {
+pub fn trusted_dir(dir: &Path) -> Result<()> {
     #[cfg(unix)]
     if let Ok(meta) = fs::symlink_metadata(dir) {
         use std::os::unix::fs::PermissionsExt as _;

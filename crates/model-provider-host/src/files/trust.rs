@@ -9,17 +9,17 @@ use std::path::{Path, PathBuf};
 
 /// What others may do with a file, and the command that mends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Exposure {
+pub struct Exposure {
     /// The file or folder.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// `others may write to PATH (mode 666)`.
-    pub(crate) message: String,
+    pub message: String,
     /// A command.
-    pub(crate) fix: String,
+    pub fix: String,
 }
 
 /// A path as a shell reads it.
-pub(crate) fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     match shell_words::quote(&text) {
         // One that a line cannot hold.
@@ -29,7 +29,7 @@ pub(crate) fn quoted(path: &Path) -> String {
 }
 
 #[cfg(unix)]
-pub(crate) use of_unix::*;
+pub use of_unix::*;
 
 #[cfg(unix)]
 mod of_unix {
@@ -48,24 +48,24 @@ mod of_unix {
     }
 
     /// Whether a file of this owner can be believed.
-    pub(crate) fn is_trusted(owner: u32) -> bool {
+    pub fn is_trusted(owner: u32) -> bool {
         owner == me() || owner == 0
     }
 
     /// What others may do to change a file: to it, or to the folder that it is in. `None` if nothing, or if it is not
     /// there. Through links, both folders count.
-    pub(crate) fn changeable(path: &Path) -> Option<Exposure> {
+    pub fn changeable(path: &Path) -> Option<Exposure> {
         let meta = fs::metadata(path).ok()?;
         changeable_as(path, &meta)
     }
 
     /// The same for a file that is open, so that what is judged is what is read.
-    pub(crate) fn changeable_as(path: &Path, meta: &Metadata) -> Option<Exposure> {
+    pub fn changeable_as(path: &Path, meta: &Metadata) -> Option<Exposure> {
         writers(path, meta).or_else(|| folders(path).iter().find_map(|folder| changeable_folder(folder)))
     }
 
     /// What others may do to a folder: put other files into it, or in the place of those that are there.
-    pub(crate) fn changeable_folder(folder: &Path) -> Option<Exposure> {
+    pub fn changeable_folder(folder: &Path) -> Option<Exposure> {
         let meta = fs::metadata(folder).ok()?;
         if meta.mode() & STICKY != 0 && is_trusted(meta.uid()) {
             return None;
@@ -74,13 +74,13 @@ mod of_unix {
     }
 
     /// The first folder above that others may change.
-    pub(crate) fn changeable_above(folder: &Path) -> Option<Exposure> {
+    pub fn changeable_above(folder: &Path) -> Option<Exposure> {
         let folder = fs::canonicalize(folder).ok()?;
         folder.ancestors().skip(1).find_map(changeable_folder)
     }
 
     /// Whether others may read a file.
-    pub(crate) fn readable(path: &Path) -> Option<Exposure> {
+    pub fn readable(path: &Path) -> Option<Exposure> {
         let meta = fs::metadata(path).ok()?;
         let mode = meta.mode() & 0o777;
         let by = if !is_trusted(meta.uid()) {
@@ -100,7 +100,7 @@ mod of_unix {
     }
 
     /// Whether others come as far as a file: no folder above it is closed to them.
-    pub(crate) fn is_reachable(path: &Path) -> bool {
+    pub fn is_reachable(path: &Path) -> bool {
         let Ok(path) = fs::canonicalize(path) else {
             return false;
         };
@@ -190,33 +190,33 @@ mod of_others {
 
     use super::Exposure;
 
-    pub(crate) fn changeable(_: &Path) -> Option<Exposure> {
+    pub fn changeable(_: &Path) -> Option<Exposure> {
         None
     }
 
-    pub(crate) fn changeable_as(_: &Path, _: &Metadata) -> Option<Exposure> {
+    pub fn changeable_as(_: &Path, _: &Metadata) -> Option<Exposure> {
         None
     }
 
-    pub(crate) fn changeable_folder(_: &Path) -> Option<Exposure> {
+    pub fn changeable_folder(_: &Path) -> Option<Exposure> {
         None
     }
 
-    pub(crate) fn changeable_above(_: &Path) -> Option<Exposure> {
+    pub fn changeable_above(_: &Path) -> Option<Exposure> {
         None
     }
 
-    pub(crate) fn readable(_: &Path) -> Option<Exposure> {
+    pub fn readable(_: &Path) -> Option<Exposure> {
         None
     }
 
-    pub(crate) fn is_reachable(_: &Path) -> bool {
+    pub fn is_reachable(_: &Path) -> bool {
         false
     }
 }
 
 #[cfg(not(unix))]
-pub(crate) use of_others::*;
+pub use of_others::*;
 
 #[cfg(all(test, unix))]
 mod tests {
