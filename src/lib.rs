@@ -1,6 +1,6 @@
 //! OpenClaw's Hugging Face Inference provider, as a component.
 //!
-//! Two halves. The provider itself is the crate `huggingface-protocol` (`src/protocol`): plain functions and state
+//! Two halves. The provider itself is the crate `huggingface-protocol` (`crates/huggingface-protocol`): plain functions and state
 //! machines over bytes, without any WASI. The shell here, built only for wasm, exports it as the component described
 //! in `wit/` and moves bytes between it and `wasi:http`. Both speak the contract's types.
 

@@ -1,5 +1,5 @@
 //! The command line `host-harness`, for the tests of this package.
 
 fn main() -> std::process::ExitCode {
-    host_harness::cli::main()
+    host_harness::main()
 }

@@ -5,7 +5,8 @@
 use huggingface_protocol::chat::{Exchange, Failure, FailureKind, Fold, Next};
 use huggingface_protocol::contract::settings::Snapshot;
 use huggingface_protocol::contract::types::{
-    AssistantPart, ChatEvent, ChatRequest, ContentPart, Error, Message, ModelRef, Summary,
+    AssistantPart, ChatEvent, ChatRequest, ContentPart, Error, ErrorKind, Message, ModelRef, Summary,
+    UserMessage,
 };
 use huggingface_protocol::reference;
 use huggingface_protocol::settings::{PlainSettings, Settings};
@@ -162,6 +163,16 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
     (content, outcome)
 }
 
+/// What is broken is an event of a stream, or the response: that much of a message differs.
+fn without_what_is_broken((content, mut outcome): Answer) -> Answer {
+    if let Err(error) = &mut outcome
+        && error.kind == ErrorKind::Protocol
+    {
+        error.message.clear();
+    }
+    (content, outcome)
+}
+
 /// A body that is one JSON object, as the only event of a stream.
 fn as_stream(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim_ascii();
@@ -188,9 +199,10 @@ fuzz_target!(|input: &[u8]| {
     if kind & 6 == 0
         && let Some(stream) = as_stream(body)
     {
+        let streamed = answer(kind, stream.as_bytes(), 0, &model, &snapshot);
         assert_eq!(
-            answer(kind, stream.as_bytes(), 0, &model, &snapshot),
-            whole,
+            without_what_is_broken(streamed),
+            without_what_is_broken(whole),
             "as a stream"
         );
     }

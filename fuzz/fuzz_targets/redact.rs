@@ -9,7 +9,7 @@ use huggingface_provider_fuzz::{control, pieces};
 use libfuzzer_sys::fuzz_target;
 
 #[allow(dead_code, unreachable_pub)]
-#[path = "../../host-harness/src/redact"]
+#[path = "../../crates/model-provider-host/src/redact"]
 mod redact {
     pub(crate) mod body;
     pub(crate) mod finder;
@@ -45,7 +45,9 @@ fn with_parts(input: &[u8]) -> Vec<u8> {
 fn body(finder: &Finder, bytes: &[u8], seed: u8) -> Vec<Bytes> {
     let mut redactor = BodyRedactor::new(finder.clone());
     let cut = pieces(bytes, seed);
-    let mut out: Vec<Bytes> = cut.map(|piece| redactor.push(Bytes::copy_from_slice(piece))).collect();
+    let mut out: Vec<Bytes> = cut
+        .map(|piece| redactor.push(Bytes::copy_from_slice(piece)))
+        .collect();
     out.push(redactor.finish());
     out
 }
@@ -57,7 +59,9 @@ fn text(finder: &Finder, text: &str, seed: u8) -> Vec<String> {
     for piece in pieces(text.as_bytes(), seed) {
         let taken = text.len() - rest.len();
         let end = (taken.max(piece.as_ptr() as usize - text.as_ptr() as usize) + piece.len()).min(text.len());
-        let end = (end..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+        let end = (end..=text.len())
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(text.len());
         if let Some(now) = text.get(taken..end).filter(|now| !now.is_empty()) {
             out.push(redactor.push(finder, now.to_owned()));
             rest = &text[end..];
@@ -90,7 +94,9 @@ fuzz_target!(|input: &[u8]| {
             }
         });
         let came: &[u8] = if is_text { said.as_bytes() } else { &bytes };
-        let sizes = outs.each_ref().map(|out| out.iter().map(Bytes::len).collect::<Vec<_>>());
+        let sizes = outs
+            .each_ref()
+            .map(|out| out.iter().map(Bytes::len).collect::<Vec<_>>());
         for (finder, (out, cut)) in finders.iter().zip(outs.iter().zip(&sizes)) {
             let whole = out.concat();
             assert_eq!(whole.len(), came.len(), "lengths hold");

@@ -2,8 +2,8 @@
 
 use std::{env, io::Write as _};
 
-use host_harness::{
-    Host, HostOptions, Plugin, Sandbox, SandboxOptions, component,
+use model_provider_host::{
+    Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions,
     contract::{ChatEvent, DiscoveryMode, question},
     settings::base_url,
 };
@@ -11,12 +11,14 @@ use host_harness::{
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Load. Here it is the workspace's own component; any path to a plugin will do.
-    let file = component::ensure(|note| eprintln!("{note}"))?;
+    let file = component_build::ensure(|note| eprintln!("{note}"))?;
     let sandbox = Sandbox::new(&SandboxOptions::default())?;
     let plugin = Plugin::load(&sandbox, &file).await?;
 
     // Allow. A plugin that asks for more than its grant is refused before any variable is read.
-    let mut options = HostOptions::from_variables(plugin.info(), |name| env::var(name).ok().map(Into::into))?;
+    let grants = Grants::parse(include_str!("../../src/grant.json"))?;
+    let variable = |name: &str| env::var(name).ok().map(Into::into);
+    let mut options = HostOptions::from_variables(plugin.info(), grants, variable)?;
     options.settings.base_url = env::args().nth(1).map(|url| base_url(&url)).transpose()?;
     let host = Host::start(plugin, options)?;
 

@@ -1,58 +1,204 @@
-//! A host for model-provider plugins: WebAssembly components of the world `openclaw:model-provider/model-provider`.
+//! The command line: reads arguments, runs one command, and turns its end into an exit status.
 //!
-//! It loads a component into a sandbox that the credential never enters, lists, resolves and chats through it, and
-//! swaps it at run time without losing a request. It knows no provider: id, names, variables, header and models come
-//! from the plugin.
+//! A client of the library like any other: it knows plugins, settings and files, and no provider. Scripts call it, so
+//! names, keys and exit statuses are a contract: 0 done, 1 a typed error, 2 wrong usage.
 
-pub mod cli;
-pub mod component;
-pub mod config;
-pub mod contract;
-pub mod cost;
-pub mod fallback;
-pub mod mock;
-pub mod params;
-pub mod serve;
-pub mod settings;
+mod args;
+mod chat;
+mod completions;
+mod demo;
+mod doctor;
+mod format;
+mod grant;
+mod inspect;
+mod log;
+mod mock_router;
+mod models;
+mod onboard;
+mod output;
+mod plugin_args;
+mod request_file;
+mod resolve;
+mod serve;
+mod session;
+mod signals;
+mod style;
+mod table;
+mod terminal;
+mod termios;
 
-mod asking;
-mod bounds;
-mod call;
-mod completion;
-mod drain;
-mod edge;
-mod error;
-mod exports;
-mod files;
-mod generation;
-mod grants;
-mod host;
-mod metrics;
-mod openai;
-mod plugin;
-mod redact;
-mod sandbox;
-mod sanitize;
-mod swap;
-mod trace;
-mod walk;
-mod watch;
-mod workspace;
+use std::{ffi::OsString, io, process::ExitCode};
 
-pub use completion::Completion;
-#[doc(hidden)]
-pub use edge::bare_client;
-pub use edge::{Origin, Proxies, Secret};
-pub use error::{Error, Kind, Result};
-pub use files::{private_dir, write_private};
-pub use generation::GenerationInfo;
-pub use grants::{Grant, GrantedEndpoint, Grants};
-pub use host::{Answer, ChatOptions, Host, HostOptions};
-pub use metrics::{Call, CallCount, MetricsSnapshot, Times};
-pub use plugin::{CONTRACT_VERSION, LoadOptions, LoadTimings, Plugin};
-pub use redact::forms::SHORTEST as SHORTEST_SEARCHED_SECRET;
-pub use sandbox::{Limits, Sandbox, SandboxOptions, Used};
-pub use settings::Settings;
-pub use swap::SwapReport;
-pub use trace::RequestId;
-pub use watch::Watcher;
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use model_provider_host::{Error, Grants, Kind, contract::ProviderInfo};
+
+use self::{
+    args::{Cli, Command, Format, Global},
+    plugin_args::{Ahead, Loaded},
+    terminal::Terminal,
+};
+
+/// What a release of this program grants the component that it goes with.
+fn built_in_grants() -> Result<Grants, Error> {
+    Grants::parse(include_str!("../grant.json"))
+}
+
+/// How a command ends when it does not end well.
+#[derive(Debug)]
+enum Failure {
+    /// A typed error, still to be shown.
+    Error(Error),
+    /// A typed error that was shown as part of a result.
+    Shown,
+    /// Standard output cannot be written; whoever read it is gone.
+    Output(io::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// What a command gives.
+type Outcome<T = ()> = Result<T, Failure>;
+
+/// Runs the command of this process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error = Error::new(Kind::Configuration, format!("no runtime can be started: {error}"));
+            return report(&Terminal::new(Format::Text), Failure::Error(error));
+        }
+    };
+    let code = runtime.block_on(read_and_run());
+    // A read of stdin that never returns must not keep the process.
+    runtime.shutdown_background();
+    code
+}
+
+async fn read_and_run() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let ahead = Ahead::look(&arguments);
+    let loaded = if ahead.needs_plugins() {
+        Some(ahead.load(&Terminal::new(Format::Text)).await)
+    } else {
+        None
+    };
+    let (Cli { mut global, command }, loaded) = match read(&arguments, loaded) {
+        Ok(read) => read,
+        Err(Unread::Usage(usage)) => {
+            let usage = args::without_secrets(usage);
+            // Help and version go to stdout with status 0, wrong usage to stderr with status 2.
+            let _ = usage.print();
+            return exit_code(usage.exit_code());
+        }
+        Err(Unread::Plugins(error)) => return report(&Terminal::new(Format::Text), error.into()),
+    };
+    global.absorb(command.global());
+    if let Some(inner) = command.inner_global() {
+        global.absorb(inner);
+    }
+    let format = command.format(&global);
+    global.log.start(format);
+    let terminal = Terminal::new(format);
+    match run(&terminal, global, command, loaded).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&terminal, failure),
+    }
+}
+
+/// Why the arguments could not be read.
+enum Unread {
+    Usage(clap::Error),
+    /// They may be right, but the plugins that name some of them could not be loaded.
+    Plugins(Error),
+}
+
+/// Reads the arguments, with the options that the loaded plugins name.
+fn read(
+    arguments: &[OsString],
+    loaded: Option<model_provider_host::Result<Loaded>>,
+) -> Result<(Cli, Option<model_provider_host::Result<Loaded>>), Unread> {
+    let infos = infos(loaded.as_ref());
+    let command = whole(loaded.as_ref());
+    let unread = |usage: clap::Error| match &loaded {
+        Some(Err(error)) if usage.use_stderr() => Unread::Plugins(error.clone()),
+        _ => Unread::Usage(usage),
+    };
+    let matches = command.try_get_matches_from(arguments).map_err(unread)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(unread)?;
+    if let (Command::Onboard(with), Some(matches)) = (&mut cli.command, matches.subcommand_matches("onboard"))
+    {
+        with.args.keys = onboard::flags::keys(matches, &infos);
+        with.args.foreign = onboard::flags::foreign(matches);
+    }
+    Ok((cli, loaded))
+}
+
+/// The whole command line, with the options that the loaded plugins name.
+fn whole(loaded: Option<&model_provider_host::Result<Loaded>>) -> clap::Command {
+    onboard::flags::add(Cli::command(), &infos(loaded))
+}
+
+fn infos(loaded: Option<&model_provider_host::Result<Loaded>>) -> Vec<ProviderInfo> {
+    let plugins = loaded.into_iter().flatten().flat_map(|loaded| &loaded.plugins);
+    plugins.map(|plugin| plugin.info().clone()).collect()
+}
+
+async fn run(
+    terminal: &Terminal,
+    global: Global,
+    command: Command,
+    loaded: Option<model_provider_host::Result<Loaded>>,
+) -> Outcome {
+    match (command, loaded) {
+        (Command::Models(with), _) => models::run(terminal, &global, &with.args).await,
+        (Command::Resolve(with), _) => resolve::run(terminal, &global, &with.args).await,
+        (Command::Chat(with), _) => chat::run(terminal, &global, &with.args).await,
+        (Command::Onboard(with), Some(loaded)) => onboard::run(terminal, loaded?, &with.args).await,
+        (Command::Doctor(_), _) => doctor::run(terminal, &global).await,
+        (Command::Inspect(_), _) => inspect::run(terminal, &global).await,
+        (Command::Grant(with), _) => grant::run(terminal, &global, &with.args).await,
+        (Command::MockRouter(with), _) => mock_router::run(terminal, &with.args).await,
+        (Command::Serve(with), _) => serve::run(terminal, &global, &with.args).await,
+        (Command::Demo(_), _) => demo::run(terminal, &global).await,
+        (Command::Completions(with), loaded) => {
+            completions::completions(terminal, whole(loaded.as_ref()), with.args.shell)
+        }
+        (Command::Man(with), loaded) => {
+            completions::manual(terminal, whole(loaded.as_ref()), with.args.command.as_deref())
+        }
+        (Command::Onboard(_), None) => {
+            let message = "the options could not be told from the command; write the command's name in full";
+            Err(Error::new(Kind::Configuration, message).into())
+        }
+    }
+}
+
+fn report(terminal: &Terminal, failure: Failure) -> ExitCode {
+    match failure {
+        Failure::Error(error) => {
+            // If not even that can be written, the status still says it.
+            let _ = output::error::show(terminal, &error);
+        }
+        Failure::Shown => {}
+        // The usual `| head`: nobody is left to tell.
+        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Failure::Output(error) => terminal.note(&format!("standard output cannot be written: {error}")),
+    }
+    ExitCode::FAILURE
+}
+
+fn exit_code(code: i32) -> ExitCode {
+    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+}

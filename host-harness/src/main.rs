@@ -1,5 +1,5 @@
 //! The command line `host-harness`; everything that it does is in the library.
 
 fn main() -> std::process::ExitCode {
-    host_harness::cli::main()
+    host_harness::main()
 }

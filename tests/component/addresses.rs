@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use host_harness::component::Build;
+use component_build::Build;
 
 use crate::{
     harness::built,

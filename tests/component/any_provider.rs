@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use host_harness::{
+use model_provider_host::{
     Grant, Grants, Kind, Plugin, Secret,
     contract::{DiscoveryMode, ErrorKind, FinishReason, settings::CredentialState},
 };
@@ -123,11 +123,11 @@ for_each_provider! {
     }
 
     async fn without_a_grant_and_a_base_url_nothing_can_be_reached(provider: Provider) {
-        let options = host_harness::HostOptions {
+        let options = model_provider_host::HostOptions {
             secret: Secret::new(TOKEN),
             ..Default::default()
         };
-        let host = host_harness::Host::start(provider.plugin.clone(), options).unwrap();
+        let host = model_provider_host::Host::start(provider.plugin.clone(), options).unwrap();
         assert_eq!(host.credential(), CredentialState::Missing);
         host.complete(question(&provider.model, "Hello!")).await.unwrap_err();
         assert_eq!(host.connections_opened(), 0);
@@ -136,10 +136,16 @@ for_each_provider! {
     async fn a_grant_that_was_written_is_there_for_the_next_run(provider: Provider) {
         let state = TempDir::new().unwrap();
         let info = provider.plugin.info();
-        let mut grants = Grants::of_state_dir(state.path()).unwrap();
+        let mut grants = Grants::parse(component_build::GRANT)
+            .unwrap()
+            .with_state_dir(state.path())
+            .unwrap();
         let file = grants.write(&info.id, provider.grant.clone()).unwrap().to_owned();
         assert!(file.starts_with(state.path()));
-        let again = Grants::of_state_dir(state.path()).unwrap();
+        let again = Grants::parse(component_build::GRANT)
+            .unwrap()
+            .with_state_dir(state.path())
+            .unwrap();
         assert_eq!(again.check(info).unwrap(), Some(&provider.grant));
         let setup = provider.setup().grants(|grants| *grants = again);
         let harness = setup.start_with(provider.plugin.clone()).await;

@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{Error, Kind, component::Build, contract::Summary};
+use component_build::Build;
+use model_provider_host::{Error, Kind, contract::Summary};
 
 use crate::{
     guests::{Files, hostile_plugin, replaced},

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use host_harness::contract::{ContentPart, Media, MediaSource, Message};
-use host_harness::mock::MockOptions;
+use mock_router::MockOptions;
+use model_provider_host::contract::{ContentPart, Media, MediaSource, Message};
 
 use crate::harness::{Harness, question};
 

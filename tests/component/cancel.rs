@@ -6,7 +6,7 @@ use crate::harness::{Harness, question};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 
-async fn closes(scenario: &'static str, wait: impl AsyncFnOnce(&mut host_harness::Completion)) {
+async fn closes(scenario: &'static str, wait: impl AsyncFnOnce(&mut model_provider_host::Completion)) {
     let harness = Harness::with().mock(|mock| mock.scenario(scenario)).start().await;
     let mut completion = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
     harness.mock.wait_requests(1).await;
@@ -54,7 +54,7 @@ async fn giving_up_a_wait_loses_nothing() {
     loop {
         match tokio::time::timeout(Duration::from_millis(2), completion.next()).await {
             Err(_) => continue,
-            Ok(Ok(Some(host_harness::contract::ChatEvent::Text(more)))) => text += &more,
+            Ok(Ok(Some(model_provider_host::contract::ChatEvent::Text(more)))) => text += &more,
             Ok(Ok(Some(_))) => {}
             Ok(end) => break assert!(end.unwrap().is_none()),
         }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _, stream};
-use host_harness::{
+use mock_router::{Chunking, End, Script};
+use model_provider_host::{
     contract::{DiscoveryMode, ErrorKind, settings, types},
-    mock::{Chunking, End, Script},
     settings::ModelSettings,
 };
 use serde_json::Value;
@@ -66,7 +66,7 @@ async fn every_reference_resolves_as_it_does_natively() {
         let outcome = harness.host.resolve(case["input"].as_str().unwrap()).await;
         let mut wrong = check_reference(
             &case["expect"],
-            outcome.as_ref().map_err(host_harness::Error::details),
+            outcome.as_ref().map_err(model_provider_host::Error::details),
         );
         if let Ok(found) = outcome {
             let again = harness.host.resolve(&found.canonical).await;

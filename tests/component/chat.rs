@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use host_harness::{
+use mock_router::Script;
+use model_provider_host::{
     Kind,
     contract::{ChatEvent, ErrorKind, FinishReason},
-    mock::Script,
 };
 
 use crate::harness::{Harness, parts_text, question, weather_tool};
@@ -144,13 +144,13 @@ async fn without_a_token_a_server_on_this_machine_is_asked_without_one() {
 #[tokio::test]
 async fn without_a_token_elsewhere_nothing_is_sent() {
     let harness = Harness::with().token(None).start().await;
-    let settings = host_harness::Settings::default();
-    let options = host_harness::HostOptions {
+    let settings = model_provider_host::Settings::default();
+    let options = model_provider_host::HostOptions {
         settings,
         secret: None,
-        grants: host_harness::Grants::built_in().unwrap(),
+        grants: model_provider_host::Grants::parse(component_build::GRANT).unwrap(),
     };
-    let host = host_harness::Host::start(harness.host.plugin(), options).unwrap();
+    let host = model_provider_host::Host::start(harness.host.plugin(), options).unwrap();
     let error = host.chat(question(MODEL, "Hello!")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Provider(ErrorKind::Unauthenticated));
     assert!(!error.details().request_sent);
@@ -196,15 +196,15 @@ async fn a_refused_connection_is_tried_again_and_nothing_was_sent() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let mut settings = host_harness::Settings::default();
+    let mut settings = model_provider_host::Settings::default();
     settings.set("base-url", &format!("http://{nobody}/v1")).unwrap();
     settings.set("max-retries", "1").unwrap();
-    let options = host_harness::HostOptions {
+    let options = model_provider_host::HostOptions {
         settings,
         secret: None,
         grants: Default::default(),
     };
-    let host = host_harness::Host::start(harness.host.plugin(), options).unwrap();
+    let host = model_provider_host::Host::start(harness.host.plugin(), options).unwrap();
     let heard = crate::harness::collect(host.chat(question(MODEL, "Hello!")).await.unwrap()).await;
     let error = heard.error();
     assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));

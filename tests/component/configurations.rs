@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use host_harness::{
-    Error, Grants, Host, HostOptions,
-    config::{Configuration, Environment},
-};
+use model_provider_host::{Error, Grants, Host, HostOptions};
+use openclaw_config::{Configuration, Environment};
 use serde_json::{Value, json};
 
 use crate::{
@@ -21,7 +19,9 @@ async fn meaning(case: &Value) -> Vec<String> {
     let state_dir = state.path().to_string_lossy().into_owned();
     let environment = Environment::new([("OPENCLAW_STATE_DIR", state_dir)], Some(state.path().into()));
     let file = Path::new(FOLDER).join(case["name"].as_str().unwrap());
-    let configuration = Configuration::load(Some(&file), &environment).unwrap();
+    let configuration = Configuration::load(Some(&file), &environment)
+        .unwrap()
+        .declaring(model_server::SETTINGS);
     let plugin = plugin().await;
     let settings = configuration.settings(plugin.info()).unwrap();
     let model = configuration.default_model(plugin.info()).unwrap();
@@ -38,7 +38,7 @@ async fn meaning(case: &Value) -> Vec<String> {
     let options = HostOptions {
         settings,
         secret: None,
-        grants: Grants::built_in().unwrap(),
+        grants: Grants::parse(component_build::GRANT).unwrap(),
     };
     let host = Host::start(plugin, options).unwrap();
     for reference in model.chain() {

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use host_harness::{
+use component_build::Build;
+use mock_router::{End, MockOptions, MockRouter, Script};
+use model_provider_host::{
     Kind, Proxies,
-    component::Build,
     contract::{DiscoveryMode, ErrorKind, ModelSource},
-    mock::{End, MockOptions, MockRouter, Script},
 };
 
 use tokio::{

@@ -1,6 +1,6 @@
 //! What the component is: its imports, exports and the printed contract.
 
-use host_harness::component::Build;
+use component_build::Build;
 
 use crate::harness::{built, plugin};
 
@@ -53,9 +53,12 @@ fn the_contract_of_the_component_is_the_golden_one() {
 #[tokio::test]
 async fn the_grant_of_the_build_is_what_the_component_asks_for() {
     let plugin = plugin().await;
-    let grants = host_harness::Grants::built_in().unwrap();
+    let grants = model_provider_host::Grants::parse(component_build::GRANT).unwrap();
     let granted = grants.check(plugin.info()).unwrap();
-    assert_eq!(granted, host_harness::Grant::asked_by(plugin.info()).as_ref());
+    assert_eq!(
+        granted,
+        model_provider_host::Grant::asked_by(plugin.info()).as_ref()
+    );
 }
 
 #[test]
@@ -73,7 +76,32 @@ fn the_component_names_no_place_on_the_machine_that_built_it() {
             .any(|bytes| bytes == place.as_bytes())
     };
     let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    assert!(holds("src/protocol"), "its panics say where they are");
+    assert!(
+        holds("crates/huggingface-protocol"),
+        "its panics say where they are"
+    );
     assert!(!holds("registry/src"), "where crates are kept");
     assert!(!holds(workspace.to_str().unwrap()), "where the sources are");
+}
+
+#[test]
+fn the_contract_in_each_package_is_the_contract() {
+    let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let contract = std::fs::read_to_string(workspace.join("wit/provider.wit")).unwrap();
+    for package in ["model-provider-host", "huggingface-protocol"] {
+        let copy = workspace.join("crates").join(package).join("wit/provider.wit");
+        let copied = std::fs::read_to_string(&copy).unwrap();
+        assert!(copied == contract, "copy wit/provider.wit to {}", copy.display());
+    }
+}
+
+#[test]
+fn the_grant_in_each_package_is_the_grant() {
+    let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let grant = std::fs::read_to_string(workspace.join("src/grant.json")).unwrap();
+    for package in ["host-harness", "crates/component-build"] {
+        let copy = workspace.join(package).join("grant.json");
+        let copied = std::fs::read_to_string(&copy).unwrap();
+        assert!(copied == grant, "copy src/grant.json to {}", copy.display());
+    }
 }

@@ -6,12 +6,14 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use host_harness::contract::{DiscoveryMode, FinishReason, ModelSource};
-use host_harness::mock::Chunking;
+use mock_router::Chunking;
+use model_provider_host::contract::{DiscoveryMode, FinishReason, ModelSource};
 use serde_json::{Value, json};
 
-use crate::harness::{Harness, Heard, question};
-use crate::reader::Reader;
+use crate::{
+    harness::{Harness, Heard, question},
+    reader::Reader,
+};
 
 fn corpus() -> Option<PathBuf> {
     let dir = std::env::var_os("ROUTER_CORPUS").map(PathBuf::from);

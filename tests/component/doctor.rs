@@ -1,6 +1,6 @@
 //! What `doctor` finds, and that it says what to do.
 
-use host_harness::mock::{MockOptions, MockRouter, Script};
+use mock_router::{MockOptions, MockRouter, Script};
 use serde_json::{Value, json};
 
 use crate::{

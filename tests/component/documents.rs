@@ -1,4 +1,5 @@
-//! What the documents say of the code is so: each test that they name is there, and the program that they show runs.
+//! What the documents say of the code is so: each test that they name is there, the program that they show runs, and each
+//! link leads to a file and a heading.
 
 use std::{
     collections::BTreeSet,
@@ -7,10 +8,8 @@ use std::{
     process::Command,
 };
 
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter},
-};
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter};
 use serde_json::Value;
 
 use crate::harness::{TOKEN, built};
@@ -28,8 +27,9 @@ fn source(name: &str) -> String {
     let (first, rest) = name.split_once('/').unwrap_or((name, ""));
     let base = match first {
         "component" => format!("tests/component/{rest}"),
-        "protocol" => format!("src/protocol/{rest}"),
-        _ => format!("host-harness/src/{name}"),
+        "protocol" => format!("crates/huggingface-protocol/src/{rest}"),
+        "host-harness" => format!("host-harness/src/{rest}"),
+        _ => format!("crates/{first}/src/{rest}"),
     };
     // The tests of a file stand at its end or in a file of their own.
     let without = base.trim_end_matches("/tests");
@@ -141,16 +141,122 @@ fn the_search_for_tests_finds_what_is_one() {
 }
 
 #[test]
-fn the_program_that_the_readme_shows_is_the_one_that_is_built() {
+fn the_program_that_the_guide_shows_is_the_one_that_is_built() {
     let example = read("host-harness/examples/embed.rs");
     assert!(
-        read("README.md").contains(&format!("```rust\n{}\n```", example.trim_end())),
-        "copy host-harness/examples/embed.rs into the README"
+        read("docs/embedding.md").contains(&format!("```rust\n{}\n```", example.trim_end())),
+        "copy host-harness/examples/embed.rs into docs/embedding.md"
     );
 }
 
+#[test]
+fn the_excerpt_of_the_readme_is_of_that_program() {
+    let (example, document) = (read("host-harness/examples/embed.rs"), read("README.md"));
+    let blocks: Vec<&str> = document.split("```rust\n").skip(1).collect();
+    assert_eq!(blocks.len(), 1, "README.md has one program");
+    let excerpt = blocks[0].split_once("```").expect("an end").0;
+    let excerpt: Vec<&str> = excerpt.lines().filter(|line| !line.is_empty()).collect();
+    assert!(
+        (15..=20).contains(&excerpt.len()),
+        "{} lines in place of 20",
+        excerpt.len()
+    );
+    // Its lines are those of `main`, in their order; some are left out.
+    let mut program = example.lines().filter_map(|line| line.strip_prefix("    "));
+    for line in excerpt {
+        assert!(
+            program.any(|of_program| of_program == line),
+            "the program has no `{line}` here"
+        );
+    }
+}
+
+/// The documents: at the top, of the guides, and of the adapters.
+fn documents() -> Vec<PathBuf> {
+    let mut folders = vec![root(), root().join("docs")];
+    let adapters = fs::read_dir(root().join("adapters")).expect("adapters");
+    folders.extend(adapters.map(|entry| entry.expect("an entry").path()));
+    let entries = folders
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).into_iter().flatten());
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "md"))
+        .collect();
+    found.sort();
+    found
+}
+
+/// A document without its code blocks.
+fn prose(document: &str) -> String {
+    let mut is_code = false;
+    let lines = document.lines().filter(|line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What a link names the headings of a document by.
+fn anchors(prose: &str) -> BTreeSet<String> {
+    let headings = prose.lines().filter(|line| line.starts_with('#'));
+    let slug = |line: &str| {
+        let heading = line.trim_start_matches('#').trim().to_lowercase();
+        let signs = heading.chars().filter_map(|sign| match sign {
+            ' ' => Some('-'),
+            '-' | '_' => Some(sign),
+            sign => sign.is_alphanumeric().then_some(sign),
+        });
+        signs.collect()
+    };
+    headings.map(slug).collect()
+}
+
+/// Where a document's links within the project lead.
+fn links(prose: &str) -> Vec<&str> {
+    let rest = prose.split("](").skip(1);
+    rest.filter_map(|rest| Some(rest.split_once(')')?.0))
+        .filter(|target| !target.contains("://"))
+        .collect()
+}
+
+#[test]
+fn every_link_between_documents_leads_to_a_file_and_a_heading() {
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for path in documents() {
+        let document = prose(&fs::read_to_string(&path).expect("a document"));
+        for link in links(&document) {
+            count += 1;
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => path.clone(),
+                file => path.parent().expect("a folder").join(file),
+            };
+            let is_there = match heading {
+                "" => target.exists(),
+                heading => {
+                    fs::read_to_string(&target).is_ok_and(|text| anchors(&prose(&text)).contains(heading))
+                }
+            };
+            if !is_there {
+                wrong.push(format!("{}: {link}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 50, "only {count} links were looked for");
+}
+
+#[test]
+fn the_search_for_links_finds_what_is_one() {
+    let document = prose("## `a`, B-c\n[x](y.md#a-b) [z](https://z)\n```\n# [n](o)\n```\n");
+    assert_eq!(links(&document), ["y.md#a-b"]);
+    assert_eq!(anchors(&document), BTreeSet::from(["a-b-c".to_owned()]));
+}
+
 #[tokio::test]
-async fn the_program_that_the_readme_shows_runs() {
+async fn the_program_that_the_guide_shows_runs() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{Grant, Kind, Plugin, Secret, contract::ErrorKind, mock::Script};
+use mock_router::Script;
+use model_provider_host::{Grant, Kind, Plugin, Secret, contract::ErrorKind};
 use serde::Deserialize;
 use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
 

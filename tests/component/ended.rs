@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use host_harness::mock::{MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 
 use crate::{
     harness::TOKEN,

@@ -7,11 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use host_harness::{
-    Plugin,
-    component::Build,
-    mock::{MockOptions, MockRouter},
-};
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter};
+use model_provider_host::Plugin;
 
 use crate::{
     harness::{TOKEN, built, sandbox},

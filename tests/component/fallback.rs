@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use host_harness::{
-    Kind,
-    contract::ErrorKind,
-    fallback::Fallback,
-    mock::{MockOptions, MockRouter},
-};
+use mock_router::{MockOptions, MockRouter};
+use model_provider_host::{Kind, contract::ErrorKind, failover::Fallback};
 use serde_json::json;
 
 use crate::{

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use host_harness::{Error, Kind, Plugin, component::Build};
+use component_build::Build;
+use model_provider_host::{Error, Kind, Plugin};
 use tempfile::TempDir;
 
 use crate::{

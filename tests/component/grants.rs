@@ -6,7 +6,9 @@ use std::{
     process::{Command, Output},
 };
 
-use host_harness::{Error, Grant, GrantedEndpoint, HostOptions, Kind, Plugin, contract::ErrorKind};
+use model_provider_host::{
+    Error, Grant, GrantedEndpoint, Grants, HostOptions, Kind, Plugin, contract::ErrorKind,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -57,6 +59,11 @@ fn names_both(error: &Error, asked: &str, granted: &str) {
     );
     assert!(error.message().contains(granted), "{error}");
     assert!(error.hint().unwrap().contains("grant FILE.wasm"), "{error}");
+}
+
+/// What the workspace grants its own component.
+fn built_in() -> Grants {
+    Grants::parse(component_build::GRANT).expect("the grants")
 }
 
 #[tokio::test]
@@ -180,7 +187,7 @@ async fn a_grant_for_a_file_that_claims_anothers_id_takes_nothing_from_the_other
 #[tokio::test]
 async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_of_proxies() {
     let read = RefCell::new(Vec::new());
-    let options = HostOptions::from_variables(plugin().await.info(), |name| {
+    let options = HostOptions::from_variables(plugin().await.info(), built_in(), |name| {
         read.borrow_mut().push(name.to_owned());
         let set = ["HF_TOKEN", "https_proxy"].contains(&name);
         set.then(|| TOKEN.to_owned().into())
@@ -201,7 +208,7 @@ async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_
     let plugin = Plugin::load(sandbox(), &asking(&files, order, value))
         .await
         .unwrap();
-    let refused = HostOptions::from_variables(plugin.info(), |name| panic!("{name} is read"));
+    let refused = HostOptions::from_variables(plugin.info(), built_in(), |name| panic!("{name} is read"));
     names_both(&refused.unwrap_err(), value, granted);
 }
 
@@ -211,7 +218,7 @@ async fn a_header_of_the_connection_is_refused_even_if_it_is_granted() {
     let plugin = Plugin::load(sandbox(), &asking(&files, "header", "host"))
         .await
         .unwrap();
-    let asked = host_harness::Grant::asked_by(plugin.info()).unwrap();
+    let asked = model_provider_host::Grant::asked_by(plugin.info()).unwrap();
     let setup = Harness::with().grants(|grants| grants.insert("huggingface", asked));
     let error = setup.try_start_with(plugin).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Configuration);

@@ -5,7 +5,8 @@
 
 use std::{fs, process::Command};
 
-use host_harness::{Host, HostOptions, Settings, component::Build};
+use component_build::Build;
+use model_provider_host::{Host, HostOptions, Settings};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},

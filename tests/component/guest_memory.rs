@@ -7,11 +7,9 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE},
 };
-use host_harness::{
-    Error, Kind, Plugin, Sandbox, SandboxOptions,
-    component::Build,
-    mock::{End, Script},
-};
+use component_build::Build;
+use mock_router::{End, Script};
+use model_provider_host::{Error, Kind, Plugin, Sandbox, SandboxOptions};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use tokio::sync::OnceCell;

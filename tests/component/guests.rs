@@ -5,7 +5,7 @@ use std::{
     sync::OnceLock,
 };
 
-use host_harness::{Plugin, component};
+use model_provider_host::Plugin;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -53,7 +53,7 @@ pub fn tiny() -> PathBuf {
 }
 
 fn member(package: &str) -> PathBuf {
-    component::build_member(package, |words| eprintln!("{words}")).expect("the guest builds")
+    component_build::build_member(package, |words| eprintln!("{words}")).expect("the guest builds")
 }
 
 /// The hostile plugin without orders, compiled once for all tests.
@@ -142,7 +142,7 @@ fn component(module: &str, contract: &str) -> Vec<u8> {
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("the world fits");
     ComponentEncoder::default()
         .module(&module)
-        .and_then(|mut encoder| encoder.encode())
+        .and_then(|encoder| encoder.encode())
         .expect("a component")
 }
 

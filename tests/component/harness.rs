@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter};
+use model_provider_host::{
     Completion, Error, Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings,
-    component::{self, Build},
     contract::{AssistantPart, ChatEvent, ChatRequest, Reasoning, Summary, ToolCall, types},
-    mock::{MockOptions, MockRouter},
 };
 
-pub use host_harness::contract::question;
+pub use model_provider_host::contract::question;
 
 /// The token that the mock accepts; long enough to be searched for.
 pub const TOKEN: &str = "hf_integration_test_token";
@@ -26,8 +26,10 @@ pub fn built(which: Build) -> PathBuf {
         Build::Release => &RELEASE,
         Build::NextVersion => &NEXT,
     };
-    cell.get_or_init(|| component::build(which, |words| eprintln!("{words}")).expect("the component builds"))
-        .clone()
+    cell.get_or_init(|| {
+        component_build::build(which, |words| eprintln!("{words}")).expect("the component builds")
+    })
+    .clone()
 }
 
 /// One engine for all tests.
@@ -70,9 +72,9 @@ impl Harness {
     pub fn with() -> Setup {
         Setup {
             mock: MockOptions::immediate(),
-            settings: Settings::default(),
+            settings: Settings::declaring(model_server::SETTINGS),
             token: Some(TOKEN.to_owned()),
-            grants: Grants::built_in().expect("grants"),
+            grants: Grants::parse(component_build::GRANT).expect("grants"),
         }
     }
 

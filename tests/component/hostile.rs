@@ -2,10 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use host_harness::{
-    contract::{DiscoveryMode, ModelCatalog, ModelSource},
-    mock::Script,
-};
+use mock_router::Script;
+use model_provider_host::contract::{DiscoveryMode, ModelCatalog, ModelSource};
 use serde_json::{Value, json};
 
 use crate::harness::{Harness, question};

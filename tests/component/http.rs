@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use host_harness::serve::{Access, ServeOptions, Server, Service};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{HeaderMap, Request, Response, body::Incoming, header};
 use hyper_util::rt::TokioIo;
+use model_server::{Access, ServeOptions, Server, Service};
 use serde_json::Value;
 use tokio::{net::TcpListener, net::TcpStream, task::JoinHandle};
 
@@ -46,7 +46,7 @@ impl Serving {
 
     /// With an access key.
     pub async fn locked(key: &str) -> Self {
-        let secret = host_harness::Secret::new(key);
+        let secret = model_provider_host::Secret::new(key);
         let address = "127.0.0.1:0".parse().expect("an address");
         let options = ServeOptions {
             access: Access::new(address, secret.as_ref()).expect("a good key"),

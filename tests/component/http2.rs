@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use host_harness::{Kind, contract::ErrorKind, mock::Script};
+use mock_router::Script;
+use model_provider_host::{Kind, contract::ErrorKind};
 
 use crate::{
     connections::{HTTP_2, MODEL, Secured, Way},

@@ -10,7 +10,7 @@ use std::{
     process::{Command, Output},
 };
 
-use host_harness::component::Build;
+use component_build::Build;
 use tempfile::TempDir;
 
 use crate::{harness::built, program::PROGRAM};
@@ -57,7 +57,10 @@ impl Installed {
             .env("HOME", self.dir.path())
             .env("HF_TOKEN", "hf_a_token_of_somebody")
             // What cargo would say if it ran the program.
-            .env("CARGO_MANIFEST_DIR", format!("{WORKSPACE}/host-harness"))
+            .env(
+                "CARGO_MANIFEST_DIR",
+                format!("{WORKSPACE}/crates/component-build"),
+            )
             .current_dir(WORKSPACE)
             .output()
             .unwrap()

@@ -4,11 +4,9 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose as base64_engine};
+use component_build::Build;
 use futures::{StreamExt as _, stream};
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter, Script, scenarios},
-};
+use mock_router::{MockOptions, MockRouter, Script, scenarios};
 use serde_json::json;
 
 use crate::{

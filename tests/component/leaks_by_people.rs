@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use host_harness::mock::{MockOptions, MockRouter, Script};
+use mock_router::{MockOptions, MockRouter, Script};
 use serde_json::json;
 
 use crate::{

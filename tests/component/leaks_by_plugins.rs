@@ -1,7 +1,7 @@
 //! The search for a marked token in what the command line says of plugins that misbehave. They pass for the workspace's own,
 //! so that the token goes where their requests go; and the upstream sends it back to them. All logs are on.
 
-use host_harness::mock::Script;
+use mock_router::Script;
 use serde_json::json;
 
 use crate::{

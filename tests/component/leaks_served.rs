@@ -1,10 +1,8 @@
 //! The search for a marked token in what `serve` tells its clients, counts and logs. All logs are on.
 
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter, scenarios},
-};
+use component_build::Build;
 use http_body_util::Full;
+use mock_router::{MockOptions, MockRouter, scenarios};
 use serde_json::{Value, json};
 
 use crate::{
@@ -169,7 +167,7 @@ async fn an_access_key_is_not_repeated_either() {
     let ended = running.stop().await;
     search_text("the log", (ended.out + &ended.err).as_bytes());
     let sent = mock.requests();
-    let head = |request: &host_harness::mock::RecordedRequest| format!("{:?}", request.headers);
+    let head = |request: &mock_router::RecordedRequest| format!("{:?}", request.headers);
     assert!(
         sent.iter()
             .all(|request| found(head(request).as_bytes()).is_none()),

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use host_harness::{Error, Host, Kind, Limits, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode};
+use model_provider_host::{
+    Error, Host, Kind, Limits, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode,
+};
 use serde::Deserialize;
 
 use crate::{
@@ -273,7 +275,7 @@ async fn waiting_is_no_guest_time() {
         .await;
     let chunk = r#"{"choices":[{"index":0,"delta":{"content":"on "}}]}"#;
     let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
-    let mut script = host_harness::mock::Script::sse([chunk]);
+    let mut script = mock_router::Script::sse([chunk]);
     for _ in 0..10 {
         script = script
             .wait(Duration::from_secs(1))

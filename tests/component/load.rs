@@ -5,9 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use host_harness::{
-    Kind, Plugin, Sandbox, SandboxOptions, component::Build, mock::MockRouter, serve::ServeOptions,
-};
+use component_build::Build;
+use mock_router::MockRouter;
+use model_provider_host::{Kind, Plugin, Sandbox, SandboxOptions};
+use model_server::ServeOptions;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -359,7 +360,7 @@ async fn bodies_of_very_many_members_are_refused_and_keep_nobody_waiting() {
     }
     for one in sending {
         let reply = one.await.expect("a reply");
-        assert_eq!(reply.status, 400, "{}", reply.text);
+        assert_eq!(reply.status, 413, "{}", reply.text);
         let message = reply.json()["error"]["message"].to_string();
         assert!(message.contains("members"), "{message}");
     }
@@ -372,7 +373,7 @@ async fn bodies_of_very_many_members_are_refused_and_keep_nobody_waiting() {
 #[tokio::test]
 async fn parsing_costs_at_most_three_times_the_bodies_in_memory() {
     const BODY: usize = 31 * 1024 * 1024;
-    let mock = MockRouter::start(host_harness::mock::MockOptions::immediate())
+    let mock = MockRouter::start(mock_router::MockOptions::immediate())
         .await
         .expect("a mock router");
     let zeros = format!("{{\"a\":[0{}]}}", ",0".repeat(BODY / 2 - 4));

@@ -1,9 +1,7 @@
 //! The log of the command line: which lines belong to one request, and what they tell of it.
 
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter, Script},
-};
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter, Script};
 use serde_json::Value;
 
 use crate::{harness::built, program::Program};
@@ -81,7 +79,7 @@ async fn nothing_is_logged_unless_it_is_asked_for() {
     assert!(!quiet.contains("INFO") && !quiet.contains("DEBUG"), "{quiet}");
     let text = logged(
         &mock,
-        &[&["--log", "host_harness::edge=info"], &chat[..]].concat(),
+        &[&["--log", "model_provider_host::egress=info"], &chat[..]].concat(),
     )
     .await;
     assert!(text.contains("INFO") && text.contains("status=200"), "{text}");

@@ -35,6 +35,7 @@ mod http;
 mod http2;
 mod installed;
 mod keep_alive;
+mod layers;
 mod leaks;
 mod leaks_by_people;
 mod leaks_by_plugins;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use host_harness::{Call, component::Build, contract::DiscoveryMode, mock::Script, serve::ServeOptions};
+use component_build::Build;
+use mock_router::Script;
+use model_provider_host::{Call, contract::DiscoveryMode};
+use model_server::ServeOptions;
 use serde_json::json;
 
 use crate::{

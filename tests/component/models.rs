@@ -1,7 +1,9 @@
 //! Lists and references through the component.
 
-use host_harness::Kind;
-use host_harness::contract::{DiscoveryMode, ErrorKind, ModelSource, types::Routing};
+use model_provider_host::{
+    Kind,
+    contract::{DiscoveryMode, ErrorKind, ModelSource, types::Routing},
+};
 
 use crate::harness::Harness;
 

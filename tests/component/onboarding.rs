@@ -1,6 +1,6 @@
 //! Onboarding as a person does it, at a terminal.
 
-use host_harness::mock::{MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 use serde_json::{Value, json};
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Onboarding where there is something already, or a terminal of few means: what is configured is what Enter keeps.
 
-use host_harness::mock::{MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 
 use crate::{
     harness::TOKEN,

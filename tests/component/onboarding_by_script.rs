@@ -1,6 +1,6 @@
 //! Onboarding as a script does it: everything by options.
 
-use host_harness::mock::{MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 use serde_json::json;
 
 use crate::{
@@ -131,7 +131,7 @@ async fn without_a_key_a_script_is_told_where_one_may_be() {
         }
         let ran = quietly(&home, &["--huggingface-api-key", "hf_\u{20ac}_\u{1}"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(ran.err.contains("characters that a header cannot carry"), "{ran:?}");
+        assert!(ran.err.contains("not ASCII (U+20AC) as character 4"), "{ran:?}");
         assert_eq!(home.read("openclaw.json"), "");
         let ran = home.run(&["onboard"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");

@@ -5,7 +5,6 @@ use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
 use futures::stream;
-use host_harness::{Plugin, mock::Script, serve::ServeOptions};
 use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use hyper::{
     Request, Response,
@@ -13,6 +12,9 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
+use mock_router::Script;
+use model_provider_host::Plugin;
+use model_server::ServeOptions;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
 

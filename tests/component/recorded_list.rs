@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use host_harness::contract::{DiscoveryMode, Model, ModelSource};
+use model_provider_host::contract::{DiscoveryMode, Model, ModelSource};
 use serde_json::{Value, json};
 
 use crate::harness::Harness;

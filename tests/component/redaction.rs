@@ -1,10 +1,10 @@
 //! A token that an upstream repeats decoded: with escapes, over many deltas, in whole responses, in lists and errors. And
 //! that a conversation goes on afterwards.
 
-use host_harness::{
+use mock_router::Script;
+use model_provider_host::{
     Kind,
     contract::{ChatEvent, DiscoveryMode, ErrorKind, Message},
-    mock::Script,
 };
 use serde_json::{Value, json};
 
@@ -204,7 +204,7 @@ async fn after_a_model_has_repeated_the_token_the_conversation_goes_on() {
 #[tokio::test]
 async fn a_short_header_of_the_operators_is_an_ordinary_word_to_everybody() {
     let setup = Harness::with().settings(|settings| {
-        let value = |text| host_harness::Secret::new(text).unwrap();
+        let value = |text| model_provider_host::Secret::new(text).unwrap();
         settings.headers = vec![
             ("x-stage".to_owned(), value("production")),
             ("x-key".to_owned(), value("a-key-of-16-and-more")),
@@ -231,7 +231,7 @@ async fn the_first_word_of_a_response_comes_with_its_first_delta() {
     let events = [chunk(json!({"content": "Certainly!"}))];
     harness
         .mock
-        .push(Script::sse(&events).end(host_harness::mock::End::Stall));
+        .push(Script::sse(&events).end(mock_router::End::Stall));
     let mut completion = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
     let first = tokio::time::timeout(std::time::Duration::from_secs(30), completion.next());
     let first = first.await.expect("at once").unwrap();

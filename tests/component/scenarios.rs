@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, stream};
-use host_harness::mock::scenarios;
+use mock_router::scenarios;
 use serde_json::{Map, Value, json};
 
 use crate::harness::{Harness, Heard, question, weather_tool};
@@ -134,7 +134,7 @@ async fn play(name: &'static str) -> (String, Value) {
 
 /// One start, then deltas, then one end for each call; text is never empty.
 fn order_rules_hold(name: &str, heard: &Heard) {
-    use host_harness::contract::ChatEvent;
+    use model_provider_host::contract::ChatEvent;
     let mut open = Vec::new();
     let mut next = 0;
     for event in &heard.events {

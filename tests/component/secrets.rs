@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use host_harness::{
+use model_provider_host::{
     Error, Kind, Sandbox, SandboxOptions, Settings,
     contract::{
         AssistantPart, ChatRequest, ContentPart, ErrorKind, Extra, Media, MediaSource, Message, Reasoning,
@@ -144,7 +144,7 @@ fn refused(error: &Error, place: &str) {
 async fn a_request_that_holds_the_token_is_refused_before_the_plugin_sees_it() {
     let files = Files::new();
     let file = files.ordered("mine", [("chat", "trap")]);
-    let trap = host_harness::Plugin::load(sandbox(), &file).await.unwrap();
+    let trap = model_provider_host::Plugin::load(sandbox(), &file).await.unwrap();
     let harness = Harness::with().start_with(trap).await;
     for (place, put) in places() {
         for form in [

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use host_harness::mock::{MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 
 use crate::{
     harness::{Harness, plugin},

@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{component::Build, contract::ModelCatalog, serve::ServeOptions};
+use component_build::Build;
+use model_provider_host::contract::ModelCatalog;
+use model_server::ServeOptions;
 use serde_json::{Value, json};
 
 use crate::{
@@ -153,7 +155,7 @@ async fn models_are_listed_and_found_by_ids_with_slashes_and_suffixes() {
     let catalog = serving
         .harness
         .host
-        .list_models(host_harness::contract::DiscoveryMode::Always)
+        .list_models(model_provider_host::contract::DiscoveryMode::Always)
         .await
         .expect("a list");
     let ids: Vec<_> = catalog.models.iter().map(|model| model.id.as_str()).collect();

@@ -2,10 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter},
-};
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter};
 use serde_json::{Value, json};
 
 use crate::{

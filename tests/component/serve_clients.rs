@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_harness::serve::ServeOptions;
 use http_body_util::Full;
+use model_server::ServeOptions;
 
 use crate::{
     harness::Harness,
@@ -102,10 +102,10 @@ async fn an_app_whose_origin_is_allowed_is_told_so_before_and_after() {
 
 #[tokio::test]
 async fn an_app_reads_why_it_is_refused_without_the_key() {
-    let secret = host_harness::Secret::new("a-key-of-this-server");
+    let secret = model_provider_host::Secret::new("a-key-of-this-server");
     let address = "127.0.0.1:0".parse().expect("an address");
     let options = ServeOptions {
-        access: host_harness::serve::Access::new(address, secret.as_ref()).expect("a good key"),
+        access: model_server::Access::new(address, secret.as_ref()).expect("a good key"),
         ..ServeOptions::default()
     };
     let setup = Harness::with().setting("serve-allowed-origins", "app://");
@@ -182,11 +182,11 @@ async fn a_client_without_a_model_gets_the_default_and_is_told_so() {
         }
     }
     // Where it is a name, it is that model's.
-    let alias = host_harness::contract::settings::ModelAlias {
+    let alias = model_provider_host::contract::settings::ModelAlias {
         alias: "default".into(),
         reference: "huggingface/deepseek-ai/DeepSeek-R1".into(),
     };
-    let models = host_harness::settings::ModelSettings::new(Vec::new(), vec![alias]);
+    let models = model_provider_host::settings::ModelSettings::new(Vec::new(), vec![alias]);
     let setup = Harness::with().settings(|settings| settings.models = models.into());
     let serving = Serving::with(setup, options()).await;
     assert_eq!(serving.client.ask("default").await.json()["model"], "default");

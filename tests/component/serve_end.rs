@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host_harness::serve::ServeOptions;
+use model_server::ServeOptions;
 use tokio::net::TcpStream;
 
 use crate::{
@@ -93,11 +93,14 @@ async fn at_the_deadline_the_rest_is_told_that_it_was_cut_short() {
     let error = harness.ask(MODEL).await;
     assert_eq!(
         error.error().kind(),
-        host_harness::Kind::Drained,
+        model_provider_host::Kind::Drained,
         "the host has ended as well"
     );
     assert_eq!(
-        harness.host.metrics().ended(host_harness::Call::Chat, "drained"),
+        harness
+            .host
+            .metrics()
+            .ended(model_provider_host::Call::Chat, "drained"),
         2
     );
 }

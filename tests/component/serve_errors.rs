@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_harness::serve::ServeOptions;
 use http_body_util::Full;
+use model_server::ServeOptions;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use host_harness::{mock::Script, serve::ServeOptions};
+use mock_router::Script;
+use model_server::ServeOptions;
 use serde_json::{Value, json};
 
 use crate::{

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter},
-};
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter};
 
 use crate::{
     harness::{TOKEN, built},

@@ -7,10 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter},
-};
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter};
 
 use crate::{
     harness::{TOKEN, built},

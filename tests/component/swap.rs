@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use component_build::Build;
 use futures::future::join_all;
-use host_harness::{Kind, component::Build};
+use model_provider_host::Kind;
 use tempfile::TempDir;
 
 use crate::{

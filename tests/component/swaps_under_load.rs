@@ -3,9 +3,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use host_harness::{
-    Completion, Host, Kind, Plugin, Sandbox, SandboxOptions, component::Build, contract::DiscoveryMode,
-};
+use component_build::Build;
+use model_provider_host::{Completion, Host, Kind, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode};
 
 use crate::{
     bad_swaps::of_contract,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use host_harness::mock::{MockOptions, MockRouter};
+use mock_router::{MockOptions, MockRouter};
 use serde_json::{Value, json};
 
 use crate::{
@@ -26,7 +26,7 @@ fn questions(mock: &MockRouter) -> Vec<Value> {
     let chats = requests
         .iter()
         .filter(|request| request.path.ends_with("/chat/completions"));
-    chats.map(host_harness::mock::RecordedRequest::json).collect()
+    chats.map(mock_router::RecordedRequest::json).collect()
 }
 
 fn says(terminal: &mut Terminal, text: &str) {

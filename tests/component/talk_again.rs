@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use host_harness::mock::{MockOptions, MockRouter, Script};
+use mock_router::{MockOptions, MockRouter, Script};
 use serde_json::{Value, json};
 
 use crate::{
@@ -19,7 +19,7 @@ fn questions(mock: &MockRouter) -> Vec<Value> {
     let chats = requests
         .iter()
         .filter(|request| request.path.ends_with("/chat/completions"));
-    chats.map(host_harness::mock::RecordedRequest::json).collect()
+    chats.map(mock_router::RecordedRequest::json).collect()
 }
 
 /// Types a line and waits until so many answers are there.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use host_harness::component::Build;
+use component_build::Build;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use tempfile::TempDir;
 

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use host_harness::mock::{MockRouter, Protocol};
+use mock_router::{MockRouter, Protocol};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use tempfile::TempDir;

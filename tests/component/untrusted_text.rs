@@ -1,10 +1,8 @@
 //! Text of others on its way to a person: whatever a plugin or an upstream says, no command lets it drive the terminal or
 //! write a line that is not its own.
 
-use host_harness::{
-    component::Build,
-    mock::{MockOptions, MockRouter},
-};
+use component_build::Build;
+use mock_router::{MockOptions, MockRouter};
 
 use crate::{
     guests::Files,

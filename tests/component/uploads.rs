@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use host_harness::{
+use mock_router::{MockOptions, MockRouter};
+use model_provider_host::{
     Kind,
     contract::{ChatEvent, DiscoveryMode, ErrorKind},
-    mock::{MockOptions, MockRouter},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -76,7 +76,7 @@ impl Drop for Server {
 }
 
 /// How a long question ends.
-async fn asked(harness: &Harness) -> host_harness::Error {
+async fn asked(harness: &Harness) -> model_provider_host::Error {
     let asked = async {
         match harness.host.chat(question(MODEL, "x".repeat(LONG))).await {
             Ok(completion) => collect(completion).await.error().clone(),

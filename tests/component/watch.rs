@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{Host, Kind, Plugin, Sandbox, SandboxOptions, Watcher, component::Build};
+use component_build::Build;
+use model_provider_host::{Host, Kind, Plugin, Sandbox, SandboxOptions, Watcher};
 use tempfile::TempDir;
 
 use crate::harness::{Harness, Setup, built, collect, question, sandbox};

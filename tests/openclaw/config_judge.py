@@ -103,7 +103,8 @@ class Host:
 
 def configurations():
     """Name and text of everything that is shown to people."""
-    for document in sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("adapters/*/*.md")):
+    documents = [path for pattern in ("*.md", "docs/*.md", "adapters/*/*.md") for path in sorted(ROOT.glob(pattern))]
+    for document in documents:
         for index, block in enumerate(BLOCK.findall(document.read_text())):
             if not block.startswith(OWN_FILE):
                 yield f"{document.relative_to(ROOT)} block {index + 1}", block

@@ -5,13 +5,11 @@
 
 use std::{fs, path::Path};
 
-use host_harness::{
-    Grants, Host, HostOptions, Secret,
-    config::{Configuration, DefaultModel, Environment},
-    contract::types::Routing,
-    mock::{MockOptions, MockRouter},
-    settings::ModelSettings,
+use mock_router::{MockOptions, MockRouter};
+use model_provider_host::{
+    Grants, Host, HostOptions, Secret, contract::types::Routing, settings::ModelSettings,
 };
+use openclaw_config::{Configuration, DefaultModel, Environment};
 
 use crate::harness::{TOKEN, collect, plugin, question};
 
@@ -98,7 +96,9 @@ pub async fn configured_with(text: &str, models: Option<&str>) -> Configured {
     }
     let state_dir = state.path().to_string_lossy().into_owned();
     let environment = Environment::new([("OPENCLAW_STATE_DIR", state_dir)], Some(state.path().into()));
-    let configuration = Configuration::load_or_empty(None, &environment).expect("it can be read");
+    let configuration = Configuration::load_or_empty(None, &environment)
+        .expect("it can be read")
+        .declaring(model_server::SETTINGS);
     let plugin = plugin().await;
     let model = configuration.default_model(plugin.info()).expect("models");
     let mut settings = configuration.settings(plugin.info()).expect("settings");
@@ -107,7 +107,7 @@ pub async fn configured_with(text: &str, models: Option<&str>) -> Configured {
     let options = HostOptions {
         settings,
         secret: Secret::new(TOKEN),
-        grants: Grants::built_in().expect("grants"),
+        grants: Grants::parse(component_build::GRANT).expect("grants"),
     };
     let host = Host::start(plugin, options).expect("a host");
     Configured {

@@ -1,9 +1,7 @@
 //! The page's second half: the list of models, their names, their suffixes and their references.
 
-use host_harness::{
-    contract::{DiscoveryMode, Model, ModelCatalog, ModelSource, types::Routing},
-    mock::{MockOptions, MockRouter, Script},
-};
+use mock_router::{MockOptions, MockRouter, Script};
+use model_provider_host::contract::{DiscoveryMode, Model, ModelCatalog, ModelSource, types::Routing};
 use serde_json::{Value, json};
 
 use super::{

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use host_harness::{
-    contract::DiscoveryMode,
-    mock::{MockOptions, MockRouter},
-};
+use mock_router::{MockOptions, MockRouter};
+use model_provider_host::contract::DiscoveryMode;
 use serde_json::json;
 
 use super::{

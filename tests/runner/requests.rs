@@ -187,7 +187,7 @@ pub(crate) fn known_model(value: &Value) -> Option<Model> {
         source: ModelSource::Live,
         input: list(&value["input"], text),
         output: Vec::new(),
-        reasoning: None,
+        reasoning: value["reasoning"].as_bool(),
         context_window: None,
         max_output_tokens: None,
         price: None,

@@ -1,0 +1,177 @@
+//! Lists, streams and settings of our own making, in the form and size of recorded ones.
+
+use std::{fmt::Write as _, path::PathBuf, sync::Arc};
+
+use huggingface_protocol::settings::PlainSettings;
+use model_provider_host::settings::ModelSettings;
+use tempfile::TempDir;
+
+/// Every event of [`stream`] has this many bytes, so that a mock can cut it into them.
+pub(crate) const EVENT: usize = 288;
+/// Models of the router's list, and of one of about 4 MB.
+pub(crate) const ROUTER_LIST: usize = 136;
+pub(crate) const LONG_LIST: usize = 5_700;
+
+/// A list of this many models, about 700 bytes each.
+pub(crate) fn list(models: usize) -> String {
+    let mut text = String::from("{\"object\":\"list\",\"data\":[");
+    for at in 0..models {
+        if at > 0 {
+            text.push(',');
+        }
+        let _ = write!(
+            text,
+            "{{\"id\":\"org-{}/Model-{at}-Instruct\",\"object\":\"model\",\"created\":{},\"owned_by\":\"org-{}\",\
+             \"architecture\":{{\"input_modalities\":[\"text\"{}],\"output_modalities\":[\"text\"]}},\"providers\":[",
+            at % 40,
+            1_730_000_000 + at,
+            at % 40,
+            if at % 4 == 0 { ",\"image\"" } else { "" },
+        );
+        let routes = 1 + at % 3;
+        for route in 0..routes {
+            if route > 0 {
+                text.push(',');
+            }
+            let _ = write!(
+                text,
+                "{{\"provider\":\"{}\",\"status\":\"live\",\"context_length\":{},\"pricing\":{{\"input\":0.{},\
+                 \"output\":{}.{}}},\"is_free\":false,\"supports_tools\":{},\"supports_structured_output\":{},\
+                 \"first_token_latency_ms\":{},\"throughput\":{}.{}408437934,\"is_model_author\":false}}",
+                ["together", "novita", "fireworks-ai"][route],
+                32_768 << (at % 3),
+                10 + at % 89,
+                at % 7,
+                at % 10,
+                route != 1,
+                at % 2 == 0,
+                300 + at % 900,
+                20 + at % 80,
+                at % 97,
+            );
+        }
+        text.push_str("]}");
+    }
+    text.push_str("]}");
+    text
+}
+
+/// A streamed answer of this many events, each of [`EVENT`] bytes.
+pub(crate) fn stream(events: usize) -> String {
+    let mut text = String::with_capacity(events * EVENT);
+    let chunk = |choices: &str, usage: &str| {
+        let open = format!(
+            "data: {{\"id\":\"chatcmpl-40118d7bdadd42cda1cf489ccf37cd6f\",\"object\":\"chat.completion.chunk\",\
+             \"created\":1780264614,\"model\":\"meta-llama/Llama-3.3-70B-Instruct\",\"choices\":[{choices}],\
+             \"usage\":{usage},\"system_fingerprint\":\"fp_"
+        );
+        let close = "\"}\n\n";
+        let filler = "5".repeat(EVENT - open.len() - close.len());
+        format!("{open}{filler}{close}")
+    };
+    let delta = |content: &str| {
+        format!("{{\"index\":0,\"delta\":{{\"content\":\"{content}\"}},\"finish_reason\":null}}")
+    };
+    const WORDS: [&str; 8] = [
+        " the",
+        " quick",
+        " brown",
+        " fox\\n",
+        " „jumps“",
+        " over",
+        " it",
+        ".",
+    ];
+    for at in 0..events.saturating_sub(3) {
+        text.push_str(&chunk(&delta(WORDS[at % WORDS.len()]), "null"));
+    }
+    text.push_str(&chunk(
+        "{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}",
+        "null",
+    ));
+    text.push_str(&chunk(
+        "",
+        "{\"prompt_tokens\":7,\"completion_tokens\":50,\"total_tokens\":57}",
+    ));
+    let done = "\ndata: [DONE]\n\n";
+    let _ = write!(text, ":{}{done}", " ".repeat(EVENT - done.len() - 1));
+    text
+}
+
+/// A whole answer of a few dozen words.
+pub(crate) fn answer() -> String {
+    format!(
+        "{{\"id\":\"chatcmpl-40118d7bdadd42cda1cf489ccf37cd6f\",\"object\":\"chat.completion\",\"created\":1780264614,\
+         \"model\":\"meta-llama/Llama-3.3-70B-Instruct\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\
+         \"content\":\"{}\"}},\"logprobs\":null,\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":48,\
+         \"completion_tokens\":47,\"total_tokens\":95}},\"system_fingerprint\":\"fp_5555555555\"}}",
+        "The quick brown fox jumps over it.\\n".repeat(7),
+    )
+}
+
+macro_rules! models {
+    ($count:expr, $($settings:ident)::+) => {{
+        use $($settings)::+ as settings;
+        let configured = (0..$count).map(|at| settings::ConfiguredModel {
+            id: format!("team-{at}/Own-Model-{at}"),
+            display_name: Some(format!("Own Model {at}")),
+            reasoning: None,
+            input: vec!["text".to_owned()],
+            context_window: Some(32_768),
+            max_output_tokens: Some(4_096),
+            price: None,
+            extras: Vec::new(),
+        });
+        let aliases = (0..$count).map(|at| settings::ModelAlias {
+            alias: format!("Own {at}"),
+            reference: format!("huggingface/team-{at}/Own-Model-{at}:cheapest"),
+        });
+        (configured.collect::<Vec<_>>(), aliases.collect::<Vec<_>>())
+    }};
+}
+
+/// So many configured models with an alias each, for the host.
+pub(crate) fn models(count: usize) -> Arc<ModelSettings> {
+    let (configured, aliases) = models!(count, model_provider_host::contract::settings);
+    Arc::new(ModelSettings::new(configured, aliases))
+}
+
+/// The same for the twin.
+pub(crate) fn twin_settings(count: usize) -> PlainSettings {
+    let (configured, aliases) = models!(count, huggingface_protocol::contract::settings);
+    PlainSettings {
+        configured,
+        aliases,
+        ..PlainSettings::default()
+    }
+}
+
+/// Files for a mock to replay; they go with the folder.
+pub(crate) struct Files(TempDir);
+
+impl Files {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    pub(crate) fn stream(&self, events: usize) -> PathBuf {
+        self.write(&format!("{events}.sse"), &stream(events))
+    }
+
+    pub(crate) fn list(&self, models: usize) -> PathBuf {
+        let recorded = format!("{{\"status\":200,\"response_body\":{}}}", list(models));
+        self.write(&format!("list-{models}.json"), &recorded)
+    }
+
+    /// A whole answer of a few dozen words.
+    pub(crate) fn answer(&self) -> PathBuf {
+        let recorded = format!("{{\"status\":200,\"response_body\":{}}}", answer());
+        self.write("answer.json", &recorded)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    }
+}

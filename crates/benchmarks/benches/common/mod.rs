@@ -1,0 +1,83 @@
+//! What the benches share: the component in a host, the native twin, a mock router in a process of its own, and
+//! the figures that are read of this process.
+//!
+//! Nothing here is timed by itself, and nothing asserts a time.
+
+#![allow(dead_code, reason = "each bench uses a part of it")]
+
+pub(crate) mod ask;
+pub(crate) mod data;
+pub(crate) mod measure;
+pub(crate) mod mock;
+pub(crate) mod process;
+pub(crate) mod twin;
+
+use std::path::{Path, PathBuf};
+
+use component_build::Build;
+use model_provider_host::{Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings};
+use tokio::runtime::Runtime;
+
+/// A token that the mock takes; long enough to be searched for.
+pub(crate) const TOKEN: &str = "hf_a_token_of_the_benches_only";
+
+/// The released component, built if it is not up to date; or the file in `COMPONENT`, to compare two builds.
+pub(crate) fn component() -> PathBuf {
+    if let Some(file) = std::env::var_os("COMPONENT") {
+        return file.into();
+    }
+    component_build::build(Build::Release, |words| eprintln!("{words}")).expect("the component builds")
+}
+
+/// A file of the workspace's `benches/`, where what the benches write is kept.
+pub(crate) fn kept(name: &str) -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("the package is two folders below it");
+    workspace.join("benches").join(name)
+}
+
+/// One thread, for one call after the other: what a call costs, without what it costs to wake another thread.
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// A runtime as the host's command line has it, for many calls at once.
+pub(crate) fn threads() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// The component, in a sandbox of its own.
+pub(crate) async fn loaded() -> Plugin {
+    let sandbox = Sandbox::new(&SandboxOptions::default()).expect("an engine");
+    Plugin::load(&sandbox, &component())
+        .await
+        .expect("the component loads")
+}
+
+/// A host in front of this address. With a token it adds and searches for it; without one there is nothing to search.
+pub(crate) fn host(
+    plugin: &Plugin,
+    base_url: &str,
+    token: Option<&str>,
+    change: impl FnOnce(&mut Settings),
+) -> Host {
+    let mut settings = Settings {
+        base_url: Some(base_url.parse().expect("a URL")),
+        ..Settings::default()
+    };
+    change(&mut settings);
+    let options = HostOptions {
+        settings,
+        secret: token.and_then(Secret::new),
+        grants: Grants::parse(component_build::GRANT).expect("grants"),
+    };
+    Host::start(plugin.clone(), options).expect("a host")
+}

@@ -1,0 +1,195 @@
+//! The same calls whole, host and plugin and all, and by the native twin: instructions that callgrind counts in a
+//! process of its own. They hold on a machine whose clock does not.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{Command, ExitStatus, Output},
+};
+
+use huggingface_protocol::{reference, settings::PlainSettings};
+use model_provider_host::{Host, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode};
+use tokio::runtime::Runtime;
+
+use crate::common::{
+    self,
+    ask::{self, Ask},
+    data,
+    mock::Mock,
+    twin::Twin,
+};
+
+/// The word in front of what a counted process is to do.
+pub(crate) const WORD: &str = "counted";
+/// Calls that are counted, after one that warms up.
+const ROUNDS: u64 = 5;
+/// What callgrind looks for: the function below whose instructions count, in any of its spellings.
+const COUNTED: &str = "*whole*counted_work*";
+const REFERENCE: &str = "huggingface/deepseek-ai/DeepSeek-R1:cheapest";
+
+/// What is done.
+const DESCRIBE: &str = "describe";
+const RESOLVE: &str = "resolve a reference";
+const LIST: &str = "a list of 136 models";
+const ANSWER: &str = "a short answer";
+/// Who does it.
+const PLUGIN: &str = "plugin";
+const NATIVE: &str = "native";
+
+/// What a process is told: who, what, the mock's address, the component, and where compiled code is kept.
+type Words<'w> = [&'w str; 5];
+
+/// Counts all cases; an error says why nothing can be counted here.
+pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, String> {
+    let version = Command::new("valgrind").arg("--version").output();
+    if !version.is_ok_and(|output| output.status.success()) {
+        return Err("there is no valgrind, so host and native twin are not counted".to_owned());
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = folder.path().join("code");
+    let component = component.to_str().expect("a plain path");
+    let kept = cache.to_str().expect("a plain path");
+    // Compiling would be most of what a counted process does, and takes twenty times as long there.
+    drop(loaded(Path::new(component), &cache).await);
+
+    let files = data::Files::new();
+    let list = Mock::replaying_whole(&files.list(data::ROUTER_LIST));
+    let answer = Mock::replaying_whole(&files.answer());
+    let short = Mock::replaying_whole(&files.stream(50));
+    let long = Mock::replaying_whole(&files.stream(2_000));
+    let mut counts = BTreeMap::new();
+    for (what, url) in [
+        (DESCRIBE, ""),
+        (RESOLVE, ""),
+        (LIST, list.base_url()),
+        (ANSWER, answer.base_url()),
+        ("a stream of 50 chunks, many a packet", short.base_url()),
+        ("a stream of 2,000 chunks, many a packet", long.base_url()),
+    ] {
+        for who in [PLUGIN, NATIVE] {
+            if (what, who) != (DESCRIBE, NATIVE) {
+                let count = counted([who, what, url, component, kept]);
+                counts.insert(format!("{what}, {who}"), count);
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// Prints plugin and twin beside each other.
+pub(crate) fn print(counts: &BTreeMap<String, u64>) {
+    println!("| Case | Instructions, plugin in its host | Native | Ratio |\n|---|---|---|---|");
+    for (case, plugin) in counts {
+        let Some(what) = case.strip_suffix(&format!(", {PLUGIN}")) else {
+            continue;
+        };
+        match counts.get(&format!("{what}, {NATIVE}")) {
+            Some(native) => {
+                let ratio = *plugin as f64 / *native as f64;
+                println!("| {what} | {plugin} | {native} | {ratio:.2}× |");
+            }
+            None => println!("| {what} | {plugin} | | |"),
+        }
+    }
+}
+
+/// The instructions of one call.
+fn counted(words: Words<'_>) -> u64 {
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new("valgrind")
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "--collect-atstart=no",
+        ])
+        .arg(format!("--toggle-collect={COUNTED}"))
+        .arg(program)
+        .arg(WORD)
+        .args(words)
+        .output();
+    let Output { status, stderr, .. } = output.expect("valgrind runs");
+    let said = String::from_utf8_lossy(&stderr);
+    collected(status, &said).unwrap_or_else(|| panic!("{words:?}: {said}")) / ROUNDS
+}
+
+fn collected(status: ExitStatus, said: &str) -> Option<u64> {
+    let line = said.lines().find_map(|line| line.split_once("Collected : "));
+    let count = line?.1.trim().parse().ok()?;
+    (status.success() && count > 0).then_some(count)
+}
+
+/// What a counted process runs.
+pub(crate) fn child(words: &[&str]) {
+    let [who, what, url, component, kept]: Words<'_> = words.try_into().expect("who, what, and where");
+    // What asks nobody needs an address as well.
+    let url = if url.is_empty() {
+        "http://127.0.0.1:9/v1"
+    } else {
+        url
+    };
+    let runtime = common::runtime();
+    let client = if who == NATIVE {
+        Client::Native(Box::new(Twin::new(url, PlainSettings::default())))
+    } else {
+        let plugin = runtime.block_on(loaded(Path::new(component), Path::new(kept)));
+        let host = common::host(&plugin, url, Some(common::TOKEN), |_| {});
+        Client::Plugin(host)
+    };
+    runtime.block_on(client.call(what));
+    for _ in 0..ROUNDS {
+        counted_work(&runtime, &client, what);
+    }
+}
+
+/// What callgrind counts: all that this thread does meanwhile, which is all there is to do.
+#[inline(never)]
+fn counted_work(runtime: &Runtime, client: &Client, what: &str) {
+    runtime.block_on(client.call(what));
+}
+
+async fn loaded(component: &Path, kept: &Path) -> Plugin {
+    let options = SandboxOptions {
+        cache_dir: Some(kept.to_owned()),
+        // Callgrind has not as many addresses as a machine.
+        max_concurrent: 4,
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::new(&options).expect("an engine");
+    let plugin = Plugin::load(&sandbox, component).await;
+    plugin.expect("the component loads")
+}
+
+enum Client {
+    Plugin(Host),
+    Native(Box<Twin>),
+}
+
+impl Client {
+    async fn call(&self, what: &str) {
+        let ask = Ask::short();
+        match (self, what) {
+            (Self::Plugin(host), DESCRIBE) => {
+                host.plugin().describe().await.expect("what it is");
+            }
+            (Self::Plugin(host), RESOLVE) => {
+                host.resolve(REFERENCE).await.expect("a reference");
+            }
+            (Self::Plugin(host), LIST) => {
+                let catalog = host.list_models(DiscoveryMode::Authenticated).await;
+                assert_eq!(catalog.expect("a list").models.len(), data::ROUTER_LIST);
+            }
+            (Self::Plugin(host), ANSWER) => {
+                host.complete(ask.for_host()).await.expect("an answer");
+            }
+            (Self::Plugin(host), _) => assert!(ask::whole(host, &ask).await > 0),
+            (Self::Native(_), RESOLVE) => {
+                reference::resolve(REFERENCE, &PlainSettings::default()).expect("a reference");
+            }
+            (Self::Native(twin), LIST) => assert_eq!(twin.list().await.models.len(), data::ROUTER_LIST),
+            (Self::Native(twin), ANSWER) => {
+                assert!(!twin.chat(ask.for_twin()).whole().await.is_empty());
+            }
+            (Self::Native(twin), _) => assert!(twin.chat(ask.for_twin()).drain().await > 0),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! This program once more, for a figure that only a process of its own can give: memory, and CPU of many answers.
+
+use std::{process::Command, time::Duration};
+
+use huggingface_protocol::{
+    contract::settings::Snapshot,
+    settings::{PlainSettings, Settings as _},
+};
+
+use super::{clients, concurrency, memory, serving};
+use crate::common::{self, twin::Twin};
+
+/// The word in front of what a child is to do.
+pub(crate) const WORD: &str = "child";
+/// Longer than anything here takes.
+const LONG_MS: u32 = 600_000;
+
+/// Runs this program as a child; gives the figures that it says.
+pub(crate) fn run<const N: usize>(what: &[&str]) -> [f64; N] {
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new(program).arg(WORD).args(what).output();
+    let output = output.expect("the child runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let figures: Option<Vec<f64>> = said.split_whitespace().map(|word| word.parse().ok()).collect();
+    match figures.and_then(|figures| figures.try_into().ok()) {
+        Some(figures) if output.status.success() => figures,
+        _ => panic!("{what:?}: {said}\n{}", String::from_utf8_lossy(&output.stderr)),
+    }
+}
+
+/// What [`run`] runs.
+pub(crate) async fn main(what: &[String]) {
+    let words: Vec<&str> = what.iter().map(String::as_str).collect();
+    match words[..] {
+        ["proxy", base_url] => serving::proxy(base_url).await,
+        ["client", who, _, rounds, answer, of50, of500] => {
+            let rounds = rounds.parse().expect("a number");
+            clients::child(who == "plugin", rounds, [answer, of50, of500]).await;
+        }
+        [what, who, base_url, count] => {
+            let count = count.parse().expect("a number");
+            let by_plugin = who == "plugin";
+            match what {
+                "waiting" => println!("{}", memory::waiting(by_plugin, base_url, count).await),
+                "picture" => println!("{}", memory::picture(by_plugin, base_url, count).await),
+                _ => {
+                    let (bytes, micros) = concurrency::child(by_plugin, base_url, count).await;
+                    println!("{bytes} {micros}");
+                }
+            }
+        }
+        _ => panic!("{words:?}: WHAT WHO URL COUNT"),
+    }
+}
+
+/// Whose streams are opened; for as long as the process, so that answers may borrow it.
+pub(crate) enum Client {
+    Plugin(model_provider_host::Host),
+    Twin(&'static Twin),
+}
+
+impl Client {
+    /// One that waits as long as it takes.
+    pub(crate) async fn patient(by_plugin: bool, base_url: &str) -> Self {
+        if by_plugin {
+            let plugin = common::loaded().await;
+            let token = Some(common::TOKEN);
+            return Self::Plugin(common::host(&plugin, base_url, token, |settings| {
+                settings.idle_timeout = Duration::from_millis(LONG_MS.into());
+            }));
+        }
+        let snapshot = Snapshot {
+            idle_timeout_ms: LONG_MS,
+            ..PlainSettings::default().get()
+        };
+        let settings = PlainSettings {
+            snapshot: Some(snapshot),
+            ..PlainSettings::default()
+        };
+        Self::Twin(Box::leak(Box::new(Twin::new(base_url, settings))))
+    }
+}
+
+/// Long enough for what ends in the background to have ended.
+pub(crate) async fn settle() {
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}

@@ -1,0 +1,104 @@
+//! Swaps: how long, and whether a request is lost.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use model_provider_host::{Host, Plugin, Sandbox, SandboxOptions, SwapReport};
+
+use super::{Rig, Table, time};
+use crate::common::{
+    self,
+    ask::Ask,
+    measure::{median, micros},
+    mock::Mock,
+};
+
+const SWAPS: usize = 100;
+/// Streams at once while plugins are swapped.
+const LOAD: usize = 16;
+
+pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
+    let mock = Mock::paced(1);
+    let file = rig.plugin.path();
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = SandboxOptions {
+        // Not there yet: the sandbox makes it for the user alone, and takes no other.
+        cache_dir: Some(folder.path().join("cache")),
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::new(&options).expect("an engine");
+    let plugin = Plugin::load(&sandbox, file).await.expect("it loads");
+    let cached = common::host(&plugin, mock.base_url(), Some(common::TOKEN), |_| {});
+    let figure = swap_time(&cached, file, 21).await;
+    table.alone("Swap, cached code to live", "≤ 5 ms", &time(figure));
+
+    let compiled = rig.host(&mock);
+    let figure = swap_time(&compiled, file, 5).await;
+    table.alone("Swap, from `.wasm`", "≤ 500 ms", &time(figure));
+
+    let (lost, answers) = under_load(&cached, file).await;
+    table.alone(
+        &format!("Requests lost in {SWAPS} swaps under load"),
+        "0",
+        &format!("{lost} of {answers}"),
+    );
+}
+
+async fn swap_time(host: &Host, file: &Path, swaps: usize) -> f64 {
+    let mut figures = Vec::with_capacity(swaps);
+    for _ in 0..swaps {
+        let report = host.swap(file).await.expect("a swap");
+        figures.push(total(&report));
+    }
+    median(&figures)
+}
+
+fn total(report: &SwapReport) -> f64 {
+    micros(report.compile + report.check + report.self_test + report.switch)
+}
+
+/// Swaps while answers are on their way; how many failed, of how many.
+async fn under_load(host: &Host, file: &Path) -> (usize, usize) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let load: Vec<_> = (0..LOAD)
+        .map(|_| {
+            let (host, stop) = (host.clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let (mut lost, mut answers) = (0, 0);
+                while !stop.load(Ordering::Relaxed) {
+                    answers += 1;
+                    lost += usize::from(!is_answered(&host).await);
+                }
+                (lost, answers)
+            })
+        })
+        .collect();
+    for _ in 0..SWAPS {
+        host.swap(file).await.expect("a swap");
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut sum = (0, 0);
+    for each in load {
+        let (lost, answers) = each.await.expect("a caller");
+        sum = (sum.0 + lost, sum.1 + answers);
+    }
+    sum
+}
+
+async fn is_answered(host: &Host) -> bool {
+    let Ok(mut completion) = host.chat(Ask::short().for_host()).await else {
+        return false;
+    };
+    loop {
+        match completion.next().await {
+            Ok(Some(_)) => {}
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! One JSON object of an answer, taken apart in one pass: a `chat.completion.chunk` or a whole
+//! `chat.completion`.
+//!
+//! Both have the same form but for `delta` and `message`. Every member may be missing, null, of another type
+//! or there twice. Values stay borrowed text; `step` is the table of what is looked at. What a value means
+//! for the answer must not be known here.
+//!
+//! A shape that the format does not have is taken where it can only mean one thing: a single object in place of a list, a
+//! text in place of a `delta` or `message`. What else stands in place of one is noticed ([`Chunk::is_unread`]).
+
+use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
+
+use self::table::{Place, Reading};
+use crate::{
+    json,
+    walk::{Step, walk},
+};
+
+mod table;
+
+/// Members of the top level that are handed on as they are. The first three name the answer, and its chunks
+/// repeat them: of those the first that says something counts, of the others the last.
+pub const EXTRAS: [&str; 8] = [
+    "id",
+    "model",
+    "system_fingerprint",
+    "service_tier",
+    "usage",
+    "timings",
+    "time_info",
+    "sla_metrics",
+];
+/// How many of [`EXTRAS`] name the answer.
+const NAMES: usize = 3;
+/// Members of a choice or its message that are events of their own.
+pub const OTHERS: [&str; 6] = [
+    "logprobs",
+    "annotations",
+    "executed_tools",
+    "refusal",
+    "images",
+    "audio",
+];
+
+/// A chunk's or a whole answer's members.
+#[derive(Debug, Default)]
+pub struct Chunk<'a> {
+    /// Whether there is an `error`, or a list `errors`, that says anything.
+    pub is_error: bool,
+    /// Whether there is a `message` at the top level, as in an error without its own member.
+    pub is_message: bool,
+    /// Whether there is a `detail` there, which is a word of errors alone.
+    pub is_detail: bool,
+    /// What the object is, by its own `type` or `event`.
+    pub kind: Option<&'a str>,
+    /// Whether there is a list of choices, empty or not.
+    pub has_choices: bool,
+    /// Usage, wherever it stands.
+    pub usage: Option<&'a str>,
+    /// What the upstream warns of, beside the choices.
+    pub warnings: Option<&'a str>,
+    /// The members of [`EXTRAS`].
+    pub extras: [Option<&'a str>; EXTRAS.len()],
+    /// How many choices there are: at least so many.
+    pub choices: u32,
+    /// The choice that counts: see [`Chunk::decode`].
+    pub choice: Choice<'a>,
+    /// Tool calls beside the choices.
+    pub calls: Vec<CallPiece<'a>>,
+    /// Whether a value that may hold a part of the answer has a shape that nobody can read.
+    pub is_unread: bool,
+}
+
+/// The largest member that is kept beyond its chunk.
+const EXTRA_LIMIT: usize = 4096;
+
+/// The members of [`EXTRAS`] as an answer's chunks gave them.
+#[derive(Debug, Default)]
+pub struct Extras([Option<String>; EXTRAS.len()]);
+
+impl Extras {
+    /// Whether this is a name of the answer that is known.
+    fn names(&self, at: usize) -> bool {
+        at < NAMES && matches!(self.0.get(at), Some(Some(_)))
+    }
+
+    /// Takes what a chunk says; of its usage only if that `counts`.
+    pub fn keep(&mut self, chunk: &Chunk<'_>, counts: bool) {
+        for ((kept, new), name) in self.0.iter_mut().zip(chunk.extras).zip(EXTRAS) {
+            let new = new.filter(|_| counts || name != "usage");
+            let Some(new) = new.filter(|new: &&str| new.len() <= EXTRA_LIMIT && !json::is_blank(new)) else {
+                continue;
+            };
+            let kept = kept.get_or_insert_default();
+            kept.clear();
+            kept.push_str(new);
+        }
+    }
+
+    /// Gives those that said something, under their names.
+    pub fn take(&mut self) -> impl Iterator<Item = (&'static str, String)> {
+        let values = self.0.iter_mut().map(Option::take);
+        EXTRAS
+            .into_iter()
+            .zip(values)
+            .filter_map(|(name, value)| Some((name, value?)))
+    }
+}
+
+/// A choice with its `delta` or `message`.
+#[derive(Debug, Default)]
+pub struct Choice<'a> {
+    /// Its place among several; 0 if missing.
+    pub index: i64,
+    /// What went wrong with it: an `error` that says anything.
+    pub error: Option<&'a str>,
+    /// Why it ended, in the backend's word.
+    pub finish_reason: Option<&'a str>,
+    /// Its text beside any message, as in the completions of old.
+    pub text: Option<&'a str>,
+    /// The next piece. Of the choice itself it has the members of [`OTHERS`].
+    pub delta: Message<'a>,
+    /// All of it at once. In a stream it may repeat what the pieces said.
+    pub message: Option<Box<Message<'a>>>,
+    /// Tool calls beside the `delta` or `message`.
+    pub beside: Vec<CallPiece<'a>>,
+    /// Whether there is a `delta` or `message`, even an empty one.
+    pub has_message: bool,
+}
+
+/// A `delta` or a `message`.
+#[derive(Debug, Default)]
+pub struct Message<'a> {
+    /// The text, or a list of parts.
+    pub content: Option<&'a str>,
+    /// The text that stands in place of the object.
+    pub plain: Option<Cow<'a, str>>,
+    /// `reasoning_content`, `reasoning`, `reasoning_text`, `thinking`: the earlier one counts.
+    pub reasoning: [Option<&'a str>; 4],
+    /// Thoughts with their signatures, as some backends send them beside the text.
+    pub reasoning_details: Option<&'a str>,
+    /// Tool calls or pieces of them.
+    pub calls: Vec<CallPiece<'a>>,
+    /// The members of [`OTHERS`].
+    pub others: [Option<&'a str>; OTHERS.len()],
+}
+
+/// A tool call, or a piece of one.
+#[derive(Debug, Default)]
+pub struct CallPiece<'a> {
+    /// `None` if missing or negative.
+    pub index: Option<i64>,
+    /// The call's id.
+    pub id: Option<Cow<'a, str>>,
+    /// The tool's name.
+    pub name: Option<Cow<'a, str>>,
+    /// Text of the arguments: of a string what it holds, of anything else its JSON.
+    pub arguments: Option<Cow<'a, str>>,
+}
+
+/// The text is not one JSON object.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotAnObject;
+
+impl<'a> Chunk<'a> {
+    /// Takes the text of one JSON object apart. Names of the answer that are `known` are passed over.
+    ///
+    /// A single choice counts, whatever its index. Of several it is the one of the `wanted` index; where none is wanted
+    /// yet, that of index 0, or else the first.
+    pub fn decode(text: &'a str, known: &Extras, wanted: Option<i64>) -> Result<Self, NotAnObject> {
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(NotAnObject);
+        }
+        let mut reading = Reading::new(wanted, known);
+        match walk(text, &mut reading, Step::Object(Place::Top)) {
+            Ok(()) => Ok(reading.chunk),
+            Err(_) => Err(NotAnObject),
+        }
+    }
+}
+
+impl<'a> CallPiece<'a> {
+    /// Whether it says nothing, such as `"function_call": null`.
+    fn is_empty(&self) -> bool {
+        self.id.is_none() && self.name.is_none() && self.arguments.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! Tells the host which package of the workspace is the component, so that no source of the host names a provider, and
+//! where its own programs lie when they are built.
+
+use std::{env, fs, path::Path};
+
+fn main() {
+    let manifest =
+        Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../../Cargo.toml");
+    println!("cargo:rerun-if-changed={}", manifest.display());
+    // `target/debug/build/PACKAGE/out`
+    let out = env::var("OUT_DIR").expect("cargo sets it");
+    let profile = Path::new(&out)
+        .ancestors()
+        .nth(3)
+        .expect("it is in a profile's folder");
+    println!("cargo:rustc-env=WORKSPACE_PROFILE_DIR={}", profile.display());
+    // Built from its package alone there is no workspace, and nothing to build.
+    let text = fs::read_to_string(&manifest).unwrap_or_default();
+    let package = text
+        .split("[package]")
+        .nth(1)
+        .and_then(|section| section.lines().find_map(|line| line.strip_prefix("name = ")))
+        .map(|name| name.trim().trim_matches('"'))
+        .unwrap_or_default();
+    println!("cargo:rustc-env=COMPONENT_PACKAGE={package}");
+    println!(
+        "cargo:rustc-env=COMPONENT_FILE={}.wasm",
+        package.replace('-', "_")
+    );
+}

@@ -1,0 +1,282 @@
+//! Builds the workspace's own component: for the demo, the tests and everyone who runs a command without `--plugin` in the
+//! workspace itself. A program that runs anywhere else builds nothing ([`Workspace`]).
+//!
+//! Adds the wasm target when it is missing, and says so. Runs cargo with a target directory of its own, because a
+//! nested cargo in the same directory and profile would wait for the outer one for ever.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::SystemTime,
+};
+
+mod workspace;
+
+pub use workspace::Workspace;
+
+/// Why a component is not there and cannot be built, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildError {
+    message: String,
+    hint: String,
+}
+
+impl BuildError {
+    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        &self.hint
+    }
+}
+
+impl std::fmt::Display for BuildError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}; {}", self.message, self.hint)
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// What the functions here return.
+pub type Result<T, E = BuildError> = std::result::Result<T, E>;
+
+/// What the workspace grants its own component, as JSON.
+pub const GRANT: &str = include_str!("../grant.json");
+
+/// The target that a component is built for.
+pub const TARGET: &str = "wasm32-wasip2";
+const FILE: &str = env!("COMPONENT_FILE");
+/// The plugin reads it when it is built, and says it as its version.
+const VERSION_VARIABLE: &str = "OPENCLAW_PLUGIN_VERSION";
+
+/// Which build of the component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Build {
+    /// The one that is released.
+    Release,
+    /// The same code under the next version's name, to swap to.
+    NextVersion,
+}
+
+impl Build {
+    fn version(self) -> Option<&'static str> {
+        match self {
+            Self::Release => None,
+            Self::NextVersion => Some(concat!(env!("CARGO_PKG_VERSION"), "-next")),
+        }
+    }
+
+    fn target_dir(self, workspace: &Workspace) -> PathBuf {
+        let name = match self {
+            Self::Release => "component",
+            Self::NextVersion => "component-next",
+        };
+        workspace.path().join("target").join(name)
+    }
+
+    /// Where the build puts the component.
+    fn file(self, workspace: &Workspace) -> PathBuf {
+        self.target_dir(workspace).join(TARGET).join("release").join(FILE)
+    }
+}
+
+/// The component to load when none is named: that of the workspace, if this program is a tool of it, built first if it is
+/// missing or older than its sources.
+///
+/// # Errors
+/// If this program was installed or copied, or if the component is not there and cannot be built.
+pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
+    const SOURCES: [&str; 7] = [
+        "src",
+        "wit",
+        "crates/chat-completions-wire",
+        "crates/huggingface-protocol",
+        ".cargo",
+        "Cargo.toml",
+        "Cargo.lock",
+    ];
+    let workspace = Workspace::of_this_program()?;
+    let path = Build::Release.file(&workspace);
+    let sources = SOURCES.iter().map(|source| workspace.path().join(source));
+    match modified(&path) {
+        Some(built) if sources.filter_map(|source| newest(&source)).max() <= Some(built) => Ok(path),
+        _ => build(Build::Release, say),
+    }
+}
+
+/// Builds a component with cargo; does little if it is up to date.
+///
+/// # Errors
+/// If the target cannot be added or the build fails; cargo's own words are on stderr.
+pub fn build(which: Build, say: impl FnMut(&str)) -> Result<PathBuf> {
+    let workspace = Workspace::of_this_program()?;
+    let package = env!("COMPONENT_PACKAGE");
+    let (path, target_dir) = (which.file(&workspace), which.target_dir(&workspace));
+    cargo(&workspace, package, &path, &target_dir, which.version(), say)
+}
+
+/// Builds another component of the workspace, with the dependencies that are built for its own.
+///
+/// # Errors
+/// As of [`build`].
+pub fn build_member(package: &str, say: impl FnMut(&str)) -> Result<PathBuf> {
+    let workspace = Workspace::of_this_program()?;
+    let path = Build::Release
+        .file(&workspace)
+        .with_file_name(format!("{}.wasm", package.replace('-', "_")));
+    let target_dir = Build::Release.target_dir(&workspace);
+    cargo(&workspace, package, &path, &target_dir, None, say)
+}
+
+fn cargo(
+    workspace: &Workspace,
+    package: &str,
+    path: &Path,
+    target_dir: &Path,
+    version: Option<&str>,
+    mut say: impl FnMut(&str),
+) -> Result<PathBuf> {
+    if !target_is_installed(workspace)? {
+        say(&format!(
+            "adding the target {TARGET} with `rustup target add {TARGET}`"
+        ));
+        run(
+            Command::new("rustup").args(["target", "add", TARGET]),
+            "add the target",
+        )?;
+    }
+    if modified(path).is_none() {
+        say(&format!("building the component {package}"));
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(workspace.path())
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--target",
+            TARGET,
+            "--target-dir",
+        ])
+        .arg(target_dir)
+        .args(["--package", package])
+        .args(without_paths().into_iter().flatten());
+    match version {
+        Some(version) => command.env(VERSION_VARIABLE, version),
+        None => command.env_remove(VERSION_VARIABLE),
+    };
+    // What is built, and what it is built with, has no use for a credential.
+    for variable in credential_variables() {
+        command.env_remove(variable);
+    }
+    run(&mut command, "build the component")?;
+    Ok(path.to_owned())
+}
+
+/// What keeps the places of crates on this machine out of the messages of panics, so that where it is built
+/// makes no difference to the bytes. Cargo joins it to the flags of `.cargo/config.toml`, which cannot know the place.
+fn without_paths() -> Option<[String; 2]> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
+    let crates = home.join("registry").join("src");
+    // A text of JSON is one of TOML.
+    let flag = serde_json::to_string(&format!("--remap-path-prefix={}=crates", crates.to_str()?)).ok()?;
+    Some([
+        "--config".to_owned(),
+        format!("target.{TARGET}.rustflags=[{flag}]"),
+    ])
+}
+
+fn target_is_installed(workspace: &Workspace) -> Result<bool> {
+    let output = Command::new("rustc")
+        .current_dir(workspace.path())
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .stderr(Stdio::null())
+        .output()
+        .map_err(|error| cannot("run rustc", &error.to_string()))?;
+    let dir = String::from_utf8_lossy(&output.stdout);
+    Ok(Path::new(dir.trim()).is_dir())
+}
+
+fn run(command: &mut Command, what: &str) -> Result<()> {
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|error| cannot(what, &error.to_string()))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(cannot(what, &status.to_string()))
+    }
+}
+
+fn cannot(what: &str, why: &str) -> BuildError {
+    BuildError::new(
+        format!("cannot {what}: {why}"),
+        format!(
+            "`rustup target add {TARGET}` and `cargo build --release --target {TARGET}` do it by hand; a component \
+             built elsewhere is named with `--plugin FILE.wasm`"
+        ),
+    )
+}
+
+/// The environment variables that the component's grant names.
+fn credential_variables() -> Vec<String> {
+    fn collect(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(members) => {
+                for (name, value) in members {
+                    match value.as_array() {
+                        Some(names) if name == "envVars" => {
+                            found.extend(names.iter().filter_map(|name| name.as_str().map(str::to_owned)));
+                        }
+                        _ => collect(value, found),
+                    }
+                }
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(&serde_json::from_str(GRANT).unwrap_or_default(), &mut found);
+    found
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).ok()?.modified().ok()
+}
+
+/// The time of the newest file below a directory, or of a file.
+fn newest(path: &Path) -> Option<SystemTime> {
+    match std::fs::read_dir(path) {
+        Ok(entries) => entries.flatten().filter_map(|entry| newest(&entry.path())).max(),
+        Err(_) => modified(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_build_gets_no_variable_that_may_hold_the_credential() {
+        let found = super::credential_variables();
+        assert!(found.iter().any(|name| name == "HF_TOKEN"), "{found:?}");
+    }
+}

@@ -1,0 +1,134 @@
+//! The format of a response's text, in the spellings that clients have for it.
+
+use super::{extras, json_path::Node};
+use model_provider_host::{
+    Result,
+    contract::{Extra, JsonSchema, ResponseFormat},
+};
+
+/// The name of a schema that has none; upstreams want one.
+const NAME: &str = "response";
+/// Members by which a schema is known.
+const OF_SCHEMAS: [&str; 8] = [
+    "type",
+    "properties",
+    "$ref",
+    "$defs",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "enum",
+];
+/// Members of the object around a schema.
+const OF_ENVELOPES: [&str; 5] = ["type", "name", "description", "schema", "strict"];
+
+pub(super) fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
+    let kind = format.need("type")?.string()?;
+    match kind.as_str() {
+        "text" if format.others(&["type"]).is_empty() => Ok(ResponseFormat::Text),
+        "json_object" => json_object(format),
+        "json_schema" => json_schema(format),
+        _ => Ok(other(&kind, format)),
+    }
+}
+
+fn json_object(format: &Node<'_>) -> Result<ResponseFormat> {
+    // With a schema in it, it is the form of text-generation-inference, or of llama.cpp.
+    for key in ["value", "schema"] {
+        if let Some(schema) = format.field(key) {
+            let beside = format.others(&["type", key]);
+            return Ok(with(nameless(&schema)?, beside));
+        }
+    }
+    if format.others(&["type"]).is_empty() {
+        Ok(ResponseFormat::JsonObject)
+    } else {
+        Ok(other("json_object", format))
+    }
+}
+
+fn json_schema(format: &Node<'_>) -> Result<ResponseFormat> {
+    // Without an envelope its members stand in the format, as another dialect has them.
+    let Some(inner) = format.field("json_schema") else {
+        return Ok(ResponseFormat::JsonSchema(enveloped(format)?));
+    };
+    let beside = format.others(&["type", "json_schema"]);
+    let is_bare = inner.field("schema").is_none() && OF_SCHEMAS.iter().any(|key| inner.field(key).is_some());
+    let schema = if is_bare {
+        bare(&inner)?
+    } else {
+        enveloped(&inner)?
+    };
+    Ok(with(schema, beside))
+}
+
+/// A schema in its envelope.
+fn enveloped(inner: &Node<'_>) -> Result<JsonSchema> {
+    Ok(JsonSchema {
+        name: inner.optional_text("name")?.unwrap_or_else(|| NAME.to_owned()),
+        description: inner.optional_text("description")?,
+        schema_json: inner.need("schema")?.object_json()?,
+        strict: inner.optional_flag("strict")?,
+        extras: inner.others(&OF_ENVELOPES),
+    })
+}
+
+/// The schema itself, put where its envelope belongs, whose name and strictness may stand in it.
+fn bare(inner: &Node<'_>) -> Result<JsonSchema> {
+    let name = inner.field("name").filter(Node::is_text);
+    let strict = inner.field("strict").filter(|strict| strict.flag().is_ok());
+    let mut of_envelope = Vec::new();
+    of_envelope.extend(name.as_ref().map(|_| "name"));
+    of_envelope.extend(strict.as_ref().map(|_| "strict"));
+    let schema_json = if of_envelope.is_empty() {
+        inner.object_json()?
+    } else {
+        extras::object("schema", &inner.others(&of_envelope)).value_json
+    };
+    Ok(JsonSchema {
+        name: name.map_or_else(|| Ok(NAME.to_owned()), |name| name.string())?,
+        description: None,
+        schema_json,
+        strict: strict.map(|strict| strict.flag()).transpose()?,
+        extras: Vec::new(),
+    })
+}
+
+fn nameless(schema: &Node<'_>) -> Result<JsonSchema> {
+    Ok(JsonSchema {
+        name: NAME.to_owned(),
+        description: None,
+        schema_json: schema.object_json()?,
+        strict: None,
+        extras: Vec::new(),
+    })
+}
+
+/// A schema with members beside its envelope, for which the contract has a place in the upstream's own form alone.
+fn with(schema: JsonSchema, beside: Vec<Extra>) -> ResponseFormat {
+    if beside.is_empty() {
+        return ResponseFormat::JsonSchema(schema);
+    }
+    let json = |key: &str, value_json: String| Extra {
+        key: key.to_owned(),
+        value_json,
+    };
+    let mut envelope = vec![extras::text("name", &schema.name)];
+    envelope.extend(schema.description.map(|text| extras::text("description", &text)));
+    envelope.push(json("schema", schema.schema_json));
+    envelope.extend(schema.strict.map(|strict| json("strict", strict.to_string())));
+    envelope.extend(schema.extras);
+    let mut format = vec![
+        extras::text("type", "json_schema"),
+        extras::object("json_schema", &envelope),
+    ];
+    format.extend(beside);
+    ResponseFormat::Other(extras::object("json_schema", &format))
+}
+
+fn other(kind: &str, format: &Node<'_>) -> ResponseFormat {
+    ResponseFormat::Other(Extra {
+        key: kind.to_owned(),
+        value_json: format.json(),
+    })
+}

@@ -1,0 +1,307 @@
+//! One value within a JSON document, with its path, for errors that say where.
+
+use std::{borrow::Cow, cell::OnceCell, rc::Rc};
+
+use super::{
+    allowance::{Allowance, Fault},
+    document::{Document, Members, Raw, Shape},
+};
+use model_provider_host::{
+    Error, Kind, Result,
+    contract::{self, ErrorKind, Extra},
+};
+
+/// Below it a float holds every whole number.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A request that is malformed.
+pub fn invalid(message: &str) -> Error {
+    Error::new(Kind::Provider(ErrorKind::InvalidRequest), message)
+}
+
+/// The key of an error's extras that holds the path of what is wrong, as plugins name it too.
+pub(crate) const PARAM: &str = "param";
+/// Stands for the path of the whole body, which is no parameter.
+pub(crate) const WHOLE: &str = "the body";
+/// The code of the error about a document that is made of too many small values.
+pub(crate) const TOO_DENSE: &str = "request-structure";
+
+/// A fault of what stands at a path.
+pub(super) fn refused(kind: ErrorKind, path: &str, message: &str) -> Error {
+    let error = Error::new(Kind::Provider(kind), message);
+    if path == WHOLE {
+        return error;
+    }
+    let param = Extra {
+        key: PARAM.to_owned(),
+        value_json: serde_json::Value::from(path).to_string(),
+    };
+    Error::from(contract::Error {
+        extras: vec![param],
+        ..error.details().clone()
+    })
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match &fault {
+            Fault::Dense(_) => Self::new(Kind::Limit, fault.to_string()).with_code(TOO_DENSE),
+            Fault::Surrogate(path) => refused(ErrorKind::InvalidRequest, path, &fault.to_string()),
+            Fault::Syntax(_) | Fault::Deep => invalid(&fault.to_string()),
+        }
+    }
+}
+
+/// A value and the way to it.
+#[derive(Clone, Debug)]
+pub(super) struct Node<'a> {
+    value: Raw<'a>,
+    allowance: &'a Allowance,
+    path: String,
+    key: Cow<'a, str>,
+    /// Its members, read when they are first asked for.
+    members: OnceCell<Rc<Members<'a>>>,
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn root(document: &'a Document<'a>) -> Self {
+        Self::new(
+            document.root,
+            &document.allowance,
+            String::new(),
+            Cow::Borrowed(""),
+        )
+    }
+
+    fn new(value: Raw<'a>, allowance: &'a Allowance, path: String, key: Cow<'a, str>) -> Self {
+        Self {
+            value,
+            allowance,
+            path,
+            key,
+            members: OnceCell::new(),
+        }
+    }
+
+    /// Its key in the object around it.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The way to it: `messages[0].content`.
+    pub(super) fn path(&self) -> &str {
+        if self.path.is_empty() { WHOLE } else { &self.path }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        self.value.shape() == Shape::Null
+    }
+
+    pub(super) fn is_object(&self) -> bool {
+        self.value.shape() == Shape::Object
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        self.value.shape() == Shape::Text
+    }
+
+    /// Whether nothing is said by it: null, or an empty list, object or text.
+    pub(super) fn is_empty(&self) -> bool {
+        self.is_null() || self.value.is_blank()
+    }
+
+    /// The value as JSON text.
+    pub(super) fn json(&self) -> String {
+        self.compact(self.value, self.path())
+    }
+
+    fn compact(&self, value: Raw<'a>, path: &str) -> String {
+        value.compact().unwrap_or_else(|| {
+            self.allowance.note(Fault::Surrogate(path.to_owned()));
+            String::new()
+        })
+    }
+
+    /// Something is wrong with it: `what` follows its path.
+    pub(super) fn invalid(&self, what: &str) -> Error {
+        self.invalid_at(self.path(), what)
+    }
+
+    /// Something is wrong with what stands at this path.
+    pub(super) fn invalid_at(&self, path: &str, what: &str) -> Error {
+        refused(ErrorKind::InvalidRequest, path, &format!("`{path}` {what}"))
+    }
+
+    /// It is for what cannot be done.
+    pub(super) fn unsupported(&self, what: &str) -> Error {
+        let message = format!("`{}` {what}", self.path());
+        refused(ErrorKind::Unsupported, self.path(), &message)
+    }
+
+    /// It is not what it has to be.
+    pub(super) fn wrong(&self, wants: &str) -> Error {
+        let found = match self.value.shape() {
+            Shape::Null => "null",
+            Shape::Flag => "a boolean",
+            Shape::Number => "this number",
+            Shape::Text => "a text like this",
+            Shape::List => "a list",
+            Shape::Object => "an object",
+        };
+        self.invalid(&format!("has to be {wants}, not {found}"))
+    }
+
+    pub(super) fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+
+    fn child(&self, key: Cow<'a, str>, value: Raw<'a>) -> Self {
+        Self::new(value, self.allowance, self.path_of(&key), key)
+    }
+
+    fn members(&self) -> &[(Cow<'a, str>, Raw<'a>)] {
+        let members = || Rc::new(self.value.members(self.allowance));
+        &self.members.get_or_init(members).list
+    }
+
+    /// All of an object's fields.
+    pub(super) fn fields(&self, wants: &str) -> Result<Vec<Self>> {
+        if self.value.shape() != Shape::Object {
+            return Err(self.wrong(wants));
+        }
+        let members = self.members().iter();
+        Ok(members
+            .map(|(key, value)| self.child(key.clone(), *value))
+            .collect())
+    }
+
+    /// A field; null counts as left out.
+    pub(super) fn field(&self, key: &str) -> Option<Self> {
+        let (name, value) = self.members().iter().find(|(name, _)| name == key)?;
+        (value.shape() != Shape::Null).then(|| self.child(name.clone(), *value))
+    }
+
+    /// A field that has to be there.
+    pub(super) fn need(&self, key: &str) -> Result<Self> {
+        if self.value.shape() != Shape::Object {
+            return Err(self.wrong("an object"));
+        }
+        self.field(key).ok_or_else(|| {
+            let path = self.path_of(key);
+            refused(ErrorKind::InvalidRequest, &path, &format!("`{path}` is missing"))
+        })
+    }
+
+    /// Its members but these, as they are written; null says nothing.
+    pub(super) fn others(&self, known: &[&str]) -> Vec<Extra> {
+        let mut others = Vec::new();
+        for (key, value) in self.members() {
+            let is_other = !known.contains(&&**key) && value.shape() != Shape::Null;
+            if is_other && self.allowance.pass_on() {
+                others.push(Extra {
+                    key: key.clone().into_owned(),
+                    value_json: self.compact(*value, &self.path_of(key)),
+                });
+            }
+        }
+        others
+    }
+
+    /// The paths of its members but these.
+    pub(super) fn paths_of_others(&self, known: &[&str]) -> Vec<String> {
+        let others = self.others(known).into_iter();
+        others.map(|extra| self.path_of(&extra.key)).collect()
+    }
+
+    pub(super) fn text(&self) -> Result<Cow<'a, str>> {
+        match self.value.shape() {
+            Shape::Text => self
+                .value
+                .text()
+                .ok_or_else(|| Fault::Surrogate(self.path().to_owned()).into()),
+            _ => Err(self.wrong("text")),
+        }
+    }
+
+    /// The text as one's own.
+    pub(super) fn string(&self) -> Result<String> {
+        self.text().map(Cow::into_owned)
+    }
+
+    pub(super) fn optional_text(&self, key: &str) -> Result<Option<String>> {
+        self.field(key).map(|field| field.string()).transpose()
+    }
+
+    pub(super) fn flag(&self) -> Result<bool> {
+        self.value.plain().ok_or_else(|| self.wrong("true or false"))
+    }
+
+    pub(super) fn optional_flag(&self, key: &str) -> Result<Option<bool>> {
+        self.field(key).map(|field| field.flag()).transpose()
+    }
+
+    pub(super) fn number(&self) -> Result<f64> {
+        let number = self.value.plain::<f64>().filter(|number| number.is_finite());
+        number.ok_or_else(|| match self.value.shape() {
+            Shape::Number => self.wrong("a number between -1.8e308 and 1.8e308"),
+            _ => self.wrong("a number"),
+        })
+    }
+
+    pub(super) fn integer(&self) -> Result<i64> {
+        let whole = self.value.plain().or_else(|| {
+            // Some clients write every number with a point.
+            let number = self.value.plain::<f64>()?;
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "it is whole and small enough to be exact"
+            )]
+            (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
+        });
+        whole.ok_or_else(|| self.wrong("a whole number between -9223372036854775808 and 9223372036854775807"))
+    }
+
+    /// A whole number from 1 up.
+    pub(super) fn count(&self) -> Result<u32> {
+        let number = self.integer().ok().and_then(|number| u32::try_from(number).ok());
+        number
+            .filter(|number| *number > 0)
+            .ok_or_else(|| self.wrong("a whole number from 1 to 4294967295"))
+    }
+
+    /// A whole number from 0 up. Whether nothing at all can be asked for is the upstream's to say.
+    pub(super) fn limit(&self) -> Result<u32> {
+        let number = self.integer().ok().and_then(|number| u32::try_from(number).ok());
+        number.ok_or_else(|| self.wrong("a whole number from 0 to 4294967295"))
+    }
+
+    pub(super) fn items(&self) -> Result<impl Iterator<Item = Self> + use<'a>> {
+        self.items_or("a list")
+    }
+
+    /// The elements, one by one: each takes memory as long as it is looked at.
+    pub(super) fn items_or(&self, wants: &str) -> Result<impl Iterator<Item = Self> + use<'a>> {
+        if self.value.shape() != Shape::List {
+            return Err(self.wrong(wants));
+        }
+        let (allowance, path) = (self.allowance, self.path.clone());
+        let item = move |(index, value)| {
+            let path = format!("{path}[{index}]");
+            Self::new(value, allowance, path, Cow::Borrowed(""))
+        };
+        Ok(self.value.items(allowance).enumerate().map(item))
+    }
+
+    /// An object, as JSON text.
+    pub(super) fn object_json(&self) -> Result<String> {
+        if self.value.shape() == Shape::Object {
+            Ok(self.json())
+        } else {
+            Err(self.wrong("an object"))
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The body of an OpenAI chat completion as a request of the contract.
+//!
+//! Every error names its place as a JSON path and never repeats what stands there: a request holds prompts. Nothing is
+//! dropped in silence: a member that this dialect does not know is passed on as an extra of what it belongs to. Refused
+//! is what is malformed and cannot be sent as it was meant.
+
+mod allowance;
+mod document;
+mod escapes;
+mod extras;
+mod format;
+mod json_path;
+mod media;
+mod message;
+mod tools;
+
+use model_provider_host::{
+    Result,
+    contract::{ChatRequest, ErrorKind, Extra, Message, blank_request},
+};
+
+pub(crate) use self::json_path::{PARAM, TOO_DENSE};
+use self::{document::Document, json_path::Node, tools::Choice};
+pub use self::{json_path::invalid, media::picture_of};
+
+/// Members that are passed on because nobody here knows them. Each is looked at by itself on its way.
+const MOST_EXTRAS: usize = 1024;
+
+/// The body of a chat completion, read.
+#[derive(Debug)]
+pub struct ChatBody {
+    /// The request; its `model` is empty, its messages may be.
+    pub request: ChatRequest,
+    /// The model that it names.
+    pub model: Option<String>,
+    /// Whether the answer is wanted as it comes.
+    pub stream: bool,
+    /// Whether a streamed answer is to end with what it took.
+    pub include_usage: bool,
+    /// The paths of members that the request has and that are not passed on.
+    pub left_out: Vec<String>,
+}
+
+/// Refuses a request that asks nothing.
+pub fn asks_something(messages: &[Message]) -> Result<()> {
+    if messages.is_empty() {
+        let message = "`messages` is missing or empty: there is nothing to ask";
+        return Err(json_path::refused(ErrorKind::InvalidRequest, "messages", message));
+    }
+    Ok(())
+}
+
+impl ChatBody {
+    /// Reads a request. Costs at most about three times its bytes in memory, them included.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let document = Document::new(bytes)?;
+        let read = Self::read(&Node::root(&document));
+        // What was read of a document with a fault is not all of it.
+        match document.allowance.fault() {
+            Some(fault) => Err(fault.into()),
+            None => read,
+        }
+    }
+
+    fn read(body: &Node<'_>) -> Result<Self> {
+        let mut read = Self {
+            request: blank_request(),
+            model: None,
+            stream: false,
+            include_usage: false,
+            left_out: Vec::new(),
+        };
+        for field in body.fields("an object, the body of a chat completion")? {
+            read.field(&field)?;
+        }
+        read.limits(body)?;
+        if let Some(choice) = body.field("tool_choice") {
+            let left_out = Choice::read(&choice)?.apply(&mut read.request, &choice)?;
+            read.left_out.extend(left_out);
+        }
+        Ok(read)
+    }
+
+    /// The output limit leaves under the name under which it came; under both, if both came.
+    fn limits(&mut self, body: &Node<'_>) -> Result<()> {
+        let request = &mut self.request;
+        let (new, old) = (body.field("max_completion_tokens"), body.field("max_tokens"));
+        let limits = [new.as_ref(), old.as_ref().filter(|_| new.is_some())];
+        for limit in limits.into_iter().flatten() {
+            request.extras.push(Extra {
+                key: limit.key().to_owned(),
+                value_json: limit.limit()?.to_string(),
+            });
+        }
+        request.max_output_tokens = new.or(old).map(|limit| limit.limit()).transpose()?;
+        Ok(())
+    }
+
+    /// How the response is to travel to the client. The plugin asks for what it needs itself.
+    fn stream_options(&mut self, options: &Node<'_>) -> Result<()> {
+        const INCLUDE_USAGE: &str = "include_usage";
+        if !options.is_object() {
+            return Err(options.wrong("an object"));
+        }
+        self.include_usage = options.optional_flag(INCLUDE_USAGE)?.unwrap_or_default();
+        self.left_out.extend(options.paths_of_others(&[INCLUDE_USAGE]));
+        Ok(())
+    }
+
+    fn field(&mut self, field: &Node<'_>) -> Result<()> {
+        let request = &mut self.request;
+        let known = [
+            "model",
+            "messages",
+            "tools",
+            "tool_choice",
+            "response_format",
+            "temperature",
+            "top_p",
+            "frequency_penalty",
+            "presence_penalty",
+            "seed",
+            "stop",
+            "max_tokens",
+            "max_completion_tokens",
+            "reasoning_effort",
+            "stream",
+            "stream_options",
+            "n",
+        ];
+        let key = field.key();
+        if !known.contains(&key) {
+            if request.extras.len() == MOST_EXTRAS {
+                return Err(invalid(&format!(
+                    "it has more than {MOST_EXTRAS} members besides those of a chat completion"
+                )));
+            }
+            request.extras.push(Extra {
+                key: key.to_owned(),
+                value_json: field.json(),
+            });
+            return Ok(());
+        }
+        if field.is_null() {
+            return Ok(());
+        }
+        match key {
+            "model" => self.model = Some(field.string()?),
+            "stream" => self.stream = field.flag()?,
+            "stream_options" => self.stream_options(field)?,
+            "messages" => request.messages = message::read_all(field)?,
+            "tools" => {
+                request.tools = field
+                    .items()?
+                    .map(|tool| tools::tool(&tool))
+                    .collect::<Result<_>>()?;
+            }
+            // With the tools, of which it may choose some.
+            "tool_choice" => {}
+            "response_format" => request.response_format = Some(format::response_format(field)?),
+            "temperature" => request.temperature = Some(field.number()?),
+            "top_p" => request.top_p = Some(field.number()?),
+            "frequency_penalty" => request.frequency_penalty = Some(field.number()?),
+            "presence_penalty" => request.presence_penalty = Some(field.number()?),
+            "seed" => request.seed = Some(field.integer()?),
+            "stop" => request.stop = stops(field)?,
+            "reasoning_effort" => request.reasoning_effort = Some(field.string()?),
+            "n" => match field.count()? {
+                1 => {}
+                _ => {
+                    return Err(field.unsupported("above 1 is not supported: one request, one answer"));
+                }
+            },
+            // The limits are read together.
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn stops(field: &Node<'_>) -> Result<Vec<String>> {
+    if field.is_text() {
+        return Ok(vec![field.string()?]);
+    }
+    let items = field.items_or("text or a list of texts")?;
+    items.map(|item| item.string()).collect()
+}
+
+#[cfg(test)]
+mod tests;

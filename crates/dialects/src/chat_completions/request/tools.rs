@@ -1,0 +1,177 @@
+//! The tools of a request and the choice among them, in the spellings that clients have for them.
+
+use super::{extras, json_path::Node};
+use model_provider_host::{
+    Result,
+    contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
+};
+
+/// The parameters of a function that takes none.
+const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
+
+pub(super) fn tool(tool: &Node<'_>) -> Result<Tool> {
+    let kind = tool.optional_text("type")?;
+    if let Some(kind) = kind.filter(|kind| kind != "function") {
+        return Ok(Tool::Other(Extra {
+            key: kind,
+            value_json: tool.json(),
+        }));
+    }
+    let nested = tool.field("function");
+    // The flat form of another dialect, in which the function's members stand in the tool.
+    let function = match &nested {
+        Some(function) => function,
+        None if tool.field("name").is_some() => tool,
+        None => &tool.need("function")?,
+    };
+    let parameters_json = match function.field("parameters") {
+        Some(schema) => schema.object_json()?,
+        None => NO_PARAMETERS.to_owned(),
+    };
+    let others = function.others(&["type", "name", "description", "parameters", "strict"]);
+    let extras = match nested {
+        Some(_) => [tool.others(&["type", "function"]), extras::of_function(others)].concat(),
+        None => others,
+    };
+    Ok(Tool::Function(FunctionTool {
+        name: function.need("name")?.string()?,
+        description: function.optional_text("description")?,
+        parameters_json,
+        strict: function.optional_flag("strict")?,
+        extras,
+    }))
+}
+
+/// A choice, and what else it says.
+pub(super) struct Choice {
+    choice: ToolChoice,
+    /// The tools to which it is limited, and where that stands.
+    only: Option<(Vec<String>, String)>,
+    /// Whether one call is to be made at a time.
+    is_serial: bool,
+    /// The paths of members that have no place in a request.
+    left_out: Vec<String>,
+}
+
+/// Another dialect's word for `parallel_tool_calls`, which stands in the choice.
+const SERIAL: &str = "disable_parallel_tool_use";
+const PARALLEL: &str = "parallel_tool_calls";
+
+impl Choice {
+    pub(super) fn read(choice: &Node<'_>) -> Result<Self> {
+        if choice.is_text() {
+            return word(&choice.text()?)
+                .map(|word| Self::free(word, false, Vec::new()))
+                .ok_or_else(|| choice.wrong("`auto`, `none`, `required` or a function's name in an object"));
+        }
+        let kind = choice.optional_text("type")?.unwrap_or_default();
+        let is_serial = choice.optional_flag(SERIAL)?.unwrap_or_default();
+        if kind == "allowed_tools" {
+            return Self::limited(choice, is_serial);
+        }
+        if let Some(word) = word(&kind) {
+            return Ok(Self::free(
+                word,
+                is_serial,
+                choice.paths_of_others(&["type", SERIAL]),
+            ));
+        }
+        if !matches!(kind.as_str(), "" | "function" | "tool") {
+            return Ok(Self::free(other(kind, choice), false, Vec::new()));
+        }
+        let Some(function) = choice.field("function") else {
+            let name = choice.need("name")?.string()?;
+            let left_out = choice.paths_of_others(&["type", "name", SERIAL]);
+            return Ok(Self::free(ToolChoice::Named(name), is_serial, left_out));
+        };
+        let name = function.need("name")?.string()?;
+        let is_plain =
+            function.others(&["name"]).is_empty() && choice.others(&["type", "function", SERIAL]).is_empty();
+        Ok(if is_plain || kind != "function" {
+            let mut left_out = function.paths_of_others(&["name"]);
+            left_out.extend(choice.paths_of_others(&["type", "function", SERIAL]));
+            Self::free(ToolChoice::Named(name), is_serial, left_out)
+        } else {
+            // With members that the contract has no place for, it is passed on as it came.
+            Self::free(other(kind, choice), false, Vec::new())
+        })
+    }
+
+    fn free(choice: ToolChoice, is_serial: bool, left_out: Vec<String>) -> Self {
+        Self {
+            choice,
+            only: None,
+            is_serial,
+            left_out,
+        }
+    }
+
+    fn limited(choice: &Node<'_>, is_serial: bool) -> Result<Self> {
+        let nested = choice.field("allowed_tools");
+        let limits = nested.as_ref().unwrap_or(choice);
+        let mode = limits.need("mode")?;
+        let tools = limits.need("tools")?;
+        let mut only = Vec::new();
+        for tool in tools.items()? {
+            let named = tool.field("function").unwrap_or_else(|| tool.clone());
+            only.push(named.need("name")?.string()?);
+        }
+        let mut left_out = limits.paths_of_others(&["type", "mode", "tools", SERIAL]);
+        if nested.is_some() {
+            left_out.extend(choice.paths_of_others(&["type", "allowed_tools", SERIAL]));
+        }
+        let word = word(&mode.text()?).ok_or_else(|| mode.wrong("`auto` or `required`"))?;
+        Ok(Self {
+            only: Some((only, tools.path().to_owned())),
+            ..Self::free(word, is_serial, left_out)
+        })
+    }
+
+    /// Sets the choice, and leaves out the tools that it does not allow: upstreams have no other way to say so. Gives the
+    /// paths of what is left out of it.
+    pub(super) fn apply(self, request: &mut ChatRequest, choice: &Node<'_>) -> Result<Vec<String>> {
+        if let Some((only, path)) = &self.only {
+            let is_there = |name: &String| request.tools.iter().any(|tool| is_called(tool, name));
+            if !only.iter().all(is_there) {
+                return Err(choice.invalid_at(path, "names a tool that is not among `tools`"));
+            }
+            request
+                .tools
+                .retain(|tool| only.iter().any(|name| is_called(tool, name)));
+        }
+        let is_said = request.extras.iter().any(|extra| extra.key == PARALLEL);
+        if self.is_serial && !is_said {
+            request.extras.push(Extra {
+                key: PARALLEL.to_owned(),
+                value_json: "false".to_owned(),
+            });
+        }
+        request.tool_choice = Some(self.choice);
+        Ok(self.left_out)
+    }
+}
+
+fn other(kind: String, choice: &Node<'_>) -> ToolChoice {
+    ToolChoice::Other(Extra {
+        key: kind,
+        value_json: choice.json(),
+    })
+}
+
+/// Whether a tool has this name; one of another type has it in its function or beside its type.
+fn is_called(tool: &Tool, name: &str) -> bool {
+    let Tool::Other(other) = tool else {
+        return matches!(tool, Tool::Function(function) if function.name == name);
+    };
+    let whole: serde_json::Value = serde_json::from_str(&other.value_json).unwrap_or_default();
+    whole["function"]["name"] == *name || whole["name"] == *name
+}
+
+fn word(word: &str) -> Option<ToolChoice> {
+    match word {
+        "auto" => Some(ToolChoice::Auto),
+        "none" => Some(ToolChoice::None),
+        "required" | "any" => Some(ToolChoice::Required),
+        _ => None,
+    }
+}

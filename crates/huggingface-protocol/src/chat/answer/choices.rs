@@ -1,0 +1,131 @@
+//! Which choice of each chunk is the response, where a server sends more than one.
+//!
+//! More than one is never asked for. A single choice in a chunk is of the response whatever its index: some servers count
+//! the parts of a response by it. An index that comes back after another one means two choices, side by side; then the
+//! first is the response. To know that before the text of the other is handed out, the first chunk of a new index waits
+//! for the next one.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::wire::chunk::Chunk;
+
+/// So many indices are remembered.
+const MOST: usize = 64;
+
+/// What to do with a chunk's choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Read,
+    /// It is of another choice, or there is none.
+    Pass,
+    /// The next chunk tells.
+    Hold,
+}
+
+/// What is known of the choices.
+#[derive(Debug, Default)]
+pub(super) struct Choices {
+    /// The index of the first choice.
+    first: Option<i64>,
+    /// The index of the last one.
+    current: i64,
+    /// The indices before it.
+    seen: Vec<i64>,
+    several: bool,
+    /// The text of a chunk that waits.
+    held: Option<String>,
+}
+
+impl Choices {
+    /// The index of the choice that is read.
+    pub(super) fn first(&self) -> Option<i64> {
+        self.first
+    }
+
+    /// Whether there are several.
+    pub(super) fn several(&self) -> bool {
+        self.several
+    }
+
+    /// Judges a chunk. What waits is dropped if it turns out to be of another choice.
+    pub(super) fn judge(&mut self, chunk: &Chunk<'_>) -> Verdict {
+        let index = chunk.choice.index;
+        let first = match self.first {
+            _ if chunk.choices == 0 && chunk.calls.is_empty() => return Verdict::Pass,
+            // Calls without a choice can only be of the response.
+            _ if chunk.choices == 0 => return Verdict::Read,
+            Some(first) => first,
+            None => {
+                self.current = index;
+                *self.first.insert(index)
+            }
+        };
+        let is_new = index != self.current;
+        self.several |= chunk.choices > 1 || (is_new && (index == first || self.seen.contains(&index)));
+        if self.several {
+            self.held = None;
+            return if index == first {
+                Verdict::Read
+            } else {
+                Verdict::Pass
+            };
+        }
+        if !is_new {
+            return Verdict::Read;
+        }
+        if self.seen.len() < MOST {
+            self.seen.push(self.current);
+        }
+        self.current = index;
+        Verdict::Hold
+    }
+
+    /// Keeps the text of a chunk until it is known whose it is.
+    pub(super) fn hold(&mut self, raw: &str) {
+        self.held = Some(String::from(raw));
+    }
+
+    /// The chunk that waited, if it is of the response after all.
+    pub(super) fn take_held(&mut self) -> Option<String> {
+        self.held.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Verdict::{Hold, Pass, Read},
+        *,
+    };
+    use crate::wire::chunk::Choice;
+
+    fn verdicts(indices: &[i64]) -> (Vec<Verdict>, bool) {
+        let mut choices = Choices::default();
+        let chunk = |index| Chunk {
+            choices: 1,
+            choice: Choice {
+                index,
+                ..Choice::default()
+            },
+            ..Chunk::default()
+        };
+        let verdicts = indices.iter().map(|&index| choices.judge(&chunk(index)));
+        (verdicts.collect(), choices.several())
+    }
+
+    #[test]
+    fn an_index_that_counts_the_parts_is_one_choice() {
+        assert_eq!(
+            verdicts(&[0, 0, 1, 1, 2]),
+            (vec![Read, Read, Hold, Read, Hold], false)
+        );
+        assert!(!verdicts(&[0, 1, 7, 2]).1);
+    }
+
+    #[test]
+    fn an_index_that_comes_back_means_two_choices_and_the_first_is_kept() {
+        assert_eq!(verdicts(&[0, 1, 0, 1]), (vec![Read, Hold, Read, Pass], true));
+        assert_eq!(verdicts(&[1, 0, 1, 0]), (vec![Read, Hold, Read, Pass], true));
+        assert_eq!(verdicts(&[0, 1, 2, 1]), (vec![Read, Hold, Hold, Pass], true));
+    }
+}

@@ -1,0 +1,196 @@
+//! Why an answer ended: the backends' words to the contract's.
+
+use alloc::string::String;
+
+use crate::contract::types::FinishReason;
+
+/// What a backend's word says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The model came to its own end.
+    Done,
+    /// A text stopped it.
+    Stopped,
+    /// A limit cut it.
+    Length,
+    /// The model called tools.
+    Calls,
+    /// A content filter cut it.
+    Filtered,
+    /// The backend failed.
+    Failed,
+    /// Nobody knows the word.
+    Unknown,
+}
+
+impl Meaning {
+    /// Whether what came last may be incomplete.
+    pub(super) fn is_cut(self) -> bool {
+        matches!(self, Self::Length | Self::Filtered)
+    }
+}
+
+/// The words, as [`squashed`] gives them.
+const WORDS: [(Meaning, &[&str]); 6] = [
+    (
+        Meaning::Done,
+        &[
+            "stop",
+            "eos",
+            "eostoken",
+            "endturn",
+            "endofturn",
+            "complete",
+            "completed",
+        ],
+    ),
+    (Meaning::Stopped, &["stopsequence"]),
+    (
+        Meaning::Length,
+        &[
+            "length",
+            "maxtokens",
+            "maxnewtokens",
+            "maxcompletiontokens",
+            "maxoutputtokens",
+            "maxlength",
+            "modellength",
+            "tokenlimit",
+            "modelcontextwindowexceeded",
+            "contextlengthexceeded",
+        ],
+    ),
+    (
+        Meaning::Calls,
+        &[
+            "toolcalls",
+            "toolcall",
+            "tooluse",
+            "functioncall",
+            "functioncalls",
+        ],
+    ),
+    (
+        Meaning::Filtered,
+        &[
+            "contentfilter",
+            "contentfiltered",
+            "sensitive",
+            "safety",
+            "imagesafety",
+            "recitation",
+            "blocklist",
+            "prohibitedcontent",
+            "spii",
+            "refusal",
+            "guardrailintervened",
+        ],
+    ),
+    (
+        Meaning::Failed,
+        &[
+            "error",
+            "internalerror",
+            "servererror",
+            "networkerror",
+            "failed",
+            "failure",
+            "abort",
+            "aborted",
+            "cancelled",
+            "canceled",
+            "timeout",
+            "insufficientsystemresource",
+        ],
+    ),
+];
+
+/// What a backend's word says, however it is spelled.
+pub(super) fn meaning(word: &str) -> Meaning {
+    let word = squashed(word);
+    WORDS
+        .iter()
+        .find(|(_, words)| words.contains(&word.as_str()))
+        .map_or(Meaning::Unknown, |(meaning, _)| *meaning)
+}
+
+/// The letters of a word, in lower case: backends differ in the rest.
+fn squashed(word: &str) -> String {
+    let letters = word.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Why the response ended. A model that called tools wants them run, also where its backend says `stop`, nothing or a
+/// word that nobody knows; one that called none is done, also where its backend speaks of calls. Nothing else can be
+/// told from nothing: a full stop, or a limit that nobody mentions.
+pub(super) fn reason(meaning: Option<Meaning>, called_tools: bool) -> FinishReason {
+    match meaning {
+        Some(Meaning::Length) => FinishReason::Length,
+        Some(Meaning::Filtered) => FinishReason::ContentFilter,
+        Some(Meaning::Failed) => FinishReason::Other,
+        _ if called_tools => FinishReason::ToolCalls,
+        Some(Meaning::Done | Meaning::Stopped | Meaning::Calls) => FinishReason::Stop,
+        Some(Meaning::Unknown) | None => FinishReason::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(word: &str, called_tools: bool) -> FinishReason {
+        reason(Some(meaning(word)), called_tools)
+    }
+
+    #[test]
+    fn tool_calls_without_a_call_mean_stop() {
+        assert_eq!(of("tool_calls", false), FinishReason::Stop);
+        assert_eq!(of("function_call", false), FinishReason::Stop);
+    }
+
+    #[test]
+    fn stop_after_tool_calls_means_tool_calls() {
+        assert_eq!(of("stop", true), FinishReason::ToolCalls);
+        assert_eq!(reason(None, true), FinishReason::ToolCalls);
+        assert_eq!(reason(None, false), FinishReason::Other);
+        assert_eq!(of("length", true), FinishReason::Length);
+        assert_eq!(of("tool_calls", true), FinishReason::ToolCalls);
+    }
+
+    #[test]
+    fn a_word_means_the_same_in_every_spelling() {
+        for (words, expected) in [
+            (&["stop", "STOP", "end_turn", "EOS"][..], Meaning::Done),
+            (
+                &["LENGTH", "max_tokens", "MAX_TOKENS", "model_length"],
+                Meaning::Length,
+            ),
+            (
+                &["tool_calls", "TOOL_CALLS", "tool-use", "toolCall"],
+                Meaning::Calls,
+            ),
+            (&["SAFETY", "content_filter", "RECITATION"], Meaning::Filtered),
+            (
+                &[
+                    "ERROR",
+                    "failed",
+                    "abort",
+                    "timeout",
+                    "insufficient_system_resource",
+                ],
+                Meaning::Failed,
+            ),
+            (&["wibble", "", "repetition"], Meaning::Unknown),
+        ] {
+            for word in words {
+                assert_eq!(meaning(word), expected, "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn calls_beside_a_word_that_nobody_knows_want_to_be_run() {
+        assert_eq!(of("wibble", true), FinishReason::ToolCalls);
+        assert_eq!(of("wibble", false), FinishReason::Other);
+    }
+}

@@ -1,0 +1,106 @@
+//! What a request is changed to before it is checked, where its meaning is plain and backends would refuse it.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use crate::{
+    contract::types::{AssistantPart, Message, ToolCall, ToolResult, Warning},
+    json,
+};
+
+/// Gives each tool call of a message an id of its own. Of calls that share one, each result belongs to the call of the
+/// tool that it names; the others belong to what is left, in order.
+pub(super) fn unique_call_ids(messages: &mut [Message]) -> Option<Warning> {
+    let mut count = 0;
+    let mut rest = messages;
+    while let Some((message, later)) = rest.split_first_mut() {
+        if let Message::Assistant(said) = message {
+            count += rename(&mut said.content, later);
+        }
+        rest = later;
+    }
+    (count > 0).then(|| Warning {
+        code: "tool-call-ids-renamed".to_string(),
+        message: format!("{count} tool calls shared the id of a call before them and were given others."),
+    })
+}
+
+/// A call that shared its id: the tool, and its id now.
+struct Renamed {
+    tool: String,
+    id: String,
+}
+
+fn rename(parts: &mut [AssistantPart], later: &mut [Message]) -> usize {
+    let ids = parts.iter().filter_map(|part| match part {
+        AssistantPart::ToolCall(call) => Some(call.id.clone()),
+        _ => None,
+    });
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut shared: BTreeMap<String, Vec<Renamed>> = BTreeMap::new();
+    for id in ids {
+        // An empty one is refused by the check.
+        if !id.is_empty() && taken.contains(&id) {
+            shared.entry(id).or_default();
+        } else {
+            taken.insert(id);
+        }
+    }
+    let mut count = 0;
+    for part in parts {
+        if let AssistantPart::ToolCall(call) = part
+            && let Some(calls) = shared.get_mut(&call.id)
+        {
+            count += usize::from(!calls.is_empty());
+            calls.push(renamed(call, calls.len(), &mut taken));
+        }
+    }
+    for (id, calls) in shared {
+        let results = later.iter_mut().map_while(|message| match message {
+            Message::Tool(result) => Some(result),
+            _ => None,
+        });
+        answer(calls, results.filter(|result| result.call_id == id));
+    }
+    count
+}
+
+/// Gives a call an id that no other has; the first of those that share one keeps it.
+fn renamed(call: &mut ToolCall, before: usize, taken: &mut BTreeSet<String>) -> Renamed {
+    if before > 0 {
+        let free = (before + 1..)
+            .map(|suffix| format!("{}-{suffix}", call.id))
+            .find(|id| !taken.contains(id));
+        call.id = free.unwrap_or_default();
+        taken.insert(call.id.clone());
+    }
+    Renamed {
+        tool: call.name.clone(),
+        id: call.id.clone(),
+    }
+}
+
+/// Gives the results of calls that shared an id the ids of theirs.
+fn answer<'r>(mut calls: Vec<Renamed>, results: impl Iterator<Item = &'r mut ToolResult>) {
+    let mut nameless = Vec::new();
+    for result in results {
+        let tool = tool_of(result);
+        match calls.iter().position(|call| tool.as_ref() == Some(&call.tool)) {
+            Some(at) => result.call_id = calls.remove(at).id,
+            None => nameless.push(result),
+        }
+    }
+    for (result, call) in nameless.into_iter().zip(calls) {
+        result.call_id = call.id;
+    }
+}
+
+/// The tool that a result names.
+fn tool_of(result: &ToolResult) -> Option<String> {
+    let name = result.extras.iter().find(|extra| extra.key == "name")?;
+    json::text(&name.value_json).map(|name| name.into_owned())
+}

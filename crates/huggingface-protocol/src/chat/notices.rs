@@ -1,0 +1,181 @@
+//! What a caller should know of a response that is a response all the same: what was passed over in it, and what its
+//! upstream warns of. This module must not know how a response is read.
+
+use alloc::{format, string::String, vec::Vec};
+
+use crate::{
+    contract::types::Warning,
+    error, json,
+    warning::{
+        CALL_WITHOUT_ARGUMENTS, ENDED_EARLY, EVENTS_SKIPPED, FINISH_WITHOUT_CALLS, IGNORED_AFTER_FINISH,
+        OTHER_CHOICES, SAME_CALL_ID, UNCLOSED_REASONING, UNKNOWN_FINISH, UNOPENED_REASONING, UNREAD_PART,
+        UPSTREAM_WARNING, quote, warning,
+    },
+};
+
+/// So many warnings of an upstream are told, each up to so many bytes.
+const MOST_HEARD: usize = 8;
+const LONGEST_HEARD: usize = 500;
+
+/// What was noticed so far.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    /// Events behind the finish reason that were ignored.
+    pub(super) late: u32,
+    /// Events that are no chunks.
+    pub(super) skipped: u32,
+    /// Whether a chunk had several choices.
+    pub(super) has_others: bool,
+    /// Whether a block of reasoning was closed that nobody had opened.
+    pub(super) is_unopened: bool,
+    /// Whether the block that the template opens was never closed.
+    pub(super) is_unclosed: bool,
+    /// Whether the finish reason speaks of calls, and there are none.
+    pub(super) has_no_calls: bool,
+    /// Whether a call without arguments was taken for whole, though no known finish reason says so.
+    pub(super) has_bare_calls: bool,
+    /// Whether two calls had the same id.
+    pub(super) has_same_ids: bool,
+    /// Whether the stream just ended, behind calls that are whole.
+    pub(super) ended_early: bool,
+    /// Whether a part of the response could not be read.
+    pub(super) is_unread: bool,
+    /// The finish reason that nobody knows.
+    pub(super) unknown_word: Option<String>,
+    heard: Vec<String>,
+}
+
+impl Notices {
+    /// Takes an upstream's own `warnings`: a text or an object with a message, or a list of them. Chunks may repeat them.
+    pub(super) fn hear(&mut self, raw: &str) {
+        match raw.as_bytes().first() {
+            Some(b'[') => {
+                json::items(raw, &mut |item| self.hear_one(item));
+            }
+            _ => self.hear_one(raw),
+        }
+    }
+
+    fn hear_one(&mut self, raw: &str) {
+        let mut text = json::text(raw);
+        json::members(raw, &mut |key, value| {
+            if matches!(key, "message" | "msg" | "detail") && text.is_none() {
+                text = json::text(value);
+            }
+        });
+        let Some(text) = text else { return };
+        let mut text = error::readable(text);
+        let cut = (0..=LONGEST_HEARD.min(text.len()))
+            .rev()
+            .find(|&end| text.is_char_boundary(end));
+        text.truncate(cut.unwrap_or_default());
+        if self.heard.len() < MOST_HEARD && !text.is_empty() && !self.heard.contains(&text) {
+            self.heard.push(text);
+        }
+    }
+
+    /// All of it as warnings. `index` is that of the choice that was read.
+    pub(super) fn take(&mut self, index: Option<i64>) -> Vec<Warning> {
+        let mut warnings: Vec<Warning> = core::mem::take(&mut self.heard)
+            .into_iter()
+            .map(|text| warning(UPSTREAM_WARNING, text))
+            .collect();
+        let mut tell = |holds: bool, code: &str, message: &dyn Fn() -> String| {
+            if holds {
+                warnings.push(warning(code, message()));
+            }
+        };
+        tell(self.has_others, OTHER_CHOICES, &|| {
+            let index = index.unwrap_or_default();
+            format!("The response has several choices; only the first, of index {index}, is read.")
+        });
+        tell(self.skipped > 0, EVENTS_SKIPPED, &|| {
+            format!(
+                "{} of the stream skipped: no chunk of the response, such as a heartbeat.",
+                events(self.skipped)
+            )
+        });
+        tell(self.late > 0, IGNORED_AFTER_FINISH, &|| {
+            format!(
+                "{} behind the finish reason ignored: no chunk of the response, or an error.",
+                events(self.late)
+            )
+        });
+        tell(self.is_unopened, UNOPENED_REASONING, &|| {
+            String::from(
+                "The text has a closing </think> without an opening one, so that reasoning may stand in it. If the \
+                 model's template opens the block, set template-opens-reasoning for this model.",
+            )
+        });
+        tell(self.is_unclosed, UNCLOSED_REASONING, &|| {
+            String::from(
+                "The model's template opens a block of reasoning, and nothing closed it: its text is given as \
+                 reasoning and as the response's text. If it opens none, set template-opens-reasoning to false.",
+            )
+        });
+        tell(self.has_no_calls, FINISH_WITHOUT_CALLS, &|| {
+            String::from("The finish reason says that the model called tools, but there is no call.")
+        });
+        tell(self.has_bare_calls, CALL_WITHOUT_ARGUMENTS, &|| {
+            String::from(
+                "A call has no arguments, and no known finish reason says that it is whole: they are taken for {}.",
+            )
+        });
+        tell(self.has_same_ids, SAME_CALL_ID, &|| {
+            String::from("Two calls came under one id: the second has an id that was made up.")
+        });
+        tell(self.ended_early, ENDED_EARLY, &|| {
+            String::from("The stream ended early, without a finish reason. The calls in it are whole.")
+        });
+        tell(self.is_unread, UNREAD_PART, &|| {
+            String::from("A part of the response has a form that cannot be read, and is left out.")
+        });
+        let word = self.unknown_word.as_deref().unwrap_or_default();
+        tell(self.unknown_word.is_some(), UNKNOWN_FINISH, &|| {
+            format!("Nobody knows the backend's finish reason {}.", quote(word))
+        });
+        warnings
+    }
+}
+
+fn events(count: u32) -> String {
+    format!("{count} {}", if count == 1 { "event" } else { "events" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(raw: &str) -> Vec<String> {
+        let mut notices = Notices::default();
+        notices.hear(raw);
+        notices
+            .take(None)
+            .into_iter()
+            .map(|warning| warning.message)
+            .collect()
+    }
+
+    #[test]
+    fn what_an_upstream_warns_of_is_told_in_every_form() {
+        for raw in [
+            r#""slow""#,
+            r#"["slow"]"#,
+            r#"[{"message":"slow","code":7}]"#,
+            r#"{"message":" slow\u0007"}"#,
+            r#"[7,null,{"a":1},"","slow","slow"]"#,
+        ] {
+            assert_eq!(heard(raw), ["slow"], "{raw}");
+        }
+    }
+
+    #[test]
+    fn warnings_of_an_upstream_have_a_bound() {
+        let texts: Vec<String> = (0..100)
+            .map(|at| format!("\"{at}{}\"", "é".repeat(1000)))
+            .collect();
+        let heard = heard(&format!("[{}]", texts.join(",")));
+        assert_eq!(heard.len(), MOST_HEARD);
+        assert!(heard.iter().all(|text| text.len() <= LONGEST_HEARD), "{heard:?}");
+    }
+}

@@ -1,0 +1,366 @@
+//! Putting tool calls together from their pieces.
+//!
+//! A piece belongs to the call of its id, if that is known; else to the call of its index; else to the last call. Only a
+//! piece with a name can begin a call of its own, and does so where it cannot go on with that one: with an id or an
+//! index that is new, with another name behind arguments, or where it would put a second JSON value behind the first.
+//! A name that comes before any argument may come in pieces.
+//!
+//! A call that comes again, with its id and the same whole arguments, is the same call. Other arguments behind whole ones
+//! under one id and index are an error and no second call, unless both stand in one list: of a list each element is a call.
+//!
+//! A call starts for the reader once its arguments do, since its name is whole then. None ends before all of them can: as
+//! long as more may come, more may belong to any of them. Arguments that are empty or `null` in the end are `{}`, unless
+//! the response was cut and empty ones may be cut too; to know that, nothing is handed out as long as it could still become
+//! `null`. Identifiers that are missing or taken are made up.
+
+use alloc::{format, string::String, vec::Vec};
+use core::mem;
+
+use super::events::Events;
+use crate::{json, wire::chunk::CallPiece};
+
+/// More calls than this in one response are taken for a fault.
+const MOST: usize = 1024;
+
+/// The calls of one response.
+#[derive(Debug)]
+pub(super) struct Tools {
+    calls: Vec<Call>,
+    started: u32,
+    salt: u64,
+    /// The index and the id that a piece without name and arguments gave: of a call that begins later.
+    announced: Option<(i64, String)>,
+    too_many: bool,
+    /// Whether a call came to its end without arguments.
+    has_bare: bool,
+    /// Whether a call got another id, because a call before it has the same.
+    has_same_ids: bool,
+}
+
+/// A call that cannot become whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// Its arguments are no JSON.
+    Arguments { name: String, raw: String },
+    /// It has no name.
+    Nameless { raw: String },
+    /// There are too many.
+    TooMany,
+}
+
+#[derive(Debug, Default)]
+struct Call {
+    wire_index: Option<i64>,
+    wire_id: Option<String>,
+    /// Empty as long as none came.
+    name: String,
+    /// The chunk that its name came in.
+    named_in: u32,
+    /// Without white space at their beginning.
+    arguments: String,
+    /// How much of the arguments was handed out.
+    given: usize,
+    /// Set by the start event.
+    started: Option<Started>,
+}
+
+#[derive(Debug)]
+struct Started {
+    index: u32,
+    id: String,
+}
+
+/// By what a piece found its call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Id,
+    Index,
+    /// It is the last one.
+    Order,
+}
+
+impl Tools {
+    /// `salt` makes made-up ids differ between responses.
+    pub(super) fn new(salt: u64) -> Self {
+        Self {
+            calls: Vec::new(),
+            started: 0,
+            salt,
+            announced: None,
+            too_many: false,
+            has_bare: false,
+            has_same_ids: false,
+        }
+    }
+
+    pub(super) fn any(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// Whether a call came to its end without arguments, so that they were taken for `{}`.
+    pub(super) fn has_bare(&self) -> bool {
+        self.has_bare
+    }
+
+    /// Whether two calls had one id.
+    pub(super) fn has_same_ids(&self) -> bool {
+        self.has_same_ids
+    }
+
+    /// Whether there are calls and each of them has whole arguments.
+    pub(super) fn all_whole(&self) -> bool {
+        self.any()
+            && !self.too_many
+            && self
+                .calls
+                .iter()
+                .all(|call| !call.name.is_empty() && is_whole(&call.arguments))
+    }
+
+    /// Takes the next piece, of this chunk.
+    pub(super) fn push(&mut self, piece: &CallPiece<'_>, chunk: u32, events: &mut Events) {
+        if self.comes_again(piece) {
+            return;
+        }
+        let at = match self.find(piece) {
+            Some((at, by)) if !self.begins(at, by, piece, chunk) => {
+                self.announce(by, piece);
+                at
+            }
+            _ if self.calls.len() >= MOST => {
+                self.too_many = true;
+                return;
+            }
+            _ => self.add(piece),
+        };
+        let Some(call) = self.calls.get_mut(at) else {
+            return;
+        };
+        if let Some(id) = &piece.id
+            && call.wire_id.is_none()
+        {
+            call.wire_id = Some(String::from(&**id));
+        }
+        if let Some(name) = &piece.name {
+            call.take_name(name, chunk);
+        }
+        let Some(fragment) = &piece.arguments else {
+            return;
+        };
+        call.extend(fragment);
+        if call.started.is_none() && !call.arguments.is_empty() {
+            self.start_to(at, events);
+        }
+        if let Some(call) = self.calls.get_mut(at)
+            && (call.given > 0 || !"null".starts_with(call.arguments.trim_end()))
+        {
+            call.give(events);
+        }
+    }
+
+    /// Ends all calls: nothing more will come. If one of them is not whole, it is the error, and none ends. Where the
+    /// response `is_cut`, a call without arguments is not.
+    pub(super) fn finish(&mut self, is_cut: bool, events: &mut Events) -> Result<(), Broken> {
+        if self.too_many {
+            return Err(Broken::TooMany);
+        }
+        for call in &mut self.calls {
+            let is_bare = call.arguments.is_empty();
+            self.has_bare |= is_bare;
+            if is_nothing(&call.arguments) && !(is_bare && is_cut) {
+                call.arguments = String::from("{}");
+                call.given = 0;
+            }
+            if call.name.is_empty() || !json::is_value(&call.arguments) {
+                let raw = mem::take(&mut call.arguments);
+                return Err(match mem::take(&mut call.name) {
+                    name if name.is_empty() => Broken::Nameless { raw },
+                    name => Broken::Arguments { name, raw },
+                });
+            }
+        }
+        self.start_to(self.calls.len(), events);
+        for call in &mut self.calls {
+            call.give(events);
+            if let Some(started) = &call.started {
+                events.call_end(started.index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a piece is a whole call that is there already.
+    fn comes_again(&self, piece: &CallPiece<'_>) -> bool {
+        let (Some(id), Some(arguments)) = (piece.id.as_deref(), piece.arguments.as_deref()) else {
+            return false;
+        };
+        let arguments = arguments.trim();
+        let is_same = |call: &Call| {
+            call.arguments.trim_end() == arguments
+                && call.wire_id.as_deref() == Some(id)
+                && piece.name.as_deref().is_none_or(|name| name == call.name)
+        };
+        !arguments.is_empty() && self.calls.iter().any(is_same) && is_whole(arguments)
+    }
+
+    /// The call that a piece may go on with: none if there is none yet, or if its id is one that another call of
+    /// another index has too.
+    fn find(&self, piece: &CallPiece<'_>) -> Option<(usize, By)> {
+        if let Some(id) = piece.id.as_deref() {
+            let of_id = |call: &Call| call.wire_id.as_deref() == Some(id);
+            let both = |call: &Call| of_id(call) && call.wire_index == piece.index;
+            let found = self
+                .calls
+                .iter()
+                .rposition(both)
+                .or_else(|| self.calls.iter().rposition(of_id));
+            if let Some(at) = found {
+                return self.repeats_id(at, piece).then_some((at, By::Id));
+            }
+        }
+        let of_index = |index| self.calls.iter().rposition(|call| call.wire_index == Some(index));
+        match piece.index.and_then(of_index) {
+            Some(at) => Some((at, By::Index)),
+            None => Some((self.calls.len().checked_sub(1)?, By::Order)),
+        }
+    }
+
+    /// Whether an id that a call has means that call. Some servers give each call the same, and an index of its own.
+    fn repeats_id(&self, at: usize, piece: &CallPiece<'_>) -> bool {
+        let (Some(_), Some(call)) = (&piece.name, self.calls.get(at)) else {
+            return true;
+        };
+        !is_other(call.wire_index, piece.index)
+    }
+
+    /// Whether a piece begins a call of its own instead of going on with the one that it found.
+    fn begins(&self, at: usize, by: By, piece: &CallPiece<'_>, chunk: u32) -> bool {
+        let (Some(name), Some(call)) = (piece.name.as_deref(), self.calls.get(at)) else {
+            return false;
+        };
+        let has_new_id = piece.id.is_some() && by != By::Id;
+        if call.name.is_empty() {
+            return by == By::Order && has_new_id && call.wire_id.is_some();
+        }
+        let is_same = name == call.name;
+        let says_more = piece.arguments.as_deref().is_some_and(|more| !is_blank(more));
+        let is_full = || is_whole(&call.arguments) || call.arguments.trim_end() == "null";
+        // A second value, or a name where a name cannot go on.
+        (says_more && (by != By::Id || call.named_in == chunk) && is_full())
+            || (!is_same && (!call.arguments.is_empty() || call.started.is_some()))
+            || (has_new_id && (call.wire_id.is_some() || !is_same))
+            || match by {
+                By::Id => false,
+                // No chunk holds two pieces of a name.
+                By::Index => !is_same && call.named_in == chunk,
+                By::Order => call.named_in == chunk || is_other(call.wire_index, piece.index),
+            }
+    }
+
+    /// Remembers what names a call that is yet to begin.
+    fn announce(&mut self, by: By, piece: &CallPiece<'_>) {
+        let is_bare = piece.name.is_none() && piece.arguments.as_deref().is_none_or(is_blank);
+        if let (By::Order, true, Some(index), Some(id)) = (by, is_bare, piece.index, &piece.id) {
+            self.announced = Some((index, String::from(&**id)));
+        }
+    }
+
+    fn add(&mut self, piece: &CallPiece<'_>) -> usize {
+        let announced = self.announced.take_if(|(index, _)| Some(*index) == piece.index);
+        self.calls.push(Call {
+            wire_index: piece.index,
+            wire_id: announced.map(|(_, id)| id).filter(|_| piece.id.is_none()),
+            ..Call::default()
+        });
+        self.calls.len() - 1
+    }
+
+    /// Starts the calls up to this one that have not started, in their order.
+    fn start_to(&mut self, last: usize, events: &mut Events) {
+        for at in 0..self.calls.len().min(last.saturating_add(1)) {
+            self.start(at, events);
+        }
+    }
+
+    /// Begins a call for the reader, if its name is known.
+    fn start(&mut self, at: usize, events: &mut Events) {
+        let Some(call) = self.calls.get(at) else { return };
+        if call.started.is_some() || call.name.is_empty() {
+            return;
+        }
+        let index = self.started;
+        let is_taken = call.wire_id.as_deref().is_some_and(|id| self.is_taken(id));
+        let id = match &call.wire_id {
+            Some(id) if !is_taken => id.clone(),
+            _ => format!("call_{:x}_{index}", self.salt),
+        };
+        events.call_start(index, id.clone(), call.name.clone());
+        self.has_same_ids |= is_taken;
+        if let Some(call) = self.calls.get_mut(at) {
+            call.started = Some(Started { index, id });
+            self.started += 1;
+        }
+    }
+
+    fn is_taken(&self, id: &str) -> bool {
+        self.calls
+            .iter()
+            .filter_map(|call| call.started.as_ref())
+            .any(|started| started.id == id)
+    }
+}
+
+impl Call {
+    /// Takes a name, more of it, or the same once more.
+    fn take_name(&mut self, name: &str, chunk: u32) {
+        if name == self.name {
+            return;
+        }
+        // What begins as the name did is the longer name, not one more piece of it.
+        if name.starts_with(&*self.name) {
+            self.name.clear();
+        }
+        self.name.push_str(name);
+        self.named_in = chunk;
+    }
+
+    fn extend(&mut self, fragment: &str) {
+        // White space before a value means nothing, and holding it back would have no bound.
+        let fragment = if self.arguments.is_empty() {
+            fragment.trim_start()
+        } else {
+            fragment
+        };
+        self.arguments.push_str(fragment);
+    }
+
+    /// Hands out the arguments that are not handed out yet.
+    fn give(&mut self, events: &mut Events) {
+        if let Some(started) = &self.started {
+            events.call_delta(
+                started.index,
+                self.arguments.get(self.given..).unwrap_or_default(),
+            );
+            self.given = self.arguments.len();
+        }
+    }
+}
+
+/// Whether both are known and differ.
+fn is_other(mine: Option<i64>, theirs: Option<i64>) -> bool {
+    mine.zip(theirs).is_some_and(|(mine, theirs)| mine != theirs)
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+/// Whether arguments say that there are none.
+fn is_nothing(arguments: &str) -> bool {
+    matches!(arguments.trim(), "" | "null")
+}
+
+/// Whether arguments are a whole object. The look at the last character spares reading all of them each time.
+fn is_whole(arguments: &str) -> bool {
+    arguments.trim_end().ends_with('}') && json::is_object(arguments)
+}

@@ -1,0 +1,275 @@
+//! The bodies at the edge: what a guest sends, counted; what comes back, counted and redacted, or withheld.
+
+use std::{
+    future::Future as _,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+use tracing::Span;
+use wasmtime_wasi_http::{Error as HttpError, WasiBody};
+
+use crate::{
+    limits::Note,
+    redact::body::BodyRedactor,
+    request_context::{RESPONSE_BYTES, View},
+};
+
+/// What a guest sends.
+pub(super) struct Outgoing {
+    inner: WasiBody,
+    left: u64,
+    view: View,
+}
+
+impl Outgoing {
+    pub(super) fn new(inner: WasiBody, view: View) -> Self {
+        let left = view.limits().request_bytes;
+        Self { inner, left, view }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            let len = data.len() as u64;
+            if len > self.left {
+                let most = self.view.limits().request_bytes;
+                self.view.note(Note::Limit {
+                    name: "max-request-bytes",
+                    message: format!("the request's body is longer than {most} bytes"),
+                });
+                return Poll::Ready(Some(Err(HttpError::HttpRequestBodySize(Some(most)))));
+            }
+            self.left -= len;
+        }
+        // What stands behind a body is a header as well, and no rule for headers has seen it.
+        if frame
+            .as_ref()
+            .is_some_and(|frame| frame.as_ref().is_ok_and(Frame::is_trailers))
+        {
+            tracing::debug!("trailers of a guest are not sent");
+            return Poll::Ready(None);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// One of the requests that are open: for a guest, or on one of the clients.
+pub(super) struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    pub(super) fn one_more(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A limit on how long the next piece is waited for. Time in which nobody waits does not count.
+struct Between {
+    most: Duration,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Between {
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let begin = || Box::pin(tokio::time::sleep(self.most));
+        self.waiting.get_or_insert_with(begin).as_mut().poll(cx)
+    }
+}
+
+/// What comes back.
+pub(super) struct Answer {
+    inner: Incoming,
+    left: u64,
+    redactor: BodyRedactor,
+    ended: bool,
+    /// How it ends when all that came has been given.
+    failed: Option<HttpError>,
+    view: View,
+    between: Option<Between>,
+    /// Of the attempt: bodies are read outside of it.
+    span: Span,
+    _open: [Open; 2],
+}
+
+impl Answer {
+    /// `most_between` is the guest's own limit on the time between two pieces.
+    pub(super) fn new(
+        inner: Incoming,
+        redactor: BodyRedactor,
+        view: View,
+        open: [Open; 2],
+        most_between: Option<Duration>,
+    ) -> Self {
+        let left = view.limits().response_bytes;
+        Self {
+            inner,
+            left,
+            redactor,
+            ended: false,
+            failed: None,
+            view,
+            between: most_between.map(|most| Between { most, waiting: None }),
+            span: Span::current(),
+            _open: open,
+        }
+    }
+
+    fn end(&mut self, how: &str) {
+        self.ended = true;
+        let bytes = self.view.limits().response_bytes - self.left;
+        self.span.in_scope(|| tracing::debug!(bytes, "{how}"));
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        loop {
+            if self.ended {
+                return Poll::Ready(self.failed.take().map(Err));
+            }
+            let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
+                if let Some(between) = &mut self.between {
+                    ready!(between.poll_end(cx));
+                    self.end("an answer's body paused for too long");
+                    return Poll::Ready(Some(Err(HttpError::ConnectionReadTimeout)));
+                }
+                return Poll::Pending;
+            };
+            if let Some(between) = &mut self.between {
+                between.waiting = None;
+            }
+            match frame {
+                Some(Ok(frame)) => {
+                    // Trailers have no use here, and they would have to be redacted too.
+                    let Ok(data) = frame.into_data() else { continue };
+                    let len = data.len() as u64;
+                    if len > self.left {
+                        self.end("an answer's body was too long");
+                        let most = self.view.limits().response_bytes;
+                        self.view.note(Note::Limit {
+                            name: RESPONSE_BYTES,
+                            message: format!("the answer's body is longer than {most} bytes"),
+                        });
+                        return Poll::Ready(Some(Err(HttpError::HttpResponseBodySize(Some(most)))));
+                    }
+                    self.left -= len;
+                    let clean = self.redactor.push(data);
+                    if !clean.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(clean))));
+                    }
+                }
+                Some(Err(error)) => {
+                    let cut = error.is_incomplete_message();
+                    self.end(if cut {
+                        "an answer's body was cut"
+                    } else {
+                        "an answer's body broke off"
+                    });
+                    self.failed = Some(HttpError::HttpResponseIncomplete);
+                    let rest = self.redactor.finish();
+                    if !rest.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(rest))));
+                    }
+                }
+                None => {
+                    self.end("an answer's body ended");
+                    let rest = self.redactor.finish();
+                    if !rest.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(rest))));
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended && self.failed.is_none()
+    }
+}
+
+/// In place of a body that could not be searched: a guest gets the head, and an error where it reads on.
+pub(super) struct Withheld(Option<HttpError>);
+
+impl Withheld {
+    pub(super) fn new(why: HttpError) -> Self {
+        Self(Some(why))
+    }
+}
+
+impl Body for Withheld {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        Poll::Ready(self.0.take().map(Err))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::HeaderMap;
+    use http_body_util::{BodyExt as _, StreamBody};
+
+    use super::*;
+    use crate::contract::settings::CredentialState;
+
+    #[tokio::test]
+    async fn trailers_of_a_guest_are_not_sent() {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("authorization", "Bearer mine".parse().unwrap());
+        let frames = [
+            Frame::data(Bytes::from_static(b"body")),
+            Frame::trailers(trailers),
+        ];
+        let body = StreamBody::new(futures::stream::iter(frames.map(Ok::<_, HttpError>)));
+        let view = View::new(Arc::default(), Arc::default(), CredentialState::Missing);
+        let sent = Outgoing::new(body.boxed_unsync(), view).collect().await.unwrap();
+        assert!(sent.trailers().is_none());
+        assert_eq!(sent.to_bytes(), "body");
+    }
+}

@@ -1,0 +1,329 @@
+//! The egress client: policy, pooled connections and redaction of one provider. Survives swaps.
+
+use std::{
+    error::Error as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use http::{HeaderName, Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::{ResponseFuture, connect::capture_connection};
+use wasmtime_wasi_http::{Error as HttpError, WasiBody};
+
+use super::{
+    body::{Answer, Open, Outgoing, Withheld},
+    clock_skew::Clock,
+    connection::Uses,
+    connector::{Connector, Dial, Resolver},
+    deny,
+    dial::ConnectError,
+    headers::{self, OwnHeaders},
+    origin::Origin,
+    pool::{self, Lanes},
+    proxy::Via,
+    tls::Tls,
+};
+use crate::{
+    error::{Error, Kind, Result},
+    grants::AllowedEndpoints,
+    limits::Note,
+    redact::Redactor,
+    request_context::View,
+    settings::Settings,
+};
+
+/// What the edge lets through and adds.
+pub(crate) struct Policy {
+    /// The only destination.
+    pub(crate) origin: Origin,
+    /// What may be asked for there.
+    pub(crate) endpoints: AllowedEndpoints,
+    /// Whether the destination's name may stand for private addresses.
+    pub(crate) allow_private: bool,
+    /// What the host adds to every request.
+    pub(crate) headers: OwnHeaders,
+    /// The longest wait for a connection.
+    pub(crate) connect_timeout: Duration,
+    /// Certificates to trust besides the platform's.
+    pub(crate) ca_file: Option<std::path::PathBuf>,
+    /// The proxy before the destination.
+    pub(crate) via: Option<Via>,
+}
+
+impl Policy {
+    /// Dials the destination, and counts what it opened.
+    fn connector(&self, opened: &Arc<AtomicU64>) -> Result<Connector> {
+        let needs_tls = self.origin.is_https() || self.via.as_ref().is_some_and(Via::is_https);
+        Ok(Connector::new(Dial {
+            origin: self.origin.clone(),
+            allow_private: self.allow_private,
+            timeout: self.connect_timeout,
+            tls: needs_tls.then(|| Tls::new(self.ca_file.as_deref())).transpose()?,
+            via: self.via.clone(),
+            resolver: Resolver::System,
+            opened: Arc::clone(opened),
+        }))
+    }
+}
+
+/// The edge's HTTP client by itself: its connections and their settings, and nothing of what an edge is for. The native
+/// code that the benches compare with sends its requests by it.
+///
+/// # Errors
+/// The settings name no origin, or certificates that cannot be read.
+#[doc(hidden)]
+pub fn bare_client<B>(settings: &Settings) -> Result<impl Fn(Request<B>) -> ResponseFuture + use<B>>
+where
+    B: http_body::Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let origin = settings.base_url.as_ref().and_then(Origin::of);
+    let origin = origin.ok_or_else(|| Error::new(Kind::Configuration, "no base URL says where to"))?;
+    let policy = Policy {
+        via: settings.proxies.before(&origin)?,
+        origin,
+        endpoints: AllowedEndpoints::new("", None),
+        allow_private: settings.allow_private,
+        headers: OwnHeaders::default(),
+        connect_timeout: settings.connect_timeout,
+        ca_file: settings.ca_file.clone(),
+    };
+    let client = pool::client(&policy.connector(&Arc::default())?);
+    Ok(move |request| client.request(request))
+}
+
+/// The way out for one provider: policy, pooled connections and redaction. Survives swaps.
+pub(crate) struct Edge {
+    policy: Policy,
+    lanes: Lanes,
+    redactor: Redactor,
+    opened: Arc<AtomicU64>,
+    denied: AtomicU64,
+    clock: Clock,
+}
+
+impl Edge {
+    pub(crate) fn new(policy: Policy, redactor: Redactor) -> Result<Arc<Self>> {
+        let opened = Arc::default();
+        let lanes = Lanes::new(policy.connector(&opened)?);
+        Ok(Arc::new(Self {
+            policy,
+            lanes,
+            redactor,
+            opened,
+            denied: AtomicU64::new(0),
+            clock: Clock::default(),
+        }))
+    }
+
+    /// Connections opened so far.
+    pub(crate) fn connections_opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Requests and headers that were not let through.
+    pub(crate) fn denials(&self) -> u64 {
+        self.denied.load(Ordering::Relaxed)
+    }
+
+    /// See [`Clock::ahead`].
+    pub(crate) fn clock_ahead(&self) -> Option<i64> {
+        self.clock.ahead()
+    }
+
+    pub(super) fn count_denial(&self) {
+        self.denied.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn forbids(&self, name: &HeaderName) -> bool {
+        self.policy.headers.forbid(name)
+    }
+
+    /// Whether the operator's header takes the place of one that a guest sets.
+    pub(super) fn replaces(&self, name: &HeaderName) -> bool {
+        self.policy.headers.replace(name)
+    }
+
+    fn deny(&self, view: &View, message: &str, hint: &str) -> HttpError {
+        self.count_denial();
+        deny::deny(view, self.redactor.own(message), hint)
+    }
+
+    /// Sends one request of a guest; `most_between` is its own limit on the time between two pieces of the answer.
+    pub(super) async fn send(
+        self: Arc<Self>,
+        request: Request<WasiBody>,
+        view: View,
+        open: Open,
+        most_between: Option<Duration>,
+    ) -> Result<Response<WasiBody>, HttpError> {
+        view.connecting();
+        let (mut parts, body) = request.into_parts();
+        self.check(&parts.method, &parts.uri, &view)?;
+        // In its one spelling, whatever the guest wrote; over HTTP/1 the client writes `host` from it.
+        parts.uri = self.policy.origin.uri(parts.uri.path_and_query());
+        parts.headers.remove(header::HOST);
+        self.policy.headers.write_to(&mut parts.headers);
+        let to_proxy = self.proxy_authorization();
+        if let Some(value) = to_proxy {
+            parts.headers.insert(header::PROXY_AUTHORIZATION, value.clone());
+        }
+        let path = parts.uri.path().to_owned();
+        let mut request = Request::from_parts(parts, Outgoing::new(body, view.clone()));
+        let connection = capture_connection(&mut request);
+        let started = Instant::now();
+        let (client, place) = self.lanes.enter();
+        let answer = client.request(request).await;
+        let reused = connection
+            .connection_metadata()
+            .as_ref()
+            .is_some_and(|connected| {
+                let mut extras = http::Extensions::new();
+                connected.get_extras(&mut extras);
+                extras.get::<Uses>().is_some_and(Uses::again)
+            });
+        let elapsed = started.elapsed();
+        let answer = answer.map_err(|error| self.failure(&error, reused, &view))?;
+        view.answered();
+        let (mut parts, body) = answer.into_parts();
+        tracing::info!(origin = %self.policy.origin, path, status = parts.status.as_u16(), reused, ?elapsed, "answer");
+        self.clock.hear(&parts.headers);
+        if let Some(via) = &self.policy.via
+            && parts.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        {
+            return Err(self.unconnected(&via.wants_authorization(), &view));
+        }
+        if let Some(what) = headers::in_part(parts.status, &parts.headers) {
+            return Err(self.partial(what, &view));
+        }
+        let unsearchable = headers::check_codings(&parts.headers, &self.redactor);
+        headers::clean(&mut parts.headers, &self.policy.headers, &self.redactor);
+        if let Err(why) = unsearchable {
+            tracing::info!(?why, "body withheld");
+            // The head says what went wrong. How a body is encoded a guest sees itself, but not of its transfer.
+            let sees = matches!(why, HttpError::HttpResponseContentCoding(_));
+            return if sees || !parts.status.is_success() {
+                Ok(Response::from_parts(parts, Withheld::new(why).boxed_unsync()))
+            } else {
+                Err(why)
+            };
+        }
+        let body = Answer::new(body, self.redactor.body(), view, [open, place], most_between);
+        Ok(Response::from_parts(parts, body.boxed_unsync()))
+    }
+
+    /// The header for a proxy that reads requests, as it does where they are not encrypted.
+    fn proxy_authorization(&self) -> Option<&http::HeaderValue> {
+        let via = self.policy.via.as_ref()?;
+        via.authorization(&self.policy.origin)
+    }
+
+    /// Whether a request may leave: by a method that asks a server for something, to the one origin.
+    fn check(&self, method: &Method, uri: &http::Uri, view: &View) -> Result<(), HttpError> {
+        let usual = [
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+        ];
+        if !usual.contains(method) {
+            // CONNECT asks for a tunnel, TRACE for the credential to be sent back; others nobody needs.
+            let message = format!("the plugin wanted to send a `{method}` request");
+            let methods: Vec<_> = usual.iter().map(Method::as_str).collect();
+            let hint = format!("a plugin may send {}", methods.join(", "));
+            return Err(self.deny(view, &message, &hint));
+        }
+        let wanted = uri.to_string();
+        let hint = "allow an origin with `--base-url`, `baseUrl` in the configuration, or a grant";
+        let Some(url) = url::Url::parse(&wanted).ok() else {
+            let message = format!("the plugin asked for `{wanted}`, which is no URL");
+            return Err(self.deny(view, &message, hint));
+        };
+        if Origin::of(&url).as_ref() != Some(&self.policy.origin)
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
+            let place = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            let message = format!(
+                "the plugin asked for {place}{port}; only {} is allowed",
+                self.policy.origin
+            );
+            return Err(self.deny(view, &message, hint));
+        }
+        // As it is sent, not as it would be read: what could be read in two ways is not allowed.
+        let path = uri.path();
+        if !self.policy.endpoints.allow(method.as_str(), path) {
+            let shown: String = path.chars().take(200).collect();
+            let message = format!(
+                "the plugin wanted to send `{method} {shown}`; allowed: {}",
+                self.policy.endpoints
+            );
+            let hint =
+                "a grant names the requests that a plugin may send; `grant FILE.wasm` shows what it asks for";
+            return Err(self.deny(view, &message, hint));
+        }
+        if self.redactor.finds(wanted.as_bytes()) {
+            let message = "the plugin put the credential into an address";
+            let hint = "the host adds the credential where it belongs; this plugin should not know it";
+            return Err(self.deny(view, message, hint));
+        }
+        Ok(())
+    }
+
+    /// What the guest is told of a request that got no answer.
+    ///
+    /// A reused connection that closed without a byte is `connection-terminated`: the server had given it up, so the
+    /// request may be sent again. On a fresh one the same is `HTTP-response-incomplete`.
+    fn failure(&self, error: &hyper_util::client::legacy::Error, reused: bool, view: &View) -> HttpError {
+        let source = error.source();
+        if let Some(connect) = source.and_then(|source| source.downcast_ref::<ConnectError>()) {
+            return self.unconnected(connect, view);
+        }
+        let hyper = source.and_then(|source| source.downcast_ref::<hyper::Error>());
+        let parse = hyper.is_some_and(hyper::Error::is_parse);
+        tracing::info!(origin = %self.policy.origin, reused, parse, "no answer");
+        match hyper {
+            Some(error) if error.is_parse() => HttpError::HttpProtocolError,
+            Some(error) if error.is_user() => HttpError::HttpRequestBodySize(None),
+            _ if reused => HttpError::ConnectionTerminated,
+            _ => HttpError::HttpResponseIncomplete,
+        }
+    }
+
+    /// A response that is not whole: a credential that is cut at its edge could not be found.
+    fn partial(&self, what: &str, view: &View) -> HttpError {
+        self.count_denial();
+        let message = format!("{} sent {what}, which nobody asked for", self.policy.origin);
+        let hint = "a response has to come whole, so that it can be searched for the credential";
+        deny::deny(view, self.redactor.own(&message), hint);
+        HttpError::HttpProtocolError
+    }
+
+    /// There is no connection: the guest learns the class, the operator why.
+    fn unconnected(&self, error: &ConnectError, view: &View) -> HttpError {
+        let (why, hint) = error.reason();
+        let origin = &self.policy.origin;
+        if matches!(error, ConnectError::Prohibited(_)) {
+            self.deny(view, &format!("{origin} is not reached: {why}"), hint);
+        } else {
+            let message = self
+                .redactor
+                .own(&format!("there is no connection to {origin}: {why}"));
+            tracing::info!(reason = message, hint, "no connection");
+            view.note(Note::Unconnected {
+                message,
+                hint: hint.to_owned(),
+            });
+        }
+        error.code()
+    }
+}

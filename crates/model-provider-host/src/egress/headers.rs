@@ -1,0 +1,380 @@
+//! Headers at the edge: which ones no guest may set or see, and those that the host adds itself.
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError};
+
+use crate::secret::Secret;
+use crate::{
+    error::{Error, Kind, Result},
+    redact::Redactor,
+};
+
+/// The headers that the host adds: the operator's, and the one with the credential.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OwnHeaders(Vec<OwnHeader>);
+
+/// One of them.
+#[derive(Clone, Debug)]
+struct OwnHeader {
+    name: HeaderName,
+    value: HeaderValue,
+    /// Whether the operator has configured it; else it carries the credential.
+    is_operators: bool,
+}
+
+impl OwnHeaders {
+    /// Adds the header that carries a credential.
+    pub(crate) fn credential(&mut self, name: &str, prefix: &str, secret: &Secret) -> Result<()> {
+        let name = header_name(name)?;
+        let text = zeroize::Zeroizing::new(format!("{prefix}{}", secret.expose()));
+        let value = HeaderValue::from_str(&text).map_err(|_| {
+            Error::new(
+                Kind::Configuration,
+                "the credential has characters that a header cannot carry",
+            )
+            .with_hint("copy it again; it is plain text without spaces or line breaks")
+        })?;
+        self.add(name, value, false);
+        Ok(())
+    }
+
+    /// Adds a header of the operator's.
+    pub(crate) fn operators(&mut self, name: &str, value: &Secret) -> Result<()> {
+        let parsed = HeaderValue::from_str(value.expose()).map_err(|_| {
+            Error::new(
+                Kind::Configuration,
+                format!("the value of the configured header `{name}` cannot be sent"),
+            )
+            .with_hint("a header's value is plain text without line breaks")
+        })?;
+        self.add(header_name(name)?, parsed, true);
+        Ok(())
+    }
+
+    fn add(&mut self, name: HeaderName, mut value: HeaderValue, is_operators: bool) {
+        value.set_sensitive(true);
+        self.0.push(OwnHeader {
+            name,
+            value,
+            is_operators,
+        });
+    }
+
+    /// Puts them in place of whatever is there. The last one of a name counts.
+    pub(crate) fn write_to(&self, headers: &mut HeaderMap) {
+        for own in &self.0 {
+            headers.insert(own.name.clone(), own.value.clone());
+        }
+    }
+
+    /// Whether no guest sees this header in a response.
+    pub(crate) fn hide(&self, name: &HeaderName) -> bool {
+        is_forbidden(name) || self.0.iter().any(|own| own.name == *name)
+    }
+
+    /// Whether no guest may set this header.
+    pub(crate) fn forbid(&self, name: &HeaderName) -> bool {
+        is_forbidden(name) || self.0.iter().any(|own| own.name == *name && !own.is_operators)
+    }
+
+    /// Whether a guest may set this header, but to no effect: [`write_to`](Self::write_to) puts the operator's there. The
+    /// two may come from settings that know nothing of each other, so that this is no reason to refuse the request.
+    pub(crate) fn replace(&self, name: &HeaderName) -> bool {
+        !self.forbid(name) && self.hide(name)
+    }
+}
+
+/// What no guest may set, besides what belongs to the connection.
+const NOT_THE_GUESTS: [&str; 21] = [
+    // The credential and its like.
+    "authorization",
+    "cookie",
+    "set-cookie",
+    // What comes back has to be searched, so it has to come whole, as it is, and in bytes that ASCII is a part of.
+    "accept-encoding",
+    "accept-charset",
+    "a-im",
+    "range",
+    "if-range",
+    "request-range",
+    "te",
+    "trailer",
+    // How it is sent is the host's matter.
+    "expect",
+    "via",
+    "forwarded",
+    // What a server may take for the method or the path, in place of those that were checked.
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x-override-url",
+];
+
+/// The same without an edge: what belongs to the connection, to the credential, or to how a response comes.
+pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    DEFAULT_FORBIDDEN_HEADERS.contains(name)
+        || NOT_THE_GUESTS.contains(&text)
+        || text.starts_with("proxy-")
+        || text.starts_with("x-forwarded-")
+}
+
+/// What makes a response one that is not whole, in words.
+pub(crate) fn in_part(status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
+    let parts = |value: &HeaderValue| {
+        let value = value.as_bytes().get(..b"multipart/byteranges".len());
+        value.is_some_and(|value| value.eq_ignore_ascii_case(b"multipart/byteranges"))
+    };
+    if status == StatusCode::PARTIAL_CONTENT {
+        Some("a part of a response (206)")
+    } else if status == StatusCode::IM_USED {
+        Some("a changed form of a response (226)")
+    } else if headers.contains_key(header::CONTENT_RANGE) {
+        Some("a part of a response (`content-range`)")
+    } else if headers.get_all(header::CONTENT_TYPE).iter().any(parts) {
+        Some("parts of a response (`multipart/byteranges`)")
+    } else {
+        None
+    }
+}
+
+/// What a guest gets to see of an answer's headers.
+pub(crate) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, redactor: &Redactor) {
+    let hide = |name: &&HeaderName| own.hide(name) || redactor.finds(name.as_str().as_bytes());
+    let hidden: Vec<_> = headers.keys().filter(hide).cloned().collect();
+    for name in hidden {
+        headers.remove(name);
+    }
+    for value in headers.values_mut() {
+        if redactor.finds(value.as_bytes()) {
+            let text = redactor.said(&String::from_utf8_lossy(value.as_bytes()));
+            *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("*"));
+        }
+    }
+}
+
+/// Refuses an answer that is not as it is: a secret in it could not be found. Neither was asked for; HTTP/1 knows a
+/// second place where a body can be compressed.
+pub(crate) fn check_codings(headers: &HeaderMap, redactor: &Redactor) -> Result<(), HttpError> {
+    let unasked = |name: HeaderName, usual: &[&str]| {
+        let values = headers.get_all(name).iter();
+        let values: Vec<_> = values.map(|value| value.to_str().unwrap_or("?")).collect();
+        let codings = values.iter().flat_map(|value| value.split(','));
+        let mut codings = codings.map(str::trim).filter(|coding| !coding.is_empty());
+        // The server's own word, which may be anything.
+        let is_usual = |coding: &str| usual.iter().any(|usual| coding.eq_ignore_ascii_case(usual));
+        codings
+            .find(|coding| !is_usual(coding))
+            .map(|coding| redactor.said(coding))
+    };
+    if let Some(charset) = headers
+        .get_all(header::CONTENT_TYPE)
+        .iter()
+        .find_map(strange_charset)
+    {
+        return Err(HttpError::HttpResponseContentCoding(Some(
+            redactor.said(&charset),
+        )));
+    }
+    if let Some(coding) = unasked(header::CONTENT_ENCODING, &["identity"]) {
+        return Err(HttpError::HttpResponseContentCoding(Some(coding)));
+    }
+    match unasked(header::TRANSFER_ENCODING, &["identity", "chunked"]) {
+        Some(coding) => Err(HttpError::HttpResponseTransferCoding(Some(coding))),
+        None => Ok(()),
+    }
+}
+
+/// The character set of a content type, if ASCII is no part of it.
+fn strange_charset(content_type: &HeaderValue) -> Option<String> {
+    let value = content_type.to_str().ok()?.to_ascii_lowercase();
+    let (_, charset) = value.split_once("charset")?;
+    let charset = charset
+        .trim_start()
+        .strip_prefix('=')?
+        .trim_start_matches([' ', '"', '\'']);
+    let charset = charset.split([';', ',', '"', '\'', ' ']).next()?;
+    let strange = [
+        "utf-7",
+        "utf7",
+        "utf-16",
+        "utf16",
+        "utf-32",
+        "utf32",
+        "ucs",
+        "unicode",
+        "iso-10646",
+        "ibm",
+        "cp",
+        "ebcdic",
+        "hz-",
+        "iso-2022",
+    ];
+    strange
+        .iter()
+        .any(|name| charset.starts_with(name))
+        .then(|| charset.to_owned())
+}
+
+fn header_name(name: &str) -> Result<HeaderName> {
+    let parsed = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| Error::new(Kind::Configuration, format!("`{name}` is no header name")))?;
+    if DEFAULT_FORBIDDEN_HEADERS.contains(&parsed) {
+        return Err(Error::new(
+            Kind::Configuration,
+            format!("the header `{name}` belongs to the connection"),
+        ));
+    }
+    Ok(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(name: HeaderName, value: &str) -> Option<HttpError> {
+        let redactor = Redactor::new(Secret::new("a-very-secret-token").as_ref(), []);
+        let mut headers = HeaderMap::new();
+        headers.append(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
+        headers.append(name, value.parse().unwrap());
+        check_codings(&headers, &redactor).err()
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_searched_is_refused_wherever_that_is_said() {
+        for value in ["gzip", "identity, br", "GZIP", ",x"] {
+            let error = refused(header::CONTENT_ENCODING, value);
+            assert!(
+                matches!(error, Some(HttpError::HttpResponseContentCoding(Some(_)))),
+                "{value}: {error:?}"
+            );
+        }
+        for value in ["gzip, chunked", "deflate", "chunked,gzip"] {
+            let error = refused(header::TRANSFER_ENCODING, value);
+            assert!(
+                matches!(error, Some(HttpError::HttpResponseTransferCoding(Some(_)))),
+                "{value}: {error:?}"
+            );
+        }
+        for value in ["", "identity", "Identity , identity"] {
+            assert!(refused(header::CONTENT_ENCODING, value).is_none(), "{value}");
+        }
+        assert!(refused(header::TRANSFER_ENCODING, "Chunked").is_none());
+    }
+
+    #[test]
+    fn a_response_that_is_not_whole_is_told_from_one_that_is() {
+        let with = |name: HeaderName, value| HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+        for (status, headers) in [
+            (206, HeaderMap::new()),
+            (226, HeaderMap::new()),
+            (200, with(header::CONTENT_RANGE, "bytes 0-9/20")),
+            (
+                200,
+                with(header::CONTENT_TYPE, "Multipart/ByteRanges; boundary=x"),
+            ),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert!(in_part(status, &headers).is_some(), "{status} {headers:?}");
+        }
+        for content_type in ["text/event-stream", "multipart/mixed", ""] {
+            assert!(in_part(StatusCode::OK, &with(header::CONTENT_TYPE, content_type)).is_none());
+        }
+    }
+
+    #[test]
+    fn a_response_in_characters_that_cannot_be_searched_is_refused() {
+        for value in [
+            "text/plain; charset=utf-16",
+            "application/json;charset=\"UTF-16LE\"",
+            "a/b; x=1; Charset = IBM037",
+        ] {
+            let error = refused(header::CONTENT_TYPE, value);
+            assert!(
+                matches!(error, Some(HttpError::HttpResponseContentCoding(Some(_)))),
+                "{value}"
+            );
+        }
+        for value in [
+            "application/json",
+            "text/plain; charset=utf-8",
+            "text/html; charset=ISO-8859-1",
+            "a/b; charset",
+        ] {
+            assert!(refused(header::CONTENT_TYPE, value).is_none(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_guest_sets_nothing_that_changes_how_a_response_comes_or_what_is_asked_for() {
+        for name in [
+            "Range",
+            "If-Range",
+            "Accept-Charset",
+            "TE",
+            "Trailer",
+            "Expect",
+            "Accept-Encoding",
+            "A-IM",
+            "Connection",
+            "Upgrade",
+            "Keep-Alive",
+            "Transfer-Encoding",
+            "Host",
+            "Proxy-Anything",
+            "X-HTTP-Method-Override",
+            "X-Original-URL",
+            "X-Forwarded-Prefix",
+            "Authorization",
+            "Cookie",
+            "HTTP2-Settings",
+        ] {
+            assert!(is_forbidden(&name.parse().unwrap()), "{name}");
+        }
+        for name in [
+            "accept",
+            "content-type",
+            "user-agent",
+            "x-bill-to",
+            "accept-language",
+            "idempotency-key",
+        ] {
+            assert!(!is_forbidden(&name.parse().unwrap()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_the_operators_replaces_the_guests_and_the_credentials_is_refused() {
+        let secret = Secret::new("a-very-secret-token").unwrap();
+        let mut own = OwnHeaders::default();
+        own.credential("x-key", "", &secret).unwrap();
+        own.operators("X-Bill-To", &Secret::new("operators").unwrap())
+            .unwrap();
+        own.operators("Authorization", &secret).unwrap();
+        let (bill, key) = (
+            HeaderName::from_static("x-bill-to"),
+            HeaderName::from_static("x-key"),
+        );
+        assert!(!own.forbid(&bill) && own.replace(&bill) && own.hide(&bill));
+        for name in [&key, &header::AUTHORIZATION] {
+            assert!(own.forbid(name) && !own.replace(name), "{name}");
+        }
+        assert!(!own.replace(&header::ACCEPT));
+        let mut headers = HeaderMap::from_iter([(bill.clone(), HeaderValue::from_static("guests"))]);
+        headers.append(&bill, HeaderValue::from_static("again"));
+        own.write_to(&mut headers);
+        let sent: Vec<_> = headers.get_all(&bill).iter().collect();
+        assert_eq!(sent, ["operators"]);
+    }
+
+    #[test]
+    fn the_name_of_a_coding_tells_the_guest_no_secret() {
+        for name in [header::CONTENT_ENCODING, header::TRANSFER_ENCODING] {
+            let error = format!("{:?}", refused(name, "x-a-very-secret-token"));
+            assert!(!error.contains("secret") && error.contains("*****"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The egress of the sandbox: the one place where requests leave and responses come in.
+//!
+//! Deny by default. A request goes to the allowed origin or nowhere; the credential is added here, behind everything
+//! that the guest wrote, and redacted in everything that goes back. Nothing here knows a provider.
+//!
+//! Read in this order: `origin` and `address` (where), `headers` (what a guest may set), `connector` with `dial`, `proxy`,
+//! `tls` and `pool` (how), `body` (how much), `wasi_http_hooks` (how often), and `client`, which puts them together.
+
+mod address;
+mod body;
+mod client;
+mod clock_skew;
+mod connection;
+mod connector;
+mod deny;
+mod dial;
+mod headers;
+mod no_proxy;
+mod origin;
+mod pinned;
+mod pool;
+mod proxy;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod wasi_http_hooks;
+
+#[doc(hidden)]
+pub use client::bare_client;
+pub(crate) use client::{Edge, Policy};
+pub(crate) use headers::OwnHeaders;
+pub use origin::Origin;
+pub use proxy::Proxies;
+pub(crate) use proxy::Via;
+pub(crate) use wasi_http_hooks::Gate;

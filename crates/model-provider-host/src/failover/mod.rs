@@ -1,0 +1,332 @@
+//! One model after the other: who is asked when the first fails, and who is left alone for a while.
+//!
+//! Another model is asked only before the first event: half an answer is never thrown away.
+
+mod cooldown;
+mod recent;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use cooldown::{Cooldowns, LONGEST_NAME};
+use recent::RecentFailures;
+
+use crate::{
+    contract::{ChatRequest, ErrorKind},
+    error::{Error, Kind, Result},
+    host::{Answer, ChatOptions, Host, chat_stream::Completion},
+    request_defaults::Params,
+};
+
+/// Spellings that are remembered at most; a server's clients may ask for any text.
+const MOST_NAMES: usize = 1024;
+
+/// The cool-downs of one host. They survive swaps; share it among all requests.
+#[derive(Default)]
+pub struct Fallback {
+    memory: Mutex<Memory>,
+    params: Params,
+    max_retries: Option<u32>,
+}
+
+#[derive(Default)]
+struct Memory {
+    /// What a spelling of a reference stands for: the key of its cool-down. The request carries the spelling itself.
+    canonical: HashMap<String, String>,
+    cooldowns: Cooldowns,
+    recent: RecentFailures,
+}
+
+/// A model that was asked, or passed over, before the one that answered.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The reference as it was given.
+    pub reference: String,
+    /// Why it did not answer. The code `cooling-down` says that it was not asked.
+    pub error: Error,
+    /// How long that took.
+    pub elapsed: Duration,
+}
+
+impl Attempt {
+    /// One that no host made, for tests of what shows it.
+    #[must_use]
+    pub fn new(reference: impl Into<String>, error: Error, elapsed: Duration) -> Self {
+        Self {
+            reference: reference.into(),
+            error,
+            elapsed,
+        }
+    }
+}
+
+/// An answer that has begun: its first event, or its end, is there.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Started {
+    /// The answer.
+    pub completion: Completion,
+    /// Who answers, as it was given.
+    pub reference: String,
+    /// Who failed before.
+    pub trail: Vec<Attempt>,
+}
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Completed {
+    /// The answer.
+    pub answer: Answer,
+    /// Who answered, as it was given.
+    pub reference: String,
+    /// Who failed before.
+    pub trail: Vec<Attempt>,
+}
+
+/// Nobody answered.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Failed {
+    /// The error that no other model can mend; else that of the first model that was asked.
+    pub error: Error,
+    /// All who failed, the last one included.
+    pub trail: Vec<Attempt>,
+}
+
+impl fmt::Debug for Fallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let resting = self.memory().cooldowns.len();
+        f.debug_struct("Fallback")
+            .field("cooling_down", &resting)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+impl Fallback {
+    /// No model is cooling down yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks each model for what is wanted of it, where the request leaves that open.
+    #[must_use]
+    pub fn with_params(mut self, params: Params) -> Self {
+        self.params = params;
+        self
+    }
+
+    /// For callers that retry by themselves: at most so many retries of a request, and none for a model that failed
+    /// within the last two minutes. So a failure that lasts costs the upstream no more requests than the caller makes,
+    /// and this many.
+    #[must_use]
+    pub fn with_max_retries(mut self, most: u32) -> Self {
+        self.max_retries = Some(most);
+        self
+    }
+
+    /// Lets a model be asked again at once, whatever it is cooling down from: somebody wants just this one.
+    pub async fn wake(&self, host: &Host, reference: &str) {
+        let key = self.key(reference, &|reference| canonical(host, reference)).await;
+        self.memory().cooldowns.recovered(&key);
+    }
+
+    /// Asks one after the other until one answers, and gives the answer as it comes. An empty list stands for the
+    /// request's own model.
+    ///
+    /// # Errors
+    /// Nobody answered.
+    pub async fn start(
+        &self,
+        host: &Host,
+        request: &ChatRequest,
+        references: &[String],
+    ) -> Result<Started, Failed> {
+        let ask = |request, options| async move {
+            let mut completion = host.chat_with(request, options).await?;
+            completion.ready().await?;
+            Ok(completion)
+        };
+        let resolve = |reference| canonical(host, reference);
+        let (completion, reference, trail) = self.one_of(request, references, resolve, ask).await?;
+        Ok(Started {
+            completion,
+            reference,
+            trail,
+        })
+    }
+
+    /// Asks one after the other until one has answered as a whole.
+    ///
+    /// # Errors
+    /// Nobody answered.
+    pub async fn complete(
+        &self,
+        host: &Host,
+        request: &ChatRequest,
+        references: &[String],
+    ) -> Result<Completed, Failed> {
+        let ask = |request, options| host.complete_with(request, options);
+        let resolve = |reference| canonical(host, reference);
+        let (answer, reference, trail) = self.one_of(request, references, resolve, ask).await?;
+        Ok(Completed {
+            answer,
+            reference,
+            trail,
+        })
+    }
+
+    /// The order of things, whoever resolves and answers.
+    async fn one_of<T, R, A>(
+        &self,
+        request: &ChatRequest,
+        references: &[String],
+        resolve: impl Fn(String) -> R,
+        ask: impl Fn(ChatRequest, ChatOptions) -> A,
+    ) -> Result<(T, String, Vec<Attempt>), Failed>
+    // Not async closures: servers spawn this, and the compiler cannot yet see that those can be sent.
+    where
+        R: Future<Output = Result<String>>,
+        A: Future<Output = Result<T>>,
+    {
+        let own = [request.model.clone()];
+        let references = if references.is_empty() { &own } else { references };
+        let mut models: Vec<(&String, String)> = Vec::with_capacity(references.len());
+        for reference in references {
+            let key = self.key(reference, &resolve).await;
+            if models.iter().all(|(_, known)| *known != key) {
+                models.push((reference, key));
+            }
+        }
+        let now = Instant::now();
+        let mut resting = {
+            let memory = self.memory();
+            let errors = models
+                .iter()
+                .map(|(_, key)| memory.cooldowns.passes_over(key, now));
+            errors.collect::<Vec<_>>()
+        };
+        if resting.iter().all(Option::is_some)
+            && let Some(first) = resting.first_mut()
+        {
+            // Somebody has to be asked.
+            *first = None;
+        }
+        let mut trail: Vec<Attempt> = Vec::new();
+        let mut first_error = None;
+        for ((reference, key), resting) in models.iter().zip(resting) {
+            if let Some(error) = resting {
+                trail.push(Attempt {
+                    reference: (*reference).clone(),
+                    error,
+                    elapsed: Duration::ZERO,
+                });
+                continue;
+            }
+            let started = Instant::now();
+            let mut request = request.clone();
+            request.model.clone_from(reference);
+            self.params.fill(&mut request, &[reference, key]);
+            match ask(request, self.options(key, started)).await {
+                Ok(answer) => {
+                    let mut memory = self.memory();
+                    memory.cooldowns.recovered(key);
+                    memory.recent.recovered(key);
+                    drop(memory);
+                    return Ok((answer, (*reference).clone(), trail));
+                }
+                Err(error) => {
+                    let mut memory = self.memory();
+                    memory.cooldowns.failed(key, &error, Instant::now());
+                    if self.max_retries.is_some() && error.is_retryable() {
+                        memory.recent.failed(key, Instant::now());
+                    }
+                    drop(memory);
+                    trail.push(Attempt {
+                        reference: (*reference).clone(),
+                        error: error.clone(),
+                        elapsed: started.elapsed(),
+                    });
+                    // What was asked for first, and is no reference at all, is a slip of who asks: an answer from
+                    // somebody else would hide it.
+                    let is_slip = error.kind() == Kind::Provider(ErrorKind::InvalidReference)
+                        && models.first().is_some_and(|(first, _)| first == reference);
+                    if is_slip || !error.allows_fallback() {
+                        return Err(Failed { error, trail });
+                    }
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        let error = first_error.unwrap_or_else(|| {
+            Error::new(
+                Kind::Provider(ErrorKind::InvalidRequest),
+                "there is no model to ask",
+            )
+        });
+        Err(Failed { error, trail })
+    }
+
+    /// How a model is asked now.
+    fn options(&self, key: &str, now: Instant) -> ChatOptions {
+        let max_retries = self.max_retries.map(|most| {
+            if self.memory().recent.has(key, now) {
+                0
+            } else {
+                most
+            }
+        });
+        ChatOptions { max_retries }
+    }
+
+    /// What stands for a model, however it is spelt. What nobody understands stands for itself; asking for it will
+    /// say why.
+    async fn key<R>(&self, reference: &str, resolve: &impl Fn(String) -> R) -> String
+    where
+        R: Future<Output = Result<String>>,
+    {
+        if let Some(key) = self.memory().canonical.get(reference) {
+            return key.clone();
+        }
+        let Ok(canonical) = resolve(reference.to_owned()).await else {
+            return reference.to_owned();
+        };
+        // What is longer is worked out each time.
+        if reference.len() > LONGEST_NAME {
+            return canonical;
+        }
+        let mut memory = self.memory();
+        if memory.canonical.len() >= MOST_NAMES {
+            memory.canonical.clear();
+        }
+        memory.canonical.insert(reference.to_owned(), canonical.clone());
+        canonical
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Nothing is left half done under this lock.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn canonical(host: &Host, reference: String) -> Result<String> {
+    Ok(host.resolve(&reference).await?.canonical)
+}

@@ -1,0 +1,319 @@
+//! Who may change or read a file: its owner and mode, and those of its folder.
+//!
+//! Trusted are the user that this process runs as, and root. A group may write only if it is the user's own: the one that
+//! bears the user's name and has no other member (as where the umask is 002), or root's. In a folder with the sticky bit
+//! (`/tmp`) nobody replaces another's file. Knows nothing of what the files are for. Access control lists are not looked
+//! at.
+
+use std::path::{Path, PathBuf};
+
+/// What others may do with a file, and the command that mends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposure {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// `others may write to PATH (mode 666)`.
+    pub message: String,
+    /// A command.
+    pub fix: String,
+}
+
+/// A path as a shell reads it.
+pub fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    match shell_words::quote(&text) {
+        // One that a line cannot hold.
+        quoted if quoted.chars().any(char::is_control) => format!("{text:?}"),
+        quoted => quoted.into_owned(),
+    }
+}
+
+#[cfg(unix)]
+pub use of_unix::*;
+
+#[cfg(unix)]
+mod of_unix {
+    use std::{
+        fs::{self, Metadata},
+        os::unix::fs::MetadataExt as _,
+        path::{Path, PathBuf},
+    };
+
+    use super::{Exposure, quoted};
+
+    const STICKY: u32 = 0o1000;
+
+    fn me() -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    /// Whether a file of this owner can be believed.
+    pub fn is_trusted(owner: u32) -> bool {
+        owner == me() || owner == 0
+    }
+
+    /// What others may do to change a file: to it, or to the folder that it is in. `None` if nothing, or if it is not
+    /// there. Through links, both folders count.
+    pub fn changeable(path: &Path) -> Option<Exposure> {
+        let meta = fs::metadata(path).ok()?;
+        changeable_as(path, &meta)
+    }
+
+    /// The same for a file that is open, so that what is judged is what is read.
+    pub fn changeable_as(path: &Path, meta: &Metadata) -> Option<Exposure> {
+        writers(path, meta).or_else(|| folders(path).iter().find_map(|folder| changeable_folder(folder)))
+    }
+
+    /// What others may do to a folder: put other files into it, or in the place of those that are there.
+    pub fn changeable_folder(folder: &Path) -> Option<Exposure> {
+        let meta = fs::metadata(folder).ok()?;
+        if meta.mode() & STICKY != 0 && is_trusted(meta.uid()) {
+            return None;
+        }
+        writers(folder, &meta)
+    }
+
+    /// The first folder above that others may change.
+    pub fn changeable_above(folder: &Path) -> Option<Exposure> {
+        let folder = fs::canonicalize(folder).ok()?;
+        folder.ancestors().skip(1).find_map(changeable_folder)
+    }
+
+    /// Whether others may read a file.
+    pub fn readable(path: &Path) -> Option<Exposure> {
+        let meta = fs::metadata(path).ok()?;
+        let mode = meta.mode() & 0o777;
+        let by = if !is_trusted(meta.uid()) {
+            return Some(foreign(path, &meta));
+        } else if mode & 0o007 != 0 {
+            "others may read"
+        } else if mode & 0o070 != 0 && !is_own_group(meta.gid()) {
+            "its group may read"
+        } else {
+            return None;
+        };
+        Some(Exposure {
+            path: path.to_owned(),
+            message: format!("{by} {} (mode {mode:03o})", path.display()),
+            fix: format!("chmod 600 {}", quoted(path)),
+        })
+    }
+
+    /// Whether others come as far as a file: no folder above it is closed to them.
+    pub fn is_reachable(path: &Path) -> bool {
+        let Ok(path) = fs::canonicalize(path) else {
+            return false;
+        };
+        let is_open = |folder: &Path| fs::metadata(folder).is_ok_and(|meta| meta.mode() & 0o011 != 0);
+        path.ancestors().skip(1).all(is_open)
+    }
+
+    fn writers(path: &Path, meta: &Metadata) -> Option<Exposure> {
+        let mode = meta.mode() & 0o777;
+        let (by, fix) = if !is_trusted(meta.uid()) {
+            return Some(foreign(path, meta));
+        } else if mode & 0o002 != 0 {
+            ("others may write to", "go-w")
+        } else if mode & 0o020 != 0 && !is_own_group(meta.gid()) {
+            ("its group may write to", "g-w")
+        } else {
+            return None;
+        };
+        Some(Exposure {
+            path: path.to_owned(),
+            message: format!("{by} {} (mode {mode:03o})", path.display()),
+            fix: format!("chmod {fix} {}", quoted(path)),
+        })
+    }
+
+    fn foreign(path: &Path, meta: &Metadata) -> Exposure {
+        Exposure {
+            path: path.to_owned(),
+            message: format!("{} belongs to another user (uid {})", path.display(), meta.uid()),
+            fix: format!("chown {} {}", me(), quoted(path)),
+        }
+    }
+
+    /// The folder that a path names, and that of what it is a link to.
+    fn folders(path: &Path) -> Vec<PathBuf> {
+        let parent = |path: &Path| match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let mut folders = vec![parent(path)];
+        if let Ok(meant) = fs::canonicalize(path) {
+            folders.push(parent(&meant));
+        }
+        folders
+    }
+
+    fn is_own_group(group: u32) -> bool {
+        let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let own = rustix::process::getegid().as_raw();
+        // Who is in root's group has been trusted with root's files.
+        group == 0 || (group == own && is_private(group, me(), &text("/etc/passwd"), &text("/etc/group")))
+    }
+
+    /// Whether a group is a user's alone, by the machine's lists of users and groups.
+    pub(super) fn is_private(group: u32, user: u32, passwd: &str, groups: &str) -> bool {
+        let number = |text: Option<&&str>| text.and_then(|text| text.parse::<u32>().ok());
+        let lines = |text: &str| -> Vec<Vec<String>> {
+            let fields = |line: &str| line.split(':').map(str::to_owned).collect();
+            text.lines().map(fields).collect()
+        };
+        let field = |line: &[String], at: usize| {
+            let text = line.get(at).map(String::as_str);
+            number(text.as_ref())
+        };
+        let passwd = lines(passwd);
+        let name = passwd.iter().find(|line| field(line, 2) == Some(user));
+        let name = name.and_then(|line| line.first()).map(String::as_str);
+        let is_shared = passwd
+            .iter()
+            .any(|line| field(line, 3) == Some(group) && field(line, 2) != Some(user));
+        let groups = lines(groups);
+        let entry = groups.iter().find(|line| field(line, 2) == Some(group));
+        let members = entry.and_then(|line| line.get(3)).map_or("", String::as_str);
+        let has_others = members
+            .split(',')
+            .map(str::trim)
+            .any(|member| !member.is_empty() && Some(member) != name);
+        let title = entry.and_then(|line| line.first()).map(String::as_str);
+        !is_shared && !has_others && (group == user || (title.is_some() && title == name))
+    }
+}
+
+/// Elsewhere files have no owner and mode of this kind.
+#[cfg(not(unix))]
+mod of_others {
+    use std::{fs::Metadata, path::Path};
+
+    use super::Exposure;
+
+    pub fn changeable(_: &Path) -> Option<Exposure> {
+        None
+    }
+
+    pub fn changeable_as(_: &Path, _: &Metadata) -> Option<Exposure> {
+        None
+    }
+
+    pub fn changeable_folder(_: &Path) -> Option<Exposure> {
+        None
+    }
+
+    pub fn changeable_above(_: &Path) -> Option<Exposure> {
+        None
+    }
+
+    pub fn readable(_: &Path) -> Option<Exposure> {
+        None
+    }
+
+    pub fn is_reachable(_: &Path) -> bool {
+        false
+    }
+}
+
+#[cfg(not(unix))]
+pub use of_others::*;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::{PermissionsExt as _, chown},
+    };
+
+    use super::*;
+
+    const NOBODY: u32 = 65_534;
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// A folder and a file in it, of the user's own.
+    fn file() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a b");
+        fs::write(&path, "").unwrap();
+        mode(&path, 0o644);
+        (dir, path)
+    }
+
+    #[test]
+    fn whoever_may_write_to_a_file_or_its_folder_may_change_it() {
+        let (dir, path) = file();
+        assert_eq!(changeable(&path), None);
+        mode(&path, 0o646);
+        let found = changeable(&path).unwrap();
+        assert!(found.message.contains("mode 646"), "{found:?}");
+        assert_eq!(found.fix, format!("chmod go-w '{}'", path.display()));
+        mode(&path, 0o600);
+        mode(dir.path(), 0o757);
+        assert_eq!(changeable(&path).unwrap().path, dir.path());
+        // Where the sticky bit is, nobody replaces another's file.
+        mode(dir.path(), 0o1777);
+        assert_eq!(changeable(&path), None);
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        mode(dir.path(), 0o700);
+        assert_eq!(changeable(&link), None);
+        assert_eq!(changeable(&dir.path().join("none")), None);
+    }
+
+    #[test]
+    fn another_users_file_or_folder_is_not_trusted() {
+        let (dir, path) = file();
+        if chown(&path, Some(NOBODY), None).is_err() {
+            println!("skipped: only root can give a file away");
+            return;
+        }
+        let found = changeable(&path).unwrap();
+        assert!(found.message.contains("another user (uid 65534)"), "{found:?}");
+        assert!(found.fix.starts_with("chown 0 "), "{found:?}");
+        assert!(readable(&path).is_some());
+        chown(&path, Some(0), None).unwrap();
+        chown(dir.path(), Some(NOBODY), None).unwrap();
+        assert_eq!(changeable(&path).unwrap().path, dir.path());
+        // Not even in a sticky folder: its owner may replace what is there.
+        mode(dir.path(), 0o1777);
+        assert!(changeable(&path).is_some());
+        chown(dir.path(), Some(0), None).unwrap();
+        chown(dir.path(), None, Some(NOBODY)).unwrap();
+        mode(dir.path(), 0o775);
+        let found = changeable(&path).unwrap();
+        assert!(found.message.contains("its group"), "{found:?}");
+    }
+
+    #[test]
+    fn a_group_of_the_users_own_is_no_other() {
+        let passwd =
+            "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\nbob:x:1001:100::/:/bin/sh\n";
+        let private = |group: u32, user: u32, groups: &str| is_private(group, user, passwd, groups);
+        assert!(private(1000, 1000, "ann:x:1000:\n"));
+        assert!(private(1000, 1000, "ann:x:1000:ann\n"));
+        assert!(private(1000, 1000, ""), "no list of groups");
+        assert!(!private(1000, 1000, "ann:x:1000:ann,bob\n"));
+        assert!(
+            !private(100, 1001, "users:x:100:\n"),
+            "one that everybody may be in"
+        );
+        assert!(private(100, 1001, "bob:x:100:\n"));
+        let shared = format!("{passwd}eve:x:1002:1000::/:/bin/sh\n");
+        assert!(!is_private(1000, 1000, &shared, "ann:x:1000:\n"));
+    }
+
+    #[test]
+    fn who_may_read_and_who_comes_as_far() {
+        let (dir, path) = file();
+        mode(dir.path(), 0o700);
+        assert!(readable(&path).unwrap().fix.starts_with("chmod 600 "));
+        assert!(!is_reachable(&path), "its folder is closed");
+        mode(&path, 0o600);
+        assert_eq!(readable(&path), None);
+        mode(dir.path(), 0o755);
+        assert!(is_reachable(&path));
+    }
+}

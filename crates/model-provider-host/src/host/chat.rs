@@ -1,0 +1,171 @@
+//! How a question is asked: of the live generation, and once more of the one before if a fresh one traps.
+
+use std::sync::Arc;
+
+use crate::{
+    contract::{ChatRequest, ChatResponse, Warning},
+    error::{Error, Kind, Result},
+    host::{
+        chat_stream::{Begun, Exchange},
+        generation::{Generation, GenerationInfo, InFlight},
+        shared::ChatOptions,
+        shared::Shared,
+    },
+    metrics::Swap,
+    redact::results,
+    sandbox::call,
+};
+
+impl Shared {
+    /// Begins an answer on the live generation, or on the one before if that traps.
+    pub(crate) async fn begin_chat(
+        self: &Arc<Self>,
+        request: ChatRequest,
+        options: ChatOptions,
+    ) -> Result<Begun> {
+        let request = self.without_secret(request).await?;
+        let admitted = self.admit()?;
+        let deadline = call::deadline(self.settings.limits.wall_clock);
+        let (exchange, in_flight, request, warning) = match self.begin(&admitted, &request, options).await {
+            Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
+            Err(error) => {
+                let (second, warning) = self
+                    .second_choice(&admitted, &error)
+                    .ok_or_else(|| self.scrub(error))?;
+                let begun = self.begin(&second, &request, options).await;
+                let exchange = begun.map_err(|error| self.failed(second.generation(), error))?;
+                (exchange, second, None, Some(warning))
+            }
+        };
+        Ok(Begun {
+            exchange,
+            in_flight,
+            deadline,
+            request,
+            options,
+            warning,
+        })
+    }
+
+    /// A whole answer and who gave it.
+    pub(crate) async fn complete(
+        self: &Arc<Self>,
+        request: ChatRequest,
+        options: ChatOptions,
+    ) -> Result<(ChatResponse, GenerationInfo)> {
+        let request = self.without_secret(request).await?;
+        let first = self.admit()?;
+        let (mut response, answered) = match self.whole_answer(&first, &request, options).await {
+            Ok(response) => (response, first),
+            Err(error) => {
+                let (second, warning) = self
+                    .second_choice(&first, &error)
+                    .ok_or_else(|| self.scrub(error))?;
+                let answer = self.whole_answer(&second, &request, options).await;
+                let mut response = answer.map_err(|error| self.failed(second.generation(), error))?;
+                response.summary.warnings.push(warning);
+                (response, second)
+            }
+        };
+        results::response(self.redactor.results(), &mut response);
+        Ok((response, answered.generation().info()))
+    }
+
+    /// Begins an answer, unless its generation's time is over meanwhile.
+    async fn begin(
+        &self,
+        admitted: &InFlight,
+        request: &ChatRequest,
+        options: ChatOptions,
+    ) -> Result<Exchange> {
+        self.uncut(admitted, self.start_chat(admitted.generation(), request, options))
+            .await
+    }
+
+    /// Begins an answer: instantiates and calls `chat-stream`.
+    pub(crate) async fn start_chat(
+        &self,
+        generation: &Generation,
+        request: &ChatRequest,
+        options: ChatOptions,
+    ) -> Result<Exchange> {
+        let context = self.context_with(generation, options);
+        let wall_clock = self.settings.limits.wall_clock;
+        call::within(wall_clock, async {
+            let (mut store, guest) = context.instantiate().await?;
+            let begun = match guest.chat_stream(&mut store, request).await {
+                Ok(Ok(completion)) => guest.reader(&mut store).map(|reader| (completion, reader)),
+                Ok(Err(error)) => return Err(call::refused(&mut store, error)),
+                Err(trap) => Err(trap),
+            };
+            match begun {
+                Ok((completion, reader)) => Ok(Exchange {
+                    store,
+                    reader,
+                    completion,
+                }),
+                Err(trap) => Err(call::failure(&mut store, &trap)),
+            }
+        })
+        .await
+    }
+
+    /// Asks for a whole answer on one generation.
+    async fn whole_answer(
+        &self,
+        admitted: &InFlight,
+        request: &ChatRequest,
+        options: ChatOptions,
+    ) -> Result<ChatResponse> {
+        let context = self.context_with(admitted.generation(), options);
+        let call = call::run_fallible(context, async |store, guest| {
+            guest.chat_complete(store, request).await
+        });
+        let answer = self.uncut(admitted, call).await?;
+        admitted.generation().prove();
+        Ok(answer)
+    }
+
+    /// Who answers instead of a generation that trapped before it gave anything, and what to say about it.
+    pub(crate) fn second_choice(&self, failed: &InFlight, error: &Error) -> Option<(InFlight, Warning)> {
+        if error.kind() != Kind::PluginTrap {
+            return None;
+        }
+        let failed = failed.generation();
+        self.trapped(failed);
+        let second = self.generations.second_choice(failed)?;
+        let (number, other) = (failed.number, second.generation().number);
+        tracing::warn!(failed = number, answers = other, "asked again after a trap");
+        let message = format!(
+            "generation {number} failed ({}); generation {other} answered",
+            error.message()
+        );
+        Some((
+            second,
+            Warning {
+                code: "answered-by-previous".to_owned(),
+                message,
+            },
+        ))
+    }
+
+    /// Notes a trap, which may bring the generation before back.
+    pub(crate) fn trapped(&self, generation: &Arc<Generation>) {
+        if self.generations.trapped(generation) {
+            self.metrics.swap(Swap::RolledBack);
+        }
+    }
+
+    /// Waits for a call, unless its generation's time is over meanwhile.
+    pub(crate) async fn uncut<T>(
+        &self,
+        admitted: &InFlight,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        tokio::select! {
+            biased;
+            result = call => result,
+            () = admitted.is_cut() => Err(self.drained()),
+        }
+    }
+}

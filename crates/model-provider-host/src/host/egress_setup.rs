@@ -1,0 +1,117 @@
+//! From settings, grant and secret to the way out of one host: where it leads, what is added on it, and how it stands
+//! with the credential.
+
+use std::sync::Arc;
+
+use crate::{
+    contract::{ProviderInfo, settings::CredentialState},
+    egress::{Edge, Origin, OwnHeaders, Policy, Via},
+    error::{Error, Kind, Result},
+    grants::{AllowedEndpoints, Grant, asked_endpoints},
+    host::credential_check as walk,
+    redact::Redactor,
+    secret::Secret,
+    settings::Settings,
+};
+
+/// The way out of one host.
+pub(crate) struct Outlet {
+    /// `None`: nothing may be reached.
+    pub(crate) edge: Option<Arc<Edge>>,
+    /// Finds all that is secret here.
+    pub(crate) redactor: Redactor,
+    /// What the plugin is told of the credential.
+    pub(crate) credential: CredentialState,
+}
+
+impl Outlet {
+    /// Decides it. The operator's own base URL stands before the grant's origin; without a grant no credential is used.
+    pub(crate) fn new(
+        settings: &Settings,
+        grant: Option<&Grant>,
+        secret: Option<&Secret>,
+        info: &ProviderInfo,
+    ) -> Result<Self> {
+        let origin = match (&settings.base_url, grant) {
+            (Some(url), _) => Origin::of(url),
+            (None, Some(grant)) => Origin::parse(&grant.origin),
+            (None, None) => None,
+        };
+        let base_path = match (&settings.base_url, grant) {
+            (Some(url), _) => url.path(),
+            (None, Some(grant)) => &grant.base_path,
+            (None, None) => "",
+        };
+        // Without a grant it is the operator's base URL that is asked, without a credential, for what the plugin names.
+        let endpoints = grant.map_or_else(|| asked_endpoints(info), |grant| grant.endpoints.clone());
+        let endpoints = AllowedEndpoints::new(base_path, Some(endpoints));
+        let via = match &origin {
+            Some(origin) => settings.proxies.before(origin)?,
+            None => None,
+        };
+        let operators = settings.headers.iter().map(|(_, value)| value);
+        let password = via.as_ref().and_then(Via::password);
+        let redactor = Redactor::new(secret, operators.chain(password));
+        let credential = match (&origin, secret) {
+            _ if info.credential.is_none() => CredentialState::NotRequired,
+            (Some(origin), Some(_)) if grant.is_some() && origin.is_safe_for_credentials() => {
+                CredentialState::AttachedByHost
+            }
+            (Some(origin), None) if origin.is_loopback() => CredentialState::NotRequired,
+            _ => CredentialState::Missing,
+        };
+        let attached = secret.filter(|_| credential == CredentialState::AttachedByHost);
+        let edge = check(settings, origin.as_ref(), &redactor)
+            .and_then(|()| headers(settings, grant.zip(attached)))
+            .and_then(|headers| {
+                let edge = |origin| {
+                    let policy = Policy {
+                        origin,
+                        endpoints,
+                        allow_private: settings.allow_private,
+                        headers,
+                        connect_timeout: settings.connect_timeout,
+                        ca_file: settings.ca_file.clone(),
+                        via,
+                    };
+                    Edge::new(policy, redactor.clone())
+                };
+                origin.map(edge).transpose()
+            });
+        Ok(Self {
+            edge: edge.map_err(|error| redactor.error(error))?,
+            redactor,
+            credential,
+        })
+    }
+}
+
+/// Refuses settings that would give a secret away.
+fn check(settings: &Settings, origin: Option<&Origin>, redactor: &Redactor) -> Result<()> {
+    if let Some(place) = walk::any_setting(settings, |bytes| redactor.finds(bytes)) {
+        return Err(
+            Error::new(Kind::Configuration, format!("{place} holds the credential")).with_hint(
+                "remove it; the host adds the credential to what is sent, and nobody else needs it",
+            ),
+        );
+    }
+    if !settings.headers.is_empty() && origin.is_some_and(|origin| !origin.is_safe_for_credentials()) {
+        return Err(Error::new(
+            Kind::Configuration,
+            "configured headers would be sent without encryption",
+        )
+        .with_hint("use https for the base URL, or take the headers out of the configuration"));
+    }
+    Ok(())
+}
+
+fn headers(settings: &Settings, credential: Option<(&Grant, &Secret)>) -> Result<OwnHeaders> {
+    let mut headers = OwnHeaders::default();
+    for (name, value) in &settings.headers {
+        headers.operators(name, value)?;
+    }
+    if let Some((grant, secret)) = credential {
+        headers.credential(&grant.header, &grant.prefix, secret)?;
+    }
+    Ok(headers)
+}

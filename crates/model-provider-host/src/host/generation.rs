@@ -1,0 +1,364 @@
+//! Generations: which plugin answers, which one still finishes its answers, and how one follows the other.
+//!
+//! A generation is one loaded plugin in service. Requests are counted in and out of it, so that a swap knows when the
+//! old one is idle, and can end what is left when its time is over.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, watch};
+
+use crate::plugin::Plugin;
+
+/// For this long after a switch the old generation stays loaded, to answer what the new one fails at.
+pub(crate) const WATCH: Duration = Duration::from_secs(30);
+/// So many traps within [`WATCH`] after a switch, or within [`TRAP_WINDOW`] later, bring the old generation back.
+const TRAPS: usize = 3;
+const TRAP_WINDOW: Duration = Duration::from_secs(10 * 60);
+
+/// Where a generation is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum GenerationState {
+    /// Loaded and checked.
+    Staged,
+    /// Its self-test passed.
+    Verified,
+    /// It answers new requests.
+    Live,
+    /// It finishes its answers and takes no new ones.
+    Draining,
+    /// It is done.
+    Retired,
+    /// It failed after the switch, and the one before it is live again.
+    RolledBack,
+}
+
+impl GenerationState {
+    /// The word for it: `live`, `rolled-back`.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Staged => "staged",
+            Self::Verified => "verified",
+            Self::Live => "live",
+            Self::Draining => "draining",
+            Self::Retired => "retired",
+            Self::RolledBack => "rolled-back",
+        }
+    }
+}
+
+/// Which generation answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GenerationInfo {
+    /// 1 for the first, one more for each swap.
+    pub number: u64,
+    /// The digest of its file.
+    pub digest: String,
+    /// The plugin's version.
+    pub version: String,
+}
+
+impl GenerationInfo {
+    /// One that no host made, for tests of what shows it.
+    #[must_use]
+    pub fn new(number: u64, version: impl Into<String>, digest: impl Into<String>) -> Self {
+        Self {
+            number,
+            version: version.into(),
+            digest: digest.into(),
+        }
+    }
+}
+
+/// One plugin in service.
+pub(crate) struct Generation {
+    pub(crate) number: u64,
+    pub(crate) plugin: Plugin,
+    state: AtomicU8,
+    live_since: Mutex<Option<Instant>>,
+    /// How often it has come into service: a drain that began before the last time is over.
+    turns: AtomicU64,
+    in_flight: AtomicUsize,
+    idle: Notify,
+    /// How often it was cut; what was under way before the last time is to end.
+    cuts: watch::Sender<u64>,
+    traps: Mutex<VecDeque<Instant>>,
+    /// Whether it has given an answer, or a part of one.
+    proven: AtomicBool,
+}
+
+impl Generation {
+    pub(crate) fn new(number: u64, plugin: Plugin) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            plugin,
+            state: AtomicU8::new(GenerationState::Staged as u8),
+            live_since: Mutex::new(None),
+            turns: AtomicU64::new(0),
+            in_flight: AtomicUsize::new(0),
+            idle: Notify::new(),
+            cuts: watch::Sender::new(0),
+            traps: Mutex::new(VecDeque::new()),
+            proven: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn info(&self) -> GenerationInfo {
+        GenerationInfo {
+            number: self.number,
+            digest: self.plugin.digest().to_owned(),
+            version: self.plugin.info().version.clone(),
+        }
+    }
+
+    pub(crate) fn enter(&self, state: GenerationState) {
+        self.state.store(state as u8, Ordering::Release);
+        if state == GenerationState::Live {
+            *self.live_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            self.turns.fetch_add(1, Ordering::AcqRel);
+        }
+        self.tell(state);
+    }
+
+    fn tell(&self, state: GenerationState) {
+        tracing::info!(
+            generation = self.number,
+            digest = self.plugin.digest(),
+            state = state.as_str(),
+            "generation"
+        );
+    }
+
+    /// How often it has come into service.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Acquire)
+    }
+
+    /// The work of this turn is done, unless it came back into service meanwhile.
+    pub(crate) fn retire(&self, turn: u64) {
+        let (draining, retired) = (GenerationState::Draining as u8, GenerationState::Retired as u8);
+        let (then, now) = (Ordering::AcqRel, Ordering::Acquire);
+        // In one step: a roll-back may bring it back at any moment.
+        if self.turns() == turn && (self.state.compare_exchange(draining, retired, then, now)).is_ok() {
+            self.tell(GenerationState::Retired);
+        }
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// Waits until nothing is under way in it.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let notified = self.idle.notified();
+            if self.in_flight() == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Ends what is under way now. What comes later (a request that the next generation trapped on) may go on.
+    pub(crate) fn cut(&self) {
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Notes that it has given an answer, or a part of one.
+    pub(crate) fn prove(&self) {
+        self.proven.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether others may rely on it: it has answered, and not failed of late.
+    fn is_reliable(&self) -> bool {
+        self.proven.load(Ordering::Relaxed)
+            && !self
+                .traps
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .any(|at| at.elapsed() < WATCH)
+    }
+
+    fn is_watched(&self) -> bool {
+        self.live_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some_and(|since| since.elapsed() < WATCH)
+    }
+
+    /// Notes a trap; true if there have been too many.
+    fn trapped(&self) -> bool {
+        let window = if self.is_watched() { WATCH } else { TRAP_WINDOW };
+        let mut traps = self.traps.lock().unwrap_or_else(PoisonError::into_inner);
+        traps.retain(|at| at.elapsed() < window);
+        traps.push_back(Instant::now());
+        traps.len() >= TRAPS
+    }
+}
+
+/// One request in a generation, under way until it says otherwise or is dropped.
+pub(crate) struct InFlight {
+    generation: Arc<Generation>,
+    cuts: u64,
+    is_over: bool,
+}
+
+impl InFlight {
+    fn enter(generation: &Arc<Generation>) -> Self {
+        // In one order with the switch and the end of a host, which look at this after they have changed what is
+        // looked at after this: one of the two sees the other.
+        generation.in_flight.fetch_add(1, Ordering::SeqCst);
+        let cuts = *generation.cuts.borrow();
+        Self {
+            generation: Arc::clone(generation),
+            cuts,
+            is_over: false,
+        }
+    }
+
+    pub(crate) fn generation(&self) -> &Arc<Generation> {
+        &self.generation
+    }
+
+    /// Nothing is under way any more, whoever still looks at what came of it.
+    pub(crate) fn end(&mut self) {
+        if !std::mem::replace(&mut self.is_over, true)
+            && self.generation.in_flight.fetch_sub(1, Ordering::AcqRel) == 1
+        {
+            self.generation.idle.notify_waiters();
+        }
+    }
+
+    /// Resolves when this request is to end, because its generation's time is over.
+    pub(crate) async fn is_cut(&self) {
+        let mut cuts = self.generation.cuts.subscribe();
+        // The sender lives as long as the generation, so waiting cannot fail.
+        let _ = cuts.wait_for(|cuts| *cuts > self.cuts).await;
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The live generation and the one before it.
+pub(crate) struct Generations {
+    live: ArcSwap<Generation>,
+    /// Who answers what the live one traps on, and comes back if it has to: the last that was reliable.
+    previous: Mutex<Option<Arc<Generation>>>,
+    /// All that are still there: live, draining, or kept to come back.
+    every: Mutex<Vec<Weak<Generation>>>,
+    next_number: AtomicU64,
+}
+
+impl Generations {
+    pub(crate) fn new(first: Plugin) -> Self {
+        let first = Generation::new(1, first);
+        first.enter(GenerationState::Live);
+        Self {
+            every: Mutex::new(vec![Arc::downgrade(&first)]),
+            live: ArcSwap::new(first),
+            previous: Mutex::new(None),
+            next_number: AtomicU64::new(2),
+        }
+    }
+
+    pub(crate) fn live(&self) -> Arc<Generation> {
+        self.live.load_full()
+    }
+
+    pub(crate) fn stage(&self, plugin: Plugin) -> Arc<Generation> {
+        let staged = Generation::new(self.next_number.fetch_add(1, Ordering::Relaxed), plugin);
+        let mut every = self.every.lock().unwrap_or_else(PoisonError::into_inner);
+        every.retain(|generation| generation.strong_count() > 0);
+        every.push(Arc::downgrade(&staged));
+        staged
+    }
+
+    /// All that are still there.
+    pub(crate) fn all(&self) -> Vec<Arc<Generation>> {
+        let every = self.every.lock().unwrap_or_else(PoisonError::into_inner);
+        every.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// What is under way in all of them.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.all().iter().map(|generation| generation.in_flight()).sum()
+    }
+
+    /// Counts a request into the live generation.
+    pub(crate) fn admit(&self) -> InFlight {
+        loop {
+            let generation = self.live.load();
+            let admitted = InFlight::enter(&generation);
+            // If a switch came in between, the old one may already have been found idle.
+            if Arc::ptr_eq(&generation, &self.live.load()) {
+                return admitted;
+            }
+        }
+    }
+
+    /// Makes a generation live; gives the one that was, and which turn of it that was.
+    pub(crate) fn switch(&self, to: Arc<Generation>) -> (Arc<Generation>, u64) {
+        // Held throughout, so that a roll-back happens before a switch or after it, and never undoes it.
+        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        to.enter(GenerationState::Live);
+        let old = self.live.swap(to);
+        old.enter(GenerationState::Draining);
+        // One that has shown nothing yet, or only traps, is no one to fall back on while there is a better one.
+        if previous.is_none() || old.is_reliable() {
+            *previous = Some(Arc::clone(&old));
+        }
+        let turn = old.turns();
+        (old, turn)
+    }
+
+    /// Another generation, to answer once more what this one trapped on.
+    pub(crate) fn second_choice(&self, failed: &Generation) -> Option<InFlight> {
+        // Switches and roll-backs hold this too, so that what is live and what was before belong together.
+        let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = self.live.load_full();
+        let is_live = live.number == failed.number;
+        if is_live && !failed.is_watched() {
+            return None;
+        }
+        let proven_live = (!is_live && live.is_reliable()).then_some(&live);
+        let before = previous.as_ref().filter(|before| before.number != failed.number);
+        proven_live
+            .or(before)
+            // It has been rolled back meanwhile, or replaced by one that may do better.
+            .or((!is_live).then_some(&live))
+            .map(InFlight::enter)
+    }
+
+    /// Notes a trap of a generation; with too many of them the one before it is live again, and this gives true.
+    pub(crate) fn trapped(&self, generation: &Arc<Generation>) -> bool {
+        if !generation.trapped() {
+            return false;
+        }
+        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(old) = previous.take() else { return false };
+        let live = self.live.load_full();
+        if live.number != generation.number {
+            *previous = Some(old);
+            return false;
+        }
+        tracing::error!(from = live.number, to = old.number, "too many traps: rolled back");
+        old.enter(GenerationState::Live);
+        self.live.store(old);
+        generation.enter(GenerationState::RolledBack);
+        true
+    }
+}

@@ -1,0 +1,326 @@
+//! The host as an embedder sees it: load a plugin, list, resolve, chat, swap.
+
+mod chat;
+pub(crate) mod chat_stream;
+pub(crate) mod credential_check;
+pub(crate) mod egress_setup;
+pub(crate) mod generation;
+pub(crate) mod shared;
+mod shutdown;
+pub(crate) mod swap;
+pub(crate) mod watch;
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use chat_stream::Completion;
+use egress_setup::Outlet;
+use generation::{GenerationInfo, Generations};
+use shared::{Shared, holds_secret};
+
+use crate::{
+    contract::{
+        ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
+        settings::CredentialState,
+    },
+    egress::Proxies,
+    error::Result,
+    grants::Grants,
+    metrics::{Call, Measured, Metrics},
+    plugin::Plugin,
+    redact::results,
+    request_span::{RequestId, Trace},
+    sandbox::call,
+    secret::Secret,
+    settings::{Listed, Settings},
+};
+
+pub use shared::ChatOptions;
+
+/// A provider in service: one live plugin, swapped at run time. Cheap to clone; clones are the same host.
+#[derive(Clone)]
+pub struct Host(pub(crate) Arc<Shared>);
+
+/// What a host is started with.
+#[derive(Debug, Default)]
+pub struct HostOptions {
+    /// The settings that the plugin imports, and the host's own.
+    pub settings: Settings,
+    /// The credential; read by the caller from where the grant allows.
+    pub secret: Option<Secret>,
+    /// What plugins may have.
+    pub grants: Grants,
+}
+
+impl HostOptions {
+    /// What a plugin gets where nothing is configured: the grants of this build, the credential in the first of its
+    /// variables that is set, and the usual proxies. `get` reads a variable, and only those that the grant allows and
+    /// those of proxies.
+    ///
+    /// # Errors
+    /// `not-granted` if the plugin asks for more than its grant; then nothing is read.
+    pub fn from_variables(
+        info: &ProviderInfo,
+        grants: Grants,
+        get: impl Fn(&str) -> Option<Zeroizing<String>>,
+    ) -> Result<Self> {
+        let secret = match grants.check(info)? {
+            Some(grant) => grant
+                .readable(info)
+                .find_map(|name| Secret::credential(&get(name)?, &grant.prefix)),
+            None => None,
+        };
+        let settings = Settings {
+            proxies: Proxies::from_variables(get),
+            ..Settings::default()
+        };
+        Ok(Self {
+            settings,
+            secret,
+            grants,
+        })
+    }
+}
+
+/// A whole answer and who gave it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The answer.
+    pub response: ChatResponse,
+    /// The generation that gave it.
+    pub generation: GenerationInfo,
+    /// Its name in the log.
+    pub request_id: RequestId,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host")
+            .field("generation", &self.generation())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// Puts a plugin into service, in the sandbox that it was loaded into.
+    ///
+    /// # Errors
+    /// `not-granted` if the plugin asks for more than the grant of its id; `configuration` for settings that
+    /// cannot be used.
+    pub fn start(plugin: Plugin, options: HostOptions) -> Result<Self> {
+        let HostOptions {
+            settings,
+            secret,
+            grants,
+        } = options;
+        plugin.sandbox().check(&settings.limits)?;
+        let grant = grants.check(plugin.info())?.cloned();
+        let Outlet {
+            edge,
+            redactor,
+            credential,
+        } = Outlet::new(&settings, grant.as_ref(), secret.as_ref(), plugin.info())?;
+        let source = secret.as_ref().and_then(Secret::source);
+        let variables = plugin
+            .info()
+            .credential
+            .as_ref()
+            .map(|spec| spec.env_vars.join(" or "));
+        let credential_source = variables.zip(source.map(str::to_owned));
+        Ok(Self(Arc::new(Shared {
+            credential_source,
+            sandbox: plugin.sandbox().clone(),
+            settings: Arc::new(settings),
+            credential,
+            edge,
+            redactor,
+            grant,
+            grants,
+            listed: ArcSwap::default(),
+            generations: Generations::new(plugin),
+            last_swap: Mutex::new(None),
+            metrics: Metrics::new(),
+            is_draining: AtomicBool::new(false),
+        })))
+    }
+
+    /// What the live plugin says of itself.
+    #[must_use]
+    pub fn info(&self) -> ProviderInfo {
+        self.plugin().info().clone()
+    }
+
+    /// The live plugin.
+    #[must_use]
+    pub fn plugin(&self) -> Plugin {
+        self.0.generations.live().plugin.clone()
+    }
+
+    /// The live generation.
+    #[must_use]
+    pub fn generation(&self) -> GenerationInfo {
+        self.0.generations.live().info()
+    }
+
+    /// How it stands with the credential.
+    #[must_use]
+    pub fn credential(&self) -> CredentialState {
+        self.0.credential
+    }
+
+    /// Lists the models. A live list is kept for resolving and suggestions, and shared with the caller.
+    ///
+    /// # Errors
+    /// The plugin's own errors; an upstream that fails is none, but a catalog with a warning.
+    pub async fn list_models(&self, discovery: DiscoveryMode) -> Result<Arc<ModelCatalog>> {
+        let listing = async {
+            let admitted = self.0.admit()?;
+            let context = self.0.context(admitted.generation());
+            let call = call::run_fallible(context, async |store, guest| {
+                guest.list_models(store, discovery).await
+            });
+            let listed = self.0.settle(&admitted, call).await;
+            self.0.redactor.result(listed, results::catalog)
+        };
+        let measured = Measured::begin(&self.0.metrics, Call::List);
+        let listed = Trace::begin("list-models", "").around(listing).await;
+        measured.result(&listed);
+        let catalog = Arc::new(listed?);
+        if catalog.source == ModelSource::Live {
+            self.0.listed.store(Arc::new(Listed::new(Arc::clone(&catalog))));
+        }
+        Ok(catalog)
+    }
+
+    /// Takes a list that was kept from an earlier run, for resolving and suggestions, until a live one comes.
+    pub fn remember_models(&self, models: Vec<Model>) {
+        let catalog = Arc::new(ModelCatalog {
+            models,
+            source: ModelSource::Live,
+            warnings: Vec::new(),
+        });
+        self.0.listed.store(Arc::new(Listed::new(catalog)));
+    }
+
+    /// Understands a reference or an alias. Asks no network.
+    ///
+    /// # Errors
+    /// `invalid-reference`, with suggestions.
+    pub async fn resolve(&self, reference: &str) -> Result<ModelRef> {
+        self.refuse_secret(reference)?;
+        let resolving = async {
+            let admitted = self.0.admit()?;
+            let context = self.0.context(admitted.generation());
+            let call = call::run_fallible(context, async |store, guest| {
+                guest.resolve_ref(store, reference).await
+            });
+            let resolved = self.0.settle(&admitted, call).await;
+            self.0.redactor.result(resolved, results::reference)
+        };
+        let measured = Measured::begin(&self.0.metrics, Call::Resolve);
+        let resolved = Trace::begin("resolve-ref", reference).around(resolving).await;
+        measured.result(&resolved);
+        resolved
+    }
+
+    /// Asks, and gives the answer as it comes.
+    ///
+    /// # Errors
+    /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
+    pub async fn chat(&self, request: ChatRequest) -> Result<Completion> {
+        self.chat_with(request, ChatOptions::default()).await
+    }
+
+    /// The same as [`chat`](Self::chat), with options for this request.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat).
+    pub async fn chat_with(&self, request: ChatRequest, options: ChatOptions) -> Result<Completion> {
+        let mut measured = Measured::begin(&self.0.metrics, Call::Chat);
+        let mut trace = Trace::begin("chat-stream", &self.without_secrets(&request.model));
+        match trace.within(self.0.begin_chat(request, options)).await {
+            Ok(begun) => Ok(Completion::new(begun, Arc::clone(&self.0), trace, measured)),
+            Err(error) => {
+                trace.end(Some(&error));
+                measured.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks, and waits for the whole answer.
+    ///
+    /// # Errors
+    /// What is wrong with the request, what the upstream says, or that the answer broke off.
+    pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
+        self.complete_with(request, ChatOptions::default()).await
+    }
+
+    /// The same as [`complete`](Self::complete), with options for this request.
+    ///
+    /// # Errors
+    /// As [`complete`](Self::complete).
+    pub async fn complete_with(&self, request: ChatRequest, options: ChatOptions) -> Result<Answer> {
+        let mut measured = Measured::begin(&self.0.metrics, Call::Complete);
+        let trace = Trace::begin("chat-complete", &self.without_secrets(&request.model));
+        let request_id = trace.id();
+        let answered = trace.around(self.0.complete(request, options)).await;
+        match &answered {
+            Ok((response, _)) => measured.answered(&response.summary),
+            Err(error) => measured.failed(error),
+        }
+        let (response, generation) = answered?;
+        Ok(Answer {
+            response,
+            generation,
+            request_id,
+        })
+    }
+
+    /// The settings that it was started with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The last live list, or the models that were remembered; without any, an empty one.
+    #[must_use]
+    pub fn last_listed(&self) -> Arc<ModelCatalog> {
+        Arc::clone(self.0.listed.load().catalog())
+    }
+
+    /// Connections opened so far, for all requests.
+    #[must_use]
+    pub fn connections_opened(&self) -> u64 {
+        self.0.edge.as_ref().map_or(0, |edge| edge.connections_opened())
+    }
+
+    /// By how many seconds the service's clock was ahead of this machine's, by the last answer that told its time.
+    #[must_use]
+    pub fn clock_ahead(&self) -> Option<i64> {
+        self.0.edge.as_ref()?.clock_ahead()
+    }
+
+    /// Refuses a text that holds the credential.
+    pub fn refuse_secret(&self, text: &str) -> Result<()> {
+        if self.0.redactor.finds(text.as_bytes()) {
+            return Err(holds_secret());
+        }
+        Ok(())
+    }
+
+    /// A text of others, for the log: without what is secret here.
+    pub fn without_secrets(&self, text: &str) -> String {
+        self.0.redactor.said(text)
+    }
+
+    /// Requests that the edge did not let through so far.
+    #[must_use]
+    pub fn denials(&self) -> u64 {
+        self.0.edge.as_ref().map_or(0, |edge| edge.denials())
+    }
+}

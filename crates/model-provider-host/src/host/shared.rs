@@ -1,0 +1,150 @@
+//! The state that all requests of a host share, and what each request needs of it.
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+
+use super::{
+    credential_check,
+    generation::{Generation, Generations, InFlight},
+};
+use crate::{
+    contract::{ChatRequest, settings::CredentialState},
+    egress::{Edge, Gate},
+    error::{Error, Kind, Result},
+    grants::{Grant, Grants},
+    metrics::Metrics,
+    redact::Redactor,
+    request_context::View,
+    request_span,
+    sandbox::{Sandbox, State, call::Context},
+    settings::{Listed, Settings},
+};
+
+/// More bytes than this are searched elsewhere.
+const LARGE: usize = 256 * 1024;
+
+pub(crate) struct Shared {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) grants: Grants,
+    /// What the plugin has, and every one that takes its place.
+    pub(crate) grant: Option<Grant>,
+    pub(super) credential: CredentialState,
+    pub(super) edge: Option<Arc<Edge>>,
+    pub(crate) redactor: Redactor,
+    /// The variables that a plugin names in its hints, and where the credential really comes from.
+    pub(super) credential_source: Option<(String, String)>,
+    pub(super) listed: ArcSwap<Listed>,
+    pub(crate) generations: Generations,
+    pub(crate) last_swap: Mutex<Option<Instant>>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// It takes no more requests.
+    pub(crate) is_draining: AtomicBool,
+}
+
+/// What holds for one chat request in place of the settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChatOptions {
+    /// Retries at most, where that is fewer than the setting `max-retries`.
+    pub max_retries: Option<u32>,
+}
+
+impl Shared {
+    pub(crate) fn context<'a>(&self, generation: &'a Generation) -> Context<'a> {
+        self.context_with(generation, ChatOptions::default())
+    }
+
+    pub(crate) fn context_with<'a>(&self, generation: &'a Generation, options: ChatOptions) -> Context<'a> {
+        request_span::generation(generation.number);
+        let plugin = &generation.plugin;
+        let view = View::new(
+            Arc::clone(&self.settings),
+            self.listed.load_full(),
+            self.credential,
+        );
+        let gate = Gate::new(self.edge.clone(), view.clone());
+        Context::new(
+            &self.sandbox,
+            plugin.linked(),
+            State::new(view, gate, plugin.empty_wasi())
+                .with_max_retries(options.max_retries)
+                .measured(Arc::clone(&self.metrics)),
+        )
+    }
+
+    /// Waits for a call that needs no second choice.
+    pub(super) async fn settle<T>(
+        &self,
+        admitted: &InFlight,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let settled = self.uncut(admitted, call).await;
+        settled.map_err(|error| self.failed(admitted.generation(), error))
+    }
+
+    /// Notes what a failed call says of its generation, and takes secrets out of what it says.
+    pub(crate) fn failed(&self, generation: &Arc<Generation>, error: Error) -> Error {
+        if error.kind() == Kind::PluginTrap {
+            self.trapped(generation);
+        }
+        self.scrub(error)
+    }
+
+    pub(crate) fn scrub(&self, error: Error) -> Error {
+        self.redactor.error(self.name_source(error))
+    }
+
+    /// Names the place that the credential comes from in hints about it: a plugin knows only its variables.
+    fn name_source(&self, error: Error) -> Error {
+        use crate::contract::ErrorKind::{PermissionDenied, Unauthenticated};
+        let Some((variables, source)) = &self.credential_source else {
+            return error;
+        };
+        if !matches!(error.kind(), Kind::Provider(Unauthenticated | PermissionDenied)) {
+            return error;
+        }
+        let hint = match error.hint() {
+            Some(hint) if !variables.is_empty() && hint.contains(variables.as_str()) => {
+                hint.replace(variables.as_str(), source)
+            }
+            Some(hint) if hint.contains(source.as_str()) => return error,
+            Some(hint) => format!("{hint} The token comes from {source}."),
+            None => format!("The token comes from {source}."),
+        };
+        error.with_hint(hint)
+    }
+
+    /// Refuses what holds the credential before the guest sees it. A large request is searched on a thread that serves
+    /// nothing else.
+    pub(crate) async fn without_secret(self: &Arc<Self>, request: ChatRequest) -> Result<ChatRequest> {
+        if !credential_check::is_larger(&request, LARGE) {
+            self.refuse_secret(&request)?;
+            return Ok(request);
+        }
+        let host = Arc::clone(self);
+        let searching = tokio::task::spawn_blocking(move || host.refuse_secret(&request).map(|()| request));
+        searching.await.unwrap_or_else(|_| Err(self.drained()))
+    }
+
+    /// Refuses what holds the credential before the guest sees it.
+    fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
+        if credential_check::any(request, |bytes| self.redactor.finds(bytes)) {
+            Err(holds_secret())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+pub(super) fn holds_secret() -> Error {
+    Error::new(
+        Kind::Provider(crate::contract::ErrorKind::InvalidRequest),
+        "the request holds the credential",
+    )
+    .with_hint("remove it; the host adds it to what is sent, and nobody else needs it")
+}

@@ -1,0 +1,197 @@
+//! Swapping by the file: whenever the plugin's file is replaced, the new one takes its place.
+//!
+//! However it is written (renamed over, in place, half for now), a file that is no good plugin changes nothing: the one
+//! before serves on, and the next change is another try.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use notify::{
+    EventKind, RecursiveMode, Watcher as _,
+    event::{AccessKind, AccessMode},
+};
+use tokio::{sync::Notify, task::JoinHandle};
+
+use crate::{
+    error::{Error, Kind, Result},
+    host::{Host, swap::SwapReport},
+    plugin,
+};
+
+/// A file counts as written when nothing has changed for so long…
+const QUIET: Duration = Duration::from_millis(200);
+/// …or when this has passed since the first change: a busy folder is never quiet.
+const LONGEST: Duration = Duration::from_secs(2);
+/// So often the file is looked at without being told of a change: some file systems tell nothing.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Watches a plugin's file for as long as it lives.
+#[derive(Debug)]
+pub struct Watcher {
+    watching: JoinHandle<()>,
+    /// Ends with this. `None` where the system cannot tell of changes.
+    _told: Option<notify::RecommendedWatcher>,
+}
+
+impl Watcher {
+    /// Watches the file of the host's plugin, and swaps to it whenever it has changed. `report` gets what each swap did,
+    /// or why the file was not taken. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// `configuration` if there is no such folder.
+    pub fn start(host: Host, report: impl FnMut(Result<SwapReport>) + Send + 'static) -> Result<Self> {
+        let file = host.plugin().path().to_owned();
+        let folders = folders(&file)?;
+        let changed = Arc::new(Notify::new());
+        let told = tell(&folders, Arc::clone(&changed));
+        let told = told
+            .inspect_err(|error| {
+                tracing::warn!(%error, "changes of the plugin are not told; its file is looked at now and then");
+            })
+            .ok();
+        let watching = watch(host, Looking::at(file), changed, report);
+        Ok(Self {
+            watching: tokio::spawn(watching),
+            _told: told,
+        })
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
+}
+
+/// The folder of a file, and that of what it is a link to. Of a file that is replaced nothing is told.
+fn folders(file: &Path) -> Result<Vec<PathBuf>> {
+    let parent = |file: &Path| match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let own = parent(file);
+    if !own.is_dir() {
+        let message = format!("there is no folder {} to watch", own.display());
+        return Err(Error::new(Kind::Configuration, message));
+    }
+    let meant = file.canonicalize().map(|file| parent(&file));
+    let elsewhere = meant
+        .ok()
+        .filter(|folder| own.canonicalize().ok().as_ref() != Some(folder));
+    Ok(std::iter::once(own).chain(elsewhere).collect())
+}
+
+fn tell(folders: &[PathBuf], changed: Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Who reads changes nothing; above all not this.
+        let is_reading = |kind: EventKind| matches!(kind, EventKind::Access(how) if how != AccessKind::Close(AccessMode::Write));
+        if event.is_ok_and(|event| is_reading(event.kind)) {
+            return;
+        }
+        changed.notify_one();
+    })?;
+    for folder in folders {
+        watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    }
+    Ok(watcher)
+}
+
+async fn watch(
+    host: Host,
+    mut looking: Looking,
+    changed: Arc<Notify>,
+    mut report: impl FnMut(Result<SwapReport>) + Send,
+) {
+    // What has changed since the plugin was loaded and before this began.
+    let mut is_told = true;
+    loop {
+        if looking.finds_another(&host, is_told).await {
+            let swapped = host.swap(&looking.file).await;
+            match &swapped {
+                Ok(report) => tracing::info!(
+                    generation = report.to.number,
+                    "the plugin's file has changed: swapped"
+                ),
+                Err(error) => tracing::warn!(%error, "the plugin's file has changed and is not taken"),
+            }
+            looking.tried(swapped.as_ref().err());
+            report(swapped);
+        }
+        is_told = tokio::select! {
+            () = changed.notified() => true,
+            () = tokio::time::sleep(LOOK) => false,
+        };
+        if is_told {
+            quiet(&changed).await;
+        }
+    }
+}
+
+async fn quiet(changed: &Notify) {
+    let first = Instant::now();
+    while first.elapsed() < LONGEST && tokio::time::timeout(QUIET, changed.notified()).await.is_ok() {}
+}
+
+/// What was seen of the file.
+struct Looking {
+    file: PathBuf,
+    stamp: Option<(SystemTime, u64)>,
+    /// The digest of what was tried last.
+    tried: Option<String>,
+    was_refused: bool,
+}
+
+impl Looking {
+    fn at(file: PathBuf) -> Self {
+        Self {
+            file,
+            stamp: None,
+            tried: None,
+            was_refused: false,
+        }
+    }
+
+    /// What came of it.
+    fn tried(&mut self, refused: Option<&Error>) {
+        self.was_refused = refused.is_some();
+        // A full sandbox says nothing of the file.
+        if refused.is_some_and(Error::is_sandbox_full) {
+            self.tried = None;
+            self.stamp = None;
+        }
+    }
+
+    /// Whether there is something else in the file than what was tried and what is live. If nobody told of a change, a
+    /// look at its size and time will do.
+    async fn finds_another(&mut self, host: &Host, is_told: bool) -> bool {
+        let meta = tokio::fs::metadata(&self.file).await;
+        let stamp = meta
+            .ok()
+            .and_then(|meta| Some((meta.modified().ok()?, meta.len())));
+        let is_same = stamp == self.stamp;
+        if !is_told && is_same {
+            return false;
+        }
+        self.stamp = stamp;
+        let Ok(bytes) = plugin::read(&self.file).await else {
+            // Gone for the moment, or for good; either way nothing to swap to. One that is there and not to be read, such
+            // as one that others may change, is tried once: swapping says what is wrong with it.
+            tracing::debug!(file = %self.file.display(), "the plugin's file cannot be read");
+            self.tried = None;
+            return self.stamp.is_some() && !is_same;
+        };
+        let digest = plugin::digest(&bytes);
+        // A file that was refused once is refused again. One that was taken, and is not live any more, was put there once
+        // more by somebody who wants it.
+        if self.tried.as_ref() == Some(&digest) && (is_same || self.was_refused) {
+            return false;
+        }
+        let is_live = host.plugin().digest() == digest;
+        self.was_refused = false;
+        self.tried = Some(digest);
+        !is_live
+    }
+}

@@ -1,0 +1,353 @@
+//! A plugin: one component, read, checked against the contract, compiled and asked what it is.
+
+mod file;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use wasmtime::component::{Component, types::ComponentItem};
+
+use crate::{
+    contract::{ProviderInfo, settings::CredentialState},
+    egress::Gate,
+    error::{Error, Kind, Result},
+    limits::Limits,
+    request_context::View,
+    sandbox::{
+        Sandbox, State,
+        call::{self, Context},
+        guest::Linked,
+    },
+    settings::{Listed, Settings},
+};
+
+use file::check_kind;
+pub(crate) use file::{digest, read};
+
+/// The interface that makes a component a model provider.
+const PROVIDER: &str = "openclaw:model-provider/provider";
+/// The version of the contract that this host speaks.
+pub const CONTRACT_VERSION: &str = "0.2.0";
+/// What a guest may import, without versions.
+const OFFERED: [&str; 5] = [
+    "openclaw:model-provider/types",
+    "openclaw:model-provider/settings",
+    "wasi:http/",
+    "wasi:io/",
+    "wasi:clocks/monotonic-clock",
+];
+
+/// How a component is loaded.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// Whether it may import the rest of WASI, of which there is nothing to see: components of languages whose runtimes
+    /// want it.
+    pub empty_wasi: bool,
+    /// What it may use to say what it is.
+    pub limits: Limits,
+}
+
+/// A component, loaded into a sandbox and checked. Cheap to clone.
+#[derive(Clone)]
+pub struct Plugin(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    digest: String,
+    size: u64,
+    imports: Vec<String>,
+    exports: Vec<String>,
+    info: ProviderInfo,
+    sandbox: Sandbox,
+    linked: Linked,
+    options: LoadOptions,
+    timings: LoadTimings,
+}
+
+/// How long the steps of loading took.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct LoadTimings {
+    /// Reading and compiling, or fetching compiled code from the cache.
+    pub compile: Duration,
+    /// Comparing with the contract and linking.
+    pub check: Duration,
+    /// Asking what it is.
+    pub describe: Duration,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin")
+            .field("id", &self.0.info.id)
+            .field("digest", &self.0.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// Loads a file: reads, checks, compiles, and asks it what it is. Nothing is sent and no credential is read.
+    ///
+    /// # Errors
+    /// `plugin-load` for a file that cannot be read, that others may change, or that is no component; `contract-mismatch` for a component of
+    /// another world or version, or one that wants more than the sandbox offers; `plugin-trap` or `limit` if it
+    /// fails to say what it is.
+    pub async fn load(sandbox: &Sandbox, path: &Path) -> Result<Self> {
+        Self::load_with(sandbox, path, &LoadOptions::default()).await
+    }
+
+    /// The same for a plugin that needs more than others.
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load).
+    pub async fn load_with(sandbox: &Sandbox, path: &Path, options: &LoadOptions) -> Result<Self> {
+        let started = Instant::now();
+        let bytes = read(path).await?;
+        let digest = digest(&bytes);
+        let size = bytes.len() as u64;
+        check_kind(path, &bytes)?;
+        let engine = sandbox.engine().clone();
+        let component = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes))
+            .await
+            .map_err(|_| Error::new(Kind::PluginLoad, "compiling the plugin was interrupted"))?
+            .map_err(|error| {
+                Error::new(
+                    Kind::PluginLoad,
+                    format!(
+                        "{} is damaged or not a component that this engine takes: {error:#}",
+                        path.display()
+                    ),
+                )
+                .with_hint("build or download the file again and compare its sha256")
+            })?;
+        let compile = started.elapsed();
+        let started = Instant::now();
+        let (imports, exports) = interface_names(sandbox, &component);
+        check_contract(path, &imports, &exports, options.empty_wasi)?;
+        let differs = |error: wasmtime::Error| {
+            mismatch(path, &format!("it differs from the contract: {error:#}"))
+                .with_hint("build it from the `wit/` of this contract's version")
+        };
+        let interface = format!("{PROVIDER}@{CONTRACT_VERSION}");
+        let linked = sandbox
+            .link(&component, options.empty_wasi)
+            .and_then(|pre| Linked::new(pre, &interface))
+            .map_err(differs)?;
+        let check = started.elapsed();
+        let started = Instant::now();
+        let described = call::run(alone(sandbox, &linked, options), async |store, guest| match guest
+            .check(store)
+        {
+            Ok(()) => guest.describe(store).await.map(Ok),
+            Err(error) => Ok(Err(error)),
+        });
+        let info = described.await?.map_err(differs)?;
+        let timings = LoadTimings {
+            compile,
+            check,
+            describe: started.elapsed(),
+        };
+        check_info(path, &info)?;
+        let path = path.to_owned();
+        let inner = Inner {
+            path,
+            digest,
+            size,
+            imports,
+            exports,
+            info,
+            sandbox: sandbox.clone(),
+            linked,
+            options: options.clone(),
+            timings,
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn info(&self) -> &ProviderInfo {
+        &self.0.info
+    }
+
+    /// The file that it was loaded from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// `sha256:` and the digest of the file, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
+    /// The file's size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    /// The interfaces that it imports, with versions.
+    #[must_use]
+    pub fn imports(&self) -> &[String] {
+        &self.0.imports
+    }
+
+    /// The interfaces that it exports, with versions.
+    #[must_use]
+    pub fn exports(&self) -> &[String] {
+        &self.0.exports
+    }
+
+    /// The version of the contract that it speaks.
+    #[must_use]
+    pub fn contract_version(&self) -> &str {
+        self.0
+            .exports
+            .iter()
+            .find_map(|name| version_of(name, PROVIDER))
+            .unwrap_or(CONTRACT_VERSION)
+    }
+
+    /// How long loading took.
+    #[must_use]
+    pub fn load_timings(&self) -> LoadTimings {
+        self.0.timings
+    }
+
+    /// Asks it again what it is, in an instance of its own: whether it still answers, and what one instance costs.
+    ///
+    /// # Errors
+    /// `plugin-trap` or `limit` if it fails to say.
+    pub async fn describe(&self) -> Result<ProviderInfo> {
+        let context = alone(&self.0.sandbox, &self.0.linked, &self.0.options);
+        call::run(context, async |store, guest| guest.describe(store).await).await
+    }
+
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.0.sandbox
+    }
+
+    pub(crate) fn linked(&self) -> &Linked {
+        &self.0.linked
+    }
+
+    pub(crate) fn empty_wasi(&self) -> bool {
+        self.0.options.empty_wasi
+    }
+}
+
+fn interface_names(sandbox: &Sandbox, component: &Component) -> (Vec<String>, Vec<String>) {
+    let engine = sandbox.engine();
+    let ty = component.component_type();
+    let imports = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let exports = ty
+        .exports(engine)
+        .filter(|(_, item)| {
+            matches!(
+                item.ty,
+                ComponentItem::ComponentInstance(_) | ComponentItem::ComponentFunc(_)
+            )
+        })
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    (imports, exports)
+}
+
+/// Whether a plugin of this contract version runs here: compatible by semantic versioning, 0.2.x for 0.2.0.
+fn is_supported(found: &str) -> bool {
+    let ours = semver::VersionReq::parse(CONTRACT_VERSION);
+    matches!((ours, semver::Version::parse(found)), (Ok(ours), Ok(found)) if ours.matches(&found))
+}
+
+/// `0.2.0` of `PROVIDER@0.1.0`.
+fn version_of<'a>(name: &'a str, interface: &str) -> Option<&'a str> {
+    name.strip_prefix(interface)?.strip_prefix('@')
+}
+
+fn mismatch(path: &Path, what: &str) -> Error {
+    Error::new(
+        Kind::ContractMismatch,
+        format!("{} does not fit: {what}", path.display()),
+    )
+}
+
+fn check_contract(path: &Path, imports: &[String], exports: &[String], empty_wasi: bool) -> Result<()> {
+    let Some(found) = exports.iter().find_map(|name| version_of(name, PROVIDER)) else {
+        let list = if exports.is_empty() {
+            "nothing".to_owned()
+        } else {
+            exports.join(", ")
+        };
+        return Err(mismatch(path, &format!("it exports {list}, not `{PROVIDER}`"))
+            .with_hint("this host takes components of the world `openclaw:model-provider/model-provider`"));
+    };
+    if !is_supported(found) {
+        let what = format!(
+            "it uses version {found} of the contract; this host supports {CONTRACT_VERSION} and later versions \
+             compatible with it"
+        );
+        return Err(
+            mismatch(path, &what).with_hint("use a plugin or a host of a compatible contract version")
+        );
+    }
+    if empty_wasi {
+        return Ok(());
+    }
+    let extra: Vec<&str> = imports
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !OFFERED.iter().any(|offered| name.starts_with(offered)))
+        .collect();
+    if extra.is_empty() {
+        return Ok(());
+    }
+    let error = mismatch(
+        path,
+        &format!(
+            "it also imports {}, which the sandbox does not offer",
+            extra.join(", ")
+        ),
+    );
+    Err(if extra.iter().all(|name| name.starts_with("wasi:")) {
+        error.with_hint(
+            "a Rust plugin gets them from the preview-1 adapter: build with `cargo component build --release --target \
+             wasm32-wasip2` or `cargo build --release --target wasm32-wasip2`; for a language that always imports \
+             them, set `empty-wasi=true`",
+        )
+    } else {
+        error.with_hint("this host takes components of the world `openclaw:model-provider/model-provider`")
+    })
+}
+
+/// For a call of a plugin that belongs to no host yet: it reaches nothing and has no credential.
+fn alone<'a>(sandbox: &Sandbox, linked: &'a Linked, options: &LoadOptions) -> Context<'a> {
+    let settings = Settings {
+        limits: options.limits.clone(),
+        ..Settings::default()
+    };
+    let view = View::new(
+        Arc::new(settings),
+        Arc::new(Listed::default()),
+        CredentialState::Missing,
+    );
+    let gate = Gate::new(None, view.clone());
+    Context::new(sandbox, linked, State::new(view, gate, options.empty_wasi))
+}
+
+/// A plugin's id becomes a key of files and flags, so it has to be of the form that the contract gives it.
+fn check_info(path: &Path, info: &ProviderInfo) -> Result<()> {
+    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    if info.id.is_empty() || info.id.len() > 64 || !info.id.bytes().all(plain) || info.id.starts_with('-') {
+        let id: String = info.id.chars().take(64).collect();
+        return Err(mismatch(
+            path,
+            &format!("its id {id:?} is not of lower-case letters, digits and `-`"),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! What one request may see, and why the host stopped something of it. Shared by the store and the egress client; knows
+//! neither.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::{
+    contract::settings::CredentialState,
+    limits::{Limits, Note},
+    settings::{Listed, Settings},
+};
+
+/// What one request may see: the settings as they stood when it began. Shared by the store and the edge.
+#[derive(Clone)]
+pub(crate) struct View(Arc<ViewInner>);
+
+/// The limit on one response body.
+pub(crate) const RESPONSE_BYTES: &str = "max-response-bytes";
+
+struct ViewInner {
+    settings: Arc<Settings>,
+    listed: Arc<Listed>,
+    credential: CredentialState,
+    note: Mutex<Option<Note>>,
+}
+
+impl View {
+    pub(crate) fn new(settings: Arc<Settings>, listed: Arc<Listed>, credential: CredentialState) -> Self {
+        Self(Arc::new(ViewInner {
+            settings,
+            listed,
+            credential,
+            note: Mutex::new(None),
+        }))
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The models of the last live list.
+    pub(crate) fn listed(&self) -> &Listed {
+        &self.0.listed
+    }
+
+    pub(crate) fn credential(&self) -> CredentialState {
+        self.0.credential
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.settings.limits
+    }
+
+    /// Notes why the host stopped something; the first reason counts. That there was no connection is a reason only
+    /// until the next request.
+    pub(crate) fn note(&self, note: Note) {
+        let mut noted = self.noted();
+        if matches!(*noted, None | Some(Note::Unconnected { .. })) {
+            *noted = Some(note);
+        }
+    }
+
+    /// Another request is on its way.
+    pub(crate) fn connecting(&self) {
+        let mut noted = self.noted();
+        if matches!(*noted, Some(Note::Unconnected { .. })) {
+            *noted = None;
+        }
+    }
+
+    /// A request was answered: that something was denied before did not stop the guest.
+    pub(crate) fn answered(&self) {
+        let mut noted = self.noted();
+        if matches!(*noted, Some(Note::Denied { .. })) {
+            *noted = None;
+        }
+    }
+
+    /// Whether an answer was longer than it may be: another request could be billed again, and would end the same.
+    pub(crate) fn is_answered_at_length(&self) -> bool {
+        matches!(
+            *self.noted(),
+            Some(Note::Limit {
+                name: RESPONSE_BYTES,
+                ..
+            })
+        )
+    }
+
+    pub(crate) fn take_note(&self) -> Option<Note> {
+        self.noted().take()
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Option<Note>> {
+        self.0.note.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,11 @@
+//! What a guest has used for one request.
+
+/// What a guest has used for one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Used {
+    /// Time in guest code; waits do not count.
+    pub guest_time: std::time::Duration,
+    /// The largest that its memory has been.
+    pub memory_bytes: usize,
+}

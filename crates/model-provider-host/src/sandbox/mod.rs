@@ -1,0 +1,300 @@
+//! The sandbox: one engine, what a guest may import, and how a store for one request is made.
+//!
+//! Knows nothing of providers, files or swaps. A guest gets our `settings`, `wasi:http`, `wasi:io` and the monotonic
+//! clock; no file system, no sockets, no environment, no stdio.
+
+pub(crate) mod call;
+mod epoch_ticker;
+mod fair;
+pub(crate) mod guest;
+mod guest_time;
+pub(crate) mod memory;
+mod store_state;
+
+use std::{path::Path, sync::Arc};
+
+use wasmtime::{
+    Config, Engine, PoolingAllocationConfig, Store, UpdateDeadline,
+    component::{Component, HasSelf, InstancePre, Linker},
+};
+use wasmtime_wasi::{clocks::WasiClocks, p2::bindings::clocks::monotonic_clock};
+use wasmtime_wasi_http::{
+    WasiHttp, WasiHttpView,
+    p2::bindings::http::{outgoing_handler, types as http_types},
+};
+
+use crate::{
+    contract::settings,
+    error::{Error, Kind, Result},
+};
+
+use crate::limits::Limits;
+use epoch_ticker::Ticker;
+use fair::FairQueue;
+pub(crate) use fair::FairShare;
+use memory::{MemoryBudget, Trimmer};
+pub(crate) use store_state::State;
+
+/// One engine with its linker. Cheap to clone.
+#[derive(Clone)]
+pub struct Sandbox {
+    engine: Engine,
+    ticker: Ticker,
+    memory: MemoryBudget,
+    fair: FairQueue,
+    linker: Arc<Linker<State>>,
+    permissive_linker: Arc<Linker<State>>,
+    max_memory_bytes: usize,
+    max_stack_bytes: usize,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").finish_non_exhaustive()
+    }
+}
+
+/// How a [`Sandbox`] is made.
+#[derive(Clone, Debug)]
+pub struct SandboxOptions {
+    /// Where compiled code is kept between runs; `None` for nowhere. Has to belong to the user alone.
+    pub cache_dir: Option<std::path::PathBuf>,
+    /// How many requests may be under way at once, all plugins and generations together.
+    pub max_concurrent: u32,
+    /// The largest memory that one request may be allowed, in bytes.
+    pub max_memory_bytes: usize,
+    /// The memory of all requests that are under way, together, in bytes. A guest that would grow beyond what is left
+    /// of it is refused the growth.
+    pub max_total_memory_bytes: usize,
+    /// The stack of each request, in bytes; every request reserves it.
+    pub max_stack_bytes: usize,
+    /// Whether a trap writes the guest's memories into its error; for tests of what a guest holds.
+    pub coredump_on_trap: bool,
+}
+
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        Self {
+            cache_dir: None,
+            max_concurrent: 4096,
+            max_memory_bytes: 256 * 1024 * 1024,
+            max_total_memory_bytes: Limits::default().total_memory_bytes,
+            max_stack_bytes: Limits::default().stack_bytes,
+            coredump_on_trap: false,
+        }
+    }
+}
+
+impl Sandbox {
+    /// Makes an engine.
+    ///
+    /// # Errors
+    /// The cache directory is not the user's own, or the machine cannot reserve the address space.
+    pub fn new(options: &SandboxOptions) -> Result<Self> {
+        let engine = engine(options)?;
+        let linker = Arc::new(linker(&engine).map_err(|error| internal("the sandbox's linker", &error))?);
+        let (memory, fair) = (
+            MemoryBudget::new(options.max_total_memory_bytes),
+            FairQueue::default(),
+        );
+        let ticker = Ticker::start({
+            let engine = engine.clone();
+            let fair = fair.clone();
+            let mut trimmer = Trimmer::new(engine.clone(), memory.clone());
+            move || {
+                engine.increment_epoch();
+                fair.turn();
+                trimmer.turn();
+                if fair.is_contended() {
+                    fair::SHORT_TICK
+                } else {
+                    fair::TICK
+                }
+            }
+        });
+        // Without it nothing stops a guest that never returns.
+        let ticker = ticker.map_err(|error| internal("the sandbox's ticker", &error.into()))?;
+        let mut permissive = Linker::<State>::clone(&linker);
+        store_state::add_empty_wasi(&mut permissive).map_err(|error| internal("the empty WASI", &error))?;
+        Ok(Self {
+            engine,
+            ticker,
+            memory,
+            fair,
+            linker,
+            permissive_linker: Arc::new(permissive),
+            max_memory_bytes: options.max_memory_bytes,
+            max_stack_bytes: options.max_stack_bytes,
+        })
+    }
+
+    /// Refuses limits that this engine cannot give, which would otherwise look like a fault of the guest.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
+        let wants = [
+            ("max-memory-bytes", limits.memory_bytes, self.max_memory_bytes),
+            (memory::TOTAL, limits.total_memory_bytes, self.memory.limit()),
+            ("max-stack-bytes", limits.stack_bytes, self.max_stack_bytes),
+            ("max-table-elements", limits.table_elements, TABLE_ELEMENTS),
+            ("max-instances", limits.instances, INSTANCES),
+        ];
+        let Some((name, wanted, most)) = wants.into_iter().find(|(_, wanted, most)| wanted > most) else {
+            return Ok(());
+        };
+        let hint = match name {
+            "max-memory-bytes" | "max-stack-bytes" | memory::TOTAL => {
+                format!(
+                    "it has to be known when the sandbox is made: use `--set {name}=…`, or `SandboxOptions`"
+                )
+            }
+            _ => format!("set `{name}` to {most} or less; no sandbox gives more"),
+        };
+        let message = format!("`{name}` is {wanted}, and the sandbox was made for {most}");
+        Err(Error::new(Kind::Configuration, message).with_hint(hint))
+    }
+
+    /// The linear memory of all guests at the moment, in bytes.
+    #[must_use]
+    pub fn memory_in_use(&self) -> usize {
+        self.memory.used()
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Links a component once, so that each request only copies the result.
+    pub(crate) fn link(
+        &self,
+        component: &Component,
+        empty_wasi: bool,
+    ) -> wasmtime::Result<InstancePre<State>> {
+        let linker = if empty_wasi {
+            &self.permissive_linker
+        } else {
+            &self.linker
+        };
+        linker.instantiate_pre(component)
+    }
+
+    /// A store for one request: its own table, limits and stop-watch.
+    pub(crate) fn store(&self, mut state: State) -> Store<State> {
+        state.ticking = Some(self.ticker.tick());
+        state.join(self.memory.clone(), self.fair.share());
+        let hostcall_bytes = state.view().limits().hostcall_bytes;
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(State::meter);
+        store.set_hostcall_fuel(hostcall_bytes);
+        store.call_hook(|mut context, hook| {
+            context.data_mut().time.crossing(hook);
+            Ok(())
+        });
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut context| {
+            let state = context.data_mut();
+            if let Some(note) = state.time.exceeded() {
+                state.view().note(note);
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            Ok(if state.time.has_had_its_slice() {
+                UpdateDeadline::Yield(1)
+            } else {
+                UpdateDeadline::Continue(1)
+            })
+        });
+        store
+    }
+}
+
+/// What a memory's 32-bit addresses can reach. With all of it reserved, and a guard behind it for offsets, code needs no
+/// check before each access; that is a fifth of the time of a guest that reads text.
+const REACH: u64 = 4 * 1024 * 1024 * 1024;
+const GUARD: u64 = 32 * 1024 * 1024;
+
+/// What the pool has room for: elements of one table, and core instances of one component.
+const TABLE_ELEMENTS: usize = 20_000;
+const INSTANCES: usize = 32;
+
+/// Reserves addresses, not memory: 4 GiB a request. Where a process may not have so many (a limit on its address space,
+/// or many sandboxes in one), each memory gets no more than it may grow to, and its accesses are checked.
+fn engine(options: &SandboxOptions) -> Result<Engine> {
+    let most = u64::try_from(options.max_memory_bytes).unwrap_or(u64::MAX);
+    Engine::new(&config(options, REACH, GUARD)?).or_else(|error| {
+        tracing::debug!(%error, "no room for unchecked memories");
+        Engine::new(&config(options, most, 64 * 1024)?).map_err(|error| {
+            internal("the engine", &error).with_hint(
+                "let the process have more addresses (`ulimit -v`), or make the sandbox for fewer calls at once or \
+                 less memory each (`SandboxOptions`)",
+            )
+        })
+    })
+}
+
+fn config(options: &SandboxOptions, reservation: u64, guard: u64) -> Result<Config> {
+    let mut pool = PoolingAllocationConfig::new();
+    let components = options.max_concurrent;
+    // A component is several core instances; four each is what wit-component's shims need, twice that is room. It has
+    // one memory; of components with more, fewer run at once.
+    pool.total_component_instances(components)
+        .total_core_instances(components.saturating_mul(8))
+        .total_memories(components)
+        .total_tables(components.saturating_mul(4))
+        .total_stacks(components)
+        .max_memory_size(options.max_memory_bytes)
+        .max_unused_warm_slots(64)
+        .linear_memory_keep_resident(64 * 1024)
+        // What a few ended requests used is given back to the system at once. Nothing is used again before.
+        .decommit_batch_size(memory::BATCH)
+        .table_keep_resident(4 * 1024)
+        .table_elements(TABLE_ELEMENTS)
+        .max_core_instances_per_component(INSTANCES as u32)
+        .max_memories_per_component(8)
+        .max_tables_per_component(16)
+        .max_tables_per_module(8);
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        // WASI 0.2 only: what concurrent guests would need is not even set up.
+        .concurrency_support(false)
+        .memory_reservation(reservation)
+        .memory_guard_size(guard)
+        .epoch_interruption(true)
+        .memory_init_cow(true)
+        .max_wasm_stack(options.max_stack_bytes)
+        // The host's own functions run on it as well.
+        .async_stack_size(options.max_stack_bytes.saturating_add(512 * 1024))
+        .coredump_on_trap(options.coredump_on_trap)
+        .allocation_strategy(pool);
+    if let Some(dir) = &options.cache_dir {
+        config.cache(Some(cache(dir)?));
+    }
+    Ok(config)
+}
+
+/// Compiled code is native code: a directory that others can write to would let them run theirs.
+fn cache(dir: &Path) -> Result<wasmtime::Cache> {
+    crate::files::trusted_dir(dir)?;
+    let mut config = wasmtime::CacheConfig::new();
+    config.with_directory(dir);
+    wasmtime::Cache::new(config).map_err(|error| {
+        Error::new(
+            Kind::Configuration,
+            format!("the code cache {} cannot be used: {error}", dir.display()),
+        )
+    })
+}
+
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::<State>::new(engine);
+    wasmtime_wasi_io::add_to_linker_async(&mut linker)?;
+    monotonic_clock::add_to_linker::<_, WasiClocks>(&mut linker, State::clocks)?;
+    outgoing_handler::add_to_linker::<_, WasiHttp>(&mut linker, State::http)?;
+    let options = http_types::LinkOptions::default();
+    http_types::add_to_linker::<_, WasiHttp>(&mut linker, &options, State::http)?;
+    crate::contract::types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    settings::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+fn internal(what: &str, error: &wasmtime::Error) -> Error {
+    Error::new(Kind::Configuration, format!("{what} cannot be set up: {error:#}"))
+}

@@ -1,0 +1,211 @@
+//! What a store holds for its one request, and the imports that read it.
+
+use std::sync::Arc;
+
+use wasmtime::{
+    ResourceLimiter,
+    component::{Linker, ResourceTable},
+};
+use wasmtime_wasi::{
+    WasiCtx, WasiCtxView, WasiView,
+    clocks::{WasiClocksCtx, WasiClocksCtxView},
+};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_io::IoView;
+
+use super::{epoch_ticker::Ticking, fair::FairShare, guest_time::GuestTime, memory::MemoryBudget};
+use crate::limits::{Meter, Note};
+use crate::{
+    contract::{
+        self, Model,
+        settings::{self, ConfiguredModel, ModelAlias, Snapshot},
+    },
+    egress::Gate,
+    metrics::Metrics,
+    request_context::View,
+    resource_usage::Used,
+};
+
+/// The data of one store.
+pub(crate) struct State {
+    table: ResourceTable,
+    http: WasiHttpCtx,
+    clocks: WasiClocksCtx,
+    /// Only there for guests that insist on the whole of WASI; it has nothing in it.
+    wasi: Option<WasiCtx>,
+    gate: Gate,
+    meter: Meter,
+    view: View,
+    pub(super) time: GuestTime,
+    metrics: Option<Arc<Metrics>>,
+    /// Retries that this request may take, where they are fewer than the setting's.
+    max_retries: Option<u32>,
+    /// There once it is in a store.
+    pub(super) ticking: Option<Ticking>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.guest(self.used());
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn new(view: View, gate: Gate, empty_wasi: bool) -> Self {
+        let limits = view.limits();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.resources);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(limits.http_fields_bytes);
+        Self {
+            table,
+            http,
+            clocks: WasiClocksCtx::default(),
+            wasi: empty_wasi.then(|| WasiCtx::builder().build()),
+            gate,
+            meter: Meter::new(limits),
+            time: GuestTime::new(limits.guest_time),
+            view,
+            metrics: None,
+            max_retries: None,
+            ticking: None,
+        }
+    }
+
+    /// The same; what the guest has used is counted at its end.
+    pub(crate) fn measured(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    /// The same, with at most so many retries; `None` leaves the setting as it is.
+    pub(crate) fn with_max_retries(mut self, most: Option<u32>) -> Self {
+        self.max_retries = most;
+        self
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Why the host stopped this request, if it did.
+    pub(crate) fn take_note(&mut self) -> Option<Note> {
+        self.meter.reached.take().or_else(|| self.view.take_note())
+    }
+
+    /// Whether the guest has made a request.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.gate.has_started()
+    }
+
+    /// What the guest has used so far.
+    pub(crate) fn used(&self) -> Used {
+        Used {
+            guest_time: self.time.spent(),
+            memory_bytes: self.meter.memory_peak,
+        }
+    }
+
+    /// What it shares with the other guests of its sandbox.
+    pub(super) fn join(&mut self, memory: MemoryBudget, share: FairShare) {
+        self.meter.share(memory);
+        self.time.share(share);
+    }
+
+    /// Its place in the scheduling of guests; a store has one.
+    pub(crate) fn fair(&self) -> Option<FairShare> {
+        self.time.fair().cloned()
+    }
+
+    pub(super) fn meter(&mut self) -> &mut dyn ResourceLimiter {
+        &mut self.meter
+    }
+
+    pub(super) fn clocks(&mut self) -> WasiClocksCtxView<'_> {
+        WasiClocksCtxView {
+            ctx: &mut self.clocks,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl IoView for State {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.gate,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let ctx = self.wasi.get_or_insert_with(|| WasiCtx::builder().build());
+        WasiCtxView {
+            ctx,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// The rest of WASI with nothing in it: no directories, no environment, no arguments, closed stdio, no sockets.
+pub(super) fn add_empty_wasi(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+impl contract::types::Host for State {}
+
+impl settings::Host for State {
+    fn get(&mut self) -> Snapshot {
+        let mut snapshot = self.view.settings().snapshot(self.view.credential());
+        if let Some(most) = self.max_retries {
+            snapshot.max_retries = snapshot.max_retries.min(most);
+        }
+        snapshot
+    }
+
+    fn list_configured(&mut self) -> Vec<ConfiguredModel> {
+        self.view.settings().models.configured().to_vec()
+    }
+
+    fn find_configured(&mut self, id: String) -> Option<ConfiguredModel> {
+        self.view.settings().models.find(&id).cloned()
+    }
+
+    fn list_aliases(&mut self) -> Vec<ModelAlias> {
+        self.view.settings().models.aliases().to_vec()
+    }
+
+    fn find_alias(&mut self, text: String) -> Vec<ModelAlias> {
+        self.view.settings().models.find_alias(&text).cloned().collect()
+    }
+
+    fn find_aliases_of(&mut self, reference: String) -> Vec<ModelAlias> {
+        self.view
+            .settings()
+            .models
+            .find_aliases_of(&reference)
+            .cloned()
+            .collect()
+    }
+
+    fn find_listed(&mut self, id: String) -> Option<Model> {
+        self.view.listed().find(&id).cloned()
+    }
+
+    fn listed_ids(&mut self) -> Vec<String> {
+        self.view.listed().ids()
+    }
+}

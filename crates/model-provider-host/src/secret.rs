@@ -1,0 +1,172 @@
+//! Text that must not be seen: wiped when dropped, never shown.
+
+use std::{fmt, sync::Arc};
+
+use zeroize::Zeroizing;
+
+/// A secret, such as a token. `Debug` and `Display` show only that there is one.
+#[derive(Clone)]
+pub struct Secret {
+    text: Zeroizing<String>,
+    source: Option<Arc<str>>,
+}
+
+impl Secret {
+    /// Keeps a secret as a person or an environment gives it: line breaks removed, trimmed; blank is none.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let breaks = ['\r', '\n', '\u{2028}', '\u{2029}'];
+        let mut kept = Zeroizing::new(String::with_capacity(text.len()));
+        kept.extend(text.chars().filter(|c| !breaks.contains(c)));
+        let trimmed = kept.trim();
+        (!trimmed.is_empty()).then(|| Self {
+            text: Zeroizing::new(trimmed.to_owned()),
+            source: None,
+        })
+    }
+
+    /// The same, with where it comes from, for a person who has to look there.
+    #[must_use]
+    pub fn from_source(mut self, source: &str) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Where it comes from, if somebody has said so.
+    #[must_use]
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// A credential as people keep it: as [`new`](Self::new) takes it, without signs that cannot be seen, one pair of
+    /// quotes, or what the host puts before it (`prefix`, as in `Bearer `) and `Bearer` in any case.
+    #[must_use]
+    pub fn credential(text: &str, prefix: &str) -> Option<Self> {
+        let mut seen = Zeroizing::new(String::with_capacity(text.len()));
+        seen.extend(text.chars().filter(|c| !is_unseen(*c)));
+        let mut key = unquoted(&seen);
+        for word in [prefix.trim(), "Bearer"] {
+            key = without(key, word);
+        }
+        Self::new(unquoted(key))
+    }
+
+    /// The text itself. Only the edge has a use for it.
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    /// A few characters at both ends, for a person to recognise it by: `sk_1…abcd`.
+    #[must_use]
+    pub fn preview(&self) -> String {
+        let chars: Vec<char> = self.text.chars().collect();
+        let edge = if chars.len() > 8 {
+            4
+        } else {
+            chars.len().min(4) / 2
+        };
+        let head: String = chars.iter().take(edge.max(1)).collect();
+        let tail: String = chars
+            .iter()
+            .rev()
+            .take(edge)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect();
+        format!("{head}…{tail}")
+    }
+}
+
+/// Signs without width, which come along when a text is copied.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+}
+
+/// Without one pair of quotes.
+fn unquoted(text: &str) -> &str {
+    let text = text.trim();
+    let inner = ['"', '\'', '`']
+        .iter()
+        .find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
+    inner.unwrap_or(text).trim()
+}
+
+/// Without a word at the beginning, in any case, if something follows it.
+fn without<'t>(text: &'t str, word: &str) -> &'t str {
+    match text.get(..word.len()) {
+        Some(head) if !word.is_empty() && head.eq_ignore_ascii_case(word) => {
+            let rest = text.get(word.len()..).unwrap_or_default();
+            if rest.starts_with(char::is_whitespace) {
+                rest.trim_start()
+            } else {
+                text
+            }
+        }
+        _ => text,
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_trimmed_and_blank_is_none() {
+        assert_eq!(Secret::new(" sk_\r\nabc ").unwrap().expose(), "sk_abc");
+        assert_eq!(Secret::new("a b").unwrap().expose(), "a b");
+        assert!(Secret::new("\r\n ").is_none());
+    }
+
+    #[test]
+    fn a_credential_is_freed_of_what_came_along_with_it() {
+        for text in [
+            "acme_key",
+            "\"acme_key\"",
+            "'acme_key'",
+            "`acme_key`",
+            "Bearer acme_key",
+            "\"bearer  acme_key\"",
+            "\u{feff}acme_key\u{200b}",
+            "acme\u{200d}_key\n",
+            "Token acme_key",
+            "Bearer 'acme_key'",
+        ] {
+            assert_eq!(
+                Secret::credential(text, "Token ").unwrap().expose(),
+                "acme_key",
+                "{text:?}"
+            );
+        }
+        for (text, key) in [
+            ("Bearer", "Bearer"),
+            ("Bearerx", "Bearerx"),
+            ("a\"b", "a\"b"),
+            ("\"", "\""),
+        ] {
+            assert_eq!(Secret::credential(text, "").unwrap().expose(), key);
+        }
+        assert!(Secret::credential("\u{200b} \"\"", "Bearer ").is_none());
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let secret = Secret::new("very-secret-token").unwrap();
+        assert_eq!(format!("{secret} {secret:?}"), "… Secret(…)");
+        assert_eq!(secret.preview(), "very…oken");
+        assert_eq!(Secret::new("abcd").unwrap().preview(), "ab…cd");
+        assert_eq!(Secret::new("abc").unwrap().preview(), "a…c");
+    }
+}

@@ -1,0 +1,294 @@
+//! Who may ask: programs of this machine, or who has the key. Never a web page.
+//!
+//! A browser lets any page send requests to this machine, and by a name of its own making (DNS rebinding) even read the
+//! answers. So a server on loopback answers only to loopback's names and those that the operator allows, and nobody who
+//! speaks for another page's origin, unless the operator allows that.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::Request;
+use http::{HeaderMap, StatusCode, Uri, header, uri::Authority};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::ServePolicy;
+use dialects::chat_completions::error::Fault;
+use model_provider_host::{Error, Kind, Result, Secret, redact::Redactor};
+
+/// The shortest key; anything shorter can be tried out.
+const SHORTEST_KEY: usize = 16;
+
+/// Who may ask. The default is for loopback, without a key.
+#[derive(Clone, Default)]
+pub struct Access {
+    /// The digest of the key, so that comparing tells nothing of its length either.
+    key: Option<[u8; 32]>,
+    /// Finds the key where it was put by mistake.
+    redaction: Option<Redactor>,
+    /// Whether clients may use other names than loopback's.
+    by_any_name: bool,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access")
+            .field("key", &self.key.map(|_| "…"))
+            .field("by_any_name", &self.by_any_name)
+            .finish()
+    }
+}
+
+impl Access {
+    /// For a server that listens on this address.
+    ///
+    /// # Errors
+    /// `configuration` if others can reach the address and there is no key, or for a key that is too short or that no
+    /// header can carry.
+    pub fn new(address: SocketAddr, key: Option<&Secret>) -> Result<Self> {
+        let Some(key) = key else {
+            let open = Self::default();
+            open.suits(address)?;
+            return Ok(open);
+        };
+        let redaction = Redactor::new(Some(key), []);
+        let key = key.expose();
+        if key.len() < SHORTEST_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let message = format!("an access key has at least {SHORTEST_KEY} visible ASCII characters");
+            return Err(
+                Error::new(Kind::Configuration, message).with_hint("make one: `openssl rand -hex 32`")
+            );
+        }
+        Ok(Self {
+            key: Some(Sha256::digest(key).into()),
+            redaction: Some(redaction),
+            by_any_name: !is_own(address),
+        })
+    }
+
+    /// Whether it is enough for a server that listens on this address.
+    pub(super) fn suits(&self, address: SocketAddr) -> Result<()> {
+        if self.key.is_some() || is_own(address) {
+            return Ok(());
+        }
+        let message = format!("{address} can be reached by others, and no access key is set");
+        Err(Error::new(Kind::Configuration, message).with_hint(
+            "name one with `--access-key-env VARIABLE` or `--access-key-file FILE`, or listen on 127.0.0.1",
+        ))
+    }
+
+    /// Whether a text is the key.
+    pub(super) fn is_key(&self, text: &str) -> bool {
+        let digest: [u8; 32] = Sha256::digest(text).into();
+        self.key.is_some_and(|key| key.ct_eq(&digest).into())
+    }
+
+    /// A text of a client without the key: in the path, a model's name, or the name of a request, where it would be
+    /// repeated in the answer and the log.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        let Some(redaction) = &self.redaction else {
+            return text.to_owned();
+        };
+        let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+        // The form in which it stands there may be no usual one, such as each letter percent-encoded.
+        if redaction.finds(decoded.as_bytes()) && !redaction.finds(text.as_bytes()) {
+            return redaction.own(&decoded);
+        }
+        redaction.own(text)
+    }
+
+    /// An error without the key: its texts may repeat what a client sent, such as the name of a tool.
+    pub(super) fn redacted_fault(&self, mut fault: Fault) -> Fault {
+        if self.redaction.is_some() {
+            self.redact(&mut fault.body);
+        }
+        fault
+    }
+
+    fn redact(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redacted(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact(item)),
+            Value::Object(members) => members.values_mut().for_each(|member| self.redact(member)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    pub(super) fn check(&self, request: &Request, policy: &ServePolicy) -> Result<(), Fault> {
+        let (headers, uri) = (request.headers(), request.uri());
+        let Some(name) = authority(headers, uri) else {
+            return Err(refused(StatusCode::BAD_REQUEST, "the request names no host"));
+        };
+        if !self.by_any_name && !is_loopback(name.host()) && !policy.allows_host(name.host()) {
+            let message = "this server answers to the names of this machine only (localhost, 127.0.0.1, [::1]); \
+                           `serve-allowed-hosts` adds others";
+            return Err(refused(StatusCode::FORBIDDEN, message));
+        }
+        if let Some(origin) = headers.get(header::ORIGIN)
+            && !is_of(origin.as_bytes(), &name)
+            && !policy.allows_origin(origin.as_bytes())
+        {
+            let message =
+                "web pages may not use this server; `serve-allowed-origins` adds the origin of an app";
+            return Err(refused(StatusCode::FORBIDDEN, message));
+        }
+        // Whoever watches whether the server is alive has no key, and learns nothing else.
+        if uri.path() == super::health::HEALTH {
+            return Ok(());
+        }
+        if self.key.is_some() && !self.is_key(bearer(headers)) {
+            return Err(Fault::new(
+                StatusCode::UNAUTHORIZED,
+                "authentication_error",
+                "invalid_api_key",
+                "the access key of this server is missing or wrong; send it as `Authorization: Bearer KEY`",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn is_own(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+fn refused(status: StatusCode, message: &str) -> Fault {
+    Fault::new(status, "permission_error", "refused", message)
+}
+
+/// The name by which the client knows this server.
+fn authority(headers: &HeaderMap, uri: &Uri) -> Option<Authority> {
+    let name = match uri.authority() {
+        Some(authority) => Some(authority.clone()),
+        None => headers.get(header::HOST)?.to_str().ok()?.parse().ok(),
+    };
+    // A name alone: what stands before an `@` is nobody's, and hides whose name it is.
+    name.filter(|name: &Authority| !name.as_str().contains('@'))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.trim_end_matches('.').eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// Whether an origin is a page of this server itself.
+fn is_of(origin: &[u8], name: &Authority) -> bool {
+    let uri = Uri::try_from(origin).ok();
+    uri.and_then(|uri| uri.into_parts().authority)
+        .is_some_and(|authority| authority == *name)
+}
+
+/// What a client shows as its key.
+fn bearer(headers: &HeaderMap) -> &str {
+    headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map_or("", |(_, key)| key.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Case {
+        name: String,
+        #[serde(default = "loopback")]
+        listen: SocketAddr,
+        key: Option<String>,
+        #[serde(default = "health")]
+        path: String,
+        #[serde(default)]
+        settings: Vec<(String, String)>,
+        headers: Vec<(String, String)>,
+        status: Option<u16>,
+    }
+
+    fn loopback() -> SocketAddr {
+        ([127, 0, 0, 1], 80).into()
+    }
+
+    fn health() -> String {
+        "/v1/models".to_owned()
+    }
+
+    #[test]
+    fn programs_of_this_machine_and_who_has_the_key_may_ask_and_nobody_else() {
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../../../tests/cases/server-access.json")).expect("the cases");
+        for case in cases {
+            let key = case.key.as_deref().and_then(Secret::new);
+            let access = Access::new(case.listen, key.as_ref()).expect("a good address and key");
+            let mut policy = ServePolicy::default();
+            for (name, value) in &case.settings {
+                policy.set(name, value).expect("a setting");
+            }
+            let mut request = Request::builder().uri(&case.path);
+            for (name, value) in &case.headers {
+                request = request.header(name, value);
+            }
+            let request = request.body(Body::empty()).expect("a request");
+            let status = access
+                .check(&request, &policy)
+                .err()
+                .map(|fault| fault.status.as_u16());
+            assert_eq!(status, case.status, "{}", case.name);
+        }
+    }
+
+    #[test]
+    fn an_address_that_others_reach_needs_a_key_worth_the_name() {
+        let key = Secret::new("0123456789abcdef");
+        for open in ["0.0.0.0:1", "[::]:1", "192.168.0.2:1", "10.0.0.1:1"] {
+            let address = open.parse().expect("an address");
+            let error = Access::new(address, None).expect_err("others reach it");
+            assert_eq!(error.kind(), Kind::Configuration);
+            assert!(Access::new(address, key.as_ref()).is_ok());
+        }
+        for own in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1"] {
+            assert!(Access::new(own.parse().expect("an address"), None).is_ok());
+        }
+        for bad in ["short", "fifteen-letters", "sixteen letters ok?"] {
+            let error = Access::new(loopback(), Secret::new(bad).as_ref()).expect_err("too weak");
+            assert!(!error.to_string().contains(bad), "{error}");
+        }
+        let access = Access::new(loopback(), key.as_ref()).expect("a key");
+        assert!(!format!("{access:?}").contains("0123"));
+        for (given, told) in [
+            ("/v1/models/0123456789abcdef", "/v1/models/****************"),
+            ("/x%300123456789abcdef", "/x%30****************"),
+            ("/%30123456789abcde%66/y", "/****************/y"),
+            ("org/model", "org/model"),
+        ] {
+            assert_eq!(access.redacted(given), told);
+        }
+        assert_eq!(Access::default().redacted("0123456789abcdef"), "0123456789abcdef");
+    }
+    #[test]
+    fn no_error_repeats_the_key_wherever_in_it_that_stands() {
+        let key = "0123456789abcdef";
+        let access = Access::new(loopback(), Secret::new(key).as_ref()).expect("a key");
+        let mut fault = Fault::new(
+            StatusCode::BAD_REQUEST,
+            "t",
+            "c",
+            &format!("tool_choice {key} names none"),
+        );
+        fault.body["error"]["trail"] = serde_json::json!([{ "reason": format!("no {key}") }]);
+        let body = access.redacted_fault(fault).body;
+        assert!(!body.to_string().contains(key), "{body}");
+        assert_eq!(
+            body["error"]["message"],
+            "tool_choice **************** names none"
+        );
+    }
+}

@@ -1,0 +1,210 @@
+//! The body of a request: received within limits of size, time and memory, and parsed as JSON where it holds nobody up.
+//!
+//! Knows neither what a request means nor who sends it.
+
+use std::{error::Error as _, sync::LazyLock, time::Duration};
+
+use axum::{body::Body, extract::Request};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    ServeLimits,
+    budget::{BodyBudget, Held},
+};
+use dialects::chat_completions::{error::Fault, request::ChatBody};
+
+/// Larger bodies are parsed on threads that serve nothing else.
+const LARGE: usize = 64 * 1024;
+/// So many of them at once: the others would only take each other's processor.
+static PARSERS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Semaphore::new(processors.div_ceil(2))
+});
+/// For this long a body may be slower than the least rate.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A whole body, and what it holds of the budget.
+pub(super) struct Received {
+    bytes: Bytes,
+    held: Held,
+}
+
+/// Receives the body of a chat completion.
+pub(super) async fn receive(
+    request: Request,
+    limits: &ServeLimits,
+    budget: &std::sync::Arc<BodyBudget>,
+) -> Result<Received, Fault> {
+    if let Some(coding) = coding(request.headers()) {
+        return Err(Fault::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid_request_error",
+            "unsupported_content_encoding",
+            &format!("a body in `{coding}` is not read here; send it without `content-encoding`"),
+        ));
+    }
+    if !is_json(request.headers()) {
+        // A page in a browser may send anything else without asking first.
+        return Err(Fault::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid_request_error",
+            "unsupported_media_type",
+            "the body has to be JSON, with `content-type: application/json`",
+        ));
+    }
+    let mut body = request.into_body();
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limits.body_bytes {
+        return Err(too_large(limits));
+    }
+    let mut held = budget.hold();
+    // Reserved, and not yet memory: that comes with what is written to it.
+    let mut bytes = Vec::with_capacity(announced);
+    let started = Instant::now();
+    while let Some(data) = next(&mut body, started, bytes.len(), limits).await? {
+        if bytes.len() + data.len() > limits.body_bytes {
+            return Err(too_large(limits));
+        }
+        if !held.add(data.len()) {
+            return Err(no_room(budget.limit()));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    bytes.shrink_to_fit();
+    Ok(Received {
+        bytes: bytes.into(),
+        held,
+    })
+}
+
+impl Received {
+    /// Parses it. What it holds of the budget goes on with what came of it.
+    pub(super) async fn parse(self) -> Result<(ChatBody, Held), Fault> {
+        let Self { bytes, held } = self;
+        let read = if bytes.len() < LARGE {
+            ChatBody::parse(&bytes)
+        } else {
+            parse_elsewhere(bytes).await?
+        };
+        Ok((read?, held))
+    }
+}
+
+async fn parse_elsewhere(bytes: Bytes) -> Result<model_provider_host::Result<ChatBody>, Fault> {
+    let _turn = PARSERS.acquire().await.map_err(|_| ending())?;
+    let parsing = tokio::task::spawn_blocking(move || ChatBody::parse(&bytes));
+    parsing.await.map_err(|_| ending())
+}
+
+fn ending() -> Fault {
+    let message = "the server is ending";
+    Fault::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "server_error",
+        "drained",
+        message,
+    )
+    .retry_after(1)
+}
+
+/// The next data; `None` at the end.
+async fn next(
+    body: &mut Body,
+    started: Instant,
+    so_far: usize,
+    limits: &ServeLimits,
+) -> Result<Option<Bytes>, Fault> {
+    let whole = started + limits.body_deadline;
+    let rate = started + GRACE + Duration::from_secs(so_far as u64 / limits.body_rate.max(1) as u64);
+    let pause = Instant::now() + limits.body_timeout;
+    loop {
+        let Ok(frame) = timeout_at(whole.min(rate).min(pause), body.frame()).await else {
+            let now = Instant::now();
+            return Err(if now >= whole {
+                too_slow("serve-body-deadline-ms", "the body took too long")
+            } else if now >= rate {
+                let message = format!("the body came at less than {} bytes a second", limits.body_rate);
+                too_slow("serve-min-body-rate", &message)
+            } else {
+                too_slow("serve-body-timeout-ms", "the body stopped coming")
+            });
+        };
+        match frame {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(unreadable(&error)),
+            Some(Ok(frame)) => match frame.into_data() {
+                // An empty chunk is no progress.
+                Ok(data) if data.is_empty() => {}
+                Ok(data) => return Ok(Some(data)),
+                Err(_trailers) => {}
+            },
+        }
+    }
+}
+
+/// What a body is encoded in, if it is; by its own name only where that is a usual one.
+fn coding(headers: &HeaderMap) -> Option<&'static str> {
+    const KNOWN: [&str; 6] = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress"];
+    let given = headers.get(header::CONTENT_ENCODING)?;
+    let given = given.to_str().unwrap_or("?").trim();
+    if given.is_empty() || given.eq_ignore_ascii_case("identity") {
+        return None;
+    }
+    let known = KNOWN.iter().find(|known| given.eq_ignore_ascii_case(known));
+    Some(known.copied().unwrap_or("another encoding"))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let given = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = given.and_then(|text| text.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+}
+
+fn too_large(limits: &ServeLimits) -> Fault {
+    Fault::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "invalid_request_error",
+        "serve-max-body-bytes",
+        &format!("the body is larger than {} bytes", limits.body_bytes),
+    )
+}
+
+fn too_slow(code: &str, message: &str) -> Fault {
+    Fault::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "invalid_request_error",
+        code,
+        message,
+    )
+}
+
+fn no_room(most: usize) -> Fault {
+    let message =
+        format!("the requests under way hold all of the {most} bytes that their bodies may have together");
+    Fault::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "server_error",
+        "serve-max-total-body-bytes",
+        &message,
+    )
+    .retry_after(1)
+}
+
+fn unreadable(error: &axum::Error) -> Fault {
+    tracing::debug!(cause = ?error.source(), "a body was not received");
+    Fault::new(
+        StatusCode::BAD_REQUEST,
+        "invalid_request_error",
+        "unreadable",
+        "the body cannot be read to its end",
+    )
+}

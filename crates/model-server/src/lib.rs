@@ -1,0 +1,199 @@
+//! An OpenAI-compatible server over a host: `/v1/models`, `/v1/chat/completions`, `/healthz`, `/metrics`.
+//!
+//! [`Service::router`] is what an embedder mounts in a server of its own; [`Server`] is one that listens, limits and
+//! ends in good order. It knows the host and the dialect, and neither a provider nor where settings come from.
+
+mod auth;
+mod body;
+mod budget;
+mod chat_completions;
+mod connection;
+mod cors;
+mod health;
+mod limits;
+mod model_list;
+mod models;
+mod plain_path;
+mod policy;
+mod request_id;
+mod response;
+mod seats;
+mod server;
+mod unread;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+use tokio::sync::Semaphore;
+use tower::util::MapRequest;
+
+use model_provider_host::{
+    Host, Result, contract::ModelCatalog, failover::Fallback, request_defaults::Params,
+    settings::DeclaredSettings,
+};
+
+pub use auth::Access;
+pub use dialects::chat_completions::reasoning::ReasoningField;
+pub use limits::ServeLimits;
+pub use policy::{AllowedOrigin, ServePolicy};
+pub use server::Server;
+
+use budget::BodyBudget;
+use model_list::Catalog;
+use request_id::Names;
+
+/// The server's settings, to be declared to the host's ([`Settings::declaring`](model_provider_host::Settings::declaring)).
+pub const SETTINGS: DeclaredSettings = DeclaredSettings {
+    names: &SETTING_NAMES,
+    check: |name, value| {
+        if ServePolicy::NAMES.contains(&name) {
+            ServePolicy::default().set(name, value)
+        } else {
+            ServeLimits::check(value)
+        }
+    },
+};
+
+const SETTING_NAMES: [&str; ServeLimits::NAMES.len() + ServePolicy::NAMES.len()] = {
+    let mut names = [""; ServeLimits::NAMES.len() + ServePolicy::NAMES.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = if at < ServeLimits::NAMES.len() {
+            ServeLimits::NAMES[at]
+        } else {
+            ServePolicy::NAMES[at - ServeLimits::NAMES.len()]
+        };
+        at += 1;
+    }
+    names
+};
+
+/// What a list of models is handed to, so that the next start has it without network.
+pub type Keep = Box<dyn Fn(&ModelCatalog) -> Result<()> + Send + Sync>;
+
+/// How a [`Service`] answers.
+#[derive(Default)]
+pub struct ServeOptions {
+    /// Who is asked if a request names no model, in this order.
+    pub default_models: Vec<String>,
+    /// Who is asked when the model that a request names fails, in this order.
+    pub fallbacks: Vec<String>,
+    /// What is asked of each model where a request leaves it open.
+    pub params: Params,
+    /// Who may ask.
+    pub access: Access,
+    /// Where a fresh list of models goes.
+    pub keep: Option<Keep>,
+}
+
+impl std::fmt::Debug for ServeOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServeOptions")
+            .field("default_models", &self.default_models)
+            .field("fallbacks", &self.fallbacks)
+            .field("access", &self.access)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A host as a service of HTTP. Cheap to clone; clones are the same service.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    host: Host,
+    fallback: Fallback,
+    default_models: Vec<String>,
+    fallbacks: Vec<String>,
+    access: Access,
+    catalog: Catalog,
+    limits: ServeLimits,
+    policy: ServePolicy,
+    /// What the bodies of all requests may hold.
+    bodies: Arc<BodyBudget>,
+    /// One permit for each answer on its way.
+    answers: Arc<Semaphore>,
+    names: Names,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service")
+            .field("host", &self.0.host)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// Serves a host, within the limits of its settings.
+    #[must_use]
+    pub fn new(host: Host, options: ServeOptions) -> Self {
+        let ServeOptions {
+            default_models,
+            fallbacks,
+            params,
+            access,
+            keep,
+        } = options;
+        let limits = ServeLimits::of(host.settings());
+        let policy = ServePolicy::of(host.settings());
+        Self(Arc::new(Inner {
+            catalog: Catalog::new(host.clone(), keep),
+            answers: Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS))),
+            bodies: BodyBudget::new(limits.total_body_bytes),
+            fallback: Fallback::new()
+                .with_params(params)
+                .with_max_retries(policy.max_retries),
+            names: Names::new(),
+            host,
+            default_models,
+            fallbacks,
+            access,
+            limits,
+            policy,
+        }))
+    }
+
+    /// The host behind it.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.0.host
+    }
+
+    /// Everything that it answers, to be mounted at the root of a server. Every answer has the headers
+    /// `x-request-id` and `x-plugin-generation`.
+    pub fn router(&self) -> Router {
+        let routes = Router::new()
+            .route("/v1/chat/completions", post(chat_completions::completions))
+            .route("/v1/models", get(models::list))
+            .route("/v1/models/{*id}", get(models::one))
+            .route("/healthz", get(health::health))
+            .route("/metrics", get(health::metrics))
+            .fallback(health::nowhere)
+            .method_not_allowed_fallback(health::wrong_method)
+            .layer(from_fn_with_state(self.clone(), request_id::around))
+            .with_state(self.clone());
+        let tolerant = Router::new().fallback_service(MapRequest::new(routes, plain_path::plain));
+        match cors::layer(self.0.policy()) {
+            // Around everything: an app is to read why it was refused as well.
+            Some(cors) => tolerant.layer(cors),
+            None => tolerant,
+        }
+    }
+
+    /// Asks for the list of models now and whenever it has grown old, for as long as it is polled. [`Server`] does this
+    /// by itself.
+    pub async fn keep_models_fresh(&self) {
+        self.0.catalog.keep_fresh(self.0.limits.refresh).await;
+    }
+}
+
+impl Inner {
+    fn policy(&self) -> &ServePolicy {
+        &self.policy
+    }
+}

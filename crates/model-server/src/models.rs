@@ -1,0 +1,53 @@
+//! `/v1/models` and `/v1/models/ID`.
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::PathRejection},
+    response::Response,
+};
+
+use http::StatusCode;
+
+use super::{Service, response};
+use dialects::chat_completions::{self as openai, error::Fault};
+use model_provider_host::{Error, Kind, contract::ErrorKind};
+
+pub(super) async fn list(State(service): State<Service>) -> Result<Response, response::Refusal> {
+    let listing = service.0.catalog.listing().await?;
+    let list = openai::models::list(&listing.catalog.models);
+    Ok(response::by(&listing.generation, Json(list)))
+}
+
+/// One model. Its id holds slashes, written as they are or percent-encoded, and may hold a suffix.
+pub(super) async fn one(
+    State(service): State<Service>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, response::Refusal> {
+    let Path(id) = id.map_err(|_| {
+        let message = "the model's name in the address is no UTF-8 text";
+        Fault::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            "invalid_path",
+            message,
+        )
+    })?;
+    // Somebody may have put the access key into the wrong place; what is said of the model must not repeat it.
+    let id = service.0.access.redacted(&id);
+    let listing = service.0.catalog.listing().await?;
+    let generation = &listing.generation;
+    if let Some(model) = listing.catalog.models.iter().find(|model| model.id == id) {
+        return Ok(response::by(generation, Json(openai::models::entry(&id, model))));
+    }
+    let resolved = service.0.host.resolve(&id).await?;
+    match resolved.metadata {
+        Some(model) => Ok(response::by(generation, Json(openai::models::entry(&id, &model)))),
+        None => {
+            let message = format!("there is no model `{id}` in the list");
+            let kind = Kind::Provider(ErrorKind::ModelUnavailable);
+            Err(Error::new(kind, message)
+                .with_hint("`/v1/models` lists them")
+                .into())
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What is around every request: its name, who may ask, what the log and the headers of the answer say.
+
+use std::{
+    fmt,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderName, HeaderValue, Method, header};
+use tracing::Instrument as _;
+
+use super::{
+    Inner, Service, health,
+    response::Refusal,
+    seats::Sitting,
+    unread::{self, Lingers},
+};
+use dialects::chat_completions::error::Fault;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const GENERATION: HeaderName = HeaderName::from_static("x-plugin-generation");
+
+/// The longest name of a client's own.
+const LONGEST_NAME: usize = 64;
+
+/// Names for requests: a number that differs from start to start, and a count.
+pub(super) struct Names {
+    start: u64,
+    count: AtomicU64,
+}
+
+impl Names {
+    pub(super) fn new() -> Self {
+        Self {
+            // The standard library's hasher is seeded at random.
+            start: RandomState::new().build_hasher().finish(),
+            count: AtomicU64::new(1),
+        }
+    }
+
+    /// The client's own name for a request, if it is a plain one, else a new one. A key that was put there by mistake is
+    /// no name: it would stand in every line of the log.
+    fn name(&self, given: Option<&HeaderValue>, is_secret: impl Fn(&str) -> bool) -> RequestId {
+        let is_plain = |text: &&str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(plain)
+        };
+        let given = given
+            .and_then(|value| value.to_str().ok())
+            .filter(is_plain)
+            .filter(|name| !is_secret(name));
+        RequestId(match given {
+            Some(name) => name.to_owned(),
+            None => format!(
+                "{:016x}{:08x}",
+                self.start,
+                self.count.fetch_add(1, Ordering::Relaxed)
+            ),
+        })
+    }
+}
+
+/// The name of a request.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(String);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which generation gave an answer, where that is known.
+#[derive(Clone, Copy)]
+pub(super) struct Answered(pub(super) u64);
+
+pub(super) async fn around(State(service): State<Service>, mut request: Request, next: Next) -> Response {
+    let inner = &service.0;
+    let started = Instant::now();
+    let is_secret =
+        |text: &str| inner.host.without_secrets(text) != text || inner.access.redacted(text) != text;
+    let id = inner.names.name(request.headers().get(REQUEST_ID), is_secret);
+    request.extensions_mut().insert(id.clone());
+    let span = tracing::info_span!("request", %id);
+    let method = known(request.method());
+    let path = inner
+        .host
+        .without_secrets(&inner.access.redacted(request.uri().path()));
+    let version = request.version();
+    let lingers = request.extensions().get::<Lingers>().cloned();
+    let answering = async {
+        let (request, unread) = unread::watch(request);
+        let mut response = match inner.admit(&request) {
+            Ok(()) => next.run(request).await,
+            Err(fault) => {
+                drop(request);
+                Refusal(fault).into_response()
+            }
+        };
+        if let Some(unread) = unread {
+            unread.settle(version, lingers.as_ref(), &mut response).await;
+        }
+        let status = response.status().as_u16();
+        tracing::info!(method, path, status, elapsed = ?started.elapsed(), "answered");
+        let generation = match response.extensions().get::<Answered>() {
+            Some(Answered(number)) => *number,
+            None => inner.host.generation().number,
+        };
+        let headers = response.headers_mut();
+        headers.insert(GENERATION, generation.into());
+        if let Ok(id) = HeaderValue::from_str(&id.0) {
+            headers.insert(REQUEST_ID, id);
+        }
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+        response
+    };
+    answering.instrument(span).await
+}
+
+impl Inner {
+    /// Who may ask; and beyond the limit on connections, only whether the server is well.
+    fn admit(&self, request: &Request) -> Result<(), Fault> {
+        self.access.check(request, self.policy())?;
+        let sitting = request.extensions().get::<Sitting>();
+        if sitting.is_some_and(Sitting::is_reserved) && request.uri().path() != health::HEALTH {
+            return Err(health::no_seat());
+        }
+        Ok(())
+    }
+}
+
+/// A method under its name; one of a client's own may be any word.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let known = KNOWN.iter().find(|known| **known == method.as_str());
+    known.copied().unwrap_or("of no known name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_may_name_its_request_in_plain_characters() {
+        let names = Names::new();
+        let name = |given: &str| {
+            let given = HeaderValue::from_str(given).ok();
+            names.name(given.as_ref(), |text| text == "a-key").to_string()
+        };
+        assert_eq!(name("my-trace_1.2"), "my-trace_1.2");
+        for odd in ["", "a b", "a\"b", "{}", "a-key", &"x".repeat(65)] {
+            assert_ne!(name(odd), odd);
+        }
+        assert_ne!(name(""), name(""), "no two are the same");
+    }
+}

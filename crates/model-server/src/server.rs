@@ -1,0 +1,208 @@
+//! A server that listens: connections with limits, and an end in good order.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{Router, body::Body};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+use tower::ServiceExt as _;
+
+use super::{
+    ServeLimits, Service,
+    connection::{Answering, Closing},
+    seats::{Seat, Seats},
+    unread::Lingers,
+};
+use model_provider_host::{Error, Kind, Result};
+
+/// On a reserved seat nobody stays for long.
+const RESERVED_HEAD: Duration = Duration::from_secs(2);
+/// How long answers that were cut short may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A running server. Dropping it closes its connections at once; [`shutdown`](Self::shutdown) waits for answers.
+#[derive(Debug)]
+pub struct Server {
+    service: Service,
+    address: SocketAddr,
+    ending: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+    refreshing: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves on a listener that is already bound; needs a tokio runtime.
+    ///
+    /// # Errors
+    /// `configuration` if others can reach the listener and the service's [`Access`](super::Access) has no key.
+    pub fn start(listener: TcpListener, service: Service) -> Result<Self> {
+        let address = listener.local_addr().map_err(|error| {
+            Error::new(
+                Kind::Configuration,
+                format!("the listener has no address: {error}"),
+            )
+        })?;
+        service.0.access.suits(address)?;
+        let ending = watch::Sender::new(false);
+        let limits = service.0.limits.clone();
+        let accepting = accept(listener, service.router(), ending.subscribe(), limits);
+        let fresh = service.clone();
+        Ok(Self {
+            service,
+            address,
+            ending,
+            accepting: tokio::spawn(accepting),
+            refreshing: tokio::spawn(async move { fresh.keep_models_fresh().await }),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base URL for clients: `http://127.0.0.1:PORT/v1`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// The service that it serves.
+    #[must_use]
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Ends it: no new connections, no new requests; answers may go on until the deadline, and those that are left then
+    /// end in the error `drained`. The host takes no requests any more either. Gives how many answers were cut short.
+    pub async fn shutdown(mut self, deadline: Duration) -> usize {
+        self.refreshing.abort();
+        self.ending.send_replace(true);
+        let started = Instant::now();
+        let cut = self.service.host().drain(deadline).await;
+        // What has been answered is still to be sent…
+        let answers = Arc::clone(&self.service.0.answers);
+        let all = u32::try_from(self.service.0.limits.concurrent).unwrap_or(u32::MAX);
+        let left = deadline.saturating_sub(started.elapsed());
+        let _ = tokio::time::timeout(left, answers.acquire_many_owned(all)).await;
+        // …and so is the last word of what has been cut.
+        if tokio::time::timeout(LAST_WORDS, &mut self.accepting)
+            .await
+            .is_err()
+        {
+            tracing::info!("connections that did not end were closed");
+        }
+        cut
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.refreshing.abort();
+        self.accepting.abort();
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    mut ending: watch::Receiver<bool>,
+    limits: ServeLimits,
+) {
+    // Owned by this task, so that aborting it closes every connection.
+    let mut open = JoinSet::new();
+    let seats = Seats::new(&limits);
+    let told = ending.clone();
+    let ended = has_ended(&mut ending);
+    tokio::pin!(ended);
+    loop {
+        tokio::select! {
+            () = &mut ended => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => match seats.take(address.ip()) {
+                    Some(seat) => {
+                        let sitting = seat.sitting();
+                        let serving = serve(stream, router.clone(), told.clone(), seat, limits.head_timeout);
+                        seats.served_by(&sitting, open.spawn(serving));
+                    }
+                    None => tracing::warn!("a connection was closed: not even a reserved seat is free"),
+                },
+                // Out of descriptors, or a connection that was reset while it waited: neither ends the server.
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(_) = open.join_next() => {}
+        }
+    }
+    drop(listener);
+    while open.join_next().await.is_some() {}
+}
+
+/// One connection, until it is closed, or idle when the server ends.
+async fn serve(
+    stream: TcpStream,
+    router: Router,
+    mut ending: watch::Receiver<bool>,
+    seat: Seat,
+    head_timeout: Duration,
+) {
+    // Events are to arrive as they come.
+    let _ = stream.set_nodelay(true);
+    let (sitting, lingers) = (seat.sitting(), Lingers::default());
+    let stream = Closing::new(stream, lingers.clone());
+    let is_reserved = sitting.is_reserved();
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        let busy = sitting.busy();
+        request.extensions_mut().insert(sitting.clone());
+        request.extensions_mut().insert(lingers.clone());
+        let answering = router.clone().oneshot(request);
+        async move {
+            let response = answering.await?;
+            Ok::<_, std::convert::Infallible>(response.map(|body| Body::new(Answering::new(body, busy))))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .keep_alive(!is_reserved)
+        .header_read_timeout(if is_reserved {
+            head_timeout.min(RESERVED_HEAD)
+        } else {
+            head_timeout
+        })
+        .serve_connection(TokioIo::new(stream), answer);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = has_ended(&mut ending) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // Mostly clients that left.
+        tracing::debug!(%error, "a connection ended");
+    }
+    drop(seat);
+}
+
+async fn has_ended(ending: &mut watch::Receiver<bool>) {
+    // An error means that the server is gone, which is an end as well.
+    let _ = ending.wait_for(|ending| *ending).await;
+}

@@ -1,0 +1,356 @@
+//! Credentials that onboarding has stored, one per profile, wherever OpenClaw or this program has put them.
+//!
+//! Both eras of OpenClaw and this program have places of their own; all are read, the one that was written last first.
+//! Only `auth-profiles.json` of the main agent is written: the older era reads it, the newer one imports it.
+
+mod stores;
+
+use std::{
+    path::PathBuf,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Map, Value};
+
+use super::{
+    Configuration,
+    credential_lookup::SecretSource,
+    edit::{self, Backup, Edit},
+    report::Unresolved,
+    schema::{Profile, Text},
+};
+use model_provider_host::{Result, Secret, contract::ProviderInfo};
+use stores::Stores;
+
+/// A stored credential and where it stands.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoredSecret {
+    /// The credential.
+    pub secret: Secret,
+    /// The profile that holds it.
+    pub profile: String,
+    /// The file or database that holds the profile.
+    pub place: String,
+}
+
+impl StoredSecret {
+    /// The credential, and where it was found.
+    pub(super) fn named(self) -> (Secret, SecretSource) {
+        let source = SecretSource::Profile {
+            name: self.profile,
+            place: self.place,
+        };
+        (self.secret, source)
+    }
+}
+
+impl Configuration {
+    /// The file that credentials are stored in.
+    #[must_use]
+    pub fn profiles_path(&self) -> PathBuf {
+        self.agent_dir().join("auth-profiles.json")
+    }
+
+    /// The folder of the agent that is there in any case.
+    fn agent_dir(&self) -> PathBuf {
+        self.state_dir.join("agents/main/agent")
+    }
+
+    /// Every file and database that may hold credentials, whether or not it is there.
+    #[must_use]
+    pub fn credential_files(&self) -> Vec<PathBuf> {
+        stores::paths(&self.state_dir)
+    }
+
+    /// The stored credential of a provider: by `auth.order.<id>`, which leaves out what it does not name; else
+    /// `<id>:default`, then any other of the provider.
+    ///
+    /// # Errors
+    /// The configuration or `.env` is broken; a broken file of profiles is passed over.
+    pub fn stored_secret(&self, info: &ProviderInfo) -> Result<Option<StoredSecret>> {
+        self.find_stored(info, &mut Vec::new())
+    }
+
+    /// The same; adds what is passed over, and why.
+    pub(super) fn find_stored(
+        &self,
+        info: &ProviderInfo,
+        passed: &mut Vec<Unresolved>,
+    ) -> Result<Option<StoredSecret>> {
+        let id = info.id.as_str();
+        let stores = Stores::read(&self.state_dir, passed);
+        if stores.is_empty() {
+            return Ok(None);
+        }
+        let explicit = match stores.order(id, passed) {
+            Some(order) => Some(order),
+            None => self.configured_order(id)?,
+        };
+        let names = names(id, &stores, explicit.as_deref());
+        if let Some(found) = self.first_usable(&stores, &names, info, passed)? {
+            return Ok(Some(found));
+        }
+        if explicit.is_some() {
+            for name in stores.names().filter(|name| !names.contains(name)) {
+                if !stores.profiles(&name, id, passed).is_empty() {
+                    let why = format!("`auth.order.{id}` does not name it");
+                    passed.push(Unresolved::new(
+                        format!("profile {name}"),
+                        why,
+                        "add it there to use it",
+                    ));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The credential of the profile that the default model names, with or without the provider's id before it.
+    pub(super) fn find_named(
+        &self,
+        info: &ProviderInfo,
+        name: &str,
+        passed: &mut Vec<Unresolved>,
+    ) -> Result<Option<StoredSecret>> {
+        let stores = Stores::read(&self.state_dir, passed);
+        let names = [name.to_owned(), format!("{}:{name}", info.id)];
+        let before = passed.len();
+        let found = self.first_usable(&stores, &names, info, passed)?;
+        if found.is_none() && passed.len() == before {
+            let why = format!("it names the profile `{name}`, which is not stored");
+            let fix = "store that profile, or remove what stands behind the `@`";
+            passed.push(Unresolved::new("agents.defaults.model", why, fix));
+        }
+        Ok(found)
+    }
+
+    /// The credential of the first of these profiles that can be used; says why of those before it.
+    fn first_usable(
+        &self,
+        stores: &Stores,
+        names: &[String],
+        info: &ProviderInfo,
+        passed: &mut Vec<Unresolved>,
+    ) -> Result<Option<StoredSecret>> {
+        let id = info.id.as_str();
+        let dotenv = self.dotenv()?;
+        for name in names {
+            for (place, profile) in stores.profiles(name, id, passed) {
+                let found = match self.configured_against(name, &profile, id) {
+                    Some(why) => Err((why, "correct `auth.profiles`, or remove the entry")),
+                    None => self.usable(profile, info, &dotenv),
+                };
+                match found {
+                    Ok(Some(secret)) => {
+                        return Ok(Some(StoredSecret {
+                            secret,
+                            profile: name.clone(),
+                            place,
+                        }));
+                    }
+                    Ok(None) => {}
+                    Err((why, fix)) => {
+                        passed.push(Unresolved::new(
+                            format!("profile {name}"),
+                            format!("{why} ({place})"),
+                            fix,
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Why an entry of `auth.profiles` keeps OpenClaw from using a profile.
+    fn configured_against(&self, name: &str, profile: &Profile, id: &str) -> Option<String> {
+        let entry = self.value().pointer("/auth/profiles")?.get(name)?;
+        let word = |key| entry.get(key).and_then(Value::as_str).map(str::trim);
+        if let Some(provider) = word("provider").filter(|provider| !provider.eq_ignore_ascii_case(id)) {
+            return Some(format!("`auth.profiles` says that it is of `{provider}`"));
+        }
+        let kind = profile.kind.as_deref().unwrap_or("api_key");
+        let mode = word("mode").filter(|mode| *mode != kind)?;
+        // What OpenClaw takes for the same.
+        let is_same = mode == "oauth" && kind == "token";
+        (!is_same)
+            .then(|| format!("it is of the type `{kind}`, and `auth.profiles` gives it the mode `{mode}`"))
+    }
+
+    /// `auth.order.<id>`, the id in any case.
+    fn configured_order(&self, id: &str) -> Result<Option<Vec<String>>> {
+        let order = self.root().at(&["auth", "order"])?;
+        let entries = order.entries()?;
+        let entry = entries
+            .iter()
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case(id));
+        let Some((_, names)) = entry else {
+            return Ok(None);
+        };
+        let names = names.read::<Vec<Text>>()?;
+        Ok(names.map(|names| names.into_iter().map(|name| name.0).collect()))
+    }
+
+    /// The credential of a profile; `None` if it is of a kind that is no key. Else why it cannot be used.
+    fn usable(
+        &self,
+        profile: Profile,
+        info: &ProviderInfo,
+        dotenv: &str,
+    ) -> Result<Option<Secret>, (String, &'static str)> {
+        if profile.setup.is_some() {
+            let fix = "`openclaw models auth activate` makes it active";
+            return Err(("it is a replacement that is not active yet".to_owned(), fix));
+        }
+        let inputs = match profile.kind.as_deref() {
+            None | Some("api_key") => [profile.key_ref, profile.key, profile.api_key],
+            Some("token") => [profile.token_ref, profile.token, None],
+            Some(kind) => {
+                let why = format!("it is of the type `{kind}`, which is not used here");
+                return Err((why, "store a key with `onboard`"));
+            }
+        };
+        if let Some(expires) = &profile.expires {
+            check_expiry(expires)?;
+        }
+        // A reference counts before what stands beside it, and nothing stands in for one that fails.
+        for input in inputs.iter().flatten() {
+            let look_up = |name: &str| self.variable(name, &self.environment, dotenv);
+            match self.credential_of(input, info, look_up) {
+                Ok(None) => {}
+                Ok(Some((secret, _))) => return Ok(Some(secret)),
+                Err(why) => return Err((why, "correct it, or store a key with `onboard`")),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Stores a credential as the profile `<id>:default`, whose name it gives back. Other profiles and keys stay; only
+    /// the user may read the file.
+    ///
+    /// # Errors
+    /// The file that is there is no JSON, or it cannot be written.
+    pub fn store_profile(&self, info: &ProviderInfo, key: &StoredKey) -> Result<String> {
+        self.put_profile(info, key).map(|(name, _)| name)
+    }
+
+    /// The same, and whether that changed the file.
+    pub(super) fn put_profile(&self, info: &ProviderInfo, key: &StoredKey) -> Result<(String, bool)> {
+        let name = format!("{}:default", info.id);
+        self.move_own_profiles()?;
+        let changed = edit::file(&self.profiles_path(), Backup::None, |edit| {
+            put(edit, info, &name, key)
+        })?;
+        Ok((name, changed))
+    }
+
+    /// Whether the file can take a credential; nothing is written.
+    pub(super) fn can_put_profile(&self, info: &ProviderInfo, key: &StoredKey) -> Result<()> {
+        let name = format!("{}:default", info.id);
+        edit::try_out(&self.profiles_path(), |edit| put(edit, info, &name, key))
+    }
+
+    /// Copies the profiles of the file that earlier versions of this program wrote into a file that is not there yet, so
+    /// that OpenClaw finds all of them.
+    fn move_own_profiles(&self) -> Result<()> {
+        let old = self.state_dir.join("auth-profiles.json");
+        if self.profiles_path().exists() || !old.exists() {
+            return Ok(());
+        }
+        let Some(document) = super::document::Document::read(&old)? else {
+            return Ok(());
+        };
+        let value = document.own().clone();
+        edit::file(&self.profiles_path(), Backup::None, |edit| {
+            for (name, value) in value.as_object().into_iter().flatten() {
+                edit.set(&[name.as_str()], value.clone())?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+/// The names of profiles in the order in which they are tried: those of an order and no others, else `<id>:default` first.
+/// One that OpenClaw has set aside comes after its siblings.
+fn names(id: &str, stores: &Stores, explicit: Option<&[String]>) -> Vec<String> {
+    let mut all = match explicit {
+        Some(order) => order.to_vec(),
+        None => std::iter::once(format!("{id}:default"))
+            .chain(stores.names())
+            .collect(),
+    };
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|name| seen.insert(name.clone()));
+    let now = since_1970();
+    let until = |name: &String| stores.unusable_until(name).filter(|until| *until > now);
+    all.sort_by(|a, b| {
+        until(a)
+            .unwrap_or_default()
+            .total_cmp(&until(b).unwrap_or_default())
+    });
+    all
+}
+
+/// Milliseconds since 1970, as OpenClaw counts.
+fn since_1970() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.as_secs_f64() * 1000.0
+}
+
+/// A credential as it is stored: itself, or the variable that holds it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum StoredKey {
+    /// The credential.
+    Plain(Secret),
+    /// The name of a variable, so that the credential is in no file.
+    Variable(String),
+}
+
+fn put(edit: &mut Edit, info: &ProviderInfo, name: &str, key: &StoredKey) -> Result<()> {
+    if edit.get(&[]).and_then(Value::as_object).is_none_or(Map::is_empty) {
+        edit.set(&["version"], 1.into())?;
+    }
+    let profile = ["profiles", name];
+    if edit.get(&profile).is_some_and(|profile| !profile.is_object()) {
+        edit.remove(&profile)?;
+    }
+    let [profiles, profile] = profile;
+    edit.set(&[profiles, profile, "type"], "api_key".into())?;
+    edit.set(&[profiles, profile, "provider"], info.id.as_str().into())?;
+    let (set, gone, value) = match key {
+        StoredKey::Plain(secret) => ("key", "keyRef", secret.expose().into()),
+        StoredKey::Variable(name) => (
+            "keyRef",
+            "key",
+            serde_json::json!({ "source": "env", "provider": "default", "id": name }),
+        ),
+    };
+    edit.set(&[profiles, profile, set], value)?;
+    for gone in [gone, "token", "tokenRef", "expires"] {
+        edit.remove(&[profiles, profile, gone])?;
+    }
+    Ok(())
+}
+
+/// Refuses a credential that is no longer good, by milliseconds since 1970.
+fn check_expiry(expires: &Value) -> Result<(), (String, &'static str)> {
+    /// The latest time that JavaScript knows.
+    const LATEST: f64 = 8_640_000_000_000_000.0;
+    if expires.is_null() {
+        return Ok(());
+    }
+    let valid = expires.as_f64().filter(|at| *at > 0.0 && *at <= LATEST);
+    let Some(at) = valid else {
+        return Err((
+            "its `expires` is no time in milliseconds".to_owned(),
+            "correct or remove it",
+        ));
+    };
+    if since_1970() >= at {
+        return Err(("it has expired".to_owned(), "store a new key with `onboard`"));
+    }
+    Ok(())
+}

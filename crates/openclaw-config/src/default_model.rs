@@ -1,0 +1,248 @@
+//! The models that are asked if no other is named: `agents.defaults.model`. Knows which of them are this provider's and
+//! which are another's, under their names as well; resolving a reference is the plugin's matter.
+
+use serde_json::Value;
+
+use super::{
+    Configuration,
+    schema::{AgentModel, Text},
+    strip_prefix,
+};
+use model_provider_host::{Result, contract::ProviderInfo, settings::ModelSettings};
+
+/// Which models are asked if no other is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DefaultModel {
+    /// The first: a reference of this provider, or an alias.
+    pub primary: Option<String>,
+    /// Those that are asked when it fails, in their order.
+    pub fallbacks: Vec<String>,
+    /// References and aliases of other providers as they are written, which a host of this one leaves out.
+    pub elsewhere: Vec<String>,
+    /// The stored profile that the first one names behind an `@`.
+    pub profile: Option<String>,
+}
+
+impl DefaultModel {
+    /// All references of this provider in the order in which they are asked.
+    #[must_use]
+    pub fn chain(&self) -> Vec<String> {
+        self.primary.iter().chain(&self.fallbacks).cloned().collect()
+    }
+}
+
+impl Configuration {
+    /// The models that are asked if no other is named: `agents.defaults.model`, text or primary and fallbacks, without
+    /// the profile that may stand behind one of them.
+    ///
+    /// # Errors
+    /// A key of it is of the wrong type.
+    pub fn default_model(&self, info: &ProviderInfo) -> Result<DefaultModel> {
+        let (primary, fallbacks) = self.agent_model()?;
+        let known = self.aliases(info)?;
+        let mut model = DefaultModel::default();
+        if let Some(text) = primary {
+            match self.own_reference(info, &known, &text)? {
+                Some((reference, profile)) => (model.primary, model.profile) = (Some(reference), profile),
+                None => model.elsewhere.push(text),
+            }
+        }
+        for text in fallbacks {
+            match self.own_reference(info, &known, &text)? {
+                Some((reference, _)) => model.fallbacks.push(reference),
+                None => model.elsewhere.push(text),
+            }
+        }
+        Ok(model)
+    }
+
+    /// Every entry of `agents.defaults.model.fallbacks`, those of other providers included, in the file's order.
+    ///
+    /// # Errors
+    /// A key of it is of the wrong type.
+    pub fn fallbacks(&self) -> Result<Vec<String>> {
+        self.agent_model().map(|(_, fallbacks)| fallbacks)
+    }
+
+    /// The first model, of whatever provider.
+    ///
+    /// # Errors
+    /// A key of it is of the wrong type.
+    pub fn primary(&self) -> Result<Option<String>> {
+        self.agent_model().map(|(primary, _)| primary)
+    }
+
+    /// The reference of another provider that an alias of `agents.defaults.models` stands for.
+    ///
+    /// # Errors
+    /// A key on the way there is of the wrong type.
+    pub fn reference_elsewhere(&self, info: &ProviderInfo, alias: &str) -> Result<Option<String>> {
+        let models = self.root().at(&["agents", "defaults", "models"])?;
+        let has_it = |value: Option<&Value>| {
+            let known = value.and_then(|entry| entry.get("alias")).and_then(Value::as_str);
+            known.is_some_and(|known| !known.trim().is_empty() && is_same_alias(known, alias))
+        };
+        let mut entries = models.entries()?.into_iter();
+        let found = entries
+            .find(|(reference, node)| strip_prefix(reference, &info.id).is_none() && has_it(node.value()));
+        Ok(found.map(|(reference, _)| reference.trim().to_owned()))
+    }
+
+    /// Keys that choose models for OpenClaw's agents and have no effect here.
+    #[must_use]
+    pub fn unused_choices(&self) -> Vec<String> {
+        let agents = self.value().get("agents");
+        let mut keys = Vec::new();
+        let list = agents
+            .and_then(|agents| agents.get("list"))
+            .and_then(Value::as_array);
+        for (index, agent) in list.into_iter().flatten().enumerate() {
+            if agent.get("model").is_some_and(|model| !model.is_null()) {
+                keys.push(format!("agents.list[{index}].model"));
+            }
+        }
+        let entries = agents
+            .and_then(|agents| agents.get("entries"))
+            .and_then(Value::as_object);
+        for (name, agent) in entries.into_iter().flatten() {
+            if agent.get("model").is_some_and(|model| !model.is_null()) {
+                keys.push(format!("agents.entries.{name}.model"));
+            }
+        }
+        let allow = self.value().pointer("/agents/defaults/modelPolicy/allow");
+        if allow
+            .and_then(Value::as_array)
+            .is_some_and(|allow| !allow.is_empty())
+        {
+            keys.push("agents.defaults.modelPolicy.allow".to_owned());
+        }
+        keys
+    }
+
+    /// A text of the configuration as a reference or alias of this provider, and the profile behind it; `None` if it is
+    /// another provider's.
+    fn own_reference(
+        &self,
+        info: &ProviderInfo,
+        known: &ModelSettings,
+        text: &str,
+    ) -> Result<Option<(String, Option<String>)>> {
+        let is_alias = |text: &str| known.find_alias(text).next().is_some();
+        let (model, profile) = if is_alias(text) {
+            (text, None)
+        } else {
+            split_profile(text)
+        };
+        let reference = match strip_prefix(model, &info.id) {
+            // OpenClaw takes the name of a model for its id.
+            Some(rest) if !rest.contains('/') && is_alias(rest) => rest.trim(),
+            Some(_) => model,
+            None if is_alias(model) => model,
+            None if model.contains('/') || self.reference_elsewhere(info, model)?.is_some() => {
+                return Ok(None);
+            }
+            None => model,
+        };
+        Ok(Some((reference.to_owned(), profile.map(str::to_owned))))
+    }
+
+    /// The reference that a text of the configuration stands for, of whatever provider; the text itself if it is none.
+    pub(super) fn stands_for(&self, info: &ProviderInfo, text: &str) -> String {
+        let of_alias = |text: &str| {
+            let own = self.reference_of(info, text).ok().flatten();
+            own.or_else(|| self.reference_elsewhere(info, text).ok().flatten())
+        };
+        of_alias(text).unwrap_or_else(|| {
+            let (model, _) = split_profile(text);
+            let bare = strip_prefix(model, &info.id).filter(|rest| !rest.contains('/'));
+            of_alias(bare.unwrap_or(model)).unwrap_or_else(|| model.to_owned())
+        })
+    }
+
+    fn agent_model(&self) -> Result<(Option<String>, Vec<String>)> {
+        let node = self.root().at(&["agents", "defaults", "model"])?;
+        let (primary, fallbacks) = match node.value() {
+            Some(Value::String(text)) => (Some(text.trim().to_owned()), Vec::new()),
+            Some(Value::Object(_)) => {
+                let model = node.read::<AgentModel>()?.unwrap_or_default();
+                (model.primary, texts(model.fallbacks))
+            }
+            None => (None, Vec::new()),
+            Some(_) => return Err(node.fault("a reference in quotes, or { primary, fallbacks }")),
+        };
+        Ok((primary.filter(|text| !text.is_empty()), fallbacks))
+    }
+}
+
+fn texts(texts: Vec<Text>) -> Vec<String> {
+    let texts = texts.into_iter().map(|text| text.0);
+    texts.filter(|text| !text.is_empty()).collect()
+}
+
+/// Whether two texts are the same alias: in any case, runs of white space as one.
+fn is_same_alias(a: &str, b: &str) -> bool {
+    let key = |text: &str| {
+        text.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .to_lowercase()
+    };
+    key(a) == key(b)
+}
+
+/// A reference and the profile behind its `@`. A version (`@20250101`) and a quantization (`@q4_k_m`, `@8bit`) belong to
+/// the model.
+fn split_profile(text: &str) -> (&str, Option<&str>) {
+    let text = text.trim();
+    let mut from = text.rfind('/').map_or(0, |at| at + 1);
+    while let Some(at) = text[from..].find('@').map(|at| from + at) {
+        let (model, profile) = (text[..at].trim(), text[at + 1..].trim());
+        if !is_of_the_model(profile.split('@').next().unwrap_or_default()) {
+            let is_meant = !model.is_empty() && !profile.is_empty();
+            return if is_meant {
+                (model, Some(profile))
+            } else {
+                (text, None)
+            };
+        }
+        from = at + 1;
+    }
+    (text, None)
+}
+
+/// Whether what stands behind an `@` is a version or a quantization.
+fn is_of_the_model(suffix: &str) -> bool {
+    let suffix = suffix.to_ascii_lowercase();
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let bits = suffix.strip_suffix("bit").is_some_and(is_number);
+    let quantized = suffix.strip_prefix("iq").or_else(|| suffix.strip_prefix('q'));
+    let quantized = quantized.is_some_and(|rest| {
+        let mut parts = rest.split('_');
+        parts.next().is_some_and(is_number)
+            && parts.all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    });
+    bits || quantized || suffix.len() == 8 && is_number(&suffix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_told_from_what_belongs_to_the_model() {
+        for (text, model, profile) in [
+            ("acme/a/b@work", "acme/a/b", Some("work")),
+            ("acme/a/b:fast@acme:work", "acme/a/b:fast", Some("acme:work")),
+            ("Small@work", "Small", Some("work")),
+            ("acme/a/b@20250101", "acme/a/b@20250101", None),
+            ("acme/a/b@20250101@work", "acme/a/b@20250101", Some("work")),
+            ("acme/a/b@q4_k_m@work", "acme/a/b@q4_k_m", Some("work")),
+            ("acme/a/b@8bit", "acme/a/b@8bit", None),
+            ("acme/@scope/b", "acme/@scope/b", None),
+            ("acme/a/b@", "acme/a/b@", None),
+            ("@work", "@work", None),
+        ] {
+            assert_eq!(split_profile(text), (model, profile), "{text}");
+        }
+    }
+}

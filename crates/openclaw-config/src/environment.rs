@@ -1,0 +1,87 @@
+//! The process's environment, or another in its place: variables by name and the home directory.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+/// Where variables and the home directory come from. Variables are asked for one by one; nothing reads them all.
+#[derive(Clone, Default)]
+pub struct Environment {
+    /// `None`: those of the process.
+    variables: Option<BTreeMap<String, String>>,
+    home: Option<PathBuf>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("home", &self.home)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Environment {
+    /// That of this process.
+    #[must_use]
+    pub fn process() -> Self {
+        Self {
+            variables: None,
+            home: std::env::home_dir().filter(|home| !home.as_os_str().is_empty()),
+        }
+    }
+
+    /// One with exactly these variables and this home.
+    pub fn new<K: Into<String>, V: Into<String>>(
+        variables: impl IntoIterator<Item = (K, V)>,
+        home: Option<PathBuf>,
+    ) -> Self {
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Self {
+            variables: Some(variables.collect()),
+            home,
+        }
+    }
+
+    /// The value of a variable; one that is no Unicode counts as not set.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Zeroizing<String>> {
+        match &self.variables {
+            Some(variables) => variables.get(name).cloned(),
+            None => std::env::var(name).ok(),
+        }
+        .map(Zeroizing::new)
+    }
+
+    /// The home directory.
+    #[must_use]
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
+    /// The variables that stand in for those of the process, if some do.
+    pub(super) fn instead(&self) -> Option<&BTreeMap<String, String>> {
+        self.variables.as_ref()
+    }
+
+    /// The path that a variable holds, the home directory at its beginning replaced; blank is none.
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
+        let text = self.get(name)?;
+        let text = text.trim();
+        (!text.is_empty()).then(|| self.expand_home(text))
+    }
+
+    /// A path with `~/`, `$HOME/` or `${HOME}/` as the home directory: a shell has not seen what stands in a file.
+    pub fn expand_home(&self, text: &str) -> PathBuf {
+        let home = ["~/", "$HOME/", "${HOME}/"];
+        match (home.iter().find_map(|home| text.strip_prefix(home)), &self.home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(text),
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! OpenClaw's configuration: one JSON5 file and the state directory beside it. Knows what the keys mean, and no
+//! provider: every look-up is for the id, the variables and the grant of the plugin that is asked for.
+//!
+//! Keys that are not used here are neither read nor refused. Values never get into messages or logs. Knows no command
+//! line and no server: what is found is handed over as settings, credentials and reports.
+
+mod auth_profiles;
+mod credential_lookup;
+mod credential_text;
+mod default_model;
+mod document;
+mod dotenv;
+mod edit;
+mod environment;
+mod guarded;
+mod host_file;
+mod interpolation;
+mod model_selection;
+mod models_cache;
+mod onboarding;
+mod openclaw_era;
+mod openclaw_plugin;
+mod params;
+mod price;
+mod provider_facts;
+mod report;
+mod schema;
+mod secret_ref;
+mod settings;
+mod shell;
+mod state_database;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+pub use auth_profiles::{StoredKey, StoredSecret};
+pub use credential_lookup::{FoundSecret, SecretSearch, SecretSource};
+pub use default_model::DefaultModel;
+pub use environment::Environment;
+pub use guarded::Guarded;
+pub use model_selection::is_plain_alias;
+pub use models_cache::KeptModels;
+pub use onboarding::{Alias, Onboarded, Onboarding};
+pub use openclaw_plugin::PluginConfig;
+pub use report::Unresolved;
+pub use schema::KnownKeys;
+
+use document::{Document, Node, Roots};
+use model_provider_host::{
+    Error, Kind, Result, Secret,
+    contract::{CredentialSpec, ProviderInfo},
+    settings::DeclaredSettings,
+};
+
+/// The configuration file, parsed, and where its state lives.
+pub struct Configuration {
+    document: Document,
+    path: PathBuf,
+    state_dir: PathBuf,
+    is_present: bool,
+    /// Whether `models.json` is taken as not there.
+    leaves_list_out: bool,
+    environment: Environment,
+    /// The settings of what is built on the host.
+    declared: DeclaredSettings,
+}
+
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The content may hold secrets.
+        f.debug_struct("Configuration")
+            .field("path", &self.path)
+            .field("state_dir", &self.state_dir)
+            .field("is_present", &self.is_present)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Configuration {
+    /// The same, with the names of settings that belong to what is built on the host.
+    #[must_use]
+    pub fn declaring(mut self, declared: DeclaredSettings) -> Self {
+        self.declared = declared;
+        self
+    }
+
+    /// Reads the file that `--config` names, else `$OPENCLAW_CONFIG_PATH`, else `openclaw.json` in
+    /// `$OPENCLAW_STATE_DIR` if it is there, else `~/.openclaw/openclaw.json`; if none of these is there, it would be
+    /// the one in `$OPENCLAW_STATE_DIR`. State lives in
+    /// `$OPENCLAW_STATE_DIR`, else in the folder of `named`, else in `~/.openclaw`.
+    ///
+    /// # Errors
+    /// `named` is not there, or the file is no JSON5. A default that is not there is an empty configuration.
+    pub fn load(named: Option<&Path>, environment: &Environment) -> Result<Self> {
+        let configuration = Self::load_or_empty(named, environment)?;
+        if named.is_some() && !configuration.is_present {
+            let message = format!("there is no configuration file {}", configuration.path.display());
+            return Err(Error::new(Kind::Configuration, message)
+                .with_hint("check the name after --config, or leave it out for the default file"));
+        }
+        Ok(configuration)
+    }
+
+    /// The same for one who may write the file: `named` need not be there yet.
+    ///
+    /// # Errors
+    /// The file is no JSON5, or there is no home directory to find it in.
+    pub fn load_or_empty(named: Option<&Path>, environment: &Environment) -> Result<Self> {
+        let home = environment.home().map(|home| home.join(".openclaw"));
+        let state = environment.path("OPENCLAW_STATE_DIR");
+        let path = named
+            .map(Path::to_owned)
+            .or_else(|| environment.path("OPENCLAW_CONFIG_PATH"))
+            .or_else(|| {
+                let beside_state = state.as_ref().map(|dir| dir.join("openclaw.json"));
+                // A new file belongs to the state that was named, not into the home.
+                let in_home = home
+                    .as_ref()
+                    .is_some_and(|dir| dir.join("openclaw.json").is_file());
+                beside_state.filter(|path| path.is_file() || !in_home)
+            })
+            .or_else(|| home.as_ref().map(|dir| dir.join("openclaw.json")));
+        let state_dir = state.or_else(|| named.map(folder)).or(home);
+        let (Some(path), Some(state_dir)) = (path, state_dir) else {
+            let message = "there is no home directory to look for the configuration in";
+            return Err(Error::new(Kind::Configuration, message)
+                .with_hint("name the file with --config, or set OPENCLAW_STATE_DIR"));
+        };
+        // The cache of compiled code takes no relative directory, and a program may change where it is.
+        let state_dir = std::path::absolute(&state_dir).unwrap_or(state_dir);
+        Self::read(path, state_dir, environment)
+    }
+
+    /// The same as the files are now: for one who has written them.
+    ///
+    /// # Errors
+    /// The file is no JSON5.
+    pub fn reread(&self) -> Result<Self> {
+        let again = Self::read(self.path.clone(), self.state_dir.clone(), &self.environment)?;
+        Ok(again.declaring(self.declared))
+    }
+
+    fn read(path: PathBuf, state_dir: PathBuf, environment: &Environment) -> Result<Self> {
+        let document = Document::read(&path)?;
+        let mut configuration = Self {
+            is_present: document.is_some(),
+            leaves_list_out: false,
+            document: document.unwrap_or_else(|| Document::empty(&path)),
+            path,
+            state_dir,
+            environment: environment.clone(),
+            declared: DeclaredSettings::default(),
+        };
+        configuration.complete()?;
+        Ok(configuration)
+    }
+
+    /// Follows what the file includes, and puts variables in their places.
+    fn complete(&mut self) -> Result<()> {
+        /// Below these, texts are read one by one, so that what does not resolve is named.
+        const LATER: [&str; 6] = ["apiKey", "headers", "baseUrl", "env", "secrets", "auth"];
+        let document = std::mem::replace(&mut self.document, Document::empty(&self.path));
+        let mut document = document.with_includes(&self.include_roots())?;
+        self.document = document.clone();
+        if !holds_variables(document.value()) {
+            return Ok(());
+        }
+        let dotenv = self.dotenv()?;
+        document.map_texts(|way, text| {
+            if !text.contains("${") || way.iter().any(|key| LATER.contains(key)) {
+                return None;
+            }
+            interpolation::expand(text, |name| self.variable(name, &self.environment, &dotenv)).ok()
+        });
+        self.document = document;
+        Ok(())
+    }
+
+    /// The folders that included files may be in: that of the file, and those of `OPENCLAW_INCLUDE_ROOTS`.
+    fn include_roots(&self) -> Roots {
+        let named = self.environment.get("OPENCLAW_INCLUDE_ROOTS");
+        let named = named.iter().flat_map(|list| std::env::split_paths(list.as_str()));
+        let named = named.map(|path| self.environment.expand_home(&path.to_string_lossy()));
+        Roots::new(&self.path, named)
+    }
+
+    /// The file, whether or not it is there.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory of credentials, kept models, grants and caches.
+    #[must_use]
+    pub fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    /// Whether the file is there.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.is_present
+    }
+
+    /// The whole file, unknown keys included. May hold secrets.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        self.document.value()
+    }
+
+    /// The files that the configuration includes.
+    pub fn included_files(&self) -> impl Iterator<Item = &Path> {
+        self.document.included()
+    }
+
+    /// The objects of the configuration of which all keys are known, those of OpenClaw included.
+    #[must_use]
+    pub fn known_keys(&self, info: &ProviderInfo) -> Vec<KnownKeys> {
+        let provider = self.provider(info);
+        let models = provider.as_ref().ok().and_then(|node| node.get("models").ok());
+        let models = models
+            .and_then(|node| Some(node.items().ok()?.len()))
+            .unwrap_or_default();
+        let spelled = self.root().at(&["models", "providers"]);
+        let spelled = spelled.and_then(|node| spelling(&node, &info.id));
+        let entries = self.value().pointer("/agents/defaults/models");
+        let entries: Vec<&str> = entries
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .map(|(reference, _)| reference.as_str())
+            .collect();
+        let spelled = spelled.ok().flatten().unwrap_or_else(|| info.id.clone());
+        schema::known_keys(&spelled, &info.id, models, &entries)
+    }
+
+    fn root(&self) -> Node<'_> {
+        self.document.root()
+    }
+
+    /// `models.providers.<id>`.
+    fn provider<'a>(&'a self, info: &ProviderInfo) -> Result<Node<'a>> {
+        provider_in(&self.root().at(&["models", "providers"])?, &info.id)
+    }
+}
+
+/// Whether some text holds `${`.
+fn holds_variables(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("${"),
+        Value::Array(items) => items.iter().any(holds_variables),
+        Value::Object(members) => members.values().any(holds_variables),
+        _ => false,
+    }
+}
+
+/// Whether a key is that of a provider: with white space around it and in any case.
+fn is_provider(key: &str, id: &str) -> bool {
+    key.trim().eq_ignore_ascii_case(id)
+}
+
+/// How the key of a provider is spelled; of several the one that is spelled as the id is.
+fn spelling(providers: &Node<'_>, id: &str) -> Result<Option<String>> {
+    let entries = providers.entries()?;
+    let exact = entries.iter().find(|(name, _)| name.trim() == id);
+    let found = exact.or_else(|| entries.iter().find(|(name, _)| is_provider(name, id)));
+    Ok(found.map(|(name, _)| (*name).to_owned()))
+}
+
+/// The member for a provider.
+fn provider_in<'a>(providers: &Node<'a>, id: &str) -> Result<Node<'a>> {
+    match spelling(providers, id)? {
+        Some(name) => providers.get(&name),
+        None => providers.get(id),
+    }
+}
+
+/// What stands behind `<id>/`, in any case.
+fn strip_prefix<'t>(reference: &'t str, id: &str) -> Option<&'t str> {
+    let (prefix, rest) = reference.trim().split_once('/')?;
+    prefix.trim().eq_ignore_ascii_case(id).then_some(rest)
+}
+
+/// Whether two texts name the same model of a provider, however the prefix is spelled.
+fn is_same_reference(a: &str, b: &str, id: &str) -> bool {
+    a.trim() == b.trim()
+        || strip_prefix(a, id)
+            .zip(strip_prefix(b, id))
+            .is_some_and(|(a, b)| a == b)
+}
+
+/// A name for a model that OpenClaw's own commands take, made from another text.
+#[must_use]
+pub fn plain_alias(text: &str) -> String {
+    model_selection::plain_alias(text)
+}
+
+/// A key as a person gives it, without what came along when it was copied; blank is none.
+///
+/// # Errors
+/// It holds a character that no key has: which kind and where, never the text.
+pub fn clean_key(text: &str, spec: Option<&CredentialSpec>) -> std::result::Result<Option<Secret>, String> {
+    credential_text::secret(text, spec)
+}
+
+fn folder(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}

@@ -1,0 +1,261 @@
+//! What onboarding leaves in a person's files: the credential as a profile, the default model and what belongs to it.
+//!
+//! Adds and replaces what was asked for, and nothing else: doing the same again changes no byte. What is included from
+//! other files is read, and never written over.
+
+use serde_json::{Value, json};
+
+use super::{
+    Configuration,
+    auth_profiles::StoredKey,
+    edit::{self, Backup, Edit},
+    openclaw_era::Era,
+    provider_facts, strip_prefix,
+};
+use model_provider_host::{Result, contract::ProviderInfo};
+
+/// What a person has decided.
+#[derive(Clone, Debug)]
+pub struct Onboarding {
+    /// The credential to store; `None` leaves stored ones as they are.
+    pub key: Option<StoredKey>,
+    /// The profile that is used, if the credential comes from one that is there.
+    pub profile: Option<String>,
+    /// The reference that is asked if no other is named.
+    pub model: String,
+    /// Whether it takes the place of another default.
+    pub replaces_default: bool,
+    /// What to call it.
+    pub alias: Alias,
+    /// Those that are asked when it fails; `None` leaves them as they are.
+    pub fallbacks: Option<Vec<String>>,
+}
+
+/// The name of a reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alias {
+    /// This one; blank takes the name away.
+    Set(String),
+    /// This one, unless it has a name or the name is another's.
+    IfNone(String),
+    /// Whatever it is.
+    Keep,
+}
+
+/// What was written, and whether that changed anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Onboarded {
+    /// The profile that holds the credential.
+    pub profile: Option<String>,
+    /// The default model now.
+    pub default: String,
+    /// Whether the configuration is another now.
+    pub configuration_changed: bool,
+    /// Whether the stored credentials are others now.
+    pub profiles_changed: bool,
+}
+
+impl Configuration {
+    /// Edits the configuration as a person would: comments and order survive, what was there stays beside it.
+    pub(super) fn edit(&self, change: impl FnOnce(&mut Edit) -> Result<()>) -> Result<bool> {
+        let roots = Some(self.include_roots());
+        edit::file_with_includes(self.path(), roots, Backup::Keep, change)
+    }
+
+    /// Writes what was decided into the configuration and the file of credentials.
+    ///
+    /// # Errors
+    /// One of the files is broken or cannot be written. What has not been written stays as it was.
+    pub fn onboard(&self, info: &ProviderInfo, decided: &Onboarding) -> Result<Onboarded> {
+        let profile = match &decided.key {
+            Some(_) => Some(format!("{}:default", info.id)),
+            None => decided.profile.clone(),
+        };
+        // First what can go wrong by the form of either file: then nothing has been written.
+        if let Some(key) = &decided.key {
+            self.can_put_profile(info, key)?;
+        }
+        let other = self.primary()?.filter(|_| !decided.replaces_default);
+        let default = other.clone().unwrap_or_else(|| decided.model.clone());
+        let configuration_changed = self.edit(|edit| {
+            if let Some(profile) = &profile {
+                name_profile(edit, info, profile, decided.key.is_some())?;
+            }
+            name_provider(edit, info)?;
+            if other.is_none() {
+                name_model(edit, &decided.model, decided.fallbacks.as_deref())?;
+            }
+            self.name_entry(edit, info, &decided.model, &decided.alias)
+        })?;
+        let mut profiles_changed = false;
+        if let Some(key) = &decided.key {
+            profiles_changed = self.put_profile(info, key)?.1;
+        }
+        Ok(Onboarded {
+            profile,
+            default,
+            configuration_changed,
+            profiles_changed,
+        })
+    }
+
+    /// `agents.defaults.models["<reference>"]`: the entry of a model and its alias, and what keeps OpenClaw from taking
+    /// the entries for all that may be used.
+    pub(super) fn name_entry(
+        &self,
+        edit: &mut Edit,
+        info: &ProviderInfo,
+        model: &str,
+        alias: &Alias,
+    ) -> Result<()> {
+        let alias = match alias {
+            Alias::IfNone(alias) if self.reference_of(info, alias)?.is_some() => &Alias::Keep,
+            alias => alias,
+        };
+        let models = ["agents", "defaults", "models"];
+        let [agents, defaults, models_key] = models;
+        let old = edit.seen(&models);
+        let old: Vec<String> = old
+            .as_ref()
+            .and_then(Value::as_object)
+            .map(|entries| {
+                entries
+                    .keys()
+                    .filter(|key| !key.trim().is_empty())
+                    .cloned()
+                    .collect()
+            })
+            .unwrap_or_default();
+        let era = self.era();
+        let is_named = matches!(alias, Alias::Set(alias) if !alias.trim().is_empty());
+        if old.is_empty() && era == Era::Old && !is_named {
+            // The first entry there makes all other models unusable.
+            return Ok(());
+        }
+        let same = |key: &str| {
+            key.trim() == model
+                || strip_prefix(key, &info.id).is_some_and(|rest| Some(rest) == strip_prefix(model, &info.id))
+        };
+        let reference = edit.key(&models, same).unwrap_or_else(|| model.to_owned());
+        let entry = [agents, defaults, models_key, reference.as_str()];
+        let place = [agents, defaults, models_key, reference.as_str(), "alias"];
+        if edit.seen(&entry).is_none() {
+            edit.set(&entry, json!({}))?;
+        }
+        match alias {
+            Alias::Set(alias) if alias.trim().is_empty() => edit.remove(&place)?,
+            Alias::Set(alias) => edit.set(&place, alias.trim().into())?,
+            Alias::IfNone(alias) if edit.seen(&place).is_none() => edit.set(&place, alias.as_str().into())?,
+            Alias::IfNone(_) | Alias::Keep => {}
+        }
+        mark_policy(edit, era, &old, &reference)
+    }
+
+    /// The alias of a reference, as `agents.defaults.models` gives it.
+    ///
+    /// # Errors
+    /// A key on the way there is of the wrong type.
+    pub fn alias_of(&self, info: &ProviderInfo, reference: &str) -> Result<Option<String>> {
+        let aliases = self.aliases(info)?;
+        Ok(aliases
+            .find_aliases_of(reference)
+            .next()
+            .map(|alias| alias.alias.clone()))
+    }
+
+    /// The reference of which a text is an alias already.
+    ///
+    /// # Errors
+    /// A key on the way to the aliases is of the wrong type.
+    pub fn reference_of(&self, info: &ProviderInfo, alias: &str) -> Result<Option<String>> {
+        let aliases = self.aliases(info)?;
+        Ok(aliases
+            .find_alias(alias)
+            .next()
+            .map(|alias| alias.reference.clone()))
+    }
+}
+
+/// Says that the entries of `agents.defaults.models` restrict nothing. A restriction that they were until now is kept as
+/// what it is now: `modelPolicy.allow`.
+fn mark_policy(edit: &mut Edit, era: Era, old: &[String], reference: &str) -> Result<()> {
+    let mark = ["meta", "migrations", "modelPolicyAllowlist"];
+    let policy = ["agents", "defaults", "modelPolicy"];
+    if era == Era::Old || edit.seen(&mark) == Some(Value::Bool(true)) {
+        return Ok(());
+    }
+    if !old.is_empty() && edit.seen(&policy).is_none() {
+        if era == Era::Unknown {
+            // The entries are a person's own, and restrict what they did before.
+            return Ok(());
+        }
+        let mut allow = old.to_vec();
+        if old.iter().all(|key| key != reference) {
+            allow.push(reference.to_owned());
+        }
+        let [agents, defaults, policy] = policy;
+        edit.set(&[agents, defaults, policy, "allow"], json!(allow))?;
+    }
+    edit.set(&mark, true.into())
+}
+
+/// `auth.profiles.<name>`, and the first place in `auth.order.<id>` for a new one, if there is such an order.
+fn name_profile(edit: &mut Edit, info: &ProviderInfo, profile: &str, is_new: bool) -> Result<()> {
+    edit.set(
+        &["auth", "profiles", profile, "provider"],
+        info.id.as_str().into(),
+    )?;
+    edit.set(&["auth", "profiles", profile, "mode"], "api_key".into())?;
+    let spelled = edit.key(&["auth", "order"], |key| super::is_provider(key, &info.id));
+    let order = ["auth", "order", spelled.as_deref().unwrap_or(&info.id)];
+    if let Some(Value::Array(old)) = edit.seen(&order).filter(|_| is_new) {
+        let mut new = vec![Value::from(profile)];
+        new.extend(old.iter().filter(|name| name.as_str() != Some(profile)).cloned());
+        edit.set(&order, new.into())?;
+    }
+    Ok(())
+}
+
+/// `models.mode` and the members that `models.providers.<id>` has to have, where they are missing.
+fn name_provider(edit: &mut Edit, info: &ProviderInfo) -> Result<()> {
+    let providers = ["models", "providers"];
+    let id = edit.key(&providers, |key| super::is_provider(key, &info.id));
+    let id = id.as_deref().unwrap_or(&info.id);
+    let [models, providers] = providers;
+    let missing = [
+        (vec![models, "mode"], Some(json!("merge"))),
+        (
+            vec![models, providers, id, "baseUrl"],
+            Some(json!(info.default_base_url)),
+        ),
+        (
+            vec![models, providers, id, "api"],
+            provider_facts::api(info).map(Value::from),
+        ),
+        (vec![models, providers, id, "models"], Some(json!([]))),
+    ];
+    for (keys, value) in missing {
+        if let Some(value) = value.filter(|_| edit.seen(&keys).is_none()) {
+            edit.set(&keys, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// `agents.defaults.model`: text stays text if it says the same, and is the primary of an object otherwise.
+pub(super) fn name_model(edit: &mut Edit, reference: &str, fallbacks: Option<&[String]>) -> Result<()> {
+    let model = ["agents", "defaults", "model"];
+    let [agents, defaults, name] = model;
+    let is_empty = fallbacks.is_none_or(<[String]>::is_empty);
+    match edit.seen(&model) {
+        Some(Value::String(text)) if text.trim() == reference && is_empty => return Ok(()),
+        Some(Value::String(_)) => edit.set(&model, json!({ "primary": reference }))?,
+        _ => edit.set(&[agents, defaults, name, "primary"], reference.into())?,
+    }
+    let place = [agents, defaults, name, "fallbacks"];
+    match fallbacks {
+        Some(fallbacks) if !is_empty || edit.seen(&place).is_some() => edit.set(&place, json!(fallbacks)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,105 @@
+//! `params`: what is asked of a model unless a request says otherwise.
+
+use serde_json::Value;
+
+use super::{Configuration, document::Node, strip_prefix};
+use model_provider_host::{
+    Result,
+    contract::{ChatRequest, Extra, ProviderInfo, blank_request},
+    request_defaults::Params,
+};
+
+impl Configuration {
+    /// The parameters of every reference of a provider: what `agents.defaults.params` says of all, then the provider, then
+    /// its model, then `agents.defaults.models["<reference>"]`, each key by itself.
+    ///
+    /// # Errors
+    /// One of them is of the wrong type; named with its place.
+    pub fn params(&self, info: &ProviderInfo) -> Result<Params> {
+        let mut params = Params::default();
+        let agents = self.root().at(&["agents", "defaults"])?;
+        let provider = self.provider(info)?;
+        let mut of_all = blank_request();
+        let mut is_any = read_all(&mut of_all, &agents.get("params")?, &mut params.unknown)?;
+        is_any |= read_all(&mut of_all, &provider.get("params")?, &mut params.unknown)?;
+        if is_any {
+            params.insert_default(of_all.clone());
+        }
+        let mut of_models: Vec<(String, ChatRequest)> = Vec::new();
+        for model in provider.get("models")?.items()? {
+            let mut wanted = of_all.clone();
+            if read_all(&mut wanted, &model.get("params")?, &mut params.unknown)?
+                && let Some(id) = model.get("id")?.word()?
+            {
+                let id = strip_prefix(id, &info.id)
+                    .filter(|rest| rest.contains('/'))
+                    .unwrap_or(id);
+                of_models.push((format!("{}/{id}", info.id), wanted));
+            }
+        }
+        for (reference, model) in agents.get("models")?.entries()? {
+            if strip_prefix(reference, &info.id).is_none() {
+                continue;
+            }
+            let known = of_models
+                .iter()
+                .find(|(known, _)| super::is_same_reference(known, reference, &info.id));
+            let mut wanted = known.map_or_else(|| of_all.clone(), |(_, wanted)| wanted.clone());
+            if read_all(&mut wanted, &model.get("params")?, &mut params.unknown)? {
+                of_models.retain(|(known, _)| !super::is_same_reference(known, reference, &info.id));
+                of_models.push((reference.to_owned(), wanted));
+            }
+        }
+        for (reference, wanted) in of_models {
+            params.insert(&reference, wanted);
+        }
+        Ok(params)
+    }
+}
+
+/// Reads the members of a `params`, over what is wanted so far; says whether there were some.
+fn read_all(wanted: &mut ChatRequest, params: &Node<'_>, unknown: &mut Vec<String>) -> Result<bool> {
+    let mut is_any = false;
+    for (name, node) in params.entries()? {
+        if let Some(value) = node.value() {
+            is_any = true;
+            if !read(wanted, name, &node, value)? {
+                unknown.push(node.key());
+            }
+        }
+    }
+    Ok(is_any)
+}
+
+/// Whether it is one that can be asked for. OpenClaw's spelling and the wire's are the same here.
+fn read(wanted: &mut ChatRequest, name: &str, node: &Node<'_>, value: &Value) -> Result<bool> {
+    let number = || value.as_f64().ok_or_else(|| node.fault("a number"));
+    match name {
+        "temperature" => wanted.temperature = Some(number()?),
+        "topP" | "top_p" => wanted.top_p = Some(number()?),
+        "frequencyPenalty" | "frequency_penalty" => wanted.frequency_penalty = Some(number()?),
+        "presencePenalty" | "presence_penalty" => wanted.presence_penalty = Some(number()?),
+        "maxTokens" | "max_tokens" | "maxCompletionTokens" | "max_completion_tokens" => {
+            wanted.max_output_tokens = node.count()?;
+        }
+        "seed" => wanted.seed = Some(value.as_i64().ok_or_else(|| node.fault("a whole number"))?),
+        "stop" => {
+            wanted.stop = match value {
+                Value::String(text) => vec![text.clone()],
+                _ => node.texts()?,
+            };
+        }
+        "reasoningEffort" | "reasoning_effort" => wanted.reasoning_effort = node.word()?.map(str::to_owned),
+        "extraBody" | "extra_body" => {
+            for (key, node) in node.entries()? {
+                wanted.extras.retain(|known| known.key != key);
+                wanted.extras.extend(node.value().map(|value| Extra {
+                    key: key.to_owned(),
+                    value_json: value.to_string(),
+                }));
+            }
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}

@@ -1,0 +1,231 @@
+//! What is known of single providers, as data (`provider_facts.json`) by the provider's id: what OpenClaw calls its API,
+//! and what its own tools leave on this machine, the last places that are looked at.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::{Configuration, interpolation, report::Unresolved};
+use model_provider_host::{Settings, contract::ProviderInfo};
+
+/// The largest file of tokens.
+const LARGEST: u64 = 1024 * 1024;
+
+static FACTS: LazyLock<BTreeMap<String, Facts>> = LazyLock::new(|| {
+    // A test keeps the file readable.
+    serde_json::from_str(include_str!("provider_facts.json")).unwrap_or_default()
+});
+
+/// What is known of one provider.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Facts {
+    /// The kind of API, by OpenClaw's name for it.
+    api: Option<String>,
+    /// Where the file of the token may be; the first that applies says where it is.
+    token_file: Vec<Place>,
+    /// The file beside it that keeps tokens by name.
+    named_tokens: Option<Named>,
+    /// The variable by which a person keeps these tools from using the token by themselves.
+    token_disabled_by: Option<String>,
+    settings: Vec<FromVariable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    variable: Option<String>,
+    #[serde(default)]
+    home: bool,
+    /// Below the variable's folder, or the home; nothing if the variable names the file itself.
+    below: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    file: String,
+    key: String,
+}
+
+/// A setting that a variable gives if neither a setting nor a header does.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FromVariable {
+    setting: String,
+    variable: String,
+    header: String,
+}
+
+/// OpenClaw's name for the kind of API of a provider.
+pub(super) fn api(info: &ProviderInfo) -> Option<&'static str> {
+    FACTS.get(&info.id)?.api.as_deref()
+}
+
+impl Configuration {
+    /// The token that the provider's own tools use, and its file.
+    pub(super) fn token_of_tools(
+        &self,
+        info: &ProviderInfo,
+        passed: &mut Vec<Unresolved>,
+    ) -> Option<(PathBuf, Zeroizing<String>)> {
+        let facts = FACTS.get(&info.id)?;
+        let path = facts.token_file.iter().find_map(|place| self.file_of(place))?;
+        if let Some(name) = facts
+            .token_disabled_by
+            .as_deref()
+            .filter(|name| self.is_switched_on(name))
+        {
+            if path.is_file() {
+                let why = format!("`{name}` is set");
+                passed.push(Unresolved::new(
+                    path.display().to_string(),
+                    why,
+                    "unset it, or store a key",
+                ));
+            }
+            return None;
+        }
+        match text_of(&path) {
+            Ok(Some(text)) if !text.trim().is_empty() => return Some((path, text)),
+            Ok(_) => {}
+            Err(why) => passed.push(Unresolved::new(
+                path.display().to_string(),
+                why,
+                "make it readable",
+            )),
+        }
+        let named = facts.named_tokens.as_ref()?;
+        let path = path.with_file_name(&named.file);
+        let text = match text_of(&path) {
+            Ok(text) => text?,
+            Err(why) => {
+                passed.push(Unresolved::new(
+                    path.display().to_string(),
+                    why,
+                    "make it readable",
+                ));
+                return None;
+            }
+        };
+        match tokens(&text, &named.key).as_slice() {
+            [] => None,
+            [token] => Some((path, token.clone())),
+            many => {
+                let why = format!("it holds {} tokens, and none is chosen", many.len());
+                let fix = "choose one with the tool that wrote it, or set a variable";
+                passed.push(Unresolved::new(path.display().to_string(), why, fix));
+                None
+            }
+        }
+    }
+
+    /// Settings that only variables of the provider's own tools give.
+    pub(super) fn settings_of_tools(
+        &self,
+        info: &ProviderInfo,
+        settings: &mut Settings,
+        unresolved: &mut Vec<Unresolved>,
+    ) {
+        let dotenv = self.dotenv().unwrap_or_default();
+        let look_up = |name: &str| self.variable(name, &self.environment, &dotenv);
+        for from in FACTS.get(&info.id).iter().flat_map(|facts| &facts.settings) {
+            let mut headers = settings.headers.iter();
+            let is_given = settings.extras.contains_key(&from.setting)
+                || headers.any(|(name, _)| name.eq_ignore_ascii_case(&from.header));
+            if is_given {
+                continue;
+            }
+            let Some(value) = look_up(&from.variable) else {
+                continue;
+            };
+            match interpolation::plain(&value, &look_up) {
+                Ok(value) => {
+                    let json = serde_json::Value::from(value.trim());
+                    settings.extras.insert(from.setting.clone(), json.to_string());
+                }
+                Err(why) => unresolved.push(Unresolved::new(&from.variable, why, "write the value itself")),
+            }
+        }
+    }
+
+    /// Whether a variable of a person's own tools is set to what they take for yes.
+    fn is_switched_on(&self, name: &str) -> bool {
+        let value = self.environment.get(name);
+        value.is_some_and(|value| {
+            let value = value.trim();
+            ["1", "on", "yes", "true"]
+                .iter()
+                .any(|yes| value.eq_ignore_ascii_case(yes))
+        })
+    }
+
+    fn file_of(&self, place: &Place) -> Option<PathBuf> {
+        let folder = match &place.variable {
+            Some(name) => self.environment.path(name)?,
+            None if place.home => self.environment.home()?.to_owned(),
+            None => return None,
+        };
+        Some(if place.below.is_empty() {
+            folder
+        } else {
+            folder.join(&place.below)
+        })
+    }
+}
+
+fn text_of(path: &std::path::Path) -> Result<Option<Zeroizing<String>>, String> {
+    use std::io::Read as _;
+    let read = || -> std::io::Result<Zeroizing<String>> {
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(std::io::Error::other("it is no regular file"));
+        }
+        let mut text = Zeroizing::new(String::new());
+        std::fs::File::open(path)?
+            .take(LARGEST)
+            .read_to_string(&mut text)?;
+        Ok(text)
+    };
+    match read() {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("it cannot be read: {error}")),
+    }
+}
+
+/// The values of a key in all sections of an INI file.
+fn tokens(text: &str, key: &str) -> Vec<Zeroizing<String>> {
+    let mut found: Vec<Zeroizing<String>> = Vec::new();
+    for line in text.lines() {
+        let Some((name, value)) = line.split_once(['=', ':']) else {
+            continue;
+        };
+        let value = value.trim();
+        if name.trim().eq_ignore_ascii_case(key)
+            && !value.is_empty()
+            && found.iter().all(|known| **known != value)
+        {
+            found.push(Zeroizing::new(value.to_owned()));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_places_are_readable_and_named_tokens_are_found() {
+        let read: Result<BTreeMap<String, Facts>, _> =
+            serde_json::from_str(include_str!("provider_facts.json"));
+        assert!(!read.unwrap().is_empty());
+        let text = "[a]\nhf_token = hf_1\nother = x\n\n[b]\nhf_token: hf_2\n[c]\nhf_token = hf_1\n";
+        let found: Vec<String> = tokens(text, "hf_token")
+            .iter()
+            .map(|token| token.to_string())
+            .collect();
+        assert_eq!(found, ["hf_1", "hf_2"]);
+    }
+}

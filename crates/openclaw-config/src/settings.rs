@@ -1,0 +1,317 @@
+//! From the configuration to the settings of one provider: its own keys, models and aliases.
+
+use std::time::Duration;
+
+use super::{
+    Configuration,
+    document::Node,
+    interpolation, provider_in,
+    report::Unresolved,
+    schema::{self, Provider},
+    secret_ref::SecretInput,
+    strip_prefix,
+};
+use model_provider_host::{
+    Result, Secret, Settings,
+    contract::{
+        DiscoveryMode, Extra, ProviderInfo,
+        settings::{ConfiguredModel, ModelAlias},
+    },
+    settings::{ModelSettings, base_url},
+};
+
+impl Configuration {
+    /// The settings of a provider: `models.providers.<id>.{baseUrl, headers, models, timeoutSeconds, request}`, then
+    /// `plugins.entries.<id>.config`, then `host-harness.json5`, which has the last word; `models.mode: "replace"`;
+    /// aliases; and the entries that a person has put into `models.json`.
+    ///
+    /// # Errors
+    /// A key that is used here is of the wrong type or has a value that cannot be; named with its place. A header whose
+    /// value does not resolve is none: it is left out, and said in the log.
+    pub fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
+        let mut unresolved = Vec::new();
+        let settings = self.settings_and(info, &mut unresolved)?;
+        unresolved.iter().for_each(Unresolved::log);
+        if let Some(misplaced) = self.misplaced_settings(info)? {
+            misplaced.log();
+        }
+        Ok(settings)
+    }
+
+    /// What of the settings of a provider does not resolve and is left out.
+    ///
+    /// # Errors
+    /// As of [`settings`](Self::settings).
+    pub fn unresolved_settings(&self, info: &ProviderInfo) -> Result<Vec<Unresolved>> {
+        let mut unresolved = Vec::new();
+        self.settings_and(info, &mut unresolved)?;
+        Ok(unresolved)
+    }
+
+    fn settings_and(&self, info: &ProviderInfo, unresolved: &mut Vec<Unresolved>) -> Result<Settings> {
+        let mut settings = Settings::declaring(self.declared);
+        let node = self.provider(info)?;
+        let provider = node.read::<Provider>()?.unwrap_or_default();
+        if let Some(url) = &provider.base_url {
+            let node = node.get("baseUrl")?;
+            let url = base_url(&self.expanded(&node, url)?).map_err(|what| {
+                node.wrong(&format!("cannot be used: {what}"))
+                    .with_hint("give an http or https URL, such as \"http://127.0.0.1:8080/v1\"")
+            })?;
+            settings.base_url = Some(url);
+        }
+        let headers = provider.headers.0.iter().map(|header| ("headers", header));
+        let headers = headers.chain(
+            provider
+                .request
+                .headers
+                .0
+                .iter()
+                .map(|header| ("request.headers", header)),
+        );
+        for (place, (name, input)) in headers {
+            let place = format!("{}.{place}.{name}", node.key());
+            if let Some(value) = self.header(&place, input, unresolved)? {
+                settings
+                    .headers
+                    .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+                settings.headers.push((name.clone(), value));
+            }
+        }
+        if let Some(seconds) = provider.timeout_seconds {
+            let timeout = Duration::from_secs(seconds.into());
+            settings.connect_timeout = settings.connect_timeout.min(timeout);
+            settings.first_byte_timeout = timeout;
+            settings.idle_timeout = timeout;
+            settings.limits.wall_clock = timeout;
+        }
+        settings.allow_private = provider.request.allow_private_network.unwrap_or(false);
+        if self
+            .root()
+            .at(&["models", &format!("{}Discovery", info.id), "enabled"])?
+            .flag()?
+            == Some(false)
+        {
+            settings.discovery = DiscoveryMode::Off;
+        }
+        self.apply_plugin_config(info, &mut settings)?;
+        self.apply_host_file(info, &mut settings)?;
+        if self.root().at(&["models", "mode"])?.word()? == Some("replace") {
+            settings.discovery = DiscoveryMode::ConfiguredOnly;
+        }
+        self.settings_of_tools(info, &mut settings, unresolved);
+        settings.models = std::sync::Arc::new(self.models(info)?);
+        Ok(settings)
+    }
+
+    /// The names that the configuration gives to references of a provider, without those of `models.json`.
+    pub(super) fn aliases(&self, info: &ProviderInfo) -> Result<ModelSettings> {
+        Ok(self.configured_models(info)?.done())
+    }
+
+    /// All that a person has said of models: of the configuration, then of `models.json`.
+    fn models(&self, info: &ProviderInfo) -> Result<ModelSettings> {
+        let mut models = self.configured_models(info)?;
+        self.add_kept(&mut models)?;
+        Ok(models.done())
+    }
+
+    fn configured_models<'i>(&self, info: &'i ProviderInfo) -> Result<Models<'i>> {
+        let mut models = Models::new(info);
+        models.add_aliases(&self.root().at(&["agents", "defaults", "models"])?)?;
+        let provider = self.provider(info)?;
+        models.max_tokens = provider
+            .read::<Provider>()?
+            .and_then(|provider| provider.max_tokens);
+        for entry in provider.get("models")?.items()? {
+            models.add_one(&entry)?;
+        }
+        models.max_tokens = None;
+        for (id, extras) in self.model_settings(info)? {
+            models.add_extras(&id, extras);
+        }
+        Ok(models)
+    }
+
+    /// What a person has put into `models.json`, by itself.
+    pub(super) fn own_kept_models(&self, info: &ProviderInfo) -> Result<ModelSettings> {
+        let mut models = Models::new(info);
+        self.add_kept(&mut models)?;
+        Ok(models.done())
+    }
+
+    fn add_kept(&self, models: &mut Models<'_>) -> Result<()> {
+        let Some(kept) = self.kept_document()? else {
+            return Ok(());
+        };
+        let provider = provider_in(&kept.root().get("providers")?, &models.info.id)?;
+        for entry in provider.get("models")?.items()? {
+            if !super::models_cache::is_discovered(entry.value()) {
+                models.add_one(&entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A header's value; blank is none, and so is one that does not resolve.
+    fn header(
+        &self,
+        place: &str,
+        input: &SecretInput,
+        unresolved: &mut Vec<Unresolved>,
+    ) -> Result<Option<Secret>> {
+        let dotenv = self.dotenv()?;
+        let look_up = |name: &str| self.variable(name, &self.environment, &dotenv);
+        let value = match input {
+            // A header need not be a credential.
+            SecretInput::Text(text) => interpolation::plain(text, &look_up).map(|text| Secret::new(&text)),
+            SecretInput::Ref(_) | SecretInput::Wrong => self
+                .secret_of(input, |_| false, look_up)
+                .map(|found| found.and_then(|found| Secret::new(&found.value))),
+        };
+        Ok(value.unwrap_or_else(|why| {
+            let fix = "set what it refers to; until then the header is not sent";
+            unresolved.push(Unresolved::new(place, why, fix));
+            None
+        }))
+    }
+
+    /// Text with its `${NAME}` replaced.
+    fn expanded(&self, node: &Node<'_>, text: &str) -> Result<String> {
+        if !text.contains("${") {
+            return Ok(text.to_owned());
+        }
+        let dotenv = self.dotenv()?;
+        interpolation::expand(text, |name| self.variable(name, &self.environment, &dotenv)).map_err(|name| {
+            node.wrong(&format!("needs the variable `{name}`, which is not set"))
+                .with_hint(format!(
+                    "set `{name}` in the environment, in {}, or under `env.vars`",
+                    self.state_dir.join(".env").display()
+                ))
+        })
+    }
+}
+
+/// Models and aliases while they are collected.
+struct Models<'i> {
+    info: &'i ProviderInfo,
+    configured: Vec<ConfiguredModel>,
+    aliases: Vec<ModelAlias>,
+    /// The longest response of models that say none themselves.
+    max_tokens: Option<u32>,
+}
+
+impl<'i> Models<'i> {
+    fn new(info: &'i ProviderInfo) -> Self {
+        Self {
+            info,
+            configured: Vec::new(),
+            aliases: Vec::new(),
+            max_tokens: None,
+        }
+    }
+
+    fn done(self) -> ModelSettings {
+        ModelSettings::new(self.configured, self.aliases)
+    }
+
+    /// `agents.defaults.models`: references of this provider, each with its alias.
+    fn add_aliases(&mut self, models: &Node<'_>) -> Result<()> {
+        for (reference, node) in models.entries()? {
+            if strip_prefix(reference, &self.info.id).is_some()
+                && let Some(entry) = node.read::<schema::ModelEntry>()?
+                && let Some(alias) = entry.alias
+            {
+                self.alias(&alias, reference.trim().to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Settings of the plugin's for a model; they win over those of the same name that are there.
+    fn add_extras(&mut self, id: &str, extras: Vec<Extra>) {
+        let id = strip_prefix(id, &self.info.id)
+            .filter(|rest| rest.contains('/'))
+            .unwrap_or(id);
+        match self.configured.iter_mut().find(|model| model.id == id) {
+            Some(model) => {
+                model
+                    .extras
+                    .retain(|known| extras.iter().all(|extra| extra.key != known.key));
+                model.extras.extend(extras);
+            }
+            None => self.configured.push(ConfiguredModel {
+                id: id.to_owned(),
+                display_name: None,
+                reasoning: None,
+                input: Vec::new(),
+                context_window: None,
+                max_output_tokens: None,
+                price: None,
+                extras,
+            }),
+        }
+    }
+
+    fn alias(&mut self, alias: &str, reference: String) {
+        let known = self
+            .aliases
+            .iter()
+            .any(|known| known.alias == alias && known.reference == reference);
+        if !known {
+            self.aliases.push(ModelAlias {
+                alias: alias.to_owned(),
+                reference,
+            });
+        }
+    }
+
+    fn add_one(&mut self, entry: &Node<'_>) -> Result<()> {
+        let model = entry
+            .read::<schema::Model>()?
+            .ok_or_else(|| entry.fault("an object in braces"))?;
+        let id = model.id.as_deref().ok_or_else(|| {
+            entry
+                .wrong("has no `id`")
+                .with_hint("give the model's id as text in quotes")
+        })?;
+        // A whole reference, as people copy it; `acme/x` alone may well be a model of that name.
+        let id = strip_prefix(id, &self.info.id)
+            .filter(|rest| rest.contains('/'))
+            .unwrap_or(id);
+        if let Some(alias) = &model.alias {
+            self.alias(alias, format!("{}/{id}", self.info.id));
+        }
+        let mut extras = Vec::new();
+        if !model.compat.is_empty() {
+            extras.push(Extra {
+                key: "compat".to_owned(),
+                value_json: serde_json::Value::Object(model.compat).to_string(),
+            });
+        }
+        let used = schema::keys_of::<schema::Model>();
+        for (name, node) in entry.entries()? {
+            // Headers may hold secrets, which are nothing for the plugin.
+            if let Some(value) = node
+                .value()
+                .filter(|_| !used.contains(&name) && name != "headers")
+            {
+                extras.push(Extra {
+                    key: name.to_owned(),
+                    value_json: value.to_string(),
+                });
+            }
+        }
+        self.configured.push(ConfiguredModel {
+            id: id.to_owned(),
+            display_name: model.name,
+            reasoning: model.reasoning,
+            input: model.input.into_iter().map(|word| word.0).collect(),
+            context_window: model.context_window,
+            max_output_tokens: model.max_tokens.or(self.max_tokens),
+            price: model.cost.and_then(schema::Cost::price),
+            extras,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,317 @@
+//! The arguments, as data. Every option that is wrong by itself is refused here, before anything is loaded.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
+use url::Url;
+
+mod models;
+mod onboard;
+
+use super::log::LogArgs;
+use mock_router::Chunking;
+use model_provider_host::{Settings, settings};
+pub(super) use models::{
+    AliasAction, AliasArgs, ExportArgs, FallbackAction, ListArgs, ModelsAction, ModelsArgs, SortKey,
+    StatusArgs,
+};
+pub(super) use onboard::{OnboardArgs, SecretInputMode};
+
+/// Loads a model-provider plugin into a sandbox and works with it.
+#[derive(Debug, Parser)]
+#[command(name = "host-harness", version, propagate_version = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options that every command takes, before or after its name.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// The plugin; by default the component that the workspace builds
+    #[arg(long, value_name = "FILE.wasm")]
+    pub(super) plugin: Option<PathBuf>,
+    /// OpenClaw's configuration (JSON5) [default: $OPENCLAW_CONFIG_PATH, else openclaw.json in
+    /// $OPENCLAW_STATE_DIR or ~/.openclaw]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Where requests go, instead of the plugin's own address
+    #[arg(long, value_name = "URL", value_parser = settings::base_url)]
+    pub(super) base_url: Option<Url>,
+    /// How results are written [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// A setting of the host or the plugin, such as max-retries=0; may be given several times
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(super) set: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+}
+
+impl Global {
+    /// Takes over what was given behind the command's name; that is the more specific.
+    pub(super) fn absorb(&mut self, behind: &Self) {
+        let Self {
+            plugin,
+            config,
+            base_url,
+            format,
+            set,
+            log,
+        } = behind.clone();
+        self.plugin = plugin.or(self.plugin.take());
+        self.config = config.or(self.config.take());
+        self.base_url = base_url.or(self.base_url.take());
+        self.format = format.or(self.format);
+        self.set.extend(set);
+        self.log.absorb(log);
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format.unwrap_or_default()
+    }
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON value
+    Json,
+    /// One JSON value a line, as things come
+    Ndjson,
+}
+
+/// A command's own arguments and the global ones that stand behind its name.
+#[derive(Debug, Args)]
+pub(super) struct With<T: Args> {
+    #[command(flatten)]
+    pub(super) args: T,
+    #[command(flatten)]
+    global: Global,
+}
+
+/// What to do.
+#[allow(clippy::large_enum_variant, reason = "made once, when the program starts")]
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the models that can be asked for
+    Models(With<ModelsArgs>),
+    /// Say what a model reference or an alias means
+    Resolve(With<ResolveArgs>),
+    /// Ask a model
+    Chat(With<ChatArgs>),
+    /// Set up a provider: key, default model and what stands in for it
+    Onboard(With<OnboardArgs>),
+    /// Look for what is wrong, and say what to do about it
+    Doctor(With<NoArgs>),
+    /// Show what the plugin is, what it imports and what it is granted
+    Inspect(With<NoArgs>),
+    /// Allow a plugin to reach its service and to use a credential
+    Grant(With<GrantArgs>),
+    /// Run a router for tests on loopback
+    MockRouter(With<MockRouterArgs>),
+    /// Serve the models to OpenAI-compatible clients
+    Serve(With<ServeArgs>),
+    /// Take the whole tour on the embedded mock router, without network or token
+    Demo(With<NoArgs>),
+    /// Write the script that completes this command line in a shell
+    Completions(With<CompletionsArgs>),
+    /// Write the manual page of the program, or of one of its commands
+    Man(With<ManArgs>),
+}
+
+impl Command {
+    pub(super) fn global(&self) -> &Global {
+        match self {
+            Self::Models(with) => &with.global,
+            Self::Resolve(with) => &with.global,
+            Self::Chat(with) => &with.global,
+            Self::Onboard(with) => &with.global,
+            Self::Inspect(with) | Self::Demo(with) | Self::Doctor(with) => &with.global,
+            Self::Completions(with) => &with.global,
+            Self::Man(with) => &with.global,
+            Self::Grant(with) => &with.global,
+            Self::MockRouter(with) => &with.global,
+            Self::Serve(with) => &with.global,
+        }
+    }
+}
+
+impl Command {
+    /// The global options of what it does, if that has some of its own.
+    pub(super) fn inner_global(&self) -> Option<&Global> {
+        match self {
+            Self::Models(with) => with.args.action.as_ref()?.global().0,
+            _ => None,
+        }
+    }
+
+    /// How its result is written: `--json` of its own counts as `--format json`.
+    pub(super) fn format(&self, global: &Global) -> Format {
+        let is_json = match self {
+            Self::Onboard(with) => with.args.json,
+            Self::Models(with) => with.args.action.as_ref().is_some_and(|action| action.global().1),
+            _ => false,
+        };
+        if is_json && global.format.is_none() {
+            Format::Json
+        } else {
+            global.format()
+        }
+    }
+}
+
+/// Nothing of its own.
+#[derive(Debug, Args)]
+pub(super) struct NoArgs {}
+
+/// What `resolve` takes.
+#[derive(Debug, Args)]
+pub(super) struct ResolveArgs {
+    /// A reference or an alias
+    #[arg(value_name = "REF")]
+    pub(super) reference: String,
+}
+
+/// What `chat` takes.
+#[derive(Debug, Args)]
+pub(super) struct ChatArgs {
+    /// What to ask; `-`, or nothing with standard input that is no terminal, reads it from there; a text that is piped
+    /// in beside it stands behind it
+    pub(super) prompt: Option<String>,
+    /// The model: a reference or an alias
+    #[arg(short, long, value_name = "REF")]
+    pub(super) model: Option<String>,
+    /// What the model is told before
+    #[arg(long, value_name = "TEXT")]
+    pub(super) system: Option<String>,
+    /// A picture (PNG, JPEG, GIF or WebP) to show with the prompt; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(super) image: Vec<PathBuf>,
+    /// The body of an OpenAI chat completion to send; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) request: Option<PathBuf>,
+    /// Wait for the whole answer
+    #[arg(long)]
+    pub(super) no_stream: bool,
+    /// Do not ask the configured other models when this one fails
+    #[arg(long)]
+    pub(super) no_fallback: bool,
+}
+
+/// What `grant` takes.
+#[derive(Debug, Args)]
+pub(super) struct GrantArgs {
+    /// The plugin that asks
+    #[arg(value_name = "FILE.wasm")]
+    pub(super) file: PathBuf,
+    /// Grant it without asking
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+/// What `mock-router` takes.
+#[derive(Debug, Args)]
+pub(super) struct MockRouterArgs {
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) port: u16,
+    /// Answer by this scenario; `list` lists them
+    #[arg(long, value_name = "NAME")]
+    pub(super) scenario: Option<String>,
+    /// Answer with a recorded file; may be given several times
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(super) replay: Vec<PathBuf>,
+    /// How answers are cut: as-written, whole, bytes, every:N, split:N or cut:N
+    #[arg(long, value_name = "HOW")]
+    pub(super) chunking: Option<Chunking>,
+    /// Milliseconds between the events of an answer [default: 15]
+    #[arg(long, value_name = "MS")]
+    pub(super) pace: Option<u64>,
+}
+
+/// What `completions` takes.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// What `man` takes.
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// The command; the program itself if left out
+    pub(super) command: Option<String>,
+}
+
+/// What `serve` takes.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Where to listen: an address with a port, or a port on 127.0.0.1; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = listen_address)]
+    pub(super) listen: SocketAddr,
+    /// Swap the plugin whenever its file is replaced
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// The environment variable that holds the key which clients have to send
+    #[arg(long, value_name = "VARIABLE")]
+    pub(super) access_key_env: Option<String>,
+    /// The file that holds the key which clients have to send
+    #[arg(long, value_name = "FILE", conflicts_with = "access_key_env")]
+    pub(super) access_key_file: Option<PathBuf>,
+    /// Do not ask the configured other models when the one that is asked for fails
+    #[arg(long)]
+    pub(super) no_fallback: bool,
+}
+
+/// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `8080`.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let loopback = |port: &str| port.parse().ok().map(|port| ([127, 0, 0, 1], port).into());
+    let address = text.parse().ok();
+    address
+        .or_else(|| loopback(text))
+        .or_else(|| loopback(text.strip_prefix("localhost:")?))
+        .ok_or_else(|| {
+            "it takes an IP address with a port, such as 127.0.0.1:8080, or a port alone".to_owned()
+        })
+}
+
+/// Wrong usage is shown with what was written, but for options whose value may be a secret in the wrong place.
+pub(super) fn without_secrets(mut usage: clap::Error) -> clap::Error {
+    let option = match usage.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(option)) => option.as_str(),
+        _ => "",
+    };
+    let is_given = matches!(usage.get(ContextKind::InvalidValue), Some(ContextValue::String(value)) if !value.is_empty());
+    if is_given && (option.starts_with("--set") || option.starts_with("--base-url")) {
+        usage.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    usage
+}
+
+/// `NAME=VALUE`, tried on settings of its own, so that a wrong one is wrong usage.
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| "it takes NAME=VALUE".to_owned())?;
+    let name = name.trim();
+    if name.is_empty() {
+        return Err("it takes NAME=VALUE, and NAME is empty".to_owned());
+    }
+    Settings::declaring(model_server::SETTINGS)
+        .set(name, value)
+        .map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

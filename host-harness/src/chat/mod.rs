@@ -1,0 +1,364 @@
+//! `chat`: one question and its answer, or a conversation.
+
+mod prompt;
+mod render;
+mod repl;
+
+use std::{
+    io::{IsTerminal as _, stdin, stdout},
+    time::Instant,
+};
+
+use super::{
+    Failure, Outcome,
+    args::{ChatArgs, Format, Global},
+    output::{
+        self, Warning,
+        chat::{AnswerJson, BrokenJson, FailedJson, Gathered, LineJson, SummaryJson, attempts},
+        error::ErrorJson,
+    },
+    session::Session,
+    signals,
+    terminal::Terminal,
+};
+use model_provider_host::{
+    Completion, Error, GenerationInfo, Host, Kind, Result,
+    contract::{self, ChatRequest, ModelSource, Summary},
+    cost,
+    failover::{Attempt, Failed, Fallback},
+    request_defaults::Params,
+    sanitize,
+};
+
+use self::render::Shown;
+pub(super) use self::render::summary_line;
+
+pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -> Outcome {
+    let is_at_terminal = stdin().is_terminal() && stdout().is_terminal();
+    if args.prompt.is_none() && args.request.is_none() && terminal.is_text() && is_at_terminal {
+        return repl::run(terminal, global, args).await;
+    }
+    // What is wrong with the question is said before anything is loaded.
+    let question = tokio::select! {
+        question = prompt::question(args, |note| terminal.warn(note)) => question?,
+        () = signals::interrupted() => return Err(cancelled().into()),
+    };
+    let session = Session::open(terminal, global).await?;
+    let references = references(terminal, &session, question.model, args.no_fallback)?;
+    let fallback = Fallback::new().with_params(params(terminal, &session)?);
+    let answering = Answering {
+        terminal,
+        host: &session.host,
+        references: &references,
+        fallback: &fallback,
+        started: Instant::now(),
+    };
+    if args.no_stream {
+        answering.at_once(question.request).await.map(drop)
+    } else {
+        answering
+            .as_it_comes(question.request, &mut Gathered::default())
+            .await
+    }
+}
+
+/// Asks one model one question.
+pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question: &str) -> Outcome {
+    let request = contract::question(model, question);
+    let references = [model.to_owned()];
+    let answering = Answering {
+        terminal,
+        host,
+        references: &references,
+        fallback: &Fallback::new(),
+        started: Instant::now(),
+    };
+    answering.as_it_comes(request, &mut Gathered::default()).await
+}
+
+/// Who is asked, in this order: the named model or the configured one, then those that stand in for it.
+pub(super) fn references(
+    terminal: &Terminal,
+    session: &Session,
+    named: Option<String>,
+    alone: bool,
+) -> Result<Vec<String>> {
+    let configured = session.configuration.default_model(&session.info)?;
+    let mut references = match named {
+        Some(named) => std::iter::once(named).chain(configured.fallbacks).collect(),
+        None => {
+            for reference in &configured.elsewhere {
+                terminal.warn(&format!(
+                    "the configured model `{reference}` is another provider's and is not asked; if it is one of `{id}`, \
+                     write `{id}/{reference}`",
+                    id = session.info.id
+                ));
+            }
+            let chain = configured.chain();
+            if chain.is_empty() {
+                session.info.default_model.iter().cloned().collect()
+            } else {
+                chain
+            }
+        }
+    };
+    if alone {
+        references.truncate(1);
+    }
+    if references.is_empty() {
+        let error = Error::new(
+            Kind::Configuration,
+            "there is no model to ask: none is named or configured",
+        );
+        return Err(error.with_hint("name one with `-m REF`; `models` lists them"));
+    }
+    Ok(references)
+}
+
+/// What the configuration asks of each model; what it asks in vain is said.
+pub(super) fn params(terminal: &Terminal, session: &Session) -> Result<Params> {
+    let params = session.configuration.params(&session.info)?;
+    for key in &params.unknown {
+        terminal.warn(&format!(
+            "`{key}` is no parameter that can be asked for; it is left out"
+        ));
+    }
+    Ok(params)
+}
+
+/// One question on its way.
+struct Answering<'a> {
+    terminal: &'a Terminal,
+    host: &'a Host,
+    references: &'a [String],
+    fallback: &'a Fallback,
+    started: Instant,
+}
+
+/// What is known of an answer beside its events.
+struct Answered<'a> {
+    summary: &'a Summary,
+    generation: GenerationInfo,
+    trail: &'a [Attempt],
+}
+
+impl Answering<'_> {
+    /// Shows the answer when it is whole, and gives it.
+    async fn at_once(&self, request: ChatRequest) -> Outcome<Gathered> {
+        let turning = self.terminal.spinner("waiting for the answer");
+        let completed = tokio::select! {
+            completed = self.fallback.complete(self.host, &request, self.references) => completed,
+            () = signals::interrupted() => return Err(given_up().into()),
+        };
+        drop(turning);
+        let completed = completed.map_err(|failed| self.failed(&failed))?;
+        let mut gathered = Gathered::default();
+        let mut shown = Shown::new(self.terminal);
+        for event in Gathered::events(completed.answer.response.content) {
+            gathered.take(&event);
+            self.show(&mut shown, &event)?;
+        }
+        let answered = Answered {
+            summary: &completed.answer.response.summary,
+            generation: completed.answer.generation,
+            trail: &completed.trail,
+        };
+        self.finish(shown, &gathered, answered).await?;
+        Ok(gathered)
+    }
+
+    /// Shows the answer as it comes and gathers it; what has come stays there when the rest does not.
+    async fn as_it_comes(&self, request: ChatRequest, gathered: &mut Gathered) -> Outcome {
+        let interrupted = signals::interrupted();
+        tokio::pin!(interrupted);
+        let turning = self.terminal.spinner("waiting for the first word");
+        let started = tokio::select! {
+            started = self.fallback.start(self.host, &request, self.references) => started,
+            () = &mut interrupted => return Err(given_up().into()),
+        };
+        drop(turning);
+        let started = started.map_err(|failed| self.failed(&failed))?;
+        let mut completion = started.completion;
+        let mut shown = Shown::new(self.terminal);
+        loop {
+            let next = tokio::select! {
+                next = completion.next() => next,
+                () = &mut interrupted => Err(given_up()),
+            };
+            match next {
+                Ok(Some(event)) => {
+                    gathered.take(&event);
+                    self.show(&mut shown, &event)?;
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    let reference = &started.reference;
+                    let broken = (&completion, reference.as_str(), started.trail.as_slice());
+                    return Err(self.broken(shown, gathered, error, broken).await?);
+                }
+            }
+        }
+        let summary = completion
+            .summary()
+            .cloned()
+            .ok_or_else(|| Error::new(Kind::PluginTrap, "the plugin ended the answer without a summary"))?;
+        let answered = Answered {
+            summary: &summary,
+            generation: completion.generation(),
+            trail: &started.trail,
+        };
+        self.finish(shown, gathered, answered).await
+    }
+
+    fn show(&self, shown: &mut Shown, event: &model_provider_host::contract::ChatEvent) -> Outcome {
+        match self.terminal.format {
+            Format::Text => shown.event(event)?,
+            Format::Ndjson => {
+                if let Some(line) = LineJson::of(event) {
+                    self.terminal.json(&line)?;
+                }
+            }
+            Format::Json => {}
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, mut shown: Shown, gathered: &Gathered, answered: Answered<'_>) -> Outcome {
+        let Answered {
+            summary,
+            generation,
+            trail,
+        } = answered;
+        let cost = cost_of(self.host, summary).await;
+        let mut more = Vec::new();
+        if gathered.media > 0 {
+            let message = format!(
+                "{} pictures or sounds of the answer are not shown",
+                gathered.media
+            );
+            more.push(Warning::new("media-not-shown", message));
+        }
+        match self.terminal.format {
+            Format::Text => {
+                shown.end(gathered)?;
+                let elapsed = self.started.elapsed();
+                render::closing(
+                    self.terminal,
+                    summary,
+                    &generation,
+                    cost.as_deref(),
+                    trail,
+                    elapsed,
+                );
+                for warning in &more {
+                    self.terminal.warn(warning.message());
+                }
+                if let Some(unshown) = gathered.unshown() {
+                    self.terminal.note(&format!(
+                        "beside its text, the answer has {}",
+                        sanitize::line(&unshown)
+                    ));
+                }
+            }
+            Format::Json => {
+                let mut summary = SummaryJson::new(summary, &generation, cost, trail, more);
+                summary.others.clone_from(&gathered.others);
+                self.terminal.json(&AnswerJson::new(gathered, summary))?;
+            }
+            Format::Ndjson => {
+                let mut summary = SummaryJson::new(summary, &generation, cost, trail, more);
+                summary.others.clone_from(&gathered.others);
+                self.terminal.json(&LineJson::Finished { summary })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody answered.
+    fn failed(&self, failed: &Failed) -> Failure {
+        let line = match self.terminal.format {
+            Format::Text => {
+                if failed.trail.len() > 1 {
+                    render::trail(self.terminal, &failed.trail);
+                }
+                return failed.error.clone().into();
+            }
+            Format::Json => None,
+            Format::Ndjson => Some("error"),
+        };
+        // One model that failed is the error itself.
+        if failed.trail.len() < 2 {
+            return failed.error.clone().into();
+        }
+        let json = FailedJson {
+            line,
+            error: ErrorJson::from(&failed.error),
+            trail: attempts(&failed.trail),
+        };
+        match self.terminal.json(&json) {
+            Ok(()) => Failure::Shown,
+            Err(error) => error.into(),
+        }
+    }
+
+    /// The answer ended before its end.
+    async fn broken(
+        &self,
+        mut shown: Shown,
+        gathered: &Gathered,
+        error: Error,
+        (completion, reference, trail): (&Completion, &str, &[Attempt]),
+    ) -> Outcome<Failure> {
+        match self.terminal.format {
+            Format::Text => {
+                shown.end(gathered)?;
+                return Ok(error.into());
+            }
+            Format::Ndjson => {
+                let error = ErrorJson::from(&error);
+                self.terminal.json(&LineJson::Error { error })?;
+            }
+            Format::Json if gathered.is_empty() => output::error::show(self.terminal, &error)?,
+            Format::Json => {
+                let resolved = self.host.resolve(reference).await;
+                let broken = BrokenJson {
+                    model: resolved.map_or_else(|_| reference.to_owned(), |resolved| resolved.canonical),
+                    generation: (&completion.generation()).into(),
+                    trail: attempts(trail),
+                    error: ErrorJson::from(&error),
+                    others: gathered.others.clone(),
+                };
+                self.terminal.json(&AnswerJson::new(gathered, broken))?;
+            }
+        }
+        Ok(Failure::Shown)
+    }
+}
+
+/// What an answer cost, if every factor is known.
+pub(super) async fn cost_of(host: &Host, summary: &Summary) -> Option<String> {
+    let resolved = host.resolve(&summary.model).await.ok()?;
+    let model = resolved.metadata?;
+    let backend = summary.backend.as_deref();
+    let mut routes = model.routes.iter();
+    let is_listed = match backend {
+        Some(name) => routes.any(|route| route.backend.eq_ignore_ascii_case(name)),
+        None => routes.next().is_some(),
+    };
+    if model.source != ModelSource::Configured && !is_listed {
+        // The model's price is some backend's, but perhaps not this one's. A person's price holds for all.
+        return None;
+    }
+    let price = cost::price(&model, backend)?;
+    cost::of(&summary.usage, price)
+}
+
+/// Given up before anything was asked.
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "the question was given up")
+}
+
+/// Given up on the way: the request may have been sent, and may be billed.
+fn given_up() -> Error {
+    Error::new(Kind::Cancelled, "the answer was given up").retryable(true)
+}

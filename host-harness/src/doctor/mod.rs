@@ -1,0 +1,115 @@
+//! `doctor`: looks at everything that an answer needs, in the order in which it needs it, and says what to do about
+//! what is wrong. Changes nothing.
+
+mod permissions;
+mod places;
+mod provider;
+mod report;
+mod unknown_keys;
+
+use openclaw_config::FoundSecret;
+
+use super::{
+    Failure, Outcome,
+    args::{Format, Global},
+    format,
+    session::Ground,
+    terminal::Terminal,
+};
+
+pub(crate) use self::provider::is_listed;
+use self::report::{Level, Report};
+
+pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
+    let mut report = Report::default();
+    {
+        let _turning = terminal.spinner("looking");
+        examine(terminal, global, &mut report).await;
+    }
+    match terminal.format {
+        Format::Text => {
+            for finding in &report.findings {
+                terminal.line(&finding.line(terminal))?;
+            }
+            let counts = [(report.errors, "error"), (report.warnings, "warning")];
+            let counts: Vec<_> = counts
+                .iter()
+                .map(|(count, what)| format::counted(*count, what))
+                .collect();
+            terminal.note(&terminal.err.dim(&counts.join(", ")));
+        }
+        Format::Json => terminal.json(&report)?,
+        Format::Ndjson => {
+            for finding in &report.findings {
+                terminal.json(finding)?;
+            }
+        }
+    }
+    if report.errors > 0 {
+        Err(Failure::Shown)
+    } else {
+        Ok(())
+    }
+}
+
+/// From the files to an answer; what needs something that is broken is left out.
+async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
+    let mut ground = match Ground::open(global) {
+        Ok(ground) => ground,
+        Err(error) => return report.fail("configuration", &error),
+    };
+    let configuration = &ground.configuration;
+    let path = configuration.path().display();
+    if configuration.is_present() {
+        report.ok("configuration", path.to_string());
+    } else {
+        report.note(
+            "configuration",
+            format!("{path} is not there; everything has its default"),
+        );
+    }
+    permissions::examine(report, configuration);
+    let plugin = match ground.load(terminal, global.plugin.as_deref()).await {
+        Ok(plugin) => plugin,
+        Err(error) => return report.fail("plugin", &error),
+    };
+    let info = plugin.info().clone();
+    unknown_keys::examine(report, configuration, &info);
+    if let Some(error) = ground.configuration.leave_broken_list_out(&info) {
+        let fix = "correct the file, or remove it: the next live list is kept in a new one";
+        report.add(
+            "configuration",
+            Level::Error,
+            error.message(),
+            Some(fix.to_owned()),
+        );
+    }
+    let settings = match ground.settings(&info) {
+        Ok(settings) => settings,
+        Err(error) => return report.fail("configuration", &error),
+    };
+    unknown_keys::others(report, &settings);
+    places::examine(report, &ground.configuration, &info);
+    permissions::named(report, &settings);
+    let found = provider::credential(report, &ground, &info).await;
+    let secret = found.map(FoundSecret::named);
+    let has_key = secret.is_some();
+    let host = match ground.start(plugin.clone(), settings.clone(), secret) {
+        Ok(host) => host,
+        Err(error) => return report.fail("plugin", &error),
+    };
+    if let Err(error) = provider::sound(report, &host, &plugin).await {
+        // What a plugin says of its own failure may lack what to do about it.
+        let fix = error.hint().unwrap_or("use another build of this plugin");
+        let message = format!("it fails its self-test: {}", error.message());
+        return report.add("plugin", Level::Error, message, Some(fix.to_owned()));
+    }
+    provider::header(report, &settings, &info, has_key);
+    let asked = provider::models(report, &ground, &host, &settings).await;
+    let asked = asked.unwrap_or_else(|error| {
+        report.fail("models", &error);
+        Vec::new()
+    });
+    provider::proxy(report, &ground);
+    provider::service(report, &host, &info, has_key, &asked).await;
+}

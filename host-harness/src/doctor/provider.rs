@@ -1,0 +1,324 @@
+//! The provider: grant, key, plugin, models and the service behind it.
+
+use super::report::{Level, Report};
+use crate::{
+    format,
+    onboard::key::{self, Verdict},
+    session::Ground,
+};
+use model_provider_host::{
+    Grant, Host, Plugin, Result, SHORTEST_SEARCHED_SECRET, Settings,
+    contract::{DiscoveryMode, ModelCatalog, ModelRef, ModelSource, ProviderInfo},
+};
+use openclaw_config::FoundSecret;
+
+/// Clocks that are further apart than this make dates and certificates fail.
+const CLOCK_TOLERANCE_SECONDS: u64 = 120;
+
+/// The grant and the credential that it allows.
+pub(super) async fn credential(
+    report: &mut Report,
+    ground: &Ground,
+    info: &ProviderInfo,
+) -> Option<FoundSecret> {
+    let grant = match ground.grants.check(info) {
+        Ok(Some(grant)) => {
+            report.ok(
+                "grant",
+                format!("`{}` may use a credential at {}", info.id, grant.origin),
+            );
+            Some(grant)
+        }
+        Ok(None) => {
+            let message = format!("`{}` is granted nothing: no credential is read for it", info.id);
+            report.warn(
+                "grant",
+                message,
+                "`grant FILE.wasm` shows what it asks for, and allows it if you agree",
+            );
+            None
+        }
+        Err(error) => {
+            report.fail("grant", &error);
+            None
+        }
+    };
+    let search = ground
+        .configuration
+        .search_secret(info, grant, None, &ground.environment)
+        .await;
+    let found = search.map(|search| {
+        for passed in &search.passed {
+            report.warn("key", passed.message(), &passed.fix);
+        }
+        search.found
+    });
+    match found {
+        Ok(Some(found)) => {
+            report.ok("key", format!("found: {}", found.source));
+            if found.secret.expose().len() < SHORTEST_SEARCHED_SECRET {
+                let message = format!(
+                    "the key has fewer than {SHORTEST_SEARCHED_SECRET} bytes: answers are not searched for it"
+                );
+                report.warn("key", message, "check that it was copied whole");
+            }
+            Some(found)
+        }
+        Ok(None) => {
+            missing_key(report, info, grant);
+            None
+        }
+        Err(error) => {
+            report.fail("key", &error);
+            None
+        }
+    }
+}
+
+fn missing_key(report: &mut Report, info: &ProviderInfo, grant: Option<&Grant>) {
+    match (&info.credential, grant) {
+        (None, _) => report.ok("key", "none is needed"),
+        (Some(_), None) => report.note("key", "not looked for: there is no grant"),
+        (Some(spec), Some(_)) => {
+            let message = format!(
+                "there is none in {}, the files or the stored profiles",
+                spec.env_vars.join(", ")
+            );
+            report.add(
+                "key",
+                Level::Error,
+                message,
+                Some("`onboard` asks for one and stores it".to_owned()),
+            );
+        }
+    }
+}
+
+/// What a swap would test as well.
+pub(super) async fn sound(report: &mut Report, host: &Host, plugin: &Plugin) -> Result<()> {
+    let info = plugin.info();
+    if let Some(model) = &info.default_model {
+        host.resolve(model).await?;
+    }
+    let bundled = host.list_models(DiscoveryMode::Off).await?;
+    report.ok(
+        "plugin",
+        format!(
+            "{} {}, {}, {} without asking anybody",
+            info.id,
+            info.version,
+            plugin.path().display(),
+            format::counted(bundled.models.len(), "model")
+        ),
+    );
+    Ok(())
+}
+
+/// A header that the operator has configured in place of the credential's.
+pub(super) fn header(report: &mut Report, settings: &Settings, info: &ProviderInfo, has_key: bool) {
+    let Some(spec) = &info.credential else {
+        return;
+    };
+    let mut headers = settings.headers.iter();
+    let Some((name, _)) = headers.find(|(name, _)| name.eq_ignore_ascii_case(&spec.header)) else {
+        return;
+    };
+    let message = if has_key {
+        format!("the configured header `{name}` is left out: the key is sent in it")
+    } else {
+        format!("the configured header `{name}` is sent as the credential, as it is")
+    };
+    let fix = "put the key itself where keys are looked for, and remove the header";
+    report.warn("key", message, fix);
+}
+
+/// A model that is asked, and where it is configured.
+pub(super) struct Asked {
+    place: &'static str,
+    found: ModelRef,
+}
+
+/// The models that are configured: whether they resolve, and names that mean two of them. Gives back those that do.
+pub(super) async fn models(
+    report: &mut Report,
+    ground: &Ground,
+    host: &Host,
+    settings: &Settings,
+) -> Result<Vec<Asked>> {
+    let info = host.info();
+    let configured = ground.configuration.default_model(&info)?;
+    let asked = configured.primary.iter().map(|primary| ("default", primary));
+    let asked = asked.chain(
+        configured
+            .fallbacks
+            .iter()
+            .map(|reference| ("fallback", reference)),
+    );
+    let mut resolved = Vec::new();
+    for (place, reference) in asked {
+        match host.resolve(reference).await {
+            Ok(found) => {
+                let mut message = format!("{place}: {reference}");
+                if found.canonical != *reference {
+                    message += &format!(", which is {}", found.canonical);
+                }
+                report.ok("models", message);
+                for warning in &found.warnings {
+                    report.warn(
+                        "models",
+                        warning.message.as_str(),
+                        "check the spelling of the suffix",
+                    );
+                }
+                resolved.push(Asked { place, found });
+            }
+            Err(error) => report.fail("models", &error),
+        }
+    }
+    for reference in &configured.elsewhere {
+        report.note("models", format!("{reference} is not one of `{}`", info.id));
+    }
+    if configured.chain().is_empty() {
+        let default = info.default_model.unwrap_or_else(|| "nothing".to_owned());
+        report.note("models", format!("none is configured; {default} is asked"));
+    }
+    for (alias, references) in equal_aliases(settings) {
+        let message = format!(
+            "the alias `{alias}` means {}; it fails when it is used",
+            references.join(" and ")
+        );
+        report.warn(
+            "aliases",
+            message,
+            "rename one of them under `agents.defaults.models`",
+        );
+    }
+    for key in ground.configuration.params(&host.info())?.unknown {
+        let message = format!("`{key}` is not used here: it is no parameter that this program knows");
+        report.note("configuration", message);
+    }
+    for alias in settings.models.aliases() {
+        if !openclaw_config::is_plain_alias(alias.alias.trim()) {
+            let mut message = format!(
+                "`{}` works here; OpenClaw's own commands take letters, digits and `._:-` only",
+                alias.alias
+            );
+            let plain = openclaw_config::plain_alias(&alias.alias);
+            if !plain.is_empty() {
+                message += &format!(", such as `{plain}`");
+            }
+            report.note("aliases", message);
+        }
+    }
+    Ok(resolved)
+}
+
+/// Whether a list has a model.
+pub(crate) fn is_listed(catalog: &ModelCatalog, found: &ModelRef) -> bool {
+    let mut models = catalog.models.iter();
+    models.any(|model| {
+        model.id.eq_ignore_ascii_case(&found.model) || model.id.eq_ignore_ascii_case(&found.wire_id)
+    })
+}
+
+/// Compares the models that are asked with the list that the service has just given.
+fn unlisted(report: &mut Report, catalog: &ModelCatalog, asked: &[Asked]) {
+    for Asked { place, found } in asked.iter().filter(|asked| !is_listed(catalog, &asked.found)) {
+        report.warn(
+            "models",
+            format!("{place}: the service does not list {}", found.canonical),
+            "`models list` shows what it lists, and `models set REF` chooses one",
+        );
+    }
+}
+
+fn equal_aliases(settings: &Settings) -> Vec<(String, Vec<String>)> {
+    let mut equal: Vec<(String, Vec<String>)> = Vec::new();
+    for alias in settings.models.aliases() {
+        let mut references: Vec<String> = Vec::new();
+        for other in settings.models.find_alias(&alias.alias) {
+            if references
+                .iter()
+                .all(|known| !known.eq_ignore_ascii_case(other.reference.trim()))
+            {
+                references.push(other.reference.trim().to_owned());
+            }
+        }
+        if references.len() > 1 && equal.iter().all(|(_, known)| *known != references) {
+            equal.push((alias.alias.clone(), references));
+        }
+    }
+    equal
+}
+
+pub(super) fn proxy(report: &mut Report, ground: &Ground) {
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        if ground
+            .environment
+            .get(name)
+            .is_some_and(|value| !value.trim().is_empty())
+        {
+            report.note("proxy", format!("{name} is set"));
+        }
+    }
+}
+
+/// The service itself: whether it answers, takes the key, and has the same time.
+pub(super) async fn service(
+    report: &mut Report,
+    host: &Host,
+    info: &ProviderInfo,
+    has_key: bool,
+    asked: &[Asked],
+) {
+    match host.list_models(DiscoveryMode::Always).await {
+        Ok(catalog) if catalog.source == ModelSource::Live => {
+            report.ok(
+                "service",
+                format!("it lists {}", format::counted(catalog.models.len(), "model")),
+            );
+            unlisted(report, &catalog, asked);
+        }
+        Ok(catalog) => {
+            let why = catalog
+                .warnings
+                .first()
+                .map_or("it gave no list", |warning| &warning.message);
+            let fix =
+                "check the network, the base URL and proxies; a list that is built in is used meanwhile";
+            report.add("service", Level::Error, why, Some(fix.to_owned()));
+        }
+        Err(error) => report.fail("service", &error),
+    }
+    if has_key {
+        match key::check(host, info).await {
+            Verdict::Good => report.ok("key", "the service takes it"),
+            Verdict::Bad(error) => report.fail("key", &error),
+            Verdict::Unknown { why, hint } => {
+                let message = format!("it could not be checked: {why}");
+                let hint = hint.as_deref();
+                report.warn(
+                    "key",
+                    message,
+                    hint.unwrap_or("try again later, or ask something with `chat`"),
+                );
+            }
+        }
+    }
+    match host.clock_ahead() {
+        None => {}
+        Some(ahead) if ahead.unsigned_abs() <= CLOCK_TOLERANCE_SECONDS => {
+            report.ok("clock", "as the service's");
+        }
+        Some(ahead) => {
+            let side = if ahead > 0 { "behind" } else { "ahead of" };
+            let apart = format::duration(std::time::Duration::from_secs(ahead.unsigned_abs()));
+            let message = format!("this machine is {apart} {side} the service");
+            report.warn(
+                "clock",
+                message,
+                "set the clock; certificates and waiting times depend on it",
+            );
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `grant`: shows what a plugin asks for and, confirmed, allows it.
+
+use std::io::{IsTerminal as _, stderr, stdin};
+
+use serde::Serialize;
+
+use super::{
+    Outcome,
+    args::{Global, GrantArgs},
+    inspect,
+    output::inspect::GrantJson,
+    session::Ground,
+    signals, table,
+    terminal::Terminal,
+    termios::Kept,
+};
+use model_provider_host::{Error, Grant, Kind, sanitize};
+
+/// What was granted, for scripts.
+#[derive(Debug, Serialize)]
+struct GrantedJson {
+    id: String,
+    name: String,
+    version: String,
+    digest: String,
+    grants: GrantJson,
+    file: String,
+}
+
+pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) -> Outcome {
+    let mut ground = Ground::open(global)?;
+    let plugin = ground.load(terminal, Some(&args.file)).await?;
+    let info = plugin.info();
+    let Some(asked) = Grant::asked_by(info) else {
+        let message = format!(
+            "the plugin `{}` names `{}` as its base URL, which is no http or https URL",
+            info.id, info.default_base_url
+        );
+        return Err(Error::new(Kind::NotGranted, message).into());
+    };
+    let mut facts = vec![
+        ("plugin", format!("{} ({})", sanitize::name(&info.name), info.id)),
+        ("version", sanitize::name(&info.version).into_owned()),
+        ("digest", plugin.digest().to_owned()),
+    ];
+    facts.extend(inspect::granted("asks", &asked));
+    for grant in ground.grants.of(&info.id) {
+        facts.extend(inspect::granted("has", grant));
+    }
+    let shown = table::facts(terminal.err, &facts);
+    terminal.note(&shown);
+    if !args.yes && !confirmed(terminal, &info.id).await? {
+        let message = format!("`{}` was not granted this", info.id);
+        return Err(Error::new(Kind::Cancelled, message).into());
+    }
+    let file = ground
+        .grants
+        .write(&info.id, asked.clone())?
+        .display()
+        .to_string();
+    if terminal.is_text() {
+        terminal.line(&format!("granted to `{}`, in {file}", info.id))?;
+    } else {
+        terminal.json(&GrantedJson {
+            id: info.id.clone(),
+            name: info.name.clone(),
+            version: info.version.clone(),
+            digest: plugin.digest().to_owned(),
+            grants: GrantJson::from(&asked),
+            file,
+        })?;
+    }
+    Ok(())
+}
+
+/// Asks the person. Without one there is no answer.
+async fn confirmed(terminal: &Terminal, id: &str) -> Result<bool, Error> {
+    if !stdin().is_terminal() || !stderr().is_terminal() {
+        let error = Error::new(
+            Kind::NotGranted,
+            format!("granting this to `{id}` has to be confirmed, and there is no terminal to ask on"),
+        );
+        return Err(error.with_hint("if it is right, run the same command with `--yes`"));
+    }
+    terminal.err.rule_questions();
+    let _mode = Kept::now();
+    let question = format!("Grant this to `{id}`?");
+    let asked = tokio::task::spawn_blocking(move || {
+        inquire::Confirm::new(&question)
+            .with_default(false)
+            .with_help_message(
+                "it holds until you take it out of `grants.json`, and for later versions of the plugin too",
+            )
+            .prompt()
+    });
+    let answered = tokio::select! {
+        answered = asked => answered,
+        () = signals::interrupted() => return Ok(false),
+    };
+    match answered {
+        Ok(Ok(answer)) => Ok(answer),
+        // Escape, Ctrl-C, or the terminal went away.
+        Ok(Err(_)) | Err(_) => Ok(false),
+    }
+}

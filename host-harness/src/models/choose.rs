@@ -1,0 +1,239 @@
+//! Changes to the choice of models: the default, names, fallbacks. The file is edited; comments and order survive.
+
+use serde::Serialize;
+
+use super::super::{
+    Outcome,
+    args::{AliasAction, AliasArgs, FallbackAction, Global},
+    session::Session,
+    terminal::Terminal,
+};
+use model_provider_host::{Error, Kind, Result};
+use openclaw_config::DefaultModel;
+
+/// What was changed, for scripts.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ChangedJson<'a> {
+    #[serde(rename = "ref")]
+    reference: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alias: Option<&'a str>,
+    configuration: String,
+    changed: bool,
+}
+
+/// A session and a reference that it understands.
+struct Choice {
+    session: Session,
+    reference: String,
+}
+
+impl Choice {
+    async fn of(terminal: &Terminal, global: &Global, text: &str) -> Result<Self> {
+        let session = Session::for_writing(terminal, global).await?;
+        Self::in_session(terminal, session, text).await
+    }
+
+    async fn in_session(terminal: &Terminal, session: Session, text: &str) -> Result<Self> {
+        let configuration = &session.configuration;
+        if configuration.reference_of(&session.info, text)?.is_none()
+            && let Some(other) = configuration.reference_elsewhere(&session.info, text)?
+        {
+            let message = format!(
+                "`{}` is the name of {other}, a model of another provider",
+                text.trim()
+            );
+            return Err(Error::new(Kind::Configuration, message).with_hint(format!(
+                "models of `{}` alone are chosen here; OpenClaw's own `models` command chooses any",
+                session.info.id
+            )));
+        }
+        let found = session.host.resolve(text).await?;
+        for warning in &found.warnings {
+            terminal.warn(&warning.message);
+        }
+        Ok(Self {
+            reference: found.canonical,
+            session,
+        })
+    }
+
+    fn say(&self, terminal: &Terminal, alias: Option<&str>, changed: bool, done: &str) -> Outcome {
+        let configuration = self.session.configuration.path().display().to_string();
+        if !terminal.is_text() {
+            terminal.json(&ChangedJson {
+                reference: &self.reference,
+                alias,
+                configuration,
+                changed,
+            })?;
+        } else if changed {
+            terminal.line(done)?;
+            terminal.line(&format!("configuration  {configuration}"))?;
+        } else {
+            terminal.line(&format!("{done}; nothing had to be changed"))?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn set(terminal: &Terminal, global: &Global, text: &str) -> Outcome {
+    let choice = Choice::of(terminal, global, text).await?;
+    let session = &choice.session;
+    let changed = session
+        .configuration
+        .set_default_model(&session.info, &choice.reference)?;
+    choice.say(
+        terminal,
+        None,
+        changed,
+        &format!("Default model set to {}", choice.reference),
+    )
+}
+
+pub(super) async fn alias(terminal: &Terminal, global: &Global, args: &AliasArgs) -> Outcome {
+    match &args.action {
+        Some(AliasAction::Add(with)) => name(terminal, global, &with.args.name, &with.args.reference).await,
+        Some(AliasAction::Remove(with)) => unname(terminal, global, &with.args.name).await,
+        Some(AliasAction::List(_)) => list_aliases(terminal, global).await,
+        None => {
+            let name_of = args.name.as_deref().unwrap_or_default();
+            name(
+                terminal,
+                global,
+                name_of,
+                args.reference.as_deref().unwrap_or_default(),
+            )
+            .await
+        }
+    }
+}
+
+async fn name(terminal: &Terminal, global: &Global, alias: &str, text: &str) -> Outcome {
+    let choice = Choice::of(terminal, global, text).await?;
+    let session = &choice.session;
+    let changed = session
+        .configuration
+        .set_alias(&session.info, alias, &choice.reference)?;
+    if !openclaw_config::is_plain_alias(alias.trim()) {
+        terminal.warn(&unusual_name(alias));
+    }
+    let done = format!("{} is called {}", choice.reference, alias.trim());
+    choice.say(terminal, Some(alias.trim()), changed, &done)
+}
+
+/// What is said of a name that only this program takes.
+fn unusual_name(alias: &str) -> String {
+    let said = "OpenClaw's own commands take names of letters, digits and `._:-` only";
+    match openclaw_config::plain_alias(alias) {
+        // Nothing of it can be kept, so that there is nothing to propose.
+        plain if plain.is_empty() => said.to_owned(),
+        plain => format!("{said}, such as `{plain}`"),
+    }
+}
+
+async fn unname(terminal: &Terminal, global: &Global, alias: &str) -> Outcome {
+    let session = Session::for_writing(terminal, global).await?;
+    let Some(reference) = session.configuration.reference_of(&session.info, alias)? else {
+        let message = format!("there is no model with the name `{alias}`");
+        return Err(Error::new(Kind::Configuration, message)
+            .with_hint("`models alias list` shows the names")
+            .into());
+    };
+    let changed = session.configuration.remove_alias(&session.info, &reference)?;
+    let done = format!("{reference} has no name now");
+    Choice { session, reference }.say(terminal, None, changed, &done)
+}
+
+async fn list_aliases(terminal: &Terminal, global: &Global) -> Outcome {
+    let session = Session::for_writing(terminal, global).await?;
+    let aliases = session.settings.models.aliases();
+    if terminal.is_text() {
+        for alias in aliases {
+            terminal.line(&format!("{}  {}", alias.alias, alias.reference))?;
+        }
+        return Ok(());
+    }
+    let members = aliases
+        .iter()
+        .map(|alias| (alias.alias.clone(), alias.reference.as_str().into()));
+    let members: serde_json::Map<String, serde_json::Value> = members.collect();
+    terminal.json(&serde_json::json!({ "aliases": members }))?;
+    Ok(())
+}
+
+pub(super) async fn fallbacks(terminal: &Terminal, global: &Global, action: &FallbackAction) -> Outcome {
+    match action {
+        FallbackAction::Add(with) => {
+            let choice = Choice::of(terminal, global, &with.args.reference).await?;
+            let session = &choice.session;
+            let changed = session
+                .configuration
+                .add_fallback(&session.info, &choice.reference)?;
+            choice.say(
+                terminal,
+                None,
+                changed,
+                &format!("{} is a fallback", choice.reference),
+            )
+        }
+        FallbackAction::Remove(with) => {
+            let session = Session::for_writing(terminal, global).await?;
+            let text = with.args.reference.trim();
+            // What the list shows can be taken out as it stands there, whosever it is.
+            if session.configuration.remove_fallback(&session.info, text)? {
+                let reference = text.to_owned();
+                let done = format!("{reference} is no fallback now");
+                return Choice { session, reference }.say(terminal, None, true, &done);
+            }
+            let choice = Choice::in_session(terminal, session, text).await?;
+            let session = &choice.session;
+            if !session
+                .configuration
+                .remove_fallback(&session.info, &choice.reference)?
+            {
+                let message = format!("{} is no fallback", choice.reference);
+                return Err(Error::new(Kind::Configuration, message)
+                    .with_hint("`models fallbacks list` shows them")
+                    .into());
+            }
+            choice.say(
+                terminal,
+                None,
+                true,
+                &format!("{} is no fallback now", choice.reference),
+            )
+        }
+        FallbackAction::List(_) => {
+            let session = Session::for_writing(terminal, global).await?;
+            let fallbacks = session.configuration.fallbacks()?;
+            if !terminal.is_text() {
+                terminal.json(&serde_json::json!({ "fallbacks": fallbacks }))?;
+                return Ok(());
+            }
+            let DefaultModel { elsewhere, .. } = session.configuration.default_model(&session.info)?;
+            for text in &fallbacks {
+                let note = if elsewhere.contains(text) {
+                    "  (of another provider)"
+                } else {
+                    ""
+                };
+                terminal.line(&format!("{text}{note}"))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_proposed_only_where_something_of_the_given_one_can_be_kept() {
+        assert!(unusual_name("Small Qwen").ends_with("such as `Small-Qwen`"));
+        let said = unusual_name("🚀");
+        assert!(!said.contains("such as") && !said.contains("``"), "{said}");
+    }
+}

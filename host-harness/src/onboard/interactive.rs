@@ -1,0 +1,408 @@
+//! Onboarding as a conversation: key, model, backend, name, fallbacks. Writes nothing.
+
+use super::{
+    Provider,
+    key::{self, Verdict},
+    model_picker::{self, Pick, StandIn},
+    prompt::{self, Entry},
+};
+use crate::{args::OnboardArgs, models::aliases_by_reference, session::Ground, table, terminal::Terminal};
+use model_provider_host::{
+    Error, Host, Result, Secret,
+    contract::{DiscoveryMode, ProviderInfo},
+    sanitize,
+};
+use openclaw_config::{Alias, FoundSecret, Onboarding, SecretSource, StoredKey};
+
+/// What a person has decided, and the host that they decided it with.
+pub(super) struct Decided {
+    pub(super) onboarding: Onboarding,
+    pub(super) host: Host,
+    pub(super) wants_test: bool,
+}
+
+/// A key that is settled.
+struct Settled {
+    host: Host,
+    /// To be stored.
+    key: Option<StoredKey>,
+    profile: Option<String>,
+    /// Whether the service refused it and the person keeps it.
+    is_refused: bool,
+}
+
+/// What a person does about a key that is not taken.
+#[derive(Clone)]
+struct Remedy {
+    line: &'static str,
+    again: bool,
+}
+
+impl std::fmt::Display for Remedy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.line)
+    }
+}
+
+impl Entry for Remedy {
+    fn searched(&self) -> &str {
+        self.line
+    }
+
+    fn chosen(&self) -> &str {
+        self.line
+    }
+}
+
+/// The conversation.
+pub(super) struct Talk<'a> {
+    pub(super) terminal: &'a Terminal,
+    pub(super) ground: &'a Ground,
+    pub(super) provider: &'a Provider,
+    /// Whether keys are tried out and a test message is offered.
+    pub(super) checks: bool,
+    pub(super) args: &'a OnboardArgs,
+}
+
+impl Talk<'_> {
+    fn info(&self) -> &ProviderInfo {
+        self.provider.plugin.info()
+    }
+
+    pub(super) async fn hold(&self) -> Result<Decided> {
+        let settled = self.key().await?;
+        let host = settled.host;
+        let settings = self.ground.settings(self.info())?;
+        let discovery = match settings.discovery {
+            DiscoveryMode::Authenticated | DiscoveryMode::Always if settled.is_refused => DiscoveryMode::Off,
+            discovery => discovery,
+        };
+        let catalog = {
+            let _turning = self
+                .terminal
+                .spinner(format!("loading the models of {}", self.info().name));
+            host.list_models(discovery).await?
+        };
+        let warnings = catalog.warnings.iter().map(|warning| warning.message.as_str());
+        self.terminal.warn_of(warnings);
+        let aliases = aliases_by_reference(&host, &settings).await;
+        let picks = model_picker::picks(self.info(), &catalog, &aliases, table::terminal_width());
+        let current = self.current(&host).await?;
+        let pick = self.model(&host, picks.clone(), current.as_deref()).await?;
+        let chosen = self.backend(pick, current.as_deref()).await?;
+        let alias = self.alias(&chosen, settings.models).await?;
+        let replaces_default = self.replaces_default(&chosen.reference).await?;
+        let fallbacks = if replaces_default {
+            Some(self.fallbacks(&host, &chosen.reference, picks).await?)
+        } else {
+            None
+        };
+        let wants_test = self.checks
+            && prompt::yes_or_no(
+                format!("Send a test message to {}?", chosen.reference),
+                !settled.is_refused,
+                Some("a few words; it may cost a fraction of a cent"),
+            )
+            .await?;
+        let onboarding = Onboarding {
+            key: settled.key,
+            profile: settled.profile,
+            model: chosen.reference,
+            replaces_default,
+            alias: Alias::Set(alias),
+            fallbacks,
+        };
+        Ok(Decided {
+            onboarding,
+            host,
+            wants_test,
+        })
+    }
+
+    /// A key: the given one, one that is found and confirmed, or one that is typed; tried out.
+    async fn key(&self) -> Result<Settled> {
+        let info = self.info();
+        let settings = self.ground.settings(info)?;
+        let settle = |secret: Option<Secret>, found: Option<&FoundSecret>| {
+            let plugin = self.provider.plugin.clone();
+            let named = found.cloned().map(FoundSecret::named);
+            let host = self.ground.start(plugin, settings.clone(), named)?;
+            let mode = self.args.secret_input_mode;
+            let (key, profile) =
+                super::to_store(self.ground, info, mode, secret, found.map(|found| &found.source))?;
+            Result::Ok(Settled {
+                host,
+                key,
+                profile,
+                is_refused: false,
+            })
+        };
+        let Some(spec) = &info.credential else {
+            return settle(None, None);
+        };
+        let mut next = match &self.provider.key {
+            Some(key) => Some((key.clone(), SecretSource::Flag)),
+            None => {
+                self.say_note(spec.note.as_deref(), spec.help_url.as_deref());
+                self.reused().await?
+            }
+        };
+        loop {
+            let (secret, source) = match next.take() {
+                Some(found) => found,
+                None => (self.typed().await?, SecretSource::Flag),
+            };
+            let found = FoundSecret { secret, source };
+            let mut settled = match settle(Some(found.secret.clone()), Some(&found)) {
+                Ok(settled) => settled,
+                Err(error) => {
+                    // Such as characters that no header can carry.
+                    self.say(&error);
+                    continue;
+                }
+            };
+            if !self.checks {
+                return Ok(settled);
+            }
+            let verdict = {
+                let _turning = self.terminal.spinner("checking the key");
+                key::check(&settled.host, info).await
+            };
+            match verdict {
+                Verdict::Good => {
+                    self.terminal
+                        .note(&format!("{} the key is good", self.terminal.err.green("✓")));
+                    return Ok(settled);
+                }
+                Verdict::Unknown { why, hint } => {
+                    self.terminal
+                        .warn(&format!("the key could not be checked: {why}"));
+                    if let Some(hint) = hint {
+                        let hint = sanitize::line(&hint);
+                        self.terminal
+                            .note(&format!("{} {hint}", self.terminal.err.cyan("hint:")));
+                    }
+                    return Ok(settled);
+                }
+                Verdict::Bad(error) => {
+                    self.say(&error);
+                    let remedies = vec![
+                        Remedy {
+                            line: "Enter another key",
+                            again: true,
+                        },
+                        Remedy {
+                            line: "Keep this key and go on with the built-in list",
+                            again: false,
+                        },
+                    ];
+                    if !prompt::one_of("What now?".to_owned(), remedies, 0).await?.again {
+                        settled.is_refused = true;
+                        return Ok(settled);
+                    }
+                }
+            }
+        }
+    }
+
+    fn say(&self, error: &Error) {
+        self.terminal
+            .note(&crate::output::error::for_a_person(self.terminal.err, error));
+    }
+
+    fn say_note(&self, note: Option<&str>, url: Option<&str>) {
+        self.terminal
+            .note(&self.terminal.err.bold(&sanitize::name(&self.info().name)));
+        if let Some(note) = note {
+            match table::terminal_width() {
+                Some(width) => self.terminal.note(&table::wrapped(&sanitize::line(note), width)),
+                None => self.terminal.note(&sanitize::line(note)),
+            }
+        }
+        if let Some(url) = url {
+            self.terminal
+                .note(&format!("Create one at: {}", sanitize::name(url)));
+        }
+    }
+
+    /// A key that is there already, if the person wants it.
+    async fn reused(&self) -> Result<Option<(Secret, SecretSource)>> {
+        let info = self.info();
+        let Some(found) = super::found(self.ground, info, None).await? else {
+            return Ok(None);
+        };
+        let question = format!(
+            "Use existing {} token ({}, {})?",
+            info.name,
+            found.source,
+            found.secret.preview()
+        );
+        let reuse = prompt::yes_or_no(question, true, None).await?;
+        Ok(reuse.then_some((found.secret, found.source)))
+    }
+
+    async fn typed(&self) -> Result<Secret> {
+        let spec = self.info().credential.clone();
+        let label = spec.as_ref().map_or("key", |spec| spec.label.as_str());
+        let question = format!("Enter {label}");
+        let is_key = {
+            let spec = spec.clone();
+            move |text: &str| key::pasted(text, spec.as_ref()).is_some()
+        };
+        loop {
+            let text = prompt::hidden(question.clone(), is_key.clone()).await?;
+            if let Some(secret) = key::pasted(&text, spec.as_ref()) {
+                return Ok(secret);
+            }
+        }
+    }
+
+    /// The model that is asked so far, if one is configured.
+    async fn current(&self, host: &Host) -> Result<Option<String>> {
+        let configured = self.ground.configuration.default_model(self.info())?;
+        let Some(text) = configured.primary else {
+            return Ok(None);
+        };
+        Ok(host.resolve(&text).await.ok().map(|found| found.canonical))
+    }
+
+    /// The model, with a policy or without. An empty list leaves the provider's default.
+    async fn model(&self, host: &Host, picks: Vec<Pick>, current: Option<&str>) -> Result<Pick> {
+        let info = self.info();
+        if picks.is_empty() {
+            let default = info.default_model.as_deref().ok_or_else(|| {
+                let error = super::wrong("there is no model to choose");
+                error.with_hint(
+                    "configure one under `models.providers`, or do not set `models.mode` to \"replace\"",
+                )
+            })?;
+            self.terminal
+                .warn(&format!("no models are listed; {default} is the default"));
+            let found = host.resolve(default).await?;
+            return Ok(Pick::only(found.canonical, found.display_name));
+        }
+        let first = current.and_then(|current| model_picker::standing(&picks, current));
+        let question = format!("Default {} model", info.name);
+        let pick = prompt::one_of(question, picks, first.unwrap_or_default()).await?;
+        if let Some(note) = pick.policy.as_ref().and_then(|policy| policy.note.as_deref()) {
+            let paint = self.terminal.err;
+            self.terminal
+                .note(&format!("{} {}", paint.cyan("note:"), sanitize::line(note)));
+        }
+        Ok(pick)
+    }
+
+    /// The same model from one backend, if the person prefers one; first the one that is asked so far.
+    async fn backend(&self, pick: Pick, current: Option<&str>) -> Result<Pick> {
+        let current = current.and_then(|current| pick.backend_in(current));
+        if pick.routes.is_empty() && current.is_none() {
+            return Ok(pick);
+        }
+        let (backends, first) = model_picker::backends(&pick.routes, current, table::terminal_width());
+        let backend = prompt::one_of("Prefer a specific backend?".to_owned(), backends, first).await?;
+        Ok(match backend.name {
+            Some(name) => pick.from(&name),
+            None => pick,
+        })
+    }
+
+    /// Whether the chosen model becomes the default: another provider's default stays unless the person says so.
+    async fn replaces_default(&self, chosen: &str) -> Result<bool> {
+        let other = self.ground.configuration.default_model(self.info())?;
+        let primary = self.ground.configuration.primary()?;
+        let Some(primary) = primary.filter(|primary| other.elsewhere.contains(primary)) else {
+            return Ok(true);
+        };
+        if self.args.set_default {
+            return Ok(true);
+        }
+        let question = format!(
+            "Make {chosen} the default instead of {}?",
+            sanitize::name(&primary)
+        );
+        prompt::yes_or_no(question, false, Some("the other stays the default if not")).await
+    }
+
+    async fn alias(
+        &self,
+        chosen: &Pick,
+        names: std::sync::Arc<model_provider_host::settings::ModelSettings>,
+    ) -> Result<String> {
+        let info = self.info();
+        let own = self.ground.configuration.alias_of(info, &chosen.reference)?;
+        let (reference, prefix) = (chosen.reference.clone(), format!("{}/", info.id));
+        let fault = move |text: &str| {
+            let other = names
+                .find_alias(text)
+                .find(|alias| !alias.reference.trim().eq_ignore_ascii_case(&reference));
+            if let Some(other) = other.filter(|_| !text.trim().is_empty()) {
+                return Some(format!("`{}` has this name already", other.reference));
+            }
+            let head = text.trim().get(..prefix.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(&prefix))
+                .then(|| format!("what begins with `{prefix}` is a reference, not a name"))
+        };
+        let suggestion = own.unwrap_or_else(|| openclaw_config::plain_alias(&chosen.label));
+        let suggestion = Some(suggestion).filter(|suggestion| fault(suggestion).is_none());
+        let help = "a short name to call it by; `-` for none";
+        prompt::text("Alias", suggestion, help, fault).await
+    }
+
+    /// Those that are asked when the chosen one fails, in the order in which they are chosen.
+    async fn fallbacks(&self, host: &Host, chosen: &str, picks: Vec<Pick>) -> Result<Vec<String>> {
+        let mut left: Vec<Pick> = picks
+            .into_iter()
+            .filter(|pick| pick.reference != chosen)
+            .collect();
+        let mut chain = self.kept(host, &mut left).await?;
+        let mut question = "Fallbacks: who is asked when it fails?";
+        let mut nobody = "nobody";
+        loop {
+            if !chain.is_empty() {
+                (question, nobody) = ("Fallbacks: who is asked when all of these fail?", "nobody else");
+            }
+            if left.is_empty() {
+                return Ok(chain);
+            }
+            let mut entries = vec![StandIn::Nobody(nobody)];
+            entries.extend(left.iter().cloned().map(StandIn::Model));
+            let StandIn::Model(pick) = prompt::one_of(question.to_owned(), entries, 0).await? else {
+                return Ok(chain);
+            };
+            left.retain(|other| other.reference != pick.reference);
+            chain.push(pick.reference);
+        }
+    }
+
+    /// The fallbacks that are there already, if the person wants them; those stay in any case that are none of this
+    /// provider's. Takes what is kept out of what is `left` to choose.
+    async fn kept(&self, host: &Host, left: &mut Vec<Pick>) -> Result<Vec<String>> {
+        let old = self.ground.configuration.fallbacks()?;
+        let mut known = Vec::new();
+        for text in &old {
+            let found = host.resolve(text).await;
+            let canonical = found.map_or_else(|_| text.clone(), |found| found.canonical);
+            known.push(
+                left.iter()
+                    .any(|pick| pick.reference == canonical)
+                    .then_some(canonical),
+            );
+        }
+        if known.iter().all(Option::is_none) {
+            return Ok(old);
+        }
+        let question = format!(
+            "Fallbacks: keep {}?",
+            sanitize::names(old.iter().map(String::as_str))
+        );
+        if prompt::yes_or_no(question, true, None).await? {
+            left.retain(|pick| !known.contains(&Some(pick.reference.clone())));
+            return Ok(old);
+        }
+        let others = old.into_iter().zip(known);
+        Ok(others
+            .filter(|(_, known)| known.is_none())
+            .map(|(text, _)| text)
+            .collect())
+    }
+}

@@ -1,0 +1,143 @@
+//! A key as people give it, and whether the service takes it.
+
+use std::time::Duration;
+
+use model_provider_host::{
+    Error, Host, Kind, Secret,
+    contract::{self, CredentialSpec, ErrorKind, ProviderInfo},
+};
+
+/// Longer than a service needs to look at a key, and shorter than a person's patience.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is known of a key.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The service knows it.
+    Good,
+    /// The service does not take it.
+    Bad(Error),
+    /// Nobody can tell; why, and what to do about it if that is known.
+    Unknown { why: String, hint: Option<String> },
+}
+
+/// Takes the key out of what a person copied; `None` if none is there, or what is there cannot be one.
+pub(super) fn pasted(text: &str, spec: Option<&CredentialSpec>) -> Option<Secret> {
+    openclaw_config::clean_key(text, spec).ok().flatten()
+}
+
+/// Asks for a model that cannot exist. A service that looks at the key first says which of the two is wrong, and
+/// answers nothing that it could bill.
+pub(crate) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
+    let mut request = contract::question(impossible(info), "ping");
+    request.max_output_tokens = Some(1);
+    let asked = async {
+        let mut completion = host.chat(request).await?;
+        completion.next().await
+    };
+    let Ok(outcome) = tokio::time::timeout(PATIENCE, asked).await else {
+        let why = format!("no answer in {} s", PATIENCE.as_secs());
+        return Verdict::Unknown { why, hint: None };
+    };
+    match outcome {
+        // It was answered after all; then the key is good.
+        Ok(_) => Verdict::Good,
+        Err(error) => match error.kind() {
+            Kind::Provider(ErrorKind::ModelUnavailable) if names_the_model(&error) => Verdict::Good,
+            // Nothing is there, or nothing that knows of models: nobody has looked at the key.
+            Kind::Provider(ErrorKind::ModelUnavailable) => Verdict::Unknown {
+                why: error.message().to_owned(),
+                hint: Some("check the base URL; that of an API of this kind usually ends in /v1".to_owned()),
+            },
+            Kind::Provider(ErrorKind::Unauthenticated | ErrorKind::PermissionDenied)
+                if error.details().request_sent =>
+            {
+                Verdict::Bad(error)
+            }
+            _ => Verdict::Unknown {
+                why: error.message().to_owned(),
+                hint: error.hint().map(str::to_owned),
+            },
+        },
+    }
+}
+
+/// Whether it is the model that is missing, and not the address: by the code, such as `model_not_found`, or the words.
+fn names_the_model(error: &Error) -> bool {
+    let code = error.details().code.as_deref().unwrap_or_default();
+    [code, error.message()]
+        .iter()
+        .any(|text| text.to_ascii_lowercase().contains("model"))
+}
+
+/// A reference of the form of the provider's own default that names nothing.
+fn impossible(info: &ProviderInfo) -> String {
+    let parts = info
+        .default_model
+        .as_deref()
+        .map_or(3, |model| model.split('/').count());
+    let mut reference = info.id.clone();
+    for _ in 2..parts {
+        reference += "/no-such-owner";
+    }
+    reference + "/no-such-model"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_in_what_people_copy() {
+        for text in [
+            "acme_key=1",
+            " acme_key=1\r\n",
+            "\"acme_key=1\"",
+            "'acme_key=1';",
+            "`acme_key=1`",
+            "ACME_TOKEN=acme_key=1",
+            "ACME_TOKEN = 'acme_key=1'",
+            "export ACME_TOKEN=\"acme_key=1\";",
+            "export acme_token=acme_key=1",
+            "$env:ACME_TOKEN = \"acme_key=1\"",
+            "set ACME_TOKEN=acme_key=1",
+            "\"ACME_TOKEN\"",
+            "Bearer acme_key=1",
+            "authorization: bearer acme_key=1",
+            "acme_k\ney=1",
+            "ACME_TOKEN=\"Bearer acme_key=1\"",
+        ] {
+            let expected = if text == "\"ACME_TOKEN\"" {
+                "ACME_TOKEN"
+            } else {
+                "acme_key=1"
+            };
+            let spec = CredentialSpec {
+                env_vars: Vec::new(),
+                header: "Authorization".into(),
+                prefix: "Bearer ".into(),
+                label: String::new(),
+                note: None,
+                help_url: None,
+            };
+            assert_eq!(pasted(text, Some(&spec)).unwrap().expose(), expected, "{text}");
+        }
+        for (text, key) in [("abc==", "abc=="), ("Bearerabc", "Bearerabc"), ("A=", "A=")] {
+            assert_eq!(pasted(text, None).unwrap().expose(), key);
+        }
+        for none in ["", " \n", "\"\"", ";", "''", "\"", "acme_key…"] {
+            assert!(pasted(none, None).is_none(), "{none:?}");
+        }
+    }
+
+    #[test]
+    fn the_impossible_reference_has_the_form_of_the_default() {
+        let mut info = crate::output::fixtures::info();
+        info.default_model = Some("acme/org/m".into());
+        assert_eq!(impossible(&info), "acme/no-such-owner/no-such-model");
+        info.default_model = Some("acme/m".into());
+        assert_eq!(impossible(&info), "acme/no-such-model");
+        info.default_model = None;
+        assert_eq!(impossible(&info), "acme/no-such-owner/no-such-model");
+    }
+}

@@ -1,0 +1,139 @@
+//! A look at the arguments before they are read: some commands have options that the loaded plugins name.
+//!
+//! Sees only which command it is and which plugins are meant. What is wrong with the arguments is said later, when they
+//! are read in full.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Command, FromArgMatches as _};
+
+use super::{args::Global, session::Ground, terminal::Terminal};
+use model_provider_host::{Plugin, Result};
+
+/// What can be told from the arguments before they are read.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    command: Option<String>,
+    early: Early,
+}
+
+/// The options that decide which plugins are loaded.
+#[derive(Debug, Default, Args)]
+struct Early {
+    #[command(flatten)]
+    global: Global,
+    #[arg(long)]
+    also: Vec<PathBuf>,
+}
+
+/// The plugins that options are named after, in service of the command that has them.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) ground: Ground,
+    pub(super) plugins: Vec<Plugin>,
+}
+
+impl Ahead {
+    pub(super) fn look(arguments: &[OsString]) -> Self {
+        let options = Early::augment_args(
+            Command::new("ahead")
+                .no_binary_name(true)
+                .args_override_self(true),
+        );
+        let takes: Vec<String> = options
+            .get_arguments()
+            .filter_map(|argument| Some(format!("--{}", argument.get_long()?)))
+            .collect();
+        let mut rest = arguments.iter().skip(1);
+        let mut kept = Vec::new();
+        let mut command = None;
+        while let Some(argument) = rest.next() {
+            let text = argument.to_string_lossy();
+            let (name, value) = match text.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (&*text, None),
+            };
+            if name == "--" {
+                break;
+            } else if takes.iter().any(|option| option == name) {
+                kept.push(argument.clone());
+                if value.is_none() {
+                    kept.extend(rest.next().cloned());
+                }
+            } else if !name.starts_with('-') && command.as_deref().is_none_or(|command| command == "help") {
+                command = Some(text.into_owned());
+            }
+        }
+        let matches = options.try_get_matches_from(kept);
+        let early = matches.and_then(|matches| Early::from_arg_matches(&matches));
+        Self {
+            command,
+            early: early.unwrap_or_default(),
+        }
+    }
+
+    /// Whether the command has options that are named after providers.
+    pub(super) fn needs_plugins(&self) -> bool {
+        matches!(self.command.as_deref(), Some("onboard" | "completions" | "man"))
+    }
+
+    /// Loads the plugins that the arguments name, or the workspace's own.
+    ///
+    /// # Errors
+    /// One of them cannot be loaded.
+    pub(super) async fn load(&self, terminal: &Terminal) -> Result<Loaded> {
+        let ground = Ground::open_for_writing(&self.early.global)?;
+        let mut plugins = vec![ground.load(terminal, self.early.global.plugin.as_deref()).await?];
+        for path in &self.early.also {
+            let plugin = ground.load(terminal, Some(path)).await?;
+            if plugins.iter().all(|known| known.info().id != plugin.info().id) {
+                plugins.push(plugin);
+            }
+        }
+        Ok(Loaded { ground, plugins })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(line: &str) -> Ahead {
+        let words = std::iter::once("host-harness").chain(line.split_whitespace());
+        Ahead::look(&words.map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_command_is_told_from_values_and_unknown_options() {
+        for (line, command) in [
+            ("", None),
+            ("--help", None),
+            ("--config models onboard", Some("onboard")),
+            ("--config=models onboard --acme-api-key models", Some("onboard")),
+            ("help onboard", Some("onboard")),
+            ("help", Some("help")),
+            ("chat onboard", Some("chat")),
+            ("-- onboard", None),
+        ] {
+            assert_eq!(look(line).command.as_deref(), command, "{line}");
+        }
+        assert!(look("onboard").needs_plugins() && !look("chat onboard").needs_plugins());
+    }
+
+    #[test]
+    fn plugins_are_found_on_both_sides_of_the_command() {
+        let ahead = look("onboard --acme-api-key k --plugin a.wasm --also=b.wasm --also c.wasm --mode local");
+        assert_eq!(ahead.early.global.plugin, Some(PathBuf::from("a.wasm")));
+        assert_eq!(
+            ahead.early.also,
+            [PathBuf::from("b.wasm"), PathBuf::from("c.wasm")]
+        );
+        let ahead = look("--plugin a.wasm --set x=1 onboard --plugin b.wasm");
+        assert_eq!(ahead.early.global.plugin, Some(PathBuf::from("b.wasm")));
+        assert_eq!(
+            look("onboard --plugin").early.global.plugin,
+            None,
+            "what is wrong is said later"
+        );
+    }
+}

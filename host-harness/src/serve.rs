@@ -1,0 +1,213 @@
+//! `serve`: the models for OpenAI-compatible clients.
+
+use std::path::Path;
+
+use tokio::net::TcpListener;
+use zeroize::Zeroizing;
+
+use super::{
+    Outcome,
+    args::{Global, ServeArgs},
+    chat, format,
+    session::Session,
+    signals,
+    terminal::Terminal,
+};
+use model_provider_host::{
+    Error, Host, Kind, Result, Secret, Watcher,
+    contract::settings::CredentialState,
+    files::{self, trust},
+    sanitize,
+};
+use model_server::{Access, Keep, ServeOptions, Server, Service};
+use openclaw_config::Environment;
+
+pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) -> Outcome {
+    // What is wrong with address and key is said before anything is loaded.
+    let key = access_key(terminal, args)?;
+    let access = Access::new(args.listen, key.as_ref())?;
+    // From here on to the end of the process, even where nobody is left to tell.
+    let _hang_up = signals::ignore_hang_up(|| {
+        tracing::warn!("SIGHUP: the server goes on; SIGTERM ends it, and `--watch` takes a new plugin file");
+    });
+    let session = Session::for_many(terminal, global).await?;
+    let mut fallbacks = session.configuration.default_model(&session.info)?.fallbacks;
+    if args.no_fallback {
+        fallbacks.clear();
+    }
+    // None is no fault here: each request may name its model.
+    let default_models = chat::references(terminal, &session, None, args.no_fallback).unwrap_or_default();
+    let params = chat::params(terminal, &session)?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| not_bound(args, &error))?;
+    let (configuration, info) = (session.configuration, session.info);
+    // A server that was named for this once says nothing about the usual one.
+    let keep = global.base_url.is_none().then_some(());
+    if keep.is_none() {
+        terminal.note("the list of models is not kept: `--base-url` is for this once");
+    }
+    let options = ServeOptions {
+        default_models,
+        fallbacks,
+        params,
+        access,
+        keep: keep.map(|()| -> Keep { Box::new(move |catalog| configuration.write_models(&info, catalog)) }),
+    };
+    let service = Service::new(session.host, options);
+    let _watcher = match args.watch {
+        true => Some(watch(*terminal, service.host())?),
+        false => None,
+    };
+    warn_without_credential(terminal, service.host());
+    let server = Server::start(listener, service)?;
+    let interrupted = signals::interrupted();
+    tokio::pin!(interrupted);
+    // Listening for the end begins before anybody can know that there is something to end.
+    tokio::select! {
+        biased;
+        () = &mut interrupted => return Ok(()),
+        () = std::future::ready(()) => {}
+    }
+    // Alone on the first line, whatever the format: scripts read it from there.
+    terminal.line(&server.base_url())?;
+    interrupted.await;
+    end(terminal, server).await;
+    Ok(())
+}
+
+/// Swaps whenever the plugin's file is replaced, and says so. That a file is not taken is in the log.
+fn watch(terminal: Terminal, host: &Host) -> Result<Watcher> {
+    terminal.note(&format!("watching {}", host.plugin().path().display()));
+    Watcher::start(host.clone(), move |swapped| {
+        let Ok(report) = swapped else { return };
+        terminal.note(&format!(
+            "generation {} ({}) is live; {} under way in generation {}",
+            report.to.number,
+            sanitize::name(&report.to.version),
+            format::counted(report.draining, "answer"),
+            report.from.number
+        ));
+    })
+}
+
+/// Lets answers end; who asks a second time does not want to wait.
+async fn end(terminal: &Terminal, server: Server) {
+    let host = server.service().host().clone();
+    let under_way = host.metrics().in_flight;
+    let deadline = host.settings().drain_deadline;
+    if under_way > 0 {
+        terminal.note(&format!(
+            "{} under way may end until {} from now; interrupt again to end at once",
+            format::counted(usize::try_from(under_way).unwrap_or(usize::MAX), "answer"),
+            format::duration(deadline)
+        ));
+    }
+    tokio::select! {
+        cut = server.shutdown(deadline) => if cut > 0 {
+            terminal.warn(&format!("{} cut short", format::counted(cut, "answer")));
+        },
+        () = signals::interrupted() => terminal.warn("ended at once"),
+    }
+}
+
+/// Each answer will say so as well, but to others.
+fn warn_without_credential(terminal: &Terminal, host: &Host) {
+    let info = host.info();
+    if host.credential() == CredentialState::Missing
+        && let Some(credential) = &info.credential
+    {
+        terminal.warn(&format!(
+            "no credential is attached, so questions will be refused (set {})",
+            credential.env_vars.join(" or ")
+        ));
+    }
+}
+
+fn not_bound(args: &ServeArgs, error: &std::io::Error) -> Error {
+    let message = format!("the server cannot listen on {}: {error}", args.listen);
+    Error::new(Kind::Configuration, message)
+        .with_hint("choose another address with `--listen`; port 0 takes a free one")
+}
+
+/// The largest file that holds a key.
+const LARGEST_KEY: u64 = 64 * 1024;
+
+fn access_key(terminal: &Terminal, args: &ServeArgs) -> Result<Option<Secret>> {
+    let (text, place) = if let Some(name) = &args.access_key_env {
+        let text = Environment::process().get(name);
+        let missing = || Error::new(Kind::Configuration, format!("the variable {name} is not set"));
+        (text.ok_or_else(missing)?, format!("the variable {name}"))
+    } else if let Some(file) = &args.access_key_file {
+        warn_if_others_can_read(terminal, file);
+        let text = files::read_input_text(file, LARGEST_KEY).map(Zeroizing::new);
+        let unread = |error| {
+            let message = format!("the access key {} cannot be read: {error}", file.display());
+            Error::new(Kind::Configuration, message)
+        };
+        (text.map_err(unread)?, file.display().to_string())
+    } else {
+        return Ok(None);
+    };
+    let key = Secret::new(&text);
+    let blank = || Error::new(Kind::Configuration, format!("{place} holds no access key"));
+    Ok(Some(key.ok_or_else(blank)?))
+}
+
+fn warn_if_others_can_read(terminal: &Terminal, file: &Path) {
+    // A descriptor that the shell gave has no mode worth a word.
+    if !file.is_file() {
+        return;
+    }
+    if let Some(exposure) = trust::readable(file) {
+        terminal.warn(&format!(
+            "others can read the access key: {}; `{}` mends that",
+            exposure.message, exposure.fix
+        ));
+    } else if let Some(exposure) = trust::changeable(file) {
+        terminal.warn(&format!(
+            "others can replace the access key: {}; `{}` mends that",
+            exposure.message, exposure.fix
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Format;
+
+    fn key_in(content: &str) -> Result<Option<Secret>> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("key");
+        model_provider_host::write_private(&file, content.as_bytes()).expect("written");
+        key_of(None, Some(file))
+    }
+
+    fn key_of(variable: Option<&str>, file: Option<std::path::PathBuf>) -> Result<Option<Secret>> {
+        let args = ServeArgs {
+            listen: ([127, 0, 0, 1], 0).into(),
+            watch: false,
+            access_key_env: variable.map(Into::into),
+            access_key_file: file,
+            no_fallback: false,
+        };
+        access_key(&Terminal::new(Format::Text), &args)
+    }
+
+    #[test]
+    fn an_access_key_comes_from_a_file_or_a_variable_and_is_not_shown() {
+        let key = key_in("0123456789abcdef\n")
+            .expect("a key")
+            .expect("there is one");
+        assert_eq!(key.expose(), "0123456789abcdef");
+        assert!(key_of(None, None).expect("none is fine").is_none());
+        for wrong in [
+            key_in(" \n"),
+            key_of(None, Some("/no/such/file".into())),
+            key_of(Some("NO_SUCH_VARIABLE_IS_SET"), None),
+        ] {
+            assert_eq!(wrong.expect_err("no key").kind(), Kind::Configuration);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! From arguments to a host: configuration, plugin, grant, settings, credential. What commands share before they differ.
+
+use std::path::{Path, PathBuf};
+
+use super::{args::Global, terminal::Terminal};
+use component_build::Build;
+use model_provider_host::{
+    Error, Grants, Host, HostOptions, Kind, Limits, LoadOptions, Plugin, Proxies, Result, Sandbox,
+    SandboxOptions, Secret, Settings, contract::ProviderInfo, files::trust,
+};
+use openclaw_config::{Configuration, Environment, FoundSecret};
+
+/// What there is before any plugin is loaded.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) environment: Environment,
+    pub(super) configuration: Configuration,
+    pub(super) grants: Grants,
+    pub(super) sandbox: Sandbox,
+    flags: Settings,
+    set: Vec<(String, String)>,
+    base_url: Option<url::Url>,
+}
+
+/// A plugin in service.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) configuration: Configuration,
+    pub(super) settings: Settings,
+    pub(super) info: ProviderInfo,
+    pub(super) host: Host,
+}
+
+/// One command asks one thing at a time; a small pool reserves little address space.
+const FEW: u32 = 16;
+
+impl Ground {
+    pub(super) fn open(global: &Global) -> Result<Self> {
+        Self::with_room_for(FEW, global)
+    }
+
+    /// The same for so many calls at once.
+    fn with_room_for(calls: u32, global: &Global) -> Result<Self> {
+        let environment = Environment::process();
+        let configuration =
+            Configuration::load(global.config.as_deref(), &environment)?.declaring(model_server::SETTINGS);
+        Self::on(global, environment, configuration, calls)
+    }
+
+    /// For a command that writes the configuration, which need not be there yet.
+    pub(super) fn open_for_writing(global: &Global) -> Result<Self> {
+        let environment = Environment::process();
+        let configuration = Configuration::load_or_empty(global.config.as_deref(), &environment)?
+            .declaring(model_server::SETTINGS);
+        Self::on(global, environment, configuration, FEW)
+    }
+
+    fn on(
+        global: &Global,
+        environment: Environment,
+        configuration: Configuration,
+        calls: u32,
+    ) -> Result<Self> {
+        let grants = crate::built_in_grants()?.with_state_dir(configuration.state_dir())?;
+        let mut flags = Settings::declaring(model_server::SETTINGS);
+        apply(&mut flags, &global.set)?;
+        let sandbox = sandbox(configuration.state_dir(), &flags.limits, calls)?;
+        Ok(Self {
+            environment,
+            configuration,
+            grants,
+            sandbox,
+            flags,
+            set: global.set.clone(),
+            base_url: global.base_url.clone(),
+        })
+    }
+
+    /// Loads the plugin that the arguments name, or the workspace's own.
+    pub(super) async fn load(&self, terminal: &Terminal, named: Option<&Path>) -> Result<Plugin> {
+        let path = match named {
+            Some(path) => path.to_owned(),
+            None => own_component(terminal).await?,
+        };
+        let mut options = LoadOptions {
+            empty_wasi: self.flags.empty_wasi,
+            limits: self.flags.limits.clone(),
+        };
+        let strict = Plugin::load_with(&self.sandbox, &path, &options).await;
+        match strict {
+            Err(error) if error.kind() == Kind::ContractMismatch && !self.flags.empty_wasi => {
+                // The configuration may allow more, but for an id that only the loaded plugin tells.
+                options.empty_wasi = true;
+                let Ok(plugin) = Plugin::load_with(&self.sandbox, &path, &options).await else {
+                    return Err(error);
+                };
+                let allowed = self.settings(plugin.info())?.empty_wasi;
+                if allowed { Ok(plugin) } else { Err(error) }
+            }
+            loaded => loaded,
+        }
+    }
+
+    /// The configuration's settings for a provider, and what the arguments say instead.
+    pub(super) fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
+        let mut settings = self.configuration.settings(info)?;
+        let is_set = |wanted: &str| self.set.iter().any(|(name, _)| name == wanted);
+        let is_base_url_named = self.base_url.is_some() || is_set("base-url");
+        self.configuration
+            .may_decide(info, is_base_url_named, is_set("ca-file"))?;
+        apply(&mut settings, &self.set)?;
+        if let Some(url) = &self.base_url {
+            settings.base_url = Some(url.clone());
+        }
+        settings.proxies = Proxies::from_variables(|name| self.environment.get(name));
+        Ok(settings)
+    }
+}
+
+impl Ground {
+    /// Says which files others may change, or read where they come as far.
+    pub(super) fn warn_of_exposed(&self, terminal: &Terminal) {
+        let readable = self.configuration.readable().into_iter();
+        let readable = readable.filter(|exposure| trust::is_reachable(&exposure.path));
+        let mut said: Vec<PathBuf> = Vec::new();
+        for exposure in self.configuration.changeable().into_iter().chain(readable) {
+            if !said.contains(&exposure.path) {
+                terminal.warn(&format!("{}; `{}` mends that", exposure.message, exposure.fix));
+                said.push(exposure.path);
+            }
+        }
+    }
+
+    /// Says that a broken list of models is left out, and leaves it out.
+    pub(super) fn warn_of_broken_list(&mut self, terminal: &Terminal, info: &ProviderInfo) {
+        if let Some(error) = self.configuration.leave_broken_list_out(info) {
+            terminal.warn(&format!(
+                "{}; the list is left out until the file is corrected or removed",
+                error.message()
+            ));
+        }
+    }
+
+    /// Puts a plugin into service with this credential.
+    pub(super) fn start(&self, plugin: Plugin, settings: Settings, secret: Option<Secret>) -> Result<Host> {
+        let info = plugin.info().clone();
+        let options = HostOptions {
+            settings,
+            secret,
+            grants: self.grants.clone(),
+        };
+        let host = Host::start(plugin, options)?;
+        if let Some(kept) = self.configuration.kept_models(&info)? {
+            host.remember_models(kept.models);
+        }
+        Ok(host)
+    }
+}
+
+impl Session {
+    /// Puts the plugin into service that the arguments name.
+    pub(super) async fn open(terminal: &Terminal, global: &Global) -> Result<Self> {
+        Self::on(Ground::open(global)?, terminal, global).await
+    }
+
+    /// The same for one that answers many at once.
+    pub(super) async fn for_many(terminal: &Terminal, global: &Global) -> Result<Self> {
+        let calls = SandboxOptions::default().max_concurrent;
+        Self::on(Ground::with_room_for(calls, global)?, terminal, global).await
+    }
+
+    /// The same for a command that writes the configuration, which need not be there yet. It asks the service nothing, so
+    /// that no credential is looked for.
+    pub(super) async fn for_writing(terminal: &Terminal, global: &Global) -> Result<Self> {
+        let mut ground = Ground::open_for_writing(global)?;
+        let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
+        let info = plugin.info().clone();
+        ground.warn_of_broken_list(terminal, &info);
+        let settings = ground.settings(&info)?;
+        let host = ground.start(plugin, settings.clone(), None)?;
+        Ok(Self {
+            configuration: ground.configuration,
+            settings,
+            info,
+            host,
+        })
+    }
+
+    async fn on(mut ground: Ground, terminal: &Terminal, global: &Global) -> Result<Self> {
+        ground.warn_of_exposed(terminal);
+        let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
+        let info = plugin.info().clone();
+        ground.warn_of_broken_list(terminal, &info);
+        let settings = ground.settings(&info)?;
+        if let Some(exposure) = settings.ca_file.as_deref().and_then(trust::changeable) {
+            terminal.warn(&format!(
+                "`ca-file`: {}; `{}` mends that",
+                exposure.message, exposure.fix
+            ));
+        }
+        // Before the credential is looked for: a plugin that asks for too much gets none read.
+        let grant = ground.grants.check(&info)?;
+        let found = ground
+            .configuration
+            .secret(&info, grant, None, &ground.environment)
+            .await?;
+        if let Some(found) = &found {
+            tracing::debug!(source = %found.source, "credential");
+        }
+        let secret = found.map(FoundSecret::named);
+        let host = ground.start(plugin, settings.clone(), secret)?;
+        Ok(Self {
+            configuration: ground.configuration,
+            settings,
+            info,
+            host,
+        })
+    }
+}
+
+pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result<()> {
+    for (name, value) in set {
+        settings
+            .set(name, value)
+            .map_err(|error| Error::new(Kind::Configuration, format!("--set: {error}")))?;
+    }
+    Ok(())
+}
+
+/// A sandbox that keeps compiled code in the state directory, where that is safe and possible.
+pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: u32) -> Result<Sandbox> {
+    let defaults = SandboxOptions::default();
+    let options = |cache_dir: Option<PathBuf>| SandboxOptions {
+        cache_dir,
+        max_concurrent: calls,
+        max_memory_bytes: limits.memory_bytes.max(defaults.max_memory_bytes),
+        max_total_memory_bytes: limits.total_memory_bytes.max(defaults.max_total_memory_bytes),
+        max_stack_bytes: limits.stack_bytes,
+        ..SandboxOptions::default()
+    };
+    Sandbox::new(&options(Some(state_dir.join("cache")))).or_else(|error| {
+        let sandbox = Sandbox::new(&options(None))?;
+        tracing::warn!(%error, "compiled code is not kept");
+        Ok(sandbox)
+    })
+}
+
+/// The component of this workspace, built first if it has to be.
+pub(super) async fn own_component(terminal: &Terminal) -> Result<PathBuf> {
+    let said = *terminal;
+    built(move || component_build::ensure(|message| said.note(message))).await
+}
+
+/// The same code under the next version's name, to swap to.
+pub(super) async fn next_component(terminal: &Terminal) -> Result<PathBuf> {
+    let said = *terminal;
+    built(move || component_build::build(Build::NextVersion, |message| said.note(message))).await
+}
+
+async fn built(build: impl FnOnce() -> component_build::Result<PathBuf> + Send + 'static) -> Result<PathBuf> {
+    tokio::task::spawn_blocking(build)
+        .await
+        .map_err(|_| Error::new(Kind::PluginLoad, "building the component was interrupted"))?
+        .map_err(|error| Error::new(Kind::PluginLoad, error.message()).with_hint(error.hint()))
+}
