@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let plugin = Plugin::load(&sandbox, &file).await?;
 
     // Allow. A plugin that asks for more than its grant is refused before any variable is read.
-    let grants = Grants::parse(include_str!("../../src/grant.json"))?;
+    let grants = Grants::parse(component_build::GRANT)?;
     let variable = |name: &str| env::var(name).ok().map(Into::into);
     let mut options = HostOptions::from_variables(plugin.info(), grants, variable)?;
     options.settings.base_url = env::args().nth(1).map(|url| base_url(&url)).transpose()?;

@@ -41,7 +41,7 @@ use self::{
 
 /// What a release of this program grants the component that it goes with.
 fn built_in_grants() -> Result<Grants, Error> {
-    Grants::parse(include_str!("../grant.json"))
+    Grants::parse(component_build::GRANT)
 }
 
 /// How a command ends when it does not end well.

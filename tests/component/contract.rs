@@ -94,14 +94,3 @@ fn the_contract_in_each_package_is_the_contract() {
         assert!(copied == contract, "copy wit/provider.wit to {}", copy.display());
     }
 }
-
-#[test]
-fn the_grant_in_each_package_is_the_grant() {
-    let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let grant = std::fs::read_to_string(workspace.join("src/grant.json")).unwrap();
-    for package in ["host-harness", "crates/component-build"] {
-        let copy = workspace.join(package).join("grant.json");
-        let copied = std::fs::read_to_string(&copy).unwrap();
-        assert!(copied == grant, "copy src/grant.json to {}", copy.display());
-    }
-}

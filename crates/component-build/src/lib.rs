@@ -239,25 +239,12 @@ fn cannot(what: &str, why: &str) -> BuildError {
 
 /// The environment variables that the component's grant names.
 fn credential_variables() -> Vec<String> {
-    fn collect(value: &serde_json::Value, found: &mut Vec<String>) {
-        match value {
-            serde_json::Value::Object(members) => {
-                for (name, value) in members {
-                    match value.as_array() {
-                        Some(names) if name == "envVars" => {
-                            found.extend(names.iter().filter_map(|name| name.as_str().map(str::to_owned)));
-                        }
-                        _ => collect(value, found),
-                    }
-                }
-            }
-            serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-            _ => {}
-        }
-    }
-    let mut found = Vec::new();
-    collect(&serde_json::from_str(GRANT).unwrap_or_default(), &mut found);
-    found
+    let grants: serde_json::Value = serde_json::from_str(GRANT).unwrap_or_default();
+    let grants = grants.as_object().into_iter().flat_map(|grants| grants.values());
+    let names = grants.flat_map(|grant| grant["envVars"].as_array().into_iter().flatten());
+    names
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

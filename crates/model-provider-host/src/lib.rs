@@ -6,6 +6,7 @@
 
 pub mod contract;
 pub mod cost;
+pub mod credential_text;
 pub mod error;
 pub mod failover;
 pub mod files;

@@ -38,19 +38,6 @@ impl Secret {
         self.source.as_deref()
     }
 
-    /// A credential as people keep it: as [`new`](Self::new) takes it, without signs that cannot be seen, one pair of
-    /// quotes, or what the host puts before it (`prefix`, as in `Bearer `) and `Bearer` in any case.
-    #[must_use]
-    pub fn credential(text: &str, prefix: &str) -> Option<Self> {
-        let mut seen = Zeroizing::new(String::with_capacity(text.len()));
-        seen.extend(text.chars().filter(|c| !is_unseen(*c)));
-        let mut key = unquoted(&seen);
-        for word in [prefix.trim(), "Bearer"] {
-            key = without(key, word);
-        }
-        Self::new(unquoted(key))
-    }
-
     /// The text itself. Only the edge has a use for it.
     pub fn expose(&self) -> &str {
         &self.text
@@ -78,35 +65,6 @@ impl Secret {
     }
 }
 
-/// Signs without width, which come along when a text is copied.
-fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
-}
-
-/// Without one pair of quotes.
-fn unquoted(text: &str) -> &str {
-    let text = text.trim();
-    let inner = ['"', '\'', '`']
-        .iter()
-        .find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
-    inner.unwrap_or(text).trim()
-}
-
-/// Without a word at the beginning, in any case, if something follows it.
-fn without<'t>(text: &'t str, word: &str) -> &'t str {
-    match text.get(..word.len()) {
-        Some(head) if !word.is_empty() && head.eq_ignore_ascii_case(word) => {
-            let rest = text.get(word.len()..).unwrap_or_default();
-            if rest.starts_with(char::is_whitespace) {
-                rest.trim_start()
-            } else {
-                text
-            }
-        }
-        _ => text,
-    }
-}
-
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
@@ -128,37 +86,6 @@ mod tests {
         assert_eq!(Secret::new(" sk_\r\nabc ").unwrap().expose(), "sk_abc");
         assert_eq!(Secret::new("a b").unwrap().expose(), "a b");
         assert!(Secret::new("\r\n ").is_none());
-    }
-
-    #[test]
-    fn a_credential_is_freed_of_what_came_along_with_it() {
-        for text in [
-            "acme_key",
-            "\"acme_key\"",
-            "'acme_key'",
-            "`acme_key`",
-            "Bearer acme_key",
-            "\"bearer  acme_key\"",
-            "\u{feff}acme_key\u{200b}",
-            "acme\u{200d}_key\n",
-            "Token acme_key",
-            "Bearer 'acme_key'",
-        ] {
-            assert_eq!(
-                Secret::credential(text, "Token ").unwrap().expose(),
-                "acme_key",
-                "{text:?}"
-            );
-        }
-        for (text, key) in [
-            ("Bearer", "Bearer"),
-            ("Bearerx", "Bearerx"),
-            ("a\"b", "a\"b"),
-            ("\"", "\""),
-        ] {
-            assert_eq!(Secret::credential(text, "").unwrap().expose(), key);
-        }
-        assert!(Secret::credential("\u{200b} \"\"", "Bearer ").is_none());
     }
 
     #[test]

@@ -8,10 +8,9 @@ use std::{fmt, time::Duration};
 use zeroize::Zeroizing;
 
 use super::{
-    Configuration, Environment, credential_text, dotenv, report::Unresolved, schema::ShellEnv,
-    secret_ref::SecretInput, shell,
+    Configuration, Environment, dotenv, report::Unresolved, schema::ShellEnv, secret_ref::SecretInput, shell,
 };
-use model_provider_host::{Error, Grant, Kind, Result, Secret, contract::ProviderInfo};
+use model_provider_host::{Error, Grant, Kind, Result, Secret, contract::ProviderInfo, credential_text};
 
 /// How long a login shell may take unless `env.shellEnv.timeoutMs` says otherwise.
 const SHELL_TIMEOUT: Duration = Duration::from_secs(15);

@@ -6,7 +6,6 @@
 
 mod auth_profiles;
 mod credential_lookup;
-mod credential_text;
 mod default_model;
 mod document;
 mod dotenv;
@@ -52,11 +51,7 @@ pub use report::Unresolved;
 pub use schema::KnownKeys;
 
 use document::{Document, Node, Roots};
-use model_provider_host::{
-    Error, Kind, Result, Secret,
-    contract::{CredentialSpec, ProviderInfo},
-    settings::DeclaredSettings,
-};
+use model_provider_host::{Error, Kind, Result, contract::ProviderInfo, settings::DeclaredSettings};
 
 /// The configuration file, parsed, and where its state lives.
 pub struct Configuration {
@@ -299,14 +294,6 @@ fn is_same_reference(a: &str, b: &str, id: &str) -> bool {
 #[must_use]
 pub fn plain_alias(text: &str) -> String {
     model_selection::plain_alias(text)
-}
-
-/// A key as a person gives it, without what came along when it was copied; blank is none.
-///
-/// # Errors
-/// It holds a character that no key has: which kind and where, never the text.
-pub fn clean_key(text: &str, spec: Option<&CredentialSpec>) -> std::result::Result<Option<Secret>, String> {
-    credential_text::secret(text, spec)
 }
 
 fn folder(file: &Path) -> PathBuf {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use model_provider_host::{
     Error, Host, Kind, Secret,
     contract::{self, CredentialSpec, ErrorKind, ProviderInfo},
+    credential_text,
 };
 
 /// Longer than a service needs to look at a key, and shorter than a person's patience.
@@ -23,7 +24,7 @@ pub(crate) enum Verdict {
 
 /// Takes the key out of what a person copied; `None` if none is there, or what is there cannot be one.
 pub(super) fn pasted(text: &str, spec: Option<&CredentialSpec>) -> Option<Secret> {
-    openclaw_config::clean_key(text, spec).ok().flatten()
+    credential_text::secret(text, spec).ok().flatten()
 }
 
 /// Asks for a model that cannot exist. A service that looks at the key first says which of the two is wrong, and

@@ -30,9 +30,8 @@ use crate::{
 
 /// How closely an image is to be looked at.
 const DETAIL: &str = "detail";
-/// What a model is said to have answered whose template wants an answer between tool results and a user message; the
-/// words of OpenClaw.
-const AFTER_TOOLS: &str = "I have processed the tool results.";
+/// What a model is said to have answered whose template wants an answer between tool results and a user message.
+const AFTER_TOOLS: &str = "The results are there.";
 
 pub(super) fn write(messages: &[Message], rules: &Rules, out: &mut Writer<'_>) {
     let mut is_first = true;

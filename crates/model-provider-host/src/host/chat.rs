@@ -8,8 +8,7 @@ use crate::{
     host::{
         chat_stream::{Begun, Exchange},
         generation::{Generation, GenerationInfo, InFlight},
-        shared::ChatOptions,
-        shared::Shared,
+        shared::{ChatOptions, Shared},
     },
     metrics::Swap,
     redact::results,

@@ -11,8 +11,7 @@ use crate::{
     error::{Error, Result},
     host::{
         generation::{GenerationInfo, InFlight},
-        shared::ChatOptions,
-        shared::Shared,
+        shared::{ChatOptions, Shared},
     },
     metrics::Measured,
     redact::events::EventRedactor,

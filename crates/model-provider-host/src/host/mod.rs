@@ -26,8 +26,9 @@ use crate::{
         ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
         settings::CredentialState,
     },
+    credential_text,
     egress::Proxies,
-    error::Result,
+    error::{Error, Kind, Result},
     grants::Grants,
     metrics::{Call, Measured, Metrics},
     plugin::Plugin,
@@ -61,18 +62,28 @@ impl HostOptions {
     /// those of proxies.
     ///
     /// # Errors
-    /// `not-granted` if the plugin asks for more than its grant; then nothing is read.
+    /// `not-granted` if the plugin asks for more than its grant; then nothing is read. `configuration` if a variable holds
+    /// a text that cannot be a credential.
     pub fn from_variables(
         info: &ProviderInfo,
         grants: Grants,
         get: impl Fn(&str) -> Option<Zeroizing<String>>,
     ) -> Result<Self> {
-        let secret = match grants.check(info)? {
-            Some(grant) => grant
-                .readable(info)
-                .find_map(|name| Secret::credential(&get(name)?, &grant.prefix)),
-            None => None,
-        };
+        let mut secret = None;
+        for name in grants
+            .check(info)?
+            .into_iter()
+            .flat_map(|grant| grant.readable(info))
+        {
+            let Some(text) = get(name) else { continue };
+            secret = credential_text::secret(&text, info.credential.as_ref()).map_err(|why| {
+                Error::new(Kind::Configuration, format!("`{name}` is no credential: {why}"))
+                    .with_hint("put the key itself there, copied whole")
+            })?;
+            if secret.is_some() {
+                break;
+            }
+        }
         let settings = Settings {
             proxies: Proxies::from_variables(get),
             ..Settings::default()

@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use model_provider_host::{Secret, contract::CredentialSpec};
+use crate::{contract::CredentialSpec, secret::Secret};
 
 /// Quotes of ASCII. A token has none, but one alone may be part of a reference.
 const QUOTES: [char; 3] = ['"', '\'', '`'];
@@ -18,7 +18,8 @@ const NOT_IN_A_TOKEN: [char; 4] = ['`', '{', '}', '…'];
 
 /// A text without what came along when it was copied: line breaks and signs without width, quotes of all kinds, `<…>`,
 /// the name of a variable or a header before it, and the word that the host puts there itself.
-pub(super) fn cleaned(text: &str, spec: Option<&CredentialSpec>) -> Zeroizing<String> {
+#[must_use]
+pub fn cleaned(text: &str, spec: Option<&CredentialSpec>) -> Zeroizing<String> {
     let mut seen = Zeroizing::new(String::with_capacity(text.len()));
     seen.extend(text.chars().filter(|c| !is_unseen(*c)));
     let mut key = seen.trim();
@@ -41,7 +42,7 @@ pub(super) fn cleaned(text: &str, spec: Option<&CredentialSpec>) -> Zeroizing<St
 ///
 /// # Errors
 /// It holds a character that no token has: which kind and where, never the text.
-pub(super) fn secret(text: &str, spec: Option<&CredentialSpec>) -> Result<Option<Secret>, String> {
+pub fn secret(text: &str, spec: Option<&CredentialSpec>) -> Result<Option<Secret>, String> {
     let key = cleaned(text, spec);
     let prefix = prefix(spec);
     let is_bearer = prefix.eq_ignore_ascii_case("Bearer");
@@ -145,12 +146,19 @@ fn is_unseen(c: char) -> bool {
 mod tests {
     use super::*;
 
+    fn spec(prefix: &str) -> CredentialSpec {
+        CredentialSpec {
+            env_vars: vec!["ACME_TOKEN".into()],
+            header: "Authorization".into(),
+            prefix: prefix.into(),
+            label: String::new(),
+            note: None,
+            help_url: None,
+        }
+    }
+
     fn bearer() -> CredentialSpec {
-        let mut info = crate::tests::acme();
-        let mut spec = info.credential.take().unwrap();
-        spec.header = "Authorization".into();
-        spec.prefix = "Bearer ".into();
-        spec
+        spec("Bearer ")
     }
 
     #[test]
@@ -218,7 +226,11 @@ mod tests {
             assert!(why.contains(says), "{text:?}: {why}");
             assert!(!why.contains("hf_") && !why.contains("cat"), "{why}");
         }
-        let other = crate::tests::acme().credential;
-        assert_eq!(secret("a b", other.as_ref()).unwrap().unwrap().expose(), "a b");
+        let other = spec("Token ");
+        assert_eq!(
+            secret("Token a b", Some(&other)).unwrap().unwrap().expose(),
+            "a b"
+        );
+        assert_eq!(secret("a b", None).unwrap().unwrap().expose(), "a b");
     }
 }
