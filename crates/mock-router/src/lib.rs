@@ -5,21 +5,21 @@
 //! from the request, the scenarios are data files under `scenarios/`, replays are recorded files given by
 //! path.
 
-mod answer;
 mod catalog;
-mod chunk;
-mod exchange;
-mod journal;
+mod default_response;
+mod faulty_stream;
 mod options;
+mod player;
+mod recorder;
 mod replay;
 mod router;
 mod scenario;
 mod schema;
 mod script;
+mod sse_chunk;
 #[cfg(test)]
 mod tests;
 mod tool_call;
-mod wire;
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,13 +34,13 @@ use tokio::task::{JoinHandle, JoinSet};
 /// What a demonstration of this router asks for, as JSON: names, references and prompts.
 pub const DEMO: &str = include_str!("demo.json");
 
-pub use journal::RecordedRequest;
+pub use recorder::RecordedRequest;
 pub use options::{Chunking, MockOptions};
 pub use scenario::scenarios;
 pub use script::{End, Script};
 
 use router::Router;
-use wire::Wire;
+use faulty_stream::FaultyStream;
 
 /// Why the mock router did not start, or does not know a scenario.
 #[derive(Debug, thiserror::Error)]
@@ -148,39 +148,39 @@ impl MockRouter {
 
     /// Every request received so far, oldest first.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.router.journal.requests()
+        self.router.recorder.requests()
     }
 
     /// Connections accepted so far.
     pub fn connections(&self) -> usize {
-        self.router.journal.connections.load(Ordering::SeqCst)
+        self.router.recorder.connections.load(Ordering::SeqCst)
     }
 
     /// Exchanges that the client gave up before the answer was complete.
     pub fn disconnects(&self) -> usize {
-        *self.router.journal.abandoned.borrow()
+        *self.router.recorder.abandoned.borrow()
     }
 
     /// Exchanges that have begun and neither ended nor been given up.
     pub fn open_exchanges(&self) -> usize {
-        *self.router.journal.open.borrow()
+        *self.router.recorder.open.borrow()
     }
 
     /// Bytes of answer bodies handed to the transport so far; stops growing when a reader holds back.
     pub fn body_bytes_sent(&self) -> u64 {
-        self.router.journal.body_bytes.load(Ordering::SeqCst)
+        self.router.recorder.body_bytes.load(Ordering::SeqCst)
     }
 
     /// Waits until clients have given up at least `count` exchanges.
     pub async fn wait_disconnects(&self, count: usize) {
-        let mut abandoned = self.router.journal.abandoned.subscribe();
+        let mut abandoned = self.router.recorder.abandoned.subscribe();
         // The sender lives in the router, which this borrows: an error cannot come.
         let _ = abandoned.wait_for(|now| *now >= count).await;
     }
 
     /// Waits until at least `count` requests have been received whole.
     pub async fn wait_requests(&self, count: usize) {
-        let mut received = self.router.journal.received.subscribe();
+        let mut received = self.router.recorder.received.subscribe();
         let _ = received.wait_for(|now| *now >= count).await;
     }
 
@@ -239,8 +239,8 @@ async fn serve<S>(router: Arc<Router>, io: S, protocol: Protocol)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let connection = router.journal.connections.fetch_add(1, Ordering::SeqCst) + 1;
-    let (wire, control) = Wire::new(io);
+    let connection = router.recorder.connections.fetch_add(1, Ordering::SeqCst) + 1;
+    let (wire, control) = FaultyStream::new(io);
     let service = hyper::service::service_fn(move |request| {
         router::exchange(Arc::clone(&router), connection, control.clone(), request)
     });

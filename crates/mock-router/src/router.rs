@@ -11,16 +11,16 @@ use hyper::body::Incoming;
 use serde_json::Value;
 
 use super::MockError;
-use super::answer::{self, Question};
+use super::default_response::{self, Question};
 use super::catalog::{Catalog, Lookup};
-use super::chunk::{Envelope, EventStyle};
-use super::exchange::{Body, play};
-use super::journal::{Exchange, Journal, RecordedRequest, lock};
+use super::sse_chunk::{Envelope, EventStyle};
+use super::player::{Body, play};
+use super::recorder::{Exchange, Recorder, RecordedRequest, lock};
 use super::options::MockOptions;
 use super::replay::Replay;
 use super::scenario::{self, Endpoint, Scenario, Subject};
 use super::script::Script;
-use super::wire::Control;
+use super::faulty_stream::Control;
 
 const CHAT: &str = "/v1/chat/completions";
 const MODELS: &str = "/v1/models";
@@ -31,7 +31,7 @@ pub(super) struct Router {
     options: MockOptions,
     catalog: Catalog,
     replay: Replay,
-    pub(super) journal: Arc<Journal>,
+    pub(super) recorder: Arc<Recorder>,
     play: Mutex<Program>,
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn exchange(
     control: Control,
     request: Request<Incoming>,
 ) -> io::Result<Response<Body>> {
-    let exchange = Exchange::begin(Arc::clone(&router.journal));
+    let exchange = Exchange::begin(Arc::clone(&router.recorder));
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let mut request = RecordedRequest {
@@ -68,7 +68,7 @@ pub(super) async fn exchange(
         body,
         at: Instant::now(),
     };
-    request.number = router.journal.record(request.clone());
+    request.number = router.recorder.record(request.clone());
     let RecordedRequest {
         number, method, path, ..
     } = &request;
@@ -111,7 +111,7 @@ impl Router {
             options,
             catalog,
             replay,
-            journal: Arc::default(),
+            recorder: Arc::default(),
             play,
         })
     }
@@ -236,7 +236,7 @@ impl Router {
             Lookup::NotServed => return self.named("400-not-enabled", &subject),
             Lookup::BadSuffix => return self.named("400-bad-suffix", &subject),
         };
-        if answer::count_images(&body) > 0 && self.catalog.lacks_vision(model) {
+        if default_response::count_images(&body) > 0 && self.catalog.lacks_vision(model) {
             let mut refusal = self.named("relayed-no-vision", &subject)?;
             refusal.set_header("x-inference-provider", backend);
             return Ok(refusal);
@@ -283,7 +283,7 @@ impl Router {
             model: subject.model.clone(),
         };
         let reasoning = self.catalog.is_reasoning(&subject.model);
-        answer::compose(
+        default_response::compose(
             &Question {
                 request,
                 backend,

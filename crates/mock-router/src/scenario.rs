@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::MockError;
-use super::chunk::{Envelope, EventStyle};
+use super::sse_chunk::{Envelope, EventStyle};
 use super::script::{End, Head, Script};
 
 const FILES: [(&str, &str); 7] = [

@@ -1,6 +1,6 @@
 //! The mock, asked over TCP.
 
-mod answers;
+mod default_response;
 mod client;
 mod endpoints;
 mod faults;

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::message_text;
+use super::default_response::message_text;
 use super::schema;
 
 /// A tool call of the default response.

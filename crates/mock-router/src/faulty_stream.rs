@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::journal::lock;
+use super::recorder::lock;
 
 #[derive(Debug, Default)]
 struct State {
@@ -51,12 +51,12 @@ impl Control {
 
 /// A byte stream under [`Control`].
 #[derive(Debug)]
-pub(super) struct Wire<S> {
+pub(super) struct FaultyStream<S> {
     io: S,
     control: Control,
 }
 
-impl<S> Wire<S> {
+impl<S> FaultyStream<S> {
     pub(super) fn new(io: S) -> (Self, Control) {
         let control = Control::default();
         (
@@ -69,7 +69,7 @@ impl<S> Wire<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for FaultyStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -86,9 +86,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FaultyStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let Wire { io, control } = self.get_mut();
+        let FaultyStream { io, control } = self.get_mut();
         let mut state = lock(&control.0);
         let Some(raw) = &mut state.raw else {
             drop(state);
@@ -102,7 +102,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Wire { io, control } = self.get_mut();
+        let FaultyStream { io, control } = self.get_mut();
         ready!(Pin::new(io).poll_flush(cx))?;
         control.flushed();
         Poll::Ready(Ok(()))

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::chunk::{Envelope, EventStyle};
+use super::sse_chunk::{Envelope, EventStyle};
 use super::schema;
 use super::script::Script;
 use super::tool_call::{Call, Turn};

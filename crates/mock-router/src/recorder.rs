@@ -43,7 +43,7 @@ impl RecordedRequest {
 
 /// Counters and the list of requests.
 #[derive(Debug, Default)]
-pub(super) struct Journal {
+pub(super) struct Recorder {
     requests: Mutex<Vec<RecordedRequest>>,
     pub(super) received: watch::Sender<usize>,
     pub(super) connections: AtomicUsize,
@@ -52,7 +52,7 @@ pub(super) struct Journal {
     pub(super) body_bytes: AtomicU64,
 }
 
-impl Journal {
+impl Recorder {
     pub(super) fn requests(&self) -> Vec<RecordedRequest> {
         lock(&self.requests).clone()
     }
@@ -78,19 +78,19 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// what it serves as soon as it sees that the other side is gone.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    journal: Arc<Journal>,
+    recorder: Arc<Recorder>,
     done: bool,
 }
 
 impl Exchange {
-    pub(super) fn begin(journal: Arc<Journal>) -> Self {
-        journal.open.send_modify(|open| *open += 1);
-        Self { journal, done: false }
+    pub(super) fn begin(recorder: Arc<Recorder>) -> Self {
+        recorder.open.send_modify(|open| *open += 1);
+        Self { recorder, done: false }
     }
 
     /// Counts body bytes that the transport has taken.
     pub(super) fn sent(&self, bytes: usize) {
-        self.journal.body_bytes.fetch_add(bytes as u64, Ordering::SeqCst);
+        self.recorder.body_bytes.fetch_add(bytes as u64, Ordering::SeqCst);
     }
 
     /// All that the script had to say was said.
@@ -101,11 +101,11 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.journal
+        self.recorder
             .open
             .send_modify(|open| *open = open.saturating_sub(1));
         if !self.done {
-            self.journal.abandoned.send_modify(|abandoned| *abandoned += 1);
+            self.recorder.abandoned.send_modify(|abandoned| *abandoned += 1);
         }
     }
 }

@@ -11,9 +11,9 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::StreamBody;
 
-use super::journal::Exchange;
+use super::recorder::Exchange;
 use super::script::{End, Head, Script, Step};
-use super::wire::Control;
+use super::faulty_stream::Control;
 
 /// The body type of every answer.
 pub(super) type Body = StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>;
