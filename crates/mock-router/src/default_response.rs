@@ -1,4 +1,4 @@
-//! The default answer: composed from the request, the same for the same request, in the dialect of the
+//! The default response: composed from the request, the same for the same request, in the dialect of the
 //! backend that was chosen. It knows nothing of connections.
 
 use serde_json::{Map, Value, json};
@@ -8,13 +8,13 @@ use super::schema;
 use super::script::Script;
 use super::tool_call::{Call, Turn};
 
-/// What the answer depends on.
+/// What the response depends on.
 pub(super) struct Question<'a> {
     /// The request body.
     pub(super) request: &'a Value,
-    /// The backend that answers.
+    /// The backend that serves the response.
     pub(super) backend: &'a str,
-    /// Whether the model thinks aloud.
+    /// Whether the model sends reasoning.
     pub(super) reasoning: bool,
     /// What every chunk repeats.
     pub(super) envelope: Envelope,
@@ -48,7 +48,7 @@ fn usage_place(backend: &str) -> UsagePlace {
     }
 }
 
-/// Whether a backend sends a tool call in pieces, and the index that it gives it otherwise.
+/// Whether a backend sends a tool call in several deltas, and the index that it gives it otherwise.
 fn whole_call_index(backend: &str) -> Option<i64> {
     match backend {
         "cerebras" | "groq" | "novita" | "zai-org" => Some(0),
@@ -64,7 +64,7 @@ struct Composed {
     finish: &'static str,
 }
 
-/// The default answer as a stream or as a whole, as the request wants it.
+/// The default response as a stream or as a whole, as the request wants it.
 pub(super) fn compose(question: &Question<'_>, style: &EventStyle) -> Script {
     let composed = compose_parts(question);
     let prompt = tokens(&question.request["messages"].to_string());
@@ -242,7 +242,7 @@ fn whole(question: &Question<'_>, composed: &Composed, prompt: usize) -> Script 
     Script::json(200, &body).header("x-inference-provider", question.backend)
 }
 
-/// A call in one delta under this index, or in pieces.
+/// A call in one delta under this index, or in several.
 fn call_deltas(call: &Call, whole_under: Option<i64>) -> Vec<Value> {
     let Call { id, name, arguments } = call;
     if let Some(index) = whole_under {

@@ -1,5 +1,5 @@
 //! The byte stream under an HTTP/1.1 connection, with two powers that an HTTP server lacks: closing right
-//! after an answer that announced keep-alive, and replacing an answer by bytes that are no HTTP. Knows no
+//! after a response that announced keep-alive, and replacing a response by bytes that are no HTTP. Knows no
 //! HTTP itself.
 
 use std::io;

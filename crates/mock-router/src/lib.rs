@@ -1,7 +1,7 @@
-//! The mock router: real HTTP over loopback that answers as the Hugging Face router does, faults included.
+//! The mock router: real HTTP over loopback with the responses of the Hugging Face router, faults included.
 //!
 //! The only part of the host that knows a provider; it must not know the host's library or the plugin, so
-//! that it judges both from outside. Everything that it says is a [`Script`]: the default answer is composed
+//! that it judges both from outside. Everything that it says is a [`Script`]: the default response is composed
 //! from the request, the scenarios are data files under `scenarios/`, replays are recorded files given by
 //! path.
 
@@ -31,7 +31,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// What a demonstration of this router asks for, as JSON: names, references and prompts.
+/// What a demonstration of this router requests, as JSON: names, references and prompts.
 pub const DEMO: &str = include_str!("demo.json");
 
 pub use recorder::RecordedRequest;
@@ -51,7 +51,7 @@ pub enum MockError {
         "the mock router cannot listen on 127.0.0.1:{port}: {source}; choose another port, or 0 for a free one"
     )]
     Bind {
-        /// The port asked for.
+        /// The requested port.
         port: u16,
         /// What the system said.
         source: io::Error,
@@ -59,12 +59,12 @@ pub enum MockError {
     /// There is no scenario of this name.
     #[error("there is no scenario `{name}`{}; `--scenario list` lists them", did_you_mean(.nearest))]
     UnknownScenario {
-        /// The name asked for.
+        /// The requested name.
         name: String,
         /// The known name that is most like it.
         nearest: Option<&'static str>,
     },
-    /// A recorded answer cannot be read or understood.
+    /// A recorded response cannot be read or understood.
     #[error("cannot replay {}: {why}", .file.display())]
     Replay {
         /// The file.
@@ -156,7 +156,7 @@ impl MockRouter {
         self.router.recorder.connections.load(Ordering::SeqCst)
     }
 
-    /// Exchanges that the client gave up before the answer was complete.
+    /// Exchanges that the client gave up before the response was complete.
     pub fn disconnects(&self) -> usize {
         *self.router.recorder.abandoned.borrow()
     }
@@ -166,7 +166,7 @@ impl MockRouter {
         *self.router.recorder.open.borrow()
     }
 
-    /// Bytes of answer bodies handed to the transport so far; stops growing when a reader holds back.
+    /// Bytes of response bodies handed to the transport so far; stops growing when a reader holds back.
     pub fn body_bytes_sent(&self) -> u64 {
         self.router.recorder.body_bytes.load(Ordering::SeqCst)
     }
@@ -189,18 +189,18 @@ impl MockRouter {
         self.router.set_scenario(Some(name))
     }
 
-    /// Back to the default answers.
+    /// Back to the default responses.
     pub fn clear_scenario(&self) {
         // Only naming an unknown scenario can fail.
         let _ = self.router.set_scenario(None);
     }
 
-    /// Answers the next chat request without an answer of its own by this script.
+    /// Answers the next chat request without a response of its own by this script.
     pub fn push(&self, script: Script) {
         self.router.push_chat(script);
     }
 
-    /// Answers the next model-list request without an answer of its own by this script.
+    /// Answers the next model-list request without a response of its own by this script.
     pub fn push_models(&self, script: Script) {
         self.router.push_models(script);
     }
@@ -247,7 +247,7 @@ where
     let ended = match protocol {
         Protocol::Http1 => {
             let mut http = hyper::server::conn::http1::Builder::new();
-            // Scripts decide about `date`: an answer without one is a case of its own.
+            // Scripts decide about `date`: a response without one is a case of its own.
             http.auto_date_header(false)
                 .serve_connection(TokioIo::new(wire), service)
                 .await
@@ -260,7 +260,7 @@ where
         }
     };
     if let Err(error) = ended {
-        // Cuts and hang-ups end here too; they are what was asked for.
+        // Cuts and hang-ups end here too; scripts want them.
         tracing::debug!(connection, %error, "mock router: connection ended");
     }
 }

@@ -1,4 +1,4 @@
-//! Plays a script on a connection: headers, chunks with their pauses, and the end it asks for. Knows no
+//! Plays a script on a connection: headers, chunks with their pauses, and its end. Knows no
 //! endpoint.
 
 use std::collections::VecDeque;
@@ -15,13 +15,13 @@ use super::recorder::Exchange;
 use super::script::{End, Head, Script, Step};
 use super::faulty_stream::Control;
 
-/// The body type of every answer.
+/// The body type of every response.
 pub(super) type Body = StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>;
 
 /// So many bytes more than it has are announced for a body that will not be complete.
 const MISSING: u64 = 64;
 
-/// Plays a script. An error makes the server close the connection without an answer.
+/// Plays a script. An error makes the server close the connection without a response.
 pub(super) async fn play(
     script: Script,
     mut exchange: Exchange,
@@ -79,7 +79,7 @@ fn answer(
         }
     }
     if bodiless || (length == Some(0) && complete) {
-        // The server never asks for a body that it knows to be empty.
+        // The server never polls a body that it knows to be empty.
         exchange.done();
         if script.end == End::Close {
             control.close_after_flush();
@@ -136,7 +136,7 @@ impl Playing {
             }
             self.rest(pace).await;
             self.exchange.sent(chunk.len());
-            // A server that has sent the announced length never asks again: the last chunk is the end.
+            // A server that has sent the announced length never polls again: the last chunk is the end.
             if !self
                 .steps
                 .iter()

@@ -35,18 +35,18 @@ pub(super) struct Router {
     play: Mutex<Program>,
 }
 
-/// What decides about the next answers.
+/// What decides about the next responses.
 #[derive(Debug, Default)]
 struct Program {
     scenario: Option<&'static Scenario>,
-    /// How often each scenario has answered.
+    /// How many responses each scenario has given.
     counts: HashMap<&'static str, usize>,
     chat: VecDeque<Script>,
     models: VecDeque<Script>,
     replayed: usize,
 }
 
-/// Receives one request, answers it.
+/// Receives one request and returns the response.
 pub(super) async fn exchange(
     router: Arc<Router>,
     connection: usize,
@@ -215,7 +215,7 @@ impl Router {
             .filter(|scenario| scenario.on == Endpoint::Chat)
             .or_else(|| self.current(Endpoint::Chat));
         if let Some(scenario) = chosen {
-            // What its default answers say comes from a model that exists, whatever was asked for.
+            // What its default responses say comes from a model that exists, whatever the request named.
             let backend = match self.catalog.look_up(model, suffix) {
                 Lookup::Backend(backend) => backend,
                 _ => "together".to_owned(),
@@ -229,7 +229,7 @@ impl Router {
         }
         let backend = match self.catalog.look_up(model, suffix) {
             Lookup::Backend(backend) => backend,
-            // A recorded list says nothing about who may be asked.
+            // A recorded list does not limit the models of requests.
             _ if self.replaying() => "together".to_owned(),
             Lookup::NoModel => return self.named("400-model-not-found", &subject),
             Lookup::NotChat => return self.named("400-not-chat", &subject),
@@ -300,7 +300,7 @@ impl Router {
             .filter(|scenario| scenario.on == endpoint)
     }
 
-    /// The next answer of a scenario.
+    /// The next response of a scenario.
     fn perform(
         &self,
         scenario: &'static Scenario,
@@ -315,15 +315,15 @@ impl Router {
         };
         let answer = scenario.answer(count);
         let answer =
-            answer.ok_or_else(|| MockError::Data(format!("scenario {} has no answer", scenario.name)))?;
+            answer.ok_or_else(|| MockError::Data(format!("scenario {} has no response", scenario.name)))?;
         answer.script(subject, default)
     }
 
-    /// The first answer of a scenario, as the router's own word.
+    /// The first response of a scenario, as the router's own word.
     fn named(&self, name: &str, subject: &Subject) -> Result<Script, MockError> {
         let scenario = scenario::find(name)?;
         let answer = scenario.answer(0);
-        let answer = answer.ok_or_else(|| MockError::Data(format!("scenario {name} has no answer")))?;
+        let answer = answer.ok_or_else(|| MockError::Data(format!("scenario {name} has no response")))?;
         answer.script(subject, |_| Script::status(500))
     }
 }

@@ -1,8 +1,8 @@
-//! The chunks of a streamed answer and their server-sent events. Knows no scenario and no request.
+//! The chunks of a streamed response and their server-sent events. Knows no scenario and no request.
 
 use serde_json::{Map, Value, json};
 
-/// What every chunk of one answer repeats.
+/// What every chunk of one response repeats.
 #[derive(Clone, Debug)]
 pub(super) struct Envelope {
     pub(super) id: String,
@@ -26,7 +26,7 @@ impl Envelope {
         self.chunk(keys)
     }
 
-    /// A whole answer.
+    /// A whole response.
     pub(super) fn whole(&self, message: Value, finish: &str, usage: Value) -> Value {
         let mut whole = self.head("chat.completion");
         let choice = json!({"index": 0, "message": message, "finish_reason": finish});

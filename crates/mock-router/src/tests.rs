@@ -1,4 +1,4 @@
-//! The mock, asked over TCP.
+//! The mock router over TCP.
 
 mod default_response;
 mod client;

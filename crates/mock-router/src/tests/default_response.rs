@@ -1,4 +1,4 @@
-//! The default answer: what it says, who says it, and in which dialect.
+//! The default response: what it says, who says it, and in which dialect.
 
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ fn arguments(answer: &client::Answer) -> Value {
 #[tokio::test]
 async fn a_tool_is_called_with_arguments_that_fit_its_schema_and_its_result_is_used() {
     let mock = mock().await;
-    // Whole, whole under index -1, and in pieces.
+    // Whole, whole under index -1, and in several deltas.
     for backend in ["groq", "together", "ovhcloud"] {
         let model = format!("meta-llama/Llama-3.3-70B-Instruct:{backend}");
         let mut request = with_tool(asking(&model, "What is the weather in Paris?"));
