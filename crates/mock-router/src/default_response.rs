@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::sse_chunk::{Envelope, EventStyle};
 use super::schema;
 use super::script::Script;
+use super::sse_chunk::{Envelope, EventStyle};
 use super::tool_call::{Call, Turn};
 
 /// What the response depends on.

@@ -34,13 +34,13 @@ use tokio::task::{JoinHandle, JoinSet};
 /// What a demonstration of this router requests, as JSON: names, references and prompts.
 pub const DEMO: &str = include_str!("demo.json");
 
-pub use recorder::RecordedRequest;
 pub use options::{Chunking, MockOptions};
+pub use recorder::RecordedRequest;
 pub use scenario::scenarios;
 pub use script::{End, Script};
 
-use router::Router;
 use faulty_stream::FaultyStream;
+use router::Router;
 
 /// Why the mock router did not start, or does not know a scenario.
 #[derive(Debug, thiserror::Error)]

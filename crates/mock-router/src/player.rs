@@ -11,9 +11,9 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::StreamBody;
 
+use super::faulty_stream::Control;
 use super::recorder::Exchange;
 use super::script::{End, Head, Script, Step};
-use super::faulty_stream::Control;
 
 /// The body type of every response.
 pub(super) type Body = StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>;

@@ -85,7 +85,10 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) fn begin(recorder: Arc<Recorder>) -> Self {
         recorder.open.send_modify(|open| *open += 1);
-        Self { recorder, done: false }
+        Self {
+            recorder,
+            done: false,
+        }
     }
 
     /// Counts body bytes that the transport has taken.

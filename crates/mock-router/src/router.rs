@@ -11,16 +11,16 @@ use hyper::body::Incoming;
 use serde_json::Value;
 
 use super::MockError;
-use super::default_response::{self, Question};
 use super::catalog::{Catalog, Lookup};
-use super::sse_chunk::{Envelope, EventStyle};
-use super::player::{Body, play};
-use super::recorder::{Exchange, Recorder, RecordedRequest, lock};
+use super::default_response::{self, Question};
+use super::faulty_stream::Control;
 use super::options::MockOptions;
+use super::player::{Body, play};
+use super::recorder::{Exchange, RecordedRequest, Recorder, lock};
 use super::replay::Replay;
 use super::scenario::{self, Endpoint, Scenario, Subject};
 use super::script::Script;
-use super::faulty_stream::Control;
+use super::sse_chunk::{Envelope, EventStyle};
 
 const CHAT: &str = "/v1/chat/completions";
 const MODELS: &str = "/v1/models";

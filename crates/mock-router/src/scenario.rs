@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::MockError;
-use super::sse_chunk::{Envelope, EventStyle};
 use super::script::{End, Head, Script};
+use super::sse_chunk::{Envelope, EventStyle};
 
 const FILES: [(&str, &str); 7] = [
     ("errors.json", include_str!("scenarios/errors.json")),

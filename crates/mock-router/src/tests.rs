@@ -1,7 +1,7 @@
 //! The mock router over TCP.
 
-mod default_response;
 mod client;
+mod default_response;
 mod endpoints;
 mod faults;
 mod replays;
