@@ -180,7 +180,7 @@ mod tests {
     fn key_in(content: &str) -> Result<Option<Secret>> {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("key");
-        model_provider_host::write_private(&file, content.as_bytes()).expect("written");
+        model_provider_host::files::write_private(&file, content.as_bytes()).expect("written");
         key_of(None, Some(file))
     }
 

@@ -222,7 +222,7 @@ fn everything_of_a_provider_arrives_in_its_settings() {
     let model = configuration.default_model(&acme()).unwrap();
     assert_eq!(model.chain(), ["Small", "acme/big/one", "My/alias"]);
     assert_eq!(model.elsewhere, ["zeta/x"]);
-    let mut request = model_provider_host::contract::blank_request();
+    let mut request = model_provider_host::contract::ChatRequest::new("");
     configuration
         .params(&acme())
         .unwrap()

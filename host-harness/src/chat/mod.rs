@@ -64,7 +64,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
 
 /// Asks one model one question.
 pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question: &str) -> Outcome {
-    let request = contract::question(model, question);
+    let request = contract::ChatRequest::new(model).user(question);
     let references = [model.to_owned()];
     let answering = Answering {
         terminal,

@@ -8,6 +8,7 @@ pub(crate) mod generation;
 pub(crate) mod shared;
 mod shutdown;
 pub(crate) mod swap;
+#[cfg(feature = "watch")]
 pub(crate) mod watch;
 
 use std::sync::{Arc, atomic::AtomicBool};
@@ -57,9 +58,33 @@ pub struct HostOptions {
 }
 
 impl HostOptions {
-    /// What a plugin gets where nothing is configured: the grants of this build, the credential in the first of its
-    /// variables that is set, and the usual proxies. `get` reads a variable, and only those that the grant allows and
-    /// those of proxies.
+    /// Options from the environment of this process: [`from_variables`](Self::from_variables) with the process's
+    /// variables.
+    ///
+    /// # Errors
+    /// As [`from_variables`](Self::from_variables); `configuration` also if a granted variable is no UTF-8.
+    pub fn from_env(info: &ProviderInfo, grants: Grants) -> Result<Self> {
+        let unreadable = std::cell::Cell::new(None);
+        let options = Self::from_variables(info, grants, |name| match std::env::var(name) {
+            Ok(text) => Some(text.into()),
+            Err(std::env::VarError::NotPresent) => None,
+            Err(std::env::VarError::NotUnicode(_)) => {
+                unreadable.set(Some(name.to_owned()));
+                None
+            }
+        })?;
+        match unreadable.take() {
+            None => Ok(options),
+            Some(name) => Err(Error::new(
+                Kind::Configuration,
+                format!("the variable `{name}` is not valid UTF-8"),
+            )
+            .with_hint("set it to the plain text of the credential or address")),
+        }
+    }
+
+    /// Options for a plugin where nothing is configured: the credential in the first of its variables that is set, and
+    /// the usual proxies. `get` reads a variable, and only those that the grant allows and those of proxies.
     ///
     /// # Errors
     /// `not-granted` if the plugin asks for more than its grant; then nothing is read. `configuration` if a variable holds

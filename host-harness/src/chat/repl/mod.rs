@@ -28,7 +28,7 @@ use crate::{
 };
 use model_provider_host::{
     Error, Kind, Result,
-    contract::{ContentPart, ErrorKind, Media, Message, ModelCatalog, blank_request},
+    contract::{ChatRequest, ContentPart, ErrorKind, Media, Message, ModelCatalog},
     failover::Fallback,
     sanitize,
 };
@@ -200,7 +200,7 @@ impl Talk<'_> {
 
     async fn ask(&mut self, question: Vec<ContentPart>) -> Outcome {
         self.last = Some(question.clone());
-        let mut request = blank_request();
+        let mut request = ChatRequest::new("");
         request
             .messages
             .extend(self.system.as_deref().map(Message::system));

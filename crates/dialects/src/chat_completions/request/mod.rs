@@ -16,7 +16,7 @@ mod tools;
 
 use model_provider_host::{
     Result,
-    contract::{ChatRequest, ErrorKind, Extra, Message, blank_request},
+    contract::{ChatRequest, ErrorKind, Extra, Message},
 };
 
 pub(crate) use self::json_path::{PARAM, TOO_DENSE};
@@ -64,7 +64,7 @@ impl ChatBody {
 
     fn read(body: &Node<'_>) -> Result<Self> {
         let mut read = Self {
-            request: blank_request(),
+            request: ChatRequest::new(""),
             model: None,
             stream: false,
             include_usage: false,
