@@ -1,18 +1,20 @@
 //! JSON values looked at by their text: what counts, and how a text is written as one. What reads whole
-//! answers is in the wire crate; this is for the little that is looked at closer.
+//! responses is in the wire crate; this is for the little that is looked at closer.
 
 use alloc::string::String;
 
-pub(crate) use crate::wire::{json::*, quote::quote};
+pub use crate::wire::{json::*, quote::quote};
 
 /// A raw number as a count: from 0 up, held at the largest `u32`.
-pub(crate) fn count(raw: &str) -> Option<u32> {
+#[must_use]
+pub fn count(raw: &str) -> Option<u32> {
     let number = integer(raw)?;
     (number >= 0).then(|| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 /// A text as a JSON string.
-pub(crate) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let mut out = alloc::vec::Vec::with_capacity(text.len() + 2);
     quote(text, &mut |piece| out.extend_from_slice(piece));
     String::from_utf8(out).unwrap_or_default()

@@ -1,28 +1,19 @@
-//! The words that this plugin puts into `warning.code`, in one place: a caller may branch on them, so they
-//! stay.
+//! The words that plugins put into `warning.code`, in one place: a caller may branch on them, so they stay.
 
 use alloc::string::{String, ToString};
 
 use crate::contract::types::Warning;
 
-/// The catalog does not come from the router, and why.
+/// The catalog does not come from the upstream, and why.
 pub const CATALOG_NOT_LIVE: &str = "catalog-not-live";
-/// Rows of the router's list that name no model were left out.
+/// Rows of the upstream's list that name no model were left out.
 pub const ROWS_SKIPPED: &str = "rows-skipped";
-/// The router's list, or a model's list of backends, is longer than the plugin reads.
+/// The upstream's list, or a model's list of backends, is longer than the plugin reads.
 pub const LIST_CUT: &str = "list-cut";
 /// Models of the settings that have no id were left out.
 pub const CONFIGURED_SKIPPED: &str = "configured-skipped";
-/// The suffix is no policy, and no backend that the plugin knows.
-pub const UNKNOWN_BACKEND: &str = "unknown-backend";
-/// The last list has this model, but not at this backend.
-pub const BACKEND_NOT_LISTED: &str = "backend-not-listed";
-/// The last list says that this backend cannot serve the model now.
-pub const BACKEND_IN_ERROR: &str = "backend-in-error";
 /// Nobody knows the model, but one that is written much like it.
 pub const DID_YOU_MEAN: &str = "did-you-mean";
-/// The text was the address of a page of the Hub.
-pub const HUB_URL: &str = "hub-url";
 
 /// What came behind the finish reason, and is no chunk or an error, was ignored.
 pub const IGNORED_AFTER_FINISH: &str = "ignored-after-finish";
@@ -53,7 +44,8 @@ pub const UPSTREAM_WARNING: &str = "upstream-warning";
 const QUOTED_CHARS: usize = 80;
 
 /// Puts a code and its message together.
-pub(crate) fn warning(code: &str, message: impl Into<String>) -> Warning {
+#[must_use]
+pub fn warning(code: &str, message: impl Into<String>) -> Warning {
     Warning {
         code: code.to_string(),
         message: message.into(),
@@ -61,7 +53,8 @@ pub(crate) fn warning(code: &str, message: impl Into<String>) -> Warning {
 }
 
 /// A foreign text as a message may repeat it: in quotes, on one line, cut where it is long.
-pub(crate) fn quote(text: &str) -> String {
+#[must_use]
+pub fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     let mut rest = text.chars();
     quoted.extend(

@@ -1,6 +1,6 @@
 //! `chat-stream` and `chat-complete`: drives the protocol's exchange with the requests, waits and bytes of WASI.
 
-use alloc::{string::ToString, vec::Vec};
+use alloc::{boxed::Box, string::ToString, vec::Vec};
 use core::{cell::RefCell, convert::Infallible};
 
 use wasi::http::types::Method;
@@ -10,14 +10,13 @@ use super::{
     http::{self, Alarm, BodyWriter, Endpoint, NS_PER_MS, Patience, Piece},
     settings::Imported,
 };
-use huggingface_protocol::{
+use chat_completions::{
+    Resolved, Upstream,
     chat::{Exchange, Failure, FailureKind, Fold, Next, Sink},
     contract::{
         provider::{GuestCompletion, Progress},
         types::{ChatRequest, ChatResponse, Error, ErrorKind},
     },
-    provider,
-    reference::{self, Resolved},
     settings::Settings as _,
 };
 
@@ -25,23 +24,45 @@ use huggingface_protocol::{
 const GIVE_BACK_NS: u64 = 5 * NS_PER_MS;
 const GIVE_BACK_READS: u32 = 4;
 
-/// One answer on its way, as the contract exports it.
-pub(crate) struct Completion(RefCell<Driver>);
+/// One response on its way, as the contract exports it.
+pub struct Completion(Box<dyn Read>);
 
-/// Asks, and gives the answer on its way.
-pub(crate) fn chat_stream(request: ChatRequest) -> Result<Completion, Error> {
-    let mut driver = Driver::new(request)?;
+/// Reads of a completion. An object, so that what it drops is compiled once.
+trait Read {
+    fn read(&self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error>;
+}
+
+/// What a text means that names a model.
+pub type Resolve = fn(&str) -> Result<Resolved, Error>;
+
+/// Sends a request and gives the response on its way.
+///
+/// # Errors
+/// If the request is refused before it is sent, or cannot be sent.
+pub fn chat_stream(
+    upstream: &'static Upstream,
+    request: ChatRequest,
+    resolve: Resolve,
+) -> Result<Completion, Error> {
+    let mut driver = Driver::new(upstream, request, resolve)?;
     driver.send();
     // Nothing was answered yet, and nothing will be: say so at once.
     if let Some(Err(error)) = driver.exchange.outcome() {
         return Err(error.clone());
     }
-    Ok(Completion(RefCell::new(driver)))
+    Ok(Completion(Box::new(RefCell::new(driver))))
 }
 
-/// Asks, and waits for the whole answer.
-pub(crate) fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error> {
-    let mut driver = Driver::new(request)?;
+/// Sends a request and waits for the whole response.
+///
+/// # Errors
+/// If the request is refused before it is sent, or no whole response comes.
+pub fn chat_complete(
+    upstream: &'static Upstream,
+    request: ChatRequest,
+    resolve: Resolve,
+) -> Result<ChatResponse, Error> {
+    let mut driver = Driver::new(upstream, request, resolve)?;
     let mut fold = Fold::default();
     loop {
         let progress = driver.read(usize::MAX, u64::MAX)?;
@@ -59,7 +80,13 @@ pub(crate) fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error>
 
 impl GuestCompletion for Completion {
     fn read(&self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error> {
-        let Ok(mut driver) = self.0.try_borrow_mut() else {
+        self.0.read(max_events, max_wait_ms)
+    }
+}
+
+impl Read for RefCell<Driver> {
+    fn read(&self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error> {
+        let Ok(mut driver) = self.try_borrow_mut() else {
             return Err(Error::before_sending(
                 ErrorKind::Internal,
                 "a read is under way already",
@@ -89,11 +116,11 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(request: ChatRequest) -> Result<Self, Error> {
+    fn new(upstream: &'static Upstream, request: ChatRequest, resolve: Resolve) -> Result<Self, Error> {
         let snapshot = Imported.get();
-        let Resolved { model, instead } = reference::understand(&request.model, &Imported)?;
-        let base = snapshot.base_url.as_deref().unwrap_or(provider::DEFAULT_BASE_URL);
-        let exchange = Exchange::new(request, model, &snapshot, http::now())?.suggesting(instead);
+        let resolved = resolve(&request.model)?;
+        let base = snapshot.base_url.as_deref().unwrap_or(upstream.base_url);
+        let exchange = Exchange::new(upstream, request, resolved, &snapshot, http::now())?;
         let endpoint = Endpoint::new(base, exchange.head().path).ok_or_else(|| {
             Error::before_sending(
                 ErrorKind::InvalidRequest,

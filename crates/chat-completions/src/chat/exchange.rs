@@ -14,9 +14,8 @@ use alloc::{
 };
 
 use super::{
-    access,
     answer::{Answer, Asked},
-    body,
+    body, credential,
     driver::{Failure, FailureKind, Next, RequestHead, Sink},
     faults::{self, Progress},
     head, normalize, request, retry,
@@ -24,12 +23,12 @@ use super::{
     writer::Writer,
 };
 use crate::{
-    catalog,
     contract::{
         settings::Snapshot,
         types::{ChatEvent, ChatRequest, Error, ErrorKind, ModelRef, Summary, Warning},
     },
-    error, provider,
+    error, model,
+    upstream::{Header, Resolved, Upstream},
     warning::quote,
 };
 
@@ -62,6 +61,7 @@ enum Body {
 /// One call. See the module's documentation for how to drive it.
 #[derive(Debug)]
 pub struct Exchange {
+    upstream: &'static Upstream,
     /// Gone once it can not be sent again, so that a long response does not hold a long request.
     body: Option<Body>,
     content_length: u64,
@@ -70,7 +70,8 @@ pub struct Exchange {
     is_known: bool,
     /// Which references may have been meant.
     instead: Vec<String>,
-    bill_to: Option<String>,
+    /// The header beside those of every upstream.
+    added_header: Option<Header>,
     warnings: Vec<Warning>,
     first_byte_timeout_ms: u32,
     idle_timeout_ms: u32,
@@ -89,19 +90,25 @@ pub struct Exchange {
 
 impl Exchange {
     /// Checks a request against the wire format, the settings and what is known of the model. Whatever is
-    /// wrong is said here, before anything is sent. `seed` comes from a clock; it spreads waits and made-up
-    /// identifiers.
-    pub fn new(request: ChatRequest, model: ModelRef, snapshot: &Snapshot, seed: u64) -> Result<Self, Error> {
-        let mut request = request;
+    /// wrong is said here, before anything is sent. `resolved` is what the request's model means; `seed` comes from a
+    /// clock, and spreads waits and made-up identifiers.
+    pub fn new(
+        upstream: &'static Upstream,
+        mut request: ChatRequest,
+        resolved: Resolved,
+        snapshot: &Snapshot,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let Resolved { model, instead } = resolved;
         let renamed = normalize::unique_call_ids(&mut request.messages);
         let rules = Rules::of(model.metadata.as_ref());
         let mut warnings = request::check(&request, &model, &rules)?;
         warnings.extend(renamed);
-        let bill_to = access::bill_to(snapshot)?;
-        access::check_credential(snapshot)?;
+        let added_header = (upstream.header)(snapshot)?;
+        credential::check(upstream, snapshot)?;
         let is_known = model.metadata.is_some();
         let asked = Asked {
-            opens_reasoning: catalog::opens_reasoning(&model)?,
+            opens_reasoning: model::opens_reasoning(&model)?,
             has_stops: !request.stop.is_empty(),
         };
         // What was needed for the checks only is not held as long as the answer lasts.
@@ -114,6 +121,7 @@ impl Exchange {
         body::write(&request, &model.wire_id, &rules, &mut writer);
         let (content_length, held) = writer.held();
         Ok(Self {
+            upstream,
             body: Some(match held {
                 Some(bytes) => Body::Held(bytes),
                 None => Body::Long(Box::new((request, rules))),
@@ -121,8 +129,8 @@ impl Exchange {
             content_length,
             model,
             is_known,
-            instead: Vec::new(),
-            bill_to,
+            instead,
+            added_header,
             warnings,
             first_byte_timeout_ms: snapshot.first_byte_timeout_ms,
             idle_timeout_ms: snapshot.idle_timeout_ms,
@@ -136,13 +144,6 @@ impl Exchange {
             asked,
             answer: Answer::new(retry::mix(seed), asked),
         })
-    }
-
-    /// Says which references may have been meant, best first, for the case that the upstream does not have the model.
-    #[must_use]
-    pub fn suggesting(mut self, instead: Vec<String>) -> Self {
-        self.instead = instead;
-        self
     }
 
     /// What to do now.
@@ -165,9 +166,9 @@ impl Exchange {
         let mut headers = vec![
             ("content-type", "application/json".to_string()),
             ("accept", "text/event-stream, application/json".to_string()),
-            ("user-agent", provider::USER_AGENT.to_string()),
+            ("user-agent", self.upstream.user_agent.to_string()),
         ];
-        headers.extend(self.bill_to.clone().map(|name| ("x-hf-bill-to", name)));
+        headers.extend(self.added_header.clone());
         RequestHead {
             method: "POST",
             path: "/chat/completions",
@@ -210,7 +211,7 @@ impl Exchange {
         }
         self.was_sent = true;
         self.any_byte = false;
-        self.headers = head::kept(headers);
+        self.headers = head::kept(headers, self.upstream);
         let encoding = error::unasked_encoding(headers);
         if !(200..300).contains(&status) {
             self.state = State::Refused {

@@ -1,10 +1,7 @@
 //! The errors of an exchange that do not come from the upstream's words: failures below HTTP, and answers of
 //! success that are none.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-};
+use alloc::{format, string::ToString};
 
 use super::{driver::FailureKind, finish::Meaning, tools::Broken};
 use crate::{
@@ -55,12 +52,10 @@ pub(super) fn failure(kind: FailureKind, progress: Progress, limit_ms: u32) -> E
     } else {
         format!("{message} {limit}.")
     };
-    let mut error = Error {
+    Error {
         retryable: may_be_lost || matches!(kind, Transport | Timeout),
         ..Error::before_sending(kind, message)
-    };
-    error.hint = error::hint(&error, false).map(String::from);
-    error
+    }
 }
 
 /// An answer that broke off.
@@ -77,7 +72,7 @@ pub(super) fn empty() -> Error {
         ErrorKind::Protocol,
         "The upstream answered with success, but there is no answer in it.",
     )
-    .with_hint("Try again, or choose another backend with a suffix.");
+    .with_hint("Try again, or choose another model or backend.");
     error.retryable = true;
     error
 }
@@ -86,7 +81,7 @@ pub(super) fn empty() -> Error {
 pub(super) fn no_json(what: &str) -> Error {
     let message = format!("{what} is not the JSON that it should be.");
     let mut error = Error::after_sending(ErrorKind::Protocol, message)
-        .with_hint("Try again, or choose another backend with a suffix.");
+        .with_hint("Try again, or choose another model or backend.");
     error.retryable = true;
     error
 }
@@ -94,7 +89,7 @@ pub(super) fn no_json(what: &str) -> Error {
 /// A response that may say something, in a form that nobody knows.
 pub(super) fn unread() -> Error {
     let message = "The response is in a form that cannot be read: nothing in it is known.";
-    Error::after_sending(ErrorKind::Protocol, message).with_hint("Choose another backend with a suffix.")
+    Error::after_sending(ErrorKind::Protocol, message).with_hint("Choose another model or backend.")
 }
 
 /// A finish reason that says that the backend failed, and nothing beside it.

@@ -2,10 +2,10 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::error::header;
+use crate::{error::header, upstream::Upstream};
 
 /// The headers that are looked at later. The others are not held as long as the response lasts.
-const KEPT: [&str; 14] = [
+const KEPT: [&str; 13] = [
     "content-type",
     "date",
     "inference-id",
@@ -13,7 +13,6 @@ const KEPT: [&str; 14] = [
     "retry-after-ms",
     "x-error-message",
     "x-inference-id",
-    "x-inference-provider",
     "x-inference-request-id",
     "x-ratelimit-remaining-requests",
     "x-ratelimit-remaining-tokens",
@@ -29,8 +28,9 @@ const REQUEST_IDS: [&str; 4] = [
     "x-inference-id",
 ];
 
-pub(super) fn kept(headers: &[(String, Vec<u8>)]) -> Vec<(String, Vec<u8>)> {
-    let is_kept = |name: &str| KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name));
+pub(super) fn kept(headers: &[(String, Vec<u8>)], upstream: &Upstream) -> Vec<(String, Vec<u8>)> {
+    let all = KEPT.iter().chain(&upstream.backend_header);
+    let is_kept = |name: &str| all.clone().any(|kept| kept.eq_ignore_ascii_case(name));
     headers
         .iter()
         .filter(|(name, _)| is_kept(name))
@@ -43,6 +43,11 @@ pub(super) fn request_id(headers: &[(String, Vec<u8>)]) -> Option<String> {
     REQUEST_IDS
         .iter()
         .find_map(|name| header(headers, name).filter(|id| !id.is_empty()))
+}
+
+/// The backend that responded.
+pub(super) fn backend(headers: &[(String, Vec<u8>)], upstream: &Upstream) -> Option<String> {
+    header(headers, upstream.backend_header?)
 }
 
 /// Whether a status may be gone soon, so that the same request is worth another try.

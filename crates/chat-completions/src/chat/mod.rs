@@ -1,4 +1,4 @@
-//! Chat: a request to the router's JSON, and every answer that it can give to events.
+//! Chat: a request to the upstream's JSON, and every response that it can give to events.
 //!
 //! [`Exchange`] is the way in: one call with its retries, driven by a shell that does the I/O. [`Fold`] puts
 //! events together to a whole answer.
@@ -8,10 +8,10 @@
     reason = "the contract's error is a record; it is made once a call"
 )]
 
-mod access;
 mod answer;
 mod body;
 mod conversation;
+mod credential;
 mod driver;
 mod events;
 mod exchange;

@@ -3,7 +3,6 @@
 use alloc::{format, string::String, string::ToString, vec::Vec};
 
 use super::{
-    hint::hint,
     message::{Found, find, readable},
     wait,
     words::{
@@ -17,7 +16,8 @@ use crate::{
     text::{contains, lossy},
 };
 
-/// The error that an answer with an error status is. Header names may have any case.
+/// The error that a response with an error status is. Header names may have any case. Its hint is
+/// [`crate::Upstream::advise`]'s to give.
 #[must_use]
 pub fn from_response(status: u16, headers: &[(String, Vec<u8>)], body: &[u8]) -> Error {
     let content_type = header(headers, "content-type").unwrap_or_default();
@@ -74,7 +74,6 @@ fn build(status: Option<u16>, found: Found, message: String) -> Error {
         code,
         ..Error::after_sending(kind, message)
     };
-    error.hint = hint(&error, found.is_html).map(String::from);
     let extras = [
         ("failed_generation", found.failed_generation),
         ("loc", found.place),

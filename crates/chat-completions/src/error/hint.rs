@@ -9,105 +9,114 @@ use crate::{
     text::contains,
 };
 
-/// Words by which the Hub, or a backend in its words, says that a model is for those who took its licence.
-const GATED: [&str; 6] = [
-    "gated",
-    "authorized list",
-    "ask for access",
-    "access to model",
-    "awaiting a review",
-    "accept the license",
-];
+/// What stands behind an error of the upstream, as finely as hints differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The model or its backend refuses a feature of the request.
+    Feature,
+    /// The account is suspended.
+    Suspended,
+    /// The credential is missing or wrong.
+    Credential,
+    /// Nobody pays for the request.
+    Credit,
+    /// The credential lacks a permission.
+    Permission,
+    /// A backend's own network refused the call, with a page.
+    Network,
+    /// The model does not chat.
+    NoChatModel,
+    /// The model is served no more.
+    Retired,
+    /// Nothing is served at this address.
+    Address,
+    /// There is no such model, or nobody serves it.
+    Model,
+    /// The input is too long.
+    Overflow,
+    /// Too many requests.
+    Rate,
+    /// A time limit passed.
+    Timeout,
+    /// There is no connection.
+    Transport,
+    /// The host blocked the request.
+    Denied,
+    /// The response is no response of the API.
+    Protocol,
+    /// The upstream or a backend failed.
+    Upstream,
+}
 
-/// Where a token is looked for, and where it comes from.
-pub(crate) const TOKEN: &str = "Check the token in HUGGINGFACE_HUB_TOKEN or HF_TOKEN, or create one at \
-                                https://huggingface.co/settings/tokens with the permission \"Make calls to Inference \
-                                Providers\".";
+impl Cause {
+    /// The cause of an error by its kind, status and words, which are its message in lower case; `None` where nothing can
+    /// be done.
+    #[inline(never)]
+    pub(crate) fn of(error: &Error, text: &str) -> Option<Self> {
+        let says = |words: &str| contains(text, words);
+        let is_refused = matches!(
+            error.kind,
+            ErrorKind::Unauthenticated | ErrorKind::PermissionDenied
+        );
+        Some(match error.kind {
+            ErrorKind::PermissionDenied
+                if error.code.as_deref() == Some("multimodal_not_enabled") || refuses_feature(text) =>
+            {
+                Self::Feature
+            }
+            _ if is_refused && any(text, SUSPENDED) => Self::Suspended,
+            ErrorKind::Unauthenticated => Self::Credential,
+            ErrorKind::PaymentRequired => Self::Credit,
+            ErrorKind::PermissionDenied => Self::Permission,
+            // Of a refusal with this status, only that of a page is the backend's own.
+            ErrorKind::Upstream if error.status == Some(403) => Self::Network,
+            ErrorKind::ModelUnavailable if says("not a chat model") => Self::NoChatModel,
+            ErrorKind::ModelUnavailable if error.status == Some(410) || any(text, RETIRED) => Self::Retired,
+            ErrorKind::ModelUnavailable if error.status == Some(404) && !says("model") => Self::Address,
+            ErrorKind::ModelUnavailable => Self::Model,
+            ErrorKind::ContextOverflow => Self::Overflow,
+            ErrorKind::Unsupported => Self::Feature,
+            ErrorKind::RateLimited => Self::Rate,
+            ErrorKind::Timeout => Self::Timeout,
+            ErrorKind::Transport => Self::Transport,
+            ErrorKind::Denied => Self::Denied,
+            ErrorKind::Protocol if error.status.is_some() => Self::Protocol,
+            ErrorKind::Upstream => Self::Upstream,
+            _ => return None,
+        })
+    }
 
-/// What to do where a feature is refused.
-const UNSUPPORTED: &str = "Leave out what the message names, or choose a model or backend that can do it (see the list \
-                           of models).";
-
-/// The hint for an error of the upstream, by its kind, status and words.
-pub(crate) fn hint(error: &Error, is_html: bool) -> Option<&'static str> {
-    let text = error.message.to_ascii_lowercase();
-    let says = |words: &str| contains(&text, words);
-    let is_refused = matches!(
-        error.kind,
-        ErrorKind::Unauthenticated | ErrorKind::PermissionDenied
-    );
-    Some(match error.kind {
-        _ if is_refused && any(&text, &GATED) => {
-            "Visit the model's page on https://huggingface.co and accept the model's licence there, with the account that \
-             the token is of; some makers have to approve it first. Or choose another model."
-        }
-        ErrorKind::PermissionDenied
-            if error.code.as_deref() == Some("multimodal_not_enabled") || refuses_feature(&text) =>
-        {
-            UNSUPPORTED
-        }
-        _ if is_refused && any(&text, SUSPENDED) => {
-            "The account, or the backend's own, is suspended: look at its settings and mails, or choose another backend \
-             with a suffix."
-        }
-        ErrorKind::Unauthenticated => TOKEN,
-        ErrorKind::PaymentRequired if says("monthly usage limit for") => {
-            "Wait a minute and try again, take another backend with a suffix such as `:fastest`, or \
-             subscribe to PRO at https://huggingface.co/settings/billing."
-        }
-        ErrorKind::PaymentRequired => {
-            "Buy credit or subscribe to PRO at https://huggingface.co/settings/billing, or let an \
-             organisation pay with the setting `bill-to`."
-        }
-        ErrorKind::PermissionDenied => {
-            "Give the token the permission \"Make calls to Inference Providers\" at \
-             https://huggingface.co/settings/tokens; to let an organisation pay, you have to be its member."
-        }
-        ErrorKind::Upstream if is_html && error.status == Some(403) => {
-            "The backend's own network refused the call; the token is not the reason. Choose another \
-             backend with a suffix."
-        }
-        ErrorKind::ModelUnavailable if says("any provider you have enabled") => {
-            "Enable a provider that serves this model at https://hf.co/settings/inference-providers, or \
-             drop the suffix."
-        }
-        ErrorKind::ModelUnavailable if says("provider or policy") => {
-            "Drop the suffix, or choose a backend that the list of models shows for this model."
-        }
-        ErrorKind::ModelUnavailable if says("not a chat model") => {
-            "Choose a chat model from the list of models."
-        }
-        ErrorKind::ModelUnavailable if says("router.huggingface.co") => {
-            "The base URL is of a service that has ended: take it out of the settings, or set it to \
-             https://router.huggingface.co/v1."
-        }
-        ErrorKind::ModelUnavailable if error.status == Some(410) || any(&text, RETIRED) => {
-            "The model is served no more: choose another one from the list of models."
-        }
-        ErrorKind::ModelUnavailable if error.status == Some(404) && !says("model") => {
-            "Check that the base URL is the API's, with its `/v1`, and the spelling of the model."
-        }
-        ErrorKind::ModelUnavailable => {
-            "Check the spelling against the list of models; with a backend as suffix, drop the suffix or \
-             choose another."
-        }
-        ErrorKind::ContextOverflow => {
-            "Shorten the conversation, ask for fewer output tokens, or choose a model with a larger context \
-             window."
-        }
-        ErrorKind::Unsupported => UNSUPPORTED,
-        ErrorKind::RateLimited => "Wait a moment and try again, or choose another backend with a suffix.",
-        ErrorKind::Timeout => {
-            "Try again, or raise the limit in the settings: `first-byte-timeout-ms`, `idle-timeout-ms`."
-        }
-        ErrorKind::Transport => "Check the network and the base URL, then try again.",
-        ErrorKind::Denied => {
-            "The host lets requests go to the granted origin only: check the base URL and the grant."
-        }
-        ErrorKind::Protocol if error.status.is_some() => {
-            "Check that the base URL is the API's, with its `/v1`."
-        }
-        ErrorKind::Upstream => "Try again, or choose another backend with a suffix such as `:fastest`.",
-        _ => return None,
-    })
+    /// The hint where it is the same for every upstream. The others are for the provider to word.
+    pub(crate) fn hint(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Feature => {
+                "Leave out what the message names, or choose a model or backend that can do it (see the list of models)."
+            }
+            Self::NoChatModel => "Choose a chat model from the list of models.",
+            Self::Retired => "The model is served no more: choose another one from the list of models.",
+            Self::Address => {
+                "Check that the base URL is the API's, with its `/v1`, and the spelling of the model."
+            }
+            Self::Overflow => {
+                "Shorten the conversation, ask for fewer output tokens, or choose a model with a larger context window."
+            }
+            Self::Timeout => {
+                "Try again, or raise the limit in the settings: `first-byte-timeout-ms`, `idle-timeout-ms`."
+            }
+            Self::Transport => "Check the network and the base URL, then try again.",
+            Self::Denied => {
+                "The host lets requests go to the granted origin only: check the base URL and the grant."
+            }
+            Self::Protocol => "Check that the base URL is the API's, with its `/v1`.",
+            Self::Suspended
+            | Self::Credential
+            | Self::Credit
+            | Self::Permission
+            | Self::Network
+            | Self::Model
+            | Self::Rate
+            | Self::Upstream => return None,
+        })
+    }
 }

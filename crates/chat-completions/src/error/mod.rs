@@ -9,10 +9,9 @@ mod words;
 
 use alloc::{string::String, vec::Vec};
 
-pub use classify::unasked_encoding;
-pub use classify::{from_event, from_response};
+pub use classify::{from_event, from_response, unasked_encoding};
 pub(crate) use classify::{header, says_error, text_extra};
-pub(crate) use hint::{TOKEN, hint};
+pub use hint::Cause;
 pub(crate) use message::readable;
 pub use message::{MESSAGE_LIMIT, capped};
 pub(crate) use wait::{exact, thousandths};

@@ -11,7 +11,8 @@ const POWERS: core::ops::Range<i32> = -10..6;
 
 /// A JSON number's text as a plain decimal: rounded to ten significant digits (half up), zeros at its end and
 /// the exponent gone. `None` for what is no number, negative, or no sensible price.
-pub(super) fn price_text(number: &str) -> Option<String> {
+#[must_use]
+pub fn price_text(number: &str) -> Option<String> {
     // Digits in front of the point and behind it, zeros before the first that counts, and those that count.
     let (mut whole, mut fraction, mut zeros, mut count) = (0_i32, None, 0, 0);
     let (mut significand, mut exponent) = (0_u64, 0_i32);
@@ -83,7 +84,8 @@ fn plain(mut significand: u64, mut scale: i32) -> String {
 }
 
 /// Which of two plain decimals is less.
-pub(super) fn compare(a: &str, b: &str) -> Ordering {
+#[must_use]
+pub fn compare(a: &str, b: &str) -> Ordering {
     let split = |text| -> (&str, &str) {
         let (whole, fraction): (&str, &str) = str::split_once(text, '.').unwrap_or((text, ""));
         (whole.trim_start_matches('0'), fraction.trim_end_matches('0'))

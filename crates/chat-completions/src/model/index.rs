@@ -7,25 +7,27 @@ use alloc::{
 
 /// Names in their order, each with a place. A sorted list instead of a tree: for the few hundred names of a catalog as
 /// quick, and kilobytes smaller in the component.
-#[derive(Default)]
-pub(super) struct Index(Vec<(String, usize)>);
+#[derive(Debug, Default)]
+pub struct Index(Vec<(String, usize)>);
 
 impl Index {
     /// Puts a name in. False if it was there; the first of equal names holds.
-    pub(super) fn note(&mut self, name: &str, at: usize) -> bool {
+    pub fn note(&mut self, name: &str, at: usize) -> bool {
         let Err(place) = self.find(name) else { return false };
         self.0.insert(place, (name.to_string(), at));
         true
     }
 
     /// The place of a name.
-    pub(super) fn get(&self, name: &str) -> Option<usize> {
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<usize> {
         let found = self.find(name).ok()?;
         self.0.get(found).map(|(_, at)| *at)
     }
 
     /// Whether there is no name in it.
-    pub(super) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 

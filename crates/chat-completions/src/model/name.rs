@@ -25,9 +25,13 @@ const REASONING_FAMILIES: [(&str, &str); 8] = [
 ];
 
 /// The last part of an id, without a suffix.
+#[inline(never)]
 fn last_part(id: &str) -> &str {
-    let last = id.rsplit('/').next().unwrap_or(id);
-    last.split(':').next().unwrap_or(last)
+    // A byte, not a text, is looked for: the search for texts is a large piece of code.
+    let start = id.bytes().rposition(|byte| byte == b'/').map_or(0, |at| at + 1);
+    let last = id.get(start..).unwrap_or(id);
+    let end = last.bytes().position(|byte| byte == b':');
+    end.and_then(|end| last.get(..end)).unwrap_or(last)
 }
 
 /// The words of an id's last part.
@@ -37,7 +41,8 @@ pub(super) fn words(id: &str) -> impl Iterator<Item = &str> {
 
 /// A name for people: the last part of the id with spaces for hyphens and every first letter in upper case.
 /// Never empty for an id that is not.
-pub(crate) fn display_name(id: &str) -> String {
+#[must_use]
+pub fn display_name(id: &str) -> String {
     let mut name = String::new();
     let mut within_word = false;
     for c in last_part(id).chars() {
@@ -64,7 +69,8 @@ fn upper_case(c: char) -> char {
 }
 
 /// Whether the name says that the model thinks before it answers; only whole words count.
-pub(super) fn suggests_reasoning(id: &str) -> bool {
+#[must_use]
+pub fn suggests_reasoning(id: &str) -> bool {
     let mut before = "";
     for word in last_part(id).split(['-', '_', ' ']) {
         let is = |known: &str| word.eq_ignore_ascii_case(known);

@@ -6,8 +6,7 @@ use super::{Exchange, State};
 use crate::{
     chat::{answer::Answer, head, retry},
     contract::types::{Error, ErrorKind, Routing, Summary},
-    error::{self, header},
-    provider,
+    error,
 };
 
 impl Exchange {
@@ -38,7 +37,7 @@ impl Exchange {
                     raw_finish_reason: finished.word,
                     usage: finished.usage,
                     model: self.model.canonical.clone(),
-                    backend: header(&self.headers, "x-inference-provider"),
+                    backend: head::backend(&self.headers, self.upstream),
                     request_id: head::request_id(&self.headers),
                     attempts: self.attempts,
                     warnings,
@@ -81,7 +80,8 @@ impl Exchange {
         }
     }
 
-    pub(super) fn end(&mut self, error: Error) {
+    pub(super) fn end(&mut self, mut error: Error) {
+        self.upstream.advise(&mut error);
         let mut suggestions = error.suggestions;
         if error.kind == ErrorKind::ModelUnavailable {
             suggestions.append(&mut self.instead);
@@ -89,7 +89,7 @@ impl Exchange {
             if !matches!(self.model.routing, Routing::Default)
                 && (self.is_known || error.code.as_deref() != Some("model_not_found"))
             {
-                suggestions.push(format!("{}/{}", provider::ID, self.model.model));
+                suggestions.push(format!("{}/{}", self.upstream.id, self.model.model));
             }
         }
         self.body = None;
@@ -97,7 +97,7 @@ impl Exchange {
             suggestions,
             request_sent: self.was_sent,
             attempts: self.attempts,
-            backend: header(&self.headers, "x-inference-provider"),
+            backend: head::backend(&self.headers, self.upstream),
             request_id: head::request_id(&self.headers),
             ..error
         }));

@@ -1,9 +1,27 @@
 use super::*;
 
 #[test]
+fn the_providers_own_hint_comes_before_the_general_one() {
+    let hint = |status| {
+        outcome(&Served::status(status, &[], ""), &[])
+            .result
+            .unwrap_err()
+            .hint
+    };
+    assert_eq!(hint(402).as_deref(), Some("Pay."));
+    assert!(hint(413).unwrap().starts_with("Shorten the conversation"));
+    assert_eq!(hint(500), None);
+}
+
+#[test]
 fn every_recorded_form_of_an_error_gives_what_the_case_names() {
     let mut report = cases::Report::default();
-    for case in cases::cases("errors.json") {
+    for mut case in cases::cases("errors.json") {
+        // What a provider says in its own words is its own test.
+        case["error"]
+            .as_object_mut()
+            .unwrap()
+            .remove("provider-hint-part");
         let served = Served::from(cases::served(&case));
         let whole = outcome(&served, &[]);
         assert!(whole.events.is_empty());
@@ -59,8 +77,11 @@ fn for_a_model_that_is_not_there_others_are_suggested_best_first() {
         let mut reference = reference(None);
         reference.routing = Routing::Backend("nebius".into());
         let instead = instead.iter().map(ToString::to_string).collect();
-        let exchange = Exchange::new(request(), reference, &snapshot(0), 1).unwrap();
-        let mut exchange = exchange.suggesting(instead);
+        let resolved = Resolved {
+            model: reference,
+            instead,
+        };
+        let mut exchange = Exchange::new(&UPSTREAM, request(), resolved, &snapshot(0), 1).unwrap();
         serve(
             &mut exchange,
             &Served::status(404, &[], body),

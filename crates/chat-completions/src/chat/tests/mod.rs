@@ -14,12 +14,30 @@ use serde_json::Value;
 
 use super::{Exchange, Failure, FailureKind, Next};
 use crate::{
+    Resolved, Upstream,
     cases::{self, chat_request, check_order, joined, word},
     contract::{
         settings::{CredentialState, Snapshot},
         types::{ChatEvent, ChatRequest, Error, Model, ModelRef, Routing, Summary},
     },
+    error::Cause,
 };
+
+/// The upstream of the case files.
+static UPSTREAM: Upstream = Upstream {
+    id: "huggingface",
+    base_url: "https://example.com/v1",
+    user_agent: "test/1",
+    backend_header: Some("x-inference-provider"),
+    credential_hint: "Set EXAMPLE_KEY.",
+    header: |_| Ok(Some(("x-added", "header".to_string()))),
+    hint: |cause, _| (cause == Cause::Credit).then_some("Pay."),
+};
+
+/// An exchange of a request.
+fn begin(request: ChatRequest, model: ModelRef, snapshot: &Snapshot) -> Result<Exchange, Error> {
+    Exchange::new(&UPSTREAM, request, model.into(), snapshot, 7)
+}
 
 /// What an exchange gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,7 +140,7 @@ fn request() -> ChatRequest {
 }
 
 fn exchange(max_retries: u32) -> Exchange {
-    Exchange::new(request(), reference(None), &snapshot(max_retries), 7).unwrap()
+    begin(request(), reference(None), &snapshot(max_retries)).unwrap()
 }
 
 /// Serves one answer in pieces that end at these places, taking all events as soon as they are there.
@@ -154,7 +172,7 @@ fn serve(exchange: &mut Exchange, served: &Served, cuts: &[usize], events: &mut 
 
 /// The whole exchange with one answer, without retries. Neighbouring pieces are joined.
 fn outcome(served: &Served, cuts: &[usize]) -> Outcome {
-    let mut exchange = Exchange::new(request(), served.model.clone(), &snapshot(0), 7).unwrap();
+    let mut exchange = begin(request(), served.model.clone(), &snapshot(0)).unwrap();
     let mut events = Vec::new();
     serve(&mut exchange, served, cuts, &mut events);
     assert_eq!(exchange.next(), Next::Ended);

@@ -264,24 +264,24 @@ fn an_encoding_that_was_not_asked_for_is_refused() {
 }
 
 #[test]
-fn without_a_token_nothing_is_sent_and_the_variables_are_named() {
+fn without_a_token_nothing_is_sent_and_the_provider_says_what_to_do() {
     let mut snapshot = snapshot(2);
     snapshot.credential = CredentialState::Missing;
-    let error = Exchange::new(request(), reference(None), &snapshot, 0).unwrap_err();
+    let error = begin(request(), reference(None), &snapshot).unwrap_err();
     assert_eq!(
         (word(error.kind), error.request_sent, error.attempts),
         ("unauthenticated".into(), false, 0)
     );
-    assert!(error.hint.unwrap().contains("HUGGINGFACE_HUB_TOKEN or HF_TOKEN"));
+    assert_eq!(error.hint.unwrap(), "Set EXAMPLE_KEY.");
     snapshot.base_url = Some("http://example.com/v1".into());
     assert!(
-        Exchange::new(request(), reference(None), &snapshot, 0)
+        begin(request(), reference(None), &snapshot)
             .unwrap_err()
             .hint
             .is_some_and(|hint| hint == "Use https.")
     );
     snapshot.credential = CredentialState::NotRequired;
-    assert!(Exchange::new(request(), reference(None), &snapshot, 0).is_ok());
+    assert!(begin(request(), reference(None), &snapshot).is_ok());
 }
 
 #[test]

@@ -10,8 +10,22 @@ fn stream_cases() -> Vec<Value> {
 }
 
 fn served(case: &Value) -> Served {
-    let settings = cases::plain_settings(&case["settings"]);
-    let model = crate::reference::resolve(&cases::asked_model(case), &settings).unwrap();
+    let reference = cases::asked_model(case);
+    let id = reference.strip_prefix("huggingface/").unwrap();
+    let configured = cases::configured(&case["settings"]);
+    let metadata = configured
+        .into_iter()
+        .find(|model| model.id == id)
+        .map(|model| Model {
+            extras: model.extras,
+            ..cases::known_model(&serde_json::json!({})).unwrap()
+        });
+    let model = ModelRef {
+        model: id.into(),
+        wire_id: id.into(),
+        canonical: reference.clone(),
+        ..super::reference(metadata)
+    };
     Served {
         model,
         ..cases::served(case).into()
@@ -85,7 +99,7 @@ fn a_setting_of_a_model_in_another_form_is_an_error_before_anything_is_sent() {
     let case = serde_json::json!({ "model": "acme/large", "settings": {
         "configured": [{ "id": "acme/large", "template-opens-reasoning": "yes" }] } });
     let model = served(&case).model;
-    let error = Exchange::new(request(), model, &snapshot(0), 7).unwrap_err();
+    let error = begin(request(), model, &snapshot(0)).unwrap_err();
     assert_eq!(
         (word(error.kind), error.request_sent),
         ("invalid-request".into(), false)
@@ -103,7 +117,7 @@ fn a_stop_text_leaves_an_open_block_what_it_is() {
     let model = served(&serde_json::json!({ "model": "Qwen/QwQ-32B" })).model;
     for (stop, count) in [(Vec::new(), 2), (vec!["x".into()], 1)] {
         let request = ChatRequest { stop, ..request() };
-        let mut exchange = Exchange::new(request, model.clone(), &snapshot(0), 7).unwrap();
+        let mut exchange = begin(request, model.clone(), &snapshot(0)).unwrap();
         let mut events = Vec::new();
         serve(&mut exchange, &Served::ok(stream), &[], &mut events);
         assert_eq!(joined(events).len(), count);
@@ -185,7 +199,8 @@ fn made_up_ids_differ_between_answers_and_within_one() {
         call("g")
     );
     let ids = |seed| {
-        let mut exchange = Exchange::new(request(), reference(None), &snapshot(0), seed).unwrap();
+        let mut exchange =
+            Exchange::new(&UPSTREAM, request(), reference(None).into(), &snapshot(0), seed).unwrap();
         let mut events = Vec::new();
         serve(&mut exchange, &Served::ok(stream.as_str()), &[], &mut events);
         let start = |event| {
