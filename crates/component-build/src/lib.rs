@@ -99,10 +99,12 @@ impl Build {
 /// # Errors
 /// If this program was installed or copied, or if the component is not there and cannot be built.
 pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
-    const SOURCES: [&str; 7] = [
+    const SOURCES: [&str; 9] = [
         "src",
         "wit",
+        "crates/chat-completions",
         "crates/chat-completions-wire",
+        "crates/component-shell",
         "crates/huggingface-protocol",
         ".cargo",
         "Cargo.toml",

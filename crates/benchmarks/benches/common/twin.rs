@@ -7,11 +7,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use chat_completions::chat::{Exchange, Failure, FailureKind, Fold, Next};
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Full};
 use huggingface_protocol::{
     catalog,
-    chat::{Exchange, Failure, FailureKind, Fold, Next},
     contract::types::{AssistantPart, ChatEvent, ChatRequest, Error, ModelCatalog, Summary},
     provider, reference,
     settings::{PlainSettings, Settings as _},
@@ -73,7 +73,8 @@ impl Twin {
             .map_or(0, |now| now.as_nanos() as u64);
         Answer {
             twin: self,
-            exchange: Exchange::new(request, model, &snapshot, seed).expect("a request"),
+            exchange: Exchange::new(&provider::UPSTREAM, request, model.into(), &snapshot, seed)
+                .expect("a request"),
             sent: None,
             body: None,
         }

@@ -9,16 +9,18 @@ use alloc::{
 };
 use core::mem;
 
+use chat_completions::{
+    json::items,
+    model::{
+        Index, decimal,
+        lenient::{boolean, count, is_scalar, line, measure},
+    },
+};
+use chat_completions_wire::list::{Leaf, Place, Rows, Sink, read_row};
 use serde_json::error::Category;
 
-use super::index::Index;
-use super::json::{boolean, count, is_scalar, line, measure};
-use super::{decimal, merge, routes};
-use crate::{
-    contract::types::{Extra, Model, ModelSource, Price, Route},
-    json::items,
-    wire::list::{Leaf, Place, Rows, Sink, read_row},
-};
+use super::{merge, routes};
+use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
 
 /// Most rows that are read.
 pub(super) const MAX_ROWS: usize = 10_000;
