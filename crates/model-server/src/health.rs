@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Service;
 use super::response::Refusal;
-use dialects::chat_completions::error::Fault;
+use dialects::fault::Fault;
 
 /// Where anybody may ask whether the server is well.
 pub(super) const HEALTH: &str = "/healthz";

@@ -9,7 +9,7 @@ use axum::{
 use http::StatusCode;
 
 use super::{Service, response};
-use dialects::chat_completions::{self as openai, error::Fault};
+use dialects::{chat_completions as openai, fault::Fault};
 use model_provider_host::{Error, Kind, contract::ErrorKind};
 
 pub(super) async fn list(State(service): State<Service>) -> Result<Response, response::Refusal> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 
-use super::json_path::Node;
+use crate::json::Node;
 use model_provider_host::{
     Result,
     contract::{Media, MediaSource},
@@ -32,7 +32,7 @@ fn picture_type(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// What a URL points at: bytes within it (`data:`), or something that the upstream fetches.
-pub(super) fn from_url(url: &Node<'_>, family: &str) -> Result<Media> {
+pub(crate) fn from_url(url: &Node<'_>, family: &str) -> Result<Media> {
     let text = url.text()?;
     let scheme = text
         .split_once(':')

@@ -1,0 +1,29 @@
+//! Which dialect is spoken at which address.
+
+use std::sync::Arc;
+
+use super::ServePolicy;
+use dialects::{chat_completions::ChatCompletions, dialect::Dialect};
+
+/// Where chat completions are asked for.
+pub(super) const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
+
+/// The dialects.
+pub(super) struct Dialects {
+    chat_completions: Arc<dyn Dialect>,
+}
+
+impl Dialects {
+    pub(super) fn new(policy: &ServePolicy) -> Self {
+        Self {
+            chat_completions: Arc::new(ChatCompletions {
+                reasoning: policy.reasoning,
+            }),
+        }
+    }
+
+    /// The dialect of whoever asks at this address: also where nothing is, errors are to be understood.
+    pub(super) fn of(&self, _path: &str) -> &Arc<dyn Dialect> {
+        &self.chat_completions
+    }
+}
