@@ -9,3 +9,4 @@ pub mod ending;
 pub mod fault;
 mod json;
 mod media;
+pub mod messages;

@@ -37,7 +37,7 @@ pub(super) async fn completions(
     request: Request,
 ) -> Result<Response, response::Refusal> {
     let inner = &service.0;
-    let dialect = inner.dialects.of(request.uri().path());
+    let dialect = inner.dialects.of(request.uri().path(), request.headers());
     let receiving = request.extensions().get::<Sitting>().map(Sitting::receiving);
     let received = body::receive(request, &inner.limits, &inner.bodies).await?;
     drop(receiving);

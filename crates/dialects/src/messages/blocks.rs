@@ -78,7 +78,13 @@ impl Blocks {
         if piece.text.is_empty() && piece.signature.is_none() {
             return;
         }
-        if !matches!(self.current, Some(Current { kind: Kind::Thinking, .. })) {
+        if !matches!(
+            self.current,
+            Some(Current {
+                kind: Kind::Thinking,
+                ..
+            })
+        ) {
             let block = Block::Thinking {
                 thinking: "",
                 signature: "",
@@ -86,7 +92,12 @@ impl Blocks {
             self.start(Kind::Thinking, block, out);
         }
         if !piece.text.is_empty() {
-            self.delta(Delta::Thinking { thinking: &piece.text }, out);
+            self.delta(
+                Delta::Thinking {
+                    thinking: &piece.text,
+                },
+                out,
+            );
         }
         if let Some(signature) = &piece.signature {
             self.delta(Delta::Signature { signature }, out);

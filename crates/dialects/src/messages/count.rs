@@ -83,3 +83,56 @@ impl Count {
         self.ascii.div_ceil(BYTES_A_TOKEN) + self.others + self.around
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::count_tokens;
+
+    fn counted(body: Value) -> u64 {
+        let counted = count_tokens(body.to_string().as_bytes()).expect("a request");
+        assert_eq!(counted["x_plugin"]["estimate"], true);
+        counted["input_tokens"].as_u64().expect("a number")
+    }
+
+    #[test]
+    fn an_estimate_grows_with_all_that_a_model_reads() {
+        let plain = json!({"model": "m", "messages": [{"role": "user", "content": "x".repeat(400)}]});
+        let count = counted(plain.clone());
+        assert_eq!(
+            count, 104,
+            "four bytes of text for a token, and what is around a message"
+        );
+        let image = json!({"type": "image", "source": {"type": "url", "url": "https://example.org"}});
+        for (member, more, at_least) in [
+            ("system", json!("y".repeat(40)), 10),
+            (
+                "tools",
+                json!([{"name": "f", "description": "z".repeat(80), "input_schema": {"type": "object"}}]),
+                20,
+            ),
+            (
+                "messages",
+                json!([plain["messages"][0], {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "t".repeat(40), "signature": ""},
+                {"type": "tool_use", "id": "c", "name": "f", "input": {"a": "b"}}]}]),
+                12,
+            ),
+            (
+                "messages",
+                json!([{"role": "user", "content": [{"type": "text", "text": "x".repeat(400)}, image]}]),
+                1000,
+            ),
+            (
+                "messages",
+                json!([{"role": "user", "content": "日本語".repeat(100)}]),
+                150,
+            ),
+        ] {
+            let mut body = plain.clone();
+            body[member] = more;
+            assert!(counted(body) >= count + at_least, "{member}");
+        }
+    }
+}

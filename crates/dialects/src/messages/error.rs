@@ -53,3 +53,78 @@ pub(super) fn body(fault: &Fault, request_id: &str) -> Value {
         "request_id": request_id,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use model_provider_host::{Error, Kind, contract};
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Case {
+        kind: String,
+        status: Option<u16>,
+        code: Option<String>,
+        retry_after_ms: Option<u32>,
+        gives: Gives,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Gives {
+        status: u16,
+        r#type: String,
+    }
+
+    fn fault(kind: Kind, case: &Case) -> Fault {
+        let mut error = Error::new(kind, "what happened").with_hint("what to do");
+        if matches!(kind, Kind::Provider(_)) {
+            error = Error::from(contract::Error {
+                status: case.status,
+                code: case.code.clone(),
+                retry_after_ms: case.retry_after_ms,
+                ..error.details().clone()
+            });
+        } else if let Some(code) = &case.code {
+            error = error.with_code(code);
+        }
+        Fault::from(&error)
+    }
+
+    #[test]
+    fn every_kind_has_a_type_of_the_dialect_and_its_status() {
+        let cases = include_str!("../../../../tests/cases/messages-errors.json");
+        let cases: Vec<Case> = serde_json::from_str(cases).expect("the cases");
+        for kind in Kind::ALL {
+            let has_case = cases.iter().any(|case| case.kind == kind.as_str());
+            assert!(has_case, "{kind} has no case");
+        }
+        for case in cases {
+            let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == case.kind);
+            let fault = fault(kind.expect("a kind"), &case);
+            let body = body(&fault, "id");
+            assert_eq!(status(&fault).as_u16(), case.gives.status, "{}", case.kind);
+            assert_eq!(body["error"]["type"], case.gives.r#type, "{}", case.kind);
+            assert_eq!(body["type"], "error");
+            assert_eq!(body["request_id"], "id");
+            let message = body["error"]["message"].as_str().expect("a text");
+            assert!(message.ends_with("what happened (what to do)"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_that_is_too_long_is_told_in_the_words_that_clients_know() {
+        for (message, told) in [
+            ("the window is full", "prompt is too long: the window is full"),
+            (
+                "Prompt is too long: 9 tokens > 8 maximum",
+                "Prompt is too long: 9 tokens > 8 maximum",
+            ),
+        ] {
+            let error = Error::new(Kind::Provider(contract::ErrorKind::ContextOverflow), message);
+            assert_eq!(body(&Fault::from(&error), "id")["error"]["message"], told);
+        }
+    }
+}

@@ -12,7 +12,7 @@ mod request;
 mod stop_reason;
 mod types;
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
@@ -34,7 +34,11 @@ impl Dialect for Messages {
     fn parse(&self, body: &[u8]) -> Result<Asked> {
         let body = Body::parse(body, Purpose::Response)?;
         Ok(Asked {
-            reply: Box::new(MessagesReply::new(body.notes, body.request.stop.clone(), body.long_names)),
+            reply: Box::new(MessagesReply::new(
+                body.notes,
+                body.request.stop.clone(),
+                body.long_names,
+            )),
             request: body.request,
             model: body.model,
             stream: body.stream,
@@ -47,6 +51,10 @@ impl Dialect for Messages {
 
     fn error(&self, fault: &Fault, request_id: &str) -> Value {
         error::body(fault, request_id)
+    }
+
+    fn request_id_header(&self) -> Option<HeaderName> {
+        Some(HeaderName::from_static("request-id"))
     }
 
     fn heartbeat(&self) -> Option<Frame> {

@@ -19,6 +19,22 @@ pub struct Page {
     pub before: Option<String>,
 }
 
+impl Page {
+    /// Reads the query of an address. A limit that is no number is none.
+    pub fn of(query: &str) -> Self {
+        let mut page = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "limit" => page.limit = value.parse().ok(),
+                "after_id" => page.after = Some(value.into_owned()),
+                "before_id" => page.before = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        page
+    }
+}
+
 /// The list, or a part of it. An id that is not in it is at neither end.
 pub fn list(models: &[Model], page: &Page) -> Value {
     let at = |id: &Option<String>| models.iter().position(|model| Some(&model.id) == id.as_ref());
@@ -84,6 +100,51 @@ fn time(seconds: i64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_read_page_by_page_from_either_end() {
+        let ids = ["a", "b", "c", "d", "e"];
+        let models: Vec<Model> = ids.iter().map(|id| model(id)).collect();
+        for (query, expected, has_more) in [
+            ("", &ids[..], false),
+            ("limit=2", &ids[..2], true),
+            ("limit=2&after_id=b", &ids[2..4], true),
+            ("limit=5&after_id=d", &ids[4..], false),
+            ("limit=2&before_id=d", &ids[1..3], true),
+            ("after_id=e", &[], false),
+            ("after_id=unknown&limit=x", &ids[..], false),
+            ("after_id=d&before_id=b", &[], false),
+            ("limit=0", &[], true),
+        ] {
+            let list = list(&models, &Page::of(query));
+            let data = list["data"].as_array().expect("a list");
+            let shown: Vec<&str> = data.iter().map(|model| model["id"].as_str().expect("an id")).collect();
+            assert_eq!(shown, expected, "{query}");
+            assert_eq!(list["has_more"], has_more, "{query}");
+            assert_eq!(list["last_id"], json!(expected.last()), "{query}");
+        }
+        assert_eq!(list(&models, &Page::default())["data"][0]["display_name"], "A model");
+    }
+
+    fn model(id: &str) -> Model {
+        Model {
+            id: id.to_owned(),
+            display_name: "A model".to_owned(),
+            alias: None,
+            source: model_provider_host::contract::ModelSource::Live,
+            input: Vec::new(),
+            output: Vec::new(),
+            reasoning: None,
+            context_window: None,
+            max_output_tokens: None,
+            price: None,
+            supports_tools: None,
+            supports_structured_output: None,
+            routes: Vec::new(),
+            picks: Vec::new(),
+            extras: Vec::new(),
+        }
+    }
 
     #[test]
     fn seconds_become_a_time_of_the_calendar() {

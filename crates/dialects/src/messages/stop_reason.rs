@@ -17,7 +17,14 @@ pub(super) fn stop<'a>(summary: &Summary, stops: &'a [String], refusal: &'a str)
         // There is no word for "otherwise"; the upstream's own stands under `x_plugin`.
         FinishReason::Stop | FinishReason::Other => "end_turn",
         FinishReason::Length
-            if is_named(summary, &["modelcontextwindowexceeded", "contextlengthexceeded", "modellength"]) =>
+            if is_named(
+                summary,
+                &[
+                    "modelcontextwindowexceeded",
+                    "contextlengthexceeded",
+                    "modellength",
+                ],
+            ) =>
         {
             "model_context_window_exceeded"
         }

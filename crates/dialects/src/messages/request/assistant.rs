@@ -21,7 +21,9 @@ pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<Vec<Ass
                 parts.push(AssistantPart::Reasoning(Reasoning {
                     text: block.need("thinking")?.string()?,
                     // Unchanged; an empty one is none, which is what a response without one has here.
-                    signature: block.optional_text("signature")?.filter(|signature| !signature.is_empty()),
+                    signature: block
+                        .optional_text("signature")?
+                        .filter(|signature| !signature.is_empty()),
                     extras: Vec::new(),
                 }));
             }

@@ -52,7 +52,9 @@ impl Conversation {
                 context.leave(message, &["role", "content", CACHE_CONTROL]);
                 let mut parts = assistant::parts(&message.need("content")?, context)?;
                 match self.messages.last_mut() {
-                    Some((Message::Assistant(said), _)) if self.results.is_empty() && self.others.is_empty() => {
+                    Some((Message::Assistant(said), _))
+                        if self.results.is_empty() && self.others.is_empty() =>
+                    {
                         said.content.append(&mut parts);
                     }
                     _ => {
@@ -101,7 +103,10 @@ impl Conversation {
 
     /// A system message in the middle, which may change the tools.
     fn system_message(&mut self, message: &Node<'_>, context: &mut Context) -> Result<()> {
-        context.leave(message, &["role", "content", "clear_at", "output_config", CACHE_CONTROL]);
+        context.leave(
+            message,
+            &["role", "content", "clear_at", "output_config", CACHE_CONTROL],
+        );
         if let Some(config) = message.field("output_config") {
             context.leave(&config, &["effort"]);
             context.effort.config(&config)?;
@@ -137,7 +142,8 @@ impl Conversation {
 
     fn end_turn(&mut self) {
         let results = self.results.drain(..);
-        self.messages.extend(results.map(|result| (Message::Tool(result), None)));
+        self.messages
+            .extend(results.map(|result| (Message::Tool(result), None)));
         self.messages.append(&mut self.others);
     }
 
@@ -160,7 +166,10 @@ fn system(content: Vec<ContentPart>) -> Message {
 }
 
 fn result(block: &Node<'_>, context: &mut Context) -> Result<ToolResult> {
-    context.leave(block, &["type", "tool_use_id", "content", "is_error", CACHE_CONTROL]);
+    context.leave(
+        block,
+        &["type", "tool_use_id", "content", "is_error", CACHE_CONTROL],
+    );
     let content = match block.field("content") {
         Some(content) => content::parts(&content, context)?,
         None => Vec::new(),

@@ -139,7 +139,10 @@ fn read(body: &Node<'_>, purpose: Purpose) -> Result<Body> {
     if let Some(config) = body.field("output_config") {
         context.leave(&config, &["effort", "format"]);
         context.effort.config(&config)?;
-        request.response_format = config.field("format").map(|format| self::format(&format)).transpose()?;
+        request.response_format = config
+            .field("format")
+            .map(|format| self::format(&format))
+            .transpose()?;
     }
     if let Some(format) = body.field("output_format") {
         request.response_format = Some(self::format(&format)?);
@@ -184,7 +187,9 @@ fn format(format: &Node<'_>) -> Result<ResponseFormat> {
         return Err(kind.wrong("`json_schema`"));
     }
     Ok(ResponseFormat::JsonSchema(JsonSchema {
-        name: format.optional_text("name")?.unwrap_or_else(|| SCHEMA_NAME.to_owned()),
+        name: format
+            .optional_text("name")?
+            .unwrap_or_else(|| SCHEMA_NAME.to_owned()),
         description: None,
         schema_json: format.need("schema")?.object_json()?,
         strict: Some(true),
@@ -196,7 +201,8 @@ fn format(format: &Node<'_>) -> Result<ResponseFormat> {
 fn thread(thread: &Node<'_>, context: &mut Context) -> Result<()> {
     if thread.field("previous_message_id").is_some() {
         let path = thread.path_of("previous_message_id");
-        let message = format!("`{path}` cannot be used: conversations are not stored here; send all messages");
+        let message =
+            format!("`{path}` cannot be used: conversations are not stored here; send all messages");
         return Err(json::refused(ErrorKind::Unsupported, &path, &message));
     }
     context.notes.warn(

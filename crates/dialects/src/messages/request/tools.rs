@@ -161,9 +161,14 @@ impl Toolbox {
         request: &mut ChatRequest,
         notes: &mut Notes,
     ) -> Result<HashMap<String, String>> {
-        let choice = choice.map(|choice| self.choice(choice, request, notes)).transpose()?;
+        let choice = choice
+            .map(|choice| self.choice(choice, request, notes))
+            .transpose()?;
         let has_search = self.has_search;
-        let offered = self.tools.into_iter().filter(|entry| entry.is_offered || has_search);
+        let offered = self
+            .tools
+            .into_iter()
+            .filter(|entry| entry.is_offered || has_search);
         request.tools = offered.map(|entry| Tool::Function(entry.tool)).collect();
         if request.tools.is_empty() {
             // One call at a time, of none.
@@ -174,7 +179,12 @@ impl Toolbox {
         Ok(self.long_names)
     }
 
-    fn choice(&mut self, choice: &Node<'_>, request: &mut ChatRequest, notes: &mut Notes) -> Result<ToolChoice> {
+    fn choice(
+        &mut self,
+        choice: &Node<'_>,
+        request: &mut ChatRequest,
+        notes: &mut Notes,
+    ) -> Result<ToolChoice> {
         notes
             .left_out
             .extend(choice.paths_of_others(&["type", "name", SERIAL]));
@@ -219,7 +229,9 @@ const FORCES_LEFT_OUT: &str = "forces a tool that this server cannot offer to a 
 fn shortened(name: &str) -> String {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
-    let end = (0..=LONGEST_NAME - 17).rev().find(|&end| name.is_char_boundary(end));
+    let end = (0..=LONGEST_NAME - 17)
+        .rev()
+        .find(|&end| name.is_char_boundary(end));
     let start = name.get(..end.unwrap_or_default()).unwrap_or_default();
     format!("{start}_{:016x}", hasher.finish())
 }
