@@ -7,6 +7,7 @@ pub mod chat_completions;
 pub mod dialect;
 pub mod ending;
 pub mod fault;
+pub mod fields;
 mod json;
 mod media;
 pub mod messages;

@@ -6,6 +6,7 @@
 mod blocks;
 mod count;
 mod error;
+pub mod fields;
 pub mod models;
 mod reply;
 mod request;

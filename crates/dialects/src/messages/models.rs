@@ -118,12 +118,18 @@ mod tests {
         ] {
             let list = list(&models, &Page::of(query));
             let data = list["data"].as_array().expect("a list");
-            let shown: Vec<&str> = data.iter().map(|model| model["id"].as_str().expect("an id")).collect();
+            let shown: Vec<&str> = data
+                .iter()
+                .map(|model| model["id"].as_str().expect("an id"))
+                .collect();
             assert_eq!(shown, expected, "{query}");
             assert_eq!(list["has_more"], has_more, "{query}");
             assert_eq!(list["last_id"], json!(expected.last()), "{query}");
         }
-        assert_eq!(list(&models, &Page::default())["data"][0]["display_name"], "A model");
+        assert_eq!(
+            list(&models, &Page::default())["data"][0]["display_name"],
+            "A model"
+        );
     }
 
     fn model(id: &str) -> Model {

@@ -1,7 +1,7 @@
 //! The body of a Messages request as a request of the contract.
 //!
 //! Every error names its place as a JSON path and never repeats what stands there: a request holds prompts. What the
-//! contract has no place for is left out, and named in a warning of the response; `fields.json` lists what is ignored.
+//! contract has no place for is left out, and named in a warning of the response, unless `fields` says that it is ignored.
 
 mod assistant;
 mod content;
@@ -11,8 +11,10 @@ mod tools;
 
 use std::collections::HashMap;
 
+use super::fields::FIELDS;
 use crate::{
     ending::Notes,
+    fields::{self, Handling},
     json::{self, Node},
 };
 use model_provider_host::{
@@ -22,37 +24,6 @@ use model_provider_host::{
 
 use self::{conversation::Conversation, effort::Effort, tools::Toolbox};
 
-/// Members that are read.
-const READ: [&str; 16] = [
-    "max_tokens",
-    "messages",
-    "model",
-    "output_config",
-    "output_format",
-    "stop_sequences",
-    "stream",
-    "system",
-    "temperature",
-    "thinking",
-    "thread",
-    "tool_choice",
-    "tools",
-    "top_k",
-    "top_p",
-    "service_tier",
-];
-/// Members that say how the service itself is to bill, cache or record a request: taken, and without effect here.
-const IGNORED: [&str; 9] = [
-    "anthropic_beta",
-    "anthropic_version",
-    "betas",
-    "cache_control",
-    "diagnostics",
-    "metadata",
-    "service_tier",
-    "user_profile_id",
-    "workspace_id",
-];
 /// A member of blocks, messages and tools that is taken everywhere, and without effect.
 pub(super) const CACHE_CONTROL: &str = "cache_control";
 /// The name of the schema of a response; upstreams want one.
@@ -105,11 +76,14 @@ impl Context {
 }
 
 fn read(body: &Node<'_>, purpose: Purpose) -> Result<Body> {
-    if !body.is_object() {
-        return Err(body.wrong("an object, the body of a Messages request"));
-    }
     let mut context = Context::default();
-    context.leave(body, &[&READ[..], &IGNORED[..]].concat());
+    for field in body.fields("an object, the body of a Messages request")? {
+        let is_known =
+            fields::find(FIELDS, field.key()).is_some_and(|known| known.handling != Handling::LeftOut);
+        if !is_known && !field.is_null() {
+            context.notes.left_out.push(field.path().to_owned());
+        }
+    }
     let mut request = blank_request();
     request.max_output_tokens = match body.field("max_tokens") {
         None if purpose == Purpose::Response => Some(body.need("max_tokens")?.limit()?),
