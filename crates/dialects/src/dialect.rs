@@ -82,6 +82,9 @@ pub trait Reply: Debug + Send + Sync {
     /// The last frames.
     fn closing(&mut self, ending: Ending<'_>, frames: &mut Vec<Frame>);
 
+    /// Names the place of an error in the body of the request, where plugins name it in another order.
+    fn locate(&self, _fault: &mut Fault) {}
+
     /// The last frames of a response that broke off, or never came.
     fn failed(&mut self, fault: &Fault, frames: &mut Vec<Frame>);
 }

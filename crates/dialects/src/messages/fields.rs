@@ -174,7 +174,11 @@ mod tests {
     fn the_documentation_has_the_tables() {
         let page = include_str!("../../../../docs/messages.md");
         for fields in [FIELDS, BLOCKS] {
-            assert!(page.contains(&table(fields)), "docs/messages.md lacks:\n{}", table(fields));
+            assert!(
+                page.contains(&table(fields)),
+                "docs/messages.md lacks:\n{}",
+                table(fields)
+            );
         }
     }
 

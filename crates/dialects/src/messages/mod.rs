@@ -8,6 +8,7 @@ mod count;
 mod error;
 pub mod fields;
 pub mod models;
+mod origins;
 mod reply;
 mod request;
 mod stop_reason;
@@ -39,6 +40,7 @@ impl Dialect for Messages {
                 body.notes,
                 body.request.stop.clone(),
                 body.long_names,
+                body.origins,
             )),
             request: body.request,
             model: body.model,

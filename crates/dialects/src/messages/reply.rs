@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::{
     blocks::{Blocks, frame},
     error,
+    origins::Origins,
     stop_reason::stop,
     types::{Block, Event, Message, Stop, UsageJson},
 };
@@ -38,6 +39,7 @@ pub(super) struct MessagesReply {
     stops: Vec<String>,
     /// The client's own names of tools, by those that were sent.
     long_names: HashMap<String, String>,
+    origins: Origins,
     blocks: Blocks,
     refusal: String,
     /// What the upstream added that has no place here.
@@ -45,13 +47,19 @@ pub(super) struct MessagesReply {
 }
 
 impl MessagesReply {
-    pub(super) fn new(notes: Notes, stops: Vec<String>, long_names: HashMap<String, String>) -> Self {
+    pub(super) fn new(
+        notes: Notes,
+        stops: Vec<String>,
+        long_names: HashMap<String, String>,
+        origins: Origins,
+    ) -> Self {
         Self {
             request_id: String::new(),
             id: String::new(),
             notes,
             stops,
             long_names,
+            origins,
             blocks: Blocks::default(),
             refusal: String::new(),
             not_shown: BTreeSet::new(),
@@ -205,9 +213,20 @@ impl Reply for MessagesReply {
         frames.push(frame(&Event::MessageStop));
     }
 
+    fn locate(&self, fault: &mut Fault) {
+        let Some(here) = fault.param.as_deref().and_then(|param| self.origins.of(param)) else {
+            return;
+        };
+        if let Some(there) = fault.param.replace(here.clone()) {
+            fault.message = fault.message.replacen(&there, &here, 1);
+        }
+    }
+
     /// No block ends here: a client might run a call that is not whole.
     fn failed(&mut self, fault: &Fault, frames: &mut Vec<Frame>) {
-        let body = error::body(fault, &self.request_id);
+        let mut fault = fault.clone();
+        self.locate(&mut fault);
+        let body = error::body(&fault, &self.request_id);
         frames.push(Frame::named("error", body.to_string()));
     }
 }

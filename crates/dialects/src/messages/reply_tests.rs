@@ -35,7 +35,12 @@ struct Case {
 }
 
 fn reply(case: &Case) -> MessagesReply {
-    let mut reply = MessagesReply::new(Notes::default(), case.stops.clone(), HashMap::new());
+    let mut reply = MessagesReply::new(
+        Notes::default(),
+        case.stops.clone(),
+        HashMap::new(),
+        Origins::default(),
+    );
     reply.begin(Head {
         id: "1".to_owned(),
         ..Head::default()

@@ -7,11 +7,12 @@ use model_provider_host::{
     contract::{AssistantPart, Extra, Reasoning, ToolCall},
 };
 
-pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<Vec<AssistantPart>> {
+/// The parts, and where each of their calls stands.
+pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<(Vec<AssistantPart>, Vec<String>)> {
     if content.is_text() {
-        return Ok(some_text(content.string()?));
+        return Ok((some_text(content.string()?), Vec::new()));
     }
-    let mut parts = Vec::new();
+    let (mut parts, mut calls) = (Vec::new(), Vec::new());
     for block in content.items_or("text or a list of content blocks")? {
         let kind = block.need("type")?;
         match &*kind.text()? {
@@ -27,7 +28,10 @@ pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<Vec<Ass
                     extras: Vec::new(),
                 }));
             }
-            "tool_use" => parts.push(AssistantPart::ToolCall(call(&block, context)?)),
+            "tool_use" => {
+                parts.push(AssistantPart::ToolCall(call(&block, context)?));
+                calls.push(block.path().to_owned());
+            }
             "compaction" => {
                 context.leave(&block, &["type", "content", CACHE_CONTROL]);
                 // The summary of what stood before it.
@@ -43,7 +47,7 @@ pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<Vec<Ass
             })),
         }
     }
-    Ok(parts)
+    Ok((parts, calls))
 }
 
 fn some_text(text: String) -> Vec<AssistantPart> {

@@ -13,28 +13,56 @@ use model_provider_host::{
 /// What a block is for which nothing can be done.
 const NO_FILES: &str = "names a file: files are not stored here; send what is in it";
 
-/// Text alone: a system prompt. Gives no part for a text that is empty.
-pub(super) fn texts(content: &Node<'_>, context: &mut Context) -> Result<Vec<ContentPart>> {
-    if content.is_text() {
-        return Ok(some_text(content.string()?));
+/// Parts, and where each stands in the body.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) list: Vec<ContentPart>,
+    pub(super) paths: Vec<String>,
+}
+
+impl Parts {
+    fn text(&mut self, text: String) {
+        if !text.is_empty() {
+            self.list.push(ContentPart::Text(text));
+        }
     }
-    let mut parts = Vec::new();
+
+    /// What was added last stands here.
+    fn at(&mut self, path: &str) {
+        self.paths.resize(self.list.len(), path.to_owned());
+    }
+
+    pub(super) fn append(&mut self, mut more: Self) {
+        self.list.append(&mut more.list);
+        self.paths.append(&mut more.paths);
+    }
+}
+
+/// Text alone: a system prompt. Gives no part for a text that is empty.
+pub(super) fn texts(content: &Node<'_>, context: &mut Context) -> Result<Parts> {
+    let mut parts = Parts::default();
+    if content.is_text() {
+        parts.text(content.string()?);
+        parts.at(content.path());
+        return Ok(parts);
+    }
     for block in content.items_or("text or a list of text blocks")? {
         let kind = block.need("type")?;
         if kind.text()? != "text" {
             return Err(kind.wrong("`text`"));
         }
-        parts.extend(some_text(text(&block, context)?));
+        parts.text(text(&block, context)?);
+        parts.at(block.path());
     }
     Ok(parts)
 }
 
 /// Text, or blocks.
-pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<Vec<ContentPart>> {
+pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<Parts> {
     if content.is_text() {
-        return Ok(some_text(content.string()?));
+        return texts(content, context);
     }
-    let mut parts = Vec::new();
+    let mut parts = Parts::default();
     for block in content.items_or("text or a list of content blocks")? {
         part(&block, &mut parts, context)?;
     }
@@ -42,11 +70,11 @@ pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<Vec<Con
 }
 
 /// One block; it may become several parts, or none.
-pub(super) fn part(block: &Node<'_>, parts: &mut Vec<ContentPart>, context: &mut Context) -> Result<()> {
+pub(super) fn part(block: &Node<'_>, parts: &mut Parts, context: &mut Context) -> Result<()> {
     let kind = block.need("type")?;
     match &*kind.text()? {
-        "text" => parts.extend(some_text(text(block, context)?)),
-        "image" => parts.push(image(block, context)?),
+        "text" => parts.text(text(block, context)?),
+        "image" => parts.list.push(image(block, context)?),
         "document" => document(block, parts, context)?,
         "search_result" => search_result(block, parts, context)?,
         "tool_reference" => {
@@ -54,7 +82,7 @@ pub(super) fn part(block: &Node<'_>, parts: &mut Vec<ContentPart>, context: &mut
             context.leave(block, &["type", "tool_name", CACHE_CONTROL]);
             let name = block.need("tool_name")?.string()?;
             context.tools.offer(&name);
-            parts.push(ContentPart::Text(name));
+            parts.text(name);
         }
         "container_upload" => return Err(block.unsupported(NO_FILES)),
         _ => {
@@ -63,6 +91,7 @@ pub(super) fn part(block: &Node<'_>, parts: &mut Vec<ContentPart>, context: &mut
             ));
         }
     }
+    parts.at(block.path());
     Ok(())
 }
 
@@ -70,14 +99,6 @@ pub(super) fn part(block: &Node<'_>, parts: &mut Vec<ContentPart>, context: &mut
 pub(super) fn text(block: &Node<'_>, context: &mut Context) -> Result<String> {
     context.leave(block, &["type", "text", CACHE_CONTROL]);
     block.need("text")?.string()
-}
-
-fn some_text(text: String) -> Vec<ContentPart> {
-    if text.is_empty() {
-        Vec::new()
-    } else {
-        vec![ContentPart::Text(text)]
-    }
 }
 
 fn image(block: &Node<'_>, context: &mut Context) -> Result<ContentPart> {
@@ -103,22 +124,23 @@ fn bytes(source: &Node<'_>) -> Result<Media> {
     Ok(Media::new(mime_type, MediaSource::Data(bytes)))
 }
 
-fn document(block: &Node<'_>, parts: &mut Vec<ContentPart>, context: &mut Context) -> Result<()> {
+fn document(block: &Node<'_>, parts: &mut Parts, context: &mut Context) -> Result<()> {
     context.leave(block, &["type", "source", "title", "context", CACHE_CONTROL]);
     let source = block.need("source")?;
     let kind = source.need("type")?;
     for member in ["title", "context"] {
-        parts.extend(block.optional_text(member)?.map(some_text).unwrap_or_default());
+        parts.text(block.optional_text(member)?.unwrap_or_default());
     }
+    parts.at(block.path());
     match &*kind.text()? {
-        "text" => parts.extend(some_text(source.need("data")?.string()?)),
-        "content" => parts.extend(self::parts(&source.need("content")?, context)?),
+        "text" => parts.text(source.need("data")?.string()?),
+        "content" => parts.append(self::parts(&source.need("content")?, context)?),
         // Whether it can be sent is the plugin's to say.
-        "base64" => parts.push(ContentPart::Media(bytes(&source)?)),
+        "base64" => parts.list.push(ContentPart::Media(bytes(&source)?)),
         "url" => {
             let mut media = media::from_url(&source.need("url")?, "application")?;
             "application/pdf".clone_into(&mut media.mime_type);
-            parts.push(ContentPart::Media(media));
+            parts.list.push(ContentPart::Media(media));
         }
         "file" => return Err(source.unsupported(NO_FILES)),
         _ => return Err(kind.wrong("`text`, `content`, `base64` or `url`")),
@@ -126,11 +148,12 @@ fn document(block: &Node<'_>, parts: &mut Vec<ContentPart>, context: &mut Contex
     Ok(())
 }
 
-fn search_result(block: &Node<'_>, parts: &mut Vec<ContentPart>, context: &mut Context) -> Result<()> {
+fn search_result(block: &Node<'_>, parts: &mut Parts, context: &mut Context) -> Result<()> {
     context.leave(block, &["type", "title", "source", "content", CACHE_CONTROL]);
     for member in ["title", "source"] {
-        parts.extend(some_text(block.need(member)?.string()?));
+        parts.text(block.need(member)?.string()?);
     }
-    parts.extend(texts(&block.need("content")?, context)?);
+    parts.at(block.path());
+    parts.append(texts(&block.need("content")?, context)?);
     Ok(())
 }

@@ -4,11 +4,14 @@
 //! call. So all that stands between two messages of the model is one turn here: first the results in it, then the rest
 //! in its order.
 
-use super::{CACHE_CONTROL, Context, assistant, content};
-use crate::json::Node;
+use super::{
+    CACHE_CONTROL, Context, assistant,
+    content::{self, Parts},
+};
+use crate::{json::Node, messages::origins::Origin};
 use model_provider_host::{
     Result,
-    contract::{AssistantMessage, ContentPart, Message, SystemMessage, ToolResult, UserMessage},
+    contract::{AssistantMessage, Message, SystemMessage, ToolResult, UserMessage},
 };
 
 /// The messages so far.
@@ -16,7 +19,7 @@ use model_provider_host::{
 pub(super) struct Conversation {
     messages: Vec<Entry>,
     /// The results since the model's last message.
-    results: Vec<ToolResult>,
+    results: Vec<Entry>,
     /// What else came since then.
     others: Vec<Entry>,
     /// How many user messages came.
@@ -24,15 +27,35 @@ pub(super) struct Conversation {
     has_messages: bool,
 }
 
-/// A message, and how many user messages came before it, if it is to be seen only until the next one.
-type Entry = (Message, Option<usize>);
+#[derive(Debug)]
+struct Entry {
+    message: Message,
+    origin: Origin,
+    /// How many user messages came before it, if it is to be seen only until the next one.
+    until: Option<usize>,
+}
+
+impl Entry {
+    fn new(message: Message, path: &str, parts: Vec<String>) -> Self {
+        Self {
+            message,
+            origin: Origin {
+                path: path.to_owned(),
+                parts,
+            },
+            until: None,
+        }
+    }
+}
 
 impl Conversation {
     /// What the application says first.
-    pub(super) fn system(&mut self, content: Vec<ContentPart>) {
-        if !content.is_empty() {
-            self.others.push((system(content), None));
+    pub(super) fn system(&mut self, content: &Node<'_>, context: &mut Context) -> Result<()> {
+        let parts = content::texts(content, context)?;
+        if !parts.list.is_empty() {
+            self.others.push(system(parts, content.path()));
         }
+        Ok(())
     }
 
     pub(super) fn has_messages(&self) -> bool {
@@ -45,25 +68,28 @@ impl Conversation {
             "user" => {
                 self.has_messages = true;
                 context.leave(message, &["role", "content", CACHE_CONTROL]);
-                self.user(&message.need("content")?, context)
+                self.user(message, context)
             }
             "assistant" => {
                 self.has_messages = true;
                 context.leave(message, &["role", "content", CACHE_CONTROL]);
-                let mut parts = assistant::parts(&message.need("content")?, context)?;
+                let (mut parts, mut calls) = assistant::parts(&message.need("content")?, context)?;
                 match self.messages.last_mut() {
-                    Some((Message::Assistant(said), _))
-                        if self.results.is_empty() && self.others.is_empty() =>
-                    {
+                    Some(Entry {
+                        message: Message::Assistant(said),
+                        origin,
+                        ..
+                    }) if self.results.is_empty() && self.others.is_empty() => {
                         said.content.append(&mut parts);
+                        origin.parts.append(&mut calls);
                     }
                     _ => {
                         self.end_turn();
-                        let said = AssistantMessage {
+                        let said = Message::Assistant(AssistantMessage {
                             content: parts,
                             extras: Vec::new(),
-                        };
-                        self.messages.push((Message::Assistant(said), None));
+                        });
+                        self.messages.push(Entry::new(said, message.path(), calls));
                     }
                 }
                 Ok(())
@@ -73,11 +99,12 @@ impl Conversation {
         }
     }
 
-    fn user(&mut self, content: &Node<'_>, context: &mut Context) -> Result<()> {
+    fn user(&mut self, message: &Node<'_>, context: &mut Context) -> Result<()> {
         self.users += 1;
-        let mut parts = Vec::new();
+        let content = message.need("content")?;
+        let mut parts = Parts::default();
         if content.is_text() {
-            parts = content::parts(content, context)?;
+            parts = content::parts(&content, context)?;
         } else {
             for block in content.items_or("text or a list of content blocks")? {
                 if block.need("type")?.text()? == "tool_result" {
@@ -88,14 +115,21 @@ impl Conversation {
             }
         }
         match self.others.last_mut() {
-            _ if parts.is_empty() => {}
-            Some((Message::User(user), _)) => user.content.append(&mut parts),
+            _ if parts.list.is_empty() => {}
+            Some(Entry {
+                message: Message::User(user),
+                origin,
+                ..
+            }) => {
+                user.content.append(&mut parts.list);
+                origin.parts.append(&mut parts.paths);
+            }
             _ => {
-                let user = UserMessage {
-                    content: parts,
+                let user = Message::User(UserMessage {
+                    content: parts.list,
                     extras: Vec::new(),
-                };
-                self.others.push((Message::User(user), None));
+                });
+                self.others.push(Entry::new(user, message.path(), parts.paths));
             }
         }
         Ok(())
@@ -111,7 +145,7 @@ impl Conversation {
             context.leave(&config, &["effort"]);
             context.effort.config(&config)?;
         }
-        let mut parts = Vec::new();
+        let mut parts = Parts::default();
         match message.field("content") {
             Some(content) if content.is_text() => parts = content::texts(&content, context)?,
             Some(content) => {
@@ -125,7 +159,7 @@ impl Conversation {
             }
             None => {}
         }
-        if parts.is_empty() {
+        if parts.list.is_empty() {
             return Ok(());
         }
         let until = match message.field("clear_at") {
@@ -136,48 +170,50 @@ impl Conversation {
                 _ => return Err(clear.wrong("`next_user_message` or `never`")),
             },
         };
-        self.others.push((system(parts), until));
+        self.others.push(Entry {
+            until,
+            ..system(parts, message.path())
+        });
         Ok(())
     }
 
     fn end_turn(&mut self) {
-        let results = self.results.drain(..);
-        self.messages
-            .extend(results.map(|result| (Message::Tool(result), None)));
+        self.messages.append(&mut self.results);
         self.messages.append(&mut self.others);
     }
 
-    pub(super) fn finish(mut self) -> Vec<Message> {
+    /// The messages, and where each stands.
+    pub(super) fn finish(mut self) -> (Vec<Message>, Vec<Origin>) {
         self.end_turn();
         let users = self.users;
-        let seen = |until: Option<usize>| until.is_none_or(|until| until == users);
-        let messages = self.messages.into_iter();
-        messages
-            .filter_map(|(message, until)| seen(until).then_some(message))
-            .collect()
+        let entries = self.messages.into_iter();
+        let seen = entries.filter(|entry| entry.until.is_none_or(|until| until == users));
+        seen.map(|entry| (entry.message, entry.origin)).unzip()
     }
 }
 
-fn system(content: Vec<ContentPart>) -> Message {
-    Message::System(SystemMessage {
-        content,
+fn system(parts: Parts, path: &str) -> Entry {
+    let message = Message::System(SystemMessage {
+        content: parts.list,
         extras: Vec::new(),
-    })
+    });
+    Entry::new(message, path, parts.paths)
 }
 
-fn result(block: &Node<'_>, context: &mut Context) -> Result<ToolResult> {
+fn result(block: &Node<'_>, context: &mut Context) -> Result<Entry> {
     context.leave(
         block,
         &["type", "tool_use_id", "content", "is_error", CACHE_CONTROL],
     );
-    let content = match block.field("content") {
+    let parts = match block.field("content") {
         Some(content) => content::parts(&content, context)?,
-        None => Vec::new(),
+        None => Parts::default(),
     };
-    Ok(ToolResult {
+    let message = Message::Tool(ToolResult {
         call_id: block.need("tool_use_id")?.string()?,
-        content,
+        content: parts.list,
         is_error: block.optional_flag("is_error")?.unwrap_or_default(),
         extras: Vec::new(),
-    })
+    });
+    Ok(Entry::new(message, block.path(), parts.paths))
 }

@@ -11,7 +11,7 @@ mod tools;
 
 use std::collections::HashMap;
 
-use super::fields::FIELDS;
+use super::{fields::FIELDS, origins::Origins};
 use crate::{
     ending::Notes,
     fields::{self, Handling},
@@ -51,6 +51,8 @@ pub(super) struct Body {
     pub(super) notes: Notes,
     /// The client's own names of tools whose names are too long for the contract, by the names that are sent.
     pub(super) long_names: HashMap<String, String>,
+    /// Where what stands in the request stood in the body.
+    pub(super) origins: Origins,
 }
 
 impl Body {
@@ -128,7 +130,7 @@ fn read(body: &Node<'_>, purpose: Purpose) -> Result<Body> {
     }
     let mut conversation = Conversation::default();
     if let Some(system) = body.field("system") {
-        conversation.system(content::texts(&system, &mut context)?);
+        conversation.system(&system, &mut context)?;
     }
     let messages = body.need("messages")?;
     for message in messages.items()? {
@@ -137,20 +139,24 @@ fn read(body: &Node<'_>, purpose: Purpose) -> Result<Body> {
     if !conversation.has_messages() {
         return Err(messages.invalid("is empty: there is nothing to respond to"));
     }
-    request.messages = conversation.finish();
+    let mut origins = Origins::default();
+    (request.messages, origins.messages) = conversation.finish();
     let Context {
         mut notes,
         tools,
         effort,
     } = context;
     request.reasoning_effort = effort.word();
-    let long_names = tools.finish(body.field("tool_choice").as_ref(), &mut request, &mut notes)?;
+    let long_names;
+    (long_names, origins.tools) =
+        tools.finish(body.field("tool_choice").as_ref(), &mut request, &mut notes)?;
     Ok(Body {
         model: body.optional_text("model")?,
         stream: body.optional_flag("stream")?.unwrap_or_default(),
         request,
         notes,
         long_names,
+        origins,
     })
 }
 

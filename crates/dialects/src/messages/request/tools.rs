@@ -37,6 +37,8 @@ pub(super) struct Toolbox {
 #[derive(Debug)]
 struct Entry {
     tool: FunctionTool,
+    /// Where it stands in the body.
+    path: String,
     is_offered: bool,
 }
 
@@ -78,6 +80,7 @@ impl Toolbox {
         };
         let entry = Entry {
             tool: function,
+            path: tool.path().to_owned(),
             is_offered: !tool.optional_flag("defer_loading")?.unwrap_or_default(),
         };
         match self.places.get(&name) {
@@ -154,13 +157,13 @@ impl Toolbox {
     }
 
     /// Puts the tools that are offered in the end, and the choice, into the request. Gives the client's own names of
-    /// those whose names are too long.
+    /// those whose names are too long, and where each tool stands in the body.
     pub(super) fn finish(
         mut self,
         choice: Option<&Node<'_>>,
         request: &mut ChatRequest,
         notes: &mut Notes,
-    ) -> Result<HashMap<String, String>> {
+    ) -> Result<(HashMap<String, String>, Vec<String>)> {
         let choice = choice
             .map(|choice| self.choice(choice, request, notes))
             .transpose()?;
@@ -169,14 +172,17 @@ impl Toolbox {
             .tools
             .into_iter()
             .filter(|entry| entry.is_offered || has_search);
-        request.tools = offered.map(|entry| Tool::Function(entry.tool)).collect();
+        let paths;
+        (request.tools, paths) = offered
+            .map(|entry| (Tool::Function(entry.tool), entry.path))
+            .unzip();
         if request.tools.is_empty() {
             // One call at a time, of none.
             request.extras.retain(|extra| extra.key != PARALLEL);
         } else {
             request.tool_choice = choice;
         }
-        Ok(self.long_names)
+        Ok((self.long_names, paths))
     }
 
     fn choice(
