@@ -7,17 +7,18 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::Request;
-use http::{HeaderMap, StatusCode, Uri, header, uri::Authority};
-use serde_json::Value;
+use http::{HeaderMap, HeaderName, StatusCode, Uri, header, uri::Authority};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::ServePolicy;
-use dialects::chat_completions::error::Fault;
+use dialects::fault::Fault;
 use model_provider_host::{Error, Kind, Result, Secret, redact::Redactor};
 
 /// The shortest key; anything shorter can be tried out.
 const SHORTEST_KEY: usize = 16;
+/// Where clients of the Messages API show their key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Who may ask. The default is for loopback, without a key.
 #[derive(Clone, Default)]
@@ -100,18 +101,9 @@ impl Access {
     /// An error without the key: its texts may repeat what a client sent, such as the name of a tool.
     pub(super) fn redacted_fault(&self, mut fault: Fault) -> Fault {
         if self.redaction.is_some() {
-            self.redact(&mut fault.body);
+            fault.map_texts(&|text| self.redacted(text));
         }
         fault
-    }
-
-    fn redact(&self, value: &mut Value) {
-        match value {
-            Value::String(text) => *text = self.redacted(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.redact(item)),
-            Value::Object(members) => members.values_mut().for_each(|member| self.redact(member)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
     }
 
     pub(super) fn check(&self, request: &Request, policy: &ServePolicy) -> Result<(), Fault> {
@@ -136,12 +128,13 @@ impl Access {
         if uri.path() == super::health::HEALTH {
             return Ok(());
         }
-        if self.key.is_some() && !self.is_key(bearer(headers)) {
+        if self.key.is_some() && !shown_keys(headers).iter().any(|key| self.is_key(key)) {
             return Err(Fault::new(
                 StatusCode::UNAUTHORIZED,
                 "authentication_error",
                 "invalid_api_key",
-                "the access key of this server is missing or wrong; send it as `Authorization: Bearer KEY`",
+                "the access key of this server is missing or wrong; send it as `Authorization: Bearer KEY` or \
+                 `x-api-key: KEY`",
             ));
         }
         Ok(())
@@ -181,14 +174,14 @@ fn is_of(origin: &[u8], name: &Authority) -> bool {
         .is_some_and(|authority| authority == *name)
 }
 
-/// What a client shows as its key.
-fn bearer(headers: &HeaderMap) -> &str {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
+/// What a client shows as its key, in the two places where clients do.
+fn shown_keys(headers: &HeaderMap) -> [&str; 2] {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(header::AUTHORIZATION)
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map_or("", |(_, key)| key.trim())
+        .map(|(_, key)| key);
+    [bearer, text(API_KEY)].map(|key| key.unwrap_or_default().trim())
 }
 
 #[cfg(test)]
@@ -283,12 +276,10 @@ mod tests {
             "c",
             &format!("tool_choice {key} names none"),
         );
-        fault.body["error"]["trail"] = serde_json::json!([{ "reason": format!("no {key}") }]);
-        let body = access.redacted_fault(fault).body;
-        assert!(!body.to_string().contains(key), "{body}");
-        assert_eq!(
-            body["error"]["message"],
-            "tool_choice **************** names none"
-        );
+        let trail = serde_json::json!([{ "reason": format!("no {key}") }]);
+        fault.others.insert("trail".to_owned(), trail);
+        let fault = access.redacted_fault(fault.about(&format!("tools.{key}")));
+        assert!(!fault.members().to_string().contains(key), "{fault:?}");
+        assert_eq!(fault.message, "tool_choice **************** names none");
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! Knows neither what a request means nor who sends it.
 
-use std::{error::Error as _, sync::LazyLock, time::Duration};
+use std::{
+    error::Error as _,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use axum::{body::Body, extract::Request};
 use bytes::Bytes;
@@ -18,7 +22,10 @@ use super::{
     ServeLimits,
     budget::{BodyBudget, Held},
 };
-use dialects::chat_completions::{error::Fault, request::ChatBody};
+use dialects::{
+    dialect::{Asked, Dialect},
+    fault::Fault,
+};
 
 /// Larger bodies are parsed on threads that serve nothing else.
 const LARGE: usize = 64 * 1024;
@@ -36,11 +43,11 @@ pub(super) struct Received {
     held: Held,
 }
 
-/// Receives the body of a chat completion.
+/// Receives the body of a request.
 pub(super) async fn receive(
     request: Request,
     limits: &ServeLimits,
-    budget: &std::sync::Arc<BodyBudget>,
+    budget: &Arc<BodyBudget>,
 ) -> Result<Received, Fault> {
     if let Some(coding) = coding(request.headers()) {
         return Err(Fault::new(
@@ -86,21 +93,33 @@ pub(super) async fn receive(
 
 impl Received {
     /// Parses it. What it holds of the budget goes on with what came of it.
-    pub(super) async fn parse(self) -> Result<(ChatBody, Held), Fault> {
+    pub(super) async fn parse(self, dialect: &Arc<dyn Dialect>) -> Result<(Asked, Held), Fault> {
+        let dialect = Arc::clone(dialect);
+        self.read(move |bytes| dialect.parse(bytes)).await
+    }
+
+    /// The same, in whatever way it is to be read.
+    pub(super) async fn read<T: Send + 'static>(
+        self,
+        read: impl FnOnce(&[u8]) -> model_provider_host::Result<T> + Send + 'static,
+    ) -> Result<(T, Held), Fault> {
         let Self { bytes, held } = self;
         let read = if bytes.len() < LARGE {
-            ChatBody::parse(&bytes)
+            read(&bytes)
         } else {
-            parse_elsewhere(bytes).await?
+            read_elsewhere(bytes, read).await?
         };
         Ok((read?, held))
     }
 }
 
-async fn parse_elsewhere(bytes: Bytes) -> Result<model_provider_host::Result<ChatBody>, Fault> {
+async fn read_elsewhere<T: Send + 'static>(
+    bytes: Bytes,
+    read: impl FnOnce(&[u8]) -> model_provider_host::Result<T> + Send + 'static,
+) -> Result<model_provider_host::Result<T>, Fault> {
     let _turn = PARSERS.acquire().await.map_err(|_| ending())?;
-    let parsing = tokio::task::spawn_blocking(move || ChatBody::parse(&bytes));
-    parsing.await.map_err(|_| ending())
+    let reading = tokio::task::spawn_blocking(move || read(&bytes));
+    reading.await.map_err(|_| ending())
 }
 
 fn ending() -> Fault {

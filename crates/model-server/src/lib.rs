@@ -1,4 +1,4 @@
-//! An OpenAI-compatible server over a host: `/v1/models`, `/v1/chat/completions`, `/healthz`, `/metrics`.
+//! A server over a host: `/v1/models`, `/v1/chat/completions`, `/v1/messages`, `/healthz`, `/metrics`.
 //!
 //! [`Service::router`] is what an embedder mounts in a server of its own; [`Server`] is one that listens, limits and
 //! ends in good order. It knows the host and the dialect, and neither a provider nor where settings come from.
@@ -6,9 +6,11 @@
 mod auth;
 mod body;
 mod budget;
-mod chat_completions;
+mod completion;
 mod connection;
 mod cors;
+mod count_tokens;
+mod dialect;
 mod health;
 mod limits;
 mod model_list;
@@ -19,6 +21,7 @@ mod request_id;
 mod response;
 mod seats;
 mod server;
+mod streaming;
 mod unread;
 
 use std::sync::Arc;
@@ -43,6 +46,7 @@ pub use policy::{AllowedOrigin, ServePolicy};
 pub use server::Server;
 
 use budget::BodyBudget;
+use dialect::Dialects;
 use model_list::Catalog;
 use request_id::Names;
 
@@ -113,6 +117,7 @@ struct Inner {
     catalog: Catalog,
     limits: ServeLimits,
     policy: ServePolicy,
+    dialects: Dialects,
     /// What the bodies of all requests may hold.
     bodies: Arc<BodyBudget>,
     /// One permit for each answer on its way.
@@ -149,6 +154,7 @@ impl Service {
                 .with_params(params)
                 .with_max_retries(policy.max_retries),
             names: Names::new(),
+            dialects: Dialects::new(&policy),
             host,
             default_models,
             fallbacks,
@@ -168,7 +174,9 @@ impl Service {
     /// `x-request-id` and `x-plugin-generation`.
     pub fn router(&self) -> Router {
         let routes = Router::new()
-            .route("/v1/chat/completions", post(chat_completions::completions))
+            .route(dialect::CHAT_COMPLETIONS, post(completion::completions))
+            .route(dialect::MESSAGES, post(completion::completions))
+            .route(dialect::COUNT_TOKENS, post(count_tokens::count))
             .route("/v1/models", get(models::list))
             .route("/v1/models/{*id}", get(models::one))
             .route("/healthz", get(health::health))

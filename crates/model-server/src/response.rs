@@ -1,23 +1,28 @@
-//! Results and errors of the dialect as HTTP responses.
+//! Results and errors as HTTP responses.
 
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
+use serde_json::Value;
 
 use super::request_id::Answered;
-use dialects::chat_completions::error::Fault;
+use dialects::fault::Fault;
 use model_provider_host::{Error, GenerationInfo};
 
-/// An error of the dialect, as a handler returns it.
+/// An error, as a handler returns it. Its body is written by [`in_dialect`], where the dialect is known.
 #[derive(Debug)]
 pub(super) struct Refusal(pub(super) Fault);
+
+/// What a response is to say once its dialect is known.
+#[derive(Clone)]
+struct Unwritten(Fault);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Self(fault) = self;
-        let mut response = (fault.status, Json(fault.body)).into_response();
+        let mut response = fault.status.into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = fault.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
@@ -28,8 +33,26 @@ impl IntoResponse for Refusal {
         if fault.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        response.extensions_mut().insert(Unwritten(fault));
         response
     }
+}
+
+/// Writes the status and the body of an error; any other response stays as it is.
+pub(super) fn in_dialect(
+    mut response: Response,
+    write: impl FnOnce(&Fault) -> (StatusCode, Value),
+) -> Response {
+    let Some(Unwritten(fault)) = response.extensions_mut().remove() else {
+        return response;
+    };
+    let (status, body) = write(&fault);
+    let body = Json(body).into_response();
+    let (mut parts, body) = (response.into_parts().0, body.into_parts());
+    parts.status = status;
+    let mut response = Response::from_parts(parts, body.1);
+    response.headers_mut().extend(body.0.headers);
+    response
 }
 
 impl From<Fault> for Refusal {

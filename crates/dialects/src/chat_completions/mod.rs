@@ -4,7 +4,7 @@
 //! The command line reads and writes request files with it, the server speaks it. It knows no files, no sockets and no provider.
 
 pub mod conversation;
-pub mod error;
+mod dialect;
 pub mod models;
 pub mod passthrough;
 pub mod reasoning;
@@ -12,3 +12,5 @@ pub mod request;
 pub mod response;
 #[allow(missing_docs, reason = "the dialect's own objects, member by member")]
 pub mod types;
+
+pub use dialect::ChatCompletions;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::response::known;
+use crate::ending::known;
 use model_provider_host::contract::{Extra, Model, Price};
 
 /// The list.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, value::RawValue};
 
 use super::{
     passthrough::{self, Added},
@@ -16,18 +16,14 @@ use super::{
         usage,
     },
 };
-use model_provider_host::{
-    GenerationInfo,
-    contract::{AssistantPart, ChatEvent, Extra, FinishReason, Summary},
-    failover::Attempt,
+use crate::{
+    dialect::LOGPROBS,
+    ending::{Ending, Notes},
 };
+use model_provider_host::contract::{AssistantPart, ChatEvent, Extra, FinishReason};
 
 /// Keys of a message that are written here; what an upstream adds may not take their place.
 const OWN_KEYS: [&str; 5] = ["role", "content", "reasoning_content", "reasoning", "tool_calls"];
-/// What an upstream adds that stands beside the message and not in it.
-const LOGPROBS: &str = "logprobs";
-/// How many members a warning names.
-const NAMED: usize = 8;
 
 /// What all pieces of one answer have in common.
 #[derive(Clone, Debug)]
@@ -42,21 +38,8 @@ pub struct Envelope {
     pub include_usage: bool,
     /// Where reasoning stands.
     pub reasoning: ReasoningField,
-    /// The name that was given in place of a model's, and meant the default.
-    pub default_for: Option<&'static str>,
-    /// The paths of members of the request that were not passed on.
-    pub left_out: Vec<String>,
-}
-
-/// What is known of an answer at its end.
-#[derive(Clone, Copy, Debug)]
-pub struct Ending<'a> {
-    /// The contract's account.
-    pub summary: &'a Summary,
-    /// Which plugin answered.
-    pub generation: &'a GenerationInfo,
-    /// Who failed before.
-    pub trail: &'a [Attempt],
+    /// What there is to say of the request and its response.
+    pub notes: Notes,
 }
 
 /// The dialect's word for how an answer ended. It has none for "otherwise", and typed clients refuse words that they do
@@ -131,13 +114,13 @@ impl Envelope {
     }
 
     /// The last chunks: how it ended, and what it took if that was asked for and is known.
-    pub fn closing(&self, ending: Ending<'_>, media: usize) -> Vec<String> {
+    pub fn closing(&self, ending: Ending<'_>) -> Vec<String> {
         let reason = finish_reason(ending.summary.finish_reason);
         let last = Choice {
             finish_reason: Some(reason),
             ..Choice::of(Delta::default())
         };
-        let mut chunks = vec![self.chunk(last, Some(ending.details(media, self)))];
+        let mut chunks = vec![self.chunk(last, Some(ending.details(&self.notes)))];
         if let Some(usage) = usage(&ending.summary.usage).filter(|_| self.include_usage) {
             chunks.push(self.text(&[], Some(Some(usage)), None));
         }
@@ -218,74 +201,12 @@ impl Envelope {
                 finish_reason: finish_reason(ending.summary.finish_reason),
             }],
             usage: usage(&ending.summary.usage),
-            x_plugin: ending.details(media, self),
+            x_plugin: ending.details(&Notes {
+                media,
+                ..self.notes.clone()
+            }),
         }
     }
-}
-
-impl Ending<'_> {
-    /// What the dialect has no place for.
-    fn details(&self, media: usize, envelope: &Envelope) -> Value {
-        let summary = self.summary;
-        let mut warnings: Vec<Value> = summary
-            .warnings
-            .iter()
-            .map(|warning| json!({ "code": warning.code, "message": warning.message }))
-            .collect();
-        if media > 0 {
-            let message = format!("{media} pictures or sounds of the answer are not shown");
-            warnings.push(json!({ "code": "media-not-shown", "message": message }));
-        }
-        if !envelope.left_out.is_empty() {
-            let named: Vec<&str> = envelope.left_out.iter().take(NAMED).map(String::as_str).collect();
-            let message = format!("not passed on: {}", named.join(", "));
-            warnings.push(json!({ "code": "members-left-out", "message": message }));
-        }
-        if let Some(name) = envelope.default_for {
-            let message = format!("`{name}` is no model; the configured default was asked");
-            warnings.push(json!({ "code": "default-model", "message": message }));
-        }
-        let details = json!({
-            "model": summary.model,
-            "backend": summary.backend,
-            "requestId": summary.request_id,
-            "rawFinishReason": summary.raw_finish_reason,
-            "attempts": summary.attempts,
-            "generation": self.generation.number,
-            "version": self.generation.version,
-            "warnings": warnings,
-            "trail": trail(self.trail),
-        });
-        known(details)
-    }
-}
-
-/// Whether an event says the log probabilities of the one before it.
-pub fn is_logprobs(event: &ChatEvent) -> bool {
-    matches!(event, ChatEvent::Other(extra) if extra.key == LOGPROBS)
-}
-
-/// Whether an event becomes a chunk that has a place for log probabilities.
-pub fn has_logprobs(event: &ChatEvent) -> bool {
-    match event {
-        ChatEvent::Text(_)
-        | ChatEvent::Reasoning(_)
-        | ChatEvent::ToolCallStart(_)
-        | ChatEvent::ToolCallDelta(_) => true,
-        ChatEvent::ToolCallEnd(_) | ChatEvent::Media(_) | ChatEvent::Other(_) => false,
-    }
-}
-
-/// Who failed, and of what.
-pub fn trail(attempts: &[Attempt]) -> Vec<Value> {
-    let told = attempts.iter().map(|attempt| {
-        json!({
-            "ref": attempt.reference,
-            "kind": attempt.error.kind().as_str(),
-            "message": attempt.error.message(),
-        })
-    });
-    told.collect()
 }
 
 /// What an upstream adds to a message in its own form.
@@ -294,17 +215,6 @@ fn other<'k>(key: &'k str, value_json: &str) -> Option<(&'k str, Box<RawValue>)>
         return None;
     }
     Some((key, passthrough::read(value_json)?))
-}
-
-/// An object without what is null in it.
-pub fn known(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let known = fields.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(known.collect())
-        }
-        other => other,
-    }
 }
 
 #[cfg(test)]

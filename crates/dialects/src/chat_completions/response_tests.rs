@@ -1,10 +1,14 @@
 //! What clients read of an answer.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use model_provider_host::contract::{
-    Extra, Reasoning, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage, Warning,
+use crate::dialect::{has_logprobs, is_logprobs};
+use model_provider_host::{
+    GenerationInfo,
+    contract::{
+        Extra, Reasoning, Summary, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage, Warning,
+    },
 };
 
 fn envelope(include_usage: bool) -> Envelope {
@@ -14,8 +18,7 @@ fn envelope(include_usage: bool) -> Envelope {
         model: "a/b".into(),
         include_usage,
         reasoning: ReasoningField::default(),
-        default_for: None,
-        left_out: Vec::new(),
+        notes: Notes::default(),
     }
 }
 
@@ -116,10 +119,10 @@ fn usage_comes_last_if_it_was_asked_for_and_is_known() {
         generation: &generation,
         trail: &[],
     };
-    let without = envelope(false).closing(ending, 0);
+    let without = envelope(false).closing(ending);
     assert_eq!(without.len(), 1);
     assert!(parsed(&without[0]).get("usage").is_none());
-    let with = envelope(true).closing(ending, 0);
+    let with = envelope(true).closing(ending);
     let [end, usage] = [parsed(&with[0]), parsed(&with[1])];
     assert_eq!(end["usage"], Value::Null);
     assert_eq!(usage["choices"], json!([]));
@@ -139,7 +142,7 @@ fn usage_comes_last_if_it_was_asked_for_and_is_known() {
         summary: &unknown,
         ..ending
     };
-    assert_eq!(envelope(true).closing(ending, 0).len(), 1);
+    assert_eq!(envelope(true).closing(ending).len(), 1);
 }
 
 #[test]
@@ -157,7 +160,9 @@ fn an_answer_ends_with_a_word_of_the_dialect_and_all_else_that_is_known() {
             generation: &generation,
             trail: &[],
         };
-        let last = parsed(&envelope(false).closing(ending, 1)[0]);
+        let mut envelope = envelope(false);
+        envelope.notes.media = 1;
+        let last = parsed(&envelope.closing(ending)[0]);
         assert_eq!(last["choices"][0]["finish_reason"], word);
         assert_eq!(last["choices"][0]["delta"], json!({}));
         let plugin = &last["x_plugin"];

@@ -1,6 +1,6 @@
 //! The format of a response's text, in the spellings that clients have for it.
 
-use super::{extras, json_path::Node};
+use crate::json::{Node, extras};
 use model_provider_host::{
     Result,
     contract::{Extra, JsonSchema, ResponseFormat},

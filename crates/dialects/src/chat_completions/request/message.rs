@@ -3,7 +3,10 @@
 //! A member that this dialect does not know is passed on in the `extras` of what it belongs to: the plugin knows which
 //! of them can be sent, and names those that cannot.
 
-use super::{extras, json_path::Node, media};
+use crate::{
+    json::{Node, extras},
+    media,
+};
 use model_provider_host::{
     Result,
     contract::{

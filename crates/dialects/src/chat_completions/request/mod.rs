@@ -4,13 +4,7 @@
 //! dropped in silence: a member that this dialect does not know is passed on as an extra of what it belongs to. Refused
 //! is what is malformed and cannot be sent as it was meant.
 
-mod allowance;
-mod document;
-mod escapes;
-mod extras;
 mod format;
-mod json_path;
-mod media;
 mod message;
 mod tools;
 
@@ -19,9 +13,9 @@ use model_provider_host::{
     contract::{ChatRequest, ErrorKind, Extra, Message},
 };
 
-pub(crate) use self::json_path::{PARAM, TOO_DENSE};
-use self::{document::Document, json_path::Node, tools::Choice};
-pub use self::{json_path::invalid, media::picture_of};
+use self::tools::Choice;
+use crate::json::{self, Node};
+pub use crate::{json::invalid, media::picture_of};
 
 /// Members that are passed on because nobody here knows them. Each is looked at by itself on its way.
 const MOST_EXTRAS: usize = 1024;
@@ -45,7 +39,7 @@ pub struct ChatBody {
 pub fn asks_something(messages: &[Message]) -> Result<()> {
     if messages.is_empty() {
         let message = "`messages` is missing or empty: there is nothing to ask";
-        return Err(json_path::refused(ErrorKind::InvalidRequest, "messages", message));
+        return Err(json::refused(ErrorKind::InvalidRequest, "messages", message));
     }
     Ok(())
 }
@@ -53,13 +47,7 @@ pub fn asks_something(messages: &[Message]) -> Result<()> {
 impl ChatBody {
     /// Reads a request. Costs at most about three times its bytes in memory, them included.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        let document = Document::new(bytes)?;
-        let read = Self::read(&Node::root(&document));
-        // What was read of a document with a fault is not all of it.
-        match document.allowance.fault() {
-            Some(fault) => Err(fault.into()),
-            None => read,
-        }
+        json::read(bytes, Self::read)
     }
 
     fn read(body: &Node<'_>) -> Result<Self> {

@@ -4,8 +4,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
-use model_provider_host::contract::{
-    AssistantPart, ContentPart, MediaSource, ResponseFormat, Tool, ToolChoice,
+use crate::{fault::Fault as ServerFault, json::PARAM};
+use http::StatusCode;
+use model_provider_host::{
+    Error, Kind,
+    contract::{self, AssistantPart, ContentPart, MediaSource, ResponseFormat, Tool, ToolChoice},
 };
 
 #[derive(Deserialize)]
@@ -174,4 +177,34 @@ fn without_empty(value: Value) -> Value {
         Value::Array(items) => items.into_iter().map(without_empty).collect(),
         other => other,
     }
+}
+
+#[test]
+fn the_path_of_what_is_wrong_is_the_param_whoever_found_it() {
+    let found_here = ChatBody::parse(br#"{"messages":[{"role":"x"}]}"#);
+    let by_the_plugin = Error::from(contract::Error {
+        extras: vec![contract::Extra {
+            key: PARAM.to_owned(),
+            value_json: r#""messages[0].tool_call_id""#.to_owned(),
+        }],
+        ..Error::new(Kind::Provider(ErrorKind::InvalidRequest), "wrong")
+            .details()
+            .clone()
+    });
+    for (error, param) in [
+        (found_here.expect_err("no such role"), "messages[0].role"),
+        (by_the_plugin, "messages[0].tool_call_id"),
+    ] {
+        assert_eq!(ServerFault::from(&error).param.as_deref(), Some(param));
+    }
+}
+
+#[test]
+fn a_request_of_too_many_small_values_is_too_large() {
+    let body = format!(
+        r#"{{"messages":[{}]}}"#,
+        vec![r#"{"role":"user","content":"x"}"#; 200_000].join(",")
+    );
+    let error = ChatBody::parse(body.as_bytes()).expect_err("too many");
+    assert_eq!(ServerFault::from(&error).status, StatusCode::PAYLOAD_TOO_LARGE);
 }

@@ -1,6 +1,6 @@
 //! The tools of a request and the choice among them, in the spellings that clients have for them.
 
-use super::{extras, json_path::Node};
+use crate::json::{Node, extras};
 use model_provider_host::{
     Result,
     contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},

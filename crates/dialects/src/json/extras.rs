@@ -8,7 +8,7 @@ use serde_json::Value;
 const FUNCTION: &str = "function";
 
 /// A member that is a text.
-pub(super) fn text(key: &str, text: &str) -> Extra {
+pub(crate) fn text(key: &str, text: &str) -> Extra {
     Extra {
         key: key.to_owned(),
         value_json: Value::from(text).to_string(),
@@ -16,7 +16,7 @@ pub(super) fn text(key: &str, text: &str) -> Extra {
 }
 
 /// These members as an object, their values as they were written.
-pub(super) fn object(key: &str, members: &[Extra]) -> Extra {
+pub(crate) fn object(key: &str, members: &[Extra]) -> Extra {
     let members: Vec<String> = members
         .iter()
         .map(|member| format!("{}:{}", Value::from(&*member.key), member.value_json))
@@ -28,7 +28,7 @@ pub(super) fn object(key: &str, members: &[Extra]) -> Extra {
 }
 
 /// The members of a function; none if it has none.
-pub(super) fn of_function(members: Vec<Extra>) -> Vec<Extra> {
+pub(crate) fn of_function(members: Vec<Extra>) -> Vec<Extra> {
     if members.is_empty() {
         members
     } else {

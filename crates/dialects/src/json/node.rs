@@ -27,7 +27,7 @@ pub(crate) const WHOLE: &str = "the body";
 pub(crate) const TOO_DENSE: &str = "request-structure";
 
 /// A fault of what stands at a path.
-pub(super) fn refused(kind: ErrorKind, path: &str, message: &str) -> Error {
+pub(crate) fn refused(kind: ErrorKind, path: &str, message: &str) -> Error {
     let error = Error::new(Kind::Provider(kind), message);
     if path == WHOLE {
         return error;
@@ -54,7 +54,7 @@ impl From<Fault> for Error {
 
 /// A value and the way to it.
 #[derive(Clone, Debug)]
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     value: Raw<'a>,
     allowance: &'a Allowance,
     path: String,
@@ -64,7 +64,7 @@ pub(super) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn root(document: &'a Document<'a>) -> Self {
+    pub(crate) fn root(document: &'a Document<'a>) -> Self {
         Self::new(
             document.root,
             &document.allowance,
@@ -84,34 +84,34 @@ impl<'a> Node<'a> {
     }
 
     /// Its key in the object around it.
-    pub(super) fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         &self.key
     }
 
     /// The way to it: `messages[0].content`.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         if self.path.is_empty() { WHOLE } else { &self.path }
     }
 
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         self.value.shape() == Shape::Null
     }
 
-    pub(super) fn is_object(&self) -> bool {
+    pub(crate) fn is_object(&self) -> bool {
         self.value.shape() == Shape::Object
     }
 
-    pub(super) fn is_text(&self) -> bool {
+    pub(crate) fn is_text(&self) -> bool {
         self.value.shape() == Shape::Text
     }
 
     /// Whether nothing is said by it: null, or an empty list, object or text.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.is_null() || self.value.is_blank()
     }
 
     /// The value as JSON text.
-    pub(super) fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         self.compact(self.value, self.path())
     }
 
@@ -123,23 +123,23 @@ impl<'a> Node<'a> {
     }
 
     /// Something is wrong with it: `what` follows its path.
-    pub(super) fn invalid(&self, what: &str) -> Error {
+    pub(crate) fn invalid(&self, what: &str) -> Error {
         self.invalid_at(self.path(), what)
     }
 
     /// Something is wrong with what stands at this path.
-    pub(super) fn invalid_at(&self, path: &str, what: &str) -> Error {
+    pub(crate) fn invalid_at(&self, path: &str, what: &str) -> Error {
         refused(ErrorKind::InvalidRequest, path, &format!("`{path}` {what}"))
     }
 
     /// It is for what cannot be done.
-    pub(super) fn unsupported(&self, what: &str) -> Error {
+    pub(crate) fn unsupported(&self, what: &str) -> Error {
         let message = format!("`{}` {what}", self.path());
         refused(ErrorKind::Unsupported, self.path(), &message)
     }
 
     /// It is not what it has to be.
-    pub(super) fn wrong(&self, wants: &str) -> Error {
+    pub(crate) fn wrong(&self, wants: &str) -> Error {
         let found = match self.value.shape() {
             Shape::Null => "null",
             Shape::Flag => "a boolean",
@@ -151,7 +151,7 @@ impl<'a> Node<'a> {
         self.invalid(&format!("has to be {wants}, not {found}"))
     }
 
-    pub(super) fn path_of(&self, key: &str) -> String {
+    pub(crate) fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() {
             key.to_owned()
         } else {
@@ -169,7 +169,7 @@ impl<'a> Node<'a> {
     }
 
     /// All of an object's fields.
-    pub(super) fn fields(&self, wants: &str) -> Result<Vec<Self>> {
+    pub(crate) fn fields(&self, wants: &str) -> Result<Vec<Self>> {
         if self.value.shape() != Shape::Object {
             return Err(self.wrong(wants));
         }
@@ -180,13 +180,13 @@ impl<'a> Node<'a> {
     }
 
     /// A field; null counts as left out.
-    pub(super) fn field(&self, key: &str) -> Option<Self> {
+    pub(crate) fn field(&self, key: &str) -> Option<Self> {
         let (name, value) = self.members().iter().find(|(name, _)| name == key)?;
         (value.shape() != Shape::Null).then(|| self.child(name.clone(), *value))
     }
 
     /// A field that has to be there.
-    pub(super) fn need(&self, key: &str) -> Result<Self> {
+    pub(crate) fn need(&self, key: &str) -> Result<Self> {
         if self.value.shape() != Shape::Object {
             return Err(self.wrong("an object"));
         }
@@ -197,7 +197,7 @@ impl<'a> Node<'a> {
     }
 
     /// Its members but these, as they are written; null says nothing.
-    pub(super) fn others(&self, known: &[&str]) -> Vec<Extra> {
+    pub(crate) fn others(&self, known: &[&str]) -> Vec<Extra> {
         let mut others = Vec::new();
         for (key, value) in self.members() {
             let is_other = !known.contains(&&**key) && value.shape() != Shape::Null;
@@ -212,12 +212,12 @@ impl<'a> Node<'a> {
     }
 
     /// The paths of its members but these.
-    pub(super) fn paths_of_others(&self, known: &[&str]) -> Vec<String> {
+    pub(crate) fn paths_of_others(&self, known: &[&str]) -> Vec<String> {
         let others = self.others(known).into_iter();
         others.map(|extra| self.path_of(&extra.key)).collect()
     }
 
-    pub(super) fn text(&self) -> Result<Cow<'a, str>> {
+    pub(crate) fn text(&self) -> Result<Cow<'a, str>> {
         match self.value.shape() {
             Shape::Text => self
                 .value
@@ -228,23 +228,23 @@ impl<'a> Node<'a> {
     }
 
     /// The text as one's own.
-    pub(super) fn string(&self) -> Result<String> {
+    pub(crate) fn string(&self) -> Result<String> {
         self.text().map(Cow::into_owned)
     }
 
-    pub(super) fn optional_text(&self, key: &str) -> Result<Option<String>> {
+    pub(crate) fn optional_text(&self, key: &str) -> Result<Option<String>> {
         self.field(key).map(|field| field.string()).transpose()
     }
 
-    pub(super) fn flag(&self) -> Result<bool> {
+    pub(crate) fn flag(&self) -> Result<bool> {
         self.value.plain().ok_or_else(|| self.wrong("true or false"))
     }
 
-    pub(super) fn optional_flag(&self, key: &str) -> Result<Option<bool>> {
+    pub(crate) fn optional_flag(&self, key: &str) -> Result<Option<bool>> {
         self.field(key).map(|field| field.flag()).transpose()
     }
 
-    pub(super) fn number(&self) -> Result<f64> {
+    pub(crate) fn number(&self) -> Result<f64> {
         let number = self.value.plain::<f64>().filter(|number| number.is_finite());
         number.ok_or_else(|| match self.value.shape() {
             Shape::Number => self.wrong("a number between -1.8e308 and 1.8e308"),
@@ -252,7 +252,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    pub(super) fn integer(&self) -> Result<i64> {
+    pub(crate) fn integer(&self) -> Result<i64> {
         let whole = self.value.plain().or_else(|| {
             // Some clients write every number with a point.
             let number = self.value.plain::<f64>()?;
@@ -266,7 +266,7 @@ impl<'a> Node<'a> {
     }
 
     /// A whole number from 1 up.
-    pub(super) fn count(&self) -> Result<u32> {
+    pub(crate) fn count(&self) -> Result<u32> {
         let number = self.integer().ok().and_then(|number| u32::try_from(number).ok());
         number
             .filter(|number| *number > 0)
@@ -274,17 +274,17 @@ impl<'a> Node<'a> {
     }
 
     /// A whole number from 0 up. Whether nothing at all can be asked for is the upstream's to say.
-    pub(super) fn limit(&self) -> Result<u32> {
+    pub(crate) fn limit(&self) -> Result<u32> {
         let number = self.integer().ok().and_then(|number| u32::try_from(number).ok());
         number.ok_or_else(|| self.wrong("a whole number from 0 to 4294967295"))
     }
 
-    pub(super) fn items(&self) -> Result<impl Iterator<Item = Self> + use<'a>> {
+    pub(crate) fn items(&self) -> Result<impl Iterator<Item = Self> + use<'a>> {
         self.items_or("a list")
     }
 
     /// The elements, one by one: each takes memory as long as it is looked at.
-    pub(super) fn items_or(&self, wants: &str) -> Result<impl Iterator<Item = Self> + use<'a>> {
+    pub(crate) fn items_or(&self, wants: &str) -> Result<impl Iterator<Item = Self> + use<'a>> {
         if self.value.shape() != Shape::List {
             return Err(self.wrong(wants));
         }
@@ -297,7 +297,7 @@ impl<'a> Node<'a> {
     }
 
     /// An object, as JSON text.
-    pub(super) fn object_json(&self) -> Result<String> {
+    pub(crate) fn object_json(&self) -> Result<String> {
         if self.value.shape() == Shape::Object {
             Ok(self.json())
         } else {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 
-use super::json_path::Node;
+use crate::json::Node;
 use model_provider_host::{
     Result,
     contract::{Media, MediaSource},
@@ -32,7 +32,7 @@ fn picture_type(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// What a URL points at: bytes within it (`data:`), or something that the upstream fetches.
-pub(super) fn from_url(url: &Node<'_>, family: &str) -> Result<Media> {
+pub(crate) fn from_url(url: &Node<'_>, family: &str) -> Result<Media> {
     let text = url.text()?;
     let scheme = text
         .split_once(':')
@@ -74,6 +74,11 @@ fn from_data_url(url: &Node<'_>, text: Cow<'_, str>) -> Result<Media> {
         return Err(url.wrong("a data URL that holds something"));
     }
     Ok(Media::new(mime_type, MediaSource::Data(bytes)))
+}
+
+/// The bytes of a text in base64; `None` if it is not. Padding may lack, and blanks may stand in it.
+pub(crate) fn decode_base64(text: Cow<'_, str>) -> Option<Vec<u8>> {
+    decode(text, 0)
 }
 
 /// Decodes what stands from here on. Blanks are taken out in the text itself where that is one's own: it may be large.

@@ -1,21 +1,30 @@
-//! An error as clients of this dialect read it: a status, a body of one shape, and when to ask again.
+//! An error as a server tells it: a status, words by which clients tell errors apart, and when to try again. Each dialect
+//! puts it into a form of its own; this knows none.
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::request::{PARAM, TOO_DENSE};
+use crate::json::{PARAM, TOO_DENSE};
 use model_provider_host::{Error, Kind, contract::ErrorKind};
 
 /// Clients that are told to wait longer than this do not wait, but ask again at once.
 const LONGEST_WAIT: u64 = 60;
 
-/// An error, ready to be sent.
+/// An error, ready to be written in a dialect.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The status of the answer, where none has been sent yet.
+    /// The status of the response, where none has been sent yet.
     pub status: StatusCode,
-    /// `{"error":{…}}`
-    pub body: Value,
+    /// Its class, in OpenAI's words: `invalid_request_error`.
+    pub class: &'static str,
+    /// What clients branch on.
+    pub code: String,
+    /// What happened and what to do, for a person.
+    pub message: String,
+    /// The path of what is wrong with the request.
+    pub param: Option<String>,
+    /// What else is known: `upstream_code`, `suggestions`, `trail`.
+    pub others: Map<String, Value>,
     /// Seconds to wait.
     pub retry_after: Option<u64>,
     /// Whether the same request may succeed later.
@@ -99,10 +108,14 @@ impl Words {
 
 impl Fault {
     /// An error of the server's own.
-    pub fn new(status: StatusCode, kind: &str, code: &str, message: &str) -> Self {
+    pub fn new(status: StatusCode, class: &'static str, code: &str, message: &str) -> Self {
         Self {
             status,
-            body: json!({ "error": { "message": message, "type": kind, "param": null, "code": code } }),
+            class,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            param: None,
+            others: Map::new(),
             retry_after: None,
             retry: false,
         }
@@ -115,6 +128,48 @@ impl Fault {
             retry: true,
             ..self
         }
+    }
+
+    /// The same, about a member of the request.
+    pub fn about(self, param: &str) -> Self {
+        Self {
+            param: Some(param.to_owned()),
+            ..self
+        }
+    }
+
+    /// Each of its texts, which may repeat what a client sent.
+    pub fn map_texts(&mut self, map: &impl Fn(&str) -> String) {
+        for text in [&mut self.message, &mut self.code]
+            .into_iter()
+            .chain(&mut self.param)
+        {
+            *text = map(text);
+        }
+        self.others.values_mut().for_each(|value| map_value(value, map));
+    }
+
+    /// The members of an error in OpenAI's form, which more than one dialect has.
+    pub fn members(&self) -> Value {
+        let mut members = json!({
+            "message": self.message,
+            "type": self.class,
+            "param": self.param,
+            "code": self.code,
+        });
+        for (name, value) in &self.others {
+            members[name] = value.clone();
+        }
+        members
+    }
+}
+
+fn map_value(value: &mut Value, map: &impl Fn(&str) -> String) {
+    match value {
+        Value::String(text) => *text = map(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| map_value(item, map)),
+        Value::Object(members) => members.values_mut().for_each(|member| map_value(member, map)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -132,34 +187,32 @@ impl From<&Error> for Fault {
             Some(hint) => format!("{} ({hint})", error.message()),
             None => error.message().to_owned(),
         };
-        // Clients know these words; where there is none, the contract's says most.
-        let code = words.code.unwrap_or_else(|| error.kind().as_str());
         let retry_after = details
             .retry_after_ms
             .map(|ms| u64::from(ms).div_ceil(1000))
             .or_else(|| (error.kind() == Kind::Drained || error.is_sandbox_full()).then_some(1));
-        let mut body = json!({
-            "message": message,
-            "type": words.kind,
-            "param": words.param.map(str::to_owned).or_else(|| param(error)),
-            "code": code,
-        });
+        let mut others = Map::new();
         if let Some(upstream) = &details.code {
-            body["upstream_code"] = upstream.as_str().into();
+            others.insert("upstream_code".to_owned(), upstream.as_str().into());
         }
         if !details.suggestions.is_empty() {
-            body["suggestions"] = details.suggestions.clone().into();
+            others.insert("suggestions".to_owned(), details.suggestions.clone().into());
         }
         Self {
             status: StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            body: json!({ "error": body }),
+            class: words.kind,
+            // Clients know these words; where there is none, the contract's says most.
+            code: words.code.unwrap_or_else(|| error.kind().as_str()).to_owned(),
+            message,
+            param: words.param.map(str::to_owned).or_else(|| param(error)),
+            others,
             retry_after,
             retry: error.is_retryable() && retry_after.is_none_or(|seconds| seconds <= LONGEST_WAIT),
         }
     }
 }
 
-/// The path of what is wrong with the request, in this dialect's spelling, where it is known.
+/// The path of what is wrong with the request, in the dialect's spelling, where it is known.
 fn param(error: &Error) -> Option<String> {
     let named = error.details().extras.iter().find(|extra| extra.key == PARAM)?;
     serde_json::from_str(&named.value_json).ok()
@@ -195,8 +248,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_status_and_words_of_the_dialect() {
         let cases: Vec<Case> =
-            serde_json::from_str(include_str!("../../../../tests/cases/openai-errors.json"))
-                .expect("the cases");
+            serde_json::from_str(include_str!("../../../tests/cases/openai-errors.json")).expect("the cases");
         for kind in Kind::ALL {
             assert!(
                 cases.iter().any(|case| case.kind == kind.as_str()),
@@ -218,7 +270,7 @@ mod tests {
                 error = error.with_code(code);
             }
             let fault = Fault::from(&error);
-            let said = &fault.body["error"];
+            let said = fault.members();
             assert_eq!(fault.status.as_u16(), case.gives.status, "{}", case.kind);
             assert_eq!(said["message"], "what happened (what to do)");
             assert_eq!(said["type"], case.gives.r#type, "{}", case.kind);
@@ -237,37 +289,8 @@ mod tests {
                 .details()
                 .clone()
         });
-        let said = &Fault::from(&error).body["error"];
+        let said = Fault::from(&error).members();
         assert_eq!(said["upstream_code"], "model_not_found");
         assert_eq!(said["suggestions"], json!(["a/b"]));
-    }
-    #[test]
-    fn the_path_of_what_is_wrong_is_the_param_whoever_found_it() {
-        let found_here = super::super::request::ChatBody::parse(br#"{"messages":[{"role":"x"}]}"#);
-        let by_the_plugin = Error::from(contract::Error {
-            extras: vec![contract::Extra {
-                key: PARAM.to_owned(),
-                value_json: r#""messages[0].tool_call_id""#.to_owned(),
-            }],
-            ..Error::new(Kind::Provider(ErrorKind::InvalidRequest), "wrong")
-                .details()
-                .clone()
-        });
-        for (error, param) in [
-            (found_here.expect_err("no such role"), "messages[0].role"),
-            (by_the_plugin, "messages[0].tool_call_id"),
-        ] {
-            assert_eq!(Fault::from(&error).body["error"]["param"], param);
-        }
-    }
-
-    #[test]
-    fn a_request_of_too_many_small_values_is_too_large() {
-        let body = format!(
-            r#"{{"messages":[{}]}}"#,
-            vec![r#"{"role":"user","content":"x"}"#; 200_000].join(",")
-        );
-        let error = super::super::request::ChatBody::parse(body.as_bytes()).expect_err("too many");
-        assert_eq!(Fault::from(&error).status, StatusCode::PAYLOAD_TOO_LARGE);
     }
 }

@@ -15,18 +15,18 @@ use super::{
 
 /// A document that is known to be one JSON value.
 #[derive(Debug)]
-pub(super) struct Document<'a> {
-    pub(super) root: Raw<'a>,
-    pub(super) allowance: Allowance,
+pub(crate) struct Document<'a> {
+    pub(crate) root: Raw<'a>,
+    pub(crate) allowance: Allowance,
 }
 
 /// The text of one value in a document.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Raw<'a>(&'a str);
+pub(crate) struct Raw<'a>(&'a str);
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Null,
     Flag,
     Number,
@@ -37,7 +37,7 @@ pub(super) enum Shape {
 
 impl<'a> Document<'a> {
     /// Checks a whole text. A byte order mark before it is none of its.
-    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, Fault> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, Fault> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let text = std::str::from_utf8(bytes).map_err(|error| Fault::Syntax(error.to_string()))?;
         if nests_too_deep(bytes) {
@@ -74,7 +74,7 @@ impl<'a> Raw<'a> {
         self.0
     }
 
-    pub(super) fn shape(self) -> Shape {
+    pub(crate) fn shape(self) -> Shape {
         match self.get().as_bytes().first() {
             Some(b'{') => Shape::Object,
             Some(b'[') => Shape::List,
@@ -86,7 +86,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The text that it is; `None` if it is none, or not of Unicode's characters.
-    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         let inner = self.get().strip_prefix('"')?.strip_suffix('"')?;
         if inner.contains('\\') {
             unescaped(inner).map(Cow::Owned)
@@ -97,7 +97,7 @@ impl<'a> Raw<'a> {
 
     /// A number or a flag, whose forms in JSON are forms of Rust's. Never through serde_json, which reads a number of many
     /// digits as one beside it.
-    pub(super) fn plain<T: std::str::FromStr>(self) -> Option<T> {
+    pub(crate) fn plain<T: std::str::FromStr>(self) -> Option<T> {
         match self.shape() {
             Shape::Number | Shape::Flag => self.get().parse().ok(),
             _ => None,
@@ -105,7 +105,7 @@ impl<'a> Raw<'a> {
     }
 
     /// Whether there is nothing between its brackets or quotes.
-    pub(super) fn is_blank(self) -> bool {
+    pub(crate) fn is_blank(self) -> bool {
         let text = self.get();
         let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
         match self.shape() {
@@ -116,13 +116,13 @@ impl<'a> Raw<'a> {
     }
 
     /// The elements of a list, found one by one; none if it is no list.
-    pub(super) fn items(self, allowance: &'a Allowance) -> impl Iterator<Item = Self> + use<'a> {
+    pub(crate) fn items(self, allowance: &'a Allowance) -> impl Iterator<Item = Self> + use<'a> {
         let elements = Elements::of(self, Shape::List);
         elements.take_while(|_| allowance.take(ELEMENT)).map(Raw)
     }
 
     /// The members of an object in their order; of those of one name the last counts. None if it is no object.
-    pub(super) fn members(self, allowance: &'a Allowance) -> Members<'a> {
+    pub(crate) fn members(self, allowance: &'a Allowance) -> Members<'a> {
         let mut list: Vec<(Cow<'a, str>, Self)> = Vec::new();
         for element in Elements::of(self, Shape::Object) {
             if !allowance.take(MEMBER) {
@@ -147,15 +147,15 @@ impl<'a> Raw<'a> {
 
     /// The value as compact JSON: without blanks, every character that can stand for itself doing so, numbers as they were
     /// written. So a text is found in it however it was escaped. `None` if a text in it is not Unicode.
-    pub(super) fn compact(self) -> Option<String> {
+    pub(crate) fn compact(self) -> Option<String> {
         compact(self.get()).and_then(|bytes| String::from_utf8(bytes).ok())
     }
 }
 
 /// The members of an object. What they take is given back with them.
 #[derive(Debug)]
-pub(super) struct Members<'a> {
-    pub(super) list: Vec<(Cow<'a, str>, Raw<'a>)>,
+pub(crate) struct Members<'a> {
+    pub(crate) list: Vec<(Cow<'a, str>, Raw<'a>)>,
     taken: usize,
     allowance: &'a Allowance,
 }
@@ -248,7 +248,7 @@ fn compact(mut rest: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat_completions::request::allowance::LEAST;
+    use crate::json::allowance::LEAST;
 
     fn document(text: &str) -> Document<'_> {
         Document::new(text.as_bytes()).expect("JSON")

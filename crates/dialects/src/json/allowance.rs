@@ -7,21 +7,21 @@ use std::{
 };
 
 /// Values within values.
-pub(super) const DEEPEST: usize = 128;
+pub(crate) const DEEPEST: usize = 128;
 /// Memory that may be taken beside the document and the texts in it: so much for any document, and as much again as it
 /// has bytes. Far more than an agent's conversation takes, which is made of texts: 20,000 messages, parts and calls fit
 /// into the least.
-pub(super) const LEAST: usize = 4 * 1024 * 1024;
+pub(crate) const LEAST: usize = 4 * 1024 * 1024;
 /// What is taken for an element of a list that is looked at, whatever becomes of it: at most so much, beside its texts.
-pub(super) const ELEMENT: usize = 200;
+pub(crate) const ELEMENT: usize = 200;
 /// What is taken for a member of an object while that is looked at.
-pub(super) const MEMBER: usize = 72;
+pub(crate) const MEMBER: usize = 72;
 /// What is taken for a member that is passed on, beside its texts.
 const PASSED_ON: usize = 128;
 
 /// Why a document, or a part of it, cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It is not JSON.
     Syntax(String),
     /// Too many values within each other.
@@ -53,14 +53,14 @@ impl fmt::Display for Fault {
 /// How much memory the reading of one document may still take, and the first fault that was met. What is read after it is
 /// incomplete, so whoever reads a document asks for it in the end.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     most: usize,
     left: Cell<usize>,
     fault: RefCell<Option<Fault>>,
 }
 
 impl Allowance {
-    pub(super) fn of(document: &str) -> Self {
+    pub(crate) fn of(document: &str) -> Self {
         let most = LEAST + document.len();
         Self {
             most,
@@ -70,7 +70,7 @@ impl Allowance {
     }
 
     /// Whether there is so much left; notes the fault if not.
-    pub(super) fn take(&self, bytes: usize) -> bool {
+    pub(crate) fn take(&self, bytes: usize) -> bool {
         match self.left.get().checked_sub(bytes) {
             Some(left) => self.left.set(left),
             None => self.note(Fault::Dense(self.most)),
@@ -79,25 +79,25 @@ impl Allowance {
     }
 
     /// What was taken is free again.
-    pub(super) fn give_back(&self, bytes: usize) {
+    pub(crate) fn give_back(&self, bytes: usize) {
         self.left.set(self.left() + bytes);
     }
 
-    pub(super) fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.left.get()
     }
 
     /// For a member that is passed on.
-    pub(super) fn pass_on(&self) -> bool {
+    pub(crate) fn pass_on(&self) -> bool {
         self.take(PASSED_ON)
     }
 
-    pub(super) fn note(&self, fault: Fault) {
+    pub(crate) fn note(&self, fault: Fault) {
         self.fault.borrow_mut().get_or_insert(fault);
     }
 
     /// What went wrong first.
-    pub(super) fn fault(&self) -> Option<Fault> {
+    pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault.borrow().clone()
     }
 }

@@ -2,7 +2,7 @@
 //! may be the whole of a large document. Knows nothing of what is around a text.
 
 /// What is behind the end of a text that has begun; nothing if it has no end.
-pub(super) fn behind_text(mut rest: &[u8]) -> &[u8] {
+pub(crate) fn behind_text(mut rest: &[u8]) -> &[u8] {
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
         if rest[at] == b'"' {
             return &rest[at + 1..];
@@ -13,7 +13,7 @@ pub(super) fn behind_text(mut rest: &[u8]) -> &[u8] {
 }
 
 /// What a text says; `None` if it is not Unicode.
-pub(super) fn unescaped(mut rest: &str) -> Option<String> {
+pub(crate) fn unescaped(mut rest: &str) -> Option<String> {
     let mut out = String::with_capacity(rest.len());
     while let Some((plain, escaped)) = rest.split_once('\\') {
         out.push_str(plain);

@@ -1,0 +1,90 @@
+//! Chat completions as a server drives them. Knows no socket.
+
+use serde_json::{Value, json};
+
+use super::{
+    reasoning::ReasoningField,
+    request::{ChatBody, asks_something},
+    response::Envelope,
+};
+use crate::{
+    dialect::{Asked, Dialect, Frame, Head, Reply},
+    ending::{Ending, Notes},
+    fault::Fault,
+};
+use model_provider_host::{
+    Result,
+    contract::{AssistantPart, ChatEvent, Extra},
+};
+
+/// The dialect of `/v1/chat/completions`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ChatCompletions {
+    /// Where reasoning stands in a response.
+    pub reasoning: ReasoningField,
+}
+
+impl Dialect for ChatCompletions {
+    fn parse(&self, body: &[u8]) -> Result<Asked> {
+        let body = ChatBody::parse(body)?;
+        asks_something(&body.request.messages)?;
+        let envelope = Envelope {
+            id: String::new(),
+            created: 0,
+            model: String::new(),
+            include_usage: body.include_usage,
+            reasoning: self.reasoning,
+            notes: Notes {
+                left_out: body.left_out,
+                ..Notes::default()
+            },
+        };
+        Ok(Asked {
+            request: body.request,
+            model: body.model,
+            stream: body.stream,
+            reply: Box::new(envelope),
+        })
+    }
+
+    fn error(&self, fault: &Fault, _request_id: &str) -> Value {
+        error(fault)
+    }
+}
+
+fn error(fault: &Fault) -> Value {
+    json!({ "error": fault.members() })
+}
+
+impl Reply for Envelope {
+    fn begin(&mut self, head: Head) {
+        self.id = format!("chatcmpl-{}", head.id);
+        self.created = head.created;
+        self.notes.default_for = head.default_for;
+    }
+
+    fn whole(&mut self, model: &str, content: &[AssistantPart], ending: Ending<'_>) -> String {
+        model.clone_into(&mut self.model);
+        // Text, numbers and JSON values: nothing that cannot be written.
+        serde_json::to_string(&Envelope::whole(self, content, ending)).unwrap_or_default()
+    }
+
+    fn opening(&mut self, model: &str, frames: &mut Vec<Frame>) {
+        model.clone_into(&mut self.model);
+        frames.push(Frame::data(Envelope::opening(self)));
+    }
+
+    fn event(&mut self, event: &ChatEvent, logprobs: Option<&Extra>, frames: &mut Vec<Frame>) {
+        self.notes.media += usize::from(matches!(event, ChatEvent::Media(_)));
+        frames.extend(Envelope::event(self, event, logprobs).map(Frame::data));
+    }
+
+    fn closing(&mut self, ending: Ending<'_>, frames: &mut Vec<Frame>) {
+        frames.extend(Envelope::closing(self, ending).into_iter().map(Frame::data));
+        frames.push(Frame::data("[DONE]"));
+    }
+
+    fn failed(&mut self, fault: &Fault, frames: &mut Vec<Frame>) {
+        frames.push(Frame::data(error(fault).to_string()));
+    }
+}

@@ -1,0 +1,162 @@
+//! A request for a completion, in any dialect: read, asked of one model after the other, and written back whole or as it
+//! comes. Knows no dialect.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    Extension,
+    extract::{Request, State},
+    response::Response,
+};
+use http::{StatusCode, header};
+
+use super::{
+    Inner, Service, body,
+    request_id::RequestId,
+    response,
+    seats::Sitting,
+    streaming::{Start, Starting, as_it_comes},
+};
+use dialects::{
+    dialect::{Head, Reply},
+    ending::{Ending, trail},
+    fault::Fault,
+};
+use model_provider_host::{contract::ChatRequest, failover::Failed};
+
+/// What clients send in place of a model's name where none was given.
+const PLACEHOLDERS: [&str; 2] = ["dummy", "default"];
+
+/// The handler of every dialect's address.
+pub(super) async fn completions(
+    State(service): State<Service>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, response::Refusal> {
+    let inner = &service.0;
+    let dialect = inner.dialects.of(request.uri().path(), request.headers());
+    let receiving = request.extensions().get::<Sitting>().map(Sitting::receiving);
+    let received = body::receive(request, &inner.limits, &inner.bodies).await?;
+    drop(receiving);
+    // Only now: a body that comes slowly keeps nobody else from being answered.
+    let permit = Arc::clone(&inner.answers)
+        .try_acquire_owned()
+        .map_err(|_| busy(inner.limits.concurrent))?;
+    // Held as long as the request is, which another model may still be asked.
+    let (asked, held) = received.parse(dialect).await?;
+    let named = inner.access.redacted(&asked.model.ok_or_else(no_model)?);
+    let (references, default_for) = inner.references(named.clone());
+    let (request, mut reply) = (asked.request, asked.reply);
+    reply.begin(Head {
+        id: id.to_string(),
+        created: now(),
+        model: named,
+        default_for,
+    });
+    if !asked.stream {
+        return Ok(inner.whole(&request, &references, reply).await?);
+    }
+    let asking = service.clone();
+    let mut starting: Starting = Box::pin(async move {
+        let (inner, _held) = (&asking.0, held);
+        inner.fallback.start(&inner.host, &request, &references).await
+    });
+    // An error that comes soon has a status of its own. Who waits longer is to see that the request is being worked on.
+    let start = match tokio::time::timeout(inner.limits.status_wait, &mut starting).await {
+        Ok(started) => Start::Started(Box::new(started.map_err(|nobody| located(nobody, &*reply))?)),
+        Err(_) => Start::Starting(starting),
+    };
+    Ok(as_it_comes(start, reply, dialect.heartbeat(), inner, permit))
+}
+
+impl Inner {
+    /// Who is asked, in this order: as in the command line, the model that is named, then those that stand in for it by
+    /// the configuration. A blank name stands for the configured default; so does what clients send that were given no
+    /// model, unless it is a name here. That name is given as well, to be told.
+    fn references(&self, named: String) -> (Vec<String>, Option<&'static str>) {
+        let name = named.trim();
+        if name.is_empty() {
+            return (self.default_models.clone(), None);
+        }
+        let placeholder = PLACEHOLDERS
+            .into_iter()
+            .find(|known| known.eq_ignore_ascii_case(name));
+        let is_name = || self.host.settings().models.find_alias(name).next().is_some();
+        if placeholder.is_some() && !self.default_models.is_empty() && !is_name() {
+            return (self.default_models.clone(), placeholder);
+        }
+        let references = std::iter::once(named).chain(self.fallbacks.iter().cloned());
+        (references.collect(), None)
+    }
+
+    async fn whole(
+        &self,
+        request: &ChatRequest,
+        references: &[String],
+        mut reply: Box<dyn Reply>,
+    ) -> Result<Response, Fault> {
+        let completed = self
+            .fallback
+            .complete(&self.host, request, references)
+            .await
+            .map_err(|nobody| located(nobody, &*reply))?;
+        let (response, generation) = (&completed.answer.response, &completed.answer.generation);
+        let ending = Ending {
+            summary: &response.summary,
+            generation,
+            trail: &completed.trail,
+        };
+        let written = reply.whole(&completed.reference, &response.content, ending);
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        Ok(response::by(generation, (json, written)))
+    }
+}
+
+fn busy(most: usize) -> Fault {
+    let message = format!("{most} answers are on their way, which is all that this server does at once");
+    Fault::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "server_error",
+        "serve-max-concurrent",
+        &message,
+    )
+    .retry_after(1)
+}
+
+/// As of the dialects' own services: a request that was put together wrongly is not answered by whatever is there.
+fn no_model() -> Fault {
+    Fault::new(
+        StatusCode::BAD_REQUEST,
+        "invalid_request_error",
+        "missing_required_parameter",
+        "`model` is missing; name one of /v1/models, or send an empty text for the default model of this server",
+    )
+    .about("model")
+}
+
+/// Nobody answered.
+pub(super) fn failed(failed: Failed) -> Fault {
+    let mut fault = Fault::from(&failed.error);
+    if failed.trail.len() > 1 {
+        fault
+            .others
+            .insert("trail".to_owned(), trail(&failed.trail).into());
+    }
+    fault
+}
+
+/// The same, its place in the words of who asked.
+fn located(nobody: Failed, reply: &dyn Reply) -> Fault {
+    let mut fault = failed(nobody);
+    reply.locate(&mut fault);
+    fault
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,221 @@
+//! A response as it comes: events of the host become server-sent events of a dialect, until the end, an error, or the
+//! client leaves. Knows no dialect.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::response::{
+    IntoResponse as _, Response,
+    sse::{Event, KeepAlive, Sse},
+};
+use futures::future::BoxFuture;
+use http::{HeaderName, HeaderValue};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tracing::Instrument as _;
+
+use super::{Access, Inner, completion::failed, response};
+use dialects::{
+    dialect::{Frame, Reply, has_logprobs, is_logprobs},
+    ending::Ending,
+    fault::Fault,
+};
+use model_provider_host::{
+    Completion, Error, Kind,
+    contract::{ChatEvent, Extra},
+    failover::{Failed, Started},
+};
+
+/// How many events may wait for a client that reads slowly; then the plugin is not asked for more.
+const WAITING: usize = 64;
+/// Tells nginx, and what is made like it, not to gather a stream.
+const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// A wait for the first event of whoever responds.
+pub(super) type Starting = BoxFuture<'static, Result<Started, Failed>>;
+
+/// How far a response is when its status is sent.
+pub(super) enum Start {
+    Started(Box<Started>),
+    Starting(Starting),
+}
+
+/// The response as a stream of events. Its errors are events as well: its status has been sent.
+pub(super) fn as_it_comes(
+    start: Start,
+    reply: Box<dyn Reply>,
+    heartbeat: Option<Frame>,
+    inner: &Inner,
+    permit: OwnedSemaphorePermit,
+) -> Response {
+    let generation = match &start {
+        Start::Started(started) => Some(started.completion.generation()),
+        Start::Starting(_) => None,
+    };
+    let (events, waiting) = mpsc::channel(WAITING);
+    let mut client = Client {
+        reply,
+        frames: Vec::new(),
+        events,
+        send_timeout: inner.limits.send_timeout,
+        access: inner.access.clone(),
+    };
+    let telling = async move {
+        if let Some(started) = client.started(start).await {
+            client.tell(*started).await;
+        }
+        drop(permit);
+    };
+    tokio::spawn(telling.in_current_span());
+    let stream = futures::stream::unfold(waiting, async |mut waiting| {
+        let event = waiting.recv().await?;
+        Some((Ok::<_, Infallible>(event), waiting))
+    });
+    let mut alive = KeepAlive::new().interval(inner.limits.heartbeat);
+    if let Some(frame) = heartbeat {
+        alive = alive.event(event_of(frame));
+    }
+    let unbuffered = [(UNBUFFERED, HeaderValue::from_static("no"))];
+    let response = (unbuffered, Sse::new(stream).keep_alive(alive)).into_response();
+    match generation {
+        Some(generation) => response::by(&generation, response),
+        None => response,
+    }
+}
+
+fn event_of(frame: Frame) -> Event {
+    // The name first, as the dialects' own services have it.
+    let event = match frame.event {
+        Some(name) => Event::default().event(name),
+        None => Event::default(),
+    };
+    event.data(frame.data)
+}
+
+/// The way to who asked.
+struct Client {
+    reply: Box<dyn Reply>,
+    /// What is written and not yet sent.
+    frames: Vec<Frame>,
+    events: mpsc::Sender<Event>,
+    send_timeout: Duration,
+    /// Knows the key that no error may repeat.
+    access: Access,
+}
+
+impl Client {
+    /// Waits until somebody responds; `None` if nobody does, which the client has been told, or if it is gone.
+    async fn started(&mut self, start: Start) -> Option<Box<Started>> {
+        let starting = match start {
+            Start::Started(started) => return Some(started),
+            Start::Starting(starting) => starting,
+        };
+        // What lies between may wait for a first byte before it passes on the head.
+        let waits = Event::default().comment("waiting for the first event");
+        self.pass_on(waits).await.then_some(())?;
+        let started = tokio::select! {
+            biased;
+            () = self.events.closed() => {
+                tracing::info!("the client left before the first event");
+                return None;
+            }
+            started = starting => started,
+        };
+        match started {
+            Ok(started) => Some(Box::new(started)),
+            Err(nobody) => {
+                tracing::info!(kind = %nobody.error.kind(), "nobody responded");
+                self.fail(failed(nobody)).await;
+                None
+            }
+        }
+    }
+
+    /// Passes a response on until it ends or nobody reads it any more; either way it is dropped here, which cancels what
+    /// is left of it.
+    async fn tell(&mut self, started: Started) {
+        let Started {
+            mut completion,
+            reference,
+            trail,
+            ..
+        } = started;
+        self.reply.opening(&reference, &mut self.frames);
+        loop {
+            if !self.flush().await {
+                return;
+            }
+            let next = tokio::select! {
+                biased;
+                () = self.events.closed() => {
+                    tracing::info!("the client left before the end of its answer");
+                    return;
+                }
+                next = completion.next() => next,
+            };
+            match next {
+                Ok(Some(event)) => {
+                    let logprobs = logprobs_of(&event, &mut completion).await;
+                    self.reply.event(&event, logprobs.as_ref(), &mut self.frames);
+                }
+                Ok(None) => break,
+                Err(error) => return self.broke_off(&error).await,
+            }
+        }
+        let Some(summary) = completion.summary() else {
+            let error = Error::new(Kind::PluginTrap, "the plugin ended the answer without a summary");
+            return self.broke_off(&error).await;
+        };
+        let ending = Ending {
+            summary,
+            generation: &completion.generation(),
+            trail: &trail,
+        };
+        self.reply.closing(ending, &mut self.frames);
+        self.flush().await;
+    }
+
+    async fn broke_off(&mut self, error: &Error) {
+        tracing::info!(kind = %error.kind(), "the answer broke off");
+        self.fail(Fault::from(error)).await;
+    }
+
+    async fn fail(&mut self, fault: Fault) {
+        let fault = self.access.redacted_fault(fault);
+        self.reply.failed(&fault, &mut self.frames);
+        self.flush().await;
+    }
+
+    /// Sends what is written. False if the client is gone, or has read nothing for too long.
+    async fn flush(&mut self) -> bool {
+        let mut frames = std::mem::take(&mut self.frames);
+        for frame in frames.drain(..) {
+            if !self.pass_on(event_of(frame)).await {
+                return false;
+            }
+        }
+        self.frames = frames;
+        true
+    }
+
+    async fn pass_on(&self, event: Event) -> bool {
+        let sending = self.events.send(event);
+        match tokio::time::timeout(self.send_timeout, sending).await {
+            Ok(sent) => sent.is_ok(),
+            Err(_) => {
+                tracing::info!("the client does not read its answer");
+                false
+            }
+        }
+    }
+}
+
+/// The log probabilities that belong to an event, if they have come with it.
+async fn logprobs_of(event: &ChatEvent, completion: &mut Completion) -> Option<Extra> {
+    if !has_logprobs(event) || !completion.peek_ready().await.is_some_and(is_logprobs) {
+        return None;
+    }
+    match completion.next().await {
+        Ok(Some(ChatEvent::Other(extra))) => Some(extra),
+        // It has just been seen.
+        _ => None,
+    }
+}
