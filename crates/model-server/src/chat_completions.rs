@@ -72,7 +72,7 @@ async fn complete(
         include_usage: body.include_usage,
         reasoning: inner.policy().reasoning,
         default_for,
-        left_out: body.left_out,
+        left_out: inner.access.redacted_names(body.left_out),
     };
     if !body.stream {
         return Ok(inner.whole(&body.request, &references, envelope).await?);
@@ -126,7 +126,7 @@ impl Inner {
             .map_err(failed)?;
         let (response, generation) = (&completed.answer.response, &completed.answer.generation);
         let ending = Ending {
-            summary: &response.summary,
+            summary: &self.access.redacted_summary(&response.summary),
             generation,
             trail: &completed.trail,
         };
@@ -260,7 +260,7 @@ impl Client {
             return self.broke_off(&error).await;
         };
         let ending = Ending {
-            summary,
+            summary: &self.access.redacted_summary(summary),
             generation: &completion.generation(),
             trail,
         };
