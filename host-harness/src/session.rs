@@ -8,7 +8,7 @@ use model_provider_host::{
     Error, Grants, Host, HostOptions, Kind, Limits, LoadOptions, Plugin, Proxies, Result, Sandbox,
     SandboxOptions, Secret, Settings, contract::ProviderInfo, files::trust,
 };
-use openclaw_config::{Configuration, Environment, FoundSecret};
+use openclaw_config::{Configuration, Environment, FoundSecret, NamedModel};
 
 /// What there is before any plugin is loaded.
 #[derive(Debug)]
@@ -163,6 +163,13 @@ impl Session {
         Self::on(Ground::open(global)?, terminal, global).await
     }
 
+    /// The same for a command that asks this model, which may name the profile whose credential is used.
+    pub(super) async fn asking(terminal: &Terminal, global: &Global, model: Option<&str>) -> Result<Self> {
+        let mut ground = Ground::open(global)?;
+        ground.configuration = ground.configuration.asking(model);
+        Self::on(ground, terminal, global).await
+    }
+
     /// The same for one that answers many at once.
     pub(super) async fn for_many(terminal: &Terminal, global: &Global) -> Result<Self> {
         let calls = SandboxOptions::default().max_concurrent;
@@ -215,6 +222,30 @@ impl Session {
             info,
             host,
         })
+    }
+}
+
+impl Session {
+    /// A model as a person names it: a reference or alias of this provider, apart from the profile behind its `@`.
+    ///
+    /// # Errors
+    /// It is the alias of another provider's model, or the configuration is broken.
+    pub(super) fn named(&self, text: &str) -> Result<NamedModel> {
+        let (configuration, info) = (&self.configuration, &self.info);
+        let named = configuration.named_model(info, text)?;
+        if configuration.reference_of(info, &named.reference)?.is_none()
+            && let Some(other) = configuration.reference_elsewhere(info, text)?
+        {
+            let message = format!(
+                "`{}` is the name of {other}, a model of another provider",
+                text.trim()
+            );
+            return Err(Error::new(Kind::Configuration, message).with_hint(format!(
+                "name a model of `{id}`; others are for OpenClaw, or for the plugin of their provider",
+                id = info.id
+            )));
+        }
+        Ok(named)
     }
 }
 

@@ -52,6 +52,7 @@ mod onboarding_by_script;
 mod oracle;
 #[path = "../page.rs"]
 mod page;
+mod profiles;
 mod program;
 mod proxy;
 #[path = "../reader.rs"]

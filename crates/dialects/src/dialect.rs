@@ -5,7 +5,10 @@ use std::fmt::Debug;
 use http::{HeaderName, StatusCode};
 use serde_json::Value;
 
-use crate::{ending::Ending, fault::Fault};
+use crate::{
+    ending::{Ending, Notes},
+    fault::Fault,
+};
 use model_provider_host::{
     Result,
     contract::{AssistantPart, ChatEvent, ChatRequest, Extra},
@@ -69,6 +72,9 @@ pub struct Head {
 pub trait Reply: Debug + Send + Sync {
     /// What is known before anybody responds. Comes first.
     fn begin(&mut self, head: Head);
+
+    /// What is said of the request beside the response. It may repeat the client's words, which the server redacts.
+    fn notes(&mut self) -> &mut Notes;
 
     /// The whole response as JSON.
     fn whole(&mut self, model: &str, content: &[AssistantPart], ending: Ending<'_>) -> String;

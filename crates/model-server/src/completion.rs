@@ -56,6 +56,7 @@ pub(super) async fn completions(
         model: named,
         default_for,
     });
+    inner.access.redact_notes(reply.notes());
     if !asked.stream {
         return Ok(inner.whole(&request, &references, reply).await?);
     }
@@ -105,7 +106,7 @@ impl Inner {
             .map_err(|nobody| located(nobody, &*reply))?;
         let (response, generation) = (&completed.answer.response, &completed.answer.generation);
         let ending = Ending {
-            summary: &response.summary,
+            summary: &self.access.redacted_summary(&response.summary),
             generation,
             trail: &completed.trail,
         };

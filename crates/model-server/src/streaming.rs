@@ -165,7 +165,7 @@ impl Client {
             return self.broke_off(&error).await;
         };
         let ending = Ending {
-            summary,
+            summary: &self.access.redacted_summary(summary),
             generation: &completion.generation(),
             trail: &trail,
         };

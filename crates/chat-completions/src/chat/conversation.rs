@@ -264,7 +264,7 @@ pub(super) fn is_empty_turn(parts: &[AssistantPart], rules: &Rules) -> bool {
         AssistantPart::Text(text) => text.is_empty(),
         AssistantPart::ToolCall(_) => false,
         AssistantPart::Other(other) => other.key != "text",
-        AssistantPart::Reasoning(piece) => !rules.thinking_as_text || piece.text.is_empty(),
+        AssistantPart::Reasoning(piece) => !rules.thinking_as_text || piece.text.trim().is_empty(),
         AssistantPart::Media(_) => true,
     })
 }
@@ -272,7 +272,7 @@ pub(super) fn is_empty_turn(parts: &[AssistantPart], rules: &Rules) -> bool {
 /// Whether the reasoning of an assistant message goes back to the model in a member of its own.
 pub(super) fn sends_reasoning(parts: &[AssistantPart], rules: &Rules) -> bool {
     if rules.thinking_as_text {
-        return false;
+        return rules.needs_reasoning;
     }
     match rules.replay {
         Replay::All => true,

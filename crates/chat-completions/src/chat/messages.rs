@@ -200,7 +200,9 @@ fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
     out.name("content");
     assistant_content(parts, &reasoning, rules, out);
     if sends_reasoning(parts, rules) && (has_reasoning || rules.needs_reasoning) {
-        out.member("reasoning_content", if has_reasoning { &reasoning } else { " " });
+        // As text of the message it does not stand in its own member as well.
+        let stands_here = has_reasoning && !rules.thinking_as_text;
+        out.member("reasoning_content", if stands_here { &reasoning } else { " " });
     }
     let mut is_first = true;
     for part in parts {
@@ -221,19 +223,42 @@ fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
 }
 
 fn assistant_content(parts: &[AssistantPart], reasoning: &str, rules: &Rules, out: &mut Writer<'_>) {
-    let as_text = rules.thinking_as_text && !reasoning.is_empty();
+    let as_text = rules.thinking_as_text && !reasoning.trim().is_empty();
     if as_text || parts.iter().any(is_text_part) {
-        return list_of_texts(parts, as_text.then_some(reasoning), out);
+        let texts = as_text.then_some(reasoning).into_iter().map(Piece::Text);
+        let texts = texts.chain(parts.iter().filter_map(piece));
+        return if rules.string_content {
+            out.string(&one_string(texts));
+        } else {
+            list_of_texts(texts, out);
+        };
     }
     let texts = parts.iter().filter_map(|part| match part {
         AssistantPart::Text(piece) => Some(piece.as_str()),
         _ => None,
     });
     let text: String = texts.collect();
-    if text.is_empty() {
+    // As OpenClaw: a template that wants an answer after tool results wants text of one with calls, if only blank text.
+    if text.is_empty() && !rules.assistant_after_tools {
         out.raw("null");
     } else {
         out.string(&text);
+    }
+}
+
+/// A text of a turn.
+enum Piece<'p> {
+    Text(&'p str),
+    /// A whole part, with members beside its text.
+    Part(&'p str),
+}
+
+/// A part of a turn that is text.
+fn piece(part: &AssistantPart) -> Option<Piece<'_>> {
+    match part {
+        AssistantPart::Text(text) if !text.is_empty() => Some(Piece::Text(text)),
+        AssistantPart::Other(other) if is_text_part(part) => Some(Piece::Part(&other.value_json)),
+        _ => None,
     }
 }
 
@@ -242,28 +267,33 @@ fn is_text_part(part: &AssistantPart) -> bool {
     matches!(part, AssistantPart::Other(other) if other.key == "text" && json::is_object(&other.value_json))
 }
 
-/// The texts of a turn as parts, behind its reasoning where that is to be text.
-fn list_of_texts(parts: &[AssistantPart], reasoning: Option<&str>, out: &mut Writer<'_>) {
+/// The texts of a turn as parts.
+fn list_of_texts<'p>(texts: impl Iterator<Item = Piece<'p>>, out: &mut Writer<'_>) {
     let mut is_first = true;
-    let mut begin = |out: &mut Writer<'_>| out.raw(if core::mem::take(&mut is_first) { "[" } else { "," });
-    if let Some(reasoning) = reasoning {
-        begin(out);
-        text_part(reasoning, out);
-    }
-    for item in parts {
-        match item {
-            AssistantPart::Text(text) if !text.is_empty() => {
-                begin(out);
-                text_part(text, out);
-            }
-            AssistantPart::Other(other) if is_text_part(item) => {
-                begin(out);
-                out.raw(&other.value_json);
-            }
-            _ => {}
+    for text in texts {
+        out.raw(if core::mem::take(&mut is_first) { "[" } else { "," });
+        match text {
+            Piece::Text(text) => text_part(text, out),
+            Piece::Part(part) => out.raw(part),
         }
     }
     out.raw("]");
+}
+
+/// The texts of a turn for a model that takes strings only.
+fn one_string<'p>(texts: impl Iterator<Item = Piece<'p>>) -> String {
+    let mut all = String::new();
+    let mut is_first = true;
+    for text in texts {
+        if !core::mem::take(&mut is_first) {
+            all.push('\n');
+        }
+        match text {
+            Piece::Text(text) => all.push_str(text),
+            Piece::Part(part) => all.push_str(&text_of(part)),
+        }
+    }
+    all
 }
 
 fn tool_call(call: &ToolCall, out: &mut Writer<'_>) {
@@ -274,7 +304,7 @@ fn tool_call(call: &ToolCall, out: &mut Writer<'_>) {
     out.raw(members::call_type(call));
     out.raw(",\"function\":{\"name\":");
     out.string(&call.name);
-    // Backends read it as JSON, which nothing is not.
+    // Backends read it as JSON, which nothing is not. OpenClaw sends the same for a call without arguments.
     let is_blank = call.arguments_json.trim().is_empty();
     out.member("arguments", if is_blank { "{}" } else { &call.arguments_json });
     members::write(Place::CalledFunction, &of_function, out);

@@ -96,6 +96,7 @@ impl Rules {
         }
         // As OpenClaw does: others do not know the role, whatever the settings say.
         rules.developer_role &= reasons;
+        rules.needs_reasoning &= model.reasoning != Some(false);
         rules
     }
 

@@ -109,6 +109,10 @@ impl MessagesReply {
 }
 
 impl Reply for MessagesReply {
+    fn notes(&mut self) -> &mut Notes {
+        &mut self.notes
+    }
+
     fn begin(&mut self, head: Head) {
         self.id = format!("msg_{}", head.id);
         self.request_id = head.id;
