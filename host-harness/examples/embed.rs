@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Allow. A plugin that asks for more than its grant is refused before any variable is read.
     let grants = Grants::parse(component_build::GRANT)?;
-    let mut options = HostOptions::from_env(plugin.info(), grants)?;
+    let mut options = HostOptions::from_env(&plugin, grants)?;
     options.settings.base_url = env::args().nth(1).map(|url| base_url(&url)).transpose()?;
     let host = Host::start(plugin, options)?;
 

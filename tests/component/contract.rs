@@ -54,7 +54,7 @@ fn the_contract_of_the_component_is_the_golden_one() {
 async fn the_grant_of_the_build_is_what_the_component_asks_for() {
     let plugin = plugin().await;
     let grants = model_provider_host::Grants::parse(component_build::GRANT).unwrap();
-    let granted = grants.check(plugin.info()).unwrap();
+    let granted = grants.check(&plugin).unwrap();
     assert_eq!(
         granted,
         model_provider_host::Grant::asked_by(plugin.info()).as_ref()

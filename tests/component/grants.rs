@@ -187,7 +187,7 @@ async fn a_grant_for_a_file_that_claims_anothers_id_takes_nothing_from_the_other
 #[tokio::test]
 async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_of_proxies() {
     let read = RefCell::new(Vec::new());
-    let options = HostOptions::from_variables(plugin().await.info(), built_in(), |name| {
+    let options = HostOptions::from_variables(&plugin().await, built_in(), |name| {
         read.borrow_mut().push(name.to_owned());
         let set = ["HF_TOKEN", "https_proxy"].contains(&name);
         set.then(|| TOKEN.to_owned().into())
@@ -208,7 +208,7 @@ async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_
     let plugin = Plugin::load(sandbox(), &asking(&files, order, value))
         .await
         .unwrap();
-    let refused = HostOptions::from_variables(plugin.info(), built_in(), |name| panic!("{name} is read"));
+    let refused = HostOptions::from_variables(&plugin, built_in(), |name| panic!("{name} is read"));
     names_both(&refused.unwrap_err(), value, granted);
 }
 

@@ -1,12 +1,14 @@
 //! A host for model-provider plugins: WebAssembly components of the world `openclaw:model-provider/model-provider`.
 //!
 //! ```no_run
+//! use std::path::Path;
+//!
 //! use model_provider_host::{Grants, Host, HostOptions, Plugin, Sandbox, contract::{ChatEvent, ChatRequest}};
 //!
 //! # async fn run(grants: Grants) -> model_provider_host::Result<()> {
 //! let sandbox = Sandbox::new(&Default::default())?;
 //! let plugin = Plugin::load(&sandbox, "provider.wasm".as_ref()).await?;
-//! let options = HostOptions::from_env(plugin.info(), grants)?;
+//! let options = HostOptions::from_env(&plugin, grants)?;
 //! let host = Host::start(plugin, options)?;
 //!
 //! let mut response = host.chat(ChatRequest::new("Qwen/Qwen3-8B").user("Hello!")).await?;
@@ -15,7 +17,7 @@
 //!         print!("{text}");
 //!     }
 //! }
-//! host.swap("provider-next.wasm".as_ref()).await?; // responses in flight finish in the old version
+//! host.swap(Path::new("provider-next.wasm")).await?; // responses in flight finish in the old version
 //! # Ok(()) }
 //! ```
 //!
@@ -72,13 +74,17 @@ pub use grants::{AllowedEndpoints, Grant, GrantedEndpoint, Grants, endpoint_word
 #[cfg(feature = "watch")]
 pub use host::watch::Watcher;
 pub use host::{
-    Answer, ChatOptions, Host, HostOptions, chat_stream::Completion, generation::GenerationInfo,
-    swap::SwapReport,
+    Answer, ChatOptions, Host, HostOptions,
+    chat_stream::Completion,
+    generation::GenerationInfo,
+    swap::{PendingUpdate, SwapReport},
 };
 pub use limits::Limits;
 #[cfg(feature = "metrics")]
 pub use metrics::MetricsSnapshot;
-pub use plugin::{CONTRACT_VERSION, LoadOptions, LoadTimings, Plugin};
+pub use plugin::{
+    Admission, CONTRACT_VERSION, Candidate, Fetched, LoadOptions, LoadTimings, Plugin, PluginSource,
+};
 pub use request_span::RequestId;
 pub use resource_usage::ResourceUsage;
 pub use sandbox::{Sandbox, SandboxOptions};

@@ -1,6 +1,7 @@
 //! A plugin: one component, read, checked against the contract, compiled and asked what it is.
 
 mod file;
+mod source;
 
 use std::{
     path::{Path, PathBuf},
@@ -26,6 +27,7 @@ use crate::{
 
 use file::check_kind;
 pub(crate) use file::{digest, read};
+pub use source::{Admission, Candidate, Fetched, PluginSource};
 
 /// The interface that makes a component a model provider.
 const PROVIDER: &str = "openclaw:model-provider/provider";
@@ -48,6 +50,9 @@ pub struct LoadOptions {
     pub empty_wasi: bool,
     /// What it may use to say what it is.
     pub limits: Limits,
+    /// Judges files before they are compiled: this one, and those that take its place. Without it every component is
+    /// loaded.
+    pub admission: Option<Arc<dyn Admission>>,
 }
 
 /// A component, loaded into a sandbox and checked. Cheap to clone.
@@ -57,6 +62,8 @@ pub struct Plugin(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     digest: String,
+    /// Who vouches for it: its digest, and whom source and admission name.
+    holders: Vec<String>,
     size: u64,
     imports: Vec<String>,
     exports: Vec<String>,
@@ -104,10 +111,68 @@ impl Plugin {
     /// # Errors
     /// As of [`load`](Self::load).
     pub async fn load_with(sandbox: &Sandbox, path: &Path, options: &LoadOptions) -> Result<Self> {
+        Self::from_source(sandbox, path, options).await
+    }
+
+    /// The same for bytes that the caller has, from `origin`.
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load).
+    pub async fn from_bytes(
+        sandbox: &Sandbox,
+        origin: impl Into<PathBuf>,
+        bytes: Vec<u8>,
+        options: &LoadOptions,
+    ) -> Result<Self> {
+        let origin = origin.into();
+        let fetched = Fetched {
+            origin,
+            bytes,
+            holders: None,
+        };
+        Self::loaded(sandbox, fetched, options, Instant::now()).await
+    }
+
+    /// The same for wherever a plugin comes from.
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load), and why the source or the admission did not take it.
+    pub async fn from_source(
+        sandbox: &Sandbox,
+        source: &(impl PluginSource + ?Sized),
+        options: &LoadOptions,
+    ) -> Result<Self> {
         let started = Instant::now();
-        let bytes = read(path).await?;
+        let fetched = source.fetch().await?;
+        let plugin = Self::loaded(sandbox, fetched, options, started).await?;
+        source.accept(&plugin)?;
+        Ok(plugin)
+    }
+
+    async fn loaded(
+        sandbox: &Sandbox,
+        fetched: Fetched,
+        options: &LoadOptions,
+        started: Instant,
+    ) -> Result<Self> {
+        let Fetched {
+            origin,
+            bytes,
+            holders,
+        } = fetched;
+        let path = origin.as_path();
         let digest = digest(&bytes);
         let size = bytes.len() as u64;
+        let admission = options.admission.as_ref().filter(|_| holders.is_none());
+        let mut holders = holders.unwrap_or_default();
+        if let Some(admission) = admission {
+            holders = admission.admit(&Candidate {
+                origin: path,
+                digest: &digest,
+                bytes: &bytes,
+            })?;
+        }
+        holders.push(digest.clone());
         check_kind(path, &bytes)?;
         let engine = sandbox.engine().clone();
         let component = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes))
@@ -155,6 +220,7 @@ impl Plugin {
         let inner = Inner {
             path,
             digest,
+            holders,
             size,
             imports,
             exports,
@@ -164,7 +230,11 @@ impl Plugin {
             options: options.clone(),
             timings,
         };
-        Ok(Self(Arc::new(inner)))
+        let plugin = Self(Arc::new(inner));
+        if let Some(admission) = admission {
+            admission.accept(&plugin)?;
+        }
+        Ok(plugin)
     }
 
     /// What it says of itself.
@@ -183,6 +253,12 @@ impl Plugin {
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.0.digest
+    }
+
+    /// Who vouches for it, as grants name them: its digest, and whom its source and the admission have added.
+    #[must_use]
+    pub fn holders(&self) -> &[String] {
+        &self.0.holders
     }
 
     /// The file's size in bytes.
@@ -234,6 +310,10 @@ impl Plugin {
 
     pub(crate) fn linked(&self) -> &Linked {
         &self.0.linked
+    }
+
+    pub(crate) fn admission(&self) -> Option<Arc<dyn Admission>> {
+        self.0.options.admission.clone()
     }
 
     pub(crate) fn empty_wasi(&self) -> bool {

@@ -24,11 +24,15 @@ pub(super) async fn health(State(service): State<Service>) -> Response {
     } else {
         StatusCode::OK
     };
-    let body = json!({
+    let mut body = json!({
         "status": if ending { "draining" } else { "ok" },
         "generation": generation.number,
         "version": generation.version,
     });
+    // Only that one waits: what it wants is for the operator, and anybody may ask here.
+    if let Some(pending) = host.pending_update() {
+        body["pendingUpdate"] = json!(pending.digest);
+    }
     (status, Json(body)).into_response()
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn credential(
     ground: &Ground,
     info: &ProviderInfo,
 ) -> Option<FoundSecret> {
-    let grant = match ground.grants.check(info) {
+    let grant = match ground.grant_of(info) {
         Ok(Some(grant)) => {
             report.ok(
                 "grant",

@@ -13,7 +13,7 @@ pub(crate) mod watch;
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
@@ -63,9 +63,9 @@ impl HostOptions {
     ///
     /// # Errors
     /// As [`from_variables`](Self::from_variables); `configuration` also if a granted variable is no UTF-8.
-    pub fn from_env(info: &ProviderInfo, grants: Grants) -> Result<Self> {
+    pub fn from_env(plugin: &Plugin, grants: Grants) -> Result<Self> {
         let unreadable = std::cell::Cell::new(None);
-        let options = Self::from_variables(info, grants, |name| match std::env::var(name) {
+        let options = Self::from_variables(plugin, grants, |name| match std::env::var(name) {
             Ok(text) => Some(text.into()),
             Err(std::env::VarError::NotPresent) => None,
             Err(std::env::VarError::NotUnicode(_)) => {
@@ -90,13 +90,14 @@ impl HostOptions {
     /// `not-granted` if the plugin asks for more than its grant; then nothing is read. `configuration` if a variable holds
     /// a text that cannot be a credential.
     pub fn from_variables(
-        info: &ProviderInfo,
+        plugin: &Plugin,
         grants: Grants,
         get: impl Fn(&str) -> Option<Zeroizing<String>>,
     ) -> Result<Self> {
+        let info = plugin.info();
         let mut secret = None;
         for name in grants
-            .check(info)?
+            .check(plugin)?
             .into_iter()
             .flat_map(|grant| grant.readable(info))
         {
@@ -154,7 +155,7 @@ impl Host {
             grants,
         } = options;
         plugin.sandbox().check(&settings.limits)?;
-        let grant = grants.check(plugin.info())?.cloned();
+        let grant = grants.check(&plugin)?.cloned();
         let Outlet {
             edge,
             redactor,
@@ -180,6 +181,7 @@ impl Host {
             generations: Generations::new(plugin),
             last_swap: Mutex::new(None),
             metrics: Metrics::new(),
+            pending_update: ArcSwapOption::default(),
             is_draining: AtomicBool::new(false),
         })))
     }

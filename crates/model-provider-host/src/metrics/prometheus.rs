@@ -245,6 +245,9 @@ impl Metrics {
         let loaded = ConstGauge::new(i64::try_from(beside.generations_loaded).unwrap_or(i64::MAX));
         let help = "Generations in memory: live, draining, or kept for rollback";
         more.register("generations_loaded", help, loaded);
+        let help = "Whether a newer plugin waits for a person, because it wants more than the live one";
+        let pending = ConstGauge::new(i64::from(beside.is_update_pending));
+        more.register("update_pending", help, pending);
         let draining = ConstGauge::new(i64::try_from(beside.draining).unwrap_or(i64::MAX));
         more.register(
             "answers_draining",

@@ -27,6 +27,7 @@ impl Host {
             denials: self.denials(),
             generation: live.number,
             generations_loaded: generations.all().len() as u64,
+            is_update_pending: self.0.pending_update.load().is_some(),
             draining: all.saturating_sub(live.in_flight()) as u64,
         }
     }
@@ -38,6 +39,7 @@ pub(crate) struct Beside {
     pub(crate) denials: u64,
     pub(crate) generation: u64,
     pub(crate) generations_loaded: u64,
+    pub(crate) is_update_pending: bool,
     pub(crate) draining: u64,
 }
 
