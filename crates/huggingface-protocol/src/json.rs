@@ -14,7 +14,7 @@ pub(crate) fn count(raw: &str) -> Option<u32> {
 /// A text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = alloc::vec::Vec::with_capacity(text.len() + 2);
-    quote(text, &mut |piece| out.extend_from_slice(piece));
+    quote(text, &mut out);
     String::from_utf8(out).unwrap_or_default()
 }
 
