@@ -16,7 +16,7 @@ pub fn count(raw: &str) -> Option<u32> {
 #[must_use]
 pub fn quoted(text: &str) -> String {
     let mut out = alloc::vec::Vec::with_capacity(text.len() + 2);
-    quote(text, &mut |piece| out.extend_from_slice(piece));
+    quote(text, &mut out);
     String::from_utf8(out).unwrap_or_default()
 }
 

@@ -3,6 +3,7 @@
 //! Which of the two it is, its first byte says; servers' content types are not reliable. Bytes that are no
 //! UTF-8 become U+FFFD. This module must not know attempts, headers or time.
 
+mod alike;
 mod choice;
 mod choices;
 mod framing;
@@ -14,6 +15,7 @@ use alloc::{
 };
 
 use self::{
+    alike::{Alike, Last},
     choice::Came,
     choices::{Choices, Verdict},
     framing::{End, Form},
@@ -60,6 +62,10 @@ pub(super) struct Answer {
     chunks: u32,
     choices: Choices,
     came: Came,
+    /// What is known of the chunk that was read last.
+    last: Option<Last>,
+    /// How a chunk is taken that has the shape the decoder keeps.
+    alike: Option<Alike>,
     /// Whether text or reasoning came behind the last call.
     spoke_last: bool,
     /// A message that is an error if nothing follows it.
@@ -83,6 +89,8 @@ impl Answer {
             chunks: 0,
             choices: Choices::default(),
             came: Came::default(),
+            last: None,
+            alike: None,
             spoke_last: false,
             doubt: None,
             result: None,
@@ -131,6 +139,9 @@ impl Answer {
         match verdict {
             Verdict::Hold if !chunk.is_error => self.choices.hold(raw),
             _ => self.judged(chunk, raw, verdict != Verdict::Pass),
+        }
+        if verdict == Verdict::Read {
+            self.last = Last::of(chunk);
         }
     }
 

@@ -6,13 +6,15 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::{json, wire::base64};
+use crate::wire::{base64, quote};
 
 /// How much is gathered before it is given on.
 const STEP: usize = 8192;
 /// The largest body that is held as a whole: written once, its length known with it. What is larger is counted first and
 /// then written in steps.
 const HELD: usize = 256 * 1024;
+/// How much of a text is quoted at once.
+const PIECE: usize = STEP / 2;
 /// How many bytes become base64 at once: a multiple of three, so that padding comes at the end only.
 const GROUP: usize = 3072;
 
@@ -73,7 +75,26 @@ impl<'o> Writer<'o> {
 
     /// A text as a JSON string.
     pub(super) fn string(&mut self, text: &str) {
-        json::quote(text, &mut |piece| self.bytes(piece));
+        self.raw("\"");
+        for piece in text.as_bytes().chunks(PIECE) {
+            self.quoted(piece);
+        }
+        self.raw("\"");
+    }
+
+    /// A piece of a text inside of its quotes: written into the buffer at once, where it may stay.
+    fn quoted(&mut self, piece: &[u8]) {
+        if matches!(self.target, Target::Give(_)) && self.buffer.len() + piece.len() > STEP {
+            self.flush();
+        }
+        let before = self.buffer.len();
+        quote::inside(piece, &mut self.buffer);
+        self.length += (self.buffer.len() - before) as u64;
+        match self.target {
+            Target::Count => self.buffer.clear(),
+            Target::Hold if self.buffer.len() > HELD => self.give_up(),
+            Target::Hold | Target::Give(_) => {}
+        }
     }
 
     /// `,"name":`
@@ -174,6 +195,7 @@ pub(super) fn decimal(value: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
     use proptest::prelude::*;
 
     fn written(fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {

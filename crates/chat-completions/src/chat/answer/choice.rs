@@ -23,8 +23,8 @@ const DEPTH: u8 = 4;
 /// What came in pieces so far.
 #[derive(Debug, Default)]
 pub(super) struct Came {
-    text: bool,
-    reasoning: bool,
+    pub(super) text: bool,
+    pub(super) reasoning: bool,
     signature: bool,
     /// Calls in deltas.
     calls: bool,
@@ -79,7 +79,6 @@ impl Answer {
             .as_deref()
             .map_or(&[][..], |message| &message.calls);
         let pieces = if !choice.delta.calls.is_empty() {
-            self.came.calls = true;
             &choice.delta.calls
         } else if self.came.calls {
             return;
@@ -96,7 +95,13 @@ impl Answer {
         if pieces.is_empty() {
             return;
         }
-        self.came.calls_beside |= whole.is_empty();
+        self.came.calls |= !choice.delta.calls.is_empty();
+        self.pieces(pieces, whole.is_empty());
+    }
+
+    /// Takes pieces of calls, which are not those of a whole message.
+    pub(super) fn pieces(&mut self, pieces: &[CallPiece<'_>], is_beside: bool) {
+        self.came.calls_beside |= is_beside;
         self.think.flush(&mut self.events);
         self.spoke_last = false;
         for piece in pieces {
@@ -154,7 +159,7 @@ impl Answer {
     }
 
     /// Takes text of the response; false if it is empty.
-    fn say(&mut self, text: &str) -> bool {
+    pub(super) fn say(&mut self, text: &str) -> bool {
         self.think.push(text, &mut self.events);
         self.spoke_last = self.spoke_last || !text.trim_ascii().is_empty();
         !text.is_empty()
@@ -246,7 +251,7 @@ impl Answer {
     }
 
     /// Reasoning that did not come in the text; false if it is empty.
-    fn thought(&mut self, text: &str) -> bool {
+    pub(super) fn thought(&mut self, text: &str) -> bool {
         if text.is_empty() {
             return false;
         }

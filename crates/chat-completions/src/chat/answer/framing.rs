@@ -109,8 +109,19 @@ impl Answer {
         let form = core::mem::replace(&mut self.form, Form::Unknown);
         let Form::Stream(mut decoder) = form else { return };
         while self.result.is_none() {
+            if let Some((alike, text)) = self.alike.zip(decoder.next_alike()) {
+                self.take_alike(alike, text);
+                continue;
+            }
             match decoder.next() {
-                Ok(Some(event)) => self.event(&event),
+                Ok(Some(event)) => {
+                    self.last = None;
+                    self.event(&event);
+                    let last = self.last.take();
+                    let text = last.as_ref().and_then(|last| last.within(event.data));
+                    self.alike = text.clone().and(last).map(|last| last.alike());
+                    decoder.keep_shape(text);
+                }
                 Ok(None) => break,
                 // What is behind a line without end cannot be read.
                 Err(sse::TooLong) if self.finish_word.is_some() => {

@@ -1,5 +1,5 @@
-//! The native twin: the same protocol, driven by the edge's own HTTP client, without sandbox, limits or redaction. What
-//! the plugin costs is what the host takes more than this.
+//! How a twin calls: its protocol, driven by the edge's own HTTP client. Which protocol that is, whoever includes this
+//! says as `protocol`.
 
 use std::{
     sync::Arc,
@@ -10,15 +10,17 @@ use bytes::Bytes;
 use chat_completions::chat::{Exchange, Failure, FailureKind, Fold, Next};
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Full};
-use huggingface_protocol::{
+use hyper::body::Incoming;
+use hyper_util::client::legacy::ResponseFuture;
+use model_provider_host::{Settings, bare_client, settings::base_url};
+
+use super::protocol::{
     catalog,
     contract::types::{AssistantPart, ChatEvent, ChatRequest, Error, ModelCatalog, Summary},
     provider, reference,
     settings::{PlainSettings, Settings as _},
 };
-use hyper::body::Incoming;
-use hyper_util::client::legacy::ResponseFuture;
-use model_provider_host::{Settings, bare_client, settings::base_url};
+use crate::common::TOKEN;
 
 type Client = dyn Fn(Request<Full<Bytes>>) -> ResponseFuture + Send + Sync;
 
@@ -41,7 +43,7 @@ impl Twin {
             client: Arc::new(bare_client(&of_the_edge).expect("a client")),
             base_url: url.to_owned(),
             settings,
-            authorization: format!("Bearer {}", super::TOKEN),
+            authorization: format!("Bearer {}", TOKEN),
         }
     }
 
