@@ -6,6 +6,7 @@
 mod args;
 mod chat;
 mod completions;
+mod conformance;
 mod demo;
 mod doctor;
 mod format;
@@ -168,6 +169,7 @@ async fn run(
         (Command::Onboard(with), Some(loaded)) => onboard::run(terminal, loaded?, &with.args).await,
         (Command::Doctor(_), _) => doctor::run(terminal, &global).await,
         (Command::Inspect(_), _) => inspect::run(terminal, &global).await,
+        (Command::Conformance(with), _) => conformance::run(terminal, &global, &with.args).await,
         (Command::Grant(with), _) => grant::run(terminal, &global, &with.args).await,
         (Command::MockRouter(with), _) => mock_router::run(terminal, &with.args).await,
         (Command::Serve(with), _) => serve::run(terminal, &global, &with.args).await,
