@@ -137,6 +137,8 @@ pub(super) enum Command {
     Gc(With<NoArgs>),
     /// Publish a component to a registry
     Publish(With<PublishArgs>),
+    /// Judge whether a plugin keeps what the contract promises, as a black box
+    Conformance(With<ConformanceArgs>),
     /// Run a router for tests on loopback
     MockRouter(With<MockRouterArgs>),
     /// Serve the models to OpenAI-compatible clients
@@ -170,6 +172,7 @@ impl Command {
             Self::Completions(with) => &with.global,
             Self::Man(with) => &with.global,
             Self::Grant(with) => &with.global,
+            Self::Conformance(with) => &with.global,
             Self::MockRouter(with) => &with.global,
             Self::Serve(with) => &with.global,
         }
@@ -250,6 +253,26 @@ pub(super) struct GrantArgs {
     /// Grant it to whoever signed the file, so that later versions by the same key have it too
     #[arg(long)]
     pub(super) signer: bool,
+}
+
+/// What `conformance` takes.
+#[derive(Debug, Args)]
+pub(super) struct ConformanceArgs {
+    /// The component to judge; `--list` needs none
+    #[arg(value_name = "FILE.wasm", required_unless_present = "list")]
+    pub(super) file: Option<PathBuf>,
+    /// What the upstream says in each situation (JSON), for one without OpenAI's chat completions
+    #[arg(long, value_name = "FILE")]
+    pub(super) router_file: Option<PathBuf>,
+    /// Write the report for CI servers to this file too (JUnit)
+    #[arg(long, value_name = "FILE.xml")]
+    pub(super) junit: Option<PathBuf>,
+    /// Only the checks whose name begins like this, such as events/
+    #[arg(long, value_name = "PREFIX")]
+    pub(super) only: Option<String>,
+    /// List the checks and the sentences of the contract that they cite
+    #[arg(long)]
+    pub(super) list: bool,
 }
 
 /// What `mock-router` takes.

@@ -6,6 +6,7 @@
 mod args;
 mod chat;
 mod completions;
+mod conformance;
 mod demo;
 mod doctor;
 mod format;
@@ -172,6 +173,7 @@ async fn run(
         (Command::Onboard(with), Some(loaded)) => onboard::run(terminal, loaded?, &with.args).await,
         (Command::Doctor(_), _) => doctor::run(terminal, &global).await,
         (Command::Inspect(_), _) => inspect::run(terminal, &global).await,
+        (Command::Conformance(with), _) => conformance::run(terminal, &global, &with.args).await,
         (Command::Grant(with), _) => grant::run(terminal, &global, &with.args).await,
         (Command::Accept(with), _) => plugins::accept(terminal, &global, &with.args).await,
         (Command::Update(with), _) => plugins::update(terminal, &global, &with.args).await,

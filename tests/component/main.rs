@@ -13,6 +13,7 @@ mod cancel;
 mod cases;
 mod chat;
 mod configurations;
+mod conformance;
 mod connections;
 mod contract;
 mod corpus;
