@@ -46,12 +46,17 @@ fn with_fault(name: &str) -> Options {
 }
 
 fn failures(report: &Report) -> Vec<&str> {
-    let failed = report.findings.iter().filter(|finding| finding.verdict == "failed");
+    let failed = report
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict == "failed");
     failed.map(|finding| finding.id).collect()
 }
 
 async fn mutant() -> Subject {
-    let file = tokio::task::spawn_blocking(|| member("mutant-guest")).await.unwrap();
+    let file = tokio::task::spawn_blocking(|| member("mutant-guest"))
+        .await
+        .unwrap();
     kit().load(&file).await.unwrap()
 }
 
@@ -76,7 +81,10 @@ async fn every_planted_fault_is_found_by_the_check_of_its_promise() {
     let subject = mutant().await;
     let all = faults();
     let found: Vec<(&Fault, Vec<String>)> = stream::iter(&all)
-        .map(|fault| async { (fault, found(&subject, fault).await) })
+        .map(|fault| {
+            let subject = &subject;
+            async move { (fault, found(subject, fault).await) }
+        })
         .buffered(12)
         .collect()
         .await;
@@ -85,7 +93,13 @@ async fn every_planted_fault_is_found_by_the_check_of_its_promise() {
         .filter(|(fault, found)| !found.contains(&fault.found_by))
         .map(|(fault, found)| format!("{}: expected {}, found {found:?}", fault.name, fault.found_by))
         .collect();
-    assert!(missed.is_empty(), "{} of {} missed:\n{}", missed.len(), all.len(), missed.join("\n"));
+    assert!(
+        missed.is_empty(),
+        "{} of {} missed:\n{}",
+        missed.len(),
+        all.len(),
+        missed.join("\n")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +110,9 @@ async fn the_sound_provider_of_the_template_passes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_provider_of_this_workspace_passes() {
-    let file = tokio::task::spawn_blocking(|| built(component_build::Build::Release)).await.unwrap();
+    let file = tokio::task::spawn_blocking(|| built(component_build::Build::Release))
+        .await
+        .unwrap();
     let subject = kit().load(&file).await.unwrap();
     let report = judge(&subject, &Options::default()).await;
     assert!(report.conforms, "{}", report.text());

@@ -1,7 +1,7 @@
 //! A bench with the component on it, and sessions: one instance, settings and an upstream that plays named situations.
 
 use model_provider_host::contract::{
-    ChatRequest, DiscoveryMode, Error, Extra, Message, ModelCatalog, ModelRef, ProviderInfo, blank_request,
+    ChatRequest, DiscoveryMode, Error, Extra, Message, ModelCatalog, ModelRef, ProviderInfo,
     settings::{ConfiguredModel, CredentialState, ModelAlias, Snapshot},
 };
 use wasmtime::component::ResourceAny;
@@ -69,7 +69,7 @@ impl Bench {
         ChatRequest {
             model: self.model.clone(),
             messages,
-            ..blank_request()
+            ..ChatRequest::new("")
         }
     }
 

@@ -5,7 +5,7 @@
     reason = "the contract's error is a record; it is made once a call"
 )]
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 
 use chat_completions::{Header, json};
 

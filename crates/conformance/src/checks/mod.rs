@@ -31,8 +31,6 @@ pub(crate) const ALL: &[&[Check]] = &[
 mod tests {
     use std::collections::HashSet;
 
-    use super::*;
-
     const WIT: &str = include_str!("../../../../wit/provider.wit");
 
     /// The comments of the contract as running text.

@@ -7,7 +7,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use chat_completions::chat::{Exchange, Failure, FailureKind, Fold, Next};
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -15,7 +14,8 @@ use hyper_util::client::legacy::ResponseFuture;
 use model_provider_host::{Settings, bare_client, settings::base_url};
 
 use super::protocol::{
-    catalog,
+    begin, catalog,
+    chat::{Exchange, Failure, FailureKind, Fold, Next},
     contract::types::{AssistantPart, ChatEvent, ChatRequest, Error, ModelCatalog, Summary},
     provider, reference,
     settings::{PlainSettings, Settings as _},
@@ -75,8 +75,7 @@ impl Twin {
             .map_or(0, |now| now.as_nanos() as u64);
         Answer {
             twin: self,
-            exchange: Exchange::new(&provider::UPSTREAM, request, model.into(), &snapshot, seed)
-                .expect("a request"),
+            exchange: begin(request, model, &snapshot, seed).expect("a request"),
             sent: None,
             body: None,
         }

@@ -7,5 +7,7 @@
 mod frozen;
 mod today;
 
+#[allow(unused_imports, reason = "not every bench compares with both")]
 pub(crate) use frozen::driver::Twin as FrozenTwin;
+#[allow(unused_imports, reason = "not every bench compares with both")]
 pub(crate) use today::driver::Twin;
