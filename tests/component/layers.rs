@@ -1,5 +1,6 @@
 //! The files of the embeddable host import each other in one direction only, and it imports nothing of what is built on
-//! it. The crates of a component depend on each other in one direction, and the shared ones name no provider. Read from the sources: `use` statements, and paths that begin with `crate`, `super`, `self` or a file below.
+//! it. The crates of a component depend on each other in one direction, and the shared ones name no provider. Read from the
+//! sources: `use` statements, and paths that begin with `crate`, `super`, `self` or a file below.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -277,4 +278,39 @@ fn the_crates_that_providers_share_name_none() {
         }
     }
     assert!(code("huggingface-protocol").contains("x-inference-provider"));
+}
+
+/// The release profile is fast first, for the host; a package of the component that is not named there would be built so
+/// as well, and the component would be larger.
+#[test]
+fn the_release_profile_names_every_package_of_the_component() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut tree = std::process::Command::new(env!("CARGO"));
+    tree.args([
+        "tree",
+        "--offline",
+        "--target",
+        "wasm32-wasip2",
+        "--package",
+        "huggingface-provider",
+    ]);
+    tree.args(["--edges", "normal,no-proc-macro", "--prefix", "none"]);
+    let output = tree.current_dir(&root).output().expect("cargo");
+    let packages = String::from_utf8(output.stdout).expect("names");
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).expect("a manifest");
+    let table = manifest
+        .split_once("[profile.release.package]")
+        .and_then(|(_, rest)| rest.split_once("\n["))
+        .expect("the table of packages")
+        .0;
+    let names: Vec<&str> = packages
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(names.len() > 10, "{}", String::from_utf8_lossy(&output.stderr));
+    let missing: Vec<&&str> = names
+        .iter()
+        .filter(|name| !table.contains(&format!("\n{name}.opt-level")))
+        .collect();
+    assert!(missing.is_empty(), "name them in Cargo.toml: {missing:?}");
 }
