@@ -184,6 +184,10 @@ fuzz_target!(|input: &[u8]| {
             let chunk = format!("{:?}", Chunk::decode(text, &known, wanted));
             assert_eq!(chunk, format!("{:?}", Chunk::decode_by_serde(text, &known, wanted)), "{text}");
         }
+        // Rows are cut out of a list that is JSON.
+        if serde_json::from_str::<&serde_json::value::RawValue>(text).is_err() {
+            continue;
+        }
         let (mut scanned, mut parsed) = (Given::default(), Given::default());
         read_row(text, &mut scanned);
         read_row_by_serde(text, &mut parsed);

@@ -57,7 +57,7 @@ fn sixteen_letters(twelve: &[u8; 12]) -> core::arch::wasm32::v128 {
     let bytes = i64x2(low, high);
     let none = u8x16_splat(0);
     let threes = i8x16_shuffle::<2, 1, 0, 16, 5, 4, 3, 16, 12, 7, 6, 16, 15, 14, 13, 16>(bytes, none);
-    let six = |lane, at| v128_and(lane, u32x4_splat(0x3f << at));
+    let six = |lane, at: u32| v128_and(lane, u32x4_splat(0x3f << at));
     let sixes = v128_or(
         v128_or(six(u32x4_shr(threes, 18), 0), six(u32x4_shr(threes, 4), 8)),
         v128_or(six(u32x4_shl(threes, 10), 16), six(u32x4_shl(threes, 24), 24)),

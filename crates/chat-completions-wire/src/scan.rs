@@ -186,6 +186,12 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Whether the text is one usual value and nothing else. Of any other nothing is said.
+pub(crate) fn is_value(text: &str) -> bool {
+    let mut scanner = Scanner::new(text);
+    scanner.skip().and_then(|()| scanner.end()).is_ok()
+}
+
 /// How long the JSON string is at the beginning of these bytes, quotes included; `None` if there is none.
 pub(crate) fn string(bytes: &[u8]) -> Option<usize> {
     if bytes.first() != Some(&b'"') {
@@ -218,11 +224,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde::de::IgnoredAny;
-
-    fn is_taken(text: &str) -> bool {
-        let mut scanner = Scanner::new(text);
-        scanner.skip().and_then(|()| scanner.end()).is_ok()
-    }
 
     #[test]
     fn what_is_no_json_is_never_taken() {
@@ -262,15 +263,15 @@ mod tests {
             "NaN",
             "'a'",
         ] {
-            assert!(!is_taken(text), "{text}");
+            assert!(!is_value(text), "{text}");
         }
     }
 
     #[test]
     fn a_value_that_is_nested_deep_is_left_to_serde_json() {
         let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
-        assert!(is_taken(&nested(usize::from(DEPTH))));
-        assert!(!is_taken(&nested(usize::from(DEPTH) + 1)));
+        assert!(is_value(&nested(usize::from(DEPTH))));
+        assert!(!is_value(&nested(usize::from(DEPTH) + 1)));
     }
 
     #[test]
@@ -288,18 +289,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn only_what_serde_json_takes_is_taken(
+        fn only_what_serde_json_takes_is_value(
             text in r#"(\{|\}|\[|\]|"a":|"[ab]{0,20}"|"|,|:|null|true|-|0|12|\.5|e\+?9|\\u00e9|\\|é| |\n){0,16}"#,
         ) {
-            if is_taken(&text) {
+            if is_value(&text) {
                 prop_assert!(serde_json::from_str::<IgnoredAny>(&text).is_ok(), "{}", text);
             }
         }
 
         #[test]
-        fn what_serde_json_writes_is_taken(texts in prop::collection::vec(".*", 0..4), number: f64, is_set: bool) {
+        fn what_serde_json_writes_is_value(texts in prop::collection::vec(".*", 0..4), number: f64, is_set: bool) {
             let value = serde_json::json!({"a": texts, "b": [{}, [], number, {"c": is_set, "d": null}]});
-            prop_assert!(is_taken(&value.to_string()));
+            prop_assert!(is_value(&value.to_string()));
             let strings: Vec<_> = texts.iter().map(|text| serde_json::json!(text).to_string()).collect();
             for json in strings {
                 prop_assert_eq!(string(json.as_bytes()), Some(json.len()));
