@@ -68,7 +68,7 @@ pub fn vouches(file: &Path, digest: &str) -> bool {
     });
     let is_in = |target: &Path| {
         let (file, target) = (file.canonicalize(), target.canonicalize());
-        matches!((file, target), (Ok(file), Ok(target)) if file.starts_with(target))
+        matches!((file, target), (Ok(file), Ok(target)) if file.starts_with(&target))
     };
     is_built || is_in(&workspace.path().join("target"))
 }
