@@ -321,8 +321,26 @@ async fn a_plugin_that_asks_for_too_much_gets_no_source_of_tokens_read() {
         assert!(!trace.exists(), "{order}: the login shell was asked");
     }
     assert!(harness.mock.requests().is_empty());
-    // And when it asks for what is granted, the shell is asked: the trace would have been there.
+    // Nor does one that asks for what is granted to another file of its id.
     let file = asking(&files, "list", "");
+    let chat = ["chat", "-m", "huggingface/a/fine", "Hello!"];
+    let (status, said) = shell.run(Some(&file), &chat).await;
+    assert_eq!(
+        (status, &said["error"]["kind"]),
+        (Some(1), &json!("not-granted")),
+        "{said}"
+    );
+    assert!(
+        said["error"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("host-harness grant "),
+        "{said}"
+    );
+    assert!(!trace.exists() && harness.mock.requests().is_empty());
+    // And when it is granted what it asks for, the shell is asked: the trace would have been there.
+    let path = file.to_str().unwrap();
+    assert_eq!(shell.run(None, &["grant", "--yes", path]).await.0, Some(0));
     let (status, _) = shell
         .run(Some(&file), &["chat", "-m", "huggingface/a/fine", "Hello!"])
         .await;

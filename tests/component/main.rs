@@ -24,6 +24,8 @@ mod egress;
 mod ended;
 #[cfg(unix)]
 mod exposed;
+#[path = "../../crates/plugin-registry/tests/fake/mod.rs"]
+mod fake_registry;
 mod fallback;
 mod files;
 mod grants;
@@ -53,6 +55,7 @@ mod onboarding_by_script;
 mod oracle;
 #[path = "../page.rs"]
 mod page;
+mod plugins_by_reference;
 mod profiles;
 mod program;
 mod proxy;

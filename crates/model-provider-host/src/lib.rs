@@ -70,14 +70,12 @@ mod secret;
 pub use egress::bare_client;
 pub use egress::{Origin, Proxies};
 pub use error::{Error, Kind, Result};
-pub use grants::{AllowedEndpoints, Grant, GrantedEndpoint, Grants, endpoint_words};
+pub use grants::{AllowedEndpoints, Grant, GrantHolder, GrantedEndpoint, Grants, endpoint_words};
 #[cfg(feature = "watch")]
 pub use host::watch::Watcher;
 pub use host::{
-    Answer, ChatOptions, Host, HostOptions,
-    chat_stream::Completion,
-    generation::GenerationInfo,
-    swap::{PendingUpdate, SwapReport},
+    Answer, ChatOptions, Host, HostOptions, chat_stream::Completion, generation::GenerationInfo,
+    pending_update::PendingUpdate, swap::SwapReport,
 };
 pub use limits::Limits;
 #[cfg(feature = "metrics")]

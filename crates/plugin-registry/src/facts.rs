@@ -103,7 +103,7 @@ impl Facts {
     #[must_use]
     pub fn is_downgrade(&self, newer: &Self) -> bool {
         let parse = |text: &str| semver::Version::parse(text).ok();
-        matches!((parse(&self.version), parse(&newer.version)), (Some(old), Some(new)) if new < old)
+        matches!((parse(&self.version), parse(&newer.version)), (Some(old), Some(new)) if new.cmp_precedence(&old).is_lt())
     }
 }
 

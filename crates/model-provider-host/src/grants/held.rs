@@ -4,16 +4,28 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 
-use super::Grant;
+use super::grant::Grant;
 use crate::{
+    contract::ProviderInfo,
     error::{Error, Kind, Result},
     files,
     files::trust,
-    plugin::Plugin,
 };
 
 /// The holder of a grant that names none in `grants.json`: no plugin has this name.
 pub(super) const EARLIER: &str = "an earlier version";
+
+/// A plugin as far as grants know it.
+pub trait GrantHolder {
+    /// What it says of itself.
+    fn info(&self) -> &ProviderInfo;
+    /// Who vouches for it: its digest, and signers.
+    fn holders(&self) -> &[String];
+    /// Its digest.
+    fn digest(&self) -> &str;
+    /// Where it came from.
+    fn path(&self) -> &Path;
+}
 
 pub(super) type ById = BTreeMap<String, Vec<Held>>;
 
@@ -29,7 +41,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn by(&self, plugin: &Plugin) -> bool {
+    pub(super) fn by(&self, plugin: &impl GrantHolder) -> bool {
         self.holders.is_empty()
             || self
                 .holders

@@ -5,6 +5,7 @@ pub(crate) mod chat_stream;
 pub(crate) mod credential_check;
 pub(crate) mod egress_setup;
 pub(crate) mod generation;
+pub(crate) mod pending_update;
 pub(crate) mod shared;
 mod shutdown;
 pub(crate) mod swap;

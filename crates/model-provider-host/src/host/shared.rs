@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::{
     credential_check,
     generation::{Generation, Generations, InFlight},
-    swap::PendingUpdate,
+    pending_update::PendingUpdate,
 };
 use crate::{
     contract::{ChatRequest, settings::CredentialState},

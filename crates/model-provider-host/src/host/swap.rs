@@ -14,6 +14,7 @@ use crate::{
     host::{
         Host,
         generation::{Generation, GenerationInfo, GenerationState},
+        pending_update::PendingUpdate,
         shared::Shared,
     },
     metrics::Swap,
@@ -42,15 +43,6 @@ pub struct SwapReport {
     pub switch: Duration,
     /// Answers that went on in the old generation.
     pub draining: usize,
-}
-
-/// A newer plugin that is not taken by itself, because it wants more than the live one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PendingUpdate {
-    /// Its digest.
-    pub digest: String,
-    /// What it wants, and the command that accepts it.
-    pub message: String,
 }
 
 impl Host {

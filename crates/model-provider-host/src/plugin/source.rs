@@ -52,7 +52,7 @@ pub trait PluginSource: Send + Sync {
 
 impl PluginSource for Path {
     fn fetch(&self) -> BoxFuture<'_, Result<Fetched>> {
-        Box::pin(async {
+        Box::pin(async move {
             Ok(Fetched {
                 origin: self.to_owned(),
                 bytes: file::read(self).await?,

@@ -185,7 +185,7 @@ impl Newer {
 
 impl PluginSource for Newer {
     fn fetch(&self) -> BoxFuture<'_, Result<Fetched>> {
-        Box::pin(async {
+        Box::pin(async move {
             let mut holders = self.pulled.signers.clone();
             if !self.is_pinned {
                 if self.follow == Follow::Signed && !self.is_by_the_same() {

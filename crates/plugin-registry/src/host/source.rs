@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Mutex};
 use futures::future::BoxFuture;
 use model_provider_host::{Fetched, Plugin, PluginSource, Result};
 
-use super::{Mode, Store, not_locked, provenance};
+use super::{Mode, Store, WORKSPACE, not_locked, provenance};
 use crate::{Pulled, Reference};
 
 /// What a reference stands for: to run, what the lock pins it to; to look at, what the registry has now.
@@ -39,7 +39,7 @@ impl ReferenceSource {
 
 impl PluginSource for ReferenceSource {
     fn fetch(&self) -> BoxFuture<'_, Result<Fetched>> {
-        Box::pin(async {
+        Box::pin(async move {
             let registry = self.store.registry()?;
             let pulled = match self.mode {
                 Mode::Run => registry.pinned(&self.reference, &self.store.lock()?).await?,
@@ -48,10 +48,20 @@ impl PluginSource for ReferenceSource {
             if let Ok(mut kept) = self.pulled.lock() {
                 *kept = Some(pulled.clone());
             }
+            let origin = PathBuf::from(self.reference.to_string());
+            let mut holders = pulled.signers;
+            // What the workspace built is its own, wherever it has been since.
+            if self
+                .store
+                .vouch
+                .is_some_and(|vouch| vouch(&origin, pulled.digest.as_str()))
+            {
+                holders.push(WORKSPACE.to_owned());
+            }
             Ok(Fetched {
-                origin: PathBuf::from(self.reference.to_string()),
+                origin,
                 bytes: pulled.component,
-                holders: Some(pulled.signers),
+                holders: Some(holders),
             })
         })
     }

@@ -1,5 +1,7 @@
 //! A registry in the process of the test: it keeps what is pushed, and lies where a test tells it to.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::{
     collections::BTreeMap,
     convert::Infallible,

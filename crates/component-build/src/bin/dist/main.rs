@@ -1,7 +1,10 @@
 //! Makes the release: builds the component, writes who made it into its metadata, and puts it into `dist/` with its
-//! sha256 and the WIT package beside it. Two runs give the same bytes.
+//! sha256, the WIT package and a bill of materials beside it. With `--program`, builds the command line that carries the
+//! component too. Two runs give the same bytes.
 
-use std::{error::Error, fs};
+mod sbom;
+
+use std::{error::Error, fs, path::Path, process::Command};
 
 use component_build::{Build, Workspace};
 use sha2::{Digest as _, Sha256};
@@ -27,6 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     metadata.version = Field::Set(env!("CARGO_PKG_VERSION").parse()?);
     metadata.licenses = Field::Set(env!("CARGO_PKG_LICENSE").parse()?);
     metadata.source = Field::Set(env!("CARGO_PKG_REPOSITORY").parse()?);
+    metadata.description = Field::Set(env!("COMPONENT_DESCRIPTION").parse()?);
+    // Set by whoever releases: a build from an archive has no revision to name.
+    if let Ok(revision) = std::env::var("SOURCE_REVISION") {
+        metadata.revision = Field::Set(revision.parse()?);
+    }
     let component = without_names(&metadata.to_wasm(&fs::read(&built)?)?)?;
     fs::write(out.join(file_name), &component)?;
 
@@ -51,6 +59,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The binary package keeps no comments everywhere they are read; the text is the documentation.
     fs::copy(workspace.join("wit/provider.wit"), out.join("provider.wit"))?;
 
+    let sbom_file = format!("{}.cdx.json", env!("COMPONENT_PACKAGE"));
+    fs::write(out.join(&sbom_file), sbom::of_component(workspace, &digest)?)?;
+
     println!(
         "{}/{}  {} bytes",
         out.display(),
@@ -58,10 +69,43 @@ fn main() -> Result<(), Box<dyn Error>> {
         component.len()
     );
     print!(
-        "sha256 {digest}\n{}/{wit_file}\n{}/provider.wit\n",
+        "sha256 {digest}\n{}/{wit_file}\n{}/provider.wit\n{}/{sbom_file}\n",
+        out.display(),
         out.display(),
         out.display()
     );
+    if std::env::args().any(|argument| argument == "--program") {
+        program(workspace, &out.join(file_name), &out)?;
+    }
+    Ok(())
+}
+
+/// Builds the command line that carries the component, and grants its digest what the workspace grants it.
+fn program(workspace: &Path, component: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    const PROGRAM: &str = "host-harness";
+    let target_dir = workspace.join("target").join("program");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .current_dir(workspace)
+        .args([
+            "build",
+            "--quiet",
+            "--profile",
+            "bench",
+            "--locked",
+            "--package",
+            PROGRAM,
+            "--target-dir",
+        ])
+        .arg(&target_dir)
+        .env("EMBEDDED_COMPONENT", component)
+        .status()?;
+    if !status.success() {
+        return Err("the program cannot be built".into());
+    }
+    let name = format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX);
+    fs::copy(target_dir.join("release").join(&name), out.join(&name))?;
+    println!("{}/{name}", out.display());
     Ok(())
 }
 
