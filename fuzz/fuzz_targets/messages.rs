@@ -11,7 +11,7 @@ fuzz_target!(|data: &[u8]| {
     let counted = count_tokens(data);
     match Messages.parse(data) {
         Ok(mut asked) => {
-            assert!(!asked.request.messages.is_empty() || asked.request.max_output_tokens.is_some());
+            assert!(!asked.request.messages.is_empty() && asked.request.max_output_tokens.is_some());
             let counted = counted.expect("what can be asked can be counted");
             assert!(counted["input_tokens"].is_u64());
             asked.reply.begin(Head::default());

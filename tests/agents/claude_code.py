@@ -225,7 +225,7 @@ def main():
     with Sink() as sink:
         settings = ["max-retries=0"]
         with mock_router() as mock, Leaving(mock) as recorder:
-            with served(recorder.url, settings=settings, configuration=CONFIGURATION) as server:
+            with served(recorder.url, settings=settings, configuration=CONFIGURATION, seconds=900) as server:
                 url = server.url.removesuffix("/v1")
                 checks.check("a turn", a_turn, url, sink, recorder)
                 checks.check("by a name that it knows, which is an alias", by_a_known_name, url, sink, recorder)

@@ -237,7 +237,7 @@ def llm_comply(checks, url):
 
 def main():
     checks = Checks()
-    with mock_router() as mock, served(mock, settings=["max-retries=0"]) as server:
+    with mock_router() as mock, served(mock, settings=["max-retries=0"], seconds=900) as server:
         url = server.url.removesuffix("/v1")
         of_pypi = {401: "AuthenticationError", 404: "NotFoundError", 429: "RateLimitError", 529: "OverloadedError"}
         for name, client_of, names in (("PyPI", OfPypi, of_pypi), ("npm", OfNpm, {})):

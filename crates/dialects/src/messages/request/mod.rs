@@ -136,11 +136,12 @@ fn read(body: &Node<'_>, purpose: Purpose) -> Result<Body> {
     for message in messages.items()? {
         conversation.message(&message, &mut context)?;
     }
-    if !conversation.has_messages() {
-        return Err(messages.invalid("is empty: there is nothing to respond to"));
-    }
+    let is_asked = conversation.has_messages();
     let mut origins = Origins::default();
     (request.messages, origins.messages) = conversation.finish();
+    if !is_asked || request.messages.is_empty() {
+        return Err(messages.invalid("is empty: there is nothing to respond to"));
+    }
     let Context {
         mut notes,
         tools,
