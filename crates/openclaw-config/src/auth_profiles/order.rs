@@ -100,8 +100,9 @@ fn kind_rank(stores: &Stores, name: &str, id: &str) -> u8 {
     let kind = profiles.first().map(|(_, profile)| profile.kind.as_deref());
     match kind {
         Some(Some("token")) => 0,
-        Some(None | Some("api_key")) => 1,
-        _ => 2,
+        // One that cannot be read keeps its place, so that this is said before another is used.
+        None | Some(None | Some("api_key")) => 1,
+        Some(Some(_)) => 2,
     }
 }
 
