@@ -14,7 +14,8 @@ use alloc::string::String;
 
 use huggingface_protocol::{
     contract::{
-        provider::{self as exports, Guest},
+        nonblocking::{self, Step},
+        provider::{self as exports, CompletionBorrow, Guest},
         types::{ChatRequest, ChatResponse, DiscoveryMode, Error, ModelCatalog, ModelRef, ProviderInfo},
     },
     provider, reference,
@@ -43,6 +44,16 @@ impl Guest for Component {
 
     fn chat_stream(request: ChatRequest) -> Result<exports::Completion, Error> {
         chat::chat_stream(request).map(exports::Completion::new)
+    }
+}
+
+impl nonblocking::Guest for Component {
+    fn chat_start(request: ChatRequest, seed: u64) -> Result<exports::Completion, Error> {
+        chat::chat_start(request, seed).map(exports::Completion::new)
+    }
+
+    fn try_read(of: CompletionBorrow<'_>, max_events: u32, waited_ms: u64) -> Result<Step, Error> {
+        of.get::<chat::Completion>().try_read(max_events, waited_ms)
     }
 }
 

@@ -34,14 +34,18 @@ pub(super) struct Writer<'o> {
     target: Target<'o>,
     buffer: Vec<u8>,
     length: u64,
+    /// So many bytes are still to be passed over before any is given on.
+    skip: u64,
 }
 
 impl<'o> Writer<'o> {
-    pub(super) fn to(out: Out<'o>) -> Self {
+    /// Gives on all but so many bytes at the beginning. Media are passed over without becoming base64.
+    pub(super) fn to(skip: u64, out: Out<'o>) -> Self {
         Self {
             target: Target::Give(out),
             buffer: Vec::with_capacity(STEP),
             length: 0,
+            skip,
         }
     }
 
@@ -51,6 +55,7 @@ impl<'o> Writer<'o> {
             target: Target::Hold,
             buffer: Vec::with_capacity(STEP / 8),
             length: 0,
+            skip: 0,
         }
     }
 
@@ -107,11 +112,22 @@ impl<'o> Writer<'o> {
             self.length += letters;
             return;
         }
+        let of_group = base64::length(GROUP as u64);
+        let passed = (data.len() as u64 / GROUP as u64).min(self.skip / of_group);
+        self.skip -= passed * of_group;
+        let end = self.length + letters;
+        let rest = usize::try_from(passed)
+            .ok()
+            .and_then(|passed| data.get(passed * GROUP..));
         let mut letters = Vec::new();
-        for group in data.chunks(GROUP) {
+        for group in rest.unwrap_or(data).chunks(GROUP) {
+            if matches!(self.target, Target::Count) {
+                break;
+            }
             base64::encode(group, &mut letters);
             self.bytes(&letters);
         }
+        self.length = end;
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -121,6 +137,9 @@ impl<'o> Writer<'o> {
             Target::Hold if self.buffer.len() + bytes.len() <= HELD => self.buffer.extend_from_slice(bytes),
             Target::Hold => self.give_up(),
             Target::Give(_) => {
+                let skipped = usize::try_from(self.skip).map_or(bytes.len(), |skip| skip.min(bytes.len()));
+                self.skip -= skipped as u64;
+                let bytes = bytes.get(skipped..).unwrap_or_default();
                 if self.buffer.len() + bytes.len() > STEP {
                     self.flush();
                 }
@@ -158,17 +177,41 @@ impl<'o> Writer<'o> {
 }
 
 /// A finite number as JSON: the shortest text that reads back as the same number, written out or with an exponent as
-/// JavaScript does.
+/// JavaScript does. The standard library would bring code for more forms than this one, nine kilobytes of it.
 pub(super) fn decimal(value: f64) -> Option<String> {
     const SMALLEST: f64 = 1e-7;
     const LARGEST: f64 = 1e21;
+    if !value.is_finite() {
+        return None;
+    }
     let size = value.abs();
     let is_written_out = size < LARGEST && (size >= SMALLEST || size <= 0.0);
-    match value.is_finite() {
-        false => None,
-        true if is_written_out => Some(value.to_string()),
-        true => Some(format!("{value:e}")),
-    }
+    let mut buffer = zmij::Buffer::new();
+    let shortest = buffer.format_finite(size);
+    let (number, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let all = whole.to_string() + fraction;
+    let digits = all.trim_start_matches('0');
+    // Where the point stands among the digits.
+    let leading = (all.len() - digits.len()) as i32;
+    let point = whole.len() as i32 - leading + exponent.parse::<i32>().ok()?;
+    let digits = digits.trim_end_matches('0');
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    let split = |at: i32| digits.split_at_checked(usize::try_from(at).ok()?);
+    Some(match (split(point), is_written_out) {
+        _ if digits.is_empty() => format!("{sign}0"),
+        (_, false) => {
+            let (first, rest) = split(1)?;
+            let dot = if rest.is_empty() { "" } else { "." };
+            format!("{sign}{first}{dot}{rest}e{}", point - 1)
+        }
+        (Some((whole, fraction)), true) if point > 0 && !fraction.is_empty() => {
+            format!("{sign}{whole}.{fraction}")
+        }
+        (_, true) if point > 0 => format!("{sign}{digits}{}", zeros(point - digits.len() as i32)),
+        (_, true) => format!("{sign}0.{}{digits}", zeros(-point)),
+    })
 }
 
 #[cfg(test)]
@@ -182,7 +225,7 @@ mod tests {
             bytes.extend_from_slice(piece);
             true
         };
-        let mut writer = Writer::to(&mut out);
+        let mut writer = Writer::to(0, &mut out);
         fill(&mut writer);
         let length = writer.finish();
         let mut holder = Writer::holding();
@@ -219,11 +262,37 @@ mod tests {
             largest = largest.max(piece.len());
             true
         };
-        let mut writer = Writer::to(&mut out);
+        let mut writer = Writer::to(0, &mut out);
         writer.base64(&picture);
         assert_eq!(writer.finish(), 133_336);
         assert!(largest <= STEP);
         assert_eq!(written(|writer| writer.base64(&picture)).len(), 133_336);
+    }
+
+    #[test]
+    fn from_each_place_on_the_rest_is_the_same() {
+        let picture: Vec<u8> = (0..20_000u32).map(|n| (n * 7) as u8).collect();
+        let fill = |writer: &mut Writer<'_>| {
+            writer.string("a \"text\" before");
+            writer.base64(&picture);
+            writer.base64(&picture[..3 * GROUP]);
+            writer.raw("behind");
+        };
+        let whole = written(fill);
+        for skip in (0..whole.len() + 2)
+            .step_by(97)
+            .chain([4096 + 19, 8192 + 19, whole.len()])
+        {
+            let mut rest = Vec::new();
+            let mut out = |piece: &[u8]| {
+                rest.extend_from_slice(piece);
+                true
+            };
+            let mut writer = Writer::to(skip as u64, &mut out);
+            fill(&mut writer);
+            assert_eq!(writer.finish(), whole.len() as u64);
+            assert_eq!(rest, whole.get(skip..).unwrap_or_default(), "{skip}");
+        }
     }
 
     #[test]
@@ -233,7 +302,7 @@ mod tests {
             calls += 1;
             false
         };
-        let mut writer = Writer::to(&mut out);
+        let mut writer = Writer::to(0, &mut out);
         writer.base64(&[0; 50_000]);
         writer.finish();
         assert_eq!(calls, 1);
