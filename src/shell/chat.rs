@@ -130,8 +130,9 @@ struct Driver {
 
 impl Driver {
     fn new(request: ChatRequest, seed: u64) -> Result<Self, Error> {
-        let snapshot = Imported.get();
-        let Resolved { model, instead } = reference::understand(&request.model, &Imported)?;
+        let settings = Imported::SENT;
+        let snapshot = settings.get();
+        let Resolved { model, instead } = reference::understand(&request.model, &settings)?;
         let base = snapshot.base_url.as_deref().unwrap_or(provider::DEFAULT_BASE_URL);
         let exchange = Exchange::new(request, model, &snapshot, seed)?.suggesting(instead);
         let endpoint = Endpoint::new(base, exchange.head().path).ok_or_else(|| {

@@ -35,7 +35,7 @@ impl Guest for Component {
     }
 
     fn resolve_ref(text: String) -> Result<ModelRef, Error> {
-        reference::resolve(&text, &settings::Imported)
+        reference::resolve(&text, &settings::Imported::SHOWN)
     }
 
     fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error> {

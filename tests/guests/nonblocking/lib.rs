@@ -13,6 +13,7 @@ mod component;
 #[path = "../../../src/shell/runtime.rs"]
 mod runtime;
 #[cfg(target_family = "wasm")]
+#[allow(dead_code, reason = "others send bodies and look at heads")]
 #[path = "../web.rs"]
 mod web;
 

@@ -32,9 +32,14 @@ const DESCRIBE: &str = "describe";
 const RESOLVE: &str = "resolve a reference";
 const LIST: &str = "a list of 136 models";
 const ANSWER: &str = "a short answer";
+const ANSWER_STREAMED: &str = "a short answer, streamed";
 /// Who does it.
 const PLUGIN: &str = "plugin";
+/// The plugin where the host does not wait for it.
+const WAITING: &str = "plugin that waits";
 const NATIVE: &str = "native";
+/// Long enough for a counted process to take one chunk before the next one comes.
+const APART_MS: u32 = 20;
 
 /// What a process is told: who, what, the mock's address, the component, and where compiled code is kept.
 type Words<'w> = [&'w str; 5];
@@ -50,12 +55,13 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
     let component = component.to_str().expect("a plain path");
     let kept = cache.to_str().expect("a plain path");
     // Compiling would be most of what a counted process does, and takes twenty times as long there.
-    drop(loaded(Path::new(component), &cache).await);
+    drop(loaded(Path::new(component), &cache, false).await);
 
     let files = data::Files::new();
     let list = Mock::replaying_whole(&files.list(data::ROUTER_LIST));
     let answer = Mock::replaying_whole(&files.answer());
     let short = Mock::replaying_whole(&files.stream(50));
+    let apart = Mock::paced(APART_MS);
     let long = Mock::replaying_whole(&files.stream(2_000));
     let mut counts = BTreeMap::new();
     for (what, url) in [
@@ -63,11 +69,19 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
         (RESOLVE, ""),
         (LIST, list.base_url()),
         (ANSWER, answer.base_url()),
+        (ANSWER_STREAMED, answer.base_url()),
+        ("a stream of 50 chunks, one a packet", apart.base_url()),
         ("a stream of 50 chunks, many a packet", short.base_url()),
         ("a stream of 2,000 chunks, many a packet", long.base_url()),
     ] {
-        for who in [PLUGIN, NATIVE] {
-            if (what, who) != (DESCRIBE, NATIVE) {
+        let is_streamed = ![DESCRIBE, RESOLVE, LIST, ANSWER].contains(&what);
+        for who in [PLUGIN, WAITING, NATIVE] {
+            let is_counted = match who {
+                WAITING => is_streamed,
+                NATIVE => what != DESCRIBE,
+                _ => true,
+            };
+            if is_counted {
                 let count = counted([who, what, url, component, kept]);
                 counts.insert(format!("{what}, {who}"), count);
             }
@@ -78,18 +92,28 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
 
 /// Prints plugin and twin beside each other.
 pub(crate) fn print(counts: &BTreeMap<String, u64>) {
-    println!("| Case | Instructions, plugin in its host | Native | Ratio |\n|---|---|---|---|");
+    println!(
+        "| Case | Instructions, plugin in its host | Native | Ratio | Where the plugin waits itself | Ratio |\n\
+         |---|---|---|---|---|---|"
+    );
     for (case, plugin) in counts {
         let Some(what) = case.strip_suffix(&format!(", {PLUGIN}")) else {
             continue;
         };
-        match counts.get(&format!("{what}, {NATIVE}")) {
-            Some(native) => {
-                let ratio = *plugin as f64 / *native as f64;
-                println!("| {what} | {plugin} | {native} | {ratio:.2}× |");
-            }
-            None => println!("| {what} | {plugin} | | |"),
-        }
+        let native = counts.get(&format!("{what}, {NATIVE}"));
+        let ratio = |count: &u64| match native {
+            Some(native) => format!("{:.2}×", *count as f64 / *native as f64),
+            None => String::new(),
+        };
+        let waiting = counts.get(&format!("{what}, {WAITING}"));
+        let written = |count: Option<&u64>| count.map(u64::to_string).unwrap_or_default();
+        println!(
+            "| {what} | {plugin} | {} | {} | {} | {} |",
+            written(native),
+            ratio(plugin),
+            written(waiting),
+            waiting.map(ratio).unwrap_or_default()
+        );
     }
 }
 
@@ -128,10 +152,11 @@ pub(crate) fn child(words: &[&str]) {
         url
     };
     let runtime = common::runtime();
+    let guests_wait = who == WAITING;
     let client = if who == NATIVE {
         Client::Native(Box::new(Twin::new(url, PlainSettings::default())))
     } else {
-        let plugin = runtime.block_on(loaded(Path::new(component), Path::new(kept)));
+        let plugin = runtime.block_on(loaded(Path::new(component), Path::new(kept), guests_wait));
         let host = common::host(&plugin, url, Some(common::TOKEN), |_| {});
         Client::Plugin(host)
     };
@@ -147,8 +172,9 @@ fn counted_work(runtime: &Runtime, client: &Client, what: &str) {
     runtime.block_on(client.call(what));
 }
 
-async fn loaded(component: &Path, kept: &Path) -> Plugin {
+async fn loaded(component: &Path, kept: &Path, guests_wait: bool) -> Plugin {
     let options = SandboxOptions {
+        guests_wait,
         cache_dir: Some(kept.to_owned()),
         // Callgrind has not as many addresses as a machine.
         max_concurrent: 4,
