@@ -34,7 +34,7 @@ const GIVE_BACK_READS: u32 = 4;
 /// So much of a long body is held at once, at least.
 const WINDOW: usize = 512 * 1024;
 /// A long body is written in at most so many windows: for each, the texts before it are passed over again.
-const WINDOWS: u64 = 8;
+const WINDOWS: u64 = 4;
 
 /// One answer on its way, as the contract exports it.
 pub(crate) struct Completion {
@@ -278,6 +278,7 @@ impl Driver {
         let fill = |from, window: &mut Vec<u8>| {
             let most = usize::try_from(exchange.head().content_length / WINDOWS).unwrap_or(usize::MAX);
             let most = most.max(WINDOW);
+            window.reserve(most);
             let _ = exchange.write_body_from(from, &mut Window { window, most });
         };
         match upload.write(exchange.held_body(), &fill) {
@@ -451,7 +452,9 @@ impl Sink for Window<'_> {
     type Error = Full;
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        self.window.extend_from_slice(bytes);
+        let room = self.most.saturating_sub(self.window.len());
+        let taken = bytes.get(..room).unwrap_or(bytes);
+        self.window.extend_from_slice(taken);
         match self.window.len() < self.most {
             true => Ok(()),
             false => Err(Full),

@@ -9,6 +9,12 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 /// Gives a text as a JSON string to `out`, quotes included.
 pub fn quote(text: &str, out: &mut dyn FnMut(&[u8])) {
     out(b"\"");
+    quote_part(text, out);
+    out(b"\"");
+}
+
+/// The same without the quotes, for a text that is given in parts.
+pub fn quote_part(text: &str, out: &mut dyn FnMut(&[u8])) {
     let mut rest = text.as_bytes();
     loop {
         let (plain, from) = rest.split_at_checked(unescaped(rest)).unwrap_or((rest, &[]));
@@ -21,7 +27,6 @@ pub fn quote(text: &str, out: &mut dyn FnMut(&[u8])) {
         escape(byte, out);
         rest = behind;
     }
-    out(b"\"");
 }
 
 fn escape(byte: u8, out: &mut dyn FnMut(&[u8])) {

@@ -3,7 +3,10 @@
 
 use alloc::string::String;
 
-pub(crate) use crate::wire::{json::*, quote::quote};
+pub(crate) use crate::wire::{
+    json::*,
+    quote::{quote, quote_part},
+};
 
 /// A raw number as a count: from 0 up, held at the largest `u32`.
 pub(crate) fn count(raw: &str) -> Option<u32> {

@@ -39,7 +39,7 @@ const PLUGIN: &str = "plugin";
 const WAITING: &str = "plugin that waits";
 const NATIVE: &str = "native";
 /// Long enough for a counted process to take one chunk before the next one comes.
-const APART_MS: u32 = 20;
+const APART_MS: u32 = 60;
 
 /// What a process is told: who, what, the mock's address, the component, and where compiled code is kept.
 type Words<'w> = [&'w str; 5];

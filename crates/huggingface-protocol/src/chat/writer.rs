@@ -13,6 +13,8 @@ const STEP: usize = 8192;
 /// The largest body that is held as a whole: written once, its length known with it. What is larger is counted first and
 /// then written in steps.
 const HELD: usize = 256 * 1024;
+/// So much of a long text is quoted between two looks at whether there is still somebody who takes it.
+const PART: usize = 32 * 1024;
 /// How many bytes become base64 at once: a multiple of three, so that padding comes at the end only.
 const GROUP: usize = 3072;
 
@@ -27,9 +29,11 @@ enum Target<'o> {
     Count,
     /// On, in steps.
     Give(Out<'o>),
+    /// Nowhere any more: no more was taken.
+    Refused,
 }
 
-/// Writes JSON, or only counts it. After a refusal nothing more is given on.
+/// Writes JSON, or only counts it. After a refusal nothing more is given on, and little is done.
 pub(super) struct Writer<'o> {
     target: Target<'o>,
     buffer: Vec<u8>,
@@ -65,7 +69,7 @@ impl<'o> Writer<'o> {
         (self.length, held)
     }
 
-    /// Gives on what is left and says how many bytes it were in all.
+    /// Gives on what is left and says how many bytes it were in all, unless some were refused.
     pub(super) fn finish(mut self) -> u64 {
         self.flush();
         self.length
@@ -78,7 +82,19 @@ impl<'o> Writer<'o> {
 
     /// A text as a JSON string.
     pub(super) fn string(&mut self, text: &str) {
-        json::quote(text, &mut |piece| self.bytes(piece));
+        if text.len() <= PART {
+            return json::quote(text, &mut |piece| self.bytes(piece));
+        }
+        self.raw("\"");
+        let mut rest = text;
+        while !rest.is_empty() && !matches!(self.target, Target::Refused) {
+            let (part, more) = rest
+                .split_at_checked(rest.floor_char_boundary(PART))
+                .unwrap_or((rest, ""));
+            json::quote_part(part, &mut |piece| self.bytes(piece));
+            rest = more;
+        }
+        self.raw("\"");
     }
 
     /// `,"name":`
@@ -121,7 +137,7 @@ impl<'o> Writer<'o> {
             .and_then(|passed| data.get(passed * GROUP..));
         let mut letters = Vec::new();
         for group in rest.unwrap_or(data).chunks(GROUP) {
-            if matches!(self.target, Target::Count) {
+            if matches!(self.target, Target::Refused) {
                 break;
             }
             base64::encode(group, &mut letters);
@@ -133,7 +149,7 @@ impl<'o> Writer<'o> {
     fn bytes(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         match self.target {
-            Target::Count => {}
+            Target::Count | Target::Refused => {}
             Target::Hold if self.buffer.len() + bytes.len() <= HELD => self.buffer.extend_from_slice(bytes),
             Target::Hold => self.give_up(),
             Target::Give(_) => {
@@ -171,7 +187,7 @@ impl<'o> Writer<'o> {
         if let Target::Give(out) = &mut self.target
             && !out(bytes)
         {
-            self.target = Target::Count;
+            self.target = Target::Refused;
         }
     }
 }
