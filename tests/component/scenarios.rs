@@ -174,9 +174,12 @@ async fn play_all(plugin: Plugin) -> BTreeMap<String, Value> {
 fn agrees(found: &BTreeMap<String, Value>) {
     let known: BTreeMap<String, Value> =
         serde_json::from_str(&std::fs::read_to_string(FILE).unwrap()).unwrap();
-    for (name, outcome) in found {
-        assert_eq!(Some(outcome), known.get(name), "scenario {name}");
-    }
+    let other: Vec<_> = found
+        .iter()
+        .filter(|(name, outcome)| known.get(*name) != Some(*outcome))
+        .map(|(name, outcome)| format!("{name}: {outcome}\nexpected: {:?}", known.get(name)))
+        .collect();
+    assert!(other.is_empty(), "{}", other.join("\n"));
     assert_eq!(
         found.len(),
         known.len(),
