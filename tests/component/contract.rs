@@ -25,7 +25,15 @@ async fn the_component_imports_the_settings_http_io_and_the_monotonic_clock_and_
             "wasi:io/streams",
         ]
     );
-    assert_eq!(plugin.exports(), ["openclaw:model-provider/provider@0.2.0"]);
+    let mut exports = plugin.exports().to_vec();
+    exports.sort();
+    assert_eq!(
+        exports,
+        [
+            "openclaw:model-provider/nonblocking@0.2.0",
+            "openclaw:model-provider/provider@0.2.0",
+        ]
+    );
     assert_eq!(plugin.contract_version(), "0.2.0");
 }
 

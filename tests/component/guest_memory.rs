@@ -277,9 +277,18 @@ async fn the_component_interrupted_in_mid_stream_has_no_token() {
 
 #[tokio::test]
 async fn the_component_interrupted_after_the_answer_has_no_token() {
-    // The server keeps the body open, and the component waits a moment for its end.
+    // Its last word has come, and the component is stopped when it wakes up for the end.
     let has_last = |error: &Error| found(error.guest_memories(), LAST_WORD.as_bytes());
-    let script = || answer(Duration::ZERO, End::Stall);
+    let script = || {
+        let words = Script::sse::<&str>([]).chunk(event(&in_every_form(TOKEN)) + &event(LAST_WORD));
+        let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+        let pause = Duration::from_millis(40);
+        echoing(
+            words
+                .wait(pause)
+                .chunk(format!("data: {end}\n\ndata: [DONE]\n\n")),
+        )
+    };
     searched(&interrupted(script, |_, error| has_last(error)).await);
 }
 

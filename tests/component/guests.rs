@@ -46,6 +46,12 @@ pub fn oracle() -> PathBuf {
     FILE.get_or_init(|| member("oracle-guest")).clone()
 }
 
+/// The plugin that never waits.
+pub fn nonblocking() -> PathBuf {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| member("nonblocking-guest")).clone()
+}
+
 /// The second provider.
 pub fn tiny() -> PathBuf {
     static FILE: OnceLock<PathBuf> = OnceLock::new();

@@ -30,24 +30,45 @@ pub fn built(which: Build) -> PathBuf {
     .clone()
 }
 
-/// One engine for all tests.
+/// One engine for all tests. With the variable `GUESTS_WAIT` their guests wait themselves, through `read`.
 pub fn sandbox() -> &'static Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    SANDBOX.get_or_init(|| Sandbox::new(&SandboxOptions::default()).expect("an engine"))
+    SANDBOX.get_or_init(|| {
+        let options = SandboxOptions {
+            guests_wait: std::env::var_os("GUESTS_WAIT").is_some(),
+            ..SandboxOptions::default()
+        };
+        Sandbox::new(&options).expect("an engine")
+    })
 }
 
 /// The component, compiled once for all tests.
 pub async fn plugin() -> Plugin {
     static PLUGIN: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
-    PLUGIN
-        .get_or_init(|| async {
-            let file = tokio::task::spawn_blocking(|| built(Build::Release))
-                .await
-                .expect("the build ends");
-            Plugin::load(sandbox(), &file).await.expect("the component loads")
-        })
+    PLUGIN.get_or_init(|| load(sandbox())).await.clone()
+}
+
+/// The component in an engine whose guests wait themselves.
+pub async fn waiting_plugin() -> Plugin {
+    static PLUGIN: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
+    let load = || async {
+        let options = SandboxOptions {
+            guests_wait: true,
+            max_concurrent: 64,
+            ..SandboxOptions::default()
+        };
+        let plugin = load(&Sandbox::new(&options).expect("an engine")).await;
+        assert!(!plugin.host_waits());
+        plugin
+    };
+    PLUGIN.get_or_init(load).await.clone()
+}
+
+async fn load(sandbox: &Sandbox) -> Plugin {
+    let file = tokio::task::spawn_blocking(|| built(Build::Release))
         .await
-        .clone()
+        .expect("the build ends");
+    Plugin::load(sandbox, &file).await.expect("the component loads")
 }
 
 /// A host with a mock router behind it.

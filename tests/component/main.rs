@@ -49,6 +49,7 @@ mod log;
 mod marked;
 mod metrics;
 mod models;
+mod nonblocking;
 mod onboarding;
 mod onboarding_again;
 mod onboarding_by_script;

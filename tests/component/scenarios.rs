@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, stream};
 use mock_router::scenarios;
+use model_provider_host::Plugin;
 use serde_json::{Map, Value, json};
 
-use crate::harness::{Harness, Heard, question, weather_tool};
+use crate::harness::{Harness, Heard, plugin, question, waiting_plugin, weather_tool};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cases/scenarios.json");
 
@@ -113,7 +114,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-async fn play(name: &'static str) -> (String, Value) {
+async fn play(name: &'static str, plugin: Plugin) -> (String, Value) {
     let harness = Harness::with()
         .mock(|mock| mock.scenario(name))
         .setting("first-byte-timeout-ms", "1500")
@@ -121,7 +122,7 @@ async fn play(name: &'static str) -> (String, Value) {
         .setting("max-retries", "1")
         .setting("max-response-bytes", "20000000")
         .setting("max-guest-time-ms", "60000")
-        .start()
+        .start_with(plugin)
         .await;
     let mut request = question("huggingface/Qwen/Qwen3-8B", "Tell me.");
     if name.starts_with("tool") {
@@ -162,25 +163,42 @@ fn order_rules_hold(name: &str, heard: &Heard) {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_scenario_ends_as_the_table_says() {
+async fn play_all(plugin: Plugin) -> BTreeMap<String, Value> {
     let names = scenarios()
         .map(|(name, _)| name)
         .filter(|name| !name.starts_with("models-"));
-    let found: BTreeMap<String, Value> = stream::iter(names).map(play).buffer_unordered(16).collect().await;
-    if std::env::var_os("BLESS").is_some() {
-        let text = serde_json::to_string_pretty(&found).unwrap();
-        std::fs::write(FILE, text + "\n").unwrap();
-        return;
-    }
+    let played = stream::iter(names).map(|name| play(name, plugin.clone()));
+    played.buffer_unordered(16).collect().await
+}
+
+fn agrees(found: &BTreeMap<String, Value>) {
     let known: BTreeMap<String, Value> =
         serde_json::from_str(&std::fs::read_to_string(FILE).unwrap()).unwrap();
-    for (name, outcome) in &found {
-        assert_eq!(Some(outcome), known.get(name), "scenario {name}");
-    }
+    let other: Vec<_> = found
+        .iter()
+        .filter(|(name, outcome)| known.get(*name) != Some(*outcome))
+        .map(|(name, outcome)| format!("{name}: {outcome}\nexpected: {:?}", known.get(name)))
+        .collect();
+    assert!(other.is_empty(), "{}", other.join("\n"));
     assert_eq!(
         found.len(),
         known.len(),
         "the table has scenarios that the mock has not"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_ends_as_the_table_says() {
+    let found = play_all(plugin().await).await;
+    if std::env::var_os("BLESS").is_some() {
+        let text = serde_json::to_string_pretty(&found).unwrap();
+        std::fs::write(FILE, text + "\n").unwrap();
+        return;
+    }
+    agrees(&found);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_guest_waits_every_scenario_ends_the_same() {
+    agrees(&play_all(waiting_plugin().await).await);
 }

@@ -97,19 +97,25 @@ pub(crate) struct Answer {
 /// Waits for the answer's head.
 pub(crate) fn answer(future: &FutureIncomingResponse) -> Result<Answer, ErrorCode> {
     future.subscribe().block();
+    look(future)?.ok_or(ErrorCode::InternalError(None))
+}
+
+/// The answer, if its head is there.
+pub(crate) fn look(future: &FutureIncomingResponse) -> Result<Option<Answer>, ErrorCode> {
     let response = match future.get() {
+        None => return Ok(None),
         Some(Ok(Ok(response))) => response,
         Some(Ok(Err(code))) => return Err(code),
-        Some(Err(())) | None => return Err(ErrorCode::InternalError(None)),
+        Some(Err(())) => return Err(ErrorCode::InternalError(None)),
     };
     let gone = |()| ErrorCode::InternalError(None);
     let body = response.consume().map_err(gone)?;
     let stream = body.stream().map_err(gone)?;
-    Ok(Answer {
+    Ok(Some(Answer {
         stream,
         _body: body,
         response,
-    })
+    }))
 }
 
 impl Answer {

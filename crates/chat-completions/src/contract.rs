@@ -14,7 +14,7 @@
 pub mod bindings {
     wit_bindgen::generate!({
         path: "wit",
-        world: "model-provider",
+        world: "nonblocking-model-provider",
         pub_export_macro: true,
         additional_derives: [PartialEq],
         generate_unused_types: true,
@@ -22,5 +22,5 @@ pub mod bindings {
 }
 
 pub use bindings::export;
-pub use bindings::exports::openclaw::model_provider::provider;
+pub use bindings::exports::openclaw::model_provider::{nonblocking, provider};
 pub use bindings::openclaw::model_provider::{settings, types};

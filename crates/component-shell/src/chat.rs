@@ -1,19 +1,27 @@
-//! `chat-stream` and `chat-complete`: drives the protocol's exchange with the requests, waits and bytes of WASI.
+//! `chat-stream`, `chat-start` and `chat-complete`: drives the protocol's exchange with the requests, waits and bytes of
+//! WASI. Here are the calls and what waits; what never waits is in `step`.
 
-use alloc::{boxed::Box, string::ToString, vec::Vec};
-use core::{cell::RefCell, convert::Infallible};
+mod step;
+
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::cell::{RefCell, RefMut};
 
 use wasi::http::types::Method;
 
 use super::{
     failure,
-    http::{self, Alarm, BodyWriter, Endpoint, NS_PER_MS, Patience, Piece},
+    http::{self, Alarm, Endpoint, NS_PER_MS, Piece, Room, Upload, Uploaded},
     settings::Imported,
 };
 use chat_completions::{
     Resolved, Upstream,
     chat::{Exchange, Failure, FailureKind, Fold, Next, Sink},
     contract::{
+        nonblocking::Step,
         provider::{GuestCompletion, Progress},
         types::{ChatRequest, ChatResponse, Error, ErrorKind},
     },
@@ -23,6 +31,10 @@ use chat_completions::{
 /// How long the end of a body is waited for behind the end of its answer, and in how many reads.
 const GIVE_BACK_NS: u64 = 5 * NS_PER_MS;
 const GIVE_BACK_READS: u32 = 4;
+/// So much of a long body is held at once, at least.
+const WINDOW: usize = 512 * 1024;
+/// A long body is written in at most so many windows: for each, the texts before it are passed over again.
+const WINDOWS: u64 = 4;
 
 /// One response on its way, as the contract exports it.
 pub struct Completion(Box<dyn Read>);
@@ -30,6 +42,7 @@ pub struct Completion(Box<dyn Read>);
 /// Reads of a completion. An object, so that what it drops is compiled once.
 trait Read {
     fn read(&self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error>;
+    fn try_read(&self, max_events: u32, waited_ms: u64) -> Result<Step, Error>;
 }
 
 /// What a text means that names a model.
@@ -44,13 +57,25 @@ pub fn chat_stream(
     request: ChatRequest,
     resolve: Resolve,
 ) -> Result<Completion, Error> {
-    let mut driver = Driver::new(upstream, request, resolve)?;
+    let mut driver = Driver::new(upstream, request, resolve, http::now())?;
     driver.send();
-    // Nothing was answered yet, and nothing will be: say so at once.
-    if let Some(Err(error)) = driver.exchange.outcome() {
-        return Err(error.clone());
-    }
-    Ok(Completion(Box::new(RefCell::new(driver))))
+    driver.begun(false)
+}
+
+/// The same without waiting; what does not leave at once is carried on by [`Completion::try_read`].
+///
+/// # Errors
+/// If the request is refused before it is sent, or cannot be sent.
+pub fn chat_start(
+    upstream: &'static Upstream,
+    request: ChatRequest,
+    resolve: Resolve,
+    seed: u64,
+) -> Result<Completion, Error> {
+    let mut driver = Driver::new(upstream, request, resolve, seed)?;
+    driver.begin();
+    driver.upload_more();
+    driver.begun(true)
 }
 
 /// Sends a request and waits for the whole response.
@@ -62,7 +87,7 @@ pub fn chat_complete(
     request: ChatRequest,
     resolve: Resolve,
 ) -> Result<ChatResponse, Error> {
-    let mut driver = Driver::new(upstream, request, resolve)?;
+    let mut driver = Driver::new(upstream, request, resolve, http::now())?;
     let mut fold = Fold::default();
     loop {
         let progress = driver.read(usize::MAX, u64::MAX)?;
@@ -78,34 +103,71 @@ pub fn chat_complete(
     }
 }
 
+impl Completion {
+    /// One look at what is there. The host waits.
+    ///
+    /// # Errors
+    /// How the response failed; `internal` for a completion of [`chat_stream`].
+    pub fn try_read(&self, max_events: u32, waited_ms: u64) -> Result<Step, Error> {
+        self.0.try_read(max_events, waited_ms)
+    }
+}
+
 impl GuestCompletion for Completion {
     fn read(&self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error> {
         self.0.read(max_events, max_wait_ms)
     }
 }
 
-impl Read for RefCell<Driver> {
-    fn read(&self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error> {
-        let Ok(mut driver) = self.try_borrow_mut() else {
-            return Err(Error::before_sending(
-                ErrorKind::Internal,
-                "a read is under way already",
+/// A driver, and who waits for it.
+struct Held {
+    driver: RefCell<Driver>,
+    /// Who waits: the host, through `try-read`, or this side, in `read`.
+    host_waits: bool,
+}
+
+impl Held {
+    fn driver(&self, host_waits: bool) -> Result<RefMut<'_, Driver>, Error> {
+        let fault = |what| Error::before_sending(ErrorKind::Internal, what);
+        if host_waits != self.host_waits {
+            return Err(fault(
+                "`read` is for completions of `chat-stream`, `try-read` for those of `chat-start`",
             ));
-        };
+        }
+        self.driver
+            .try_borrow_mut()
+            .map_err(|_| fault("a read is under way already"))
+    }
+}
+
+impl Read for Held {
+    fn read(&self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error> {
         let wait = match max_wait_ms {
             u32::MAX => u64::MAX,
             ms => u64::from(ms) * NS_PER_MS,
         };
-        driver.read(usize::try_from(max_events).unwrap_or(usize::MAX), wait)
+        self.driver(false)?.read(most(max_events), wait)
     }
+
+    fn try_read(&self, max_events: u32, waited_ms: u64) -> Result<Step, Error> {
+        self.driver(true)?.step(most(max_events), waited_ms)
+    }
+}
+
+fn most(max_events: u32) -> usize {
+    usize::try_from(max_events).unwrap_or(usize::MAX)
 }
 
 /// The protocol's exchange and what it has open. Fields drop in this order.
 struct Driver {
+    /// What has not left yet of the request's body.
+    upload: Option<Upload>,
     open: Option<http::Exchange>,
     exchange: Exchange,
     endpoint: Endpoint,
-    patience: Patience,
+    connect_timeout_ms: u32,
+    /// How long a piece of the request's body may wait to be taken.
+    stall_ms: u32,
     /// How long the reads have waited for what is waited for now. Time between reads does not count.
     waited_ns: u64,
     /// When the wait began that nothing has been taken after yet.
@@ -116,11 +178,16 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(upstream: &'static Upstream, request: ChatRequest, resolve: Resolve) -> Result<Self, Error> {
-        let snapshot = Imported.get();
+    fn new(
+        upstream: &'static Upstream,
+        request: ChatRequest,
+        resolve: Resolve,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let snapshot = Imported::SENT.get();
         let resolved = resolve(&request.model)?;
         let base = snapshot.base_url.as_deref().unwrap_or(upstream.base_url);
-        let exchange = Exchange::new(upstream, request, resolved, &snapshot, http::now())?;
+        let exchange = Exchange::new(upstream, request, resolved, &snapshot, seed)?;
         let endpoint = Endpoint::new(base, exchange.head().path).ok_or_else(|| {
             Error::before_sending(
                 ErrorKind::InvalidRequest,
@@ -128,13 +195,12 @@ impl Driver {
             )
         })?;
         Ok(Self {
+            upload: None,
             open: None,
             exchange,
             endpoint,
-            patience: Patience {
-                connect: snapshot.connect_timeout_ms,
-                stall: snapshot.first_byte_timeout_ms,
-            },
+            connect_timeout_ms: snapshot.connect_timeout_ms,
+            stall_ms: snapshot.first_byte_timeout_ms,
             waited_ns: 0,
             woken_from: None,
             alarm: Alarm::default(),
@@ -142,35 +208,28 @@ impl Driver {
         })
     }
 
+    /// The response on its way; an error if it has failed already.
+    fn begun(self, host_waits: bool) -> Result<Completion, Error> {
+        match self.exchange.outcome() {
+            Some(Err(error)) => Err(error.clone()),
+            _ => Ok(Completion(Box::new(Held {
+                driver: RefCell::new(self),
+                host_waits,
+            }))),
+        }
+    }
+
     /// Goes on until there are events, the end, or the time is over.
     fn read(&mut self, max_events: usize, most_ns: u64) -> Result<Progress, Error> {
         let mut left = most_ns;
         loop {
             match self.exchange.next() {
-                Next::Events => {
-                    let events = self.exchange.take_events(max_events);
-                    let finished = match self.exchange.outcome() {
-                        Some(Ok(summary)) => Some(summary.clone()),
-                        _ => None,
-                    };
-                    if finished.is_some() {
+                Next::Events | Next::Ended => {
+                    let progress = self.hand_out(max_events);
+                    if !matches!(progress, Ok(Progress { finished: None, .. })) {
                         self.give_back();
                     }
-                    return Ok(Progress { events, finished });
-                }
-                Next::Ended => {
-                    self.give_back();
-                    return match self.exchange.outcome() {
-                        Some(Ok(summary)) => Ok(Progress {
-                            events: Vec::new(),
-                            finished: Some(summary.clone()),
-                        }),
-                        Some(Err(error)) => Err(error.clone()),
-                        None => Err(Error::before_sending(
-                            ErrorKind::Internal,
-                            "an answer ended without an end",
-                        )),
-                    };
+                    return progress;
                 }
                 Next::Send => self.send(),
                 Next::Wait { ms } => {
@@ -204,7 +263,19 @@ impl Driver {
         }
     }
 
-    fn send(&mut self) {
+    /// The events that are there, and the end.
+    fn hand_out(&mut self, max_events: usize) -> Result<Progress, Error> {
+        let events = self.exchange.take_events(max_events);
+        let finished = match self.exchange.outcome() {
+            Some(Ok(summary)) => Some(summary.clone()),
+            Some(Err(error)) if events.is_empty() => return Err(error.clone()),
+            _ => None,
+        };
+        Ok(Progress { events, finished })
+    }
+
+    /// The head of the request.
+    fn headers(&self) -> Vec<(String, Vec<u8>)> {
         let head = self.exchange.head();
         let mut headers: Vec<_> = head
             .headers
@@ -215,26 +286,67 @@ impl Driver {
             "content-length".to_string(),
             head.content_length.to_string().into_bytes(),
         ));
-        self.waited_ns = 0;
-        let exchange = &self.exchange;
-        let mut write = |writer: &mut BodyWriter<'_>| {
-            let Ok(()) = exchange.write_body(&mut Body(writer));
-        };
-        let sent = http::send(
+        headers
+    }
+
+    /// Sends a request, and waits until all of it is taken.
+    fn send(&mut self) {
+        self.begin();
+        while let (false, Some(upload), Some(open)) = (self.upload_more(), &self.upload, &self.open) {
+            match upload.wait(open, self.stall_ms) {
+                Room::Free => {}
+                Room::Refused => self.upload = None,
+                Room::Stalled => return self.fail(&http::Failure::Stalled, true),
+            }
+        }
+    }
+
+    /// Sends the head of a request.
+    fn begin(&mut self) {
+        let headers = self.headers();
+        match http::begin(
             Method::Post,
             &self.endpoint,
             &headers,
-            &self.patience,
-            Some(&mut write),
-        );
-        match sent {
-            Ok(open) => {
+            self.connect_timeout_ms,
+            true,
+        ) {
+            Ok((open, upload)) => {
+                self.waited_ns = 0;
                 self.open = Some(open);
+                self.upload = upload;
                 self.is_quiet = true;
                 self.exchange.sent();
             }
             Err(failed) => self.fail(&failed, false),
         }
+    }
+
+    /// Writes of the body of the request what there is room for; whether nothing is left of it.
+    fn upload_more(&mut self) -> bool {
+        let Some(upload) = &mut self.upload else {
+            return true;
+        };
+        let exchange = &self.exchange;
+        let fill = |from, window: &mut Vec<u8>| {
+            let most = usize::try_from(exchange.head().content_length / WINDOWS).unwrap_or(usize::MAX);
+            let most = most.max(WINDOW);
+            window.reserve(most);
+            let _ = exchange.write_body_from(from, &mut Window { window, most });
+        };
+        match upload.write(exchange.held_body(), &fill) {
+            Uploaded::Nothing => return false,
+            Uploaded::More => {
+                self.waited_ns = 0;
+                return false;
+            }
+            Uploaded::All => {}
+        }
+        self.waited_ns = 0;
+        if let Some(upload) = self.upload.take() {
+            upload.finish();
+        }
+        true
     }
 
     fn take_head(&mut self) {
@@ -249,6 +361,10 @@ impl Driver {
                     Some(head) => {
                         self.count_wait();
                         self.exchange.on_response(head.status, &head.headers);
+                        // A pause before another attempt begins now.
+                        if let Next::Wait { .. } = self.exchange.next() {
+                            self.something_came();
+                        }
                     }
                     None => self.nothing_came(),
                 }
@@ -299,14 +415,26 @@ impl Driver {
         self.waited_ns = self.waited_ns.saturating_add(most);
         *left = left.saturating_sub(most);
         if most == limit {
-            self.open = None;
-            self.exchange.on_failure(Failure {
-                kind: FailureKind::Timeout,
-                request_sent: true,
-            });
+            self.time_out();
             return true;
         }
         false
+    }
+
+    /// Nothing came within the exchange's limit.
+    fn time_out(&mut self) {
+        self.let_go();
+        self.something_came();
+        self.exchange.on_failure(Failure {
+            kind: FailureKind::Timeout,
+            request_sent: true,
+        });
+    }
+
+    /// Ends the request that is open.
+    fn let_go(&mut self) {
+        self.upload = None;
+        self.open = None;
     }
 
     fn something_came(&mut self) {
@@ -343,7 +471,7 @@ impl Driver {
     }
 
     fn fail(&mut self, failed: &http::Failure, request_sent: bool) {
-        self.open = None;
+        self.let_go();
         // What is waited for next is another request's turn.
         self.something_came();
         self.exchange.on_failure(failure::of(failed, request_sent));
@@ -365,13 +493,24 @@ fn nothing() -> Progress {
     }
 }
 
-struct Body<'a, 'w>(&'a mut BodyWriter<'w>);
+/// A part of a body; what does not fit is refused, and asked for again from there.
+struct Window<'w> {
+    window: &'w mut Vec<u8>,
+    most: usize,
+}
 
-impl Sink for Body<'_, '_> {
-    type Error = Infallible;
+struct Full;
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
-        self.0.write(bytes);
-        Ok(())
+impl Sink for Window<'_> {
+    type Error = Full;
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        let room = self.most.saturating_sub(self.window.len());
+        let taken = bytes.get(..room).unwrap_or(bytes);
+        self.window.extend_from_slice(taken);
+        match self.window.len() < self.most {
+            true => Ok(()),
+            false => Err(Full),
+        }
     }
 }

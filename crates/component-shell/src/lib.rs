@@ -24,7 +24,7 @@ mod settings;
 
 #[cfg(target_family = "wasm")]
 pub use self::{
-    chat::{Completion, Resolve, chat_complete, chat_stream},
+    chat::{Completion, Resolve, chat_complete, chat_start, chat_stream},
     models::get_models,
     settings::Imported,
 };

@@ -33,6 +33,9 @@ use file::check_kind;
 pub(crate) use file::{digest, read};
 pub use source::{Admission, Candidate, Fetched, PluginSource};
 
+/// The interface of plugins that need not wait.
+const NONBLOCKING: &str = "openclaw:model-provider/nonblocking";
+
 /// How a component is loaded.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
@@ -188,9 +191,11 @@ impl Plugin {
                 .with_hint("build it from the `wit/` of this contract's version")
         };
         let interface = format!("{PROVIDER}@{CONTRACT_VERSION}");
+        let nonblocking = format!("{NONBLOCKING}@{CONTRACT_VERSION}");
+        let nonblocking = (!sandbox.guests_wait()).then_some(nonblocking.as_str());
         let linked = sandbox
             .link(&component, options.empty_wasi)
-            .and_then(|pre| Linked::new(pre, &interface))
+            .and_then(|pre| Linked::new(pre, &interface, nonblocking))
             .map_err(differs)?;
         let check = started.elapsed();
         let started = Instant::now();
@@ -278,6 +283,13 @@ impl Plugin {
             .iter()
             .find_map(|name| version_of(name, PROVIDER))
             .unwrap_or(CONTRACT_VERSION)
+    }
+
+    /// Whether the host waits for its responses, and calls it only when something arrived: it exports `nonblocking`, and
+    /// the sandbox lets it.
+    #[must_use]
+    pub fn host_waits(&self) -> bool {
+        self.0.linked.host_waits()
     }
 
     /// How long loading took.

@@ -35,10 +35,15 @@ const LIST: &str = "a list of 136 models";
 const ANSWER: &str = "a short answer";
 /// Streams to long questions begin so.
 const LONG: &str = "50 chunks to ";
+const ANSWER_STREAMED: &str = "a short answer, streamed";
 /// Who does it.
 const PLUGIN: &str = "plugin";
+/// The plugin where the host does not wait for it.
+const WAITING: &str = "plugin that waits";
 const NATIVE: &str = "native";
 const FROZEN: &str = "native at bc404fd";
+/// Long enough for a counted process to take one chunk before the next one comes.
+const APART_MS: u32 = 60;
 
 /// What a process is told: who, what, the mock's address, the component, and where compiled code is kept.
 type Words<'w> = [&'w str; 5];
@@ -54,12 +59,13 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
     let component = component.to_str().expect("a plain path");
     let kept = cache.to_str().expect("a plain path");
     // Compiling would be most of what a counted process does, and takes twenty times as long there.
-    drop(loaded(Path::new(component), &cache).await);
+    drop(loaded(Path::new(component), &cache, false).await);
 
     let files = data::Files::new();
     let list = Mock::replaying_whole(&files.list(data::ROUTER_LIST));
     let answer = Mock::replaying_whole(&files.answer());
     let short = Mock::replaying_whole(&files.stream(50));
+    let apart = Mock::paced(APART_MS);
     let long = Mock::replaying_whole(&files.stream(2_000));
     let unlike = Mock::replaying_whole(&files.unlike(2_000));
     let mut counts = BTreeMap::new();
@@ -68,6 +74,8 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
         (RESOLVE, ""),
         (LIST, list.base_url()),
         (ANSWER, answer.base_url()),
+        (ANSWER_STREAMED, answer.base_url()),
+        ("a stream of 50 chunks, one a packet", apart.base_url()),
         ("a stream of 50 chunks, many a packet", short.base_url()),
         ("a stream of 2,000 chunks, many a packet", long.base_url()),
         (
@@ -80,8 +88,15 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
         ("50 chunks to 41 messages, 50 KB", short.base_url()),
         ("50 chunks to 30 tools, 60 KB", short.base_url()),
     ] {
-        for who in [PLUGIN, NATIVE, FROZEN] {
-            if what != DESCRIBE || who == PLUGIN {
+        let is_streamed = ![DESCRIBE, RESOLVE, LIST, ANSWER].contains(&what);
+        for who in [PLUGIN, WAITING, NATIVE, FROZEN] {
+            let is_counted = match who {
+                // Long questions are written the same way by both.
+                WAITING => is_streamed && !what.starts_with(LONG),
+                NATIVE | FROZEN => what != DESCRIBE,
+                _ => true,
+            };
+            if is_counted {
                 let count = counted([who, what, url, component, kept]);
                 counts.insert(format!("{what}, {who}"), count);
             }
@@ -92,8 +107,10 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
 
 /// Prints plugin and twins beside each other.
 pub(crate) fn print(counts: &BTreeMap<String, u64>) {
-    println!("| Case | Instructions, plugin in its host | Native | Ratio | Native at bc404fd | Ratio |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| Case | Instructions, plugin in its host | Native | Ratio | Native at bc404fd | Ratio | Where the plugin waits itself |\n\
+         |---|---|---|---|---|---|---|"
+    );
     for (case, plugin) in counts {
         let Some(what) = case.strip_suffix(&format!(", {PLUGIN}")) else {
             continue;
@@ -105,7 +122,9 @@ pub(crate) fn print(counts: &BTreeMap<String, u64>) {
             }
             None => " | ".to_owned(),
         });
-        println!("| {what} | {plugin} | {} |", beside.join(" | "));
+        let waiting = counts.get(&format!("{what}, {WAITING}"));
+        let waiting = waiting.map(u64::to_string).unwrap_or_default();
+        println!("| {what} | {plugin} | {} | {waiting} |", beside.join(" | "));
     }
 }
 
@@ -156,11 +175,12 @@ pub(crate) fn child(words: &[&str]) {
         url
     };
     let runtime = common::runtime();
+    let guests_wait = who == WAITING;
     let client = match who {
         NATIVE => Client::Native(Box::new(Twin::new(url, PlainSettings::default()))),
         FROZEN => Client::Frozen(Box::new(FrozenTwin::new(url, FrozenSettings::default()))),
         _ => {
-            let plugin = runtime.block_on(loaded(Path::new(component), Path::new(kept)));
+            let plugin = runtime.block_on(loaded(Path::new(component), Path::new(kept), guests_wait));
             let host = common::host(&plugin, url, Some(common::TOKEN), |_| {});
             Client::Plugin(Box::new(host))
         }
@@ -177,8 +197,9 @@ fn counted_work(runtime: &Runtime, client: &Client, what: &str) {
     runtime.block_on(client.call(what));
 }
 
-async fn loaded(component: &Path, kept: &Path) -> Plugin {
+async fn loaded(component: &Path, kept: &Path, guests_wait: bool) -> Plugin {
     let options = SandboxOptions {
+        guests_wait,
         cache_dir: Some(kept.to_owned()),
         // Callgrind has not as many addresses as a machine.
         max_concurrent: 4,

@@ -180,9 +180,16 @@ impl Exchange {
     /// Writes the body: a short one at once, a long one in pieces of some kilobytes, without a copy of the whole or
     /// of the images in it.
     pub fn write_body<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
+        self.write_body_from(0, sink)
+    }
+
+    /// The same from a byte on, for a driver that does not wait: it takes what it has room for, refuses the rest, and
+    /// comes back.
+    pub fn write_body_from<S: Sink>(&self, from: u64, sink: &mut S) -> Result<(), S::Error> {
         let mut result = Ok(());
-        if let Some(Body::Held(bytes)) = &self.body {
-            return sink.write(bytes);
+        if let Some(bytes) = self.held_body() {
+            let rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..));
+            return sink.write(rest.unwrap_or_default());
         }
         if let Some(Body::Long(long)) = &self.body {
             let (request, rules) = &**long;
@@ -190,11 +197,20 @@ impl Exchange {
                 result = sink.write(bytes);
                 result.is_ok()
             };
-            let mut writer = Writer::to(&mut out);
+            let mut writer = Writer::to(from, &mut out);
             body::write(request, &self.model.wire_id, rules, &mut writer);
             writer.finish();
         }
         result
+    }
+
+    /// The body, if it is in memory as a whole.
+    #[must_use]
+    pub fn held_body(&self) -> Option<&[u8]> {
+        match &self.body {
+            Some(Body::Held(bytes)) => Some(bytes),
+            _ => None,
+        }
     }
 
     /// The request is on its way.

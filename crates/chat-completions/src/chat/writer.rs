@@ -29,21 +29,27 @@ enum Target<'o> {
     Count,
     /// On, in steps.
     Give(Out<'o>),
+    /// Nowhere any more: no more was taken.
+    Refused,
 }
 
-/// Writes JSON, or only counts it. After a refusal nothing more is given on.
+/// Writes JSON, or only counts it. After a refusal nothing more is given on, and little is done.
 pub(super) struct Writer<'o> {
     target: Target<'o>,
     buffer: Vec<u8>,
     length: u64,
+    /// So many bytes are still to be passed over before any is given on.
+    skip: u64,
 }
 
 impl<'o> Writer<'o> {
-    pub(super) fn to(out: Out<'o>) -> Self {
+    /// Gives on all but so many bytes at the beginning. Media are passed over without becoming base64.
+    pub(super) fn to(skip: u64, out: Out<'o>) -> Self {
         Self {
             target: Target::Give(out),
             buffer: Vec::with_capacity(STEP),
             length: 0,
+            skip,
         }
     }
 
@@ -53,6 +59,7 @@ impl<'o> Writer<'o> {
             target: Target::Hold,
             buffer: Vec::with_capacity(STEP / 8),
             length: 0,
+            skip: 0,
         }
     }
 
@@ -62,7 +69,7 @@ impl<'o> Writer<'o> {
         (self.length, held)
     }
 
-    /// Gives on what is left and says how many bytes it were in all.
+    /// Gives on what is left and says how many bytes it were in all, unless some were refused.
     pub(super) fn finish(mut self) -> u64 {
         self.flush();
         self.length
@@ -77,6 +84,9 @@ impl<'o> Writer<'o> {
     pub(super) fn string(&mut self, text: &str) {
         self.raw("\"");
         for piece in text.as_bytes().chunks(PIECE) {
+            if matches!(self.target, Target::Refused) {
+                break;
+            }
             self.quoted(piece);
         }
         self.raw("\"");
@@ -89,9 +99,16 @@ impl<'o> Writer<'o> {
         }
         let before = self.buffer.len();
         quote::inside(piece, &mut self.buffer);
-        self.length += (self.buffer.len() - before) as u64;
+        let written = self.buffer.len() - before;
+        self.length += written as u64;
+        // What is passed over is passed over first, so that nothing stands before it.
+        if self.skip > 0 && matches!(self.target, Target::Give(_)) {
+            let skipped = usize::try_from(self.skip).map_or(written, |skip| skip.min(written));
+            self.skip -= skipped as u64;
+            self.buffer.drain(before..before + skipped);
+        }
         match self.target {
-            Target::Count => self.buffer.clear(),
+            Target::Count | Target::Refused => self.buffer.clear(),
             Target::Hold if self.buffer.len() > HELD => self.give_up(),
             Target::Hold | Target::Give(_) => {}
         }
@@ -128,20 +145,34 @@ impl<'o> Writer<'o> {
             self.length += letters;
             return;
         }
+        let of_group = base64::length(GROUP as u64);
+        let passed = (data.len() as u64 / GROUP as u64).min(self.skip / of_group);
+        self.skip -= passed * of_group;
+        let end = self.length + letters;
+        let rest = usize::try_from(passed)
+            .ok()
+            .and_then(|passed| data.get(passed * GROUP..));
         let mut letters = Vec::new();
-        for group in data.chunks(GROUP) {
+        for group in rest.unwrap_or(data).chunks(GROUP) {
+            if matches!(self.target, Target::Refused) {
+                break;
+            }
             base64::encode(group, &mut letters);
             self.bytes(&letters);
         }
+        self.length = end;
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         match self.target {
-            Target::Count => {}
+            Target::Count | Target::Refused => {}
             Target::Hold if self.buffer.len() + bytes.len() <= HELD => self.buffer.extend_from_slice(bytes),
             Target::Hold => self.give_up(),
             Target::Give(_) => {
+                let skipped = usize::try_from(self.skip).map_or(bytes.len(), |skip| skip.min(bytes.len()));
+                self.skip -= skipped as u64;
+                let bytes = bytes.get(skipped..).unwrap_or_default();
                 if self.buffer.len() + bytes.len() > STEP {
                     self.flush();
                 }
@@ -173,23 +204,47 @@ impl<'o> Writer<'o> {
         if let Target::Give(out) = &mut self.target
             && !out(bytes)
         {
-            self.target = Target::Count;
+            self.target = Target::Refused;
         }
     }
 }
 
 /// A finite number as JSON: the shortest text that reads back as the same number, written out or with an exponent as
-/// JavaScript does.
+/// JavaScript does. The standard library would bring code for more forms than this one, nine kilobytes of it.
 pub(super) fn decimal(value: f64) -> Option<String> {
     const SMALLEST: f64 = 1e-7;
     const LARGEST: f64 = 1e21;
+    if !value.is_finite() {
+        return None;
+    }
     let size = value.abs();
     let is_written_out = size < LARGEST && (size >= SMALLEST || size <= 0.0);
-    match value.is_finite() {
-        false => None,
-        true if is_written_out => Some(value.to_string()),
-        true => Some(format!("{value:e}")),
-    }
+    let mut buffer = zmij::Buffer::new();
+    let shortest = buffer.format_finite(size);
+    let (number, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let all = whole.to_string() + fraction;
+    let digits = all.trim_start_matches('0');
+    // Where the point stands among the digits.
+    let leading = (all.len() - digits.len()) as i32;
+    let point = whole.len() as i32 - leading + exponent.parse::<i32>().ok()?;
+    let digits = digits.trim_end_matches('0');
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    let split = |at: i32| digits.split_at_checked(usize::try_from(at).ok()?);
+    Some(match (split(point), is_written_out) {
+        _ if digits.is_empty() => format!("{sign}0"),
+        (_, false) => {
+            let (first, rest) = split(1)?;
+            let dot = if rest.is_empty() { "" } else { "." };
+            format!("{sign}{first}{dot}{rest}e{}", point - 1)
+        }
+        (Some((whole, fraction)), true) if point > 0 && !fraction.is_empty() => {
+            format!("{sign}{whole}.{fraction}")
+        }
+        (_, true) if point > 0 => format!("{sign}{digits}{}", zeros(point - digits.len() as i32)),
+        (_, true) => format!("{sign}0.{}{digits}", zeros(-point)),
+    })
 }
 
 #[cfg(test)]
@@ -204,7 +259,7 @@ mod tests {
             bytes.extend_from_slice(piece);
             true
         };
-        let mut writer = Writer::to(&mut out);
+        let mut writer = Writer::to(0, &mut out);
         fill(&mut writer);
         let length = writer.finish();
         let mut holder = Writer::holding();
@@ -241,11 +296,37 @@ mod tests {
             largest = largest.max(piece.len());
             true
         };
-        let mut writer = Writer::to(&mut out);
+        let mut writer = Writer::to(0, &mut out);
         writer.base64(&picture);
         assert_eq!(writer.finish(), 133_336);
         assert!(largest <= STEP);
         assert_eq!(written(|writer| writer.base64(&picture)).len(), 133_336);
+    }
+
+    #[test]
+    fn from_each_place_on_the_rest_is_the_same() {
+        let picture: Vec<u8> = (0..20_000u32).map(|n| (n * 7) as u8).collect();
+        let fill = |writer: &mut Writer<'_>| {
+            writer.string("a \"text\" before");
+            writer.base64(&picture);
+            writer.base64(&picture[..3 * GROUP]);
+            writer.raw("behind");
+        };
+        let whole = written(fill);
+        for skip in (0..whole.len() + 2)
+            .step_by(97)
+            .chain([4096 + 19, 8192 + 19, whole.len()])
+        {
+            let mut rest = Vec::new();
+            let mut out = |piece: &[u8]| {
+                rest.extend_from_slice(piece);
+                true
+            };
+            let mut writer = Writer::to(skip as u64, &mut out);
+            fill(&mut writer);
+            assert_eq!(writer.finish(), whole.len() as u64);
+            assert_eq!(rest, whole.get(skip..).unwrap_or_default(), "{skip}");
+        }
     }
 
     #[test]
@@ -255,7 +336,7 @@ mod tests {
             calls += 1;
             false
         };
-        let mut writer = Writer::to(&mut out);
+        let mut writer = Writer::to(0, &mut out);
         writer.base64(&[0; 50_000]);
         writer.finish();
         assert_eq!(calls, 1);

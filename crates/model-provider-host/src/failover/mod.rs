@@ -294,7 +294,10 @@ impl Fallback {
                 most
             }
         });
-        ChatOptions { max_retries }
+        ChatOptions {
+            max_retries,
+            ..ChatOptions::default()
+        }
     }
 
     /// What stands for a model, however it is spelt. What nobody understands stands for itself; asking for it will

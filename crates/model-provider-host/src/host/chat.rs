@@ -1,6 +1,9 @@
 //! How a question is asked: of the live generation, and once more of the one before if a fresh one traps.
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::Arc,
+};
 
 use crate::{
     contract::{ChatRequest, ChatResponse, Warning},
@@ -81,7 +84,7 @@ impl Shared {
             .await
     }
 
-    /// Begins an answer: instantiates and calls `chat-stream`.
+    /// Begins an answer: instantiates and calls `chat-start` or `chat-stream`.
     pub(crate) async fn start_chat(
         &self,
         generation: &Generation,
@@ -90,19 +93,18 @@ impl Shared {
     ) -> Result<Exchange> {
         let context = self.context_with(generation, options);
         let wall_clock = self.settings.limits.wall_clock;
+        let seed = options
+            .seed
+            .unwrap_or_else(|| RandomState::new().build_hasher().finish());
         call::within(wall_clock, async {
             let (mut store, guest) = context.instantiate().await?;
-            let begun = match guest.chat_stream(&mut store, request).await {
-                Ok(Ok(completion)) => guest.reader(&mut store).map(|reader| (completion, reader)),
-                Ok(Err(error)) => return Err(call::refused(&mut store, error)),
-                Err(trap) => Err(trap),
-            };
-            match begun {
-                Ok((completion, reader)) => Ok(Exchange {
+            match guest.begin_chat(&mut store, request, seed).await {
+                Ok(Ok((completion, reader))) => Ok(Exchange {
                     store,
                     reader,
                     completion,
                 }),
+                Ok(Err(error)) => Err(call::refused(&mut store, error)),
                 Err(trap) => Err(call::failure(&mut store, &trap)),
             }
         })

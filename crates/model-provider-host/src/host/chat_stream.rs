@@ -96,11 +96,7 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     async fn read(mut self: Box<Self>) -> (Box<Self>, Read) {
-        // The plugin's own time limits hold, and dropping this future ends the wait; so it may be long.
-        let read = self
-            .reader
-            .read(&mut self.store, self.completion, BATCH, u32::MAX)
-            .await;
+        let read = self.reader.read(&mut self.store, self.completion, BATCH).await;
         (self, read)
     }
 }

@@ -55,6 +55,9 @@ pub(crate) struct Shared {
 pub struct ChatOptions {
     /// Retries at most, where that is fewer than the setting `max-retries`.
     pub max_retries: Option<u32>,
+    /// For what a plugin makes up: the jitter of its backoff, ids. With the same seed it makes up the same, if it exports
+    /// `nonblocking`; by default each request has another.
+    pub seed: Option<u64>,
 }
 
 impl Shared {

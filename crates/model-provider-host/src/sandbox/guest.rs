@@ -12,20 +12,20 @@ use wasmtime::{
 
 use crate::{
     bounds::Bounded as _,
-    contract::{
-        ChatRequest, ChatResponse, DiscoveryMode, Error, ModelCatalog, ModelRef, Progress, ProviderInfo,
+    contract::{ChatRequest, ChatResponse, DiscoveryMode, ModelCatalog, ModelRef, Progress, ProviderInfo},
+    sandbox::{
+        State,
+        try_read::{TryRead, TryReader},
+        turn::{Fallible, in_turn},
     },
-    sandbox::{FairShare, State},
 };
-
-/// What a call gives that may end in an error of the contract.
-type Fallible<T> = Result<T, Error>;
 
 type Describe = TypedFunc<(), (ProviderInfo,)>;
 type ListModels = TypedFunc<(DiscoveryMode,), (Fallible<ModelCatalog>,)>;
 type ResolveRef<'a> = TypedFunc<(&'a str,), (Fallible<ModelRef>,)>;
 type ChatComplete<'a> = TypedFunc<(&'a ChatRequest,), (Fallible<ChatResponse>,)>;
 type ChatStream<'a> = TypedFunc<(&'a ChatRequest,), (Fallible<ResourceAny>,)>;
+type ChatStart<'a> = TypedFunc<(&'a ChatRequest, u64), (Fallible<ResourceAny>,)>;
 type Read = TypedFunc<(ResourceAny, u32, u32), (Fallible<Progress>,)>;
 
 /// A component with its imports linked and its exports found.
@@ -42,20 +42,33 @@ struct Exports {
     chat_complete: ComponentExportIndex,
     chat_stream: ComponentExportIndex,
     read: ComponentExportIndex,
+    /// Of guests that need not wait.
+    nonblocking: Option<Nonblocking>,
+}
+
+#[derive(Clone, Copy)]
+struct Nonblocking {
+    chat_start: ComponentExportIndex,
+    try_read: ComponentExportIndex,
 }
 
 impl Linked {
-    /// Finds the exports of this interface.
-    pub(crate) fn new(pre: InstancePre<State>, interface: &str) -> wasmtime::Result<Self> {
+    /// Finds the exports of these interfaces, the second of which a component need not have.
+    pub(crate) fn new(
+        pre: InstancePre<State>,
+        provider: &str,
+        nonblocking: Option<&str>,
+    ) -> wasmtime::Result<Self> {
         let component = pre.component();
-        let missing = |name: &str| wasmtime::format_err!("`{interface}` has no `{name}`");
-        let interface = component
-            .get_export_index(None, interface)
-            .ok_or_else(|| wasmtime::format_err!("there is no `{interface}`"))?;
-        let find = |name: &str| {
-            let found = component.get_export_index(Some(&interface), name);
-            found.ok_or_else(|| missing(name))
+        let within = |interface: &str| {
+            let index = component.get_export_index(None, interface)?;
+            let interface = interface.to_owned();
+            Some(move |name: &str| {
+                let found = component.get_export_index(Some(&index), name);
+                found.ok_or_else(|| wasmtime::format_err!("`{interface}` has no `{name}`"))
+            })
         };
+        let find = within(provider).ok_or_else(|| wasmtime::format_err!("there is no `{provider}`"))?;
         let exports = Exports {
             describe: find("describe")?,
             list_models: find("list-models")?,
@@ -63,8 +76,20 @@ impl Linked {
             chat_complete: find("chat-complete")?,
             chat_stream: find("chat-stream")?,
             read: find("[method]completion.read")?,
+            nonblocking: match nonblocking.and_then(within) {
+                Some(find) => Some(Nonblocking {
+                    chat_start: find("chat-start")?,
+                    try_read: find("try-read")?,
+                }),
+                None => None,
+            },
         };
         Ok(Self { pre, exports })
+    }
+
+    /// Whether its guests need not wait, and the host waits for them.
+    pub(crate) fn host_waits(&self) -> bool {
+        self.exports.nonblocking.is_some()
     }
 
     /// A fresh instance. The guest runs only if its component has a start function.
@@ -94,6 +119,7 @@ impl Guest {
             chat_complete,
             chat_stream,
             read,
+            nonblocking,
         } = self.exports;
         let _: Describe = self.find(store, describe)?;
         let _: ListModels = self.find(store, list_models)?;
@@ -101,6 +127,10 @@ impl Guest {
         let _: ChatComplete<'_> = self.find(store, chat_complete)?;
         let _: ChatStream<'_> = self.find(store, chat_stream)?;
         let _: Read = self.find(store, read)?;
+        if let Some(Nonblocking { chat_start, try_read }) = nonblocking {
+            let _: ChatStart<'_> = self.find(store, chat_start)?;
+            let _: TryRead = self.find(store, try_read)?;
+        }
         Ok(())
     }
 
@@ -149,22 +179,33 @@ impl Guest {
             .bounded())
     }
 
-    pub(crate) async fn chat_stream(
+    /// Begins a response, which the reader then reads: by `chat-start` if the guest need not wait, with this seed.
+    pub(crate) async fn begin_chat(
         &self,
         store: &mut Store<State>,
         request: &ChatRequest,
-    ) -> wasmtime::Result<Fallible<ResourceAny>> {
-        let export: ChatStream<'_> = self.find(store, self.exports.chat_stream)?;
+        seed: u64,
+    ) -> wasmtime::Result<Fallible<(ResourceAny, Reader)>> {
         let share = store.data().fair();
-        Ok(in_turn(share, export.call_async(store, (request,)))
-            .await?
-            .0
-            .bounded())
-    }
-
-    /// What is called once for an answer and then again and again.
-    pub(crate) fn reader(&self, store: &mut Store<State>) -> wasmtime::Result<Reader> {
-        self.find(store, self.exports.read).map(Reader)
+        let (begun, reader) = match self.exports.nonblocking {
+            Some(Nonblocking { chat_start, try_read }) => {
+                store.data_mut().wait_in_host();
+                let export: ChatStart<'_> = self.find(store, chat_start)?;
+                let begun = in_turn(share, export.call_async(&mut *store, (request, seed)))
+                    .await?
+                    .0;
+                let try_read = self.find(store, try_read)?;
+                (begun, Reader::TryRead(Box::new(TryReader::new(try_read))))
+            }
+            None => {
+                let export: ChatStream<'_> = self.find(store, self.exports.chat_stream)?;
+                let begun = in_turn(share, export.call_async(&mut *store, (request,)))
+                    .await?
+                    .0;
+                (begun, Reader::Read(self.find(store, self.exports.read)?))
+            }
+        };
+        Ok(begun.bounded().map(|completion| (completion, reader)))
     }
 
     fn find<P, R>(
@@ -180,28 +221,30 @@ impl Guest {
     }
 }
 
-/// `completion.read` of one instance.
-#[derive(Clone, Copy)]
-pub(crate) struct Reader(Read);
+/// What is called once for a response and then again and again.
+pub(crate) enum Reader {
+    /// The guest waits.
+    Read(Read),
+    /// The host does.
+    TryRead(Box<TryReader>),
+}
 
 impl Reader {
+    /// Waits for events, the end or an error, for as long as that takes.
     pub(crate) async fn read(
-        &self,
+        &mut self,
         store: &mut Store<State>,
         completion: ResourceAny,
         max_events: u32,
-        max_wait_ms: u32,
     ) -> wasmtime::Result<Fallible<Progress>> {
-        let share = store.data().fair();
-        let call = self.0.call_async(store, (completion, max_events, max_wait_ms));
-        Ok(in_turn(share, call).await?.0.bounded())
-    }
-}
-
-/// Guest code runs only when it is this guest's turn.
-async fn in_turn<F: Future>(share: Option<FairShare>, call: F) -> F::Output {
-    match share {
-        Some(share) => share.run(call).await,
-        None => call.await,
+        match self {
+            Self::Read(read) => {
+                let share = store.data().fair();
+                // The plugin's own time limits hold, and dropping this future ends the wait; so it may be long.
+                let call = read.call_async(store, (completion, max_events, u32::MAX));
+                Ok(in_turn(share, call).await?.0.bounded())
+            }
+            Self::TryRead(reader) => reader.read(store, completion, max_events).await,
+        }
     }
 }

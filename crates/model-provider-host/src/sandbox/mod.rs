@@ -3,13 +3,17 @@
 //! Knows nothing of providers, files or swaps. A guest gets our `settings`, `wasi:http`, `wasi:io` and the monotonic
 //! clock; no file system, no sockets, no environment, no stdio.
 
+mod arrivals;
 pub(crate) mod call;
 mod epoch_ticker;
 mod fair;
 pub(crate) mod guest;
 mod guest_time;
 pub(crate) mod memory;
+mod nonblocking_wasi;
 mod store_state;
+mod try_read;
+mod turn;
 
 use std::{path::Path, sync::Arc};
 
@@ -46,6 +50,7 @@ pub struct Sandbox {
     permissive_linker: Arc<Linker<State>>,
     max_memory_bytes: usize,
     max_stack_bytes: usize,
+    guests_wait: bool,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -70,6 +75,9 @@ pub struct SandboxOptions {
     pub max_stack_bytes: usize,
     /// Whether a trap writes the guest's memories into its error; for tests of what a guest holds.
     pub coredump_on_trap: bool,
+    /// Whether every guest waits itself, in `read`, even one that exports `nonblocking`; for tests and benches of both
+    /// ways.
+    pub guests_wait: bool,
 }
 
 impl Default for SandboxOptions {
@@ -81,6 +89,7 @@ impl Default for SandboxOptions {
             max_total_memory_bytes: Limits::default().total_memory_bytes,
             max_stack_bytes: Limits::default().stack_bytes,
             coredump_on_trap: false,
+            guests_wait: false,
         }
     }
 }
@@ -115,7 +124,10 @@ impl Sandbox {
         // Without it nothing stops a guest that never returns.
         let ticker = ticker.map_err(|error| internal("the sandbox's ticker", &error.into()))?;
         let mut permissive = Linker::<State>::clone(&linker);
-        store_state::add_empty_wasi(&mut permissive).map_err(|error| internal("the empty WASI", &error))?;
+        store_state::add_empty_wasi(&mut permissive)
+            // It brings the stock `wasi:io` again.
+            .and_then(|()| nonblocking_wasi::add_to_linker(&mut permissive))
+            .map_err(|error| internal("the empty WASI", &error))?;
         Ok(Self {
             engine,
             ticker,
@@ -125,6 +137,7 @@ impl Sandbox {
             permissive_linker: Arc::new(permissive),
             max_memory_bytes: options.max_memory_bytes,
             max_stack_bytes: options.max_stack_bytes,
+            guests_wait: options.guests_wait,
         })
     }
 
@@ -160,6 +173,11 @@ impl Sandbox {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Whether guests wait even if they need not; see [`SandboxOptions::guests_wait`].
+    pub(crate) fn guests_wait(&self) -> bool {
+        self.guests_wait
     }
 
     /// Links a component once, so that each request only copies the result.
@@ -292,6 +310,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     http_types::add_to_linker::<_, WasiHttp>(&mut linker, &options, State::http)?;
     crate::contract::types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     settings::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    nonblocking_wasi::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 

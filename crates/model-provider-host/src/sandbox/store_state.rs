@@ -1,6 +1,9 @@
 //! What a store holds for its one request, and the imports that read it.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use wasmtime::{
     ResourceLimiter,
@@ -13,7 +16,13 @@ use wasmtime_wasi::{
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
-use super::{epoch_ticker::Ticking, fair::FairShare, guest_time::GuestTime, memory::MemoryBudget};
+use super::{
+    arrivals::{Arrivals, Look},
+    epoch_ticker::Ticking,
+    fair::FairShare,
+    guest_time::GuestTime,
+    memory::MemoryBudget,
+};
 use crate::limits::{Meter, Note};
 use crate::{
     contract::{
@@ -28,7 +37,8 @@ use crate::{
 
 /// The data of one store.
 pub(crate) struct State {
-    table: ResourceTable,
+    pub(super) table: ResourceTable,
+    pub(super) arrivals: Arrivals,
     http: WasiHttpCtx,
     clocks: WasiClocksCtx,
     /// Only there for guests that insist on the whole of WASI; it has nothing in it.
@@ -61,6 +71,7 @@ impl State {
         http.set_field_size_limit(limits.http_fields_bytes);
         Self {
             table,
+            arrivals: Arrivals::default(),
             http,
             clocks: WasiClocksCtx::default(),
             wasi: empty_wasi.then(|| WasiCtx::builder().build()),
@@ -112,6 +123,21 @@ impl State {
     pub(super) fn join(&mut self, memory: MemoryBudget, share: FairShare) {
         self.meter.share(memory);
         self.time.share(share);
+    }
+
+    /// From now on the host waits for what the guest has open, and the guest for nothing.
+    pub(crate) fn wait_in_host(&mut self) {
+        self.arrivals.wait_in_host();
+    }
+
+    /// Looks at what the guest has open; see [`Arrivals::look`].
+    pub(super) fn look(&mut self, cx: &mut Context<'_>) -> Look {
+        self.arrivals.look(&mut self.table, cx)
+    }
+
+    /// See [`Arrivals::poll_ends`].
+    pub(super) fn poll_ends(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
+        self.arrivals.poll_ends(left, cx)
     }
 
     /// Its place in the scheduling of guests; a store has one.

@@ -1,0 +1,76 @@
+//! Functions of WASI in place of stock ones, for guests that do not wait: they say what is there without a poll, and the
+//! host learns what to wait for. For all other guests they do what the stock ones do.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi::p2::DynOutputStream;
+use wasmtime_wasi_http::{
+    WasiHttpView as _,
+    p2::{
+        bindings::http::types::{ErrorCode, HostFutureIncomingResponse as _, HostIncomingBody as _},
+        body::HostIncomingBody,
+        types::{HostFutureIncomingResponse, HostIncomingResponse},
+    },
+};
+use wasmtime_wasi_io::bindings::wasi::io::streams::{Host as _, HostOutputStream as _};
+
+use super::State;
+
+/// The response of a future, as the contract of `wasi:http` has it.
+type Got = Option<Result<Result<Resource<HostIncomingResponse>, ErrorCode>, ()>>;
+
+/// Puts them in place of what the linker has.
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let mut http = linker.instance("wasi:http/types@0.2.12")?;
+    // The stock one says nothing of a response until somebody has polled for it.
+    http.func_wrap(
+        "[method]future-incoming-response.get",
+        |mut store, (id,): (Resource<HostFutureIncomingResponse>,)| {
+            let state: &mut State = store.data_mut();
+            let response = state.table.get_mut(&id)?;
+            if let HostFutureIncomingResponse::Pending(coming) = response
+                && let Poll::Ready(came) = Pin::new(coming).poll(&mut Context::from_waker(Waker::noop()))
+            {
+                *response = HostFutureIncomingResponse::Ready(came);
+            }
+            let got: Got = state.http().get(id)?;
+            Ok((got,))
+        },
+    )?;
+    http.func_wrap(
+        "[method]incoming-body.stream",
+        |mut store, (id,): (Resource<HostIncomingBody>,)| {
+            let state: &mut State = store.data_mut();
+            if !state.arrivals.host_waits() {
+                return Ok((state.http().stream(id)?,));
+            }
+            let Some(stream) = state.table.get_mut(&id)?.take_stream() else {
+                return Ok((Err(()),));
+            };
+            let stream = state.arrivals.body(stream);
+            Ok((Ok(state.table.push_child(stream, &id)?),))
+        },
+    )?;
+    let mut streams = linker.instance("wasi:io/streams@0.2.12")?;
+    streams.func_wrap(
+        "[method]output-stream.check-write",
+        |mut store, (id,): (Resource<DynOutputStream>,)| {
+            let state: &mut State = store.data_mut();
+            let room = match state.table.check_write(id) {
+                Ok(room) => Ok(room),
+                Err(error) => Err(state.table.convert_stream_error(error)?),
+            };
+            if let Ok(0) = room {
+                state.arrivals.wants_room();
+            }
+            Ok((room,))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}

@@ -1,0 +1,395 @@
+//! Plugins that never wait: the host waits for what arrives and calls them. What ends as the other way is in the tests of
+//! each thing, which run this way; here is what this way alone has, and what such a plugin may do wrong.
+
+use std::time::{Duration, Instant};
+
+use mock_router::{Chunking, End, Script};
+use model_provider_host::{
+    ChatOptions, Completion, Error, Kind, Plugin, Sandbox, SandboxOptions,
+    contract::{ChatEvent, ChatRequest, ErrorKind},
+};
+use serde_json::json;
+
+use crate::{
+    guests::{nonblocking, tiny_plugin},
+    harness::{Harness, Heard, Setup, collect, plugin, question, waiting_plugin, weather_tool},
+};
+
+const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
+/// No test takes longer, however loaded the machine is.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The plugin of the tests that never waits.
+async fn guest() -> Plugin {
+    static PLUGIN: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
+    let load = || async {
+        let file = tokio::task::spawn_blocking(nonblocking).await.expect("it builds");
+        let sandbox = Sandbox::new(&SandboxOptions {
+            max_concurrent: 64,
+            ..SandboxOptions::default()
+        });
+        let plugin = Plugin::load(&sandbox.expect("an engine"), &file).await;
+        plugin.expect("it loads")
+    };
+    PLUGIN.get_or_init(load).await.clone()
+}
+
+/// What becomes of a deed, on a host with these settings that then does something harmless.
+async fn did(deed: &str, settings: &[(&str, &str)]) -> Heard {
+    let set = |setup: Setup, (name, value): &(&str, &str)| setup.setting(name, value);
+    let setup = Harness::with().mock(|mock| mock.require_key(false));
+    let harness = settings.iter().fold(setup, set).start_with(guest().await).await;
+    let reference = |deed: &str| format!("nonblocking/a/{deed}");
+    let heard = tokio::time::timeout(LIMIT, harness.ask(&reference(deed)))
+        .await
+        .unwrap_or_else(|_| panic!("{deed}: still at it after {LIMIT:?}"));
+    let then = harness.ask(&reference("fine")).await;
+    assert_eq!(then.text().split(' ').next(), Some("1"), "{deed}: then {then:?}");
+    heard
+}
+
+fn limit(error: &Error) -> (Kind, Option<&str>) {
+    (error.kind(), error.details().code.as_deref())
+}
+
+#[tokio::test]
+async fn the_host_waits_for_plugins_that_need_not_and_others_go_on_waiting() {
+    assert!(plugin().await.host_waits() || std::env::var_os("GUESTS_WAIT").is_some());
+    assert!(guest().await.host_waits());
+    assert!(!waiting_plugin().await.host_waits());
+    assert!(!tiny_plugin().await.host_waits());
+}
+
+#[tokio::test]
+async fn an_engine_whose_guests_wait_calls_read_even_of_a_plugin_that_need_not() {
+    let options = SandboxOptions {
+        guests_wait: true,
+        max_concurrent: 4,
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::new(&options).unwrap();
+    let plugin = Plugin::load(&sandbox, &nonblocking()).await.unwrap();
+    let harness = Harness::with()
+        .mock(|mock| mock.require_key(false))
+        .start_with(plugin)
+        .await;
+    assert_eq!(harness.ask("nonblocking/a/fine").await.text(), "read");
+}
+
+#[tokio::test]
+async fn a_plugin_is_told_how_long_was_waited_and_no_less_than_it_wanted() {
+    let heard = did("ticks-5", &[]).await;
+    heard.summary();
+    let text = heard.text();
+    let words: Vec<&str> = text.split(' ').collect();
+    let (calls, waited): (u64, u64) = (words[0].parse().unwrap(), words[2].parse().unwrap());
+    assert_eq!(calls, 6);
+    assert!((100..20_000).contains(&waited), "{text}");
+}
+
+#[tokio::test]
+async fn one_that_is_never_done_is_called_now_and_then_until_its_time_is_over() {
+    let heard = did("never", &[("max-wall-clock-ms", "500")]).await;
+    assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
+    // With a thousand calls a second at most, half a second costs next to nothing of this.
+    let heard = did(
+        "never",
+        &[("max-wall-clock-ms", "500"), ("max-guest-time-ms", "400")],
+    )
+    .await;
+    assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
+}
+
+#[tokio::test]
+async fn one_that_wants_to_be_called_in_a_month_is_ended_by_the_deadline() {
+    let heard = did("huge", &[("max-wall-clock-ms", "300")]).await;
+    assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
+}
+
+#[tokio::test]
+async fn one_that_waits_for_nothing_is_ended_at_once() {
+    let heard = did("idle", &[]).await;
+    let error = heard.error();
+    assert_eq!(error.kind(), Kind::PluginTrap, "{error:?}");
+    assert!(error.message().contains("waits for nothing"), "{error:?}");
+}
+
+#[tokio::test]
+async fn one_that_computes_for_ever_is_interrupted() {
+    let heard = did("loop", &[("max-guest-time-ms", "100")]).await;
+    assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-guest-time-ms")));
+    let heard = did(
+        "loop",
+        &[("max-guest-time-ms", "60000"), ("max-wall-clock-ms", "300")],
+    )
+    .await;
+    assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
+}
+
+#[tokio::test]
+async fn a_trap_ends_the_response_and_leaves_what_came_before() {
+    for events in [0, 1, 3] {
+        let heard = did(&format!("trap-{events}"), &[]).await;
+        assert_eq!(heard.text(), "before".repeat(events));
+        assert_eq!(heard.error().kind(), Kind::PluginTrap);
+    }
+}
+
+#[tokio::test]
+async fn after_the_end_it_is_not_called_again() {
+    let harness = Harness::with()
+        .mock(|mock| mock.require_key(false))
+        .start_with(guest().await)
+        .await;
+    let mut completion = harness
+        .host
+        .chat(question("nonblocking/a/fine", "Hello!"))
+        .await
+        .unwrap();
+    assert!(completion.next().await.unwrap().is_some());
+    for _ in 0..3 {
+        // It would trap.
+        assert!(completion.next().await.unwrap().is_none());
+        assert!(completion.summary().is_some());
+    }
+}
+
+#[tokio::test]
+async fn one_that_does_not_read_what_came_is_called_no_more_than_a_thousand_times_a_second() {
+    let heard = did("unread-400", &[]).await;
+    heard.summary();
+    let text = heard.text();
+    let words: Vec<&str> = text.split(' ').collect();
+    let (calls, waited): (u64, u64) = (words[0].parse().unwrap(), words[2].parse().unwrap());
+    // The first are for free.
+    assert!(calls == 400 && waited >= 100, "{text}");
+}
+
+#[tokio::test]
+async fn one_that_waits_all_the_same_may() {
+    let heard = did("blocks", &[]).await;
+    heard.summary();
+    assert_eq!(heard.text(), "read true");
+}
+
+async fn with_seed(harness: &Harness, request: ChatRequest, seed: Option<u64>) -> Vec<ChatEvent> {
+    let options = ChatOptions {
+        seed,
+        ..ChatOptions::default()
+    };
+    let completion = harness.host.chat_with(request, options).await.unwrap();
+    let heard = collect(completion).await;
+    heard.summary();
+    heard.events
+}
+
+#[tokio::test]
+async fn each_request_has_a_seed_of_its_own_unless_it_names_one() {
+    let harness = Harness::with()
+        .mock(|mock| mock.require_key(false))
+        .start_with(guest().await)
+        .await;
+    let ask = || question("nonblocking/a/seed", "Hello!");
+    let named = with_seed(&harness, ask(), Some(4711)).await;
+    assert_eq!(named, [ChatEvent::Text("4711".to_owned())]);
+    let one = with_seed(&harness, ask(), None).await;
+    assert_ne!(one, with_seed(&harness, ask(), None).await);
+}
+
+#[tokio::test]
+async fn the_same_bytes_and_the_same_seed_give_the_same_events() {
+    let harness = Harness::with()
+        .mock(|mock| mock.scenario("tool-no-id-pieces"))
+        .start()
+        .await;
+    let ask = || ChatRequest {
+        tools: vec![weather_tool()],
+        ..question(MODEL, "Hello!")
+    };
+    let first = with_seed(&harness, ask(), Some(1)).await;
+    assert!(!first.is_empty());
+    if plugin().await.host_waits() {
+        assert_eq!(first, with_seed(&harness, ask(), Some(1)).await);
+        // What it has to make up, the id of the call, comes from the seed.
+        assert_ne!(first, with_seed(&harness, ask(), Some(2)).await);
+    }
+}
+
+/// All text of a response, for comparing: where one event ends and the next begins has no meaning.
+async fn text_of(plugin: Plugin, setup: Setup, script: &Script) -> String {
+    let harness = setup.start_with(plugin).await;
+    harness.mock.push(script.clone());
+    let heard = harness.ask(MODEL).await;
+    heard.summary();
+    heard.text()
+}
+
+#[tokio::test]
+async fn both_ways_give_the_same_text_however_the_network_cuts_it() {
+    let chunk =
+        |at: usize| json!({"choices": [{"index": 0, "delta": {"content": format!("é{at} ")}}]}).to_string();
+    let chunks = (0..300).map(chunk).chain(["[DONE]".to_owned()]);
+    let script = Script::sse(chunks);
+    let whole: String = (0..300).map(|at| format!("é{at} ")).collect();
+    for chunking in [
+        Chunking::AsWritten,
+        Chunking::Bytes,
+        Chunking::Every(7),
+        Chunking::Whole,
+    ] {
+        let script = script.clone().chunking(chunking);
+        for plugin in [plugin().await, waiting_plugin().await] {
+            let text = text_of(plugin, Harness::with(), &script).await;
+            assert_eq!(text, whole, "{chunking:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_either_way() {
+    for plugin in [plugin().await, waiting_plugin().await] {
+        let harness = Harness::with().start_with(plugin).await;
+        for _ in 0..10 {
+            harness.ask(MODEL).await.summary();
+        }
+        assert_eq!(harness.mock.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn each_time_out_is_the_plugins_own_either_way() {
+    for plugin in [plugin().await, waiting_plugin().await] {
+        for (scenario, setting, message) in [
+            ("no-headers", "first-byte-timeout-ms", "300 ms"),
+            ("stall", "idle-timeout-ms", "300 ms"),
+        ] {
+            let harness = Harness::with()
+                .mock(|mock| mock.scenario(scenario))
+                .setting(setting, "300")
+                .start_with(plugin.clone())
+                .await;
+            let began = Instant::now();
+            let heard = harness.ask(MODEL).await;
+            let error = heard.error();
+            assert_eq!(
+                error.kind(),
+                Kind::Provider(ErrorKind::Timeout),
+                "{scenario}: {error:?}"
+            );
+            assert!(error.message().contains(message), "{scenario}: {error:?}");
+            assert!(began.elapsed() >= Duration::from_millis(300), "{scenario}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_failed_is_repeated_after_a_pause_either_way() {
+    for plugin in [plugin().await, waiting_plugin().await] {
+        let harness = Harness::with().start_with(plugin).await;
+        // Without a word on when: at least three quarters of half a second.
+        harness.mock.push(Script::status(503));
+        harness.mock.push(Script::hang_up());
+        let began = Instant::now();
+        let heard = harness.ask(MODEL).await;
+        assert_eq!(heard.summary().attempts, 3);
+        // Half a second, then a second, each less a quarter at most.
+        assert!(
+            began.elapsed() >= Duration::from_millis(1125),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_pause_before_another_attempt_does_not_count_what_was_waited_before() {
+    for plugin in [plugin().await, waiting_plugin().await] {
+        let harness = Harness::with()
+            .setting("first-byte-timeout-ms", "600")
+            .start_with(plugin)
+            .await;
+        // Its body never comes, so that the time limit ends the first attempt.
+        let stalls = Script::status(503).repeat("{", Some(1)).end(End::Stall);
+        harness.mock.push(stalls);
+        let began = Instant::now();
+        let heard = harness.ask(MODEL).await;
+        let took = began.elapsed();
+        assert_eq!(heard.summary().attempts, 2);
+        assert!(took >= Duration::from_millis(600 + 375), "{took:?}");
+    }
+}
+
+/// A request whose body is larger than what a host takes at once.
+fn large(bytes: usize) -> ChatRequest {
+    question(MODEL, "é\"x".repeat(bytes / 4))
+}
+
+#[tokio::test]
+async fn bodies_of_any_size_arrive_whole_either_way() {
+    for plugin in [plugin().await, waiting_plugin().await] {
+        // Guest time is also what others take of a busy machine.
+        let setup = Harness::with().setting("max-guest-time-ms", "60000");
+        let harness = setup.start_with(plugin).await;
+        for bytes in [0, 1_000, 300_000, 1_000_000, 6_000_000] {
+            let request = large(bytes);
+            // The mock would say all of it back.
+            let chunk = json!({"choices": [{"index": 0, "delta": {"content": "yes"}}]}).to_string();
+            harness.mock.push(Script::sse([chunk, "[DONE]".to_owned()]));
+            let sent = request.clone();
+            harness.send(request).await.summary();
+            let received = harness.mock.requests().pop().expect("a request").json();
+            let model_provider_host::contract::Message::User(user) = &sent.messages[0] else {
+                panic!("a user message");
+            };
+            let [model_provider_host::contract::ContentPart::Text(text)] = &user.content[..] else {
+                panic!("a text");
+            };
+            assert!(received["messages"][0]["content"] == json!(text), "{bytes} bytes");
+        }
+    }
+}
+
+async fn dropped(
+    scenario: Option<&'static str>,
+    request: ChatRequest,
+    wait: impl AsyncFnOnce(&mut Completion),
+) {
+    let harness = Harness::with()
+        .mock(|mock| match scenario {
+            Some(name) => mock.scenario(name),
+            None => mock,
+        })
+        .setting("max-guest-time-ms", "60000")
+        .start()
+        .await;
+    let mut completion = harness.host.chat(request).await.unwrap();
+    wait(&mut completion).await;
+    drop(completion);
+    let ended = async {
+        while harness.mock.open_exchanges() > 0 || harness.host.metrics().in_flight > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, ended).await.expect("all of it ends");
+    harness.mock.clear_scenario();
+    harness.ask(MODEL).await.summary();
+}
+
+#[tokio::test]
+async fn a_response_may_be_given_up_at_any_point() {
+    let a_while = Duration::from_millis(30);
+    let short = || question(MODEL, "Hello!");
+    // Before anything was done, while its body is sent, while its head is waited for, in the middle, in a pause.
+    dropped(None, short(), async |_| {}).await;
+    dropped(None, large(20_000_000), async |_| {}).await;
+    dropped(None, large(20_000_000), async |completion| {
+        let _ = tokio::time::timeout(Duration::from_millis(3), completion.ready()).await;
+    })
+    .await;
+    for scenario in ["no-headers", "stall"] {
+        dropped(Some(scenario), short(), async |completion| {
+            while tokio::time::timeout(a_while, completion.next()).await.is_ok() {}
+        })
+        .await;
+    }
+}
