@@ -7,5 +7,14 @@ pub mod chat_completions;
 pub mod dialect;
 pub mod ending;
 pub mod fault;
+pub mod fields;
 mod json;
 mod media;
+pub mod passthrough;
+pub mod responses;
+
+#[cfg(test)]
+mod alike_tests;
+#[cfg(test)]
+#[path = "../../../tests/component/responses_reader.rs"]
+mod responses_reader;

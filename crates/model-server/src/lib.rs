@@ -1,7 +1,8 @@
-//! An OpenAI-compatible server over a host: `/v1/models`, `/v1/chat/completions`, `/healthz`, `/metrics`.
+//! An OpenAI-compatible server over a host: `/v1/models`, `/v1/chat/completions`, `/v1/responses`, `/healthz`,
+//! `/metrics`.
 //!
 //! [`Service::router`] is what an embedder mounts in a server of its own; [`Server`] is one that listens, limits and
-//! ends in good order. It knows the host and the dialect, and neither a provider nor where settings come from.
+//! ends in good order. It knows the host and the dialects, and neither a provider nor where settings come from.
 
 mod auth;
 mod body;
@@ -174,6 +175,7 @@ impl Service {
     pub fn router(&self) -> Router {
         let routes = Router::new()
             .route(dialect::CHAT_COMPLETIONS, post(completion::completions))
+            .route(dialect::RESPONSES, post(completion::completions))
             .route("/v1/models", get(models::list))
             .route("/v1/models/{*id}", get(models::one))
             .route("/healthz", get(health::health))
