@@ -202,7 +202,9 @@ async fn a_client_without_a_model_gets_the_default_and_is_told_so() {
 async fn what_is_not_served_says_what_to_use() {
     let serving = Serving::start().await;
     for (path, says) in [
-        ("/v1/responses", "POST /v1/chat/completions"),
+        ("/responses", "base URL"),
+        ("/v1/responses/compact", "as `input`"),
+        ("/v1/responses/resp_1/cancel", "not stored"),
         ("/v1/completions", "POST /v1/chat/completions"),
         ("/v1/embeddings", "only chat models"),
         ("/messages", "base URL"),

@@ -1,7 +1,7 @@
 """Test suites that others wrote for servers of OpenAI's dialect, through `serve`: `judges.py`, with HOST_HARNESS and
 COMPONENT in the environment, and OPENAI_SDIST naming the unpacked source distribution of PyPI's `openai`.
 
-`llm-comply` has to pass whole. The chat and models tests of `openai` have to pass but for those named here, each with
+`llm-comply` has to pass whole, for Chat Completions and for the Responses API. The chat and models tests of `openai` have to pass but for those named here, each with
 the feature that this upstream does not have; one that is named and passes is a mistake in the list.
 """
 
@@ -46,10 +46,10 @@ NOT_THERE = {
 }
 
 
-def llm_comply(checks, url):
-    """Runs the suite; each of its tests is a check."""
+def llm_comply(checks, url, form, count):
+    """Runs a suite; each of its tests is a check."""
     program = os.path.join(os.path.dirname(sys.executable), "llm-comply")
-    command = [program, "run", "--format", "openai-chat", "-u", url, "-k", "any", "-m", COMPLY_NAME, "--json"]
+    command = [program, "run", "--format", form, "-u", url, "-k", "any", "-m", COMPLY_NAME, "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
     results = json.loads(ran.stdout)["results"]
 
@@ -57,8 +57,8 @@ def llm_comply(checks, url):
         assert result["status"] == "passed", result
 
     for result in results:
-        checks.check(f"llm-comply: {result['id']}", passes, result)
-    checks.check("llm-comply: the whole suite", lambda: equal(len(results), 9, "the number of tests"))
+        checks.check(f"llm-comply, {form}: {result['id']}", passes, result)
+    checks.check(f"llm-comply, {form}: the whole suite", lambda: equal(len(results), count, "the number of tests"))
 
 
 def openai_tests(checks, url):
@@ -133,7 +133,8 @@ def asks_on(times):
 def main():
     checks = Checks()
     with mock_router() as mock, served(mock, configuration=CONFIGURATION, key=None) as server:
-        llm_comply(checks, server.url)
+        llm_comply(checks, server.url, "openai-chat", 9)
+        llm_comply(checks, server.url, "open-responses", 13)
         openai_tests(checks, server.url)
     checks.check("openai (PyPI), two retries of its own, a 429 that lasts", retries_once, 2)
     checks.check("a client that asks six times whatever it is told", asks_on, 6)

@@ -11,3 +11,11 @@ pub mod fields;
 mod json;
 mod media;
 pub mod messages;
+pub mod passthrough;
+pub mod responses;
+
+#[cfg(test)]
+mod alike_tests;
+#[cfg(test)]
+#[path = "../../../tests/component/responses_reader.rs"]
+mod responses_reader;

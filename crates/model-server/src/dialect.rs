@@ -5,10 +5,14 @@ use std::sync::Arc;
 use super::ServePolicy;
 use http::HeaderMap;
 
-use dialects::{chat_completions::ChatCompletions, dialect::Dialect, messages::Messages};
+use dialects::{
+    chat_completions::ChatCompletions, dialect::Dialect, messages::Messages, responses::Responses,
+};
 
 /// Where chat completions are asked for.
 pub(super) const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
+/// Where responses are asked for.
+pub(super) const RESPONSES: &str = "/v1/responses";
 
 /// Where Messages are asked for, and below it.
 pub(super) const MESSAGES: &str = "/v1/messages";
@@ -20,6 +24,7 @@ const ANTHROPIC_VERSION: &str = "anthropic-version";
 /// The dialects.
 pub(super) struct Dialects {
     chat_completions: Arc<dyn Dialect>,
+    responses: Arc<dyn Dialect>,
     messages: Arc<dyn Dialect>,
 }
 
@@ -30,6 +35,7 @@ impl Dialects {
                 reasoning: policy.reasoning,
             }),
             messages: Arc::new(Messages),
+            responses: Arc::new(Responses),
         }
     }
 
@@ -40,7 +46,9 @@ impl Dialects {
             path.strip_prefix(address)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        if is_below(MESSAGES) || (!is_below(CHAT_COMPLETIONS) && speaks_messages(headers)) {
+        if is_below(RESPONSES) {
+            &self.responses
+        } else if is_below(MESSAGES) || (!is_below(CHAT_COMPLETIONS) && speaks_messages(headers)) {
             &self.messages
         } else {
             &self.chat_completions

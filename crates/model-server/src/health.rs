@@ -59,13 +59,15 @@ pub(super) fn no_seat() -> Fault {
 // The address is not repeated: who asks knows it, and it may hold anything.
 pub(super) async fn nowhere(uri: Uri) -> Refusal {
     let path = uri.path();
-    let is_stored = path.starts_with("/v1/chat/completions/");
+    let is_stored = path.starts_with("/v1/chat/completions/") || path.starts_with("/v1/responses/");
     let known = ELSEWHERE.iter().find(|(end, _)| path.ends_with(end));
     let message = match known {
-        _ if is_stored => "completions are not stored by this server".to_owned(),
+        _ if path == "/v1/responses/compact" => COMPACT.to_owned(),
+        _ if path == "/v1/responses/input_tokens" => COUNT.to_owned(),
+        _ if is_stored => "completions and responses are not stored by this server".to_owned(),
         Some((_, help)) => (*help).to_owned(),
         None => format!(
-            "there is nothing at this address; there are /v1/chat/completions, /v1/messages, /v1/models, \
+            "there is nothing at this address; there are /v1/chat/completions, /v1/responses, /v1/messages, /v1/models, \
              /v1/models/ID, {HEALTH} and /metrics"
         ),
     };
@@ -86,11 +88,12 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ),
     (
         "/responses",
-        "the Responses API is not served here; set the client to the Chat Completions API: POST /v1/chat/completions",
+        "the base URL for clients is http://THIS-SERVER/v1, with one `/v1`; the address is then /v1/responses",
     ),
     (
         "/completions",
-        "text completions are not served here; send the prompt as a user message: POST /v1/chat/completions",
+        "text completions are not served here; send the prompt as a user message: POST /v1/chat/completions or \
+         /v1/responses",
     ),
     (
         "/embeddings",
@@ -120,6 +123,9 @@ const ELSEWHERE: [(&str, &str); 12] = [
         "speech is not read here, only chat models are served; set the client to another service for it",
     ),
 ];
+const COMPACT: &str =
+    "conversations are not compacted here; ask a model for a summary, and send that as `input`";
+const COUNT: &str = "tokens are not counted here: models count differently; a response says its `usage`";
 const OLLAMA: &str = "Ollama's own API is not served here; set the client to an OpenAI-compatible server with the base \
                       URL http://THIS-SERVER/v1";
 

@@ -1,7 +1,7 @@
-//! A server over a host: `/v1/models`, `/v1/chat/completions`, `/v1/messages`, `/healthz`, `/metrics`.
+//! A server over a host: `/v1/chat/completions`, `/v1/responses`, `/v1/messages`, `/v1/models`, `/healthz`, `/metrics`.
 //!
 //! [`Service::router`] is what an embedder mounts in a server of its own; [`Server`] is one that listens, limits and
-//! ends in good order. It knows the host and the dialect, and neither a provider nor where settings come from.
+//! ends in good order. It knows the host and the dialects, and neither a provider nor where settings come from.
 
 mod auth;
 mod body;
@@ -175,6 +175,7 @@ impl Service {
     pub fn router(&self) -> Router {
         let routes = Router::new()
             .route(dialect::CHAT_COMPLETIONS, post(completion::completions))
+            .route(dialect::RESPONSES, post(completion::completions))
             .route(dialect::MESSAGES, post(completion::completions))
             .route(dialect::COUNT_TOKENS, post(count_tokens::count))
             .route("/v1/models", get(models::list))

@@ -5,12 +5,14 @@
 
 pub mod conversation;
 mod dialect;
+pub mod fields;
 pub mod models;
-pub mod passthrough;
+
 pub mod reasoning;
 pub mod request;
 pub mod response;
 #[allow(missing_docs, reason = "the dialect's own objects, member by member")]
 pub mod types;
 
+pub use crate::passthrough;
 pub use dialect::ChatCompletions;

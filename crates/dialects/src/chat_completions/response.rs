@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    passthrough::{self, Added},
     reasoning::ReasoningField,
     types::{
         CallDelta, Choice, Chunk, Delta, FunctionDelta, Message, UsageJson, Whole, WholeChoice, tool_call,
@@ -19,6 +18,7 @@ use super::{
 use crate::{
     dialect::LOGPROBS,
     ending::{Ending, Notes},
+    passthrough::{self, Added},
 };
 use model_provider_host::contract::{AssistantPart, ChatEvent, Extra, FinishReason};
 

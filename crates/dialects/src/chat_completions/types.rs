@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-use super::passthrough::Added;
+use crate::passthrough::Added;
 use model_provider_host::contract::{ToolCall, Usage};
 
 /// A piece of a stream.

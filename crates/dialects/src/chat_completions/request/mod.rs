@@ -14,7 +14,11 @@ use model_provider_host::{
 };
 
 use self::tools::Choice;
-use crate::json::{self, Node};
+use super::fields::FIELDS;
+use crate::{
+    fields::find,
+    json::{self, Node},
+};
 pub use crate::{json::invalid, media::picture_of};
 
 /// Members that are passed on because nobody here knows them. Each is looked at by itself on its way.
@@ -97,27 +101,8 @@ impl ChatBody {
 
     fn field(&mut self, field: &Node<'_>) -> Result<()> {
         let request = &mut self.request;
-        let known = [
-            "model",
-            "messages",
-            "tools",
-            "tool_choice",
-            "response_format",
-            "temperature",
-            "top_p",
-            "frequency_penalty",
-            "presence_penalty",
-            "seed",
-            "stop",
-            "max_tokens",
-            "max_completion_tokens",
-            "reasoning_effort",
-            "stream",
-            "stream_options",
-            "n",
-        ];
         let key = field.key();
-        if !known.contains(&key) {
+        let Some(known) = find(FIELDS, key) else {
             if request.extras.len() == MOST_EXTRAS {
                 return Err(invalid(&format!(
                     "it has more than {MOST_EXTRAS} members besides those of a chat completion"
@@ -128,7 +113,7 @@ impl ChatBody {
                 value_json: field.json(),
             });
             return Ok(());
-        }
+        };
         if field.is_null() {
             return Ok(());
         }
@@ -156,7 +141,7 @@ impl ChatBody {
             "n" => match field.count()? {
                 1 => {}
                 _ => {
-                    return Err(field.unsupported("above 1 is not supported: one request, one answer"));
+                    return Err(field.unsupported(known.reason));
                 }
             },
             // The limits are read together.

@@ -1,0 +1,250 @@
+//! The body of a request for a response as a request of the contract.
+//!
+//! Every error names its place as a JSON path and never repeats what stands there: a request holds prompts. What becomes of
+//! each member stands in [`FIELDS`].
+
+mod content;
+mod conversation;
+mod format;
+mod tools;
+
+use super::{fields::FIELDS, resource::Echo};
+use crate::{
+    ending::Notes,
+    fields::{Handling, find},
+    json::{self, Node, invalid},
+};
+use conversation::Conversation;
+use model_provider_host::{
+    Result,
+    contract::{ChatRequest, ErrorKind, Extra, Message, blank_request},
+};
+
+/// Members that are passed on because nobody here knows them. Each is looked at by itself on its way.
+const MOST_EXTRAS: usize = 1024;
+
+/// The body of a request, read.
+#[derive(Debug)]
+pub(super) struct Body {
+    /// The request; its `model` is empty.
+    pub(super) request: ChatRequest,
+    /// The model that it names.
+    pub(super) model: Option<String>,
+    pub(super) stream: bool,
+    /// The names of tools that take a text and are functions for the model.
+    pub(super) custom: Vec<String>,
+    /// Whether reasoning is to stand in the summary.
+    pub(super) wants_summary: bool,
+    /// Whether reasoning is to be handed out for giving back.
+    pub(super) wants_sealed: bool,
+    /// What stands in the response again.
+    pub(super) echo: Echo,
+    pub(super) notes: Notes,
+}
+
+impl Body {
+    /// Reads a request. Costs at most about four times its bytes in memory, them included.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+        json::read(bytes, Self::read)
+    }
+
+    fn read(body: &Node<'_>) -> Result<Self> {
+        let mut read = Self {
+            request: blank_request(),
+            model: None,
+            stream: false,
+            custom: Vec::new(),
+            wants_summary: false,
+            wants_sealed: false,
+            echo: Echo::default(),
+            notes: Notes::default(),
+        };
+        for field in body.fields("an object, the body of a request for a response")? {
+            match find(FIELDS, field.key()) {
+                None => read.pass_on(&field)?,
+                Some(_) if field.is_null() => {}
+                Some(known) => read.field(&field, known.handling, known.reason)?,
+            }
+        }
+        read.messages(body)?;
+        read.tools(body)?;
+        Ok(read)
+    }
+
+    fn pass_on(&mut self, field: &Node<'_>) -> Result<()> {
+        if self.request.extras.len() >= MOST_EXTRAS {
+            return Err(invalid(&format!(
+                "it has more than {MOST_EXTRAS} members besides those of a request for a response"
+            )));
+        }
+        self.extra(field.key(), field.json());
+        Ok(())
+    }
+
+    fn extra(&mut self, key: &str, value_json: impl Into<String>) {
+        self.request.extras.push(Extra {
+            key: key.to_owned(),
+            value_json: value_json.into(),
+        });
+    }
+
+    fn leave_out(&mut self, field: &Node<'_>) {
+        self.notes.left_out.push(field.path().to_owned());
+    }
+
+    fn field(&mut self, field: &Node<'_>, handling: Handling, reason: &str) -> Result<()> {
+        let request = &mut self.request;
+        match field.key() {
+            "model" => self.model = Some(field.string()?),
+            "stream" => self.stream = field.flag()?,
+            "stream_options" => self.stream_options(field)?,
+            "text" => self.text(field)?,
+            "reasoning" => self.reasoning(field)?,
+            "include" => self.include(field)?,
+            "temperature" => request.temperature = Some(field.number()?),
+            "top_p" => request.top_p = Some(field.number()?),
+            "presence_penalty" => request.presence_penalty = Some(field.number()?),
+            "frequency_penalty" => request.frequency_penalty = Some(field.number()?),
+            "seed" => request.seed = Some(field.integer()?),
+            "stop" if field.is_text() => request.stop = vec![field.string()?],
+            "stop" => {
+                let texts = field.items_or("text or a list of texts")?;
+                request.stop = texts.map(|text| text.string()).collect::<Result<_>>()?;
+            }
+            "max_output_tokens" => request.max_output_tokens = Some(field.limit()?),
+            "top_logprobs" => match field.limit()? {
+                0 => {}
+                most => {
+                    self.logprobs();
+                    self.extra("top_logprobs", most.to_string());
+                }
+            },
+            "user" => self.extra("user", field.json()),
+            "store" if field.flag()? => {
+                let message = "the response is not stored: it cannot be fetched or followed by its id";
+                self.notes.warn("not-stored", message);
+            }
+            "metadata" => {
+                field.object_json()?;
+            }
+            "truncation" if field.text()? != "disabled" => self.leave_out(field),
+            "service_tier" if ["auto", "default"].contains(&&*field.text()?) => {}
+            "background" if !field.flag()? => {}
+            // Read together with what they belong to.
+            "input" | "instructions" | "tools" | "tool_choice" | "parallel_tool_calls" => {}
+            _ => match handling {
+                Handling::LeftOut => self.leave_out(field),
+                Handling::Refused => return Err(field.unsupported(reason)),
+                Handling::Sent | Handling::Here | Handling::Echoed | Handling::Ignored => {}
+            },
+        }
+        self.echo.request_member(field);
+        Ok(())
+    }
+
+    fn stream_options(&mut self, options: &Node<'_>) -> Result<()> {
+        const OBFUSCATED: &str = "include_obfuscation";
+        if !options.is_object() {
+            return Err(options.wrong("an object"));
+        }
+        if options.optional_flag(OBFUSCATED)? == Some(true) {
+            self.notes.left_out.push(options.path_of(OBFUSCATED));
+        }
+        let others = options.paths_of_others(&[OBFUSCATED]);
+        self.notes.left_out.extend(others);
+        Ok(())
+    }
+
+    fn text(&mut self, text: &Node<'_>) -> Result<()> {
+        if !text.is_object() {
+            return Err(text.wrong("an object"));
+        }
+        if let Some(format) = text.field("format") {
+            self.request.response_format = Some(format::response_format(&format)?);
+        }
+        // The usual one asks for nothing.
+        let is_usual = text
+            .optional_text("verbosity")?
+            .is_none_or(|verbosity| verbosity == "medium");
+        let known: &[&str] = if is_usual {
+            &["format", "verbosity"]
+        } else {
+            &["format"]
+        };
+        let others = text.paths_of_others(known);
+        self.notes.left_out.extend(others);
+        Ok(())
+    }
+
+    fn reasoning(&mut self, reasoning: &Node<'_>) -> Result<()> {
+        if !reasoning.is_object() {
+            return Err(reasoning.wrong("an object"));
+        }
+        self.request.reasoning_effort = reasoning.optional_text("effort")?;
+        let summary = match reasoning.optional_text("summary")? {
+            None => reasoning.optional_text("generate_summary")?,
+            summary => summary,
+        };
+        self.wants_summary = summary.is_some_and(|summary| summary != "none");
+        let others = reasoning.paths_of_others(&["effort", "summary", "generate_summary"]);
+        self.notes.left_out.extend(others);
+        Ok(())
+    }
+
+    fn include(&mut self, include: &Node<'_>) -> Result<()> {
+        for wanted in include.items()? {
+            match &*wanted.text()? {
+                "reasoning.encrypted_content" => self.wants_sealed = true,
+                "message.output_text.logprobs" => self.logprobs(),
+                _ => self.leave_out(&wanted),
+            }
+        }
+        Ok(())
+    }
+
+    /// The upstream is asked for log probabilities, once.
+    fn logprobs(&mut self) {
+        if self.request.extras.iter().all(|extra| extra.key != "logprobs") {
+            self.extra("logprobs", "true");
+        }
+    }
+
+    fn messages(&mut self, body: &Node<'_>) -> Result<()> {
+        let mut conversation = Conversation::default();
+        let nothing = || {
+            let message = "`input` is missing or empty: there is nothing to ask";
+            json::refused(ErrorKind::InvalidRequest, "input", message)
+        };
+        conversation.read(&body.field("input").ok_or_else(nothing)?)?;
+        let (mut messages, left_out) = conversation.end();
+        if messages.is_empty() {
+            return Err(nothing());
+        }
+        self.notes.left_out.extend(left_out);
+        if let Some(instructions) = body.field("instructions").filter(|said| !said.is_empty()) {
+            messages.insert(0, Message::system(instructions.string()?));
+        }
+        self.request.messages = messages;
+        Ok(())
+    }
+
+    fn tools(&mut self, body: &Node<'_>) -> Result<()> {
+        let offered = tools::Offered::read(body, &mut self.request)?;
+        if !offered.left_out.is_empty() {
+            let message = format!("nobody here runs them: {}", offered.left_out.join(", "));
+            self.notes.warn("tools-left-out", message);
+        }
+        self.echo.tools(offered.echo);
+        self.custom = offered.custom;
+        if let Some(parallel) = body.field("parallel_tool_calls") {
+            let flag = parallel.flag()?;
+            if !self.request.tools.is_empty() {
+                self.extra("parallel_tool_calls", flag.to_string());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

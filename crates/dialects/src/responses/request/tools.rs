@@ -1,0 +1,200 @@
+//! The tools of a request and the choice among them. The application runs functions and tools that take a text; any other
+//! would run upstream, where nobody does.
+
+use super::super::conversion;
+use crate::json::{Node, extras};
+use model_provider_host::{
+    Result,
+    contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
+};
+
+/// The parameters of a function that takes none.
+const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
+/// What a model is told of a tool that takes a text.
+const AS_ARGUMENT: &str = "Give the whole input of the tool, as plain text, in the argument `input`.";
+/// Types of tools that may be named in a warning. Others are named by their place.
+const ELSEWHERE: [&str; 18] = [
+    "apply_patch",
+    "code_interpreter",
+    "computer",
+    "computer_use",
+    "computer_use_preview",
+    "file_search",
+    "image_generation",
+    "local_shell",
+    "mcp",
+    "namespace",
+    "programmatic_tool_calling",
+    "shell",
+    "tool_search",
+    "web_search",
+    "web_search_2025_08_26",
+    "web_search_preview",
+    "web_search_preview_2025_03_11",
+    "x_search",
+];
+
+/// What is offered to the model.
+#[derive(Default)]
+pub(super) struct Offered {
+    /// The names of tools that take a text.
+    pub(super) custom: Vec<String>,
+    /// What is not offered, by its type or its place.
+    pub(super) left_out: Vec<String>,
+    /// The tools that are, as the response names them.
+    pub(super) echo: Vec<String>,
+}
+
+impl Offered {
+    pub(super) fn read(body: &Node<'_>, request: &mut ChatRequest) -> Result<Self> {
+        let mut offered = Self::default();
+        if let Some(tools) = body.field("tools") {
+            for tool in tools.items()? {
+                request.tools.extend(offered.tool(&tool)?.map(Tool::Function));
+            }
+        }
+        if let Some(choice) = body.field("tool_choice") {
+            let chosen = offered.choice(&choice, request)?;
+            // Without tools there is nothing to choose.
+            request.tool_choice = Some(chosen).filter(|_| !request.tools.is_empty());
+        }
+        Ok(offered)
+    }
+
+    fn tool(&mut self, tool: &Node<'_>) -> Result<Option<FunctionTool>> {
+        let kind = tool.need("type")?.string()?;
+        let function = match kind.as_str() {
+            "function" => function(tool)?,
+            "custom" => {
+                let custom = custom(tool)?;
+                self.custom.push(custom.name.clone());
+                custom
+            }
+            known if ELSEWHERE.contains(&known) => {
+                self.left_out.push(kind);
+                return Ok(None);
+            }
+            _ => {
+                self.left_out.push(tool.path().to_owned());
+                return Ok(None);
+            }
+        };
+        self.echo.push(echo(tool, &kind));
+        Ok(Some(function))
+    }
+
+    fn choice(&self, choice: &Node<'_>, request: &mut ChatRequest) -> Result<ToolChoice> {
+        if choice.is_text() {
+            let word = word(&choice.text()?)
+                .ok_or_else(|| choice.wrong("`auto`, `none`, `required` or an object that names a tool"))?;
+            return self.can_be(choice, word, request);
+        }
+        match &*choice.need("type")?.text()? {
+            "function" | "custom" => {
+                let named = choice.field("function").unwrap_or_else(|| choice.clone());
+                let name = named.need("name")?.string()?;
+                if !has(request, &name) {
+                    return Err(choice.invalid("names a tool that is not among `tools`"));
+                }
+                Ok(ToolChoice::Named(name))
+            }
+            "allowed_tools" => self.limited(choice, request),
+            _ => Err(choice
+                .unsupported("forces a tool that nobody runs here; `function` and `custom` can be forced")),
+        }
+    }
+
+    /// Some of the tools: the others are not offered, for upstreams have no other way to say so.
+    fn limited(&self, choice: &Node<'_>, request: &mut ChatRequest) -> Result<ToolChoice> {
+        let mode = choice.need("mode")?;
+        let mut only = Vec::new();
+        for tool in choice.need("tools")?.items()? {
+            // Those of other types are left out as they are among the tools.
+            if let Some(name) = tool.field("name") {
+                let name = name.string()?;
+                if !has(request, &name) && self.left_out.is_empty() {
+                    return Err(tool.invalid("names a tool that is not among `tools`"));
+                }
+                only.push(name);
+            }
+        }
+        request
+            .tools
+            .retain(|tool| matches!(tool, Tool::Function(function) if only.contains(&function.name)));
+        let word = word(&mode.text()?).ok_or_else(|| mode.wrong("`auto` or `required`"))?;
+        self.can_be(choice, word, request)
+    }
+
+    fn can_be(&self, choice: &Node<'_>, word: ToolChoice, request: &ChatRequest) -> Result<ToolChoice> {
+        let is_forced = matches!(word, ToolChoice::Required);
+        if is_forced && request.tools.is_empty() && !self.left_out.is_empty() {
+            return Err(choice.unsupported("forces a tool, and nobody here runs those that are given"));
+        }
+        Ok(word)
+    }
+}
+
+fn function(tool: &Node<'_>) -> Result<FunctionTool> {
+    Ok(FunctionTool {
+        name: tool.need("name")?.string()?,
+        description: tool.optional_text("description")?,
+        parameters_json: match tool.field("parameters") {
+            Some(schema) => schema.object_json()?,
+            None => NO_PARAMETERS.to_owned(),
+        },
+        strict: tool.optional_flag("strict")?,
+        extras: tool.others(&["type", "name", "description", "parameters", "strict"]),
+    })
+}
+
+/// A tool that takes a text, as a function that takes one.
+fn custom(tool: &Node<'_>) -> Result<FunctionTool> {
+    // What a tool says of itself is about a text; here that stands in an argument.
+    let mut description = match tool.optional_text("description")? {
+        Some(said) => format!("{said}\n\n{AS_ARGUMENT}"),
+        None => AS_ARGUMENT.to_owned(),
+    };
+    if let Some(format) = tool.field("format")
+        && let Some(definition) = format.optional_text("definition")?
+    {
+        let syntax = format.optional_text("syntax")?.unwrap_or_default();
+        description += &format!("\n\nThe input has to follow this grammar ({syntax}):\n{definition}");
+    }
+    Ok(FunctionTool {
+        name: tool.need("name")?.string()?,
+        description: Some(description),
+        parameters_json: conversion::text_parameters(),
+        strict: None,
+        extras: tool.others(&["type", "name", "description", "format"]),
+    })
+}
+
+/// A tool with all members that clients want of it.
+fn echo(tool: &Node<'_>, kind: &str) -> String {
+    let mut members = tool.others(&[]);
+    if kind == "function" {
+        for key in ["description", "parameters", "strict"] {
+            if tool.field(key).is_none() {
+                members.push(Extra {
+                    key: key.to_owned(),
+                    value_json: "null".to_owned(),
+                });
+            }
+        }
+    }
+    extras::object("tool", &members).value_json
+}
+
+fn has(request: &ChatRequest, name: &str) -> bool {
+    let is_called = |tool: &Tool| matches!(tool, Tool::Function(function) if function.name == name);
+    request.tools.iter().any(is_called)
+}
+
+fn word(word: &str) -> Option<ToolChoice> {
+    match word {
+        "auto" => Some(ToolChoice::Auto),
+        "none" => Some(ToolChoice::None),
+        "required" => Some(ToolChoice::Required),
+        _ => None,
+    }
+}

@@ -1,0 +1,204 @@
+//! The object `response`: what is known of it so far, and what of the request stands in it again.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value, json, value::RawValue};
+
+use crate::{json::Node, passthrough};
+use model_provider_host::contract::Usage;
+
+/// Members of the request that the response has again, as they came.
+const AS_THEY_CAME: [&str; 14] = [
+    "frequency_penalty",
+    "instructions",
+    "max_output_tokens",
+    "max_tool_calls",
+    "metadata",
+    "parallel_tool_calls",
+    "presence_penalty",
+    "prompt_cache_key",
+    "safety_identifier",
+    "temperature",
+    "tool_choice",
+    "top_logprobs",
+    "top_p",
+    "user",
+];
+/// What they are if the request does not say, and what is so whatever it says.
+const USUAL: [(&str, &str); 20] = [
+    ("background", "false"),
+    ("frequency_penalty", "0"),
+    ("instructions", "null"),
+    ("max_output_tokens", "null"),
+    ("max_tool_calls", "null"),
+    ("metadata", "{}"),
+    ("parallel_tool_calls", "true"),
+    ("presence_penalty", "0"),
+    ("previous_response_id", "null"),
+    ("prompt_cache_key", "null"),
+    ("reasoning", r#"{"effort":null,"summary":null}"#),
+    ("safety_identifier", "null"),
+    ("service_tier", r#""default""#),
+    ("store", "false"),
+    ("temperature", "1"),
+    ("text", r#"{"format":{"type":"text"}}"#),
+    ("tool_choice", r#""auto""#),
+    ("top_logprobs", "0"),
+    ("top_p", "1"),
+    ("truncation", r#""disabled""#),
+];
+
+/// What of a request stands in the response again.
+#[derive(Clone, Debug)]
+pub(super) struct Echo(BTreeMap<&'static str, Box<RawValue>>);
+
+impl Default for Echo {
+    fn default() -> Self {
+        let mut echo = Self(BTreeMap::new());
+        for (name, json) in USUAL {
+            echo.set(name, json);
+        }
+        echo.set("tools", "[]");
+        echo
+    }
+}
+
+impl Echo {
+    fn set(&mut self, name: &'static str, json: &str) {
+        if let Some(value) = passthrough::read(json) {
+            self.0.insert(name, value);
+        }
+    }
+
+    /// A member of the request.
+    pub(super) fn request_member(&mut self, field: &Node<'_>) {
+        if let Some(name) = AS_THEY_CAME.iter().find(|name| **name == field.key()) {
+            self.set(name, &field.json());
+            return;
+        }
+        let text = |key| field.optional_text(key).ok().flatten();
+        match field.key() {
+            "reasoning" => {
+                let summary = text("summary").or_else(|| text("generate_summary"));
+                let reasoning = json!({ "effort": text("effort"), "summary": summary });
+                self.set("reasoning", &reasoning.to_string());
+            }
+            "text" => {
+                let format = field
+                    .field("format")
+                    .map_or_else(|| r#"{"type":"text"}"#.to_owned(), |format| format_json(&format));
+                let verbosity = text("verbosity").map_or_else(String::new, |verbosity| {
+                    format!(r#","verbosity":{}"#, Value::from(verbosity))
+                });
+                self.set("text", &format!(r#"{{"format":{format}{verbosity}}}"#));
+            }
+            _ => {}
+        }
+    }
+
+    /// The tools that the model was offered.
+    pub(super) fn tools(&mut self, tools: Vec<String>) {
+        self.set("tools", &format!("[{}]", tools.join(",")));
+    }
+}
+
+/// A format with the members that clients want of it.
+fn format_json(format: &Node<'_>) -> String {
+    let mut json = format.json();
+    if format.optional_text("type").ok().flatten().as_deref() == Some("json_schema") {
+        for (key, usual) in [("description", "null"), ("strict", "false")] {
+            if format.field(key).is_none() && json.ends_with('}') {
+                json.truncate(json.len() - 1);
+                json += &format!(r#","{key}":{usual}}}"#);
+            }
+        }
+    }
+    json
+}
+
+/// How a response stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Status {
+    InProgress,
+    Completed,
+    Incomplete,
+    Failed,
+}
+
+/// The response as clients read it.
+#[derive(Serialize)]
+pub(super) struct Resource<'a> {
+    pub(super) id: &'a str,
+    pub(super) object: &'static str,
+    pub(super) created_at: u64,
+    /// Not known: nobody here has a clock.
+    pub(super) completed_at: Option<u64>,
+    pub(super) status: Status,
+    pub(super) error: Option<Value>,
+    pub(super) incomplete_details: Option<Value>,
+    pub(super) model: &'a str,
+    pub(super) output: &'a [Box<RawValue>],
+    pub(super) usage: Option<UsageJson>,
+    #[serde(flatten)]
+    pub(super) echo: &'a BTreeMap<&'static str, Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) x_plugin: Option<Value>,
+}
+
+impl<'a> Resource<'a> {
+    /// One that has begun.
+    pub(super) fn begun(id: &'a str, created_at: u64, model: &'a str, echo: &'a Echo) -> Self {
+        Self {
+            id,
+            object: "response",
+            created_at,
+            completed_at: None,
+            status: Status::InProgress,
+            error: None,
+            incomplete_details: None,
+            model,
+            output: &[],
+            usage: None,
+            echo: &echo.0,
+            x_plugin: None,
+        }
+    }
+}
+
+/// What a response took. Clients want all of it as numbers: a detail that is unknown is 0.
+#[derive(Serialize)]
+pub(super) struct UsageJson {
+    input_tokens: u32,
+    input_tokens_details: InputDetails,
+    output_tokens: u32,
+    output_tokens_details: OutputDetails,
+    total_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct InputDetails {
+    cached_tokens: u32,
+}
+
+#[derive(Serialize)]
+struct OutputDetails {
+    reasoning_tokens: u32,
+}
+
+/// None if one of the sums is not known.
+pub(super) fn usage(usage: &Usage) -> Option<UsageJson> {
+    let (input_tokens, output_tokens) = (usage.input_tokens?, usage.output_tokens?);
+    Some(UsageJson {
+        input_tokens,
+        input_tokens_details: InputDetails {
+            cached_tokens: usage.cached_input_tokens.unwrap_or_default(),
+        },
+        output_tokens,
+        output_tokens_details: OutputDetails {
+            reasoning_tokens: usage.reasoning_tokens.unwrap_or_default(),
+        },
+        total_tokens: u64::from(input_tokens) + u64::from(output_tokens),
+    })
+}
