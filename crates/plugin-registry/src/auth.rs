@@ -3,7 +3,7 @@
 //! They are read when a registry asks for them, and go to that registry and to the token server that is known to belong to
 //! it, never along a redirect.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use docker_credential::{CredentialRetrievalError, DockerCredential};
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Where credentials come from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub enum Credentials {
     /// The Docker configuration (`$DOCKER_CONFIG`, else `~/.docker/config.json`) and the helpers that it names.
     #[default]
@@ -32,6 +32,16 @@ pub enum Credentials {
         /// The password or token.
         password: Zeroizing<String>,
     },
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Docker => "Docker",
+            Self::Anonymous => "Anonymous",
+            Self::Given { .. } => "Given",
+        })
+    }
 }
 
 /// What a registry takes.

@@ -72,6 +72,24 @@ async fn what_was_published_is_pulled_byte_for_byte_and_a_second_time_without_th
 }
 
 #[tokio::test]
+async fn a_pull_may_run_in_a_task_of_its_own_and_a_password_is_in_no_debug_text() {
+    let fake = published().await;
+    let credentials = Credentials::Given {
+        user: "user".to_owned(),
+        password: "a-password".to_owned().into(),
+    };
+    let options = ClientOptions {
+        credentials,
+        ..options()
+    };
+    assert!(!format!("{options:?}").contains("a-password"));
+    let operator = Operator::with(Policy::default(), options);
+    let reference = fake.reference(":1");
+    let pulled = tokio::spawn(async move { operator.registry.pull(&reference).await });
+    assert_eq!(pulled.await.unwrap().unwrap().component, COMPONENT);
+}
+
+#[tokio::test]
 async fn the_same_component_makes_the_same_manifest() {
     let (one, other) = (published().await, published().await);
     assert_eq!(one.manifest("1"), other.manifest("1"));
