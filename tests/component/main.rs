@@ -50,6 +50,7 @@ mod models;
 mod onboarding;
 mod onboarding_again;
 mod onboarding_by_script;
+mod openai_compatible;
 mod oracle;
 #[path = "../page.rs"]
 mod page;

@@ -18,6 +18,7 @@ fn onboarded(home: &Home, decided: &Onboarding) -> (Onboarded, Value) {
 
 fn decided() -> Onboarding {
     Onboarding {
+        base_url: None,
         key: Secret::new("hf_key").map(StoredKey::Plain),
         profile: None,
         model: "huggingface/a/b".to_owned(),
