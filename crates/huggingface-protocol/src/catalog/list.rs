@@ -185,7 +185,7 @@ impl Default for Row {
 impl Row {
     /// Gives the model that was read, and how many routes were too many; none if it has no name.
     fn finish(&mut self) -> Option<(Model, usize)> {
-        let mut model = mem::replace(&mut self.model, merge::blank("", ModelSource::Live));
+        let mut model = mem::replace(&mut self.model, blank("", ModelSource::Live));
         let names = mem::take(&mut self.names);
         model.id = self.id.take()?;
         model.display_name = names.into_iter().flatten().next().unwrap_or_default();
