@@ -54,7 +54,7 @@ def chats(host, *arguments):
 
 def doctor(host):
     found = host.good("doctor")
-    assert "hugging" not in str(found).lower(), found
+    assert "HF_TOKEN" not in str(found) and "Hugging Face" not in str(found), found
 
 
 def too_long(host):

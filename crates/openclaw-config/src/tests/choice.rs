@@ -62,6 +62,23 @@ fn onboarding_keeps_another_default_and_writes_the_api_and_the_mark() {
 }
 
 #[test]
+fn a_base_url_that_is_named_takes_the_place_of_another_and_is_kept_where_none_is_named() {
+    let home = Home::new(&[(
+        "openclaw.json",
+        "{ models: { providers: { huggingface: { baseUrl: 'https://old.test/v1' } } } }",
+    )]);
+    let named = Onboarding {
+        base_url: Some("http://127.0.0.1:8080/v1".to_owned()),
+        ..decided()
+    };
+    for decided in [named, decided()] {
+        let (_, config) = onboarded(&home, &decided);
+        let url = &config["models"]["providers"]["huggingface"]["baseUrl"];
+        assert_eq!(url, "http://127.0.0.1:8080/v1");
+    }
+}
+
+#[test]
 fn what_restricted_models_before_is_kept_as_what_restricts_them_now_and_not_widened() {
     for default in ["", "model: 'zeta/x',"] {
         let config = format!(
