@@ -179,6 +179,15 @@ impl Ground {
         }
     }
 
+    /// The base URL that the arguments name.
+    pub(super) fn named_base_url(&self) -> Option<&str> {
+        let set = self.set.iter().rev().find(|(name, _)| name == "base-url");
+        self.base_url
+            .as_ref()
+            .map(url::Url::as_str)
+            .or(set.map(|(_, url)| url.as_str()))
+    }
+
     /// The configuration's settings for a provider, and what the arguments say instead.
     pub(super) fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
         let mut settings = self.configuration.settings(info)?;

@@ -249,6 +249,7 @@ fn the_crates_of_a_component_depend_on_each_other_downwards_only() {
             "huggingface-protocol",
             &["chat-completions", "chat-completions-wire"],
         ),
+        ("openai-compatible", &["chat-completions", "component-shell"]),
     ] {
         assert_eq!(dependencies(package), below, "{package}");
     }

@@ -53,6 +53,7 @@ mod nonblocking;
 mod onboarding;
 mod onboarding_again;
 mod onboarding_by_script;
+mod openai_compatible;
 mod oracle;
 #[path = "../page.rs"]
 mod page;

@@ -66,6 +66,8 @@ class Host:
     def __init__(self, base_url, token=TOKEN):
         self.program, self.component = path_of("HOST_HARNESS"), path_of("COMPONENT")
         self.base_url, self.token = base_url, token
+        # More variables.
+        self.more = {}
 
     def with_token(self, token):
         """Gives the same with another token, or with none."""
@@ -73,13 +75,16 @@ class Host:
 
     def start(self, *arguments, settings=(), form="json"):
         """Starts a command."""
-        command = [self.program, "--plugin", self.component, "--base-url", self.base_url, "--format", form]
+        command = [self.program, "--plugin", self.component, "--format", form]
+        if self.base_url:
+            command += ["--base-url", self.base_url]
         for setting in settings:
             command += ["--set", setting]
         # Nothing of the user's: neither tokens nor proxies nor configuration.
         environment = {"PATH": os.environ.get("PATH", ""), "HOME": self.state.name, "OPENCLAW_STATE_DIR": self.state.name}
         if self.token:
             environment["HF_TOKEN"] = self.token
+        environment |= self.more
         pipe = subprocess.PIPE
         return subprocess.Popen(
             command + list(arguments), env=environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe

@@ -24,6 +24,9 @@ pub struct Upstream {
     pub user_agent: &'static str,
     /// The response header that names the backend, in lower case, where the upstream is a router.
     pub backend_header: Option<&'static str>,
+    /// Whether nothing is sent without a credential, unless the host says that none is needed. A server that may have a
+    /// key or none says itself what it wants.
+    pub needs_credential: bool,
     /// What to do where a credential is missing.
     pub credential_hint: &'static str,
     /// A header that a chat request has beside those of every upstream, from the settings.

@@ -58,6 +58,7 @@ pub static UPSTREAM: Upstream = Upstream {
     base_url: DEFAULT_BASE_URL,
     user_agent: USER_AGENT,
     backend_header: Some("x-inference-provider"),
+    needs_credential: true,
     credential_hint: hints::TOKEN,
     header: bill_to::header,
     hint: hints::hint,

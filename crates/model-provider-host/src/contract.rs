@@ -24,6 +24,14 @@ pub use bindings::{ModelProvider, ModelProviderPre};
 
 pub use types::*;
 
+/// Whether a provider works without its credential too: the fact `credential-optional` of its `extras`. It is told
+/// `not-required` then where there is no credential, also away from this machine.
+#[must_use]
+pub fn is_credential_optional(info: &ProviderInfo) -> bool {
+    let mut facts = info.extras.iter();
+    facts.any(|fact| fact.key == "credential-optional" && fact.value_json.trim() == "true")
+}
+
 impl Message {
     /// A system message of one text.
     #[must_use]

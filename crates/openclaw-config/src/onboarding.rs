@@ -21,6 +21,8 @@ pub struct Onboarding {
     pub key: Option<StoredKey>,
     /// The profile that is used, if the credential comes from one that is there.
     pub profile: Option<String>,
+    /// Where requests go instead of the provider's own base URL; `None` leaves one that is there.
+    pub base_url: Option<String>,
     /// The reference that is asked if no other is named.
     pub model: String,
     /// Whether it takes the place of another default.
@@ -82,7 +84,7 @@ impl Configuration {
             if let Some(profile) = &profile {
                 name_profile(edit, info, profile, decided.key.is_some())?;
             }
-            name_provider(edit, info)?;
+            name_provider(edit, info, decided.base_url.as_deref())?;
             if other.is_none() {
                 name_model(edit, &decided.model, decided.fallbacks.as_deref())?;
             }
@@ -239,8 +241,9 @@ fn other_profiles(edit: &Edit, info: &ProviderInfo, profile: &str) -> Vec<Value>
         .collect()
 }
 
-/// `models.mode` and the members that `models.providers.<id>` has to have, where they are missing.
-fn name_provider(edit: &mut Edit, info: &ProviderInfo) -> Result<()> {
+/// `models.mode` and the members that `models.providers.<id>` has to have, where they are missing, and its base URL where
+/// another one is named.
+fn name_provider(edit: &mut Edit, info: &ProviderInfo, base_url: Option<&str>) -> Result<()> {
     let providers = ["models", "providers"];
     let id = edit.key(&providers, |key| super::is_provider(key, &info.id));
     let id = id.as_deref().unwrap_or(&info.id);
@@ -257,6 +260,9 @@ fn name_provider(edit: &mut Edit, info: &ProviderInfo) -> Result<()> {
         ),
         (vec![models, providers, id, "models"], Some(json!([]))),
     ];
+    if let Some(url) = base_url {
+        edit.set(&[models, providers, id, "baseUrl"], url.into())?;
+    }
     for (keys, value) in missing {
         if let Some(value) = value.filter(|_| edit.seen(&keys).is_none()) {
             edit.set(&keys, value)?;

@@ -24,11 +24,13 @@ struct Facts {
     /// The kind of API, by OpenClaw's name for it.
     api: Option<String>,
     /// Where the file of the token may be; the first that applies says where it is.
+    #[serde(default)]
     token_file: Vec<Place>,
     /// The file beside it that keeps tokens by name.
     named_tokens: Option<Named>,
     /// The variable by which a person keeps these tools from using the token by themselves.
     token_disabled_by: Option<String>,
+    #[serde(default)]
     settings: Vec<FromVariable>,
 }
 

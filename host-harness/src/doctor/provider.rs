@@ -8,7 +8,7 @@ use crate::{
 };
 use model_provider_host::{
     Grant, Host, Plugin, Result, Settings,
-    contract::{DiscoveryMode, ModelCatalog, ModelRef, ModelSource, ProviderInfo},
+    contract::{DiscoveryMode, ModelCatalog, ModelRef, ModelSource, ProviderInfo, is_credential_optional},
     redact::SHORTEST_SEARCHED_SECRET,
 };
 use openclaw_config::FoundSecret;
@@ -29,6 +29,11 @@ pub(super) async fn credential(
                 format!("`{}` may use a credential at {}", info.id, grant.origin),
             );
             Some(grant)
+        }
+        Ok(None) if is_credential_optional(info) => {
+            let message = format!("`{}` is granted nothing: it works without a key only", info.id);
+            report.note("grant", message);
+            None
         }
         Ok(None) => {
             let message = format!("`{}` is granted nothing: no credential is read for it", info.id);
@@ -80,6 +85,9 @@ fn missing_key(report: &mut Report, info: &ProviderInfo, grant: Option<&Grant>) 
     match (&info.credential, grant) {
         (None, _) => report.ok("key", "none is needed"),
         (Some(_), None) => report.note("key", "not looked for: there is no grant"),
+        (Some(_), Some(_)) if is_credential_optional(info) => {
+            report.note("key", "there is none; this provider works without one too");
+        }
         (Some(spec), Some(_)) => {
             let message = format!(
                 "there is none in {}, the files or the stored profiles",
@@ -180,8 +188,11 @@ pub(super) async fn models(
         report.note("models", format!("{reference} is not one of `{}`", info.id));
     }
     if configured.chain().is_empty() {
-        let default = info.default_model.unwrap_or_else(|| "nothing".to_owned());
-        report.note("models", format!("none is configured; {default} is asked"));
+        let message = match info.default_model {
+            Some(default) => format!("none is configured; {default} is asked"),
+            None => "none is configured; name one with `-m`, or `models set REF`".to_owned(),
+        };
+        report.note("models", message);
     }
     for (alias, references) in equal_aliases(settings) {
         let message = format!(

@@ -9,7 +9,7 @@ use super::{
 use crate::{args::OnboardArgs, models::aliases_by_reference, session::Ground, table, terminal::Terminal};
 use model_provider_host::{
     Error, Host, Result, Secret,
-    contract::{DiscoveryMode, ProviderInfo},
+    contract::{DiscoveryMode, ProviderInfo, is_credential_optional},
     sanitize,
 };
 use openclaw_config::{Alias, FoundSecret, Onboarding, SecretSource, StoredKey};
@@ -107,6 +107,7 @@ impl Talk<'_> {
         let onboarding = Onboarding {
             key: settled.key,
             profile: settled.profile,
+            base_url: self.ground.named_base_url().map(str::to_owned),
             model: chosen.reference,
             replaces_default,
             alias: Alias::Set(alias),
@@ -147,6 +148,18 @@ impl Talk<'_> {
                 self.reused().await?
             }
         };
+        if next.is_none() && is_credential_optional(info) {
+            let has_one = super::granted_any(self.ground, info)?
+                && prompt::yes_or_no(
+                    "Does the server want a key?".to_owned(),
+                    false,
+                    Some("servers on this machine often want none"),
+                )
+                .await?;
+            if !has_one {
+                return settle(None, None);
+            }
+        }
         loop {
             let (secret, source) = match next.take() {
                 Some(found) => found,

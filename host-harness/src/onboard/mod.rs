@@ -22,7 +22,7 @@ use super::{
 };
 use model_provider_host::{
     Error, Host, Kind, Plugin, Result, Secret,
-    contract::{ErrorKind, ProviderInfo},
+    contract::{DiscoveryMode, ErrorKind, ProviderInfo, is_credential_optional},
     sanitize,
 };
 use openclaw_config::{Alias, FoundSecret, Onboarded, Onboarding, SecretSource, StoredKey};
@@ -83,7 +83,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
     let (provider, decided) = tokio::select! {
         talked = async {
             let provider = asked(&plugins, args).await?;
-            granted(&ground, provider.plugin.info())?;
+            granted(&ground, &provider)?;
             let checks = !args.skip_health;
             let talk = Talk { terminal, ground: &ground, provider: &provider, checks, args };
             let decided = talk.hold().await?;
@@ -237,8 +237,10 @@ impl Entry for Choice {
 }
 
 /// A key that nobody may use is not worth storing.
-fn granted(ground: &Ground, info: &ProviderInfo) -> Result<()> {
-    if ground.grant_of(info)?.is_some() || info.credential.is_none() {
+fn granted(ground: &Ground, provider: &Provider) -> Result<()> {
+    let info = provider.plugin.info();
+    let needs_none = info.credential.is_none() || is_credential_optional(info) && provider.key.is_none();
+    if ground.grant_of(info)?.is_some() || needs_none {
         return Ok(());
     }
     let message = format!(
@@ -247,6 +249,11 @@ fn granted(ground: &Ground, info: &ProviderInfo) -> Result<()> {
     );
     Err(Error::new(Kind::NotGranted, message)
         .with_hint("`grant FILE.wasm` shows what it asks for, and allows it if you agree"))
+}
+
+/// Whether a key could be used at all.
+fn granted_any(ground: &Ground, info: &ProviderInfo) -> Result<bool> {
+    Ok(ground.grant_of(info)?.is_some())
 }
 
 /// Looks for a key where every command looks for it.
@@ -317,9 +324,11 @@ async fn decided(
     args: &OnboardArgs,
 ) -> Result<Onboarding> {
     let info = provider.plugin.info();
-    granted(ground, info)?;
+    granted(ground, provider)?;
     let found = found(ground, info, provider.key.as_ref()).await?;
-    if let (None, Some(spec)) = (&found, &info.credential) {
+    if let (None, Some(spec)) = (&found, &info.credential)
+        && !is_credential_optional(info)
+    {
         let variable = spec
             .env_vars
             .last()
@@ -334,24 +343,47 @@ async fn decided(
     // What cannot be used, such as characters that no header carries, is not worth storing.
     let secret = found.clone().map(FoundSecret::named);
     let has_key = secret.is_some();
-    let host = ground.start(provider.plugin.clone(), ground.settings(info)?, secret)?;
+    let settings = ground.settings(info)?;
+    let discovery = settings.discovery;
+    let host = ground.start(provider.plugin.clone(), settings, secret)?;
     if has_key && !args.skip_health {
         check(terminal, &host, info).await?;
     }
-    let Some(model) = info.default_model.clone() else {
-        let message = format!("`{}` names no default model", info.id);
-        return Err(wrong(&message).with_hint("choose one interactively: leave out `--non-interactive`"));
+    let model = match &info.default_model {
+        Some(model) => model.clone(),
+        None => first_listed(terminal, &host, discovery).await?,
     };
     let (secret, source) = found.map(|found| (found.secret, found.source)).unzip();
     let (key, profile) = to_store(ground, info, args.secret_input_mode, secret, source.as_ref())?;
     Ok(Onboarding {
         key,
         profile,
+        base_url: ground.named_base_url().map(str::to_owned),
         model,
         replaces_default: args.set_default,
         alias: Alias::IfNone(openclaw_config::plain_alias(&info.name)),
         fallbacks: None,
     })
+}
+
+/// The model that is taken where the provider names no default: the first that its service lists.
+async fn first_listed(terminal: &Terminal, host: &Host, discovery: DiscoveryMode) -> Result<String> {
+    let catalog = host.list_models(discovery).await?;
+    let Some(first) = catalog.models.first() else {
+        let why = catalog
+            .warnings
+            .first()
+            .map_or("it lists none", |warning| &warning.message);
+        let message = format!(
+            "`{}` names no default model, and none is listed: {why}",
+            host.info().id
+        );
+        return Err(
+            wrong(&message).with_hint("check the base URL (`--base-url`), and whether the server runs")
+        );
+    };
+    terminal.warn_of(catalog.warnings.iter().map(|warning| warning.message.as_str()));
+    host.resolve(&first.id).await.map(|found| found.canonical)
 }
 
 /// Refuses a key that the service refuses; one that nobody can check is kept, with a word.

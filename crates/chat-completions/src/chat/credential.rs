@@ -10,7 +10,7 @@ use crate::{
 
 /// Refuses to send what needs a credential that is not there.
 pub(super) fn check(upstream: &Upstream, snapshot: &Snapshot) -> Result<(), Error> {
-    if snapshot.credential != CredentialState::Missing {
+    if snapshot.credential != CredentialState::Missing || !upstream.needs_credential {
         return Ok(());
     }
     let is_plain = snapshot

@@ -5,9 +5,11 @@
 pub mod decimal;
 mod index;
 pub mod lenient;
+mod merge;
 mod name;
 mod templates;
 
 pub use index::Index;
+pub use merge::{blank, overlay};
 pub use name::{display_name, suggests_reasoning};
 pub(crate) use templates::opens_reasoning;

@@ -6,6 +6,8 @@ use alloc::{
 };
 
 use super::bundled_models::MODELS;
+use chat_completions::model::blank;
+
 use crate::contract::types::{Model, ModelSource, Price};
 
 /// One model as the plugin knows it by itself.
@@ -75,7 +77,7 @@ fn words(words: &[&str]) -> Vec<String> {
 impl Bundled {
     /// This model as a row of the catalog.
     pub(super) fn model(&self) -> Model {
-        let mut model = super::merge::blank(self.id, ModelSource::Bundled);
+        let mut model = blank(self.id, ModelSource::Bundled);
         self.fill(&mut model);
         model
     }

@@ -12,14 +12,14 @@ use core::mem;
 use chat_completions::{
     json::items,
     model::{
-        Index, decimal,
+        Index, blank, decimal,
         lenient::{boolean, count, is_scalar, line, measure},
     },
 };
 use chat_completions_wire::list::{Leaf, Place, Rows, Sink, read_list, read_row};
 use serde_json::error::Category;
 
-use super::{merge, routes};
+use super::routes;
 use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
 
 /// Most rows that are read.
@@ -173,7 +173,7 @@ impl Default for Row {
             room: MAX_ROUTES,
             id: None,
             names: Default::default(),
-            model: merge::blank("", ModelSource::Live),
+            model: blank("", ModelSource::Live),
             route: blank_route(),
             input_price: None,
             output_price: None,
@@ -185,7 +185,7 @@ impl Default for Row {
 impl Row {
     /// Gives the model that was read, and how many routes were too many; none if it has no name.
     fn finish(&mut self) -> Option<(Model, usize)> {
-        let mut model = mem::replace(&mut self.model, merge::blank("", ModelSource::Live));
+        let mut model = mem::replace(&mut self.model, blank("", ModelSource::Live));
         let names = mem::take(&mut self.names);
         model.id = self.id.take()?;
         model.display_name = names.into_iter().flatten().next().unwrap_or_default();

@@ -5,7 +5,7 @@ use alloc::{
     vec::Vec,
 };
 
-use chat_completions::model::{Index, display_name, suggests_reasoning};
+use chat_completions::model::{self, Index, blank, display_name, suggests_reasoning};
 
 use super::bundled::{self, Bundled};
 use super::routes;
@@ -16,27 +16,6 @@ use crate::{
     },
     reference::{Reference, begins_with_prefix, canonical_text, parse, without_prefix},
 };
-
-/// A model of which nothing is known but its id.
-pub(super) fn blank(id: &str, source: ModelSource) -> Model {
-    Model {
-        id: id.to_string(),
-        display_name: String::new(),
-        alias: None,
-        source,
-        input: Vec::new(),
-        output: Vec::new(),
-        reasoning: None,
-        context_window: None,
-        max_output_tokens: None,
-        price: None,
-        supports_tools: None,
-        supports_structured_output: None,
-        routes: Vec::new(),
-        picks: Vec::new(),
-        extras: Vec::new(),
-    }
-}
 
 /// Fills in what a row does not say: from the plugin's own knowledge of `id`, then from the id itself.
 pub(super) fn complete(model: &mut Model, id: &str) {
@@ -54,28 +33,7 @@ pub(super) fn complete(model: &mut Model, id: &str) {
 /// Puts what a person has described over what is known otherwise.
 fn overlay(configured: ConfiguredModel, mut model: Model) -> Model {
     model.id = configured_id(&configured.id).to_string();
-    model.source = ModelSource::Configured;
-    model.alias = None;
-    if let Some(name) = configured
-        .display_name
-        .as_deref()
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-    {
-        model.display_name = name.to_string();
-    }
-    if !configured.input.is_empty() {
-        model.input = configured.input;
-    }
-    model.reasoning = configured.reasoning.or(model.reasoning);
-    model.context_window = configured.context_window.or(model.context_window);
-    model.max_output_tokens = configured.max_output_tokens.or(model.max_output_tokens);
-    model.price = configured.price.or(model.price);
-    for extra in configured.extras {
-        model.extras.retain(|known| known.key != extra.key);
-        model.extras.push(extra);
-    }
-    model
+    model::overlay(configured, model)
 }
 
 /// The id of a configured model as the router takes it: trimmed, the prefix gone where it is one.

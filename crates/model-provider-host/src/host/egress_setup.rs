@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    contract::{ProviderInfo, settings::CredentialState},
+    contract::{ProviderInfo, is_credential_optional, settings::CredentialState},
     egress::{Edge, Origin, OwnHeaders, Policy, Via},
     error::{Error, Kind, Result},
     grants::{AllowedEndpoints, Grant, asked_endpoints},
@@ -57,7 +57,9 @@ impl Outlet {
             (Some(origin), Some(_)) if grant.is_some() && origin.is_safe_for_credentials() => {
                 CredentialState::AttachedByHost
             }
-            (Some(origin), None) if origin.is_loopback() => CredentialState::NotRequired,
+            (Some(origin), None) if origin.is_loopback() || is_credential_optional(info) => {
+                CredentialState::NotRequired
+            }
             _ => CredentialState::Missing,
         };
         let attached = secret.filter(|_| credential == CredentialState::AttachedByHost);

@@ -18,6 +18,7 @@ fn onboarded(home: &Home, decided: &Onboarding) -> (Onboarded, Value) {
 
 fn decided() -> Onboarding {
     Onboarding {
+        base_url: None,
         key: Secret::new("hf_key").map(StoredKey::Plain),
         profile: None,
         model: "huggingface/a/b".to_owned(),
@@ -58,6 +59,23 @@ fn onboarding_keeps_another_default_and_writes_the_api_and_the_mark() {
             .unwrap()
             .configuration_changed
     );
+}
+
+#[test]
+fn a_base_url_that_is_named_takes_the_place_of_another_and_is_kept_where_none_is_named() {
+    let home = Home::new(&[(
+        "openclaw.json",
+        "{ models: { providers: { huggingface: { baseUrl: 'https://old.test/v1' } } } }",
+    )]);
+    let named = Onboarding {
+        base_url: Some("http://127.0.0.1:8080/v1".to_owned()),
+        ..decided()
+    };
+    for decided in [named, decided()] {
+        let (_, config) = onboarded(&home, &decided);
+        let url = &config["models"]["providers"]["huggingface"]["baseUrl"];
+        assert_eq!(url, "http://127.0.0.1:8080/v1");
+    }
 }
 
 #[test]

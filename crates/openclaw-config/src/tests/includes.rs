@@ -148,6 +148,7 @@ fn onboarding_writes_beside_an_include_and_never_over_it_or_into_it() {
         ("a.json5", agents),
     ]);
     let mut decided = Onboarding {
+        base_url: None,
         key: Secret::new("acme-key").map(StoredKey::Plain),
         profile: None,
         model: "acme/big/one".to_owned(),

@@ -8,6 +8,7 @@ const KEYS: &str = "agents/main/agent/auth-profiles.json";
 
 fn decided(model: &str) -> Onboarding {
     Onboarding {
+        base_url: None,
         key: Secret::new("acme-key-1234").map(StoredKey::Plain),
         profile: None,
         model: model.to_owned(),

@@ -283,6 +283,7 @@ async fn a_configuration_that_is_read_again_knows_what_was_written() {
     let home = Home::new(&[("openclaw.json", "{ auth: { order: { acme: ['acme:work'] } } }")]);
     let before = home.load();
     let decided = Onboarding {
+        base_url: None,
         key: Secret::new("new").map(StoredKey::Plain),
         profile: None,
         model: "acme/a/b".to_owned(),

@@ -1,0 +1,81 @@
+//! What this plugin says of itself: the only place that names the provider, its variable and its defaults.
+
+use alloc::{
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
+
+use chat_completions::{
+    Upstream,
+    contract::types::{CredentialSpec, Endpoint, Extra, ProviderInfo},
+    error::Cause,
+};
+
+/// The provider's id: the prefix of references and its key in a configuration.
+pub(crate) const ID: &str = "openai-compatible";
+/// Where requests go unless the settings say otherwise: llama.cpp's own default.
+const DEFAULT_BASE_URL: &str = "http://127.0.0.1:8080/v1";
+/// The variable that may hold the key. Its own one: what `OPENAI_API_KEY` holds is for OpenAI.
+pub(crate) const ENV_VAR: &str = "OPENAI_COMPATIBLE_API_KEY";
+/// What to do about a key that is missing or wrong.
+const KEY: &str = "Check the key in OPENAI_COMPATIBLE_API_KEY. It has to be granted (`grant FILE.wasm`), and is sent over \
+                   https or to this machine only.";
+
+/// What the core has to know of such servers.
+pub(crate) static UPSTREAM: Upstream = Upstream {
+    id: ID,
+    base_url: DEFAULT_BASE_URL,
+    user_agent: concat!("openclaw-openai-compatible/", env!("CARGO_PKG_VERSION")),
+    backend_header: None,
+    needs_credential: false,
+    credential_hint: KEY,
+    header: |_| Ok(None),
+    hint,
+};
+
+fn hint(cause: Cause, _: &str) -> Option<&'static str> {
+    Some(match cause {
+        Cause::Suspended => "The account is suspended: look at its settings and mails.",
+        Cause::Credential => KEY,
+        Cause::Credit => "Add credit to the account that the key is of, or choose another model.",
+        Cause::Permission => "Give the key the permission that the message names, or choose another model.",
+        Cause::Network => "The server's network refused the call; the key is not the reason.",
+        Cause::Model => "Check the spelling against the list of models.",
+        Cause::Rate => "Wait a moment and try again, or choose another model.",
+        Cause::Upstream => "Try again. If it happens often, look at the server's log.",
+        _ => return None,
+    })
+}
+
+/// Says what the plugin is.
+pub(crate) fn describe() -> ProviderInfo {
+    let endpoint = |method: &str, path: &str| Endpoint {
+        method: method.to_string(),
+        path: path.to_string(),
+    };
+    ProviderInfo {
+        id: ID.to_string(),
+        name: "OpenAI-compatible".to_string(),
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        docs_url: None,
+        default_base_url: DEFAULT_BASE_URL.to_string(),
+        endpoints: vec![endpoint("GET", "/models"), endpoint("POST", "/chat/completions")],
+        default_model: None,
+        policies: Vec::new(),
+        credential: Some(CredentialSpec {
+            env_vars: vec![ENV_VAR.to_string()],
+            header: "authorization".to_string(),
+            prefix: "Bearer ".to_string(),
+            label: "API key of an OpenAI-compatible server".to_string(),
+            note: Some(String::from(
+                "Servers on this machine often need none. The base URL is set with `--base-url` or `base-url`.",
+            )),
+            help_url: None,
+        }),
+        extras: vec![Extra {
+            key: "credential-optional".to_string(),
+            value_json: "true".to_string(),
+        }],
+    }
+}
