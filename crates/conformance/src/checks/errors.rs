@@ -239,7 +239,10 @@ async fn request_sent(bench: &Bench) -> Result<(), Verdict> {
 
 async fn attempts(bench: &Bench) -> Result<(), Verdict> {
     // Whether a refused connection counts is not said.
-    let reached: Vec<&str> = ALL.into_iter().filter(|situation| *situation != "refused").collect();
+    let reached: Vec<&str> = ALL
+        .into_iter()
+        .filter(|situation| *situation != "refused")
+        .collect();
     each(bench, &reached, |situation, error, requests| {
         expect(
             error.attempts as usize == requests,
