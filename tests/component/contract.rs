@@ -96,8 +96,12 @@ fn the_component_names_no_place_on_the_machine_that_built_it() {
 fn the_contract_in_each_package_is_the_contract() {
     let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let contract = std::fs::read_to_string(workspace.join("wit/provider.wit")).unwrap();
-    for package in ["model-provider-host", "chat-completions"] {
-        let copy = workspace.join("crates").join(package).join("wit/provider.wit");
+    for package in [
+        "crates/model-provider-host",
+        "crates/chat-completions",
+        "templates/rust-plugin",
+    ] {
+        let copy = workspace.join(package).join("wit/provider.wit");
         let copied = std::fs::read_to_string(&copy).unwrap();
         assert!(copied == contract, "copy wit/provider.wit to {}", copy.display());
     }

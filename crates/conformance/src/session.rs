@@ -118,6 +118,16 @@ impl Setup<'_> {
         Ok(self)
     }
 
+    /// The same, all of the body at once.
+    pub(crate) fn chat_at_once(mut self, situation: &str) -> Result<Self, Verdict> {
+        let mut exchange = self.bench.dialect.exchange(situation)?;
+        if let Exchange::Response(played) = &mut exchange {
+            played.body = vec![played.body.concat().into()];
+        }
+        self.chat.push(exchange);
+        Ok(self)
+    }
+
     /// The same, each byte of the body by itself.
     pub(crate) fn chat_in_bytes(mut self, situation: &str) -> Result<Self, Verdict> {
         let mut exchange = self.bench.dialect.exchange(situation)?;

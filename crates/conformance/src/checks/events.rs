@@ -72,17 +72,20 @@ async fn text(bench: &Bench) -> Result<(), Verdict> {
 }
 
 async fn in_bytes(bench: &Bench) -> Result<(), Verdict> {
-    for situation in ["text", "two-tool-calls"] {
-        let whole = bench.hear(situation).await?;
-        let mut session = bench.with().chat_in_bytes(situation)?.start().await?;
-        let heard = session.hear(&bench.question()).await?;
-        good(&heard.end)?;
-        let (whole, pieces) = (fold(&whole.events), fold(&heard.events));
-        expect(
-            whole == pieces,
-            format!("the same as in one piece: {whole:?}"),
-            || format!("{pieces:?}"),
-        )?;
+    for situation in ["text", "reasoning", "two-tool-calls"] {
+        let written = fold(&bench.hear(situation).await?.events);
+        let at_once = bench.with().chat_at_once(situation)?;
+        let in_bytes = bench.with().chat_in_bytes(situation)?;
+        for setup in [at_once, in_bytes] {
+            let heard = setup.start().await?.hear(&bench.question()).await?;
+            good(&heard.end)?;
+            let parts = fold(&heard.events);
+            expect(
+                parts == written,
+                format!("the same however the bytes are cut: {written:?}"),
+                || format!("{parts:?}"),
+            )?;
+        }
     }
     Ok(())
 }
@@ -211,7 +214,8 @@ async fn broken_whole(bench: &Bench) -> Result<(), Verdict> {
 }
 
 async fn read_by(bench: &Bench, most: u32) -> Result<(), Verdict> {
-    let (mut session, completion) = begun(bench, "text").await?;
+    let mut session = bench.with().chat_at_once("text")?.start().await?;
+    let completion = session.begin(&bench.question()).await?;
     let mut text = String::new();
     for _ in 0..500 {
         let read = session.instance.read(completion, most, 500).await?;
@@ -239,17 +243,18 @@ async fn read_by(bench: &Bench, most: u32) -> Result<(), Verdict> {
 
 async fn max_events(bench: &Bench) -> Result<(), Verdict> {
     read_by(bench, 1).await?;
-    let (mut session, completion) = begun(bench, "two-tool-calls").await?;
-    loop {
+    let mut session = bench.with().chat_at_once("two-tool-calls")?.start().await?;
+    let completion = session.begin(&bench.question()).await?;
+    for _ in 0..500 {
         let read = session.instance.read(completion, 2, 500).await?;
         let progress = read.map_err(|error| failed("a response to its end", words(&error)))?;
-        expect(progress.events.len() <= 2, "at most 2 events", || {
-            format!("{} events", progress.events.len())
-        })?;
+        let count = progress.events.len();
+        expect(count <= 2, "at most 2 events", || format!("{count} events"))?;
         if progress.finished.is_some() {
             return Ok(());
         }
     }
+    Err(failed("an end", "none in 500 reads of at most 2 events"))
 }
 
 async fn zero_events(bench: &Bench) -> Result<(), Verdict> {

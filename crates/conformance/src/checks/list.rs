@@ -323,16 +323,13 @@ async fn display_names(bench: &Bench) -> Result<(), Verdict> {
 async fn ids(bench: &Bench) -> Result<(), Verdict> {
     let mut session = bench.with().start().await?;
     for model in rows(bench).await? {
-        let reference = format!("{}/{}", bench.info().id, model.id);
-        match session.instance.resolve(&reference).await? {
-            Ok(found) if found.model == model.id => {}
-            Ok(found) => {
-                return Err(failed(
-                    format!("`{reference}` is the model `{}`", model.id),
-                    format!("`{}`", found.model),
-                ));
+        // By itself too: an id with the prefix in it would lose it there.
+        for reference in [format!("{}/{}", bench.info().id, model.id), model.id.clone()] {
+            let expected = format!("`{reference}` is the model `{}`", model.id);
+            match session.instance.resolve(&reference).await? {
+                Ok(found) => expect(found.model == model.id, expected, || format!("`{}`", found.model))?,
+                Err(error) => return Err(failed(expected, error.message)),
             }
-            Err(error) => return Err(failed(format!("`{reference}` resolves"), error.message)),
         }
     }
     Ok(())

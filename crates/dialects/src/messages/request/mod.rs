@@ -19,7 +19,7 @@ use crate::{
 };
 use model_provider_host::{
     Result,
-    contract::{ChatRequest, Extra, JsonSchema, ResponseFormat, blank_request},
+    contract::{ChatRequest, Extra, JsonSchema, ResponseFormat},
 };
 
 use self::{conversation::Conversation, effort::Effort, tools::Toolbox};
@@ -88,7 +88,7 @@ fn read(body: &Node<'_>, purpose: Purpose) -> Result<Body> {
             context.notes.left_out.push(field.path().to_owned());
         }
     }
-    let mut request = blank_request();
+    let mut request = ChatRequest::new("");
     request.max_output_tokens = match body.field("max_tokens") {
         None if purpose == Purpose::Response => Some(body.need("max_tokens")?.limit()?),
         limit => limit.map(|limit| limit.limit()).transpose()?,
