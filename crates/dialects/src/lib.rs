@@ -17,5 +17,6 @@ pub mod responses;
 #[cfg(test)]
 mod alike_tests;
 #[cfg(test)]
+#[allow(unreachable_pub, reason = "the component tests use it as well")]
 #[path = "../../../tests/component/responses_reader.rs"]
 mod responses_reader;
