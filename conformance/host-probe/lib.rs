@@ -16,7 +16,7 @@ mod contract;
 #[cfg(target_family = "wasm")]
 mod network;
 #[cfg(target_family = "wasm")]
-#[path = "../../src/shell/runtime.rs"]
+#[path = "../../crates/component-shell/src/runtime.rs"]
 mod runtime;
 #[cfg(target_family = "wasm")]
 #[path = "../../tests/guests/web.rs"]

@@ -10,7 +10,7 @@ extern crate alloc;
 #[cfg(target_family = "wasm")]
 mod component;
 #[cfg(target_family = "wasm")]
-#[path = "../../../src/shell/runtime.rs"]
+#[path = "../../../crates/component-shell/src/runtime.rs"]
 mod runtime;
 #[cfg(target_family = "wasm")]
 #[allow(dead_code, reason = "others send bodies and look at heads")]
