@@ -225,28 +225,19 @@ pub(super) fn probabilities(extra: &Extra) -> Vec<Box<RawValue>> {
 
 /// Annotations, of which upstreams of chat completions put the members into one more object, named as their type.
 pub(super) fn annotations(value_json: &str) -> Vec<Box<RawValue>> {
-    #[derive(Deserialize)]
-    struct Annotation {
-        r#type: String,
-        #[serde(flatten)]
-        members: BTreeMap<String, Box<RawValue>>,
-    }
     let list: Vec<Box<RawValue>> = passthrough::read(value_json)
         .and_then(|raw| serde_json::from_str(raw.get()).ok())
         .unwrap_or_default();
-    let flat = |raw: Box<RawValue>| {
-        let read: Result<Annotation, _> = serde_json::from_str(raw.get());
-        let nested = read.ok().and_then(|annotation| {
-            let inner = annotation.members.get(&annotation.r#type)?;
-            let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(inner.get()).ok()?;
-            members.insert("type".to_owned(), raw_text(&annotation.r#type));
-            Some(self::raw(&members))
-        });
-        nested.unwrap_or(raw)
-    };
-    list.into_iter().map(flat).collect()
+    list.into_iter().map(|raw| flat(&raw).unwrap_or(raw)).collect()
 }
 
-fn raw_text(text: &str) -> Box<RawValue> {
-    raw(&text)
+/// An annotation with its members beside its type; `None` if they stand there already.
+fn flat(annotation: &RawValue) -> Option<Box<RawValue>> {
+    type Members = BTreeMap<String, Box<RawValue>>;
+    let outer: Members = serde_json::from_str(annotation.get()).ok()?;
+    let kind = outer.get("type")?;
+    let name: String = serde_json::from_str(kind.get()).ok()?;
+    let mut members: Members = serde_json::from_str(outer.get(&name)?.get()).ok()?;
+    members.insert("type".to_owned(), kind.clone());
+    Some(raw(&members))
 }
