@@ -1,8 +1,8 @@
 //! OpenClaw's Hugging Face Inference provider, as a component.
 //!
-//! Two halves. The provider itself is the crate `huggingface-protocol` (`crates/huggingface-protocol`): plain functions and state
-//! machines over bytes, without any WASI. The shell here, built only for wasm, exports it as the component described
-//! in `wit/` and moves bytes between it and `wasi:http`. Both speak the contract's types.
+//! What it says and means is the crate `huggingface-protocol`, on the core `chat-completions`: plain functions and state
+//! machines over bytes, without any WASI. `component-shell` moves bytes between them and `wasi:http`. Here, for wasm alone, they
+//! become the component that is described in `wit/`. All speak the contract's types.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 
@@ -10,4 +10,6 @@
 extern crate alloc;
 
 #[cfg(target_family = "wasm")]
-mod shell;
+mod component;
+#[cfg(target_family = "wasm")]
+mod metadata;

@@ -16,12 +16,17 @@ fn main() {
     println!("cargo:rustc-env=WORKSPACE_PROFILE_DIR={}", profile.display());
     // Built from its package alone there is no workspace, and nothing to build.
     let text = fs::read_to_string(&manifest).unwrap_or_default();
-    let package = text
-        .split("[package]")
-        .nth(1)
-        .and_then(|section| section.lines().find_map(|line| line.strip_prefix("name = ")))
-        .map(|name| name.trim().trim_matches('"'))
-        .unwrap_or_default();
+    let section = text.split("[package]").nth(1).unwrap_or_default();
+    let field = |name: &str| {
+        let found = section
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
+        found
+            .map(|value| value.trim().trim_matches('"'))
+            .unwrap_or_default()
+    };
+    let package = field("name");
+    println!("cargo:rustc-env=COMPONENT_DESCRIPTION={}", field("description"));
     println!("cargo:rustc-env=COMPONENT_PACKAGE={package}");
     println!(
         "cargo:rustc-env=COMPONENT_FILE={}.wasm",

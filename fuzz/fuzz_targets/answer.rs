@@ -2,12 +2,13 @@
 //! that ended gets nothing more and stands in the folded response as it ended; a whole response is a stream of one event.
 #![no_main]
 
-use huggingface_protocol::chat::{Exchange, Failure, FailureKind, Fold, Next};
+use chat_completions::chat::{Exchange, Failure, FailureKind, Fold, Next};
 use huggingface_protocol::contract::settings::Snapshot;
 use huggingface_protocol::contract::types::{
     AssistantPart, ChatEvent, ChatRequest, ContentPart, Error, ErrorKind, Message, ModelRef, Summary,
     UserMessage,
 };
+use huggingface_protocol::provider::UPSTREAM;
 use huggingface_protocol::reference;
 use huggingface_protocol::settings::{PlainSettings, Settings};
 use huggingface_provider_fuzz::{control, pieces};
@@ -108,7 +109,7 @@ impl Order {
 }
 
 fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot) -> Answer {
-    let mut exchange = Exchange::new(request(model), model.clone(), snapshot, 7).expect("a good request");
+    let mut exchange = Exchange::new(&UPSTREAM, request(model), model.clone().into(), snapshot, 7).expect("a good request");
     let (mut fold, mut order) = (Fold::default(), Order::default());
     let mut take = |exchange: &mut Exchange| {
         let max = if seed == 0 {

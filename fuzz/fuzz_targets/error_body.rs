@@ -1,8 +1,9 @@
 //! The body of an answer that is no success: always a typed error with a text for a person.
 #![no_main]
 
-use huggingface_protocol::contract::types::Error;
-use huggingface_protocol::error;
+use chat_completions::contract::types::Error;
+use chat_completions::error;
+use huggingface_protocol::provider::UPSTREAM;
 use huggingface_provider_fuzz::control;
 use libfuzzer_sys::fuzz_target;
 
@@ -33,6 +34,9 @@ fuzz_target!(|input: &[u8]| {
     let from_response = error::from_response(status, &headers, body);
     assert_eq!(from_response.status, Some(status));
     check(&from_response);
+    let mut advised = from_response;
+    UPSTREAM.advise(&mut advised);
+    check(&advised);
     if let Ok(text) = core::str::from_utf8(body) {
         check(&error::from_event(text));
     }

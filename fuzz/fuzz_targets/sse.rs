@@ -1,7 +1,7 @@
 //! A stream of events: the same events in any pieces.
 #![no_main]
 
-use huggingface_protocol::wire::sse::{Decoder, Kind};
+use chat_completions::wire::sse::{Decoder, Kind};
 use huggingface_provider_fuzz::{control, pieces};
 use libfuzzer_sys::fuzz_target;
 

@@ -4,7 +4,7 @@ use std::{env, io::Write as _};
 
 use model_provider_host::{
     Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions,
-    contract::{ChatEvent, DiscoveryMode, question},
+    contract::{ChatEvent, ChatRequest, DiscoveryMode},
     settings::base_url,
 };
 
@@ -17,8 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Allow. A plugin that asks for more than its grant is refused before any variable is read.
     let grants = Grants::parse(component_build::GRANT)?;
-    let variable = |name: &str| env::var(name).ok().map(Into::into);
-    let mut options = HostOptions::from_variables(plugin.info(), grants, variable)?;
+    let mut options = HostOptions::from_env(&plugin, grants)?;
     options.settings.base_url = env::args().nth(1).map(|url| base_url(&url)).transpose()?;
     let host = Host::start(plugin, options)?;
 
@@ -26,18 +25,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let catalog = host.list_models(DiscoveryMode::Authenticated).await?;
     println!("{} models", catalog.models.len());
     let model = host.resolve("deepseek-ai/DeepSeek-R1:cheapest").await?;
-    let mut answer = host
-        .chat(question(&model.canonical, "What is a component?"))
-        .await?;
-    while let Some(event) = answer.next().await? {
+    let request = ChatRequest::new(&model.canonical).user("What is a component?");
+    let mut response = host.chat(request).await?;
+    while let Some(event) = response.next().await? {
         if let ChatEvent::Text(text) = event {
             print!("{text}");
             let _ = std::io::stdout().flush();
         }
     }
-    println!("\nanswered by generation {}", answer.generation().number);
+    println!("\nresponse of generation {}", response.generation().number);
 
-    // Swap. Answers under way end where they began; what begins now is answered by the new generation.
+    // Swap. Responses in flight finish in their generation; new requests go to the new one.
     let report = host.swap(&file).await?;
     println!("generation {} is live", report.to.number);
     Ok(())

@@ -1,6 +1,6 @@
 //! The arguments, as data. Every option that is wrong by itself is refused here, before anything is loaded.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
@@ -10,6 +10,7 @@ use url::Url;
 
 mod models;
 mod onboard;
+mod plugins;
 
 use super::log::LogArgs;
 use mock_router::Chunking;
@@ -19,6 +20,8 @@ pub(super) use models::{
     StatusArgs,
 };
 pub(super) use onboard::{OnboardArgs, SecretInputMode};
+use plugin_registry::Reference;
+pub(super) use plugins::{AcceptArgs, DenyArgs, PublishArgs, PullArgs, RollbackArgs, UpdateArgs};
 
 /// Loads a model-provider plugin into a sandbox and works with it.
 #[derive(Debug, Parser)]
@@ -34,8 +37,9 @@ pub(super) struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// The plugin; by default the component that the workspace builds
-    #[arg(long, value_name = "FILE.wasm")]
+    /// The plugin: a file or oci://HOST/REPOSITORY:TAG [default: the one in plugins.lock, else plugin.wasm in the state
+    /// directory, else the one that this program carries or its workspace builds]
+    #[arg(long, value_name = "PLUGIN")]
     pub(super) plugin: Option<PathBuf>,
     /// OpenClaw's configuration (JSON5) [default: $OPENCLAW_CONFIG_PATH, else openclaw.json in
     /// $OPENCLAW_STATE_DIR or ~/.openclaw]
@@ -117,6 +121,24 @@ pub(super) enum Command {
     Inspect(With<NoArgs>),
     /// Allow a plugin to reach its service and to use a credential
     Grant(With<GrantArgs>),
+    /// Pin a plugin in plugins.lock, and grant its digest what it asks for
+    Accept(With<AcceptArgs>),
+    /// Compare a pinned plugin with a newer version, and take it
+    Update(With<UpdateArgs>),
+    /// Bring back the plugin that was pinned before
+    Rollback(With<RollbackArgs>),
+    /// Never load a digest again
+    Deny(With<DenyArgs>),
+    /// Pull a plugin into the cache
+    Pull(With<PullArgs>),
+    /// List the pinned plugins
+    List(With<NoArgs>),
+    /// Remove from the cache what no pinned plugin needs
+    Gc(With<NoArgs>),
+    /// Publish a component to a registry
+    Publish(With<PublishArgs>),
+    /// Judge whether a plugin keeps what the contract promises, as a black box
+    Conformance(With<ConformanceArgs>),
     /// Run a router for tests on loopback
     MockRouter(With<MockRouterArgs>),
     /// Serve the models to OpenAI-compatible clients
@@ -136,10 +158,21 @@ impl Command {
             Self::Resolve(with) => &with.global,
             Self::Chat(with) => &with.global,
             Self::Onboard(with) => &with.global,
-            Self::Inspect(with) | Self::Demo(with) | Self::Doctor(with) => &with.global,
+            Self::Inspect(with)
+            | Self::Demo(with)
+            | Self::Doctor(with)
+            | Self::List(with)
+            | Self::Gc(with) => &with.global,
+            Self::Accept(with) => &with.global,
+            Self::Update(with) => &with.global,
+            Self::Rollback(with) => &with.global,
+            Self::Deny(with) => &with.global,
+            Self::Pull(with) => &with.global,
+            Self::Publish(with) => &with.global,
             Self::Completions(with) => &with.global,
             Self::Man(with) => &with.global,
             Self::Grant(with) => &with.global,
+            Self::Conformance(with) => &with.global,
             Self::MockRouter(with) => &with.global,
             Self::Serve(with) => &with.global,
         }
@@ -217,6 +250,29 @@ pub(super) struct GrantArgs {
     /// Grant it without asking
     #[arg(short, long)]
     pub(super) yes: bool,
+    /// Grant it to whoever signed the file, so that later versions by the same key have it too
+    #[arg(long)]
+    pub(super) signer: bool,
+}
+
+/// What `conformance` takes.
+#[derive(Debug, Args)]
+pub(super) struct ConformanceArgs {
+    /// The component to judge; `--list` needs none
+    #[arg(value_name = "FILE.wasm", required_unless_present = "list")]
+    pub(super) file: Option<PathBuf>,
+    /// What the upstream says in each situation (JSON), for one without OpenAI's chat completions
+    #[arg(long, value_name = "FILE")]
+    pub(super) router_file: Option<PathBuf>,
+    /// Write the report for CI servers to this file too (JUnit)
+    #[arg(long, value_name = "FILE.xml")]
+    pub(super) junit: Option<PathBuf>,
+    /// Only the checks whose name begins like this, such as events/
+    #[arg(long, value_name = "PREFIX")]
+    pub(super) only: Option<String>,
+    /// List the checks and the sentences of the contract that they cite
+    #[arg(long)]
+    pub(super) list: bool,
 }
 
 /// What `mock-router` takes.
@@ -259,9 +315,12 @@ pub(super) struct ServeArgs {
     /// Where to listen: an address with a port, or a port on 127.0.0.1; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = listen_address)]
     pub(super) listen: SocketAddr,
-    /// Swap the plugin whenever its file is replaced
-    #[arg(long)]
-    pub(super) watch: bool,
+    /// Swap the plugin whenever its file is replaced, or whenever a tag in a registry moves
+    #[arg(long, value_name = "oci://HOST/REPOSITORY:TAG", num_args = 0..=1)]
+    pub(super) watch: Option<Option<Reference>>,
+    /// How often the tag is looked at
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = interval)]
+    pub(super) every: Duration,
     /// The environment variable that holds the key which clients have to send
     #[arg(long, value_name = "VARIABLE")]
     pub(super) access_key_env: Option<String>,
@@ -271,6 +330,23 @@ pub(super) struct ServeArgs {
     /// Do not ask the configured other models when the one that is asked for fails
     #[arg(long)]
     pub(super) no_fallback: bool,
+}
+
+/// `30s`, `5m` or `1h`.
+fn interval(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => 0,
+    };
+    let number: u64 = number.parse().unwrap_or_default();
+    match number.checked_mul(seconds) {
+        Some(seconds) if (1..=30 * 86_400).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err("expected a time from 1s to 720h, such as 30s, 5m or 1h".to_owned()),
+    }
 }
 
 /// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `8080`.

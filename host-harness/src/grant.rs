@@ -14,7 +14,7 @@ use super::{
     terminal::Terminal,
     termios::Kept,
 };
-use model_provider_host::{Error, Grant, Kind, sanitize};
+use model_provider_host::{Error, Grant, Kind, Plugin, sanitize};
 
 /// What was granted, for scripts.
 #[derive(Debug, Serialize)]
@@ -29,7 +29,8 @@ struct GrantedJson {
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) -> Outcome {
     let mut ground = Ground::open(global)?;
-    let plugin = ground.load(terminal, Some(&args.file)).await?;
+    let plugin = ground.look(terminal, &args.file).await?.plugin;
+    let holders = holders(&plugin, args.signer)?;
     let info = plugin.info();
     let Some(asked) = Grant::asked_by(info) else {
         let message = format!(
@@ -49,13 +50,19 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
     }
     let shown = table::facts(terminal.err, &facts);
     terminal.note(&shown);
-    if !args.yes && !confirmed(terminal, &info.id).await? {
+    let question = format!("Grant this to `{}`?", info.id);
+    let help = if args.signer {
+        "it holds until you take it out of `grants.json`, and for every version by this key"
+    } else {
+        "it holds for this digest alone, until you take it out of `grants.json`"
+    };
+    if !args.yes && !confirmed(terminal, &info.id, question, help, "--yes").await? {
         let message = format!("`{}` was not granted this", info.id);
         return Err(Error::new(Kind::Cancelled, message).into());
     }
     let file = ground
         .grants
-        .write(&info.id, asked.clone())?
+        .write(&info.id, &holders, asked.clone())?
         .display()
         .to_string();
     if terminal.is_text() {
@@ -73,24 +80,42 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
     Ok(())
 }
 
+/// To whom it is granted: the digest, or the keys that signed the file.
+fn holders(plugin: &Plugin, is_for_signer: bool) -> Result<Vec<String>, Error> {
+    if !is_for_signer {
+        return Ok(vec![plugin.digest().to_owned()]);
+    }
+    let is_key = |holder: &&String| holder.starts_with("minisign:") || holder.starts_with("cosign:");
+    let keys: Vec<_> = plugin.holders().iter().filter(is_key).cloned().collect();
+    if keys.is_empty() {
+        let message = format!("{} is not signed by a key of the policy", plugin.path().display());
+        return Err(Error::new(Kind::NotGranted, message)
+            .with_hint("put the key into `keys` of plugin-policy.json, or leave `--signer` out"));
+    }
+    Ok(keys)
+}
+
 /// Asks the person. Without one there is no answer.
-async fn confirmed(terminal: &Terminal, id: &str) -> Result<bool, Error> {
+pub(super) async fn confirmed(
+    terminal: &Terminal,
+    id: &str,
+    question: String,
+    help: &'static str,
+    flags: &str,
+) -> Result<bool, Error> {
     if !stdin().is_terminal() || !stderr().is_terminal() {
         let error = Error::new(
             Kind::NotGranted,
             format!("granting this to `{id}` has to be confirmed, and there is no terminal to ask on"),
         );
-        return Err(error.with_hint("if it is right, run the same command with `--yes`"));
+        return Err(error.with_hint(format!("if it is right, run the same command with `{flags}`")));
     }
     terminal.err.rule_questions();
     let _mode = Kept::now();
-    let question = format!("Grant this to `{id}`?");
     let asked = tokio::task::spawn_blocking(move || {
         inquire::Confirm::new(&question)
             .with_default(false)
-            .with_help_message(
-                "it holds until you take it out of `grants.json`, and for later versions of the plugin too",
-            )
+            .with_help_message(help)
             .prompt()
     });
     let answered = tokio::select! {

@@ -10,11 +10,15 @@ const MOST: usize = 64;
 
 pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
     let ground = Ground::open(global)?;
-    let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
-    let checked = ground.grants.check(plugin.info());
+    let plugin = match global.plugin.as_deref() {
+        Some(named) => ground.look(terminal, named).await?.plugin,
+        None => ground.load(terminal, None).await?,
+    };
+    let checked = ground.grants.check(&plugin);
     let grant = match &checked {
         Ok(grant) => *grant,
-        Err(_) => ground.grants.of(&plugin.info().id).first(),
+        // What its id is granted, to compare with.
+        Err(_) => ground.grants.of(&plugin.info().id).next(),
     };
     if !terminal.is_text() {
         terminal.json(&PluginJson::new(&plugin, grant))?;

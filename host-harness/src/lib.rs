@@ -6,6 +6,7 @@
 mod args;
 mod chat;
 mod completions;
+mod conformance;
 mod demo;
 mod doctor;
 mod format;
@@ -17,6 +18,7 @@ mod models;
 mod onboard;
 mod output;
 mod plugin_args;
+mod plugins;
 mod request_file;
 mod resolve;
 mod serve;
@@ -39,9 +41,12 @@ use self::{
     terminal::Terminal,
 };
 
-/// What a release of this program grants the component that it goes with.
+/// What this program grants the component that it goes with: the one that it carries, and what its workspace builds.
 fn built_in_grants() -> Result<Grants, Error> {
-    Grants::parse(component_build::GRANT)
+    let carried = plugins::EMBEDDED.map(plugin_registry::Digest::of);
+    let mut holders = vec![plugin_registry::host::WORKSPACE];
+    holders.extend(carried.as_ref().map(plugin_registry::Digest::as_str));
+    Grants::parse_for(component_build::GRANT, &holders)
 }
 
 /// How a command ends when it does not end well.
@@ -168,7 +173,16 @@ async fn run(
         (Command::Onboard(with), Some(loaded)) => onboard::run(terminal, loaded?, &with.args).await,
         (Command::Doctor(_), _) => doctor::run(terminal, &global).await,
         (Command::Inspect(_), _) => inspect::run(terminal, &global).await,
+        (Command::Conformance(with), _) => conformance::run(terminal, &global, &with.args).await,
         (Command::Grant(with), _) => grant::run(terminal, &global, &with.args).await,
+        (Command::Accept(with), _) => plugins::accept(terminal, &global, &with.args).await,
+        (Command::Update(with), _) => plugins::update(terminal, &global, &with.args).await,
+        (Command::Rollback(with), _) => plugins::rollback(terminal, &global, &with.args),
+        (Command::Deny(with), _) => plugins::deny(terminal, &global, &with.args),
+        (Command::Pull(with), _) => plugins::pull(terminal, &global, &with.args).await,
+        (Command::List(_), _) => plugins::list(terminal, &global),
+        (Command::Gc(_), _) => plugins::gc(terminal, &global),
+        (Command::Publish(with), _) => plugins::publish(terminal, &global, &with.args).await,
         (Command::MockRouter(with), _) => mock_router::run(terminal, &with.args).await,
         (Command::Serve(with), _) => serve::run(terminal, &global, &with.args).await,
         (Command::Demo(_), _) => demo::run(terminal, &global).await,

@@ -16,7 +16,8 @@ use model_provider_host::{contract::ModelRef, sanitize};
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ResolveArgs) -> Outcome {
     let session = Session::open(terminal, global).await?;
-    let resolved = session.host.resolve(&args.reference).await?;
+    let named = session.named(&args.reference)?;
+    let resolved = session.host.resolve(&named.reference).await?;
     if terminal.is_text() {
         terminal.line(&table::facts(terminal.out, &facts(&resolved)))?;
         terminal.warn_of(resolved.warnings.iter().map(|warning| warning.message.as_str()));

@@ -14,13 +14,14 @@ use super::{
     terminal::Terminal,
 };
 use model_provider_host::{
-    Error, Host, Kind, Result, Secret, Watcher,
+    Error, Host, Kind, Result, Secret, SwapReport, Watcher,
     contract::settings::CredentialState,
     files::{self, trust},
     sanitize,
 };
 use model_server::{Access, Keep, ServeOptions, Server, Service};
 use openclaw_config::Environment;
+use plugin_registry::host::{Followed, follow};
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) -> Outcome {
     // What is wrong with address and key is said before anything is loaded.
@@ -30,7 +31,14 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     let _hang_up = signals::ignore_hang_up(|| {
         tracing::warn!("SIGHUP: the server goes on; SIGTERM ends it, and `--watch` takes a new plugin file");
     });
+    // The tag that is watched is the plugin, if none is named.
+    let mut global = global.clone();
+    if let (Some(Some(reference)), None) = (&args.watch, &global.plugin) {
+        global.plugin = Some(reference.to_string().into());
+    }
+    let global = &global;
     let session = Session::for_many(terminal, global).await?;
+    let store = session.store.clone();
     let mut fallbacks = session.configuration.default_model(&session.info)?.fallbacks;
     if args.no_fallback {
         fallbacks.clear();
@@ -55,9 +63,17 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
         keep: keep.map(|()| -> Keep { Box::new(move |catalog| configuration.write_models(&info, catalog)) }),
     };
     let service = Service::new(session.host, options);
-    let _watcher = match args.watch {
-        true => Some(watch(*terminal, service.host())?),
-        false => None,
+    let mut following = None;
+    let _watcher = match &args.watch {
+        Some(None) => Some(watch(*terminal, service.host())?),
+        Some(Some(reference)) => {
+            terminal.note(&format!("watching {reference}"));
+            let host = service.host().clone();
+            let followed = follow(store, host, reference.clone(), args.every, told(*terminal));
+            following = Some(tokio::spawn(followed));
+            None
+        }
+        None => None,
     };
     warn_without_credential(terminal, service.host());
     let server = Server::start(listener, service)?;
@@ -72,6 +88,9 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     // Alone on the first line, whatever the format: scripts read it from there.
     terminal.line(&server.base_url())?;
     interrupted.await;
+    if let Some(following) = following {
+        following.abort();
+    }
     end(terminal, server).await;
     Ok(())
 }
@@ -80,15 +99,29 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
 fn watch(terminal: Terminal, host: &Host) -> Result<Watcher> {
     terminal.note(&format!("watching {}", host.plugin().path().display()));
     Watcher::start(host.clone(), move |swapped| {
-        let Ok(report) = swapped else { return };
-        terminal.note(&format!(
-            "generation {} ({}) is live; {} under way in generation {}",
-            report.to.number,
-            sanitize::name(&report.to.version),
-            format::counted(report.draining, "answer"),
-            report.from.number
-        ));
+        if let Ok(report) = swapped {
+            say_live(terminal, &report);
+        }
     })
+}
+
+/// Says what a tag that moved led to. That it is not taken is in the log.
+fn told(terminal: Terminal) -> impl FnMut(Followed) + Send {
+    move |followed| {
+        if let Followed::Swapped(report) = followed {
+            say_live(terminal, &report);
+        }
+    }
+}
+
+fn say_live(terminal: Terminal, report: &SwapReport) {
+    terminal.note(&format!(
+        "generation {} ({}) is live; {} under way in generation {}",
+        report.to.number,
+        sanitize::name(&report.to.version),
+        format::counted(report.draining, "answer"),
+        report.from.number
+    ));
 }
 
 /// Lets answers end; who asks a second time does not want to wait.
@@ -180,14 +213,15 @@ mod tests {
     fn key_in(content: &str) -> Result<Option<Secret>> {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("key");
-        model_provider_host::write_private(&file, content.as_bytes()).expect("written");
+        model_provider_host::files::write_private(&file, content.as_bytes()).expect("written");
         key_of(None, Some(file))
     }
 
     fn key_of(variable: Option<&str>, file: Option<std::path::PathBuf>) -> Result<Option<Secret>> {
         let args = ServeArgs {
             listen: ([127, 0, 0, 1], 0).into(),
-            watch: false,
+            watch: None,
+            every: std::time::Duration::from_secs(300),
             access_key_env: variable.map(Into::into),
             access_key_file: file,
             no_fallback: false,

@@ -1,14 +1,25 @@
 //! From arguments to a host: configuration, plugin, grant, settings, credential. What commands share before they differ.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 
-use super::{args::Global, terminal::Terminal};
+use super::{
+    args::Global,
+    plugins::{self, Choice},
+    terminal::Terminal,
+};
 use component_build::Build;
 use model_provider_host::{
-    Error, Grants, Host, HostOptions, Kind, Limits, LoadOptions, Plugin, Proxies, Result, Sandbox,
+    Error, Grant, Grants, Host, HostOptions, Kind, Limits, LoadOptions, Plugin, Proxies, Result, Sandbox,
     SandboxOptions, Secret, Settings, contract::ProviderInfo, files::trust,
 };
-use openclaw_config::{Configuration, Environment, FoundSecret};
+use openclaw_config::{Configuration, Environment, FoundSecret, NamedModel};
+use plugin_registry::{
+    Pulled,
+    host::{Mode, Store},
+};
 
 /// What there is before any plugin is loaded.
 #[derive(Debug)]
@@ -17,9 +28,19 @@ pub(super) struct Ground {
     pub(super) configuration: Configuration,
     pub(super) grants: Grants,
     pub(super) sandbox: Sandbox,
+    pub(super) store: Store,
+    /// What was loaded so far: grants are for files, and commands know plugins by their ids.
+    loaded: Mutex<Vec<Plugin>>,
     flags: Settings,
     set: Vec<(String, String)>,
     base_url: Option<url::Url>,
+}
+
+/// A plugin that was loaded, and what was pulled for it.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) plugin: Plugin,
+    pub(super) pulled: Option<Pulled>,
 }
 
 /// A plugin in service.
@@ -29,6 +50,7 @@ pub(super) struct Session {
     pub(super) settings: Settings,
     pub(super) info: ProviderInfo,
     pub(super) host: Host,
+    pub(super) store: Store,
 }
 
 /// One command asks one thing at a time; a small pool reserves little address space.
@@ -61,7 +83,9 @@ impl Ground {
         configuration: Configuration,
         calls: u32,
     ) -> Result<Self> {
-        let grants = crate::built_in_grants()?.with_state_dir(configuration.state_dir())?;
+        let mut grants = crate::built_in_grants()?.with_state_dir(configuration.state_dir())?;
+        let store = Store::new(configuration.state_dir()).with_workspace(component_build::vouches);
+        store.add_grants(&mut grants)?;
         let mut flags = Settings::declaring(model_server::SETTINGS);
         apply(&mut flags, &global.set)?;
         let sandbox = sandbox(configuration.state_dir(), &flags.limits, calls)?;
@@ -70,34 +94,88 @@ impl Ground {
             configuration,
             grants,
             sandbox,
+            store,
+            loaded: Mutex::default(),
             flags,
             set: global.set.clone(),
             base_url: global.base_url.clone(),
         })
     }
 
-    /// Loads the plugin that the arguments name, or the workspace's own.
+    /// Loads the plugin that the arguments name, or the one that is there without: of the lock, the state directory, this
+    /// program's workspace, or this program itself. Policy and lock hold.
     pub(super) async fn load(&self, terminal: &Terminal, named: Option<&Path>) -> Result<Plugin> {
-        let path = match named {
-            Some(path) => path.to_owned(),
-            None => own_component(terminal).await?,
+        let choice = match named {
+            Some(named) => Choice::named(named)?,
+            None => self.unnamed(terminal).await?,
         };
+        Ok(self.load_for(Mode::Run, choice).await?.plugin)
+    }
+
+    /// Loads one to look at it: the lock need not have it.
+    pub(super) async fn look(&self, _: &Terminal, named: &Path) -> Result<Looked> {
+        self.load_for(Mode::Look, Choice::named(named)?).await
+    }
+
+    async fn unnamed(&self, terminal: &Terminal) -> Result<Choice> {
+        if let Some(choice) = Choice::installed(&self.store, self.configuration.state_dir())? {
+            return Ok(choice);
+        }
+        match plugins::EMBEDDED {
+            Some(component) => Ok(Choice::Embedded(component)),
+            None => own_component(terminal).await.map(Choice::File),
+        }
+    }
+
+    async fn load_for(&self, mode: Mode, choice: Choice) -> Result<Looked> {
         let mut options = LoadOptions {
             empty_wasi: self.flags.empty_wasi,
             limits: self.flags.limits.clone(),
+            admission: Some(self.store.admission(mode)),
         };
-        let strict = Plugin::load_with(&self.sandbox, &path, &options).await;
-        match strict {
+        let strict = self.load_choice(mode, &choice, &options).await;
+        let loaded = match strict {
             Err(error) if error.kind() == Kind::ContractMismatch && !self.flags.empty_wasi => {
                 // The configuration may allow more, but for an id that only the loaded plugin tells.
                 options.empty_wasi = true;
-                let Ok(plugin) = Plugin::load_with(&self.sandbox, &path, &options).await else {
+                let Ok(looked) = self.load_choice(mode, &choice, &options).await else {
                     return Err(error);
                 };
-                let allowed = self.settings(plugin.info())?.empty_wasi;
-                if allowed { Ok(plugin) } else { Err(error) }
+                let allowed = self.settings(looked.plugin.info())?.empty_wasi;
+                if allowed { looked } else { return Err(error) }
             }
-            loaded => loaded,
+            loaded => loaded?,
+        };
+        if let Ok(mut all) = self.loaded.lock() {
+            all.push(loaded.plugin.clone());
+        }
+        Ok(loaded)
+    }
+
+    async fn load_choice(&self, mode: Mode, choice: &Choice, options: &LoadOptions) -> Result<Looked> {
+        let mut pulled = None;
+        let plugin = match choice {
+            Choice::File(path) => Plugin::load_with(&self.sandbox, path, options).await?,
+            Choice::Embedded(bytes) => {
+                Plugin::from_bytes(&self.sandbox, "(embedded)", bytes.to_vec(), options).await?
+            }
+            Choice::Reference(reference) => {
+                let source = self.store.source(reference.clone(), mode);
+                let plugin = Plugin::from_source(&self.sandbox, &source, options).await?;
+                pulled = source.pulled();
+                plugin
+            }
+        };
+        Ok(Looked { plugin, pulled })
+    }
+
+    /// What a loaded plugin is granted.
+    pub(super) fn grant_of(&self, info: &ProviderInfo) -> Result<Option<&Grant>> {
+        let loaded = self.loaded.lock().ok();
+        let plugin = loaded.and_then(|all| all.iter().rfind(|plugin| plugin.info().id == info.id).cloned());
+        match plugin {
+            Some(plugin) => self.grants.check(&plugin),
+            None => Ok(None),
         }
     }
 
@@ -163,6 +241,13 @@ impl Session {
         Self::on(Ground::open(global)?, terminal, global).await
     }
 
+    /// The same for a command that asks this model, which may name the profile whose credential is used.
+    pub(super) async fn asking(terminal: &Terminal, global: &Global, model: Option<&str>) -> Result<Self> {
+        let mut ground = Ground::open(global)?;
+        ground.configuration = ground.configuration.asking(model);
+        Self::on(ground, terminal, global).await
+    }
+
     /// The same for one that answers many at once.
     pub(super) async fn for_many(terminal: &Terminal, global: &Global) -> Result<Self> {
         let calls = SandboxOptions::default().max_concurrent;
@@ -183,6 +268,7 @@ impl Session {
             settings,
             info,
             host,
+            store: ground.store,
         })
     }
 
@@ -199,7 +285,7 @@ impl Session {
             ));
         }
         // Before the credential is looked for: a plugin that asks for too much gets none read.
-        let grant = ground.grants.check(&info)?;
+        let grant = ground.grant_of(&info)?;
         let found = ground
             .configuration
             .secret(&info, grant, None, &ground.environment)
@@ -214,7 +300,32 @@ impl Session {
             settings,
             info,
             host,
+            store: ground.store,
         })
+    }
+}
+
+impl Session {
+    /// A model as a person names it: a reference or alias of this provider, apart from the profile behind its `@`.
+    ///
+    /// # Errors
+    /// It is the alias of another provider's model, or the configuration is broken.
+    pub(super) fn named(&self, text: &str) -> Result<NamedModel> {
+        let (configuration, info) = (&self.configuration, &self.info);
+        let named = configuration.named_model(info, text)?;
+        if configuration.reference_of(info, &named.reference)?.is_none()
+            && let Some(other) = configuration.reference_elsewhere(info, text)?
+        {
+            let message = format!(
+                "`{}` is the name of {other}, a model of another provider",
+                text.trim()
+            );
+            return Err(Error::new(Kind::Configuration, message).with_hint(format!(
+                "name a model of `{id}`; others are for OpenClaw, or for the plugin of their provider",
+                id = info.id
+            )));
+        }
+        Ok(named)
     }
 }
 

@@ -140,13 +140,16 @@ for_each_provider! {
             .unwrap()
             .with_state_dir(state.path())
             .unwrap();
-        let file = grants.write(&info.id, provider.grant.clone()).unwrap().to_owned();
+        let file = grants
+            .write(&info.id, &[provider.plugin.digest().to_owned()], provider.grant.clone())
+            .unwrap()
+            .to_owned();
         assert!(file.starts_with(state.path()));
         let again = Grants::parse(component_build::GRANT)
             .unwrap()
             .with_state_dir(state.path())
             .unwrap();
-        assert_eq!(again.check(info).unwrap(), Some(&provider.grant));
+        assert_eq!(again.check(&provider.plugin).unwrap(), Some(&provider.grant));
         let setup = provider.setup().grants(|grants| *grants = again);
         let harness = setup.start_with(provider.plugin.clone()).await;
         assert_eq!(harness.host.credential(), CredentialState::AttachedByHost);

@@ -312,6 +312,8 @@ async fn a_plugin_that_cannot_be_used_is_an_error_with_what_to_do() {
             let others = DISGUISE.into_iter().filter(|(name, _)| *name != order.0);
             let file = files.ordered("unsound", others.chain([order]));
             let file = file.to_string_lossy().into_owned();
+            // One that cannot be described cannot be granted anything either.
+            home.run(&["grant", "--yes", &file]);
             let ran = home.run(&["doctor", "--plugin", &file, "--format", "json"]);
             assert_eq!(ran.code, Some(1), "{ran:?}");
             finds(&of_level(&ran, "error"), "plugin: ");

@@ -28,6 +28,7 @@ fn source(name: &str) -> String {
     let base = match first {
         "component" => format!("tests/component/{rest}"),
         "protocol" => format!("crates/huggingface-protocol/src/{rest}"),
+        "registry" => format!("crates/plugin-registry/tests/{rest}"),
         "host-harness" => format!("host-harness/src/{rest}"),
         _ => format!("crates/{first}/src/{rest}"),
     };

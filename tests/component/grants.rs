@@ -187,7 +187,7 @@ async fn a_grant_for_a_file_that_claims_anothers_id_takes_nothing_from_the_other
 #[tokio::test]
 async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_of_proxies() {
     let read = RefCell::new(Vec::new());
-    let options = HostOptions::from_variables(plugin().await.info(), built_in(), |name| {
+    let options = HostOptions::from_variables(&plugin().await, built_in(), |name| {
         read.borrow_mut().push(name.to_owned());
         let set = ["HF_TOKEN", "https_proxy"].contains(&name);
         set.then(|| TOKEN.to_owned().into())
@@ -208,7 +208,7 @@ async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_
     let plugin = Plugin::load(sandbox(), &asking(&files, order, value))
         .await
         .unwrap();
-    let refused = HostOptions::from_variables(plugin.info(), built_in(), |name| panic!("{name} is read"));
+    let refused = HostOptions::from_variables(&plugin, built_in(), |name| panic!("{name} is read"));
     names_both(&refused.unwrap_err(), value, granted);
 }
 
@@ -321,8 +321,26 @@ async fn a_plugin_that_asks_for_too_much_gets_no_source_of_tokens_read() {
         assert!(!trace.exists(), "{order}: the login shell was asked");
     }
     assert!(harness.mock.requests().is_empty());
-    // And when it asks for what is granted, the shell is asked: the trace would have been there.
+    // Nor does one that asks for what is granted to another file of its id.
     let file = asking(&files, "list", "");
+    let chat = ["chat", "-m", "huggingface/a/fine", "Hello!"];
+    let (status, said) = shell.run(Some(&file), &chat).await;
+    assert_eq!(
+        (status, &said["error"]["kind"]),
+        (Some(1), &json!("not-granted")),
+        "{said}"
+    );
+    assert!(
+        said["error"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("host-harness grant "),
+        "{said}"
+    );
+    assert!(!trace.exists() && harness.mock.requests().is_empty());
+    // And when it is granted what it asks for, the shell is asked: the trace would have been there.
+    let path = file.to_str().unwrap();
+    assert_eq!(shell.run(None, &["grant", "--yes", path]).await.0, Some(0));
     let (status, _) = shell
         .run(Some(&file), &["chat", "-m", "huggingface/a/fine", "Hello!"])
         .await;

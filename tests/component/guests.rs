@@ -52,7 +52,8 @@ pub fn tiny() -> PathBuf {
     FILE.get_or_init(|| member("tiny-guest")).clone()
 }
 
-fn member(package: &str) -> PathBuf {
+/// A component of the workspace, built.
+pub fn member(package: &str) -> PathBuf {
     component_build::build_member(package, |words| eprintln!("{words}")).expect("the guest builds")
 }
 

@@ -13,8 +13,6 @@ use model_provider_host::{
     contract::{AssistantPart, ChatEvent, ChatRequest, Reasoning, Summary, ToolCall, types},
 };
 
-pub use model_provider_host::contract::question;
-
 /// The token that the mock accepts; long enough to be searched for.
 pub const TOKEN: &str = "hf_integration_test_token";
 
@@ -256,4 +254,9 @@ pub fn parts_text(parts: &[AssistantPart]) -> String {
             _ => None,
         })
         .collect()
+}
+
+/// A request of one user message.
+pub fn question(model: impl Into<String>, text: impl Into<String>) -> ChatRequest {
+    ChatRequest::new(model).user(text)
 }

@@ -1,5 +1,6 @@
 //! The files of the embeddable host import each other in one direction only, and it imports nothing of what is built on
-//! it. Read from the sources: `use` statements, and paths that begin with `crate`, `super`, `self` or a file below.
+//! it. The crates of a component depend on each other in one direction, and the shared ones name no provider. Read from the
+//! sources: `use` statements, and paths that begin with `crate`, `super`, `self` or a file below.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -223,4 +224,93 @@ fn the_host_depends_on_nothing_that_is_built_on_it_and_reads_nothing_outside_its
             "{module:?}"
         );
     }
+}
+
+const CRATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates");
+
+/// The crates of the workspace on which a crate depends when it is built.
+fn dependencies(package: &str) -> Vec<String> {
+    let manifest = fs::read_to_string(Path::new(CRATES).join(package).join("Cargo.toml")).unwrap();
+    let built = manifest.split("[dev-dependencies]").next().unwrap();
+    let names = built
+        .lines()
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|name| Path::new(CRATES).join(name).is_dir());
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_crates_of_a_component_depend_on_each_other_downwards_only() {
+    for (package, below) in [
+        ("chat-completions-wire", &[][..]),
+        ("chat-completions", &["chat-completions-wire"]),
+        ("component-shell", &["chat-completions"]),
+        (
+            "huggingface-protocol",
+            &["chat-completions", "chat-completions-wire"],
+        ),
+    ] {
+        assert_eq!(dependencies(package), below, "{package}");
+    }
+}
+
+/// The code of a crate, its unit tests and their data aside.
+fn code(package: &str) -> String {
+    let mut files = BTreeMap::new();
+    sources(&Path::new(CRATES).join(package).join("src"), &[], &mut files);
+    assert!(!files.is_empty(), "{package}");
+    files.into_values().collect()
+}
+
+#[test]
+fn the_crates_that_providers_share_name_none() {
+    for package in ["chat-completions-wire", "chat-completions", "component-shell"] {
+        let code = code(package).to_lowercase();
+        for name in [
+            "hugging",
+            "hf.co",
+            "hf_",
+            "x-hf",
+            "x-inference-provider",
+            "openclaw-",
+        ] {
+            assert!(!code.contains(name), "{package}: {name}");
+        }
+    }
+    assert!(code("huggingface-protocol").contains("x-inference-provider"));
+}
+
+/// The release profile is fast first, for the host; a package of the component that is not named there would be built so
+/// as well, and the component would be larger.
+#[test]
+fn the_release_profile_names_every_package_of_the_component() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut tree = std::process::Command::new(env!("CARGO"));
+    tree.args([
+        "tree",
+        "--offline",
+        "--target",
+        "wasm32-wasip2",
+        "--package",
+        "huggingface-provider",
+    ]);
+    tree.args(["--edges", "normal,no-proc-macro", "--prefix", "none"]);
+    let output = tree.current_dir(&root).output().expect("cargo");
+    let packages = String::from_utf8(output.stdout).expect("names");
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).expect("a manifest");
+    let table = manifest
+        .split_once("[profile.release.package]")
+        .and_then(|(_, rest)| rest.split_once("\n["))
+        .expect("the table of packages")
+        .0;
+    let names: Vec<&str> = packages
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(names.len() > 10, "{}", String::from_utf8_lossy(&output.stderr));
+    let missing: Vec<&&str> = names
+        .iter()
+        .filter(|name| !table.contains(&format!("\n{name}.opt-level")))
+        .collect();
+    assert!(missing.is_empty(), "name them in Cargo.toml: {missing:?}");
 }

@@ -32,6 +32,8 @@ async fn no_fault_of_a_plugin_shows_the_token() {
     let files = Files::new();
     let path = |file: std::path::PathBuf| file.to_string_lossy().into_owned();
     let hostile = path(files.ordered("hostile", DISGUISE));
+    let granted = run(&program, &url, &["grant", "--yes", &hostile], None).await;
+    assert_eq!(granted.code, Some(0), "{granted:?}");
     let echo =
         json!({ "error": { "message": TOKEN, "nested": { TOKEN: [TOKEN] } }, "rest": "x".repeat(200) });
     for format in ["text", "json"] {

@@ -13,6 +13,7 @@ mod cancel;
 mod cases;
 mod chat;
 mod configurations;
+mod conformance;
 mod connections;
 mod contract;
 mod corpus;
@@ -23,6 +24,8 @@ mod egress;
 mod ended;
 #[cfg(unix)]
 mod exposed;
+#[path = "../../crates/plugin-registry/tests/fake/mod.rs"]
+mod fake_registry;
 mod fallback;
 mod files;
 mod grants;
@@ -52,11 +55,14 @@ mod onboarding_by_script;
 mod oracle;
 #[path = "../page.rs"]
 mod page;
+mod plugins_by_reference;
+mod profiles;
 mod program;
 mod proxy;
 #[path = "../reader.rs"]
 mod reader;
 mod recorded_list;
+mod recorded_messages;
 mod redaction;
 mod responses_reader;
 mod scenarios;
@@ -67,6 +73,7 @@ mod serve_at_home;
 mod serve_clients;
 mod serve_end;
 mod serve_errors;
+mod serve_messages;
 mod serve_responses;
 mod serve_streams;
 mod serve_watch;

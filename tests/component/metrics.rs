@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use component_build::Build;
 use mock_router::Script;
-use model_provider_host::{Call, contract::DiscoveryMode};
+use model_provider_host::{contract::DiscoveryMode, metrics::Call};
 use model_server::ServeOptions;
 use serde_json::json;
 

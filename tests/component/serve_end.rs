@@ -100,7 +100,7 @@ async fn at_the_deadline_the_rest_is_told_that_it_was_cut_short() {
         harness
             .host
             .metrics()
-            .ended(model_provider_host::Call::Chat, "drained"),
+            .ended(model_provider_host::metrics::Call::Chat, "drained"),
         2
     );
 }

@@ -195,7 +195,7 @@ async fn a_server_outlives_the_terminal_that_it_was_started_from() {
 }
 
 #[tokio::test]
-async fn an_access_key_in_a_path_or_a_models_name_is_not_repeated() {
+async fn an_access_key_in_a_path_a_models_name_or_a_members_name_is_not_repeated() {
     const KEY: &str = "access-key-0123456789";
     let mock = MockRouter::start(MockOptions::immediate())
         .await
@@ -248,6 +248,18 @@ async fn an_access_key_in_a_path_or_a_models_name_is_not_repeated() {
                 assert!(!reply.text.contains(KEY), "{model}: {}", reply.text);
             }
         }
+    }
+    // Nor in a good response, whose warnings name what was left out.
+    for stream in [false, true] {
+        let body = serde_json::json!({
+            "model": "Qwen/Qwen3-8B", "stream": stream, "messages": [{"role": "user", "content": "hi"}],
+            "tools": [{"type": "function", "function": {"name": "f"}}],
+            "tool_choice": {"type": "function", "function": {"name": "f", KEY: 1}},
+        });
+        let reply = client.chat(&body).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        assert!(reply.text.contains("members-left-out"), "{}", reply.text);
+        assert!(!reply.text.contains(KEY), "{}", reply.text);
     }
     let ended = running.stop().await;
     let log = ended.err + &ended.out;

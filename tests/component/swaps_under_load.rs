@@ -17,8 +17,8 @@ const FINE: &str = "hostile/a/fine";
 
 /// What the load saw.
 #[derive(Default)]
-struct Seen {
-    answers: usize,
+pub struct Seen {
+    pub answers: usize,
     warned: usize,
     outlasted: u64,
 }
@@ -32,7 +32,7 @@ impl Seen {
 }
 
 /// One after the other until told to end: streams and whole answers, none of which may be lost.
-async fn load(
+pub async fn load(
     host: Host,
     model: &'static str,
     marked: bool,

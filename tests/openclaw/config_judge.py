@@ -3,6 +3,8 @@
 
     tests/openclaw/config_judge.py [--host PROGRAM] [--tools FOLDER] [--only WORD]
 
+OpenClaw 2026.9.6 judges twice: with its bundled provider, and with our plugin (adapters/openclaw) in its place.
+
 Judged are every `json5` block of the documents and of the provider's page ($PROVIDER_PAGE, read from there), the
 fixtures, and what `onboard` writes. Each has to be a valid configuration for OpenClaw, and its default model, fallbacks
 and aliases have to come to the same in OpenClaw and in our host. Keys that one program stores are found by the other.
@@ -30,16 +32,38 @@ PATIENCE = 300
 
 
 class Era:
-    """One installed OpenClaw."""
+    """One installed OpenClaw, with the plugin of this folder if one is named."""
 
-    def __init__(self, name, tools):
-        self.name = name
-        folder = tools / ("openclaw" if name != "2026.2.17" else "openclaw-2026.2.17")
+    def __init__(self, version, tools, plugin=None):
+        self.version = version
+        self.plugin = plugin
+        self.name = f"{version} with our plugin" if plugin else version
+        folder = tools / ("openclaw" if version != "2026.2.17" else "openclaw-2026.2.17")
         self.program = folder / "node_modules/openclaw/openclaw.mjs"
         self.node = tools / "node-24/node_modules/node/bin/node"
 
-    def is_there(self):
-        return self.program.is_file() and self.node.is_file()
+    def missing(self):
+        """What is not installed; nothing if all is there."""
+        if not (self.program.is_file() and self.node.is_file()):
+            return f"OpenClaw {self.version}"
+        if self.plugin and not (self.plugin / "component/huggingface_provider.wasm").is_file():
+            return f"a component in {self.plugin}: `tests/openclaw/run` puts it there,"
+        if self.plugin and not (self.plugin / "node_modules").is_dir():
+            return f"what {self.plugin} depends on: `npm install` there,"
+        return None
+
+    def state(self, home, text):
+        """Writes a configuration; with the plugin, it is included by a file that loads that."""
+        folder = home / ".openclaw"
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.plugin:
+            (folder / "judged.json5").write_text(text)
+            text = json.dumps({"$include": "./judged.json5", **self.loading()})
+        (folder / "openclaw.json").write_text(text)
+
+    def loading(self):
+        """What a configuration says so that the plugin is loaded."""
+        return {"plugins": {"load": {"paths": [str(self.plugin)]}}} if self.plugin else {}
 
     def run(self, home, *arguments, stdin=""):
         line = [str(self.node), str(self.program), *arguments]
@@ -49,7 +73,7 @@ class Era:
 
     def fault(self, home):
         """What is wrong with the configuration; nothing if it is valid."""
-        if self.name == "2026.2.17":
+        if self.version == "2026.2.17":
             # This one has no command for it; every other refuses what is not valid.
             ran = self.run(home, "config", "get", "agents.defaults.model")
             said = ran.stdout + ran.stderr
@@ -118,17 +142,38 @@ def configurations():
         print("skipped: the provider's page (PROVIDER_PAGE is not set)")
 
 
-def state(home, text):
+def write(home, config):
     folder = home / ".openclaw"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "openclaw.json").write_text(text)
+    (folder / "openclaw.json").write_text(json.dumps(config))
+
+
+def judge_loaded(era):
+    """The plugin that OpenClaw has for the provider is ours."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = pathlib.Path(folder)
+        era.state(home, "{}")
+        ran = era.run(home, "plugins", "inspect", "huggingface", "--json")
+        return [] if str(era.plugin) in ran.stdout else [f"not loaded: {(ran.stdout + ran.stderr)[-1500:]}"]
+
+
+def judge_settings(era):
+    """Our own settings may stand in the configuration where the plugin is, as the documents say."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = pathlib.Path(folder)
+        own = {"bill-to": "my-org", "max-retries": 1, "discovery": {"enabled": True}}
+        era.state(home, json.dumps({"plugins": {"entries": {"huggingface": {"config": own}}}}))
+        fault = era.fault(home)
+        if bool(fault) == bool(era.plugin):
+            return [f"valid without the plugin, or not valid with it: {fault}"]
+        return []
 
 
 def judge_configuration(era, host, name, text):
     wrong = []
     with tempfile.TemporaryDirectory() as folder:
         home = pathlib.Path(folder)
-        state(home, text)
+        era.state(home, text)
         fault = era.fault(home)
         if fault:
             return [f"{era.name} refuses it: {fault}"]
@@ -157,6 +202,8 @@ def judge_onboarding(era, host):
         bin.mkdir()
         # As it is where this OpenClaw is installed.
         (bin / "openclaw").symlink_to(era.program)
+        if era.plugin:
+            write(home, era.loading())
         onboard = ["onboard", "--non-interactive", "--accept-risk", "--skip-health", "--mode", "local"]
         ran = host.run(home, *onboard, "--huggingface-api-key", KEY, path=bin)
         if ran.returncode != 0:
@@ -164,7 +211,7 @@ def judge_onboarding(era, host):
         fault = era.fault(home)
         if fault:
             return [f"{era.name} refuses what onboard wrote: {fault}"]
-        if era.name != "2026.2.17":
+        if era.version != "2026.2.17":
             ran = era.run(home, "doctor", "--fix", "--non-interactive", "--yes")
         models = era.models(home)
         if models.get("resolvedDefault") != DEFAULT:
@@ -185,7 +232,7 @@ def judge_their_key(era, host):
     """A key that OpenClaw stores is found here."""
     with tempfile.TemporaryDirectory() as folder:
         home = pathlib.Path(folder)
-        state(home, "{}")
+        write(home, era.loading())
         onboard = ["onboard", "--non-interactive", "--accept-risk", "--skip-health", "--mode", "local"]
         more = ["--auth-choice", "huggingface-api-key", "--huggingface-api-key", KEY]
         quiet = ["--skip-channels", "--skip-skills", "--no-install-daemon", "--skip-ui"]
@@ -210,7 +257,7 @@ def judge_export(era, host):
         home = pathlib.Path(folder)
         ran = host.run(home, "models", "export", "--openclaw", "--set", "discovery=off")
         provider = f'{{ baseUrl: "http://127.0.0.1:9/v1", api: "openai-completions", {ran.stdout} }}'
-        state(home, f"{{ models: {{ providers: {{ huggingface: {provider} }} }} }}")
+        era.state(home, f"{{ models: {{ providers: {{ huggingface: {provider} }} }} }}")
         fault = era.fault(home)
         return [fault] if fault else []
 
@@ -228,9 +275,11 @@ def main():
         return 0
     host = Host(given.host)
     judged, bad = 0, 0
-    for era in [Era("2026.9.6", given.tools), Era("2026.2.17", given.tools)]:
-        if not era.is_there():
-            print(f"skipped: OpenClaw {era.name} is not installed in {given.tools}")
+    plugin = ROOT / "adapters/openclaw"
+    eras = [Era("2026.9.6", given.tools), Era("2026.9.6", given.tools, plugin), Era("2026.2.17", given.tools)]
+    for era in eras:
+        if era.missing():
+            print(f"skipped: {era.missing()} is not installed ({given.tools})")
             continue
         checks = [(name, lambda text=text, name=name: judge_configuration(era, host, name, text))
                   for name, text in configurations()]
@@ -238,7 +287,10 @@ def main():
             ("onboarding", lambda: judge_onboarding(era, host)),
             ("a key of OpenClaw's", lambda: judge_their_key(era, host)),
             ("the exported models", lambda: judge_export(era, host)),
+            ("our own settings", lambda: judge_settings(era)),
         ]
+        if era.plugin:
+            checks.insert(0, ("what is loaded", lambda: judge_loaded(era)))
         for name, check in checks:
             if given.only not in f"{era.name} {name}":
                 continue

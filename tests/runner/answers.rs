@@ -177,11 +177,11 @@ pub(crate) fn check_error(expected: &Value, error: &Error) -> Vec<String> {
         let actual: Value = match member.as_str() {
             "kind" => word(error.kind).into(),
             "message" => error.message.clone().into(),
-            "message-part" | "hint-part" => {
-                let text = if member == "hint-part" {
-                    &hint
-                } else {
+            "message-part" | "hint-part" | "provider-hint-part" => {
+                let text = if member == "message-part" {
                     &error.message
+                } else {
+                    &hint
                 };
                 if !text.contains(value.as_str().unwrap()) {
                     wrong.push(format!("{member} {value} is not in {text:?}"));

@@ -69,7 +69,8 @@ function message(entry) {
   if (entry.role === "user") return { role: "user", content: content(entry.content) };
   if (entry.role === "assistant") return assistant(entry);
   if (entry.role === "toolResult") {
-    const result = { role: "tool", tool_call_id: entry.toolCallId, name: entry.toolName, content: content(entry.content) };
+    // The tool's name is added by the component where the model wants it.
+    const result = { role: "tool", tool_call_id: entry.toolCallId, content: content(entry.content) };
     return entry.isError ? { ...result, is_error: true } : result;
   }
   throw new Error(`unknown role ${JSON.stringify(entry.role)} in the conversation`);

@@ -6,6 +6,8 @@ import { isAbsolute, join, resolve } from "node:path";
 import { ComponentFile } from "./component.js";
 import { callSettings } from "./config.js";
 import { endpointsOf } from "./contract.js";
+import { EventRedactor } from "./redact/events.js";
+import { Finder } from "./redact/finder.js";
 import { Network, egress } from "./sandbox/network-client.js";
 
 const BUNDLED = fileURLToPath(new URL("../component/huggingface_provider.wasm", import.meta.url));
@@ -40,6 +42,13 @@ export function acquire(settings, { stateDir, logger }) {
       timer.unref();
     },
   };
+}
+
+/** An error without secrets in what it says. */
+function clean(error, finder) {
+  if (typeof error?.message === "string") error.message = finder.clean(error.message);
+  if (error?.payload) error.payload = finder.cleanAll(error.payload);
+  return error;
 }
 
 class Runtime {
@@ -82,12 +91,24 @@ class Runtime {
     const { pool, info } = await this.file.current();
     const credential = info.credential ?? { header: "authorization", prefix: "Bearer " };
     const { requestBytes, responseBytes } = this.settings.limits;
-    return pool.call(job, {
-      egress: egress({ baseUrl, apiKey, headers, credential, endpoints: endpointsOf(info), limits: { requestBytes, responseBytes } }),
-      onEvents,
-      signal,
-      wallMs: wallMs ?? this.settings.limits.wallMs,
-    });
+    const reach = egress({ baseUrl, apiKey, headers, credential, endpoints: endpointsOf(info), limits: { requestBytes, responseBytes } });
+    // The network masks secrets in bytes; what the guest made of them may hold one that no byte showed.
+    const finder = new Finder(reach.secrets);
+    const events = new EventRedactor(finder);
+    const hand = (some) => some.length > 0 && onEvents?.(some);
+    try {
+      const result = await pool.call(job, {
+        egress: reach,
+        onEvents: onEvents && ((some) => hand(events.take(some))),
+        signal,
+        wallMs: wallMs ?? this.settings.limits.wallMs,
+      });
+      return finder.cleanAll(result);
+    } catch (error) {
+      throw clean(error, finder);
+    } finally {
+      hand(events.finish());
+    }
   }
 
   async close() {

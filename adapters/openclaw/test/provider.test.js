@@ -128,6 +128,36 @@ test("compat of the model is honoured", async (t) => {
   assert.equal(up.requests[0].body.max_completion_tokens, 9);
 });
 
+test("a key that the router repeats is not shown: over deltas, with an escape, in a call, in an error", async (t) => {
+  const escape = (text) => text.replace("T", "\\\\u0054");
+  let fails = false;
+  const { ask, lines } = await set(t, (_, response) => {
+    if (fails) return response.writeHead(400, { "content-type": "application/json" }).end(`{"error":{"message":"not with ${escape(TOKEN).replaceAll("\\\\", "\\")}"}}`);
+    const pieces = [TOKEN.slice(0, 4), TOKEN.slice(4, 11), TOKEN.slice(11)];
+    const call = { index: 0, id: "call_1", type: "function", function: { name: "look", arguments: '{"at":"' } };
+    streamed(response, [
+      ...pieces.map((reasoning_content) => ({ reasoning_content })),
+      ...pieces.map((content) => ({ content })),
+      { content: ` and ${TOKEN} again` },
+      { tool_calls: [call] },
+      ...pieces.map((text) => ({ tool_calls: [{ index: 0, function: { arguments: text } }] })),
+      { tool_calls: [{ index: 0, function: { arguments: '"}' } }] },
+    ], "tool_calls");
+  });
+  const { events, message } = await ask({ tools: [{ name: "look", description: "Looks.", parameters: { type: "object" } }] });
+  assert.equal(message.stopReason, "toolUse", message.errorMessage);
+  // Seven characters may show where the rest comes later.
+  const masked = new RegExp(`^(\\*{7}|${TOKEN.slice(0, 7)})\\*{${TOKEN.length - 7}}`);
+  assert.match(message.content.find(({ type }) => type === "text").text, new RegExp(`${masked.source} and \\*{${TOKEN.length}} again$`));
+  assert.match(message.content.find(({ type }) => type === "thinking").thinking, new RegExp(`${masked.source}$`));
+  fails = true;
+  const { message: failed } = await ask({});
+  assert.match(failed.errorMessage, /not with \*+/);
+  for (const shown of [TOKEN, TOKEN.slice(7), TOKEN.slice(0, 9)]) {
+    assert.ok(!JSON.stringify([events, message, failed, lines]).includes(shown), shown);
+  }
+});
+
 test("a failure is one error event whose message ends with the mark of its kind", async (t) => {
   const { up, ask } = await set(t, (_, response) => response.writeHead(429, { "content-type": "application/json" }).end('{"error":{"message":"Too many"}}'));
   const { last, message } = await ask({});

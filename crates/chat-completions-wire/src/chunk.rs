@@ -13,7 +13,7 @@ use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 use self::table::{Place, Reading};
 use crate::{
     json,
-    walk::{Step, walk},
+    walk::{Step, walk, walk_plain},
 };
 
 mod table;
@@ -156,6 +156,8 @@ pub struct CallPiece<'a> {
     pub name: Option<Cow<'a, str>>,
     /// Text of the arguments: of a string what it holds, of anything else its JSON.
     pub arguments: Option<Cow<'a, str>>,
+    /// The arguments as they came, unless there were others before them.
+    pub raw_arguments: Option<&'a str>,
 }
 
 /// The text is not one JSON object.
@@ -168,6 +170,19 @@ impl<'a> Chunk<'a> {
     /// A single choice counts, whatever its index. Of several it is the one of the `wanted` index; where none is wanted
     /// yet, that of index 0, or else the first.
     pub fn decode(text: &'a str, known: &Extras, wanted: Option<i64>) -> Result<Self, NotAnObject> {
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(NotAnObject);
+        }
+        let mut reading = Reading::new(wanted, known);
+        if walk_plain(text, &mut reading, Step::Object(Place::Top)).is_ok() {
+            return Ok(reading.chunk);
+        }
+        Self::decode_by_serde(text, known, wanted)
+    }
+
+    /// The same of an object's text, all of it read by serde_json; for what is odd, and for tests to compare with.
+    #[cold]
+    pub fn decode_by_serde(text: &'a str, known: &Extras, wanted: Option<i64>) -> Result<Self, NotAnObject> {
         if !text.trim_ascii_start().starts_with('{') {
             return Err(NotAnObject);
         }

@@ -9,6 +9,8 @@ use core::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::scan;
+
 /// Takes a text: a member's name, or what [`Raw`] is handed. Borrowed where it holds no escape.
 pub(crate) struct Text;
 
@@ -150,7 +152,7 @@ pub fn items<'a>(json: &'a str, each: &mut dyn FnMut(&'a str)) -> bool {
 
 /// Whether the text is one JSON value and nothing else.
 pub fn is_value(json: &str) -> bool {
-    serde_json::from_str::<IgnoredAny>(json).is_ok()
+    scan::is_value(json) || serde_json::from_str::<IgnoredAny>(json).is_ok()
 }
 
 /// Whether the text is one JSON object and nothing else.

@@ -14,6 +14,7 @@ pub mod chunk;
 pub mod json;
 pub mod list;
 pub mod quote;
+mod scan;
 pub mod sse;
 pub mod text;
 mod walk;

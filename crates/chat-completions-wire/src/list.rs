@@ -5,7 +5,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::walk::{Step, Table, walk, walk_by_levels};
+use crate::walk::{Step, Table, walk, walk_by_levels, walk_plain};
 
 /// The rows of a list as raw text.
 #[derive(Debug, Default)]
@@ -26,11 +26,7 @@ impl<'a> Rows<'a> {
             most,
             ..Self::default()
         };
-        let start = match body.trim_ascii_start().as_bytes().first() {
-            Some(b'[') => Step::Array(Place::Rows),
-            _ => Step::Object(Place::Answer),
-        };
-        Reading::into(&mut rows).all(body, start)?;
+        Reading::into(&mut rows).all(body, start(body))?;
         Ok(rows)
     }
 }
@@ -116,6 +112,28 @@ pub fn read_row<'a>(row: &'a str, sink: &mut dyn Sink<'a>) {
     let _ = Reading::into(sink).all(row, Step::Object(Place::Row));
 }
 
+/// Takes a whole list apart in one go: its rows, and the members of each. False if anything in it is odd: then what was
+/// given counts for nothing, and [`Rows`] and [`read_row`] are to be asked.
+pub fn read_list<'a>(body: &'a str, sink: &mut dyn Sink<'a>) -> bool {
+    let mut reading = Reading::into(sink);
+    reading.takes_rows_apart = true;
+    walk_plain(body, &mut reading, start(body)).is_ok()
+}
+
+/// What a list is: an object with `data`, or the bare array.
+fn start(body: &str) -> Step<Place, Leaf> {
+    match body.trim_ascii_start().as_bytes().first() {
+        Some(b'[') => Step::Array(Place::Rows),
+        _ => Step::Object(Place::Answer),
+    }
+}
+
+/// A row by itself, all of it read by serde_json; for tests to compare with.
+pub fn read_row_by_serde<'a>(row: &'a str, sink: &mut dyn Sink<'a>) {
+    let (mut reading, start) = (Reading::into(sink), Step::Object(Place::Row));
+    let _ = walk(row, &mut reading, start).or_else(|_| walk_by_levels(row, &mut reading, start));
+}
+
 fn step(place: Place, name: &str) -> Step<Place, Leaf> {
     use Step::{Array, Object, Skip, Take};
     match (place, name) {
@@ -150,6 +168,7 @@ struct Reading<'s, 'a> {
     sink: &'s mut dyn Sink<'a>,
     /// The name of the member that comes, where it is not known from the leaf.
     name: String,
+    takes_rows_apart: bool,
 }
 
 impl<'s, 'a> Reading<'s, 'a> {
@@ -157,12 +176,13 @@ impl<'s, 'a> Reading<'s, 'a> {
         Self {
             sink,
             name: String::new(),
+            takes_rows_apart: false,
         }
     }
 
     /// Walks through a text, and once more if something in it has no value, so that no member spoils another one.
     fn all(&mut self, text: &'a str, start: Step<Place, Leaf>) -> Result<(), serde_json::Error> {
-        walk(text, self, start).or_else(|_| walk_by_levels(text, self, start))
+        walk_plain(text, self, start).or_else(|_| walk_by_levels(text, self, start))
     }
 }
 
@@ -181,6 +201,7 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
 
     fn element(&self, place: Place) -> Step<Place, Leaf> {
         match place {
+            Place::Rows if self.takes_rows_apart => Step::Object(Place::Row),
             Place::Rows => Step::Take(Leaf::Row),
             Place::Routes => Step::Object(Place::Route),
             _ => Step::Skip,
@@ -235,7 +256,9 @@ mod tests {
     #[test]
     fn a_row_is_given_in_its_order() {
         let row = r#"{"id":"a/b","x":1,"architecture":{"input_modalities":["text"]},
-            "providers":[{"provider":"p","pricing":{"input":1},"y":[]},7]}"#;
+            "providers":[{"provider":"p","pricing":{"input":1},"y":[]}]}"#;
+        // What is odd is read again, from the beginning of its row.
+        let odd = row.replace("}]}", "},7]}");
         let expected = [
             "Row {",
             "Id  \"a/b\"",
@@ -255,6 +278,30 @@ mod tests {
             "} Row",
         ];
         assert_eq!(given(row), expected);
+        let given = given(&odd);
+        let from = given.iter().rposition(|line| line == "Row {").unwrap();
+        assert_eq!(given[from..], expected);
+        let mut parsed = Given::default();
+        read_row_by_serde(&odd, &mut parsed);
+        assert_eq!(parsed.0, expected);
+    }
+
+    #[test]
+    fn a_list_is_given_in_one_go_unless_it_is_odd() {
+        for (body, is_given) in [
+            (r#"{"object":"list","data":[{"id":"a"},{"id":"b"}]}"#, true),
+            (r#"[{"id":"a"},{"id":"b"}]"#, true),
+            (r#"[{"id":"a"},7,{"id":"b"}]"#, false),
+            (r#"[{"id":"a"},{"id":"b"}"#, false),
+        ] {
+            let mut list = Given::default();
+            assert_eq!(read_list(body, &mut list), is_given, "{body}");
+            if is_given {
+                let rows = ["Row {", "Id  \"a\"", "} Row", "Row {", "Id  \"b\"", "} Row"];
+                let from = list.0.iter().position(|line| line == "Row {").unwrap();
+                assert_eq!(list.0[from..from + 6], rows);
+            }
+        }
     }
 
     #[test]

@@ -6,8 +6,12 @@
 //! given, because servers forget that line; whoever reads the data sees whether it is whole. A byte-order
 //! mark is the caller's to drop. This module must not know JSON.
 
+mod shape;
+
 use alloc::vec::Vec;
 use core::{mem, ops::Range};
+
+use self::shape::{Shape, Whole};
 
 /// The longest line, and the longest data of one event, that is taken.
 pub const LIMIT: usize = 8 * 1024 * 1024;
@@ -66,6 +70,8 @@ pub struct Decoder {
     /// Whether the last line ended with CR, so that a LF now belongs to it.
     after_cr: bool,
     ended: bool,
+    shape: Shape,
+    whole: Whole,
 }
 
 impl Decoder {
@@ -81,6 +87,7 @@ impl Decoder {
         };
         // What was read is dropped here and not in `next`, whose result borrows it.
         self.buffer.drain(..read);
+        self.whole = Whole::default();
         self.line -= read;
         self.searched = self.searched.saturating_sub(read);
         if let Data::Line(line) = &mut self.data {
@@ -103,12 +110,23 @@ impl Decoder {
     /// Gives the next event that is whole.
     #[allow(clippy::should_implement_trait, reason = "what it gives borrows the decoder")]
     pub fn next(&mut self) -> Result<Option<Event<'_>>, TooLong> {
+        self.skip_line_feed();
+        let start = self.line;
+        let mut lines = 0;
         while let Some(line) = self.take_line()? {
+            lines += 1;
             if !line.is_empty() {
                 self.field(line)?;
             } else if matches!(self.data, Data::None) {
                 self.kind = Kind::Message;
             } else {
+                self.whole = Whole::default();
+                if let Data::Line(data) = &self.data {
+                    self.whole.data = data.clone();
+                    if lines == 2 && data.start >= start {
+                        self.whole.lines = start..self.line;
+                    }
+                }
                 return Ok(self.dispatch(true));
             }
         }
@@ -117,12 +135,7 @@ impl Decoder {
 
     /// The next whole line, without its end.
     fn take_line(&mut self) -> Result<Option<Range<usize>>, TooLong> {
-        if self.after_cr
-            && let Some(&next) = self.buffer.get(self.line)
-        {
-            self.after_cr = false;
-            self.line += usize::from(next == b'\n');
-        }
+        self.skip_line_feed();
         let from = self.searched.max(self.line);
         let unsearched = self.buffer.get(from..).unwrap_or_default();
         let (line, next) = match memchr::memchr2(b'\n', b'\r', unsearched) {
@@ -149,6 +162,16 @@ impl Decoder {
             Err(TooLong)
         } else {
             Ok(Some(line))
+        }
+    }
+
+    /// Passes over the line feed that belongs to a CR before it.
+    fn skip_line_feed(&mut self) {
+        if self.after_cr
+            && let Some(&next) = self.buffer.get(self.line)
+        {
+            self.after_cr = false;
+            self.line += usize::from(next == b'\n');
         }
     }
 

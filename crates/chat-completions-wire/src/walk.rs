@@ -9,7 +9,10 @@ use core::{fmt, marker::PhantomData};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::json::{Raw, parts};
+use crate::{
+    json::{Raw, parts},
+    scan::{Odd, Scanner},
+};
 
 /// What to do with a value.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,54 @@ pub(crate) trait Table<'a> {
     fn text(&mut self, _place: Self::Place, _text: Cow<'a, str>) {}
     /// Another value that says something stands in its place.
     fn odd(&mut self, _place: Self::Place) {}
+}
+
+/// Walks through a text that is one JSON value, as long as nothing in it is odd. Otherwise the table has what stood before
+/// that, and the others below are to be asked.
+pub(crate) fn walk_plain<'a, T: Table<'a>>(
+    text: &'a str,
+    table: &mut T,
+    start: Step<T::Place, T::Leaf>,
+) -> Result<(), Odd> {
+    let mut scanner = Scanner::new(text);
+    plain(&mut scanner, table, start)?;
+    scanner.end()
+}
+
+fn plain<'a, T: Table<'a>>(
+    scanner: &mut Scanner<'a>,
+    table: &mut T,
+    step: Step<T::Place, T::Leaf>,
+) -> Result<(), Odd> {
+    let (place, close) = match (step, scanner.peek()?) {
+        (Step::Take(leaf), _) => {
+            table.take(leaf, scanner.value()?);
+            return Ok(());
+        }
+        (Step::Object(place), b'{') => (place, b'}'),
+        (Step::Array(place), b'[') => (place, b']'),
+        (Step::Skip, _) | (_, b'n') => return scanner.skip(),
+        // Another type than the expected one.
+        _ => return Err(Odd),
+    };
+    table.open(place);
+    scanner.take();
+    if scanner.peek()? == close {
+        scanner.take();
+    } else {
+        loop {
+            let step = match step {
+                Step::Object(_) => table.member(place, scanner.name()?),
+                _ => table.element(place),
+            };
+            plain(scanner, table, step)?;
+            if !scanner.more(close)? {
+                break;
+            }
+        }
+    }
+    table.close(place);
+    Ok(())
 }
 
 /// Walks through a text that is one JSON value. After an error the table has what stood before it.

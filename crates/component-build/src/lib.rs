@@ -10,8 +10,10 @@ use std::{
     time::SystemTime,
 };
 
+mod own_grant;
 mod workspace;
 
+pub use own_grant::vouches;
 pub use workspace::Workspace;
 
 /// Why a component is not there and cannot be built, and what to do.
@@ -99,10 +101,12 @@ impl Build {
 /// # Errors
 /// If this program was installed or copied, or if the component is not there and cannot be built.
 pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
-    const SOURCES: [&str; 7] = [
+    const SOURCES: [&str; 9] = [
         "src",
         "wit",
+        "crates/chat-completions",
         "crates/chat-completions-wire",
+        "crates/component-shell",
         "crates/huggingface-protocol",
         ".cargo",
         "Cargo.toml",
@@ -112,7 +116,10 @@ pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
     let path = Build::Release.file(&workspace);
     let sources = SOURCES.iter().map(|source| workspace.path().join(source));
     match modified(&path) {
-        Some(built) if sources.filter_map(|source| newest(&source)).max() <= Some(built) => Ok(path),
+        Some(built) if sources.filter_map(|source| newest(&source)).max() <= Some(built) => {
+            own_grant::write(Build::Release, &workspace)?;
+            Ok(path)
+        }
         _ => build(Build::Release, say),
     }
 }
@@ -125,7 +132,9 @@ pub fn build(which: Build, say: impl FnMut(&str)) -> Result<PathBuf> {
     let workspace = Workspace::of_this_program()?;
     let package = env!("COMPONENT_PACKAGE");
     let (path, target_dir) = (which.file(&workspace), which.target_dir(&workspace));
-    cargo(&workspace, package, &path, &target_dir, which.version(), say)
+    let built = cargo(&workspace, package, &path, &target_dir, which.version(), say)?;
+    own_grant::write(which, &workspace)?;
+    Ok(built)
 }
 
 /// Builds another component of the workspace, with the dependencies that are built for its own.

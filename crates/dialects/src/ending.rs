@@ -45,6 +45,16 @@ impl Notes {
         });
     }
 
+    /// Changes every text that may repeat the client's words.
+    pub fn redact(&mut self, redacted: impl Fn(&str) -> String) {
+        for name in &mut self.left_out {
+            *name = redacted(name);
+        }
+        for warning in &mut self.warnings {
+            warning.message = redacted(&warning.message);
+        }
+    }
+
     fn warnings(&self) -> Vec<Value> {
         let mut warnings: Vec<Value> = self.warnings.iter().map(warning).collect();
         if self.media > 0 {

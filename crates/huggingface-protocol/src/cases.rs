@@ -1,4 +1,10 @@
-//! The case files of `tests/cases` on this crate's types: the native driver's half of the one runner.
+//! The case files of `tests/cases` on this crate's types: the native driver's part of the one runner.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "cases of requests and streams are the core's"
+)]
 
 use crate::{
     contract::{settings, types},

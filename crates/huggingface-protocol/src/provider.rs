@@ -5,7 +5,13 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::contract::types::{CredentialSpec, Endpoint, Policy, ProviderInfo};
+use chat_completions::Upstream;
+
+use crate::{
+    bill_to,
+    contract::types::{CredentialSpec, Endpoint, Policy, ProviderInfo},
+    hints,
+};
 
 /// The provider's id: the prefix of references and its key in a configuration.
 pub const ID: &str = "huggingface";
@@ -45,6 +51,17 @@ pub const VERSION: &str = match option_env!("OPENCLAW_PLUGIN_VERSION") {
 };
 /// The user agent of every request.
 pub const USER_AGENT: &str = concat!("openclaw-huggingface-provider/", env!("CARGO_PKG_VERSION"));
+
+/// What the core has to know of the router.
+pub static UPSTREAM: Upstream = Upstream {
+    id: ID,
+    base_url: DEFAULT_BASE_URL,
+    user_agent: USER_AGENT,
+    backend_header: Some("x-inference-provider"),
+    credential_hint: hints::TOKEN,
+    header: bill_to::header,
+    hint: hints::hint,
+};
 
 /// Whether a policy takes the choice of a backend away from the person.
 #[must_use]

@@ -36,7 +36,7 @@ pub(super) enum Lookup {
     NoModel,
     /// The model is none for chat.
     NotChat,
-    /// Nobody serves the model, or not the backend that was asked for.
+    /// No backend serves the model, or not the requested one.
     NotServed,
     /// The suffix is neither a policy nor a backend.
     BadSuffix,
@@ -78,7 +78,7 @@ impl Catalog {
         self.models().find(|model| model["id"] == id)
     }
 
-    /// Whether a model thinks aloud before it answers.
+    /// Whether a model sends reasoning before its content.
     pub(super) fn is_reasoning(&self, id: &str) -> bool {
         self.data.reasoning.iter().any(|known| known == id)
     }
@@ -90,7 +90,7 @@ impl Catalog {
             .is_some_and(|kinds| kinds.iter().all(|kind| kind != "image"))
     }
 
-    /// Whom the router would ask for this model under this suffix.
+    /// The backend to which the router would send a request for this model with this suffix.
     pub(super) fn look_up(&self, id: &str, suffix: Option<&str>) -> Lookup {
         let Some(model) = self.model(id) else {
             let among = |ids: &[String]| ids.iter().any(|known| known == id);

@@ -1,25 +1,25 @@
-//! The mock router: real HTTP over loopback that answers as the Hugging Face router does, faults included.
+//! The mock router: real HTTP over loopback with the responses of the Hugging Face router, faults included.
 //!
 //! The only part of the host that knows a provider; it must not know the host's library or the plugin, so
-//! that it judges both from outside. Everything that it says is a [`Script`]: the default answer is composed
+//! that it judges both from outside. Everything that it says is a [`Script`]: the default response is composed
 //! from the request, the scenarios are data files under `scenarios/`, replays are recorded files given by
 //! path.
 
-mod answer;
 mod catalog;
-mod chunk;
-mod exchange;
-mod journal;
+mod default_response;
+mod faulty_stream;
 mod options;
+mod player;
+mod recorder;
 mod replay;
 mod router;
 mod scenario;
 mod schema;
 mod script;
+mod sse_chunk;
 #[cfg(test)]
 mod tests;
 mod tool_call;
-mod wire;
 
 use std::io;
 use std::net::SocketAddr;
@@ -31,16 +31,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// What a demonstration of this router asks for, as JSON: names, references and prompts.
+/// What a demonstration of this router requests, as JSON: names, references and prompts.
 pub const DEMO: &str = include_str!("demo.json");
 
-pub use journal::RecordedRequest;
 pub use options::{Chunking, MockOptions};
+pub use recorder::RecordedRequest;
 pub use scenario::scenarios;
 pub use script::{End, Script};
 
+use faulty_stream::FaultyStream;
 use router::Router;
-use wire::Wire;
 
 /// Why the mock router did not start, or does not know a scenario.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub enum MockError {
         "the mock router cannot listen on 127.0.0.1:{port}: {source}; choose another port, or 0 for a free one"
     )]
     Bind {
-        /// The port asked for.
+        /// The requested port.
         port: u16,
         /// What the system said.
         source: io::Error,
@@ -59,12 +59,12 @@ pub enum MockError {
     /// There is no scenario of this name.
     #[error("there is no scenario `{name}`{}; `--scenario list` lists them", did_you_mean(.nearest))]
     UnknownScenario {
-        /// The name asked for.
+        /// The requested name.
         name: String,
         /// The known name that is most like it.
         nearest: Option<&'static str>,
     },
-    /// A recorded answer cannot be read or understood.
+    /// A recorded response cannot be read or understood.
     #[error("cannot replay {}: {why}", .file.display())]
     Replay {
         /// The file.
@@ -148,39 +148,39 @@ impl MockRouter {
 
     /// Every request received so far, oldest first.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.router.journal.requests()
+        self.router.recorder.requests()
     }
 
     /// Connections accepted so far.
     pub fn connections(&self) -> usize {
-        self.router.journal.connections.load(Ordering::SeqCst)
+        self.router.recorder.connections.load(Ordering::SeqCst)
     }
 
-    /// Exchanges that the client gave up before the answer was complete.
+    /// Exchanges that the client gave up before the response was complete.
     pub fn disconnects(&self) -> usize {
-        *self.router.journal.abandoned.borrow()
+        *self.router.recorder.abandoned.borrow()
     }
 
     /// Exchanges that have begun and neither ended nor been given up.
     pub fn open_exchanges(&self) -> usize {
-        *self.router.journal.open.borrow()
+        *self.router.recorder.open.borrow()
     }
 
-    /// Bytes of answer bodies handed to the transport so far; stops growing when a reader holds back.
+    /// Bytes of response bodies handed to the transport so far; stops growing when a reader holds back.
     pub fn body_bytes_sent(&self) -> u64 {
-        self.router.journal.body_bytes.load(Ordering::SeqCst)
+        self.router.recorder.body_bytes.load(Ordering::SeqCst)
     }
 
     /// Waits until clients have given up at least `count` exchanges.
     pub async fn wait_disconnects(&self, count: usize) {
-        let mut abandoned = self.router.journal.abandoned.subscribe();
+        let mut abandoned = self.router.recorder.abandoned.subscribe();
         // The sender lives in the router, which this borrows: an error cannot come.
         let _ = abandoned.wait_for(|now| *now >= count).await;
     }
 
     /// Waits until at least `count` requests have been received whole.
     pub async fn wait_requests(&self, count: usize) {
-        let mut received = self.router.journal.received.subscribe();
+        let mut received = self.router.recorder.received.subscribe();
         let _ = received.wait_for(|now| *now >= count).await;
     }
 
@@ -189,18 +189,18 @@ impl MockRouter {
         self.router.set_scenario(Some(name))
     }
 
-    /// Back to the default answers.
+    /// Back to the default responses.
     pub fn clear_scenario(&self) {
         // Only naming an unknown scenario can fail.
         let _ = self.router.set_scenario(None);
     }
 
-    /// Answers the next chat request without an answer of its own by this script.
+    /// Answers the next chat request without a response of its own by this script.
     pub fn push(&self, script: Script) {
         self.router.push_chat(script);
     }
 
-    /// Answers the next model-list request without an answer of its own by this script.
+    /// Answers the next model-list request without a response of its own by this script.
     pub fn push_models(&self, script: Script) {
         self.router.push_models(script);
     }
@@ -239,15 +239,15 @@ async fn serve<S>(router: Arc<Router>, io: S, protocol: Protocol)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let connection = router.journal.connections.fetch_add(1, Ordering::SeqCst) + 1;
-    let (wire, control) = Wire::new(io);
+    let connection = router.recorder.connections.fetch_add(1, Ordering::SeqCst) + 1;
+    let (wire, control) = FaultyStream::new(io);
     let service = hyper::service::service_fn(move |request| {
         router::exchange(Arc::clone(&router), connection, control.clone(), request)
     });
     let ended = match protocol {
         Protocol::Http1 => {
             let mut http = hyper::server::conn::http1::Builder::new();
-            // Scripts decide about `date`: an answer without one is a case of its own.
+            // Scripts decide about `date`: a response without one is a case of its own.
             http.auto_date_header(false)
                 .serve_connection(TokioIo::new(wire), service)
                 .await
@@ -260,7 +260,7 @@ where
         }
     };
     if let Err(error) = ended {
-        // Cuts and hang-ups end here too; they are what was asked for.
+        // Cuts and hang-ups end here too; scripts want them.
         tracing::debug!(connection, %error, "mock router: connection ended");
     }
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How the bytes of an answer body are cut into chunks; each chunk is a write of its own.
+/// How the bytes of a response body are cut into chunks; each chunk is a write of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Chunking {
-    /// As the answer was written: one chunk per event of a stream.
+    /// As the response was written: one chunk per event of a stream.
     #[default]
     AsWritten,
     /// All in one chunk.
@@ -114,14 +114,14 @@ impl MockOptions {
         self
     }
 
-    /// Cuts every answer body that has no chunking of its own like this.
+    /// Cuts every response body that has no chunking of its own like this.
     #[must_use]
     pub fn chunking(mut self, chunking: Chunking) -> Self {
         self.chunking = chunking;
         self
     }
 
-    /// The pause between the events of an answer: 15 ms unless set. Pauses that a scenario names stay as they
+    /// The pause between the events of a response: 15 ms unless set. Pauses that a scenario names stay as they
     /// are.
     #[must_use]
     pub fn pace(mut self, pace: Duration) -> Self {

@@ -1,4 +1,4 @@
-//! Recorded answers: files that hold one answer of the real router each. Reads them into scripts; knows no
+//! Recorded responses: files that hold one response of the real router each. Reads them into scripts; knows no
 //! endpoint.
 
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub(super) struct Replay {
     pub(super) models: Option<Value>,
 }
 
-/// Recorders kept decoded bodies beside original headers: these no longer fit.
+/// Recorders store decoded bodies beside original headers: these headers no longer fit.
 const DROPPED: [&str; 4] = [
     "content-length",
     "transfer-encoding",
@@ -29,7 +29,7 @@ const DROPPED: [&str; 4] = [
 ];
 
 impl Replay {
-    /// Reads recorded files: `NAME.sse` with its `NAME.json` beside it (either may be named), whole answers,
+    /// Reads recorded files: `NAME.sse` with its `NAME.json` beside it (either may be named), whole responses,
     /// errors, lists.
     pub(super) fn load(files: &[PathBuf]) -> Result<Self, MockError> {
         let mut replay = Self::default();
@@ -61,7 +61,7 @@ impl Replay {
             .iter()
             .find_map(|key| recorded[*key].as_str());
         let Some(parsed) = recorded.get("response_body").or_else(|| recorded.get("body")) else {
-            let why = "it has neither `response_body` nor `body`: no recorded answer".to_owned();
+            let why = "it has neither `response_body` nor `body`: no recorded response".to_owned();
             return Err(wrong(file, why));
         };
         let is_list = recorded["kind"] == "models" || parsed["object"] == "list";
@@ -106,7 +106,7 @@ fn read_stream(file: &Path) -> Result<Script, MockError> {
     Ok(script.chunk(body))
 }
 
-/// Status and headers of a recorded answer.
+/// Status and headers of a recorded response.
 fn head(file: &Path, recorded: &Value) -> Result<Script, MockError> {
     let status = recorded["status"]
         .as_u64()

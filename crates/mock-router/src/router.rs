@@ -11,16 +11,16 @@ use hyper::body::Incoming;
 use serde_json::Value;
 
 use super::MockError;
-use super::answer::{self, Question};
 use super::catalog::{Catalog, Lookup};
-use super::chunk::{Envelope, EventStyle};
-use super::exchange::{Body, play};
-use super::journal::{Exchange, Journal, RecordedRequest, lock};
+use super::default_response::{self, Question};
+use super::faulty_stream::Control;
 use super::options::MockOptions;
+use super::player::{Body, play};
+use super::recorder::{Exchange, RecordedRequest, Recorder, lock};
 use super::replay::Replay;
 use super::scenario::{self, Endpoint, Scenario, Subject};
 use super::script::Script;
-use super::wire::Control;
+use super::sse_chunk::{Envelope, EventStyle};
 
 const CHAT: &str = "/v1/chat/completions";
 const MODELS: &str = "/v1/models";
@@ -31,29 +31,29 @@ pub(super) struct Router {
     options: MockOptions,
     catalog: Catalog,
     replay: Replay,
-    pub(super) journal: Arc<Journal>,
+    pub(super) recorder: Arc<Recorder>,
     play: Mutex<Program>,
 }
 
-/// What decides about the next answers.
+/// What decides about the next responses.
 #[derive(Debug, Default)]
 struct Program {
     scenario: Option<&'static Scenario>,
-    /// How often each scenario has answered.
+    /// How many responses each scenario has given.
     counts: HashMap<&'static str, usize>,
     chat: VecDeque<Script>,
     models: VecDeque<Script>,
     replayed: usize,
 }
 
-/// Receives one request, answers it.
+/// Receives one request and returns the response.
 pub(super) async fn exchange(
     router: Arc<Router>,
     connection: usize,
     control: Control,
     request: Request<Incoming>,
 ) -> io::Result<Response<Body>> {
-    let exchange = Exchange::begin(Arc::clone(&router.journal));
+    let exchange = Exchange::begin(Arc::clone(&router.recorder));
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let mut request = RecordedRequest {
@@ -68,7 +68,7 @@ pub(super) async fn exchange(
         body,
         at: Instant::now(),
     };
-    request.number = router.journal.record(request.clone());
+    request.number = router.recorder.record(request.clone());
     let RecordedRequest {
         number, method, path, ..
     } = &request;
@@ -111,7 +111,7 @@ impl Router {
             options,
             catalog,
             replay,
-            journal: Arc::default(),
+            recorder: Arc::default(),
             play,
         })
     }
@@ -215,7 +215,7 @@ impl Router {
             .filter(|scenario| scenario.on == Endpoint::Chat)
             .or_else(|| self.current(Endpoint::Chat));
         if let Some(scenario) = chosen {
-            // What its default answers say comes from a model that exists, whatever was asked for.
+            // What its default responses say comes from a model that exists, whatever the request named.
             let backend = match self.catalog.look_up(model, suffix) {
                 Lookup::Backend(backend) => backend,
                 _ => "together".to_owned(),
@@ -229,14 +229,14 @@ impl Router {
         }
         let backend = match self.catalog.look_up(model, suffix) {
             Lookup::Backend(backend) => backend,
-            // A recorded list says nothing about who may be asked.
+            // A recorded list does not limit the models of requests.
             _ if self.replaying() => "together".to_owned(),
             Lookup::NoModel => return self.named("400-model-not-found", &subject),
             Lookup::NotChat => return self.named("400-not-chat", &subject),
             Lookup::NotServed => return self.named("400-not-enabled", &subject),
             Lookup::BadSuffix => return self.named("400-bad-suffix", &subject),
         };
-        if answer::count_images(&body) > 0 && self.catalog.lacks_vision(model) {
+        if default_response::count_images(&body) > 0 && self.catalog.lacks_vision(model) {
             let mut refusal = self.named("relayed-no-vision", &subject)?;
             refusal.set_header("x-inference-provider", backend);
             return Ok(refusal);
@@ -283,7 +283,7 @@ impl Router {
             model: subject.model.clone(),
         };
         let reasoning = self.catalog.is_reasoning(&subject.model);
-        answer::compose(
+        default_response::compose(
             &Question {
                 request,
                 backend,
@@ -300,7 +300,7 @@ impl Router {
             .filter(|scenario| scenario.on == endpoint)
     }
 
-    /// The next answer of a scenario.
+    /// The next response of a scenario.
     fn perform(
         &self,
         scenario: &'static Scenario,
@@ -315,15 +315,15 @@ impl Router {
         };
         let answer = scenario.answer(count);
         let answer =
-            answer.ok_or_else(|| MockError::Data(format!("scenario {} has no answer", scenario.name)))?;
+            answer.ok_or_else(|| MockError::Data(format!("scenario {} has no response", scenario.name)))?;
         answer.script(subject, default)
     }
 
-    /// The first answer of a scenario, as the router's own word.
+    /// The first response of a scenario, as the router's own word.
     fn named(&self, name: &str, subject: &Subject) -> Result<Script, MockError> {
         let scenario = scenario::find(name)?;
         let answer = scenario.answer(0);
-        let answer = answer.ok_or_else(|| MockError::Data(format!("scenario {name} has no answer")))?;
+        let answer = answer.ok_or_else(|| MockError::Data(format!("scenario {name} has no response")))?;
         answer.script(subject, |_| Script::status(500))
     }
 }

@@ -1,5 +1,5 @@
-//! Scenarios: answers by name, read from the data files under `scenarios/` (format: `scenarios/FORMAT.md`).
-//! Adding one needs no Rust. Knows how an answer is written down, not when it is given.
+//! Scenarios: responses by name, read from the data files under `scenarios/` (format: `scenarios/FORMAT.md`).
+//! Adding one needs no Rust. Knows how a response is written down, not when it is given.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::MockError;
-use super::chunk::{Envelope, EventStyle};
 use super::script::{End, Head, Script};
+use super::sse_chunk::{Envelope, EventStyle};
 
 const FILES: [(&str, &str); 7] = [
     ("errors.json", include_str!("scenarios/errors.json")),
@@ -60,7 +60,7 @@ pub(super) fn find(name: &str) -> Result<&'static Scenario, MockError> {
     })
 }
 
-/// The endpoint that a scenario is about; the other one answers as always.
+/// The endpoint that a scenario is about; the other one responds as always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Endpoint {
@@ -69,7 +69,7 @@ pub(super) enum Endpoint {
     Models,
 }
 
-/// A named sequence of answers; the last one repeats.
+/// A named sequence of responses; the last one repeats.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Scenario {
@@ -81,13 +81,13 @@ pub(super) struct Scenario {
 }
 
 impl Scenario {
-    /// The answer to request number `count` (from 0) of this scenario.
+    /// The response to request number `count` (from 0) of this scenario.
     pub(super) fn answer(&self, count: usize) -> Option<&Answer> {
         self.answers.get(count).or(self.answers.last())
     }
 }
 
-/// What an answer may mention of its request: `{model}`, `{suffix}` and `{id}` in its texts.
+/// What a response may mention of its request: `{model}`, `{suffix}` and `{id}` in its texts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Subject {
     pub(super) model: String,
@@ -96,7 +96,7 @@ pub(super) struct Subject {
     pub(super) created: u64,
 }
 
-/// How an answer begins, in the words of the data files.
+/// How a response begins, in the words of the data files.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Begin {
@@ -107,17 +107,17 @@ enum Begin {
     Raw,
 }
 
-/// One answer as it is written in a data file.
+/// One response as it is written in a data file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(super) struct Answer {
-    /// The default answer of the router, with what else stands here laid over it.
+    /// The default response of the router, with what else stands here laid over it.
     pub(super) default: bool,
     begin: Begin,
     delay_ms: u64,
     status: Option<u16>,
     headers: Map<String, Value>,
-    /// The backend that the answer was relayed from; none for the router's own.
+    /// The backend that the response was relayed from; none for the router's own.
     backend: Option<String>,
     json: Option<Value>,
     text: Option<String>,
@@ -148,7 +148,7 @@ struct EventStep {
 }
 
 impl Answer {
-    /// The script of this answer. `default` composes the router's default answer.
+    /// The script of this response. `default` composes the router's default response.
     pub(super) fn script(
         &self,
         subject: &Subject,

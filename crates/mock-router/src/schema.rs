@@ -1,4 +1,4 @@
-//! A plausible value for a JSON schema, for the arguments of tool calls and for structured answers.
+//! A plausible value for a JSON schema, for the arguments of tool calls and for structured responses.
 //! Deterministic.
 
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! A script: everything about one answer, down to where its bytes are cut and how it ends. Knows neither
+//! A script: everything about one response, down to where its bytes are cut and how it ends. Knows neither
 //! requests nor sockets.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::options::Chunking;
 
-/// How an answer begins.
+/// How a response begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Head {
     /// With a status line and headers.
@@ -22,7 +22,7 @@ pub(super) enum Head {
     Raw,
 }
 
-/// How an answer ends.
+/// How a response ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -52,7 +52,7 @@ pub(super) enum Step {
 /// The size of the chunks of a flood: small ones would measure system calls, not the reader.
 const FLOOD: usize = 16 * 1024;
 
-/// A scripted answer; built by chaining: `Script::sse(["{…}", "[DONE]"]).header("retry-after",
+/// A scripted response; built by chaining: `Script::sse(["{…}", "[DONE]"]).header("retry-after",
 /// "2").end(End::Cut)`.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -71,7 +71,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// An answer with this status, no headers of its own and an empty body of announced length.
+    /// A response with this status, no headers of its own and an empty body of announced length.
     pub fn status(status: u16) -> Self {
         Self {
             delay: Duration::ZERO,
@@ -86,12 +86,12 @@ impl Script {
         }
     }
 
-    /// A JSON answer.
+    /// A JSON response.
     pub fn json(status: u16, body: &Value) -> Self {
         Self::text(status, "application/json; charset=utf-8", body.to_string())
     }
 
-    /// An answer with a body of any media type.
+    /// A response with a body of any media type.
     pub fn text(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
         Self::status(status)
             .header("content-type", content_type)
@@ -114,7 +114,7 @@ impl Script {
         script
     }
 
-    /// No answer ever, not even headers.
+    /// No response ever, not even headers.
     pub fn never() -> Self {
         Self {
             head: Head::Never,
@@ -130,7 +130,7 @@ impl Script {
         }
     }
 
-    /// These bytes in place of an HTTP answer, then the connection is closed. On HTTP/1.1 only.
+    /// These bytes in place of an HTTP response, then the connection is closed. On HTTP/1.1 only.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
         Self {
             head: Head::Raw,
@@ -181,7 +181,7 @@ impl Script {
         self
     }
 
-    /// Sets how the answer ends.
+    /// Sets how the response ends.
     pub fn end(mut self, end: End) -> Self {
         self.end = end;
         self
@@ -215,7 +215,7 @@ impl Script {
         })
     }
 
-    /// The whole body in one piece; `None` when it does not end.
+    /// The whole body at once; `None` when it does not end.
     pub(super) fn body(&self) -> Option<Bytes> {
         let mut body = BytesMut::with_capacity(usize::try_from(self.body_len()?).ok()?);
         for step in &self.steps {

@@ -1,7 +1,7 @@
-//! The mock, asked over TCP.
+//! The mock router over TCP.
 
-mod answers;
 mod client;
+mod default_response;
 mod endpoints;
 mod faults;
 mod replays;

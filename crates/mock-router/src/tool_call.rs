@@ -1,10 +1,10 @@
-//! Whether the default response calls a tool, and which: once for a question, as a model would that reads the result.
+//! Whether the default response calls a tool, and which: once for a prompt, as a model would that reads the result.
 //!
 //! Clients put more behind a result than the next request: notes, reminders, or the result itself as a user's message.
 
 use serde_json::{Value, json};
 
-use super::answer::message_text;
+use super::default_response::message_text;
 use super::schema;
 
 /// A tool call of the default response.
@@ -14,7 +14,7 @@ pub(super) struct Call {
     pub(super) arguments: String,
 }
 
-/// The messages since the last question.
+/// The messages since the last prompt.
 pub(super) struct Turn<'a> {
     request: &'a Value,
     messages: &'a [Value],
@@ -27,7 +27,7 @@ impl<'a> Turn<'a> {
         let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice);
         let is_answered =
             |message: &Value| message["role"] == "assistant" && names(request, message).is_empty();
-        // A question is what a user says behind a response without calls.
+        // A prompt is a user message after a response without calls.
         let start = messages.iter().rposition(is_answered).map_or(0, |at| at + 1);
         let messages_since = messages.get(start..).unwrap_or_default();
         let is_asked = messages_since.iter().any(|message| message["role"] == "user");
@@ -159,7 +159,7 @@ mod tests {
         let (asked, result) = (("user", "q"), ("tool", "r"));
         let last = Some("final_answer".to_owned());
         assert_eq!(called(&[asked, ("calls", "look_up"), result], &required), last);
-        // A client that knows no calls tells of them in words.
+        // A client without tool calls describes them in text.
         let told = ("assistant", "Calling tools: [{'function': {'name': 'look_up'}}]");
         assert_eq!(
             called(&[asked, told, ("user", "Observation: r")], &required),

@@ -22,6 +22,8 @@ struct Inner {
     details: contract::Error,
     /// Shared, because errors are cloned and memories are large.
     guest_memories: Option<Arc<[Vec<u8>]>>,
+    /// The cause, where another library found it: of the file system, of the engine.
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl fmt::Debug for Inner {
@@ -29,6 +31,7 @@ impl fmt::Debug for Inner {
         f.debug_struct("Inner")
             .field("kind", &self.kind)
             .field("details", &self.details)
+            .field("source", &self.source)
             .finish_non_exhaustive()
     }
 }
@@ -157,6 +160,7 @@ impl Error {
                 extras: Vec::new(),
             },
             guest_memories: None,
+            source: None,
         }))
     }
 
@@ -174,7 +178,14 @@ impl Error {
         self
     }
 
-    /// The same error, marked as worth another try later.
+    /// The same error with its cause, which [`source`](std::error::Error::source) returns.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into().into());
+        self
+    }
+
+    /// The same error, marked as retryable.
     #[must_use]
     pub fn retryable(mut self, request_sent: bool) -> Self {
         self.0.details.retryable = true;
@@ -297,6 +308,7 @@ impl From<contract::Error> for Error {
             kind: Kind::Provider(details.kind),
             details,
             guest_memories: None,
+            source: None,
         }))
     }
 }
@@ -311,4 +323,9 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let source = self.0.source.as_deref()?;
+        Some(source)
+    }
+}

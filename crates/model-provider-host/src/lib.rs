@@ -1,8 +1,46 @@
 //! A host for model-provider plugins: WebAssembly components of the world `openclaw:model-provider/model-provider`.
 //!
-//! It loads a component into a sandbox that the credential never enters, lists, resolves and chats through it, and
-//! swaps it at run time without losing a request. It knows no provider: id, names, variables, header and models come
-//! from the plugin, what a plugin may have from [`Grants`].
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use model_provider_host::{Grants, Host, HostOptions, Plugin, Sandbox, contract::{ChatEvent, ChatRequest}};
+//!
+//! # async fn run(grants: Grants) -> model_provider_host::Result<()> {
+//! let sandbox = Sandbox::new(&Default::default())?;
+//! let plugin = Plugin::load(&sandbox, "provider.wasm".as_ref()).await?;
+//! let options = HostOptions::from_env(&plugin, grants)?;
+//! let host = Host::start(plugin, options)?;
+//!
+//! let mut response = host.chat(ChatRequest::new("Qwen/Qwen3-8B").user("Hello!")).await?;
+//! while let Some(event) = response.next().await? {
+//!     if let ChatEvent::Text(text) = event {
+//!         print!("{text}");
+//!     }
+//! }
+//! host.swap(Path::new("provider-next.wasm")).await?; // responses in flight finish in the old version
+//! # Ok(()) }
+//! ```
+//!
+//! # Overview
+//!
+//! * [`Sandbox`]: a wasmtime engine with its limits. One for a process is enough.
+//! * [`Plugin`]: a component that is loaded and compiled; [`Plugin::info`] says what it needs.
+//! * [`Grants`]: what plugins may have: an origin, endpoints, environment variables, a header for the credential.
+//! * [`Host`]: a plugin in service: lists models, resolves references, chats, and swaps the plugin at run time.
+//! * [`Settings`]: base URL, aliases, timeouts and limits of a host; [`HostOptions`] also hold the credential.
+//! * [`failover`]: fallback models with cooldowns. [`Error`]: one type for all failures, with predicates.
+//!
+//! The credential never enters the sandbox: the host attaches it to outgoing requests, and searches what comes back for
+//! it. The crate knows no provider: ids, names, variables, header and models come from the plugin.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! * `metrics`: counters, [`Host::metrics`](Host#method.metrics) and a page for Prometheus.
+//! * `watch`: `Watcher`, a hot swap whenever the plugin's file is replaced.
+//!
+//! A runtime of tokio is needed.
 
 pub mod contract;
 pub mod cost;
@@ -32,18 +70,21 @@ mod secret;
 pub use egress::bare_client;
 pub use egress::{Origin, Proxies};
 pub use error::{Error, Kind, Result};
-pub use files::{private_dir, write_private};
-pub use grants::{AllowedEndpoints, Grant, GrantedEndpoint, Grants, endpoint_words};
+pub use grants::{AllowedEndpoints, Grant, GrantHolder, GrantedEndpoint, Grants, endpoint_words};
+#[cfg(feature = "watch")]
+pub use host::watch::Watcher;
 pub use host::{
     Answer, ChatOptions, Host, HostOptions, chat_stream::Completion, generation::GenerationInfo,
-    swap::SwapReport, watch::Watcher,
+    pending_update::PendingUpdate, swap::SwapReport,
 };
 pub use limits::Limits;
-pub use metrics::{Call, CallCount, MetricsSnapshot, PAGE_TYPE, Times};
-pub use plugin::{CONTRACT_VERSION, LoadOptions, LoadTimings, Plugin};
-pub use redact::forms::SHORTEST as SHORTEST_SEARCHED_SECRET;
+#[cfg(feature = "metrics")]
+pub use metrics::MetricsSnapshot;
+pub use plugin::{
+    Admission, CONTRACT_VERSION, Candidate, Fetched, LoadOptions, LoadTimings, Plugin, PluginSource,
+};
 pub use request_span::RequestId;
-pub use resource_usage::Used;
+pub use resource_usage::ResourceUsage;
 pub use sandbox::{Sandbox, SandboxOptions};
 pub use secret::Secret;
 pub use settings::Settings;

@@ -1,6 +1,8 @@
 //! A plugin: one component, read, checked against the contract, compiled and asked what it is.
 
+mod contract_check;
 mod file;
+mod source;
 
 use std::{
     path::{Path, PathBuf},
@@ -14,6 +16,7 @@ use crate::{
     contract::{ProviderInfo, settings::CredentialState},
     egress::Gate,
     error::{Error, Kind, Result},
+    grants::GrantHolder,
     limits::Limits,
     request_context::View,
     sandbox::{
@@ -24,21 +27,11 @@ use crate::{
     settings::{Listed, Settings},
 };
 
+pub use contract_check::CONTRACT_VERSION;
+use contract_check::{PROVIDER, check_contract, mismatch, version_of};
 use file::check_kind;
 pub(crate) use file::{digest, read};
-
-/// The interface that makes a component a model provider.
-const PROVIDER: &str = "openclaw:model-provider/provider";
-/// The version of the contract that this host speaks.
-pub const CONTRACT_VERSION: &str = "0.2.0";
-/// What a guest may import, without versions.
-const OFFERED: [&str; 5] = [
-    "openclaw:model-provider/types",
-    "openclaw:model-provider/settings",
-    "wasi:http/",
-    "wasi:io/",
-    "wasi:clocks/monotonic-clock",
-];
+pub use source::{Admission, Candidate, Fetched, PluginSource};
 
 /// How a component is loaded.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +41,9 @@ pub struct LoadOptions {
     pub empty_wasi: bool,
     /// What it may use to say what it is.
     pub limits: Limits,
+    /// Judges files before they are compiled: this one, and those that take its place. Without it every component is
+    /// loaded.
+    pub admission: Option<Arc<dyn Admission>>,
 }
 
 /// A component, loaded into a sandbox and checked. Cheap to clone.
@@ -57,6 +53,8 @@ pub struct Plugin(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     digest: String,
+    /// Who vouches for it: its digest, and whom source and admission name.
+    holders: Vec<String>,
     size: u64,
     imports: Vec<String>,
     exports: Vec<String>,
@@ -104,10 +102,68 @@ impl Plugin {
     /// # Errors
     /// As of [`load`](Self::load).
     pub async fn load_with(sandbox: &Sandbox, path: &Path, options: &LoadOptions) -> Result<Self> {
+        Self::from_source(sandbox, path, options).await
+    }
+
+    /// The same for bytes that the caller has, from `origin`.
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load).
+    pub async fn from_bytes(
+        sandbox: &Sandbox,
+        origin: impl Into<PathBuf>,
+        bytes: Vec<u8>,
+        options: &LoadOptions,
+    ) -> Result<Self> {
+        let origin = origin.into();
+        let fetched = Fetched {
+            origin,
+            bytes,
+            holders: None,
+        };
+        Self::loaded(sandbox, fetched, options, Instant::now()).await
+    }
+
+    /// The same for wherever a plugin comes from.
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load), and why the source or the admission did not take it.
+    pub async fn from_source(
+        sandbox: &Sandbox,
+        source: &(impl PluginSource + ?Sized),
+        options: &LoadOptions,
+    ) -> Result<Self> {
         let started = Instant::now();
-        let bytes = read(path).await?;
+        let fetched = source.fetch().await?;
+        let plugin = Self::loaded(sandbox, fetched, options, started).await?;
+        source.accept(&plugin)?;
+        Ok(plugin)
+    }
+
+    async fn loaded(
+        sandbox: &Sandbox,
+        fetched: Fetched,
+        options: &LoadOptions,
+        started: Instant,
+    ) -> Result<Self> {
+        let Fetched {
+            origin,
+            bytes,
+            holders,
+        } = fetched;
+        let path = origin.as_path();
         let digest = digest(&bytes);
         let size = bytes.len() as u64;
+        let admission = options.admission.as_ref().filter(|_| holders.is_none());
+        let mut holders = holders.unwrap_or_default();
+        if let Some(admission) = admission {
+            holders = admission.admit(&Candidate {
+                origin: path,
+                digest: &digest,
+                bytes: &bytes,
+            })?;
+        }
+        holders.push(digest.clone());
         check_kind(path, &bytes)?;
         let engine = sandbox.engine().clone();
         let component = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes))
@@ -155,6 +211,7 @@ impl Plugin {
         let inner = Inner {
             path,
             digest,
+            holders,
             size,
             imports,
             exports,
@@ -164,7 +221,11 @@ impl Plugin {
             options: options.clone(),
             timings,
         };
-        Ok(Self(Arc::new(inner)))
+        let plugin = Self(Arc::new(inner));
+        if let Some(admission) = admission {
+            admission.accept(&plugin)?;
+        }
+        Ok(plugin)
     }
 
     /// What it says of itself.
@@ -183,6 +244,12 @@ impl Plugin {
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.0.digest
+    }
+
+    /// Who vouches for it, as grants name them: its digest, and whom its source and the admission have added.
+    #[must_use]
+    pub fn holders(&self) -> &[String] {
+        &self.0.holders
     }
 
     /// The file's size in bytes.
@@ -236,8 +303,30 @@ impl Plugin {
         &self.0.linked
     }
 
+    pub(crate) fn admission(&self) -> Option<Arc<dyn Admission>> {
+        self.0.options.admission.clone()
+    }
+
     pub(crate) fn empty_wasi(&self) -> bool {
         self.0.options.empty_wasi
+    }
+}
+
+impl GrantHolder for Plugin {
+    fn info(&self) -> &ProviderInfo {
+        &self.0.info
+    }
+
+    fn holders(&self) -> &[String] {
+        &self.0.holders
+    }
+
+    fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
+    fn path(&self) -> &Path {
+        &self.0.path
     }
 }
 
@@ -256,72 +345,6 @@ fn interface_names(sandbox: &Sandbox, component: &Component) -> (Vec<String>, Ve
         .map(|(name, _)| name.to_owned())
         .collect();
     (imports, exports)
-}
-
-/// Whether a plugin of this contract version runs here: compatible by semantic versioning, 0.2.x for 0.2.0.
-fn is_supported(found: &str) -> bool {
-    let ours = semver::VersionReq::parse(CONTRACT_VERSION);
-    matches!((ours, semver::Version::parse(found)), (Ok(ours), Ok(found)) if ours.matches(&found))
-}
-
-/// `0.2.0` of `PROVIDER@0.1.0`.
-fn version_of<'a>(name: &'a str, interface: &str) -> Option<&'a str> {
-    name.strip_prefix(interface)?.strip_prefix('@')
-}
-
-fn mismatch(path: &Path, what: &str) -> Error {
-    Error::new(
-        Kind::ContractMismatch,
-        format!("{} does not fit: {what}", path.display()),
-    )
-}
-
-fn check_contract(path: &Path, imports: &[String], exports: &[String], empty_wasi: bool) -> Result<()> {
-    let Some(found) = exports.iter().find_map(|name| version_of(name, PROVIDER)) else {
-        let list = if exports.is_empty() {
-            "nothing".to_owned()
-        } else {
-            exports.join(", ")
-        };
-        return Err(mismatch(path, &format!("it exports {list}, not `{PROVIDER}`"))
-            .with_hint("this host takes components of the world `openclaw:model-provider/model-provider`"));
-    };
-    if !is_supported(found) {
-        let what = format!(
-            "it uses version {found} of the contract; this host supports {CONTRACT_VERSION} and later versions \
-             compatible with it"
-        );
-        return Err(
-            mismatch(path, &what).with_hint("use a plugin or a host of a compatible contract version")
-        );
-    }
-    if empty_wasi {
-        return Ok(());
-    }
-    let extra: Vec<&str> = imports
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !OFFERED.iter().any(|offered| name.starts_with(offered)))
-        .collect();
-    if extra.is_empty() {
-        return Ok(());
-    }
-    let error = mismatch(
-        path,
-        &format!(
-            "it also imports {}, which the sandbox does not offer",
-            extra.join(", ")
-        ),
-    );
-    Err(if extra.iter().all(|name| name.starts_with("wasi:")) {
-        error.with_hint(
-            "a Rust plugin gets them from the preview-1 adapter: build with `cargo component build --release --target \
-             wasm32-wasip2` or `cargo build --release --target wasm32-wasip2`; for a language that always imports \
-             them, set `empty-wasi=true`",
-        )
-    } else {
-        error.with_hint("this host takes components of the world `openclaw:model-provider/model-provider`")
-    })
 }
 
 /// For a call of a plugin that belongs to no host yet: it reaches nothing and has no credential.

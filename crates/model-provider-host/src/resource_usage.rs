@@ -3,7 +3,7 @@
 /// What a guest has used for one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Used {
+pub struct ResourceUsage {
     /// Time in guest code; waits do not count.
     pub guest_time: std::time::Duration,
     /// The largest that its memory has been.

@@ -4,7 +4,10 @@
 //! answers. So a server on loopback answers only to loopback's names and those that the operator allows, and nobody who
 //! speaks for another page's origin, unless the operator allows that.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::extract::Request;
 use http::{HeaderMap, HeaderName, StatusCode, Uri, header, uri::Authority};
@@ -12,8 +15,8 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::ServePolicy;
-use dialects::fault::Fault;
-use model_provider_host::{Error, Kind, Result, Secret, redact::Redactor};
+use dialects::{ending::Notes, fault::Fault};
+use model_provider_host::{Error, Kind, Result, Secret, contract::Summary, redact::Redactor};
 
 /// The shortest key; anything shorter can be tried out.
 const SHORTEST_KEY: usize = 16;
@@ -104,6 +107,25 @@ impl Access {
             fault.map_texts(&|text| self.redacted(text));
         }
         fault
+    }
+
+    /// What is told at the end of a response without the key: a warning may repeat what a client sent.
+    pub(super) fn redacted_summary<'s>(&self, summary: &'s Summary) -> Cow<'s, Summary> {
+        if self.redaction.is_none() || summary.warnings.is_empty() {
+            return Cow::Borrowed(summary);
+        }
+        let mut summary = summary.clone();
+        for warning in &mut summary.warnings {
+            warning.message = self.redacted(&warning.message);
+        }
+        Cow::Owned(summary)
+    }
+
+    /// The notes of a reply without the key: they may name what a client sent.
+    pub(super) fn redact_notes(&self, notes: &mut Notes) {
+        if self.redaction.is_some() {
+            notes.redact(|text| self.redacted(text));
+        }
     }
 
     pub(super) fn check(&self, request: &Request, policy: &ServePolicy) -> Result<(), Fault> {
@@ -281,5 +303,43 @@ mod tests {
         let fault = access.redacted_fault(fault.about(&format!("tools.{key}")));
         assert!(!fault.members().to_string().contains(key), "{fault:?}");
         assert_eq!(fault.message, "tool_choice **************** names none");
+    }
+
+    #[test]
+    fn no_warning_of_a_good_response_repeats_the_key() {
+        let key = "0123456789abcdef";
+        let access = Access::new(loopback(), Secret::new(key).as_ref()).expect("a key");
+        let warning = model_provider_host::contract::Warning {
+            code: "left-out".to_owned(),
+            message: format!("`{key}` was left out"),
+        };
+        let summary = Summary {
+            finish_reason: model_provider_host::contract::FinishReason::Stop,
+            raw_finish_reason: None,
+            usage: model_provider_host::contract::Usage {
+                input_tokens: None,
+                cached_input_tokens: None,
+                output_tokens: None,
+                reasoning_tokens: None,
+            },
+            model: "x/a/b".to_owned(),
+            backend: None,
+            request_id: None,
+            attempts: 1,
+            warnings: vec![warning],
+            extras: Vec::new(),
+        };
+        let told = access.redacted_summary(&summary);
+        assert_eq!(told.warnings[0].message, "`****************` was left out");
+        let mut notes = Notes {
+            left_out: vec!["x".to_owned(), format!("tool_choice.{key}")],
+            ..Notes::default()
+        };
+        notes.warn("left-out", format!("`{key}`"));
+        access.redact_notes(&mut notes);
+        assert_eq!(notes.left_out, ["x", "tool_choice.****************"]);
+        assert_eq!(notes.warnings[0].message, "`****************`");
+        let open = Access::default();
+        assert_eq!(open.redacted_summary(&summary).warnings, summary.warnings);
     }
 }

@@ -24,11 +24,15 @@ pub(super) async fn health(State(service): State<Service>) -> Response {
     } else {
         StatusCode::OK
     };
-    let body = json!({
+    let mut body = json!({
         "status": if ending { "draining" } else { "ok" },
         "generation": generation.number,
         "version": generation.version,
     });
+    // Only that one waits: what it wants is for the operator, and anybody may ask here.
+    if let Some(pending) = host.pending_update() {
+        body["pendingUpdate"] = json!(pending.digest);
+    }
     (status, Json(body)).into_response()
 }
 
@@ -63,8 +67,8 @@ pub(super) async fn nowhere(uri: Uri) -> Refusal {
         _ if is_stored => "completions and responses are not stored by this server".to_owned(),
         Some((_, help)) => (*help).to_owned(),
         None => format!(
-            "there is nothing at this address; there are /v1/chat/completions, /v1/responses, /v1/models, /v1/models/ID, \
-             {HEALTH} and /metrics"
+            "there is nothing at this address; there are /v1/chat/completions, /v1/responses, /v1/messages, /v1/models, \
+             /v1/models/ID, {HEALTH} and /metrics"
         ),
     };
     Refusal(Fault::new(
@@ -97,7 +101,7 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ),
     (
         "/messages",
-        "the Messages API is not served here; use a client of OpenAI's Chat Completions API: POST /v1/chat/completions",
+        "the base URL for clients of the Messages API is http://THIS-SERVER, without `/v1`; the address is then /v1/messages",
     ),
     (
         "/models",

@@ -3,23 +3,23 @@
 //! Both eras of OpenClaw and this program have places of their own; all are read, the one that was written last first.
 //! Only `auth-profiles.json` of the main agent is written: the older era reads it, the newer one imports it.
 
+mod order;
 mod stores;
 
-use std::{
-    path::PathBuf,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
 use super::{
     Configuration,
     credential_lookup::SecretSource,
+    default_model::Pinned,
     edit::{self, Backup, Edit},
     report::Unresolved,
-    schema::{Profile, Text},
+    schema::Profile,
 };
-use model_provider_host::{Result, Secret, contract::ProviderInfo};
+use model_provider_host::{Error, Kind, Result, Secret, contract::ProviderInfo};
+use order::{Order, since_1970};
 use stores::Stores;
 
 /// A stored credential and where it stands.
@@ -63,8 +63,8 @@ impl Configuration {
         stores::paths(&self.state_dir)
     }
 
-    /// The stored credential of a provider: by `auth.order.<id>`, which leaves out what it does not name; else
-    /// `<id>:default`, then any other of the provider.
+    /// The stored credential of a provider, as OpenClaw chooses it: by `auth.order.<id>`, else by `auth.profiles`, both
+    /// of which leave out what they do not name; else any of the provider.
     ///
     /// # Errors
     /// The configuration or `.env` is broken; a broken file of profiles is passed over.
@@ -83,18 +83,14 @@ impl Configuration {
         if stores.is_empty() {
             return Ok(None);
         }
-        let explicit = match stores.order(id, passed) {
-            Some(order) => Some(order),
-            None => self.configured_order(id)?,
-        };
-        let names = names(id, &stores, explicit.as_deref());
+        let Order { names, chosen_by } = self.profile_order(id, &stores, passed)?;
         if let Some(found) = self.first_usable(&stores, &names, info, passed)? {
             return Ok(Some(found));
         }
-        if explicit.is_some() {
+        if let Some(key) = chosen_by {
             for name in stores.names().filter(|name| !names.contains(name)) {
                 if !stores.profiles(&name, id, passed).is_empty() {
-                    let why = format!("`auth.order.{id}` does not name it");
+                    let why = format!("`{key}` does not name it");
                     passed.push(Unresolved::new(
                         format!("profile {name}"),
                         why,
@@ -106,17 +102,32 @@ impl Configuration {
         Ok(None)
     }
 
-    /// The credential of the profile that the default model names, with or without the provider's id before it.
+    /// The credential of a profile that a model names, with or without the provider's id before it.
     pub(super) fn find_named(
         &self,
         info: &ProviderInfo,
-        name: &str,
+        pinned: &Pinned,
         passed: &mut Vec<Unresolved>,
     ) -> Result<Option<StoredSecret>> {
+        let name = &pinned.profile;
         let stores = Stores::read(&self.state_dir, passed);
-        let names = [name.to_owned(), format!("{}:{name}", info.id)];
+        let names = [name.clone(), format!("{}:{name}", info.id)];
         let before = passed.len();
         let found = self.first_usable(&stores, &names, info, passed)?;
+        if found.is_none() && pinned.is_asked_for {
+            // Whoever names a key does not want another one to be used, or billed.
+            let why = passed.get(before..).unwrap_or_default();
+            let why = why.first().map_or_else(
+                || format!("there is no stored profile `{name}` of `{}`", info.id),
+                ToString::to_string,
+            );
+            let known: Vec<String> = stores.names().filter(|name| is_of(&stores, name, info)).collect();
+            let hint = match known.as_slice() {
+                [] => "no profile is stored; `onboard` stores one".to_owned(),
+                known => format!("stored are {}", known.join(", ")),
+            };
+            return Err(Error::new(Kind::Configuration, why).with_hint(hint));
+        }
         if found.is_none() && passed.len() == before {
             let why = format!("it names the profile `{name}`, which is not stored");
             let fix = "store that profile, or remove what stands behind the `@`";
@@ -176,20 +187,6 @@ impl Configuration {
         let is_same = mode == "oauth" && kind == "token";
         (!is_same)
             .then(|| format!("it is of the type `{kind}`, and `auth.profiles` gives it the mode `{mode}`"))
-    }
-
-    /// `auth.order.<id>`, the id in any case.
-    fn configured_order(&self, id: &str) -> Result<Option<Vec<String>>> {
-        let order = self.root().at(&["auth", "order"])?;
-        let entries = order.entries()?;
-        let entry = entries
-            .iter()
-            .find(|(name, _)| name.trim().eq_ignore_ascii_case(id));
-        let Some((_, names)) = entry else {
-            return Ok(None);
-        };
-        let names = names.read::<Vec<Text>>()?;
-        Ok(names.map(|names| names.into_iter().map(|name| name.0).collect()))
     }
 
     /// The credential of a profile; `None` if it is of a kind that is no key. Else why it cannot be used.
@@ -272,31 +269,9 @@ impl Configuration {
     }
 }
 
-/// The names of profiles in the order in which they are tried: those of an order and no others, else `<id>:default` first.
-/// One that OpenClaw has set aside comes after its siblings.
-fn names(id: &str, stores: &Stores, explicit: Option<&[String]>) -> Vec<String> {
-    let mut all = match explicit {
-        Some(order) => order.to_vec(),
-        None => std::iter::once(format!("{id}:default"))
-            .chain(stores.names())
-            .collect(),
-    };
-    let mut seen = std::collections::HashSet::new();
-    all.retain(|name| seen.insert(name.clone()));
-    let now = since_1970();
-    let until = |name: &String| stores.unusable_until(name).filter(|until| *until > now);
-    all.sort_by(|a, b| {
-        until(a)
-            .unwrap_or_default()
-            .total_cmp(&until(b).unwrap_or_default())
-    });
-    all
-}
-
-/// Milliseconds since 1970, as OpenClaw counts.
-fn since_1970() -> f64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.as_secs_f64() * 1000.0
+/// Whether a profile is of a provider.
+fn is_of(stores: &Stores, name: &str, info: &ProviderInfo) -> bool {
+    !stores.profiles(name, &info.id, &mut Vec::new()).is_empty()
 }
 
 /// A credential as it is stored: itself, or the variable that holds it.

@@ -141,8 +141,8 @@ impl Search<'_> {
 }
 
 impl Configuration {
-    /// Looks for the credential of a provider, in this order: `flag`, the profile that the default model names, the process's variables, those of the state
-    /// directory's `.env`, of `env.vars`, of the login shell (if `env.shellEnv.enabled`), a stored profile,
+    /// Looks for the credential of a provider, in this order: `flag`, the profile that stands behind the model which is
+    /// asked, the process's variables, those of the state directory's `.env`, of `env.vars`, of the login shell (if `env.shellEnv.enabled`), a stored profile,
     /// `models.providers.<id>.apiKey`, the files of the provider's own tools. In each place the variables are tried in
     /// the plugin's order; blank is absent.
     ///
@@ -234,11 +234,8 @@ impl Configuration {
         if let Some((secret, _)) = flag.and_then(|flag| search.take("the key that was given", flag)) {
             return Ok(Some((secret, SecretSource::Flag)));
         }
-        if let Some(name) = self
-            .default_model(search.info)
-            .ok()
-            .and_then(|model| model.profile)
-            && let Some(stored) = self.find_named(search.info, &name, &mut search.passed)?
+        if let Some(pinned) = self.pinned_profile(search.info)?
+            && let Some(stored) = self.find_named(search.info, &pinned, &mut search.passed)?
         {
             return Ok(Some(stored.named()));
         }

@@ -23,6 +23,24 @@ pub struct DefaultModel {
     pub profile: Option<String>,
 }
 
+/// A model as a person names it, apart from the profile behind its `@`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NamedModel {
+    /// The reference or alias.
+    pub reference: String,
+    /// The profile whose credential is meant.
+    pub profile: Option<String>,
+}
+
+/// A profile whose credential is used before any other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pinned {
+    pub(super) profile: String,
+    /// Whether a person has named it for this command: then no other stands in for it.
+    pub(super) is_asked_for: bool,
+}
+
 impl DefaultModel {
     /// All references of this provider in the order in which they are asked.
     #[must_use]
@@ -56,6 +74,51 @@ impl Configuration {
         Ok(model)
     }
 
+    /// A reference or alias without the profile that may stand behind it, and the profile.
+    ///
+    /// # Errors
+    /// A key on the way to the aliases is of the wrong type.
+    pub fn named_model(&self, info: &ProviderInfo, text: &str) -> Result<NamedModel> {
+        let known = self.aliases(info)?;
+        let own = self.own_reference(info, &known, text)?;
+        let (reference, profile) = own.unwrap_or_else(|| {
+            // A person may leave the provider out.
+            let (model, profile) = split_profile(text);
+            (model.to_owned(), profile.map(str::to_owned))
+        });
+        Ok(NamedModel { reference, profile })
+    }
+
+    /// The profile that is used before any other: that of the model which is asked, else of the default model if it is
+    /// that one.
+    pub(super) fn pinned_profile(&self, info: &ProviderInfo) -> Result<Option<Pinned>> {
+        // What is wrong with the default model is said where it is asked.
+        let default = self.default_model(info).unwrap_or_default();
+        let of_default = default.profile.map(|profile| Pinned {
+            profile,
+            is_asked_for: false,
+        });
+        let Some(text) = &self.asks else {
+            return Ok(of_default);
+        };
+        let asked = self.named_model(info, text)?;
+        let spelled = [
+            asked.reference.clone(),
+            format!("{}/{}", info.id, asked.reference),
+        ];
+        let is_default = default.primary.is_some_and(|primary| {
+            let mut spelled = spelled.iter();
+            spelled.any(|reference| self.is_meant(info, &primary, reference))
+        });
+        Ok(match asked.profile {
+            Some(profile) => Some(Pinned {
+                profile,
+                is_asked_for: true,
+            }),
+            None => of_default.filter(|_| is_default),
+        })
+    }
+
     /// Every entry of `agents.defaults.model.fallbacks`, those of other providers included, in the file's order.
     ///
     /// # Errors
@@ -72,19 +135,24 @@ impl Configuration {
         self.agent_model().map(|(primary, _)| primary)
     }
 
-    /// The reference of another provider that an alias of `agents.defaults.models` stands for.
+    /// The reference of another provider that an alias of `agents.defaults.models` stands for, with or without a profile
+    /// behind it.
     ///
     /// # Errors
     /// A key on the way there is of the wrong type.
     pub fn reference_elsewhere(&self, info: &ProviderInfo, alias: &str) -> Result<Option<String>> {
         let models = self.root().at(&["agents", "defaults", "models"])?;
-        let has_it = |value: Option<&Value>| {
+        let has_it = |value: Option<&Value>, alias: &str| {
             let known = value.and_then(|entry| entry.get("alias")).and_then(Value::as_str);
             known.is_some_and(|known| !known.trim().is_empty() && is_same_alias(known, alias))
         };
-        let mut entries = models.entries()?.into_iter();
-        let found = entries
-            .find(|(reference, node)| strip_prefix(reference, &info.id).is_none() && has_it(node.value()));
+        let entries = models.entries()?;
+        let of_alias = |alias: &str| {
+            entries.iter().find(|(reference, node)| {
+                strip_prefix(reference, &info.id).is_none() && has_it(node.value(), alias)
+            })
+        };
+        let found = of_alias(alias).or_else(|| of_alias(split_profile(alias).0));
         Ok(found.map(|(reference, _)| reference.trim().to_owned()))
     }
 

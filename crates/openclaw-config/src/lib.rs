@@ -40,7 +40,7 @@ use serde_json::Value;
 
 pub use auth_profiles::{StoredKey, StoredSecret};
 pub use credential_lookup::{FoundSecret, SecretSearch, SecretSource};
-pub use default_model::DefaultModel;
+pub use default_model::{DefaultModel, NamedModel};
 pub use environment::Environment;
 pub use guarded::Guarded;
 pub use model_selection::is_plain_alias;
@@ -64,6 +64,8 @@ pub struct Configuration {
     environment: Environment,
     /// The settings of what is built on the host.
     declared: DeclaredSettings,
+    /// The model that a person has named in place of the default.
+    asks: Option<String>,
 }
 
 impl fmt::Debug for Configuration {
@@ -82,6 +84,13 @@ impl Configuration {
     #[must_use]
     pub fn declaring(mut self, declared: DeclaredSettings) -> Self {
         self.declared = declared;
+        self
+    }
+
+    /// The same for a command that asks this model, which may name the profile whose credential is used.
+    #[must_use]
+    pub fn asking(mut self, model: Option<&str>) -> Self {
+        self.asks = model.map(str::to_owned);
         self
     }
 
@@ -138,7 +147,7 @@ impl Configuration {
     /// The file is no JSON5.
     pub fn reread(&self) -> Result<Self> {
         let again = Self::read(self.path.clone(), self.state_dir.clone(), &self.environment)?;
-        Ok(again.declaring(self.declared))
+        Ok(again.declaring(self.declared).asking(self.asks.as_deref()))
     }
 
     fn read(path: PathBuf, state_dir: PathBuf, environment: &Environment) -> Result<Self> {
@@ -151,6 +160,7 @@ impl Configuration {
             state_dir,
             environment: environment.clone(),
             declared: DeclaredSettings::default(),
+            asks: None,
         };
         configuration.complete()?;
         Ok(configuration)

@@ -136,7 +136,7 @@ impl Configuration {
     }
 
     /// Whether a text of the file stands for a reference: itself, in any spelling of the prefix, or as an alias.
-    fn is_meant(&self, info: &ProviderInfo, text: &str, reference: &str) -> bool {
+    pub(super) fn is_meant(&self, info: &ProviderInfo, text: &str, reference: &str) -> bool {
         text.trim() == reference.trim()
             || super::is_same_reference(
                 &self.stands_for(info, text),

@@ -149,7 +149,7 @@ impl Configuration {
             Alias::IfNone(alias) if edit.seen(&place).is_none() => edit.set(&place, alias.as_str().into())?,
             Alias::IfNone(_) | Alias::Keep => {}
         }
-        mark_policy(edit, era, &old, &reference)
+        mark_policy(edit, era, &old)
     }
 
     /// The alias of a reference, as `agents.defaults.models` gives it.
@@ -178,8 +178,9 @@ impl Configuration {
 }
 
 /// Says that the entries of `agents.defaults.models` restrict nothing. A restriction that they were until now is kept as
-/// what it is now: `modelPolicy.allow`.
-fn mark_policy(edit: &mut Edit, era: Era, old: &[String], reference: &str) -> Result<()> {
+/// what it is now, `modelPolicy.allow`: not widened by what is added, as in OpenClaw, which uses a default model all the
+/// same.
+fn mark_policy(edit: &mut Edit, era: Era, old: &[String]) -> Result<()> {
     let mark = ["meta", "migrations", "modelPolicyAllowlist"];
     let policy = ["agents", "defaults", "modelPolicy"];
     if era == Era::Old || edit.seen(&mark) == Some(Value::Bool(true)) {
@@ -190,17 +191,14 @@ fn mark_policy(edit: &mut Edit, era: Era, old: &[String], reference: &str) -> Re
             // The entries are a person's own, and restrict what they did before.
             return Ok(());
         }
-        let mut allow = old.to_vec();
-        if old.iter().all(|key| key != reference) {
-            allow.push(reference.to_owned());
-        }
         let [agents, defaults, policy] = policy;
-        edit.set(&[agents, defaults, policy, "allow"], json!(allow))?;
+        edit.set(&[agents, defaults, policy, "allow"], json!(old))?;
     }
     edit.set(&mark, true.into())
 }
 
-/// `auth.profiles.<name>`, and the first place in `auth.order.<id>` for a new one, if there is such an order.
+/// `auth.profiles.<name>`, and the first place in `auth.order.<id>` for a new one, if there is such an order or another
+/// profile of the provider.
 fn name_profile(edit: &mut Edit, info: &ProviderInfo, profile: &str, is_new: bool) -> Result<()> {
     edit.set(
         &["auth", "profiles", profile, "provider"],
@@ -209,12 +207,36 @@ fn name_profile(edit: &mut Edit, info: &ProviderInfo, profile: &str, is_new: boo
     edit.set(&["auth", "profiles", profile, "mode"], "api_key".into())?;
     let spelled = edit.key(&["auth", "order"], |key| super::is_provider(key, &info.id));
     let order = ["auth", "order", spelled.as_deref().unwrap_or(&info.id)];
-    if let Some(Value::Array(old)) = edit.seen(&order).filter(|_| is_new) {
+    let before: Vec<Value> = match edit.seen(&order) {
+        Some(Value::Array(names)) => names,
+        // Without an order the profiles above are tried, the new one last.
+        _ => other_profiles(edit, info, profile),
+    };
+    if is_new && !before.is_empty() {
         let mut new = vec![Value::from(profile)];
-        new.extend(old.iter().filter(|name| name.as_str() != Some(profile)).cloned());
+        new.extend(
+            before
+                .iter()
+                .filter(|name| name.as_str() != Some(profile))
+                .cloned(),
+        );
         edit.set(&order, new.into())?;
     }
     Ok(())
+}
+
+/// The names of other profiles of a provider in `auth.profiles`.
+fn other_profiles(edit: &Edit, info: &ProviderInfo, profile: &str) -> Vec<Value> {
+    let profiles = edit.seen(&["auth", "profiles"]);
+    let profiles = profiles.as_ref().and_then(Value::as_object).into_iter().flatten();
+    let is_its = |entry: &Value| {
+        let provider = entry.get("provider").and_then(Value::as_str);
+        provider.is_some_and(|provider| super::is_provider(provider, &info.id))
+    };
+    profiles
+        .filter(|(name, entry)| *name != profile && is_its(entry))
+        .map(|(name, _)| name.as_str().into())
+        .collect()
 }
 
 /// `models.mode` and the members that `models.providers.<id>` has to have, where they are missing.

@@ -41,6 +41,23 @@ impl Configuration {
         }
     }
 
+    /// What older versions of OpenClaw refuse the file for.
+    #[must_use]
+    pub fn refused_by_older(&self) -> Option<String> {
+        self.value().get("meta")?.get("migrations")?;
+        let [year, month, patch] = FIRST;
+        let here = match self.installed_version() {
+            Some(found) if of(found) == Era::Old => {
+                let [year, month, patch] = found;
+                format!(", as the one that is installed here, {year}.{month}.{patch}")
+            }
+            _ => String::new(),
+        };
+        Some(format!(
+            "OpenClaw before {year}.{month}.{patch} does not start with `meta.migrations`{here}"
+        ))
+    }
+
     /// Whether OpenClaw is here and has to import what is stored in files: newer ones keep keys in a database.
     #[must_use]
     pub fn openclaw_imports_keys(&self) -> bool {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Configuration, document::Node, strip_prefix};
 use model_provider_host::{
     Result,
-    contract::{ChatRequest, Extra, ProviderInfo, blank_request},
+    contract::{ChatRequest, Extra, ProviderInfo},
     request_defaults::Params,
 };
 
@@ -19,7 +19,7 @@ impl Configuration {
         let mut params = Params::default();
         let agents = self.root().at(&["agents", "defaults"])?;
         let provider = self.provider(info)?;
-        let mut of_all = blank_request();
+        let mut of_all = ChatRequest::new("");
         let mut is_any = read_all(&mut of_all, &agents.get("params")?, &mut params.unknown)?;
         is_any |= read_all(&mut of_all, &provider.get("params")?, &mut params.unknown)?;
         if is_any {

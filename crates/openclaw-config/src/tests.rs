@@ -222,7 +222,7 @@ fn everything_of_a_provider_arrives_in_its_settings() {
     let model = configuration.default_model(&acme()).unwrap();
     assert_eq!(model.chain(), ["Small", "acme/big/one", "My/alias"]);
     assert_eq!(model.elsewhere, ["zeta/x"]);
-    let mut request = model_provider_host::contract::blank_request();
+    let mut request = model_provider_host::contract::ChatRequest::new("");
     configuration
         .params(&acme())
         .unwrap()
@@ -391,7 +391,7 @@ proptest! {
         let path = PathBuf::from("c.json5");
         if let Ok(document) = Document::parse(&path, text) {
             let state_dir = PathBuf::from("/nowhere");
-            let configuration = Configuration { document, path, state_dir, is_present: true, leaves_list_out: false, environment, declared: DeclaredSettings::default() };
+            let configuration = Configuration { document, path, state_dir, is_present: true, leaves_list_out: false, environment, declared: DeclaredSettings::default(), asks: None };
             let _ = configuration.settings(&acme());
             let _ = configuration.default_model(&acme());
         }

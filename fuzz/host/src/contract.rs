@@ -12,34 +12,26 @@ mod bindings {
 
 pub use bindings::openclaw::model_provider::types::*;
 
-/// A request that asks nothing yet and leaves everything open.
-#[must_use]
-pub fn blank_request() -> ChatRequest {
-    ChatRequest {
-        model: String::new(),
-        messages: Vec::new(),
-        tools: Vec::new(),
-        tool_choice: None,
-        response_format: None,
-        reasoning_effort: None,
-        max_output_tokens: None,
-        temperature: None,
-        top_p: None,
-        frequency_penalty: None,
-        presence_penalty: None,
-        seed: None,
-        stop: Vec::new(),
-        extras: Vec::new(),
-    }
-}
-
-/// A question in one text, asked of a model.
-#[must_use]
-pub fn question(model: impl Into<String>, text: impl Into<String>) -> ChatRequest {
-    ChatRequest {
-        model: model.into(),
-        messages: vec![Message::user(text)],
-        ..blank_request()
+impl ChatRequest {
+    /// As the host's builder begins: a model, and nothing else.
+    #[must_use]
+    pub fn new(model: impl Into<String>) -> Self {
+        Self {
+            model: model.into(),
+            messages: Vec::new(),
+            tools: Vec::new(),
+            tool_choice: None,
+            response_format: None,
+            reasoning_effort: None,
+            max_output_tokens: None,
+            temperature: None,
+            top_p: None,
+            frequency_penalty: None,
+            presence_penalty: None,
+            seed: None,
+            stop: Vec::new(),
+            extras: Vec::new(),
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         question = prompt::question(args, |note| terminal.warn(note)) => question?,
         () = signals::interrupted() => return Err(cancelled().into()),
     };
-    let session = Session::open(terminal, global).await?;
+    let session = Session::asking(terminal, global, question.model.as_deref()).await?;
     let references = references(terminal, &session, question.model, args.no_fallback)?;
     let fallback = Fallback::new().with_params(params(terminal, &session)?);
     let answering = Answering {
@@ -64,7 +64,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
 
 /// Asks one model one question.
 pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question: &str) -> Outcome {
-    let request = contract::question(model, question);
+    let request = contract::ChatRequest::new(model).user(question);
     let references = [model.to_owned()];
     let answering = Answering {
         terminal,
@@ -83,16 +83,17 @@ pub(super) fn references(
     named: Option<String>,
     alone: bool,
 ) -> Result<Vec<String>> {
-    let configured = session.configuration.default_model(&session.info)?;
+    let (configuration, info) = (&session.configuration, &session.info);
+    let configured = configuration.default_model(info)?;
     let mut references = match named {
-        Some(named) => std::iter::once(named).chain(configured.fallbacks).collect(),
+        Some(named) => {
+            let named = session.named(&named)?.reference;
+            std::iter::once(named).chain(configured.fallbacks).collect()
+        }
         None => {
-            for reference in &configured.elsewhere {
-                terminal.warn(&format!(
-                    "the configured model `{reference}` is another provider's and is not asked; if it is one of `{id}`, \
-                     write `{id}/{reference}`",
-                    id = session.info.id
-                ));
+            for text in &configured.elsewhere {
+                let other = configuration.reference_elsewhere(info, text)?;
+                terminal.warn(&of_another_provider(text, other.as_deref(), &info.id));
             }
             let chain = configured.chain();
             if chain.is_empty() {
@@ -113,6 +114,20 @@ pub(super) fn references(
         return Err(error.with_hint("name one with `-m REF`; `models` lists them"));
     }
     Ok(references)
+}
+
+/// What is said of a configured model that is not asked. One that is named by an alias has its provider in writing.
+fn of_another_provider(text: &str, other: Option<&str>, id: &str) -> String {
+    match other {
+        Some(other) => format!(
+            "the configured model `{text}` is {other}, a model of another provider, and is not asked; only models of \
+             `{id}` are"
+        ),
+        None => format!(
+            "the configured model `{text}` is another provider's and is not asked; if it is one of `{id}`, write \
+             `{id}/{text}`"
+        ),
+    }
 }
 
 /// What the configuration asks of each model; what it asks in vain is said.

@@ -12,7 +12,7 @@ use crate::{args::ChatArgs, request_file};
 use dialects::chat_completions::request::{asks_something, invalid};
 use model_provider_host::{
     Result,
-    contract::{ChatRequest, ContentPart, Message, blank_request},
+    contract::{ChatRequest, ContentPart, Message},
     files, sanitize,
 };
 
@@ -93,7 +93,7 @@ pub(super) async fn question(args: &ChatArgs, say: impl Fn(&str)) -> Result<Ques
             }
             (file.request, file.model)
         }
-        None => (blank_request(), None),
+        None => (ChatRequest::new(""), None),
     };
     if !parts.is_empty() {
         request.messages.push(Message::user_parts(parts));

@@ -24,7 +24,7 @@ use super::{
 use dialects::chat_completions::request::ChatBody;
 use mock_router::{MockOptions, MockRouter};
 use model_provider_host::{
-    Error, Host, HostOptions, Kind, Plugin, Result, Secret, Settings,
+    Error, Grants, Host, HostOptions, Kind, Plugin, Result, Secret, Settings,
     contract::{ChatRequest, settings::ModelAlias},
     settings::ModelSettings,
 };
@@ -73,7 +73,8 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
     let options = HostOptions {
         settings,
         secret: Secret::new(&data.token),
-        grants: crate::built_in_grants()?,
+        // The service is the mock router, and the token is none.
+        grants: Grants::parse(component_build::GRANT)?,
     };
     let host = Host::start(plugin, options)?;
 

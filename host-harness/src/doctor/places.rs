@@ -19,6 +19,11 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: 
             format!("this program's own are in {}", host_file.display()),
         );
     }
+    if let Some(refused) = configuration.refused_by_older() {
+        let fix = "for an older one remove `meta.migrations`, and with it all of `agents.defaults.models`, which restricts \
+                   models there";
+        report.add("configuration", Level::Note, refused, Some(fix.to_owned()));
+    }
     match configuration.plugin_config(info) {
         Ok(config) if config.settings.is_empty() => {}
         Ok(config) => {

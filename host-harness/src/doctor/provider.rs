@@ -7,8 +7,9 @@ use crate::{
     session::Ground,
 };
 use model_provider_host::{
-    Grant, Host, Plugin, Result, SHORTEST_SEARCHED_SECRET, Settings,
+    Grant, Host, Plugin, Result, Settings,
     contract::{DiscoveryMode, ModelCatalog, ModelRef, ModelSource, ProviderInfo},
+    redact::SHORTEST_SEARCHED_SECRET,
 };
 use openclaw_config::FoundSecret;
 
@@ -21,7 +22,7 @@ pub(super) async fn credential(
     ground: &Ground,
     info: &ProviderInfo,
 ) -> Option<FoundSecret> {
-    let grant = match ground.grants.check(info) {
+    let grant = match ground.grant_of(info) {
         Ok(Some(grant)) => {
             report.ok(
                 "grant",

@@ -36,20 +36,14 @@ impl Choice {
     }
 
     async fn in_session(terminal: &Terminal, session: Session, text: &str) -> Result<Self> {
-        let configuration = &session.configuration;
-        if configuration.reference_of(&session.info, text)?.is_none()
-            && let Some(other) = configuration.reference_elsewhere(&session.info, text)?
-        {
-            let message = format!(
-                "`{}` is the name of {other}, a model of another provider",
-                text.trim()
-            );
-            return Err(Error::new(Kind::Configuration, message).with_hint(format!(
-                "models of `{}` alone are chosen here; OpenClaw's own `models` command chooses any",
-                session.info.id
-            )));
+        let named = session.named(text)?;
+        if let Some(profile) = &named.profile {
+            // As OpenClaw's own `models` commands: what is chosen is a model.
+            terminal.warn(&format!(
+                "the profile `{profile}` is not written down; `auth.order` of the configuration chooses among profiles"
+            ));
         }
-        let found = session.host.resolve(text).await?;
+        let found = session.host.resolve(&named.reference).await?;
         for warning in &found.warnings {
             terminal.warn(&warning.message);
         }

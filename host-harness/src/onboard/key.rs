@@ -30,7 +30,7 @@ pub(super) fn pasted(text: &str, spec: Option<&CredentialSpec>) -> Option<Secret
 /// Asks for a model that cannot exist. A service that looks at the key first says which of the two is wrong, and
 /// answers nothing that it could bill.
 pub(crate) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
-    let mut request = contract::question(impossible(info), "ping");
+    let mut request = contract::ChatRequest::new(impossible(info)).user("ping");
     request.max_output_tokens = Some(1);
     let asked = async {
         let mut completion = host.chat(request).await?;

@@ -238,7 +238,7 @@ impl Entry for Choice {
 
 /// A key that nobody may use is not worth storing.
 fn granted(ground: &Ground, info: &ProviderInfo) -> Result<()> {
-    if ground.grants.check(info)?.is_some() || info.credential.is_none() {
+    if ground.grant_of(info)?.is_some() || info.credential.is_none() {
         return Ok(());
     }
     let message = format!(
@@ -251,7 +251,7 @@ fn granted(ground: &Ground, info: &ProviderInfo) -> Result<()> {
 
 /// Looks for a key where every command looks for it.
 async fn found(ground: &Ground, info: &ProviderInfo, flag: Option<&Secret>) -> Result<Option<FoundSecret>> {
-    let grant = ground.grants.check(info)?;
+    let grant = ground.grant_of(info)?;
     let flag = flag.map(Secret::expose);
     ground
         .configuration
@@ -261,7 +261,7 @@ async fn found(ground: &Ground, info: &ProviderInfo, flag: Option<&Secret>) -> R
 
 /// The same by the files as they are now, after something was written.
 async fn found_now(ground: &Ground, info: &ProviderInfo) -> Result<Option<FoundSecret>> {
-    let grant = ground.grants.check(info)?;
+    let grant = ground.grant_of(info)?;
     let configuration = ground.configuration.reread()?;
     configuration.secret(info, grant, None, &ground.environment).await
 }
@@ -290,7 +290,7 @@ fn to_store(
 
 /// The environment variable that holds a key.
 fn variable_of(ground: &Ground, info: &ProviderInfo, key: &Secret) -> Result<String> {
-    let grant = ground.grants.check(info)?;
+    let grant = ground.grant_of(info)?;
     let mut names = grant.into_iter().flat_map(|grant| grant.readable(info));
     let holds = |name: &&str| {
         let value = ground.environment.get(name);

@@ -19,5 +19,5 @@ mod contract;
 #[cfg(target_family = "wasm")]
 mod order;
 #[cfg(target_family = "wasm")]
-#[path = "../../../src/shell/runtime.rs"]
+#[path = "../../../crates/component-shell/src/runtime.rs"]
 mod runtime;

@@ -18,7 +18,7 @@ mod deeds;
 #[cfg(target_family = "wasm")]
 mod orders;
 #[cfg(target_family = "wasm")]
-#[path = "../../../src/shell/runtime.rs"]
+#[path = "../../../crates/component-shell/src/runtime.rs"]
 mod runtime;
 #[cfg(target_family = "wasm")]
 mod texts;

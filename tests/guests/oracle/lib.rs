@@ -17,7 +17,7 @@ mod component;
 #[path = "../contract.rs"]
 mod contract;
 #[cfg(target_family = "wasm")]
-#[path = "../../../src/shell/runtime.rs"]
+#[path = "../../../crates/component-shell/src/runtime.rs"]
 mod runtime;
 #[cfg(target_family = "wasm")]
 #[path = "../web.rs"]

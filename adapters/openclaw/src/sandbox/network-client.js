@@ -44,20 +44,27 @@ export class Network {
   }
 }
 
+/** A shorter header value is not masked in what others say. */
+const SHORTEST_OF_OTHERS = 16;
+
 /**
  * What one call may reach, and what is added to its requests.
  * @param {{ baseUrl: string, apiKey?: string, headers?: Record<string, string>, credential: { header: string, prefix: string }, endpoints: { method: string, path: string }[], limits: object }} call
  */
 export function egress({ baseUrl, apiKey, headers = {}, credential, endpoints, limits }) {
   const url = new URL(baseUrl);
+  const isCredential = (name) => name.toLowerCase() === credential.header.toLowerCase();
   const secrets = Object.entries(headers)
-    .filter(([name]) => /authorization|api-?key|token|secret|cookie/i.test(name))
+    .filter(([name]) => isCredential(name) || /authorization|api-?key|token|secret|cookie/i.test(name))
     // The scheme before it is no secret: `Bearer`.
-    .map(([, value]) => String(value).trim().split(/\s+/).at(-1));
+    .map(([name, value]) => [name, String(value).trim().split(/\s+/).at(-1)])
+    // A short word could be guessed whole, and would be told by being masked. A credential is none.
+    .filter(([name, value]) => isCredential(name) || value.length >= SHORTEST_OF_OTHERS)
+    .map(([, value]) => value);
   return {
     origin: { protocol: url.protocol, host: url.host.toLowerCase(), hostname: url.hostname.replace(/^\[|\]$/g, ""), port: url.port, path: url.pathname.replace(/\/+$/, "") },
     credential: apiKey && { header: credential.header.toLowerCase(), value: `${credential.prefix}${apiKey}` },
-    secrets: [apiKey, ...secrets].filter((value) => value && value.length >= 6),
+    secrets: [apiKey, ...secrets].filter(Boolean),
     headers,
     endpoints,
     limits,

@@ -8,7 +8,8 @@ import https from "node:https";
 import tls from "node:tls";
 import { parentPort, workerData } from "node:worker_threads";
 import { isForbidden, isName, isValue } from "./headers.js";
-import { Redactor, redacted } from "./redact.js";
+import { BodyRedactor } from "../redact/body.js";
+import { Finder } from "../redact/finder.js";
 import { codeOf } from "./failures.js";
 import { WORD } from "./link.js";
 
@@ -113,8 +114,8 @@ class Exchange {
     sent.set("accept-encoding", "identity");
     if (credential) sent.set(credential.header, credential.value);
     for (const [name, value] of Object.entries(headers)) sent.set(name.toLowerCase(), value);
-    this.secrets = this.call.secrets;
-    this.redactor = new Redactor(this.secrets);
+    this.finder = this.call.finder ??= new Finder(this.call.secrets);
+    this.redactor = new BodyRedactor(this.finder);
     let request;
     try {
       request = (origin.protocol === "http:" ? http : https).request({
@@ -160,7 +161,7 @@ class Exchange {
     if (status === 206) return this.abort({ tag: "HTTP-protocol-error" });
     const headers = [];
     for (let at = 0; at + 1 < response.rawHeaders.length; at += 2) {
-      headers.push([response.rawHeaders[at].toLowerCase(), redacted(response.rawHeaders[at + 1], this.secrets)]);
+      headers.push([response.rawHeaders[at].toLowerCase(), this.finder.clean(response.rawHeaders[at + 1])]);
     }
     this.report("head", { status, headers });
     if (coding && coding.toLowerCase() !== "identity") return this.abort({ tag: "HTTP-response-content-coding", val: undefined });

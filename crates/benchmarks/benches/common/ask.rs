@@ -1,5 +1,6 @@
 //! One question in both vocabularies: the host's types and the protocol's are generated apart.
 
+use frozen_protocol::contract::types as frozen;
 use huggingface_protocol::contract::types as native;
 use model_provider_host::{
     Completion, Host,
@@ -9,30 +10,32 @@ use model_provider_host::{
 /// A question.
 pub(crate) struct Ask {
     pub(crate) model: &'static str,
-    pub(crate) text: String,
-    /// A picture to go with it.
+    /// What user and assistant say in turns; the user has the first word and the last.
+    pub(crate) texts: Vec<String>,
+    /// A picture to go with the last text.
     pub(crate) png: Option<Vec<u8>>,
+    /// Schemas of tools.
+    pub(crate) tools: Vec<String>,
     pub(crate) max_tokens: Option<u32>,
 }
 
+/// The request in a contract's types. What differs between contracts, the caller gives: messages, media and tools.
 macro_rules! request {
-    ($ask:expr, $($contract:ident)::+) => {{
+    ($ask:expr, $($contract:ident)::+, $user:expr, $assistant:expr, $media:expr, $tool:expr) => {{
         use $($contract)::+ as contract;
-        let mut parts = vec![contract::ContentPart::Text($ask.text.clone())];
-        parts.extend($ask.png.clone().map(|png| {
-            contract::ContentPart::Media(contract::Media {
-                mime_type: "image/png".to_owned(),
-                source: contract::MediaSource::Data(png),
-                extras: Vec::new(),
-            })
-        }));
+        let messages = $ask.texts.iter().enumerate().map(|(at, text)| {
+            if at % 2 == 1 {
+                return contract::Message::Assistant($assistant(vec![contract::AssistantPart::Text(text.clone())]));
+            }
+            let mut parts = vec![contract::ContentPart::Text(text.clone())];
+            let png = $ask.png.clone().filter(|_| at + 1 == $ask.texts.len());
+            parts.extend(png.map(|png| contract::ContentPart::Media($media(png))));
+            contract::Message::User($user(parts))
+        });
         contract::ChatRequest {
             model: $ask.model.to_owned(),
-            messages: vec![contract::Message::User(contract::UserMessage {
-                content: parts,
-                extras: Vec::new(),
-            })],
-            tools: Vec::new(),
+            messages: messages.collect(),
+            tools: $ask.tools.iter().enumerate().map($tool).collect(),
             tool_choice: None,
             response_format: None,
             reasoning_effort: None,
@@ -46,17 +49,68 @@ macro_rules! request {
             extras: Vec::new(),
         }
     }};
+    // The contract of today.
+    ($ask:expr, $($contract:ident)::+) => {{
+        use $($contract)::+ as today;
+        request!(
+            $ask,
+            $($contract)::+,
+            |content| today::UserMessage { content, extras: Vec::new() },
+            |content| today::AssistantMessage { content, extras: Vec::new() },
+            |png| today::Media {
+                mime_type: "image/png".to_owned(),
+                source: today::MediaSource::Data(png),
+                extras: Vec::new(),
+            },
+            |(at, schema): (usize, &String)| {
+                today::Tool::Function(today::FunctionTool {
+                    name: format!("tool_{at}"),
+                    description: Some(DESCRIPTION.to_owned()),
+                    parameters_json: schema.clone(),
+                    strict: None,
+                    extras: Vec::new(),
+                })
+            }
+        )
+    }};
 }
+
+/// Of every tool.
+const DESCRIPTION: &str = "Reads a file, and says \"not found\" where there is none.";
 
 impl Ask {
     /// A short question; a mock that composes its answer says these words back, so they are enough for `max_tokens`.
     pub(crate) fn short() -> Self {
         Self {
             model: "meta-llama/Llama-3.3-70B-Instruct",
-            text: "say it in many words ".repeat(12),
+            texts: vec!["say it in many words ".repeat(12)],
             png: None,
+            tools: Vec::new(),
             // With the role, the finish reason, the usage and `[DONE]` that makes 50 events.
             max_tokens: Some(46),
+        }
+    }
+
+    /// A question of this many kilobytes of prose and code, in so many messages (an odd number).
+    pub(crate) fn long(kilobytes: usize, messages: usize) -> Self {
+        const TEXT: &str =
+            "The quick brown fox jumps over the lazy dog, and reads on.\n\tlet name = \"value\"; // ü\n";
+        let each = kilobytes * 1_000 / messages;
+        Self {
+            texts: vec![TEXT.repeat(each.div_ceil(TEXT.len())); messages],
+            ..Self::short()
+        }
+    }
+
+    /// A short question with tools whose schemas have this many kilobytes in all.
+    pub(crate) fn with_tools(tools: usize, kilobytes: usize) -> Self {
+        const MEMBER: &str = "\"path\": {\"type\": \"string\", \"description\": \"A path below the workspace, without \\\"..\\\"\"}";
+        let members = kilobytes * 1_000 / tools / MEMBER.len();
+        let member = |at| MEMBER.replacen("path", &format!("path_{at}"), 1);
+        let members = (0..members).map(member).collect::<Vec<_>>().join(", ");
+        Self {
+            tools: vec![format!("{{\"type\": \"object\", \"properties\": {{{members}}}}}"); tools],
+            ..Self::short()
         }
     }
 
@@ -67,8 +121,9 @@ impl Ask {
         png.extend(noise);
         Self {
             model: "Qwen/Qwen2.5-VL-7B-Instruct",
-            text: "What is in this picture?".to_owned(),
+            texts: vec!["What is in this picture?".to_owned()],
             png: Some(png),
+            tools: Vec::new(),
             max_tokens: None,
         }
     }
@@ -81,6 +136,26 @@ impl Ask {
     /// For the twin.
     pub(crate) fn for_twin(&self) -> native::ChatRequest {
         request!(self, huggingface_protocol::contract::types)
+    }
+
+    /// For the frozen twin.
+    pub(crate) fn for_frozen(&self) -> frozen::ChatRequest {
+        request!(
+            self,
+            frozen_protocol::contract::types,
+            |parts| parts,
+            |parts| parts,
+            |png| frozen::Media {
+                mime_type: "image/png".to_owned(),
+                source: frozen::MediaSource::Data(png),
+            },
+            |(at, schema): (usize, &String)| frozen::Tool {
+                name: format!("tool_{at}"),
+                description: Some(DESCRIPTION.to_owned()),
+                parameters_json: schema.clone(),
+                strict: None,
+            }
+        )
     }
 }
 

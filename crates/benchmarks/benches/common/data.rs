@@ -56,8 +56,42 @@ pub(crate) fn list(models: usize) -> String {
     text
 }
 
-/// A streamed answer of this many events, each of [`EVENT`] bytes.
+/// Texts of chunks, with escapes and letters of several bytes. All have the same length as JSON.
+const TEXTS: [&str; 8] = [
+    " and the fox",
+    " quick brown",
+    " jumps over ",
+    " the dog.\\n ",
+    " „jumps“",
+    " it is quick",
+    " \\\"quick\\\" b",
+    " every day. ",
+];
+/// Texts of several lengths.
+const WORDS: [&str; 8] = [
+    " the",
+    " quick",
+    " brown",
+    " fox\\n",
+    " „jumps“",
+    " over",
+    " it",
+    ".",
+];
+
+/// A streamed answer of this many events, each of [`EVENT`] bytes. As in recorded ones, most chunks are the one before
+/// with another text.
 pub(crate) fn stream(events: usize) -> String {
+    stream_of(events, &TEXTS)
+}
+
+/// The same with chunks that differ in two places: the second makes up for the length of the text. Of recorded chunks,
+/// one in five differs from the one before in more than its text.
+pub(crate) fn unlike(events: usize) -> String {
+    stream_of(events, &WORDS)
+}
+
+fn stream_of(events: usize, texts: &[&str]) -> String {
     let mut text = String::with_capacity(events * EVENT);
     let chunk = |choices: &str, usage: &str| {
         let open = format!(
@@ -72,18 +106,8 @@ pub(crate) fn stream(events: usize) -> String {
     let delta = |content: &str| {
         format!("{{\"index\":0,\"delta\":{{\"content\":\"{content}\"}},\"finish_reason\":null}}")
     };
-    const WORDS: [&str; 8] = [
-        " the",
-        " quick",
-        " brown",
-        " fox\\n",
-        " „jumps“",
-        " over",
-        " it",
-        ".",
-    ];
     for at in 0..events.saturating_sub(3) {
-        text.push_str(&chunk(&delta(WORDS[at % WORDS.len()]), "null"));
+        text.push_str(&chunk(&delta(texts[at % texts.len()]), "null"));
     }
     text.push_str(&chunk(
         "{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}",
@@ -156,6 +180,10 @@ impl Files {
 
     pub(crate) fn stream(&self, events: usize) -> PathBuf {
         self.write(&format!("{events}.sse"), &stream(events))
+    }
+
+    pub(crate) fn unlike(&self, events: usize) -> PathBuf {
+        self.write(&format!("{events}-unlike.sse"), &unlike(events))
     }
 
     pub(crate) fn list(&self, models: usize) -> PathBuf {

@@ -22,7 +22,10 @@ async fn once(guest: &Guest) -> BTreeMap<String, u64> {
     let answer = Upstream::json(&data::answer());
     let tokens = |events| Upstream::tokens(&data::stream(events), data::EVENT);
     let packets = |events| Upstream::stream(&data::stream(events), MANY);
+    let unlike = Upstream::stream(&data::unlike(2_000), MANY);
     let picture = Ask::picture(1_000_000).for_host();
+    let long = |kilobytes, messages| Ask::long(kilobytes, messages).for_host();
+    let tools = Ask::with_tools(30, 60).for_host();
     let counts = [
         ("describe", guest.describe().await),
         (
@@ -44,6 +47,30 @@ async fn once(guest: &Guest) -> BTreeMap<String, u64> {
         (
             "stream of 2,000 chunks, many events a packet",
             guest.stream(packets(2_000), &short, 1).await,
+        ),
+        (
+            "stream of 2,000 chunks that differ in two places",
+            guest.stream(unlike, &short, 1).await,
+        ),
+        (
+            "stream of 50 chunks to 5 KB of text",
+            guest.stream(packets(50), &long(5, 1), 1).await,
+        ),
+        (
+            "stream of 50 chunks to 50 KB of text",
+            guest.stream(packets(50), &long(50, 1), 1).await,
+        ),
+        (
+            "stream of 50 chunks to 500 KB of text",
+            guest.stream(packets(50), &long(500, 1), 1).await,
+        ),
+        (
+            "stream of 50 chunks to 41 messages, 50 KB",
+            guest.stream(packets(50), &long(50, 41), 1).await,
+        ),
+        (
+            "stream of 50 chunks to 30 tools, 60 KB",
+            guest.stream(packets(50), &tools, 1).await,
         ),
         (
             "stream of 50 chunks to a picture of 1 MB",

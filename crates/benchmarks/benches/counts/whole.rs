@@ -7,6 +7,7 @@ use std::{
     process::{Command, ExitStatus, Output},
 };
 
+use frozen_protocol::settings::PlainSettings as FrozenSettings;
 use huggingface_protocol::{reference, settings::PlainSettings};
 use model_provider_host::{Host, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode};
 use tokio::runtime::Runtime;
@@ -16,7 +17,7 @@ use crate::common::{
     ask::{self, Ask},
     data,
     mock::Mock,
-    twin::Twin,
+    twin::{FrozenTwin, Twin},
 };
 
 /// The word in front of what a counted process is to do.
@@ -32,9 +33,12 @@ const DESCRIBE: &str = "describe";
 const RESOLVE: &str = "resolve a reference";
 const LIST: &str = "a list of 136 models";
 const ANSWER: &str = "a short answer";
+/// Streams to long questions begin so.
+const LONG: &str = "50 chunks to ";
 /// Who does it.
 const PLUGIN: &str = "plugin";
 const NATIVE: &str = "native";
+const FROZEN: &str = "native at bc404fd";
 
 /// What a process is told: who, what, the mock's address, the component, and where compiled code is kept.
 type Words<'w> = [&'w str; 5];
@@ -57,6 +61,7 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
     let answer = Mock::replaying_whole(&files.answer());
     let short = Mock::replaying_whole(&files.stream(50));
     let long = Mock::replaying_whole(&files.stream(2_000));
+    let unlike = Mock::replaying_whole(&files.unlike(2_000));
     let mut counts = BTreeMap::new();
     for (what, url) in [
         (DESCRIBE, ""),
@@ -65,9 +70,18 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
         (ANSWER, answer.base_url()),
         ("a stream of 50 chunks, many a packet", short.base_url()),
         ("a stream of 2,000 chunks, many a packet", long.base_url()),
+        (
+            "a stream of 2,000 chunks that differ in two places",
+            unlike.base_url(),
+        ),
+        ("50 chunks to 5 KB of text", short.base_url()),
+        ("50 chunks to 50 KB of text", short.base_url()),
+        ("50 chunks to 500 KB of text", short.base_url()),
+        ("50 chunks to 41 messages, 50 KB", short.base_url()),
+        ("50 chunks to 30 tools, 60 KB", short.base_url()),
     ] {
-        for who in [PLUGIN, NATIVE] {
-            if (what, who) != (DESCRIBE, NATIVE) {
+        for who in [PLUGIN, NATIVE, FROZEN] {
+            if what != DESCRIBE || who == PLUGIN {
                 let count = counted([who, what, url, component, kept]);
                 counts.insert(format!("{what}, {who}"), count);
             }
@@ -76,20 +90,34 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
     Ok(counts)
 }
 
-/// Prints plugin and twin beside each other.
+/// Prints plugin and twins beside each other.
 pub(crate) fn print(counts: &BTreeMap<String, u64>) {
-    println!("| Case | Instructions, plugin in its host | Native | Ratio |\n|---|---|---|---|");
+    println!("| Case | Instructions, plugin in its host | Native | Ratio | Native at bc404fd | Ratio |");
+    println!("|---|---|---|---|---|---|");
     for (case, plugin) in counts {
         let Some(what) = case.strip_suffix(&format!(", {PLUGIN}")) else {
             continue;
         };
-        match counts.get(&format!("{what}, {NATIVE}")) {
+        let beside = [NATIVE, FROZEN].map(|who| match counts.get(&format!("{what}, {who}")) {
             Some(native) => {
                 let ratio = *plugin as f64 / *native as f64;
-                println!("| {what} | {plugin} | {native} | {ratio:.2}× |");
+                format!("{native} | {ratio:.2}×")
             }
-            None => println!("| {what} | {plugin} | | |"),
-        }
+            None => " | ".to_owned(),
+        });
+        println!("| {what} | {plugin} | {} |", beside.join(" | "));
+    }
+}
+
+/// What is asked.
+fn question(what: &str) -> Ask {
+    match what.strip_prefix(LONG) {
+        Some("5 KB of text") => Ask::long(5, 1),
+        Some("50 KB of text") => Ask::long(50, 1),
+        Some("500 KB of text") => Ask::long(500, 1),
+        Some("41 messages, 50 KB") => Ask::long(50, 41),
+        Some("30 tools, 60 KB") => Ask::with_tools(30, 60),
+        _ => Ask::short(),
     }
 }
 
@@ -128,12 +156,14 @@ pub(crate) fn child(words: &[&str]) {
         url
     };
     let runtime = common::runtime();
-    let client = if who == NATIVE {
-        Client::Native(Box::new(Twin::new(url, PlainSettings::default())))
-    } else {
-        let plugin = runtime.block_on(loaded(Path::new(component), Path::new(kept)));
-        let host = common::host(&plugin, url, Some(common::TOKEN), |_| {});
-        Client::Plugin(host)
+    let client = match who {
+        NATIVE => Client::Native(Box::new(Twin::new(url, PlainSettings::default()))),
+        FROZEN => Client::Frozen(Box::new(FrozenTwin::new(url, FrozenSettings::default()))),
+        _ => {
+            let plugin = runtime.block_on(loaded(Path::new(component), Path::new(kept)));
+            let host = common::host(&plugin, url, Some(common::TOKEN), |_| {});
+            Client::Plugin(Box::new(host))
+        }
     };
     runtime.block_on(client.call(what));
     for _ in 0..ROUNDS {
@@ -160,13 +190,14 @@ async fn loaded(component: &Path, kept: &Path) -> Plugin {
 }
 
 enum Client {
-    Plugin(Host),
+    Plugin(Box<Host>),
     Native(Box<Twin>),
+    Frozen(Box<FrozenTwin>),
 }
 
 impl Client {
     async fn call(&self, what: &str) {
-        let ask = Ask::short();
+        let ask = question(what);
         match (self, what) {
             (Self::Plugin(host), DESCRIBE) => {
                 host.plugin().describe().await.expect("what it is");
@@ -190,6 +221,15 @@ impl Client {
                 assert!(!twin.chat(ask.for_twin()).whole().await.is_empty());
             }
             (Self::Native(twin), _) => assert!(twin.chat(ask.for_twin()).drain().await > 0),
+            (Self::Frozen(_), RESOLVE) => {
+                frozen_protocol::reference::resolve(REFERENCE, &FrozenSettings::default())
+                    .expect("a reference");
+            }
+            (Self::Frozen(twin), LIST) => assert_eq!(twin.list().await.models.len(), data::ROUTER_LIST),
+            (Self::Frozen(twin), ANSWER) => {
+                assert!(!twin.chat(ask.for_frozen()).whole().await.is_empty());
+            }
+            (Self::Frozen(twin), _) => assert!(twin.chat(ask.for_frozen()).drain().await > 0),
         }
     }
 }

@@ -112,7 +112,7 @@ struct Server {
 impl Server {
     fn new(process: Process, stream: bool) -> Self {
         let ask = Ask::short();
-        let message = serde_json::json!({"role": "user", "content": ask.text});
+        let message = serde_json::json!({"role": "user", "content": ask.texts[0]});
         let body = serde_json::json!({"model": ask.model, "messages": [message], "stream": stream});
         Self {
             process,

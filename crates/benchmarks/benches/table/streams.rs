@@ -2,8 +2,9 @@
 
 use std::hint::black_box;
 
+use chat_completions::chat::{Exchange, Next};
 use huggingface_protocol::{
-    chat::{Exchange, Next},
+    provider::UPSTREAM,
     reference,
     settings::{PlainSettings, Settings as _},
 };
@@ -88,7 +89,8 @@ async fn decoding(rig: &Rig, table: &mut Table) {
 fn decode(stream: &[u8], ask: &Ask) {
     let settings = PlainSettings::default();
     let model = reference::resolve(ask.model, &settings).expect("a reference");
-    let mut exchange = Exchange::new(ask.for_twin(), model, &settings.get(), 7).expect("a request");
+    let mut exchange =
+        Exchange::new(&UPSTREAM, ask.for_twin(), model.into(), &settings.get(), 7).expect("a request");
     exchange.sent();
     exchange.on_response(200, &[]);
     for piece in stream.chunks(16 * 1024) {

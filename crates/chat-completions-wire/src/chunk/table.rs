@@ -336,7 +336,10 @@ impl<'a> CallPiece<'a> {
             // A number, as legacy servers send it, is an id too.
             Leaf::CallId => self.id = Some(any()).filter(filled),
             Leaf::Name => self.name = json::text(raw).filter(filled).or(self.name.take()),
-            _ => self.arguments = Some(any()).filter(filled).or(self.arguments.take()),
+            _ => {
+                self.raw_arguments = Some(raw).filter(|_| self.arguments.is_none());
+                self.arguments = Some(any()).filter(filled).or(self.arguments.take());
+            }
         }
     }
 }

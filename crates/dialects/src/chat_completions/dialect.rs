@@ -57,6 +57,10 @@ fn error(fault: &Fault) -> Value {
 }
 
 impl Reply for Envelope {
+    fn notes(&mut self) -> &mut Notes {
+        &mut self.notes
+    }
+
     fn begin(&mut self, head: Head) {
         self.id = format!("chatcmpl-{}", head.id);
         self.created = head.created;

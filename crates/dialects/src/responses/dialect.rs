@@ -120,6 +120,10 @@ impl Response {
 }
 
 impl Reply for Response {
+    fn notes(&mut self) -> &mut Notes {
+        &mut self.notes
+    }
+
     fn begin(&mut self, head: Head) {
         self.id = format!("resp_{}", head.id);
         self.output.id.clone_from(&head.id);

@@ -9,16 +9,18 @@ use alloc::{
 };
 use core::mem;
 
+use chat_completions::{
+    json::items,
+    model::{
+        Index, decimal,
+        lenient::{boolean, count, is_scalar, line, measure},
+    },
+};
+use chat_completions_wire::list::{Leaf, Place, Rows, Sink, read_list, read_row};
 use serde_json::error::Category;
 
-use super::index::Index;
-use super::json::{boolean, count, is_scalar, line, measure};
-use super::{decimal, merge, routes};
-use crate::{
-    contract::types::{Extra, Model, ModelSource, Price, Route},
-    json::items,
-    wire::list::{Leaf, Place, Rows, Sink, read_row},
-};
+use super::{merge, routes};
+use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
 
 /// Most rows that are read.
 pub(super) const MAX_ROWS: usize = 10_000;
@@ -48,6 +50,10 @@ pub(super) struct List {
 /// Reads a list; an error says why it is none.
 pub(super) fn decode(body: &str) -> Result<List, String> {
     let body = body.trim_start_matches('\u{feff}');
+    let mut whole = Whole::default();
+    if read_list(body, &mut whole) && whole.is_list {
+        return Ok(whole.list);
+    }
     let rows = Rows::read(body, MAX_ROWS).map_err(|error| broken(&error))?;
     if !body.trim_ascii_start().starts_with(['{', '[']) {
         return Err("its answer is JSON, but neither an object nor an array".to_string());
@@ -55,25 +61,82 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
     if !rows.is_list {
         return Err("its answer has no list named \"data\"".to_string());
     }
-    let mut list = List {
-        cut_rows: rows.cut,
-        ..List::default()
-    };
-    let mut ids = Index::default();
-    let mut room = MAX_ROUTES_IN_ALL;
+    let mut whole = Whole::default();
+    whole.list.cut_rows = rows.cut;
     for row in rows.rows {
-        match Row::read(row, room) {
-            None => list.skipped += 1,
+        whole.row.room = whole.room();
+        read_row(row, &mut whole.row);
+        whole.keep_row();
+    }
+    Ok(whole.list)
+}
+
+/// A list while it is read.
+#[derive(Default)]
+struct Whole {
+    list: List,
+    /// Whether there is one at all.
+    is_list: bool,
+    ids: Index,
+    /// How many rows and how many routes were read.
+    rows: usize,
+    routes: usize,
+    row: Row,
+}
+
+impl Whole {
+    /// How many routes the next row may have.
+    fn room(&self) -> usize {
+        (MAX_ROUTES_IN_ALL - self.routes).min(MAX_ROUTES)
+    }
+
+    /// Keeps the row that was read, if it names a model that is not there yet.
+    fn keep_row(&mut self) {
+        match self.row.finish() {
+            None => self.list.skipped += 1,
             Some((model, cut_routes)) => {
-                if ids.note(&model.id, list.models.len()) {
-                    room -= model.routes.len();
-                    list.cut_routes += cut_routes;
-                    list.models.push(model);
+                if self.ids.note(&model.id, self.list.models.len()) {
+                    self.routes += model.routes.len();
+                    self.list.cut_routes += cut_routes;
+                    self.list.models.push(model);
                 }
             }
         }
     }
-    Ok(list)
+}
+
+impl<'a> Sink<'a> for Whole {
+    fn open(&mut self, place: Place) {
+        match place {
+            // As with every repeated name, the last list holds.
+            Place::Rows => {
+                *self = Self {
+                    is_list: true,
+                    ..Self::default()
+                }
+            }
+            Place::Row => {
+                self.row.room = self.room();
+                self.row.open(place);
+            }
+            place => self.row.open(place),
+        }
+    }
+
+    fn take(&mut self, leaf: Leaf, name: &str, value: &'a str) {
+        self.row.take(leaf, name, value);
+    }
+
+    fn close(&mut self, place: Place) {
+        match place {
+            Place::Row if self.rows >= MAX_ROWS => self.list.cut_rows += 1,
+            Place::Row => {
+                self.rows += 1;
+                self.keep_row();
+            }
+            place => self.row.close(place),
+        }
+    }
 }
 
 /// Why an answer cannot be read. Not in the parser's words, which take a person nowhere and the component
@@ -104,39 +167,39 @@ struct Row {
     cut_routes: usize,
 }
 
-impl Row {
-    /// Reads one, and counts the routes that were too many; none if it names no model.
-    fn read(row: &str, room: usize) -> Option<(Model, usize)> {
-        let mut reading = Self {
-            room: room.min(MAX_ROUTES),
+impl Default for Row {
+    fn default() -> Self {
+        Self {
+            room: MAX_ROUTES,
             id: None,
-            names: [const { None }; 3],
+            names: Default::default(),
             model: merge::blank("", ModelSource::Live),
             route: blank_route(),
             input_price: None,
             output_price: None,
             cut_routes: 0,
-        };
-        read_row(row, &mut reading);
-        let Self {
-            id,
-            names,
-            mut model,
-            cut_routes,
-            ..
-        } = reading;
-        model.id = id?;
+        }
+    }
+}
+
+impl Row {
+    /// Gives the model that was read, and how many routes were too many; none if it has no name.
+    fn finish(&mut self) -> Option<(Model, usize)> {
+        let mut model = mem::replace(&mut self.model, merge::blank("", ModelSource::Live));
+        let names = mem::take(&mut self.names);
+        model.id = self.id.take()?;
         model.display_name = names.into_iter().flatten().next().unwrap_or_default();
         routes::summarize(&mut model);
-        Some((model, cut_routes))
+        Some((model, mem::take(&mut self.cut_routes)))
     }
 
     /// Begins, or begins again.
     fn begin(&mut self) {
-        self.model = merge::blank("", ModelSource::Live);
-        self.id = None;
-        self.names = Default::default();
-        self.cut_routes = 0;
+        let room = self.room;
+        *self = Self {
+            room,
+            ..Self::default()
+        };
     }
 
     /// Keeps the route that was read, if it names a backend, and one that is not there yet.

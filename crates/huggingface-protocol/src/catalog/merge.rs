@@ -5,9 +5,10 @@ use alloc::{
     vec::Vec,
 };
 
+use chat_completions::model::{Index, display_name, suggests_reasoning};
+
 use super::bundled::{self, Bundled};
-use super::index::Index;
-use super::{name, routes};
+use super::routes;
 use crate::{
     contract::{
         settings::{ConfiguredModel, ModelAlias},
@@ -43,10 +44,10 @@ pub(super) fn complete(model: &mut Model, id: &str) {
         bundled.fill(model);
     }
     if model.display_name.is_empty() {
-        model.display_name = name::display_name(id);
+        model.display_name = display_name(id);
     }
     if model.reasoning.is_none() {
-        model.reasoning = Some(name::suggests_reasoning(id));
+        model.reasoning = Some(suggests_reasoning(id));
     }
 }
 

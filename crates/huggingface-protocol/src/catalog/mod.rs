@@ -7,34 +7,26 @@
 
 mod bundled;
 mod bundled_models;
-mod decimal;
-mod index;
-mod json;
 mod list;
 mod merge;
-mod name;
 mod routes;
-mod templates;
 
 use alloc::{format, vec::Vec};
+
+use chat_completions::text::lossy;
 
 use super::provider::ENV_VARS;
 use super::reference::Reference;
 use super::settings::Settings;
 use super::warning::{CATALOG_NOT_LIVE, CONFIGURED_SKIPPED, LIST_CUT, ROWS_SKIPPED, warning};
-use crate::{
-    contract::{
-        settings::CredentialState,
-        types::{DiscoveryMode, Model, ModelCatalog, ModelSource, Warning},
-    },
-    text::lossy,
+use crate::contract::{
+    settings::CredentialState,
+    types::{DiscoveryMode, Model, ModelCatalog, ModelSource, Warning},
 };
 
 pub(super) use bundled::ids as bundled_ids;
 pub(super) use merge::Known;
-pub(super) use name::display_name as derived_name;
 pub(super) use routes::{find as find_route, is_usable};
-pub(super) use templates::opens_reasoning;
 
 /// The longest list that is read, in bytes.
 pub const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;

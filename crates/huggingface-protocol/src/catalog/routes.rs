@@ -6,7 +6,8 @@ use alloc::{
     vec::Vec,
 };
 
-use super::decimal;
+use chat_completions::model::decimal;
+
 use crate::contract::types::{Model, PolicyPick, Price, Route};
 
 /// Whether requests can go there; a status that nobody knows counts as yes.

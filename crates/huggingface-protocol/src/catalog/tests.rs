@@ -5,6 +5,7 @@ mod recorded;
 
 use alloc::{string::ToString, vec};
 
+use chat_completions::model::decimal;
 use serde_json::{Value, json};
 
 use super::*;

@@ -38,7 +38,7 @@ mod resolve;
 mod suggest;
 
 pub use grammar::{ParseError, Reference, parse};
-pub use resolve::{Resolved, resolve, understand};
+pub use resolve::{resolve, understand};
 
 pub(super) use grammar::{begins_with_prefix, canonical_text, without_prefix};
 

@@ -10,10 +10,12 @@
 
 use alloc::{format, string::String, vec::Vec};
 
+use chat_completions::{Resolved, model::display_name};
+
 use super::grammar::{ParseError, Reference, begins_with_prefix, canonical_text, parse, without_prefix};
 use super::{hub_url, suggest};
 use crate::{
-    catalog::{Known, derived_name, find_route, is_usable, look_up},
+    catalog::{Known, find_route, is_usable, look_up},
     contract::types::{Error, ErrorKind, ModelRef, Routing, Warning},
     provider::BACKENDS,
     settings::Settings,
@@ -28,15 +30,6 @@ const HOW_TO: &str = "Write huggingface/ORG/NAME; behind it may stand :cheapest,
 struct Found {
     reference: Reference,
     known: Known,
-}
-
-/// What a text means, and what it may have meant if the router does not know that.
-#[derive(Debug)]
-pub struct Resolved {
-    /// The model.
-    pub model: ModelRef,
-    /// Other references, best first.
-    pub instead: Vec<String>,
 }
 
 /// Understands a reference, an alias or the address of a page of the Hub; see [`reference`](super) for the
@@ -166,7 +159,7 @@ fn describe(found: Found, mut warnings: Vec<Warning>, settings: &impl Settings) 
     });
     let model = ModelRef {
         display_name: metadata.as_ref().map_or_else(
-            || derived_name(&reference.model),
+            || display_name(&reference.model),
             |model| model.display_name.clone(),
         ),
         wire_id: reference.wire_id(),

@@ -8,13 +8,14 @@ use alloc::{
     vec::Vec,
 };
 
+use chat_completions::text::contains;
+
 use super::grammar::{Reference, parse, without_prefix};
 use crate::{
     catalog::{Known, bundled_ids},
     contract::types::Routing,
     provider::{BACKENDS, POLICIES},
     settings::Settings,
-    text::contains,
 };
 
 /// Most suggestions that an error carries.

@@ -1,4 +1,4 @@
-//! A client that hides nothing: bytes over TCP, and just enough HTTP to take an answer apart.
+//! A client that hides nothing: bytes over TCP, and just enough HTTP to take a response apart.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::MockRouter;
 
-/// An answer, taken apart.
+/// A response, taken apart.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -67,7 +67,7 @@ pub(super) fn request(method: &str, path: &str, key: Option<&str>, body: &str) -
     format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{key}content-length: {length}\r\n\r\n{body}")
 }
 
-/// Reads one answer from an open connection, up to `limit` bytes of it or until nothing comes for a while.
+/// Reads one response from an open connection, up to `limit` bytes of it or until nothing comes for a while.
 pub(super) async fn read_answer(stream: &mut TcpStream, limit: usize) -> Option<Answer> {
     let mut bytes = Vec::new();
     let mut look_at = 0;
@@ -76,7 +76,7 @@ pub(super) async fn read_answer(stream: &mut TcpStream, limit: usize) -> Option<
             if let Some(answer) = take_apart(&bytes).filter(|answer| answer.complete || bytes.len() > limit) {
                 return Some(answer);
             }
-            // Large answers are not looked at after each read; the time-out below catches their end.
+            // Large responses are not looked at after each read; the time-out below catches their end.
             look_at = if bytes.len() < 1 << 20 {
                 0
             } else {
@@ -144,7 +144,7 @@ pub(super) async fn send(
     send_up_to(mock, &request(method, path, key, body), 10 << 20).await
 }
 
-/// One request on a connection of its own; an answer without end is left after so many bytes.
+/// One request on a connection of its own; a response without end is left after so many bytes.
 pub(super) async fn send_up_to(mock: &MockRouter, request: &str, limit: usize) -> Option<Answer> {
     let mut stream = connect(mock).await;
     stream
@@ -164,9 +164,9 @@ pub(super) async fn chat(mock: &MockRouter, body: &Value) -> Answer {
         &body.to_string(),
     )
     .await;
-    answer.expect("an answer")
+    answer.expect("a response")
 }
 
 pub(super) async fn get(mock: &MockRouter, path: &str) -> Answer {
-    send(mock, "GET", path, None, "").await.expect("an answer")
+    send(mock, "GET", path, None, "").await.expect("a response")
 }

@@ -25,7 +25,7 @@ async fn the_list_comes_with_any_key_and_without_one() {
     );
     let bogus = send(&mock, "GET", "/v1/models?x=1", Some("bogus"), "")
         .await
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(bogus.body, list.body);
 }
 
@@ -102,7 +102,7 @@ async fn a_single_model_is_an_object_and_an_unknown_path_a_404() {
     assert_eq!((wrong.status, wrong.header("allow")), (405, Some("POST")));
     let head = send(&mock, "HEAD", "/v1/models", None, "")
         .await
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(head.status, 405);
 }
 
@@ -113,7 +113,7 @@ async fn the_key_is_checked_before_the_json_and_the_json_before_the_model() {
     let ask = async |key: Option<&str>, body: &str| {
         send(&mock, "POST", "/v1/chat/completions", key, body)
             .await
-            .expect("an answer")
+            .expect("a response")
     };
     let page = ask(None, "{").await;
     assert_eq!(
@@ -182,7 +182,7 @@ async fn a_router_without_keys_answers_without_one() {
     let body = asking("Qwen/Qwen3-8B", "hi").to_string();
     let answer = send(&mock, "POST", "/v1/chat/completions", None, &body)
         .await
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(answer.status, 200);
 }
 

@@ -28,7 +28,7 @@ fn every_scenario_has_a_name_of_its_own_and_says_what_it_does() {
     }
 }
 
-/// Scenarios without a whole HTTP answer, by what they leave out.
+/// Scenarios without a whole HTTP response, by what they leave out.
 const NO_ANSWER: [&str; 6] = [
     "no-headers",
     "hang-up",
@@ -246,7 +246,7 @@ async fn close_after_answer_announces_keep_alive_and_closes() {
         let mut stream = client::connect(&mock).await;
         let ask = client::request("POST", "/v1/chat/completions", Some("hf_good"), &body.to_string());
         stream.write_all(ask.as_bytes()).await.expect("written");
-        let answer = read_answer(&mut stream, 1 << 20).await.expect("an answer");
+        let answer = read_answer(&mut stream, 1 << 20).await.expect("a response");
         assert!(answer.complete);
         assert_eq!(answer.header("connection"), Some("keep-alive"));
         let mut rest = Vec::new();
@@ -361,7 +361,7 @@ async fn any_byte_stream_can_be_served_also_with_http_2() {
     let ask = http::Request::get("http://localhost/v1/models")
         .body(Empty::<bytes::Bytes>::new())
         .expect("a request");
-    let answer = sender.send_request(ask).await.expect("an answer");
+    let answer = sender.send_request(ask).await.expect("a response");
     assert_eq!(answer.status(), 200);
     let body = answer.into_body().collect().await.expect("a body").to_bytes();
     assert!(body.starts_with(br#"{"object":"list""#));

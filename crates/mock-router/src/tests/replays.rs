@@ -1,4 +1,4 @@
-//! Recorded answers: files of our own in the recorders' formats, and the corpus when it is there.
+//! Recorded responses: files of our own in the recorders' formats, and the corpus when it is there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ async fn a_recorded_stream_keeps_its_headers_but_those_that_no_longer_fit() {
         let mock = replaying(recorded_stream(&folder), chunking).await;
         let answer = send(&mock, "POST", "/v1/chat/completions", None, "any")
             .await
-            .expect("an answer");
+            .expect("a response");
         assert_eq!(answer.text(), STREAM);
         assert!(answer.complete);
         assert_eq!(
@@ -145,7 +145,7 @@ async fn a_file_that_is_no_recording_is_named_with_what_is_wrong() {
     for (file, why) in [
         (folder.0.join("absent.json"), "No such file"),
         (folder.file("text.json", "hello"), "not JSON"),
-        (folder.file("empty.json", "{}"), "no recorded answer"),
+        (folder.file("empty.json", "{}"), "no recorded response"),
         (
             folder.file("status.json", r#"{"status": 20, "body": {}}"#),
             "no HTTP status",

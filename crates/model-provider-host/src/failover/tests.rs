@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::*;
-use crate::contract::{ErrorKind, blank_request};
+use crate::contract::ErrorKind;
 
 pub(super) fn status(status: u16) -> Error {
     let kind = match status {
@@ -23,7 +23,7 @@ pub(super) fn status(status: u16) -> Error {
 fn request(model: &str) -> ChatRequest {
     ChatRequest {
         model: model.to_owned(),
-        ..blank_request()
+        ..ChatRequest::new("")
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     metrics::Measured,
     redact::events::EventRedactor,
     request_span::{RequestId, Trace},
-    resource_usage::Used,
+    resource_usage::ResourceUsage,
     sandbox::{State, call, guest::Reader},
 };
 
@@ -40,7 +40,7 @@ pub struct Completion {
     request: Option<Box<ChatRequest>>,
     options: ChatOptions,
     warnings: Vec<contract::Warning>,
-    used: Used,
+    used: ResourceUsage,
     trace: Trace,
     measured: Option<Measured>,
 }
@@ -128,7 +128,7 @@ impl Completion {
             options: begun.options,
             is_more_ready: false,
             warnings: begun.warning.into_iter().collect(),
-            used: Used::default(),
+            used: ResourceUsage::default(),
             trace,
             measured: Some(measured),
         }
@@ -154,7 +154,7 @@ impl Completion {
 
     /// What the guest has used for this answer, as of the last events or the end.
     #[must_use]
-    pub fn used(&self) -> Used {
+    pub fn used(&self) -> ResourceUsage {
         self.used
     }
 

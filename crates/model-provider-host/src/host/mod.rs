@@ -5,14 +5,16 @@ pub(crate) mod chat_stream;
 pub(crate) mod credential_check;
 pub(crate) mod egress_setup;
 pub(crate) mod generation;
+pub(crate) mod pending_update;
 pub(crate) mod shared;
 mod shutdown;
 pub(crate) mod swap;
+#[cfg(feature = "watch")]
 pub(crate) mod watch;
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
@@ -57,21 +59,46 @@ pub struct HostOptions {
 }
 
 impl HostOptions {
-    /// What a plugin gets where nothing is configured: the grants of this build, the credential in the first of its
-    /// variables that is set, and the usual proxies. `get` reads a variable, and only those that the grant allows and
-    /// those of proxies.
+    /// Options from the environment of this process: [`from_variables`](Self::from_variables) with the process's
+    /// variables.
+    ///
+    /// # Errors
+    /// As [`from_variables`](Self::from_variables); `configuration` also if a granted variable is no UTF-8.
+    pub fn from_env(plugin: &Plugin, grants: Grants) -> Result<Self> {
+        let unreadable = std::cell::Cell::new(None);
+        let options = Self::from_variables(plugin, grants, |name| match std::env::var(name) {
+            Ok(text) => Some(text.into()),
+            Err(std::env::VarError::NotPresent) => None,
+            Err(std::env::VarError::NotUnicode(_)) => {
+                unreadable.set(Some(name.to_owned()));
+                None
+            }
+        })?;
+        match unreadable.take() {
+            None => Ok(options),
+            Some(name) => Err(Error::new(
+                Kind::Configuration,
+                format!("the variable `{name}` is not valid UTF-8"),
+            )
+            .with_hint("set it to the plain text of the credential or address")),
+        }
+    }
+
+    /// Options for a plugin where nothing is configured: the credential in the first of its variables that is set, and
+    /// the usual proxies. `get` reads a variable, and only those that the grant allows and those of proxies.
     ///
     /// # Errors
     /// `not-granted` if the plugin asks for more than its grant; then nothing is read. `configuration` if a variable holds
     /// a text that cannot be a credential.
     pub fn from_variables(
-        info: &ProviderInfo,
+        plugin: &Plugin,
         grants: Grants,
         get: impl Fn(&str) -> Option<Zeroizing<String>>,
     ) -> Result<Self> {
+        let info = plugin.info();
         let mut secret = None;
         for name in grants
-            .check(info)?
+            .check(plugin)?
             .into_iter()
             .flat_map(|grant| grant.readable(info))
         {
@@ -129,7 +156,7 @@ impl Host {
             grants,
         } = options;
         plugin.sandbox().check(&settings.limits)?;
-        let grant = grants.check(plugin.info())?.cloned();
+        let grant = grants.check(&plugin)?.cloned();
         let Outlet {
             edge,
             redactor,
@@ -155,6 +182,7 @@ impl Host {
             generations: Generations::new(plugin),
             last_swap: Mutex::new(None),
             metrics: Metrics::new(),
+            pending_update: ArcSwapOption::default(),
             is_draining: AtomicBool::new(false),
         })))
     }

@@ -5,12 +5,13 @@ use std::{
     time::Instant,
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::Mutex;
 
 use super::{
     credential_check,
     generation::{Generation, Generations, InFlight},
+    pending_update::PendingUpdate,
 };
 use crate::{
     contract::{ChatRequest, settings::CredentialState},
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) generations: Generations,
     pub(crate) last_swap: Mutex<Option<Instant>>,
     pub(crate) metrics: Arc<Metrics>,
+    /// The newer plugin that waits for a person.
+    pub(crate) pending_update: ArcSwapOption<PendingUpdate>,
     /// It takes no more requests.
     pub(crate) is_draining: AtomicBool,
 }

@@ -4,7 +4,6 @@
 //! pointer changes, and the old generation finishes what it began.
 
 use std::{
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,10 +14,11 @@ use crate::{
     host::{
         Host,
         generation::{Generation, GenerationInfo, GenerationState},
+        pending_update::PendingUpdate,
         shared::Shared,
     },
     metrics::Swap,
-    plugin::{LoadOptions, Plugin},
+    plugin::{LoadOptions, Plugin, PluginSource},
     sandbox::call,
 };
 
@@ -46,13 +46,26 @@ pub struct SwapReport {
 }
 
 impl Host {
-    /// Replaces the plugin: loads, checks and tests the file beside the live one, then switches. Requests under way
-    /// finish where they began, until the drain deadline. If anything is wrong with the file, nothing changes.
+    /// Notes that a newer plugin waits for a person, for metrics and whoever asks whether the host is well; `None` when
+    /// none waits any more. A swap that succeeds does that too.
+    pub fn set_pending_update(&self, pending: Option<PendingUpdate>) {
+        self.0.pending_update.store(pending.map(Arc::new));
+    }
+
+    /// The newer plugin that waits for a person.
+    #[must_use]
+    pub fn pending_update(&self) -> Option<Arc<PendingUpdate>> {
+        self.0.pending_update.load_full()
+    }
+
+    /// Replaces the plugin: loads, checks and tests the new one beside the live one, then switches. Requests under way
+    /// finish where they began, until the drain deadline. If anything is wrong with it, nothing changes. A path is a
+    /// source; the admission that the live plugin was loaded with judges it.
     ///
     /// # Errors
-    /// Why the file was not taken; the live plugin serves on.
-    pub async fn swap(&self, file: &Path) -> Result<SwapReport> {
-        let swapped = self.swap_in_turn(file).await;
+    /// Why it was not taken; the live plugin serves on.
+    pub async fn swap(&self, source: &(impl PluginSource + ?Sized)) -> Result<SwapReport> {
+        let swapped = self.swap_in_turn(source).await;
         let outcome = if swapped.is_ok() {
             Swap::Done
         } else {
@@ -63,43 +76,45 @@ impl Host {
     }
 
     /// One after the other, with a pause after each.
-    async fn swap_in_turn(&self, file: &Path) -> Result<SwapReport> {
+    async fn swap_in_turn(&self, source: &(impl PluginSource + ?Sized)) -> Result<SwapReport> {
         let mut last = self.0.last_swap.lock().await;
         if let Some(last) = *last {
             tokio::time::sleep(INTERVAL.saturating_sub(last.elapsed())).await;
         }
-        let swapped = self.swap_to(file).await;
+        let swapped = self.swap_to(source).await;
         *last = Some(Instant::now());
         swapped
     }
 
-    async fn swap_to(&self, file: &Path) -> Result<SwapReport> {
+    async fn swap_to(&self, source: &(impl PluginSource + ?Sized)) -> Result<SwapReport> {
         let shared = &self.0;
+        let live = shared.generations.live();
         let options = LoadOptions {
             empty_wasi: shared.settings.empty_wasi,
             limits: shared.settings.limits.clone(),
+            admission: live.plugin.admission(),
         };
-        let plugin = Plugin::load_with(&shared.sandbox, file, &options).await?;
+        let plugin = Plugin::from_source(&shared.sandbox, source, &options).await?;
         let timings = plugin.load_timings();
         let live = shared.generations.live();
         let id = &live.plugin.info().id;
         if plugin.info().id != *id {
             let message = format!(
                 "{} is the provider `{}`; this host serves `{id}`",
-                file.display(),
+                plugin.path().display(),
                 plugin.info().id
             );
             return Err(
                 Error::new(Kind::Configuration, message).with_hint("start another host for another provider")
             );
         }
+        // Somebody may have granted this file something since the host was started.
+        let grants = shared.grants.reread()?;
         // The one that this host was started with: what another grant of the id allows is not open here.
-        match &shared.grant {
-            Some(grant) => grant.check(plugin.info())?,
-            None => {
-                shared.grants.check(plugin.info())?;
-            }
+        if let Some(grant) = &shared.grant {
+            grant.check(plugin.info())?;
         }
+        grants.check(&plugin)?;
         let staged = shared.generations.stage(plugin);
         let started = Instant::now();
         shared.self_test(&staged).await?;
@@ -108,6 +123,7 @@ impl Host {
         let started = Instant::now();
         let to = staged.info();
         let (old, turn) = shared.generations.switch(staged);
+        shared.pending_update.store(None);
         let switch = started.elapsed();
         let report = SwapReport {
             from: old.info(),

@@ -1,4 +1,4 @@
-//! The counts at one moment, as plain data.
+//! A snapshot of the metrics, as plain data.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use super::Call;
 use crate::host::Host;
 
 impl Host {
-    /// What it has done so far.
+    /// A snapshot of its metrics.
     #[must_use]
     pub fn metrics(&self) -> MetricsSnapshot {
         self.0.metrics.snapshot(self.beside())
     }
 
-    /// The same as a text page for Prometheus.
+    /// Its metrics as a text page for Prometheus, of the type [`PAGE_TYPE`](super::PAGE_TYPE).
     #[must_use]
     pub fn metrics_page(&self) -> String {
         self.0.metrics.page(self.beside())
@@ -27,29 +27,31 @@ impl Host {
             denials: self.denials(),
             generation: live.number,
             generations_loaded: generations.all().len() as u64,
+            is_update_pending: self.0.pending_update.load().is_some(),
             draining: all.saturating_sub(live.in_flight()) as u64,
         }
     }
 }
 
-/// What is counted elsewhere.
+/// Figures that are counted elsewhere.
 pub(crate) struct Beside {
     pub(crate) connections_opened: u64,
     pub(crate) denials: u64,
     pub(crate) generation: u64,
     pub(crate) generations_loaded: u64,
+    pub(crate) is_update_pending: bool,
     pub(crate) draining: u64,
 }
 
-/// What a host has done since it was started.
+/// Metrics of a host since it was started.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MetricsSnapshot {
     /// Calls of the plugin that ended.
     pub calls: Vec<CallCount>,
-    /// Calls under way.
+    /// Calls in flight.
     pub in_flight: u64,
-    /// Requests that the plugin sent for answers, its retries included.
+    /// Chat completion requests sent upstream, including retries.
     pub attempts: u64,
     /// Tokens sent.
     pub input_tokens: u64,
@@ -57,29 +59,29 @@ pub struct MetricsSnapshot {
     pub cached_input_tokens: u64,
     /// Tokens received.
     pub output_tokens: u64,
-    /// Those of them that were thoughts.
+    /// Those of them that were reasoning.
     pub reasoning_tokens: u64,
-    /// From questions to the first events of their answers.
+    /// Time to first token.
     pub first_token: Times,
-    /// Time in the plugin's own code.
+    /// Guest time.
     pub guest_time: Times,
-    /// The largest memory that a call of the plugin has had, in bytes.
+    /// Peak memory of a guest, in bytes.
     pub guest_memory_peak: u64,
     /// Swaps that put another plugin into service.
     pub swaps: u64,
-    /// Swaps that changed nothing, because something was wrong with the file.
+    /// Swaps that were refused, because something was wrong with the file.
     pub swaps_refused: u64,
-    /// Swaps that were taken back, because the new plugin failed.
+    /// Swaps that were rolled back, because the new plugin failed.
     pub swaps_rolled_back: u64,
     /// Connections opened to the upstream.
     pub connections_opened: u64,
-    /// Requests of the plugin that were not let through.
+    /// Requests of the plugin that the egress policy blocked.
     pub denials: u64,
     /// The number of the generation that is live.
     pub generation: u64,
-    /// Generations in memory: live, draining, or kept to come back.
+    /// Generations in memory: live, draining, or kept for rollback.
     pub generations_loaded: u64,
-    /// Calls under way in generations that are not live.
+    /// Calls in flight in generations that are not live.
     pub draining: u64,
 }
 
@@ -98,7 +100,7 @@ impl MetricsSnapshot {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CallCount {
-    /// What was asked.
+    /// The call.
     pub call: Call,
     /// `ok`, `abandoned`, or the word of an error's kind.
     pub outcome: &'static str,

@@ -18,6 +18,8 @@ use events::EventRedactor;
 use finder::Finder;
 use forms::SHORTEST_OF_OTHERS;
 
+pub use forms::SHORTEST as SHORTEST_SEARCHED_SECRET;
+
 use crate::{
     error::{Error, Result},
     secret::Secret,

@@ -23,7 +23,7 @@ use crate::{
     egress::Gate,
     metrics::Metrics,
     request_context::View,
-    resource_usage::Used,
+    resource_usage::ResourceUsage,
 };
 
 /// The data of one store.
@@ -101,8 +101,8 @@ impl State {
     }
 
     /// What the guest has used so far.
-    pub(crate) fn used(&self) -> Used {
-        Used {
+    pub(crate) fn used(&self) -> ResourceUsage {
+        ResourceUsage {
             guest_time: self.time.spent(),
             memory_bytes: self.meter.memory_peak,
         }

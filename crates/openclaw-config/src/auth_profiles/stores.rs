@@ -127,22 +127,27 @@ impl Stores {
         found
     }
 
-    /// When a profile may be asked for again, in milliseconds since 1970, by what OpenClaw keeps of its failures.
-    pub(super) fn unusable_until(&self, name: &str) -> Option<f64> {
+    /// When OpenClaw has used a profile, in milliseconds since 1970; 0 if never.
+    pub(super) fn last_used(&self, name: &str) -> u64 {
+        let used = self
+            .usage(name)
+            .filter_map(|usage| usage.get("lastUsed")?.as_f64());
+        used.fold(0.0, f64::max) as u64
+    }
+
+    /// What OpenClaw keeps of the use of a profile, in each store.
+    fn usage(&self, name: &str) -> impl Iterator<Item = &serde_json::Value> {
         let documents = self
             .0
             .iter()
             .flat_map(|store| store.state.iter().chain([&store.document]));
-        let times = documents.flat_map(|document| {
-            let usage = document
-                .value()
-                .get("usageStats")
-                .and_then(|usage| usage.get(name));
-            let until = |key| {
-                usage
-                    .and_then(|usage| usage.get(key))
-                    .and_then(serde_json::Value::as_f64)
-            };
+        documents.filter_map(move |document| document.value().get("usageStats")?.get(name))
+    }
+
+    /// When a profile may be asked for again, in milliseconds since 1970, by what OpenClaw keeps of its failures.
+    pub(super) fn unusable_until(&self, name: &str) -> Option<f64> {
+        let times = self.usage(name).flat_map(|usage| {
+            let until = |key| usage.get(key).and_then(serde_json::Value::as_f64);
             [until("cooldownUntil"), until("disabledUntil")]
         });
         times.flatten().max_by(f64::total_cmp)

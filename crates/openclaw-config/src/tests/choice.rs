@@ -61,17 +61,36 @@ fn onboarding_keeps_another_default_and_writes_the_api_and_the_mark() {
 }
 
 #[test]
-fn what_restricted_models_before_is_kept_as_what_restricts_them_now() {
-    let home = Home::new(&[(
-        "openclaw.json",
-        "{ agents: { defaults: { models: { 'zeta/x': {} } } }, meta: { lastTouchedVersion: '2026.9.6' } }",
-    )]);
-    let (_, config) = onboarded(&home, &decided());
-    assert_eq!(
-        config["agents"]["defaults"]["modelPolicy"],
-        serde_json::json!({ "allow": ["zeta/x", "huggingface/a/b"] })
+fn what_restricted_models_before_is_kept_as_what_restricts_them_now_and_not_widened() {
+    for default in ["", "model: 'zeta/x',"] {
+        let config = format!(
+            "{{ agents: {{ defaults: {{ {default} models: {{ 'zeta/x': {{}} }} }} }}, \
+             meta: {{ lastTouchedVersion: '2026.9.6' }} }}"
+        );
+        let home = Home::new(&[("openclaw.json", &config)]);
+        let (_, config) = onboarded(&home, &decided());
+        let defaults = &config["agents"]["defaults"];
+        // As OpenClaw 2026.9.6 leaves it, whether or not the default becomes another.
+        assert_eq!(
+            defaults["modelPolicy"],
+            serde_json::json!({ "allow": ["zeta/x"] })
+        );
+        assert!(defaults["models"]["huggingface/a/b"].is_object(), "{config}");
+        assert_eq!(config["meta"]["migrations"]["modelPolicyAllowlist"], true);
+    }
+}
+
+#[test]
+fn a_file_that_older_versions_of_openclaw_refuse_is_said_to_be_one() {
+    let marked = "{ meta: { migrations: { modelPolicyAllowlist: true } } }";
+    let says = |config: &str| Home::new(&[("openclaw.json", config)]).load().refused_by_older();
+    assert_eq!(says("{}"), None);
+    assert_eq!(says("{ meta: { lastTouchedVersion: '2026.2.17' } }"), None);
+    let said = says(marked).unwrap_or_default();
+    assert!(
+        said.contains("`meta.migrations`") && said.contains("2026.8.1"),
+        "{said}"
     );
-    assert_eq!(config["meta"]["migrations"]["modelPolicyAllowlist"], true);
 }
 
 #[test]

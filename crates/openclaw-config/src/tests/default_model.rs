@@ -63,6 +63,63 @@ async fn the_profile_behind_the_default_model_is_used_first_and_one_that_is_not_
     }
 }
 
+#[tokio::test]
+async fn the_profile_behind_a_model_that_is_asked_is_used_and_no_other_stands_in_for_it() {
+    let profiles = r#"{"profiles":{"acme:default":{"type":"api_key","provider":"acme","key":"d"},
+        "acme:work":{"type":"api_key","provider":"acme","key":"w"},
+        "acme:old":{"type":"token","provider":"acme","token":"o","expires":1000}}}"#;
+    let config = "{ agents: { defaults: { model: 'acme/a/one@work', models: { 'acme/a/two': { alias: 'Small' } } } } }";
+    let home = Home::new(&[("openclaw.json", config), ("auth-profiles.json", profiles)]);
+    let home = home.with("ACME_TOKEN", "env");
+    let environment = home.environment();
+    let key = async |model| {
+        let asking = home.load().asking(Some(model));
+        let found = asking.secret(&acme(), Some(&grant()), None, &environment).await;
+        found.map(|found| found.unwrap().secret.expose().to_owned())
+    };
+    for (model, expected) in [
+        ("acme/a/two@acme:default", "d"),
+        ("acme/a/two@default", "d"),
+        ("a/two@work", "w"),
+        ("Small@work", "w"),
+        // The default model has its profile however it is named; another model has none.
+        ("acme/a/one", "w"),
+        ("a/one", "w"),
+        ("acme/a/one@default", "d"),
+        ("acme/a/two", "env"),
+        ("Small", "env"),
+    ] {
+        assert_eq!(key(model).await.unwrap(), expected, "{model}");
+    }
+    let error = key("acme/a/two@gone").await.unwrap_err();
+    assert!(error.message().contains("no stored profile `gone`"), "{error}");
+    let hint = error.hint().unwrap_or_default();
+    assert!(hint.contains("acme:default, acme:work"), "{hint}");
+    let error = key("acme/a/two@old").await.unwrap_err();
+    assert!(error.message().contains("expired"), "{error}");
+}
+
+#[test]
+fn a_model_is_named_with_and_without_a_profile() {
+    let home = Home::new(&[("openclaw.json", OTHERS)]);
+    for (text, reference, profile) in [
+        ("acme/a/one@work", "acme/a/one", Some("work")),
+        ("a/one@acme:work", "a/one", Some("acme:work")),
+        ("Small@work", "Small", Some("work")),
+        ("acme/a/one:fast@work", "acme/a/one:fast", Some("work")),
+        ("acme/a/one@20250101", "acme/a/one@20250101", None),
+        ("acme/a/one", "acme/a/one", None),
+    ] {
+        let named = home.load().named_model(&acme(), text).unwrap();
+        assert_eq!(
+            (named.reference.as_str(), named.profile.as_deref()),
+            (reference, profile)
+        );
+    }
+    let elsewhere = |alias| home.load().reference_elsewhere(&acme(), alias).unwrap();
+    assert_eq!(elsewhere("g@work").as_deref(), Some("openai/gpt-5"));
+}
+
 #[test]
 fn a_new_list_is_laid_out_as_the_file_is() {
     let text = "{\r\n\tagents: {\r\n\t\tdefaults: {\r\n\t\t\tmodel: { primary: 'acme/a/one' },\r\n\t\t},\r\n\t},\r\n}\r\n";

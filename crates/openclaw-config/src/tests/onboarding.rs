@@ -151,6 +151,26 @@ fn a_model_in_plain_text_stays_so_if_it_says_the_same() {
 }
 
 #[test]
+fn a_new_key_comes_before_the_profiles_that_are_named_already() {
+    let config = "{ auth: { profiles: { 'acme:work': { provider: 'acme', mode: 'api_key' }, 'zeta:x': { provider: 'zeta', mode: 'api_key' } } } }";
+    let home = Home::new(&[("openclaw.json", config)]);
+    fs::create_dir_all(home.path(KEYS).parent().unwrap()).unwrap();
+    fs::write(
+        home.path(KEYS),
+        r#"{"version":1,"profiles":{"acme:work":{"type":"api_key","provider":"acme","key":"w"}}}"#,
+    )
+    .unwrap();
+    let stored = || home.load().stored_secret(&acme()).unwrap().unwrap();
+    assert_eq!(stored().secret.expose(), "w");
+    home.load().onboard(&acme(), &decided("acme/big/one")).unwrap();
+    assert_eq!(stored().secret.expose(), "acme-key-1234");
+    assert_eq!(
+        value(&home)["auth"]["order"],
+        serde_json::json!({ "acme": ["acme:default", "acme:work"] })
+    );
+}
+
+#[test]
 fn a_file_that_cannot_take_it_stays_and_no_key_is_stored() {
     let config = "{ models: { providers: ['acme'] } }";
     let home = Home::new(&[("openclaw.json", config)]);

@@ -1,7 +1,7 @@
 //! Parameters of models, as a configuration writes them.
 
 use super::*;
-use model_provider_host::contract::{ChatRequest, blank_request};
+use model_provider_host::contract::ChatRequest;
 
 fn filled(params: &str, name: &str, mut request: ChatRequest) -> ChatRequest {
     let config =
@@ -18,7 +18,7 @@ fn filled(params: &str, name: &str, mut request: ChatRequest) -> ChatRequest {
 fn parameters_fill_what_a_request_leaves_open_and_no_more() {
     let all = "{ temperature: 0.2, topP: 0.9, frequency_penalty: 1, presencePenalty: -1, maxTokens: 64, seed: -7, \
                stop: 'END', reasoningEffort: 'high', extra_body: { top_k: 5, min_p: 0.1 } }";
-    let request = filled(all, "Acme/a/b:FAST", blank_request());
+    let request = filled(all, "Acme/a/b:FAST", ChatRequest::new(""));
     assert_eq!(
         (
             request.temperature,
@@ -42,7 +42,7 @@ fn parameters_fill_what_a_request_leaves_open_and_no_more() {
     };
     assert_eq!(extras(&request), ["top_k=5", "min_p=0.1"]);
 
-    let mut own = blank_request();
+    let mut own = ChatRequest::new("");
     own.temperature = Some(1.0);
     own.stop = vec!["STOP".into()];
     own.extras = vec![model_provider_host::contract::Extra {
@@ -54,7 +54,7 @@ fn parameters_fill_what_a_request_leaves_open_and_no_more() {
     assert_eq!(request.stop, ["STOP"]);
     assert_eq!(extras(&request), ["top_k=9", "min_p=0.1"]);
 
-    let other = filled(all, "acme/a/b", blank_request());
+    let other = filled(all, "acme/a/b", ChatRequest::new(""));
     assert_eq!(
         (other.temperature, other.extras.len()),
         (None, 0),

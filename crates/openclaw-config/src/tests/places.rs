@@ -154,13 +154,13 @@ fn keys_of_openclaw_are_honoured_as_it_does() {
         "headers may be secret, and are nothing for the plugin"
     );
     let params = home.load().params(&acme()).unwrap();
-    let mut request = model_provider_host::contract::blank_request();
+    let mut request = model_provider_host::contract::ChatRequest::new("");
     params.fill(&mut request, &["acme/a/b"]);
     assert_eq!(
         (request.temperature, request.seed, request.top_p),
         (Some(0.1), Some(3), Some(0.5))
     );
-    let mut request = model_provider_host::contract::blank_request();
+    let mut request = model_provider_host::contract::ChatRequest::new("");
     params.fill(&mut request, &["acme/any"]);
     assert_eq!(
         (request.temperature, request.seed, request.top_p),

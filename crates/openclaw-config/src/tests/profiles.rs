@@ -110,6 +110,137 @@ async fn a_profile_that_openclaw_has_set_aside_comes_after_its_siblings() {
     }
 }
 
+/// Which profile of a provider is used, by what OpenClaw 2026.9.6 answers for the same configuration and store.
+#[test]
+fn profiles_are_chosen_as_openclaw_chooses_them() {
+    const KEYS: &str = r#""acme:default":{"type":"api_key","provider":"acme","key":"d"},
+        "acme:work":{"type":"api_key","provider":"acme","key":"w"}"#;
+    let its = |name: &str| format!("'{name}': {{ provider: 'acme', mode: 'api_key' }}");
+    let auth = |profiles: &[&str], order: &str| {
+        let profiles: Vec<String> = profiles.iter().map(|name| its(name)).collect();
+        format!(
+            "{{ auth: {{ profiles: {{ {} }}, {order} }} }}",
+            profiles.join(", ")
+        )
+    };
+    let store = |more: &str| format!(r#"{{"profiles":{{{KEYS}}}{more}}}"#);
+    let used = |name: &str, at: u32| format!(r#""acme:{name}":{{"lastUsed":{at}}}"#);
+    for (says, config, stored, key) in [
+        ("all that are stored", auth(&[], ""), store(""), Some("d")),
+        (
+            "only those that are named",
+            auth(&["acme:work"], ""),
+            store(""),
+            Some("w"),
+        ),
+        (
+            "in the order in which they are",
+            auth(&["acme:work", "acme:default"], ""),
+            store(""),
+            Some("w"),
+        ),
+        (
+            "one of those named is not stored",
+            auth(&["acme:gone", "acme:work"], ""),
+            store(""),
+            Some("w"),
+        ),
+        (
+            "none of those named is stored: all",
+            auth(&["acme:gone"], ""),
+            store(""),
+            Some("d"),
+        ),
+        (
+            "those of others name none",
+            "{ auth: { profiles: { 'zeta:x': { provider: 'zeta', mode: 'api_key' } } } }".to_owned(),
+            store(""),
+            Some("d"),
+        ),
+        (
+            "the only one named is of another kind",
+            "{ auth: { profiles: { 'acme:work': { provider: 'acme', mode: 'token' } } } }".to_owned(),
+            store(""),
+            None,
+        ),
+        (
+            "an order counts before",
+            auth(&["acme:work"], "order: { acme: ['acme:default'] }"),
+            store(""),
+            Some("d"),
+        ),
+        (
+            "an order of nothing leaves all out",
+            auth(&["acme:work"], "order: { acme: [] }"),
+            store(""),
+            None,
+        ),
+        (
+            "an order of what is not stored",
+            auth(&[], "order: { acme: ['acme:gone'] }"),
+            store(""),
+            None,
+        ),
+        (
+            "and beside named profiles: all",
+            auth(&["acme:gone"], "order: { acme: ['acme:gone'] }"),
+            store(""),
+            Some("d"),
+        ),
+        (
+            "and of the store itself: all",
+            auth(&[], ""),
+            store(r#","order":{"acme":["acme:gone"]}"#),
+            Some("d"),
+        ),
+        (
+            "the store's order counts before",
+            auth(&[], "order: { acme: ['acme:default'] }"),
+            store(r#","order":{"acme":["acme:work"]}"#),
+            Some("w"),
+        ),
+        (
+            "the one that was not used yet",
+            auth(&[], ""),
+            store(&format!(r#","usageStats":{{{}}}"#, used("default", 2000))),
+            Some("w"),
+        ),
+        (
+            "the one that was used first",
+            auth(&[], ""),
+            store(&format!(
+                r#","usageStats":{{{},{}}}"#,
+                used("default", 3000),
+                used("work", 2000)
+            )),
+            Some("w"),
+        ),
+        (
+            "an order counts before the use",
+            auth(&[], "order: { acme: ['acme:default', 'acme:work'] }"),
+            store(&format!(r#","usageStats":{{{}}}"#, used("default", 2000))),
+            Some("d"),
+        ),
+        (
+            "a token before a key",
+            auth(&[], ""),
+            format!(r#"{{"profiles":{{{KEYS},"acme:t":{{"type":"token","provider":"acme","token":"t"}}}}}}"#),
+            Some("t"),
+        ),
+        (
+            "the first that is stored",
+            auth(&[], ""),
+            format!(r#"{{"profiles":{{"acme:a":{{"type":"api_key","provider":"acme","key":"a"}},{KEYS}}}}}"#),
+            Some("a"),
+        ),
+    ] {
+        let home = Home::new(&[("openclaw.json", &config), ("auth-profiles.json", &stored)]);
+        let found = home.load().stored_secret(&acme()).unwrap();
+        let found = found.map(|found| found.secret.expose().to_owned());
+        assert_eq!(found.as_deref(), key, "{says}: {config} {stored}");
+    }
+}
+
 #[tokio::test]
 async fn no_place_hands_on_a_command_or_a_key_that_cannot_be_one() {
     let config = |place: &str| format!("{{ {place} }}");

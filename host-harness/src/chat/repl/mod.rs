@@ -28,7 +28,7 @@ use crate::{
 };
 use model_provider_host::{
     Error, Kind, Result,
-    contract::{ContentPart, ErrorKind, Media, Message, ModelCatalog, blank_request},
+    contract::{ChatRequest, ContentPart, ErrorKind, Media, Message, ModelCatalog},
     failover::Fallback,
     sanitize,
 };
@@ -62,7 +62,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         .iter()
         .map(|path| request_file::picture(path))
         .collect::<Result<Vec<_>>>()?;
-    let session = Session::open(terminal, global).await?;
+    let session = Session::asking(terminal, global, args.model.as_deref()).await?;
     let references = super::references(terminal, &session, args.model.clone(), args.no_fallback)?;
     let names = Names::default();
     let (_mode, mut ending) = (Kept::now(), Ending::watched());
@@ -200,7 +200,7 @@ impl Talk<'_> {
 
     async fn ask(&mut self, question: Vec<ContentPart>) -> Outcome {
         self.last = Some(question.clone());
-        let mut request = blank_request();
+        let mut request = ChatRequest::new("");
         request
             .messages
             .extend(self.system.as_deref().map(Message::system));
@@ -286,7 +286,13 @@ impl Talk<'_> {
     }
 
     async fn choose(&mut self, text: &str) -> Result<()> {
-        let found = self.session.host.resolve(text).await?;
+        let named = self.session.named(text)?;
+        let found = self.session.host.resolve(&named.reference).await?;
+        if let Some(profile) = named.profile {
+            self.terminal.warn(&format!(
+                "the key of this conversation stays; `chat -m {text}` begins one with the key of `{profile}`"
+            ));
+        }
         let warnings = found.warnings.iter().map(|warning| warning.message.as_str());
         self.terminal.warn_of(warnings);
         self.fallback.wake(&self.session.host, &found.canonical).await;

@@ -10,7 +10,7 @@ mod tools;
 
 use model_provider_host::{
     Result,
-    contract::{ChatRequest, ErrorKind, Extra, Message, blank_request},
+    contract::{ChatRequest, ErrorKind, Extra, Message},
 };
 
 use self::tools::Choice;
@@ -56,7 +56,7 @@ impl ChatBody {
 
     fn read(body: &Node<'_>) -> Result<Self> {
         let mut read = Self {
-            request: blank_request(),
+            request: ChatRequest::new(""),
             model: None,
             stream: false,
             include_usage: false,

@@ -17,7 +17,7 @@ use crate::{
 use conversation::Conversation;
 use model_provider_host::{
     Result,
-    contract::{ChatRequest, ErrorKind, Extra, Message, blank_request},
+    contract::{ChatRequest, ErrorKind, Extra, Message},
 };
 
 /// Members that are passed on because nobody here knows them. Each is looked at by itself on its way.
@@ -50,7 +50,7 @@ impl Body {
 
     fn read(body: &Node<'_>) -> Result<Self> {
         let mut read = Self {
-            request: blank_request(),
+            request: ChatRequest::new(""),
             model: None,
             stream: false,
             custom: Vec::new(),
@@ -135,7 +135,7 @@ impl Body {
             _ => match handling {
                 Handling::LeftOut => self.leave_out(field),
                 Handling::Refused => return Err(field.unsupported(reason)),
-                Handling::Sent | Handling::Here | Handling::Echoed => {}
+                Handling::Sent | Handling::Here | Handling::Echoed | Handling::Ignored => {}
             },
         }
         self.echo.request_member(field);

@@ -1,0 +1,256 @@
+//! The router's list of models, read so that no row and no field can spoil another one.
+//!
+//! Knows the wire's names and types; what is configured or bundled comes in later, in `merge`.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::mem;
+
+use serde_json::error::Category;
+
+use super::index::Index;
+use super::json::{boolean, count, is_scalar, line, measure};
+use super::{decimal, merge, routes};
+use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
+use crate::json::items;
+use crate::wire::list::{Leaf, Place, Rows, Sink, read_row};
+
+/// Most rows that are read.
+pub(super) const MAX_ROWS: usize = 10_000;
+/// Most routes of one model, and of all models together, that are read.
+pub(super) const MAX_ROUTES: usize = 64;
+const MAX_ROUTES_IN_ALL: usize = 20_000;
+/// Longest id and name, longest backend, most modalities, and longest and most values of unknown fields.
+const MAX_TEXT: usize = 256;
+const MAX_SLUG: usize = 64;
+const MAX_MODALITIES: usize = 8;
+const MAX_EXTRA: usize = 512;
+const MAX_EXTRAS: usize = 8;
+
+/// What a list says.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    /// The rows that name a model, in their order; no id twice. Names are empty where the row has none.
+    pub(super) models: Vec<Model>,
+    /// How many rows name no model.
+    pub(super) skipped: usize,
+    /// How many rows came after the last one that is read.
+    pub(super) cut_rows: usize,
+    /// How many routes were too many.
+    pub(super) cut_routes: usize,
+}
+
+/// Reads a list; an error says why it is none.
+pub(super) fn decode(body: &str) -> Result<List, String> {
+    let body = body.trim_start_matches('\u{feff}');
+    let rows = Rows::read(body, MAX_ROWS).map_err(|error| broken(&error))?;
+    if !body.trim_ascii_start().starts_with(['{', '[']) {
+        return Err("its answer is JSON, but neither an object nor an array".to_string());
+    }
+    if !rows.is_list {
+        return Err("its answer has no list named \"data\"".to_string());
+    }
+    let mut list = List {
+        cut_rows: rows.cut,
+        ..List::default()
+    };
+    let mut ids = Index::default();
+    let mut room = MAX_ROUTES_IN_ALL;
+    for row in rows.rows {
+        match Row::read(row, room) {
+            None => list.skipped += 1,
+            Some((model, cut_routes)) => {
+                if ids.note(&model.id, list.models.len()) {
+                    room -= model.routes.len();
+                    list.cut_routes += cut_routes;
+                    list.models.push(model);
+                }
+            }
+        }
+    }
+    Ok(list)
+}
+
+/// Why an answer cannot be read. Not in the parser's words, which take a person nowhere and the component
+/// kilobytes.
+fn broken(error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Eof => "its answer is empty or was cut off".to_string(),
+        Category::Syntax | Category::Data | Category::Io => {
+            format!(
+                "its answer is no JSON from line {}, column {} on",
+                error.line(),
+                error.column()
+            )
+        }
+    }
+}
+
+/// A row while it is read.
+struct Row {
+    /// Most routes that it may have.
+    room: usize,
+    id: Option<String>,
+    names: [Option<String>; 3],
+    model: Model,
+    route: Route,
+    input_price: Option<String>,
+    output_price: Option<String>,
+    cut_routes: usize,
+}
+
+impl Row {
+    /// Reads one, and counts the routes that were too many; none if it names no model.
+    fn read(row: &str, room: usize) -> Option<(Model, usize)> {
+        let mut reading = Self {
+            room: room.min(MAX_ROUTES),
+            id: None,
+            names: [const { None }; 3],
+            model: merge::blank("", ModelSource::Live),
+            route: blank_route(),
+            input_price: None,
+            output_price: None,
+            cut_routes: 0,
+        };
+        read_row(row, &mut reading);
+        let Self {
+            id,
+            names,
+            mut model,
+            cut_routes,
+            ..
+        } = reading;
+        model.id = id?;
+        model.display_name = names.into_iter().flatten().next().unwrap_or_default();
+        routes::summarize(&mut model);
+        Some((model, cut_routes))
+    }
+
+    /// Begins, or begins again.
+    fn begin(&mut self) {
+        self.model = merge::blank("", ModelSource::Live);
+        self.id = None;
+        self.names = Default::default();
+        self.cut_routes = 0;
+    }
+
+    /// Keeps the route that was read, if it names a backend, and one that is not there yet.
+    fn keep_route(&mut self) {
+        let mut route = mem::replace(&mut self.route, blank_route());
+        let routes = &mut self.model.routes;
+        if route.backend.is_empty() || routes.iter().any(|other| other.backend == route.backend) {
+            return;
+        }
+        if route.status.is_empty() {
+            route.status.push_str("unknown");
+        }
+        if routes.len() < self.room {
+            routes.push(route);
+        } else {
+            self.cut_routes += 1;
+        }
+    }
+}
+
+impl<'a> Sink<'a> for Row {
+    fn open(&mut self, place: Place) {
+        match place {
+            // A repeated member: the last one holds.
+            Place::Routes => {
+                self.model.routes.clear();
+                self.cut_routes = 0;
+            }
+            // What an error left behind, or a member of the same name before it.
+            Place::Route => self.route = blank_route(),
+            Place::Price => (self.input_price, self.output_price) = (None, None),
+            // What was read of it before, if it is read again.
+            Place::Row => self.begin(),
+            Place::Answer | Place::Rows | Place::Architecture => {}
+        }
+    }
+
+    fn take(&mut self, leaf: Leaf, name: &str, value: &'a str) {
+        let (model, route) = (&mut self.model, &mut self.route);
+        match leaf {
+            Leaf::Id => self.id = line(value, MAX_TEXT),
+            Leaf::Name(at) => {
+                if let Some(name) = self.names.get_mut(at) {
+                    *name = line(value, MAX_TEXT);
+                }
+            }
+            Leaf::InputModalities => model.input = modalities(value),
+            Leaf::OutputModalities => model.output = modalities(value),
+            Leaf::Other => keep_extra(&mut model.extras, name, value),
+            Leaf::Provider => route.backend = line(value, MAX_SLUG).unwrap_or_default(),
+            Leaf::Status => route.status = line(value, MAX_SLUG).unwrap_or_default(),
+            Leaf::ContextLength => route.context_window = count(value),
+            Leaf::SupportsTools => route.supports_tools = boolean(value),
+            Leaf::SupportsStructuredOutput => route.supports_structured_output = boolean(value),
+            Leaf::FirstTokenLatencyMs => route.first_token_latency_ms = measure(value),
+            Leaf::Throughput => route.tokens_per_second = measure(value),
+            Leaf::InputPrice => self.input_price = decimal::price_text(value),
+            Leaf::OutputPrice => self.output_price = decimal::price_text(value),
+            Leaf::OtherOfRoute => keep_extra(&mut route.extras, name, value),
+            Leaf::Row => {}
+        }
+    }
+
+    fn close(&mut self, place: Place) {
+        match place {
+            Place::Route => self.keep_route(),
+            // Both prices; one alone is none.
+            Place::Price => {
+                let prices = self.input_price.take().zip(self.output_price.take());
+                self.route.price = prices.map(|(input, output)| Price {
+                    input,
+                    output,
+                    cached_input: None,
+                });
+            }
+            Place::Answer | Place::Rows | Place::Row | Place::Architecture | Place::Routes => {}
+        }
+    }
+}
+
+/// A route of which nothing is known.
+fn blank_route() -> Route {
+    Route {
+        backend: String::new(),
+        status: String::new(),
+        context_window: None,
+        price: None,
+        supports_tools: None,
+        supports_structured_output: None,
+        first_token_latency_ms: None,
+        tokens_per_second: None,
+        extras: Vec::new(),
+    }
+}
+
+/// The words of a list of modalities, in lower case and each once.
+fn modalities(value: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    items(value, &mut |word| {
+        if let Some(word) = line(word, MAX_SLUG).map(|word| word.to_ascii_lowercase())
+            && words.len() < MAX_MODALITIES
+            && !words.contains(&word)
+        {
+            words.push(word);
+        }
+    });
+    words
+}
+
+/// Keeps what has no field of its own, if it is a short plain value. The last of repeated keys holds.
+fn keep_extra(extras: &mut Vec<Extra>, key: &str, value: &str) {
+    extras.retain(|extra| extra.key != key);
+    if extras.len() < MAX_EXTRAS && key.len() <= MAX_SLUG && value.len() <= MAX_EXTRA && is_scalar(value) {
+        extras.push(Extra {
+            key: key.to_string(),
+            value_json: value.to_string(),
+        });
+    }
+}

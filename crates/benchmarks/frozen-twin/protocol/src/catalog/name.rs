@@ -1,0 +1,79 @@
+//! What a model's id tells by itself: a name for people, and whether the model thinks before it answers.
+
+use alloc::string::{String, ToString};
+
+/// Words of a name that only models which think have.
+const REASONING_WORDS: [&str; 7] = [
+    "r1",
+    "qwq",
+    "think",
+    "thinker",
+    "thinking",
+    "reasoner",
+    "reasoning",
+];
+/// Families that think without saying so in a word of their own: two words in a row.
+const REASONING_FAMILIES: [(&str, &str); 8] = [
+    ("gpt", "oss"),
+    ("glm", "4.5"),
+    ("glm", "4.5v"),
+    ("glm", "4.6"),
+    ("glm", "4.6v"),
+    ("glm", "4.7"),
+    ("glm", "5"),
+    ("kimi", "k2.5"),
+];
+
+/// The last part of an id, without a suffix.
+fn last_part(id: &str) -> &str {
+    let last = id.rsplit('/').next().unwrap_or(id);
+    last.split(':').next().unwrap_or(last)
+}
+
+/// A name for people: the last part of the id with spaces for hyphens and every first letter in upper case.
+/// Never empty for an id that is not.
+pub(crate) fn display_name(id: &str) -> String {
+    let mut name = String::new();
+    let mut within_word = false;
+    for c in last_part(id).chars() {
+        let c = if c == '-' { ' ' } else { c };
+        name.push(if within_word { c } else { upper_case(c) });
+        within_word = c.is_alphanumeric() || c == '_';
+    }
+    if name.trim().is_empty() {
+        id.to_string()
+    } else {
+        name
+    }
+}
+
+/// Latin, Greek and Cyrillic letters in upper case, others as they are: the table of all alphabets would be
+/// 14 KB of the component.
+fn upper_case(c: char) -> char {
+    let distance = match c {
+        'a'..='z' | 'à'..='ö' | 'ø'..='þ' | 'α'..='ρ' | 'σ'..='ω' | 'а'..='я' => 32,
+        'ѐ'..='џ' => 80,
+        _ => 0,
+    };
+    char::from_u32(u32::from(c) - distance).unwrap_or(c)
+}
+
+/// Whether the name says that the model thinks before it answers; only whole words count.
+pub(super) fn suggests_reasoning(id: &str) -> bool {
+    let mut before = "";
+    for word in last_part(id).split(['-', '_', ' ']) {
+        let is = |known: &str| word.eq_ignore_ascii_case(known);
+        let follows = |known: &str| before.eq_ignore_ascii_case(known);
+        if REASONING_WORDS.iter().any(|known| is(known)) {
+            return !follows("non") && !follows("no");
+        }
+        if REASONING_FAMILIES
+            .iter()
+            .any(|(first, second)| follows(first) && is(second))
+        {
+            return true;
+        }
+        before = word;
+    }
+    false
+}

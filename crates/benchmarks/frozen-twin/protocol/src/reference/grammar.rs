@@ -1,0 +1,227 @@
+//! The grammar of references as a parser and its printer: pure, without settings, catalog or aliases.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+};
+use core::fmt;
+
+use crate::contract::types::Routing;
+use crate::provider::{ID, POLICIES, locks_provider};
+
+/// A reference that follows the grammar. Equal references are equal values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    /// The model's name, without prefix and suffix: `deepseek-ai/DeepSeek-R1`.
+    pub model: String,
+    /// What the suffix says.
+    pub routing: Routing,
+}
+
+impl Reference {
+    /// The model of this id as it stands, without a suffix, for ids of a list or the settings that the
+    /// grammar lacks.
+    #[must_use]
+    pub fn verbatim(id: &str) -> Self {
+        Self {
+            model: id.trim().to_string(),
+            routing: Routing::Default,
+        }
+    }
+
+    /// The suffix without its colon.
+    #[must_use]
+    pub fn suffix(&self) -> Option<&str> {
+        match &self.routing {
+            Routing::Default => None,
+            Routing::Policy(suffix) | Routing::Backend(suffix) => Some(suffix),
+        }
+    }
+
+    /// What the router gets as the model's name.
+    #[must_use]
+    pub fn wire_id(&self) -> String {
+        match self.suffix() {
+            None => self.model.clone(),
+            Some(suffix) => format!("{}:{suffix}", self.model),
+        }
+    }
+
+    /// The whole reference in its one spelling.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        format!("{ID}/{}", self.wire_id())
+    }
+
+    /// The same model, routed as the router likes.
+    #[must_use]
+    pub fn base(&self) -> Self {
+        Self {
+            model: self.model.clone(),
+            routing: Routing::Default,
+        }
+    }
+
+    /// Whether a policy has taken the choice of a backend away.
+    #[must_use]
+    pub fn provider_locked(&self) -> bool {
+        matches!(&self.routing, Routing::Policy(policy) if locks_provider(policy))
+    }
+}
+
+/// Why a text is no reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParseError {
+    /// There is nothing but white space.
+    Empty,
+    /// There is white space inside.
+    WhiteSpace,
+    /// There is nothing before, between or behind the `/`, or before the `:`.
+    EmptyPart,
+    /// There is only a name, and no organisation.
+    NoOrganisation,
+    /// There is only the provider's id and a name, and no organisation.
+    PrefixAlone,
+    /// There are more parts than an organisation and a name.
+    TooManyParts,
+    /// Nothing follows the `:`.
+    EmptySuffix,
+    /// There are two suffixes.
+    TwoSuffixes,
+    /// A suffix stands before the last `/`.
+    MisplacedSuffix,
+    /// A character that no reference has.
+    Character(char),
+}
+
+impl ParseError {
+    /// Whether the organisation is missing, so that the text may be the bare name of a model.
+    #[must_use]
+    pub fn lacks_organisation(self) -> bool {
+        matches!(self, Self::NoOrganisation | Self::PrefixAlone)
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self {
+            Self::Empty => "there is no text",
+            Self::WhiteSpace => "there is white space inside",
+            Self::EmptyPart => "a part before or behind a \"/\" is empty",
+            Self::NoOrganisation => "the organisation before the name is missing",
+            Self::PrefixAlone => "the organisation between the prefix and the name is missing",
+            Self::TooManyParts => "there are more parts than an organisation and a name",
+            Self::EmptySuffix => "nothing follows the \":\"",
+            Self::TwoSuffixes => "it has two suffixes, and one is allowed",
+            Self::MisplacedSuffix => "a \":\" may stand only behind the name",
+            Self::Character('@') => "\"@\" has no meaning here; a backend or policy follows a \":\"",
+            Self::Character(c) if c.is_control() => "a control character is in it",
+            Self::Character(c) => return write!(f, "\"{c}\" is not allowed in it"),
+        };
+        f.write_str(why)
+    }
+}
+
+impl core::error::Error for ParseError {}
+
+/// Reads a reference. The text is trimmed; nothing else is forgiven.
+pub fn parse(text: &str) -> Result<Reference, ParseError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(ParseError::Empty);
+    }
+    if text.contains(char::is_whitespace) {
+        return Err(ParseError::WhiteSpace);
+    }
+    let (path, prefixed) = without_prefixes(text);
+    let (org, last) = match path.split_once('/') {
+        Some(("", _)) => return Err(ParseError::EmptyPart),
+        Some((org, last)) => (org, last),
+        None => return Err(ParseError::NoOrganisation),
+    };
+    if last.split('/').any(str::is_empty) {
+        return Err(ParseError::EmptyPart);
+    }
+    if org.contains(':')
+        || last
+            .rsplit_once('/')
+            .is_some_and(|(before, _)| before.contains(':'))
+    {
+        return Err(ParseError::MisplacedSuffix);
+    }
+    if last.contains('/') {
+        return Err(ParseError::TooManyParts);
+    }
+    let (name, suffix) = match last.split_once(':') {
+        Some((name, suffix)) => (name, Some(suffix)),
+        None => (last, None),
+    };
+    if name.is_empty() {
+        return Err(ParseError::EmptyPart);
+    }
+    if !prefixed && org.eq_ignore_ascii_case(ID) {
+        return Err(ParseError::PrefixAlone);
+    }
+    let foreign = |c: &char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if let Some(c) = org.chars().chain(name.chars()).find(foreign) {
+        return Err(ParseError::Character(c));
+    }
+    let routing = suffix.map_or(Ok(Routing::Default), routing)?;
+    Ok(Reference {
+        model: format!("{org}/{name}"),
+        routing,
+    })
+}
+
+/// What a suffix says, without its colon.
+fn routing(suffix: &str) -> Result<Routing, ParseError> {
+    if suffix.is_empty() {
+        return Err(ParseError::EmptySuffix);
+    }
+    if suffix.contains(':') {
+        return Err(ParseError::TwoSuffixes);
+    }
+    let foreign = |c: &char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if let Some(c) = suffix.chars().find(foreign) {
+        return Err(ParseError::Character(c));
+    }
+    let suffix = suffix.to_ascii_lowercase();
+    Ok(if POLICIES.contains(&suffix.as_str()) {
+        Routing::Policy(suffix)
+    } else {
+        Routing::Backend(suffix)
+    })
+}
+
+/// The text behind the first `/` if what stands before it is the provider's id.
+pub(crate) fn without_prefix(text: &str) -> Option<&str> {
+    let (first, rest) = text.split_once('/')?;
+    first.eq_ignore_ascii_case(ID).then_some(rest)
+}
+
+/// Whether a text is a reference whatever follows, because it begins with the provider's id and `/`.
+pub(crate) fn begins_with_prefix(text: &str) -> bool {
+    without_prefix(text).is_some()
+}
+
+/// Takes the prefix away as long as more than two parts remain, and says whether there was one.
+fn without_prefixes(text: &str) -> (&str, bool) {
+    let mut path = text;
+    let mut prefixed = false;
+    while let Some(rest) = without_prefix(path).filter(|rest| rest.contains('/')) {
+        path = rest;
+        prefixed = true;
+    }
+    (path, prefixed)
+}
+
+/// The one spelling of a text that is meant as a reference, also where only its own list knows the id.
+pub(crate) fn canonical_text(text: &str) -> String {
+    match parse(text) {
+        Ok(reference) => reference.canonical(),
+        Err(_) => {
+            let text = text.trim();
+            Reference::verbatim(without_prefix(text).unwrap_or(text)).canonical()
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The router's list of models: its rows, and the members of a row, taken apart in one pass each.
+//!
+//! A row is read by itself, so that what is wrong with one spoils no other. `step` is the table of what is looked at;
+//! what a value means must not be known here.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::walk::{Step, Table, walk, walk_by_levels};
+
+/// The rows of a list as raw text.
+#[derive(Debug, Default)]
+pub struct Rows<'a> {
+    /// The first of them.
+    pub rows: Vec<&'a str>,
+    /// How many came after those.
+    pub cut: usize,
+    /// Whether there is a list at all.
+    pub is_list: bool,
+    most: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Finds the rows of an answer: an object with `data`, or the bare array. Of many it keeps `most`.
+    pub fn read(body: &'a str, most: usize) -> Result<Self, serde_json::Error> {
+        let mut rows = Self {
+            most,
+            ..Self::default()
+        };
+        let start = match body.trim_ascii_start().as_bytes().first() {
+            Some(b'[') => Step::Array(Place::Rows),
+            _ => Step::Object(Place::Answer),
+        };
+        Reading::into(&mut rows).all(body, start)?;
+        Ok(rows)
+    }
+}
+
+impl<'a> Sink<'a> for Rows<'a> {
+    fn open(&mut self, place: Place) {
+        // As with every repeated name, the last one holds; one that is no array is none.
+        if place == Place::Rows {
+            self.rows.clear();
+            self.cut = 0;
+            self.is_list = true;
+        }
+    }
+
+    fn take(&mut self, _: Leaf, _: &str, row: &'a str) {
+        if self.rows.len() < self.most {
+            self.rows.push(row);
+        } else {
+            self.cut += 1;
+        }
+    }
+
+    fn close(&mut self, _: Place) {}
+}
+
+/// An object or array that is walked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The whole answer.
+    Answer,
+    /// `data`, or the whole answer if it is an array: all rows, each taken as it stands.
+    Rows,
+    /// One of them, when it is read by itself.
+    Row,
+    /// `architecture`: the modalities.
+    Architecture,
+    /// `providers`: all routes.
+    Routes,
+    /// One of them.
+    Route,
+    /// `pricing` of a route.
+    Price,
+}
+
+/// A value of the list or of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "they are called as the members are")]
+pub enum Leaf {
+    Row,
+    Id,
+    /// `name`, `title` or `display_name`: the earlier one counts.
+    Name(usize),
+    InputModalities,
+    OutputModalities,
+    /// Any other member of the row.
+    Other,
+    Provider,
+    Status,
+    ContextLength,
+    SupportsTools,
+    SupportsStructuredOutput,
+    FirstTokenLatencyMs,
+    Throughput,
+    InputPrice,
+    OutputPrice,
+    /// Any other member of the route.
+    OtherOfRoute,
+}
+
+/// What becomes of the values.
+pub trait Sink<'a> {
+    /// An object or array begins.
+    fn open(&mut self, place: Place);
+    /// A value, under its name.
+    fn take(&mut self, leaf: Leaf, name: &str, raw: &'a str);
+    /// What began ends.
+    fn close(&mut self, place: Place);
+}
+
+/// Takes a row apart. It may be opened twice: what was given before that is given again. A row that is no JSON is not
+/// closed.
+pub fn read_row<'a>(row: &'a str, sink: &mut dyn Sink<'a>) {
+    let _ = Reading::into(sink).all(row, Step::Object(Place::Row));
+}
+
+fn step(place: Place, name: &str) -> Step<Place, Leaf> {
+    use Step::{Array, Object, Skip, Take};
+    match (place, name) {
+        (Place::Answer, "data") => Array(Place::Rows),
+        (Place::Row, "id") => Take(Leaf::Id),
+        (Place::Row, "name") => Take(Leaf::Name(0)),
+        (Place::Row, "title") => Take(Leaf::Name(1)),
+        (Place::Row, "display_name") => Take(Leaf::Name(2)),
+        (Place::Row, "architecture") => Object(Place::Architecture),
+        (Place::Row, "providers") => Array(Place::Routes),
+        (Place::Row, "object") => Skip,
+        (Place::Row, _) => Take(Leaf::Other),
+        (Place::Architecture, "input_modalities") => Take(Leaf::InputModalities),
+        (Place::Architecture, "output_modalities") => Take(Leaf::OutputModalities),
+        (Place::Route, "provider") => Take(Leaf::Provider),
+        (Place::Route, "status") => Take(Leaf::Status),
+        (Place::Route, "context_length") => Take(Leaf::ContextLength),
+        (Place::Route, "pricing") => Object(Place::Price),
+        (Place::Route, "supports_tools") => Take(Leaf::SupportsTools),
+        (Place::Route, "supports_structured_output") => Take(Leaf::SupportsStructuredOutput),
+        (Place::Route, "first_token_latency_ms") => Take(Leaf::FirstTokenLatencyMs),
+        (Place::Route, "throughput") => Take(Leaf::Throughput),
+        (Place::Route, _) => Take(Leaf::OtherOfRoute),
+        (Place::Price, "input") => Take(Leaf::InputPrice),
+        (Place::Price, "output") => Take(Leaf::OutputPrice),
+        _ => Skip,
+    }
+}
+
+/// A list or a row while it is read.
+struct Reading<'s, 'a> {
+    sink: &'s mut dyn Sink<'a>,
+    /// The name of the member that comes, where it is not known from the leaf.
+    name: String,
+}
+
+impl<'s, 'a> Reading<'s, 'a> {
+    fn into(sink: &'s mut dyn Sink<'a>) -> Self {
+        Self {
+            sink,
+            name: String::new(),
+        }
+    }
+
+    /// Walks through a text, and once more if something in it has no value, so that no member spoils another one.
+    fn all(&mut self, text: &'a str, start: Step<Place, Leaf>) -> Result<(), serde_json::Error> {
+        walk(text, self, start).or_else(|_| walk_by_levels(text, self, start))
+    }
+}
+
+impl<'a> Table<'a> for Reading<'_, 'a> {
+    type Place = Place;
+    type Leaf = Leaf;
+
+    fn member(&mut self, place: Place, name: &str) -> Step<Place, Leaf> {
+        let step = step(place, name);
+        if let Step::Take(Leaf::Other | Leaf::OtherOfRoute) = step {
+            self.name.clear();
+            self.name.push_str(name);
+        }
+        step
+    }
+
+    fn element(&self, place: Place) -> Step<Place, Leaf> {
+        match place {
+            Place::Rows => Step::Take(Leaf::Row),
+            Place::Routes => Step::Object(Place::Route),
+            _ => Step::Skip,
+        }
+    }
+
+    fn open(&mut self, place: Place) {
+        self.sink.open(place);
+    }
+
+    fn take(&mut self, leaf: Leaf, raw: &'a str) {
+        self.sink.take(leaf, &self.name, raw);
+    }
+
+    fn close(&mut self, place: Place) {
+        self.sink.close(place);
+    }
+}

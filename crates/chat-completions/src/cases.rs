@@ -1,0 +1,14 @@
+//! The case files of `tests/cases` on this crate's types: the native driver's part of the one runner.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "cases of lists and references are the provider's"
+)]
+
+use crate::contract::{settings, types};
+
+#[path = "../../../tests/runner/mod.rs"]
+mod runner;
+
+pub(crate) use runner::*;

@@ -1,0 +1,299 @@
+//! The bytes of an answer of success to events: a stream, or a whole answer where a stream was asked for.
+//!
+//! Which of the two it is, its first byte says; servers' content types are not reliable. Bytes that are no
+//! UTF-8 become U+FFFD. This module must not know attempts, headers or time.
+
+mod alike;
+mod choice;
+mod choices;
+mod framing;
+
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use self::{
+    alike::{Alike, Last},
+    choice::Came,
+    choices::{Choices, Verdict},
+    framing::{End, Form},
+};
+use super::{events::Events, faults, finish, notices::Notices, think::Think, tools::Tools, usage};
+use crate::{
+    contract::types::{ChatEvent, Error, Extra, FinishReason, Usage, Warning},
+    error, json,
+    wire::chunk::{Chunk, Extras},
+};
+
+/// What is known of an answer at its end.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Finished {
+    pub(super) reason: FinishReason,
+    pub(super) word: Option<String>,
+    pub(super) usage: Usage,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) extras: Vec<Extra>,
+}
+
+/// What of the request and its model counts for reading the response.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Asked {
+    /// Whether the model's template opens a block of reasoning.
+    pub(super) opens_reasoning: bool,
+    /// Whether texts were given at which the response ends.
+    pub(super) has_stops: bool,
+}
+
+/// One answer of success.
+#[derive(Debug)]
+pub(super) struct Answer {
+    form: Form,
+    events: Events,
+    think: Think,
+    tools: Tools,
+    finish_word: Option<String>,
+    usage: Usage,
+    extras: Extras,
+    notices: Notices,
+    has_stops: bool,
+    /// How many chunks there were.
+    chunks: u32,
+    choices: Choices,
+    came: Came,
+    /// What is known of the chunk that was read last.
+    last: Option<Last>,
+    /// How a chunk is taken that has the shape the decoder keeps.
+    alike: Option<Alike>,
+    /// Whether text or reasoning came behind the last call.
+    spoke_last: bool,
+    /// A message that is an error if nothing follows it.
+    doubt: Option<Box<Error>>,
+    result: Option<Result<Finished, Error>>,
+}
+
+impl Answer {
+    /// `salt` makes made-up ids differ between responses.
+    pub(super) fn new(salt: u64, asked: Asked) -> Self {
+        Self {
+            has_stops: asked.has_stops,
+            form: Form::Unknown,
+            events: Events::default(),
+            think: Think::new(asked.opens_reasoning),
+            tools: Tools::new(salt),
+            finish_word: None,
+            usage: usage::NONE,
+            extras: Extras::default(),
+            notices: Notices::default(),
+            chunks: 0,
+            choices: Choices::default(),
+            came: Came::default(),
+            last: None,
+            alike: None,
+            spoke_last: false,
+            doubt: None,
+            result: None,
+        }
+    }
+
+    pub(super) fn take_events(&mut self, max: usize) -> Vec<ChatEvent> {
+        self.events.take(max)
+    }
+
+    pub(super) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Whether it gave an event, handed out or not.
+    pub(super) fn gave_events(&self) -> bool {
+        self.events.any()
+    }
+
+    /// How it ended, once it has.
+    pub(super) fn result(&self) -> Option<&Result<Finished, Error>> {
+        self.result.as_ref()
+    }
+
+    /// Takes a chunk or a whole answer; `raw` is its text.
+    fn chunk(&mut self, chunk: &Chunk<'_>, raw: &str) {
+        if chunk.kind.is_some_and(is_heartbeat) {
+            self.notices.skipped += 1;
+            return;
+        }
+        if chunk.is_message && !chunk.has_choices && !chunk.is_error && !error::says_error(raw) {
+            return self.remark(raw);
+        }
+        self.doubt = None;
+        let verdict = self.choices.judge(chunk);
+        self.settle();
+        if self.result.is_some() {
+            return;
+        }
+        self.chunks = self.chunks.saturating_add(1);
+        self.count(chunk);
+        self.notices.is_unread |= chunk.is_unread;
+        if let Some(warnings) = chunk.warnings {
+            self.notices.hear(warnings);
+        }
+        match verdict {
+            Verdict::Hold if !chunk.is_error => self.choices.hold(raw),
+            _ => self.judged(chunk, raw, verdict != Verdict::Pass),
+        }
+        if verdict == Verdict::Read {
+            self.last = Last::of(chunk);
+        }
+    }
+
+    /// Takes a chunk of which it is known whether its choice is of the response.
+    fn judged(&mut self, chunk: &Chunk<'_>, raw: &str, is_ours: bool) {
+        let was_finished = self.finish_word.is_some();
+        let failure = if is_ours { self.choice(chunk) } else { None };
+        let is_bare_error = (chunk.is_message || chunk.is_detail) && !chunk.has_choices;
+        let error = if chunk.is_error || is_bare_error {
+            error::from_event(raw)
+        } else if let Some(error) = failure {
+            error
+        } else {
+            return;
+        };
+        if was_finished {
+            self.notices.late += 1;
+        } else {
+            self.fail(error);
+        }
+    }
+
+    /// Takes the chunk that waited for the one behind it, unless that has dropped it.
+    fn settle(&mut self) {
+        if let Some(raw) = self.choices.take_held()
+            && let Ok(chunk) = Chunk::decode(&raw, &self.extras, self.choices.first())
+        {
+            self.judged(&chunk, &raw, true);
+        }
+    }
+
+    /// Takes what a chunk counts and says of itself. Counts of nothing do not take back counts of something.
+    fn count(&mut self, chunk: &Chunk<'_>) {
+        let usage = chunk.usage.and_then(usage::parse);
+        let counts = usage.is_none_or(|new| usage::is_any(&new) || !usage::is_any(&self.usage));
+        self.extras.keep(chunk, counts);
+        if let Some(usage) = usage.filter(|_| counts) {
+            self.usage = usage;
+        }
+    }
+
+    /// Takes an object with nothing but a message: a remark such as a heartbeat, or an error if nothing follows it.
+    fn remark(&mut self, raw: &str) {
+        self.settle();
+        if self.finish_word.is_some() {
+            self.notices.late += 1;
+        } else {
+            self.notices.skipped += 1;
+            self.doubt = Some(Box::new(error::from_event(raw)));
+        }
+    }
+
+    /// An error in place of a chunk.
+    fn broken(&mut self, error: Error) {
+        self.settle();
+        if self.finish_word.is_some() {
+            self.notices.late += 1;
+        } else {
+            self.fail(error);
+        }
+    }
+
+    /// Whether the calls are whole, and nothing that came behind them may be cut.
+    fn ends_with_calls(&self) -> bool {
+        self.tools.all_whole() && !self.spoke_last
+    }
+
+    /// Judges the answer: nothing more will come.
+    fn conclude(&mut self, end: End) {
+        self.settle();
+        if self.result.is_some() {
+            return;
+        }
+        let said_why = self.finish_word.is_some();
+        self.think.flush(&mut self.events);
+        if let Some(error) = self.missing(end, said_why) {
+            return self.fail(error);
+        }
+        let meaning = self.finish_word.as_deref().map(finish::meaning);
+        let is_cut = meaning.is_some_and(finish::Meaning::is_cut);
+        if let Err(broken) = self.tools.finish(is_cut, &mut self.events) {
+            return self.fail(faults::broken_call(broken, meaning));
+        }
+        self.notices.ended_early = end == End::Body && !said_why;
+        self.result = Some(Ok(self.finished(meaning)));
+    }
+
+    /// What makes the end no end of an answer.
+    fn missing(&mut self, end: End, said_why: bool) -> Option<Error> {
+        let is_nothing = !self.events.any() && !self.tools.any();
+        if said_why {
+            return (is_nothing && self.notices.is_unread).then(faults::unread);
+        }
+        if let Some(error) = self.doubt.take() {
+            return Some(*error);
+        }
+        if self.chunks == 0 && self.notices.skipped > 0 {
+            return Some(faults::no_json("What came as a stream of events"));
+        }
+        if is_nothing && self.notices.is_unread {
+            return Some(faults::unread());
+        }
+        if self.chunks == 0 || (end == End::Said && is_nothing) {
+            return Some(faults::empty());
+        }
+        (end == End::Body && !self.ends_with_calls()).then(faults::cut_off)
+    }
+
+    /// What is known at the end of a response that is whole.
+    fn finished(&mut self, meaning: Option<finish::Meaning>) -> Finished {
+        use finish::Meaning::{Calls, Done, Unknown};
+        let has_calls = self.tools.any();
+        let reason = finish::reason(meaning, has_calls);
+        self.notices.is_unopened = self.think.is_unopened();
+        self.notices.has_no_calls = !has_calls && meaning == Some(Calls);
+        self.notices.unknown_word = (self.finish_word.clone()).filter(|_| reason == FinishReason::Other);
+        self.notices.has_bare_calls = self.tools.has_bare() && matches!(meaning, None | Some(Unknown));
+        self.notices.has_same_ids = self.tools.has_same_ids();
+        self.notices.has_others = self.choices.several();
+        // A model that was done by itself, with nothing but an open block, did not reason: nothing opened that block.
+        if meaning == Some(Done)
+            && !has_calls
+            && !self.has_stops
+            && let Some(text) = self.think.take_unclosed()
+        {
+            self.notices.is_unclosed = true;
+            self.events.text(&text);
+        }
+        let extras = self.extras.take().map(|(name, value_json)| Extra {
+            key: name.to_string(),
+            value_json,
+        });
+        Finished {
+            reason,
+            word: self.finish_word.take(),
+            usage: self.usage,
+            warnings: self.notices.take(self.choices.first()),
+            extras: extras.collect(),
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.settle();
+        self.think.flush(&mut self.events);
+        self.result.get_or_insert(Err(error));
+    }
+}
+
+/// Whether an object's own `type` or `event` says that it is none of the response.
+fn is_heartbeat(kind: &str) -> bool {
+    let word = json::text(kind).unwrap_or_default();
+    ["ping", "heartbeat", "keepalive", "keep-alive", "keep_alive"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(&word))
+}

@@ -1,0 +1,272 @@
+//! Chunks like the one before: the same bytes but for the text of their delta. Only that text is read, and taken as the
+//! chunk before it was taken.
+//!
+//! What may be taken so: a chunk of which everything but the text changes nothing when it comes again. Whatever it says
+//! beside its text, the chunk before has said already. This module must not know how chunks are framed, or how their
+//! shapes are compared.
+
+use alloc::borrow::Cow;
+use core::ops::Range;
+
+use super::Answer;
+use crate::{
+    json,
+    wire::chunk::{CallPiece, Chunk, Message},
+};
+
+/// What the text of a delta is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Text,
+    Reasoning,
+    /// Of the arguments of the call of this index.
+    Arguments(Option<i64>),
+}
+
+/// How the next chunk is taken, if it is like the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Alike {
+    said: Said,
+    /// Whether an empty text stands beside it.
+    has_empty_text: bool,
+}
+
+/// The text of a chunk that was read, and how the next one is taken.
+#[derive(Debug)]
+pub(super) struct Last {
+    alike: Alike,
+    /// Where the text stands in memory, quotes included. Only compared: the event that holds it is still there.
+    address: usize,
+    length: usize,
+}
+
+impl Last {
+    /// What can be said of a chunk whose choice was read, if all that it says comes again.
+    pub(super) fn of(chunk: &Chunk<'_>) -> Option<Self> {
+        let choice = &chunk.choice;
+        let says_nothing_else = chunk.choices == 1
+            && !(chunk.is_error || chunk.is_message || chunk.is_detail || chunk.is_unread)
+            && chunk.warnings.is_none()
+            && chunk.calls.is_empty()
+            && choice.beside.is_empty()
+            && choice.message.is_none()
+            && choice.text.is_none()
+            && choice.error.is_none()
+            && choice.finish_reason.is_none_or(json::is_blank)
+            && choice.delta.plain.is_none()
+            && choice.delta.reasoning_details.is_none_or(json::is_blank)
+            && choice
+                .delta
+                .others
+                .iter()
+                .flatten()
+                .all(|raw| json::is_blank(raw));
+        let (said, raw, has_empty_text) = Self::said(&choice.delta).filter(|_| says_nothing_else)?;
+        raw.starts_with('"').then_some(Self {
+            alike: Alike { said, has_empty_text },
+            address: raw.as_ptr().addr(),
+            length: raw.len(),
+        })
+    }
+
+    /// The one text of a delta, and whether there is an empty text beside it.
+    fn said<'a>(delta: &Message<'a>) -> Option<(Said, &'a str, bool)> {
+        let mut reasoning = delta
+            .reasoning
+            .iter()
+            .flatten()
+            .filter(|raw| !json::is_blank(raw));
+        let has_empty_text = match delta.content {
+            None => false,
+            Some("\"\"") => true,
+            Some(content) => {
+                let is_alone = reasoning.next().is_none() && delta.calls.is_empty();
+                return is_alone.then_some((Said::Text, content, false));
+            }
+        };
+        match (reasoning.next(), reasoning.next(), delta.calls.as_slice()) {
+            (Some(raw), None, []) => Some((Said::Reasoning, *raw, has_empty_text)),
+            (None, None, [call]) if call.id.is_none() && call.name.is_none() => {
+                Some((Said::Arguments(call.index), call.raw_arguments?, has_empty_text))
+            }
+            // What is empty now may be the text of the next one.
+            (None, None, []) if has_empty_text => Some((Said::Text, delta.content?, false)),
+            _ => None,
+        }
+    }
+
+    /// Where the text stands in these bytes, if it does.
+    pub(super) fn within(&self, bytes: &[u8]) -> Option<Range<usize>> {
+        let start = self.address.checked_sub(bytes.as_ptr().addr())?;
+        let range = start..start.checked_add(self.length)?;
+        (range.end <= bytes.len()).then_some(range)
+    }
+
+    pub(super) fn alike(&self) -> Alike {
+        self.alike
+    }
+}
+
+impl Answer {
+    /// Takes a chunk like the last one, with this text as JSON in place of its own.
+    pub(super) fn take_alike(&mut self, alike: Alike, raw: &str) {
+        let text = json::text(raw).unwrap_or_default();
+        self.chunks = self.chunks.saturating_add(1);
+        if alike.said == Said::Reasoning {
+            self.came.reasoning |= self.thought(&text);
+        }
+        if alike.has_empty_text {
+            self.came.text |= self.say("");
+        }
+        match alike.said {
+            Said::Text => self.came.text |= self.say(&text),
+            Said::Reasoning => {}
+            Said::Arguments(index) => self.more_arguments(index, text),
+        }
+    }
+
+    fn more_arguments(&mut self, index: Option<i64>, arguments: Cow<'_, str>) {
+        // A piece of a call that says nothing is none.
+        if arguments.is_empty() {
+            return;
+        }
+        let piece = CallPiece {
+            index,
+            arguments: Some(arguments),
+            ..CallPiece::default()
+        };
+        self.pieces(core::slice::from_ref(&piece), true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::String, vec::Vec};
+
+    use crate::{
+        chat::answer::{Answer, Asked},
+        contract::types::ChatEvent,
+    };
+
+    fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<ChatEvent>, String) {
+        let mut answer = Answer::new(7, Asked::default());
+        pieces.into_iter().for_each(|piece| answer.on_bytes(piece));
+        answer.on_end();
+        (answer.take_events(usize::MAX), format!("{:?}", answer.result()))
+    }
+
+    /// Byte by byte no event is known to be like the one before.
+    #[test]
+    fn chunks_alike_are_taken_as_they_are_one_by_one() {
+        let delta =
+            |delta: &str| format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{{delta}}}}}]}}\n\n");
+        for deltas in [
+            &[
+                "\"content\":\"a\"",
+                "\"content\":\"\"",
+                "\"content\":\"b\\n<\"",
+                "\"content\":\"\\ud800\"",
+            ][..],
+            &[
+                "\"content\":\"<think>\"",
+                "\"content\":\"a\"",
+                "\"content\":\"</think>\"",
+                "\"content\":\"b\"",
+            ],
+            &[
+                "\"content\":\"\",\"reasoning\":\"a\"",
+                "\"content\":\"\",\"reasoning\":\"\"",
+                "\"content\":\"c\",\"reasoning\":\"\"",
+            ],
+            &[
+                "\"reasoning\":\"\",\"content\":\"a\"",
+                "\"reasoning\":\"\",\"content\":\"b\"",
+                "\"reasoning\":\"c\",\"content\":\"b\"",
+            ],
+            &[
+                "\"reasoning\":\"a\",\"reasoning_content\":\"\"",
+                "\"reasoning\":\"\",\"reasoning_content\":\"\"",
+            ],
+            &[
+                "\"content\":\"a\",\"content\":\"b\"",
+                "\"content\":\"a\",\"content\":\"c\"",
+                "\"content\":\"a\",\"content\":\"\"",
+            ],
+            &[
+                "\"content\":\"a\",\"usage\":{\"prompt_tokens\":1}",
+                "\"content\":\"b\",\"usage\":{\"prompt_tokens\":1}",
+            ],
+            &[
+                "\"refusal\":\"a\",\"content\":\"\"",
+                "\"refusal\":\"a\",\"content\":\"\"",
+                "\"refusal\":\"b\",\"content\":\"\"",
+            ],
+        ] {
+            // Each twice, so that each comes behind one like it.
+            let stream: String = deltas
+                .iter()
+                .flat_map(|text| [delta(text), delta(text)])
+                .collect();
+            let stream = stream + "data: [DONE]\n\n";
+            assert_eq!(
+                read([stream.as_bytes()]),
+                read(stream.as_bytes().chunks(1)),
+                "{deltas:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn arguments_that_come_alike_are_those_of_their_call() {
+        let call =
+            |call: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{{{call}}}]}}}}]}}\n\n");
+        let more = |index, text| {
+            call(&format!(
+                "\"index\":{index},\"function\":{{\"arguments\":\"{text}\"}}"
+            ))
+        };
+        let begin = |index| {
+            call(&format!(
+                "\"index\":{index},\"id\":\"c{index}\",\"function\":{{\"name\":\"f\",\"arguments\":\"\"}}"
+            ))
+        };
+        let stream = [
+            begin(0),
+            more(0, "{\\\"a\\\""),
+            more(0, ""),
+            more(0, ":"),
+            more(0, "1}"),
+            begin(1),
+            more(1, "{"),
+            more(1, "}"),
+            String::from("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n"),
+        ]
+        .concat();
+        let (events, end) = read([stream.as_bytes()]);
+        assert_eq!(
+            (&events, &end),
+            (
+                &read(stream.as_bytes().chunks(1)).0,
+                &read(stream.as_bytes().chunks(1)).1
+            )
+        );
+        let arguments: String = events
+            .iter()
+            .filter_map(|event| match event {
+                ChatEvent::ToolCallDelta(delta) => Some(delta.arguments_fragment.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(arguments, "{\"a\":1}{}");
+    }
+
+    #[test]
+    fn an_error_between_chunks_alike_ends_the_response() {
+        let text = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+        let error = "data: {\"error\":{\"message\":\"m\"}}\n\n";
+        let stream = [text, text, error, text].concat();
+        let (events, end) = read([stream.as_bytes()]);
+        assert_eq!(events, [ChatEvent::Text(String::from("aa"))]);
+        assert!(end.contains("Err"), "{end}");
+    }
+}

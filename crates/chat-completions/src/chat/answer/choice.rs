@@ -1,0 +1,274 @@
+//! What the choice of one chunk, or of a whole response, says: text, reasoning, tool calls and the finish reason to
+//! events. This module must not know how chunks are framed, or when a response is over.
+//!
+//! A `delta` is a piece. A `message` is all of it at once: alone it is read, and behind deltas it is their summary, of
+//! which only what no delta brought is read.
+
+use alloc::{borrow::Cow, format};
+
+use super::Answer;
+use crate::{
+    chat::{faults, finish},
+    contract::types::Error,
+    error,
+    wire::{
+        chunk::{CallPiece, Choice, Chunk, Message, OTHERS},
+        json,
+    },
+};
+
+/// How deep reasoning is looked for in lists and objects: each level is read once more.
+const DEPTH: u8 = 4;
+
+/// What came in pieces so far.
+#[derive(Debug, Default)]
+pub(super) struct Came {
+    pub(super) text: bool,
+    pub(super) reasoning: bool,
+    signature: bool,
+    /// Calls in deltas.
+    calls: bool,
+    /// Calls beside them.
+    calls_beside: bool,
+    others: [bool; OTHERS.len()],
+}
+
+impl Answer {
+    /// Takes what a choice says; gives the error if it says that it failed.
+    pub(super) fn choice(&mut self, chunk: &Chunk<'_>) -> Option<Error> {
+        let choice = &chunk.choice;
+        self.delta(&choice.delta);
+        if let Some(message) = &choice.message {
+            self.message(message);
+        }
+        if let Some(text) = choice.text.filter(|_| !choice.has_message) {
+            self.came.text |= self.content(text);
+        }
+        self.calls(choice, &chunk.calls);
+        self.others(choice);
+        self.finish(choice)
+    }
+
+    fn delta(&mut self, delta: &Message<'_>) {
+        let (has_reasoning, is_signed) = self.reasoning(delta, true, true);
+        self.came.reasoning |= has_reasoning;
+        self.came.signature |= is_signed;
+        self.came.text |= self.said(delta);
+    }
+
+    /// Takes of a message what is new in it.
+    fn message(&mut self, message: &Message<'_>) {
+        let has_reasoning = self.came.reasoning || (self.came.text && self.think.has_reasoned());
+        self.reasoning(message, !has_reasoning, !self.came.signature);
+        if !self.came.text {
+            self.said(message);
+        }
+    }
+
+    /// Takes the text of a `delta` or `message`; false if there is none.
+    fn said(&mut self, said: &Message<'_>) -> bool {
+        let has_content = said.content.is_some_and(|content| self.content(content));
+        has_content || said.plain.as_deref().is_some_and(|text| self.say(text))
+    }
+
+    /// Takes the calls. They may stand in several places: in pieces they count first, then beside them; all at once they
+    /// are a summary.
+    fn calls(&mut self, choice: &Choice<'_>, top: &[CallPiece<'_>]) {
+        let whole = choice
+            .message
+            .as_deref()
+            .map_or(&[][..], |message| &message.calls);
+        let pieces = if !choice.delta.calls.is_empty() {
+            &choice.delta.calls
+        } else if self.came.calls {
+            return;
+        } else if !whole.is_empty() {
+            if self.came.calls_beside {
+                return;
+            }
+            whole
+        } else if choice.beside.is_empty() {
+            top
+        } else {
+            &choice.beside
+        };
+        if pieces.is_empty() {
+            return;
+        }
+        self.came.calls |= !choice.delta.calls.is_empty();
+        self.pieces(pieces, whole.is_empty());
+    }
+
+    /// Takes pieces of calls, which are not those of a whole message.
+    pub(super) fn pieces(&mut self, pieces: &[CallPiece<'_>], is_beside: bool) {
+        self.came.calls_beside |= is_beside;
+        self.think.flush(&mut self.events);
+        self.spoke_last = false;
+        for piece in pieces {
+            self.tools.push(piece, self.chunks, &mut self.events);
+        }
+    }
+
+    fn others(&mut self, choice: &Choice<'_>) {
+        for (at, key) in OTHERS.iter().enumerate() {
+            let Some(came) = self.came.others.get_mut(at) else {
+                continue;
+            };
+            let piece = choice.delta.others.get(at).copied().flatten();
+            let whole = choice.message.as_deref().filter(|_| !*came);
+            let whole = whole.and_then(|message| message.others.get(at).copied().flatten());
+            if let Some(value) = piece.or(whole).filter(|value| !json::is_blank(value)) {
+                *came |= piece.is_some();
+                self.events.other(key, value);
+            }
+        }
+    }
+
+    /// Why the choice ended, if it has.
+    fn finish(&mut self, choice: &Choice<'_>) -> Option<Error> {
+        let word = choice
+            .finish_reason
+            .and_then(json::text)
+            .filter(|word| !word.is_empty());
+        if let Some(word) = word {
+            if finish::meaning(&word) == finish::Meaning::Failed {
+                return Some(match choice.error {
+                    Some(error) => error::from_event(error),
+                    None => faults::failed(&word),
+                });
+            }
+            self.finish_word = Some(word.into_owned());
+        }
+        choice.error.map(error::from_event)
+    }
+
+    /// Takes the text of a content: a text, a list of parts or a single part; false if there is none.
+    fn content(&mut self, raw: &str) -> bool {
+        match raw.as_bytes().first() {
+            Some(b'"') => json::text(raw).is_some_and(|text| self.say(&text)),
+            Some(b'[') => {
+                let mut any = false;
+                json::items(raw, &mut |part| any |= self.part(part));
+                any
+            }
+            Some(b'{') => self.part(raw),
+            // A number or a truth value, for which the model's text was taken.
+            Some(_) => self.say(raw),
+            None => false,
+        }
+    }
+
+    /// Takes text of the response; false if it is empty.
+    pub(super) fn say(&mut self, text: &str) -> bool {
+        self.think.push(text, &mut self.events);
+        self.spoke_last = self.spoke_last || !text.trim_ascii().is_empty();
+        !text.is_empty()
+    }
+
+    /// Takes one part of a content; false if it is no text of the response.
+    fn part(&mut self, raw: &str) -> bool {
+        if raw.starts_with('"') {
+            return self.content(raw);
+        }
+        let (mut kind, mut text, mut reasoning) = (None, None, None);
+        json::members(raw, &mut |key, value| match key {
+            "type" => kind = json::text(value),
+            "text" => text = plain_text(value),
+            "thinking" | "reasoning" | "summary" => reasoning = Some(value),
+            _ => {}
+        });
+        let kind = kind.as_deref().unwrap_or("text");
+        let is_reasoning = matches!(kind, "thinking" | "reasoning" | "reasoning_text");
+        if is_reasoning && (reasoning.is_some() || text.is_some()) {
+            let has_any = reasoning.is_some_and(|reasoning| self.thoughts(reasoning));
+            if !has_any && let Some(text) = text {
+                self.thought(&text);
+            }
+            return false;
+        }
+        match text.filter(|_| matches!(kind, "text" | "output_text")) {
+            Some(text) => self.say(&text),
+            None => {
+                if !json::is_blank(raw) {
+                    // In a list, as it came: lists add up, where objects of one name replace each other.
+                    self.events.other("content", &format!("[{raw}]"));
+                }
+                false
+            }
+        }
+    }
+
+    /// Takes the reasoning beside the text: of the fields that say the same, the first that says anything. Gives whether
+    /// there was any, and whether a signature.
+    fn reasoning(&mut self, said: &Message<'_>, takes_text: bool, takes_signature: bool) -> (bool, bool) {
+        let (mut any, mut is_signed) = (false, false);
+        for raw in said.reasoning.iter().flatten().filter(|_| takes_text) {
+            any = any || self.thoughts(raw);
+        }
+        let takes_details = takes_text && !any;
+        let mut detail = |detail: &str| {
+            let mut signature = None;
+            json::members(detail, &mut |key, value| match key {
+                "text" | "summary" if takes_details => any |= self.thoughts(value),
+                "signature" | "data" => signature = json::text(value).filter(|text| !text.is_empty()),
+                _ => {}
+            });
+            if let Some(signature) = signature.filter(|_| takes_signature) {
+                self.events.signature(signature.into_owned());
+                is_signed = true;
+            }
+        };
+        if let Some(details) = said.reasoning_details {
+            json::items(details, &mut detail);
+        }
+        let is_odd = |raw: &&str| raw.starts_with(['{', '[']) && !json::is_blank(raw);
+        self.notices.is_unread |= takes_text && !any && said.reasoning.iter().flatten().any(is_odd);
+        (any, is_signed)
+    }
+
+    /// Takes reasoning as a text, an object with a text, or a list of them; false if there is none.
+    fn thoughts(&mut self, raw: &str) -> bool {
+        self.thoughts_within(raw, DEPTH)
+    }
+
+    fn thoughts_within(&mut self, raw: &str, depth: u8) -> bool {
+        let mut any = false;
+        match raw.as_bytes().first() {
+            Some(b'"') => any = json::text(raw).is_some_and(|text| self.thought(&text)),
+            Some(b'[') if depth > 0 => {
+                json::items(raw, &mut |part| any |= self.thoughts_within(part, depth - 1));
+            }
+            Some(b'{') if depth > 0 => {
+                json::members(raw, &mut |key, value| {
+                    if matches!(key, "text" | "content" | "summary" | "thinking" | "reasoning") {
+                        any = any || self.thoughts_within(value, depth - 1);
+                    }
+                });
+            }
+            _ => {}
+        }
+        any
+    }
+
+    /// Reasoning that did not come in the text; false if it is empty.
+    pub(super) fn thought(&mut self, text: &str) -> bool {
+        if text.is_empty() {
+            return false;
+        }
+        self.spoke_last = self.spoke_last || !text.trim_ascii().is_empty();
+        self.think.beside();
+        self.events.reasoning(text);
+        true
+    }
+}
+
+/// A text, or an object that holds it as its value.
+fn plain_text(raw: &str) -> Option<Cow<'_, str>> {
+    let mut text = json::text(raw);
+    json::members(raw, &mut |key, value| {
+        if key == "value" {
+            text = json::text(value);
+        }
+    });
+    text
+}

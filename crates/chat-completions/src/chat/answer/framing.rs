@@ -1,0 +1,227 @@
+//! Bytes to chunks: a stream of events, or one whole JSON text. What is no chunk is passed over, or is an error. This
+//! module must not know what a chunk means.
+
+use alloc::vec::Vec;
+
+use super::Answer;
+use crate::{
+    chat::faults,
+    error, json,
+    wire::{chunk::Chunk, sse, text::lossy},
+};
+
+/// How the bytes are to be read.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// No byte has told yet.
+    Unknown,
+    Stream(sse::Decoder),
+    Whole(Vec<u8>),
+}
+
+/// Why no more bytes come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// `[DONE]`, or the end of a whole answer.
+    Said,
+    /// The end of the body.
+    Body,
+}
+
+impl Answer {
+    /// Takes the next bytes.
+    pub(in crate::chat) fn on_bytes(&mut self, bytes: &[u8]) {
+        if self.result.is_some() {
+            return;
+        }
+        let mut bytes = bytes;
+        if matches!(self.form, Form::Unknown) {
+            // White space and a byte-order mark before the first line mean nothing in either form.
+            let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0xEF | 0xBB | 0xBF);
+            let start = bytes
+                .iter()
+                .position(|byte| !is_blank(byte))
+                .unwrap_or(bytes.len());
+            bytes = bytes.get(start..).unwrap_or_default();
+            self.form = match bytes.first() {
+                None => return,
+                Some(b'{' | b'[') => Form::Whole(Vec::new()),
+                Some(b'<') => return self.fail(faults::page()),
+                Some(_) => Form::Stream(sse::Decoder::default()),
+            };
+        }
+        match &mut self.form {
+            Form::Whole(body) if body.len() + bytes.len() > sse::LIMIT => {
+                self.fail(faults::too_long("The answer"));
+            }
+            Form::Whole(body) => body.extend_from_slice(bytes),
+            Form::Stream(decoder) => {
+                decoder.push(bytes);
+                self.read_events();
+            }
+            Form::Unknown => {}
+        }
+    }
+
+    /// Says that the body is over.
+    pub(in crate::chat) fn on_end(&mut self) {
+        if self.result.is_some() {
+            return;
+        }
+        match &mut self.form {
+            Form::Unknown => self.conclude(End::Body),
+            Form::Whole(body) => {
+                let body = core::mem::take(body);
+                let text = lossy(&body);
+                if !self.object(text.trim_ascii(), sse::Kind::Message) {
+                    return self.fail(faults::no_json("The answer"));
+                }
+                if self.result.is_none() {
+                    self.conclude(End::Said);
+                }
+            }
+            Form::Stream(decoder) => {
+                decoder.end();
+                self.read_events();
+                if self.result.is_none() {
+                    self.conclude(End::Body);
+                }
+            }
+        }
+    }
+
+    /// Says that the body broke off. An answer that has said why it ended, or whose calls are all there with nothing behind
+    /// them, is whole all the same: what is missing is the end of the transport. Gives whether it is over.
+    pub(in crate::chat) fn on_cut(&mut self) -> bool {
+        self.settle();
+        let is_whole =
+            (self.finish_word.is_some() || self.ends_with_calls()) && !matches!(self.form, Form::Whole(_));
+        if is_whole {
+            self.on_end();
+        } else {
+            self.think.flush(&mut self.events);
+        }
+        is_whole || self.result.is_some()
+    }
+
+    /// Reads the events that are in the decoder.
+    fn read_events(&mut self) {
+        let form = core::mem::replace(&mut self.form, Form::Unknown);
+        let Form::Stream(mut decoder) = form else { return };
+        while self.result.is_none() {
+            if let Some((alike, text)) = self.alike.zip(decoder.next_alike()) {
+                self.take_alike(alike, text);
+                continue;
+            }
+            match decoder.next() {
+                Ok(Some(event)) => {
+                    self.last = None;
+                    self.event(&event);
+                    let last = self.last.take();
+                    let text = last.as_ref().and_then(|last| last.within(event.data));
+                    self.alike = text.clone().and(last).map(|last| last.alike());
+                    decoder.keep_shape(text);
+                }
+                Ok(None) => break,
+                // What is behind a line without end cannot be read.
+                Err(sse::TooLong) if self.finish_word.is_some() => {
+                    self.notices.late += 1;
+                    self.conclude(End::Body);
+                }
+                Err(sse::TooLong) => self.fail(faults::too_long("A line of the answer")),
+            }
+        }
+        self.form = Form::Stream(decoder);
+    }
+
+    fn event(&mut self, event: &sse::Event<'_>) {
+        let text = lossy(event.data);
+        let data = unmarked(text.trim_ascii());
+        match event.kind {
+            _ if data.is_empty() => {}
+            sse::Kind::Error => self.broken(error::from_event(data)),
+            kind if self.data(data, kind) => {}
+            // Some servers leave out the blank lines between events: then each line is one.
+            kind => {
+                for line in data.lines().map(|line| unmarked(line.trim_ascii())) {
+                    if !self.data(line, kind) {
+                        self.unread(line, kind, event.is_closed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the data of one event; false if it is no chunk.
+    fn data(&mut self, data: &str, kind: sse::Kind) -> bool {
+        if self.result.is_some() || data.is_empty() {
+            return true;
+        }
+        if !data.starts_with('{') && data.trim_matches('"').eq_ignore_ascii_case("[DONE]") {
+            // In quotes it is no chunk, but it is plain what it means.
+            if data.starts_with('"') {
+                self.unread(data, kind, true);
+            }
+            self.conclude(End::Said);
+            return true;
+        }
+        self.object(data, kind)
+    }
+
+    /// Takes one JSON object, or a list of nothing else; false if it is none.
+    fn object(&mut self, data: &str, kind: sse::Kind) -> bool {
+        if let Ok(chunk) = Chunk::decode(data, &self.extras, self.choices.first()) {
+            self.named(&chunk, data, kind);
+            return true;
+        }
+        if let Some(object) = only_object(data) {
+            return self.object(object, kind);
+        }
+        let Some(mended) = json::without_nan(data) else {
+            return false;
+        };
+        Chunk::decode(&mended, &self.extras, self.choices.first())
+            .map(|chunk| self.named(&chunk, &mended, kind))
+            .is_ok()
+    }
+
+    /// Takes a chunk. What an event of another name holds is one only if it has what chunks have.
+    fn named(&mut self, chunk: &Chunk<'_>, raw: &str, kind: sse::Kind) {
+        if kind != sse::Kind::Other || chunk.has_choices || chunk.is_error {
+            self.chunk(chunk, raw);
+        } else {
+            self.notices.skipped += 1;
+        }
+    }
+
+    /// Passes over an event that is no chunk: a heartbeat, or anything behind the finish reason. A chunk that is broken
+    /// is a part of the response that is lost, and what the end of the body cut is told there.
+    fn unread(&mut self, data: &str, kind: sse::Kind, is_closed: bool) {
+        self.settle();
+        if self.result.is_some() {
+            return;
+        }
+        if self.finish_word.is_some() && kind != sse::Kind::Other {
+            self.notices.late += 1;
+        } else if !data.starts_with('{') || kind == sse::Kind::Other {
+            self.notices.skipped += 1;
+        } else if is_closed {
+            self.fail(faults::no_json("An event of the answer"));
+        }
+    }
+}
+
+/// Data without the byte-order mark that some servers put before each.
+fn unmarked(data: &str) -> &str {
+    data.strip_prefix('\u{feff}').unwrap_or(data)
+}
+
+/// The object that a list holds and nothing beside it.
+fn only_object(data: &str) -> Option<&str> {
+    let (mut only, mut count) = (None, 0);
+    let is_list = json::items(data, &mut |item| {
+        only = Some(item).filter(|item| item.starts_with('{'));
+        count += 1;
+    });
+    only.filter(|_| is_list && count == 1)
+}

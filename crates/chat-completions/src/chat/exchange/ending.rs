@@ -1,0 +1,105 @@
+//! How an attempt ends: a response, another attempt, or the error of the call.
+
+use alloc::{format, vec::Vec};
+
+use super::{Exchange, State};
+use crate::{
+    chat::{answer::Answer, head, retry},
+    contract::types::{Error, ErrorKind, Routing, Summary},
+    error,
+};
+
+impl Exchange {
+    /// Goes on after the answer took something in.
+    pub(super) fn after_answer(&mut self) {
+        if self.answer.gave_events() {
+            self.body = None;
+        }
+        match self.answer.result() {
+            None => {}
+            Some(Err(error)) => {
+                let error = error.clone();
+                // An answer without anything in it, or an error that only comes in the form of an answer.
+                let may_retry = match error.status {
+                    Some(status) => error.retryable && head::is_passing(status),
+                    None => {
+                        error.retryable && matches!(error.kind, ErrorKind::Protocol | ErrorKind::Transport)
+                    }
+                };
+                self.settle(error, may_retry);
+            }
+            Some(Ok(finished)) => {
+                let finished = finished.clone();
+                let warnings = self.warnings.iter().cloned().chain(finished.warnings).collect();
+                self.body = None;
+                self.state = State::Ended(Ok(Summary {
+                    finish_reason: finished.reason,
+                    raw_finish_reason: finished.word,
+                    usage: finished.usage,
+                    model: self.model.canonical.clone(),
+                    backend: head::backend(&self.headers, self.upstream),
+                    request_id: head::request_id(&self.headers),
+                    attempts: self.attempts,
+                    warnings,
+                    extras: finished.extras,
+                }));
+            }
+        }
+    }
+
+    /// Judges an answer with an error status.
+    pub(super) fn refused(&mut self) {
+        let State::Refused { status, body } = &mut self.state else {
+            return;
+        };
+        let (status, body) = (*status, core::mem::take(body));
+        let mut error = error::from_response(status, &self.headers, &body);
+        let reset = || retry::reset_ms(&self.headers).filter(|_| status == 429);
+        error.retry_after_ms = retry::retry_after_ms(&self.headers)
+            .or(error.retry_after_ms)
+            .or_else(reset);
+        let may_retry = error.retryable && head::is_passing(status);
+        self.settle(error, may_retry);
+    }
+
+    /// Tries again or ends.
+    pub(super) fn settle(&mut self, error: Error, may_retry: bool) {
+        let tries_left =
+            self.attempts <= self.max_retries && self.body.is_some() && !self.answer.gave_events();
+        let wait = error
+            .retry_after_ms
+            .unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
+        if may_retry && tries_left && wait <= retry::LONGEST_WAIT_MS {
+            let salt = retry::mix(self.seed ^ u64::from(self.attempts));
+            self.answer = Answer::new(salt, self.asked);
+            self.headers = Vec::new();
+            self.any_byte = false;
+            self.state = State::Waiting(wait);
+        } else {
+            self.end(error);
+        }
+    }
+
+    pub(super) fn end(&mut self, mut error: Error) {
+        self.upstream.advise(&mut error);
+        let mut suggestions = error.suggestions;
+        if error.kind == ErrorKind::ModelUnavailable {
+            suggestions.append(&mut self.instead);
+            // Without the suffix, unless the upstream says that it is the model itself that there is not.
+            if !matches!(self.model.routing, Routing::Default)
+                && (self.is_known || error.code.as_deref() != Some("model_not_found"))
+            {
+                suggestions.push(format!("{}/{}", self.upstream.id, self.model.model));
+            }
+        }
+        self.body = None;
+        self.state = State::Ended(Err(Error {
+            suggestions,
+            request_sent: self.was_sent,
+            attempts: self.attempts,
+            backend: head::backend(&self.headers, self.upstream),
+            request_id: head::request_id(&self.headers),
+            ..error
+        }));
+    }
+}

@@ -1,0 +1,385 @@
+//! The messages of the request's body. Checked messages only; see `conversation`.
+//!
+//! Rules that are not obvious from the wire format:
+//! * One text is a plain string, several are the list of parts that they came as: nobody's text gets a line feed that
+//!   nobody sent. A tool's pieces are joined by line feeds, as OpenClaw does, since many backends take only a string of a
+//!   tool; so is what goes to a model that takes strings only. The model's own pieces are one text that was cut, and are
+//!   joined as they are.
+//! * Reasoning of an assistant message goes back as the model's rules say; parts in another's form stay here. A
+//!   message with nothing left is left out.
+//! * A tool's failure has no field: its text begins with `Error: `, unless it says so itself.
+//! * A tool's media follow its text, and that of the results beside it, as a user message.
+
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
+
+use super::{
+    body::list,
+    conversation::{is_empty_turn, is_reasoning_text, is_textual, sends_reasoning},
+    image,
+    members::{self, Place},
+    rules::Rules,
+    writer::Writer,
+};
+use crate::{
+    contract::types::{
+        AssistantMessage, AssistantPart, ContentPart, Extra, Media, MediaSource, Message, ToolCall,
+        ToolResult,
+    },
+    json,
+};
+
+/// How closely an image is to be looked at.
+const DETAIL: &str = "detail";
+/// What a model is said to have answered whose template wants an answer between tool results and a user message.
+const AFTER_TOOLS: &str = "The results are there.";
+
+pub(super) fn write(messages: &[Message], rules: &Rules, out: &mut Writer<'_>) {
+    let mut is_first = true;
+    // Whether the last message that was written is the result of a tool.
+    let mut follows_result = false;
+    for (at, message) in messages.iter().enumerate() {
+        if let Message::Assistant(said) = message
+            && is_empty_turn(&said.content, rules)
+        {
+            continue;
+        }
+        if !core::mem::take(&mut is_first) {
+            out.raw(",");
+        }
+        if follows_result && matches!(message, Message::User(_)) {
+            after_tools(rules, out);
+        }
+        one(message, messages.get(..at).unwrap_or_default(), rules, out);
+        follows_result = matches!(message, Message::Tool(_));
+        if follows_result && !matches!(messages.get(at + 1), Some(Message::Tool(_))) {
+            let has_media = tool_media(messages.get(..=at).unwrap_or_default(), rules, out);
+            follows_result = !has_media;
+        }
+    }
+}
+
+fn one(message: &Message, before: &[Message], rules: &Rules, out: &mut Writer<'_>) {
+    match message {
+        Message::System(system) => {
+            let role = if rules.developer_role {
+                "developer"
+            } else {
+                "system"
+            };
+            said(role, &system.content, &system.extras, rules, out);
+        }
+        Message::User(user) => said("user", &user.content, &user.extras, rules, out),
+        Message::Assistant(said) => assistant(said, rules, out),
+        Message::Tool(result) => {
+            tool_result(result, out);
+            if rules.tool_result_name && !result.extras.iter().any(|extra| extra.key == "name") {
+                out.optional("name", called(before, &result.call_id).map(json::quoted));
+            }
+        }
+    }
+    out.raw("}");
+}
+
+fn said(role: &str, parts: &[ContentPart], extras: &[Extra], rules: &Rules, out: &mut Writer<'_>) {
+    out.raw("{\"role\":");
+    out.string(role);
+    out.name("content");
+    content(parts, rules, out);
+    members::write(Place::Message, extras, out);
+}
+
+/// An answer of the model where its template wants one, and a comma.
+fn after_tools(rules: &Rules, out: &mut Writer<'_>) {
+    if rules.assistant_after_tools {
+        out.raw("{\"role\":\"assistant\"");
+        out.member("content", AFTER_TOOLS);
+        out.raw("},");
+    }
+}
+
+/// The tool of the last call of this id.
+fn called<'m>(messages: &'m [Message], id: &str) -> Option<&'m str> {
+    messages.iter().rev().find_map(|message| match message {
+        Message::Assistant(said) => said.content.iter().find_map(|part| match part {
+            AssistantPart::ToolCall(call) if call.id == id => Some(call.name.as_str()),
+            _ => None,
+        }),
+        _ => None,
+    })
+}
+
+fn content(parts: &[ContentPart], rules: &Rules, out: &mut Writer<'_>) {
+    match parts {
+        [ContentPart::Text(text)] => out.string(text),
+        _ if rules.string_content && parts.iter().all(is_textual) => out.string(&joined_text(parts)),
+        // Such as a system message that says nothing.
+        [] => out.string(""),
+        _ => list(parts, out, part),
+    }
+}
+
+fn part(part: &ContentPart, out: &mut Writer<'_>) {
+    match part {
+        ContentPart::Text(text) => text_part(text, out),
+        ContentPart::Media(media) => picture(media, out),
+        // A whole part, checked to be an object.
+        ContentPart::Other(other) => out.raw(&other.value_json),
+    }
+}
+
+fn text_part(text: &str, out: &mut Writer<'_>) {
+    out.raw("{\"type\":\"text\"");
+    out.member("text", text);
+    out.raw("}");
+}
+
+fn picture(media: &Media, out: &mut Writer<'_>) {
+    out.raw("{\"type\":\"image_url\",\"image_url\":{\"url\":");
+    match &media.source {
+        MediaSource::Url(url) => out.string(url),
+        MediaSource::Data(data) => {
+            out.raw("\"data:");
+            // Only known names and checked ones get here: nothing in them needs an escape.
+            out.raw(&image::media_type(&media.mime_type, data));
+            out.raw(";base64,");
+            out.base64(data);
+            out.raw("\"");
+        }
+    }
+    // What says how the image is to be looked at stands beside its URL; the rest beside the image.
+    let (within, beside): (Vec<Extra>, Vec<Extra>) = media
+        .extras
+        .iter()
+        .cloned()
+        .partition(|extra| extra.key == DETAIL);
+    members::write(Place::Media, &within, out);
+    out.raw("}");
+    members::write(Place::Media, &beside, out);
+    out.raw("}");
+}
+
+fn joined_text(parts: &[ContentPart]) -> String {
+    let mut text = String::new();
+    let mut is_first = true;
+    for part in parts {
+        let piece = match part {
+            ContentPart::Text(piece) => Cow::Borrowed(piece.as_str()),
+            ContentPart::Other(other) if other.key == "text" => Cow::Owned(text_of(&other.value_json)),
+            ContentPart::Other(_) | ContentPart::Media(_) => continue,
+        };
+        if !core::mem::take(&mut is_first) {
+            text.push('\n');
+        }
+        text.push_str(&piece);
+    }
+    text
+}
+
+/// The text of a part that has other members beside it.
+fn text_of(part: &str) -> String {
+    let mut found = String::new();
+    json::members(part, &mut |key, value| {
+        if key == "text"
+            && let Some(text) = json::text(value)
+        {
+            found = text.into_owned();
+        }
+    });
+    found
+}
+
+fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
+    let parts = &said.content;
+    let pieces = parts.iter().filter_map(|part| match part {
+        AssistantPart::Reasoning(piece) => Some(piece),
+        _ => None,
+    });
+    let has_reasoning = pieces.clone().any(is_reasoning_text);
+    let reasoning: String = pieces.map(|piece| piece.text.as_str()).collect();
+    out.raw("{\"role\":\"assistant\"");
+    out.name("content");
+    assistant_content(parts, &reasoning, rules, out);
+    if sends_reasoning(parts, rules) && (has_reasoning || rules.needs_reasoning) {
+        // As text of the message it does not stand in its own member as well.
+        let stands_here = has_reasoning && !rules.thinking_as_text;
+        out.member("reasoning_content", if stands_here { &reasoning } else { " " });
+    }
+    let mut is_first = true;
+    for part in parts {
+        let AssistantPart::ToolCall(call) = part else {
+            continue;
+        };
+        out.raw(if core::mem::take(&mut is_first) {
+            ",\"tool_calls\":["
+        } else {
+            ","
+        });
+        tool_call(call, out);
+    }
+    if !is_first {
+        out.raw("]");
+    }
+    members::write(Place::Message, &said.extras, out);
+}
+
+fn assistant_content(parts: &[AssistantPart], reasoning: &str, rules: &Rules, out: &mut Writer<'_>) {
+    let as_text = rules.thinking_as_text && !reasoning.trim().is_empty();
+    if as_text || parts.iter().any(is_text_part) {
+        let texts = as_text.then_some(reasoning).into_iter().map(Piece::Text);
+        let texts = texts.chain(parts.iter().filter_map(piece));
+        return if rules.string_content {
+            out.string(&one_string(texts));
+        } else {
+            list_of_texts(texts, out);
+        };
+    }
+    let texts = parts.iter().filter_map(|part| match part {
+        AssistantPart::Text(piece) => Some(piece.as_str()),
+        _ => None,
+    });
+    let text: String = texts.collect();
+    // As OpenClaw: a template that wants an answer after tool results wants text of one with calls, if only blank text.
+    if text.is_empty() && !rules.assistant_after_tools {
+        out.raw("null");
+    } else {
+        out.string(&text);
+    }
+}
+
+/// A text of a turn.
+enum Piece<'p> {
+    Text(&'p str),
+    /// A whole part, with members beside its text.
+    Part(&'p str),
+}
+
+/// A part of a turn that is text.
+fn piece(part: &AssistantPart) -> Option<Piece<'_>> {
+    match part {
+        AssistantPart::Text(text) if !text.is_empty() => Some(Piece::Text(text)),
+        AssistantPart::Other(other) if is_text_part(part) => Some(Piece::Part(&other.value_json)),
+        _ => None,
+    }
+}
+
+/// Whether a part is text with members beside it.
+fn is_text_part(part: &AssistantPart) -> bool {
+    matches!(part, AssistantPart::Other(other) if other.key == "text" && json::is_object(&other.value_json))
+}
+
+/// The texts of a turn as parts.
+fn list_of_texts<'p>(texts: impl Iterator<Item = Piece<'p>>, out: &mut Writer<'_>) {
+    let mut is_first = true;
+    for text in texts {
+        out.raw(if core::mem::take(&mut is_first) { "[" } else { "," });
+        match text {
+            Piece::Text(text) => text_part(text, out),
+            Piece::Part(part) => out.raw(part),
+        }
+    }
+    out.raw("]");
+}
+
+/// The texts of a turn for a model that takes strings only.
+fn one_string<'p>(texts: impl Iterator<Item = Piece<'p>>) -> String {
+    let mut all = String::new();
+    let mut is_first = true;
+    for text in texts {
+        if !core::mem::take(&mut is_first) {
+            all.push('\n');
+        }
+        match text {
+            Piece::Text(text) => all.push_str(text),
+            Piece::Part(part) => all.push_str(&text_of(part)),
+        }
+    }
+    all
+}
+
+fn tool_call(call: &ToolCall, out: &mut Writer<'_>) {
+    let (of_call, of_function) = members::by_depth(Place::Call, &call.extras);
+    out.raw("{\"id\":");
+    out.string(&call.id);
+    out.name("type");
+    out.raw(members::call_type(call));
+    out.raw(",\"function\":{\"name\":");
+    out.string(&call.name);
+    // Backends read it as JSON, which nothing is not. OpenClaw sends the same for a call without arguments.
+    let is_blank = call.arguments_json.trim().is_empty();
+    out.member("arguments", if is_blank { "{}" } else { &call.arguments_json });
+    members::write(Place::CalledFunction, &of_function, out);
+    out.raw("}");
+    members::write(Place::Call, &of_call, out);
+    out.raw("}");
+}
+
+fn tool_result(result: &ToolResult, out: &mut Writer<'_>) {
+    let mut text = joined_text(&result.content);
+    if result.is_error
+        && !text
+            .get(..5)
+            .is_some_and(|start| start.eq_ignore_ascii_case("error"))
+    {
+        // size: not inserted, which could panic.
+        let said = core::mem::replace(&mut text, String::from("Error"));
+        if !said.is_empty() {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+    } else if text.is_empty()
+        && let Some(kind) = result.content.iter().find_map(medium)
+    {
+        // What there is instead stands in a message below. Of an image, the words of OpenClaw.
+        text = format!("(see attached {kind})");
+    }
+    out.raw("{\"role\":\"tool\"");
+    out.member("tool_call_id", &result.call_id);
+    out.member("content", &text);
+    members::write(Place::Message, &result.extras, out);
+}
+
+/// What kind of media a part is.
+fn medium(part: &ContentPart) -> Option<&'static str> {
+    match part {
+        ContentPart::Media(_) => Some("image"),
+        ContentPart::Other(other) => match other.key.as_str() {
+            "text" => None,
+            "image_url" => Some("image"),
+            "input_audio" | "audio_url" => Some("audio"),
+            "video_url" => Some("video"),
+            _ => Some("file"),
+        },
+        ContentPart::Text(_) => None,
+    }
+}
+
+/// The media of the tool results at the end of these messages, as a user message. Whether there are any.
+fn tool_media(messages: &[Message], rules: &Rules, out: &mut Writer<'_>) -> bool {
+    let start = messages
+        .iter()
+        .rposition(|message| !matches!(message, Message::Tool(_)))
+        .map_or(0, |at| at + 1);
+    let results = messages.get(start..).unwrap_or_default();
+    let mut is_first = true;
+    for message in results {
+        let Message::Tool(result) = message else { continue };
+        if result.content.iter().all(is_textual) {
+            continue;
+        }
+        out.raw(",");
+        if core::mem::take(&mut is_first) {
+            after_tools(rules, out);
+            out.raw("{\"role\":\"user\",\"content\":[");
+        }
+        let id = &result.call_id;
+        text_part(&format!("Attached to the result of tool call {id}:"), out);
+        for item in result.content.iter().filter(|part| !is_textual(part)) {
+            out.raw(",");
+            part(item, out);
+        }
+    }
+    if !is_first {
+        out.raw("]}");
+    }
+    !is_first
+}

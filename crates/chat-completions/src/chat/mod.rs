@@ -1,0 +1,41 @@
+//! Chat: a request to the upstream's JSON, and every response that it can give to events.
+//!
+//! [`Exchange`] is the way in: one call with its retries, driven by a shell that does the I/O. [`Fold`] puts
+//! events together to a whole answer.
+
+#![allow(
+    clippy::result_large_err,
+    reason = "the contract's error is a record; it is made once a call"
+)]
+
+mod answer;
+mod body;
+mod conversation;
+mod credential;
+mod driver;
+mod events;
+mod exchange;
+mod faults;
+mod features;
+mod finish;
+mod fold;
+mod head;
+mod image;
+mod left_out;
+mod members;
+mod messages;
+mod normalize;
+mod notices;
+mod request;
+mod retry;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod think;
+mod tools;
+mod usage;
+mod writer;
+
+pub use driver::{Failure, FailureKind, Next, RequestHead, Sink};
+pub use exchange::Exchange;
+pub use fold::Fold;

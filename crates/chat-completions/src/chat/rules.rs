@@ -1,0 +1,137 @@
+//! Rules of one model for what a request holds: from what the settings say of it (`compat`, in OpenClaw's own
+//! words) and from what is bundled. It knows nothing of how a request is written.
+
+use alloc::string::{String, ToString};
+
+use crate::{contract::types::Model, json};
+
+/// The key of a configured model's extras that holds OpenClaw's compatibility settings.
+const COMPAT: &str = "compat";
+/// The key of a configured model's extras that says which reasoning is sent back.
+const REASONING_REPLAY: &str = "reasoning-replay";
+
+/// Which reasoning of the model is sent back to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Replay {
+    /// That of messages with tool calls: some backends refuse the calls without it.
+    ToolCalls,
+    /// All of it.
+    All,
+    /// None of it.
+    None,
+}
+
+/// How a request is written for one model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rules {
+    /// Whether `stream_options` is sent, which asks for token counts.
+    pub(super) usage_in_streaming: bool,
+    /// The name of the output limit.
+    pub(super) max_tokens_field: String,
+    /// Which reasoning is sent back.
+    pub(super) replay: Replay,
+    /// Whether a message with tool calls and without reasoning gets blank reasoning.
+    pub(super) needs_reasoning: bool,
+    /// Whether `reasoning_effort` is sent.
+    pub(super) reasoning_effort: bool,
+    /// Whether `strict` is sent with tools.
+    pub(super) strict: bool,
+    /// False if the settings say that the model takes no tools.
+    pub(super) tools: bool,
+    /// Whether the result of a tool names the tool.
+    pub(super) tool_result_name: bool,
+    /// Whether a system message is called one of the developer.
+    pub(super) developer_role: bool,
+    /// Whether the model has to answer tool results before a user message follows them.
+    pub(super) assistant_after_tools: bool,
+    /// Whether reasoning goes back as text of the message.
+    pub(super) thinking_as_text: bool,
+    /// Whether parts that are text alone are sent as one string, whatever stands beside their text.
+    pub(super) string_content: bool,
+    /// Whether the parameter `store` is sent.
+    pub(super) store: bool,
+    /// Whether the parameter `prompt_cache_key` is sent.
+    pub(super) prompt_cache_key: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            usage_in_streaming: true,
+            max_tokens_field: "max_tokens".to_string(),
+            replay: Replay::ToolCalls,
+            needs_reasoning: false,
+            reasoning_effort: true,
+            strict: true,
+            tools: true,
+            tool_result_name: false,
+            developer_role: false,
+            assistant_after_tools: false,
+            thinking_as_text: false,
+            string_content: false,
+            store: true,
+            prompt_cache_key: true,
+        }
+    }
+}
+
+impl Rules {
+    /// The rules of a model of which this is known.
+    pub(super) fn of(model: Option<&Model>) -> Self {
+        let mut rules = Self::default();
+        let Some(model) = model else { return rules };
+        let reasons = model.reasoning == Some(true);
+        for extra in &model.extras {
+            match extra.key.as_str() {
+                COMPAT => {
+                    json::members(&extra.value_json, &mut |key, value| rules.compat(key, value));
+                }
+                REASONING_REPLAY => match json::text(&extra.value_json).as_deref() {
+                    Some("all") => rules.replay = Replay::All,
+                    Some("none") => rules.replay = Replay::None,
+                    _ => rules.replay = Replay::ToolCalls,
+                },
+                _ => {}
+            }
+        }
+        // As OpenClaw does: others do not know the role, whatever the settings say.
+        rules.developer_role &= reasons;
+        rules.needs_reasoning &= model.reasoning != Some(false);
+        rules
+    }
+
+    /// Whether a parameter that the request has beside its fields is sent.
+    pub(super) fn sends(&self, key: &str) -> bool {
+        match key {
+            "store" => self.store,
+            "prompt_cache_key" => self.prompt_cache_key,
+            _ => true,
+        }
+    }
+
+    fn compat(&mut self, key: &str, value: &str) {
+        let is_off = value == "false";
+        let is_on = value == "true";
+        match key {
+            "supportsUsageInStreaming" => self.usage_in_streaming = !is_off,
+            "supportsTools" => self.tools = !is_off,
+            "supportsReasoningEffort" => self.reasoning_effort = !is_off,
+            "supportsStrictMode" => self.strict = !is_off,
+            "supportsStore" => self.store = !is_off,
+            "supportsPromptCacheKey" => self.prompt_cache_key = !is_off,
+            "supportsDeveloperRole" => self.developer_role = is_on,
+            "requiresAssistantAfterToolResult" => self.assistant_after_tools = is_on,
+            "requiresThinkingAsText" => self.thinking_as_text = is_on,
+            "requiresStringContent" => self.string_content = is_on,
+            "requiresToolResultName" => self.tool_result_name = is_on,
+            "requiresReasoningContentOnAssistantMessages" if is_on => {
+                self.needs_reasoning = true;
+                self.replay = Replay::All;
+            }
+            "maxTokensField" if json::text(value).as_deref() == Some("max_completion_tokens") => {
+                self.max_tokens_field = "max_completion_tokens".to_string();
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! JSON leaving in pieces: straight to where it goes, in a buffer's steps, without a copy of the whole.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use crate::wire::{base64, quote};
+
+/// How much is gathered before it is given on.
+const STEP: usize = 8192;
+/// The largest body that is held as a whole: written once, its length known with it. What is larger is counted first and
+/// then written in steps.
+const HELD: usize = 256 * 1024;
+/// How much of a text is quoted at once.
+const PIECE: usize = STEP / 2;
+/// How many bytes become base64 at once: a multiple of three, so that padding comes at the end only.
+const GROUP: usize = 3072;
+
+/// Takes a piece and says whether to go on.
+type Out<'o> = &'o mut dyn FnMut(&[u8]) -> bool;
+
+/// Where the bytes go.
+enum Target<'o> {
+    /// Into the buffer, all of them.
+    Hold,
+    /// Nowhere: they are counted.
+    Count,
+    /// On, in steps.
+    Give(Out<'o>),
+}
+
+/// Writes JSON, or only counts it. After a refusal nothing more is given on.
+pub(super) struct Writer<'o> {
+    target: Target<'o>,
+    buffer: Vec<u8>,
+    length: u64,
+}
+
+impl<'o> Writer<'o> {
+    pub(super) fn to(out: Out<'o>) -> Self {
+        Self {
+            target: Target::Give(out),
+            buffer: Vec::with_capacity(STEP),
+            length: 0,
+        }
+    }
+
+    /// Holds what is written, or counts it if that is too much.
+    pub(super) fn holding() -> Self {
+        Self {
+            target: Target::Hold,
+            buffer: Vec::with_capacity(STEP / 8),
+            length: 0,
+        }
+    }
+
+    /// How many bytes it were in all, and the bytes if they are held.
+    pub(super) fn held(self) -> (u64, Option<Vec<u8>>) {
+        let held = matches!(self.target, Target::Hold).then_some(self.buffer);
+        (self.length, held)
+    }
+
+    /// Gives on what is left and says how many bytes it were in all.
+    pub(super) fn finish(mut self) -> u64 {
+        self.flush();
+        self.length
+    }
+
+    /// JSON, or a part of it, as it is.
+    pub(super) fn raw(&mut self, json: &str) {
+        self.bytes(json.as_bytes());
+    }
+
+    /// A text as a JSON string.
+    pub(super) fn string(&mut self, text: &str) {
+        self.raw("\"");
+        for piece in text.as_bytes().chunks(PIECE) {
+            self.quoted(piece);
+        }
+        self.raw("\"");
+    }
+
+    /// A piece of a text inside of its quotes: written into the buffer at once, where it may stay.
+    fn quoted(&mut self, piece: &[u8]) {
+        if matches!(self.target, Target::Give(_)) && self.buffer.len() + piece.len() > STEP {
+            self.flush();
+        }
+        let before = self.buffer.len();
+        quote::inside(piece, &mut self.buffer);
+        self.length += (self.buffer.len() - before) as u64;
+        match self.target {
+            Target::Count => self.buffer.clear(),
+            Target::Hold if self.buffer.len() > HELD => self.give_up(),
+            Target::Hold | Target::Give(_) => {}
+        }
+    }
+
+    /// `,"name":`
+    pub(super) fn name(&mut self, name: &str) {
+        self.raw(",");
+        self.string(name);
+        self.raw(":");
+    }
+
+    /// `,"name":"text"`
+    pub(super) fn member(&mut self, name: &str, text: &str) {
+        self.name(name);
+        self.string(text);
+    }
+
+    /// `,"name":json`, if there is a value.
+    pub(super) fn optional(&mut self, name: &str, json: Option<String>) {
+        if let Some(json) = json {
+            self.name(name);
+            self.raw(&json);
+        }
+    }
+
+    /// Bytes as base64, without quotes.
+    pub(super) fn base64(&mut self, data: &[u8]) {
+        let letters = base64::length(data.len() as u64);
+        if matches!(self.target, Target::Hold) && self.buffer.len() as u64 + letters > HELD as u64 {
+            self.give_up();
+        }
+        if matches!(self.target, Target::Count) {
+            self.length += letters;
+            return;
+        }
+        let mut letters = Vec::new();
+        for group in data.chunks(GROUP) {
+            base64::encode(group, &mut letters);
+            self.bytes(&letters);
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.length += bytes.len() as u64;
+        match self.target {
+            Target::Count => {}
+            Target::Hold if self.buffer.len() + bytes.len() <= HELD => self.buffer.extend_from_slice(bytes),
+            Target::Hold => self.give_up(),
+            Target::Give(_) => {
+                if self.buffer.len() + bytes.len() > STEP {
+                    self.flush();
+                }
+                if bytes.len() >= STEP {
+                    self.give(bytes);
+                } else {
+                    self.buffer.extend_from_slice(bytes);
+                }
+            }
+        }
+    }
+
+    /// What is to be held is too much: from here on it is counted.
+    fn give_up(&mut self) {
+        self.target = Target::Count;
+        self.buffer = Vec::new();
+    }
+
+    fn flush(&mut self) {
+        let mut buffer = core::mem::take(&mut self.buffer);
+        if !buffer.is_empty() {
+            self.give(&buffer);
+        }
+        buffer.clear();
+        self.buffer = buffer;
+    }
+
+    fn give(&mut self, bytes: &[u8]) {
+        if let Target::Give(out) = &mut self.target
+            && !out(bytes)
+        {
+            self.target = Target::Count;
+        }
+    }
+}
+
+/// A finite number as JSON: the shortest text that reads back as the same number, written out or with an exponent as
+/// JavaScript does.
+pub(super) fn decimal(value: f64) -> Option<String> {
+    const SMALLEST: f64 = 1e-7;
+    const LARGEST: f64 = 1e21;
+    let size = value.abs();
+    let is_written_out = size < LARGEST && (size >= SMALLEST || size <= 0.0);
+    match value.is_finite() {
+        false => None,
+        true if is_written_out => Some(value.to_string()),
+        true => Some(format!("{value:e}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
+    use proptest::prelude::*;
+
+    fn written(fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut out = |piece: &[u8]| {
+            bytes.extend_from_slice(piece);
+            true
+        };
+        let mut writer = Writer::to(&mut out);
+        fill(&mut writer);
+        let length = writer.finish();
+        let mut holder = Writer::holding();
+        fill(&mut holder);
+        let (counted, held) = holder.held();
+        assert_eq!(counted, length);
+        assert!(held.is_none_or(|held| held == bytes));
+        assert_eq!(bytes.len() as u64, length);
+        bytes
+    }
+
+    #[test]
+    fn base64_is_the_standard_one() {
+        for (plain, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("\u{ff}", "w78="),
+        ] {
+            assert_eq!(
+                written(|writer| writer.base64(plain.as_bytes())),
+                encoded.as_bytes()
+            );
+        }
+    }
+
+    #[test]
+    fn a_large_picture_leaves_in_small_pieces_and_whole() {
+        let picture: Vec<u8> = (0..100_000u32).map(|n| (n * 7) as u8).collect();
+        let mut largest = 0;
+        let mut out = |piece: &[u8]| {
+            largest = largest.max(piece.len());
+            true
+        };
+        let mut writer = Writer::to(&mut out);
+        writer.base64(&picture);
+        assert_eq!(writer.finish(), 133_336);
+        assert!(largest <= STEP);
+        assert_eq!(written(|writer| writer.base64(&picture)).len(), 133_336);
+    }
+
+    #[test]
+    fn nothing_more_is_given_on_after_a_refusal() {
+        let mut calls = 0;
+        let mut out = |_: &[u8]| {
+            calls += 1;
+            false
+        };
+        let mut writer = Writer::to(&mut out);
+        writer.base64(&[0; 50_000]);
+        writer.finish();
+        assert_eq!(calls, 1);
+    }
+
+    #[test]
+    fn numbers_leave_as_a_person_writes_them() {
+        for (value, text) in [
+            (0.7, "0.7"),
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (-1.25, "-1.25"),
+            (0.05, "0.05"),
+            (2.0, "2"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (0.123_456_789_012_345_68, "0.12345678901234568"),
+            (0.999_999_999_999_999_9, "0.9999999999999999"),
+            (f64::from(0.7_f32), "0.699999988079071"),
+            (1e-300, "1e-300"),
+            (1e300, "1e300"),
+            (9_007_199_254_740_993.0, "9007199254740992"),
+            (1e-7, "0.0000001"),
+            (123456.789, "123456.789"),
+        ] {
+            assert_eq!(decimal(value).as_deref(), Some(text));
+        }
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(decimal(value), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_finite_number_reads_back_as_the_same_one(bits in any::<u64>()) {
+            let value = f64::from_bits(bits);
+            prop_assume!(value.is_finite());
+            let text = decimal(value).unwrap();
+            prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), bits, "{}", text);
+            prop_assert!(json::is_value(&text) && text.len() <= 27, "{}", text);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! From what an upstream answered to what a caller branches on: the one table of error kinds.
+
+use alloc::{format, string::String, string::ToString, vec::Vec};
+
+use super::{
+    message::{Found, find, readable},
+    wait,
+    words::{
+        FEATURES, FILTERED, NO_MODEL, NO_MODEL_WORDS, OVERFLOW, OVERLOADED, RATE_LIMITED, REFUSAL, REFUSED,
+        RETIRED, UNPAID, UNREADABLE,
+    },
+};
+use crate::{
+    contract::types::{Error, ErrorKind, Extra},
+    json,
+    text::{contains, lossy},
+};
+
+/// The error that a response with an error status is. Header names may have any case. Its hint is
+/// [`crate::Upstream::advise`]'s to give.
+#[must_use]
+pub fn from_response(status: u16, headers: &[(String, Vec<u8>)], body: &[u8]) -> Error {
+    let content_type = header(headers, "content-type").unwrap_or_default();
+    let found = find(&lossy(body), contains(&content_type, "html"));
+    let said = found.message.clone();
+    let in_head = || header(headers, "x-error-message").filter(|text| !text.is_empty());
+    let message = if found.is_plain {
+        in_head().or(said)
+    } else {
+        said.or_else(in_head)
+    };
+    let message = message.unwrap_or_else(|| plain(status, found.is_html));
+    build(Some(status), found, message)
+}
+
+/// The error that an event of an answer of success is: the event's whole data.
+#[must_use]
+pub fn from_event(data: &str) -> Error {
+    let found = find(data, false);
+    let message = found
+        .message
+        .clone()
+        .unwrap_or_else(|| "The backend broke off with an error.".to_string());
+    build(found.status, found, message)
+}
+
+/// Whether an object with a `message` says that it is an error: by a code, a status or its type.
+pub(crate) fn says_error(raw: &str) -> bool {
+    let mut says = false;
+    json::members(raw, &mut |key, value| {
+        says |= match key {
+            "code" | "status" | "status_code" | "type" | "error_type" => !json::is_blank(value),
+            "object" => value == "\"error\"",
+            _ => false,
+        };
+    });
+    says
+}
+
+fn build(status: Option<u16>, found: Found, message: String) -> Error {
+    let code = found.code.clone().or_else(|| found.class.clone());
+    let text = format!("{} {}", code.as_deref().unwrap_or_default(), message).to_ascii_lowercase();
+    let is_unreadable = status.is_none_or(|status| status == 400) && any(&text, UNREADABLE);
+    let kind = if is_unreadable {
+        ErrorKind::Upstream
+    } else {
+        kind(status, code.as_deref().unwrap_or_default(), &text, found.is_html)
+    };
+    let class = found.class.unwrap_or_default().to_ascii_lowercase();
+    let mut error = Error {
+        retryable: is_unreadable || is_retryable(kind, status, &class),
+        retry_after_ms: found.wait_ms.or_else(|| wait::in_words(&message)),
+        status,
+        code,
+        ..Error::after_sending(kind, message)
+    };
+    let extras = [
+        ("failed_generation", found.failed_generation),
+        ("loc", found.place),
+    ];
+    error.extras.extend(extras.into_iter().filter_map(|(key, raw)| {
+        Some(Extra {
+            key: key.to_string(),
+            value_json: raw?,
+        })
+    }));
+    error
+}
+
+/// Whether the same request may succeed later. `class` is the backend's own, in lower case.
+fn is_retryable(kind: ErrorKind, status: Option<u16>, class: &str) -> bool {
+    use ErrorKind::{ContentFiltered, ContextOverflow, PaymentRequired, RateLimited, Unsupported, Upstream};
+    match status {
+        _ if matches!(
+            kind,
+            ContentFiltered | ContextOverflow | PaymentRequired | Unsupported
+        ) =>
+        {
+            false
+        }
+        Some(400 | 422) => matches!(kind, RateLimited | Upstream),
+        Some(status) => matches!(status, 408 | 409 | 425 | 429 | 500..=599),
+        // Without a number: unless it says that the request is at fault.
+        None => !any(class, &["invalid", "validation"]),
+    }
+}
+
+fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind {
+    let Some(status) = status else {
+        // Without a status, words alone are too little; a code is for machines.
+        let code = code.to_ascii_lowercase();
+        return plain_kind(&code, &code).unwrap_or(ErrorKind::Upstream);
+    };
+    match status {
+        300..=399 => ErrorKind::Protocol,
+        400 | 422 => bad_request(code, text),
+        401 => ErrorKind::Unauthenticated,
+        402 => ErrorKind::PaymentRequired,
+        403 if is_html => ErrorKind::Upstream,
+        403 if any(text, UNPAID) => ErrorKind::PaymentRequired,
+        403 if any(text, FILTERED) => ErrorKind::ContentFiltered,
+        403 => ErrorKind::PermissionDenied,
+        404 if contains(text, "endpoints found that support") => ErrorKind::Unsupported,
+        404 | 410 => ErrorKind::ModelUnavailable,
+        408 => ErrorKind::Timeout,
+        413 => ErrorKind::ContextOverflow,
+        429 if any(text, UNPAID) => ErrorKind::PaymentRequired,
+        429 => ErrorKind::RateLimited,
+        500..=599 if any(text, OVERFLOW) => ErrorKind::ContextOverflow,
+        // A conflict, or too early: with another request, and gone with it.
+        409 | 424 | 425 | 500..=599 => ErrorKind::Upstream,
+        405..=499 => ErrorKind::InvalidRequest,
+        _ => ErrorKind::Protocol,
+    }
+}
+
+/// The kinds that words alone tell, whatever the status.
+fn plain_kind(code: &str, text: &str) -> Option<ErrorKind> {
+    if any(text, OVERFLOW) {
+        Some(ErrorKind::ContextOverflow)
+    } else if any(text, UNPAID) {
+        Some(ErrorKind::PaymentRequired)
+    } else if any(text, FILTERED) {
+        Some(ErrorKind::ContentFiltered)
+    } else if RATE_LIMITED.iter().any(|known| known.eq_ignore_ascii_case(code)) {
+        Some(ErrorKind::RateLimited)
+    } else {
+        None
+    }
+}
+
+fn bad_request(code: &str, text: &str) -> ErrorKind {
+    let is_no_model = NO_MODEL.contains(&code) || any(text, NO_MODEL_WORDS) || any(text, RETIRED);
+    match plain_kind(code, text) {
+        Some(ErrorKind::ContextOverflow) => ErrorKind::ContextOverflow,
+        _ if is_no_model => ErrorKind::ModelUnavailable,
+        Some(kind) => kind,
+        None if REFUSED.contains(&code) || refuses_feature(text) => ErrorKind::Unsupported,
+        None if any(text, OVERLOADED) => ErrorKind::Upstream,
+        None => ErrorKind::InvalidRequest,
+    }
+}
+
+/// Whether a text in lower case refuses a feature that a request can ask for.
+pub(super) fn refuses_feature(text: &str) -> bool {
+    any(text, REFUSAL) && any(text, FEATURES)
+}
+
+pub(super) fn any(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| contains(text, word))
+}
+
+/// What to say where the upstream says nothing that can be shown.
+fn plain(status: u16, is_html: bool) -> String {
+    let words = match status {
+        300..=399 => "a redirect, which is not followed",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        408 => "Request Timeout",
+        410 => "Gone",
+        413 => "Payload Too Large",
+        422 => "Unprocessable Entity",
+        424 => "Failed Dependency",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "no further words",
+    };
+    let page = if is_html { " (an HTML page)" } else { "" };
+    format!("The upstream answered {status}{page}: {words}.")
+}
+
+/// The first header of this name as text.
+pub(crate) fn header(headers: &[(String, Vec<u8>)], name: &str) -> Option<String> {
+    let (_, value) = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+    Some(readable(lossy(value)))
+}
+
+/// How a body is encoded, if that is an encoding that nobody asked for: it cannot be read then.
+#[must_use]
+pub fn unasked_encoding(headers: &[(String, Vec<u8>)]) -> Option<String> {
+    header(headers, "content-encoding")
+        .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"))
+}
+
+/// A raw value for an error's extras from any text.
+pub(crate) fn text_extra(key: &str, text: &str) -> Extra {
+    Extra {
+        key: key.to_string(),
+        value_json: json::quoted(text),
+    }
+}

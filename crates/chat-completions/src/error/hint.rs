@@ -1,0 +1,122 @@
+//! What a person can do about an error. Only hints that lead to an action; no hint where there is none.
+
+use super::{
+    classify::{any, refuses_feature},
+    words::{RETIRED, SUSPENDED},
+};
+use crate::{
+    contract::types::{Error, ErrorKind},
+    text::contains,
+};
+
+/// What stands behind an error of the upstream, as finely as hints differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The model or its backend refuses a feature of the request.
+    Feature,
+    /// The account is suspended.
+    Suspended,
+    /// The credential is missing or wrong.
+    Credential,
+    /// Nobody pays for the request.
+    Credit,
+    /// The credential lacks a permission.
+    Permission,
+    /// A backend's own network refused the call, with a page.
+    Network,
+    /// The model does not chat.
+    NoChatModel,
+    /// The model is served no more.
+    Retired,
+    /// Nothing is served at this address.
+    Address,
+    /// There is no such model, or nobody serves it.
+    Model,
+    /// The input is too long.
+    Overflow,
+    /// Too many requests.
+    Rate,
+    /// A time limit passed.
+    Timeout,
+    /// There is no connection.
+    Transport,
+    /// The host blocked the request.
+    Denied,
+    /// The response is no response of the API.
+    Protocol,
+    /// The upstream or a backend failed.
+    Upstream,
+}
+
+impl Cause {
+    /// The cause of an error by its kind, status and words, which are its message in lower case; `None` where nothing can
+    /// be done.
+    #[inline(never)]
+    pub(crate) fn of(error: &Error, text: &str) -> Option<Self> {
+        let says = |words: &str| contains(text, words);
+        let is_refused = matches!(
+            error.kind,
+            ErrorKind::Unauthenticated | ErrorKind::PermissionDenied
+        );
+        Some(match error.kind {
+            ErrorKind::PermissionDenied
+                if error.code.as_deref() == Some("multimodal_not_enabled") || refuses_feature(text) =>
+            {
+                Self::Feature
+            }
+            _ if is_refused && any(text, SUSPENDED) => Self::Suspended,
+            ErrorKind::Unauthenticated => Self::Credential,
+            ErrorKind::PaymentRequired => Self::Credit,
+            ErrorKind::PermissionDenied => Self::Permission,
+            // Of a refusal with this status, only that of a page is the backend's own.
+            ErrorKind::Upstream if error.status == Some(403) => Self::Network,
+            ErrorKind::ModelUnavailable if says("not a chat model") => Self::NoChatModel,
+            ErrorKind::ModelUnavailable if error.status == Some(410) || any(text, RETIRED) => Self::Retired,
+            ErrorKind::ModelUnavailable if error.status == Some(404) && !says("model") => Self::Address,
+            ErrorKind::ModelUnavailable => Self::Model,
+            ErrorKind::ContextOverflow => Self::Overflow,
+            ErrorKind::Unsupported => Self::Feature,
+            ErrorKind::RateLimited => Self::Rate,
+            ErrorKind::Timeout => Self::Timeout,
+            ErrorKind::Transport => Self::Transport,
+            ErrorKind::Denied => Self::Denied,
+            ErrorKind::Protocol if error.status.is_some() => Self::Protocol,
+            ErrorKind::Upstream => Self::Upstream,
+            _ => return None,
+        })
+    }
+
+    /// The hint where it is the same for every upstream. The others are for the provider to word.
+    pub(crate) fn hint(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Feature => {
+                "Leave out what the message names, or choose a model or backend that can do it (see the list of models)."
+            }
+            Self::NoChatModel => "Choose a chat model from the list of models.",
+            Self::Retired => "The model is served no more: choose another one from the list of models.",
+            Self::Address => {
+                "Check that the base URL is the API's, with its `/v1`, and the spelling of the model."
+            }
+            Self::Overflow => {
+                "Shorten the conversation, ask for fewer output tokens, or choose a model with a larger context window."
+            }
+            Self::Timeout => {
+                "Try again, or raise the limit in the settings: `first-byte-timeout-ms`, `idle-timeout-ms`."
+            }
+            Self::Transport => "Check the network and the base URL, then try again.",
+            Self::Denied => {
+                "The host lets requests go to the granted origin only: check the base URL and the grant."
+            }
+            Self::Protocol => "Check that the base URL is the API's, with its `/v1`.",
+            Self::Suspended
+            | Self::Credential
+            | Self::Credit
+            | Self::Permission
+            | Self::Network
+            | Self::Model
+            | Self::Rate
+            | Self::Upstream => return None,
+        })
+    }
+}

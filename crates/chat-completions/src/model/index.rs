@@ -1,0 +1,58 @@
+//! Where something stands in a list, by its name.
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+
+/// Names in their order, each with a place. A sorted list instead of a tree: for the few hundred names of a catalog as
+/// quick, and kilobytes smaller in the component.
+#[derive(Debug, Default)]
+pub struct Index(Vec<(String, usize)>);
+
+impl Index {
+    /// Puts a name in. False if it was there; the first of equal names holds.
+    pub fn note(&mut self, name: &str, at: usize) -> bool {
+        let Err(place) = self.find(name) else { return false };
+        self.0.insert(place, (name.to_string(), at));
+        true
+    }
+
+    /// The place of a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<usize> {
+        let found = self.find(name).ok()?;
+        self.0.get(found).map(|(_, at)| *at)
+    }
+
+    /// Whether there is no name in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.as_str().cmp(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_equal_names_holds() {
+        let mut index = Index::default();
+        assert!(index.is_empty());
+        for (at, (name, is_new)) in [("b", true), ("c", true), ("a", true), ("b", false)]
+            .into_iter()
+            .enumerate()
+        {
+            assert_eq!(index.note(name, at), is_new, "{name}");
+        }
+        assert_eq!(
+            ["a", "b", "c", "d"].map(|name| index.get(name)),
+            [Some(2), Some(0), Some(1), None]
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! What is particular to one upstream: names, headers and hints. A provider's crate fills it in.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{
+    contract::{
+        settings::Snapshot,
+        types::{Error, ModelRef},
+    },
+    error::Cause,
+};
+
+/// A header's name in lower case, and its value.
+pub type Header = (&'static str, String);
+
+/// A provider's names, headers and hints.
+#[derive(Debug)]
+pub struct Upstream {
+    /// The provider's id: the prefix of its references.
+    pub id: &'static str,
+    /// Where requests are sent unless the settings say otherwise.
+    pub base_url: &'static str,
+    /// The user agent of every request.
+    pub user_agent: &'static str,
+    /// The response header that names the backend, in lower case, where the upstream is a router.
+    pub backend_header: Option<&'static str>,
+    /// What to do where a credential is missing.
+    pub credential_hint: &'static str,
+    /// A header that a chat request has beside those of every upstream, from the settings.
+    pub header: fn(&Snapshot) -> Result<Option<Header>, Error>,
+    /// What a person can do about an error, in the provider's own words: by its cause, and its message in lower case.
+    /// `None` leaves the general hint, if there is one.
+    pub hint: fn(Cause, &str) -> Option<&'static str>,
+}
+
+impl Upstream {
+    /// Gives an error that has no hint the provider's own, else the general one.
+    #[inline(never)]
+    pub fn advise(&self, error: &mut Error) {
+        if error.hint.is_some() {
+            return;
+        }
+        let text = error.message.to_ascii_lowercase();
+        if let Some(cause) = Cause::of(error, &text) {
+            let hint = (self.hint)(cause, &text).or(cause.hint());
+            error.hint = hint.map(String::from);
+        }
+    }
+}
+
+/// A reference and what is known of its model.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The model.
+    pub model: ModelRef,
+    /// Other references that may have been meant, best first.
+    pub instead: Vec<String>,
+}
+
+impl From<ModelRef> for Resolved {
+    fn from(model: ModelRef) -> Self {
+        Self {
+            model,
+            instead: Vec::new(),
+        }
+    }
+}

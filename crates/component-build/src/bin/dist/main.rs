@@ -1,0 +1,132 @@
+//! Makes the release: builds the component, writes who made it into its metadata, and puts it into `dist/` with its
+//! sha256, the WIT package and a bill of materials beside it. With `--program`, builds the command line that carries the
+//! component too. Two runs give the same bytes.
+
+mod sbom;
+
+use std::{error::Error, fs, path::Path, process::Command};
+
+use component_build::{Build, Workspace};
+use sha2::{Digest as _, Sha256};
+use wasm_encoder::RawSection;
+use wasm_metadata::{AddMetadata, AddMetadataField as Field};
+use wasmparser::{Parser, Payload};
+use wit_parser::Resolve;
+
+/// The section with names for the inner parts of a component, of use to nobody who runs it.
+const NAMES: &str = "component-name";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // Run from anywhere else, it would write where it was built.
+    let workspace = Workspace::of_this_program()?;
+    let workspace = workspace.path();
+    let out = workspace.join("dist");
+    fs::create_dir_all(&out)?;
+    let built = component_build::build(Build::Release, |words| eprintln!("{words}"))?;
+    let file_name = built.file_name().ok_or("the build names a file")?;
+
+    let mut metadata = AddMetadata::default();
+    metadata.name = Field::Set(env!("COMPONENT_PACKAGE").to_owned());
+    metadata.version = Field::Set(env!("CARGO_PKG_VERSION").parse()?);
+    metadata.licenses = Field::Set(env!("CARGO_PKG_LICENSE").parse()?);
+    metadata.source = Field::Set(env!("CARGO_PKG_REPOSITORY").parse()?);
+    metadata.description = Field::Set(env!("COMPONENT_DESCRIPTION").parse()?);
+    // Set by whoever releases: a build from an archive has no revision to name.
+    if let Ok(revision) = std::env::var("SOURCE_REVISION") {
+        metadata.revision = Field::Set(revision.parse()?);
+    }
+    let component = without_names(&metadata.to_wasm(&fs::read(&built)?)?)?;
+    fs::write(out.join(file_name), &component)?;
+
+    let digest = format!("{:x}", Sha256::digest(&component));
+    let sum = format!("{digest}  {}\n", file_name.to_string_lossy());
+    fs::write(out.join(format!("{}.sha256", file_name.to_string_lossy())), &sum)?;
+
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(workspace.join("wit"))?;
+    let name = &resolve
+        .packages
+        .get(package)
+        .ok_or("the package was just read")?
+        .name;
+    let wit_file = format!(
+        "{}-{}@{}.wasm",
+        name.namespace,
+        name.name,
+        name.version.as_ref().ok_or("a version")?
+    );
+    fs::write(out.join(&wit_file), wit_component::encode(&resolve, package)?)?;
+    // The binary package keeps no comments everywhere they are read; the text is the documentation.
+    fs::copy(workspace.join("wit/provider.wit"), out.join("provider.wit"))?;
+
+    let sbom_file = format!("{}.cdx.json", env!("COMPONENT_PACKAGE"));
+    fs::write(out.join(&sbom_file), sbom::of_component(workspace, &digest)?)?;
+
+    println!(
+        "{}/{}  {} bytes",
+        out.display(),
+        file_name.to_string_lossy(),
+        component.len()
+    );
+    print!(
+        "sha256 {digest}\n{}/{wit_file}\n{}/provider.wit\n{}/{sbom_file}\n",
+        out.display(),
+        out.display(),
+        out.display()
+    );
+    if std::env::args().any(|argument| argument == "--program") {
+        program(workspace, &out.join(file_name), &out)?;
+    }
+    Ok(())
+}
+
+/// Builds the command line that carries the component, and grants its digest what the workspace grants it.
+fn program(workspace: &Path, component: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    const PROGRAM: &str = "host-harness";
+    let target_dir = workspace.join("target").join("program");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .current_dir(workspace)
+        .args([
+            "build",
+            "--quiet",
+            "--profile",
+            "bench",
+            "--locked",
+            "--package",
+            PROGRAM,
+            "--target-dir",
+        ])
+        .arg(&target_dir)
+        .env("EMBEDDED_COMPONENT", component)
+        .status()?;
+    if !status.success() {
+        return Err("the program cannot be built".into());
+    }
+    let name = format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX);
+    fs::copy(target_dir.join("release").join(&name), out.join(&name))?;
+    println!("{}/{name}", out.display());
+    Ok(())
+}
+
+/// The component without [`NAMES`]: 3 % of its size. The linker has no switch for it.
+fn without_names(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut stripped = wasm_encoder::Component::new();
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(component) {
+        let payload = payload?;
+        let is_own = depth == 0;
+        match &payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if is_own && section.name() == NAMES => continue,
+            _ => {}
+        }
+        if let Some((id, range)) = payload.as_section().filter(|_| is_own) {
+            let range = usize::try_from(range.start)?..usize::try_from(range.end)?;
+            let data = component.get(range).ok_or("a section is cut off")?;
+            stripped.section(&RawSection { id, data });
+        }
+    }
+    Ok(stripped.finish())
+}

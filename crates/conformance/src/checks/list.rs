@@ -1,0 +1,435 @@
+//! The list of models: where it comes from, in which order, and what stands in for it.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use model_provider_host::contract::{
+    DiscoveryMode, Model, ModelCatalog, ModelSource,
+    settings::{ConfiguredModel, CredentialState},
+};
+
+use crate::{
+    check::{Verdict, checks, expect, failed, not_tested},
+    session::Bench,
+};
+
+checks! {
+    "list/live", "`live` if the list comes from the upstream, `configured` for `configured-only`, else `bundled`." => live;
+    "list/no-duplicates", "Configured ones first, in their order. No `id` occurs twice." => no_duplicates;
+    "list/configured-first", "Configured ones first, in their order. No `id` occurs twice." => configured_first;
+    "list/configured-fields", "Replaces the plugin's name for it." => configured_fields;
+    "list/configured-only", "No, and without bundled models: only those of the settings." => configured_only;
+    "list/off", "No: configured and bundled models, no network." => off;
+    "list/authenticated", "Only if the settings say that a credential is attached or not required." => authenticated;
+    "list/always", "Yes, also without a credential; the upstream may then list fewer." => always;
+    "list/failure-is-no-error", "An upstream that cannot be reached, fails or lists nothing is no error: the bundled list is returned, with a warning that says why." => failure_is_no_error;
+    "list/fallback-source", "`live` if the list comes from the upstream, `configured` for `configured-only`, else `bundled`." => fallback_source;
+    "list/fallback-warning", "Why the list is not live, how many rows were skipped. A fallback is never silent." => fallback_warning;
+    "list/rows-skipped", "Why the list is not live, how many rows were skipped. A fallback is never silent." => rows_skipped;
+    "list/timeout", "The deadline of the whole of `list-models`." => timeout;
+    "list/display-names", "Its display name; never empty." => display_names;
+    "list/ids", "Its name without prefix and suffix: `deepseek-ai/DeepSeek-R1`." => ids;
+    "list/row-source", "The source of the row; single fields may be filled in from elsewhere." => row_source;
+    "list/unknown-is-none", "Unknown is `none` (or the empty list), never zero, false or \"\"." => unknown_is_none;
+    "list/prices", "US dollars per million tokens, as decimal text: digits and at most one point. Never a float." => prices;
+    "list/picks", "One of the model's routes." => picks;
+    "list/alias", "The alias that the settings give it. Shown instead of `display-name`." => alias;
+}
+
+pub(crate) const WINDOW: u32 = 12_345;
+
+/// A configured model of this id.
+pub(crate) fn configured(id: &str) -> ConfiguredModel {
+    ConfiguredModel {
+        id: id.to_owned(),
+        display_name: Some("A Name of One's Own".to_owned()),
+        reasoning: Some(true),
+        input: vec!["text".to_owned()],
+        context_window: Some(WINDOW),
+        max_output_tokens: None,
+        price: None,
+        extras: Vec::new(),
+    }
+}
+
+async fn listed(bench: &Bench, situation: &str) -> Result<ModelCatalog, Verdict> {
+    bench
+        .with()
+        .list(situation)?
+        .start()
+        .await?
+        .list(DiscoveryMode::Always)
+        .await
+}
+
+/// The list inside the plugin.
+async fn bundled(bench: &Bench) -> Result<ModelCatalog, Verdict> {
+    bench.with().start().await?.list(DiscoveryMode::Off).await
+}
+
+fn names(models: &[Model]) -> Vec<&str> {
+    models.iter().map(|model| model.id.as_str()).collect()
+}
+
+async fn live(bench: &Bench) -> Result<(), Verdict> {
+    let catalog = listed(bench, "list").await?;
+    let ids = names(&catalog.models);
+    let is_so =
+        catalog.source == ModelSource::Live && ["acme/alpha", "acme/beta"].iter().all(|id| ids.contains(id));
+    expect(is_so, "source `live`, with `acme/alpha` and `acme/beta`", || {
+        format!("{:?}: {ids:?}", catalog.source)
+    })
+}
+
+async fn no_duplicates(bench: &Bench) -> Result<(), Verdict> {
+    for situation in ["list", "list-duplicates", "list-status-500"] {
+        let setup = bench.with().list(situation)?.configured(configured("acme/beta"));
+        let catalog = setup.start().await?.list(DiscoveryMode::Always).await?;
+        let mut seen = HashSet::new();
+        let twice = catalog.models.iter().find(|model| !seen.insert(&model.id));
+        expect(twice.is_none(), "each `id` once", || {
+            format!("`{situation}`: {:?}", names(&catalog.models))
+        })?;
+    }
+    Ok(())
+}
+
+async fn configured_first(bench: &Bench) -> Result<(), Verdict> {
+    let setup = bench.with().list("list")?;
+    let setup = setup
+        .configured(configured("acme/zulu"))
+        .configured(configured("acme/beta"));
+    let catalog = setup.start().await?.list(DiscoveryMode::Always).await?;
+    let ids = names(&catalog.models);
+    expect(
+        ids.starts_with(&["acme/zulu", "acme/beta"]),
+        "`acme/zulu`, `acme/beta`, then the others",
+        || format!("{ids:?}"),
+    )
+}
+
+async fn configured_fields(bench: &Bench) -> Result<(), Verdict> {
+    let setup = bench.with().list("list")?.configured(configured("acme/beta"));
+    let catalog = setup.start().await?.list(DiscoveryMode::Always).await?;
+    let found = catalog.models.iter().find(|model| model.id == "acme/beta");
+    let is_so = found.is_some_and(|model| {
+        model.display_name == "A Name of One's Own"
+            && model.context_window == Some(WINDOW)
+            && model.reasoning == Some(true)
+    });
+    expect(is_so, "the configured name, context window and reasoning", || {
+        format!("{found:?}")
+    })
+}
+
+async fn configured_only(bench: &Bench) -> Result<(), Verdict> {
+    let setup = bench.with().list("list")?.configured(configured("acme/zulu"));
+    let mut session = setup.start().await?;
+    let catalog = session.list(DiscoveryMode::ConfiguredOnly).await?;
+    let sent = session.upstream.seen().len();
+    let is_so =
+        catalog.source == ModelSource::Configured && names(&catalog.models) == ["acme/zulu"] && sent == 0;
+    expect(
+        is_so,
+        "source `configured`, `acme/zulu` alone, no request",
+        || {
+            format!(
+                "{:?}: {:?}, {sent} requests",
+                catalog.source,
+                names(&catalog.models)
+            )
+        },
+    )
+}
+
+async fn off(bench: &Bench) -> Result<(), Verdict> {
+    let mut session = bench
+        .with()
+        .list("list")?
+        .configured(configured("acme/zulu"))
+        .start()
+        .await?;
+    let catalog = session.list(DiscoveryMode::Off).await?;
+    let sent = session.upstream.seen().len();
+    let has_configured = names(&catalog.models).contains(&"acme/zulu");
+    expect(
+        sent == 0 && has_configured && catalog.source == ModelSource::Bundled,
+        "`acme/zulu` and bundled models, no request",
+        || {
+            format!(
+                "{:?}: {:?}, {sent} requests",
+                catalog.source,
+                names(&catalog.models)
+            )
+        },
+    )
+}
+
+async fn authenticated(bench: &Bench) -> Result<(), Verdict> {
+    let setup = bench.with().list("list")?;
+    let setup = setup.settings(|snapshot| snapshot.credential = CredentialState::Missing);
+    let mut session = setup.start().await?;
+    let catalog = session.list(DiscoveryMode::Authenticated).await?;
+    let sent = session.upstream.seen().len();
+    expect(
+        sent == 0 && catalog.source != ModelSource::Live,
+        "no request without a credential",
+        || format!("{sent} requests, source {:?}", catalog.source),
+    )
+}
+
+async fn always(bench: &Bench) -> Result<(), Verdict> {
+    if listed(bench, "list").await?.source != ModelSource::Live {
+        return Err(not_tested("it has no live list"));
+    }
+    let setup = bench.with().list("list")?;
+    let setup = setup.settings(|snapshot| snapshot.credential = CredentialState::Missing);
+    let mut session = setup.start().await?;
+    session.list(DiscoveryMode::Always).await?;
+    expect(
+        !session.upstream.seen().is_empty(),
+        "a request also without a credential",
+        || "none".to_owned(),
+    )
+}
+
+const FAILURES: [&str; 5] = [
+    "list-status-500",
+    "list-status-401",
+    "list-refused",
+    "list-malformed",
+    "list-empty",
+];
+
+/// One failure after the other, as far as the upstream knows it.
+async fn for_each_failure(
+    bench: &Bench,
+    judge: impl Fn(&str, &ModelCatalog) -> Result<(), Verdict>,
+) -> Result<(), Verdict> {
+    let mut tested = 0;
+    for situation in FAILURES {
+        match listed(bench, situation).await {
+            Ok(catalog) => judge(situation, &catalog)?,
+            Err(Verdict::NotTested { .. }) => continue,
+            Err(other) => return Err(other),
+        }
+        tested += 1;
+    }
+    expect_some(tested)
+}
+
+fn expect_some(tested: usize) -> Result<(), Verdict> {
+    if tested == 0 {
+        Err(not_tested("the router file has none of these situations"))
+    } else {
+        Ok(())
+    }
+}
+
+async fn failure_is_no_error(bench: &Bench) -> Result<(), Verdict> {
+    let bundled = bundled(bench).await?;
+    for_each_failure(bench, |situation, catalog| {
+        expect(
+            names(&catalog.models) == names(&bundled.models),
+            "the bundled list",
+            || format!("`{situation}`: {:?}", names(&catalog.models)),
+        )
+    })
+    .await
+}
+
+async fn fallback_source(bench: &Bench) -> Result<(), Verdict> {
+    for_each_failure(bench, |situation, catalog| {
+        expect(catalog.source == ModelSource::Bundled, "source `bundled`", || {
+            format!("`{situation}`: {:?}", catalog.source)
+        })
+    })
+    .await
+}
+
+async fn fallback_warning(bench: &Bench) -> Result<(), Verdict> {
+    for_each_failure(bench, |situation, catalog| {
+        let kebab = |code: &str| {
+            !code.is_empty()
+                && code
+                    .bytes()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+        };
+        let is_said = catalog
+            .warnings
+            .iter()
+            .any(|warning| kebab(&warning.code) && !warning.message.is_empty());
+        expect(is_said, "a warning with a code in kebab-case", || {
+            format!("`{situation}`: {:?}", catalog.warnings)
+        })
+    })
+    .await
+}
+
+async fn rows_skipped(bench: &Bench) -> Result<(), Verdict> {
+    let catalog = listed(bench, "list-odd-row").await?;
+    if catalog.source != ModelSource::Live {
+        return expect(!catalog.warnings.is_empty(), "a warning", || "none".to_owned());
+    }
+    let plain = listed(bench, "list").await?;
+    let is_said = catalog.warnings.len() > plain.warnings.len();
+    expect(is_said, "a warning for the row without an id", || {
+        format!("{:?}", catalog.warnings)
+    })
+}
+
+async fn timeout(bench: &Bench) -> Result<(), Verdict> {
+    let setup = bench.with().list("list-silent")?;
+    let mut session = setup
+        .settings(|snapshot| snapshot.list_timeout_ms = 400)
+        .start()
+        .await?;
+    let began = Instant::now();
+    let catalog = session.list(DiscoveryMode::Always).await?;
+    let took = began.elapsed();
+    // Beyond the setting by far, and below the other timeouts of a session.
+    expect(
+        took < Duration::from_millis(5_000) && catalog.source != ModelSource::Live,
+        "the fallback after 400 ms",
+        || format!("{:?} after {} ms", catalog.source, took.as_millis()),
+    )
+}
+
+/// Every row of the live list and of the bundled one.
+async fn rows(bench: &Bench) -> Result<Vec<Model>, Verdict> {
+    let mut models = bundled(bench).await?.models;
+    match listed(bench, "list").await {
+        Ok(catalog) => models.extend(catalog.models),
+        Err(Verdict::NotTested { .. }) => {}
+        Err(other) => return Err(other),
+    }
+    if models.is_empty() {
+        Err(not_tested("it lists no models"))
+    } else {
+        Ok(models)
+    }
+}
+
+async fn display_names(bench: &Bench) -> Result<(), Verdict> {
+    let rows = rows(bench).await?;
+    let blank = rows.iter().find(|model| model.display_name.trim().is_empty());
+    expect(blank.is_none(), "a display name in every row", || {
+        format!("{blank:?}")
+    })
+}
+
+async fn ids(bench: &Bench) -> Result<(), Verdict> {
+    let mut session = bench.with().start().await?;
+    for model in rows(bench).await? {
+        let reference = format!("{}/{}", bench.info().id, model.id);
+        match session.instance.resolve(&reference).await? {
+            Ok(found) if found.model == model.id => {}
+            Ok(found) => {
+                return Err(failed(
+                    format!("`{reference}` is the model `{}`", model.id),
+                    format!("`{}`", found.model),
+                ));
+            }
+            Err(error) => return Err(failed(format!("`{reference}` resolves"), error.message)),
+        }
+    }
+    Ok(())
+}
+
+async fn row_source(bench: &Bench) -> Result<(), Verdict> {
+    let setup = bench.with().list("list")?.configured(configured("acme/zulu"));
+    let catalog = setup.start().await?.list(DiscoveryMode::Always).await?;
+    let source = |id: &str| {
+        catalog
+            .models
+            .iter()
+            .find(|model| model.id == id)
+            .map(|model| model.source)
+    };
+    if catalog.source != ModelSource::Live {
+        return Err(not_tested("it has no live list"));
+    }
+    let found = (source("acme/alpha"), source("acme/zulu"));
+    expect(
+        found == (Some(ModelSource::Live), Some(ModelSource::Configured)),
+        "`acme/alpha` live, `acme/zulu` configured",
+        || format!("{found:?}"),
+    )
+}
+
+async fn unknown_is_none(bench: &Bench) -> Result<(), Verdict> {
+    for model in rows(bench).await? {
+        let zero = [model.context_window, model.max_output_tokens].contains(&Some(0))
+            || model.routes.iter().any(|route| route.context_window == Some(0));
+        let blank = model.alias.as_deref() == Some("") || model.input.iter().any(String::is_empty);
+        expect(!zero && !blank, "`none` where nothing is known", || {
+            format!("{model:?}")
+        })?;
+    }
+    Ok(())
+}
+
+async fn prices(bench: &Bench) -> Result<(), Verdict> {
+    let decimal = |text: &str| {
+        let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+        digits(whole) && digits(rest)
+    };
+    let mut tested = 0;
+    for model in rows(bench).await? {
+        let prices = model
+            .price
+            .iter()
+            .chain(model.routes.iter().filter_map(|route| route.price.as_ref()));
+        for price in prices {
+            tested += 1;
+            let texts = [
+                Some(&price.input),
+                Some(&price.output),
+                price.cached_input.as_ref(),
+            ];
+            let odd = texts.into_iter().flatten().find(|text| !decimal(text));
+            expect(odd.is_none(), "digits and at most one point", || {
+                format!("`{}`: {price:?}", model.id)
+            })?;
+        }
+    }
+    if tested == 0 {
+        Err(not_tested("no row has a price"))
+    } else {
+        Ok(())
+    }
+}
+
+async fn picks(bench: &Bench) -> Result<(), Verdict> {
+    let mut tested = 0;
+    for model in rows(bench).await? {
+        for pick in &model.picks {
+            tested += 1;
+            let is_route = model.routes.iter().any(|route| route.backend == pick.backend);
+            expect(is_route, "one of the model's routes", || {
+                format!("`{}`: {pick:?}", model.id)
+            })?;
+        }
+    }
+    if tested == 0 {
+        Err(not_tested("no row has picks"))
+    } else {
+        Ok(())
+    }
+}
+
+async fn alias(bench: &Bench) -> Result<(), Verdict> {
+    let reference = format!("{}/acme/zulu", bench.info().id);
+    let setup = bench
+        .with()
+        .configured(configured("acme/zulu"))
+        .alias("Zulu!", &reference);
+    let catalog = setup.start().await?.list(DiscoveryMode::ConfiguredOnly).await?;
+    let alias = catalog.models.first().and_then(|model| model.alias.clone());
+    expect(alias.as_deref() == Some("Zulu!"), "the alias `Zulu!`", || {
+        format!("{alias:?}")
+    })
+}

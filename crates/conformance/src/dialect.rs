@@ -1,0 +1,266 @@
+//! A dialect: what the upstream says in each situation, read from a router file. Knows no components.
+
+use std::{collections::BTreeMap, path::Path};
+
+use bytes::Bytes;
+use model_provider_host::{Error, Kind, Result};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    check::{Verdict, not_tested},
+    upstream::{End, Exchange, Played},
+};
+
+/// Where the settings of a session send requests. The path is part of what is tested.
+pub(crate) const BASE_URL: &str = "http://upstream.test/base/v1";
+
+/// OpenAI's chat completions.
+const CHAT_COMPLETIONS: &str = include_str!("chat-completions.json");
+
+/// What the upstream says in each situation.
+#[derive(Clone, Debug)]
+pub struct Dialect {
+    /// The reference of the model to ask; the plugin's default model if it is left out.
+    pub(crate) model: Option<String>,
+    situations: BTreeMap<String, Exchange>,
+    absent: BTreeMap<String, String>,
+}
+
+/// A router file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct File {
+    /// For a person.
+    #[serde(default)]
+    #[allow(dead_code, reason = "a place for words; nothing reads it")]
+    about: Value,
+    /// `chat-completions`: what the file leaves out is as in that dialect.
+    #[serde(default)]
+    based_on: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    situations: BTreeMap<String, Situation>,
+    /// Situations that the upstream does not know, and why: what needs them is not tested.
+    #[serde(default)]
+    absent: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Situation {
+    #[serde(default)]
+    connection: Option<Connection>,
+    #[serde(default)]
+    status: Option<u16>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    /// Server-sent events: objects and texts.
+    #[serde(default)]
+    sse: Option<Vec<Value>>,
+    /// One JSON value.
+    #[serde(default)]
+    json: Option<Value>,
+    /// Pieces of text, as they are.
+    #[serde(default)]
+    body: Option<Vec<String>>,
+    /// What is written is said so many times.
+    #[serde(default)]
+    times: Option<usize>,
+    #[serde(default)]
+    end: Option<Ending>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Connection {
+    Refused,
+    Garbage,
+    Silent,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Ending {
+    Close,
+    Cut,
+    Stall,
+}
+
+impl Default for Dialect {
+    /// OpenAI's chat completions.
+    fn default() -> Self {
+        // The file is part of this crate, and a test reads it.
+        Self::parse(CHAT_COMPLETIONS).unwrap_or(Self {
+            model: None,
+            situations: BTreeMap::new(),
+            absent: BTreeMap::new(),
+        })
+    }
+}
+
+impl Dialect {
+    /// Reads a router file.
+    ///
+    /// # Errors
+    /// `configuration`, with the place, if it cannot be read or says what it must not.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+        text.and_then(|text| Self::parse(&text)).map_err(|why| {
+            let message = format!("cannot use the router file {}: {why}", path.display());
+            Error::new(Kind::Configuration, message)
+                .with_hint("docs/conformance.md lists the situations and how each is written")
+        })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let file: File = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut dialect = match file.based_on.as_deref() {
+            None => Self {
+                model: None,
+                situations: BTreeMap::new(),
+                absent: BTreeMap::new(),
+            },
+            Some("chat-completions") => Self::default(),
+            Some(other) => {
+                return Err(format!(
+                    "`basedOn` is `{other}`: expected `chat-completions`, or nothing"
+                ));
+            }
+        };
+        let is_own = text == CHAT_COMPLETIONS;
+        let known = if is_own {
+            None
+        } else {
+            Some(Self::default().situations)
+        };
+        for name in file.situations.keys().chain(file.absent.keys()) {
+            if known.as_ref().is_some_and(|known| !known.contains_key(name)) {
+                return Err(format!("there is no situation `{name}`"));
+            }
+        }
+        for (name, situation) in file.situations {
+            let exchange = situation
+                .exchange()
+                .map_err(|why| format!("situation `{name}`: {why}"))?;
+            dialect.situations.insert(name, exchange);
+        }
+        for (name, why) in file.absent {
+            dialect.situations.remove(&name);
+            dialect.absent.insert(name, why);
+        }
+        dialect.model = file.model;
+        Ok(dialect)
+    }
+
+    /// The exchange of a situation, or why what needs it is not tested.
+    pub(crate) fn exchange(&self, situation: &str) -> Result<Exchange, Verdict> {
+        self.situations.get(situation).cloned().ok_or_else(|| {
+            not_tested(match self.absent.get(situation) {
+                Some(why) => format!("the upstream has no `{situation}`: {why}"),
+                None => format!("the router file has no situation `{situation}`"),
+            })
+        })
+    }
+}
+
+impl Situation {
+    fn exchange(self) -> Result<Exchange, String> {
+        match self.connection {
+            Some(Connection::Refused) => return Ok(Exchange::Refused),
+            Some(Connection::Garbage) => return Ok(Exchange::Garbage),
+            Some(Connection::Silent) => return Ok(Exchange::Silent),
+            None => {}
+        }
+        let (kind, pieces) = match (self.sse, self.json, self.body) {
+            (Some(events), None, None) => ("text/event-stream", events.iter().map(event).collect()),
+            (None, Some(json), None) => ("application/json", vec![json.to_string()]),
+            (None, None, Some(pieces)) => ("text/plain", pieces),
+            (None, None, None) => ("text/plain", Vec::new()),
+            _ => return Err("expected one of `sse`, `json` and `body`".to_owned()),
+        };
+        let times = self.times.unwrap_or(1);
+        let count = pieces.len() * times;
+        let mut headers: Vec<(String, String)> = self.headers.into_iter().collect();
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
+            headers.push(("content-type".to_owned(), kind.to_owned()));
+        }
+        for (name, value) in &headers {
+            http::HeaderName::try_from(name.as_str()).map_err(|_| format!("`{name}` is no header"))?;
+            http::HeaderValue::try_from(value.as_str())
+                .map_err(|_| format!("the value of `{name}` is none of a header"))?;
+        }
+        let status = self.status.unwrap_or(200);
+        http::StatusCode::from_u16(status)
+            .map_err(|_| format!("`status` is {status}: expected 100 to 999"))?;
+        Ok(Exchange::Response(Played {
+            status,
+            headers,
+            body: pieces.into_iter().map(Bytes::from).cycle().take(count).collect(),
+            end: match self.end {
+                None | Some(Ending::Close) => End::Close,
+                Some(Ending::Cut) => End::Cut,
+                Some(Ending::Stall) => End::Stall,
+            },
+        }))
+    }
+}
+
+fn event(event: &Value) -> String {
+    match event {
+        Value::String(text) => format!("data: {text}\n\n"),
+        value => format!("data: {value}\n\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dialect_of_chat_completions_is_read_whole() {
+        let own = Dialect::parse(CHAT_COMPLETIONS).unwrap();
+        assert!(own.exchange("text").is_ok() && own.exchange("status-429").is_ok());
+        assert!(own.absent.is_empty());
+    }
+
+    #[test]
+    fn a_router_file_says_what_is_wrong_with_it() {
+        for (text, says) in [
+            ("{", "EOF"),
+            (r#"{"situation": {}}"#, "unknown field `situation`"),
+            (r#"{"basedOn": "smoke"}"#, "`chat-completions`"),
+            (r#"{"situations": {"tex": {}}}"#, "no situation `tex`"),
+            (
+                r#"{"situations": {"text": {"sse": [], "json": 1}}}"#,
+                "situation `text`: expected one of",
+            ),
+            (
+                r#"{"situations": {"text": {"status": 7}}}"#,
+                "expected 100 to 999",
+            ),
+            (
+                r#"{"situations": {"text": {"headers": {"a b": ""}}}}"#,
+                "is no header",
+            ),
+        ] {
+            let error = Dialect::parse(text).unwrap_err();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_situation_that_the_upstream_does_not_have_is_not_tested() {
+        let text = r#"{"basedOn": "chat-completions", "absent": {"status-402": "it is free"}}"#;
+        let dialect = Dialect::parse(text).unwrap();
+        assert_eq!(
+            dialect.exchange("status-402"),
+            Err(not_tested("the upstream has no `status-402`: it is free"))
+        );
+        assert!(dialect.exchange("status-401").is_ok());
+    }
+}

@@ -1,0 +1,233 @@
+//! A bench with the component on it, and sessions: one instance, settings and an upstream that plays named situations.
+
+use model_provider_host::contract::{
+    ChatRequest, DiscoveryMode, Error, Extra, Message, ModelCatalog, ModelRef, ProviderInfo,
+    settings::{ConfiguredModel, CredentialState, ModelAlias, Snapshot},
+};
+use wasmtime::component::ResourceAny;
+
+use crate::{
+    Options,
+    check::{Verdict, failed, not_tested},
+    dialect::{BASE_URL, Dialect},
+    heard::Heard,
+    instance::Instance,
+    state::Told,
+    subject::Subject,
+    upstream::{Exchange, Upstream},
+};
+
+/// No response of the kit has so many reads.
+const MOST_READS: usize = 20_000;
+
+/// The component that is judged, and what is known of it before the first check.
+pub(crate) struct Bench {
+    pub(crate) subject: Subject,
+    dialect: Dialect,
+    settings: Vec<Extra>,
+    info: ProviderInfo,
+    /// The reference that chats are asked of.
+    model: String,
+}
+
+impl Bench {
+    pub(crate) async fn new(subject: &Subject, options: &Options) -> Result<Self, Verdict> {
+        let mut instance = Instance::new(subject, Told::default(), Upstream::default()).await?;
+        let info = instance.describe().await?;
+        let named = options
+            .dialect
+            .model
+            .clone()
+            .or_else(|| info.default_model.clone());
+        let model = named.unwrap_or_else(|| format!("{}/acme/alpha", info.id));
+        let extra = |(key, value): &(String, serde_json::Value)| Extra {
+            key: key.clone(),
+            value_json: value.to_string(),
+        };
+        Ok(Self {
+            subject: subject.clone(),
+            dialect: options.dialect.clone(),
+            settings: options.settings.iter().map(extra).collect(),
+            info,
+            model,
+        })
+    }
+
+    pub(crate) fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    pub(crate) fn model(&self) -> &str {
+        &self.model
+    }
+
+    pub(crate) fn question(&self) -> ChatRequest {
+        self.request(vec![Message::user("Hello!")])
+    }
+
+    pub(crate) fn request(&self, messages: Vec<Message>) -> ChatRequest {
+        ChatRequest {
+            model: self.model.clone(),
+            messages,
+            ..ChatRequest::new("")
+        }
+    }
+
+    /// What is to be settled before a session.
+    pub(crate) fn with(&self) -> Setup<'_> {
+        let mut told = Told::default();
+        told.snapshot.base_url = Some(BASE_URL.to_owned());
+        told.snapshot.extras.clone_from(&self.settings);
+        if self.info.credential.is_none() {
+            told.snapshot.credential = CredentialState::NotRequired;
+        }
+        Setup {
+            bench: self,
+            told,
+            chat: Vec::new(),
+            list: Vec::new(),
+        }
+    }
+
+    /// The component resolves its own model's reference, or there is nothing to judge by.
+    pub(crate) async fn resolved(&self) -> Result<ModelRef, Verdict> {
+        let mut session = self.with().start().await?;
+        let resolved = session.instance.resolve(&self.model).await?;
+        resolved.map_err(|error| failed(format!("`{}` resolves", self.model), words(&error)))
+    }
+
+    /// A session with one chat in it, played by one situation.
+    pub(crate) async fn hear(&self, situation: &str) -> Result<Heard, Verdict> {
+        let mut session = self.with().chat(situation)?.start().await?;
+        session.hear(&self.question()).await
+    }
+}
+
+/// A session to be.
+pub(crate) struct Setup<'a> {
+    bench: &'a Bench,
+    told: Told,
+    chat: Vec<Exchange>,
+    list: Vec<Exchange>,
+}
+
+impl Setup<'_> {
+    /// The next chat request gets this situation, and so do all behind the last one.
+    pub(crate) fn chat(mut self, situation: &str) -> Result<Self, Verdict> {
+        self.chat.push(self.bench.dialect.exchange(situation)?);
+        Ok(self)
+    }
+
+    /// The same, each byte of the body by itself.
+    pub(crate) fn chat_in_bytes(mut self, situation: &str) -> Result<Self, Verdict> {
+        let mut exchange = self.bench.dialect.exchange(situation)?;
+        let Exchange::Response(played) = &mut exchange else {
+            return Err(not_tested(format!(
+                "`{situation}` of the router file has no body"
+            )));
+        };
+        let bytes = played.body.iter().flat_map(|piece| piece.iter().copied());
+        played.body = bytes.map(|byte| bytes::Bytes::copy_from_slice(&[byte])).collect();
+        self.chat.push(exchange);
+        Ok(self)
+    }
+
+    /// What a request for the list of models gets.
+    pub(crate) fn list(mut self, situation: &str) -> Result<Self, Verdict> {
+        self.list.push(self.bench.dialect.exchange(situation)?);
+        Ok(self)
+    }
+
+    pub(crate) fn settings(mut self, change: impl FnOnce(&mut Snapshot)) -> Self {
+        change(&mut self.told.snapshot);
+        self
+    }
+
+    pub(crate) fn configured(mut self, model: ConfiguredModel) -> Self {
+        self.told.configured.push(model);
+        self
+    }
+
+    pub(crate) fn alias(mut self, alias: &str, reference: &str) -> Self {
+        self.told.aliases.push(ModelAlias {
+            alias: alias.to_owned(),
+            reference: reference.to_owned(),
+        });
+        self
+    }
+
+    pub(crate) async fn start(self) -> Result<Session, Verdict> {
+        let owned = self
+            .bench
+            .info
+            .credential
+            .as_ref()
+            .map(|spec| spec.header.clone());
+        let upstream = Upstream::new(self.chat, self.list, owned);
+        let instance = Instance::new(&self.bench.subject, self.told, upstream.clone()).await?;
+        Ok(Session { instance, upstream })
+    }
+}
+
+/// One instance with its upstream.
+pub(crate) struct Session {
+    pub(crate) instance: Instance,
+    pub(crate) upstream: Upstream,
+}
+
+impl Session {
+    /// A chat to its end. An error before the first event is an end like any other.
+    pub(crate) async fn hear(&mut self, request: &ChatRequest) -> Result<Heard, Verdict> {
+        match self.instance.stream(request).await? {
+            Ok(completion) => self.read_all(completion).await,
+            Err(error) => Ok(Heard {
+                events: Vec::new(),
+                end: Err(error),
+            }),
+        }
+    }
+
+    pub(crate) async fn read_all(&mut self, completion: ResourceAny) -> Result<Heard, Verdict> {
+        let mut events = Vec::new();
+        for _ in 0..MOST_READS {
+            match self.instance.read(completion, 64, 2_000).await? {
+                Ok(progress) => {
+                    events.extend(progress.events);
+                    if let Some(summary) = progress.finished {
+                        return Ok(Heard {
+                            events,
+                            end: Ok(summary),
+                        });
+                    }
+                }
+                Err(error) => {
+                    return Ok(Heard {
+                        events,
+                        end: Err(error),
+                    });
+                }
+            }
+        }
+        Err(failed(
+            "an end of the response",
+            format!("none in {MOST_READS} reads"),
+        ))
+    }
+
+    /// Begins a chat that has to begin.
+    pub(crate) async fn begin(&mut self, request: &ChatRequest) -> Result<ResourceAny, Verdict> {
+        let begun = self.instance.stream(request).await?;
+        begun.map_err(|error| failed("a completion", words(&error)))
+    }
+
+    pub(crate) async fn list(&mut self, mode: DiscoveryMode) -> Result<ModelCatalog, Verdict> {
+        let listed = self.instance.list(mode).await?;
+        listed.map_err(|error| failed("a list", words(&error)))
+    }
+}
+
+/// An error in a line.
+pub(crate) fn words(error: &Error) -> String {
+    let message: String = error.message.chars().take(200).collect();
+    format!("an error of kind `{:?}`: {message}", error.kind)
+}

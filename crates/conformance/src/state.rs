@@ -1,0 +1,146 @@
+//! What a store holds: the settings that the plugin imports, and its way out to the upstream. Knows no checks.
+
+use model_provider_host::contract::{
+    self, Model,
+    settings::{self, ConfiguredModel, CredentialState, ModelAlias, Snapshot},
+};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_io::IoView;
+
+use crate::upstream::Upstream;
+
+/// What the host tells the plugin, and how often it was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) configured: Vec<ConfiguredModel>,
+    pub(crate) aliases: Vec<ModelAlias>,
+    pub(crate) listed: Vec<Model>,
+    pub(crate) asked: usize,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        const PLENTY_MS: u32 = 8_000;
+        Self {
+            snapshot: Snapshot {
+                base_url: None,
+                credential: CredentialState::AttachedByHost,
+                connect_timeout_ms: PLENTY_MS,
+                first_byte_timeout_ms: PLENTY_MS,
+                idle_timeout_ms: PLENTY_MS,
+                list_timeout_ms: PLENTY_MS,
+                max_retries: 0,
+                extras: Vec::new(),
+            },
+            configured: Vec::new(),
+            aliases: Vec::new(),
+            listed: Vec::new(),
+            asked: 0,
+        }
+    }
+}
+
+pub(crate) struct State {
+    table: ResourceTable,
+    http: WasiHttpCtx,
+    wasi: WasiCtx,
+    pub(crate) told: Told,
+    pub(crate) upstream: Upstream,
+}
+
+impl State {
+    pub(crate) fn new(told: Told, upstream: Upstream) -> Self {
+        Self {
+            table: ResourceTable::new(),
+            http: WasiHttpCtx::new(),
+            wasi: WasiCtx::builder().build(),
+            told,
+            upstream,
+        }
+    }
+}
+
+impl IoView for State {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.upstream,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// Trimmed, in any case, runs of white space as one.
+fn plain(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").to_lowercase()
+}
+
+impl contract::types::Host for State {}
+
+impl settings::Host for State {
+    fn get(&mut self) -> Snapshot {
+        self.told.asked += 1;
+        self.told.snapshot.clone()
+    }
+
+    fn list_configured(&mut self) -> Vec<ConfiguredModel> {
+        self.told.asked += 1;
+        self.told.configured.clone()
+    }
+
+    fn find_configured(&mut self, id: String) -> Option<ConfiguredModel> {
+        self.told.asked += 1;
+        self.told.configured.iter().find(|model| model.id == id).cloned()
+    }
+
+    fn list_aliases(&mut self) -> Vec<ModelAlias> {
+        self.told.asked += 1;
+        self.told.aliases.clone()
+    }
+
+    fn find_alias(&mut self, text: String) -> Vec<ModelAlias> {
+        self.told.asked += 1;
+        let text = plain(&text);
+        let aliases = self.told.aliases.iter();
+        aliases
+            .filter(|alias| plain(&alias.alias) == text)
+            .cloned()
+            .collect()
+    }
+
+    fn find_aliases_of(&mut self, reference: String) -> Vec<ModelAlias> {
+        self.told.asked += 1;
+        let same =
+            |alias: &&ModelAlias| alias.reference.trim().to_lowercase() == reference.trim().to_lowercase();
+        self.told.aliases.iter().filter(same).cloned().collect()
+    }
+
+    fn find_listed(&mut self, id: String) -> Option<Model> {
+        self.told.asked += 1;
+        self.told.listed.iter().find(|model| model.id == id).cloned()
+    }
+
+    fn listed_ids(&mut self) -> Vec<String> {
+        self.told.asked += 1;
+        self.told.listed.iter().map(|model| model.id.clone()).collect()
+    }
+}

@@ -1,0 +1,145 @@
+//! One grant: what a plugin may have, and what another asks for beyond it. Knows no file and nobody who has it.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::endpoints::{GrantedEndpoint, words as endpoint_words};
+use crate::{
+    contract::ProviderInfo,
+    egress::Origin,
+    error::{Error, Kind, Result},
+};
+
+/// What one provider may have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Grant {
+    /// Where the credential may go: `https://host[:port]`.
+    pub origin: String,
+    /// The path of the base URL there, which `endpoints` are below of; the operator's own base URL has one of its own.
+    #[serde(default)]
+    pub base_path: String,
+    /// What may be asked for there. A grant without any, as earlier versions wrote it, allows no request.
+    #[serde(default)]
+    pub endpoints: Vec<GrantedEndpoint>,
+    /// The header that carries it.
+    pub header: String,
+    /// What stands before it in the header.
+    pub prefix: String,
+    /// The variables that may be read for it.
+    pub env_vars: Vec<String>,
+}
+
+impl Grant {
+    /// What a plugin asks for; `None` if its base URL is no URL.
+    #[must_use]
+    pub fn asked_by(info: &ProviderInfo) -> Option<Self> {
+        let url = Url::parse(info.default_base_url.trim()).ok()?;
+        let origin = Origin::of(&url)?;
+        let credential = info.credential.as_ref();
+        Some(Self {
+            origin: origin.to_string(),
+            base_path: url.path().trim_end_matches('/').to_owned(),
+            endpoints: asked_endpoints(info),
+            header: credential
+                .map(|c| c.header.to_ascii_lowercase())
+                .unwrap_or_default(),
+            prefix: credential.map(|c| c.prefix.clone()).unwrap_or_default(),
+            env_vars: credential.map(|c| c.env_vars.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// Whether all that is asked for is allowed.
+    #[must_use]
+    pub fn covers(&self, asked: &Self) -> bool {
+        self.beyond(asked).is_empty()
+    }
+
+    /// Refuses a plugin that asks for more.
+    ///
+    /// # Errors
+    /// It does; all of it is named, with what is granted.
+    pub(crate) fn check(&self, info: &ProviderInfo) -> Result<()> {
+        let beyond = self.beyond(&asked(info)?);
+        if beyond.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "the plugin `{}` asks for more than it is granted: {}",
+            info.id,
+            beyond.join("; ")
+        );
+        Err(Error::new(Kind::NotGranted, message)
+            .with_hint("if that is right, allow it with `grant FILE.wasm`; if not, do not use this file"))
+    }
+
+    /// The variables that may be read for a plugin, in its order.
+    pub fn readable<'a>(&'a self, info: &'a ProviderInfo) -> impl Iterator<Item = &'a str> {
+        let named = info.credential.iter().flat_map(|credential| &credential.env_vars);
+        named
+            .map(String::as_str)
+            .filter(|name| self.env_vars.iter().any(|granted| granted == name))
+    }
+
+    /// What is asked for beyond this grant, in words; empty if nothing is.
+    pub(super) fn beyond(&self, asked: &Self) -> Vec<String> {
+        let mut beyond = Vec::new();
+        if Origin::parse(&self.origin) != Origin::parse(&asked.origin) {
+            beyond.push(format!("the origin {} (granted: {})", asked.origin, self.origin));
+        }
+        if self.base_path != asked.base_path && !self.endpoints.is_empty() {
+            beyond.push(format!(
+                "requests below `{}/` (granted: `{}/`)",
+                asked.base_path, self.base_path
+            ));
+        }
+        let granted_endpoints = endpoint_words(&self.endpoints);
+        let wanted = asked.endpoints.iter();
+        let wanted = wanted.filter(|wanted| !self.endpoints.iter().any(|granted| granted.covers(wanted)));
+        beyond.extend(wanted.map(|wanted| format!("the request `{wanted}` (granted: {granted_endpoints})")));
+        if !asked.header.is_empty() && !asked.header.eq_ignore_ascii_case(&self.header) {
+            beyond.push(format!(
+                "the header `{}` (granted: `{}`)",
+                asked.header, self.header
+            ));
+        }
+        if !asked.header.is_empty() && asked.prefix != self.prefix {
+            beyond.push(format!(
+                "the prefix `{}` (granted: `{}`)",
+                asked.prefix, self.prefix
+            ));
+        }
+        let granted = if self.env_vars.is_empty() {
+            "none".to_owned()
+        } else {
+            self.env_vars.join(", ")
+        };
+        beyond.extend(
+            asked
+                .env_vars
+                .iter()
+                .filter(|name| !self.env_vars.contains(name))
+                .map(|name| format!("the variable `{name}` (granted: {granted})")),
+        );
+        beyond
+    }
+}
+
+/// What a plugin asks for.
+pub(super) fn asked(info: &ProviderInfo) -> Result<Grant> {
+    Grant::asked_by(info).ok_or_else(|| {
+        let message = format!("`{}` names `{}` as its base URL", info.id, info.default_base_url);
+        Error::new(
+            Kind::NotGranted,
+            format!("{message}, which is no http or https URL"),
+        )
+    })
+}
+
+/// The requests that a plugin says that it needs.
+pub(crate) fn asked_endpoints(info: &ProviderInfo) -> Vec<GrantedEndpoint> {
+    let named = info.endpoints.iter();
+    named
+        .map(|endpoint| GrantedEndpoint::new(&endpoint.method, &endpoint.path))
+        .collect()
+}

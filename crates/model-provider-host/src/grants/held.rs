@@ -1,0 +1,188 @@
+//! Grants with their holders, as the file `grants.json` has them. Knows no plugin's wishes.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::Value;
+
+use super::grant::Grant;
+use crate::{
+    contract::ProviderInfo,
+    error::{Error, Kind, Result},
+    files,
+    files::trust,
+};
+
+/// The holder of a grant that names none in `grants.json`: no plugin has this name.
+pub(super) const EARLIER: &str = "an earlier version";
+
+/// A plugin as far as grants know it.
+pub trait GrantHolder {
+    /// What it says of itself.
+    fn info(&self) -> &ProviderInfo;
+    /// Who vouches for it: its digest, and signers.
+    fn holders(&self) -> &[String];
+    /// Its digest.
+    fn digest(&self) -> &str;
+    /// Where it came from.
+    fn path(&self) -> &Path;
+}
+
+pub(super) type ById = BTreeMap<String, Vec<Held>>;
+
+/// The member of a grant's JSON that names its holders.
+const HOLDERS: &str = "for";
+
+/// A grant and who has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Digests and signers; empty for every plugin of the id.
+    pub(super) holders: Vec<String>,
+    pub(super) grant: Grant,
+}
+
+impl Held {
+    pub(super) fn by(&self, plugin: &impl GrantHolder) -> bool {
+        self.holders.is_empty()
+            || self
+                .holders
+                .iter()
+                .any(|holder| plugin.holders().contains(holder))
+    }
+
+    fn read(mut value: Value) -> Result<Self, serde_json::Error> {
+        let holders = value.as_object_mut().and_then(|members| members.remove(HOLDERS));
+        Ok(Self {
+            holders: holders
+                .map(serde_json::from_value)
+                .transpose()?
+                .unwrap_or_default(),
+            grant: serde_json::from_value(value)?,
+        })
+    }
+
+    fn print(&self) -> Result<Value, serde_json::Error> {
+        let mut value = serde_json::to_value(&self.grant)?;
+        if let Some(members) = value.as_object_mut().filter(|_| !self.holders.is_empty()) {
+            members.insert(HOLDERS.to_owned(), serde_json::to_value(&self.holders)?);
+        }
+        Ok(value)
+    }
+}
+
+/// Reads grants: for each id one, or several in a list.
+pub(super) fn parse(text: &str) -> Result<ById, String> {
+    let all: BTreeMap<String, Value> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let mut by_id = ById::new();
+    for (id, value) in all {
+        let list = match value {
+            Value::Array(list) => list,
+            one => vec![one],
+        };
+        let read = list.into_iter().map(Held::read).collect::<Result<_, _>>();
+        let grants = read.map_err(|error| format!("`{id}`: {error}"))?;
+        by_id.insert(id, grants);
+    }
+    Ok(by_id)
+}
+
+/// The grants in a file, which need not be there. One that names no holder was written by an earlier version, for an id
+/// that any file may claim: no plugin has it.
+pub(super) fn written(file: &Path) -> Result<ById> {
+    let fault = |message: String| Error::new(Kind::Configuration, message);
+    if let Some(exposure) = trust::changeable(file) {
+        let message = format!(
+            "the grants in {} are not believed: {}",
+            file.display(),
+            exposure.message
+        );
+        return Err(fault(message).with_hint(format!(
+            "whoever may change them decides where credentials go; look at what stands there, then `{}`",
+            exposure.fix
+        )));
+    }
+    match files::read_input_text(file, files::LARGEST) {
+        Ok(text) => parse(&text).map_err(|error| {
+            fault(format!("the grants in {}: {error}", file.display()))
+                .with_hint("mend it, or remove it and write what is needed with `grant FILE.wasm`")
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ById::new()),
+        Err(error) => Err(fault(format!(
+            "the grants in {} cannot be read: {error}",
+            file.display()
+        ))),
+    }
+}
+
+/// Writes them as [`parse`] reads them.
+pub(super) fn print(by_id: &ById) -> Result<String> {
+    let values = by_id.iter().map(|(id, grants)| {
+        let printed: Result<Vec<_>, _> = grants.iter().map(Held::print).collect();
+        let value = printed.map(|mut all| if all.len() == 1 { all.remove(0) } else { all.into() });
+        value.map(|value| (id, value))
+    });
+    values
+        .collect::<Result<BTreeMap<_, _>, _>>()
+        .and_then(|values| serde_json::to_string_pretty(&values))
+        .map_err(|error| Error::new(Kind::Configuration, format!("the grants: {error}")))
+}
+
+/// Puts one behind the others of its id, if it is not there; the holders of the same grant are one list.
+pub(super) fn add(by_id: &mut ById, id: &str, held: Held) {
+    let grants = by_id.entry(id.to_owned()).or_default();
+    let is_same =
+        |known: &&mut Held| known.grant == held.grant && known.holders.is_empty() == held.holders.is_empty();
+    match grants.iter_mut().find(is_same) {
+        Some(known) => {
+            for holder in held.holders {
+                if !known.holders.contains(&holder) {
+                    known.holders.push(holder);
+                }
+            }
+        }
+        None => grants.push(held),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::grant, *};
+
+    #[test]
+    fn what_is_wrong_with_a_grant_is_said_with_its_id() {
+        for (text, says) in [
+            ("[]", "expected a map"),
+            (r#"{"acme": 7}"#, "`acme`"),
+            (
+                r#"{"acme": [{"origin": "https://a.test"}]}"#,
+                "`acme`: missing field",
+            ),
+            (
+                r#"{"acme": {"origin": "", "header": "", "prefix": "", "envVars": [], "else": 1}}"#,
+                "unknown field `else`",
+            ),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_read_again() {
+        let held = |origin: &str, holders: &[&str]| Held {
+            holders: holders.iter().map(|&holder| holder.to_owned()).collect(),
+            grant: grant(origin),
+        };
+        let mut by_id = ById::new();
+        add(&mut by_id, "one", held("https://a.test", &[]));
+        add(&mut by_id, "two", held("https://a.test", &["sha256:1"]));
+        add(&mut by_id, "two", held("https://b.test", &["minisign:RW"]));
+        add(
+            &mut by_id,
+            "two",
+            held("https://a.test", &["sha256:2", "sha256:1"]),
+        );
+        assert_eq!(by_id["two"].len(), 2);
+        assert_eq!(by_id["two"][0].holders, ["sha256:1", "sha256:2"]);
+        assert_eq!(parse(&print(&by_id).unwrap()).unwrap(), by_id);
+    }
+}

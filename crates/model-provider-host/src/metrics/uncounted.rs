@@ -1,0 +1,31 @@
+//! Metrics without the feature `metrics`: nothing is counted.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Call, Swap};
+use crate::{contract::Summary, resource_usage::ResourceUsage};
+
+/// Takes what the counters take, and drops it.
+#[derive(Debug)]
+pub(crate) struct Metrics;
+
+#[expect(clippy::unused_self, reason = "the methods are those of the counters")]
+impl Metrics {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self)
+    }
+
+    pub(crate) fn guest(&self, _used: ResourceUsage) {}
+
+    pub(crate) fn swap(&self, _swap: Swap) {}
+
+    pub(super) fn begun(&self) {}
+
+    pub(super) fn first_event(&self, _elapsed: Duration) {}
+
+    pub(super) fn completed(&self, _summary: &Summary, _elapsed: Duration) {}
+
+    pub(super) fn attempts(&self, _attempts: u32) {}
+
+    pub(super) fn ended(&self, _call: Call, _outcome: &'static str) {}
+}

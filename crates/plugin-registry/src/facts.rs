@@ -1,0 +1,212 @@
+//! What a plugin is and asks for, and how that differs between two versions: what widens is marked.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+/// What a plugin is granted or asks for, as `grants.json` has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Access {
+    /// Where the credential may go.
+    pub origin: String,
+    /// The path of the base URL there.
+    #[serde(default)]
+    pub base_path: String,
+    /// The requests that it may send.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
+    /// The header that carries the credential.
+    #[serde(default)]
+    pub header: String,
+    /// What stands before it there.
+    #[serde(default)]
+    pub prefix: String,
+    /// The variables that may be read for it.
+    #[serde(default)]
+    pub env_vars: Vec<String>,
+}
+
+/// A kind of request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// `GET`.
+    pub method: String,
+    /// Below the base URL.
+    pub path: String,
+}
+
+/// What a plugin is, by its own words and by its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Facts {
+    /// Its version.
+    pub version: String,
+    /// The contract's version.
+    pub contract: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The interfaces that it imports.
+    pub imports: Vec<String>,
+    /// What it asks for.
+    pub asks: Access,
+}
+
+/// One difference between two versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Of what: `origin`.
+    pub what: &'static str,
+    /// Before.
+    pub old: String,
+    /// Now.
+    pub new: String,
+    /// Whether the new one may do more.
+    pub widens: bool,
+}
+
+impl Facts {
+    /// What differs in a newer one, in the order in which a person reads it.
+    #[must_use]
+    pub fn changes(&self, newer: &Self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let mut one = |what, old: &str, new: &str, widens: bool| {
+            if old != new {
+                changes.push(Change {
+                    what,
+                    old: old.to_owned(),
+                    new: new.to_owned(),
+                    widens,
+                });
+            }
+        };
+        one("version", &self.version, &newer.version, false);
+        one("contract", &self.contract, &newer.contract, true);
+        one("size", &self.size.to_string(), &newer.size.to_string(), false);
+        let (old, new) = (&self.asks, &newer.asks);
+        one("origin", &old.origin, &new.origin, true);
+        one("base path", &old.base_path, &new.base_path, true);
+        one("header", &old.header, &new.header, !new.header.is_empty());
+        one("prefix", &old.prefix, &new.prefix, !new.header.is_empty());
+        let mut list = |what, old: BTreeSet<String>, new: BTreeSet<String>| {
+            let (joined_old, joined_new) = (join(&old), join(&new));
+            one(what, &joined_old, &joined_new, !new.is_subset(&old));
+        };
+        list("imports", interfaces(&self.imports), interfaces(&newer.imports));
+        list("requests", requests(old), requests(new));
+        let variables = |access: &Access| access.env_vars.iter().cloned().collect();
+        list("variables", variables(old), variables(new));
+        changes
+    }
+
+    /// Whether a newer one is of a lower version. One that is no version is not compared.
+    #[must_use]
+    pub fn is_downgrade(&self, newer: &Self) -> bool {
+        let parse = |text: &str| semver::Version::parse(text).ok();
+        matches!((parse(&self.version), parse(&newer.version)), (Some(old), Some(new)) if new.cmp_precedence(&old).is_lt())
+    }
+}
+
+fn join(set: &BTreeSet<String>) -> String {
+    if set.is_empty() {
+        return "none".to_owned();
+    }
+    set.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Without the versions: another version of an interface is another contract's matter.
+fn interfaces(names: &[String]) -> BTreeSet<String> {
+    let bare = |name: &String| name.split('@').next().unwrap_or_default().to_owned();
+    names.iter().map(bare).collect()
+}
+
+fn requests(access: &Access) -> BTreeSet<String> {
+    access
+        .endpoints
+        .iter()
+        .map(|one| format!("{} {}", one.method, one.path))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> Facts {
+        Facts {
+            version: "0.2.0".to_owned(),
+            contract: "0.2.0".to_owned(),
+            size: 100,
+            imports: vec!["wasi:http/types@0.2.3".to_owned()],
+            asks: Access {
+                origin: "https://a.example".to_owned(),
+                base_path: "/v1".to_owned(),
+                endpoints: vec![Endpoint {
+                    method: "GET".to_owned(),
+                    path: "/models".to_owned(),
+                }],
+                header: "authorization".to_owned(),
+                prefix: "Bearer ".to_owned(),
+                env_vars: vec!["A_KEY".to_owned(), "B_KEY".to_owned()],
+            },
+        }
+    }
+
+    fn changed(change: impl FnOnce(&mut Facts)) -> Vec<(&'static str, bool)> {
+        let mut newer = facts();
+        change(&mut newer);
+        let changes = facts().changes(&newer);
+        changes
+            .iter()
+            .map(|change| (change.what, change.widens))
+            .collect()
+    }
+
+    #[test]
+    fn what_wants_more_is_marked_and_what_wants_less_is_not() {
+        assert_eq!(changed(|_| {}), []);
+        assert_eq!(changed(|f| f.version = "0.3.0".into()), [("version", false)]);
+        assert_eq!(changed(|f| f.size = 1_000_000), [("size", false)]);
+        assert_eq!(changed(|f| f.contract = "0.3.0".into()), [("contract", true)]);
+        assert_eq!(
+            changed(|f| f.asks.origin = "https://b.example".into()),
+            [("origin", true)]
+        );
+        assert_eq!(
+            changed(|f| f.asks.base_path = String::new()),
+            [("base path", true)]
+        );
+        assert_eq!(changed(|f| f.asks.header = "x-key".into()), [("header", true)]);
+        assert_eq!(changed(|f| f.asks.prefix = String::new()), [("prefix", true)]);
+        assert_eq!(
+            changed(|f| f.asks.env_vars.push("C_KEY".into())),
+            [("variables", true)]
+        );
+        assert_eq!(changed(|f| f.asks.env_vars.truncate(1)), [("variables", false)]);
+        assert_eq!(changed(|f| f.asks.endpoints.clear()), [("requests", false)]);
+        assert_eq!(
+            changed(|f| f.asks.endpoints[0].path = "/".into()),
+            [("requests", true)]
+        );
+        assert_eq!(
+            changed(|f| f.imports.push("wasi:sockets/tcp@0.2.3".into())),
+            [("imports", true)]
+        );
+        assert_eq!(changed(|f| f.imports[0] = "wasi:http/types@0.2.6".into()), []);
+    }
+
+    #[test]
+    fn only_a_lower_version_is_a_downgrade() {
+        for (version, expected) in [
+            ("0.1.9", true),
+            ("0.2.0", false),
+            ("0.2.0-next", true),
+            ("0.10.0", false),
+            ("old", false),
+        ] {
+            let mut newer = facts();
+            newer.version = version.to_owned();
+            assert_eq!(facts().is_downgrade(&newer), expected, "{version}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A plugin by reference, as a source of the host.
+
+use std::{path::PathBuf, sync::Mutex};
+
+use futures::future::BoxFuture;
+use model_provider_host::{Fetched, Plugin, PluginSource, Result};
+
+use super::{Mode, Store, WORKSPACE, not_locked, provenance};
+use crate::{Pulled, Reference};
+
+/// What a reference stands for: to run, what the lock pins it to; to look at, what the registry has now.
+#[derive(Debug)]
+pub struct ReferenceSource {
+    store: Store,
+    reference: Reference,
+    mode: Mode,
+    pulled: Mutex<Option<Pulled>>,
+}
+
+impl Store {
+    /// A plugin by reference.
+    #[must_use]
+    pub fn source(&self, reference: Reference, mode: Mode) -> ReferenceSource {
+        ReferenceSource {
+            store: self.clone(),
+            reference,
+            mode,
+            pulled: Mutex::default(),
+        }
+    }
+}
+
+impl ReferenceSource {
+    /// What was pulled, once it was.
+    pub fn pulled(&self) -> Option<Pulled> {
+        self.pulled.lock().ok()?.clone()
+    }
+}
+
+impl PluginSource for ReferenceSource {
+    fn fetch(&self) -> BoxFuture<'_, Result<Fetched>> {
+        Box::pin(async move {
+            let registry = self.store.registry()?;
+            let pulled = match self.mode {
+                Mode::Run => registry.pinned(&self.reference, &self.store.lock()?).await?,
+                Mode::Look => registry.pull(&self.reference).await?,
+            };
+            if let Ok(mut kept) = self.pulled.lock() {
+                *kept = Some(pulled.clone());
+            }
+            let origin = PathBuf::from(self.reference.to_string());
+            let mut holders = pulled.signers;
+            // What the workspace built is its own, wherever it has been since.
+            if self
+                .store
+                .vouch
+                .is_some_and(|vouch| vouch(&origin, pulled.digest.as_str()))
+            {
+                holders.push(WORKSPACE.to_owned());
+            }
+            Ok(Fetched {
+                origin,
+                bytes: pulled.component,
+                holders: Some(holders),
+            })
+        })
+    }
+
+    /// The first use of a reference pins it; another file for an id that is pinned is refused.
+    fn accept(&self, plugin: &Plugin) -> Result<()> {
+        if self.mode == Mode::Look {
+            return Ok(());
+        }
+        let id = &plugin.info().id;
+        let lock = self.store.lock()?;
+        match lock.plugins.get(id) {
+            Some(entry) if entry.pin.digest.as_str() == plugin.digest() => Ok(()),
+            Some(entry) => Err(not_locked(
+                &format!(
+                    "the lock pins `{id}` to {} of {}",
+                    entry.pin.digest, entry.pin.source
+                ),
+                &format!("{} of {}", plugin.digest(), self.reference),
+                &self.reference.to_string(),
+            )),
+            None => {
+                let pulled = self.pulled();
+                let source = self.reference.to_string();
+                let pin = Store::pin(plugin, &source, pulled.as_ref().map(provenance), false);
+                let Some(pin) = pin else { return Ok(()) };
+                self.store.edit(|lock| {
+                    lock.put(id, pin);
+                    Ok(())
+                })?;
+                tracing::info!(plugin = %id, digest = plugin.digest(), source, "used for the first time: pinned");
+                Ok(())
+            }
+        }
+    }
+}

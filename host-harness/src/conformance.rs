@@ -1,0 +1,80 @@
+//! `conformance`: judges a plugin by the contract. Reads no credential and no configuration, and sends nothing anywhere.
+
+use serde_json::{Value, json};
+
+use super::{
+    Failure, Outcome,
+    args::{ConformanceArgs, Global},
+    terminal::Terminal,
+};
+use conformance::{Dialect, Kit, Options, Report};
+use model_provider_host::{Error, Kind};
+
+pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ConformanceArgs) -> Outcome {
+    if args.list {
+        return list(terminal, args.only.as_deref());
+    }
+    let Some(file) = &args.file else {
+        return Err(Error::new(Kind::Configuration, "there is no component to judge").into());
+    };
+    let only = args.only.as_deref().unwrap_or_default();
+    if !conformance::checks().any(|check| check.id.starts_with(only)) {
+        let error = Error::new(
+            Kind::Configuration,
+            format!("there is no check whose name begins with `{only}`"),
+        );
+        return Err(error.with_hint("`conformance --list` lists them").into());
+    }
+    let dialect = args.router_file.as_deref().map(Dialect::read).transpose()?;
+    let options = Options {
+        dialect: dialect.unwrap_or_default(),
+        settings: global
+            .set
+            .iter()
+            .map(|(name, value)| (name.clone(), json_of(value)))
+            .collect(),
+        only: args.only.clone(),
+    };
+    let subject = Kit::new()?.load(file).await?;
+    let report = conformance::judge(&subject, &options).await;
+    if let Some(junit) = &args.junit {
+        write(junit, &report)?;
+    }
+    if terminal.is_text() {
+        terminal.line(&report.text())?;
+    } else {
+        terminal.json(&report)?;
+    }
+    if report.conforms {
+        Ok(())
+    } else {
+        Err(Failure::Shown)
+    }
+}
+
+/// A value as JSON, or the text that it is.
+fn json_of(value: &str) -> Value {
+    serde_json::from_str(value).unwrap_or_else(|_| Value::from(value))
+}
+
+fn write(file: &std::path::Path, report: &Report) -> Result<(), Error> {
+    std::fs::write(file, report.junit() + "\n").map_err(|error| {
+        let message = format!("cannot write {}: {error}", file.display());
+        Error::new(Kind::Configuration, message)
+    })
+}
+
+fn list(terminal: &Terminal, only: Option<&str>) -> Outcome {
+    let wanted = conformance::checks().filter(|check| check.id.starts_with(only.unwrap_or_default()));
+    if terminal.is_text() {
+        for check in wanted {
+            terminal.line(&format!("{}  {}", check.id, terminal.out.dim(check.cites)))?;
+        }
+    } else {
+        let all: Vec<_> = wanted
+            .map(|check| json!({"id": check.id, "cites": check.cites}))
+            .collect();
+        terminal.json(&all)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! `publish`: a component, or a WIT package, as an OCI artifact.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::json;
+
+use super::super::{
+    Outcome,
+    args::{Global, PublishArgs},
+    session::Ground,
+    table,
+    terminal::Terminal,
+};
+use model_provider_host::{Error, Kind, Result, files};
+use plugin_registry::{Artifact, ComponentFacts, Metadata, Reference};
+
+const VERSION: &str = "org.opencontainers.image.version";
+const TITLE: &str = "org.opencontainers.image.title";
+/// The largest bill of materials, and far more than a signature.
+const LARGEST: u64 = 1024 * 1024;
+
+pub(crate) async fn publish(terminal: &Terminal, global: &Global, args: &PublishArgs) -> Outcome {
+    let ground = Ground::open(global)?;
+    let reference: Reference = args.reference.parse().map_err(Error::from)?;
+    let component = read(&args.file)?;
+    let mut annotations: BTreeMap<String, String> = Metadata::of(&component).annotations();
+    let mut facts = ComponentFacts::default();
+    if !args.wit {
+        // What does not load here is of no use to anybody who pulls it.
+        let plugin = ground.look(terminal, &args.file).await?.plugin;
+        facts.imports = plugin.imports().to_vec();
+        facts.exports = plugin.exports().to_vec();
+        let info = plugin.info();
+        annotations
+            .entry(VERSION.to_owned())
+            .or_insert_with(|| info.version.clone());
+        annotations
+            .entry(TITLE.to_owned())
+            .or_insert_with(|| info.name.clone());
+    }
+    annotations.extend(args.annotation.iter().cloned());
+    let signature = match &args.signature {
+        Some(file) => Some(text(file)?),
+        None => {
+            let mut beside = args.file.clone().into_os_string();
+            beside.push(".minisig");
+            let beside = Path::new(&beside);
+            beside.is_file().then(|| text(beside)).transpose()?
+        }
+    };
+    let artifact = Artifact {
+        component,
+        facts,
+        annotations,
+        created: args.created.clone(),
+        sbom: args.sbom.as_deref().map(read).transpose()?,
+        signature,
+    };
+    let published = {
+        let _sending = terminal.spinner(format!("publishing {reference}"));
+        let registry = ground.store.registry()?;
+        registry
+            .client()
+            .publish(&reference, &artifact)
+            .await
+            .map_err(Error::from)?
+    };
+    if terminal.is_text() {
+        let mut facts = vec![
+            ("published", reference.to_string()),
+            ("manifest", published.manifest.to_string()),
+            ("digest", published.component.to_string()),
+        ];
+        let beside = published.referrers.iter();
+        facts.extend(beside.map(|(kind, digest)| ("with", format!("{kind} {digest}"))));
+        terminal.line(&table::facts(terminal.out, &facts))?;
+    } else {
+        let beside = published.referrers.iter();
+        terminal.json(&json!({
+            "reference": reference.to_string(),
+            "manifest": published.manifest,
+            "digest": published.component,
+            "referrers": beside.map(|(kind, digest)| json!({"artifactType": kind, "digest": digest})).collect::<Vec<_>>(),
+        }))?;
+    }
+    Ok(())
+}
+
+fn fault(file: &Path, error: &std::io::Error) -> Error {
+    Error::new(
+        Kind::Configuration,
+        format!("{} cannot be read: {error}", file.display()),
+    )
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    files::read(file, files::LARGEST).map_err(|error| fault(file, &error))
+}
+
+fn text(file: &Path) -> Result<String> {
+    files::read_input_text(file, LARGEST).map_err(|error| fault(file, &error))
+}

@@ -1,0 +1,334 @@
+//! One chat completion: sends the request, retries, decodes the response, and hands its events out.
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use crate::{
+    contract::{
+        provider::Progress,
+        settings::{self, CredentialState, Snapshot},
+        types::{
+            AssistantPart, ChatEvent, ChatRequest, ChatResponse, Error, ErrorKind, FinishReason, Reasoning, Summary,
+            ToolCall, Usage,
+        },
+    },
+    decode::Decoder,
+    error,
+    facts::BASE_URL,
+    http::{self, NS_PER_MS, Piece, Response, Sent},
+    reference, request,
+};
+
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// The first backoff; it doubles with each retry.
+const BACKOFF_MS: u32 = 250;
+/// An upstream that asks to wait longer is not waited for.
+const MAX_WAIT_MS: u32 = 60_000;
+
+/// Where the completion is.
+enum Phase {
+    Sent(Sent),
+    Body(Response),
+    Backoff { wait_ns: u64 },
+    Ended(Result<Summary, Error>),
+}
+
+/// A completion on its way.
+pub(crate) struct Chat {
+    phase: Phase,
+    decoder: Decoder,
+    snapshot: Snapshot,
+    body: Vec<u8>,
+    attempts: u32,
+    has_left: bool,
+    /// How long `read` has waited for the next byte. The time between two reads is the caller's.
+    waited_ns: u64,
+}
+
+impl Chat {
+    /// Checks a request and sends it.
+    pub(crate) fn begin(request: &ChatRequest) -> Result<Self, Error> {
+        let model = reference::resolve(&request.model)?;
+        let snapshot = settings::get();
+        let body = request::body(request, &model)?;
+        if snapshot.credential == CredentialState::Missing {
+            let mut missing = error::new(ErrorKind::Unauthenticated, "there is no API key");
+            missing.hint = Some("set EXAMPLE_API_KEY".to_string());
+            return Err(missing);
+        }
+        let summary = Summary {
+            finish_reason: FinishReason::Other,
+            raw_finish_reason: None,
+            usage: Usage {
+                input_tokens: None,
+                cached_input_tokens: None,
+                output_tokens: None,
+                reasoning_tokens: None,
+            },
+            model: model.canonical,
+            backend: None,
+            request_id: None,
+            attempts: 0,
+            warnings: Vec::new(),
+            extras: Vec::new(),
+        };
+        let mut chat = Self {
+            phase: Phase::Backoff { wait_ns: 0 },
+            decoder: Decoder::new(summary),
+            snapshot,
+            body,
+            attempts: 0,
+            has_left: false,
+            waited_ns: 0,
+        };
+        chat.send();
+        match chat.phase {
+            Phase::Ended(Err(error)) => Err(error),
+            _ => Ok(chat),
+        }
+    }
+
+    fn send(&mut self) {
+        let base = self.snapshot.base_url.as_deref().unwrap_or(BASE_URL);
+        self.waited_ns = 0;
+        let headers = [("content-type", "application/json"), ("accept", "text/event-stream")];
+        let connect = self.snapshot.connect_timeout_ms;
+        match http::send(base, "/chat/completions", &headers, Some(&self.body), connect) {
+            Ok(sent) => {
+                self.attempts += 1;
+                self.phase = Phase::Sent(sent);
+            }
+            Err(failure) => self.fail(error::of_failure(&failure)),
+        }
+    }
+
+    /// Ends with an error, or waits for another attempt.
+    fn fail(&mut self, mut error: Error) {
+        self.has_left |= error.request_sent;
+        let retries = self.attempts.saturating_sub(1);
+        let backoff = BACKOFF_MS.saturating_mul(1 << retries.min(6));
+        let wait_ms = error.retry_after_ms.unwrap_or(backoff);
+        // Something was heard already, or it may cost twice: the caller decides.
+        let is_early = matches!(self.phase, Phase::Sent(_) | Phase::Backoff { .. });
+        let may_retry = is_early && error.retryable && error.kind != ErrorKind::Timeout;
+        if may_retry && retries < self.snapshot.max_retries && wait_ms <= MAX_WAIT_MS && self.attempts > 0 {
+            self.waited_ns = 0;
+            self.phase = Phase::Backoff {
+                wait_ns: u64::from(wait_ms) * NS_PER_MS,
+            };
+            return;
+        }
+        error.request_sent = self.has_left;
+        error.attempts = self.attempts;
+        error.request_id = error.request_id.or_else(|| self.decoder.summary.request_id.clone());
+        self.phase = Phase::Ended(Err(error));
+    }
+
+    /// Goes on until there are events, the end, or the time is over.
+    pub(crate) fn read(&mut self, max_events: usize, max_wait_ms: u32) -> Result<Progress, Error> {
+        let mut left = if max_wait_ms == u32::MAX {
+            u64::MAX
+        } else {
+            u64::from(max_wait_ms) * NS_PER_MS
+        };
+        loop {
+            let waiting = &mut self.decoder.events;
+            if !waiting.is_empty() {
+                let count = waiting.len().min(max_events.max(1));
+                let events = waiting.drain(..count).collect();
+                let finished = match (&self.phase, waiting.is_empty()) {
+                    (Phase::Ended(Ok(summary)), true) => Some(summary.clone()),
+                    _ => None,
+                };
+                return Ok(Progress { events, finished });
+            }
+            match &self.phase {
+                Phase::Ended(Ok(summary)) => {
+                    return Ok(Progress {
+                        events: Vec::new(),
+                        finished: Some(summary.clone()),
+                    });
+                }
+                Phase::Ended(Err(error)) => return Err(error.clone()),
+                _ => {}
+            }
+            if !self.step(&mut left) {
+                return Ok(Progress {
+                    events: Vec::new(),
+                    finished: None,
+                });
+            }
+        }
+    }
+
+    /// One step; false if the caller's time is over.
+    fn step(&mut self, left: &mut u64) -> bool {
+        // Taken out while it is worked with; every way out of here sets another.
+        let before = core::mem::replace(&mut self.phase, Phase::Backoff { wait_ns: 0 });
+        match before {
+            Phase::Backoff { wait_ns } => {
+                let now = wait_ns.min(*left);
+                http::sleep(now);
+                *left = left.saturating_sub(now);
+                if now < wait_ns {
+                    self.phase = Phase::Backoff { wait_ns: wait_ns - now };
+                    return false;
+                }
+                self.send();
+            }
+            Phase::Sent(sent) => {
+                let limit = u64::from(self.snapshot.first_byte_timeout_ms) * NS_PER_MS;
+                let outcome = self.wait(|most| sent.wait(most), limit, left);
+                self.phase = Phase::Sent(sent);
+                match outcome {
+                    Waited::Ready => self.take_head(),
+                    Waited::CallerLeft => return false,
+                    Waited::TimedOut => self.fail(error::timeout("response")),
+                }
+            }
+            Phase::Body(response) => {
+                let limit = u64::from(self.snapshot.idle_timeout_ms) * NS_PER_MS;
+                let outcome = self.wait(|most| response.wait(most), limit, left);
+                let piece = response.read();
+                self.phase = Phase::Body(response);
+                match (outcome, piece) {
+                    (_, Ok(Piece::Bytes(bytes))) => {
+                        self.waited_ns = 0;
+                        if let Err(error) = self.decoder.push(&bytes) {
+                            self.fail(error);
+                        } else if self.decoder.is_done() {
+                            self.end();
+                        }
+                    }
+                    (_, Ok(Piece::End)) => self.end(),
+                    (_, Err(failure)) => match self.decoder.summary.raw_finish_reason {
+                        // What broke off had said why it ends.
+                        Some(_) => self.end(),
+                        None => self.fail(error::of_failure(&failure)),
+                    },
+                    (Waited::TimedOut, _) => self.fail(error::timeout("more of the response")),
+                    (Waited::CallerLeft, _) => return false,
+                    (Waited::Ready, _) => {}
+                }
+            }
+            Phase::Ended(end) => self.phase = Phase::Ended(end),
+        }
+        true
+    }
+
+    /// Waits within the timeout of the settings and the time of the caller.
+    fn wait(&mut self, ready: impl Fn(u64) -> (bool, u64), limit: u64, left: &mut u64) -> Waited {
+        let (is_ready, took) = ready(limit.saturating_sub(self.waited_ns).min(*left));
+        self.waited_ns = self.waited_ns.saturating_add(took);
+        if *left != u64::MAX {
+            *left = left.saturating_sub(took);
+        }
+        match is_ready {
+            true => Waited::Ready,
+            false if self.waited_ns >= limit => Waited::TimedOut,
+            false => Waited::CallerLeft,
+        }
+    }
+
+    fn take_head(&mut self) {
+        let Phase::Sent(sent) = core::mem::replace(&mut self.phase, Phase::Backoff { wait_ns: 0 }) else {
+            return;
+        };
+        let response = match sent.response() {
+            Ok(Ok(response)) => response,
+            Ok(Err(sent)) => return self.phase = Phase::Sent(sent),
+            Err(failure) => return self.fail(error::of_failure(&failure)),
+        };
+        self.waited_ns = 0;
+        self.has_left = true;
+        if response.status() != 200 {
+            let most = u64::from(self.snapshot.idle_timeout_ms) * NS_PER_MS;
+            let body = response.collect(MAX_ERROR_BYTES, most).unwrap_or_default();
+            return self.fail(error::of_status(&response, &body));
+        }
+        let kind = response.header("content-type").unwrap_or_default();
+        if !kind.starts_with("text/event-stream") {
+            let message = alloc::format!("expected a stream of events, found `{kind}`");
+            return self.fail(error::sent(ErrorKind::Protocol, message));
+        }
+        let summary = &mut self.decoder.summary;
+        summary.request_id = response.header("x-request-id");
+        summary.attempts = self.attempts;
+        self.phase = Phase::Body(response);
+    }
+
+    fn end(&mut self) {
+        match self.decoder.end() {
+            Ok(summary) => self.phase = Phase::Ended(Ok(summary)),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Reads to the end, and puts the events together.
+    pub(crate) fn collect(mut self) -> Result<ChatResponse, Error> {
+        let mut content: Vec<AssistantPart> = Vec::new();
+        let mut calls: Vec<usize> = Vec::new();
+        loop {
+            let progress = self.read(usize::MAX, u32::MAX)?;
+            for event in progress.events {
+                append(&mut content, &mut calls, event);
+            }
+            if let Some(summary) = progress.finished {
+                return Ok(ChatResponse { content, summary });
+            }
+        }
+    }
+}
+
+/// How a wait ended.
+enum Waited {
+    Ready,
+    TimedOut,
+    CallerLeft,
+}
+
+/// One event more, as the contract says how parts follow from events.
+fn append(content: &mut Vec<AssistantPart>, calls: &mut Vec<usize>, event: ChatEvent) {
+    let call = |content: &'_ mut Vec<AssistantPart>, index: u32, more: &dyn Fn(&mut ToolCall)| {
+        if let Some(AssistantPart::ToolCall(call)) = calls.get(index as usize).and_then(|at| content.get_mut(*at)) {
+            more(call);
+        }
+    };
+    match event {
+        ChatEvent::Text(more) => match content.last_mut() {
+            Some(AssistantPart::Text(text)) => text.push_str(&more),
+            _ => content.push(AssistantPart::Text(more)),
+        },
+        ChatEvent::Reasoning(more) => match content.last_mut() {
+            Some(AssistantPart::Reasoning(Reasoning {
+                text,
+                signature: signature @ None,
+                extras,
+            })) => {
+                text.push_str(&more.text);
+                *signature = more.signature;
+                extras.extend(more.extras);
+            }
+            _ => content.push(AssistantPart::Reasoning(more)),
+        },
+        ChatEvent::ToolCallStart(start) => {
+            calls.push(content.len());
+            content.push(AssistantPart::ToolCall(ToolCall {
+                id: start.id,
+                name: start.name,
+                arguments_json: String::new(),
+                extras: Vec::new(),
+            }));
+        }
+        ChatEvent::ToolCallDelta(delta) => {
+            call(content, delta.index, &|call| {
+                call.arguments_json.push_str(&delta.arguments_fragment)
+            });
+        }
+        ChatEvent::ToolCallEnd(end) => call(content, end.index, &|call| call.extras.clone_from(&end.extras)),
+        ChatEvent::Media(media) => content.push(AssistantPart::Media(media)),
+        ChatEvent::Other(extra) => content.push(AssistantPart::Other(extra)),
+    }
+}

@@ -1,0 +1,44 @@
+//! The facts of one service: change these. Knows nothing of HTTP.
+
+use alloc::{string::ToString, vec, vec::Vec};
+
+use crate::contract::types::{CredentialSpec, Endpoint, ProviderInfo};
+
+/// The prefix of model references, and the key in a configuration.
+pub(crate) const ID: &str = "example";
+/// Where requests are sent unless the settings say otherwise.
+pub(crate) const BASE_URL: &str = "https://api.example.com/v1";
+/// The models that are there without a request: ids and display names.
+pub(crate) const BUNDLED: [(&str, &str); 1] = [("example-large", "Example Large")];
+
+/// What the plugin says of itself. The host asks the operator before it grants any of it.
+pub(crate) fn describe() -> ProviderInfo {
+    ProviderInfo {
+        id: ID.to_string(),
+        name: "Example".to_string(),
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        docs_url: None,
+        default_base_url: BASE_URL.to_string(),
+        endpoints: vec![
+            Endpoint {
+                method: "GET".to_string(),
+                path: "/models".to_string(),
+            },
+            Endpoint {
+                method: "POST".to_string(),
+                path: "/chat/completions".to_string(),
+            },
+        ],
+        default_model: Some(alloc::format!("{ID}/{}", BUNDLED[0].0)),
+        policies: Vec::new(),
+        credential: Some(CredentialSpec {
+            env_vars: vec!["EXAMPLE_API_KEY".to_string()],
+            header: "authorization".to_string(),
+            prefix: "Bearer ".to_string(),
+            label: "Example API key".to_string(),
+            note: None,
+            help_url: None,
+        }),
+        extras: Vec::new(),
+    }
+}

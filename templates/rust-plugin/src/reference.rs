@@ -1,0 +1,111 @@
+//! Model references: `example/NAME`, aliases of the settings, and names alone. Uses the settings, never the network.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use crate::{
+    contract::{
+        settings,
+        types::{Error, ErrorKind, Model, ModelRef, Routing},
+    },
+    error,
+    facts::{BUNDLED, ID},
+    models,
+};
+
+/// Resolves a reference or an alias.
+pub(crate) fn resolve(text: &str) -> Result<ModelRef, Error> {
+    let text = text.trim();
+    if let Some(name) = without_prefix(text) {
+        return named(name);
+    }
+    if known(text).is_some() {
+        return named(text);
+    }
+    let mut references = Vec::new();
+    for alias in settings::find_alias(text) {
+        let reference = alias.reference.trim();
+        let found = named(without_prefix(reference).unwrap_or(reference))?;
+        if !references.contains(&found.canonical) {
+            references.push(found.canonical);
+        }
+    }
+    match references.as_slice() {
+        [] => named(text),
+        [one] => named(without_prefix(one).unwrap_or(one)),
+        _ => {
+            let message = format!("`{text}` is an alias of {} models", references.len());
+            let mut ambiguous = error::new(ErrorKind::InvalidReference, message);
+            ambiguous.suggestions = references;
+            Err(ambiguous)
+        }
+    }
+}
+
+/// What stands behind `example/`, in any case.
+fn without_prefix(text: &str) -> Option<&str> {
+    let (prefix, name) = text.split_once('/')?;
+    prefix.eq_ignore_ascii_case(ID).then_some(name)
+}
+
+/// A reference by its name alone.
+fn named(name: &str) -> Result<ModelRef, Error> {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_part = |part: &str| !part.is_empty() && part.chars().all(is_plain);
+    if !name.split('/').all(is_part) {
+        let message = format!("invalid model reference `{name}`: expected {ID}/NAME of letters, digits and `-_./`");
+        let mut invalid = error::new(ErrorKind::InvalidReference, message);
+        invalid.suggestions = suggestions(name);
+        return Err(invalid);
+    }
+    let metadata = known(name);
+    let canonical = format!("{ID}/{name}");
+    Ok(ModelRef {
+        model: name.to_string(),
+        routing: Routing::Default,
+        wire_id: name.to_string(),
+        display_name: metadata
+            .as_ref()
+            .map_or_else(|| name.to_string(), |model| model.display_name.clone()),
+        alias: alias_of(name),
+        provider_locked: false,
+        metadata,
+        warnings: Vec::new(),
+        canonical,
+    })
+}
+
+/// The alias that the settings give to this model.
+pub(crate) fn alias_of(name: &str) -> Option<String> {
+    let whole = settings::find_aliases_of(&format!("{ID}/{name}"));
+    let short = || settings::find_aliases_of(name);
+    let found = if whole.is_empty() { short() } else { whole };
+    found.into_iter().next().map(|alias| alias.alias)
+}
+
+/// What the settings, an earlier list or the plugin know of a model.
+fn known(name: &str) -> Option<Model> {
+    if let Some(configured) = settings::find_configured(name) {
+        return Some(models::of_configured(configured));
+    }
+    settings::find_listed(name).or_else(|| models::bundled(name))
+}
+
+/// Known references that begin like a text, else the first ones.
+pub(crate) fn suggestions(text: &str) -> Vec<String> {
+    let mut ids: Vec<String> = settings::list_configured().into_iter().map(|model| model.id).collect();
+    ids.extend(settings::listed_ids());
+    ids.extend(BUNDLED.iter().map(|(id, _)| id.to_string()));
+    let text = text.to_lowercase();
+    let common = |id: &String| {
+        let id = id.to_lowercase();
+        id.chars().zip(text.chars()).take_while(|(a, b)| a == b).count()
+    };
+    ids.sort_by_key(|id| core::cmp::Reverse(common(id)));
+    ids.dedup();
+    ids.truncate(3);
+    ids.into_iter().map(|id| format!("{ID}/{id}")).collect()
+}

@@ -1,0 +1,130 @@
+//! The conformance kit: sound providers pass it, and each planted fault of `tests/guests/mutant` is found.
+
+use std::{path::Path, sync::OnceLock};
+
+use conformance::{Kit, Options, Report, Subject, judge};
+use futures::{StreamExt as _, stream};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    guests::{member, replaced},
+    harness::built,
+};
+
+const FAULTS: &str = include_str!("../cases/conformance-faults.json");
+const MARK: &[u8] = b"planted fault:";
+/// How much room the built file has for a fault, mark included.
+const ROOM: usize = 48;
+
+/// One planted fault.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Fault {
+    name: String,
+    /// The check that has to find it; others may as well.
+    found_by: String,
+    /// Written into the file, for what may not read settings.
+    #[serde(default)]
+    built_in: bool,
+}
+
+fn faults() -> Vec<Fault> {
+    let file: Value = serde_json::from_str(FAULTS).unwrap();
+    serde_json::from_value(file["faults"].clone()).unwrap()
+}
+
+fn kit() -> &'static Kit {
+    static KIT: OnceLock<Kit> = OnceLock::new();
+    KIT.get_or_init(|| Kit::new().unwrap())
+}
+
+fn with_fault(name: &str) -> Options {
+    let mut options = Options::default();
+    options.settings.push(("fault".to_owned(), json!(name)));
+    options
+}
+
+fn failures(report: &Report) -> Vec<&str> {
+    let failed = report
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict == "failed");
+    failed.map(|finding| finding.id).collect()
+}
+
+async fn mutant() -> Subject {
+    let file = tokio::task::spawn_blocking(|| member("mutant-guest"))
+        .await
+        .unwrap();
+    kit().load(&file).await.unwrap()
+}
+
+/// What is found of one fault.
+async fn found(subject: &Subject, fault: &Fault) -> Vec<String> {
+    let report = if fault.built_in {
+        let blank = [MARK, &[b' '; ROOM][MARK.len()..]].concat();
+        let mut planted = [MARK, fault.name.as_bytes()].concat();
+        planted.resize(ROOM, b' ');
+        let file = member("mutant-guest");
+        let bytes = replaced(&file, &blank, &planted);
+        let subject = kit().compile(Path::new(&fault.name), bytes).await.unwrap();
+        judge(&subject, &Options::default()).await
+    } else {
+        judge(subject, &with_fault(&fault.name)).await
+    };
+    failures(&report).into_iter().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_planted_fault_is_found_by_the_check_of_its_promise() {
+    let subject = mutant().await;
+    let all = faults();
+    let found: Vec<(&Fault, Vec<String>)> = stream::iter(&all)
+        .map(|fault| {
+            let subject = &subject;
+            async move { (fault, found(subject, fault).await) }
+        })
+        .buffered(12)
+        .collect()
+        .await;
+    let missed: Vec<String> = found
+        .iter()
+        .filter(|(fault, found)| !found.contains(&fault.found_by))
+        .map(|(fault, found)| format!("{}: expected {}, found {found:?}", fault.name, fault.found_by))
+        .collect();
+    assert!(
+        missed.is_empty(),
+        "{} of {} missed:\n{}",
+        missed.len(),
+        all.len(),
+        missed.join("\n")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sound_provider_of_the_template_passes() {
+    let report = judge(&mutant().await, &Options::default()).await;
+    assert!(report.conforms, "{}", report.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_provider_of_this_workspace_passes() {
+    let file = tokio::task::spawn_blocking(|| built(component_build::Build::Release))
+        .await
+        .unwrap();
+    let subject = kit().load(&file).await.unwrap();
+    let report = judge(&subject, &Options::default()).await;
+    assert!(report.conforms, "{}", report.text());
+}
+
+#[test]
+fn every_fault_names_a_check_that_is_there() {
+    for fault in faults() {
+        assert!(
+            conformance::checks().any(|check| check.id == fault.found_by),
+            "{fault:?}"
+        );
+        assert!(fault.name.len() + MARK.len() <= ROOM, "{fault:?}");
+    }
+}

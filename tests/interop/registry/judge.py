@@ -1,0 +1,114 @@
+"""Debian's docker-registry and `wash oci`: each pushes what the other pulls, byte for byte. Reads DOCKER_REGISTRY, WASH,
+HOST_HARNESS and COMPONENT."""
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+REGISTRY, WASH, PROGRAM, COMPONENT = (
+    os.environ[name] for name in ("DOCKER_REGISTRY", "WASH", "HOST_HARNESS", "COMPONENT")
+)
+CONFIG = """version: 0.1
+storage: {{filesystem: {{rootdirectory: {root}}}}}
+http: {{addr: 127.0.0.1:{port}}}
+log: {{level: error}}
+"""
+
+
+@contextlib.contextmanager
+def registry(root):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = root / "config.yml"
+    config.write_text(CONFIG.format(root=root / "data", port=port))
+    running = subprocess.Popen([REGISTRY, "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/").close()
+                break
+            time.sleep(0.1)
+        yield f"127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def ours(home, *arguments, status=0):
+    environment = {
+        "HOME": str(home),
+        "PATH": os.environ["PATH"],
+        "OPENCLAW_STATE_DIR": str(home / "state"),
+        "DOCKER_CONFIG": str(home / "none"),
+    }
+    command = [PROGRAM, "--format", "json", *arguments]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == status, (command, ran.stdout, ran.stderr)
+    return json.loads(ran.stdout)
+
+
+def wash(home, *arguments):
+    environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home)}
+    command = [WASH, "--non-interactive", "oci", *arguments]
+    ran = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, (command, ran.stdout, ran.stderr)
+
+
+def digest(path):
+    return "sha256:" + hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def main():
+    with tempfile.TemporaryDirectory() as directory:
+        root = pathlib.Path(directory)
+        wanted = digest(COMPONENT)
+        signature = root / "made.minisig"
+        signature.write_text("a signature, as far as a registry can tell\n")
+        bill = root / "bill.json"
+        bill.write_text("{}")
+        with registry(root) as address:
+            # Ours pushes, wash pulls.
+            reference = f"{address}/openclaw/provider:ours"
+            published = ours(
+                root, "publish", f"oci://{reference}", COMPONENT, "--sbom", str(bill), "--signature", str(signature)
+            )
+            assert published["digest"] == wanted
+            assert len(published["referrers"]) == 2, published
+            back = root / "pulled.wasm"
+            wash(root, "pull", "--insecure", reference, str(back))
+            assert digest(back) == wanted
+            print("wash pulls what publish pushed, byte for byte")
+
+            # The registry has no referrers API: they are listed under a tag.
+            tag = published["manifest"].replace(":", "-")
+            index = json.load(urllib.request.urlopen(f"http://{address}/v2/openclaw/provider/manifests/{tag}"))
+            kinds = sorted(one["artifactType"] for one in index["manifests"])
+            assert kinds == ["application/vnd.cyclonedx+json", "application/vnd.openclaw.minisign.v1"], index
+            print("what refers to it is listed under the tag that stands in for the API")
+
+            # Wash pushes, ours pulls.
+            reference = f"{address}/openclaw/provider:wash"
+            wash(root, "push", "--insecure", reference, COMPONENT)
+            pulled = ours(root, "pull", f"oci://{reference}")
+            assert pulled["digest"] == wanted, pulled
+            print("pull takes what wash pushed, byte for byte")
+
+            # Pinned, and used twice.
+            accepted = ours(root, "accept", "--yes", f"oci://{reference}")
+            assert accepted["digest"] == wanted
+            ours(root, "resolve", "huggingface/Qwen/Qwen3-8B")
+        inspected = ours(root, "--plugin", f"oci://{reference}@{pulled['manifest']}", "inspect")
+        assert inspected["digest"] == wanted
+        ours(root, "resolve", "huggingface/Qwen/Qwen3-8B")
+        print("a second start is offline")
+
+
+main()
