@@ -43,6 +43,12 @@ enabled = false
 [otel]
 exporter = "none"
 
+# What would fetch lists of plugins and apps.
+[features]
+plugins = false
+remote_plugin = false
+apps = false
+
 [model_providers.huggingface]
 name = "Hugging Face"
 base_url = "{url}"

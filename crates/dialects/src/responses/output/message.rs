@@ -1,0 +1,243 @@
+//! The messages of a response: texts with their annotations and log probabilities, and refusals.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    super::{
+        events::{At, Said},
+        items::{Item, Part, raw},
+        resource::Status,
+    },
+    Open, Output,
+};
+use crate::{dialect::Frame, passthrough};
+use model_provider_host::contract::Extra;
+
+#[derive(Debug)]
+pub(super) struct Message {
+    index: usize,
+    id: String,
+    content: Vec<Box<RawValue>>,
+    part: Option<MessagePart>,
+}
+
+#[derive(Debug)]
+enum MessagePart {
+    Text {
+        text: String,
+        annotations: Vec<Box<RawValue>>,
+        logprobs: Vec<Box<RawValue>>,
+    },
+    Refusal(String),
+}
+
+impl Output {
+    /// The message that is open, opened if none is.
+    pub(super) fn message(&mut self, frames: &mut Vec<Frame>) -> Message {
+        match self.open.take() {
+            Some(Open::Message(message)) => return message,
+            Some(Open::Thought(thought)) => self.end_thought(&thought, Status::Completed, frames),
+            None => {}
+        }
+        let index = self.place();
+        let id = self.item_id("msg", index);
+        let item = Item::Message {
+            id: &id,
+            status: Status::InProgress,
+            role: "assistant",
+            content: &[],
+        };
+        self.begin(index, &item, frames);
+        Message {
+            index,
+            id,
+            content: Vec::new(),
+            part: None,
+        }
+    }
+
+    pub(super) fn text(&mut self, text: &str, probabilities: Vec<Box<RawValue>>, frames: &mut Vec<Frame>) {
+        let mut message = self.message(frames);
+        if !matches!(message.part, Some(MessagePart::Text { .. })) {
+            self.end_part(&mut message, frames);
+            let part = Part::OutputText {
+                text: "",
+                annotations: &[],
+                logprobs: &[],
+            };
+            let at = message.at();
+            self.events.push(
+                frames,
+                "response.content_part.added",
+                Said::Part { at, part: &part },
+            );
+            message.part = Some(MessagePart::Text {
+                text: String::new(),
+                annotations: Vec::new(),
+                logprobs: Vec::new(),
+            });
+        }
+        let said = Said::TextDelta {
+            at: message.at(),
+            delta: text,
+            logprobs: &probabilities,
+        };
+        if !text.is_empty() || !probabilities.is_empty() {
+            self.events.push(frames, "response.output_text.delta", said);
+        }
+        if let Some(MessagePart::Text {
+            text: so_far,
+            logprobs,
+            ..
+        }) = &mut message.part
+        {
+            so_far.push_str(text);
+            logprobs.extend(probabilities);
+        }
+        self.open = Some(Open::Message(message));
+    }
+
+    pub(super) fn has_text(&self) -> bool {
+        let part = match &self.open {
+            Some(Open::Message(message)) => message.part.as_ref(),
+            _ => None,
+        };
+        matches!(part, Some(MessagePart::Text { .. }))
+    }
+
+    pub(super) fn refusal(&mut self, refusal: &str, frames: &mut Vec<Frame>) {
+        let mut message = self.message(frames);
+        if !matches!(message.part, Some(MessagePart::Refusal(_))) {
+            self.end_part(&mut message, frames);
+            let (at, part) = (message.at(), Part::Refusal { refusal: "" });
+            self.events.push(
+                frames,
+                "response.content_part.added",
+                Said::Part { at, part: &part },
+            );
+            message.part = Some(MessagePart::Refusal(String::new()));
+        }
+        let (at, delta) = (message.at(), refusal);
+        self.events
+            .push(frames, "response.refusal.delta", Said::Delta { at, delta });
+        if let Some(MessagePart::Refusal(so_far)) = &mut message.part {
+            so_far.push_str(refusal);
+        }
+        self.open = Some(Open::Message(message));
+    }
+
+    pub(super) fn annotation(&mut self, annotation: Box<RawValue>, frames: &mut Vec<Frame>) {
+        // A text to which it belongs, if there is none yet.
+        self.text("", Vec::new(), frames);
+        let Some(Open::Message(message)) = &mut self.open else {
+            return;
+        };
+        let at = At {
+            item_id: &message.id,
+            output_index: message.index,
+            content_index: Some(message.content.len()),
+            summary_index: None,
+        };
+        if let Some(MessagePart::Text { annotations, .. }) = &mut message.part {
+            let said = Said::Annotation {
+                at,
+                annotation_index: annotations.len(),
+                annotation: &annotation,
+            };
+            self.events
+                .push(frames, "response.output_text.annotation.added", said);
+            annotations.push(annotation);
+        }
+    }
+
+    pub(super) fn end_part(&mut self, message: &mut Message, frames: &mut Vec<Frame>) {
+        let Some(part) = message.part.take() else { return };
+        let at = message.at();
+        let written = match &part {
+            MessagePart::Text {
+                text,
+                annotations,
+                logprobs,
+            } => {
+                let said = Said::TextDone {
+                    at,
+                    text,
+                    logprobs: Some(logprobs),
+                };
+                self.events.push(frames, "response.output_text.done", said);
+                Part::OutputText {
+                    text,
+                    annotations,
+                    logprobs,
+                }
+            }
+            MessagePart::Refusal(refusal) => {
+                self.events
+                    .push(frames, "response.refusal.done", Said::Refusal { at, refusal });
+                Part::Refusal { refusal }
+            }
+        };
+        self.events.push(
+            frames,
+            "response.content_part.done",
+            Said::Part { at, part: &written },
+        );
+        let written = raw(&written);
+        message.content.push(written);
+    }
+
+    pub(super) fn end_message(&mut self, mut message: Message, status: Status, frames: &mut Vec<Frame>) {
+        self.end_part(&mut message, frames);
+        let item = Item::Message {
+            id: &message.id,
+            status,
+            role: "assistant",
+            content: &message.content,
+        };
+        self.done(message.index, &item, frames);
+    }
+}
+
+impl Message {
+    fn at(&self) -> At<'_> {
+        At {
+            item_id: &self.id,
+            output_index: self.index,
+            content_index: Some(self.content.len()),
+            summary_index: None,
+        }
+    }
+}
+
+/// The log probabilities of the text's tokens, of the form in which upstreams of chat completions give them.
+pub(super) fn probabilities(extra: &Extra) -> Vec<Box<RawValue>> {
+    #[derive(Deserialize)]
+    struct Logprobs {
+        #[serde(default)]
+        content: Option<Vec<Box<RawValue>>>,
+    }
+    let read = passthrough::read(&extra.value_json).and_then(|raw| serde_json::from_str(raw.get()).ok());
+    read.and_then(|Logprobs { content }| content).unwrap_or_default()
+}
+
+/// Annotations, of which upstreams of chat completions put the members into one more object, named as their type.
+pub(super) fn annotations(value_json: &str) -> Vec<Box<RawValue>> {
+    let list: Vec<Box<RawValue>> = passthrough::read(value_json)
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default();
+    list.into_iter().map(|raw| flat(&raw).unwrap_or(raw)).collect()
+}
+
+/// An annotation with its members beside its type; `None` if they stand there already.
+fn flat(annotation: &RawValue) -> Option<Box<RawValue>> {
+    type Members = BTreeMap<String, Box<RawValue>>;
+    let outer: Members = serde_json::from_str(annotation.get()).ok()?;
+    let kind = outer.get("type")?;
+    let name: String = serde_json::from_str(kind.get()).ok()?;
+    let mut members: Members = serde_json::from_str(outer.get(&name)?.get()).ok()?;
+    members.insert("type".to_owned(), kind.clone());
+    Some(raw(&members))
+}

@@ -1,0 +1,162 @@
+//! The events of the contract as items of a response: one at a time is open for text or reasoning, and each call until it
+//! is complete. A whole response is made of the same events, so that it says the same.
+
+mod call;
+mod message;
+mod thought;
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use self::{
+    call::Call,
+    message::{Message, annotations, probabilities},
+    thought::Thought,
+};
+use super::{
+    events::{Events, Said},
+    items::{Item, raw},
+    request::Body,
+    resource::Status,
+};
+use crate::{
+    dialect::{Frame, LOGPROBS},
+    passthrough::{self, Added},
+};
+use model_provider_host::contract::{ChatEvent, Extra};
+
+/// Keys of what an upstream adds that have a place in a message.
+const ANNOTATIONS: &str = "annotations";
+const REFUSAL: &str = "refusal";
+
+/// The items of a response.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    pub(super) events: Events,
+    /// Those that are complete, each at its place.
+    items: Vec<Option<Box<RawValue>>>,
+    open: Option<Open>,
+    calls: BTreeMap<u32, Call>,
+    /// Images, audio or files, for which there is no item.
+    pub(super) media: usize,
+    /// What an upstream adds for which there is no place.
+    pub(super) others: BTreeMap<String, Added>,
+    /// What ids of items end with.
+    pub(super) id: String,
+    wants_summary: bool,
+    wants_sealed: bool,
+    custom: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Open {
+    Message(Message),
+    Thought(Thought),
+}
+
+impl Output {
+    /// For a response to a request.
+    pub(super) fn new(body: &Body, custom: Vec<String>) -> Self {
+        let mut output = Self {
+            wants_summary: body.wants_summary,
+            wants_sealed: body.wants_sealed,
+            custom,
+            ..Self::default()
+        };
+        output.events.is_stream = body.stream;
+        output
+    }
+
+    /// The items, once all are complete.
+    pub(super) fn items(self) -> Vec<Box<RawValue>> {
+        self.items.into_iter().flatten().collect()
+    }
+
+    /// Adds what an event says.
+    pub(super) fn event(&mut self, event: &ChatEvent, logprobs: Option<&Extra>, frames: &mut Vec<Frame>) {
+        match event {
+            ChatEvent::Text(text) => {
+                return self.text(text, logprobs.map(probabilities).unwrap_or_default(), frames);
+            }
+            ChatEvent::Reasoning(thought) => self.reasoning(thought, frames),
+            ChatEvent::ToolCallStart(start) => self.start(start, frames),
+            ChatEvent::ToolCallDelta(delta) => self.arguments(delta.index, &delta.arguments_fragment, frames),
+            ChatEvent::ToolCallEnd(end) => self.end_call(end.index, Status::Completed, frames),
+            ChatEvent::Media(_) => self.media += 1,
+            ChatEvent::Other(extra) => self.other(extra, frames),
+        }
+        if let Some(extra) = logprobs {
+            self.other(extra, frames);
+        }
+    }
+
+    /// Completes what is open; the last items of a response that was cut off are not whole.
+    pub(super) fn close(&mut self, status: Status, frames: &mut Vec<Frame>) {
+        self.close_open(status, frames);
+        while let Some((index, _)) = self.calls.first_key_value() {
+            self.end_call(*index, status, frames);
+        }
+    }
+
+    fn place(&mut self) -> usize {
+        self.items.push(None);
+        self.items.len() - 1
+    }
+
+    fn item_id(&self, kind: &str, index: usize) -> String {
+        format!("{kind}_{}_{index}", self.id)
+    }
+
+    fn begin(&mut self, index: usize, item: &Item<'_>, frames: &mut Vec<Frame>) {
+        let said = Said::Item {
+            output_index: index,
+            item,
+        };
+        self.events.push(frames, "response.output_item.added", said);
+    }
+
+    fn done(&mut self, index: usize, item: &Item<'_>, frames: &mut Vec<Frame>) {
+        let item = raw(item);
+        let said = Said::ItemDone {
+            output_index: index,
+            item: &item,
+        };
+        self.events.push(frames, "response.output_item.done", said);
+        if let Some(place) = self.items.get_mut(index) {
+            *place = Some(item);
+        }
+    }
+
+    fn close_open(&mut self, status: Status, frames: &mut Vec<Frame>) {
+        match self.open.take() {
+            Some(Open::Message(message)) => self.end_message(message, status, frames),
+            Some(Open::Thought(thought)) => self.end_thought(&thought, status, frames),
+            None => {}
+        }
+    }
+
+    fn other(&mut self, extra: &Extra, frames: &mut Vec<Frame>) {
+        match extra.key.as_str() {
+            // Only a text has a place for them.
+            LOGPROBS if self.has_text() => self.text("", probabilities(extra), frames),
+            ANNOTATIONS => {
+                for annotation in annotations(&extra.value_json) {
+                    self.annotation(annotation, frames);
+                }
+            }
+            REFUSAL => {
+                if let Ok(refusal) = serde_json::from_str::<String>(&extra.value_json)
+                    && !refusal.is_empty()
+                {
+                    self.refusal(&refusal, frames);
+                }
+            }
+            key => {
+                if let Some(value) = passthrough::read(&extra.value_json) {
+                    passthrough::put(&mut self.others, key.to_owned(), value);
+                }
+            }
+        }
+    }
+}
