@@ -6,6 +6,7 @@ use dialects::{
     dialect::{Dialect, Head},
     ending::Ending,
     fault::Fault,
+    messages::{Messages, count_tokens},
     responses::Responses,
 };
 use libfuzzer_sys::fuzz_target;
@@ -15,7 +16,8 @@ use model_provider_host::{
 };
 
 fuzz_target!(|input: &[u8]| {
-    for dialect in [&ChatCompletions::default() as &dyn Dialect, &Responses] {
+    let _ = count_tokens(input);
+    for dialect in [&ChatCompletions::default() as &dyn Dialect, &Messages, &Responses] {
         match dialect.parse(input) {
             Ok(mut asked) => {
                 asked.reply.begin(Head::default());

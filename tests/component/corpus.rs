@@ -15,7 +15,7 @@ use crate::{
     reader::Reader,
 };
 
-fn corpus() -> Option<PathBuf> {
+pub fn corpus() -> Option<PathBuf> {
     let dir = std::env::var_os("ROUTER_CORPUS").map(PathBuf::from);
     if dir.is_none() {
         eprintln!("skipped: ROUTER_CORPUS is not set");
@@ -23,7 +23,7 @@ fn corpus() -> Option<PathBuf> {
     dir
 }
 
-fn files(dir: &Path, ending: &str) -> Vec<PathBuf> {
+pub fn files(dir: &Path, ending: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path())

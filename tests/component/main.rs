@@ -57,6 +57,7 @@ mod proxy;
 #[path = "../reader.rs"]
 mod reader;
 mod recorded_list;
+mod recorded_messages;
 mod redaction;
 mod responses_reader;
 mod scenarios;
@@ -67,6 +68,7 @@ mod serve_at_home;
 mod serve_clients;
 mod serve_end;
 mod serve_errors;
+mod serve_messages;
 mod serve_responses;
 mod serve_streams;
 mod serve_watch;

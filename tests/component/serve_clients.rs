@@ -207,7 +207,7 @@ async fn what_is_not_served_says_what_to_use() {
         ("/v1/responses/resp_1/cancel", "not stored"),
         ("/v1/completions", "POST /v1/chat/completions"),
         ("/v1/embeddings", "only chat models"),
-        ("/v1/messages", "POST /v1/chat/completions"),
+        ("/messages", "base URL"),
         ("/chat/completions", "base URL"),
         ("/v1/v1/chat/completions", "base URL"),
         ("/models", "base URL"),

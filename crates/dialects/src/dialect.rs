@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use http::{HeaderName, StatusCode};
 use serde_json::Value;
 
 use crate::{ending::Ending, fault::Fault};
@@ -18,8 +19,18 @@ pub trait Dialect: Debug + Send + Sync {
     /// The body is malformed, asks nothing, or asks for what no upstream can be asked.
     fn parse(&self, body: &[u8]) -> Result<Asked>;
 
+    /// The status of a response that is an error.
+    fn status(&self, fault: &Fault) -> StatusCode {
+        fault.status
+    }
+
     /// An error as the body of a response.
     fn error(&self, fault: &Fault, request_id: &str) -> Value;
+
+    /// The header in which its clients look for the request's id, beside `x-request-id`.
+    fn request_id_header(&self) -> Option<HeaderName> {
+        None
+    }
 
     /// What keeps a stream open in which nothing happens; `None` is a comment line.
     fn heartbeat(&self) -> Option<Frame> {
@@ -70,6 +81,9 @@ pub trait Reply: Debug + Send + Sync {
 
     /// The last frames.
     fn closing(&mut self, ending: Ending<'_>, frames: &mut Vec<Frame>);
+
+    /// Names the place of an error in the body of the request, where plugins name it in another order.
+    fn locate(&self, _fault: &mut Fault) {}
 
     /// The last frames of a response that broke off, or never came.
     fn failed(&mut self, fault: &Fault, frames: &mut Vec<Frame>);

@@ -10,6 +10,8 @@ pub enum Handling {
     Here,
     /// It stands in the response again, and goes nowhere.
     Echoed,
+    /// It is taken, and has no effect here that a response could lack.
+    Ignored,
     /// It is left out, with a warning that names it.
     LeftOut,
     /// A request that has it is refused.
@@ -23,6 +25,7 @@ impl Handling {
             Self::Sent => "sent",
             Self::Here => "handled here",
             Self::Echoed => "echoed",
+            Self::Ignored => "taken, without effect",
             Self::LeftOut => "left out, with a warning",
             Self::Refused => "refused",
         }

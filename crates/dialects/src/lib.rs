@@ -10,6 +10,7 @@ pub mod fault;
 pub mod fields;
 mod json;
 mod media;
+pub mod messages;
 pub mod passthrough;
 pub mod responses;
 

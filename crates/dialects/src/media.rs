@@ -76,6 +76,11 @@ fn from_data_url(url: &Node<'_>, text: Cow<'_, str>) -> Result<Media> {
     Ok(Media::new(mime_type, MediaSource::Data(bytes)))
 }
 
+/// The bytes of a text in base64; `None` if it is not. Padding may lack, and blanks may stand in it.
+pub(crate) fn decode_base64(text: Cow<'_, str>) -> Option<Vec<u8>> {
+    decode(text, 0)
+}
+
 /// Decodes what stands from here on. Blanks are taken out in the text itself where that is one's own: it may be large.
 fn decode(text: Cow<'_, str>, at: usize) -> Option<Vec<u8>> {
     if text.as_bytes()[at..].iter().any(u8::is_ascii_whitespace) {

@@ -94,23 +94,32 @@ pub(super) async fn receive(
 impl Received {
     /// Parses it. What it holds of the budget goes on with what came of it.
     pub(super) async fn parse(self, dialect: &Arc<dyn Dialect>) -> Result<(Asked, Held), Fault> {
+        let dialect = Arc::clone(dialect);
+        self.read(move |bytes| dialect.parse(bytes)).await
+    }
+
+    /// The same, in whatever way it is to be read.
+    pub(super) async fn read<T: Send + 'static>(
+        self,
+        read: impl FnOnce(&[u8]) -> model_provider_host::Result<T> + Send + 'static,
+    ) -> Result<(T, Held), Fault> {
         let Self { bytes, held } = self;
         let read = if bytes.len() < LARGE {
-            dialect.parse(&bytes)
+            read(&bytes)
         } else {
-            parse_elsewhere(bytes, Arc::clone(dialect)).await?
+            read_elsewhere(bytes, read).await?
         };
         Ok((read?, held))
     }
 }
 
-async fn parse_elsewhere(
+async fn read_elsewhere<T: Send + 'static>(
     bytes: Bytes,
-    dialect: Arc<dyn Dialect>,
-) -> Result<model_provider_host::Result<Asked>, Fault> {
+    read: impl FnOnce(&[u8]) -> model_provider_host::Result<T> + Send + 'static,
+) -> Result<model_provider_host::Result<T>, Fault> {
     let _turn = PARSERS.acquire().await.map_err(|_| ending())?;
-    let parsing = tokio::task::spawn_blocking(move || dialect.parse(&bytes));
-    parsing.await.map_err(|_| ending())
+    let reading = tokio::task::spawn_blocking(move || read(&bytes));
+    reading.await.map_err(|_| ending())
 }
 
 fn ending() -> Fault {

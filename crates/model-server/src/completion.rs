@@ -37,7 +37,7 @@ pub(super) async fn completions(
     request: Request,
 ) -> Result<Response, response::Refusal> {
     let inner = &service.0;
-    let dialect = inner.dialects.of(request.uri().path());
+    let dialect = inner.dialects.of(request.uri().path(), request.headers());
     let receiving = request.extensions().get::<Sitting>().map(Sitting::receiving);
     let received = body::receive(request, &inner.limits, &inner.bodies).await?;
     drop(receiving);
@@ -66,7 +66,7 @@ pub(super) async fn completions(
     });
     // An error that comes soon has a status of its own. Who waits longer is to see that the request is being worked on.
     let start = match tokio::time::timeout(inner.limits.status_wait, &mut starting).await {
-        Ok(started) => Start::Started(Box::new(started.map_err(failed)?)),
+        Ok(started) => Start::Started(Box::new(started.map_err(|nobody| located(nobody, &*reply))?)),
         Err(_) => Start::Starting(starting),
     };
     Ok(as_it_comes(start, reply, dialect.heartbeat(), inner, permit))
@@ -102,7 +102,7 @@ impl Inner {
             .fallback
             .complete(&self.host, request, references)
             .await
-            .map_err(failed)?;
+            .map_err(|nobody| located(nobody, &*reply))?;
         let (response, generation) = (&completed.answer.response, &completed.answer.generation);
         let ending = Ending {
             summary: &response.summary,
@@ -145,6 +145,13 @@ pub(super) fn failed(failed: Failed) -> Fault {
             .others
             .insert("trail".to_owned(), trail(&failed.trail).into());
     }
+    fault
+}
+
+/// The same, its place in the words of who asked.
+fn located(nobody: Failed, reply: &dyn Reply) -> Fault {
+    let mut fault = failed(nobody);
+    reply.locate(&mut fault);
     fault
 }
 

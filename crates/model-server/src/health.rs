@@ -63,8 +63,8 @@ pub(super) async fn nowhere(uri: Uri) -> Refusal {
         _ if is_stored => "completions and responses are not stored by this server".to_owned(),
         Some((_, help)) => (*help).to_owned(),
         None => format!(
-            "there is nothing at this address; there are /v1/chat/completions, /v1/responses, /v1/models, /v1/models/ID, \
-             {HEALTH} and /metrics"
+            "there is nothing at this address; there are /v1/chat/completions, /v1/responses, /v1/messages, /v1/models, \
+             /v1/models/ID, {HEALTH} and /metrics"
         ),
     };
     Refusal(Fault::new(
@@ -97,7 +97,7 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ),
     (
         "/messages",
-        "the Messages API is not served here; use a client of OpenAI's Chat Completions API: POST /v1/chat/completions",
+        "the base URL for clients of the Messages API is http://THIS-SERVER, without `/v1`; the address is then /v1/messages",
     ),
     (
         "/models",

@@ -1,5 +1,4 @@
-//! An OpenAI-compatible server over a host: `/v1/models`, `/v1/chat/completions`, `/v1/responses`, `/healthz`,
-//! `/metrics`.
+//! A server over a host: `/v1/chat/completions`, `/v1/responses`, `/v1/messages`, `/v1/models`, `/healthz`, `/metrics`.
 //!
 //! [`Service::router`] is what an embedder mounts in a server of its own; [`Server`] is one that listens, limits and
 //! ends in good order. It knows the host and the dialects, and neither a provider nor where settings come from.
@@ -10,6 +9,7 @@ mod budget;
 mod completion;
 mod connection;
 mod cors;
+mod count_tokens;
 mod dialect;
 mod health;
 mod limits;
@@ -176,6 +176,8 @@ impl Service {
         let routes = Router::new()
             .route(dialect::CHAT_COMPLETIONS, post(completion::completions))
             .route(dialect::RESPONSES, post(completion::completions))
+            .route(dialect::MESSAGES, post(completion::completions))
+            .route(dialect::COUNT_TOKENS, post(count_tokens::count))
             .route("/v1/models", get(models::list))
             .route("/v1/models/{*id}", get(models::one))
             .route("/healthz", get(health::health))

@@ -6,21 +6,44 @@ use axum::{
     response::Response,
 };
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, Uri};
+use serde_json::Value;
 
-use super::{Service, response};
-use dialects::{chat_completions as openai, fault::Fault};
-use model_provider_host::{Error, Kind, contract::ErrorKind};
+use super::{Service, dialect::speaks_messages, response};
+use dialects::{chat_completions as openai, fault::Fault, messages};
+use model_provider_host::{
+    Error, Kind,
+    contract::{ErrorKind, Model},
+};
 
-pub(super) async fn list(State(service): State<Service>) -> Result<Response, response::Refusal> {
+pub(super) async fn list(
+    State(service): State<Service>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, response::Refusal> {
     let listing = service.0.catalog.listing().await?;
-    let list = openai::models::list(&listing.catalog.models);
+    let models = &listing.catalog.models;
+    let list = if speaks_messages(&headers) {
+        let page = messages::models::Page::of(uri.query().unwrap_or_default());
+        messages::models::list(models, &page)
+    } else {
+        openai::models::list(models)
+    };
     Ok(response::by(&listing.generation, Json(list)))
+}
+
+fn entry(headers: &HeaderMap, id: &str, model: &Model) -> Json<Value> {
+    Json(if speaks_messages(headers) {
+        messages::models::entry(id, model)
+    } else {
+        openai::models::entry(id, model)
+    })
 }
 
 /// One model. Its id holds slashes, written as they are or percent-encoded, and may hold a suffix.
 pub(super) async fn one(
     State(service): State<Service>,
+    headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, response::Refusal> {
     let Path(id) = id.map_err(|_| {
@@ -37,11 +60,11 @@ pub(super) async fn one(
     let listing = service.0.catalog.listing().await?;
     let generation = &listing.generation;
     if let Some(model) = listing.catalog.models.iter().find(|model| model.id == id) {
-        return Ok(response::by(generation, Json(openai::models::entry(&id, model))));
+        return Ok(response::by(generation, entry(&headers, &id, model)));
     }
     let resolved = service.0.host.resolve(&id).await?;
     match resolved.metadata {
-        Some(model) => Ok(response::by(generation, Json(openai::models::entry(&id, &model)))),
+        Some(model) => Ok(response::by(generation, entry(&headers, &id, &model))),
         None => {
             let message = format!("there is no model `{id}` in the list");
             let kind = Kind::Provider(ErrorKind::ModelUnavailable);

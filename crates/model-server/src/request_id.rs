@@ -88,7 +88,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
     let id = inner.names.name(request.headers().get(REQUEST_ID), is_secret);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", %id);
-    let dialect = inner.dialects.of(request.uri().path());
+    let dialect = inner.dialects.of(request.uri().path(), request.headers());
     let method = known(request.method());
     let path = inner
         .host
@@ -105,7 +105,8 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
             }
         };
         response = in_dialect(response, |fault| {
-            dialect.error(&inner.access.redacted_fault(fault.clone()), &id.0)
+            let fault = inner.access.redacted_fault(fault.clone());
+            (dialect.status(&fault), dialect.error(&fault, &id.0))
         });
         if let Some(unread) = unread {
             unread.settle(version, lingers.as_ref(), &mut response).await;
@@ -119,6 +120,9 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
         let headers = response.headers_mut();
         headers.insert(GENERATION, generation.into());
         if let Ok(id) = HeaderValue::from_str(&id.0) {
+            if let Some(name) = dialect.request_id_header() {
+                headers.insert(name, id.clone());
+            }
             headers.insert(REQUEST_ID, id);
         }
         headers.insert(

@@ -38,13 +38,18 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Writes the body of an error; any other response stays as it is.
-pub(super) fn in_dialect(mut response: Response, write: impl FnOnce(&Fault) -> Value) -> Response {
+/// Writes the status and the body of an error; any other response stays as it is.
+pub(super) fn in_dialect(
+    mut response: Response,
+    write: impl FnOnce(&Fault) -> (StatusCode, Value),
+) -> Response {
     let Some(Unwritten(fault)) = response.extensions_mut().remove() else {
         return response;
     };
-    let body = Json(write(&fault)).into_response();
-    let (parts, body) = (response.into_parts().0, body.into_parts());
+    let (status, body) = write(&fault);
+    let body = Json(body).into_response();
+    let (mut parts, body) = (response.into_parts().0, body.into_parts());
+    parts.status = status;
     let mut response = Response::from_parts(parts, body.1);
     response.headers_mut().extend(body.0.headers);
     response

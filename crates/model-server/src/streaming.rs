@@ -82,11 +82,12 @@ pub(super) fn as_it_comes(
 }
 
 fn event_of(frame: Frame) -> Event {
-    let event = Event::default().data(frame.data);
-    match frame.event {
-        Some(name) => event.event(name),
-        None => event,
-    }
+    // The name first, as the dialects' own services have it.
+    let event = match frame.event {
+        Some(name) => Event::default().event(name),
+        None => Event::default(),
+    };
+    event.data(frame.data)
 }
 
 /// The way to who asked.

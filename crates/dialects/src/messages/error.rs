@@ -1,0 +1,130 @@
+//! An error in the dialect's form.
+//!
+//! Its service has a status of its own for each type, and clients of it know no others.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{ending::known, fault::Fault};
+
+/// The service's own status for being overloaded.
+const OVERLOADED: u16 = 529;
+/// The code of a prompt that exceeds the model's context window.
+const TOO_LONG: &str = "context_length_exceeded";
+/// How the service's own message of it begins: by these words clients know that a conversation is to be made shorter.
+const TOO_LONG_WORDS: &str = "prompt is too long";
+
+/// The type of an error, and its status.
+fn class(fault: &Fault) -> (&'static str, u16) {
+    let status = fault.status.as_u16();
+    match status {
+        401 => ("authentication_error", status),
+        402 => ("billing_error", status),
+        403 => ("permission_error", status),
+        404 => ("not_found_error", status),
+        413 => ("request_too_large", status),
+        429 => ("rate_limit_error", status),
+        503 | OVERLOADED => ("overloaded_error", OVERLOADED),
+        504 => ("timeout_error", status),
+        500.. => ("api_error", 500),
+        _ => ("invalid_request_error", status),
+    }
+}
+
+/// The status of the response.
+pub(super) fn status(fault: &Fault) -> StatusCode {
+    StatusCode::from_u16(class(fault).1).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// The body of the response, and the data of an event of a stream.
+pub(super) fn body(fault: &Fault, request_id: &str) -> Value {
+    let message = if fault.code == TOO_LONG && !fault.message.to_ascii_lowercase().contains(TOO_LONG_WORDS) {
+        format!("{TOO_LONG_WORDS}: {}", fault.message)
+    } else {
+        fault.message.clone()
+    };
+    let mut details = json!({ "code": fault.code, "param": fault.param });
+    for (name, value) in &fault.others {
+        details[name] = value.clone();
+    }
+    json!({
+        "type": "error",
+        "error": { "type": class(fault).0, "message": message, "x_plugin": known(details) },
+        "request_id": request_id,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use model_provider_host::{Error, Kind, contract};
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Case {
+        kind: String,
+        status: Option<u16>,
+        code: Option<String>,
+        retry_after_ms: Option<u32>,
+        gives: Gives,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Gives {
+        status: u16,
+        r#type: String,
+    }
+
+    fn fault(kind: Kind, case: &Case) -> Fault {
+        let mut error = Error::new(kind, "what happened").with_hint("what to do");
+        if matches!(kind, Kind::Provider(_)) {
+            error = Error::from(contract::Error {
+                status: case.status,
+                code: case.code.clone(),
+                retry_after_ms: case.retry_after_ms,
+                ..error.details().clone()
+            });
+        } else if let Some(code) = &case.code {
+            error = error.with_code(code);
+        }
+        Fault::from(&error)
+    }
+
+    #[test]
+    fn every_kind_has_a_type_of_the_dialect_and_its_status() {
+        let cases = include_str!("../../../../tests/cases/messages-errors.json");
+        let cases: Vec<Case> = serde_json::from_str(cases).expect("the cases");
+        for kind in Kind::ALL {
+            let has_case = cases.iter().any(|case| case.kind == kind.as_str());
+            assert!(has_case, "{kind} has no case");
+        }
+        for case in cases {
+            let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == case.kind);
+            let fault = fault(kind.expect("a kind"), &case);
+            let body = body(&fault, "id");
+            assert_eq!(status(&fault).as_u16(), case.gives.status, "{}", case.kind);
+            assert_eq!(body["error"]["type"], case.gives.r#type, "{}", case.kind);
+            assert_eq!(body["type"], "error");
+            assert_eq!(body["request_id"], "id");
+            let message = body["error"]["message"].as_str().expect("a text");
+            assert!(message.ends_with("what happened (what to do)"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_that_is_too_long_is_told_in_the_words_that_clients_know() {
+        for (message, told) in [
+            ("the window is full", "prompt is too long: the window is full"),
+            (
+                "Prompt is too long: 9 tokens > 8 maximum",
+                "Prompt is too long: 9 tokens > 8 maximum",
+            ),
+        ] {
+            let error = Error::new(Kind::Provider(contract::ErrorKind::ContextOverflow), message);
+            assert_eq!(body(&Fault::from(&error), "id")["error"]["message"], told);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The dialect of Anthropic's Messages: its bodies as requests of the contract, responses, streams and errors of the
+//! contract as its own.
+//!
+//! It knows no other dialect, no sockets and no provider.
+
+mod blocks;
+mod count;
+mod error;
+pub mod fields;
+pub mod models;
+mod origins;
+mod reply;
+mod request;
+mod stop_reason;
+mod types;
+
+use http::{HeaderName, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{
+    dialect::{Asked, Dialect, Frame},
+    fault::Fault,
+};
+use model_provider_host::Result;
+
+use self::{
+    reply::MessagesReply,
+    request::{Body, Purpose},
+};
+
+/// The dialect of `/v1/messages`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Messages;
+
+impl Dialect for Messages {
+    fn parse(&self, body: &[u8]) -> Result<Asked> {
+        let body = Body::parse(body, Purpose::Response)?;
+        Ok(Asked {
+            reply: Box::new(MessagesReply::new(
+                body.notes,
+                body.request.stop.clone(),
+                body.long_names,
+                body.origins,
+            )),
+            request: body.request,
+            model: body.model,
+            stream: body.stream,
+        })
+    }
+
+    fn status(&self, fault: &Fault) -> StatusCode {
+        error::status(fault)
+    }
+
+    fn error(&self, fault: &Fault, request_id: &str) -> Value {
+        error::body(fault, request_id)
+    }
+
+    fn request_id_header(&self) -> Option<HeaderName> {
+        Some(HeaderName::from_static("request-id"))
+    }
+
+    fn heartbeat(&self) -> Option<Frame> {
+        Some(Frame::named("ping", r#"{"type":"ping"}"#))
+    }
+}
+
+/// The response to `/v1/messages/count_tokens`: an estimate, which it says.
+///
+/// # Errors
+/// The body is malformed.
+pub fn count_tokens(body: &[u8]) -> Result<Value> {
+    let body = Body::parse(body, Purpose::Count)?;
+    Ok(json!({
+        "input_tokens": count::estimate(&body.request),
+        "x_plugin": { "estimate": true },
+    }))
+}

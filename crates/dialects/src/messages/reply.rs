@@ -1,0 +1,236 @@
+//! A response in the dialect, whole or as a stream of events.
+//!
+//! What the dialect has no place for (who responded, warnings) stands under `x_plugin`, where other clients overlook it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::value::RawValue;
+
+use super::{
+    blocks::{Blocks, frame},
+    error,
+    origins::Origins,
+    stop_reason::stop,
+    types::{Block, Event, Message, Stop, UsageJson},
+};
+use crate::{
+    dialect::{Frame, Head, LOGPROBS, Reply},
+    ending::{Ending, Notes},
+    fault::Fault,
+};
+use model_provider_host::contract::{AssistantPart, ChatEvent, Extra, Summary, ToolCallStart};
+
+/// What a model says in place of a response.
+const REFUSAL: &str = "refusal";
+/// Blocks of the dialect that have no case in the contract: a plugin whose upstream speaks it passes them on as they are.
+const OWN_BLOCKS: [&str; 3] = ["redacted_thinking", "server_tool_use", "mcp_tool_use"];
+const OWN_RESULTS: &str = "_tool_result";
+/// How many of an upstream's additions a warning names, and up to how many characters.
+const NAMED: usize = 8;
+const LONGEST_NAME: usize = 64;
+
+/// Writes the response to one request.
+#[derive(Debug)]
+pub(super) struct MessagesReply {
+    request_id: String,
+    id: String,
+    notes: Notes,
+    /// The stop sequences of the request.
+    stops: Vec<String>,
+    /// The client's own names of tools, by those that were sent.
+    long_names: HashMap<String, String>,
+    origins: Origins,
+    blocks: Blocks,
+    refusal: String,
+    /// What the upstream added that has no place here.
+    not_shown: BTreeSet<String>,
+}
+
+impl MessagesReply {
+    pub(super) fn new(
+        notes: Notes,
+        stops: Vec<String>,
+        long_names: HashMap<String, String>,
+        origins: Origins,
+    ) -> Self {
+        Self {
+            request_id: String::new(),
+            id: String::new(),
+            notes,
+            stops,
+            long_names,
+            origins,
+            blocks: Blocks::default(),
+            refusal: String::new(),
+            not_shown: BTreeSet::new(),
+        }
+    }
+
+    /// What an upstream adds in its own form; given back if that is the dialect's as well.
+    fn other(&mut self, extra: &Extra) -> Option<Box<RawValue>> {
+        let key = extra.key.as_str();
+        if key == REFUSAL
+            && let Ok(more) = serde_json::from_str::<String>(&extra.value_json)
+        {
+            self.refusal.push_str(&more);
+            return None;
+        }
+        if OWN_BLOCKS.contains(&key) || key.ends_with(OWN_RESULTS) {
+            // A line end would end a line of an event stream, and stands between two values only.
+            if let Ok(block) = RawValue::from_string(extra.value_json.replace(['\r', '\n'], " ")) {
+                return Some(block);
+            }
+        }
+        if self.not_shown.len() < NAMED {
+            self.not_shown.insert(key.chars().take(LONGEST_NAME).collect());
+        }
+        None
+    }
+
+    /// Notes what the end of a response shows to be missing in it.
+    fn note_end(&mut self, summary: &Summary) {
+        if !self.not_shown.is_empty() {
+            let names: Vec<String> = std::mem::take(&mut self.not_shown).into_iter().collect();
+            let message = format!(
+                "the upstream added what Messages have no place for: {}",
+                names.join(", ")
+            );
+            self.notes.warn("parts-not-shown", message);
+        }
+        if summary.usage.input_tokens.is_none() || summary.usage.output_tokens.is_none() {
+            let message = "the upstream did not count all tokens; a count that is not known is 0 in `usage`";
+            self.notes.warn("usage-unknown", message);
+        }
+    }
+
+    fn stop<'a>(&'a self, summary: &Summary) -> Stop<'a> {
+        stop(summary, &self.stops, &self.refusal)
+    }
+}
+
+impl Reply for MessagesReply {
+    fn begin(&mut self, head: Head) {
+        self.id = format!("msg_{}", head.id);
+        self.request_id = head.id;
+        self.notes.default_for = head.default_for;
+    }
+
+    fn whole(&mut self, model: &str, content: &[AssistantPart], ending: Ending<'_>) -> String {
+        let mut own = Vec::new();
+        for part in content {
+            match part {
+                AssistantPart::Other(extra) => own.push(self.other(extra)),
+                AssistantPart::Media(_) => self.notes.media += 1,
+                AssistantPart::Text(_) | AssistantPart::Reasoning(_) | AssistantPart::ToolCall(_) => {}
+            }
+        }
+        self.note_end(ending.summary);
+        let mut own = own.into_iter();
+        let blocks = content.iter().filter_map(|part| match part {
+            AssistantPart::Text(text) => Some(Block::Text { text }),
+            AssistantPart::Reasoning(piece) if piece.text.is_empty() && piece.signature.is_none() => None,
+            AssistantPart::Reasoning(piece) => Some(Block::Thinking {
+                thinking: &piece.text,
+                signature: piece.signature.as_deref().unwrap_or_default(),
+            }),
+            AssistantPart::ToolCall(call) => Some(Block::ToolUse {
+                id: &call.id,
+                name: self.long_names.get(&call.name).unwrap_or(&call.name),
+                // The contract's are always JSON.
+                input: RawValue::from_string(call.arguments_json.clone()).unwrap_or_default(),
+            }),
+            AssistantPart::Media(_) => None,
+            AssistantPart::Other(_) => own.next().flatten().map(Block::Own),
+        });
+        let message = Message {
+            id: &self.id,
+            kind: "message",
+            role: "assistant",
+            model,
+            content: blocks.collect(),
+            stop: self.stop(ending.summary),
+            usage: UsageJson::from(&ending.summary.usage),
+            x_plugin: Some(ending.details(&self.notes)),
+        };
+        // Text, numbers and JSON values: nothing that cannot be written.
+        serde_json::to_string(&message).unwrap_or_default()
+    }
+
+    fn opening(&mut self, model: &str, frames: &mut Vec<Frame>) {
+        let message = Message {
+            id: &self.id,
+            kind: "message",
+            role: "assistant",
+            model,
+            content: Vec::new(),
+            stop: Stop::default(),
+            // Not known before the end, where all of them are.
+            usage: UsageJson::default(),
+            x_plugin: None,
+        };
+        frames.push(frame(&Event::MessageStart { message }));
+    }
+
+    fn event(&mut self, event: &ChatEvent, logprobs: Option<&Extra>, frames: &mut Vec<Frame>) {
+        if logprobs.is_some() {
+            self.not_shown.insert(LOGPROBS.to_owned());
+        }
+        match event {
+            ChatEvent::Text(text) => self.blocks.text(text, frames),
+            ChatEvent::Reasoning(piece) => self.blocks.reasoning(piece, frames),
+            ChatEvent::ToolCallStart(start) => match self.long_names.get(&start.name) {
+                Some(name) => {
+                    let named = ToolCallStart {
+                        name: name.clone(),
+                        ..start.clone()
+                    };
+                    self.blocks.call(&named, frames);
+                }
+                None => self.blocks.call(start, frames),
+            },
+            ChatEvent::ToolCallDelta(delta) => {
+                self.blocks
+                    .arguments(delta.index, &delta.arguments_fragment, frames);
+            }
+            ChatEvent::ToolCallEnd(end) => self.blocks.call_ends(end.index, frames),
+            ChatEvent::Media(_) => self.notes.media += 1,
+            ChatEvent::Other(extra) => {
+                if let Some(block) = self.other(extra) {
+                    self.blocks.own(block, frames);
+                }
+            }
+        }
+    }
+
+    fn closing(&mut self, ending: Ending<'_>, frames: &mut Vec<Frame>) {
+        self.blocks.finish(frames);
+        self.note_end(ending.summary);
+        frames.push(frame(&Event::MessageDelta {
+            delta: self.stop(ending.summary),
+            usage: UsageJson::from(&ending.summary.usage),
+            x_plugin: ending.details(&self.notes),
+        }));
+        frames.push(frame(&Event::MessageStop));
+    }
+
+    fn locate(&self, fault: &mut Fault) {
+        let Some(here) = fault.param.as_deref().and_then(|param| self.origins.of(param)) else {
+            return;
+        };
+        if let Some(there) = fault.param.replace(here.clone()) {
+            fault.message = fault.message.replacen(&there, &here, 1);
+        }
+    }
+
+    /// No block ends here: a client might run a call that is not whole.
+    fn failed(&mut self, fault: &Fault, frames: &mut Vec<Frame>) {
+        let mut fault = fault.clone();
+        self.locate(&mut fault);
+        let body = error::body(&fault, &self.request_id);
+        frames.push(Frame::named("error", body.to_string()));
+    }
+}
+
+#[cfg(test)]
+#[path = "reply_tests.rs"]
+mod tests;

@@ -1,0 +1,159 @@
+//! Content blocks of what the application, the user or a tool says, as parts of the contract.
+//!
+//! What the dialect has a block for and the contract has not (a text document, a search result) becomes text: each text
+//! in it a part of its own, in its order, with nothing added.
+
+use super::{CACHE_CONTROL, Context};
+use crate::{json::Node, media};
+use model_provider_host::{
+    Result,
+    contract::{ContentPart, Media, MediaSource},
+};
+
+/// What a block is for which nothing can be done.
+const NO_FILES: &str = "names a file: files are not stored here; send what is in it";
+
+/// Parts, and where each stands in the body.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) list: Vec<ContentPart>,
+    pub(super) paths: Vec<String>,
+}
+
+impl Parts {
+    fn text(&mut self, text: String) {
+        if !text.is_empty() {
+            self.list.push(ContentPart::Text(text));
+        }
+    }
+
+    /// What was added last stands here.
+    fn at(&mut self, path: &str) {
+        self.paths.resize(self.list.len(), path.to_owned());
+    }
+
+    pub(super) fn append(&mut self, mut more: Self) {
+        self.list.append(&mut more.list);
+        self.paths.append(&mut more.paths);
+    }
+}
+
+/// Text alone: a system prompt. Gives no part for a text that is empty.
+pub(super) fn texts(content: &Node<'_>, context: &mut Context) -> Result<Parts> {
+    let mut parts = Parts::default();
+    if content.is_text() {
+        parts.text(content.string()?);
+        parts.at(content.path());
+        return Ok(parts);
+    }
+    for block in content.items_or("text or a list of text blocks")? {
+        let kind = block.need("type")?;
+        if kind.text()? != "text" {
+            return Err(kind.wrong("`text`"));
+        }
+        parts.text(text(&block, context)?);
+        parts.at(block.path());
+    }
+    Ok(parts)
+}
+
+/// Text, or blocks.
+pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<Parts> {
+    if content.is_text() {
+        return texts(content, context);
+    }
+    let mut parts = Parts::default();
+    for block in content.items_or("text or a list of content blocks")? {
+        part(&block, &mut parts, context)?;
+    }
+    Ok(parts)
+}
+
+/// One block; it may become several parts, or none.
+pub(super) fn part(block: &Node<'_>, parts: &mut Parts, context: &mut Context) -> Result<()> {
+    let kind = block.need("type")?;
+    match &*kind.text()? {
+        "text" => parts.text(text(block, context)?),
+        "image" => parts.list.push(image(block, context)?),
+        "document" => document(block, parts, context)?,
+        "search_result" => search_result(block, parts, context)?,
+        "tool_reference" => {
+            // A tool that was found: it is offered from now on, and the model is told its name.
+            context.leave(block, &["type", "tool_name", CACHE_CONTROL]);
+            let name = block.need("tool_name")?.string()?;
+            context.tools.offer(&name);
+            parts.text(name);
+        }
+        "container_upload" => return Err(block.unsupported(NO_FILES)),
+        _ => {
+            return Err(kind.unsupported(
+                "is no block that can be sent; expected `text`, `image`, `document`, `search_result` or `tool_result`",
+            ));
+        }
+    }
+    parts.at(block.path());
+    Ok(())
+}
+
+/// The text of a text block.
+pub(super) fn text(block: &Node<'_>, context: &mut Context) -> Result<String> {
+    context.leave(block, &["type", "text", CACHE_CONTROL]);
+    block.need("text")?.string()
+}
+
+fn image(block: &Node<'_>, context: &mut Context) -> Result<ContentPart> {
+    context.leave(block, &["type", "source", CACHE_CONTROL]);
+    let source = block.need("source")?;
+    let kind = source.need("type")?;
+    let media = match &*kind.text()? {
+        "base64" => bytes(&source)?,
+        "url" => media::from_url(&source.need("url")?, "image")?,
+        "file" => return Err(source.unsupported(NO_FILES)),
+        _ => return Err(kind.wrong("`base64` or `url`")),
+    };
+    Ok(ContentPart::Media(media))
+}
+
+/// What a source holds, with what it says that it is.
+fn bytes(source: &Node<'_>) -> Result<Media> {
+    let mime_type = source.need("media_type")?.string()?.to_ascii_lowercase();
+    let data = source.need("data")?;
+    let bytes = media::decode_base64(data.text()?)
+        .filter(|bytes| !bytes.is_empty())
+        .ok_or_else(|| data.wrong("base64 that holds something"))?;
+    Ok(Media::new(mime_type, MediaSource::Data(bytes)))
+}
+
+fn document(block: &Node<'_>, parts: &mut Parts, context: &mut Context) -> Result<()> {
+    context.leave(block, &["type", "source", "title", "context", CACHE_CONTROL]);
+    let source = block.need("source")?;
+    let kind = source.need("type")?;
+    for member in ["title", "context"] {
+        parts.text(block.optional_text(member)?.unwrap_or_default());
+    }
+    parts.at(block.path());
+    match &*kind.text()? {
+        "text" => parts.text(source.need("data")?.string()?),
+        "content" => parts.append(self::parts(&source.need("content")?, context)?),
+        // Whether it can be sent is the plugin's to say.
+        "base64" => parts.list.push(ContentPart::Media(bytes(&source)?)),
+        "url" => {
+            let mut media = media::from_url(&source.need("url")?, "application")?;
+            "application/pdf".clone_into(&mut media.mime_type);
+            parts.list.push(ContentPart::Media(media));
+        }
+        "file" => return Err(source.unsupported(NO_FILES)),
+        _ => return Err(kind.wrong("`text`, `content`, `base64` or `url`")),
+    }
+    Ok(())
+}
+
+fn search_result(block: &Node<'_>, parts: &mut Parts, context: &mut Context) -> Result<()> {
+    context.leave(block, &["type", "title", "source", "content", CACHE_CONTROL]);
+    for member in ["title", "source"] {
+        parts.text(block.need(member)?.string()?);
+    }
+    parts.at(block.path());
+    parts.append(texts(&block.need("content")?, context)?);
+    Ok(())
+}

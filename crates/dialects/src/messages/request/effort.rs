@@ -1,0 +1,70 @@
+//! How much the model is to think, in the dialect's two places for it, as the contract's reasoning effort.
+//!
+//! An effort that is named wins over a budget in tokens. Whether a model takes an effort is the plugin's to know.
+
+use crate::{ending::Notes, json::Node};
+use model_provider_host::Result;
+
+/// Budgets below each of these are this effort; above them all it is `high`.
+const BUDGETS: [(u32, &str); 2] = [(4096, "low"), (16_384, "medium")];
+
+/// What a request says of it.
+#[derive(Debug, Default)]
+pub(super) struct Effort {
+    named: Option<String>,
+    of_budget: Option<&'static str>,
+    is_disabled: bool,
+}
+
+impl Effort {
+    /// Reads `thinking`.
+    pub(super) fn thinking(&mut self, thinking: &Node<'_>, notes: &mut Notes) -> Result<()> {
+        let kind = thinking.need("type")?;
+        match &*kind.text()? {
+            "enabled" => {
+                let budget = thinking.need("budget_tokens")?.count()?;
+                let within = BUDGETS.iter().find(|(below, _)| budget < *below);
+                self.of_budget = Some(within.map_or("high", |(_, effort)| effort));
+            }
+            // The model decides, as it does without a word.
+            "adaptive" | "between_tools" => {}
+            "disabled" => {
+                self.is_disabled = true;
+                notes.warn(
+                    "thinking-not-disabled",
+                    "`thinking` cannot be disabled for every model, so that this was not passed on; reasoning, if \
+                     there is any, is in `thinking` blocks",
+                );
+            }
+            _ => return Err(kind.wrong("`enabled`, `disabled` or `adaptive`")),
+        }
+        // Without its text, reasoning could not be given back to the model: nothing else stands in the signature here.
+        notes
+            .left_out
+            .extend(thinking.paths_of_others(&["type", "budget_tokens", "display"]));
+        Ok(())
+    }
+
+    /// Reads the `effort` of an `output_config`; the last one counts.
+    pub(super) fn config(&mut self, config: &Node<'_>) -> Result<()> {
+        let Some(effort) = config.field("effort") else {
+            return Ok(());
+        };
+        let word = effort.string()?;
+        self.named = Some(match &*word {
+            "low" | "medium" | "high" | "xhigh" => word,
+            // The contract's greatest.
+            "max" => "xhigh".to_owned(),
+            _ => return Err(effort.wrong("`low`, `medium`, `high`, `xhigh` or `max`")),
+        });
+        Ok(())
+    }
+
+    /// The contract's word.
+    pub(super) fn word(self) -> Option<String> {
+        if self.is_disabled {
+            return None;
+        }
+        self.named.or_else(|| self.of_budget.map(str::to_owned))
+    }
+}
