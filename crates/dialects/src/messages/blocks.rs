@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use serde_json::value::RawValue;
 
-use super::types::{Block, Delta, Event};
+use super::types::{Block, Caller, Delta, Event};
 use crate::dialect::Frame;
 use model_provider_host::contract::{Reasoning, ToolCallStart};
 
@@ -58,7 +58,14 @@ impl Blocks {
             return;
         }
         if !matches!(self.current, Some(Current { kind: Kind::Text, .. })) {
-            self.start(Kind::Text, Block::Text { text: "" }, out);
+            self.start(
+                Kind::Text,
+                Block::Text {
+                    text: "",
+                    citations: None,
+                },
+                out,
+            );
         }
         self.delta(Delta::Text { text }, out);
     }
@@ -121,6 +128,7 @@ impl Blocks {
             id: &start.id,
             name: &start.name,
             input: no_input(),
+            caller: Caller::Direct,
         };
         self.start(kind, block, out);
     }

@@ -5,6 +5,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::request::NO_THREADS;
 use crate::{ending::known, fault::Fault};
 
 /// The service's own status for being overloaded.
@@ -47,11 +48,15 @@ pub(super) fn body(fault: &Fault, request_id: &str) -> Value {
     for (name, value) in &fault.others {
         details[name] = value.clone();
     }
-    json!({
-        "type": "error",
-        "error": { "type": class(fault).0, "message": message, "x_plugin": known(details) },
-        "request_id": request_id,
-    })
+    let mut error = json!({ "type": class(fault).0, "message": message, "x_plugin": known(details) });
+    if fault
+        .others
+        .get("upstream_code")
+        .is_some_and(|code| *code == NO_THREADS)
+    {
+        error["details"] = json!({ "error_code": NO_THREADS, "unsupported": ["thread"] });
+    }
+    json!({ "type": "error", "error": error, "request_id": request_id })
 }
 
 #[cfg(test)]
@@ -59,6 +64,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::{dialect::Dialect as _, messages::Messages};
     use model_provider_host::{Error, Kind, contract};
 
     #[derive(Deserialize)]
@@ -112,6 +118,18 @@ mod tests {
             let message = body["error"]["message"].as_str().expect("a text");
             assert!(message.ends_with("what happened (what to do)"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_client_that_wants_a_thread_is_told_so_that_it_goes_on_without_one() {
+        let asked = br#"{"model":"m","max_tokens":1,"messages":[],"thread":{"type":"create"}}"#;
+        let error = Messages.parse(asked).expect_err("there are no threads");
+        let body = body(&Fault::from(&error), "id");
+        assert_eq!(body["error"]["type"], "invalid_request_error");
+        assert_eq!(
+            body["error"]["details"]["error_code"],
+            "thread_unsupported_request"
+        );
     }
 
     #[test]

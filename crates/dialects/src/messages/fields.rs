@@ -52,8 +52,8 @@ pub const FIELDS: &[Field] = &[
     field("stream", Here, "whether events are written"),
     field(
         "thread",
-        Here,
-        "conversations are not stored: creating one is a warning, continuing one is refused",
+        Refused,
+        "conversations are not stored; the SDKs' own loops of tools go on without one",
     ),
     field(
         "cache_control",

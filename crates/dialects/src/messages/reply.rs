@@ -11,7 +11,7 @@ use super::{
     error,
     origins::Origins,
     stop_reason::stop,
-    types::{Block, Event, Message, Stop, UsageJson},
+    types::{Block, Caller, Event, Message, Stop, UsageJson},
 };
 use crate::{
     dialect::{Frame, Head, LOGPROBS, Reply},
@@ -127,7 +127,10 @@ impl Reply for MessagesReply {
         self.note_end(ending.summary);
         let mut own = own.into_iter();
         let blocks = content.iter().filter_map(|part| match part {
-            AssistantPart::Text(text) => Some(Block::Text { text }),
+            AssistantPart::Text(text) => Some(Block::Text {
+                text,
+                citations: None,
+            }),
             AssistantPart::Reasoning(piece) if piece.text.is_empty() && piece.signature.is_none() => None,
             AssistantPart::Reasoning(piece) => Some(Block::Thinking {
                 thinking: &piece.text,
@@ -138,6 +141,7 @@ impl Reply for MessagesReply {
                 name: self.long_names.get(&call.name).unwrap_or(&call.name),
                 // The contract's are always JSON.
                 input: RawValue::from_string(call.arguments_json.clone()).unwrap_or_default(),
+                caller: Caller::Direct,
             }),
             AssistantPart::Media(_) => None,
             AssistantPart::Other(_) => own.next().flatten().map(Block::Own),
@@ -150,6 +154,7 @@ impl Reply for MessagesReply {
             content: blocks.collect(),
             stop: self.stop(ending.summary),
             usage: UsageJson::from(&ending.summary.usage),
+            container: None,
             x_plugin: Some(ending.details(&self.notes)),
         };
         // Text, numbers and JSON values: nothing that cannot be written.
@@ -166,6 +171,7 @@ impl Reply for MessagesReply {
             stop: Stop::default(),
             // Not known before the end, where all of them are.
             usage: UsageJson::default(),
+            container: None,
             x_plugin: None,
         };
         frames.push(frame(&Event::MessageStart { message }));

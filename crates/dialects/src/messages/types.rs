@@ -17,6 +17,8 @@ pub(super) struct Message<'a> {
     #[serde(flatten)]
     pub(super) stop: Stop<'a>,
     pub(super) usage: UsageJson,
+    /// There are none here; clients want the member.
+    pub(super) container: Option<()>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) x_plugin: Option<Value>,
 }
@@ -38,12 +40,20 @@ pub(super) struct StopDetails<'a> {
     pub(super) explanation: Option<&'a str>,
 }
 
-/// A content block.
+/// Who runs a call: always the client.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Caller {
+    Direct,
+}
+
+/// A content block, with the members that clients want.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Block<'a> {
     Text {
         text: &'a str,
+        citations: Option<()>,
     },
     Thinking {
         thinking: &'a str,
@@ -53,6 +63,7 @@ pub(super) enum Block<'a> {
         id: &'a str,
         name: &'a str,
         input: Box<RawValue>,
+        caller: Caller,
     },
     /// In the dialect's own form already.
     #[serde(untagged)]
@@ -121,8 +132,12 @@ pub(super) struct UsageJson {
     cache_creation_input_tokens: u32,
     cache_read_input_tokens: u32,
     output_tokens: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
     output_tokens_details: Option<OutputDetails>,
+    // What upstreams do not tell; clients want the members.
+    cache_creation: Option<()>,
+    inference_geo: Option<()>,
+    server_tool_use: Option<()>,
+    service_tier: Option<()>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -142,6 +157,7 @@ impl From<&Usage> for UsageJson {
             output_tokens_details: usage
                 .reasoning_tokens
                 .map(|thinking_tokens| OutputDetails { thinking_tokens }),
+            ..Self::default()
         }
     }
 }

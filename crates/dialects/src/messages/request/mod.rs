@@ -19,13 +19,15 @@ use crate::{
 };
 use model_provider_host::{
     Result,
-    contract::{ChatRequest, ErrorKind, Extra, JsonSchema, ResponseFormat, blank_request},
+    contract::{ChatRequest, Extra, JsonSchema, ResponseFormat, blank_request},
 };
 
 use self::{conversation::Conversation, effort::Effort, tools::Toolbox};
 
 /// A member of blocks, messages and tools that is taken everywhere, and without effect.
 pub(super) const CACHE_CONTROL: &str = "cache_control";
+/// The code by which clients know that they have to send the whole conversation each time, and go on.
+pub(super) const NO_THREADS: &str = "thread_unsupported_request";
 /// The name of the schema of a response; upstreams want one.
 const SCHEMA_NAME: &str = "response";
 
@@ -107,7 +109,9 @@ fn read(body: &Node<'_>, purpose: Purpose) -> Result<Body> {
         request.stop = stops.items()?.map(|stop| stop.string()).collect::<Result<_>>()?;
     }
     if let Some(thread) = body.field("thread") {
-        self::thread(&thread, &mut context)?;
+        let error =
+            thread.unsupported("cannot be used: conversations are not stored here; send all messages");
+        return Err(error.with_code(NO_THREADS));
     }
     if let Some(thinking) = body.field("thinking") {
         context.effort.thinking(&thinking, &mut context.notes)?;
@@ -176,21 +180,6 @@ fn format(format: &Node<'_>) -> Result<ResponseFormat> {
         strict: Some(true),
         extras: format.others(&["type", "name", "schema"]),
     }))
-}
-
-/// A conversation that the service is to keep.
-fn thread(thread: &Node<'_>, context: &mut Context) -> Result<()> {
-    if thread.field("previous_message_id").is_some() {
-        let path = thread.path_of("previous_message_id");
-        let message =
-            format!("`{path}` cannot be used: conversations are not stored here; send all messages");
-        return Err(json::refused(ErrorKind::Unsupported, &path, &message));
-    }
-    context.notes.warn(
-        "thread-not-stored",
-        "`thread` has no effect: conversations are not stored here; send all messages each time",
-    );
-    Ok(())
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ impl Body {
             _ => match handling {
                 Handling::LeftOut => self.leave_out(field),
                 Handling::Refused => return Err(field.unsupported(reason)),
-                Handling::Sent | Handling::Here | Handling::Echoed => {}
+                Handling::Sent | Handling::Here | Handling::Echoed | Handling::Ignored => {}
             },
         }
         self.echo.request_member(field);

@@ -82,7 +82,7 @@ fn every_member_that_is_known_is_handled_as_the_table_says() {
                 assert_eq!(read.notes.left_out, [*name], "{name} is named");
                 assert_eq!(read.request, without.request, "{name} is not sent");
             }
-            Handling::Here | Handling::Echoed => {
+            Handling::Here | Handling::Echoed | Handling::Ignored => {
                 let read = read.expect(name);
                 assert_eq!(read.request, without.request, "{name} is not sent");
                 assert!(
