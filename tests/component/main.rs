@@ -44,6 +44,7 @@ mod limits;
 mod load;
 mod log;
 mod marked;
+mod messages_reader;
 mod metrics;
 mod models;
 mod onboarding;
