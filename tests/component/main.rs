@@ -47,6 +47,7 @@ mod limits;
 mod load;
 mod log;
 mod marked;
+mod messages_reader;
 mod metrics;
 mod models;
 mod nonblocking;

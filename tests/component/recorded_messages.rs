@@ -11,7 +11,7 @@ use crate::{
     corpus::{corpus, files},
     harness::Harness,
     http::{Serving, streamed},
-    serve_messages::{self, events},
+    messages_reader::{self, events},
 };
 
 const MODEL: &str = "huggingface/some/model";
@@ -63,7 +63,7 @@ fn chat_completion(chunks: &[Value]) -> Value {
 
 /// What a client of Messages makes of the same, in the words of the other.
 fn message(events: &[Value]) -> Value {
-    let (message, error) = serve_messages::folded(events);
+    let (message, error) = messages_reader::folded(events);
     let error = error
         .map(|error| error["error"]["message"].clone())
         .unwrap_or_default();
@@ -121,7 +121,7 @@ async fn both(file: PathBuf) -> (PathBuf, Value, Value) {
     } else {
         chunks.json()["error"]["message"].clone()
     };
-    let reply = serve_messages::send(&serving.client, &serve_messages::streamed(MODEL)).await;
+    let reply = messages_reader::send(&serving.client, &messages_reader::streamed(MODEL)).await;
     let messages = if reply.status == 200 {
         message(&events(&reply))
     } else {
