@@ -58,7 +58,8 @@ impl nonblocking::Guest for Component {
     }
 
     fn try_read(of: CompletionBorrow<'_>, max_events: u32, waited_ms: u64) -> Result<Step, Error> {
-        of.get::<component_shell::Completion>().try_read(max_events, waited_ms)
+        of.get::<component_shell::Completion>()
+            .try_read(max_events, waited_ms)
     }
 }
 
