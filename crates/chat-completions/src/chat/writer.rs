@@ -308,6 +308,7 @@ mod tests {
         let picture: Vec<u8> = (0..20_000u32).map(|n| (n * 7) as u8).collect();
         let fill = |writer: &mut Writer<'_>| {
             writer.string("a \"text\" before");
+            writer.string(&"é\"x\u{1}".repeat(2_000));
             writer.base64(&picture);
             writer.base64(&picture[..3 * GROUP]);
             writer.raw("behind");
