@@ -11,7 +11,7 @@ impl ChatRequest {
     /// ```
     /// use model_provider_host::contract::ChatRequest;
     ///
-    /// let request = ChatRequest::new("Qwen/Qwen3-8B:cheapest")
+    /// let request = ChatRequest::new("Qwen/Qwen3-8B")
     ///     .system("Reply in one sentence.")
     ///     .user("What is a component?")
     ///     .max_output_tokens(200);
