@@ -6,7 +6,7 @@ use crate::harness::{Harness, question};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 
-async fn closes(scenario: &'static str, wait: impl AsyncFnOnce(&mut model_provider_host::Completion)) {
+async fn closes(scenario: &'static str, wait: impl AsyncFnOnce(&mut model_provider_host::ChatStream)) {
     let harness = Harness::with().mock(|mock| mock.scenario(scenario)).start().await;
     let mut completion = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
     harness.mock.wait_requests(1).await;

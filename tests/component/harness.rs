@@ -9,7 +9,7 @@ use std::{
 use component_build::Build;
 use mock_router::{MockOptions, MockRouter};
 use model_provider_host::{
-    Completion, Error, Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings,
+    ChatStream, Error, Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings,
     contract::{AssistantPart, ChatEvent, ChatRequest, Reasoning, Summary, ToolCall, types},
 };
 
@@ -249,7 +249,7 @@ impl Heard {
 }
 
 /// Reads an answer to its end, with a guard against one that never ends.
-pub async fn collect(mut completion: Completion) -> Heard {
+pub async fn collect(mut completion: ChatStream) -> Heard {
     let mut heard = Heard::default();
     let reading = async {
         loop {

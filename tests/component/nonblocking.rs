@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mock_router::{Chunking, End, Script};
 use model_provider_host::{
-    ChatOptions, Completion, Error, Kind, Plugin, Sandbox, SandboxOptions,
+    ChatOptions, ChatStream, Error, Kind, Plugin, Sandbox, SandboxOptions,
     contract::{ChatEvent, ChatRequest, ErrorKind},
 };
 use serde_json::json;
@@ -352,7 +352,7 @@ async fn bodies_of_any_size_arrive_whole_either_way() {
 async fn dropped(
     scenario: Option<&'static str>,
     request: ChatRequest,
-    wait: impl AsyncFnOnce(&mut Completion),
+    wait: impl AsyncFnOnce(&mut ChatStream),
 ) {
     let harness = Harness::with()
         .mock(|mock| match scenario {

@@ -4,7 +4,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use component_build::Build;
-use model_provider_host::{Completion, Host, Kind, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode};
+use model_provider_host::{ChatStream, Host, Kind, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode};
 
 use crate::{
     bad_swaps::of_contract,
@@ -67,7 +67,7 @@ pub async fn load(
     seen
 }
 
-async fn hear(completion: &mut Completion) -> Heard {
+async fn hear(completion: &mut ChatStream) -> Heard {
     let mut heard = Heard::default();
     while let Some(event) = completion.next().await.expect("an answer that is not lost") {
         heard.events.push(event);

@@ -74,7 +74,7 @@ pub use grants::{AllowedEndpoints, Grant, GrantHolder, GrantedEndpoint, Grants, 
 #[cfg(feature = "watch")]
 pub use host::watch::Watcher;
 pub use host::{
-    Answer, ChatOptions, Host, HostOptions, chat_stream::Completion, generation::GenerationInfo,
+    Answer, ChatOptions, Host, HostOptions, chat_stream::ChatStream, generation::GenerationInfo,
     pending_update::PendingUpdate, swap::SwapReport,
 };
 pub use limits::Limits;

@@ -19,7 +19,7 @@ use dialects::{
     fault::Fault,
 };
 use model_provider_host::{
-    Completion, Error, Kind,
+    ChatStream, Error, Kind,
     contract::{ChatEvent, Extra},
     failover::{Failed, Started},
 };
@@ -209,7 +209,7 @@ impl Client {
 }
 
 /// The log probabilities that belong to an event, if they have come with it.
-async fn logprobs_of(event: &ChatEvent, completion: &mut Completion) -> Option<Extra> {
+async fn logprobs_of(event: &ChatEvent, completion: &mut ChatStream) -> Option<Extra> {
     if !has_logprobs(event) || !completion.peek_ready().await.is_some_and(is_logprobs) {
         return None;
     }

@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(crate) struct AcceptArgs {
     /// The plugin: a file or oci://HOST/REPOSITORY:TAG
-    #[arg(value_name = "PLUGIN")]
+    #[arg(id = "accepted", value_name = "PLUGIN")]
     pub(crate) plugin: PathBuf,
     /// Accept it without asking
     #[arg(short, long)]

@@ -22,7 +22,7 @@ use super::{
     terminal::Terminal,
 };
 use model_provider_host::{
-    Completion, Error, GenerationInfo, Host, Kind, Result,
+    ChatStream, Error, GenerationInfo, Host, Kind, Result,
     contract::{self, ChatRequest, ModelSource, Summary},
     cost,
     failover::{Attempt, Failed, Fallback},
@@ -322,7 +322,7 @@ impl Answering<'_> {
         mut shown: Shown,
         gathered: &Gathered,
         error: Error,
-        (completion, reference, trail): (&Completion, &str, &[Attempt]),
+        (completion, reference, trail): (&ChatStream, &str, &[Attempt]),
     ) -> Outcome<Failure> {
         match self.terminal.format {
             Format::Text => {

@@ -3,7 +3,7 @@
 use frozen_protocol::contract::types as frozen;
 use huggingface_protocol::contract::types as native;
 use model_provider_host::{
-    Completion, Host,
+    ChatStream, Host,
     contract::{ChatEvent, ChatRequest},
 };
 
@@ -160,7 +160,7 @@ impl Ask {
 }
 
 /// Asks the host and waits for the first event.
-pub(crate) async fn first(host: &Host, ask: &Ask) -> (Completion, ChatEvent) {
+pub(crate) async fn first(host: &Host, ask: &Ask) -> (ChatStream, ChatEvent) {
     let mut completion = host.chat(ask.for_host()).await.expect("an answer begins");
     let event = completion.next().await.expect("an event").expect("not the end");
     (completion, event)
@@ -173,7 +173,7 @@ pub(crate) async fn whole(host: &Host, ask: &Ask) -> usize {
 }
 
 /// Reads an answer to its end; the length of its text.
-pub(crate) async fn drain(completion: &mut Completion) -> usize {
+pub(crate) async fn drain(completion: &mut ChatStream) -> usize {
     let mut length = 0;
     while let Some(event) = completion.next().await.expect("an event") {
         if let ChatEvent::Text(text) = event {

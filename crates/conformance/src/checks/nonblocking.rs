@@ -12,7 +12,7 @@ use crate::{
 };
 
 checks! {
-    "nonblocking/same-as-read", "As `chat-stream`. The same request, seed, waited times and bytes of the response give the same events." => same_as_read;
+    "nonblocking/same-as-read", "The same request, seed, waited times and bytes of the response give the same events." => same_as_read;
     "nonblocking/at-once", "Reads what is there and returns at once." => at_once;
 }
 

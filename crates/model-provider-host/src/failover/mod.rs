@@ -22,7 +22,7 @@ use recent::RecentFailures;
 use crate::{
     contract::{ChatRequest, ErrorKind},
     error::{Error, Kind, Result},
-    host::{Answer, ChatOptions, Host, chat_stream::Completion},
+    host::{Answer, ChatOptions, Host, chat_stream::ChatStream},
     request_defaults::Params,
 };
 
@@ -74,7 +74,7 @@ impl Attempt {
 #[non_exhaustive]
 pub struct Started {
     /// The answer.
-    pub completion: Completion,
+    pub completion: ChatStream,
     /// Who answers, as it was given.
     pub reference: String,
     /// Who failed before.

@@ -166,7 +166,7 @@ impl Shared {
         tokio::select! {
             biased;
             result = call => result,
-            () = admitted.is_cut() => Err(self.drained()),
+            () = admitted.cancelled() => Err(self.drained()),
         }
     }
 }

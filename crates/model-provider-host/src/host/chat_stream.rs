@@ -1,8 +1,14 @@
-//! One answer on its way. It owns its store; dropping it ends the exchange, whatever it was doing.
+//! A streaming response. It owns its store; dropping it ends the exchange, in any state. Knows the guest's reads, and
+//! nothing of HTTP.
 
-use std::{collections::VecDeque, pin::Pin, sync::Arc};
+use std::{
+    collections::VecDeque,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
-use futures::future::BoxFuture;
+use futures::{Stream, future::BoxFuture};
 use tokio::time::{Instant, Sleep};
 use wasmtime::{Store, component::ResourceAny};
 
@@ -23,15 +29,19 @@ use crate::{
 /// How many events one crossing may bring.
 const BATCH: u32 = 256;
 
-/// One answer on its way: events one by one, then a summary. Dropping it cancels the request.
-pub struct Completion {
+/// A streaming response: events, then a [`summary`](Self::summary). Dropping it cancels the request.
+///
+/// Read it by [`next`](Self::next), or as a [`Stream`] of `Result<ChatEvent>`, which ends after an error.
+pub struct ChatStream {
     phase: Phase,
     events: VecDeque<ChatEvent>,
     redactor: EventRedactor,
     summary: Option<Summary>,
     in_flight: InFlight,
+    /// Resolves when the generation's drain deadline ends this response.
+    cancelled: BoxFuture<'static, ()>,
     host: Arc<Shared>,
-    /// One timer for the whole answer.
+    /// One timer for the whole response.
     deadline: Pin<Box<Sleep>>,
     delivered: u64,
     /// The guest gave as many events as one crossing may bring: it has more without waiting.
@@ -43,6 +53,8 @@ pub struct Completion {
     used: ResourceUsage,
     trace: Trace,
     measured: Option<Measured>,
+    /// As a `Stream`, it has given its end.
+    is_over: bool,
 }
 
 /// An answer that has begun, and what its completion needs besides.
@@ -101,21 +113,22 @@ impl Exchange {
     }
 }
 
-impl std::fmt::Debug for Completion {
+impl std::fmt::Debug for ChatStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Completion")
+        f.debug_struct("ChatStream")
             .field("generation", &self.generation().number)
             .finish_non_exhaustive()
     }
 }
 
-impl Completion {
+impl ChatStream {
     pub(crate) fn new(begun: Begun, host: Arc<Shared>, trace: Trace, measured: Measured) -> Self {
         Self {
             phase: Phase::Idle(Box::new(begun.exchange)),
             events: VecDeque::new(),
             redactor: host.redactor.events(),
             summary: None,
+            cancelled: Box::pin(begun.in_flight.cancelled()),
             in_flight: begun.in_flight,
             host,
             deadline: Box::pin(tokio::time::sleep_until(begun.deadline)),
@@ -127,6 +140,7 @@ impl Completion {
             used: ResourceUsage::default(),
             trace,
             measured: Some(measured),
+            is_over: false,
         }
     }
 
@@ -199,7 +213,7 @@ impl Completion {
         let came = tokio::select! {
             // A guest that always has an answer ready, and never anything in it, must not escape the other two.
             biased;
-            () = self.in_flight.is_cut() => {
+            () = &mut self.cancelled => {
                 let error = self.host.drained();
                 return self.end(Some(error));
             }
@@ -275,6 +289,7 @@ impl Completion {
         let options = self.options;
         let begun = async move { host.start_chat(&generation, &request, options).await };
         self.phase = Phase::Again(Box::pin(self.trace.within(begun)));
+        self.cancelled = Box::pin(second.cancelled());
         self.in_flight = second;
         self.warnings.push(warning);
     }
@@ -293,5 +308,20 @@ impl Completion {
         }
         self.phase = Phase::Ended(error);
         self.in_flight.end();
+    }
+}
+
+impl Stream for ChatStream {
+    type Item = Result<ChatEvent>;
+
+    /// As [`next`](Self::next): what is waited for stays in `self`, so that a future of each poll loses nothing.
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.is_over {
+            return Poll::Ready(None);
+        }
+        let next = ready!(pin!(this.next()).poll(context)).transpose();
+        this.is_over = !matches!(next, Some(Ok(_)));
+        Poll::Ready(next)
     }
 }

@@ -240,10 +240,14 @@ impl InFlight {
     }
 
     /// Resolves when this request is to end, because its generation's time is over.
-    pub(crate) async fn is_cut(&self) {
-        let mut cuts = self.generation.cuts.subscribe();
-        // The sender lives as long as the generation, so waiting cannot fail.
-        let _ = cuts.wait_for(|cuts| *cuts > self.cuts).await;
+    pub(crate) fn cancelled(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (mut cuts, ours) = (self.generation.cuts.subscribe(), self.cuts);
+        async move {
+            // A generation that is gone cancels nothing any more.
+            if cuts.wait_for(|cuts| *cuts > ours).await.is_err() {
+                std::future::pending().await
+            }
+        }
     }
 }
 

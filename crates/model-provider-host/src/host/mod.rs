@@ -18,7 +18,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use chat_stream::Completion;
+use chat_stream::ChatStream;
 use egress_setup::Outlet;
 use generation::{GenerationInfo, Generations};
 use shared::{Shared, holds_secret};
@@ -270,7 +270,7 @@ impl Host {
     ///
     /// # Errors
     /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
-    pub async fn chat(&self, request: ChatRequest) -> Result<Completion> {
+    pub async fn chat(&self, request: ChatRequest) -> Result<ChatStream> {
         self.chat_with(request, ChatOptions::default()).await
     }
 
@@ -278,11 +278,11 @@ impl Host {
     ///
     /// # Errors
     /// As [`chat`](Self::chat).
-    pub async fn chat_with(&self, request: ChatRequest, options: ChatOptions) -> Result<Completion> {
+    pub async fn chat_with(&self, request: ChatRequest, options: ChatOptions) -> Result<ChatStream> {
         let mut measured = Measured::begin(&self.0.metrics, Call::Chat);
         let mut trace = Trace::begin("chat-stream", &self.without_secrets(&request.model));
         match trace.within(self.0.begin_chat(request, options)).await {
-            Ok(begun) => Ok(Completion::new(begun, Arc::clone(&self.0), trace, measured)),
+            Ok(begun) => Ok(ChatStream::new(begun, Arc::clone(&self.0), trace, measured)),
             Err(error) => {
                 trace.end(Some(&error));
                 measured.failed(&error);
