@@ -6,7 +6,8 @@ use chat_completions::{
     Resolved,
     contract::{
         bindings, export,
-        provider::{Completion, Guest},
+        nonblocking::{self, Step},
+        provider::{Completion, CompletionBorrow, Guest},
         types::{ChatRequest, ChatResponse, DiscoveryMode, Error, ModelCatalog, ModelRef, ProviderInfo},
     },
     settings::Settings as _,
@@ -29,20 +30,21 @@ impl Guest for Component {
     }
 
     fn list_models(discovery: DiscoveryMode) -> Result<ModelCatalog, Error> {
-        let snapshot = Imported.get();
+        let settings = Imported::SHOWN;
+        let snapshot = settings.get();
         if let Err(why) = catalog::should_ask(discovery, snapshot.credential) {
-            return Ok(catalog::offline(discovery, &Imported, why));
+            return Ok(catalog::offline(discovery, &settings, why));
         }
         Ok(
             match component_shell::get_models(&UPSTREAM, &snapshot, MAX_LIST_BYTES) {
-                Ok(body) => catalog::from_list(&body, &Imported),
-                Err(why) => catalog::offline(discovery, &Imported, Vec::from([catalog::not_live(&why)])),
+                Ok(body) => catalog::from_list(&body, &settings),
+                Err(why) => catalog::offline(discovery, &settings, Vec::from([catalog::not_live(&why)])),
             },
         )
     }
 
     fn resolve_ref(text: String) -> Result<ModelRef, Error> {
-        understand(&text).map(|resolved| resolved.model)
+        reference::understand(&text, &Imported::SHOWN).map(|resolved| resolved.model)
     }
 
     fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error> {
@@ -54,8 +56,19 @@ impl Guest for Component {
     }
 }
 
+impl nonblocking::Guest for Component {
+    fn chat_start(request: ChatRequest, seed: u64) -> Result<Completion, Error> {
+        component_shell::chat_start(&UPSTREAM, request, understand, seed).map(Completion::new)
+    }
+
+    fn try_read(of: CompletionBorrow<'_>, max_events: u32, waited_ms: u64) -> Result<Step, Error> {
+        of.get::<component_shell::Completion>()
+            .try_read(max_events, waited_ms)
+    }
+}
+
 fn understand(text: &str) -> Result<Resolved, Error> {
-    reference::understand(text, &Imported)
+    reference::understand(text, &Imported::SENT)
 }
 
 #[allow(unsafe_code, reason = "the exported symbols of the component, generated")]
