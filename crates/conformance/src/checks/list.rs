@@ -11,7 +11,7 @@ use model_provider_host::contract::{
 };
 
 use crate::{
-    check::{Verdict, checks, expect, failed, not_tested},
+    check::{Verdict, checks, expect, not_tested},
     session::Bench,
 };
 
@@ -29,13 +29,6 @@ checks! {
     "list/fallback-warning", "Why the list is not live, how many rows were skipped. A fallback is never silent." => fallback_warning;
     "list/rows-skipped", "Why the list is not live, how many rows were skipped. A fallback is never silent." => rows_skipped;
     "list/timeout", "The deadline of the whole of `list-models`." => timeout;
-    "list/display-names", "Its display name; never empty." => display_names;
-    "list/ids", "Its name without prefix and suffix: `deepseek-ai/DeepSeek-R1`." => ids;
-    "list/row-source", "The source of the row; single fields may be filled in from elsewhere." => row_source;
-    "list/unknown-is-none", "Unknown is `none` (or the empty list), never zero, false or \"\"." => unknown_is_none;
-    "list/prices", "US dollars per million tokens, as decimal text: digits and at most one point. Never a float." => prices;
-    "list/picks", "One of the model's routes." => picks;
-    "list/alias", "The alias that the settings give it. Shown instead of `display-name`." => alias;
 }
 
 pub(crate) const WINDOW: u32 = 12_345;
@@ -54,7 +47,7 @@ pub(crate) fn configured(id: &str) -> ConfiguredModel {
     }
 }
 
-async fn listed(bench: &Bench, situation: &str) -> Result<ModelCatalog, Verdict> {
+pub(crate) async fn listed(bench: &Bench, situation: &str) -> Result<ModelCatalog, Verdict> {
     bench
         .with()
         .list(situation)?
@@ -65,7 +58,7 @@ async fn listed(bench: &Bench, situation: &str) -> Result<ModelCatalog, Verdict>
 }
 
 /// The list inside the plugin.
-async fn bundled(bench: &Bench) -> Result<ModelCatalog, Verdict> {
+pub(crate) async fn bundled(bench: &Bench) -> Result<ModelCatalog, Verdict> {
     bench.with().start().await?.list(DiscoveryMode::Off).await
 }
 
@@ -295,138 +288,4 @@ async fn timeout(bench: &Bench) -> Result<(), Verdict> {
         "the fallback after 400 ms",
         || format!("{:?} after {} ms", catalog.source, took.as_millis()),
     )
-}
-
-/// Every row of the live list and of the bundled one.
-async fn rows(bench: &Bench) -> Result<Vec<Model>, Verdict> {
-    let mut models = bundled(bench).await?.models;
-    match listed(bench, "list").await {
-        Ok(catalog) => models.extend(catalog.models),
-        Err(Verdict::NotTested { .. }) => {}
-        Err(other) => return Err(other),
-    }
-    if models.is_empty() {
-        Err(not_tested("it lists no models"))
-    } else {
-        Ok(models)
-    }
-}
-
-async fn display_names(bench: &Bench) -> Result<(), Verdict> {
-    let rows = rows(bench).await?;
-    let blank = rows.iter().find(|model| model.display_name.trim().is_empty());
-    expect(blank.is_none(), "a display name in every row", || {
-        format!("{blank:?}")
-    })
-}
-
-async fn ids(bench: &Bench) -> Result<(), Verdict> {
-    let mut session = bench.with().start().await?;
-    for model in rows(bench).await? {
-        // By itself too: an id with the prefix in it would lose it there.
-        for reference in [format!("{}/{}", bench.info().id, model.id), model.id.clone()] {
-            let expected = format!("`{reference}` is the model `{}`", model.id);
-            match session.instance.resolve(&reference).await? {
-                Ok(found) => expect(found.model == model.id, expected, || format!("`{}`", found.model))?,
-                Err(error) => return Err(failed(expected, error.message)),
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn row_source(bench: &Bench) -> Result<(), Verdict> {
-    let setup = bench.with().list("list")?.configured(configured("acme/zulu"));
-    let catalog = setup.start().await?.list(DiscoveryMode::Always).await?;
-    let source = |id: &str| {
-        catalog
-            .models
-            .iter()
-            .find(|model| model.id == id)
-            .map(|model| model.source)
-    };
-    if catalog.source != ModelSource::Live {
-        return Err(not_tested("it has no live list"));
-    }
-    let found = (source("acme/alpha"), source("acme/zulu"));
-    expect(
-        found == (Some(ModelSource::Live), Some(ModelSource::Configured)),
-        "`acme/alpha` live, `acme/zulu` configured",
-        || format!("{found:?}"),
-    )
-}
-
-async fn unknown_is_none(bench: &Bench) -> Result<(), Verdict> {
-    for model in rows(bench).await? {
-        let zero = [model.context_window, model.max_output_tokens].contains(&Some(0))
-            || model.routes.iter().any(|route| route.context_window == Some(0));
-        let blank = model.alias.as_deref() == Some("") || model.input.iter().any(String::is_empty);
-        expect(!zero && !blank, "`none` where nothing is known", || {
-            format!("{model:?}")
-        })?;
-    }
-    Ok(())
-}
-
-async fn prices(bench: &Bench) -> Result<(), Verdict> {
-    let decimal = |text: &str| {
-        let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
-        digits(whole) && digits(rest)
-    };
-    let mut tested = 0;
-    for model in rows(bench).await? {
-        let prices = model
-            .price
-            .iter()
-            .chain(model.routes.iter().filter_map(|route| route.price.as_ref()));
-        for price in prices {
-            tested += 1;
-            let texts = [
-                Some(&price.input),
-                Some(&price.output),
-                price.cached_input.as_ref(),
-            ];
-            let odd = texts.into_iter().flatten().find(|text| !decimal(text));
-            expect(odd.is_none(), "digits and at most one point", || {
-                format!("`{}`: {price:?}", model.id)
-            })?;
-        }
-    }
-    if tested == 0 {
-        Err(not_tested("no row has a price"))
-    } else {
-        Ok(())
-    }
-}
-
-async fn picks(bench: &Bench) -> Result<(), Verdict> {
-    let mut tested = 0;
-    for model in rows(bench).await? {
-        for pick in &model.picks {
-            tested += 1;
-            let is_route = model.routes.iter().any(|route| route.backend == pick.backend);
-            expect(is_route, "one of the model's routes", || {
-                format!("`{}`: {pick:?}", model.id)
-            })?;
-        }
-    }
-    if tested == 0 {
-        Err(not_tested("no row has picks"))
-    } else {
-        Ok(())
-    }
-}
-
-async fn alias(bench: &Bench) -> Result<(), Verdict> {
-    let reference = format!("{}/acme/zulu", bench.info().id);
-    let setup = bench
-        .with()
-        .configured(configured("acme/zulu"))
-        .alias("Zulu!", &reference);
-    let catalog = setup.start().await?.list(DiscoveryMode::ConfiguredOnly).await?;
-    let alias = catalog.models.first().and_then(|model| model.alias.clone());
-    expect(alias.as_deref() == Some("Zulu!"), "the alias `Zulu!`", || {
-        format!("{alias:?}")
-    })
 }

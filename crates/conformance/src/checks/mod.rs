@@ -1,9 +1,11 @@
 //! All checks, one file a group.
 
+mod completions;
 mod describe;
 mod errors;
 mod events;
 mod list;
+mod list_rows;
 mod nonblocking;
 mod references;
 mod request;
@@ -18,9 +20,11 @@ pub(crate) const ALL: &[&[Check]] = &[
     describe::CHECKS,
     references::CHECKS,
     list::CHECKS,
+    list_rows::CHECKS,
     request::CHECKS,
     request_parts::CHECKS,
     events::CHECKS,
+    completions::CHECKS,
     response::CHECKS,
     errors::CHECKS,
     settings::CHECKS,

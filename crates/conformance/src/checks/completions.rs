@@ -1,0 +1,119 @@
+//! The life of a completion: when it begins, how it is cancelled, and others beside it.
+
+use std::time::{Duration, Instant};
+
+use model_provider_host::contract::ChatEvent;
+
+use super::events::{TEXT, begun, first_events, good};
+use crate::{
+    check::{Verdict, checks, expect, failed},
+    session::{Bench, words},
+    upstream::Upstream,
+};
+
+checks! {
+    "events/stream-does-not-wait", "Sends a request. May wait until it is sent, never for the response: what the upstream says, its errors included, comes from `read`." => stream_does_not_wait;
+    "events/cancel", "To cancel it, drop it: the plugin drops what it holds of the request (children before parents, as WASI requires), which closes the connection, and waits for nothing." => cancel;
+    "events/cancel-before-response", "To cancel it, drop it: the plugin drops what it holds of the request (children before parents, as WASI requires), which closes the connection, and waits for nothing." => cancel_before_response;
+    "events/several-completions", "It may hold several completions, which are read in turn." => several_completions;
+    "events/instance-goes-on", "An instance runs one call at a time." => instance_goes_on;
+}
+
+async fn stream_does_not_wait(bench: &Bench) -> Result<(), Verdict> {
+    for situation in ["silent", "stall-at-once"] {
+        let began = Instant::now();
+        let (mut session, completion) = begun(bench, situation).await?;
+        let took = began.elapsed();
+        expect(
+            took < Duration::from_secs(4),
+            "a completion before the response",
+            || format!("{} ms", took.as_millis()),
+        )?;
+        session.instance.cancel(completion).await?;
+    }
+    Ok(())
+}
+
+async fn closed(upstream: &Upstream) -> Result<(), Verdict> {
+    for _ in 0..100 {
+        if upstream.open() == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Err(failed("the connection closed", "it is still open after a second"))
+}
+
+async fn cancel(bench: &Bench) -> Result<(), Verdict> {
+    let (mut session, completion) = begun(bench, "stall").await?;
+    first_events(&mut session, completion).await?;
+    let began = Instant::now();
+    session.instance.cancel(completion).await?;
+    expect(
+        began.elapsed() < Duration::from_secs(4),
+        "a drop that waits for nothing",
+        || format!("{} ms", began.elapsed().as_millis()),
+    )?;
+    closed(&session.upstream).await
+}
+
+async fn cancel_before_response(bench: &Bench) -> Result<(), Verdict> {
+    let (mut session, completion) = begun(bench, "silent").await?;
+    // Whoever cancels has read once, so that the request is out.
+    let _ = session.instance.read(completion, 1, 50).await?;
+    session.instance.cancel(completion).await?;
+    closed(&session.upstream).await
+}
+
+async fn several_completions(bench: &Bench) -> Result<(), Verdict> {
+    let mut session = bench.with().chat("text")?.chat("reasoning")?.start().await?;
+    let first = session.begin(&bench.question()).await?;
+    let second = session.begin(&bench.question()).await?;
+    let mut texts = [String::new(), String::new()];
+    let mut ended = [false, false];
+    for _ in 0..500 {
+        for (at, completion) in [first, second].into_iter().enumerate() {
+            let read = session.instance.read(completion, 1, 20).await?;
+            let progress = read.map_err(|error| failed("both responses to their end", words(&error)))?;
+            for event in progress.events {
+                if let ChatEvent::Text(more) = event {
+                    texts[at].push_str(&more);
+                }
+            }
+            ended[at] |= progress.finished.is_some();
+        }
+        if ended == [true, true] {
+            let is_so = texts[0] == TEXT && texts[1] == super::response::SPOKEN;
+            return expect(
+                is_so,
+                format!("`{TEXT}` and `{}`", super::response::SPOKEN),
+                || format!("{texts:?}"),
+            );
+        }
+    }
+    Err(failed(
+        "both responses to their end",
+        format!("{texts:?} after 500 reads of each"),
+    ))
+}
+
+async fn instance_goes_on(bench: &Bench) -> Result<(), Verdict> {
+    let mut session = bench
+        .with()
+        .chat("cut")?
+        .chat("stall")?
+        .chat("text")?
+        .start()
+        .await?;
+    session.hear(&bench.question()).await?;
+    let completion = session.begin(&bench.question()).await?;
+    first_events(&mut session, completion).await?;
+    session.instance.cancel(completion).await?;
+    let heard = session.hear(&bench.question()).await?;
+    good(&heard.end)?;
+    expect(
+        heard.text() == TEXT,
+        format!("`{TEXT}`, after one that broke off and one that was cancelled"),
+        || heard.text(),
+    )
+}
