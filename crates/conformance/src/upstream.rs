@@ -65,6 +65,8 @@ struct Journal {
     chat: VecDeque<Exchange>,
     list: VecDeque<Exchange>,
     seen: Vec<Seen>,
+    /// Requests that the plugin began, also those that it gave up before they were seen.
+    begun: usize,
     /// Headers that the plugin wanted to set and may not.
     denied: Vec<String>,
     /// Frames of bodies that the plugin took.
@@ -100,6 +102,10 @@ impl Upstream {
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.journal().seen.clone()
+    }
+
+    pub(crate) fn begun(&self) -> usize {
+        self.journal().begun
     }
 
     pub(crate) fn denied(&self) -> Vec<String> {
@@ -183,6 +189,7 @@ impl WasiHttpHooks for Upstream {
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
+        self.journal().begun += 1;
         let upstream = self.clone();
         let exchange = self.next(request.method());
         let options = options.unwrap_or_default();

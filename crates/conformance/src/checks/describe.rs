@@ -83,7 +83,7 @@ async fn no_settings(bench: &Bench) -> Result<(), Verdict> {
     let mut session = bench.with().start().await?;
     session.instance.describe().await?;
     let asked = session.instance.store.data().told.asked;
-    let sent = session.upstream.seen().len();
+    let sent = session.upstream.begun();
     expect(
         asked == 0 && sent == 0,
         "no call of `settings` and no request",

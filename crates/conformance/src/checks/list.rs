@@ -121,7 +121,7 @@ async fn configured_only(bench: &Bench) -> Result<(), Verdict> {
     let setup = bench.with().list("list")?.configured(configured("acme/zulu"));
     let mut session = setup.start().await?;
     let catalog = session.list(DiscoveryMode::ConfiguredOnly).await?;
-    let sent = session.upstream.seen().len();
+    let sent = session.upstream.begun();
     let is_so =
         catalog.source == ModelSource::Configured && names(&catalog.models) == ["acme/zulu"] && sent == 0;
     expect(
@@ -145,7 +145,7 @@ async fn off(bench: &Bench) -> Result<(), Verdict> {
         .start()
         .await?;
     let catalog = session.list(DiscoveryMode::Off).await?;
-    let sent = session.upstream.seen().len();
+    let sent = session.upstream.begun();
     let has_configured = names(&catalog.models).contains(&"acme/zulu");
     expect(
         sent == 0 && has_configured && catalog.source == ModelSource::Bundled,
@@ -165,7 +165,7 @@ async fn authenticated(bench: &Bench) -> Result<(), Verdict> {
     let setup = setup.settings(|snapshot| snapshot.credential = CredentialState::Missing);
     let mut session = setup.start().await?;
     let catalog = session.list(DiscoveryMode::Authenticated).await?;
-    let sent = session.upstream.seen().len();
+    let sent = session.upstream.begun();
     expect(
         sent == 0 && catalog.source != ModelSource::Live,
         "no request without a credential",
