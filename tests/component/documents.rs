@@ -276,7 +276,7 @@ async fn the_program_that_the_guide_shows_runs() {
     for words in [
         " models\n",
         "You wrote: “What is a component?”",
-        "answered by generation 1",
+        "response of generation 1",
         "generation 2 is live",
     ] {
         assert!(said.contains(words), "no `{words}` in {said}");

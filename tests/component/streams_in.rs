@@ -254,7 +254,7 @@ async fn an_access_key_in_a_path_a_models_name_or_a_members_name_is_not_repeated
         let body = serde_json::json!({
             "model": "Qwen/Qwen3-8B", "stream": stream, "messages": [{"role": "user", "content": "hi"}],
             "tools": [{"type": "function", "function": {"name": "f"}}],
-            "tool_choice": {"type": "function", "function": {"name": "f", KEY: 1}},
+            "tool_choice": {"type": "function", "name": "f", KEY: 1},
         });
         let reply = client.chat(&body).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
