@@ -128,6 +128,7 @@ impl Access {
         }
     }
 
+    #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
     pub(super) fn check(&self, request: &Request, policy: &ServePolicy) -> Result<(), Fault> {
         let (headers, uri) = (request.headers(), request.uri());
         let Some(name) = authority(headers, uri) else {

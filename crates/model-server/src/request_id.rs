@@ -139,6 +139,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
 
 impl Inner {
     /// Who may ask; and beyond the limit on connections, only whether the server is well.
+    #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
     fn admit(&self, request: &Request) -> Result<(), Fault> {
         self.access.check(request, self.policy())?;
         let sitting = request.extensions().get::<Sitting>();

@@ -23,6 +23,10 @@ const KEY: &str = "Check the key in OPENAI_COMPATIBLE_API_KEY. It has to be gran
                    https or to this machine only.";
 
 /// What the core has to know of such servers.
+#[allow(
+    clippy::result_large_err,
+    reason = "the contract's error is a record; it is made once a call"
+)]
 pub(crate) static UPSTREAM: Upstream = Upstream {
     id: ID,
     base_url: DEFAULT_BASE_URL,

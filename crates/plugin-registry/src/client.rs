@@ -252,7 +252,7 @@ impl Client {
         }
         let registry = reference.registry();
         if status == StatusCode::NOT_FOUND {
-            let message = format!("the registry {registry} has no {}", reference);
+            let message = format!("the registry {registry} has no {reference}");
             return Err(Error::new(ErrorKind::NotFound, message).hint("check its name and its tag"));
         }
         if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {

@@ -137,7 +137,7 @@ async fn a_layer_of_another_media_type_is_refused() {
 #[tokio::test]
 async fn a_configuration_of_another_media_type_or_for_another_layer_is_refused() {
     let fake = with_manifest(|_, manifest| {
-        manifest["config"]["mediaType"] = json!("application/vnd.oci.image.config.v1+json")
+        manifest["config"]["mediaType"] = json!("application/vnd.oci.image.config.v1+json");
     })
     .await;
     let error = refused(&fake, Policy::default()).await;

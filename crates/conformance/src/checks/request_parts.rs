@@ -99,8 +99,11 @@ async fn system(bench: &Bench) -> Result<(), Verdict> {
     carried(bench, &request, &["kit-system-prompt", "kit-user-prompt"], false).await
 }
 
+/// Sets one number of a request.
+type Change = fn(&mut ChatRequest);
+
 async fn numbers(bench: &Bench) -> Result<(), Verdict> {
-    let each: [(fn(&mut ChatRequest), &str); 6] = [
+    let each: [(Change, &str); 6] = [
         (|request| request.max_output_tokens = Some(4321), "4321"),
         (|request| request.temperature = Some(0.625), "0.625"),
         (|request| request.top_p = Some(0.875), "0.875"),

@@ -245,7 +245,7 @@ impl InFlight {
         async move {
             // A generation that is gone cancels nothing any more.
             if cuts.wait_for(|cuts| *cuts > ours).await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

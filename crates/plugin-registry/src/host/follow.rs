@@ -227,7 +227,7 @@ impl PluginSource for Newer {
             more.push(Change {
                 what: "older version",
                 old: self.pin.facts.version.clone(),
-                new: newer.version.clone(),
+                new: newer.version,
                 widens: true,
             });
         }

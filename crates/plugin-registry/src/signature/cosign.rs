@@ -110,7 +110,7 @@ mod tests {
             &sign(&one, "atomic container signature"),
             &manifest
         ));
-        let mut changed = good.clone();
+        let mut changed = good;
         changed.payload = changed.payload.replace(manifest.as_str(), another.as_str());
         assert!(!verifies(&pem(&one), &changed, &another), "another text");
         changed.signature = "AAAA".to_owned();

@@ -43,7 +43,7 @@ impl Twin {
             client: Arc::new(bare_client(&of_the_edge).expect("a client")),
             base_url: url.to_owned(),
             settings,
-            authorization: format!("Bearer {}", TOKEN),
+            authorization: format!("Bearer {TOKEN}"),
         }
     }
 
