@@ -1,4 +1,4 @@
-//! What an upstream adds to an answer in its own form: passed on as it was written, to the last digit of a number, and
+//! What an upstream adds to a response in its own form: passed on as it was written, to the last digit of a number, and
 //! whole again at the end where it came in pieces.
 
 use std::collections::{BTreeMap, btree_map::Entry};

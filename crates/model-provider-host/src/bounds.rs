@@ -1,4 +1,4 @@
-//! Bounds on what a plugin says beside its answers: how many warnings, how long a message. What is shown, logged, kept and
+//! Bounds on what a plugin says beside its responses: how many warnings, how long a message. What is shown, logged, kept and
 //! served afterwards is bounded by that.
 
 use wasmtime::component::ResourceAny;

@@ -1,4 +1,4 @@
-//! What an answer cost, exact: decimal text in, decimal text out, no floats between.
+//! What a response cost, exact: decimal text in, decimal text out, no floats between.
 //!
 //! Absent as soon as one factor is unknown: a sum that may be wrong is worse than none.
 
@@ -7,7 +7,7 @@ use crate::contract::{Model, Price, Usage};
 /// More digits behind the point than this are no price.
 const MOST_DECIMALS: u32 = 18;
 
-/// The cost of an answer in US dollars. Cached input counts at its own price where there is one, else as other input.
+/// The cost of a response in US dollars. Cached input counts at its own price where there is one, else as other input.
 #[must_use]
 pub fn of(usage: &Usage, price: &Price) -> Option<String> {
     let input = usage.input_tokens?;

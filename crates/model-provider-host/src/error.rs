@@ -52,9 +52,9 @@ pub enum Kind {
     PluginTrap,
     /// A limit of the sandbox was reached.
     Limit,
-    /// The caller gave the answer up.
+    /// The caller gave the response up.
     Cancelled,
-    /// A swap's drain deadline ended the answer.
+    /// A swap's drain deadline ended the response.
     Drained,
     /// A configuration, setting or file of the host is wrong.
     Configuration,
@@ -212,7 +212,7 @@ impl Error {
     }
 
     /// The guest's memories as they were when it trapped; only of a sandbox with `coredump_on_trap`, and never
-    /// shown. They hold the request and the answer.
+    /// shown. They hold the request and the response.
     #[must_use]
     pub fn guest_memories(&self) -> &[Vec<u8>] {
         self.0.guest_memories.as_deref().unwrap_or_default()

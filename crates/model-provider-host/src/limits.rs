@@ -20,7 +20,7 @@ pub struct Limits {
     pub instances: usize,
     /// `max-guest-time-ms`: time in guest code; waits do not count.
     pub guest_time: Duration,
-    /// `max-wall-clock-ms`: time from the first call to the end of the answer.
+    /// `max-wall-clock-ms`: time from the first call to the end of the response.
     pub wall_clock: Duration,
     /// `max-request-bytes`: bytes of one request body.
     pub request_bytes: u64,
@@ -36,7 +36,7 @@ pub struct Limits {
     pub resources: usize,
     /// `max-hostcall-bytes`: bytes that one call may carry from the guest to the host.
     pub hostcall_bytes: usize,
-    /// `max-events`: events of one answer.
+    /// `max-events`: events of one response.
     pub events: u64,
     /// `max-stack-bytes`: the guest's stack. One for the whole engine, so it has to be known when the sandbox is
     /// made; a host refuses settings that want more than its sandbox has.

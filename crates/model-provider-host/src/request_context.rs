@@ -75,7 +75,7 @@ impl View {
         }
     }
 
-    /// Whether an answer was longer than it may be: another request could be billed again, and would end the same.
+    /// Whether a response was longer than it may be: another request could be billed again, and would end the same.
     pub(crate) fn is_answered_at_length(&self) -> bool {
         matches!(
             *self.noted(),

@@ -26,9 +26,9 @@ pub struct Settings {
     pub base_url: Option<url::Url>,
     /// The longest wait for a connection.
     pub connect_timeout: Duration,
-    /// The longest wait for the first byte of an answer.
+    /// The longest wait for the first byte of a response.
     pub first_byte_timeout: Duration,
-    /// The longest silence within an answer.
+    /// The longest silence within a response.
     pub idle_timeout: Duration,
     /// The longest time for a whole list.
     pub list_timeout: Duration,
@@ -36,7 +36,7 @@ pub struct Settings {
     pub max_retries: u32,
     /// Whether lists may ask the upstream.
     pub discovery: DiscoveryMode,
-    /// How long an old generation may finish its answers after a swap.
+    /// How long an old generation may finish its responses after a swap.
     pub drain_deadline: Duration,
     /// Whether private addresses may be reached by name.
     pub allow_private: bool,

@@ -88,7 +88,7 @@ impl Access {
     }
 
     /// A text of a client without the key: in the path, a model's name, or the name of a request, where it would be
-    /// repeated in the answer and the log.
+    /// repeated in the response and the log.
     pub(super) fn redacted(&self, text: &str) -> String {
         let Some(redaction) = &self.redaction else {
             return text.to_owned();

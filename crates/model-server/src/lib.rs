@@ -120,7 +120,7 @@ struct Inner {
     dialects: Dialects,
     /// What the bodies of all requests may hold.
     bodies: Arc<BodyBudget>,
-    /// One permit for each answer on its way.
+    /// One permit for each response on its way.
     answers: Arc<Semaphore>,
     names: Names,
 }
@@ -170,7 +170,7 @@ impl Service {
         &self.0.host
     }
 
-    /// Everything that it answers, to be mounted at the root of a server. Every answer has the headers
+    /// Everything that it answers, to be mounted at the root of a server. Every response has the headers
     /// `x-request-id` and `x-plugin-generation`.
     pub fn router(&self) -> Router {
         let routes = Router::new()

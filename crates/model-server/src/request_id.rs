@@ -1,4 +1,4 @@
-//! What is around every request: its name, who may ask, what the log and the headers of the answer say.
+//! What is around every request: its name, who may ask, what the log and the headers of the response say.
 
 use std::{
     fmt,
@@ -76,7 +76,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Which generation gave an answer, where that is known.
+/// Which generation gave a response, where that is known.
 #[derive(Clone, Copy)]
 pub(super) struct Answered(pub(super) u64);
 

@@ -67,7 +67,7 @@ impl From<Error> for Refusal {
     }
 }
 
-/// Notes which generation gave an answer.
+/// Notes which generation gave a response.
 pub(super) fn by(generation: &GenerationInfo, answer: impl IntoResponse) -> Response {
     let mut response = answer.into_response();
     response.extensions_mut().insert(Answered(generation.number));

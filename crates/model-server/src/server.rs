@@ -27,7 +27,7 @@ use model_provider_host::{Error, Kind, Result};
 
 /// On a reserved seat nobody stays for long.
 const RESERVED_HEAD: Duration = Duration::from_secs(2);
-/// How long answers that were cut short may take to say so.
+/// How long responses that were cut short may take to say so.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A running server. Dropping it closes its connections at once; [`shutdown`](Self::shutdown) waits for answers.
@@ -85,7 +85,7 @@ impl Server {
     }
 
     /// Ends it: no new connections, no new requests; answers may go on until the deadline, and those that are left then
-    /// end in the error `drained`. The host takes no requests any more either. Gives how many answers were cut short.
+    /// end in the error `drained`. The host takes no requests any more either. Gives how many responses were cut short.
     pub async fn shutdown(mut self, deadline: Duration) -> usize {
         self.refreshing.abort();
         self.ending.send_replace(true);

@@ -79,7 +79,7 @@ macro_rules! request {
 const DESCRIPTION: &str = "Reads a file, and says \"not found\" where there is none.";
 
 impl Ask {
-    /// A short question; a mock that composes its answer says these words back, so they are enough for `max_tokens`.
+    /// A short question; a mock that composes its response says these words back, so they are enough for `max_tokens`.
     pub(crate) fn short() -> Self {
         Self {
             model: "meta-llama/Llama-3.3-70B-Instruct",
@@ -166,13 +166,13 @@ pub(crate) async fn first(host: &Host, ask: &Ask) -> (ChatStream, ChatEvent) {
     (completion, event)
 }
 
-/// Asks the host and reads the answer to its end; the length of its text.
+/// Asks the host and reads the response to its end; the length of its text.
 pub(crate) async fn whole(host: &Host, ask: &Ask) -> usize {
     let mut completion = host.chat(ask.for_host()).await.expect("an answer begins");
     drain(&mut completion).await
 }
 
-/// Reads an answer to its end; the length of its text.
+/// Reads a response to its end; the length of its text.
 pub(crate) async fn drain(completion: &mut ChatStream) -> usize {
     let mut length = 0;
     while let Some(event) = completion.next().await.expect("an event") {

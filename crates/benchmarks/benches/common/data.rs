@@ -79,7 +79,7 @@ const WORDS: [&str; 8] = [
     ".",
 ];
 
-/// A streamed answer of this many events, each of [`EVENT`] bytes. As in recorded ones, most chunks are the one before
+/// A streamed response of this many events, each of [`EVENT`] bytes. As in recorded ones, most chunks are the one before
 /// with another text.
 pub(crate) fn stream(events: usize) -> String {
     stream_of(events, &TEXTS)
@@ -122,7 +122,7 @@ fn stream_of(events: usize, texts: &[&str]) -> String {
     text
 }
 
-/// A whole answer of a few dozen words.
+/// A whole response of a few dozen words.
 pub(crate) fn answer() -> String {
     format!(
         "{{\"id\":\"chatcmpl-40118d7bdadd42cda1cf489ccf37cd6f\",\"object\":\"chat.completion\",\"created\":1780264614,\
@@ -191,7 +191,7 @@ impl Files {
         self.write(&format!("list-{models}.json"), &recorded)
     }
 
-    /// A whole answer of a few dozen words.
+    /// A whole response of a few dozen words.
     pub(crate) fn answer(&self) -> PathBuf {
         let recorded = format!("{{\"status\":200,\"response_body\":{}}}", answer());
         self.write("answer.json", &recorded)

@@ -8,7 +8,7 @@ use super::{data::EVENT, process::Process};
 pub(crate) struct Mock(Process);
 
 impl Mock {
-    /// Composes its answers, an event each so many milliseconds.
+    /// Composes its responses, an event each so many milliseconds.
     pub(crate) fn paced(ms: u32) -> Self {
         Self::run(["--pace", &ms.to_string()].map(str::to_owned))
     }

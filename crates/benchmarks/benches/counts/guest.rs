@@ -77,7 +77,7 @@ impl Guest {
         spent(&store)
     }
 
-    /// A whole answer.
+    /// A whole response.
     pub(crate) async fn complete(&self, upstream: Upstream, request: &ChatRequest) -> u64 {
         let (mut store, provider) = self.instance(upstream).await;
         let guest = provider.openclaw_model_provider_provider();
@@ -86,7 +86,7 @@ impl Guest {
         spent(&store)
     }
 
-    /// A streamed answer that takes at least so many reads.
+    /// A streamed response that takes at least so many reads.
     pub(crate) async fn stream(&self, upstream: Upstream, request: &ChatRequest, reads: usize) -> u64 {
         let (mut store, provider) = self.instance(upstream).await;
         let guest = provider.openclaw_model_provider_provider();

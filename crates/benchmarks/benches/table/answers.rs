@@ -24,7 +24,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     picture(rig, table).await;
 }
 
-/// One answer after the other, up to its first event.
+/// One response after the other, up to its first event.
 async fn first_token(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying(&files.stream(50));
@@ -64,7 +64,7 @@ async fn first_token(rig: &Rig, table: &mut Table) {
     }
 }
 
-/// A whole answer that is one piece of JSON, short enough that what is around it counts.
+/// A whole response that is one piece of JSON, short enough that what is around it counts.
 async fn plain(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.answer());

@@ -1,4 +1,4 @@
-//! This program once more, for a figure that only a process of its own can give: memory, and CPU of many answers.
+//! This program once more, for a figure that only a process of its own can give: memory, and CPU of many responses.
 
 use std::{process::Command, time::Duration};
 

@@ -58,7 +58,7 @@ pub(crate) fn measure() {
     println!("\n| Client: time / CPU of a call | {titles} |\n|---|---|---|---|---|---|");
     for (name, _, figures) in clients.iter().filter(|(_, _, figures)| !figures.is_empty()) {
         let cells = COLUMNS.map(|(call, _)| match figures.get(call) {
-            // Its CPU would be that of the rest of the answer.
+            // Its CPU would be that of the rest of the response.
             Some((times, _)) if call == "first" => time(median(times)),
             Some((times, used)) => format!("{} / {}", time(median(times)), time(median(used))),
             None => "–".to_owned(),
@@ -200,7 +200,7 @@ enum Client {
 }
 
 impl Client {
-    /// A whole answer; the length of its text.
+    /// A whole response; the length of its text.
     async fn whole(&self, ask: &Ask) -> usize {
         match self {
             Self::Plugin(host) => {
@@ -217,7 +217,7 @@ impl Client {
         }
     }
 
-    /// A streamed answer, piece by piece.
+    /// A streamed response, piece by piece.
     async fn streamed(&self, ask: &Ask, mut piece: impl FnMut(&str)) {
         match self {
             Self::Plugin(host) => {

@@ -1,4 +1,4 @@
-//! Memory and CPU against the number of answers at once, each with pauses between its events; and the plot of both.
+//! Memory and CPU against the number of responses at once, each with pauses between its events; and the plot of both.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::common::{
 const LEVELS: [(usize, usize); 4] = [(1, 3), (32, 3), (256, 1), (2_000, 1)];
 /// Between two events.
 const PAUSE_MS: u32 = 100;
-/// Half of an answer's 50 pauses: all have begun and none has ended.
+/// Half of a response's 50 pauses: all have begun and none has ended.
 const MIDDLE: Duration = Duration::from_millis(25 * PAUSE_MS as u64);
 
 pub(crate) fn measure(table: &mut Table) {
@@ -65,7 +65,7 @@ fn middle(rounds: &[[f64; 2]]) -> [f64; 2] {
     [0, 1].map(|at| median(&rounds.iter().map(|round| round[at]).collect::<Vec<_>>()))
 }
 
-/// Runs so many answers at once; the memory that they take together, and the CPU time of each.
+/// Runs so many responses at once; the memory that they take together, and the CPU time of each.
 pub(crate) async fn child(by_plugin: bool, base_url: &str, count: usize) -> (f64, f64) {
     match Client::patient(by_plugin, base_url).await {
         Client::Plugin(host) => {

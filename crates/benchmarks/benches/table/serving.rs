@@ -27,7 +27,7 @@ use crate::common::{
     process::Process,
 };
 
-/// Callers at once, each with its next request as soon as it has its answer.
+/// Callers at once, each with its next request as soon as it has its response.
 const AT_ONCE: usize = 32;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
@@ -189,7 +189,7 @@ fn native(base_url: &str) -> Process {
     Process::saying(Command::new(program).args([child::WORD, "proxy", base_url]))
 }
 
-/// What [`native`] runs: passes every request and every answer on, as they come.
+/// What [`native`] runs: passes every request and every response on, as they come.
 pub(crate) async fn proxy(base_url: &str) {
     let upstream: Uri = base_url.parse().expect("a URL");
     let client = client::<Body>();

@@ -41,7 +41,7 @@ fn content(parts: &[ContentPart]) -> Value {
     parts.iter().filter_map(part).collect()
 }
 
-/// The text of an answer.
+/// The text of a response.
 pub fn said(parts: &[AssistantPart]) -> String {
     parts
         .iter()

@@ -1,4 +1,4 @@
-//! An answer as a chat completion: whole, or chunk by chunk.
+//! A response as a chat completion: whole, or chunk by chunk.
 //!
 //! Reasoning goes out in one field, `reasoning_content` unless the operator wants another: a client that gives back what it
 //! does not know would break on a second one. What the dialect has no place for (who answered, warnings) stands under
@@ -25,16 +25,16 @@ use model_provider_host::contract::{AssistantPart, ChatEvent, Extra, FinishReaso
 /// Keys of a message that are written here; what an upstream adds may not take their place.
 const OWN_KEYS: [&str; 5] = ["role", "content", "reasoning_content", "reasoning", "tool_calls"];
 
-/// What all pieces of one answer have in common.
+/// What all pieces of one response have in common.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    /// The answer's name.
+    /// The response's name.
     pub id: String,
     /// Seconds since 1970.
     pub created: u64,
     /// Who answers, as it was asked for.
     pub model: String,
-    /// Whether chunks have a place for what the answer took.
+    /// Whether chunks have a place for what the response took.
     pub include_usage: bool,
     /// Where reasoning stands.
     pub reasoning: ReasoningField,
@@ -42,7 +42,7 @@ pub struct Envelope {
     pub notes: Notes,
 }
 
-/// The dialect's word for how an answer ended. It has none for "otherwise", and typed clients refuse words that they do
+/// The dialect's word for how a response ended. It has none for "otherwise", and typed clients refuse words that they do
 /// not know; the upstream's own stands under `x_plugin`.
 fn finish_reason(reason: FinishReason) -> &'static str {
     match reason {
@@ -150,7 +150,7 @@ impl Envelope {
         serde_json::to_string(&chunk).unwrap_or_default()
     }
 
-    /// The whole answer.
+    /// The whole response.
     pub fn whole<'a>(&'a self, content: &'a [AssistantPart], ending: Ending<'_>) -> Whole<'a> {
         let mut message = Message {
             role: "assistant",

@@ -1,4 +1,4 @@
-//! What clients read of an answer.
+//! What clients read of a response.
 
 use serde_json::{Value, json};
 

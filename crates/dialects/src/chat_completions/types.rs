@@ -1,4 +1,4 @@
-//! The objects of an answer as the dialect writes them; what goes into them is decided in `answer`.
+//! The objects of a response as the dialect writes them; what goes into them is decided in `answer`.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ pub struct FunctionDelta<'a> {
     pub arguments: &'a str,
 }
 
-/// A whole answer.
+/// A whole response.
 #[derive(Serialize)]
 pub struct Whole<'a> {
     pub id: &'a str,

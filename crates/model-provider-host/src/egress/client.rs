@@ -154,7 +154,7 @@ impl Edge {
         deny::deny(view, self.redactor.own(message), hint)
     }
 
-    /// Sends one request of a guest; `most_between` is its own limit on the time between two pieces of the answer.
+    /// Sends one request of a guest; `most_between` is its own limit on the time between two pieces of the response.
     pub(super) async fn send(
         self: Arc<Self>,
         request: Request<WasiBody>,
@@ -279,7 +279,7 @@ impl Edge {
         Ok(())
     }
 
-    /// What the guest is told of a request that got no answer.
+    /// What the guest is told of a request that got no response.
     ///
     /// A reused connection that closed without a byte is `connection-terminated`: the server had given it up, so the
     /// request may be sent again. On a fresh one the same is `HTTP-response-incomplete`.

@@ -1,4 +1,4 @@
-//! How far the service's clock is from this machine's, by the dates of its answers.
+//! How far the service's clock is from this machine's, by the dates of its responses.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -7,7 +7,7 @@ use std::{
 
 use http::{HeaderMap, header};
 
-/// Before an answer has told its time.
+/// Before a response has told its time.
 const UNHEARD: i64 = i64::MIN;
 
 /// The difference by the last answer that told its time.

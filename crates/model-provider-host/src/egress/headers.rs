@@ -141,7 +141,7 @@ pub(crate) fn in_part(status: StatusCode, headers: &HeaderMap) -> Option<&'stati
     }
 }
 
-/// What a guest gets to see of an answer's headers.
+/// What a guest gets to see of a response's headers.
 pub(crate) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, redactor: &Redactor) {
     let hide = |name: &&HeaderName| own.hide(name) || redactor.finds(name.as_str().as_bytes());
     let hidden: Vec<_> = headers.keys().filter(hide).cloned().collect();
@@ -156,7 +156,7 @@ pub(crate) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, redactor: &Redact
     }
 }
 
-/// Refuses an answer that is not as it is: a secret in it could not be found. Neither was asked for; HTTP/1 knows a
+/// Refuses a response that is not as it is: a secret in it could not be found. Neither was asked for; HTTP/1 knows a
 /// second place where a body can be compressed.
 pub(crate) fn check_codings(headers: &HeaderMap, redactor: &Redactor) -> Result<(), HttpError> {
     let unasked = |name: HeaderName, usual: &[&str]| {

@@ -76,7 +76,7 @@ impl Gate {
     }
 }
 
-/// What `send_request` gives: the answer, and the work that goes on beside its body (none here: the pool does it).
+/// What `send_request` gives: the response, and the work that goes on beside its body (none here: the pool does it).
 type Sent = Result<
     (
         Response<WasiBody>,
@@ -96,7 +96,7 @@ impl WasiHttpHooks for Gate {
         }
     }
 
-    /// Asked for headers that the guest sets; those of answers were taken out before.
+    /// Asked for headers that the guest sets; those of responses were taken out before.
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
         let forbidden = match &self.edge {
             Some(edge) => edge.forbids(name),

@@ -1,6 +1,6 @@
 //! One model after the other: who is asked when the first fails, and who is left alone for a while.
 //!
-//! Another model is asked only before the first event: half an answer is never thrown away.
+//! Another model is asked only before the first event: half a response is never thrown away.
 
 mod cooldown;
 mod recent;
@@ -69,11 +69,11 @@ impl Attempt {
     }
 }
 
-/// An answer that has begun: its first event, or its end, is there.
+/// A response that has begun: its first event, or its end, is there.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Started {
-    /// The answer.
+    /// The response.
     pub completion: ChatStream,
     /// Who answers, as it was given.
     pub reference: String,
@@ -81,11 +81,11 @@ pub struct Started {
     pub trail: Vec<Attempt>,
 }
 
-/// A whole answer.
+/// A whole response.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Completed {
-    /// The answer.
+    /// The response.
     pub answer: Answer,
     /// Who answered, as it was given.
     pub reference: String,
@@ -149,7 +149,7 @@ impl Fallback {
         self.memory().cooldowns.recovered(&key);
     }
 
-    /// Asks one after the other until one answers, and gives the answer as it comes. An empty list stands for the
+    /// Asks one after the other until one answers, and gives the response as it comes. An empty list stands for the
     /// request's own model.
     ///
     /// # Errors
@@ -265,7 +265,7 @@ impl Fallback {
                         error: error.clone(),
                         elapsed: started.elapsed(),
                     });
-                    // What was asked for first, and is no reference at all, is a slip of who asks: an answer from
+                    // What was asked for first, and is no reference at all, is a slip of who asks: a response from
                     // somebody else would hide it.
                     let is_slip = error.kind() == Kind::Provider(ErrorKind::InvalidReference)
                         && models.first().is_some_and(|(first, _)| first == reference);

@@ -27,7 +27,7 @@ fn request(model: &str) -> ChatRequest {
     }
 }
 
-/// Asks a chain in which each model answers with the status in its name, `200` being an answer. Gives who answered or
+/// Asks a chain in which each model answers with the status in its name, `200` being a response. Gives who answered or
 /// the error, whom it asked, and the trail.
 async fn ask(fallback: &Fallback, chain: &[&str]) -> (Result<String, Error>, Vec<String>, Vec<Attempt>) {
     let asked = RefCell::new(Vec::new());

@@ -1,4 +1,4 @@
-//! Grants: what a provider may have. What a component says of itself is a wish; this is the answer.
+//! Grants: what a provider may have. What a component says of itself is a request; this is the decision.
 //!
 //! A grant is bound to holders: digests of files, and signers. Only a plugin that one of them vouches for has it, whatever
 //! id it claims. An id may have several grants: that of this build, and those that the operator wrote. A plugin gets the

@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Shared {
-    /// Begins an answer on the live generation, or on the one before if that traps.
+    /// Begins a response on the live generation, or on the one before if that traps.
     pub(crate) async fn begin_chat(
         self: &Arc<Self>,
         request: ChatRequest,
@@ -49,7 +49,7 @@ impl Shared {
         })
     }
 
-    /// A whole answer and who gave it.
+    /// A whole response and who gave it.
     pub(crate) async fn complete(
         self: &Arc<Self>,
         request: ChatRequest,
@@ -73,7 +73,7 @@ impl Shared {
         Ok((response, answered.generation().info()))
     }
 
-    /// Begins an answer, unless its generation's time is over meanwhile.
+    /// Begins a response, unless its generation's time is over meanwhile.
     async fn begin(
         &self,
         admitted: &InFlight,
@@ -84,7 +84,7 @@ impl Shared {
             .await
     }
 
-    /// Begins an answer: instantiates and calls `chat-start` or `chat-stream`.
+    /// Begins a response: instantiates and calls `chat-start` or `chat-stream`.
     pub(crate) async fn start_chat(
         &self,
         generation: &Generation,
@@ -111,7 +111,7 @@ impl Shared {
         .await
     }
 
-    /// Asks for a whole answer on one generation.
+    /// Asks for a whole response on one generation.
     async fn whole_answer(
         &self,
         admitted: &InFlight,

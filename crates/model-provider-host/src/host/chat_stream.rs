@@ -57,7 +57,7 @@ pub struct ChatStream {
     is_over: bool,
 }
 
-/// An answer that has begun, and what its completion needs besides.
+/// A response that has begun, and what its completion needs besides.
 pub(crate) struct Begun {
     pub(crate) exchange: Exchange,
     pub(crate) in_flight: InFlight,
@@ -99,7 +99,7 @@ impl Phase {
 /// What `read` of the contract gives, or the trap that came instead.
 type Read = wasmtime::Result<Result<Progress, contract::Error>>;
 
-/// The guest's side of the answer.
+/// The guest's side of the response.
 pub(crate) struct Exchange {
     pub(crate) store: Store<State>,
     pub(crate) reader: Reader,
@@ -156,13 +156,13 @@ impl ChatStream {
         self.in_flight.generation().info()
     }
 
-    /// What is known of the answer; there once [`next`](Self::next) has given `None`.
+    /// What is known of the response; there once [`next`](Self::next) has given `None`.
     #[must_use]
     pub fn summary(&self) -> Option<&Summary> {
         self.summary.as_ref()
     }
 
-    /// What the guest has used for this answer, as of the last events or the end.
+    /// What the guest has used for this response, as of the last events or the end.
     #[must_use]
     pub fn used(&self) -> ResourceUsage {
         self.used
@@ -172,7 +172,7 @@ impl ChatStream {
     /// up waiting loses nothing.
     ///
     /// # Errors
-    /// The answer broke off before its next event.
+    /// The response broke off before its next event.
     pub async fn ready(&mut self) -> Result<()> {
         while self.events.is_empty() {
             match &self.phase {
@@ -187,7 +187,7 @@ impl ChatStream {
     /// The next event, or `None` at the end. Giving up waiting (dropping the future) loses nothing.
     ///
     /// # Errors
-    /// The answer broke off; what came before stays good. Every later call gives the error again.
+    /// The response broke off; what came before stays good. Every later call gives the error again.
     pub async fn next(&mut self) -> Result<Option<ChatEvent>> {
         self.ready().await?;
         Ok(self.events.pop_front())
@@ -211,7 +211,7 @@ impl ChatStream {
         };
         // No more waiting in here than this: who gives up waiting comes back to the same phase.
         let came = tokio::select! {
-            // A guest that always has an answer ready, and never anything in it, must not escape the other two.
+            // A guest that always has a response ready, and never anything in it, must not escape the other two.
             biased;
             () = &mut self.cancelled => {
                 let error = self.host.drained();

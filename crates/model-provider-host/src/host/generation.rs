@@ -1,4 +1,4 @@
-//! Generations: which plugin answers, which one still finishes its answers, and how one follows the other.
+//! Generations: which plugin answers, which one still finishes its responses, and how one follows the other.
 //!
 //! A generation is one loaded plugin in service. Requests are counted in and out of it, so that a swap knows when the
 //! old one is idle, and can end what is left when its time is over.
@@ -33,7 +33,7 @@ pub(crate) enum GenerationState {
     Verified,
     /// It answers new requests.
     Live,
-    /// It finishes its answers and takes no new ones.
+    /// It finishes its responses and takes no new ones.
     Draining,
     /// It is done.
     Retired,
@@ -92,7 +92,7 @@ pub(crate) struct Generation {
     /// How often it was cut; what was under way before the last time is to end.
     cuts: watch::Sender<u64>,
     traps: Mutex<VecDeque<Instant>>,
-    /// Whether it has given an answer, or a part of one.
+    /// Whether it has given a response, or a part of one.
     proven: AtomicBool,
 }
 
@@ -173,7 +173,7 @@ impl Generation {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Notes that it has given an answer, or a part of one.
+    /// Notes that it has given a response, or a part of one.
     pub(crate) fn prove(&self) {
         self.proven.store(true, Ordering::Relaxed);
     }

@@ -123,11 +123,11 @@ impl HostOptions {
     }
 }
 
-/// A whole answer and who gave it.
+/// A whole response and who gave it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Answer {
-    /// The answer.
+    /// The response.
     pub response: ChatResponse,
     /// The generation that gave it.
     pub generation: GenerationInfo,
@@ -266,7 +266,7 @@ impl Host {
         resolved
     }
 
-    /// Asks, and gives the answer as it comes.
+    /// Asks, and gives the response as it comes.
     ///
     /// # Errors
     /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
@@ -291,10 +291,10 @@ impl Host {
         }
     }
 
-    /// Asks, and waits for the whole answer.
+    /// Asks, and waits for the whole response.
     ///
     /// # Errors
-    /// What is wrong with the request, what the upstream says, or that the answer broke off.
+    /// What is wrong with the request, what the upstream says, or that the response broke off.
     pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
         self.complete_with(request, ChatOptions::default()).await
     }

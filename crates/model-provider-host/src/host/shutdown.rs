@@ -1,4 +1,4 @@
-//! The end of a host: no more questions, time for the answers under way, and a word for those that are cut short.
+//! The end of a host: no more questions, time for the responses under way, and a word for those that are cut short.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -43,7 +43,7 @@ impl Shared {
         Ok(admitted)
     }
 
-    /// Why an answer that was cut short was.
+    /// Why a response that was cut short was.
     pub(crate) fn drained(&self) -> Error {
         let is_end = self.is_draining.load(Ordering::SeqCst);
         let (message, hint) = if is_end {

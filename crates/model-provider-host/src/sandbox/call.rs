@@ -54,7 +54,7 @@ pub(crate) async fn run<T>(
     .await
 }
 
-/// The same as [`run`] for the calls that answer with an error of the contract's.
+/// The same as [`run`] for the calls that return an error of the contract's.
 pub(crate) async fn run_fallible<T>(
     context: Context<'_>,
     call: impl AsyncFnOnce(&mut Store<State>, &Guest) -> wasmtime::Result<Result<T, contract::Error>>,

@@ -66,7 +66,7 @@ impl Twin {
         catalog::from_list(&list, &self.settings)
     }
 
-    /// Begins an answer.
+    /// Begins a response.
     pub(crate) fn chat(&self, request: ChatRequest) -> Answer<'_> {
         let snapshot = self.settings.get();
         let model = reference::resolve(&request.model, &self.settings).expect("a reference");
@@ -82,7 +82,7 @@ impl Twin {
     }
 }
 
-/// An answer on its way.
+/// A response on its way.
 pub(crate) struct Answer<'a> {
     twin: &'a Twin,
     exchange: Exchange,

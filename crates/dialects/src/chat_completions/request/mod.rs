@@ -31,9 +31,9 @@ pub struct ChatBody {
     pub request: ChatRequest,
     /// The model that it names.
     pub model: Option<String>,
-    /// Whether the answer is wanted as it comes.
+    /// Whether the response is wanted as it comes.
     pub stream: bool,
-    /// Whether a streamed answer is to end with what it took.
+    /// Whether a streamed response is to end with what it took.
     pub include_usage: bool,
     /// The paths of members that the request has and that are not passed on.
     pub left_out: Vec<String>,
