@@ -89,7 +89,12 @@ def main():
 
             # The registry has no referrers API: they are listed under a tag.
             tag = published["manifest"].replace(":", "-")
-            index = json.load(urllib.request.urlopen(f"http://{address}/v2/openclaw/provider/manifests/{tag}"))
+            # It gives an index only to clients that accept one.
+            listed = urllib.request.Request(
+                f"http://{address}/v2/openclaw/provider/manifests/{tag}",
+                headers={"Accept": "application/vnd.oci.image.index.v1+json"},
+            )
+            index = json.load(urllib.request.urlopen(listed))
             kinds = sorted(one["artifactType"] for one in index["manifests"])
             assert kinds == ["application/vnd.cyclonedx+json", "application/vnd.openclaw.minisign.v1"], index
             print("what refers to it is listed under the tag that stands in for the API")
