@@ -337,7 +337,7 @@ impl<'a> CallPiece<'a> {
             Leaf::CallId => self.id = Some(any()).filter(filled),
             Leaf::Name => self.name = json::text(raw).filter(filled).or(self.name.take()),
             _ => {
-                self.raw_arguments = Some(raw).filter(|_| self.arguments.is_none());
+                self.raw_arguments = self.arguments.is_none().then_some(raw);
                 self.arguments = Some(any()).filter(filled).or(self.arguments.take());
             }
         }
