@@ -31,7 +31,7 @@ struct Step {
 type Start = TypedFunc<(ChatRequest, u64), (Result<ResourceAny, Error>,)>;
 type TryRead = TypedFunc<(ResourceAny, u32, u64), (Result<Step, Error>,)>;
 
-/// The two calls of this session's instance.
+/// The two calls of the instance under test.
 fn exported(bench: &Bench, session: &mut Session) -> Result<(Start, TryRead), Verdict> {
     let subject = &bench.subject;
     let Some(name) = subject.exports.iter().find(|name| name.starts_with(INTERFACE)) else {
