@@ -231,8 +231,18 @@ impl Terminal {
         self.types(key::ENTER);
     }
 
-    /// What a terminal sends when something is pasted.
+    /// What a terminal sends when something is pasted. It waits until the command reads keys as they come: before that,
+    /// the terminal itself turns a carriage return into a line feed.
     pub fn pastes(&mut self, text: &str) {
+        let started = Instant::now();
+        while cfg!(unix) && mode(self.master.as_ref()) == self.mode {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "no keys are read:\n{}",
+                self.screen()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
         self.types(&format!("\u{1b}[200~{text}\u{1b}[201~"));
     }
 
