@@ -7,11 +7,12 @@
 
 use std::fmt::Write as _;
 
-use huggingface_protocol::chat::{Exchange, Next};
+use chat_completions::chat::{Exchange, Next};
 use huggingface_protocol::contract::types::{ChatEvent, ChatRequest, ContentPart, Message, UserMessage};
+use huggingface_protocol::provider::UPSTREAM;
 use huggingface_protocol::reference;
 use huggingface_protocol::settings::{PlainSettings, Settings};
-use huggingface_protocol::wire::{
+use chat_completions::wire::{
     chunk::{Chunk, Extras},
     list::{Leaf, Place, Sink, read_row, read_row_by_serde},
 };
@@ -125,7 +126,7 @@ fn exchange(model: &str) -> Exchange {
         stop: Vec::new(),
         extras: Vec::new(),
     };
-    Exchange::new(request, model, &settings.get(), 7).expect("a good request")
+    Exchange::new(&UPSTREAM, request, model.into(), &settings.get(), 7).expect("a good request")
 }
 
 /// All events, and how it ended.
