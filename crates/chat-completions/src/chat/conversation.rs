@@ -98,7 +98,7 @@ impl<'a> Check<'a> {
     fn result(&mut self, at: usize, result: &ToolResult) -> Checked {
         let Some(call) = self.open.iter().position(|call| call.id == result.call_id) else {
             let what = format!(
-                "{} answers no tool call that waits: the turn before has none of this id, or it has its result",
+                "{} matches no pending tool call: the turn before has no call with this id, or its result was already given",
                 quote(&result.call_id)
             );
             return invalid(&format!("messages[{at}].tool_call_id"), &what);
@@ -214,11 +214,11 @@ impl<'a> Check<'a> {
     fn finish(mut self) -> Result<Vec<Warning>, Error> {
         self.no_open_call()?;
         if self.is_empty {
-            return invalid("messages", "is empty: there is nothing to answer");
+            return invalid("messages", "is empty: expected at least one message");
         }
         if let Some(at) = self.reasoning_left_out {
             let message = format!(
-                "The reasoning of messages[{at}] and of others like it was not sent: this model gets back {}.",
+                "The reasoning of messages[{at}] and of similar messages was not sent: this model accepts {}.",
                 match self.rules.replay {
                     Replay::None => "none",
                     Replay::ToolCalls | Replay::All => "only that of messages with tool calls",
@@ -244,7 +244,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Whether the client's own word for the role is `developer`.
+/// Whether the client used the role name `developer`.
 fn names_developer(system: &SystemMessage) -> bool {
     system.extras.iter().any(super::members::is_developer_role)
 }

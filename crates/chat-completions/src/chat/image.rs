@@ -79,7 +79,7 @@ fn essence(mime_type: &str) -> Cow<'static, str> {
     }
 }
 
-/// The image type that the first bytes tell.
+/// The image type, from the first bytes.
 fn magic(data: &[u8]) -> Option<&'static str> {
     /// How files of a type begin; `?` is any byte.
     const KNOWN: [(&[u8], &str); 11] = [

@@ -1,10 +1,10 @@
 //! The messages of the request's body. Checked messages only; see `conversation`.
 //!
 //! Rules that are not obvious from the wire format:
-//! * One text is a plain string, several are the list of parts that they came as: nobody's text gets a line feed that
-//!   nobody sent. A tool's pieces are joined by line feeds, as OpenClaw does, since many backends take only a string of a
-//!   tool; so is what goes to a model that takes strings only. The model's own pieces are one text that was cut, and are
-//!   joined as they are.
+//! * One text is a plain string; several stay a list of parts, so that no line feed is added that the caller did not
+//!   send. The texts of a tool result are joined by line feeds, as in OpenClaw, because many backends accept only a
+//!   string there; so are those for a model that accepts only strings. The texts of an assistant message are
+//!   fragments of one text, and are joined without a separator.
 //! * Reasoning of an assistant message goes back as the model's rules say; parts in another's form stay here. A
 //!   message with nothing left is left out.
 //! * A tool's failure has no field: its text begins with `Error: `, unless it says so itself.
@@ -30,7 +30,7 @@ use crate::{
 
 /// How closely an image is to be looked at.
 const DETAIL: &str = "detail";
-/// What a model is said to have answered whose template wants an answer between tool results and a user message.
+/// The assistant message that is inserted for templates that require one between tool results and a user message.
 const AFTER_TOOLS: &str = "The results are there.";
 
 pub(super) fn write(messages: &[Message], rules: &Rules, out: &mut Writer<'_>) {
@@ -88,7 +88,7 @@ fn said(role: &str, parts: &[ContentPart], extras: &[Extra], rules: &Rules, out:
     members::write(Place::Message, extras, out);
 }
 
-/// An answer of the model where its template wants one, and a comma.
+/// Inserts an assistant message where the template requires one, and a comma.
 fn after_tools(rules: &Rules, out: &mut Writer<'_>) {
     if rules.assistant_after_tools {
         out.raw("{\"role\":\"assistant\"");
@@ -200,7 +200,7 @@ fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
     out.name("content");
     assistant_content(parts, &reasoning, rules, out);
     if sends_reasoning(parts, rules) && (has_reasoning || rules.needs_reasoning) {
-        // As text of the message it does not stand in its own member as well.
+        // Reasoning that is sent as text does not stand in its own member as well.
         let stands_here = has_reasoning && !rules.thinking_as_text;
         out.member("reasoning_content", if stands_here { &reasoning } else { " " });
     }
@@ -238,7 +238,8 @@ fn assistant_content(parts: &[AssistantPart], reasoning: &str, rules: &Rules, ou
         _ => None,
     });
     let text: String = texts.collect();
-    // As OpenClaw: a template that wants an answer after tool results wants text of one with calls, if only blank text.
+    // As in OpenClaw: a template that requires an assistant message after tool results requires text in one with
+    // calls, if only blank text.
     if text.is_empty() && !rules.assistant_after_tools {
         out.raw("null");
     } else {
@@ -329,7 +330,7 @@ fn tool_result(result: &ToolResult, out: &mut Writer<'_>) {
     } else if text.is_empty()
         && let Some(kind) = result.content.iter().find_map(medium)
     {
-        // What there is instead stands in a message below. Of an image, the words of OpenClaw.
+        // The text refers to the message below, which has the medium. For an image it is OpenClaw's text.
         text = format!("(see attached {kind})");
     }
     out.raw("{\"role\":\"tool\"");

@@ -1,7 +1,7 @@
-//! Chat: a request to the upstream's JSON, and every response that it can give to events.
+//! Chat: a request to the upstream's JSON, and each possible response to chat events.
 //!
-//! [`Exchange`] is the way in: one call with its retries, driven by a shell that does the I/O. [`Fold`] puts
-//! events together to a whole answer.
+//! [`Exchange`] is the entry point: one call with its retries, driven by a shell that does the I/O. [`Fold`] combines
+//! events into a whole response.
 
 #![allow(
     clippy::result_large_err,

@@ -12,8 +12,8 @@ use crate::{
     json,
 };
 
-/// Gives each tool call of a message an id of its own. Of calls that share one, each result belongs to the call of the
-/// tool that it names; the others belong to what is left, in order.
+/// Gives each tool call of a message a unique id. Of calls that share one, each result belongs to the call with the
+/// same tool name; the remaining results are assigned in order.
 pub(super) fn unique_call_ids(messages: &mut [Message]) -> Option<Warning> {
     let mut count = 0;
     let mut rest = messages;
@@ -25,7 +25,7 @@ pub(super) fn unique_call_ids(messages: &mut [Message]) -> Option<Warning> {
     }
     (count > 0).then(|| Warning {
         code: "tool-call-ids-renamed".to_string(),
-        message: format!("{count} tool calls shared the id of a call before them and were given others."),
+        message: format!("{count} tool calls had the id of an earlier call and got new ids."),
     })
 }
 
@@ -69,7 +69,7 @@ fn rename(parts: &mut [AssistantPart], later: &mut [Message]) -> usize {
     count
 }
 
-/// Gives a call an id that no other has; the first of those that share one keeps it.
+/// Gives a call a unique id; the first of those that share one keeps it.
 fn renamed(call: &mut ToolCall, before: usize, taken: &mut BTreeSet<String>) -> Renamed {
     if before > 0 {
         let free = (before + 1..)

@@ -1,5 +1,5 @@
-//! What a caller should know of a response that is a response all the same: what was passed over in it, and what its
-//! upstream warns of. This module must not know how a response is read.
+//! Warnings about a response that is valid nevertheless: what was skipped in it, and its upstream's own warnings.
+//! This module must not know how a response is decoded.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// So many warnings of an upstream are told, each up to so many bytes.
+/// The number of upstream warnings that are passed on; the next constant limits the bytes of each.
 const MOST_HEARD: usize = 8;
 const LONGEST_HEARD: usize = 500;
 

@@ -1,20 +1,19 @@
-//! When to try again: what an upstream asks for, else a growing wait that is spread, so that callers that
-//! failed together do not come back together.
+//! Retry timing: the wait that the upstream requests, or else exponential backoff with jitter, so that callers that
+//! failed together do not retry together.
 
 use alloc::{string::String, vec::Vec};
 
 use crate::error::{exact, header, thousandths};
 
-/// The longest wait for another try. Who is asked to wait longer is told so instead.
+/// The longest backoff. If the upstream requests a longer one, the call ends and the error reports it.
 pub(super) const LONGEST_WAIT_MS: u32 = 60_000;
 /// What says that a limit is renewed later than this means another thing, such as a date.
 const LONGEST_RESET_MS: u32 = 86_400_000;
-/// The first wait without a word from the upstream.
+/// The first backoff when the upstream requests none.
 const FIRST_WAIT_MS: u64 = 500;
 
-/// What the headers ask for: `Retry-After-Ms` in milliseconds, else `Retry-After` in seconds, or a date of which the
-/// response's own `Date` is taken off. A date without `Date` says nothing: this side has no clock that shows the time
-/// of day.
+/// The wait that the headers request: `Retry-After-Ms` in milliseconds, else `Retry-After` in seconds, or as a date
+/// relative to the response's own `Date`. A date without `Date` is ignored: the component has no wall clock.
 pub(super) fn retry_after_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
     let short = || thousandths(header(headers, "retry-after-ms")?.trim());
     let ms = match short() {
@@ -51,8 +50,7 @@ pub(super) fn reset_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
         .or_else(|| limits.iter().filter_map(|(name, _)| reset(name)).min())
 }
 
-/// How long to wait before another try without a word from the upstream: 0.5 s, 1 s, 2 s, …, each within a
-/// quarter.
+/// The backoff when the upstream requests none: 0.5 s, 1 s, 2 s, …, each with a jitter of a quarter.
 pub(super) fn backoff_ms(failures: u32, seed: u64) -> u32 {
     let base = FIRST_WAIT_MS << failures.saturating_sub(1).min(7);
     let spread = mix(seed ^ u64::from(failures)) % (base / 2 + 1);

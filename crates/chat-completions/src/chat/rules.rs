@@ -24,7 +24,7 @@ pub(super) enum Replay {
 /// How a request is written for one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
-    /// Whether `stream_options` is sent, which asks for token counts.
+    /// Whether `stream_options` is sent, which requests usage.
     pub(super) usage_in_streaming: bool,
     /// The name of the output limit.
     pub(super) max_tokens_field: String,
@@ -42,7 +42,7 @@ pub(super) struct Rules {
     pub(super) tool_result_name: bool,
     /// Whether a system message is called one of the developer.
     pub(super) developer_role: bool,
-    /// Whether the model has to answer tool results before a user message follows them.
+    /// Whether the template requires an assistant message between tool results and a user message.
     pub(super) assistant_after_tools: bool,
     /// Whether reasoning goes back as text of the message.
     pub(super) thinking_as_text: bool,
@@ -94,7 +94,7 @@ impl Rules {
                 _ => {}
             }
         }
-        // As OpenClaw does: others do not know the role, whatever the settings say.
+        // As in OpenClaw: models without reasoning do not know the role, whatever the settings say.
         rules.developer_role &= reasons;
         rules.needs_reasoning &= model.reasoning != Some(false);
         rules

@@ -1,9 +1,11 @@
-//! Telling reasoning from the response's text where a model writes both into one text: `<think>` … `</think>` at its
-//! beginning. Tags are removed, also when a read cuts them; white space before the opening tag goes with it,
-//! all other white space stays. A tag anywhere else is text.
+//! Splits reasoning from text where a model writes both into one text: `<think>` … `</think>` at its beginning.
 //!
-//! Where the model's chat template opens the block, the text begins inside of it, and only the closing tag comes. A text
-//! that begins as JSON does is none of it: where a grammar is enforced, the model cannot reason in words. For other models a closing tag without an opening one splits nothing; that it came is known in the end.
+//! Tags are removed, also when a read cuts them. White space before the opening tag is removed with it; all other
+//! white space stays. A tag anywhere else is text.
+//!
+//! Where the model's chat template opens the block, the response begins inside of it and has only the closing tag. A
+//! text that begins like JSON has no block: with an enforced grammar the model cannot reason in text. For other
+//! models a closing tag without an opening one splits nothing, but is reported as a warning at the end.
 
 use alloc::string::String;
 use core::mem;
@@ -13,19 +15,19 @@ use crate::text::split_once;
 
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
-/// How much white space may stand before the opening tag: what is held back has a bound.
+/// How much white space may precede the opening tag: it bounds what is held back.
 const INDENT: usize = 64;
 
-/// Where in the text we are.
+/// The position in the text.
 #[derive(Debug, Default)]
 enum Place {
-    /// At its beginning; what was held back may become a tag.
+    /// At the beginning; the text that is held back may become a tag.
     #[default]
     Beginning,
     Held(String),
-    /// In the block; what was held back may become the closing tag.
+    /// In the block; the text that is held back may become the closing tag.
     Thought(String),
-    /// Behind it, or there is none.
+    /// After the block, or there is none.
     Text,
 }
 
@@ -35,7 +37,7 @@ pub(super) struct Think {
     place: Place,
     /// Whether the text begins inside of the block.
     is_opened: bool,
-    /// What came since, as long as it may turn out that there is no block after all.
+    /// The text since, as long as there may be no block.
     unclosed: String,
     /// Whether any of the text was reasoning.
     has_reasoned: bool,
@@ -51,7 +53,7 @@ impl Think {
         }
     }
 
-    /// Takes the next piece of the text.
+    /// Reads the next fragment of the text.
     pub(super) fn push(&mut self, text: &str, events: &mut Events) {
         match &mut self.place {
             Place::Text => self.text(text, events),
@@ -68,12 +70,12 @@ impl Think {
         }
     }
 
-    /// Says that reasoning came beside the text: whoever split it has taken the block out.
+    /// Reports reasoning beside the text: the server has already split the block.
     pub(super) fn beside(&mut self) {
         self.is_opened &= !matches!(self.place, Place::Beginning | Place::Held(_));
     }
 
-    /// Gives what was held back for what it then is. Behind it the text goes on where it was.
+    /// Emits the text that is held back. Text after it continues in the same place.
     pub(super) fn flush(&mut self, events: &mut Events) {
         if let Place::Held(held) = &mut self.place {
             let held = mem::take(held);
@@ -85,7 +87,7 @@ impl Think {
         }
     }
 
-    /// Whether a closing tag came in the text, and no opening one before it.
+    /// Whether the text has a closing tag without an opening one.
     pub(super) fn is_unopened(&self) -> bool {
         self.stray == Stray::Found
     }
@@ -147,7 +149,7 @@ impl Think {
         self.within(thought, events);
     }
 
-    /// More of the block.
+    /// More text of the block.
     fn within(&mut self, thought: &str, events: &mut Events) {
         events.reasoning(thought);
         self.has_reasoned |= !thought.is_empty();
@@ -162,7 +164,7 @@ impl Think {
     }
 }
 
-/// Whether a closing tag came before any opening one.
+/// Whether a closing tag precedes any opening one.
 #[derive(Debug, PartialEq, Eq)]
 enum Stray {
     /// No tag yet; the text's end may become one.
@@ -180,7 +182,7 @@ impl Default for Stray {
 impl Stray {
     fn look(&mut self, text: &str) {
         let Self::Looking(end) = self else { return };
-        // The usual piece: nothing in it could be a tag.
+        // The usual fragment, in which nothing can be a tag.
         if end.is_empty() && !text.as_bytes().contains(&b'<') {
             return;
         }

@@ -1,4 +1,4 @@
-//! JSON leaving in pieces: straight to where it goes, in a buffer's steps, without a copy of the whole.
+//! Chunked JSON writer: writes through a small buffer to its destination, without a copy of the whole.
 
 use alloc::{
     format,
@@ -18,7 +18,7 @@ const PIECE: usize = STEP / 2;
 /// How many bytes become base64 at once: a multiple of three, so that padding comes at the end only.
 const GROUP: usize = 3072;
 
-/// Takes a piece and says whether to go on.
+/// Receives a part and returns whether to continue.
 type Out<'o> = &'o mut dyn FnMut(&[u8]) -> bool;
 
 /// Where the bytes go.
@@ -92,7 +92,7 @@ impl<'o> Writer<'o> {
         self.raw("\"");
     }
 
-    /// A piece of a text inside of its quotes: written into the buffer at once, where it may stay.
+    /// Writes a fragment inside of a JSON string: copied into the buffer at once, where it may stay.
     fn quoted(&mut self, piece: &[u8]) {
         if matches!(self.target, Target::Give(_)) && self.buffer.len() + piece.len() > STEP {
             self.flush();

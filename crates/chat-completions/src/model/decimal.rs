@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use core::cmp::Ordering;
 
-/// How many digits of a price carry meaning; what follows is the noise of somebody's float.
+/// The number of significant digits of a price; more are floating-point noise.
 const SIGNIFICANT_DIGITS: i32 = 10;
 /// Powers of ten between which a price makes sense: from a ten-billionth of a dollar to below a million
 /// dollars.

@@ -1,8 +1,8 @@
-//! What the choice of one chunk, or of a whole response, says: text, reasoning, tool calls and the finish reason to
-//! events. This module must not know how chunks are framed, or when a response is over.
+//! Decoder of the choice in a chunk or a whole completion: text, reasoning, tool calls and finish reason to events.
+//! This module must not know how chunks are framed, or when a response is complete.
 //!
-//! A `delta` is a piece. A `message` is all of it at once: alone it is read, and behind deltas it is their summary, of
-//! which only what no delta brought is read.
+//! A `delta` holds fragments. A `message` holds the whole: alone it is read in full; after deltas it is a summary,
+//! and only what no delta had is read.
 
 use alloc::{borrow::Cow, format};
 
@@ -17,24 +17,24 @@ use crate::{
     },
 };
 
-/// How deep reasoning is looked for in lists and objects: each level is read once more.
+/// How deep reasoning is searched in nested lists and objects: each level is parsed again.
 const DEPTH: u8 = 4;
 
-/// What came in pieces so far.
+/// What the deltas held so far.
 #[derive(Debug, Default)]
 pub(super) struct Came {
     pub(super) text: bool,
     pub(super) reasoning: bool,
     signature: bool,
-    /// Calls in deltas.
+    /// Tool calls in deltas.
     calls: bool,
-    /// Calls beside them.
+    /// Tool calls outside of deltas.
     calls_beside: bool,
     others: [bool; OTHERS.len()],
 }
 
 impl Answer {
-    /// Takes what a choice says; gives the error if it says that it failed.
+    /// Reads a choice; returns the error if the choice reports a failure.
     pub(super) fn choice(&mut self, chunk: &Chunk<'_>) -> Option<Error> {
         let choice = &chunk.choice;
         self.delta(&choice.delta);
@@ -56,7 +56,7 @@ impl Answer {
         self.came.text |= self.said(delta);
     }
 
-    /// Takes of a message what is new in it.
+    /// Reads the parts of a message that no delta had.
     fn message(&mut self, message: &Message<'_>) {
         let has_reasoning = self.came.reasoning || (self.came.text && self.think.has_reasoned());
         self.reasoning(message, !has_reasoning, !self.came.signature);
@@ -65,14 +65,14 @@ impl Answer {
         }
     }
 
-    /// Takes the text of a `delta` or `message`; false if there is none.
+    /// Reads the text of a `delta` or `message`; false if it has none.
     fn said(&mut self, said: &Message<'_>) -> bool {
         let has_content = said.content.is_some_and(|content| self.content(content));
         has_content || said.plain.as_deref().is_some_and(|text| self.say(text))
     }
 
-    /// Takes the calls. They may stand in several places: in pieces they count first, then beside them; all at once they
-    /// are a summary.
+    /// Reads the tool calls, which may stand in several places. Deltas count first, then the fields outside of them.
+    /// The calls of a whole message after deltas are a summary.
     fn calls(&mut self, choice: &Choice<'_>, top: &[CallPiece<'_>]) {
         let whole = choice
             .message
@@ -99,7 +99,7 @@ impl Answer {
         self.pieces(pieces, whole.is_empty());
     }
 
-    /// Takes pieces of calls, which are not those of a whole message.
+    /// Reads fragments of tool calls. `is_beside` says that they are not those of a whole message.
     pub(super) fn pieces(&mut self, pieces: &[CallPiece<'_>], is_beside: bool) {
         self.came.calls_beside |= is_beside;
         self.think.flush(&mut self.events);
@@ -124,7 +124,7 @@ impl Answer {
         }
     }
 
-    /// Why the choice ended, if it has.
+    /// Reads the finish reason; returns the error if the backend failed.
     fn finish(&mut self, choice: &Choice<'_>) -> Option<Error> {
         let word = choice
             .finish_reason
@@ -142,7 +142,7 @@ impl Answer {
         choice.error.map(error::from_event)
     }
 
-    /// Takes the text of a content: a text, a list of parts or a single part; false if there is none.
+    /// Reads `content`: a string, a list of parts or a single part; false if it has no text.
     fn content(&mut self, raw: &str) -> bool {
         match raw.as_bytes().first() {
             Some(b'"') => json::text(raw).is_some_and(|text| self.say(&text)),
@@ -152,20 +152,20 @@ impl Answer {
                 any
             }
             Some(b'{') => self.part(raw),
-            // A number or a truth value, for which the model's text was taken.
+            // A number or a boolean: the server parsed the model's text as JSON.
             Some(_) => self.say(raw),
             None => false,
         }
     }
 
-    /// Takes text of the response; false if it is empty.
+    /// Adds text of the response; false if it is empty.
     pub(super) fn say(&mut self, text: &str) -> bool {
         self.think.push(text, &mut self.events);
         self.spoke_last = self.spoke_last || !text.trim_ascii().is_empty();
         !text.is_empty()
     }
 
-    /// Takes one part of a content; false if it is no text of the response.
+    /// Reads one content part; false if it is no text.
     fn part(&mut self, raw: &str) -> bool {
         if raw.starts_with('"') {
             return self.content(raw);
@@ -190,7 +190,7 @@ impl Answer {
             Some(text) => self.say(&text),
             None => {
                 if !json::is_blank(raw) {
-                    // In a list, as it came: lists add up, where objects of one name replace each other.
+                    // Wrapped in a list: passthrough lists are concatenated, objects of one name replace each other.
                     self.events.other("content", &format!("[{raw}]"));
                 }
                 false
@@ -198,8 +198,8 @@ impl Answer {
         }
     }
 
-    /// Takes the reasoning beside the text: of the fields that say the same, the first that says anything. Gives whether
-    /// there was any, and whether a signature.
+    /// Reads reasoning fields beside the text. Of several that repeat the same, the first that is not empty counts.
+    /// Returns whether there was reasoning, and whether there was a signature.
     fn reasoning(&mut self, said: &Message<'_>, takes_text: bool, takes_signature: bool) -> (bool, bool) {
         let (mut any, mut is_signed) = (false, false);
         for raw in said.reasoning.iter().flatten().filter(|_| takes_text) {
@@ -226,7 +226,7 @@ impl Answer {
         (any, is_signed)
     }
 
-    /// Takes reasoning as a text, an object with a text, or a list of them; false if there is none.
+    /// Reads reasoning as a string, an object with a text, or a list of them; false if it has none.
     fn thoughts(&mut self, raw: &str) -> bool {
         self.thoughts_within(raw, DEPTH)
     }
@@ -250,7 +250,7 @@ impl Answer {
         any
     }
 
-    /// Reasoning that did not come in the text; false if it is empty.
+    /// Adds reasoning that was not part of the text; false if it is empty.
     pub(super) fn thought(&mut self, text: &str) -> bool {
         if text.is_empty() {
             return false;
@@ -262,7 +262,7 @@ impl Answer {
     }
 }
 
-/// A text, or an object that holds it as its value.
+/// A string, or an object that holds it as `value`.
 fn plain_text(raw: &str) -> Option<Cow<'_, str>> {
     let mut text = json::text(raw);
     json::members(raw, &mut |key, value| {

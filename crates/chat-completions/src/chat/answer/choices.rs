@@ -1,9 +1,9 @@
 //! Which choice of each chunk is the response, where a server sends more than one.
 //!
-//! More than one is never asked for. A single choice in a chunk is of the response whatever its index: some servers count
-//! the parts of a response by it. An index that comes back after another one means two choices, side by side; then the
-//! first is the response. To know that before the text of the other is handed out, the first chunk of a new index waits
-//! for the next one.
+//! A request never has `n` above 1. A single choice in a chunk belongs to the response whatever its index is: some
+//! servers count the parts of a response with it. An index that returns after another one means two parallel choices;
+//! the first is the response. To detect this before text of the other choice is emitted, the first chunk of a new
+//! index is held until the next chunk.
 
 use alloc::{string::String, vec::Vec};
 
@@ -18,7 +18,7 @@ pub(super) enum Verdict {
     Read,
     /// It is of another choice, or there is none.
     Pass,
-    /// The next chunk tells.
+    /// The next chunk decides.
     Hold,
 }
 

@@ -1,4 +1,4 @@
-//! How an attempt ends: a response, another attempt, or the error of the call.
+//! Outcome of an attempt: a summary, a retry, or the error of the call.
 
 use alloc::{format, vec::Vec};
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Exchange {
-    /// Goes on after the answer took something in.
+    /// Continues after the response decoder made progress.
     pub(super) fn after_answer(&mut self) {
         if self.answer.gave_events() {
             self.body = None;
@@ -19,7 +19,7 @@ impl Exchange {
             None => {}
             Some(Err(error)) => {
                 let error = error.clone();
-                // An answer without anything in it, or an error that only comes in the form of an answer.
+                // An empty response, or an error event in a successful response.
                 let may_retry = match error.status {
                     Some(status) => error.retryable && head::is_passing(status),
                     None => {
@@ -47,7 +47,7 @@ impl Exchange {
         }
     }
 
-    /// Judges an answer with an error status.
+    /// Turns a response with an error status into an error.
     pub(super) fn refused(&mut self) {
         let State::Refused { status, body } = &mut self.state else {
             return;
@@ -62,7 +62,7 @@ impl Exchange {
         self.settle(error, may_retry);
     }
 
-    /// Tries again or ends.
+    /// Retries or ends.
     pub(super) fn settle(&mut self, error: Error, may_retry: bool) {
         let tries_left =
             self.attempts <= self.max_retries && self.body.is_some() && !self.answer.gave_events();

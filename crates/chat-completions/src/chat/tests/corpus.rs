@@ -1,5 +1,5 @@
-//! Recorded answers, from the directory that `ROUTER_CORPUS` names: every one of them gives a result, and the
-//! same one in any pieces. They are not part of the repository.
+//! Recorded responses, from the directory that `ROUTER_CORPUS` names: each has an outcome, and the same one for any
+//! split of its bytes. They are not part of the repository.
 
 use std::{env, fs, path::PathBuf, prelude::v1::*, println};
 
@@ -65,7 +65,7 @@ pub(super) fn served(about: &Value, body: Vec<u8>) -> Served {
     }
 }
 
-/// The outcome, after a check that pieces do not change it.
+/// The outcome, after a check that the split of the bytes does not change it.
 fn steady(name: &str, served: &Served) -> Outcome {
     let whole = outcome(served, &[]);
     let every: Vec<usize> = (0..served.body.len()).collect();
@@ -101,14 +101,14 @@ fn every_recorded_stream_and_answer_decodes() {
     for (name, kind, message, _) in &errors {
         let is_expected = match kind.as_str() {
             "upstream" | "invalid-request" | "unsupported" => !message.is_empty(),
-            "protocol" => message.contains("arguments") || message.contains("no answer"),
+            "protocol" => message.contains("arguments") || message.contains("is empty"),
             _ => false,
         };
         assert!(is_expected, "{name}: {kind}: {message}");
     }
 }
 
-/// The characters of the text and of the thoughts, and the calls as name and arguments.
+/// The number of characters of text and of reasoning, and the calls as name and arguments.
 fn content(events: &[ChatEvent]) -> (usize, usize, Vec<(String, String)>) {
     let (mut text, mut thought, mut calls) = (0, 0, Vec::new());
     for event in events {

@@ -114,7 +114,7 @@ fn of_a_long_error_no_request_that_it_repeats_is_shown() {
         (format!(r#"{{"error":{{"message":"no"}},"input":"{prompt}"#), "no"),
         (
             format!(r#"{{"input":"{}","detail":"x"}}"#, prompt.repeat(6)),
-            "The upstream answered 422: Unprocessable Entity.",
+            "The upstream returned 422: Unprocessable Entity.",
         ),
     ] {
         let served = Served::status(422, &[], &body);

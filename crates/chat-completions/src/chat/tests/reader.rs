@@ -1,4 +1,4 @@
-//! Every recorded answer means what an independent reader says that it means.
+//! Each recorded response decodes to what an independent reader makes of it.
 
 use std::{env, path::PathBuf, prelude::v1::*, println};
 

@@ -3,7 +3,7 @@ use super::*;
 const GOOD: &str =
     "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 
-/// Serves these answers in turn and gives the waits between them.
+/// Serves these responses in turn and returns the backoffs between them.
 fn run(max_retries: u32, answers: &[Served]) -> (Vec<u32>, Exchange, Vec<ChatEvent>) {
     let mut exchange = exchange(max_retries);
     let (mut waits, mut events) = (Vec::new(), Vec::new());
@@ -229,10 +229,10 @@ fn the_first_byte_and_the_ones_after_it_have_their_own_limits() {
         request_sent: true,
     });
     let error = exchange.outcome().unwrap().as_ref().unwrap_err();
-    assert_eq!(error.message, "The answer stood still for 60 s.");
+    assert_eq!(error.message, "The response stalled for 60 s.");
     assert_eq!(
         failed(FailureKind::Timeout, true).message,
-        "No answer came within 120 s."
+        "No response within 120 s."
     );
 }
 
