@@ -45,7 +45,7 @@ fn vectors<'b>(bytes: &'b [u8], _: &mut Vec<u8>) -> &'b [u8] {
     bytes
 }
 
-/// Twelve bytes as letters: in each lane three of them as one number, of which six bits each become a byte; then a
+/// Twelve bytes as letters: in each lane (SIMD) three of them as one number, of which six bits each become a byte; then a
 /// letter is its number and a distance that is the same for all of its kind.
 #[cfg(target_feature = "simd128")]
 #[inline]

@@ -20,7 +20,7 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Finds the rows of an answer: an object with `data`, or the bare array. Of many it keeps `most`.
+    /// Finds the rows of a response: an object with `data`, or the bare array. It keeps at most `most` rows.
     pub fn read(body: &'a str, most: usize) -> Result<Self, serde_json::Error> {
         let mut rows = Self {
             most,
@@ -55,9 +55,9 @@ impl<'a> Sink<'a> for Rows<'a> {
 /// An object or array that is walked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The whole answer.
+    /// The whole response.
     Answer,
-    /// `data`, or the whole answer if it is an array: all rows, each taken as it stands.
+    /// `data`, or the whole response if it is an array: all rows, as raw text.
     Rows,
     /// One of them, when it is read by itself.
     Row,
@@ -112,8 +112,8 @@ pub fn read_row<'a>(row: &'a str, sink: &mut dyn Sink<'a>) {
     let _ = Reading::into(sink).all(row, Step::Object(Place::Row));
 }
 
-/// Takes a whole list apart in one go: its rows, and the members of each. False if anything in it is odd: then what was
-/// given counts for nothing, and [`Rows`] and [`read_row`] are to be asked.
+/// Parses a whole list in one pass: its rows, and the members of each. Returns false if anything in it is unusual:
+/// then the sink's content is invalid, and [`Rows`] and [`read_row`] are to be used.
 pub fn read_list<'a>(body: &'a str, sink: &mut dyn Sink<'a>) -> bool {
     let mut reading = Reading::into(sink);
     reading.takes_rows_apart = true;
@@ -180,7 +180,7 @@ impl<'s, 'a> Reading<'s, 'a> {
         }
     }
 
-    /// Walks through a text, and once more if something in it has no value, so that no member spoils another one.
+    /// Walks through a text, and a second time if something in it is invalid, so that no member spoils another one.
     fn all(&mut self, text: &'a str, start: Step<Place, Leaf>) -> Result<(), serde_json::Error> {
         walk_plain(text, self, start).or_else(|_| walk_by_levels(text, self, start))
     }

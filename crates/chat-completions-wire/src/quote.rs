@@ -1,5 +1,5 @@
-//! Text as a JSON string. Bytes that need an escape are rare: they are looked for many at a time, and what lies between
-//! them leaves in large pieces. It knows nothing of what the text is.
+//! Writer of text as a JSON string. Bytes that need an escape are rare: they are searched many at a time, and the
+//! text between them is written in large runs. It must not know what the text is.
 
 use alloc::vec::Vec;
 

@@ -1,10 +1,10 @@
-//! Server-sent events: bytes in any pieces to the data of events, by the standard's rules for lines and
+//! Decoder of server-sent events: bytes in any chunking to the data of events, by the standard's rules for lines and
 //! fields.
 //!
-//! LF, CR and CRLF end a line; comments and unknown fields are skipped; `data:` may stand with and without a
-//! space. Beyond the standard: an event that the end of the stream leaves without its blank line is still
-//! given, because servers forget that line; whoever reads the data sees whether it is whole. A byte-order
-//! mark is the caller's to drop. This module must not know JSON.
+//! LF, CR and CRLF end a line; comments and unknown fields are skipped; the space after `data:` is optional. Beyond
+//! the standard: an event that the end of the stream leaves without its blank line is still returned, because servers
+//! omit that line; the caller sees from the data whether it is complete. A byte-order mark is the caller's to drop.
+//! This module must not know JSON.
 
 mod shape;
 
@@ -15,7 +15,7 @@ use self::shape::{Shape, Whole};
 
 /// The longest line, and the longest data of one event, that is taken.
 pub const LIMIT: usize = 8 * 1024 * 1024;
-/// What an empty buffer may keep: a stream that waits should cost little.
+/// The capacity that an empty buffer retains: an idle stream should cost little.
 const KEPT: usize = 16 * 1024;
 
 /// What an event's `event` line says.
@@ -75,9 +75,9 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Adds what came.
+    /// Appends received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
-        // What stands behind a line is not kept for its sake, such as comments without end.
+        // A line is not buffered together with what follows it, such as endless comments.
         if matches!(&self.data, Data::Line(line) if self.line - line.end > KEPT) {
             self.join();
         }

@@ -40,7 +40,7 @@ pub(crate) trait Table<'a> {
     fn element(&self, place: Self::Place) -> Step<Self::Place, Self::Leaf>;
     /// An object or an array begins.
     fn open(&mut self, place: Self::Place);
-    /// Here is the text of the value that was asked for last.
+    /// Receives the raw text of the value that was requested last.
     fn take(&mut self, leaf: Self::Leaf, raw: &'a str);
     /// What began ends. After an error in the text it does not.
     fn close(&mut self, place: Self::Place);
@@ -49,14 +49,14 @@ pub(crate) trait Table<'a> {
     fn takes_single(&self, _place: Self::Place) -> bool {
         false
     }
-    /// A text stands in place of this object or array.
+    /// A string stands in place of this object or array.
     fn text(&mut self, _place: Self::Place, _text: Cow<'a, str>) {}
-    /// Another value that says something stands in its place.
+    /// Another value, which is not blank, stands in its place.
     fn odd(&mut self, _place: Self::Place) {}
 }
 
-/// Walks through a text that is one JSON value, as long as nothing in it is odd. Otherwise the table has what stood before
-/// that, and the others below are to be asked.
+/// Walks through one JSON value, as long as nothing in it is unusual. Otherwise the table has the members before
+/// that, and the functions below are to be used.
 pub(crate) fn walk_plain<'a, T: Table<'a>>(
     text: &'a str,
     table: &mut T,
@@ -260,7 +260,7 @@ impl<'a, T: Table<'a>> Visitor<'a> for Walk<'_, 'a, T> {
         Ok(())
     }
 
-    // size: all of them, so that serde's own answer to an unexpected type stays out; see `ignore_scalars`.
+    // size: all of them, so that serde's own error for an unexpected type stays out; see `ignore_scalars`.
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
         self.odd(value)
     }

@@ -62,7 +62,7 @@ pub(super) enum Leaf {
     Arguments,
 }
 
-/// What a member of this name is, at this place. Each of these asks for the usual names first.
+/// The step for a member of this name at this place. Each function compares with the usual names first.
 fn step(place: Place, name: &str) -> Step<Place, Leaf> {
     use Step::{Object, Skip, Take};
     match (place, name) {

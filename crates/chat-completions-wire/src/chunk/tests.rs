@@ -2,7 +2,7 @@ use super::*;
 use alloc::{format, string::ToString};
 use proptest::prelude::*;
 
-/// The first chunk of an answer.
+/// Decodes the first chunk of a response.
 fn decode(text: &str) -> Result<Chunk<'_>, NotAnObject> {
     Chunk::decode(text, &Extras::default(), None)
 }

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use super::{Data, Decoder, Kind};
 use crate::scan;
 
-/// The longest string, and the longest event without it, of which a shape is kept.
+/// The longest string of an event, and the longest rest of the event, for which a shape is stored.
 const LONGEST: usize = 4096;
 
 /// The bytes of an event around its string, with the field's name and the line ends.
@@ -43,7 +43,7 @@ impl Shape {
     }
 }
 
-/// Where the last event stands in the buffer.
+/// The position of the last event in the buffer.
 #[derive(Debug, Default)]
 pub(super) struct Whole {
     /// All its lines, if they are a `data` line and the blank line behind it, and came together; or nothing.
@@ -53,8 +53,8 @@ pub(super) struct Whole {
 }
 
 impl Decoder {
-    /// Gives the string of the next event, quotes included, if the event is whole and otherwise the same as the one that
-    /// was [`kept`](Self::keep_shape). The string is sound JSON and sound UTF-8.
+    /// The string of the next event, quotes included, if the event is complete and otherwise equal to the stored
+    /// [shape](Self::keep_shape). The string is valid JSON and valid UTF-8.
     pub fn next_alike(&mut self) -> Option<&str> {
         if !self.shape.is_known() || !matches!(self.data, Data::None) || self.kind != Kind::Message {
             return None;
@@ -76,8 +76,8 @@ impl Decoder {
         Some(text)
     }
 
-    /// Keeps the shape of the last event, whose data has its string at this place, quotes included. Without a string, or if
-    /// the event came in pieces and has not the shape that is kept, there is none from here on.
+    /// Stores the shape of the last event, whose data has its string at this range, quotes included. Without a
+    /// string, or if the event was split and differs from the stored shape, the shape is cleared.
     pub fn keep_shape(&mut self, string: Option<Range<usize>>) {
         let Some(string) = string else {
             return self.shape.forget();

@@ -1,4 +1,4 @@
-//! What a request is changed to before it is checked, where its meaning is plain and backends would refuse it.
+//! Normalization of a request before validation: fixes what is unambiguous and backends would refuse.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +29,7 @@ pub(super) fn unique_call_ids(messages: &mut [Message]) -> Option<Warning> {
     })
 }
 
-/// A call that shared its id: the tool, and its id now.
+/// A call that shared its id: the tool, and its new id.
 struct Renamed {
     tool: String,
     id: String,
@@ -43,7 +43,7 @@ fn rename(parts: &mut [AssistantPart], later: &mut [Message]) -> usize {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut shared: BTreeMap<String, Vec<Renamed>> = BTreeMap::new();
     for id in ids {
-        // An empty one is refused by the check.
+        // An empty id is refused by the validation.
         if !id.is_empty() && taken.contains(&id) {
             shared.entry(id).or_default();
         } else {
@@ -84,7 +84,7 @@ fn renamed(call: &mut ToolCall, before: usize, taken: &mut BTreeSet<String>) -> 
     }
 }
 
-/// Gives the results of calls that shared an id the ids of theirs.
+/// Gives the results of calls that shared an id the new ids of their calls.
 fn answer<'r>(mut calls: Vec<Renamed>, results: impl Iterator<Item = &'r mut ToolResult>) {
     let mut nameless = Vec::new();
     for result in results {

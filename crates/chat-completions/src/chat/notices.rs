@@ -20,33 +20,34 @@ const LONGEST_HEARD: usize = 500;
 /// What was noticed so far.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
-    /// Events behind the finish reason that were ignored.
+    /// Events after the finish reason that were ignored.
     pub(super) late: u32,
     /// Events that are no chunks.
     pub(super) skipped: u32,
     /// Whether a chunk had several choices.
     pub(super) has_others: bool,
-    /// Whether a block of reasoning was closed that nobody had opened.
+    /// Whether a reasoning block was closed without being opened.
     pub(super) is_unopened: bool,
     /// Whether the block that the template opens was never closed.
     pub(super) is_unclosed: bool,
-    /// Whether the finish reason speaks of calls, and there are none.
+    /// Whether the finish reason is `tool_calls`, but there are none.
     pub(super) has_no_calls: bool,
-    /// Whether a call without arguments was taken for whole, though no known finish reason says so.
+    /// Whether a call without arguments counts as complete, although no known finish reason says so.
     pub(super) has_bare_calls: bool,
     /// Whether two calls had the same id.
     pub(super) has_same_ids: bool,
-    /// Whether the stream just ended, behind calls that are whole.
+    /// Whether the stream ended without a finish reason, after complete tool calls.
     pub(super) ended_early: bool,
-    /// Whether a part of the response could not be read.
+    /// Whether a part of the response has an unknown format.
     pub(super) is_unread: bool,
-    /// The finish reason that nobody knows.
+    /// The unknown finish reason.
     pub(super) unknown_word: Option<String>,
     heard: Vec<String>,
 }
 
 impl Notices {
-    /// Takes an upstream's own `warnings`: a text or an object with a message, or a list of them. Chunks may repeat them.
+    /// Reads an upstream's own `warnings`: a string or an object with a message, or a list of them. Chunks may repeat
+    /// them.
     pub(super) fn hear(&mut self, raw: &str) {
         match raw.as_bytes().first() {
             Some(b'[') => {
@@ -74,7 +75,7 @@ impl Notices {
         }
     }
 
-    /// All of it as warnings. `index` is that of the choice that was read.
+    /// Returns all warnings. `index` is the index of the choice that was read.
     pub(super) fn take(&mut self, index: Option<i64>) -> Vec<Warning> {
         let mut warnings: Vec<Warning> = core::mem::take(&mut self.heard)
             .into_iter()

@@ -8,10 +8,10 @@ use alloc::{
 
 use crate::wire::{base64, quote};
 
-/// How much is gathered before it is given on.
+/// How much is buffered before it is passed on.
 const STEP: usize = 8192;
-/// The largest body that is held as a whole: written once, its length known with it. What is larger is counted first and
-/// then written in steps.
+/// The largest body that is held as a whole: written once, which also gives its length. A larger one is counted first
+/// and then written in steps.
 const HELD: usize = 256 * 1024;
 /// How much of a text is quoted at once.
 const PIECE: usize = STEP / 2;
@@ -23,27 +23,27 @@ type Out<'o> = &'o mut dyn FnMut(&[u8]) -> bool;
 
 /// Where the bytes go.
 enum Target<'o> {
-    /// Into the buffer, all of them.
+    /// Into the buffer.
     Hold,
-    /// Nowhere: they are counted.
+    /// Nowhere: bytes are only counted.
     Count,
-    /// On, in steps.
+    /// To the destination, in steps.
     Give(Out<'o>),
-    /// Nowhere any more: no more was taken.
+    /// Nowhere: the destination refused more.
     Refused,
 }
 
-/// Writes JSON, or only counts it. After a refusal nothing more is given on, and little is done.
+/// Writes JSON, or only counts its bytes. After a refusal nothing more is passed on, and little is done.
 pub(super) struct Writer<'o> {
     target: Target<'o>,
     buffer: Vec<u8>,
     length: u64,
-    /// So many bytes are still to be passed over before any is given on.
+    /// How many bytes are skipped before any is passed on.
     skip: u64,
 }
 
 impl<'o> Writer<'o> {
-    /// Gives on all but so many bytes at the beginning. Media are passed over without becoming base64.
+    /// Passes on all but the first bytes. Skipped media are not encoded as base64.
     pub(super) fn to(skip: u64, out: Out<'o>) -> Self {
         Self {
             target: Target::Give(out),
@@ -53,7 +53,7 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// Holds what is written, or counts it if that is too much.
+    /// Holds the output, or only counts it if it is too long.
     pub(super) fn holding() -> Self {
         Self {
             target: Target::Hold,
@@ -63,13 +63,13 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// How many bytes it were in all, and the bytes if they are held.
+    /// The number of bytes, and the bytes if they are held.
     pub(super) fn held(self) -> (u64, Option<Vec<u8>>) {
         let held = matches!(self.target, Target::Hold).then_some(self.buffer);
         (self.length, held)
     }
 
-    /// Gives on what is left and says how many bytes it were in all, unless some were refused.
+    /// Flushes, and returns the number of bytes, unless some were refused.
     pub(super) fn finish(mut self) -> u64 {
         self.flush();
         self.length
@@ -101,7 +101,7 @@ impl<'o> Writer<'o> {
         quote::inside(piece, &mut self.buffer);
         let written = self.buffer.len() - before;
         self.length += written as u64;
-        // What is passed over is passed over first, so that nothing stands before it.
+        // Skip first, so that nothing precedes the skipped bytes in the buffer.
         if self.skip > 0 && matches!(self.target, Target::Give(_)) {
             let skipped = usize::try_from(self.skip).map_or(written, |skip| skip.min(written));
             self.skip -= skipped as u64;
@@ -185,7 +185,7 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// What is to be held is too much: from here on it is counted.
+    /// Drops an output that is too long to hold: from here on it is only counted.
     fn give_up(&mut self) {
         self.target = Target::Count;
         self.buffer = Vec::new();

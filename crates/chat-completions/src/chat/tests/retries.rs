@@ -149,7 +149,7 @@ fn a_connection_that_gave_nothing_is_tried_again_whether_the_request_left_or_not
             kind,
             request_sent: false,
         });
-        // What left with the first try, left.
+        // What the first attempt sent stays sent.
         assert_eq!(
             exchange.outcome().unwrap().as_ref().unwrap_err().request_sent,
             request_sent
