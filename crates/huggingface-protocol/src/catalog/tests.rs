@@ -67,7 +67,7 @@ fn the_router_is_asked_with_a_credential_or_where_none_is_needed_or_on_demand() 
         assert_eq!(
             should_ask(mode, AttachedByHost),
             Err(vec![]),
-            "what was asked for is no warning"
+            "a requested mode gives no warning"
         );
     }
 }
@@ -140,7 +140,7 @@ fn the_bundled_models_are_the_ten_of_the_page_with_all_their_figures() {
     }
 }
 
-/// Settings that fail a test if anybody asks for all of something.
+/// Settings that fail a test if a whole list is read.
 struct LookUpsOnly(PlainSettings);
 
 impl Settings for LookUpsOnly {
