@@ -1,4 +1,5 @@
-//! What a store holds: the settings that the plugin imports, and its way out to the upstream. Knows no checks.
+//! State of a store: the settings that the plugin imports, and its HTTP egress to the upstream. This module must not
+//! know checks.
 
 use model_provider_host::contract::{
     self, Model,
@@ -11,7 +12,7 @@ use wasmtime_wasi_io::IoView;
 
 use crate::upstream::Upstream;
 
-/// What the host tells the plugin, and how often it was asked.
+/// The settings of the plugin, with a count of its calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) snapshot: Snapshot,
@@ -88,7 +89,7 @@ impl WasiView for State {
     }
 }
 
-/// Trimmed, in any case, runs of white space as one.
+/// Normalized: trimmed, lower case, runs of white space as one.
 fn plain(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").to_lowercase()

@@ -24,7 +24,7 @@ use crate::{
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// The first backoff; it doubles with each retry.
 const BACKOFF_MS: u32 = 250;
-/// An upstream that asks to wait longer is not waited for.
+/// The longest backoff. A longer one that the upstream requests ends the call.
 const MAX_WAIT_MS: u32 = 60_000;
 
 /// Where the completion is.

@@ -11,7 +11,7 @@ pub(crate) const BASE_URL: &str = "https://api.example.com/v1";
 /// The models that are there without a request: ids and display names.
 pub(crate) const BUNDLED: [(&str, &str); 1] = [("example-large", "Example Large")];
 
-/// What the plugin says of itself. The host asks the operator before it grants any of it.
+/// The plugin's description. The operator is asked to confirm before the host grants any of it.
 pub(crate) fn describe() -> ProviderInfo {
     ProviderInfo {
         id: ID.to_string(),

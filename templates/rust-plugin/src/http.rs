@@ -63,8 +63,8 @@ pub(crate) enum Piece {
 
 /// Sends a request below the base URL; one without a body is a GET.
 ///
-/// Of the timeouts only that of the connection is the host's to keep; the others are this plugin's, so that a slow reader
-/// of events is none of them.
+/// The host enforces only the connect timeout. This plugin enforces the other timeouts itself, so that a slow reader
+/// of events does not trigger one.
 pub(crate) fn send(
     base: &str,
     path: &str,

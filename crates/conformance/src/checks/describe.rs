@@ -1,4 +1,4 @@
-//! What a plugin says of itself, and whether it keeps to it.
+//! Checks of a plugin's description, and of whether the plugin complies with it.
 
 use model_provider_host::contract::{DiscoveryMode, Routing, settings::CredentialState};
 
@@ -71,7 +71,7 @@ async fn always_the_same(bench: &Bench) -> Result<(), Verdict> {
             differs,
         )?;
         if what == "a second time" {
-            // What they give is not the matter here.
+            // The results do not matter here.
             let _ = session.instance.resolve(bench.model()).await?;
             let _ = session.instance.list(DiscoveryMode::Off).await?;
         }
