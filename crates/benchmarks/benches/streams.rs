@@ -1,4 +1,4 @@
-//! Streamed answers: decoding of a long one, and a whole short one, by the plugin and by the native twin.
+//! Streaming responses: decoding of a long one, and a complete short one, by the plugin and by the native twin.
 
 mod common;
 

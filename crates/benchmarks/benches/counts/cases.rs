@@ -1,14 +1,14 @@
-//! What is counted: the paths that every user takes, each in an instance of its own.
+//! Counted cases: the paths that every user takes, each in an instance of its own.
 
 use std::collections::BTreeMap;
 
 use super::{guest::Guest, upstream::Upstream};
 use crate::common::{ask::Ask, data};
 
-/// Larger pieces than the network's, smaller than what the guest asks for at once.
+/// Larger chunks than the network's, smaller than the guest's reads.
 const MANY: usize = 16 * 1024;
 
-/// Counts all cases, each twice: a count that is not the same twice would say nothing.
+/// Counts all cases twice: a count that is not reproducible would be meaningless.
 pub(crate) async fn count(guest: &Guest) -> BTreeMap<String, u64> {
     let first = once(guest).await;
     let second = once(guest).await;

@@ -1,4 +1,4 @@
-//! Answers: the time to the first token, a short one, many at once, and one to a large picture.
+//! Responses: time to first token, a short one, concurrent ones, and one to a request with a large image.
 
 use std::hint::black_box;
 
@@ -14,7 +14,7 @@ use crate::common::{
     twin::Twin,
 };
 
-/// Answers at once, and so many a figure.
+/// The number of concurrent responses, and of measured responses.
 const AT_ONCE: usize = 32;
 const ROUNDS: usize = 15;
 
@@ -24,7 +24,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     picture(rig, table).await;
 }
 
-/// One response after the other, up to its first event.
+/// Sequential responses, up to the first event.
 async fn first_token(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying(&files.stream(50));
@@ -38,7 +38,7 @@ async fn first_token(rig: &Rig, table: &mut Table) {
         let plugin = async || {
             let mut completion = None;
             let took = wall(async { completion = Some(ask::first(&host, &ask).await) }).await;
-            let (mut completion, _) = completion.expect("an answer");
+            let (mut completion, _) = completion.expect("a response");
             ask::drain(&mut completion).await;
             took
         };
@@ -50,7 +50,7 @@ async fn first_token(rig: &Rig, table: &mut Table) {
                 answer = Some(started);
             })
             .await;
-            answer.expect("an answer").drain().await;
+            answer.expect("a response").drain().await;
             took
         };
         let pair = in_turns(400, plugin, native).await;
@@ -64,7 +64,7 @@ async fn first_token(rig: &Rig, table: &mut Table) {
     }
 }
 
-/// A whole response that is one piece of JSON, short enough that what is around it counts.
+/// A whole response as JSON, short enough for the overhead to show.
 async fn plain(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.answer());
@@ -75,7 +75,7 @@ async fn plain(rig: &Rig, table: &mut Table) {
     let each = ANSWERS as f64;
     let plugin = async || {
         for _ in 0..ANSWERS {
-            black_box(host.complete(ask.for_host()).await.expect("an answer"));
+            black_box(host.complete(ask.for_host()).await.expect("a response"));
         }
     };
     let native = async || {
@@ -89,7 +89,7 @@ async fn plain(rig: &Rig, table: &mut Table) {
         async || wall(native()).await / each,
     )
     .await;
-    let what = "A short plain answer, whole";
+    let what = "A short plain response, whole";
     table.pair(what, "", &pair, time);
     let pair = in_turns(
         ROUNDS,
@@ -105,7 +105,7 @@ async fn plain(rig: &Rig, table: &mut Table) {
     );
 }
 
-/// Many answers at once, with a pause before each event: every event is a wake-up of its own.
+/// Concurrent responses with a pause before each event: every event wakes the task.
 pub(crate) async fn paced(rig: &Rig, table: &mut Table) {
     let mock = Mock::paced(5);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
@@ -128,11 +128,11 @@ pub(crate) async fn paced(rig: &Rig, table: &mut Table) {
         took / each
     };
     let pair = in_turns(ROUNDS, plugin, native).await;
-    let what = "CPU of a streamed answer of 50 chunks, 5 ms apart, 32 at once";
+    let what = "CPU of a streaming response of 50 chunks, 5 ms apart, 32 at once";
     table.pair(what, "≤ 1.3×", &pair, time);
 }
 
-/// A large picture on its way out.
+/// A request with a large image.
 async fn picture(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.stream(50));

@@ -1,7 +1,8 @@
-//! The clients that others wrote, doing the same calls against the same mocks in the same run: a table of its own.
+//! Third-party clients with the same calls to the same mocks in the same run: a table of its own.
 //!
-//! Each client is a process that says one JSON value a line; `benches/clients/` has them, and `benches/clients/install`
-//! installs what they are made of. Plugin and twin are processes here, too. In turns, and the medians count.
+//! Each client is a process that prints one JSON value a line; the clients are in `benches/clients/`, and
+//! `benches/clients/install` installs their dependencies. Plugin and twin are processes here, too. They run in turns,
+//! and the medians count.
 
 use std::{
     collections::BTreeMap,
@@ -58,7 +59,7 @@ pub(crate) fn measure() {
     println!("\n| Client: time / CPU of a call | {titles} |\n|---|---|---|---|---|---|");
     for (name, _, figures) in clients.iter().filter(|(_, _, figures)| !figures.is_empty()) {
         let cells = COLUMNS.map(|(call, _)| match figures.get(call) {
-            // Its CPU would be that of the rest of the response.
+            // Its CPU time would include the rest of the response.
             Some((times, _)) if call == "first" => time(median(times)),
             Some((times, used)) => format!("{} / {}", time(median(times)), time(median(used))),
             None => "–".to_owned(),
@@ -67,7 +68,7 @@ pub(crate) fn measure() {
     }
 }
 
-/// Runs one round; what it said, or why it could not.
+/// Runs one round; returns its output, or the error.
 fn run(command: &[PathBuf], mocks: &[Mock; 3]) -> Result<String, String> {
     let [program, words @ ..] = command else {
         return Err("no program".to_owned());
@@ -97,7 +98,7 @@ fn gather(said: &str, figures: &mut Figures) {
     }
 }
 
-/// Every client with its command; what is not installed is found out when it runs.
+/// All clients with their commands; a client that is not installed fails when it runs.
 fn clients() -> Vec<(&'static str, Vec<PathBuf>, Figures)> {
     let (tools, scripts) = (tools(), common::kept("clients"));
     let this = std::env::current_exe().expect("this program");
@@ -124,7 +125,7 @@ fn clients() -> Vec<(&'static str, Vec<PathBuf>, Figures)> {
     all.map(|(name, command)| (name, command, Figures::new())).into()
 }
 
-/// Where what others wrote is installed.
+/// The folder with the installed third-party clients.
 pub(crate) fn tools() -> PathBuf {
     let folder = std::env::var_os("TOOLS_DIR")
         .map(PathBuf::from)
@@ -135,7 +136,7 @@ pub(crate) fn tools() -> PathBuf {
     folder.join("bench")
 }
 
-/// What [`clients`] runs for plugin and twin.
+/// The process that [`clients`] runs for plugin and twin.
 pub(crate) async fn child(by_plugin: bool, rounds: usize, urls: [&str; 3]) {
     let (short, few) = (Ask::short(), (rounds / 5).max(1));
     let [answer, of50, of500] = if by_plugin {
@@ -175,7 +176,7 @@ pub(crate) async fn child(by_plugin: bool, rounds: usize, urls: [&str; 3]) {
     .await;
 }
 
-/// Calls, and says what a call takes; the first ones warm up. A call may time itself.
+/// Measures a call and prints the result; the first calls warm up. A call may time itself.
 async fn report(name: &str, rounds: usize, mut call: impl AsyncFnMut() -> Option<f64>) {
     for _ in 0..3 {
         call().await;
@@ -200,11 +201,11 @@ enum Client {
 }
 
 impl Client {
-    /// A whole response; the length of its text.
+    /// A whole response; returns the length of its text.
     async fn whole(&self, ask: &Ask) -> usize {
         match self {
             Self::Plugin(host) => {
-                let answer = host.complete(ask.for_host()).await.expect("an answer");
+                let answer = host.complete(ask.for_host()).await.expect("a response");
                 match &answer.response.content[..] {
                     [AssistantPart::Text(text)] => text.len(),
                     other => panic!("{other:?} is no text"),
@@ -217,11 +218,11 @@ impl Client {
         }
     }
 
-    /// A streamed response, piece by piece.
+    /// A streaming response, delta by delta.
     async fn streamed(&self, ask: &Ask, mut piece: impl FnMut(&str)) {
         match self {
             Self::Plugin(host) => {
-                let mut completion = host.chat(ask.for_host()).await.expect("an answer");
+                let mut completion = host.chat(ask.for_host()).await.expect("a response");
                 while let Some(event) = completion.next().await.expect("an event") {
                     if let ChatEvent::Text(text) = event {
                         piece(&text);

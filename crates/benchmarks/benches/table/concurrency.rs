@@ -1,4 +1,4 @@
-//! Memory and CPU against the number of responses at once, each with pauses between its events; and the plot of both.
+//! Memory and CPU against the number of concurrent responses, with pauses between their events; and the plot of both.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::common::{
     mock::Mock,
 };
 
-/// Answers at once, and how often that is measured: few of them take little time, which other work disturbs.
+/// Numbers of concurrent responses, and how often each is measured: short runs are more sensitive to other load.
 const LEVELS: [(usize, usize); 4] = [(1, 3), (32, 3), (256, 1), (2_000, 1)];
-/// Between two events.
+/// The pause between two events.
 const PAUSE_MS: u32 = 100;
-/// Half of a response's 50 pauses: all have begun and none has ended.
+/// Half of a response's 50 pauses: all responses have started and none has ended.
 const MIDDLE: Duration = Duration::from_millis(25 * PAUSE_MS as u64);
 
 pub(crate) fn measure(table: &mut Table) {
@@ -49,7 +49,7 @@ pub(crate) fn measure(table: &mut Table) {
             memory / twin_memory,
         );
         table.row(
-            "… CPU of each answer",
+            "… CPU of each response",
             "",
             &time(used),
             &time(twin_used),
@@ -65,7 +65,7 @@ fn middle(rounds: &[[f64; 2]]) -> [f64; 2] {
     [0, 1].map(|at| median(&rounds.iter().map(|round| round[at]).collect::<Vec<_>>()))
 }
 
-/// Runs so many responses at once; the memory that they take together, and the CPU time of each.
+/// Runs so many concurrent responses; returns their memory in total, and the CPU time of each.
 pub(crate) async fn child(by_plugin: bool, base_url: &str, count: usize) -> (f64, f64) {
     match Client::patient(by_plugin, base_url).await {
         Client::Plugin(host) => {
@@ -95,11 +95,11 @@ async fn together(count: usize, answer: impl Fn() -> tokio::task::JoinHandle<usi
         tokio::time::sleep(MIDDLE).await;
     })
     .await;
-    // Reading it is work too, and nobody's.
+    // Reading the memory is work too, and is not measured.
     let memory = resident() - before;
     let second_half = cpu(async {
         for answer in answers {
-            assert!(answer.await.expect("an answer") > 0, "it has text");
+            assert!(answer.await.expect("a response") > 0, "it has text");
         }
     })
     .await;

@@ -27,13 +27,13 @@ use model_provider_host::{Host, Plugin};
 use common::mock::Mock;
 use rows::Table;
 
-/// What every section works with.
+/// The context of every section.
 struct Rig {
     plugin: Plugin,
 }
 
 impl Rig {
-    /// A host in front of this mock, with a token to add and to search for.
+    /// A host for this mock, with a token to add and to redact.
     fn host(&self, mock: &Mock) -> Host {
         common::host(&self.plugin, mock.base_url(), Some(common::TOKEN), |_| {})
     }
@@ -43,7 +43,7 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (runtime, threads) = (common::runtime(), common::threads());
     if let Some((child::WORD, what)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-        // One call after the other needs no threads.
+        // Sequential calls need no threads.
         let runtime = if what.first().is_some_and(|what| what == "client") {
             runtime
         } else {
@@ -102,7 +102,7 @@ fn main() {
     }
 }
 
-/// Microseconds for a person.
+/// Formats microseconds.
 fn time(micros: f64) -> String {
     if micros < 1_000.0 {
         format!("{micros:.0} µs")

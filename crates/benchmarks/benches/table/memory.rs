@@ -1,6 +1,6 @@
-//! Resident memory of waiting streams and of a large request, each in a process of its own.
+//! Resident memory of waiting streams and of a large request, each in a separate process.
 
-#![allow(clippy::async_yields_async, reason = "the tasks are kept, not waited for")]
+#![allow(clippy::async_yields_async, reason = "the tasks are stored, not awaited")]
 
 use huggingface_protocol::settings::PlainSettings;
 
@@ -41,7 +41,7 @@ pub(crate) fn measure(table: &mut Table) {
     );
 }
 
-/// Opens so many streams that say nothing more; the memory of each.
+/// Opens so many streams that stall; returns the memory of each.
 pub(crate) async fn waiting(by_plugin: bool, base_url: &str, count: usize) -> f64 {
     let ask = Ask::short();
     match Client::patient(by_plugin, base_url).await {
@@ -63,9 +63,9 @@ pub(crate) async fn waiting(by_plugin: bool, base_url: &str, count: usize) -> f6
     }
 }
 
-/// Opens so many streams and gives the memory that each has taken.
+/// Opens so many streams and returns the memory of each.
 async fn each_of(count: usize, open: impl AsyncFn() -> tokio::task::JoinHandle<()>) -> f64 {
-    // What the first ones bring for all that follow is not theirs.
+    // The first streams warm up: they allocate what all later ones share.
     let mut streams = Vec::with_capacity(count + 8);
     for _ in 0..8 {
         streams.push(open().await);
@@ -84,7 +84,7 @@ async fn each_of(count: usize, open: impl AsyncFn() -> tokio::task::JoinHandle<(
     each
 }
 
-/// Sends a picture of so many bytes; what memory that takes at its peak.
+/// Sends an image of so many bytes; returns the peak memory.
 pub(crate) async fn picture(by_plugin: bool, base_url: &str, bytes: usize) -> f64 {
     let ask = Ask::picture(bytes);
     let small = Ask::short();

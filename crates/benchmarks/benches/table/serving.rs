@@ -1,5 +1,5 @@
-//! `serve` against a native proxy that passes everything on, and against the LiteLLM proxy where it is installed: each a
-//! process of its own, in front of the same mock, asked by the same callers.
+//! `serve` compared with a native proxy that passes everything on, and with the LiteLLM proxy if it is installed:
+//! each a separate process, with the same mock and the same clients.
 
 use std::{
     path::Path,
@@ -27,18 +27,18 @@ use crate::common::{
     process::Process,
 };
 
-/// Callers at once, each with its next request as soon as it has its response.
+/// Concurrent clients; each sends its next request after its response.
 const AT_ONCE: usize = 32;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
-/// LiteLLM loads for a while.
+/// LiteLLM takes long to start.
 const START: Duration = Duration::from_secs(120);
 
 pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let cases = [
         (
-            "short plain answers",
+            "short plain responses",
             false,
             Mock::replaying_whole(&files.answer()),
         ),
@@ -100,7 +100,7 @@ fn write(table: &mut Table, what: &str, servers: &[Server]) {
     }
 }
 
-/// One of the servers, and what was measured of it.
+/// One of the servers, with its measurements.
 struct Server {
     process: Process,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -123,7 +123,7 @@ impl Server {
         }
     }
 
-    /// Answers a second, and the server's CPU time for each in microseconds.
+    /// Requests per second, and the server's CPU time for each in microseconds.
     async fn round(&self) -> (f64, f64) {
         let (before, started) = (self.process.cpu(), Instant::now());
         let callers = (0..AT_ONCE).map(async |_| {
@@ -145,13 +145,13 @@ impl Server {
             .header(header::AUTHORIZATION, format!("Bearer {}", common::TOKEN))
             .body(Full::from(self.body.clone()))
             .expect("a request");
-        let answer = self.client.request(request).await.expect("an answer");
+        let answer = self.client.request(request).await.expect("a response");
         let status = answer.status();
         let body = answer
             .into_body()
             .collect()
             .await
-            .expect("a whole answer")
+            .expect("a whole response")
             .to_bytes();
         assert!(
             status.is_success(),
@@ -164,7 +164,7 @@ impl Server {
 fn client<B: http_body::Body<Data: Send> + Send>() -> Client<HttpConnector, B> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    // Servers close what is idle; one of them after five seconds, which is about the time between two of its rounds.
+    // Servers close idle connections; one of them after five seconds, about the time between two of its rounds.
     Client::builder(TokioExecutor::new())
         .pool_idle_timeout(Duration::from_secs(1))
         .build(connector)
@@ -176,7 +176,7 @@ fn plugin(file: &Path, base_url: &str, state: &Path) -> Process {
         .arg("--plugin")
         .arg(file)
         .args(["--base-url", base_url, "serve"]);
-    // Nothing of the user's.
+    // Without the user's settings.
     command
         .env("HOME", state)
         .env("OPENCLAW_STATE_DIR", state.join("state"))
@@ -189,7 +189,7 @@ fn native(base_url: &str) -> Process {
     Process::saying(Command::new(program).args([child::WORD, "proxy", base_url]))
 }
 
-/// What [`native`] runs: passes every request and every response on, as they come.
+/// The process that [`native`] runs: it passes every request and every response on, as they arrive.
 pub(crate) async fn proxy(base_url: &str) {
     let upstream: Uri = base_url.parse().expect("a URL");
     let client = client::<Body>();
@@ -198,7 +198,7 @@ pub(crate) async fn proxy(base_url: &str) {
         parts.path_and_query = request.uri().path_and_query().cloned();
         *request.uri_mut() = Uri::from_parts(parts).expect("a URL");
         request.headers_mut().remove(header::HOST);
-        client.request(request).await.expect("an answer").map(Body::new)
+        client.request(request).await.expect("a response").map(Body::new)
     };
     let service = Router::new().fallback(move |request| pass.clone()(request));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -207,7 +207,7 @@ pub(crate) async fn proxy(base_url: &str) {
     axum::serve(listener, service).await.expect("it serves");
 }
 
-/// The LiteLLM proxy as its documentation has it, if `benches/clients/install` has installed it.
+/// The LiteLLM proxy as in its documentation, if `benches/clients/install` has installed it.
 async fn litellm(base_url: &str, state: &Path) -> Option<Process> {
     let program = clients::tools().join("litellm/bin/litellm");
     if !program.is_file() {
@@ -216,7 +216,7 @@ async fn litellm(base_url: &str, state: &Path) -> Option<Process> {
     let model = Ask::short().model;
     let params = serde_json::json!({"model": format!("openai/{model}"), "api_base": base_url, "api_key": common::TOKEN});
     let config = serde_json::json!({"model_list": [{"model_name": model, "litellm_params": params}]});
-    // JSON is YAML.
+    // JSON is valid YAML.
     let file = state.join("litellm.yaml");
     std::fs::write(&file, config.to_string()).expect("a file");
     let port = TcpListener::bind("127.0.0.1:0")

@@ -1,4 +1,4 @@
-//! Streamed answers of several lengths, as fast as the mock can write: what each event costs, and what decoding does.
+//! Streaming responses of several lengths, as fast as the mock can write: the cost of each event, and of decoding.
 
 use std::hint::black_box;
 
@@ -18,9 +18,9 @@ use crate::common::{
     twin::Twin,
 };
 
-/// Events of a stream, and how often it is measured.
+/// Numbers of events of a stream, and how often each is measured.
 const LENGTHS: [(usize, usize); 3] = [(50, 100), (500, 30), (5_000, 7)];
-/// Events of the stream whose decoding is measured.
+/// Number of events of the stream whose decoding is measured.
 const LONG: usize = 2_000;
 
 pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
@@ -51,7 +51,7 @@ async fn one(rig: &Rig, table: &mut Table, mock: &Mock, what: &str, rounds: usiz
     table.pair(what, "", &pair, time);
 }
 
-/// A long stream that is there at once: what decoding costs.
+/// A long stream that is available at once: the cost of decoding.
 async fn decoding(rig: &Rig, table: &mut Table) {
     let stream = data::stream(LONG);
     let files = data::Files::new();
@@ -62,7 +62,7 @@ async fn decoding(rig: &Rig, table: &mut Table) {
     let pair = in_turns(
         60,
         async || {
-            let mut completion = host.chat(ask.for_host()).await.expect("an answer");
+            let mut completion = host.chat(ask.for_host()).await.expect("a response");
             ask::drain(&mut completion).await;
             micros(completion.used().guest_time)
         },

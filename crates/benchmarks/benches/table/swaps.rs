@@ -1,4 +1,4 @@
-//! Swaps: how long, and whether a request is lost.
+//! Hot swaps: their duration, and whether a request is lost.
 
 use std::{
     path::Path,
@@ -19,7 +19,7 @@ use crate::common::{
 };
 
 const SWAPS: usize = 100;
-/// Streams at once while plugins are swapped.
+/// Concurrent streams while plugins are swapped.
 const LOAD: usize = 16;
 
 pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
@@ -27,7 +27,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     let file = rig.plugin.path();
     let folder = tempfile::tempdir().expect("a folder");
     let options = SandboxOptions {
-        // Not there yet: the sandbox makes it for the user alone, and takes no other.
+        // The folder does not exist yet: the sandbox creates it for the user alone, and accepts no other.
         cache_dir: Some(folder.path().join("cache")),
         ..SandboxOptions::default()
     };
@@ -62,7 +62,7 @@ fn total(report: &SwapReport) -> f64 {
     micros(report.compile + report.check + report.self_test + report.switch)
 }
 
-/// Swaps while answers are on their way; how many failed, of how many.
+/// Swaps under load; returns the number of failed requests, and of all requests.
 async fn under_load(host: &Host, file: &Path) -> (usize, usize) {
     let stop = Arc::new(AtomicBool::new(false));
     let load: Vec<_> = (0..LOAD)

@@ -1,5 +1,4 @@
-//! How a twin calls: its protocol, driven by the edge's own HTTP client. Which protocol that is, whoever includes this
-//! says as `protocol`.
+//! Driver of a twin: its protocol over the egress client. The including file defines the protocol as `protocol`.
 
 use std::{
     sync::Arc,
@@ -47,7 +46,7 @@ impl Twin {
         }
     }
 
-    /// The models, from the list that is fetched.
+    /// The models of the fetched list.
     pub(crate) async fn list(&self) -> ModelCatalog {
         let request = Request::get(format!("{}/models", self.base_url))
             .header(header::ACCEPT, "application/json")
@@ -66,7 +65,7 @@ impl Twin {
         catalog::from_list(&list, &self.settings)
     }
 
-    /// Begins a response.
+    /// Starts a response.
     pub(crate) fn chat(&self, request: ChatRequest) -> Answer<'_> {
         let snapshot = self.settings.get();
         let model = reference::resolve(&request.model, &self.settings).expect("a reference");
@@ -82,7 +81,7 @@ impl Twin {
     }
 }
 
-/// A response on its way.
+/// A streaming response.
 pub(crate) struct Answer<'a> {
     twin: &'a Twin,
     exchange: Exchange,
@@ -91,7 +90,7 @@ pub(crate) struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// The next events, all that are ready; none at the end.
+    /// All events that are ready; none at the end.
     pub(crate) async fn next(&mut self) -> Vec<ChatEvent> {
         loop {
             match self.exchange.next() {
@@ -111,7 +110,7 @@ impl Answer<'_> {
         }
     }
 
-    /// Reads to the end; the length of its text.
+    /// Reads to the end; returns the length of the text.
     pub(crate) async fn drain(mut self) -> usize {
         let mut length = 0;
         loop {
@@ -128,7 +127,7 @@ impl Answer<'_> {
         }
     }
 
-    /// Reads to the end and puts it together.
+    /// Reads to the end and folds the events.
     pub(crate) async fn whole(mut self) -> Vec<AssistantPart> {
         let mut fold = Fold::default();
         loop {
@@ -192,7 +191,7 @@ impl Answer<'_> {
         }
     }
 
-    /// Reads the end of the body, so that the connection can be used again.
+    /// Reads the end of the body, so that the connection can be reused.
     async fn give_back(&mut self) {
         if let Some(mut body) = self.body.take() {
             let rest = async { while body.frame().await.is_some() {} };
