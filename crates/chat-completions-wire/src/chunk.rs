@@ -31,8 +31,8 @@ pub const EXTRAS: [&str; 8] = [
 ];
 /// How many of [`EXTRAS`] identify the response.
 const NAMES: usize = 3;
-/// Members of a choice or its message that are events of their own.
-pub const OTHERS: [&str; 6] = [
+/// Passthrough members of a choice or its message, which become events of their own.
+pub const PASSTHROUGH: [&str; 6] = [
     "logprobs",
     "annotations",
     "executed_tools",
@@ -44,28 +44,28 @@ pub const OTHERS: [&str; 6] = [
 /// The members of a chunk or of a whole completion.
 #[derive(Debug, Default)]
 pub struct Chunk<'a> {
-    /// Whether there is an `error`, or a list `errors`, that says anything.
+    /// Whether there is a non-empty `error` or `errors`.
     pub is_error: bool,
     /// Whether there is a `message` at the top level, as in an error without its own member.
     pub is_message: bool,
-    /// Whether there is a `detail` there, which is a word of errors alone.
+    /// Whether there is a `detail` there, which only errors have.
     pub is_detail: bool,
-    /// What the object is, by its own `type` or `event`.
+    /// The object's own `type` or `event`.
     pub kind: Option<&'a str>,
     /// Whether there is a list of choices, empty or not.
     pub has_choices: bool,
-    /// Usage, wherever it stands.
+    /// Usage, at any of its places.
     pub usage: Option<&'a str>,
-    /// What the upstream warns of, beside the choices.
+    /// The upstream's warnings, outside of the choices.
     pub warnings: Option<&'a str>,
     /// The members of [`EXTRAS`].
     pub extras: [Option<&'a str>; EXTRAS.len()],
-    /// How many choices there are: at least so many.
+    /// The number of choices, at least.
     pub choices: u32,
     /// The choice that counts: see [`Chunk::decode`].
     pub choice: Choice<'a>,
     /// Tool calls beside the choices.
-    pub calls: Vec<CallPiece<'a>>,
+    pub calls: Vec<CallFragment<'a>>,
     /// Whether a value that may hold a part of the response has an unknown shape.
     pub is_unread: bool,
 }
@@ -83,20 +83,20 @@ impl Extras {
         at < NAMES && matches!(self.0.get(at), Some(Some(_)))
     }
 
-    /// Takes what a chunk says; of its usage only if that `counts`.
-    pub fn keep(&mut self, chunk: &Chunk<'_>, counts: bool) {
-        for ((kept, new), name) in self.0.iter_mut().zip(chunk.extras).zip(EXTRAS) {
+    /// Stores a chunk's extras; its usage only if that `counts`.
+    pub fn store(&mut self, chunk: &Chunk<'_>, counts: bool) {
+        for ((stored, new), name) in self.0.iter_mut().zip(chunk.extras).zip(EXTRAS) {
             let new = new.filter(|_| counts || name != "usage");
             let Some(new) = new.filter(|new: &&str| new.len() <= EXTRA_LIMIT && !json::is_blank(new)) else {
                 continue;
             };
-            let kept = kept.get_or_insert_default();
-            kept.clear();
-            kept.push_str(new);
+            let stored = stored.get_or_insert_default();
+            stored.clear();
+            stored.push_str(new);
         }
     }
 
-    /// Gives those that said something, under their names.
+    /// Takes the extras that are not empty, with their names.
     pub fn take(&mut self) -> impl Iterator<Item = (&'static str, String)> {
         let values = self.0.iter_mut().map(Option::take);
         EXTRAS
@@ -111,18 +111,18 @@ impl Extras {
 pub struct Choice<'a> {
     /// Its place among several; 0 if missing.
     pub index: i64,
-    /// What went wrong with it: an `error` that says anything.
+    /// A non-empty `error`.
     pub error: Option<&'a str>,
-    /// Why it ended, in the backend's word.
+    /// The backend's finish reason.
     pub finish_reason: Option<&'a str>,
-    /// Its text beside any message, as in the completions of old.
+    /// The text outside of any message, as in legacy completions.
     pub text: Option<&'a str>,
-    /// The delta. It also gets the members of the choice itself that are in [`OTHERS`].
+    /// The delta. It also gets the members of the choice itself that are in [`PASSTHROUGH`].
     pub delta: Message<'a>,
     /// The whole message. In a stream it may repeat the deltas.
     pub message: Option<Box<Message<'a>>>,
     /// Tool calls beside the `delta` or `message`.
-    pub beside: Vec<CallPiece<'a>>,
+    pub beside: Vec<CallFragment<'a>>,
     /// Whether there is a `delta` or `message`, even an empty one.
     pub has_message: bool,
 }
@@ -132,21 +132,21 @@ pub struct Choice<'a> {
 pub struct Message<'a> {
     /// The text, or a list of parts.
     pub content: Option<&'a str>,
-    /// The string that stands in place of the object.
+    /// The string in place of the object.
     pub plain: Option<Cow<'a, str>>,
     /// `reasoning_content`, `reasoning`, `reasoning_text`, `thinking`: the earlier one counts.
     pub reasoning: [Option<&'a str>; 4],
-    /// Thoughts with their signatures, as some backends send them beside the text.
+    /// Reasoning with signatures, as some backends send it beside the text.
     pub reasoning_details: Option<&'a str>,
     /// Tool calls or fragments of them.
-    pub calls: Vec<CallPiece<'a>>,
-    /// The members of [`OTHERS`].
-    pub others: [Option<&'a str>; OTHERS.len()],
+    pub calls: Vec<CallFragment<'a>>,
+    /// The members of [`PASSTHROUGH`].
+    pub passthrough: [Option<&'a str>; PASSTHROUGH.len()],
 }
 
 /// A tool call, or a fragment of one.
 #[derive(Debug, Default)]
-pub struct CallPiece<'a> {
+pub struct CallFragment<'a> {
     /// `None` if missing or negative.
     pub index: Option<i64>,
     /// The call's id.
@@ -155,7 +155,7 @@ pub struct CallPiece<'a> {
     pub name: Option<Cow<'a, str>>,
     /// Text of the arguments: of a string what it holds, of anything else its JSON.
     pub arguments: Option<Cow<'a, str>>,
-    /// The raw arguments, unless others precede them in the same call.
+    /// The raw arguments, unless the call has earlier ones.
     pub raw_arguments: Option<&'a str>,
 }
 
@@ -193,7 +193,7 @@ impl<'a> Chunk<'a> {
     }
 }
 
-impl<'a> CallPiece<'a> {
+impl<'a> CallFragment<'a> {
     /// Whether it says nothing, such as `"function_call": null`.
     fn is_empty(&self) -> bool {
         self.id.is_none() && self.name.is_none() && self.arguments.is_none()

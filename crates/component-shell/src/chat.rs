@@ -14,7 +14,7 @@ use wasi::http::types::Method;
 
 use super::{
     failure,
-    http::{self, Alarm, Endpoint, NS_PER_MS, Piece, Room, Upload, Uploaded},
+    http::{self, Alarm, BodyRead, Endpoint, NS_PER_MS, Room, Upload, Uploaded},
     settings::Imported,
 };
 use chat_completions::{
@@ -363,10 +363,10 @@ impl Driver {
                         self.exchange.on_response(head.status, &head.headers);
                         // The backoff before the next attempt begins now.
                         if let Next::Wait { .. } = self.exchange.next() {
-                            self.something_came();
+                            self.note_progress();
                         }
                     }
-                    None => self.nothing_came(),
+                    None => self.note_silence(),
                 }
             }
             Err(failed) => self.fail(&failed, true),
@@ -380,13 +380,13 @@ impl Driver {
                 return self.lost();
             };
             match open.read() {
-                Ok(Piece::Bytes(bytes)) => {
-                    self.something_came();
+                Ok(BodyRead::Bytes(bytes)) => {
+                    self.note_progress();
                     self.exchange.on_bytes(&bytes);
                 }
-                Ok(Piece::Nothing) => return self.nothing_came(),
-                Ok(Piece::End) => {
-                    self.something_came();
+                Ok(BodyRead::Nothing) => return self.note_silence(),
+                Ok(BodyRead::End) => {
+                    self.note_progress();
                     self.exchange.on_end();
                     return;
                 }
@@ -424,7 +424,7 @@ impl Driver {
     /// Nothing arrived within the exchange's timeout.
     fn time_out(&mut self) {
         self.let_go();
-        self.something_came();
+        self.note_progress();
         self.exchange.on_failure(Failure {
             kind: FailureKind::Timeout,
             request_sent: true,
@@ -437,12 +437,12 @@ impl Driver {
         self.open = None;
     }
 
-    fn something_came(&mut self) {
+    fn note_progress(&mut self) {
         self.waited_ns = 0;
         self.woken_from = None;
     }
 
-    fn nothing_came(&mut self) {
+    fn note_silence(&mut self) {
         self.is_quiet = true;
         self.count_wait();
     }
@@ -463,8 +463,9 @@ impl Driver {
         }
         for _ in 0..GIVE_BACK_READS {
             match open.read() {
-                Ok(Piece::Bytes(_)) => {}
-                Ok(Piece::Nothing) if self.alarm.wait(&open, http::now().saturating_add(GIVE_BACK_NS)) => {}
+                Ok(BodyRead::Bytes(_)) => {}
+                Ok(BodyRead::Nothing) if self.alarm.wait(&open, http::now().saturating_add(GIVE_BACK_NS)) => {
+                }
                 _ => return,
             }
         }
@@ -473,7 +474,7 @@ impl Driver {
     fn fail(&mut self, failed: &http::Failure, request_sent: bool) {
         self.let_go();
         // The next wait belongs to another request.
-        self.something_came();
+        self.note_progress();
         self.exchange.on_failure(failure::of(failed, request_sent));
     }
 

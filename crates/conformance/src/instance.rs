@@ -16,7 +16,7 @@ use wasmtime_wasi_io::{IoView as _, poll::Pollable, streams::DynInputStream};
 
 use crate::{
     check::{Verdict, failed},
-    state::{State, Told},
+    state::{HostSettings, State},
     subject::Subject,
     upstream::Upstream,
 };
@@ -37,8 +37,12 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    pub(crate) async fn new(subject: &Subject, told: Told, upstream: Upstream) -> Result<Self, Verdict> {
-        let mut store = Store::new(subject.engine(), State::new(told, upstream));
+    pub(crate) async fn new(
+        subject: &Subject,
+        host_settings: HostSettings,
+        upstream: Upstream,
+    ) -> Result<Self, Verdict> {
+        let mut store = Store::new(subject.engine(), State::new(host_settings, upstream));
         store.set_epoch_deadline(1);
         // Yields to the executor, and so to the watchdog.
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));

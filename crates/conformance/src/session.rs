@@ -15,7 +15,7 @@ use crate::{
     dialect::{BASE_URL, Dialect},
     heard::Heard,
     instance::Instance,
-    state::Told,
+    state::HostSettings,
     subject::Subject,
     upstream::{Exchange, Upstream},
 };
@@ -36,7 +36,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new(subject: &Subject, options: &Options) -> Result<Self, Verdict> {
-        let mut instance = Instance::new(subject, Told::default(), Upstream::default()).await?;
+        let mut instance = Instance::new(subject, HostSettings::default(), Upstream::default()).await?;
         let info = instance.describe().await?;
         let named = options
             .dialect
@@ -79,15 +79,15 @@ impl Bench {
 
     /// A builder for a session.
     pub(crate) fn with(&self) -> Setup<'_> {
-        let mut told = Told::default();
-        told.snapshot.base_url = Some(BASE_URL.to_owned());
-        told.snapshot.extras.clone_from(&self.settings);
+        let mut host_settings = HostSettings::default();
+        host_settings.snapshot.base_url = Some(BASE_URL.to_owned());
+        host_settings.snapshot.extras.clone_from(&self.settings);
         if self.info.credential.is_none() {
-            told.snapshot.credential = CredentialState::NotRequired;
+            host_settings.snapshot.credential = CredentialState::NotRequired;
         }
         Setup {
             bench: self,
-            told,
+            host_settings,
             chat: Vec::new(),
             list: Vec::new(),
         }
@@ -110,7 +110,7 @@ impl Bench {
 /// A builder of a session.
 pub(crate) struct Setup<'a> {
     bench: &'a Bench,
-    told: Told,
+    host_settings: HostSettings,
     chat: Vec<Exchange>,
     list: Vec<Exchange>,
 }
@@ -153,17 +153,17 @@ impl Setup<'_> {
     }
 
     pub(crate) fn settings(mut self, change: impl FnOnce(&mut Snapshot)) -> Self {
-        change(&mut self.told.snapshot);
+        change(&mut self.host_settings.snapshot);
         self
     }
 
     pub(crate) fn configured(mut self, model: ConfiguredModel) -> Self {
-        self.told.configured.push(model);
+        self.host_settings.configured.push(model);
         self
     }
 
     pub(crate) fn alias(mut self, alias: &str, reference: &str) -> Self {
-        self.told.aliases.push(ModelAlias {
+        self.host_settings.aliases.push(ModelAlias {
             alias: alias.to_owned(),
             reference: reference.to_owned(),
         });
@@ -178,7 +178,7 @@ impl Setup<'_> {
             .as_ref()
             .map(|spec| spec.header.clone());
         let upstream = Upstream::new(self.chat, self.list, owned);
-        let instance = Instance::new(&self.bench.subject, self.told, upstream.clone()).await?;
+        let instance = Instance::new(&self.bench.subject, self.host_settings, upstream.clone()).await?;
         Ok(Session { instance, upstream })
     }
 }

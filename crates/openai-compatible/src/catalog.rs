@@ -28,7 +28,7 @@ pub(crate) const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
 const MAX_ROWS: usize = 10_000;
 
 /// Whether the server's list may be requested. If not, the error has the catalog's warnings about it.
-pub(crate) fn should_ask(mode: DiscoveryMode, credential: CredentialState) -> Result<(), Vec<Warning>> {
+pub(crate) fn may_fetch_list(mode: DiscoveryMode, credential: CredentialState) -> Result<(), Vec<Warning>> {
     match (mode, credential) {
         (DiscoveryMode::ConfiguredOnly | DiscoveryMode::Off, _) => Err(Vec::new()),
         (DiscoveryMode::Authenticated, CredentialState::Missing) => Err(Vec::from([not_live(&format!(
@@ -235,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_asked_without_a_key_where_none_is_needed_or_on_demand() {
+    fn the_list_is_requested_without_a_key_where_none_is_needed_or_on_demand() {
         use CredentialState::{Missing, NotRequired};
         use DiscoveryMode::{Always, Authenticated, Off};
-        assert_eq!(should_ask(Authenticated, NotRequired), Ok(()));
-        assert_eq!(should_ask(Always, Missing), Ok(()));
-        assert_eq!(should_ask(Off, NotRequired), Err(vec![]));
+        assert_eq!(may_fetch_list(Authenticated, NotRequired), Ok(()));
+        assert_eq!(may_fetch_list(Always, Missing), Ok(()));
+        assert_eq!(may_fetch_list(Off, NotRequired), Err(vec![]));
         assert!(
-            should_ask(Authenticated, Missing).unwrap_err()[0]
+            may_fetch_list(Authenticated, Missing).unwrap_err()[0]
                 .message
                 .contains(ENV_VAR)
         );

@@ -123,7 +123,7 @@ fn stream_of(events: usize, texts: &[&str]) -> String {
 }
 
 /// A whole response of a few dozen words.
-pub(crate) fn answer() -> String {
+pub(crate) fn response() -> String {
     format!(
         "{{\"id\":\"chatcmpl-40118d7bdadd42cda1cf489ccf37cd6f\",\"object\":\"chat.completion\",\"created\":1780264614,\
          \"model\":\"meta-llama/Llama-3.3-70B-Instruct\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\
@@ -192,8 +192,8 @@ impl Files {
     }
 
     /// A whole response of a few dozen words.
-    pub(crate) fn answer(&self) -> PathBuf {
-        let recorded = format!("{{\"status\":200,\"response_body\":{}}}", answer());
+    pub(crate) fn response(&self) -> PathBuf {
+        let recorded = format!("{{\"status\":200,\"response_body\":{}}}", response());
         self.write("answer.json", &recorded)
     }
 

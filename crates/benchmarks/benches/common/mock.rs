@@ -35,9 +35,9 @@ impl Mock {
     }
 
     /// Responds with a recorded file, and with a recorded model list; needs no token.
-    pub(crate) fn answering(answer: &Path, list: &Path) -> Self {
+    pub(crate) fn responding(response: &Path, list: &Path) -> Self {
         let replay = OsStr::new("--replay");
-        Self::run([replay, answer.as_os_str(), replay, list.as_os_str()])
+        Self::run([replay, response.as_os_str(), replay, list.as_os_str()])
     }
 
     fn run<S: AsRef<OsStr>>(options: impl IntoIterator<Item = S>) -> Self {

@@ -5,11 +5,11 @@
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
-pub(crate) mod ask;
 pub(crate) mod data;
 pub(crate) mod measure;
 pub(crate) mod mock;
 pub(crate) mod process;
+pub(crate) mod prompt;
 pub(crate) mod twin;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub(crate) fn component() -> PathBuf {
 }
 
 /// A file of the workspace's `benches/`, where the benches store their results.
-pub(crate) fn kept(name: &str) -> PathBuf {
+pub(crate) fn results_file(name: &str) -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)

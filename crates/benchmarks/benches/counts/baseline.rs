@@ -142,7 +142,7 @@ impl Baseline {
 }
 
 fn file() -> PathBuf {
-    common::kept("baseline.json")
+    common::results_file("baseline.json")
 }
 
 /// The compiler that the component is built with.

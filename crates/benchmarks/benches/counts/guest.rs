@@ -82,8 +82,8 @@ impl Guest {
     pub(crate) async fn complete(&self, upstream: Upstream, request: &ChatRequest) -> u64 {
         let (mut store, provider) = self.instance(upstream).await;
         let guest = provider.openclaw_model_provider_provider();
-        let answer = guest.call_chat_complete(&mut store, request).await;
-        assert!(!answer.expect("no trap").expect("a response").content.is_empty());
+        let response = guest.call_chat_complete(&mut store, request).await;
+        assert!(!response.expect("no trap").expect("a response").content.is_empty());
         spent(&store)
     }
 

@@ -13,19 +13,19 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 #[derive(Clone, Default)]
 pub(crate) struct Upstream {
     content_type: &'static str,
-    pieces: Vec<Bytes>,
+    chunks: Vec<Bytes>,
     /// Whether the chunks arrive one after the other, with a pause.
     apart: bool,
 }
 
 impl Upstream {
     /// A stream in chunks of so many bytes, all available at once.
-    pub(crate) fn stream(text: &str, piece: usize) -> Self {
+    pub(crate) fn stream(text: &str, chunk: usize) -> Self {
         Self {
             content_type: "text/event-stream",
-            pieces: text
+            chunks: text
                 .as_bytes()
-                .chunks(piece)
+                .chunks(chunk)
                 .map(Bytes::copy_from_slice)
                 .collect(),
             apart: false,
@@ -33,10 +33,10 @@ impl Upstream {
     }
 
     /// The same, each chunk available when the one before was read, as tokens are generated.
-    pub(crate) fn tokens(text: &str, piece: usize) -> Self {
+    pub(crate) fn tokens(text: &str, chunk: usize) -> Self {
         Self {
             apart: true,
-            ..Self::stream(text, piece)
+            ..Self::stream(text, chunk)
         }
     }
 
@@ -66,24 +66,24 @@ impl WasiHttpHooks for Upstream {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let Self {
             content_type,
-            pieces,
+            chunks,
             apart,
         } = self.clone();
         Box::new(async move {
             // Reads the whole request, as an upstream would.
             request.into_body().collect().await?;
-            let frames = futures::stream::iter(pieces).then(move |piece| async move {
+            let frames = futures::stream::iter(chunks).then(move |chunk| async move {
                 if apart {
                     tokio::task::yield_now().await;
                 }
-                Ok::<_, Infallible>(Frame::data(piece))
+                Ok::<_, Infallible>(Frame::data(chunk))
             });
             let body = StreamBody::new(frames);
             let body = body.map_err(|never| match never {}).boxed_unsync();
-            let answer = Response::builder().header(header::CONTENT_TYPE, content_type);
-            let answer = answer.body(body).expect("a response");
+            let response = Response::builder().header(header::CONTENT_TYPE, content_type);
+            let response = response.body(body).expect("a response");
             Ok((
-                answer,
+                response,
                 Box::new(async { Ok(()) }) as Box<dyn Future<Output = _> + Send>,
             ))
         })

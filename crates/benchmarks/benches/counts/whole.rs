@@ -13,10 +13,9 @@ use model_provider_host::{Host, Plugin, Sandbox, SandboxOptions, contract::Disco
 use tokio::runtime::Runtime;
 
 use crate::common::{
-    self,
-    ask::{self, Ask},
-    data,
+    self, data,
     mock::Mock,
+    prompt::{self, Prompt},
     twin::{FrozenTwin, Twin},
 };
 
@@ -58,13 +57,13 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
     let folder = tempfile::tempdir().expect("a folder");
     let cache = folder.path().join("code");
     let component = component.to_str().expect("a plain path");
-    let kept = cache.to_str().expect("a plain path");
+    let cache_dir = cache.to_str().expect("a plain path");
     // Compile first: compilation would dominate a counted process, and takes twenty times as long there.
     drop(loaded(Path::new(component), &cache, false).await);
 
     let files = data::Files::new();
     let list = Mock::replaying_whole(&files.list(data::ROUTER_LIST));
-    let answer = Mock::replaying_whole(&files.answer());
+    let response = Mock::replaying_whole(&files.response());
     let short = Mock::replaying_whole(&files.stream(50));
     let apart = Mock::paced(APART_MS);
     let long = Mock::replaying_whole(&files.stream(2_000));
@@ -74,8 +73,8 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
         (DESCRIBE, ""),
         (RESOLVE, ""),
         (LIST, list.base_url()),
-        (ANSWER, answer.base_url()),
-        (ANSWER_STREAMED, answer.base_url()),
+        (ANSWER, response.base_url()),
+        (ANSWER_STREAMED, response.base_url()),
         ("a stream of 50 chunks, one a packet", apart.base_url()),
         ("a stream of 50 chunks, many a packet", short.base_url()),
         ("a stream of 2,000 chunks, many a packet", long.base_url()),
@@ -98,7 +97,7 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
                 _ => true,
             };
             if is_counted {
-                let count = counted([who, what, url, component, kept]);
+                let count = counted([who, what, url, component, cache_dir]);
                 counts.insert(format!("{what}, {who}"), count);
             }
         }
@@ -130,14 +129,14 @@ pub(crate) fn print(counts: &BTreeMap<String, u64>) {
 }
 
 /// The request of a case.
-fn question(what: &str) -> Ask {
+fn prompt_of(what: &str) -> Prompt {
     match what.strip_prefix(LONG) {
-        Some("5 KB of text") => Ask::long(5, 1),
-        Some("50 KB of text") => Ask::long(50, 1),
-        Some("500 KB of text") => Ask::long(500, 1),
-        Some("41 messages, 50 KB") => Ask::long(50, 41),
-        Some("30 tools, 60 KB") => Ask::with_tools(30, 60),
-        _ => Ask::short(),
+        Some("5 KB of text") => Prompt::long(5, 1),
+        Some("50 KB of text") => Prompt::long(50, 1),
+        Some("500 KB of text") => Prompt::long(500, 1),
+        Some("41 messages, 50 KB") => Prompt::long(50, 41),
+        Some("30 tools, 60 KB") => Prompt::with_tools(30, 60),
+        _ => Prompt::short(),
     }
 }
 
@@ -168,7 +167,7 @@ fn collected(status: ExitStatus, said: &str) -> Option<u64> {
 
 /// The main function of a counted process.
 pub(crate) fn child(words: &[&str]) {
-    let [who, what, url, component, kept]: Words<'_> = words.try_into().expect("who, what, and where");
+    let [who, what, url, component, cache_dir]: Words<'_> = words.try_into().expect("who, what, and where");
     // A case without requests needs an address as well.
     let url = if url.is_empty() {
         "http://127.0.0.1:9/v1"
@@ -181,7 +180,7 @@ pub(crate) fn child(words: &[&str]) {
         NATIVE => Client::Native(Box::new(Twin::new(url, PlainSettings::default()))),
         FROZEN => Client::Frozen(Box::new(FrozenTwin::new(url, FrozenSettings::default()))),
         _ => {
-            let plugin = runtime.block_on(loaded(Path::new(component), Path::new(kept), guests_wait));
+            let plugin = runtime.block_on(loaded(Path::new(component), Path::new(cache_dir), guests_wait));
             let host = common::host(&plugin, url, Some(common::TOKEN), |_| {});
             Client::Plugin(Box::new(host))
         }
@@ -198,10 +197,10 @@ fn counted_work(runtime: &Runtime, client: &Client, what: &str) {
     runtime.block_on(client.call(what));
 }
 
-async fn loaded(component: &Path, kept: &Path, guests_wait: bool) -> Plugin {
+async fn loaded(component: &Path, cache_dir: &Path, guests_wait: bool) -> Plugin {
     let options = SandboxOptions {
         guests_wait,
-        cache_dir: Some(kept.to_owned()),
+        cache_dir: Some(cache_dir.to_owned()),
         // Under callgrind the address space is smaller.
         max_concurrent: 4,
         ..SandboxOptions::default()
@@ -219,7 +218,7 @@ enum Client {
 
 impl Client {
     async fn call(&self, what: &str) {
-        let ask = question(what);
+        let prompt = prompt_of(what);
         match (self, what) {
             (Self::Plugin(host), DESCRIBE) => {
                 host.plugin().describe().await.expect("what it is");
@@ -232,26 +231,26 @@ impl Client {
                 assert_eq!(catalog.expect("a list").models.len(), data::ROUTER_LIST);
             }
             (Self::Plugin(host), ANSWER) => {
-                host.complete(ask.for_host()).await.expect("a response");
+                host.complete(prompt.for_host()).await.expect("a response");
             }
-            (Self::Plugin(host), _) => assert!(ask::whole(host, &ask).await > 0),
+            (Self::Plugin(host), _) => assert!(prompt::whole(host, &prompt).await > 0),
             (Self::Native(_), RESOLVE) => {
                 reference::resolve(REFERENCE, &PlainSettings::default()).expect("a reference");
             }
             (Self::Native(twin), LIST) => assert_eq!(twin.list().await.models.len(), data::ROUTER_LIST),
             (Self::Native(twin), ANSWER) => {
-                assert!(!twin.chat(ask.for_twin()).whole().await.is_empty());
+                assert!(!twin.chat(prompt.for_twin()).whole().await.is_empty());
             }
-            (Self::Native(twin), _) => assert!(twin.chat(ask.for_twin()).drain().await > 0),
+            (Self::Native(twin), _) => assert!(twin.chat(prompt.for_twin()).drain().await > 0),
             (Self::Frozen(_), RESOLVE) => {
                 frozen_protocol::reference::resolve(REFERENCE, &FrozenSettings::default())
                     .expect("a reference");
             }
             (Self::Frozen(twin), LIST) => assert_eq!(twin.list().await.models.len(), data::ROUTER_LIST),
             (Self::Frozen(twin), ANSWER) => {
-                assert!(!twin.chat(ask.for_frozen()).whole().await.is_empty());
+                assert!(!twin.chat(prompt.for_frozen()).whole().await.is_empty());
             }
-            (Self::Frozen(twin), _) => assert!(twin.chat(ask.for_frozen()).drain().await > 0),
+            (Self::Frozen(twin), _) => assert!(twin.chat(prompt.for_frozen()).drain().await > 0),
         }
     }
 }

@@ -33,9 +33,9 @@ pub(crate) async fn main(what: &[String]) {
     let words: Vec<&str> = what.iter().map(String::as_str).collect();
     match words[..] {
         ["proxy", base_url] => serving::proxy(base_url).await,
-        ["client", who, _, rounds, answer, of50, of500] => {
+        ["client", who, _, rounds, response, of50, of500] => {
             let rounds = rounds.parse().expect("a number");
-            clients::child(who == "plugin", rounds, [answer, of50, of500]).await;
+            clients::child(who == "plugin", rounds, [response, of50, of500]).await;
         }
         [what, who, base_url, count] => {
             let count = count.parse().expect("a number");

@@ -20,11 +20,10 @@ use model_provider_host::{
 
 use super::{child, time};
 use crate::common::{
-    self,
-    ask::Ask,
-    data,
+    self, data,
     measure::{median, micros},
     mock::Mock,
+    prompt::Prompt,
     twin::Twin,
 };
 
@@ -32,7 +31,7 @@ use crate::common::{
 const CALLS: &str = "100";
 const ROUNDS: usize = 3;
 const COLUMNS: [(&str, &str); 5] = [
-    ("short", "Short answer"),
+    ("short", "Short response"),
     ("first", "First token"),
     ("stream50", "50 chunks"),
     ("stream500", "500 chunks"),
@@ -45,7 +44,7 @@ type Figures = BTreeMap<String, (Vec<f64>, Vec<f64>)>;
 pub(crate) fn measure() {
     let files = data::Files::new();
     let mocks = [
-        Mock::answering(&files.answer(), &files.list(data::ROUTER_LIST)),
+        Mock::responding(&files.response(), &files.list(data::ROUTER_LIST)),
         Mock::replaying(&files.stream(50)),
         Mock::replaying(&files.stream(500)),
     ];
@@ -100,7 +99,7 @@ fn gather(said: &str, figures: &mut Figures) {
 
 /// All clients with their commands; a client that is not installed fails when it runs.
 fn clients() -> Vec<(&'static str, Vec<PathBuf>, Figures)> {
-    let (tools, scripts) = (tools(), common::kept("clients"));
+    let (tools, scripts) = (tools(), common::results_file("clients"));
     let this = std::env::current_exe().expect("this program");
     let own = |who: &str| vec![this.clone(), child::WORD.into(), "client".into(), who.into()];
     let rust = |who: &str| vec![tools.join("rust/release/bench-clients"), who.into()];
@@ -138,15 +137,15 @@ pub(crate) fn tools() -> PathBuf {
 
 /// The process that [`clients`] runs for plugin and twin.
 pub(crate) async fn child(by_plugin: bool, rounds: usize, urls: [&str; 3]) {
-    let (short, few) = (Ask::short(), (rounds / 5).max(1));
-    let [answer, of50, of500] = if by_plugin {
+    let (short, few) = (Prompt::short(), (rounds / 5).max(1));
+    let [response, of50, of500] = if by_plugin {
         let plugin = common::loaded().await;
         urls.map(|url| Client::Plugin(common::host(&plugin, url, Some(common::TOKEN), |_| {})))
     } else {
         urls.map(|url| Client::Twin(Box::new(Twin::new(url, PlainSettings::default()))))
     };
     report("short", rounds, async || {
-        assert!(answer.whole(&short).await > 100);
+        assert!(response.whole(&short).await > 100);
         None
     })
     .await;
@@ -170,7 +169,7 @@ pub(crate) async fn child(by_plugin: bool, rounds: usize, urls: [&str; 3]) {
         .await;
     }
     report("list", few, async || {
-        assert_eq!(answer.list().await, data::ROUTER_LIST);
+        assert_eq!(response.list().await, data::ROUTER_LIST);
         None
     })
     .await;
@@ -202,16 +201,16 @@ enum Client {
 
 impl Client {
     /// A whole response; returns the length of its text.
-    async fn whole(&self, ask: &Ask) -> usize {
+    async fn whole(&self, prompt: &Prompt) -> usize {
         match self {
             Self::Plugin(host) => {
-                let answer = host.complete(ask.for_host()).await.expect("a response");
-                match &answer.response.content[..] {
+                let result = host.complete(prompt.for_host()).await.expect("a response");
+                match &result.response.content[..] {
                     [AssistantPart::Text(text)] => text.len(),
                     other => panic!("{other:?} is no text"),
                 }
             }
-            Self::Twin(twin) => match &twin.chat(ask.for_twin()).whole().await[..] {
+            Self::Twin(twin) => match &twin.chat(prompt.for_twin()).whole().await[..] {
                 [native::AssistantPart::Text(text)] => text.len(),
                 other => panic!("{other:?} is no text"),
             },
@@ -219,26 +218,26 @@ impl Client {
     }
 
     /// A streaming response, delta by delta.
-    async fn streamed(&self, ask: &Ask, mut piece: impl FnMut(&str)) {
+    async fn streamed(&self, prompt: &Prompt, mut chunk: impl FnMut(&str)) {
         match self {
             Self::Plugin(host) => {
-                let mut completion = host.chat(ask.for_host()).await.expect("a response");
+                let mut completion = host.chat(prompt.for_host()).await.expect("a response");
                 while let Some(event) = completion.next().await.expect("an event") {
                     if let ChatEvent::Text(text) = event {
-                        piece(&text);
+                        chunk(&text);
                     }
                 }
             }
             Self::Twin(twin) => {
-                let mut answer = twin.chat(ask.for_twin());
+                let mut response = twin.chat(prompt.for_twin());
                 loop {
-                    let events = answer.next().await;
+                    let events = response.next().await;
                     if events.is_empty() {
                         break;
                     }
                     for event in events {
                         if let native::ChatEvent::Text(text) = event {
-                            piece(&text);
+                            chunk(&text);
                         }
                     }
                 }

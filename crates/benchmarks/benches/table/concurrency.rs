@@ -9,9 +9,9 @@ use super::{
     thousands, time,
 };
 use crate::common::{
-    ask::{self, Ask},
     measure::{KB, cpu, median, resident},
     mock::Mock,
+    prompt::{self, Prompt},
 };
 
 /// Numbers of concurrent responses, and how often each is measured: short runs are more sensitive to other load.
@@ -69,37 +69,37 @@ fn middle(rounds: &[[f64; 2]]) -> [f64; 2] {
 pub(crate) async fn child(by_plugin: bool, base_url: &str, count: usize) -> (f64, f64) {
     match Client::patient(by_plugin, base_url).await {
         Client::Plugin(host) => {
-            let ask = Ask::short();
-            futures::future::join_all((0..8).map(|_| ask::first(&host, &ask))).await;
-            let answer = || {
+            let prompt = Prompt::short();
+            futures::future::join_all((0..8).map(|_| prompt::first(&host, &prompt))).await;
+            let response = || {
                 let host = host.clone();
-                tokio::spawn(async move { ask::whole(&host, &Ask::short()).await })
+                tokio::spawn(async move { prompt::whole(&host, &Prompt::short()).await })
             };
-            together(count, answer).await
+            together(count, response).await
         }
         Client::Twin(twin) => {
-            let first = async || drop(twin.chat(Ask::short().for_twin()).next().await);
+            let first = async || drop(twin.chat(Prompt::short().for_twin()).next().await);
             futures::future::join_all((0..8).map(|_| first())).await;
-            let answer = || tokio::spawn(async { twin.chat(Ask::short().for_twin()).drain().await });
-            together(count, answer).await
+            let response = || tokio::spawn(async { twin.chat(Prompt::short().for_twin()).drain().await });
+            together(count, response).await
         }
     }
 }
 
-async fn together(count: usize, answer: impl Fn() -> tokio::task::JoinHandle<usize>) -> (f64, f64) {
+async fn together(count: usize, response: impl Fn() -> tokio::task::JoinHandle<usize>) -> (f64, f64) {
     settle().await;
     let before = resident();
-    let mut answers = Vec::with_capacity(count);
+    let mut responses = Vec::with_capacity(count);
     let first_half = cpu(async {
-        answers.extend((0..count).map(|_| answer()));
+        responses.extend((0..count).map(|_| response()));
         tokio::time::sleep(MIDDLE).await;
     })
     .await;
     // Reading the memory is work too, and is not measured.
     let memory = resident() - before;
     let second_half = cpu(async {
-        for answer in answers {
-            assert!(answer.await.expect("a response") > 0, "it has text");
+        for response in responses {
+            assert!(response.await.expect("a response") > 0, "it has text");
         }
     })
     .await;

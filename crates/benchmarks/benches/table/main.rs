@@ -2,13 +2,12 @@
 //! sections behind `--` measure only those.
 //!
 //! Plugin and native twin are measured in turns, so that the ratios hold on a busy machine too; every figure is a
-//! median. Memory is measured in a process of its own for each figure: this program once more, as `child`.
+//! median. Memory is measured in a process of its own for each figure: this program again, as `child`.
 //! `concurrency` also draws `benches/concurrency.svg`.
 
 #[path = "../common/mod.rs"]
 mod common;
 
-mod answers;
 mod calls;
 mod child;
 mod clients;
@@ -17,6 +16,7 @@ mod lists;
 mod load;
 mod memory;
 mod plot;
+mod responses;
 mod rows;
 mod serving;
 mod streams;
@@ -66,13 +66,13 @@ fn main() {
             runtime.block_on(calls::measure(&rig, &mut table));
         }
         if wanted("answers") {
-            runtime.block_on(answers::measure(&rig, &mut table));
+            runtime.block_on(responses::measure(&rig, &mut table));
         }
         if wanted("streams") {
             runtime.block_on(streams::measure(&rig, &mut table));
         }
         if wanted("paced") {
-            threads.block_on(answers::paced(&rig, &mut table));
+            threads.block_on(responses::paced(&rig, &mut table));
         }
         if wanted("lists") {
             runtime.block_on(lists::measure(&rig, &mut table));

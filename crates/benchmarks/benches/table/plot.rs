@@ -29,7 +29,7 @@ pub(crate) struct Point {
 
 /// Draws the plot of BENCHMARKS.md; returns its file.
 pub(crate) fn draw(points: &[Point]) -> PathBuf {
-    let file = common::kept("concurrency.svg");
+    let file = common::results_file("concurrency.svg");
     panels(&SVGBackend::new(&file, SIZE).into_drawing_area(), points).expect("a plot");
     file
 }

@@ -19,12 +19,11 @@ use tokio::net::TcpListener;
 
 use super::{Rig, Table, child, clients, time};
 use crate::common::{
-    self,
-    ask::Ask,
-    data,
+    self, data,
     measure::{median, micros},
     mock::Mock,
     process::Process,
+    prompt::Prompt,
 };
 
 /// Concurrent clients; each sends its next request after its response.
@@ -40,7 +39,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
         (
             "short plain responses",
             false,
-            Mock::replaying_whole(&files.answer()),
+            Mock::replaying_whole(&files.response()),
         ),
         ("streams of 50 chunks", true, Mock::replaying(&files.stream(50))),
     ];
@@ -72,7 +71,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
 fn write(table: &mut Table, what: &str, servers: &[Server]) {
     let rate = |server: &Server| median(&server.rates);
     let used = |server: &Server| median(&server.used);
-    let [plugin, native, others @ ..] = servers else {
+    let [plugin, native, further @ ..] = servers else {
         panic!("two servers of our own");
     };
     let (our, theirs) = (rate(plugin), rate(native));
@@ -91,7 +90,7 @@ fn write(table: &mut Table, what: &str, servers: &[Server]) {
         &time(theirs),
         our / theirs,
     );
-    match others {
+    match further {
         [litellm] => {
             let (rate, used) = (rate(litellm), time(used(litellm)));
             table.alone("… the LiteLLM proxy", "", &format!("{rate:.0} /s, {used} CPU"));
@@ -111,9 +110,9 @@ struct Server {
 
 impl Server {
     fn new(process: Process, stream: bool) -> Self {
-        let ask = Ask::short();
-        let message = serde_json::json!({"role": "user", "content": ask.texts[0]});
-        let body = serde_json::json!({"model": ask.model, "messages": [message], "stream": stream});
+        let prompt = Prompt::short();
+        let message = serde_json::json!({"role": "user", "content": prompt.texts[0]});
+        let body = serde_json::json!({"model": prompt.model, "messages": [message], "stream": stream});
         Self {
             process,
             client: client(),
@@ -127,27 +126,27 @@ impl Server {
     async fn round(&self) -> (f64, f64) {
         let (before, started) = (self.process.cpu(), Instant::now());
         let callers = (0..AT_ONCE).map(async |_| {
-            let mut answers = 0;
+            let mut responses = 0;
             while started.elapsed() < ROUND {
-                self.ask().await;
-                answers += 1;
+                self.send().await;
+                responses += 1;
             }
-            answers
+            responses
         });
-        let answers: u32 = futures::future::join_all(callers).await.into_iter().sum();
-        let rate = f64::from(answers) / started.elapsed().as_secs_f64();
-        (rate, micros(self.process.cpu() - before) / f64::from(answers))
+        let responses: u32 = futures::future::join_all(callers).await.into_iter().sum();
+        let rate = f64::from(responses) / started.elapsed().as_secs_f64();
+        (rate, micros(self.process.cpu() - before) / f64::from(responses))
     }
 
-    async fn ask(&self) {
+    async fn send(&self) {
         let request = Request::post(format!("{}/chat/completions", self.process.base_url()))
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::AUTHORIZATION, format!("Bearer {}", common::TOKEN))
             .body(Full::from(self.body.clone()))
             .expect("a request");
-        let answer = self.client.request(request).await.expect("a response");
-        let status = answer.status();
-        let body = answer
+        let response = self.client.request(request).await.expect("a response");
+        let status = response.status();
+        let body = response
             .into_body()
             .collect()
             .await
@@ -213,7 +212,7 @@ async fn litellm(base_url: &str, state: &Path) -> Option<Process> {
     if !program.is_file() {
         return None;
     }
-    let model = Ask::short().model;
+    let model = Prompt::short().model;
     let params = serde_json::json!({"model": format!("openai/{model}"), "api_base": base_url, "api_key": common::TOKEN});
     let config = serde_json::json!({"model_list": [{"model_name": model, "litellm_params": params}]});
     // JSON is valid YAML.

@@ -113,8 +113,7 @@ impl<'a> Check<'a> {
     fn assistant(&mut self, at: usize, said: &'a AssistantMessage) -> Checked {
         let parts = &said.content;
         self.calls(at, parts)?;
-        let is_reasoning =
-            |part: &AssistantPart| matches!(part, AssistantPart::Reasoning(piece) if !piece.text.is_empty());
+        let is_reasoning = |part: &AssistantPart| matches!(part, AssistantPart::Reasoning(reasoning) if !reasoning.text.is_empty());
         if !self.rules.thinking_as_text
             && !sends_reasoning(parts, self.rules)
             && parts.iter().any(is_reasoning)
@@ -264,7 +263,7 @@ pub(super) fn is_empty_turn(parts: &[AssistantPart], rules: &Rules) -> bool {
         AssistantPart::Text(text) => text.is_empty(),
         AssistantPart::ToolCall(_) => false,
         AssistantPart::Other(other) => other.key != "text",
-        AssistantPart::Reasoning(piece) => !rules.thinking_as_text || piece.text.trim().is_empty(),
+        AssistantPart::Reasoning(reasoning) => !rules.thinking_as_text || reasoning.text.trim().is_empty(),
         AssistantPart::Media(_) => true,
     })
 }
@@ -285,6 +284,6 @@ pub(super) fn sends_reasoning(parts: &[AssistantPart], rules: &Rules) -> bool {
 
 /// Whether reasoning has a text, which may be empty: some backends require the field, whatever it holds. A signature
 /// alone is no text.
-pub(super) fn is_reasoning_text(piece: &Reasoning) -> bool {
-    !piece.text.is_empty() || (piece.signature.is_none() && piece.extras.is_empty())
+pub(super) fn is_reasoning_text(reasoning: &Reasoning) -> bool {
+    !reasoning.text.is_empty() || (reasoning.signature.is_none() && reasoning.extras.is_empty())
 }

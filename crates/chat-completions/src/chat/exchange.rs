@@ -14,11 +14,12 @@ use alloc::{
 };
 
 use super::{
-    answer::{Answer, Asked},
     body, credential,
     driver::{Failure, FailureKind, Next, RequestHead, Sink},
     faults::{self, Progress},
-    head, normalize, request, retry,
+    head, normalize, request,
+    response::{RequestFacts, ResponseDecoder},
+    retry,
     rules::Rules,
     writer::Writer,
 };
@@ -39,7 +40,7 @@ const ERROR_BODY_LIMIT: usize = 1024 * 1024;
 enum State {
     Ready,
     Sent,
-    Answering,
+    Reading,
     /// A response with an error status: its body so far.
     Refused {
         status: u16,
@@ -84,8 +85,8 @@ pub struct Exchange {
     /// Whether a byte of this response's body has arrived.
     any_byte: bool,
     headers: Vec<(String, Vec<u8>)>,
-    asked: Asked,
-    answer: Answer,
+    facts: RequestFacts,
+    response: ResponseDecoder,
 }
 
 impl Exchange {
@@ -107,7 +108,7 @@ impl Exchange {
         let added_header = (upstream.header)(snapshot)?;
         credential::check(upstream, snapshot)?;
         let is_known = model.metadata.is_some();
-        let asked = Asked {
+        let facts = RequestFacts {
             opens_reasoning: model::opens_reasoning(&model)?,
             has_stops: !request.stop.is_empty(),
         };
@@ -141,8 +142,8 @@ impl Exchange {
             was_sent: false,
             any_byte: false,
             headers: Vec::new(),
-            asked,
-            answer: Answer::new(retry::mix(seed), asked),
+            facts,
+            response: ResponseDecoder::new(retry::mix(seed), facts),
         })
     }
 
@@ -151,10 +152,10 @@ impl Exchange {
     pub fn next(&self) -> Next {
         let timeout_ms = self.limit_ms();
         match &self.state {
-            _ if self.answer.has_events() => Next::Events,
+            _ if self.response.has_events() => Next::Events,
             State::Ready => Next::Send,
             State::Sent => Next::Response { timeout_ms },
-            State::Answering | State::Refused { .. } => Next::Body { timeout_ms },
+            State::Reading | State::Refused { .. } => Next::Body { timeout_ms },
             State::Waiting(ms) => Next::Wait { ms: *ms },
             State::Ended(_) => Next::Ended,
         }
@@ -227,8 +228,8 @@ impl Exchange {
         }
         self.was_sent = true;
         self.any_byte = false;
-        self.headers = head::kept(headers, self.upstream);
-        let encoding = error::unasked_encoding(headers);
+        self.headers = head::retained(headers, self.upstream);
+        let encoding = error::unrequested_encoding(headers);
         if !(200..300).contains(&status) {
             self.state = State::Refused {
                 status,
@@ -240,10 +241,11 @@ impl Exchange {
             }
         } else if let Some(encoding) = encoding {
             let encoding = quote(&encoding);
-            let message = format!("The response has the content encoding {encoding}, which was not requested.");
+            let message =
+                format!("The response has the content encoding {encoding}, which was not requested.");
             self.end(Error::after_sending(ErrorKind::Protocol, message));
         } else {
-            self.state = State::Answering;
+            self.state = State::Reading;
         }
     }
 
@@ -251,9 +253,9 @@ impl Exchange {
     pub fn on_bytes(&mut self, bytes: &[u8]) {
         self.any_byte |= !bytes.is_empty();
         match &mut self.state {
-            State::Answering => {
-                self.answer.on_bytes(bytes);
-                self.after_answer();
+            State::Reading => {
+                self.response.on_bytes(bytes);
+                self.after_bytes();
             }
             State::Refused { body, .. } => {
                 let room = ERROR_BODY_LIMIT - body.len();
@@ -269,9 +271,9 @@ impl Exchange {
     /// Reports the end of the body.
     pub fn on_end(&mut self) {
         match self.state {
-            State::Answering => {
-                self.answer.on_end();
-                self.after_answer();
+            State::Reading => {
+                self.response.on_end();
+                self.after_bytes();
             }
             State::Refused { .. } => self.refused(),
             _ => {}
@@ -284,8 +286,8 @@ impl Exchange {
         match self.state {
             // The status matters more than the cut error text.
             State::Refused { .. } => self.refused(),
-            State::Answering if self.answer.on_cut() => self.after_answer(),
-            State::Ready | State::Sent | State::Answering => {
+            State::Reading if self.response.on_cut() => self.after_bytes(),
+            State::Ready | State::Sent | State::Reading => {
                 let may_retry = matches!(
                     failure.kind,
                     FailureKind::Connect
@@ -311,12 +313,12 @@ impl Exchange {
     /// Whether there are events to hand out.
     #[must_use]
     pub fn has_events(&self) -> bool {
-        self.answer.has_events()
+        self.response.has_events()
     }
 
     /// The next events, at most `max` (0 counts as 1). Text that is ready is joined.
     pub fn take_events(&mut self, max: usize) -> Vec<ChatEvent> {
-        self.answer.take_events(max)
+        self.response.take_events(max)
     }
 
     /// The outcome: `None` while the exchange runs or events are not taken. Once set, it does not change.

@@ -43,7 +43,10 @@ pub(super) fn failure(kind: FailureKind, progress: Progress, limit_ms: u32) -> E
             Protocol,
             "The connection was lost, or what the upstream sent is not HTTP.",
         ),
-        (FailureKind::Encoded, _) => (Protocol, "The response has a content encoding that was not requested."),
+        (FailureKind::Encoded, _) => (
+            Protocol,
+            "The response has a content encoding that was not requested.",
+        ),
         (FailureKind::Internal, _) => (Internal, "The request could not be made."),
     };
     let message = if message.ends_with('.') {
@@ -141,7 +144,9 @@ pub(super) fn broken_call(broken: Broken, finish: Option<Meaning>) -> Error {
     let hint = match finish {
         Some(Meaning::Length) => "The response reached its limit: allow more output tokens.",
         Some(Meaning::Filtered) => "Change the prompt, or choose another model or backend.",
-        _ => "Try again, or choose another model or backend: this one wrote a tool call that cannot be parsed.",
+        _ => {
+            "Try again, or choose another model or backend: this one wrote a tool call that cannot be parsed."
+        }
     };
     let mut error = Error::after_sending(ErrorKind::Protocol, message).with_hint(hint);
     error.retryable = cause.is_empty();

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_closes_its_thought() {
+    fn a_signature_ends_its_reasoning() {
         let mut fold = Fold::default();
         let thought = |text: &str, signature: Option<&str>| Reasoning {
             text: text.into(),

@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 use crate::{error::header, upstream::Upstream};
 
 /// Headers that are read later. The rest is not held while the response lasts.
-const KEPT: [&str; 13] = [
+const RETAINED: [&str; 13] = [
     "content-type",
     "date",
     "inference-id",
@@ -28,12 +28,12 @@ const REQUEST_IDS: [&str; 4] = [
     "x-inference-id",
 ];
 
-pub(super) fn kept(headers: &[(String, Vec<u8>)], upstream: &Upstream) -> Vec<(String, Vec<u8>)> {
-    let all = KEPT.iter().chain(&upstream.backend_header);
-    let is_kept = |name: &str| all.clone().any(|kept| kept.eq_ignore_ascii_case(name));
+pub(super) fn retained(headers: &[(String, Vec<u8>)], upstream: &Upstream) -> Vec<(String, Vec<u8>)> {
+    let all = RETAINED.iter().chain(&upstream.backend_header);
+    let is_retained = |name: &str| all.clone().any(|retained| retained.eq_ignore_ascii_case(name));
     headers
         .iter()
-        .filter(|(name, _)| is_kept(name))
+        .filter(|(name, _)| is_retained(name))
         .cloned()
         .collect()
 }

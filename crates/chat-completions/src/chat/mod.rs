@@ -8,7 +8,6 @@
     reason = "the contract's error is a record; it is made once a call"
 )]
 
-mod answer;
 mod body;
 mod conversation;
 mod credential;
@@ -27,11 +26,12 @@ mod messages;
 mod normalize;
 mod notices;
 mod request;
+mod response;
 mod retry;
 mod rules;
 #[cfg(test)]
 mod tests;
-mod think;
+mod think_tags;
 mod tools;
 mod usage;
 mod writer;

@@ -64,7 +64,7 @@ fn rename(parts: &mut [AssistantPart], later: &mut [Message]) -> usize {
             Message::Tool(result) => Some(result),
             _ => None,
         });
-        answer(calls, results.filter(|result| result.call_id == id));
+        rename_results(calls, results.filter(|result| result.call_id == id));
     }
     count
 }
@@ -85,7 +85,7 @@ fn renamed(call: &mut ToolCall, before: usize, taken: &mut BTreeSet<String>) -> 
 }
 
 /// Gives the results of calls that shared an id the new ids of their calls.
-fn answer<'r>(mut calls: Vec<Renamed>, results: impl Iterator<Item = &'r mut ToolResult>) {
+fn rename_results<'r>(mut calls: Vec<Renamed>, results: impl Iterator<Item = &'r mut ToolResult>) {
     let mut nameless = Vec::new();
     for result in results {
         let tool = tool_of(result);

@@ -25,7 +25,7 @@ pub(super) struct Notices {
     /// Events that are no chunks.
     pub(super) skipped: u32,
     /// Whether a chunk had several choices.
-    pub(super) has_others: bool,
+    pub(super) has_other_choices: bool,
     /// Whether a reasoning block was closed without being opened.
     pub(super) is_unopened: bool,
     /// Whether the block that the template opens was never closed.
@@ -81,59 +81,59 @@ impl Notices {
             .into_iter()
             .map(|text| warning(UPSTREAM_WARNING, text))
             .collect();
-        let mut tell = |holds: bool, code: &str, message: &dyn Fn() -> String| {
+        let mut add = |holds: bool, code: &str, message: &dyn Fn() -> String| {
             if holds {
                 warnings.push(warning(code, message()));
             }
         };
-        tell(self.has_others, OTHER_CHOICES, &|| {
+        add(self.has_other_choices, OTHER_CHOICES, &|| {
             let index = index.unwrap_or_default();
             format!("The response has several choices; only the first, of index {index}, is read.")
         });
-        tell(self.skipped > 0, EVENTS_SKIPPED, &|| {
+        add(self.skipped > 0, EVENTS_SKIPPED, &|| {
             format!(
                 "{} of the stream skipped: no chunk of the response, such as a heartbeat.",
                 events(self.skipped)
             )
         });
-        tell(self.late > 0, IGNORED_AFTER_FINISH, &|| {
+        add(self.late > 0, IGNORED_AFTER_FINISH, &|| {
             format!(
-                "{} behind the finish reason ignored: no chunk of the response, or an error.",
+                "{} after the finish reason ignored: no chunk of the response, or an error.",
                 events(self.late)
             )
         });
-        tell(self.is_unopened, UNOPENED_REASONING, &|| {
+        add(self.is_unopened, UNOPENED_REASONING, &|| {
             String::from(
-                "The text has a closing </think> without an opening one, so that reasoning may stand in it. If the \
+                "The text has a closing </think> without an opening one, so that it may contain reasoning. If the \
                  model's template opens the block, set template-opens-reasoning for this model.",
             )
         });
-        tell(self.is_unclosed, UNCLOSED_REASONING, &|| {
+        add(self.is_unclosed, UNCLOSED_REASONING, &|| {
             String::from(
-                "The model's template opens a block of reasoning, and nothing closed it: its text is given as \
+                "The model's template opens a block of reasoning, and nothing closed it: its text is returned as \
                  reasoning and as the response's text. If it opens none, set template-opens-reasoning to false.",
             )
         });
-        tell(self.has_no_calls, FINISH_WITHOUT_CALLS, &|| {
-            String::from("The finish reason says that the model called tools, but there is no call.")
+        add(self.has_no_calls, FINISH_WITHOUT_CALLS, &|| {
+            String::from("The finish reason says that the model called tools, but it has no tool call.")
         });
-        tell(self.has_bare_calls, CALL_WITHOUT_ARGUMENTS, &|| {
+        add(self.has_bare_calls, CALL_WITHOUT_ARGUMENTS, &|| {
             String::from(
-                "A call has no arguments, and no known finish reason says that it is whole: they are taken for {}.",
+                "A tool call has no arguments, and no known finish reason says that it is complete: {} is used.",
             )
         });
-        tell(self.has_same_ids, SAME_CALL_ID, &|| {
-            String::from("Two calls came under one id: the second has an id that was made up.")
+        add(self.has_same_ids, SAME_CALL_ID, &|| {
+            String::from("Two tool calls had the same id: the second got a generated id.")
         });
-        tell(self.ended_early, ENDED_EARLY, &|| {
-            String::from("The stream ended early, without a finish reason. The calls in it are whole.")
+        add(self.ended_early, ENDED_EARLY, &|| {
+            String::from("The stream ended early, without a finish reason. Its tool calls are complete.")
         });
-        tell(self.is_unread, UNREAD_PART, &|| {
-            String::from("A part of the response has a form that cannot be read, and is left out.")
+        add(self.is_unread, UNREAD_PART, &|| {
+            String::from("A part of the response has an unknown format and is left out.")
         });
         let word = self.unknown_word.as_deref().unwrap_or_default();
-        tell(self.unknown_word.is_some(), UNKNOWN_FINISH, &|| {
-            format!("Nobody knows the backend's finish reason {}.", quote(word))
+        add(self.unknown_word.is_some(), UNKNOWN_FINISH, &|| {
+            format!("Unknown finish reason {} of the backend.", quote(word))
         });
         warnings
     }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_upstream_warns_of_is_told_in_every_form() {
+    fn upstream_warnings_are_read_in_every_form() {
         for raw in [
             r#""slow""#,
             r#"["slow"]"#,

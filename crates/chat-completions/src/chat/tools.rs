@@ -18,7 +18,7 @@ use alloc::{format, string::String, vec::Vec};
 use core::mem;
 
 use super::events::Events;
-use crate::{json, wire::chunk::CallPiece};
+use crate::{json, wire::chunk::CallFragment};
 
 /// More calls in one response are an error.
 const MOST: usize = 1024;
@@ -119,36 +119,36 @@ impl Tools {
     }
 
     /// Reads the next fragment, of this chunk.
-    pub(super) fn push(&mut self, piece: &CallPiece<'_>, chunk: u32, events: &mut Events) {
-        if self.comes_again(piece) {
+    pub(super) fn push(&mut self, fragment: &CallFragment<'_>, chunk: u32, events: &mut Events) {
+        if self.comes_again(fragment) {
             return;
         }
-        let at = match self.find(piece) {
-            Some((at, by)) if !self.begins(at, by, piece, chunk) => {
-                self.announce(by, piece);
+        let at = match self.find(fragment) {
+            Some((at, by)) if !self.begins(at, by, fragment, chunk) => {
+                self.announce(by, fragment);
                 at
             }
             _ if self.calls.len() >= MOST => {
                 self.too_many = true;
                 return;
             }
-            _ => self.add(piece),
+            _ => self.add(fragment),
         };
         let Some(call) = self.calls.get_mut(at) else {
             return;
         };
-        if let Some(id) = &piece.id
+        if let Some(id) = &fragment.id
             && call.wire_id.is_none()
         {
             call.wire_id = Some(String::from(&**id));
         }
-        if let Some(name) = &piece.name {
+        if let Some(name) = &fragment.name {
             call.take_name(name, chunk);
         }
-        let Some(fragment) = &piece.arguments else {
+        let Some(arguments) = &fragment.arguments else {
             return;
         };
-        call.extend(fragment);
+        call.extend(arguments);
         if call.started.is_none() && !call.arguments.is_empty() {
             self.start_to(at, events);
         }
@@ -191,36 +191,36 @@ impl Tools {
     }
 
     /// Whether a fragment repeats a complete call.
-    fn comes_again(&self, piece: &CallPiece<'_>) -> bool {
-        let (Some(id), Some(arguments)) = (piece.id.as_deref(), piece.arguments.as_deref()) else {
+    fn comes_again(&self, fragment: &CallFragment<'_>) -> bool {
+        let (Some(id), Some(arguments)) = (fragment.id.as_deref(), fragment.arguments.as_deref()) else {
             return false;
         };
         let arguments = arguments.trim();
         let is_same = |call: &Call| {
             call.arguments.trim_end() == arguments
                 && call.wire_id.as_deref() == Some(id)
-                && piece.name.as_deref().is_none_or(|name| name == call.name)
+                && fragment.name.as_deref().is_none_or(|name| name == call.name)
         };
         !arguments.is_empty() && self.calls.iter().any(is_same) && is_whole(arguments)
     }
 
     /// The call that a fragment may continue: `None` if there is none yet, or if another call with another index has
     /// the same id.
-    fn find(&self, piece: &CallPiece<'_>) -> Option<(usize, By)> {
-        if let Some(id) = piece.id.as_deref() {
+    fn find(&self, fragment: &CallFragment<'_>) -> Option<(usize, By)> {
+        if let Some(id) = fragment.id.as_deref() {
             let of_id = |call: &Call| call.wire_id.as_deref() == Some(id);
-            let both = |call: &Call| of_id(call) && call.wire_index == piece.index;
+            let both = |call: &Call| of_id(call) && call.wire_index == fragment.index;
             let found = self
                 .calls
                 .iter()
                 .rposition(both)
                 .or_else(|| self.calls.iter().rposition(of_id));
             if let Some(at) = found {
-                return self.repeats_id(at, piece).then_some((at, By::Id));
+                return self.repeats_id(at, fragment).then_some((at, By::Id));
             }
         }
         let of_index = |index| self.calls.iter().rposition(|call| call.wire_index == Some(index));
-        match piece.index.and_then(of_index) {
+        match fragment.index.and_then(of_index) {
             Some(at) => Some((at, By::Index)),
             None => Some((self.calls.len().checked_sub(1)?, By::Order)),
         }
@@ -228,24 +228,24 @@ impl Tools {
 
     /// Whether an id of an existing call means that call. Some servers give all calls one id, and each an index of
     /// its own.
-    fn repeats_id(&self, at: usize, piece: &CallPiece<'_>) -> bool {
-        let (Some(_), Some(call)) = (&piece.name, self.calls.get(at)) else {
+    fn repeats_id(&self, at: usize, fragment: &CallFragment<'_>) -> bool {
+        let (Some(_), Some(call)) = (&fragment.name, self.calls.get(at)) else {
             return true;
         };
-        !is_other(call.wire_index, piece.index)
+        !is_other(call.wire_index, fragment.index)
     }
 
     /// Whether a fragment begins a call instead of continuing the one it matched.
-    fn begins(&self, at: usize, by: By, piece: &CallPiece<'_>, chunk: u32) -> bool {
-        let (Some(name), Some(call)) = (piece.name.as_deref(), self.calls.get(at)) else {
+    fn begins(&self, at: usize, by: By, fragment: &CallFragment<'_>, chunk: u32) -> bool {
+        let (Some(name), Some(call)) = (fragment.name.as_deref(), self.calls.get(at)) else {
             return false;
         };
-        let has_new_id = piece.id.is_some() && by != By::Id;
+        let has_new_id = fragment.id.is_some() && by != By::Id;
         if call.name.is_empty() {
             return by == By::Order && has_new_id && call.wire_id.is_some();
         }
         let is_same = name == call.name;
-        let says_more = piece.arguments.as_deref().is_some_and(|more| !is_blank(more));
+        let says_more = fragment.arguments.as_deref().is_some_and(|more| !is_blank(more));
         let is_full = || is_whole(&call.arguments) || call.arguments.trim_end() == "null";
         // A second JSON value, or a name that cannot continue a name.
         (says_more && (by != By::Id || call.named_in == chunk) && is_full())
@@ -255,23 +255,25 @@ impl Tools {
                 By::Id => false,
                 // A name is never split within one chunk.
                 By::Index => !is_same && call.named_in == chunk,
-                By::Order => call.named_in == chunk || is_other(call.wire_index, piece.index),
+                By::Order => call.named_in == chunk || is_other(call.wire_index, fragment.index),
             }
     }
 
     /// Stores the index and id of a call that begins later.
-    fn announce(&mut self, by: By, piece: &CallPiece<'_>) {
-        let is_bare = piece.name.is_none() && piece.arguments.as_deref().is_none_or(is_blank);
-        if let (By::Order, true, Some(index), Some(id)) = (by, is_bare, piece.index, &piece.id) {
+    fn announce(&mut self, by: By, fragment: &CallFragment<'_>) {
+        let is_bare = fragment.name.is_none() && fragment.arguments.as_deref().is_none_or(is_blank);
+        if let (By::Order, true, Some(index), Some(id)) = (by, is_bare, fragment.index, &fragment.id) {
             self.announced = Some((index, String::from(&**id)));
         }
     }
 
-    fn add(&mut self, piece: &CallPiece<'_>) -> usize {
-        let announced = self.announced.take_if(|(index, _)| Some(*index) == piece.index);
+    fn add(&mut self, fragment: &CallFragment<'_>) -> usize {
+        let announced = self
+            .announced
+            .take_if(|(index, _)| Some(*index) == fragment.index);
         self.calls.push(Call {
-            wire_index: piece.index,
-            wire_id: announced.map(|(_, id)| id).filter(|_| piece.id.is_none()),
+            wire_index: fragment.index,
+            wire_id: announced.map(|(_, id)| id).filter(|_| fragment.id.is_none()),
             ..Call::default()
         });
         self.calls.len() - 1

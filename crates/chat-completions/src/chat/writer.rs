@@ -14,7 +14,7 @@ const STEP: usize = 8192;
 /// and then written in steps.
 const HELD: usize = 256 * 1024;
 /// How much of a text is quoted at once.
-const PIECE: usize = STEP / 2;
+const QUOTED_STEP: usize = STEP / 2;
 /// How many bytes become base64 at once: a multiple of three, so that padding comes at the end only.
 const GROUP: usize = 3072;
 
@@ -83,22 +83,22 @@ impl<'o> Writer<'o> {
     /// A text as a JSON string.
     pub(super) fn string(&mut self, text: &str) {
         self.raw("\"");
-        for piece in text.as_bytes().chunks(PIECE) {
+        for fragment in text.as_bytes().chunks(QUOTED_STEP) {
             if matches!(self.target, Target::Refused) {
                 break;
             }
-            self.quoted(piece);
+            self.quoted(fragment);
         }
         self.raw("\"");
     }
 
     /// Writes a fragment inside of a JSON string: copied into the buffer at once, where it may stay.
-    fn quoted(&mut self, piece: &[u8]) {
-        if matches!(self.target, Target::Give(_)) && self.buffer.len() + piece.len() > STEP {
+    fn quoted(&mut self, fragment: &[u8]) {
+        if matches!(self.target, Target::Give(_)) && self.buffer.len() + fragment.len() > STEP {
             self.flush();
         }
         let before = self.buffer.len();
-        quote::inside(piece, &mut self.buffer);
+        quote::inside(fragment, &mut self.buffer);
         let written = self.buffer.len() - before;
         self.length += written as u64;
         // Skip first, so that nothing precedes the skipped bytes in the buffer.
@@ -255,8 +255,8 @@ mod tests {
 
     fn written(fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut out = |piece: &[u8]| {
-            bytes.extend_from_slice(piece);
+        let mut out = |fragment: &[u8]| {
+            bytes.extend_from_slice(fragment);
             true
         };
         let mut writer = Writer::to(0, &mut out);
@@ -289,11 +289,11 @@ mod tests {
     }
 
     #[test]
-    fn a_large_picture_leaves_in_small_pieces_and_whole() {
+    fn a_large_image_is_written_completely_in_small_chunks() {
         let picture: Vec<u8> = (0..100_000u32).map(|n| (n * 7) as u8).collect();
         let mut largest = 0;
-        let mut out = |piece: &[u8]| {
-            largest = largest.max(piece.len());
+        let mut out = |fragment: &[u8]| {
+            largest = largest.max(fragment.len());
             true
         };
         let mut writer = Writer::to(0, &mut out);
@@ -319,8 +319,8 @@ mod tests {
             .chain([4096 + 19, 8192 + 19, whole.len()])
         {
             let mut rest = Vec::new();
-            let mut out = |piece: &[u8]| {
-                rest.extend_from_slice(piece);
+            let mut out = |fragment: &[u8]| {
+                rest.extend_from_slice(fragment);
                 true
             };
             let mut writer = Writer::to(skip as u64, &mut out);

@@ -203,7 +203,7 @@ pub(crate) fn header(headers: &[(String, Vec<u8>)], name: &str) -> Option<String
 
 /// The content encoding of the body, if one was not requested: it cannot be decoded then.
 #[must_use]
-pub fn unasked_encoding(headers: &[(String, Vec<u8>)]) -> Option<String> {
+pub fn unrequested_encoding(headers: &[(String, Vec<u8>)]) -> Option<String> {
     header(headers, "content-encoding")
         .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"))
 }

@@ -9,7 +9,7 @@ mod words;
 
 use alloc::{string::String, vec::Vec};
 
-pub use classify::{from_event, from_response, unasked_encoding};
+pub use classify::{from_event, from_response, unrequested_encoding};
 pub(crate) use classify::{header, says_error, text_extra};
 pub use hint::Cause;
 pub(crate) use message::readable;

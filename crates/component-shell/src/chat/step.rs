@@ -2,7 +2,7 @@
 //! waited, and gets the time until the next step. The exchange decides about retries.
 
 use super::{Driver, nothing};
-use crate::http::{NS_PER_MS, Piece, READS_ON_NS};
+use crate::http::{BodyRead, NS_PER_MS, READS_ON_NS};
 use chat_completions::{
     chat::Next,
     contract::{nonblocking::Step, types::Error},
@@ -91,16 +91,16 @@ impl Driver {
                 return self.lost();
             };
             match open.read() {
-                Ok(Piece::Bytes(bytes)) => {
-                    self.something_came();
+                Ok(BodyRead::Bytes(bytes)) => {
+                    self.note_progress();
                     self.exchange.on_bytes(&bytes);
                 }
-                Ok(Piece::Nothing) => {
+                Ok(BodyRead::Nothing) => {
                     self.is_quiet = true;
                     return;
                 }
-                Ok(Piece::End) => {
-                    self.something_came();
+                Ok(BodyRead::End) => {
+                    self.note_progress();
                     self.exchange.on_end();
                 }
                 Err(failed) => return self.fail(&failed, true),

@@ -82,12 +82,12 @@ async fn always_the_same(bench: &Bench) -> Result<(), Verdict> {
 async fn no_settings(bench: &Bench) -> Result<(), Verdict> {
     let mut session = bench.with().start().await?;
     session.instance.describe().await?;
-    let asked = session.instance.store.data().told.asked;
+    let calls = session.instance.store.data().host_settings.calls;
     let sent = session.upstream.begun();
     expect(
-        asked == 0 && sent == 0,
+        calls == 0 && sent == 0,
         "no call of `settings` and no request",
-        || format!("{asked} calls of `settings`, {sent} requests"),
+        || format!("{calls} calls of `settings`, {sent} requests"),
     )
 }
 

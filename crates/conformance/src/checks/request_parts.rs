@@ -182,9 +182,11 @@ async fn tool_choice(bench: &Bench) -> Result<(), Verdict> {
     let open = count(&request).await?;
     request.tool_choice = Some(ToolChoice::Named("kit_time".to_owned()));
     match (open, count(&request).await?) {
-        (Some(open), Some(named)) => expect(named > open, "the name of the chosen tool one more time", || {
-            format!("{open} times without the choice, {named} times with it")
-        }),
+        (Some(open), Some(named)) => {
+            expect(named > open, "the name of the chosen tool one more time", || {
+                format!("{open} times without the choice, {named} times with it")
+            })
+        }
         _ => Err(not_tested(
             "it says that it does not support the choice of a tool",
         )),

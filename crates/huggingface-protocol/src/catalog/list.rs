@@ -22,7 +22,7 @@ use serde_json::error::Category;
 use super::routes;
 use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
 
-/// Most rows that are read.
+/// The most rows that are read.
 pub(super) const MAX_ROWS: usize = 10_000;
 /// Most routes of one model, and of all models together, that are read.
 pub(super) const MAX_ROUTES: usize = 64;
@@ -34,16 +34,16 @@ const MAX_MODALITIES: usize = 8;
 const MAX_EXTRA: usize = 512;
 const MAX_EXTRAS: usize = 8;
 
-/// What a list says.
+/// A parsed list.
 #[derive(Debug, Default)]
 pub(super) struct List {
     /// The rows that name a model, in their order; no id twice. Names are empty where the row has none.
     pub(super) models: Vec<Model>,
     /// How many rows name no model.
     pub(super) skipped: usize,
-    /// How many rows came after the last one that is read.
+    /// The number of rows beyond the limit.
     pub(super) cut_rows: usize,
-    /// How many routes were too many.
+    /// The number of routes beyond the limit.
     pub(super) cut_routes: usize,
 }
 
@@ -71,11 +71,11 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
     Ok(whole.list)
 }
 
-/// A list while it is read.
+/// A list while it is parsed.
 #[derive(Default)]
 struct Whole {
     list: List,
-    /// Whether there is one at all.
+    /// Whether there is a list at all.
     is_list: bool,
     ids: Index,
     /// How many rows and how many routes were read.
@@ -108,7 +108,7 @@ impl Whole {
 impl<'a> Sink<'a> for Whole {
     fn open(&mut self, place: Place) {
         match place {
-            // As with every repeated name, the last list holds.
+            // As with every repeated member, the last list counts.
             Place::Rows => {
                 *self = Self {
                     is_list: true,
@@ -153,7 +153,7 @@ fn broken(error: &serde_json::Error) -> String {
     }
 }
 
-/// A row while it is read.
+/// A row while it is parsed.
 struct Row {
     /// Most routes that it may have.
     room: usize,
@@ -222,7 +222,7 @@ impl Row {
 impl<'a> Sink<'a> for Row {
     fn open(&mut self, place: Place) {
         match place {
-            // A repeated member: the last one holds.
+            // A repeated member: the last one counts.
             Place::Routes => {
                 self.model.routes.clear();
                 self.cut_routes = 0;
@@ -230,9 +230,9 @@ impl<'a> Sink<'a> for Row {
             // The rest of a failed parse, or of a member with the same name.
             Place::Route => self.route = blank_route(),
             Place::Price => (self.input_price, self.output_price) = (None, None),
-            // What was read of it before, if it is read again.
+            // The earlier content, if the row is parsed again.
             Place::Row => self.begin(),
-            Place::Answer | Place::Rows | Place::Architecture => {}
+            Place::Document | Place::Rows | Place::Architecture => {}
         }
     }
 
@@ -274,7 +274,7 @@ impl<'a> Sink<'a> for Row {
                     cached_input: None,
                 });
             }
-            Place::Answer | Place::Rows | Place::Row | Place::Architecture | Place::Routes => {}
+            Place::Document | Place::Rows | Place::Row | Place::Architecture | Place::Routes => {}
         }
     }
 }

@@ -32,7 +32,7 @@ pub const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
 
 /// Whether the router's list may be requested. If not, the error has the catalog's warnings: none if the caller
 /// wanted it so.
-pub fn should_ask(mode: DiscoveryMode, credential: CredentialState) -> Result<(), Vec<Warning>> {
+pub fn may_fetch_list(mode: DiscoveryMode, credential: CredentialState) -> Result<(), Vec<Warning>> {
     match (mode, credential) {
         (DiscoveryMode::ConfiguredOnly | DiscoveryMode::Off, _) => Err(Vec::new()),
         (DiscoveryMode::Authenticated, CredentialState::Missing) => {

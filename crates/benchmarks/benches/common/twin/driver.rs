@@ -54,11 +54,11 @@ impl Twin {
             .header(header::AUTHORIZATION, &self.authorization)
             .body(Full::default())
             .expect("a request");
-        let answer = (self.client)(request).await.expect("an answer");
-        let mut body = answer.into_body();
+        let response = (self.client)(request).await.expect("a response");
+        let mut body = response.into_body();
         let mut list = Vec::new();
         while let Some(frame) = body.frame().await {
-            if let Ok(data) = frame.expect("a piece of the list").into_data() {
+            if let Ok(data) = frame.expect("a chunk of the list").into_data() {
                 list.extend_from_slice(&data);
             }
         }
@@ -66,13 +66,13 @@ impl Twin {
     }
 
     /// Starts a response.
-    pub(crate) fn chat(&self, request: ChatRequest) -> Answer<'_> {
+    pub(crate) fn chat(&self, request: ChatRequest) -> ChatStream<'_> {
         let snapshot = self.settings.get();
         let model = reference::resolve(&request.model, &self.settings).expect("a reference");
         let seed = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |now| now.as_nanos() as u64);
-        Answer {
+        ChatStream {
             twin: self,
             exchange: begin(request, model, &snapshot, seed).expect("a request"),
             sent: None,
@@ -82,14 +82,14 @@ impl Twin {
 }
 
 /// A streaming response.
-pub(crate) struct Answer<'a> {
+pub(crate) struct ChatStream<'a> {
     twin: &'a Twin,
     exchange: Exchange,
     sent: Option<ResponseFuture>,
     body: Option<Incoming>,
 }
 
-impl Answer<'_> {
+impl ChatStream<'_> {
     /// All events that are ready; none at the end.
     pub(crate) async fn next(&mut self) -> Vec<ChatEvent> {
         loop {
@@ -105,7 +105,7 @@ impl Answer<'_> {
                     self.exchange.waited();
                 }
                 Next::Response { timeout_ms } => self.head(timeout_ms).await,
-                Next::Body { timeout_ms } => self.piece(timeout_ms).await,
+                Next::Body { timeout_ms } => self.read_chunk(timeout_ms).await,
             }
         }
     }
@@ -162,8 +162,8 @@ impl Answer<'_> {
     async fn head(&mut self, timeout_ms: u32) {
         let sent = self.sent.take().expect("a request on its way");
         match tokio::time::timeout(Duration::from_millis(timeout_ms.into()), sent).await {
-            Ok(Ok(answer)) => {
-                let (head, body) = answer.into_parts();
+            Ok(Ok(response)) => {
+                let (head, body) = response.into_parts();
                 let headers: Vec<_> = head
                     .headers
                     .iter()
@@ -177,7 +177,7 @@ impl Answer<'_> {
         }
     }
 
-    async fn piece(&mut self, timeout_ms: u32) {
+    async fn read_chunk(&mut self, timeout_ms: u32) {
         let body = self.body.as_mut().expect("a body");
         match tokio::time::timeout(Duration::from_millis(timeout_ms.into()), body.frame()).await {
             Ok(Some(Ok(frame))) => {

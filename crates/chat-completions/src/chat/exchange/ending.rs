@@ -4,18 +4,18 @@ use alloc::{format, vec::Vec};
 
 use super::{Exchange, State};
 use crate::{
-    chat::{answer::Answer, head, retry},
+    chat::{head, response::ResponseDecoder, retry},
     contract::types::{Error, ErrorKind, Routing, Summary},
     error,
 };
 
 impl Exchange {
     /// Continues after the response decoder made progress.
-    pub(super) fn after_answer(&mut self) {
-        if self.answer.gave_events() {
+    pub(super) fn after_bytes(&mut self) {
+        if self.response.gave_events() {
             self.body = None;
         }
-        match self.answer.result() {
+        match self.response.result() {
             None => {}
             Some(Err(error)) => {
                 let error = error.clone();
@@ -65,13 +65,13 @@ impl Exchange {
     /// Retries or ends.
     pub(super) fn settle(&mut self, error: Error, may_retry: bool) {
         let tries_left =
-            self.attempts <= self.max_retries && self.body.is_some() && !self.answer.gave_events();
+            self.attempts <= self.max_retries && self.body.is_some() && !self.response.gave_events();
         let wait = error
             .retry_after_ms
             .unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
         if may_retry && tries_left && wait <= retry::LONGEST_WAIT_MS {
             let salt = retry::mix(self.seed ^ u64::from(self.attempts));
-            self.answer = Answer::new(salt, self.asked);
+            self.response = ResponseDecoder::new(salt, self.facts);
             self.headers = Vec::new();
             self.any_byte = false;
             self.state = State::Waiting(wait);

@@ -71,7 +71,7 @@ fn an_error_whose_body_breaks_off_keeps_its_status() {
 }
 
 #[test]
-fn for_a_model_that_is_not_there_others_are_suggested_best_first() {
+fn for_an_unknown_model_similar_ones_are_suggested_best_first() {
     let not_found = r#"{"error":{"message":"no such model","code":"model_not_found"}}"#;
     let suggested = |body: &str, instead: &[&str]| {
         let mut reference = reference(None);

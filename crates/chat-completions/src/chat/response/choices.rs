@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_comes_back_means_two_choices_and_the_first_is_kept() {
+    fn a_returning_index_means_two_choices_and_the_first_is_read() {
         assert_eq!(verdicts(&[0, 1, 0, 1]), (vec![Read, Hold, Read, Pass], true));
         assert_eq!(verdicts(&[1, 0, 1, 0]), (vec![Read, Hold, Read, Pass], true));
         assert_eq!(verdicts(&[0, 1, 2, 1]), (vec![Read, Hold, Hold, Pass], true));

@@ -16,11 +16,11 @@ use alloc::{
 
 use self::{
     alike::{Alike, Last},
-    choice::Came,
+    choice::Seen,
     choices::{Choices, Verdict},
     framing::{End, Form},
 };
-use super::{events::Events, faults, finish, notices::Notices, think::Think, tools::Tools, usage};
+use super::{events::Events, faults, finish, notices::Notices, think_tags::ThinkTags, tools::Tools, usage};
 use crate::{
     contract::types::{ChatEvent, Error, Extra, FinishReason, Usage, Warning},
     error, json,
@@ -39,7 +39,7 @@ pub(super) struct Finished {
 
 /// The facts of the request and its model that the decoder needs.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Asked {
+pub(super) struct RequestFacts {
     /// Whether the model's chat template opens the reasoning block.
     pub(super) opens_reasoning: bool,
     /// Whether the request has stop sequences.
@@ -48,10 +48,10 @@ pub(super) struct Asked {
 
 /// Decoder state of one successful response.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ResponseDecoder {
     form: Form,
     events: Events,
-    think: Think,
+    think_tags: ThinkTags,
     tools: Tools,
     finish_word: Option<String>,
     usage: Usage,
@@ -61,7 +61,7 @@ pub(super) struct Answer {
     /// The number of chunks so far.
     chunks: u32,
     choices: Choices,
-    came: Came,
+    seen: Seen,
     /// The facts of the chunk that was read last.
     last: Option<Last>,
     /// How to read a chunk with the same shape as the one before.
@@ -73,14 +73,14 @@ pub(super) struct Answer {
     result: Option<Result<Finished, Error>>,
 }
 
-impl Answer {
+impl ResponseDecoder {
     /// `salt` makes generated ids differ between responses.
-    pub(super) fn new(salt: u64, asked: Asked) -> Self {
+    pub(super) fn new(salt: u64, facts: RequestFacts) -> Self {
         Self {
-            has_stops: asked.has_stops,
+            has_stops: facts.has_stops,
             form: Form::Unknown,
             events: Events::default(),
-            think: Think::new(asked.opens_reasoning),
+            think_tags: ThinkTags::new(facts.opens_reasoning),
             tools: Tools::new(salt),
             finish_word: None,
             usage: usage::NONE,
@@ -88,7 +88,7 @@ impl Answer {
             notices: Notices::default(),
             chunks: 0,
             choices: Choices::default(),
-            came: Came::default(),
+            seen: Seen::default(),
             last: None,
             alike: None,
             spoke_last: false,
@@ -177,7 +177,7 @@ impl Answer {
     fn count(&mut self, chunk: &Chunk<'_>) {
         let usage = chunk.usage.and_then(usage::parse);
         let counts = usage.is_none_or(|new| usage::is_any(&new) || !usage::is_any(&self.usage));
-        self.extras.keep(chunk, counts);
+        self.extras.store(chunk, counts);
         if let Some(usage) = usage.filter(|_| counts) {
             self.usage = usage;
         }
@@ -216,7 +216,7 @@ impl Answer {
             return;
         }
         let said_why = self.finish_word.is_some();
-        self.think.flush(&mut self.events);
+        self.think_tags.flush(&mut self.events);
         if let Some(error) = self.missing(end, said_why) {
             return self.fail(error);
         }
@@ -255,17 +255,17 @@ impl Answer {
         use finish::Meaning::{Calls, Done, Unknown};
         let has_calls = self.tools.any();
         let reason = finish::reason(meaning, has_calls);
-        self.notices.is_unopened = self.think.is_unopened();
+        self.notices.is_unopened = self.think_tags.is_unopened();
         self.notices.has_no_calls = !has_calls && meaning == Some(Calls);
         self.notices.unknown_word = (self.finish_word.clone()).filter(|_| reason == FinishReason::Other);
         self.notices.has_bare_calls = self.tools.has_bare() && matches!(meaning, None | Some(Unknown));
         self.notices.has_same_ids = self.tools.has_same_ids();
-        self.notices.has_others = self.choices.several();
+        self.notices.has_other_choices = self.choices.several();
         // A model that stopped by itself inside an open block did not reason: the template did not open one.
         if meaning == Some(Done)
             && !has_calls
             && !self.has_stops
-            && let Some(text) = self.think.take_unclosed()
+            && let Some(text) = self.think_tags.take_unclosed()
         {
             self.notices.is_unclosed = true;
             self.events.text(&text);
@@ -285,7 +285,7 @@ impl Answer {
 
     fn fail(&mut self, error: Error) {
         self.settle();
-        self.think.flush(&mut self.events);
+        self.think_tags.flush(&mut self.events);
         self.result.get_or_insert(Err(error));
     }
 }

@@ -8,7 +8,7 @@ use model_provider_host::{
 };
 
 /// A request.
-pub(crate) struct Ask {
+pub(crate) struct Prompt {
     pub(crate) model: &'static str,
     /// The texts of user and assistant in turns; the first and the last are the user's.
     pub(crate) texts: Vec<String>,
@@ -21,25 +21,25 @@ pub(crate) struct Ask {
 
 /// The request in a contract's types. The caller passes what differs between contracts: messages, media and tools.
 macro_rules! request {
-    ($ask:expr, $($contract:ident)::+, $user:expr, $assistant:expr, $media:expr, $tool:expr) => {{
+    ($prompt:expr, $($contract:ident)::+, $user:expr, $assistant:expr, $media:expr, $tool:expr) => {{
         use $($contract)::+ as contract;
-        let messages = $ask.texts.iter().enumerate().map(|(at, text)| {
+        let messages = $prompt.texts.iter().enumerate().map(|(at, text)| {
             if at % 2 == 1 {
                 return contract::Message::Assistant($assistant(vec![contract::AssistantPart::Text(text.clone())]));
             }
             let mut parts = vec![contract::ContentPart::Text(text.clone())];
-            let png = $ask.png.clone().filter(|_| at + 1 == $ask.texts.len());
+            let png = $prompt.png.clone().filter(|_| at + 1 == $prompt.texts.len());
             parts.extend(png.map(|png| contract::ContentPart::Media($media(png))));
             contract::Message::User($user(parts))
         });
         contract::ChatRequest {
-            model: $ask.model.to_owned(),
+            model: $prompt.model.to_owned(),
             messages: messages.collect(),
-            tools: $ask.tools.iter().enumerate().map($tool).collect(),
+            tools: $prompt.tools.iter().enumerate().map($tool).collect(),
             tool_choice: None,
             response_format: None,
             reasoning_effort: None,
-            max_output_tokens: $ask.max_tokens,
+            max_output_tokens: $prompt.max_tokens,
             temperature: None,
             top_p: None,
             frequency_penalty: None,
@@ -50,10 +50,10 @@ macro_rules! request {
         }
     }};
     // The current contract.
-    ($ask:expr, $($contract:ident)::+) => {{
+    ($prompt:expr, $($contract:ident)::+) => {{
         use $($contract)::+ as today;
         request!(
-            $ask,
+            $prompt,
             $($contract)::+,
             |content| today::UserMessage { content, extras: Vec::new() },
             |content| today::AssistantMessage { content, extras: Vec::new() },
@@ -78,7 +78,7 @@ macro_rules! request {
 /// Of every tool.
 const DESCRIPTION: &str = "Reads a file, and says \"not found\" where there is none.";
 
-impl Ask {
+impl Prompt {
     /// A short request; a mock that composes its response repeats these words, so they suffice for `max_tokens`.
     pub(crate) fn short() -> Self {
         Self {
@@ -160,15 +160,15 @@ impl Ask {
 }
 
 /// Sends a request to the host and waits for the first event.
-pub(crate) async fn first(host: &Host, ask: &Ask) -> (ChatStream, ChatEvent) {
-    let mut completion = host.chat(ask.for_host()).await.expect("a response");
+pub(crate) async fn first(host: &Host, prompt: &Prompt) -> (ChatStream, ChatEvent) {
+    let mut completion = host.chat(prompt.for_host()).await.expect("a response");
     let event = completion.next().await.expect("an event").expect("not the end");
     (completion, event)
 }
 
 /// Sends a request to the host and reads the response to its end; returns the length of its text.
-pub(crate) async fn whole(host: &Host, ask: &Ask) -> usize {
-    let mut completion = host.chat(ask.for_host()).await.expect("a response");
+pub(crate) async fn whole(host: &Host, prompt: &Prompt) -> usize {
+    let mut completion = host.chat(prompt.for_host()).await.expect("a response");
     drain(&mut completion).await
 }
 

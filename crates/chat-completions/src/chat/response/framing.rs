@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::Answer;
+use super::ResponseDecoder;
 use crate::{
     chat::faults,
     error, json,
@@ -28,7 +28,7 @@ pub(super) enum End {
     Body,
 }
 
-impl Answer {
+impl ResponseDecoder {
     /// Takes the next bytes of the body.
     pub(in crate::chat) fn on_bytes(&mut self, bytes: &[u8]) {
         if self.result.is_some() {
@@ -100,7 +100,7 @@ impl Answer {
         if is_whole {
             self.on_end();
         } else {
-            self.think.flush(&mut self.events);
+            self.think_tags.flush(&mut self.events);
         }
         is_whole || self.result.is_some()
     }
@@ -121,7 +121,7 @@ impl Answer {
                     let last = self.last.take();
                     let text = last.as_ref().and_then(|last| last.within(event.data));
                     self.alike = text.clone().and(last).map(|last| last.alike());
-                    decoder.keep_shape(text);
+                    decoder.store_shape(text);
                 }
                 Ok(None) => break,
                 // Nothing after an endless line can be read.

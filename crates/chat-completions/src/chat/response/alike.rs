@@ -6,10 +6,10 @@
 use alloc::borrow::Cow;
 use core::ops::Range;
 
-use super::Answer;
+use super::ResponseDecoder;
 use crate::{
     json,
-    wire::chunk::{CallPiece, Chunk, Message},
+    wire::chunk::{CallFragment, Chunk, Message},
 };
 
 /// The kind of text in a delta.
@@ -55,7 +55,7 @@ impl Last {
             && choice.delta.reasoning_details.is_none_or(json::is_blank)
             && choice
                 .delta
-                .others
+                .passthrough
                 .iter()
                 .flatten()
                 .all(|raw| json::is_blank(raw));
@@ -105,19 +105,19 @@ impl Last {
     }
 }
 
-impl Answer {
+impl ResponseDecoder {
     /// Reads a chunk of the same shape as the last one; `raw` is its text as JSON.
     pub(super) fn take_alike(&mut self, alike: Alike, raw: &str) {
         let text = json::text(raw).unwrap_or_default();
         self.chunks = self.chunks.saturating_add(1);
         if alike.said == Said::Reasoning {
-            self.came.reasoning |= self.thought(&text);
+            self.seen.reasoning |= self.add_reasoning(&text);
         }
         if alike.has_empty_text {
-            self.came.text |= self.say("");
+            self.seen.text |= self.add_text("");
         }
         match alike.said {
-            Said::Text => self.came.text |= self.say(&text),
+            Said::Text => self.seen.text |= self.add_text(&text),
             Said::Reasoning => {}
             Said::Arguments(index) => self.more_arguments(index, text),
         }
@@ -128,12 +128,12 @@ impl Answer {
         if arguments.is_empty() {
             return;
         }
-        let piece = CallPiece {
+        let fragment = CallFragment {
             index,
             arguments: Some(arguments),
-            ..CallPiece::default()
+            ..CallFragment::default()
         };
-        self.pieces(core::slice::from_ref(&piece), true);
+        self.fragments(core::slice::from_ref(&fragment), true);
     }
 }
 
@@ -142,20 +142,25 @@ mod tests {
     use alloc::{format, string::String, vec::Vec};
 
     use crate::{
-        chat::answer::{Answer, Asked},
+        chat::response::{RequestFacts, ResponseDecoder},
         contract::types::ChatEvent,
     };
 
-    fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<ChatEvent>, String) {
-        let mut answer = Answer::new(7, Asked::default());
-        pieces.into_iter().for_each(|piece| answer.on_bytes(piece));
-        answer.on_end();
-        (answer.take_events(usize::MAX), format!("{:?}", answer.result()))
+    fn read<'a>(fragments: impl IntoIterator<Item = &'a [u8]>) -> (Vec<ChatEvent>, String) {
+        let mut response = ResponseDecoder::new(7, RequestFacts::default());
+        fragments
+            .into_iter()
+            .for_each(|fragment| response.on_bytes(fragment));
+        response.on_end();
+        (
+            response.take_events(usize::MAX),
+            format!("{:?}", response.result()),
+        )
     }
 
     /// Byte by byte, the decoder never recognises a repeated shape.
     #[test]
-    fn chunks_alike_are_taken_as_they_are_one_by_one() {
+    fn similar_chunks_decode_as_they_do_one_by_one() {
         let delta =
             |delta: &str| format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{{delta}}}}}]}}\n\n");
         for deltas in [
@@ -215,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_come_alike_are_those_of_their_call() {
+    fn repeated_argument_chunks_belong_to_their_call() {
         let call =
             |call: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{{{call}}}]}}}}]}}\n\n");
         let more = |index, text| {

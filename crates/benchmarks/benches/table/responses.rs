@@ -6,11 +6,10 @@ use huggingface_protocol::settings::PlainSettings;
 
 use super::{Rig, Table, time};
 use crate::common::{
-    self,
-    ask::{self, Ask},
-    data,
+    self, data,
     measure::{cpu, in_turns, wall},
     mock::Mock,
+    prompt::{self, Prompt},
     twin::Twin,
 };
 
@@ -28,7 +27,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
 async fn first_token(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying(&files.stream(50));
-    let ask = Ask::short();
+    let prompt = Prompt::short();
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     for (what, token) in [
         ("Added to the first token", Some(common::TOKEN)),
@@ -37,20 +36,20 @@ async fn first_token(rig: &Rig, table: &mut Table) {
         let host = common::host(&rig.plugin, mock.base_url(), token, |_| {});
         let plugin = async || {
             let mut completion = None;
-            let took = wall(async { completion = Some(ask::first(&host, &ask).await) }).await;
+            let took = wall(async { completion = Some(prompt::first(&host, &prompt).await) }).await;
             let (mut completion, _) = completion.expect("a response");
-            ask::drain(&mut completion).await;
+            prompt::drain(&mut completion).await;
             took
         };
         let native = async || {
-            let mut answer = None;
+            let mut response = None;
             let took = wall(async {
-                let mut started = twin.chat(ask.for_twin());
+                let mut started = twin.chat(prompt.for_twin());
                 black_box(started.next().await);
-                answer = Some(started);
+                response = Some(started);
             })
             .await;
-            answer.expect("a response").drain().await;
+            response.expect("a response").drain().await;
             took
         };
         let pair = in_turns(400, plugin, native).await;
@@ -67,20 +66,20 @@ async fn first_token(rig: &Rig, table: &mut Table) {
 /// A whole response as JSON, short enough for the overhead to show.
 async fn plain(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
-    let mock = Mock::replaying_whole(&files.answer());
-    let ask = Ask::short();
+    let mock = Mock::replaying_whole(&files.response());
+    let prompt = Prompt::short();
     let host = rig.host(&mock);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     const ANSWERS: usize = 50;
     let each = ANSWERS as f64;
     let plugin = async || {
         for _ in 0..ANSWERS {
-            black_box(host.complete(ask.for_host()).await.expect("a response"));
+            black_box(host.complete(prompt.for_host()).await.expect("a response"));
         }
     };
     let native = async || {
         for _ in 0..ANSWERS {
-            black_box(twin.chat(ask.for_twin()).whole().await);
+            black_box(twin.chat(prompt.for_twin()).whole().await);
         }
     };
     let pair = in_turns(
@@ -112,19 +111,19 @@ pub(crate) async fn paced(rig: &Rig, table: &mut Table) {
     let host = rig.host(&mock);
     let each = AT_ONCE as f64;
     let plugin = async || {
-        let answers = (0..AT_ONCE).map(|_| {
+        let responses = (0..AT_ONCE).map(|_| {
             let host = host.clone();
-            tokio::spawn(async move { ask::whole(&host, &Ask::short()).await })
+            tokio::spawn(async move { prompt::whole(&host, &Prompt::short()).await })
         });
-        let took = cpu(futures::future::join_all(answers.collect::<Vec<_>>())).await;
+        let took = cpu(futures::future::join_all(responses.collect::<Vec<_>>())).await;
         took / each
     };
     let native = async || {
-        let answers = (0..AT_ONCE).map(|_| {
+        let responses = (0..AT_ONCE).map(|_| {
             let twin = twin.clone();
-            tokio::spawn(async move { twin.chat(Ask::short().for_twin()).drain().await })
+            tokio::spawn(async move { twin.chat(Prompt::short().for_twin()).drain().await })
         });
-        let took = cpu(futures::future::join_all(answers.collect::<Vec<_>>())).await;
+        let took = cpu(futures::future::join_all(responses.collect::<Vec<_>>())).await;
         took / each
     };
     let pair = in_turns(ROUNDS, plugin, native).await;
@@ -136,13 +135,13 @@ pub(crate) async fn paced(rig: &Rig, table: &mut Table) {
 async fn picture(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.stream(50));
-    let ask = Ask::picture(20_000_000);
+    let prompt = Prompt::picture(20_000_000);
     let host = rig.host(&mock);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     let pair = in_turns(
         7,
-        async || wall(ask::whole(&host, &ask)).await,
-        async || wall(twin.chat(ask.for_twin()).drain()).await,
+        async || wall(prompt::whole(&host, &prompt)).await,
+        async || wall(twin.chat(prompt.for_twin()).drain()).await,
     )
     .await;
     table.pair("A request with a picture of 20 MB", "", &pair, time);

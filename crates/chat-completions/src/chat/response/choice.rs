@@ -6,13 +6,13 @@
 
 use alloc::{borrow::Cow, format};
 
-use super::Answer;
+use super::ResponseDecoder;
 use crate::{
     chat::{faults, finish},
     contract::types::Error,
     error,
     wire::{
-        chunk::{CallPiece, Choice, Chunk, Message, OTHERS},
+        chunk::{CallFragment, Choice, Chunk, Message, PASSTHROUGH},
         json,
     },
 };
@@ -22,7 +22,7 @@ const DEPTH: u8 = 4;
 
 /// What the deltas held so far.
 #[derive(Debug, Default)]
-pub(super) struct Came {
+pub(super) struct Seen {
     pub(super) text: bool,
     pub(super) reasoning: bool,
     signature: bool,
@@ -30,10 +30,10 @@ pub(super) struct Came {
     calls: bool,
     /// Tool calls outside of deltas.
     calls_beside: bool,
-    others: [bool; OTHERS.len()],
+    passthrough: [bool; PASSTHROUGH.len()],
 }
 
-impl Answer {
+impl ResponseDecoder {
     /// Reads a choice; returns the error if the choice reports a failure.
     pub(super) fn choice(&mut self, chunk: &Chunk<'_>) -> Option<Error> {
         let choice = &chunk.choice;
@@ -42,25 +42,25 @@ impl Answer {
             self.message(message);
         }
         if let Some(text) = choice.text.filter(|_| !choice.has_message) {
-            self.came.text |= self.content(text);
+            self.seen.text |= self.content(text);
         }
         self.calls(choice, &chunk.calls);
-        self.others(choice);
+        self.passthrough(choice);
         self.finish(choice)
     }
 
     fn delta(&mut self, delta: &Message<'_>) {
         let (has_reasoning, is_signed) = self.reasoning(delta, true, true);
-        self.came.reasoning |= has_reasoning;
-        self.came.signature |= is_signed;
-        self.came.text |= self.said(delta);
+        self.seen.reasoning |= has_reasoning;
+        self.seen.signature |= is_signed;
+        self.seen.text |= self.said(delta);
     }
 
     /// Reads the parts of a message that no delta had.
     fn message(&mut self, message: &Message<'_>) {
-        let has_reasoning = self.came.reasoning || (self.came.text && self.think.has_reasoned());
-        self.reasoning(message, !has_reasoning, !self.came.signature);
-        if !self.came.text {
+        let has_reasoning = self.seen.reasoning || (self.seen.text && self.think_tags.has_reasoned());
+        self.reasoning(message, !has_reasoning, !self.seen.signature);
+        if !self.seen.text {
             self.said(message);
         }
     }
@@ -68,22 +68,22 @@ impl Answer {
     /// Reads the text of a `delta` or `message`; false if it has none.
     fn said(&mut self, said: &Message<'_>) -> bool {
         let has_content = said.content.is_some_and(|content| self.content(content));
-        has_content || said.plain.as_deref().is_some_and(|text| self.say(text))
+        has_content || said.plain.as_deref().is_some_and(|text| self.add_text(text))
     }
 
-    /// Reads the tool calls, which may stand in several places. Deltas count first, then the fields outside of them.
-    /// The calls of a whole message after deltas are a summary.
-    fn calls(&mut self, choice: &Choice<'_>, top: &[CallPiece<'_>]) {
+    /// Reads the tool calls, which may be in several places. Deltas count first, then the fields outside of them. The
+    /// calls of a whole message after deltas are a summary.
+    fn calls(&mut self, choice: &Choice<'_>, top: &[CallFragment<'_>]) {
         let whole = choice
             .message
             .as_deref()
             .map_or(&[][..], |message| &message.calls);
-        let pieces = if !choice.delta.calls.is_empty() {
+        let fragments = if !choice.delta.calls.is_empty() {
             &choice.delta.calls
-        } else if self.came.calls {
+        } else if self.seen.calls {
             return;
         } else if !whole.is_empty() {
-            if self.came.calls_beside {
+            if self.seen.calls_beside {
                 return;
             }
             whole
@@ -92,33 +92,33 @@ impl Answer {
         } else {
             &choice.beside
         };
-        if pieces.is_empty() {
+        if fragments.is_empty() {
             return;
         }
-        self.came.calls |= !choice.delta.calls.is_empty();
-        self.pieces(pieces, whole.is_empty());
+        self.seen.calls |= !choice.delta.calls.is_empty();
+        self.fragments(fragments, whole.is_empty());
     }
 
     /// Reads fragments of tool calls. `is_beside` says that they are not those of a whole message.
-    pub(super) fn pieces(&mut self, pieces: &[CallPiece<'_>], is_beside: bool) {
-        self.came.calls_beside |= is_beside;
-        self.think.flush(&mut self.events);
+    pub(super) fn fragments(&mut self, fragments: &[CallFragment<'_>], is_beside: bool) {
+        self.seen.calls_beside |= is_beside;
+        self.think_tags.flush(&mut self.events);
         self.spoke_last = false;
-        for piece in pieces {
-            self.tools.push(piece, self.chunks, &mut self.events);
+        for fragment in fragments {
+            self.tools.push(fragment, self.chunks, &mut self.events);
         }
     }
 
-    fn others(&mut self, choice: &Choice<'_>) {
-        for (at, key) in OTHERS.iter().enumerate() {
-            let Some(came) = self.came.others.get_mut(at) else {
+    fn passthrough(&mut self, choice: &Choice<'_>) {
+        for (at, key) in PASSTHROUGH.iter().enumerate() {
+            let Some(seen) = self.seen.passthrough.get_mut(at) else {
                 continue;
             };
-            let piece = choice.delta.others.get(at).copied().flatten();
-            let whole = choice.message.as_deref().filter(|_| !*came);
-            let whole = whole.and_then(|message| message.others.get(at).copied().flatten());
-            if let Some(value) = piece.or(whole).filter(|value| !json::is_blank(value)) {
-                *came |= piece.is_some();
+            let fragment = choice.delta.passthrough.get(at).copied().flatten();
+            let whole = choice.message.as_deref().filter(|_| !*seen);
+            let whole = whole.and_then(|message| message.passthrough.get(at).copied().flatten());
+            if let Some(value) = fragment.or(whole).filter(|value| !json::is_blank(value)) {
+                *seen |= fragment.is_some();
                 self.events.other(key, value);
             }
         }
@@ -145,7 +145,7 @@ impl Answer {
     /// Reads `content`: a string, a list of parts or a single part; false if it has no text.
     fn content(&mut self, raw: &str) -> bool {
         match raw.as_bytes().first() {
-            Some(b'"') => json::text(raw).is_some_and(|text| self.say(&text)),
+            Some(b'"') => json::text(raw).is_some_and(|text| self.add_text(&text)),
             Some(b'[') => {
                 let mut any = false;
                 json::items(raw, &mut |part| any |= self.part(part));
@@ -153,14 +153,14 @@ impl Answer {
             }
             Some(b'{') => self.part(raw),
             // A number or a boolean: the server parsed the model's text as JSON.
-            Some(_) => self.say(raw),
+            Some(_) => self.add_text(raw),
             None => false,
         }
     }
 
     /// Adds text of the response; false if it is empty.
-    pub(super) fn say(&mut self, text: &str) -> bool {
-        self.think.push(text, &mut self.events);
+    pub(super) fn add_text(&mut self, text: &str) -> bool {
+        self.think_tags.push(text, &mut self.events);
         self.spoke_last = self.spoke_last || !text.trim_ascii().is_empty();
         !text.is_empty()
     }
@@ -180,14 +180,14 @@ impl Answer {
         let kind = kind.as_deref().unwrap_or("text");
         let is_reasoning = matches!(kind, "thinking" | "reasoning" | "reasoning_text");
         if is_reasoning && (reasoning.is_some() || text.is_some()) {
-            let has_any = reasoning.is_some_and(|reasoning| self.thoughts(reasoning));
+            let has_any = reasoning.is_some_and(|reasoning| self.reasoning_value(reasoning));
             if !has_any && let Some(text) = text {
-                self.thought(&text);
+                self.add_reasoning(&text);
             }
             return false;
         }
         match text.filter(|_| matches!(kind, "text" | "output_text")) {
-            Some(text) => self.say(&text),
+            Some(text) => self.add_text(&text),
             None => {
                 if !json::is_blank(raw) {
                     // Wrapped in a list: passthrough lists are concatenated, objects of one name replace each other.
@@ -203,13 +203,13 @@ impl Answer {
     fn reasoning(&mut self, said: &Message<'_>, takes_text: bool, takes_signature: bool) -> (bool, bool) {
         let (mut any, mut is_signed) = (false, false);
         for raw in said.reasoning.iter().flatten().filter(|_| takes_text) {
-            any = any || self.thoughts(raw);
+            any = any || self.reasoning_value(raw);
         }
         let takes_details = takes_text && !any;
         let mut detail = |detail: &str| {
             let mut signature = None;
             json::members(detail, &mut |key, value| match key {
-                "text" | "summary" if takes_details => any |= self.thoughts(value),
+                "text" | "summary" if takes_details => any |= self.reasoning_value(value),
                 "signature" | "data" => signature = json::text(value).filter(|text| !text.is_empty()),
                 _ => {}
             });
@@ -227,21 +227,21 @@ impl Answer {
     }
 
     /// Reads reasoning as a string, an object with a text, or a list of them; false if it has none.
-    fn thoughts(&mut self, raw: &str) -> bool {
-        self.thoughts_within(raw, DEPTH)
+    fn reasoning_value(&mut self, raw: &str) -> bool {
+        self.reasoning_within(raw, DEPTH)
     }
 
-    fn thoughts_within(&mut self, raw: &str, depth: u8) -> bool {
+    fn reasoning_within(&mut self, raw: &str, depth: u8) -> bool {
         let mut any = false;
         match raw.as_bytes().first() {
-            Some(b'"') => any = json::text(raw).is_some_and(|text| self.thought(&text)),
+            Some(b'"') => any = json::text(raw).is_some_and(|text| self.add_reasoning(&text)),
             Some(b'[') if depth > 0 => {
-                json::items(raw, &mut |part| any |= self.thoughts_within(part, depth - 1));
+                json::items(raw, &mut |part| any |= self.reasoning_within(part, depth - 1));
             }
             Some(b'{') if depth > 0 => {
                 json::members(raw, &mut |key, value| {
                     if matches!(key, "text" | "content" | "summary" | "thinking" | "reasoning") {
-                        any = any || self.thoughts_within(value, depth - 1);
+                        any = any || self.reasoning_within(value, depth - 1);
                     }
                 });
             }
@@ -251,12 +251,12 @@ impl Answer {
     }
 
     /// Adds reasoning that was not part of the text; false if it is empty.
-    pub(super) fn thought(&mut self, text: &str) -> bool {
+    pub(super) fn add_reasoning(&mut self, text: &str) -> bool {
         if text.is_empty() {
             return false;
         }
         self.spoke_last = self.spoke_last || !text.trim_ascii().is_empty();
-        self.think.beside();
+        self.think_tags.beside();
         self.events.reasoning(text);
         true
     }
