@@ -1,4 +1,4 @@
-//! Cutting an input into pieces, as reads from a network do.
+//! Splits an input into chunks, as reads from a network do.
 
 /// Takes the first byte of an input as a number; an empty input has a 0.
 #[must_use]
@@ -8,8 +8,8 @@ pub fn control(input: &[u8]) -> (u8, &[u8]) {
         .map_or((0, input), |(first, rest)| (*first, rest))
 }
 
-/// Cuts bytes at places that follow from a seed: 0 leaves them whole, 1 cuts at every byte, others give pieces of 1 to
-/// 32 bytes. No piece is empty.
+/// Splits bytes at places that follow from a seed: 0 leaves them whole, 1 splits at every byte, other seeds give
+/// chunks of 1 to 32 bytes. No chunk is empty.
 pub fn pieces(bytes: &[u8], seed: u8) -> impl Iterator<Item = &[u8]> {
     let mut state = u64::from(seed);
     let mut rest = bytes;

@@ -24,11 +24,11 @@ impl Guest for Component {
         provider::describe()
     }
 
-    /// Asks if it may, and gives the bundled list with the reason if that brings nothing.
+    /// Requests the list if permitted, and falls back to the bundled list with a warning.
     fn list_models(discovery: DiscoveryMode) -> Result<ModelCatalog, Error> {
         let settings = Imported::SHOWN;
         let snapshot = settings.get();
-        if let Err(why) = catalog::should_ask(discovery, snapshot.credential) {
+        if let Err(why) = catalog::may_fetch_list(discovery, snapshot.credential) {
             return Ok(catalog::offline(discovery, &settings, why));
         }
         Ok(

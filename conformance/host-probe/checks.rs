@@ -1,4 +1,4 @@
-//! What a host promises without a network: settings, time and limits.
+//! Checks of a host without a network: settings, time and limits.
 
 use alloc::{
     format,
@@ -60,7 +60,7 @@ fn settings_base_url() -> Found {
         None => Ok(()),
         Some(url) => {
             let is_url = url.starts_with("http://") || url.starts_with("https://");
-            // User and password would be a credential that the plugin sees.
+            // User and password would be a credential that the plugin can read.
             let authority = url.split("://").nth(1).and_then(|rest| rest.split('/').next());
             let is_bare =
                 authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('@'));
@@ -73,7 +73,7 @@ fn settings_base_url() -> Found {
     }
 }
 
-/// "`-json` in a name is one JSON value as text": as far as its first character tells.
+/// "`-json` in a name is one JSON value as text": judged by the first character.
 fn settings_extras() -> Found {
     let begins = |text: &str| {
         let text = text.trim();
@@ -149,7 +149,7 @@ fn clock_goes_on() -> Found {
     })
 }
 
-/// A host says no before it has none left itself; a plugin of the contract needs no gigabytes.
+/// A host refuses memory before it has none left itself; a plugin of the contract needs no gigabytes.
 fn memory_is_limited() -> Found {
     const PAGES: usize = 3 * 1024 * 1024 * 1024 / 65_536;
     let refused = core::arch::wasm32::memory_grow::<0>(PAGES) == usize::MAX;

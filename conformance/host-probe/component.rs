@@ -36,7 +36,7 @@ mod exported {
     crate::contract::bindings::export!(Component with_types_in crate::contract::bindings);
 }
 
-/// What a check found: nothing, or what was expected and seen.
+/// The result of a check: nothing, or what was expected and found.
 pub(crate) type Found = Result<(), String>;
 
 /// A check by its name.

@@ -6,7 +6,7 @@
     unreachable_pub,
     clippy::all,
     clippy::allow_attributes_without_reason,
-    reason = "generated code; its documentation stands in wit/provider.wit"
+    reason = "generated code; it is documented in wit/provider.wit"
 )]
 pub mod bindings {
     wit_bindgen::generate!({

@@ -1,6 +1,6 @@
-//! A plugin that checks what a host promises, and reports it as its list of models: one row for each check.
+//! A plugin that checks its host's side of the contract, and reports it as its model list: one row for each check.
 //!
-//! It knows no host. A row's id is `probe/` and the check, its display name `passed` or what was expected and seen.
+//! It knows no host. A row's id is `probe/` and the check, its display name `passed` or what was expected and found.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

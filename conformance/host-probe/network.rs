@@ -1,4 +1,4 @@
-//! What a host promises of the network: which requests leave, and what a plugin may not write on them.
+//! Checks of a host's network: which requests leave, and which headers a plugin must not set.
 
 use alloc::{
     format,

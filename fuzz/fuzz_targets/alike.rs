@@ -1,8 +1,8 @@
-//! What is read fast is read as it would be slowly: streams whose events are alike but for some bytes give the same events
-//! as byte by byte, where none is known to be like the one before; the scanner reads a chunk and a row of a list as
-//! serde_json does.
+//! Fuzz target of the fast paths: they read the same as the slow ones. Streams of similar events give the same events
+//! as byte by byte, where the fast path never applies; the scanner reads a chunk and a row of a list as serde_json
+//! does.
 //!
-//! The input is a number for what changes, and a recorded or made stream.
+//! The input is a seed for the changes, and a recorded or generated stream.
 #![no_main]
 
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use chat_completions::wire::{
 use huggingface_provider_fuzz::{control, pieces};
 use libfuzzer_sys::fuzz_target;
 
-/// What is put into an event at any place.
+/// Bytes that are inserted anywhere into an event.
 const ODD: [&[u8]; 40] = [
     b"",
     b"\"",
@@ -46,7 +46,7 @@ const ODD: [&[u8]; 40] = [
     b"\xFF",
     b"<think>",
     b"</think>",
-    b"a long piece of text with more bytes than a vector has",
+    b"a long run of text with more bytes than a vector has",
     b",",
     b"{",
     b"}",
@@ -63,7 +63,7 @@ const ODD: [&[u8]; 40] = [
     b",{\"index\":1,\"delta\":{\"content\":\"other\"}}",
 ];
 
-/// Numbers that follow from one.
+/// A sequence of pseudo-random numbers.
 struct Numbers(u64);
 
 impl Numbers {
@@ -73,7 +73,7 @@ impl Numbers {
     }
 }
 
-/// Each event as it is, and then some like it: bytes put in, taken out or replaced at one or two places.
+/// Each event as it is, then similar ones: bytes inserted, removed or replaced at one or two places.
 fn with_likes(stream: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     let mut out = Vec::new();
     for event in stream.split_inclusive(|byte| *byte == b'\n') {
@@ -85,7 +85,7 @@ fn with_likes(stream: &[u8], numbers: &mut Numbers) -> Vec<u8> {
         for _ in 0..numbers.below(4) {
             out.extend_from_slice(end);
             let mut like = event.to_vec();
-            // Most of them where the texts are.
+            // Most changes are within strings.
             let texts: Vec<usize> = like.windows(3).enumerate().filter(|(_, w)| w == b"\":\"").map(|(at, _)| at + 3).collect();
             for _ in 0..1 + numbers.below(2) {
                 let at = match texts.get(numbers.below(texts.len() * 3 / 2)) {
@@ -129,7 +129,7 @@ fn exchange(model: &str) -> Exchange {
     Exchange::new(&UPSTREAM, request, model.into(), &settings.get(), 7).expect("a good request")
 }
 
-/// All events, and how it ended.
+/// All events, and the outcome.
 fn read<'a>(model: &str, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<ChatEvent>, String) {
     let mut exchange = exchange(model);
     exchange.sent();
@@ -145,7 +145,7 @@ fn read<'a>(model: &str, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<ChatEve
     (events, end)
 }
 
-/// What is given of a row since it was opened last.
+/// The members of a row since it was opened last.
 #[derive(Default)]
 struct Given(Vec<String>);
 
@@ -157,7 +157,7 @@ impl<'a> Sink<'a> for Given {
         self.0.push(format!("{place:?} {{"));
     }
     fn take(&mut self, leaf: Leaf, name: &str, raw: &'a str) {
-        // Of other leaves the name is not said.
+        // The sink does not get the names of other leaves.
         let name = if matches!(leaf, Leaf::Other | Leaf::OtherOfRoute) { name } else { "" };
         self.0.push(format!("{leaf:?} {name} {raw}"));
     }
@@ -174,7 +174,7 @@ fuzz_target!(|input: &[u8]| {
     let model = if kind & 1 == 0 { "huggingface/org/name" } else { "huggingface/Qwen/QwQ-32B" };
     let slowly = read(model, pieces(&stream, 1));
     assert_eq!(read(model, pieces(&stream, 0)), slowly, "at once");
-    assert_eq!(read(model, stream.chunks(1 + usize::from(seed) * 16)), slowly, "in pieces");
+    assert_eq!(read(model, stream.chunks(1 + usize::from(seed) * 16)), slowly, "in chunks");
 
     let known = Extras::default();
     for line in stream.split(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -185,7 +185,7 @@ fuzz_target!(|input: &[u8]| {
             let chunk = format!("{:?}", Chunk::decode(text, &known, wanted));
             assert_eq!(chunk, format!("{:?}", Chunk::decode_by_serde(text, &known, wanted)), "{text}");
         }
-        // Rows are cut out of a list that is JSON.
+        // Rows are cut out of a list that is valid JSON.
         if serde_json::from_str::<&serde_json::value::RawValue>(text).is_err() {
             continue;
         }

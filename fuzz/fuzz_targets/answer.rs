@@ -1,5 +1,6 @@
-//! A whole exchange: any response, in any pieces, keeps the rules for the order of events, ends, and ends the same; a call
-//! that ended gets nothing more and stands in the folded response as it ended; a whole response is a stream of one event.
+//! Fuzz target of a whole exchange: for any response, in any chunking, the events follow the contract's order, the
+//! exchange ends, and the outcome does not depend on the chunking. A tool call that has ended is not extended, and
+//! the folded response has it as it ended. A whole response is equivalent to a stream of one event.
 #![no_main]
 
 use chat_completions::chat::{Exchange, Failure, FailureKind, Fold, Next};
@@ -38,10 +39,10 @@ fn request(model: &ModelRef) -> ChatRequest {
     }
 }
 
-/// What is open and what has ended, by the contract's rules for events.
+/// The open and ended parts, by the contract's rules for events.
 #[derive(Default)]
 struct Order {
-    /// Of each call that began, what came of it.
+    /// The state of each call that was started.
     calls: Vec<Call>,
 }
 
@@ -84,7 +85,7 @@ impl Order {
         }
     }
 
-    /// The folded calls are those that ended, as they ended. An error leaves no call that looks whole.
+    /// The folded calls are those that ended. After an error, no call looks complete.
     fn check_end(&self, content: &[AssistantPart], is_error: bool) {
         let folded = content.iter().filter_map(|part| match part {
             AssistantPart::ToolCall(call) => Some((&call.id, &call.name, &call.arguments_json)),
@@ -152,7 +153,7 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
     take(&mut exchange);
     assert_eq!(exchange.next(), Next::Ended);
     let outcome = exchange.outcome().expect("it has ended").clone();
-    // After the end nothing changes any more.
+    // Nothing changes after the end.
     exchange.on_bytes(b"data: {\"choices\":[{\"delta\":{\"content\":\"late\"}}]}\n\n");
     exchange.on_end();
     assert_eq!(exchange.outcome(), Some(&outcome));
@@ -164,7 +165,7 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
     (content, outcome)
 }
 
-/// What is broken is an event of a stream, or the response: that much of a message differs.
+/// Error messages name either an event of the stream or the response: this difference is removed.
 fn without_what_is_broken((content, mut outcome): Answer) -> Answer {
     if let Err(error) = &mut outcome
         && error.kind == ErrorKind::Protocol
@@ -179,7 +180,7 @@ fn as_stream(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim_ascii();
     let is_object =
         text.starts_with('{') && serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok();
-    // Outside of its texts, JSON takes a space for a line's end; in them there is none.
+    // JSON allows a space in place of a line end, which cannot occur within its strings.
     is_object.then(|| format!("data: {}\n\ndata: [DONE]\n\n", text.replace(['\r', '\n'], " ")))
 }
 
@@ -187,7 +188,7 @@ fuzz_target!(|input: &[u8]| {
     let (kind, input) = control(input);
     let (seed, body) = control(input);
     let settings = PlainSettings::default();
-    // Of the second, the template opens a block of reasoning.
+    // The template of the second model opens the reasoning block.
     let model = if kind & 8 == 0 { "org/name" } else { "Qwen/QwQ-32B" };
     let model = reference::resolve(&format!("huggingface/{model}"), &settings).expect("a good reference");
     let snapshot = Snapshot {
@@ -196,7 +197,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let whole = answer(kind, body, 0, &model, &snapshot);
     assert_eq!(answer(kind, body, 1, &model, &snapshot), whole, "byte by byte");
-    assert_eq!(answer(kind, body, seed, &model, &snapshot), whole, "in pieces");
+    assert_eq!(answer(kind, body, seed, &model, &snapshot), whole, "in chunks");
     if kind & 6 == 0
         && let Some(stream) = as_stream(body)
     {

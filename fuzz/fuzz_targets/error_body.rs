@@ -1,4 +1,4 @@
-//! The body of an answer that is no success: always a typed error with a text for a person.
+//! Fuzz target of error bodies: any body of an error status gives a typed error with a message.
 #![no_main]
 
 use chat_completions::contract::types::Error;

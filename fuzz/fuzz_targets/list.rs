@@ -1,4 +1,4 @@
-//! The router's list of models: any bytes give a catalog that keeps its promises.
+//! Fuzz target of the router's model list: any bytes give a catalog that holds its invariants.
 #![no_main]
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ fuzz_target!(|body: &[u8]| {
     let catalog = catalog::from_list(body, &settings);
     assert!(
         !catalog.models.is_empty(),
-        "without a usable row the bundled models stand in"
+        "without a usable row the catalog has the bundled models"
     );
     let ids: HashSet<&str> = catalog.models.iter().map(|model| model.id.as_str()).collect();
     assert_eq!(ids.len(), catalog.models.len(), "no id occurs twice");
@@ -50,7 +50,7 @@ fuzz_target!(|body: &[u8]| {
                 .expect("an extra is JSON");
         }
     }
-    // The same list again, with its own models known already, gives the same.
+    // The same list again, with its own models cached, gives the same.
     let listed = PlainSettings {
         listed: catalog.models.clone(),
         ..settings

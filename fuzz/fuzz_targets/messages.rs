@@ -1,4 +1,5 @@
-//! The body of a Messages request: whatever comes, a request or a typed error, and the estimate agrees with it.
+//! Fuzz target of a Messages request: any body gives a request or a typed error, and the token estimate agrees with
+//! it.
 #![no_main]
 
 use dialects::{
@@ -12,14 +13,14 @@ fuzz_target!(|data: &[u8]| {
     match Messages.parse(data) {
         Ok(mut asked) => {
             assert!(!asked.request.messages.is_empty() && asked.request.max_output_tokens.is_some());
-            let counted = counted.expect("what can be asked can be counted");
+            let counted = counted.expect("a valid request can be counted");
             assert!(counted["input_tokens"].is_u64());
             asked.reply.begin(Head::default());
             let mut frames = Vec::new();
             asked.reply.opening("m", &mut frames);
             assert_eq!(frames.len(), 1);
         }
-        // Without an output limit nothing can be asked, and all the same be counted.
+        // Without an output limit a request is invalid, but can be counted.
         Err(error) => assert!(!error.message().is_empty()),
     }
 });

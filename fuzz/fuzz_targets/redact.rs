@@ -1,5 +1,5 @@
-//! Redaction of bodies and of decoded text: what is held back, and how it is cut, does not depend on the secret, and all
-//! secrets are found however they are cut.
+//! Fuzz target of redaction in bodies and in decoded text: how much is held back, and the chunking of the output, do
+//! not depend on the secret; all secrets are found in any chunking.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -22,7 +22,7 @@ use redact::{body::BodyRedactor, finder::Finder, text::TextRedactor};
 const SHORT: &str = "hf_AbCdEfGhIjKlMn";
 const LONG: &str = "hf_AbCdEfGhIjKl/Zq+\"8~x&y<z-0123456789-abcdefghijklmnopqrstuvwxyz-and-more.of-it";
 
-/// Bytes in which many parts of the secrets stand: some bytes of the input mean the beginning of one.
+/// Bytes with many partial secrets: some bytes of the input mean the beginning of one.
 fn with_parts(input: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut input = input.iter();
@@ -32,7 +32,7 @@ fn with_parts(input: &[u8]) -> Vec<u8> {
             0xe0..=0xe7 => bytes.extend_from_slice(&SHORT.as_bytes()[..length() % (SHORT.len() + 1)]),
             0xe8..=0xef => bytes.extend_from_slice(&LONG.as_bytes()[..length() % (LONG.len() + 1)]),
             0xf0 => bytes.extend(std::iter::repeat_n(b'x', length() * 3)),
-            // As much as is held back, more or less: once, since it takes long byte by byte.
+            // About as much as is held back: only once, since it is slow byte by byte.
             0xf3 if bytes.len() < 4_000 => bytes.extend(std::iter::repeat_n(b'x', 3_900 + length())),
             0xf1 => bytes.extend_from_slice(format!("\\u00{:02x}", length() % 128).as_bytes()),
             0xf2 => bytes.extend_from_slice(b"\\\\u0068f_AbCdEfGhIjKlMn"),
@@ -71,7 +71,8 @@ fn text(finder: &Finder, text: &str, seed: u8) -> Vec<String> {
     out
 }
 
-/// For bodies and for text: one short secret, one long, both, and none. Made once: it takes a thousand searches' time.
+/// For bodies and for text: one short secret, one long, both, and none. Built once, which takes as long as a thousand
+/// searches.
 static FINDERS: LazyLock<[[Finder; 4]; 2]> = LazyLock::new(|| {
     [redact::body::HELD, redact::text::HELD].map(|limit| {
         [&[SHORT][..], &[LONG], &[SHORT, LONG], &[]]
@@ -100,12 +101,12 @@ fuzz_target!(|input: &[u8]| {
         for (finder, (out, cut)) in finders.iter().zip(outs.iter().zip(&sizes)) {
             let whole = out.concat();
             assert_eq!(whole.len(), came.len(), "lengths hold");
-            // However long a secret is, and whether it is there: cuts are the same.
+            // The chunking is the same for any length of the secret, and whether it occurs or not.
             assert_eq!(cut, &sizes[3], "cuts do not depend on the secret");
             let mut at_once = came.to_vec();
             let found = finder.mask(&mut at_once);
             if !is_text {
-                assert_eq!(whole, at_once, "in pieces as at once");
+                assert_eq!(whole, at_once, "in chunks as at once");
             }
             if !found {
                 assert_eq!(whole, came, "nothing else is replaced");

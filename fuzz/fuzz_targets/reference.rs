@@ -1,4 +1,4 @@
-//! References and aliases: what resolves has one spelling, which resolves to itself.
+//! Fuzz target of references and aliases: a resolved text has a canonical spelling, which resolves to itself.
 #![no_main]
 
 use huggingface_protocol::contract::settings::ModelAlias;
@@ -28,7 +28,7 @@ fuzz_target!(|input: &str| {
                 "{found:?}"
             );
             let again = reference::resolve(&found.canonical, &settings).expect("the one spelling resolves");
-            // A warning may be about how the text was written.
+            // A warning may be about the spelling of the text.
             let expected = ModelRef {
                 warnings: again.warnings.clone(),
                 ..found

@@ -1,4 +1,5 @@
-//! The body of a request, in each dialect: read or refused, never a panic; what is read can be answered, in JSON.
+//! Fuzz target of request bodies in each dialect: a request or a typed error, never a panic; each request gets a JSON
+//! response.
 #![no_main]
 
 use dialects::{
@@ -34,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What is written for a response, whole or streamed.
+/// The response that is written, whole or streamed.
 fn answer(mut asked: dialects::dialect::Asked) -> Vec<String> {
     let summary = Summary {
         finish_reason: FinishReason::Stop,

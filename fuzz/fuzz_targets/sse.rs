@@ -1,11 +1,11 @@
-//! A stream of events: the same events in any pieces.
+//! Fuzz target of server-sent events: the same events in any chunking.
 #![no_main]
 
 use chat_completions::wire::sse::{Decoder, Kind};
 use huggingface_provider_fuzz::{control, pieces};
 use libfuzzer_sys::fuzz_target;
 
-/// The data of each event, its type and whether it is closed; the end is `None` after a line too long.
+/// The data of each event, its type and whether it is closed; the last element is `None` after an overlong line.
 fn events(bytes: &[u8], seed: u8) -> Vec<Option<(Vec<u8>, Kind, bool)>> {
     let mut decoder = Decoder::default();
     let mut events = Vec::new();
@@ -34,8 +34,8 @@ fuzz_target!(|input: &[u8]| {
     let (seed, bytes) = control(input);
     let whole = events(bytes, 0);
     assert_eq!(events(bytes, 1), whole, "byte by byte");
-    assert_eq!(events(bytes, seed), whole, "in pieces");
-    // Only the last event may lack its blank line, and none is longer than what came.
+    assert_eq!(events(bytes, seed), whole, "in chunks");
+    // Only the last event may lack its blank line, and none is longer than the input.
     let closed = whole
         .iter()
         .flatten()

@@ -136,7 +136,7 @@ async fn answered(case: &Value, chunking: Chunking) -> Heard {
         .await;
     harness.mock.push(script(runner::served(case)).chunking(chunking));
     let mut heard = harness
-        .send(runner::chat_request(&Value::Null, &runner::asked_model(case)))
+        .send(runner::chat_request(&Value::Null, &runner::requested_model(case)))
         .await;
     runner::check_order(&heard.events);
     heard.events = runner::joined(heard.events);

@@ -161,6 +161,6 @@ async fn the_status_of_a_list_is_told_if_the_rest_of_its_answer_is_cut_or_late()
             .await
             .unwrap();
         let said = format!("{:?}", catalog.warnings);
-        assert!(said.contains("it answered 401"), "{said}");
+        assert!(said.contains("it returned 401"), "{said}");
     }
 }

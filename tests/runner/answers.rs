@@ -27,7 +27,7 @@ pub(crate) fn served(case: &Value) -> Served {
 }
 
 /// The reference that a case asks.
-pub(crate) fn asked_model(case: &Value) -> String {
+pub(crate) fn requested_model(case: &Value) -> String {
     format!("huggingface/{}", case["model"].as_str().unwrap_or("org/name"))
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn check_stream(
             if is != case["summary"] {
                 wrong.push(format!("the summary is {is}, expected {}", case["summary"]));
             }
-            if (summary.attempts, &summary.model) != (1, &asked_model(case)) {
+            if (summary.attempts, &summary.model) != (1, &requested_model(case)) {
                 wrong.push(format!("{} attempts at {}", summary.attempts, summary.model));
             }
             let codes = summary.warnings.iter().map(|warning| &*warning.code);

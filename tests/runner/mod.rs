@@ -18,7 +18,7 @@ use std::{
 
 use serde_json::Value;
 
-pub(crate) use answers::{Served, asked_model, check_failure, check_order, check_stream, joined, served};
+pub(crate) use answers::{Served, check_failure, check_order, check_stream, joined, requested_model, served};
 pub(crate) use catalogs::{check_catalog, check_name, list_body};
 pub(crate) use given::{aliases, configured, listed_body};
 pub(crate) use references::check_reference;

@@ -33,7 +33,7 @@ const MESSAGES = {
   "rate-limited": ["Rate limit reached for model on tokens per minute (TPM): Limit 300000, Used 299695. Please try again in 149.8ms.", "Too many requests", "slow down"],
   upstream: ["The backend failed: internal error", "Service temporarily unavailable", "overloaded, rate of errors is high", "insufficient credits", "the model was not found in our cache", "invalid api key of the backend", "prompt is too long for this node"],
   timeout: ["no byte of a response within 120000 ms", "the component exceeded the limit max-wall-clock-ms (900000)"],
-  transport: ["The connection was refused.", "The answer broke off before its end.", "its name does not resolve"],
+  transport: ["The connection was refused.", "The response broke off before its end.", "its name does not resolve"],
   denied: ["request blocked: the response is longer than max-response-bytes (200000)", "invalid baseUrl: expected an https URL"],
   protocol: ["The response could not be parsed as JSON."],
   internal: ["the component exceeded the limit max-guest-time-ms (10000)", "the component exceeded the limit max-memory-bytes (134217728)", "the component trapped: unreachable"],

@@ -1,4 +1,4 @@
-//! What one call costs that needs nothing but an instance: `describe`, and `resolve-ref` with few and many settings.
+//! Cost of calls that need only an instance: `describe`, and `resolve-ref` with few and many settings.
 
 mod common;
 
@@ -8,7 +8,7 @@ use common::data;
 use criterion::{Criterion, criterion_group, criterion_main};
 use huggingface_protocol::reference;
 
-/// Nobody listens there, and nobody is asked.
+/// No server listens here, and no request is sent.
 const NOWHERE: &str = "http://127.0.0.1:9/v1";
 
 fn instances(c: &mut Criterion) {

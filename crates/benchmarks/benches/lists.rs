@@ -1,4 +1,4 @@
-//! `list-models` from the fetched bytes to the models in the caller's hands, by the plugin and by the native twin.
+//! `list-models` from the fetched bytes to the models that the caller gets, by the plugin and by the native twin.
 
 mod common;
 

@@ -1,11 +1,11 @@
-//! Streamed answers: decoding of a long one, and a whole short one, by the plugin and by the native twin.
+//! Streaming responses: decoding of a long one, and a complete short one, by the plugin and by the native twin.
 
 mod common;
 
 use common::{
-    ask::{self, Ask},
     data,
     mock::Mock,
+    prompt::{self, Prompt},
     twin::Twin,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -15,7 +15,7 @@ fn streams(c: &mut Criterion) {
     let runtime = common::runtime();
     let plugin = runtime.block_on(common::loaded());
     let files = data::Files::new();
-    let ask = Ask::short();
+    let prompt = Prompt::short();
     for (events, packets) in [(50, "an event a packet"), (2_000, "as fast as it goes")] {
         let file = files.stream(events);
         let mock = match events {
@@ -30,10 +30,12 @@ fn streams(c: &mut Criterion) {
             ("plugin, nothing to search for", None),
         ] {
             let host = common::host(&plugin, mock.base_url(), token, |_| {});
-            group.bench_function(name, |b| b.iter(|| runtime.block_on(ask::whole(&host, &ask))));
+            group.bench_function(name, |b| {
+                b.iter(|| runtime.block_on(prompt::whole(&host, &prompt)))
+            });
         }
         group.bench_function("native", |b| {
-            b.iter(|| runtime.block_on(twin.chat(ask.for_twin()).drain()));
+            b.iter(|| runtime.block_on(twin.chat(prompt.for_twin()).drain()));
         });
         group.finish();
     }

@@ -1,16 +1,15 @@
-//! Bytes as base64 (RFC 4648, section 4), for pictures inside JSON.
+//! Base64 encoder (RFC 4648, section 4), for images inside JSON.
 
 use alloc::vec::Vec;
 
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// How many letters so many bytes become, padding included.
+/// The length of so many bytes in base64, padding included.
 pub fn length(bytes: u64) -> u64 {
     bytes.div_ceil(3) * 4
 }
 
-/// Puts bytes as letters in place of what is in `out`. Only of a whole number of threes can the letters of more bytes
-/// follow.
+/// Replaces the content of `out` by bytes in base64. Only after a multiple of three bytes can more base64 follow.
 pub fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     out.clear();
     out.reserve(bytes.len().div_ceil(3) * 4);
@@ -25,7 +24,7 @@ pub fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Puts as many bytes as fill vectors, and gives those that are left.
+/// Encodes as many bytes as fill vectors, and returns the rest.
 #[cfg(target_feature = "simd128")]
 fn vectors<'b>(bytes: &'b [u8], out: &mut Vec<u8>) -> &'b [u8] {
     use core::arch::wasm32::i64x2_extract_lane;
@@ -39,13 +38,13 @@ fn vectors<'b>(bytes: &'b [u8], out: &mut Vec<u8>) -> &'b [u8] {
     rest
 }
 
-/// Elsewhere there are no vectors that safe code can load.
+/// Other targets have no vectors that safe code can load.
 #[cfg(not(target_feature = "simd128"))]
 fn vectors<'b>(bytes: &'b [u8], _: &mut Vec<u8>) -> &'b [u8] {
     bytes
 }
 
-/// Twelve bytes as letters: in each lane three of them as one number, of which six bits each become a byte; then a
+/// Twelve bytes as letters: in each lane (SIMD) three of them as one number, of which six bits each become a byte; then a
 /// letter is its number and a distance that is the same for all of its kind.
 #[cfg(target_feature = "simd128")]
 #[inline]

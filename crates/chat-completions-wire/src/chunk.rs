@@ -1,12 +1,11 @@
-//! One JSON object of an answer, taken apart in one pass: a `chat.completion.chunk` or a whole
-//! `chat.completion`.
+//! Decoder of one JSON object of a response in one pass: a `chat.completion.chunk` or a whole `chat.completion`.
 //!
-//! Both have the same form but for `delta` and `message`. Every member may be missing, null, of another type
-//! or there twice. Values stay borrowed text; `step` is the table of what is looked at. What a value means
-//! for the answer must not be known here.
+//! Both have the same form but for `delta` and `message`. Every member may be missing, null, of another type or
+//! repeated. Values stay borrowed text; `step` is the table of known members. This module must not know what a value
+//! means for the response.
 //!
-//! A shape that the format does not have is taken where it can only mean one thing: a single object in place of a list, a
-//! text in place of a `delta` or `message`. What else stands in place of one is noticed ([`Chunk::is_unread`]).
+//! A shape outside of the format is accepted where it has only one meaning: a single object in place of a list, a
+//! string in place of a `delta` or `message`. Any other value in place of one is reported ([`Chunk::is_unread`]).
 
 use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 
@@ -18,8 +17,8 @@ use crate::{
 
 mod table;
 
-/// Members of the top level that are handed on as they are. The first three name the answer, and its chunks
-/// repeat them: of those the first that says something counts, of the others the last.
+/// Passthrough members of the top level. The first three identify the response, and its chunks repeat them: the first
+/// value counts; of the remaining members the last value counts.
 pub const EXTRAS: [&str; 8] = [
     "id",
     "model",
@@ -30,10 +29,10 @@ pub const EXTRAS: [&str; 8] = [
     "time_info",
     "sla_metrics",
 ];
-/// How many of [`EXTRAS`] name the answer.
+/// How many of [`EXTRAS`] identify the response.
 const NAMES: usize = 3;
-/// Members of a choice or its message that are events of their own.
-pub const OTHERS: [&str; 6] = [
+/// Passthrough members of a choice or its message, which become events of their own.
+pub const PASSTHROUGH: [&str; 6] = [
     "logprobs",
     "annotations",
     "executed_tools",
@@ -42,62 +41,62 @@ pub const OTHERS: [&str; 6] = [
     "audio",
 ];
 
-/// A chunk's or a whole answer's members.
+/// The members of a chunk or of a whole completion.
 #[derive(Debug, Default)]
 pub struct Chunk<'a> {
-    /// Whether there is an `error`, or a list `errors`, that says anything.
+    /// Whether there is a non-empty `error` or `errors`.
     pub is_error: bool,
     /// Whether there is a `message` at the top level, as in an error without its own member.
     pub is_message: bool,
-    /// Whether there is a `detail` there, which is a word of errors alone.
+    /// Whether there is a `detail` there, which only errors have.
     pub is_detail: bool,
-    /// What the object is, by its own `type` or `event`.
+    /// The object's own `type` or `event`.
     pub kind: Option<&'a str>,
     /// Whether there is a list of choices, empty or not.
     pub has_choices: bool,
-    /// Usage, wherever it stands.
+    /// Usage, at any of its places.
     pub usage: Option<&'a str>,
-    /// What the upstream warns of, beside the choices.
+    /// The upstream's warnings, outside of the choices.
     pub warnings: Option<&'a str>,
     /// The members of [`EXTRAS`].
     pub extras: [Option<&'a str>; EXTRAS.len()],
-    /// How many choices there are: at least so many.
+    /// The number of choices, at least.
     pub choices: u32,
     /// The choice that counts: see [`Chunk::decode`].
     pub choice: Choice<'a>,
     /// Tool calls beside the choices.
-    pub calls: Vec<CallPiece<'a>>,
-    /// Whether a value that may hold a part of the answer has a shape that nobody can read.
+    pub calls: Vec<CallFragment<'a>>,
+    /// Whether a value that may hold a part of the response has an unknown shape.
     pub is_unread: bool,
 }
 
-/// The largest member that is kept beyond its chunk.
+/// The largest member that is retained beyond its chunk.
 const EXTRA_LIMIT: usize = 4096;
 
-/// The members of [`EXTRAS`] as an answer's chunks gave them.
+/// The members of [`EXTRAS`] in the chunks of a response.
 #[derive(Debug, Default)]
 pub struct Extras([Option<String>; EXTRAS.len()]);
 
 impl Extras {
-    /// Whether this is a name of the answer that is known.
+    /// Whether this identifies the response and is known already.
     fn names(&self, at: usize) -> bool {
         at < NAMES && matches!(self.0.get(at), Some(Some(_)))
     }
 
-    /// Takes what a chunk says; of its usage only if that `counts`.
-    pub fn keep(&mut self, chunk: &Chunk<'_>, counts: bool) {
-        for ((kept, new), name) in self.0.iter_mut().zip(chunk.extras).zip(EXTRAS) {
+    /// Stores a chunk's extras; its usage only if that `counts`.
+    pub fn store(&mut self, chunk: &Chunk<'_>, counts: bool) {
+        for ((stored, new), name) in self.0.iter_mut().zip(chunk.extras).zip(EXTRAS) {
             let new = new.filter(|_| counts || name != "usage");
             let Some(new) = new.filter(|new: &&str| new.len() <= EXTRA_LIMIT && !json::is_blank(new)) else {
                 continue;
             };
-            let kept = kept.get_or_insert_default();
-            kept.clear();
-            kept.push_str(new);
+            let stored = stored.get_or_insert_default();
+            stored.clear();
+            stored.push_str(new);
         }
     }
 
-    /// Gives those that said something, under their names.
+    /// Takes the extras that are not empty, with their names.
     pub fn take(&mut self) -> impl Iterator<Item = (&'static str, String)> {
         let values = self.0.iter_mut().map(Option::take);
         EXTRAS
@@ -112,18 +111,18 @@ impl Extras {
 pub struct Choice<'a> {
     /// Its place among several; 0 if missing.
     pub index: i64,
-    /// What went wrong with it: an `error` that says anything.
+    /// A non-empty `error`.
     pub error: Option<&'a str>,
-    /// Why it ended, in the backend's word.
+    /// The backend's finish reason.
     pub finish_reason: Option<&'a str>,
-    /// Its text beside any message, as in the completions of old.
+    /// The text outside of any message, as in legacy completions.
     pub text: Option<&'a str>,
-    /// The next piece. Of the choice itself it has the members of [`OTHERS`].
+    /// The delta. It also gets the members of the choice itself that are in [`PASSTHROUGH`].
     pub delta: Message<'a>,
-    /// All of it at once. In a stream it may repeat what the pieces said.
+    /// The whole message. In a stream it may repeat the deltas.
     pub message: Option<Box<Message<'a>>>,
     /// Tool calls beside the `delta` or `message`.
-    pub beside: Vec<CallPiece<'a>>,
+    pub beside: Vec<CallFragment<'a>>,
     /// Whether there is a `delta` or `message`, even an empty one.
     pub has_message: bool,
 }
@@ -133,21 +132,21 @@ pub struct Choice<'a> {
 pub struct Message<'a> {
     /// The text, or a list of parts.
     pub content: Option<&'a str>,
-    /// The text that stands in place of the object.
+    /// The string in place of the object.
     pub plain: Option<Cow<'a, str>>,
     /// `reasoning_content`, `reasoning`, `reasoning_text`, `thinking`: the earlier one counts.
     pub reasoning: [Option<&'a str>; 4],
-    /// Thoughts with their signatures, as some backends send them beside the text.
+    /// Reasoning with signatures, as some backends send it beside the text.
     pub reasoning_details: Option<&'a str>,
-    /// Tool calls or pieces of them.
-    pub calls: Vec<CallPiece<'a>>,
-    /// The members of [`OTHERS`].
-    pub others: [Option<&'a str>; OTHERS.len()],
+    /// Tool calls or fragments of them.
+    pub calls: Vec<CallFragment<'a>>,
+    /// The members of [`PASSTHROUGH`].
+    pub passthrough: [Option<&'a str>; PASSTHROUGH.len()],
 }
 
-/// A tool call, or a piece of one.
+/// A tool call, or a fragment of one.
 #[derive(Debug, Default)]
-pub struct CallPiece<'a> {
+pub struct CallFragment<'a> {
     /// `None` if missing or negative.
     pub index: Option<i64>,
     /// The call's id.
@@ -156,7 +155,7 @@ pub struct CallPiece<'a> {
     pub name: Option<Cow<'a, str>>,
     /// Text of the arguments: of a string what it holds, of anything else its JSON.
     pub arguments: Option<Cow<'a, str>>,
-    /// The arguments as they came, unless there were others before them.
+    /// The raw arguments, unless the call has earlier ones.
     pub raw_arguments: Option<&'a str>,
 }
 
@@ -165,7 +164,7 @@ pub struct CallPiece<'a> {
 pub struct NotAnObject;
 
 impl<'a> Chunk<'a> {
-    /// Takes the text of one JSON object apart. Names of the answer that are `known` are passed over.
+    /// Decodes one JSON object. Identifiers of the response that are `known` are skipped.
     ///
     /// A single choice counts, whatever its index. Of several it is the one of the `wanted` index; where none is wanted
     /// yet, that of index 0, or else the first.
@@ -194,7 +193,7 @@ impl<'a> Chunk<'a> {
     }
 }
 
-impl<'a> CallPiece<'a> {
+impl<'a> CallFragment<'a> {
     /// Whether it says nothing, such as `"function_call": null`.
     fn is_empty(&self) -> bool {
         self.id.is_none() && self.name.is_none() && self.arguments.is_none()

@@ -41,8 +41,9 @@ const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 /// Takes the text of a value of any type, as `serde_json::value::RawValue` does.
 ///
-/// size: that type's own visitor can answer with an error about an unexpected type, a message whose numbers and quotes
-/// bring 15 KB of formatting and tables into the component. This one asks the reader for the same and has no such answer.
+/// size: that type's own visitor can return an error about an unexpected type, a message whose numbers and quotes
+/// bring 15 KB of formatting and tables into the component. This one requests the same from the deserializer and has
+/// no such error.
 pub(crate) struct Raw;
 
 impl<'a> DeserializeSeed<'a> for Raw {
@@ -77,7 +78,7 @@ impl<'a> Visitor<'a> for Raw {
 
 /// The methods of a visitor for which a value that is no array or object means nothing.
 ///
-/// size: together with `deserialize_any` they keep out serde's own answer to an unexpected type, as [`Raw`] does.
+/// size: together with `deserialize_any` they keep out serde's own error for an unexpected type, as [`Raw`] does.
 macro_rules! ignore_scalars {
     () => {
         fn visit_bool<E>(self, _: bool) -> Result<(), E> {

@@ -1,8 +1,7 @@
-//! What runs for each byte of an answer: lines to events, JSON to members, members to a chunk.
+//! Hot path of a response: bytes to lines, lines to events, JSON to members, members to a chunk.
 //!
-//! It is a crate of its own so that the compiler may treat it on its own terms (`profile.release.package` in the
-//! workspace's manifest): these few hundred lines see every byte, the rest sees results. It knows names and forms, and
-//! not what they mean.
+//! It is a crate of its own so that the workspace can set its optimisation level (`profile.release.package`): these
+//! few hundred lines run for every byte, the rest only for results. It must not know what names and values mean.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

@@ -20,7 +20,7 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Finds the rows of an answer: an object with `data`, or the bare array. Of many it keeps `most`.
+    /// Finds the rows of a response: an object with `data`, or the bare array. It keeps at most `most` rows.
     pub fn read(body: &'a str, most: usize) -> Result<Self, serde_json::Error> {
         let mut rows = Self {
             most,
@@ -55,9 +55,9 @@ impl<'a> Sink<'a> for Rows<'a> {
 /// An object or array that is walked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The whole answer.
-    Answer,
-    /// `data`, or the whole answer if it is an array: all rows, each taken as it stands.
+    /// The whole response.
+    Document,
+    /// `data`, or the whole response if it is an array: all rows, as raw text.
     Rows,
     /// One of them, when it is read by itself.
     Row,
@@ -96,7 +96,7 @@ pub enum Leaf {
     OtherOfRoute,
 }
 
-/// What becomes of the values.
+/// Receives the members of rows.
 pub trait Sink<'a> {
     /// An object or array begins.
     fn open(&mut self, place: Place);
@@ -106,29 +106,28 @@ pub trait Sink<'a> {
     fn close(&mut self, place: Place);
 }
 
-/// Takes a row apart. It may be opened twice: what was given before that is given again. A row that is no JSON is not
-/// closed.
+/// Parses a row. It may be opened twice: the members before that are repeated. A row that is no JSON is not closed.
 pub fn read_row<'a>(row: &'a str, sink: &mut dyn Sink<'a>) {
     let _ = Reading::into(sink).all(row, Step::Object(Place::Row));
 }
 
-/// Takes a whole list apart in one go: its rows, and the members of each. False if anything in it is odd: then what was
-/// given counts for nothing, and [`Rows`] and [`read_row`] are to be asked.
+/// Parses a whole list in one pass: its rows, and the members of each. Returns false if anything in it is unusual:
+/// then the sink's content is invalid, and [`Rows`] and [`read_row`] are to be used.
 pub fn read_list<'a>(body: &'a str, sink: &mut dyn Sink<'a>) -> bool {
     let mut reading = Reading::into(sink);
     reading.takes_rows_apart = true;
     walk_plain(body, &mut reading, start(body)).is_ok()
 }
 
-/// What a list is: an object with `data`, or the bare array.
+/// The format of a list: an object with `data`, or the bare array.
 fn start(body: &str) -> Step<Place, Leaf> {
     match body.trim_ascii_start().as_bytes().first() {
         Some(b'[') => Step::Array(Place::Rows),
-        _ => Step::Object(Place::Answer),
+        _ => Step::Object(Place::Document),
     }
 }
 
-/// A row by itself, all of it read by serde_json; for tests to compare with.
+/// Parses a row with serde_json alone; tests compare with it.
 pub fn read_row_by_serde<'a>(row: &'a str, sink: &mut dyn Sink<'a>) {
     let (mut reading, start) = (Reading::into(sink), Step::Object(Place::Row));
     let _ = walk(row, &mut reading, start).or_else(|_| walk_by_levels(row, &mut reading, start));
@@ -137,7 +136,7 @@ pub fn read_row_by_serde<'a>(row: &'a str, sink: &mut dyn Sink<'a>) {
 fn step(place: Place, name: &str) -> Step<Place, Leaf> {
     use Step::{Array, Object, Skip, Take};
     match (place, name) {
-        (Place::Answer, "data") => Array(Place::Rows),
+        (Place::Document, "data") => Array(Place::Rows),
         (Place::Row, "id") => Take(Leaf::Id),
         (Place::Row, "name") => Take(Leaf::Name(0)),
         (Place::Row, "title") => Take(Leaf::Name(1)),
@@ -163,10 +162,10 @@ fn step(place: Place, name: &str) -> Step<Place, Leaf> {
     }
 }
 
-/// A list or a row while it is read.
+/// A list or a row while it is parsed.
 struct Reading<'s, 'a> {
     sink: &'s mut dyn Sink<'a>,
-    /// The name of the member that comes, where it is not known from the leaf.
+    /// The name of the current member, where the leaf does not imply it.
     name: String,
     takes_rows_apart: bool,
 }
@@ -180,7 +179,7 @@ impl<'s, 'a> Reading<'s, 'a> {
         }
     }
 
-    /// Walks through a text, and once more if something in it has no value, so that no member spoils another one.
+    /// Walks through a text, and a second time if something in it is invalid, so that no member spoils another one.
     fn all(&mut self, text: &'a str, start: Step<Place, Leaf>) -> Result<(), serde_json::Error> {
         walk_plain(text, self, start).or_else(|_| walk_by_levels(text, self, start))
     }
@@ -227,7 +226,7 @@ mod tests {
 
     use super::*;
 
-    /// What was given, in its order.
+    /// The received members, in their order.
     #[derive(Default)]
     struct Given(Vec<String>);
 
@@ -257,7 +256,7 @@ mod tests {
     fn a_row_is_given_in_its_order() {
         let row = r#"{"id":"a/b","x":1,"architecture":{"input_modalities":["text"]},
             "providers":[{"provider":"p","pricing":{"input":1},"y":[]}]}"#;
-        // What is odd is read again, from the beginning of its row.
+        // An unusual row is parsed again, from its beginning.
         let odd = row.replace("}]}", "},7]}");
         let expected = [
             "Row {",

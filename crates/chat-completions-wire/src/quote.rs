@@ -1,12 +1,12 @@
-//! Text as a JSON string. Bytes that need an escape are rare: they are looked for many at a time, and what lies between
-//! them leaves in large pieces. It knows nothing of what the text is.
+//! Writer of text as a JSON string. Bytes that need an escape are rare: they are searched many at a time, and the
+//! text between them is written in large runs. It must not know what the text is.
 
 use alloc::vec::Vec;
 
-/// How many bytes are looked at together: a vector where there are some that safe code can load, a word elsewhere.
+/// How many bytes are examined together: a vector where safe code can load one, a word elsewhere.
 const BLOCK: usize = if cfg!(target_feature = "simd128") { 16 } else { 8 };
 
-/// Writes a text as a JSON string, quotes included, behind what is in `out`.
+/// Appends a text as a JSON string, quotes included.
 pub fn quote(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
@@ -14,10 +14,10 @@ pub fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Writes what stands between the quotes. Pieces of a text may be written one after the other, cut anywhere.
+/// Appends a part of a JSON string, without quotes. A text may be split anywhere and appended in parts.
 pub fn inside(bytes: &[u8], out: &mut Vec<u8>) {
     let mut rest = bytes;
-    // Whole blocks, of which what stands behind an escape is taken back: a copy of a fixed length is a store.
+    // Copies whole blocks, and removes the bytes from the escape on: a copy of a fixed length is one store.
     while let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() {
         out.extend_from_slice(block);
         rest = match first_escape(block) {
@@ -60,7 +60,7 @@ fn is_escaped(byte: u8) -> bool {
     byte < 0x20 || matches!(byte, b'"' | b'\\')
 }
 
-/// How many bytes at the beginning need no escape.
+/// The number of leading bytes that need no escape.
 #[must_use]
 #[inline]
 pub fn unescaped(bytes: &[u8]) -> usize {
@@ -77,7 +77,7 @@ pub fn unescaped(bytes: &[u8]) -> usize {
     blocks.len() * BLOCK + plain
 }
 
-/// Where in a block the first byte is that needs an escape.
+/// The offset of the first byte in a block that needs an escape.
 #[cfg(target_feature = "simd128")]
 #[inline]
 fn first_escape(block: &[u8; BLOCK]) -> Option<usize> {
@@ -92,17 +92,17 @@ fn first_escape(block: &[u8; BLOCK]) -> Option<usize> {
     (found != 0).then(|| found.trailing_zeros() as usize)
 }
 
-/// Where in a block the first byte is that needs an escape.
+/// The offset of the first byte in a block that needs an escape.
 #[cfg(not(target_feature = "simd128"))]
 #[inline]
 fn first_escape(block: &[u8; BLOCK]) -> Option<usize> {
     let found = escapes(u64::from_le_bytes(*block));
-    // Below a byte that is found none is: what follows it may be.
+    // The first marked byte is exact; later ones may be false positives.
     (found != 0).then(|| (found.trailing_zeros() / 8) as usize)
 }
 
-/// The highest bit of each byte that needs an escape. Of the bytes above the first that is found, some may be marked
-/// without need: the subtraction borrows from them.
+/// The highest bit of each byte that needs an escape. Bytes above the first one may be marked falsely: the
+/// subtraction borrows from them.
 #[cfg(not(target_feature = "simd128"))]
 #[inline]
 fn escapes(word: u64) -> u64 {
@@ -152,11 +152,11 @@ mod tests {
         fn cut_anywhere_it_is_the_same(text in "([a-zé]|[\u{0}-\u{1f}\"\\\\]){0,64}", at in 0usize..80) {
             let bytes = text.as_bytes();
             let (first, second) = bytes.split_at(at.min(bytes.len()));
-            let mut pieces = Vec::from(*b"\"");
-            inside(first, &mut pieces);
-            inside(second, &mut pieces);
-            pieces.push(b'"');
-            prop_assert_eq!(pieces, quoted(&text));
+            let mut fragments = Vec::from(*b"\"");
+            inside(first, &mut fragments);
+            inside(second, &mut fragments);
+            fragments.push(b'"');
+            prop_assert_eq!(fragments, quoted(&text));
         }
 
         #[test]

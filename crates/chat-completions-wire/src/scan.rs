@@ -1,19 +1,19 @@
-//! A JSON scanner: passes over values many bytes at a time, and says where they end.
+//! JSON scanner: skips values many bytes at a time, and returns where they end.
 //!
-//! It takes what is well-formed and usual. The rest ([`Odd`]) is for serde_json to judge: an error, a name with an
-//! escape, a value that is nested very deep. So all that is taken here has to be taken there, and nothing the other way
-//! round. This module must not know any name of the wire format.
+//! It accepts common, well-formed JSON. The rest ([`Odd`]) is left to serde_json: an error, a name with an escape,
+//! deeply nested values. So serde_json must accept everything that is accepted here, but not the reverse. This module
+//! must not know any name of the wire format.
 
 use crate::quote::unescaped;
 
-/// What is left to serde_json.
+/// Input that is left to serde_json.
 #[derive(Debug)]
 pub(crate) struct Odd;
 
-/// How deep values may be nested that are passed over.
+/// The nesting limit of values that are skipped.
 const DEPTH: u8 = 32;
 
-/// A text, and up to where it is read.
+/// A text, and the offset up to which it was scanned.
 #[derive(Debug)]
 pub(crate) struct Scanner<'a> {
     text: &'a str,
@@ -25,7 +25,7 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
-    /// The next byte that is no white space. It is not taken.
+    /// The next byte that is no white space, without consuming it.
     #[inline]
     pub(crate) fn peek(&mut self) -> Result<u8, Odd> {
         loop {
@@ -37,7 +37,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes this byte, behind white space.
+    /// Consumes this byte, after white space.
     #[inline]
     pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Odd> {
         if self.peek()? == byte {
@@ -48,13 +48,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes the byte that [`peek`](Self::peek) gave.
+    /// Consumes the byte that [`peek`](Self::peek) returned.
     #[inline]
     pub(crate) fn take(&mut self) {
         self.at += 1;
     }
 
-    /// Takes a comma and says that there is more, or takes the closing byte.
+    /// Consumes a comma and returns true, or consumes the closing byte.
     #[inline]
     pub(crate) fn more(&mut self, close: u8) -> Result<bool, Odd> {
         let byte = self.peek()?;
@@ -66,7 +66,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes a member's name and the colon behind it.
+    /// Consumes a member's name and the colon after it.
     #[inline]
     pub(crate) fn name(&mut self) -> Result<&'a str, Odd> {
         self.expect(b'"')?;
@@ -81,7 +81,7 @@ impl<'a> Scanner<'a> {
         Ok(name)
     }
 
-    /// Takes a value of any type, and gives its text.
+    /// Consumes a value of any type, and returns its text.
     #[inline]
     pub(crate) fn value(&mut self) -> Result<&'a str, Odd> {
         self.peek()?;
@@ -90,12 +90,12 @@ impl<'a> Scanner<'a> {
         self.text.get(from..self.at).ok_or(Odd)
     }
 
-    /// Passes over a value of any type.
+    /// Skips a value of any type.
     pub(crate) fn skip(&mut self) -> Result<(), Odd> {
         self.pass(DEPTH)
     }
 
-    /// Takes white space up to the end of the text.
+    /// Consumes white space up to the end of the text.
     pub(crate) fn end(&mut self) -> Result<(), Odd> {
         match self.peek() {
             Ok(_) => Err(Odd),
@@ -167,7 +167,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Takes one digit and all that follow it.
+    /// Consumes one or more digits.
     fn digits(&mut self) -> Result<(), Odd> {
         let digits = self
             .rest()
@@ -178,7 +178,7 @@ impl<'a> Scanner<'a> {
         if digits > 0 { Ok(()) } else { Err(Odd) }
     }
 
-    /// Takes a byte if it is a wanted one, and says whether it was.
+    /// Consumes a byte if it is accepted, and returns whether it was.
     fn next_if(&mut self, is_wanted: impl Fn(u8) -> bool) -> bool {
         let found = self.rest().first().is_some_and(|byte| is_wanted(*byte));
         self.at += usize::from(found);
@@ -186,13 +186,13 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Whether the text is one usual value and nothing else. Of any other nothing is said.
+/// Whether the text is one common value and nothing else. False leaves it open.
 pub(crate) fn is_value(text: &str) -> bool {
     let mut scanner = Scanner::new(text);
     scanner.skip().and_then(|()| scanner.end()).is_ok()
 }
 
-/// How long the JSON string is at the beginning of these bytes, quotes included; `None` if there is none.
+/// The length of the JSON string at the beginning of these bytes, quotes included; `None` if there is none.
 pub(crate) fn string(bytes: &[u8]) -> Option<usize> {
     if bytes.first() != Some(&b'"') {
         return None;
@@ -208,7 +208,7 @@ pub(crate) fn string(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// How long an escape is whose letter stands here, with its backslash.
+/// The length of an escape with this letter, including its backslash.
 fn escape(letter: &[u8]) -> Option<usize> {
     match letter {
         [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(2),

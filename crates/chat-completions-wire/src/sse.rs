@@ -1,10 +1,10 @@
-//! Server-sent events: bytes in any pieces to the data of events, by the standard's rules for lines and
+//! Decoder of server-sent events: bytes in any chunking to the data of events, by the standard's rules for lines and
 //! fields.
 //!
-//! LF, CR and CRLF end a line; comments and unknown fields are skipped; `data:` may stand with and without a
-//! space. Beyond the standard: an event that the end of the stream leaves without its blank line is still
-//! given, because servers forget that line; whoever reads the data sees whether it is whole. A byte-order
-//! mark is the caller's to drop. This module must not know JSON.
+//! LF, CR and CRLF end a line; comments and unknown fields are skipped; the space after `data:` is optional. Beyond
+//! the standard: an event that the end of the stream leaves without its blank line is still returned, because servers
+//! omit that line; the caller sees from the data whether it is complete. A byte-order mark is the caller's to drop.
+//! This module must not know JSON.
 
 mod shape;
 
@@ -13,12 +13,12 @@ use core::{mem, ops::Range};
 
 use self::shape::{Shape, Whole};
 
-/// The longest line, and the longest data of one event, that is taken.
+/// The longest line, and the longest data of one event.
 pub const LIMIT: usize = 8 * 1024 * 1024;
-/// What an empty buffer may keep: a stream that waits should cost little.
-const KEPT: usize = 16 * 1024;
+/// The capacity that an empty buffer retains: an idle stream should cost little.
+const RETAINED: usize = 16 * 1024;
 
-/// What an event's `event` line says.
+/// The type of an event, from its `event` line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// `message`, or there is no such line.
@@ -37,7 +37,7 @@ pub struct Event<'a> {
     pub data: &'a [u8],
     /// The event's type.
     pub kind: Kind,
-    /// Whether its blank line came. Without it the data may be cut.
+    /// Whether its blank line was received. Without it the data may be cut.
     pub is_closed: bool,
 }
 
@@ -45,7 +45,7 @@ pub struct Event<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct TooLong;
 
-/// Where the data of the event stands that is being read.
+/// Where the data of the current event is.
 #[derive(Debug, Default)]
 enum Data {
     #[default]
@@ -56,18 +56,18 @@ enum Data {
     Lines,
 }
 
-/// Reads events from bytes.
+/// Decodes events from bytes.
 #[derive(Debug, Default)]
 pub struct Decoder {
     buffer: Vec<u8>,
-    /// Where the line begins that is not read yet.
+    /// The beginning of the first unread line.
     line: usize,
     /// Up to where that line was searched for its end.
     searched: usize,
     data: Data,
     joined: Vec<u8>,
     kind: Kind,
-    /// Whether the last line ended with CR, so that a LF now belongs to it.
+    /// Whether the last line ended with CR, so that a following LF belongs to it.
     after_cr: bool,
     ended: bool,
     shape: Shape,
@@ -75,17 +75,17 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Adds what came.
+    /// Appends received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
-        // What stands behind a line is not kept for its sake, such as comments without end.
-        if matches!(&self.data, Data::Line(line) if self.line - line.end > KEPT) {
+        // A line is not buffered together with what follows it, such as endless comments.
+        if matches!(&self.data, Data::Line(line) if self.line - line.end > RETAINED) {
             self.join();
         }
         let read = match &self.data {
             Data::Line(line) => line.start,
             Data::None | Data::Lines => self.line,
         };
-        // What was read is dropped here and not in `next`, whose result borrows it.
+        // Read bytes are dropped here and not in `next`, whose result borrows them.
         self.buffer.drain(..read);
         self.whole = Whole::default();
         self.line -= read;
@@ -93,21 +93,21 @@ impl Decoder {
         if let Data::Line(line) = &mut self.data {
             *line = 0..line.end - read;
         }
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
+        if self.buffer.is_empty() && self.buffer.capacity() > RETAINED {
             self.buffer = Vec::new();
         }
-        if !matches!(self.data, Data::Lines) && self.joined.capacity() > KEPT {
+        if !matches!(self.data, Data::Lines) && self.joined.capacity() > RETAINED {
             self.joined = Vec::new();
         }
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Says that nothing more will come.
+    /// Reports the end of the stream.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Gives the next event that is whole.
+    /// Returns the next complete event.
     #[allow(clippy::should_implement_trait, reason = "what it gives borrows the decoder")]
     pub fn next(&mut self) -> Result<Option<Event<'_>>, TooLong> {
         self.skip_line_feed();
@@ -133,7 +133,7 @@ impl Decoder {
         Ok(if self.ended { self.dispatch(false) } else { None })
     }
 
-    /// The next whole line, without its end.
+    /// The next complete line, without its end.
     fn take_line(&mut self) -> Result<Option<Range<usize>>, TooLong> {
         self.skip_line_feed();
         let from = self.searched.max(self.line);
@@ -165,7 +165,7 @@ impl Decoder {
         }
     }
 
-    /// Passes over the line feed that belongs to a CR before it.
+    /// Skips the LF of a CRLF.
     fn skip_line_feed(&mut self) {
         if self.after_cr
             && let Some(&next) = self.buffer.get(self.line)
@@ -175,7 +175,7 @@ impl Decoder {
         }
     }
 
-    /// Takes in a line that is not empty.
+    /// Reads a line that is not empty.
     fn field(&mut self, line: Range<usize>) -> Result<(), TooLong> {
         let text = self.buffer.get(line.clone()).unwrap_or_default();
         let colon = memchr::memchr(b':', text).unwrap_or(text.len());
@@ -190,7 +190,7 @@ impl Decoder {
                     _ => Kind::Other,
                 }
             }
-            // A byte-order mark at the beginning of a later line is one that somebody put streams together with.
+            // A byte-order mark at the beginning of a later line comes from concatenated streams.
             b"data" | b"\xEF\xBB\xBFdata" => {
                 if matches!(self.data, Data::None) {
                     self.data = Data::Line(line.start + skipped..line.end);
@@ -209,7 +209,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Copies a line that is in the buffer to where several are.
+    /// Copies a buffered line to the joined data.
     fn join(&mut self) {
         if let Data::Line(line) = mem::replace(&mut self.data, Data::Lines) {
             self.joined.clear();
@@ -239,7 +239,7 @@ mod tests {
     use alloc::{string::String, vec};
     use proptest::prelude::*;
 
-    fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<(String, Kind)> {
+    fn events<'a>(fragments: impl IntoIterator<Item = &'a [u8]>) -> Vec<(String, Kind)> {
         let mut decoder = Decoder::default();
         let mut events = Vec::new();
         let mut take = |decoder: &mut Decoder| {
@@ -247,8 +247,8 @@ mod tests {
                 events.push((String::from_utf8_lossy(event.data).into_owned(), event.kind));
             }
         };
-        for piece in pieces {
-            decoder.push(piece);
+        for fragment in fragments {
+            decoder.push(fragment);
             take(&mut decoder);
         }
         decoder.end();
@@ -333,23 +333,23 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_buffer_keeps_little() {
+    fn an_empty_buffer_retains_little() {
         let mut decoder = Decoder::default();
         decoder.push(&[b"data: ".as_slice(), &vec![b'x'; 1 << 20], b"\n\n"].concat());
         assert!(decoder.next().unwrap().is_some());
         decoder.push(b"");
-        assert!(decoder.buffer.capacity() <= KEPT);
+        assert!(decoder.buffer.capacity() <= RETAINED);
     }
 
     #[test]
-    fn comments_behind_data_are_not_kept() {
+    fn comments_after_data_are_not_buffered() {
         let mut decoder = Decoder::default();
         decoder.push(b"data: a\n");
         for _ in 0..10_000 {
             assert_eq!(decoder.next(), Ok(None));
             decoder.push(b": still there\n");
         }
-        assert!(decoder.buffer.len() <= 2 * KEPT, "{}", decoder.buffer.len());
+        assert!(decoder.buffer.len() <= 2 * RETAINED, "{}", decoder.buffer.len());
         decoder.push(b"data: b\n\n");
         assert_eq!(decoder.next().unwrap().unwrap().data, b"a\nb");
     }
@@ -365,9 +365,9 @@ mod tests {
             cuts.push(0);
             cuts.push(stream.len());
             cuts.sort_unstable();
-            let pieces = cuts.windows(2).map(|pair| &stream[pair[0]..pair[1]]);
+            let fragments = cuts.windows(2).map(|pair| &stream[pair[0]..pair[1]]);
             let whole = events([stream.as_slice()]);
-            prop_assert_eq!(events(pieces), whole.as_slice());
+            prop_assert_eq!(events(fragments), whole.as_slice());
             prop_assert_eq!(events(stream.chunks(1)), whole);
         }
     }

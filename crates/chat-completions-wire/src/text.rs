@@ -2,7 +2,7 @@
 
 use alloc::{borrow::Cow, string::String};
 
-/// Bytes as text; what is no UTF-8 becomes U+FFFD. The usual case, all of it being UTF-8, is checked a word at a time.
+/// Converts bytes to text; invalid UTF-8 becomes U+FFFD. The usual case, valid UTF-8, is checked a word at a time.
 pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     core::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }

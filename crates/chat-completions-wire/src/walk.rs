@@ -1,7 +1,7 @@
-//! A walk through one JSON text, once: what is wanted is taken as it stands, the rest is passed over.
+//! Single-pass visitor of a JSON text: requested values are returned as raw text, the rest is skipped.
 //!
-//! Each reader has a table of its own ([`Table`]) that says where to go and what to take. A member may be missing, of
-//! another type or there twice; a value of another shape than the table expects holds nothing. This module must not
+//! Each reader has a table of its own ([`Table`]) with the places to descend into and the values to take. A member
+//! may be missing, of another type or repeated; a value of an unexpected type counts as empty. This module must not
 //! know any name of the wire format.
 
 use alloc::{borrow::Cow, string::String};
@@ -17,46 +17,46 @@ use crate::{
 /// What to do with a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step<Place, Leaf> {
-    /// Walk into it, if it is an object.
+    /// Descend into it, if it is an object.
     Object(Place),
-    /// Walk into it, if it is an array.
+    /// Descend into it, if it is an array.
     Array(Place),
-    /// Take its text.
+    /// Take its raw text.
     Take(Leaf),
-    /// Pass over it.
+    /// Skip it.
     Skip,
 }
 
-/// What is looked at, and what becomes of it.
+/// The places and values of a reader.
 pub(crate) trait Table<'a> {
-    /// An object or an array that is walked into.
+    /// An object or an array to descend into.
     type Place: Copy;
-    /// A value that is taken as it is.
+    /// A value to take as raw text.
     type Leaf: Copy;
 
-    /// What the member of this name is, in an object.
+    /// The step for a member of this name.
     fn member(&mut self, place: Self::Place, name: &str) -> Step<Self::Place, Self::Leaf>;
-    /// What the next element is, in an array.
+    /// The step for the next element of an array.
     fn element(&self, place: Self::Place) -> Step<Self::Place, Self::Leaf>;
     /// An object or an array begins.
     fn open(&mut self, place: Self::Place);
-    /// Here is the text of the value that was asked for last.
+    /// Receives the raw text of the value that was requested last.
     fn take(&mut self, leaf: Self::Leaf, raw: &'a str);
-    /// What began ends. After an error in the text it does not.
+    /// An object or array ends. This is not called after an error in the text.
     fn close(&mut self, place: Self::Place);
 
     /// Whether an object in place of this array counts as its only element.
     fn takes_single(&self, _place: Self::Place) -> bool {
         false
     }
-    /// A text stands in place of this object or array.
+    /// The value is a string instead of this object or array.
     fn text(&mut self, _place: Self::Place, _text: Cow<'a, str>) {}
-    /// Another value that says something stands in its place.
+    /// The value has another unexpected type, and is not blank.
     fn odd(&mut self, _place: Self::Place) {}
 }
 
-/// Walks through a text that is one JSON value, as long as nothing in it is odd. Otherwise the table has what stood before
-/// that, and the others below are to be asked.
+/// Walks through one JSON value, as long as nothing in it is unusual. Otherwise the table has the members before
+/// that, and the functions below are to be used.
 pub(crate) fn walk_plain<'a, T: Table<'a>>(
     text: &'a str,
     table: &mut T,
@@ -103,10 +103,10 @@ fn plain<'a, T: Table<'a>>(
     Ok(())
 }
 
-/// Walks through a text that is one JSON value. After an error the table has what stood before it.
+/// Visits a text that is one JSON value. After an error the table has the members before it.
 ///
-/// Half a surrogate pair in a name is an error as well, and so are one and a number beyond any float where an object or
-/// array is expected; see [`walk_by_levels`].
+/// Half a surrogate pair in a name is an error as well, and so is one, or a number beyond the range of floats, where
+/// an object or array is expected; see [`walk_by_levels`].
 pub(crate) fn walk<'a, T: Table<'a>>(
     text: &'a str,
     table: &mut T,
@@ -117,7 +117,7 @@ pub(crate) fn walk<'a, T: Table<'a>>(
     reader.end()
 }
 
-/// The same, taking each level as raw text before the next: slower, and nothing in a JSON text is an error.
+/// The same, taking each level as raw text before the next: slower, but no well-formed JSON text is an error.
 pub(crate) fn walk_by_levels<'a, T: Table<'a>>(
     text: &'a str,
     table: &mut T,
@@ -146,7 +146,7 @@ fn by_levels<'a, T: Table<'a>>(raw: &'a str, table: &mut T, step: Step<T::Place,
     table.close(place);
 }
 
-/// Walks into a value, takes it or passes over it.
+/// Descends into a value, takes it or skips it.
 struct Walk<'t, 'a, T: Table<'a>> {
     table: &'t mut T,
     step: Step<T::Place, T::Leaf>,
@@ -162,7 +162,7 @@ impl<'t, 'a, T: Table<'a>> Walk<'t, 'a, T> {
         }
     }
 
-    /// The object or array that is expected, unless the value is passed over.
+    /// The expected object or array, unless the value is skipped.
     fn place(&self) -> Option<T::Place> {
         match self.step {
             Step::Object(place) | Step::Array(place) => Some(place),
@@ -184,7 +184,7 @@ impl<'t, 'a, T: Table<'a>> Walk<'t, 'a, T> {
         Ok(())
     }
 
-    /// Walks into an object.
+    /// Visits an object.
     fn object<A: MapAccess<'a>>(table: &mut T, place: T::Place, mut map: A) -> Result<(), A::Error> {
         table.open(place);
         while let Some(step) = map.next_key_seed(Member::new(table, place))? {
@@ -260,7 +260,7 @@ impl<'a, T: Table<'a>> Visitor<'a> for Walk<'_, 'a, T> {
         Ok(())
     }
 
-    // size: all of them, so that serde's own answer to an unexpected type stays out; see `ignore_scalars`.
+    // size: all of them, so that serde's own error for an unexpected type stays out; see `ignore_scalars`.
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
         self.odd(value)
     }
@@ -284,7 +284,7 @@ impl<'a, T: Table<'a>> Visitor<'a> for Walk<'_, 'a, T> {
     }
 }
 
-/// Asks the table what the member is whose name comes.
+/// Looks up the next member's name in the table.
 struct Member<'t, 'a, T: Table<'a>> {
     table: &'t mut T,
     place: T::Place,

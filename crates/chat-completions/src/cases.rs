@@ -1,4 +1,4 @@
-//! The case files of `tests/cases` on this crate's types: the native driver's part of the one runner.
+//! Runner of the case files in `tests/cases` on this crate's types, natively.
 
 #![allow(
     dead_code,

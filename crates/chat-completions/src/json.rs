@@ -1,5 +1,5 @@
-//! JSON values looked at by their text: what counts, and how a text is written as one. What reads whole
-//! responses is in the wire crate; this is for the little that is looked at closer.
+//! Helpers for raw JSON values: small parsers, and a string as JSON. Whole responses are parsed in the wire crate;
+//! this is for the few values that need a closer look.
 
 use alloc::string::String;
 
@@ -20,8 +20,8 @@ pub fn quoted(text: &str) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// The same text with `null` in place of the numbers that JSON has not, as Python's writer puts them: `NaN`, `Infinity`.
-/// `None` if there are none.
+/// The same text with `null` in place of numbers that are not JSON, as Python writes them: `NaN`, `Infinity`. `None`
+/// if there are none.
 pub(crate) fn without_nan(raw: &str) -> Option<String> {
     let (mut mended, mut rest, mut in_text, mut any) = (String::new(), raw, false, false);
     while let Some(first) = rest.chars().next() {
@@ -36,7 +36,7 @@ pub(crate) fn without_nan(raw: &str) -> Option<String> {
             }
             None => {
                 in_text ^= first == '"';
-                // An escape takes the character behind it along.
+                // An escape includes the character after it.
                 let length = match rest.chars().nth(1) {
                     Some(next) if in_text && first == '\\' => 1 + next.len_utf8(),
                     _ => first.len_utf8(),

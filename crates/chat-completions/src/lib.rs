@@ -1,7 +1,7 @@
 //! Core of a chat-completions upstream, sans I/O: requests in, bytes in, events out.
 //!
-//! It names no provider: what is particular to one comes in as an [`Upstream`]. Nothing here knows WASI, a clock or a
-//! socket, and nothing panics on any input. A shell performs what these modules ask for and reports what happened.
+//! It names no provider: what is particular to one comes in as an [`Upstream`]. It knows no WASI, clock or socket,
+//! and does not panic on any input. A shell performs the steps that these modules request, and reports the results.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

@@ -1,5 +1,5 @@
-//! What the protocol asks of the host's settings, as a trait, so that the core runs against the imported
-//! interface in the component and against plain values in tests.
+//! Settings that the protocol needs from the host, as a trait: the core runs against the imported interface in the
+//! component, and against plain values in tests.
 
 use alloc::{string::String, vec::Vec};
 
@@ -8,27 +8,27 @@ use crate::contract::{
     types::Model,
 };
 
-/// The look-ups of the contract's `settings` interface; see `wit/provider.wit` for what each gives.
+/// The lookups of the contract's `settings` interface; see `wit/provider.wit` for each.
 pub trait Settings {
-    /// What every request needs.
+    /// The settings that every request needs.
     fn get(&self) -> Snapshot;
-    /// The models that a person has described, in their order.
+    /// The configured models, in their order.
     fn list_configured(&self) -> Vec<ConfiguredModel>;
-    /// The described model of this id, suffix included if it has one.
+    /// The configured model with this id, suffix included if it has one.
     fn find_configured(&self, id: &str) -> Option<ConfiguredModel>;
-    /// The names that a person has given to references, in their order.
+    /// The aliases, in their order.
     fn list_aliases(&self) -> Vec<ModelAlias>;
-    /// Those that a text means: compared trimmed, in any case, runs of white space as one.
+    /// The aliases that match a text: compared trimmed, in any case, runs of white space as one.
     fn find_alias(&self, text: &str) -> Vec<ModelAlias>;
-    /// The names given to a reference in its canonical text, or more than those: the caller compares.
-    /// Settings that can look this up do; these give them all.
+    /// The aliases of a reference in its canonical text, or more than those: the caller compares. The default returns
+    /// all aliases.
     fn aliases_of(&self, canonical: &str) -> Vec<ModelAlias> {
         let _ = canonical;
         self.list_aliases()
     }
-    /// What an earlier list said of a model.
+    /// The row of a model in the cached list.
     fn find_listed(&self, id: &str) -> Option<Model>;
-    /// The ids of all models of an earlier list.
+    /// The ids of all models in the cached list.
     fn listed_ids(&self) -> Vec<String>;
 }
 
@@ -36,13 +36,13 @@ pub trait Settings {
 #[cfg(not(target_family = "wasm"))]
 #[derive(Clone, Debug, Default)]
 pub struct PlainSettings {
-    /// What every request needs; none is the contract's defaults with a credential attached.
+    /// The settings that every request needs; `None` means the contract's defaults with a credential attached.
     pub snapshot: Option<Snapshot>,
-    /// The models that a person has described.
+    /// The configured models.
     pub configured: Vec<ConfiguredModel>,
-    /// The names that a person has given to references.
+    /// The aliases.
     pub aliases: Vec<ModelAlias>,
-    /// The models of an earlier list.
+    /// The models in the cached list.
     pub listed: Vec<Model>,
 }
 

@@ -1,9 +1,9 @@
-//! Looking for a text within another one. The standard library's search is quicker on long texts that nearly match
-//! everywhere, and with its tables one of the larger pieces of the component.
+//! Substring search. The standard library's is quicker on long texts that nearly match everywhere, but its tables
+//! take much space in the component.
 
 pub use crate::wire::text::lossy;
 
-/// Where a part begins, in bytes.
+/// The byte offset of a part.
 #[must_use]
 pub fn find(text: &str, part: &str) -> Option<usize> {
     let (text, part) = (text.as_bytes(), part.as_bytes());
@@ -19,7 +19,7 @@ pub fn contains(text: &str, part: &str) -> bool {
     find(text, part).is_some()
 }
 
-/// What stands before and behind a part.
+/// The texts before and after a part.
 #[must_use]
 pub fn split_once<'a>(text: &'a str, part: &str) -> Option<(&'a str, &'a str)> {
     let at = find(text, part)?;

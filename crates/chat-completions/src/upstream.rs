@@ -1,4 +1,4 @@
-//! What is particular to one upstream: names, headers and hints. A provider's crate fills it in.
+//! Upstream: the names, headers and hints of one provider. A provider's crate fills it in.
 
 use alloc::{string::String, vec::Vec};
 
@@ -18,26 +18,26 @@ pub type Header = (&'static str, String);
 pub struct Upstream {
     /// The provider's id: the prefix of its references.
     pub id: &'static str,
-    /// Where requests are sent unless the settings say otherwise.
+    /// The default base URL.
     pub base_url: &'static str,
     /// The user agent of every request.
     pub user_agent: &'static str,
     /// The response header that names the backend, in lower case, where the upstream is a router.
     pub backend_header: Option<&'static str>,
-    /// Whether nothing is sent without a credential, unless the host says that none is needed. A server that may have a
-    /// key or none says itself what it wants.
+    /// Whether a request needs a credential, unless the host says that none is needed. A server with an optional key
+    /// decides itself.
     pub needs_credential: bool,
-    /// What to do where a credential is missing.
+    /// The hint where a credential is missing.
     pub credential_hint: &'static str,
-    /// A header that a chat request has beside those of every upstream, from the settings.
+    /// A provider-specific header of chat requests, from the settings.
     pub header: fn(&Snapshot) -> Result<Option<Header>, Error>,
-    /// What a person can do about an error, in the provider's own words: by its cause, and its message in lower case.
-    /// `None` leaves the general hint, if there is one.
+    /// The provider's hint for an error: by its cause, and its message in lower case. `None` leaves the general hint,
+    /// if there is one.
     pub hint: fn(Cause, &str) -> Option<&'static str>,
 }
 
 impl Upstream {
-    /// Gives an error that has no hint the provider's own, else the general one.
+    /// Adds the provider's hint, else the general one, to an error without a hint.
     #[inline(never)]
     pub fn advise(&self, error: &mut Error) {
         if error.hint.is_some() {
@@ -51,7 +51,7 @@ impl Upstream {
     }
 }
 
-/// A reference and what is known of its model.
+/// A model reference and its metadata.
 #[derive(Debug)]
 pub struct Resolved {
     /// The model.

@@ -1,10 +1,10 @@
-//! The words that plugins put into `warning.code`, in one place: a caller may branch on them, so they stay.
+//! Values of `warning.code`, in one place: a caller may branch on them, so they are stable.
 
 use alloc::string::{String, ToString};
 
 use crate::contract::types::Warning;
 
-/// The catalog does not come from the upstream, and why.
+/// The catalog does not come from the upstream; the message says why.
 pub const CATALOG_NOT_LIVE: &str = "catalog-not-live";
 /// Rows of the upstream's list that name no model were left out.
 pub const ROWS_SKIPPED: &str = "rows-skipped";
@@ -12,38 +12,38 @@ pub const ROWS_SKIPPED: &str = "rows-skipped";
 pub const LIST_CUT: &str = "list-cut";
 /// Models of the settings that have no id were left out.
 pub const CONFIGURED_SKIPPED: &str = "configured-skipped";
-/// Nobody knows the model, but one that is written much like it.
+/// The model is unknown, but its name is close to a known one.
 pub const DID_YOU_MEAN: &str = "did-you-mean";
 
-/// What came behind the finish reason, and is no chunk or an error, was ignored.
+/// Events after the finish reason that are no chunks, or errors, were ignored.
 pub const IGNORED_AFTER_FINISH: &str = "ignored-after-finish";
 /// Events of a stream that are no chunks of the response, such as heartbeats, were skipped.
 pub const EVENTS_SKIPPED: &str = "events-skipped";
 /// The response has more choices than the one that was read.
 pub const OTHER_CHOICES: &str = "other-choices";
-/// The text has a closing `</think>` without an opening one: reasoning may stand in it.
+/// The text has a closing `</think>` without an opening one: it may contain reasoning.
 pub const UNOPENED_REASONING: &str = "unopened-reasoning";
 /// The model's template opens a block of reasoning, and nothing closed it.
 pub const UNCLOSED_REASONING: &str = "unclosed-reasoning";
-/// The backend says that the model called tools, and there is no call.
+/// The finish reason says that the model called tools, but there is no call.
 pub const FINISH_WITHOUT_CALLS: &str = "finish-without-calls";
-/// Nobody knows the backend's finish reason.
+/// Unknown finish reason.
 pub const UNKNOWN_FINISH: &str = "unknown-finish-reason";
-/// A call without arguments was taken for one with none, and no known finish reason says that it was whole.
+/// A call ended without arguments, and no known finish reason says that it is complete: they became `{}`.
 pub const CALL_WITHOUT_ARGUMENTS: &str = "call-without-arguments";
-/// Two calls had the same identifier: the second got one of its own.
+/// Two calls had the same id: the second got a generated one.
 pub const SAME_CALL_ID: &str = "same-call-id";
-/// The stream ended without a finish reason behind calls that are whole.
+/// The stream ended without a finish reason, after complete tool calls.
 pub const ENDED_EARLY: &str = "ended-early";
-/// A part of the response has a form that nobody can read.
+/// A part of the response has an unknown format.
 pub const UNREAD_PART: &str = "unread-part";
-/// What the upstream itself warns of.
+/// A warning from the upstream itself.
 pub const UPSTREAM_WARNING: &str = "upstream-warning";
 
-/// The most of a foreign text that a message repeats, in characters.
+/// How many characters of a foreign text a message quotes at most.
 const QUOTED_CHARS: usize = 80;
 
-/// Puts a code and its message together.
+/// Builds a warning.
 #[must_use]
 pub fn warning(code: &str, message: impl Into<String>) -> Warning {
     Warning {
@@ -52,7 +52,7 @@ pub fn warning(code: &str, message: impl Into<String>) -> Warning {
     }
 }
 
-/// A foreign text as a message may repeat it: in quotes, on one line, cut where it is long.
+/// Quotes a foreign text for a message: on one line, truncated where it is long.
 #[must_use]
 pub fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");

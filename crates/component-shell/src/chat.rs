@@ -1,5 +1,5 @@
-//! `chat-stream`, `chat-start` and `chat-complete`: drives the protocol's exchange with the requests, waits and bytes of
-//! WASI. Here are the calls and what waits; what never waits is in `step`.
+//! Driver of `chat-stream`, `chat-start` and `chat-complete`: performs the steps of the protocol's exchange over
+//! WASI. This module has the exports and everything that waits; the non-blocking part is in `step`.
 
 mod step;
 
@@ -14,7 +14,7 @@ use wasi::http::types::Method;
 
 use super::{
     failure,
-    http::{self, Alarm, Endpoint, NS_PER_MS, Piece, Room, Upload, Uploaded},
+    http::{self, Alarm, BodyRead, Endpoint, NS_PER_MS, Room, Upload, Uploaded},
     settings::Imported,
 };
 use chat_completions::{
@@ -28,27 +28,27 @@ use chat_completions::{
     settings::Settings as _,
 };
 
-/// How long the end of a body is waited for behind the end of its answer, and in how many reads.
+/// How long the end of a body is awaited after the end of its response, and in how many reads.
 const GIVE_BACK_NS: u64 = 5 * NS_PER_MS;
 const GIVE_BACK_READS: u32 = 4;
-/// So much of a long body is held at once, at least.
+/// The least part of a long body that is held at once.
 const WINDOW: usize = 512 * 1024;
-/// A long body is written in at most so many windows: for each, the texts before it are passed over again.
+/// The most windows for a long body: each serializes the preceding texts again.
 const WINDOWS: u64 = 4;
 
-/// One response on its way, as the contract exports it.
+/// A streaming response, as the contract exports it.
 pub struct Completion(Box<dyn Read>);
 
-/// Reads of a completion. An object, so that what it drops is compiled once.
+/// Reads of a completion. An object, so that its drop code is compiled once.
 trait Read {
     fn read(&self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error>;
     fn try_read(&self, max_events: u32, waited_ms: u64) -> Result<Step, Error>;
 }
 
-/// What a text means that names a model.
+/// Resolves a model reference.
 pub type Resolve = fn(&str) -> Result<Resolved, Error>;
 
-/// Sends a request and gives the response on its way.
+/// Sends a request and returns the streaming response.
 ///
 /// # Errors
 /// If the request is refused before it is sent, or cannot be sent.
@@ -62,7 +62,7 @@ pub fn chat_stream(
     driver.begun(false)
 }
 
-/// The same without waiting; what does not leave at once is carried on by [`Completion::try_read`].
+/// The same without waiting; [`Completion::try_read`] continues what cannot be done at once.
 ///
 /// # Errors
 /// If the request is refused before it is sent, or cannot be sent.
@@ -81,7 +81,7 @@ pub fn chat_start(
 /// Sends a request and waits for the whole response.
 ///
 /// # Errors
-/// If the request is refused before it is sent, or no whole response comes.
+/// If the request is refused before it is sent, or the response is not complete.
 pub fn chat_complete(
     upstream: &'static Upstream,
     request: ChatRequest,
@@ -104,10 +104,10 @@ pub fn chat_complete(
 }
 
 impl Completion {
-    /// One look at what is there. The host waits.
+    /// One non-blocking step. The host waits.
     ///
     /// # Errors
-    /// How the response failed; `internal` for a completion of [`chat_stream`].
+    /// The error of the response; `internal` for a completion of [`chat_stream`].
     pub fn try_read(&self, max_events: u32, waited_ms: u64) -> Result<Step, Error> {
         self.0.try_read(max_events, waited_ms)
     }
@@ -119,10 +119,10 @@ impl GuestCompletion for Completion {
     }
 }
 
-/// A driver, and who waits for it.
+/// A driver, and which side waits for it.
 struct Held {
     driver: RefCell<Driver>,
-    /// Who waits: the host, through `try-read`, or this side, in `read`.
+    /// Which side waits: the host, through `try-read`, or the guest, in `read`.
     host_waits: bool,
 }
 
@@ -158,22 +158,22 @@ fn most(max_events: u32) -> usize {
     usize::try_from(max_events).unwrap_or(usize::MAX)
 }
 
-/// The protocol's exchange and what it has open. Fields drop in this order.
+/// The protocol's exchange and its open handles. Fields drop in this order.
 struct Driver {
-    /// What has not left yet of the request's body.
+    /// The rest of the request body.
     upload: Option<Upload>,
     open: Option<http::Exchange>,
     exchange: Exchange,
     endpoint: Endpoint,
     connect_timeout_ms: u32,
-    /// How long a piece of the request's body may wait to be taken.
+    /// How long a part of the request body may wait to be accepted.
     stall_ms: u32,
-    /// How long the reads have waited for what is waited for now. Time between reads does not count.
+    /// How long the current wait has taken within reads. Time between reads does not count.
     waited_ns: u64,
-    /// When the wait began that nothing has been taken after yet.
+    /// When the current wait began, if nothing was read since.
     woken_from: Option<u64>,
     alarm: Alarm,
-    /// All that was there has been taken: more comes by waiting only.
+    /// Everything available was read: more arrives only by waiting.
     is_quiet: bool,
 }
 
@@ -208,7 +208,7 @@ impl Driver {
         })
     }
 
-    /// The response on its way; an error if it has failed already.
+    /// The started response; an error if it has failed already.
     fn begun(self, host_waits: bool) -> Result<Completion, Error> {
         match self.exchange.outcome() {
             Some(Err(error)) => Err(error.clone()),
@@ -219,7 +219,7 @@ impl Driver {
         }
     }
 
-    /// Goes on until there are events, the end, or the time is over.
+    /// Continues until there are events, the end, or the time is over.
     fn read(&mut self, max_events: usize, most_ns: u64) -> Result<Progress, Error> {
         let mut left = most_ns;
         loop {
@@ -263,7 +263,7 @@ impl Driver {
         }
     }
 
-    /// The events that are there, and the end.
+    /// Returns the queued events and the end.
     fn hand_out(&mut self, max_events: usize) -> Result<Progress, Error> {
         let events = self.exchange.take_events(max_events);
         let finished = match self.exchange.outcome() {
@@ -274,7 +274,7 @@ impl Driver {
         Ok(Progress { events, finished })
     }
 
-    /// The head of the request.
+    /// The request head.
     fn headers(&self) -> Vec<(String, Vec<u8>)> {
         let head = self.exchange.head();
         let mut headers: Vec<_> = head
@@ -289,7 +289,7 @@ impl Driver {
         headers
     }
 
-    /// Sends a request, and waits until all of it is taken.
+    /// Sends a request, and waits until its body is accepted.
     fn send(&mut self) {
         self.begin();
         while let (false, Some(upload), Some(open)) = (self.upload_more(), &self.upload, &self.open) {
@@ -301,7 +301,7 @@ impl Driver {
         }
     }
 
-    /// Sends the head of a request.
+    /// Sends the request head.
     fn begin(&mut self) {
         let headers = self.headers();
         match http::begin(
@@ -322,7 +322,7 @@ impl Driver {
         }
     }
 
-    /// Writes of the body of the request what there is room for; whether nothing is left of it.
+    /// Writes as much of the request body as there is room for; true if nothing is left.
     fn upload_more(&mut self) -> bool {
         let Some(upload) = &mut self.upload else {
             return true;
@@ -357,36 +357,36 @@ impl Driver {
             Ok((open, head)) => {
                 self.open = Some(open);
                 match head {
-                    // The limit is on the first byte, which the head is none of.
+                    // The timeout is for the first byte of the body, which the head is not.
                     Some(head) => {
                         self.count_wait();
                         self.exchange.on_response(head.status, &head.headers);
-                        // A pause before another attempt begins now.
+                        // The backoff before the next attempt begins now.
                         if let Next::Wait { .. } = self.exchange.next() {
-                            self.something_came();
+                            self.note_progress();
                         }
                     }
-                    None => self.nothing_came(),
+                    None => self.note_silence(),
                 }
             }
             Err(failed) => self.fail(&failed, true),
         }
     }
 
-    /// Takes all that is there, so that one crossing hands out all of it.
+    /// Reads all available bytes, so that one call returns all of their events.
     fn take_bytes(&mut self) {
         while let Next::Body { .. } | Next::Events = self.exchange.next() {
             let Some(open) = &self.open else {
                 return self.lost();
             };
             match open.read() {
-                Ok(Piece::Bytes(bytes)) => {
-                    self.something_came();
+                Ok(BodyRead::Bytes(bytes)) => {
+                    self.note_progress();
                     self.exchange.on_bytes(&bytes);
                 }
-                Ok(Piece::Nothing) => return self.nothing_came(),
-                Ok(Piece::End) => {
-                    self.something_came();
+                Ok(BodyRead::Nothing) => return self.note_silence(),
+                Ok(BodyRead::End) => {
+                    self.note_progress();
                     self.exchange.on_end();
                     return;
                 }
@@ -395,7 +395,7 @@ impl Driver {
         }
     }
 
-    /// Waits for more; false if the caller's time is over. The exchange's own limit is a failure.
+    /// Waits for more; false if the caller's time is over. Exceeding the exchange's own timeout is a failure.
     fn wait(&mut self, timeout_ms: u32, left: &mut u64) -> bool {
         let Some(open) = &self.open else {
             self.lost();
@@ -421,28 +421,28 @@ impl Driver {
         false
     }
 
-    /// Nothing came within the exchange's limit.
+    /// Nothing arrived within the exchange's timeout.
     fn time_out(&mut self) {
         self.let_go();
-        self.something_came();
+        self.note_progress();
         self.exchange.on_failure(Failure {
             kind: FailureKind::Timeout,
             request_sent: true,
         });
     }
 
-    /// Ends the request that is open.
+    /// Closes the current request.
     fn let_go(&mut self) {
         self.upload = None;
         self.open = None;
     }
 
-    fn something_came(&mut self) {
+    fn note_progress(&mut self) {
         self.waited_ns = 0;
         self.woken_from = None;
     }
 
-    fn nothing_came(&mut self) {
+    fn note_silence(&mut self) {
         self.is_quiet = true;
         self.count_wait();
     }
@@ -454,8 +454,8 @@ impl Driver {
         }
     }
 
-    /// Lets go of a finished exchange. The body's own end comes with the last event or right after it; with it read,
-    /// the host can use the connection again.
+    /// Releases a finished exchange. The body's own end comes with the last event or right after it; once it is read,
+    /// the host can reuse the connection.
     fn give_back(&mut self) {
         let Some(open) = self.open.take() else { return };
         if !matches!(self.exchange.outcome(), Some(Ok(_))) {
@@ -463,8 +463,9 @@ impl Driver {
         }
         for _ in 0..GIVE_BACK_READS {
             match open.read() {
-                Ok(Piece::Bytes(_)) => {}
-                Ok(Piece::Nothing) if self.alarm.wait(&open, http::now().saturating_add(GIVE_BACK_NS)) => {}
+                Ok(BodyRead::Bytes(_)) => {}
+                Ok(BodyRead::Nothing) if self.alarm.wait(&open, http::now().saturating_add(GIVE_BACK_NS)) => {
+                }
                 _ => return,
             }
         }
@@ -472,12 +473,12 @@ impl Driver {
 
     fn fail(&mut self, failed: &http::Failure, request_sent: bool) {
         self.let_go();
-        // What is waited for next is another request's turn.
-        self.something_came();
+        // The next wait belongs to another request.
+        self.note_progress();
         self.exchange.on_failure(failure::of(failed, request_sent));
     }
 
-    /// There is nothing open where something should be: a fault of this shell.
+    /// A handle is missing: a bug of this shell.
     fn lost(&mut self) {
         self.exchange.on_failure(Failure {
             kind: FailureKind::Internal,
@@ -493,7 +494,7 @@ fn nothing() -> Progress {
     }
 }
 
-/// A part of a body; what does not fit is refused, and asked for again from there.
+/// A window of a body; bytes that do not fit are refused, and requested again later.
 struct Window<'w> {
     window: &'w mut Vec<u8>,
     most: usize,

@@ -1,8 +1,8 @@
 //! WASI shell of a provider component: moves bytes between the chat-completions core and `wasi:http`.
 //!
-//! Thin on purpose. What to send, what a response means and when to try again is the core's matter; here is how. It
-//! names no provider. Also the allocator and the end of a panic that a component without std brings along: whoever
-//! links this crate has them.
+//! It is thin on purpose: the core decides what to send, what a response means and when to retry; the shell performs
+//! the I/O. It names no provider. It also has the allocator and the panic handler of a component without std: a crate
+//! gets them by linking this one.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

@@ -1,10 +1,10 @@
-//! A check and what it finds. Knows neither components nor HTTP.
+//! A check and its verdict. This module must not know components or HTTP.
 
 use futures::future::BoxFuture;
 
 use crate::session::Bench;
 
-/// One promise of the contract, and how it is shown.
+/// One requirement of the contract, and the function that checks it.
 pub struct Check {
     /// Its name: the group, `/` and what it is about.
     pub id: &'static str,
@@ -36,21 +36,21 @@ impl Check {
     }
 }
 
-/// What a check found.
+/// The verdict of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The promise was kept.
+    /// The requirement is met.
     Passed,
-    /// It was broken.
+    /// It is violated.
     Failed {
-        /// What the sentence promises here.
+        /// What the sentence requires here.
         expected: String,
         /// What happened.
         seen: String,
     },
     /// It could not be provoked.
     NotTested {
-        /// Why not.
+        /// The reason.
         why: String,
     },
 }
@@ -66,7 +66,7 @@ pub(crate) fn not_tested(why: impl Into<String>) -> Verdict {
     Verdict::NotTested { why: why.into() }
 }
 
-/// Fails unless something holds.
+/// Fails unless a condition holds.
 pub(crate) fn expect(
     holds: bool,
     expected: impl Into<String>,
@@ -79,7 +79,7 @@ pub(crate) fn expect(
     }
 }
 
-/// What a plugin says may be of any length.
+/// A plugin's text may be of any length.
 fn shortened(text: String) -> String {
     const MOST: usize = 600;
     if text.chars().count() <= MOST {
@@ -89,7 +89,7 @@ fn shortened(text: String) -> String {
     format!("{head}… ({} bytes)", text.len())
 }
 
-/// The checks of a group: an id, the sentence that it cites, and the function that shows it.
+/// The checks of a group: an id, the sentence that it cites, and the function that checks it.
 macro_rules! checks {
     ($($id:literal, $cites:literal => $run:expr;)*) => {
         pub(crate) const CHECKS: &[$crate::check::Check] = &[$($crate::check::Check {

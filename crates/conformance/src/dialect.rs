@@ -1,4 +1,4 @@
-//! A dialect: what the upstream says in each situation, read from a router file. Knows no components.
+//! Dialect of the upstream: its response in each situation, from a router file. This module must not know components.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -12,16 +12,16 @@ use crate::{
     upstream::{End, Exchange, Played},
 };
 
-/// Where the settings of a session send requests. The path is part of what is tested.
+/// The base URL of a session. The path is part of the test.
 pub(crate) const BASE_URL: &str = "http://upstream.test/base/v1";
 
 /// OpenAI's chat completions.
 const CHAT_COMPLETIONS: &str = include_str!("chat-completions.json");
 
-/// What the upstream says in each situation.
+/// The upstream's response in each situation.
 #[derive(Clone, Debug)]
 pub struct Dialect {
-    /// The reference of the model to ask; the plugin's default model if it is left out.
+    /// The model reference for chats; the plugin's default model if it is missing.
     pub(crate) model: Option<String>,
     situations: BTreeMap<String, Exchange>,
     absent: BTreeMap<String, String>,
@@ -35,14 +35,14 @@ struct File {
     #[serde(default)]
     #[allow(dead_code, reason = "a place for words; nothing reads it")]
     about: Value,
-    /// `chat-completions`: what the file leaves out is as in that dialect.
+    /// `chat-completions`: situations that the file omits are as in that dialect.
     #[serde(default)]
     based_on: Option<String>,
     #[serde(default)]
     model: Option<String>,
     #[serde(default)]
     situations: BTreeMap<String, Situation>,
-    /// Situations that the upstream does not know, and why: what needs them is not tested.
+    /// Situations that the upstream does not know, and why: checks that need them are not tested.
     #[serde(default)]
     absent: BTreeMap<String, String>,
 }
@@ -62,10 +62,10 @@ struct Situation {
     /// One JSON value.
     #[serde(default)]
     json: Option<Value>,
-    /// Pieces of text, as they are.
+    /// Chunks of text, as they are.
     #[serde(default)]
     body: Option<Vec<String>>,
-    /// What is written is said so many times.
+    /// How often the body is repeated.
     #[serde(default)]
     times: Option<usize>,
     #[serde(default)]
@@ -104,7 +104,7 @@ impl Dialect {
     /// Reads a router file.
     ///
     /// # Errors
-    /// `configuration`, with the place, if it cannot be read or says what it must not.
+    /// `configuration`, with the path in the file, if it cannot be read or is invalid.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
         text.and_then(|text| Self::parse(&text)).map_err(|why| {
@@ -154,7 +154,7 @@ impl Dialect {
         Ok(dialect)
     }
 
-    /// The exchange of a situation, or why what needs it is not tested.
+    /// The exchange of a situation, or why checks that need it are not tested.
     pub(crate) fn exchange(&self, situation: &str) -> Result<Exchange, Verdict> {
         self.situations.get(situation).cloned().ok_or_else(|| {
             not_tested(match self.absent.get(situation) {

@@ -1,8 +1,8 @@
-//! What came of a streaming response, and how its parts follow from its events. Knows the contract alone.
+//! Outcome of a streaming response, and the content that follows from its events. It knows only the contract.
 
 use model_provider_host::contract::{AssistantPart, ChatEvent, Error, Reasoning, Summary, ToolCall};
 
-/// All that came, in its order.
+/// The outcome, in its order.
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
     pub(crate) events: Vec<ChatEvent>,

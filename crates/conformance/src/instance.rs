@@ -1,4 +1,4 @@
-//! One instance of the component and its calls, each under a watchdog. Knows no checks.
+//! One instance of the component and its calls, each with a watchdog. This module must not know checks.
 
 use std::{any::Any, time::Duration};
 
@@ -16,14 +16,14 @@ use wasmtime_wasi_io::{IoView as _, poll::Pollable, streams::DynInputStream};
 
 use crate::{
     check::{Verdict, failed},
-    state::{State, Told},
+    state::{HostSettings, State},
     subject::Subject,
     upstream::Upstream,
 };
 
-/// No call that keeps the timeouts of a session's settings takes so long.
+/// Longer than any call that respects the timeouts of a session.
 const WATCHDOG: Duration = Duration::from_secs(12);
-/// A wait in place of the guest is no longer.
+/// The longest wait on behalf of the guest.
 const MOST_WAIT: Duration = Duration::from_millis(200);
 
 /// What a call of the contract gives, unless the component fails as a program.
@@ -37,10 +37,14 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    pub(crate) async fn new(subject: &Subject, told: Told, upstream: Upstream) -> Result<Self, Verdict> {
-        let mut store = Store::new(subject.engine(), State::new(told, upstream));
+    pub(crate) async fn new(
+        subject: &Subject,
+        host_settings: HostSettings,
+        upstream: Upstream,
+    ) -> Result<Self, Verdict> {
+        let mut store = Store::new(subject.engine(), State::new(host_settings, upstream));
         store.set_epoch_deadline(1);
-        // Others run meanwhile, the watchdog among them.
+        // Yields to the executor, and so to the watchdog.
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
         let pre = subject.pre.instance_pre();
         let instance = watched("instantiation", pre.instantiate_async(&mut store)).await?;
@@ -122,7 +126,7 @@ impl Instance {
         watched(name, func.call_async(&mut self.store, params)).await
     }
 
-    /// Waits in place of the guest: until a response or bytes of one are there, or for the time that it named.
+    /// Waits on behalf of the guest: until a response or its bytes are ready, or for the time that the guest named.
     pub(crate) async fn let_bodies_come(&mut self, wake_after_ms: Option<u32>) {
         let most = Duration::from_millis(wake_after_ms.unwrap_or(u32::MAX).into()).min(MOST_WAIT);
         let deadline = tokio::time::Instant::now() + most;
@@ -134,7 +138,7 @@ impl Instance {
         }
     }
 
-    /// Whether one of the guest's responses or bodies has something for it.
+    /// Whether one of the guest's responses or bodies is ready.
     fn is_something_there(&mut self) -> bool {
         let held = self.store.data_mut().table().iter_mut();
         held.fold(false, |found, held| found | is_ready(held))

@@ -1,8 +1,8 @@
 //! Conformance kit: judges any component of the world `openclaw:model-provider/model-provider` as a black box.
 //!
-//! It knows the contract and no provider. Each check cites the sentence of the contract that it shows. It drives the
-//! component itself, without the [`model_provider_host::Host`], which would hide what a plugin does wrong: it refuses
-//! headers, cuts texts and reads no further than an end.
+//! It knows the contract and no provider. Each check cites the sentence of the contract that it checks. It drives the
+//! component itself, without the [`model_provider_host::Host`], which would hide a plugin's faults: it blocks
+//! headers, truncates texts and does not read beyond an end.
 
 mod check;
 mod checks;
@@ -25,28 +25,28 @@ use serde_json::Value;
 
 use session::Bench;
 
-/// So many checks run at once.
+/// How many checks run concurrently.
 const AT_ONCE: usize = 24;
 
-/// What a component is judged with.
+/// The configuration of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What the upstream says in each situation.
+    /// The upstream's response in each situation.
     pub dialect: Dialect,
     /// The plugin's own settings, under its own names, as JSON.
     pub settings: Vec<(String, Value)>,
-    /// Only the checks whose id begins like this.
+    /// Only the checks whose id has this prefix.
     pub only: Option<String>,
 }
 
-/// All checks there are, in their order.
+/// All checks, in their order.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
     checks::ALL.iter().copied().flatten()
 }
 
 /// Runs all checks on a component.
 ///
-/// A component that cannot say what it is fails everything: the report then holds that one finding.
+/// If the component cannot describe itself, the report has only that finding.
 pub async fn judge(subject: &Subject, options: &Options) -> Report {
     let bench = match Bench::new(subject, options).await {
         Ok(bench) => bench,

@@ -1,4 +1,4 @@
-//! What was found, for people, for programs (JSON) and for CI (JUnit). Knows no checks.
+//! Report of the verdicts, as text, JSON and JUnit (for CI). This module must not know checks.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::{
     subject::Subject,
 };
 
-/// What one check found.
+/// The verdict of one check.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -21,7 +21,7 @@ pub struct Finding {
     pub verdict: &'static str,
     /// The sentence of the contract.
     pub cites: &'static str,
-    /// What the sentence promises here; of a failure.
+    /// What the sentence requires here; of a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
     /// What happened; of a failure.
@@ -50,20 +50,20 @@ impl Finding {
     }
 }
 
-/// All that was found of a component.
+/// All findings about a component.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Report {
     /// The file.
     pub file: String,
-    /// The provider's id, if it says one.
+    /// The provider's id, if it has one.
     pub provider: Option<String>,
     /// The plugin's version.
     pub version: Option<String>,
     /// The version of the contract that it was judged by.
     pub contract: &'static str,
-    /// Whether no promise was found broken.
+    /// Whether no violation was found.
     pub conforms: bool,
     /// How many checks passed.
     pub passed: usize,
@@ -84,7 +84,7 @@ impl Report {
             provider: Some(info.id.clone()),
             version: Some(info.version.clone()),
             contract: CONTRACT_VERSION,
-            // Nothing tested is nothing shown.
+            // Without a passed check there is no evidence.
             conforms: failed == 0 && passed > 0,
             passed,
             failed,
@@ -93,7 +93,7 @@ impl Report {
         }
     }
 
-    /// Of a component that does not say what it is.
+    /// The report for a component that cannot describe itself.
     pub(crate) fn unusable(subject: &Subject, verdict: Verdict) -> Self {
         let check = Check {
             id: "describe/answers",
@@ -113,7 +113,7 @@ impl Report {
         }
     }
 
-    /// For a person: failures in full, what was not tested in a line, what passed as counts.
+    /// As text: failures in full, untested checks in a line each, passed checks as counts.
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::new();
@@ -223,7 +223,7 @@ impl Report {
     }
 }
 
-/// Text as XML 1.0 may hold it.
+/// Escapes text for XML 1.0.
 fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

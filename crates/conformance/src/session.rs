@@ -1,4 +1,5 @@
-//! A bench with the component on it, and sessions: one instance, settings and an upstream that plays named situations.
+//! Test bench for a component, and sessions on it: one instance with settings and an upstream that plays named
+//! situations.
 
 use std::time::{Duration, Instant};
 
@@ -14,28 +15,28 @@ use crate::{
     dialect::{BASE_URL, Dialect},
     heard::Heard,
     instance::Instance,
-    state::Told,
+    state::HostSettings,
     subject::Subject,
     upstream::{Exchange, Upstream},
 };
 
-/// No response of the kit takes so long, whatever the settings' timeouts are. Reads that wait for nothing go on for ever in
-/// a plugin that keeps no timeout.
+/// Longer than any response of the kit, whatever the settings' timeouts are. In a plugin that ignores its timeouts,
+/// reads would wait for ever.
 const MOST_TIME: Duration = Duration::from_secs(15);
 
-/// The component that is judged, and what is known of it before the first check.
+/// The component under test, and its metadata.
 pub(crate) struct Bench {
     pub(crate) subject: Subject,
     dialect: Dialect,
     settings: Vec<Extra>,
     info: ProviderInfo,
-    /// The reference that chats are asked of.
+    /// The model reference for chats.
     model: String,
 }
 
 impl Bench {
     pub(crate) async fn new(subject: &Subject, options: &Options) -> Result<Self, Verdict> {
-        let mut instance = Instance::new(subject, Told::default(), Upstream::default()).await?;
+        let mut instance = Instance::new(subject, HostSettings::default(), Upstream::default()).await?;
         let info = instance.describe().await?;
         let named = options
             .dialect
@@ -76,52 +77,52 @@ impl Bench {
         }
     }
 
-    /// What is to be settled before a session.
+    /// A builder for a session.
     pub(crate) fn with(&self) -> Setup<'_> {
-        let mut told = Told::default();
-        told.snapshot.base_url = Some(BASE_URL.to_owned());
-        told.snapshot.extras.clone_from(&self.settings);
+        let mut host_settings = HostSettings::default();
+        host_settings.snapshot.base_url = Some(BASE_URL.to_owned());
+        host_settings.snapshot.extras.clone_from(&self.settings);
         if self.info.credential.is_none() {
-            told.snapshot.credential = CredentialState::NotRequired;
+            host_settings.snapshot.credential = CredentialState::NotRequired;
         }
         Setup {
             bench: self,
-            told,
+            host_settings,
             chat: Vec::new(),
             list: Vec::new(),
         }
     }
 
-    /// The component resolves its own model's reference, or there is nothing to judge by.
+    /// Resolves the component's own model reference; without it nothing can be tested.
     pub(crate) async fn resolved(&self) -> Result<ModelRef, Verdict> {
         let mut session = self.with().start().await?;
         let resolved = session.instance.resolve(&self.model).await?;
         resolved.map_err(|error| failed(format!("`{}` resolves", self.model), words(&error)))
     }
 
-    /// A session with one chat in it, played by one situation.
+    /// A session with one chat in one situation.
     pub(crate) async fn hear(&self, situation: &str) -> Result<Heard, Verdict> {
         let mut session = self.with().chat(situation)?.start().await?;
         session.hear(&self.question()).await
     }
 }
 
-/// A session to be.
+/// A builder of a session.
 pub(crate) struct Setup<'a> {
     bench: &'a Bench,
-    told: Told,
+    host_settings: HostSettings,
     chat: Vec<Exchange>,
     list: Vec<Exchange>,
 }
 
 impl Setup<'_> {
-    /// The next chat request gets this situation, and so do all behind the last one.
+    /// The next chat request gets this situation; the last situation also serves all later requests.
     pub(crate) fn chat(mut self, situation: &str) -> Result<Self, Verdict> {
         self.chat.push(self.bench.dialect.exchange(situation)?);
         Ok(self)
     }
 
-    /// The same, all of the body at once.
+    /// The same, with the whole body at once.
     pub(crate) fn chat_at_once(mut self, situation: &str) -> Result<Self, Verdict> {
         let mut exchange = self.bench.dialect.exchange(situation)?;
         if let Exchange::Response(played) = &mut exchange {
@@ -131,7 +132,7 @@ impl Setup<'_> {
         Ok(self)
     }
 
-    /// The same, each byte of the body by itself.
+    /// The same, with the body byte by byte.
     pub(crate) fn chat_in_bytes(mut self, situation: &str) -> Result<Self, Verdict> {
         let mut exchange = self.bench.dialect.exchange(situation)?;
         let Exchange::Response(played) = &mut exchange else {
@@ -145,24 +146,24 @@ impl Setup<'_> {
         Ok(self)
     }
 
-    /// What a request for the list of models gets.
+    /// The response to a list request.
     pub(crate) fn list(mut self, situation: &str) -> Result<Self, Verdict> {
         self.list.push(self.bench.dialect.exchange(situation)?);
         Ok(self)
     }
 
     pub(crate) fn settings(mut self, change: impl FnOnce(&mut Snapshot)) -> Self {
-        change(&mut self.told.snapshot);
+        change(&mut self.host_settings.snapshot);
         self
     }
 
     pub(crate) fn configured(mut self, model: ConfiguredModel) -> Self {
-        self.told.configured.push(model);
+        self.host_settings.configured.push(model);
         self
     }
 
     pub(crate) fn alias(mut self, alias: &str, reference: &str) -> Self {
-        self.told.aliases.push(ModelAlias {
+        self.host_settings.aliases.push(ModelAlias {
             alias: alias.to_owned(),
             reference: reference.to_owned(),
         });
@@ -177,7 +178,7 @@ impl Setup<'_> {
             .as_ref()
             .map(|spec| spec.header.clone());
         let upstream = Upstream::new(self.chat, self.list, owned);
-        let instance = Instance::new(&self.bench.subject, self.told, upstream.clone()).await?;
+        let instance = Instance::new(&self.bench.subject, self.host_settings, upstream.clone()).await?;
         Ok(Session { instance, upstream })
     }
 }
@@ -189,7 +190,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A chat to its end. An error before the first event is an end like any other.
+    /// Reads a chat to its end. An error before the first event is an end as well.
     pub(crate) async fn hear(&mut self, request: &ChatRequest) -> Result<Heard, Verdict> {
         match self.instance.stream(request).await? {
             Ok(completion) => self.read_all(completion).await,
@@ -228,7 +229,7 @@ impl Session {
         ))
     }
 
-    /// Begins a chat that has to begin.
+    /// Starts a chat that must start.
     pub(crate) async fn begin(&mut self, request: &ChatRequest) -> Result<ResourceAny, Verdict> {
         let begun = self.instance.stream(request).await?;
         begun.map_err(|error| failed("a completion", words(&error)))
@@ -240,7 +241,7 @@ impl Session {
     }
 }
 
-/// An error in a line.
+/// Formats an error on one line.
 pub(crate) fn words(error: &Error) -> String {
     let message: String = error.message.chars().take(200).collect();
     format!("an error of kind `{:?}`: {message}", error.kind)

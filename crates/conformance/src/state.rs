@@ -1,4 +1,5 @@
-//! What a store holds: the settings that the plugin imports, and its way out to the upstream. Knows no checks.
+//! State of a store: the settings that the plugin imports, and its HTTP egress to the upstream. This module must not
+//! know checks.
 
 use model_provider_host::contract::{
     self, Model,
@@ -11,17 +12,17 @@ use wasmtime_wasi_io::IoView;
 
 use crate::upstream::Upstream;
 
-/// What the host tells the plugin, and how often it was asked.
+/// The settings of the plugin, with a count of its calls.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct HostSettings {
     pub(crate) snapshot: Snapshot,
     pub(crate) configured: Vec<ConfiguredModel>,
     pub(crate) aliases: Vec<ModelAlias>,
     pub(crate) listed: Vec<Model>,
-    pub(crate) asked: usize,
+    pub(crate) calls: usize,
 }
 
-impl Default for Told {
+impl Default for HostSettings {
     fn default() -> Self {
         const PLENTY_MS: u32 = 8_000;
         Self {
@@ -38,7 +39,7 @@ impl Default for Told {
             configured: Vec::new(),
             aliases: Vec::new(),
             listed: Vec::new(),
-            asked: 0,
+            calls: 0,
         }
     }
 }
@@ -47,17 +48,17 @@ pub(crate) struct State {
     table: ResourceTable,
     http: WasiHttpCtx,
     wasi: WasiCtx,
-    pub(crate) told: Told,
+    pub(crate) host_settings: HostSettings,
     pub(crate) upstream: Upstream,
 }
 
 impl State {
-    pub(crate) fn new(told: Told, upstream: Upstream) -> Self {
+    pub(crate) fn new(host_settings: HostSettings, upstream: Upstream) -> Self {
         Self {
             table: ResourceTable::new(),
             http: WasiHttpCtx::new(),
             wasi: WasiCtx::builder().build(),
-            told,
+            host_settings,
             upstream,
         }
     }
@@ -88,7 +89,7 @@ impl WasiView for State {
     }
 }
 
-/// Trimmed, in any case, runs of white space as one.
+/// Normalized: trimmed, lower case, runs of white space as one.
 fn plain(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").to_lowercase()
@@ -98,29 +99,33 @@ impl contract::types::Host for State {}
 
 impl settings::Host for State {
     fn get(&mut self) -> Snapshot {
-        self.told.asked += 1;
-        self.told.snapshot.clone()
+        self.host_settings.calls += 1;
+        self.host_settings.snapshot.clone()
     }
 
     fn list_configured(&mut self) -> Vec<ConfiguredModel> {
-        self.told.asked += 1;
-        self.told.configured.clone()
+        self.host_settings.calls += 1;
+        self.host_settings.configured.clone()
     }
 
     fn find_configured(&mut self, id: String) -> Option<ConfiguredModel> {
-        self.told.asked += 1;
-        self.told.configured.iter().find(|model| model.id == id).cloned()
+        self.host_settings.calls += 1;
+        self.host_settings
+            .configured
+            .iter()
+            .find(|model| model.id == id)
+            .cloned()
     }
 
     fn list_aliases(&mut self) -> Vec<ModelAlias> {
-        self.told.asked += 1;
-        self.told.aliases.clone()
+        self.host_settings.calls += 1;
+        self.host_settings.aliases.clone()
     }
 
     fn find_alias(&mut self, text: String) -> Vec<ModelAlias> {
-        self.told.asked += 1;
+        self.host_settings.calls += 1;
         let text = plain(&text);
-        let aliases = self.told.aliases.iter();
+        let aliases = self.host_settings.aliases.iter();
         aliases
             .filter(|alias| plain(&alias.alias) == text)
             .cloned()
@@ -128,19 +133,27 @@ impl settings::Host for State {
     }
 
     fn find_aliases_of(&mut self, reference: String) -> Vec<ModelAlias> {
-        self.told.asked += 1;
+        self.host_settings.calls += 1;
         let same =
             |alias: &&ModelAlias| alias.reference.trim().to_lowercase() == reference.trim().to_lowercase();
-        self.told.aliases.iter().filter(same).cloned().collect()
+        self.host_settings.aliases.iter().filter(same).cloned().collect()
     }
 
     fn find_listed(&mut self, id: String) -> Option<Model> {
-        self.told.asked += 1;
-        self.told.listed.iter().find(|model| model.id == id).cloned()
+        self.host_settings.calls += 1;
+        self.host_settings
+            .listed
+            .iter()
+            .find(|model| model.id == id)
+            .cloned()
     }
 
     fn listed_ids(&mut self) -> Vec<String> {
-        self.told.asked += 1;
-        self.told.listed.iter().map(|model| model.id.clone()).collect()
+        self.host_settings.calls += 1;
+        self.host_settings
+            .listed
+            .iter()
+            .map(|model| model.id.clone())
+            .collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The component that is judged, compiled and linked, and the engine for it. Knows no checks.
+//! The component under test, compiled and linked, and its engine. This module must not know checks.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,7 +23,7 @@ use crate::state::State;
 
 const TICK: Duration = Duration::from_millis(10);
 
-/// An engine for components, and the thread that lets others run beside a guest that never waits.
+/// An engine, and the thread that increments its epoch so that a busy guest yields.
 #[derive(Clone, Debug)]
 pub struct Kit {
     engine: Engine,
@@ -31,10 +31,10 @@ pub struct Kit {
 }
 
 impl Kit {
-    /// Makes an engine.
+    /// Creates an engine.
     ///
     /// # Errors
-    /// `configuration` if the machine gives no thread or no room for one.
+    /// `configuration` if the system has no thread or no memory for one.
     pub fn new() -> Result<Self> {
         let cannot = |why: String| {
             Error::new(
@@ -75,10 +75,10 @@ impl Kit {
         self.compile(path, bytes).await
     }
 
-    /// The same of bytes that are in memory already.
+    /// Compiles a component from bytes.
     ///
     /// # Errors
-    /// As of [`load`](Self::load).
+    /// As for [`load`](Self::load).
     pub async fn compile(&self, path: &Path, bytes: Vec<u8>) -> Result<Subject> {
         let engine = self.engine.clone();
         let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
@@ -121,7 +121,7 @@ impl Kit {
     }
 }
 
-/// A component, ready to be judged.
+/// A component, ready for the checks.
 #[derive(Clone)]
 pub struct Subject {
     pub(crate) path: PathBuf,
@@ -146,7 +146,7 @@ impl Subject {
     }
 }
 
-/// All that the contract's world imports, and the rest of WASI with nothing in it: some languages always import it.
+/// Links the imports of the contract's world, and empty WASI interfaces, which some languages always import.
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::<State>::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;

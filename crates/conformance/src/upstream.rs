@@ -1,5 +1,5 @@
-//! The upstream that the kit plays itself, in memory: what a plugin sends is seen before any host adds to it, and a cut
-//! comes at the same byte each time. Knows no dialect.
+//! In-memory upstream of the kit: it sees a plugin's request before any host changes it, and cuts a response at the
+//! same byte each time. This module must not know dialects.
 
 use std::{
     collections::VecDeque,
@@ -19,11 +19,11 @@ use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiB
 pub(crate) enum Exchange {
     /// It is refused.
     Refused,
-    /// What comes is no HTTP.
+    /// The response is not HTTP.
     Garbage,
-    /// It is taken, and nothing comes.
+    /// The connection is accepted, but there is no response.
     Silent,
-    /// A response comes.
+    /// A response.
     Response(Played),
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Played {
     pub(crate) end: End,
 }
 
-/// What comes behind the last byte of a body.
+/// What follows the last byte of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Close,
@@ -44,7 +44,7 @@ pub(crate) enum End {
     Stall,
 }
 
-/// A request as the plugin made it.
+/// A request as the plugin sent it.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) method: Method,
@@ -59,23 +59,23 @@ impl Seen {
     }
 }
 
-/// What came to the upstream, and what it has to say.
+/// The requests so far, and the responses to come.
 #[derive(Debug, Default)]
 struct Journal {
     chat: VecDeque<Exchange>,
     list: VecDeque<Exchange>,
     seen: Vec<Seen>,
-    /// Requests that the plugin began, also those that it gave up before they were seen.
+    /// Requests that the plugin started, including those that it dropped before they were seen.
     begun: usize,
-    /// Headers that the plugin wanted to set and may not.
+    /// Forbidden headers that the plugin tried to set.
     denied: Vec<String>,
-    /// Frames of bodies that the plugin took.
+    /// Body frames that the plugin read.
     frames: usize,
-    /// Responses that are neither read to their end nor given up.
+    /// Responses that are neither read to their end nor dropped.
     open: usize,
 }
 
-/// The upstream of one session. Clones are the same one.
+/// The upstream of one session. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Upstream {
     journal: Arc<Mutex<Journal>>,
@@ -120,7 +120,7 @@ impl Upstream {
         self.journal().open
     }
 
-    /// The next exchange for this method; the last one stands for all that follow.
+    /// The next exchange for this method; the last one is repeated.
     fn next(&self, method: &Method) -> Exchange {
         let mut journal = self.journal();
         let queue = if *method == Method::GET {
@@ -149,7 +149,7 @@ impl Upstream {
     }
 }
 
-/// Counts a response as open for as long as somebody holds it.
+/// Counts a response as open while it is held.
 #[derive(Debug)]
 struct Open(Upstream);
 
@@ -220,7 +220,7 @@ impl WasiHttpHooks for Upstream {
     }
 }
 
-/// The plugin's own timeout, where it has the host keep one.
+/// The plugin's own timeout, where it delegates it to the host.
 async fn silence(timeout: Option<Duration>) {
     match timeout {
         Some(timeout) => tokio::time::sleep(timeout).await,
@@ -238,7 +238,7 @@ fn respond(played: Played, open: Open, idle: Option<Duration>) -> Sent {
     let frames = stream::unfold(
         (VecDeque::from(body), open, false),
         move |(mut left, open, ended)| async move {
-            // As on a network, the next bytes come a moment after the ones before.
+            // As on a network, the next bytes arrive a moment later.
             tokio::task::yield_now().await;
             if let Some(bytes) = left.pop_front() {
                 open.0.journal().frames += 1;
@@ -260,7 +260,7 @@ fn respond(played: Played, open: Open, idle: Option<Duration>) -> Sent {
         response = response.header(name, value);
     }
     let body = StreamBody::new(frames).boxed_unsync();
-    // Names and values were tried when the dialect was read.
+    // Names and values were validated when the dialect was read.
     let response = response.body(body).map_err(|_| Error::HttpProtocolError)?;
     Ok((response, Box::new(async { Ok(()) })))
 }

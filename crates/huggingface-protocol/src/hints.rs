@@ -1,9 +1,9 @@
-//! What a person can do about an error of the router, in Hugging Face's own words and places. Only what differs from the
-//! general hint of the core.
+//! Hints for errors of the router, with Hugging Face's own terms and pages. Only those that differ from the core's
+//! general hint.
 
 use chat_completions::{error::Cause, text::contains};
 
-/// Words by which the Hub, or a backend in its words, says that a model is for those who took its licence.
+/// Phrases for a gated model, whose licence has to be accepted.
 const GATED: [&str; 6] = [
     "gated",
     "authorized list",

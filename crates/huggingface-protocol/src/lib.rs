@@ -1,7 +1,7 @@
-//! Hugging Face on top of the chat-completions core, sans I/O: references, catalog, policies, and its own words.
+//! Hugging Face on top of the chat-completions core, sans I/O: references, catalog, routing policies, hints.
 //!
-//! Nothing here knows WASI, a clock or a socket, and nothing panics on any input. Requests, streams, errors and retries
-//! are the core's; what it has to know of Hugging Face is [`provider::UPSTREAM`].
+//! It knows no WASI, clock or socket, and does not panic on any input. Requests, streams, errors and retries are the
+//! core's; [`provider::UPSTREAM`] describes Hugging Face to it.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

@@ -1,4 +1,4 @@
-//! What this plugin says of itself: the only place that names the provider, its variables and its defaults.
+//! Provider metadata: the only place that names the provider, its environment variables and its defaults.
 
 use alloc::{
     string::{String, ToString},

@@ -1,5 +1,5 @@
-//! The words that this plugin puts into `warning.code` beside those of the core, in one place: a caller may branch on
-//! them, so they stay.
+//! Values of `warning.code` that this plugin adds to those of the core, in one place: a caller may branch on them, so
+//! they are stable.
 
 pub use chat_completions::warning::*;
 

@@ -1,4 +1,4 @@
-//! The models: what the server lists now, with what the settings describe first.
+//! Model catalog: the server's current list, with configured models first.
 //!
 //! Nothing is built in: without a list there are the configured models only. Knows no network: the caller fetches the
 //! list and hands its bytes in.
@@ -27,8 +27,8 @@ use crate::{
 pub(crate) const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
 const MAX_ROWS: usize = 10_000;
 
-/// Whether the server may be asked for its list. If not, what the catalog has to say about that.
-pub(crate) fn should_ask(mode: DiscoveryMode, credential: CredentialState) -> Result<(), Vec<Warning>> {
+/// Whether the server's list may be requested. If not, the error has the catalog's warnings about it.
+pub(crate) fn may_fetch_list(mode: DiscoveryMode, credential: CredentialState) -> Result<(), Vec<Warning>> {
     match (mode, credential) {
         (DiscoveryMode::ConfiguredOnly | DiscoveryMode::Off, _) => Err(Vec::new()),
         (DiscoveryMode::Authenticated, CredentialState::Missing) => Err(Vec::from([not_live(&format!(
@@ -99,7 +99,7 @@ pub(crate) fn from_list(body: &[u8], settings: &impl Settings) -> ModelCatalog {
     merged(models, ModelSource::Live, settings, warnings)
 }
 
-/// The configured models in their order, filled in, then the others.
+/// The configured models in their order, completed, then the remaining listed ones.
 fn merged(
     others: Vec<Model>,
     source: ModelSource,
@@ -141,10 +141,10 @@ fn merged(
     }
 }
 
-/// What is known of a model without asking the server: the settings above an earlier list.
+/// A model's metadata without a request to the server: the settings take precedence over the cached list.
 pub(crate) fn entry(id: &str, settings: &impl Settings) -> Option<Model> {
     let listed = settings.find_listed(id);
-    // A person may also write the id with the prefix.
+    // A configured id may have the prefix.
     let configured = settings
         .find_configured(id)
         .or_else(|| settings.find_configured(&canonical(id)));
@@ -235,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_asked_without_a_key_where_none_is_needed_or_on_demand() {
+    fn the_list_is_requested_without_a_key_where_none_is_needed_or_on_demand() {
         use CredentialState::{Missing, NotRequired};
         use DiscoveryMode::{Always, Authenticated, Off};
-        assert_eq!(should_ask(Authenticated, NotRequired), Ok(()));
-        assert_eq!(should_ask(Always, Missing), Ok(()));
-        assert_eq!(should_ask(Off, NotRequired), Err(vec![]));
+        assert_eq!(may_fetch_list(Authenticated, NotRequired), Ok(()));
+        assert_eq!(may_fetch_list(Always, Missing), Ok(()));
+        assert_eq!(may_fetch_list(Off, NotRequired), Err(vec![]));
         assert!(
-            should_ask(Authenticated, Missing).unwrap_err()[0]
+            may_fetch_list(Authenticated, Missing).unwrap_err()[0]
                 .message
                 .contains(ENV_VAR)
         );

@@ -32,7 +32,7 @@ impl Guest for Component {
     fn list_models(discovery: DiscoveryMode) -> Result<ModelCatalog, Error> {
         let settings = Imported::SHOWN;
         let snapshot = settings.get();
-        if let Err(why) = catalog::should_ask(discovery, snapshot.credential) {
+        if let Err(why) = catalog::may_fetch_list(discovery, snapshot.credential) {
             return Ok(catalog::offline(discovery, &settings, why));
         }
         Ok(

@@ -1,4 +1,5 @@
-//! Any server with OpenAI's chat completions, as a component: llama.cpp, vLLM, Ollama, LiteLLM, OpenRouter.
+//! Provider component for any server with OpenAI's chat completions API: llama.cpp, vLLM, Ollama, LiteLLM,
+//! OpenRouter.
 //!
 //! The base URL is the operator's, a key is optional, and models are what the server lists. Requests, streams, errors and
 //! retries are the core's (`chat-completions`), bytes are the shell's (`component-shell`); here is what differs.

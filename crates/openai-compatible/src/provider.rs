@@ -1,4 +1,4 @@
-//! What this plugin says of itself: the only place that names the provider, its variable and its defaults.
+//! Provider metadata: the only place that names the provider, its environment variable and its defaults.
 
 use alloc::{
     string::{String, ToString},
@@ -16,7 +16,7 @@ use chat_completions::{
 pub(crate) const ID: &str = "openai-compatible";
 /// Where requests go unless the settings say otherwise: llama.cpp's own default.
 const DEFAULT_BASE_URL: &str = "http://127.0.0.1:8080/v1";
-/// The variable that may hold the key. Its own one: what `OPENAI_API_KEY` holds is for OpenAI.
+/// The environment variable for the key. It is not `OPENAI_API_KEY`, which is for OpenAI.
 pub(crate) const ENV_VAR: &str = "OPENAI_COMPATIBLE_API_KEY";
 /// What to do about a key that is missing or wrong.
 const KEY: &str = "Check the key in OPENAI_COMPATIBLE_API_KEY. It has to be granted (`grant FILE.wasm`), and is sent over \

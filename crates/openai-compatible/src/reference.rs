@@ -1,6 +1,6 @@
 //! References: `openai-compatible/ID`, where the id is the server's own and may hold slashes and colons.
 //!
-//! Knows no network: what is known of a model comes from the settings and an earlier list.
+//! This module must not know the network: model metadata comes from the settings and the cached list.
 
 #![allow(
     clippy::result_large_err,
@@ -85,7 +85,7 @@ fn invalid(text: &str, why: &str, settings: &impl Settings) -> Error {
     .with_suggestions(similar(id_of(text), settings))
 }
 
-/// The id that a text means as an alias. One of several references is an error.
+/// Resolves an alias. An alias of several references is an error.
 fn by_alias(text: &str, settings: &impl Settings) -> Result<Option<String>, Error> {
     let mut meant: Vec<String> = Vec::new();
     for alias in settings.find_alias(text) {
@@ -150,7 +150,8 @@ fn describe(id: &str, settings: &impl Settings) -> Resolved {
     Resolved { model, instead }
 }
 
-/// References of the last list that hold the text, or that it holds, in any case: `llama3.2` means `llama3.2:latest`.
+/// References in the cached list that contain the text, or are contained in it, in any case: `llama3.2` matches
+/// `llama3.2:latest`.
 fn similar(id: &str, settings: &impl Settings) -> Vec<String> {
     let id = id.to_lowercase();
     let name = |id: &str| String::from(id.rsplit('/').next().unwrap_or(id));

@@ -1,4 +1,4 @@
-//! One row of a server's list of models. Each server has members of its own; what is wrong with one is only unknown.
+//! Parser of one row of a server's model list. Each server has its own fields; an invalid one counts as unknown.
 //!
 //! OpenRouter: `name`, `context_length`, `architecture`, `pricing` for each token, `supported_parameters`, `top_provider`.
 //! llama.cpp: `meta.n_ctx`, `meta.n_ctx_train`. vLLM: `max_model_len`. Others: `context_window` and the like.

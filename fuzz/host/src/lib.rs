@@ -1,4 +1,5 @@
-//! What `dialects` uses of the host: the contract's types, errors, and who responded. The errors are the host's own file.
+//! The part of the host that `dialects` uses: the contract's types, errors, and the response's backend. The errors
+//! are the host's own file.
 
 pub mod contract;
 #[path = "../../../crates/model-provider-host/src/error.rs"]

@@ -1,4 +1,4 @@
-//! One chat completion: sends the request, retries, decodes the response, and hands its events out.
+//! One chat completion: sends the request, retries, decodes the response, and returns its events.
 
 use alloc::{
     string::{String, ToString},
@@ -24,10 +24,10 @@ use crate::{
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// The first backoff; it doubles with each retry.
 const BACKOFF_MS: u32 = 250;
-/// An upstream that asks to wait longer is not waited for.
+/// The longest backoff. A longer one that the upstream requests ends the call.
 const MAX_WAIT_MS: u32 = 60_000;
 
-/// Where the completion is.
+/// The state of a completion.
 enum Phase {
     Sent(Sent),
     Body(Response),
@@ -35,7 +35,7 @@ enum Phase {
     Ended(Result<Summary, Error>),
 }
 
-/// A completion on its way.
+/// A chat completion in progress.
 pub(crate) struct Chat {
     phase: Phase,
     decoder: Decoder,
@@ -43,12 +43,12 @@ pub(crate) struct Chat {
     body: Vec<u8>,
     attempts: u32,
     has_left: bool,
-    /// How long `read` has waited for the next byte. The time between two reads is the caller's.
+    /// How long `read` has waited for the next byte. Time between reads is the caller's.
     waited_ns: u64,
 }
 
 impl Chat {
-    /// Checks a request and sends it.
+    /// Validates a request and sends it.
     pub(crate) fn begin(request: &ChatRequest) -> Result<Self, Error> {
         let model = reference::resolve(&request.model)?;
         let snapshot = settings::get();
@@ -104,13 +104,13 @@ impl Chat {
         }
     }
 
-    /// Ends with an error, or waits for another attempt.
+    /// Ends with an error, or schedules a retry.
     fn fail(&mut self, mut error: Error) {
         self.has_left |= error.request_sent;
         let retries = self.attempts.saturating_sub(1);
         let backoff = BACKOFF_MS.saturating_mul(1 << retries.min(6));
         let wait_ms = error.retry_after_ms.unwrap_or(backoff);
-        // Something was heard already, or it may cost twice: the caller decides.
+        // After the first event, or if a retry may be billed twice, the caller decides.
         let is_early = matches!(self.phase, Phase::Sent(_) | Phase::Backoff { .. });
         let may_retry = is_early && error.retryable && error.kind != ErrorKind::Timeout;
         if may_retry && retries < self.snapshot.max_retries && wait_ms <= MAX_WAIT_MS && self.attempts > 0 {
@@ -126,7 +126,7 @@ impl Chat {
         self.phase = Phase::Ended(Err(error));
     }
 
-    /// Goes on until there are events, the end, or the time is over.
+    /// Continues until there are events, the end, or the time is over.
     pub(crate) fn read(&mut self, max_events: usize, max_wait_ms: u32) -> Result<Progress, Error> {
         let mut left = if max_wait_ms == u32::MAX {
             u64::MAX
@@ -165,7 +165,7 @@ impl Chat {
 
     /// One step; false if the caller's time is over.
     fn step(&mut self, left: &mut u64) -> bool {
-        // Taken out while it is worked with; every way out of here sets another.
+        // Taken out for the step; each path below sets the next phase.
         let before = core::mem::replace(&mut self.phase, Phase::Backoff { wait_ns: 0 });
         match before {
             Phase::Backoff { wait_ns } => {
@@ -204,7 +204,7 @@ impl Chat {
                     }
                     (_, Ok(Piece::End)) => self.end(),
                     (_, Err(failure)) => match self.decoder.summary.raw_finish_reason {
-                        // What broke off had said why it ends.
+                        // The response was cut after its finish reason: it is complete.
                         Some(_) => self.end(),
                         None => self.fail(error::of_failure(&failure)),
                     },
@@ -266,7 +266,7 @@ impl Chat {
         }
     }
 
-    /// Reads to the end, and puts the events together.
+    /// Reads to the end, and folds the events.
     pub(crate) fn collect(mut self) -> Result<ChatResponse, Error> {
         let mut content: Vec<AssistantPart> = Vec::new();
         let mut calls: Vec<usize> = Vec::new();
@@ -282,14 +282,14 @@ impl Chat {
     }
 }
 
-/// How a wait ended.
+/// The result of a wait.
 enum Waited {
     Ready,
     TimedOut,
     CallerLeft,
 }
 
-/// One event more, as the contract says how parts follow from events.
+/// Appends one event, by the contract's rule from events to parts.
 fn append(content: &mut Vec<AssistantPart>, calls: &mut Vec<usize>, event: ChatEvent) {
     let call = |content: &'_ mut Vec<AssistantPart>, index: u32, more: &dyn Fn(&mut ToolCall)| {
         if let Some(AssistantPart::ToolCall(call)) = calls.get(index as usize).and_then(|at| content.get_mut(*at)) {

@@ -3,7 +3,7 @@
 #[allow(
     clippy::all,
     unsafe_code,
-    reason = "generated code; its documentation stands in wit/provider.wit"
+    reason = "generated code; it is documented in wit/provider.wit"
 )]
 pub mod bindings {
     wit_bindgen::generate!({

@@ -1,4 +1,4 @@
-//! A stream of server-sent events, decoded to the contract's events. Knows nothing of HTTP.
+//! Decoder of a stream of server-sent events to the contract's events. It must not know HTTP.
 
 use alloc::{
     collections::VecDeque,
@@ -17,10 +17,10 @@ use crate::{
     error,
 };
 
-/// A line of the stream is no longer than this.
+/// The longest line of a stream.
 const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
-/// A tool call on its way.
+/// A tool call in progress.
 struct Call {
     /// The upstream's index.
     index: u64,
@@ -29,7 +29,7 @@ struct Call {
     others: Map<String, Value>,
 }
 
-/// What was decoded so far.
+/// The state of the decoder.
 pub(crate) struct Decoder {
     line: Vec<u8>,
     pub(crate) events: VecDeque<ChatEvent>,
@@ -49,12 +49,12 @@ impl Decoder {
         }
     }
 
-    /// Whether the upstream said that nothing follows.
+    /// Whether the upstream marked the end of the stream.
     pub(crate) fn is_done(&self) -> bool {
         self.is_done
     }
 
-    /// Takes more bytes.
+    /// Decodes more bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         for byte in bytes {
             if *byte != b'\n' {
@@ -88,7 +88,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// The body has ended: the summary, if the response is whole.
+    /// The end of the body: returns the summary, if the response is complete.
     pub(crate) fn end(&mut self) -> Result<Summary, Error> {
         if self.summary.raw_finish_reason.is_none() && !self.is_done {
             return Err(Error {

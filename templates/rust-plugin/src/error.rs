@@ -1,4 +1,4 @@
-//! Errors of the contract: of the upstream's responses and of the network. Knows nothing of streams.
+//! Errors of the contract, from the upstream's responses and from the network. It must not know streams.
 
 use alloc::{
     format,
@@ -14,7 +14,7 @@ use crate::{
     http::{Failure, Response},
 };
 
-/// What the contract allows a message.
+/// The contract's limit for a message.
 const MAX_MESSAGE_BYTES: usize = 4096;
 
 /// An error before any request was sent.
@@ -36,7 +36,7 @@ pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
     }
 }
 
-/// An error behind a request that was sent.
+/// An error after a request was sent.
 pub(crate) fn sent(kind: ErrorKind, message: impl Into<String>) -> Error {
     Error {
         request_sent: true,
@@ -55,7 +55,7 @@ fn shortened(mut message: String) -> String {
     message
 }
 
-/// What a failure of the network or of the host means.
+/// Maps a failure of the network or of the host.
 pub(crate) fn of_failure(failure: &Failure) -> Error {
     let (kind, message, retryable) = match &failure.code {
         ErrorCode::HttpRequestDenied
@@ -95,7 +95,7 @@ pub(crate) fn timeout(what: &str) -> Error {
     }
 }
 
-/// What a response with an error status means.
+/// The error of a response with an error status.
 pub(crate) fn of_status(response: &Response, body: &[u8]) -> Error {
     let status = response.status();
     let mut error = of_json(&serde_json::from_slice(body).unwrap_or_default(), Some(status));
@@ -104,7 +104,7 @@ pub(crate) fn of_status(response: &Response, body: &[u8]) -> Error {
     error
 }
 
-/// What an error object means, of a response or within a stream.
+/// Maps an error object of a response or of a stream.
 pub(crate) fn of_json(body: &Value, status: Option<u16>) -> Error {
     let object = body.get("error").unwrap_or(body);
     let text = |key: &str| object.get(key).and_then(Value::as_str);
@@ -144,7 +144,7 @@ pub(crate) fn of_json(body: &Value, status: Option<u16>) -> Error {
     }
 }
 
-/// `Retry-After` in seconds. A date is left out: without a clock of the day it says nothing.
+/// `Retry-After` in seconds. A date is ignored: the component has no wall clock.
 fn wait_ms(text: &str) -> Option<u32> {
     text.trim().parse::<u32>().ok()?.checked_mul(1000)
 }

@@ -1,4 +1,4 @@
-//! The facts of one service: change these. Knows nothing of HTTP.
+//! Facts of one service: change these. It must not know HTTP.
 
 use alloc::{string::ToString, vec, vec::Vec};
 
@@ -6,12 +6,12 @@ use crate::contract::types::{CredentialSpec, Endpoint, ProviderInfo};
 
 /// The prefix of model references, and the key in a configuration.
 pub(crate) const ID: &str = "example";
-/// Where requests are sent unless the settings say otherwise.
+/// The default base URL.
 pub(crate) const BASE_URL: &str = "https://api.example.com/v1";
-/// The models that are there without a request: ids and display names.
+/// The bundled models: ids and display names.
 pub(crate) const BUNDLED: [(&str, &str); 1] = [("example-large", "Example Large")];
 
-/// What the plugin says of itself. The host asks the operator before it grants any of it.
+/// The plugin's description. The operator is asked to confirm before the host grants any of it.
 pub(crate) fn describe() -> ProviderInfo {
     ProviderInfo {
         id: ID.to_string(),

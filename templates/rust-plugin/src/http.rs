@@ -1,4 +1,5 @@
-//! One HTTP request over `wasi:http`: sends it, waits for the response, reads its body. Knows nothing of chats or lists.
+//! HTTP client for one request over `wasi:http`: sends it, waits for the response, reads its body. It must not know
+//! chats or lists.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -54,7 +55,7 @@ pub(crate) struct Response {
     response: IncomingResponse,
 }
 
-/// What there is of a body.
+/// The available part of a body.
 pub(crate) enum Piece {
     Bytes(Vec<u8>),
     Nothing,
@@ -63,8 +64,8 @@ pub(crate) enum Piece {
 
 /// Sends a request below the base URL; one without a body is a GET.
 ///
-/// Of the timeouts only that of the connection is the host's to keep; the others are this plugin's, so that a slow reader
-/// of events is none of them.
+/// The host enforces only the connect timeout. This plugin enforces the other timeouts itself, so that a slow reader
+/// of events does not trigger one.
 pub(crate) fn send(
     base: &str,
     path: &str,
@@ -116,7 +117,7 @@ pub(crate) fn send(
     let future = outgoing_handler::handle(request, Some(options)).map_err(Failure::unsent)?;
     if let (Some(outgoing), Some(bytes)) = (outgoing, body) {
         write(&outgoing, bytes);
-        // If the host took not all of it, the response's future says why.
+        // If the host did not accept all of it, the response future has the cause.
         let _ = OutgoingBody::finish(outgoing, None);
     }
     Ok(Sent {
@@ -143,7 +144,7 @@ fn write(body: &OutgoingBody, mut bytes: &[u8]) {
     let _ = stream.flush();
 }
 
-/// Waits for something, so many nanoseconds at most; says whether it is ready, and how long that took.
+/// Waits until a handle is ready, so many nanoseconds at most; returns whether it is ready, and how long that took.
 fn wait(ready: &Pollable, most_ns: u64) -> (bool, u64) {
     let began = monotonic_clock::now();
     let timer = monotonic_clock::subscribe_duration(most_ns);
@@ -151,7 +152,7 @@ fn wait(ready: &Pollable, most_ns: u64) -> (bool, u64) {
     (is_ready, monotonic_clock::now().saturating_sub(began))
 }
 
-/// Waits so many nanoseconds.
+/// Sleeps for so many nanoseconds.
 pub(crate) fn sleep(ns: u64) {
     monotonic_clock::subscribe_duration(ns).block();
 }
@@ -161,7 +162,7 @@ impl Sent {
         wait(&self.ready, most_ns)
     }
 
-    /// The response's head, if it is there.
+    /// The response head, if it has arrived.
     pub(crate) fn response(self) -> Result<Result<Response, Self>, Failure> {
         let response = match self.future.get() {
             None => return Ok(Err(self)),
@@ -218,7 +219,7 @@ impl Response {
         wait(&self.ready, most_ns)
     }
 
-    /// What is there of the body now.
+    /// The available part of the body.
     pub(crate) fn read(&self) -> Result<Piece, Failure> {
         match self.stream.read(READ_SIZE) {
             Ok(bytes) if bytes.is_empty() => Ok(Piece::Nothing),
@@ -231,7 +232,7 @@ impl Response {
         }
     }
 
-    /// The whole body, of a limited size, waited for at most so long in all.
+    /// Reads the whole body, up to a size limit and within a timeout.
     pub(crate) fn collect(&self, max_bytes: usize, most_ns: u64) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
         let mut left = most_ns;

@@ -1,6 +1,6 @@
 //! A model provider for any service with OpenAI's chat completions, as a component.
 //!
-//! `facts.rs` is what differs from service to service; start there. The other files speak the contract and the API.
+//! `facts.rs` has the differences between services; start there. The other files implement the contract and the API.
 
 #![no_std]
 

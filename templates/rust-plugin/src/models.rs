@@ -1,4 +1,4 @@
-//! The list of models: configured ones first, then those of the service, or the bundled ones. Knows nothing of chats.
+//! Model list: configured models first, then those of the service, or the bundled ones. It must not know chats.
 
 use alloc::{
     format,
@@ -19,7 +19,7 @@ use crate::{
     reference,
 };
 
-/// A list of models is no larger than this.
+/// The largest model list.
 const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
 
 /// Lists the models. An upstream that fails is no error.
@@ -67,7 +67,7 @@ fn warning(code: &str, message: String) -> Warning {
     }
 }
 
-/// The service's own list, or why there is none.
+/// The service's own list, or the reason why there is none.
 fn live(warnings: &mut Vec<Warning>) -> Result<Vec<Model>, String> {
     let rows = fetch().map_err(|error| error.message)?;
     let models: Vec<Model> = rows.iter().filter_map(of_row).collect();
@@ -134,7 +134,7 @@ fn of_row(row: &Value) -> Option<Model> {
     })
 }
 
-/// A model of which only the id is known.
+/// A model with nothing but its id.
 fn blank(id: &str) -> Model {
     let bundled = BUNDLED.iter().find(|(known, _)| *known == id);
     Model {
@@ -156,12 +156,12 @@ fn blank(id: &str) -> Model {
     }
 }
 
-/// A model of the list inside the plugin.
+/// A bundled model.
 pub(crate) fn bundled(id: &str) -> Option<Model> {
     BUNDLED.iter().find(|(known, _)| *known == id).map(|(id, _)| blank(id))
 }
 
-/// A configured model; what it leaves out is filled in.
+/// A configured model, completed from known metadata.
 pub(crate) fn of_configured(configured: ConfiguredModel) -> Model {
     let known = blank(&configured.id);
     Model {

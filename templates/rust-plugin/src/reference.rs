@@ -45,7 +45,7 @@ pub(crate) fn resolve(text: &str) -> Result<ModelRef, Error> {
     }
 }
 
-/// What stands behind `example/`, in any case.
+/// The text after `example/`, which may have any case.
 fn without_prefix(text: &str) -> Option<&str> {
     let (prefix, name) = text.split_once('/')?;
     prefix.eq_ignore_ascii_case(ID).then_some(name)
@@ -78,7 +78,7 @@ fn named(name: &str) -> Result<ModelRef, Error> {
     })
 }
 
-/// The alias that the settings give to this model.
+/// The alias of this model in the settings.
 pub(crate) fn alias_of(name: &str) -> Option<String> {
     let whole = settings::find_aliases_of(&format!("{ID}/{name}"));
     let short = || settings::find_aliases_of(name);
@@ -86,7 +86,7 @@ pub(crate) fn alias_of(name: &str) -> Option<String> {
     found.into_iter().next().map(|alias| alias.alias)
 }
 
-/// What the settings, an earlier list or the plugin know of a model.
+/// The metadata of a model in the settings, the cached list or the bundled list.
 fn known(name: &str) -> Option<Model> {
     if let Some(configured) = settings::find_configured(name) {
         return Some(models::of_configured(configured));
@@ -94,7 +94,7 @@ fn known(name: &str) -> Option<Model> {
     settings::find_listed(name).or_else(|| models::bundled(name))
 }
 
-/// Known references that begin like a text, else the first ones.
+/// Known references with this prefix, else the first ones.
 pub(crate) fn suggestions(text: &str) -> Vec<String> {
     let mut ids: Vec<String> = settings::list_configured().into_iter().map(|model| model.id).collect();
     ids.extend(settings::listed_ids());

@@ -1,4 +1,5 @@
-//! A chat request as the JSON of OpenAI's chat completions. What cannot be sent is an error, never left out in silence.
+//! Chat request as the JSON of OpenAI's chat completions. A part that cannot be sent is an error, never omitted
+//! silently.
 
 use alloc::{
     format,
@@ -19,7 +20,7 @@ use crate::{
 
 type Object = Map<String, Value>;
 
-/// Members that are the plugin's, whatever the request says.
+/// Members that only the plugin sets.
 const RESERVED: [&str; 5] = ["model", "messages", "stream", "stream_options", "n"];
 
 /// The body to send.
@@ -79,7 +80,7 @@ pub(crate) fn body(request: &ChatRequest, model: &ModelRef) -> Result<Vec<u8>, E
     Ok(Value::Object(body).to_string().into_bytes())
 }
 
-/// Refuses a modality that the model is known not to accept.
+/// Refuses a modality that the model is known not to support.
 fn accepted(request: &ChatRequest, model: &ModelRef) -> Result<(), Error> {
     let known = model
         .metadata
@@ -121,7 +122,7 @@ fn parsed(what: &str, json: &str) -> Result<Value, Error> {
     serde_json::from_str(json).map_err(|why| invalid(&format!("`{what}` is not JSON: {why}")))
 }
 
-/// The object with its other members.
+/// Adds the extras to an object.
 fn with_extras(value: Value, extras: &[Extra]) -> Result<Value, Error> {
     let Value::Object(mut object) = value else {
         return Ok(value);
@@ -147,7 +148,7 @@ fn message(message: &Message) -> Result<Value, Error> {
         ),
         Message::Assistant(assistant) => with_extras(spoken(&assistant.content)?, &assistant.extras),
         Message::Tool(result) => {
-            // This API has no member for a failure; the model reads it in the text.
+            // This API has no field for a failed tool; the model reads it in the text.
             let mut content = content(&result.content)?;
             if result.is_error {
                 content = match content {
@@ -165,7 +166,7 @@ fn message(message: &Message) -> Result<Value, Error> {
     }
 }
 
-/// Parts of text alone are one text, which every server understands.
+/// Parts that are only text become one string, which every server accepts.
 fn content(parts: &[ContentPart]) -> Result<Value, Error> {
     if let [ContentPart::Text(text)] = parts {
         return Ok(text.as_str().into());
@@ -195,7 +196,7 @@ fn picture(media: &Media) -> Result<Value, Error> {
     with_extras(json!({"type": "image_url", "image_url": image}), &outer)
 }
 
-/// What the model said, given back.
+/// An earlier response of the model.
 fn spoken(parts: &[AssistantPart]) -> Result<Value, Error> {
     let mut said = Object::new();
     let (mut text, mut reasoning, mut calls) = (String::new(), String::new(), Vec::new());

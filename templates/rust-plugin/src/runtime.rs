@@ -1,5 +1,5 @@
-//! What std would have brought to a `no_std` component: an allocator, an end for panics, and two symbols that the glue
-//! and the compiler expect. With std the component would import more of WASI, which hosts may refuse.
+//! Runtime of a `no_std` component: an allocator, a panic handler, and two symbols that the glue and the compiler
+//! expect. With std the component would import more of WASI, which hosts may refuse.
 
 use core::{
     alloc::Layout,
@@ -9,7 +9,7 @@ use core::{
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
-/// A panic is a bug of the plugin, and a trap is what the contract calls it.
+/// A panic is a bug of the plugin, and traps, as the contract requires.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()

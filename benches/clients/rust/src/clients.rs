@@ -1,4 +1,4 @@
-//! One question by each client, as its documentation has it.
+//! One request with each client, as in its documentation.
 
 use async_openai::{
     config::OpenAIConfig,
@@ -20,11 +20,11 @@ pub type Fault = Box<dyn std::error::Error>;
 const MODEL: &str = "meta-llama/Llama-3.3-70B-Instruct";
 const MAX_TOKENS: u32 = 46;
 
-/// A client in front of one address.
+/// A client with one base URL.
 pub enum Client {
     AsyncOpenai(Box<async_openai::Client<OpenAIConfig>>),
     Genai(genai::Client),
-    /// No client but HTTP and JSON.
+    /// Plain HTTP and JSON, without a client library.
     Reqwest {
         http: reqwest::Client,
         url: String,
@@ -66,7 +66,7 @@ impl Client {
         })
     }
 
-    /// A whole answer; its text.
+    /// A whole response; returns its text.
     pub async fn whole(&self) -> Result<String, Fault> {
         let text = match self {
             Self::AsyncOpenai(client) => {
@@ -88,10 +88,10 @@ impl Client {
                     .map(str::to_owned)
             }
         };
-        text.ok_or_else(|| "an answer without text".into())
+        text.ok_or_else(|| "a response without text".into())
     }
 
-    /// A streamed answer, piece by piece.
+    /// A streaming response, delta by delta.
     pub async fn streamed(&self, mut piece: impl FnMut(&str)) -> Result<(), Fault> {
         match self {
             Self::AsyncOpenai(client) => {
@@ -138,13 +138,13 @@ impl Client {
         Ok(())
     }
 
-    /// Whether it has a call for the list of models.
+    /// Whether it can list models.
     pub fn lists(&self) -> bool {
-        // This one lists names, of its own adapters' addresses only.
+        // This one lists names at its own adapters' addresses only.
         !matches!(self, Self::Genai(_))
     }
 
-    /// How many models there are.
+    /// The number of models.
     pub async fn list(&self) -> Result<usize, Fault> {
         match self {
             Self::AsyncOpenai(client) => Ok(client.models().list().await?.data.len()),

@@ -1,7 +1,7 @@
-//! Rust clients doing what the benches do: `bench-clients CLIENT KEY ROUNDS ANSWER STREAM50 STREAM500`.
+//! Benchmarks of Rust clients: `bench-clients CLIENT KEY ROUNDS ANSWER STREAM50 STREAM500`.
 //!
-//! The last three are base URLs of mocks, each with its one answer. Says one JSON value a line: the call, its median time,
-//! and the CPU time of the process for each call, in microseconds.
+//! The last three are base URLs of mock servers, each with one response. Prints one JSON value a line: the call, its
+//! median time, and the CPU time of the process for each call, in microseconds.
 
 mod clients;
 
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Fault> {
     Ok(())
 }
 
-/// Calls, and says what a call takes; the first ones warm up. A call may time itself.
+/// Measures a call and prints the result; the first calls warm up. A call may time itself.
 async fn report(
     name: &str,
     rounds: usize,

@@ -1,4 +1,4 @@
-//! Lists, streams and settings of our own making, in the form and size of recorded ones.
+//! Synthetic lists, streams and settings, in the form and size of recorded ones.
 
 use std::{fmt::Write as _, path::PathBuf, sync::Arc};
 
@@ -6,9 +6,9 @@ use huggingface_protocol::settings::PlainSettings;
 use model_provider_host::settings::ModelSettings;
 use tempfile::TempDir;
 
-/// Every event of [`stream`] has this many bytes, so that a mock can cut it into them.
+/// The size of every event of [`stream`] in bytes, so that a mock can split it into them.
 pub(crate) const EVENT: usize = 288;
-/// Models of the router's list, and of one of about 4 MB.
+/// Number of models in the router's list, and in one of about 4 MB.
 pub(crate) const ROUTER_LIST: usize = 136;
 pub(crate) const LONG_LIST: usize = 5_700;
 
@@ -79,13 +79,13 @@ const WORDS: [&str; 8] = [
     ".",
 ];
 
-/// A streamed response of this many events, each of [`EVENT`] bytes. As in recorded ones, most chunks are the one before
-/// with another text.
+/// A streaming response of so many events, each of [`EVENT`] bytes. As in recorded ones, most chunks differ from the
+/// one before only in their text.
 pub(crate) fn stream(events: usize) -> String {
     stream_of(events, &TEXTS)
 }
 
-/// The same with chunks that differ in two places: the second makes up for the length of the text. Of recorded chunks,
+/// The same with chunks that differ in two places: the second compensates the length of the text. Of recorded chunks,
 /// one in five differs from the one before in more than its text.
 pub(crate) fn unlike(events: usize) -> String {
     stream_of(events, &WORDS)
@@ -123,7 +123,7 @@ fn stream_of(events: usize, texts: &[&str]) -> String {
 }
 
 /// A whole response of a few dozen words.
-pub(crate) fn answer() -> String {
+pub(crate) fn response() -> String {
     format!(
         "{{\"id\":\"chatcmpl-40118d7bdadd42cda1cf489ccf37cd6f\",\"object\":\"chat.completion\",\"created\":1780264614,\
          \"model\":\"meta-llama/Llama-3.3-70B-Instruct\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\
@@ -170,7 +170,7 @@ pub(crate) fn twin_settings(count: usize) -> PlainSettings {
     }
 }
 
-/// Files for a mock to replay; they go with the folder.
+/// Files for a mock to replay; the folder is deleted with this value.
 pub(crate) struct Files(TempDir);
 
 impl Files {
@@ -192,8 +192,8 @@ impl Files {
     }
 
     /// A whole response of a few dozen words.
-    pub(crate) fn answer(&self) -> PathBuf {
-        let recorded = format!("{{\"status\":200,\"response_body\":{}}}", answer());
+    pub(crate) fn response(&self) -> PathBuf {
+        let recorded = format!("{{\"status\":200,\"response_body\":{}}}", response());
         self.write("answer.json", &recorded)
     }
 

@@ -1,4 +1,4 @@
-//! Figures of this process, and plugin and twin measured in turns.
+//! Measurements of this process, and of plugin and twin in turns.
 
 use std::time::{Duration, Instant};
 
@@ -38,13 +38,13 @@ pub(crate) struct Pair {
     /// Medians.
     pub(crate) plugin: f64,
     pub(crate) twin: f64,
-    /// The median of the ratios of neighbours, which a busy machine disturbs least.
+    /// The median of the ratios of adjacent measurements, which is least sensitive to other load.
     pub(crate) ratio: f64,
     /// The same of the differences.
     pub(crate) difference: f64,
 }
 
-/// Measures both in turns, so that whatever else the machine does falls on both; the first turn warms up.
+/// Measures both in turns, so that other load affects both; the first turn warms up.
 pub(crate) async fn in_turns(
     rounds: usize,
     mut plugin: impl AsyncFnMut() -> f64,
@@ -72,18 +72,18 @@ pub(crate) async fn in_turns(
     }
 }
 
-/// Resident memory now, in bytes; pages that are mapped often count once.
+/// Current resident memory in bytes; pages that are mapped several times count once.
 pub(crate) fn resident() -> f64 {
     kib("/proc/self/smaps_rollup", "Pss:")
 }
 
-/// The most that resident memory has been, in bytes.
+/// Peak resident memory, in bytes.
 pub(crate) fn resident_peak() -> f64 {
     kib("/proc/self/status", "VmHWM:")
 }
 
 fn kib(file: &str, key: &str) -> f64 {
-    let text = std::fs::read_to_string(file).expect("Linux tells it there");
+    let text = std::fs::read_to_string(file).expect("Linux has this file");
     let line = text.lines().find_map(|line| line.strip_prefix(key));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
     kib.map_or(f64::NAN, |kib| kib * 1024.0)

@@ -1,4 +1,4 @@
-//! A mock router in a process of its own, so that its work is in nobody's figure.
+//! A mock router in a separate process, so that its work is not measured.
 
 use std::{ffi::OsStr, path::Path, process::Command};
 
@@ -8,17 +8,17 @@ use super::{data::EVENT, process::Process};
 pub(crate) struct Mock(Process);
 
 impl Mock {
-    /// Composes its responses, an event each so many milliseconds.
+    /// Composes its responses, an event every so many milliseconds.
     pub(crate) fn paced(ms: u32) -> Self {
         Self::run(["--pace", &ms.to_string()].map(str::to_owned))
     }
 
-    /// Says two words and then nothing more.
+    /// Sends two words and then stalls.
     pub(crate) fn stalling() -> Self {
         Self::run(["--scenario", "stall", "--pace", "0"])
     }
 
-    /// Answers with a recorded file, an event a packet if it is a stream; needs no token.
+    /// Responds with a recorded file, an event in each packet if it is a stream; needs no token.
     pub(crate) fn replaying(file: &Path) -> Self {
         let file = file.as_os_str();
         Self::run([
@@ -29,15 +29,15 @@ impl Mock {
         ])
     }
 
-    /// Answers with a recorded file, all of it at once; needs no token.
+    /// Responds with a recorded file, all of it at once; needs no token.
     pub(crate) fn replaying_whole(file: &Path) -> Self {
         Self::run(["--replay".as_ref(), file.as_os_str()])
     }
 
-    /// Answers with a recorded file, and with a recorded list of models; needs no token.
-    pub(crate) fn answering(answer: &Path, list: &Path) -> Self {
+    /// Responds with a recorded file, and with a recorded model list; needs no token.
+    pub(crate) fn responding(response: &Path, list: &Path) -> Self {
         let replay = OsStr::new("--replay");
-        Self::run([replay, answer.as_os_str(), replay, list.as_os_str()])
+        Self::run([replay, response.as_os_str(), replay, list.as_os_str()])
     }
 
     fn run<S: AsRef<OsStr>>(options: impl IntoIterator<Item = S>) -> Self {

@@ -1,15 +1,15 @@
-//! What the benches share: the component in a host, the native twin, a mock router in a process of its own, and
-//! the figures that are read of this process.
+//! Shared parts of the benches: the component in a host, the native twin, a mock router in a separate process, and
+//! measurements of this process.
 //!
-//! Nothing here is timed by itself, and nothing asserts a time.
+//! Nothing here measures time by itself, and nothing asserts one.
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
-pub(crate) mod ask;
 pub(crate) mod data;
 pub(crate) mod measure;
 pub(crate) mod mock;
 pub(crate) mod process;
+pub(crate) mod prompt;
 pub(crate) mod twin;
 
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use component_build::Build;
 use model_provider_host::{Grants, Host, HostOptions, Plugin, Sandbox, SandboxOptions, Secret, Settings};
 use tokio::runtime::Runtime;
 
-/// A token that the mock takes; long enough to be searched for.
+/// A token that the mock accepts; long enough for redaction to search for it.
 pub(crate) const TOKEN: &str = "hf_a_token_of_the_benches_only";
 
 /// The released component, built if it is not up to date; or the file in `COMPONENT`, to compare two builds.
@@ -29,8 +29,8 @@ pub(crate) fn component() -> PathBuf {
     component_build::build(Build::Release, |words| eprintln!("{words}")).expect("the component builds")
 }
 
-/// A file of the workspace's `benches/`, where what the benches write is kept.
-pub(crate) fn kept(name: &str) -> PathBuf {
+/// A file of the workspace's `benches/`, where the benches store their results.
+pub(crate) fn results_file(name: &str) -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)
@@ -38,7 +38,7 @@ pub(crate) fn kept(name: &str) -> PathBuf {
     workspace.join("benches").join(name)
 }
 
-/// One thread, for one call after the other: what a call costs, without what it costs to wake another thread.
+/// A single-threaded runtime, for sequential calls: it measures a call without the cost of waking another thread.
 pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -46,7 +46,7 @@ pub(crate) fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-/// A runtime as the host's command line has it, for many calls at once.
+/// A runtime like the command line's, for concurrent calls.
 pub(crate) fn threads() -> Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -62,7 +62,7 @@ pub(crate) async fn loaded() -> Plugin {
         .expect("the component loads")
 }
 
-/// A host in front of this address. With a token it adds and searches for it; without one there is nothing to search.
+/// A host for this base URL. With a token it adds and redacts it; without one there is nothing to redact.
 pub(crate) fn host(
     plugin: &Plugin,
     base_url: &str,

@@ -1,4 +1,4 @@
-//! A server in a process of its own: where it listens, what CPU it has used, and its end.
+//! A server in a separate process: its base URL, its CPU time, and its termination.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-/// A running server; it ends when it is dropped.
+/// A running server; dropping it stops it.
 pub(crate) struct Process {
     child: Child,
     base_url: String,
 }
 
 impl Process {
-    /// Starts a server that says its base URL on its first line.
+    /// Starts a server that prints its base URL on its first line.
     pub(crate) fn saying(command: &mut Command) -> Self {
         let mut child = start(command.stdout(Stdio::piped()));
         let mut base_url = String::new();
@@ -28,7 +28,7 @@ impl Process {
         }
     }
 
-    /// Starts a server that was told where to listen and says nothing of use.
+    /// Starts a server that listens at a given address and prints nothing of use.
     pub(crate) fn silent(command: &mut Command, base_url: String) -> Self {
         let child = start(command.stdout(Stdio::null()).stderr(Stdio::null()));
         Self { child, base_url }
@@ -38,20 +38,20 @@ impl Process {
         &self.base_url
     }
 
-    /// Whether it has ended by itself.
+    /// Whether it has terminated by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// The CPU time that it has used so far.
+    /// Its CPU time so far.
     pub(crate) fn cpu(&self) -> Duration {
         let file = format!("/proc/{}/stat", self.child.id());
-        let text = std::fs::read_to_string(file).expect("Linux tells it there");
-        // The name, which comes second, may hold anything but ends in the last bracket.
+        let text = std::fs::read_to_string(file).expect("Linux has this file");
+        // The name, which comes second, may contain anything but ends at the last bracket.
         let (_, rest) = text.rsplit_once(')').expect("a name in brackets");
         let ticks = rest.split_whitespace().skip(11).take(2);
         let ticks: u64 = ticks.map(|ticks| ticks.parse::<u64>().expect("a number")).sum();
-        // Always a hundredth of a second to programs.
+        // Linux always reports hundredths of a second to programs.
         Duration::from_millis(ticks * 10)
     }
 }

@@ -1,4 +1,4 @@
-//! The counts that are written down, and what a comparison with them comes to. Knows nothing of what is counted.
+//! Stored counts, and the comparison with them. This module must not know what is counted.
 
 use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::common;
 
-/// How much more a count may be than what is written down.
+/// The largest permitted increase over the stored count.
 const MORE: f64 = 1.10;
-/// How much less it may be before somebody should write that down.
+/// The largest decrease before the stored count should be updated.
 const LESS: f64 = 0.90;
 
 /// Counts, and what they depend on.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Baseline {
-    /// Why the counts are these and no others any more.
+    /// Why the counts changed last.
     reason: String,
     compiler: String,
     /// Fuel of the guest.
@@ -28,18 +28,18 @@ pub(crate) struct Baseline {
 #[derive(Debug, Default, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Counts {
-    /// What the code is built for, and how; counts of another are not compared.
+    /// The target and the compiler; counts of another are not compared.
     target: String,
-    /// Of each case; empty if nothing could be counted.
+    /// By case; empty if nothing could be counted.
     cases: BTreeMap<String, u64>,
 }
 
-/// What a comparison comes to.
+/// The result of a comparison.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// What was not compared, and why.
+    /// Counts that were not compared, and why.
     pub(crate) skipped: Vec<String>,
-    /// What takes more than it may.
+    /// Counts that increased too much.
     pub(crate) faults: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ impl Counts {
         }
     }
 
-    /// Prints both beside each other, and judges.
+    /// Prints both side by side, and compares.
     fn compare(&self, found: &Self, verdict: &mut Verdict) {
         if found.cases.is_empty() {
             return;
@@ -102,7 +102,7 @@ impl Counts {
 }
 
 impl Baseline {
-    /// What was counted with this machine's compiler.
+    /// New counts with the installed compiler.
     pub(crate) fn of_here(reason: &str, guest: Counts, whole: Counts) -> Self {
         Self {
             reason: reason.to_owned(),
@@ -112,20 +112,20 @@ impl Baseline {
         }
     }
 
-    /// What is written down.
+    /// Reads the stored counts.
     pub(crate) fn read() -> Self {
         let text = std::fs::read_to_string(file()).expect("benches/baseline.json is there");
         serde_json::from_str(&text).expect("benches/baseline.json is as it was written")
     }
 
-    /// Writes this down; gives the file.
+    /// Stores the counts; returns the file.
     pub(crate) fn write(&self) -> PathBuf {
         let text = serde_json::to_string_pretty(self).expect("plain data");
         std::fs::write(file(), text + "\n").expect("benches/baseline.json can be written");
         file()
     }
 
-    /// Prints both beside each other, and judges.
+    /// Prints both side by side, and compares.
     pub(crate) fn compare(&self, found: &Self) -> Verdict {
         let mut verdict = Verdict::default();
         self.guest.compare(&found.guest, &mut verdict);
@@ -142,7 +142,7 @@ impl Baseline {
 }
 
 fn file() -> PathBuf {
-    common::kept("baseline.json")
+    common::results_file("baseline.json")
 }
 
 /// The compiler that the component is built with.

@@ -1,14 +1,14 @@
-//! What is counted: the paths that every user takes, each in an instance of its own.
+//! Counted cases: the paths that every user takes, each in an instance of its own.
 
 use std::collections::BTreeMap;
 
 use super::{guest::Guest, upstream::Upstream};
-use crate::common::{ask::Ask, data};
+use crate::common::{data, prompt::Prompt};
 
-/// Larger pieces than the network's, smaller than what the guest asks for at once.
+/// Larger chunks than the network's, smaller than the guest's reads.
 const MANY: usize = 16 * 1024;
 
-/// Counts all cases, each twice: a count that is not the same twice would say nothing.
+/// Counts all cases twice: a count that is not reproducible would be meaningless.
 pub(crate) async fn count(guest: &Guest) -> BTreeMap<String, u64> {
     let first = once(guest).await;
     let second = once(guest).await;
@@ -17,15 +17,15 @@ pub(crate) async fn count(guest: &Guest) -> BTreeMap<String, u64> {
 }
 
 async fn once(guest: &Guest) -> BTreeMap<String, u64> {
-    let short = Ask::short().for_host();
+    let short = Prompt::short().for_host();
     let list = Upstream::json(&data::list(data::ROUTER_LIST));
-    let answer = Upstream::json(&data::answer());
+    let response = Upstream::json(&data::response());
     let tokens = |events| Upstream::tokens(&data::stream(events), data::EVENT);
     let packets = |events| Upstream::stream(&data::stream(events), MANY);
     let unlike = Upstream::stream(&data::unlike(2_000), MANY);
-    let picture = Ask::picture(1_000_000).for_host();
-    let long = |kilobytes, messages| Ask::long(kilobytes, messages).for_host();
-    let tools = Ask::with_tools(30, 60).for_host();
+    let picture = Prompt::picture(1_000_000).for_host();
+    let long = |kilobytes, messages| Prompt::long(kilobytes, messages).for_host();
+    let tools = Prompt::with_tools(30, 60).for_host();
     let counts = [
         ("describe", guest.describe().await),
         (
@@ -35,7 +35,7 @@ async fn once(guest: &Guest) -> BTreeMap<String, u64> {
                 .await,
         ),
         ("list 136 models", guest.list(list, data::ROUTER_LIST).await),
-        ("short plain answer", guest.complete(answer, &short).await),
+        ("short plain answer", guest.complete(response, &short).await),
         (
             "stream of 50 chunks, an event a packet",
             guest.stream(tokens(50), &short, 47).await,

@@ -1,4 +1,5 @@
-//! The component in an engine that counts, without the host's limits, edge or settings: what is counted is the guest.
+//! The component in an engine that counts fuel, without the host's limits, egress or settings: only the guest is
+//! counted.
 
 use std::path::Path;
 
@@ -23,9 +24,9 @@ use wasmtime_wasi_io::IoView;
 
 use super::upstream::Upstream;
 
-/// More than anything here takes.
+/// More than any case takes.
 const FUEL: u64 = u64::MAX / 2;
-/// As the host reads: so many events, and as long as it takes.
+/// Read parameters as in the host: the batch size, without a time limit.
 const BATCH: u32 = 256;
 
 /// The component, linked.
@@ -45,7 +46,7 @@ impl Guest {
         Self { engine, pre }
     }
 
-    /// What it says of itself.
+    /// Counts `describe`.
     pub(crate) async fn describe(&self) -> u64 {
         let (mut store, provider) = self.instance(Upstream::default()).await;
         let guest = provider.openclaw_model_provider_provider();
@@ -54,7 +55,7 @@ impl Guest {
         spent(&store)
     }
 
-    /// What a reference means.
+    /// Counts `resolve-ref`.
     pub(crate) async fn resolve(&self, reference: &str) -> u64 {
         let (mut store, provider) = self.instance(Upstream::default()).await;
         let guest = provider.openclaw_model_provider_provider();
@@ -66,7 +67,7 @@ impl Guest {
         spent(&store)
     }
 
-    /// The list of so many models.
+    /// Counts the list of so many models.
     pub(crate) async fn list(&self, upstream: Upstream, models: usize) -> u64 {
         let (mut store, provider) = self.instance(upstream).await;
         let guest = provider.openclaw_model_provider_provider();
@@ -77,16 +78,16 @@ impl Guest {
         spent(&store)
     }
 
-    /// A whole response.
+    /// Counts a whole response.
     pub(crate) async fn complete(&self, upstream: Upstream, request: &ChatRequest) -> u64 {
         let (mut store, provider) = self.instance(upstream).await;
         let guest = provider.openclaw_model_provider_provider();
-        let answer = guest.call_chat_complete(&mut store, request).await;
-        assert!(!answer.expect("no trap").expect("an answer").content.is_empty());
+        let response = guest.call_chat_complete(&mut store, request).await;
+        assert!(!response.expect("no trap").expect("a response").content.is_empty());
         spent(&store)
     }
 
-    /// A streamed response that takes at least so many reads.
+    /// Counts a streaming response that takes at least so many reads.
     pub(crate) async fn stream(&self, upstream: Upstream, request: &ChatRequest, reads: usize) -> u64 {
         let (mut store, provider) = self.instance(upstream).await;
         let guest = provider.openclaw_model_provider_provider();
@@ -94,7 +95,7 @@ impl Guest {
             .call_chat_stream(&mut store, request)
             .await
             .expect("no trap");
-        let completion = begun.expect("an answer begins");
+        let completion = begun.expect("a response");
         let completions = guest.completion();
         for read in 1.. {
             let reading = completions.call_read(&mut store, completion, BATCH, u32::MAX);
@@ -135,7 +136,7 @@ fn linker(engine: &Engine) -> Linker<State> {
     linker
 }
 
-/// What a store holds.
+/// The state of a store.
 struct State {
     table: ResourceTable,
     http: WasiHttpCtx,
@@ -154,7 +155,7 @@ impl State {
     }
 }
 
-/// A clock that always says the same, as figures of other lengths would be other work.
+/// A stopped clock: numbers of other lengths would be different work.
 struct Stopped;
 
 impl HostMonotonicClock for Stopped {
@@ -194,7 +195,7 @@ impl WasiView for State {
 
 impl contract::types::Host for State {}
 
-/// Nothing is configured; the defaults of the host hold.
+/// No settings: the host's defaults apply.
 impl settings::Host for State {
     fn get(&mut self) -> Snapshot {
         Snapshot {

@@ -1,10 +1,9 @@
-//! How many instructions the plugin takes for fixed inputs, compared with what is written down in
-//! `benches/baseline.json`: `cargo bench -p benchmarks --bench counts`. Behind `--`, `--write "reason"` writes that
-//! file anew.
+//! Instruction counts of the plugin for fixed inputs, compared with `benches/baseline.json`: `cargo bench -p
+//! benchmarks --bench counts`. After `--`, `--write "reason"` updates that file.
 //!
-//! Two kinds are counted. Of the guest, fuel, which the engine takes for each of its instructions: exact, the same on
-//! every machine, and blind to the host. Of whole calls, and of the native twin's, what callgrind counts, if it is
-//! there. Both depend on the compiler, so that only counts of the same one are compared.
+//! There are two kinds. For the guest, the engine's fuel: exact, the same on every machine, and blind to the host.
+//! For whole calls, and those of the native twin, instructions by callgrind, if it is installed. Both depend on the
+//! compiler, so only counts with the same compiler are compared.
 
 mod baseline;
 mod cases;
@@ -12,7 +11,7 @@ mod guest;
 mod upstream;
 mod whole;
 
-// Lists, streams and questions are those of the other benches.
+// Lists, streams and requests are those of the other benches.
 #[path = "../common/mod.rs"]
 mod common;
 

@@ -1,4 +1,4 @@
-//! An upstream in memory: the same pieces in the same order every time, which no network gives.
+//! In-memory upstream: the same chunks in the same order every time, which no network gives.
 
 use std::convert::Infallible;
 
@@ -9,38 +9,38 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// What every request is answered with.
+/// The response to every request.
 #[derive(Clone, Default)]
 pub(crate) struct Upstream {
     content_type: &'static str,
-    pieces: Vec<Bytes>,
-    /// Whether each piece is a while behind the one before it.
+    chunks: Vec<Bytes>,
+    /// Whether the chunks arrive one after the other, with a pause.
     apart: bool,
 }
 
 impl Upstream {
-    /// A stream in pieces of this many bytes, all there at once.
-    pub(crate) fn stream(text: &str, piece: usize) -> Self {
+    /// A stream in chunks of so many bytes, all available at once.
+    pub(crate) fn stream(text: &str, chunk: usize) -> Self {
         Self {
             content_type: "text/event-stream",
-            pieces: text
+            chunks: text
                 .as_bytes()
-                .chunks(piece)
+                .chunks(chunk)
                 .map(Bytes::copy_from_slice)
                 .collect(),
             apart: false,
         }
     }
 
-    /// The same, each piece when the one before has been read, as tokens come.
-    pub(crate) fn tokens(text: &str, piece: usize) -> Self {
+    /// The same, each chunk available when the one before was read, as tokens are generated.
+    pub(crate) fn tokens(text: &str, chunk: usize) -> Self {
         Self {
             apart: true,
-            ..Self::stream(text, piece)
+            ..Self::stream(text, chunk)
         }
     }
 
-    /// JSON in pieces as a network would cut it.
+    /// JSON in chunks as a network would split it.
     pub(crate) fn json(text: &str) -> Self {
         Self {
             content_type: "application/json",
@@ -66,24 +66,24 @@ impl WasiHttpHooks for Upstream {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let Self {
             content_type,
-            pieces,
+            chunks,
             apart,
         } = self.clone();
         Box::new(async move {
-            // All of it, as an upstream would.
+            // Reads the whole request, as an upstream would.
             request.into_body().collect().await?;
-            let frames = futures::stream::iter(pieces).then(move |piece| async move {
+            let frames = futures::stream::iter(chunks).then(move |chunk| async move {
                 if apart {
                     tokio::task::yield_now().await;
                 }
-                Ok::<_, Infallible>(Frame::data(piece))
+                Ok::<_, Infallible>(Frame::data(chunk))
             });
             let body = StreamBody::new(frames);
             let body = body.map_err(|never| match never {}).boxed_unsync();
-            let answer = Response::builder().header(header::CONTENT_TYPE, content_type);
-            let answer = answer.body(body).expect("an answer");
+            let response = Response::builder().header(header::CONTENT_TYPE, content_type);
+            let response = response.body(body).expect("a response");
             Ok((
-                answer,
+                response,
                 Box::new(async { Ok(()) }) as Box<dyn Future<Output = _> + Send>,
             ))
         })

@@ -1,5 +1,5 @@
-//! The same calls whole, host and plugin and all, and by the native twin: instructions that callgrind counts in a
-//! process of its own. They hold on a machine whose clock does not.
+//! Instruction counts of whole calls, with host and plugin, and of the native twin, by callgrind in a separate
+//! process. They are independent of the clock.
 
 use std::{
     collections::BTreeMap,
@@ -13,42 +13,42 @@ use model_provider_host::{Host, Plugin, Sandbox, SandboxOptions, contract::Disco
 use tokio::runtime::Runtime;
 
 use crate::common::{
-    self,
-    ask::{self, Ask},
-    data,
+    self, data,
     mock::Mock,
+    prompt::{self, Prompt},
     twin::{FrozenTwin, Twin},
 };
 
-/// The word in front of what a counted process is to do.
+/// The first argument of a counted process.
 pub(crate) const WORD: &str = "counted";
-/// Calls that are counted, after one that warms up.
+/// Counted calls, after one that warms up.
 const ROUNDS: u64 = 5;
-/// What callgrind looks for: the function below whose instructions count, in any of its spellings.
+/// The function for callgrind: the one below, in any of its manglings.
 const COUNTED: &str = "*whole*counted_work*";
 const REFERENCE: &str = "huggingface/deepseek-ai/DeepSeek-R1:cheapest";
 
-/// What is done.
+/// The counted work.
 const DESCRIBE: &str = "describe";
 const RESOLVE: &str = "resolve a reference";
 const LIST: &str = "a list of 136 models";
 const ANSWER: &str = "a short answer";
-/// Streams to long questions begin so.
+/// The prefix of streams for long requests.
 const LONG: &str = "50 chunks to ";
 const ANSWER_STREAMED: &str = "a short answer, streamed";
-/// Who does it.
+/// The implementations.
 const PLUGIN: &str = "plugin";
-/// The plugin where the host does not wait for it.
+/// The plugin in a host that lets the guest wait.
 const WAITING: &str = "plugin that waits";
 const NATIVE: &str = "native";
 const FROZEN: &str = "native at bc404fd";
-/// Long enough for a counted process to take one chunk before the next one comes.
+/// Long enough for a counted process to read one chunk before the next one arrives.
 const APART_MS: u32 = 60;
 
-/// What a process is told: who, what, the mock's address, the component, and where compiled code is kept.
+/// The arguments of a process: the implementation, the work, the mock's address, the component, and the compilation
+/// cache.
 type Words<'w> = [&'w str; 5];
 
-/// Counts all cases; an error says why nothing can be counted here.
+/// Counts all cases; the error says why counting is not possible here.
 pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, String> {
     let version = Command::new("valgrind").arg("--version").output();
     if !version.is_ok_and(|output| output.status.success()) {
@@ -57,13 +57,13 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
     let folder = tempfile::tempdir().expect("a folder");
     let cache = folder.path().join("code");
     let component = component.to_str().expect("a plain path");
-    let kept = cache.to_str().expect("a plain path");
-    // Compiling would be most of what a counted process does, and takes twenty times as long there.
+    let cache_dir = cache.to_str().expect("a plain path");
+    // Compile first: compilation would dominate a counted process, and takes twenty times as long there.
     drop(loaded(Path::new(component), &cache, false).await);
 
     let files = data::Files::new();
     let list = Mock::replaying_whole(&files.list(data::ROUTER_LIST));
-    let answer = Mock::replaying_whole(&files.answer());
+    let response = Mock::replaying_whole(&files.response());
     let short = Mock::replaying_whole(&files.stream(50));
     let apart = Mock::paced(APART_MS);
     let long = Mock::replaying_whole(&files.stream(2_000));
@@ -73,8 +73,8 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
         (DESCRIBE, ""),
         (RESOLVE, ""),
         (LIST, list.base_url()),
-        (ANSWER, answer.base_url()),
-        (ANSWER_STREAMED, answer.base_url()),
+        (ANSWER, response.base_url()),
+        (ANSWER_STREAMED, response.base_url()),
         ("a stream of 50 chunks, one a packet", apart.base_url()),
         ("a stream of 50 chunks, many a packet", short.base_url()),
         ("a stream of 2,000 chunks, many a packet", long.base_url()),
@@ -91,13 +91,13 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
         let is_streamed = ![DESCRIBE, RESOLVE, LIST, ANSWER].contains(&what);
         for who in [PLUGIN, WAITING, NATIVE, FROZEN] {
             let is_counted = match who {
-                // Long questions are written the same way by both.
+                // Both write long requests in the same way.
                 WAITING => is_streamed && !what.starts_with(LONG),
                 NATIVE | FROZEN => what != DESCRIBE,
                 _ => true,
             };
             if is_counted {
-                let count = counted([who, what, url, component, kept]);
+                let count = counted([who, what, url, component, cache_dir]);
                 counts.insert(format!("{what}, {who}"), count);
             }
         }
@@ -105,7 +105,7 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
     Ok(counts)
 }
 
-/// Prints plugin and twins beside each other.
+/// Prints plugin and twins side by side.
 pub(crate) fn print(counts: &BTreeMap<String, u64>) {
     println!(
         "| Case | Instructions, plugin in its host | Native | Ratio | Native at bc404fd | Ratio | Where the plugin waits itself |\n\
@@ -128,15 +128,15 @@ pub(crate) fn print(counts: &BTreeMap<String, u64>) {
     }
 }
 
-/// What is asked.
-fn question(what: &str) -> Ask {
+/// The request of a case.
+fn prompt_of(what: &str) -> Prompt {
     match what.strip_prefix(LONG) {
-        Some("5 KB of text") => Ask::long(5, 1),
-        Some("50 KB of text") => Ask::long(50, 1),
-        Some("500 KB of text") => Ask::long(500, 1),
-        Some("41 messages, 50 KB") => Ask::long(50, 41),
-        Some("30 tools, 60 KB") => Ask::with_tools(30, 60),
-        _ => Ask::short(),
+        Some("5 KB of text") => Prompt::long(5, 1),
+        Some("50 KB of text") => Prompt::long(50, 1),
+        Some("500 KB of text") => Prompt::long(500, 1),
+        Some("41 messages, 50 KB") => Prompt::long(50, 41),
+        Some("30 tools, 60 KB") => Prompt::with_tools(30, 60),
+        _ => Prompt::short(),
     }
 }
 
@@ -165,10 +165,10 @@ fn collected(status: ExitStatus, said: &str) -> Option<u64> {
     (status.success() && count > 0).then_some(count)
 }
 
-/// What a counted process runs.
+/// The main function of a counted process.
 pub(crate) fn child(words: &[&str]) {
-    let [who, what, url, component, kept]: Words<'_> = words.try_into().expect("who, what, and where");
-    // What asks nobody needs an address as well.
+    let [who, what, url, component, cache_dir]: Words<'_> = words.try_into().expect("who, what, and where");
+    // A case without requests needs an address as well.
     let url = if url.is_empty() {
         "http://127.0.0.1:9/v1"
     } else {
@@ -180,7 +180,7 @@ pub(crate) fn child(words: &[&str]) {
         NATIVE => Client::Native(Box::new(Twin::new(url, PlainSettings::default()))),
         FROZEN => Client::Frozen(Box::new(FrozenTwin::new(url, FrozenSettings::default()))),
         _ => {
-            let plugin = runtime.block_on(loaded(Path::new(component), Path::new(kept), guests_wait));
+            let plugin = runtime.block_on(loaded(Path::new(component), Path::new(cache_dir), guests_wait));
             let host = common::host(&plugin, url, Some(common::TOKEN), |_| {});
             Client::Plugin(Box::new(host))
         }
@@ -191,17 +191,17 @@ pub(crate) fn child(words: &[&str]) {
     }
 }
 
-/// What callgrind counts: all that this thread does meanwhile, which is all there is to do.
+/// The function that callgrind counts: everything that this thread does, which is all the work.
 #[inline(never)]
 fn counted_work(runtime: &Runtime, client: &Client, what: &str) {
     runtime.block_on(client.call(what));
 }
 
-async fn loaded(component: &Path, kept: &Path, guests_wait: bool) -> Plugin {
+async fn loaded(component: &Path, cache_dir: &Path, guests_wait: bool) -> Plugin {
     let options = SandboxOptions {
         guests_wait,
-        cache_dir: Some(kept.to_owned()),
-        // Callgrind has not as many addresses as a machine.
+        cache_dir: Some(cache_dir.to_owned()),
+        // Under callgrind the address space is smaller.
         max_concurrent: 4,
         ..SandboxOptions::default()
     };
@@ -218,7 +218,7 @@ enum Client {
 
 impl Client {
     async fn call(&self, what: &str) {
-        let ask = question(what);
+        let prompt = prompt_of(what);
         match (self, what) {
             (Self::Plugin(host), DESCRIBE) => {
                 host.plugin().describe().await.expect("what it is");
@@ -231,26 +231,26 @@ impl Client {
                 assert_eq!(catalog.expect("a list").models.len(), data::ROUTER_LIST);
             }
             (Self::Plugin(host), ANSWER) => {
-                host.complete(ask.for_host()).await.expect("an answer");
+                host.complete(prompt.for_host()).await.expect("a response");
             }
-            (Self::Plugin(host), _) => assert!(ask::whole(host, &ask).await > 0),
+            (Self::Plugin(host), _) => assert!(prompt::whole(host, &prompt).await > 0),
             (Self::Native(_), RESOLVE) => {
                 reference::resolve(REFERENCE, &PlainSettings::default()).expect("a reference");
             }
             (Self::Native(twin), LIST) => assert_eq!(twin.list().await.models.len(), data::ROUTER_LIST),
             (Self::Native(twin), ANSWER) => {
-                assert!(!twin.chat(ask.for_twin()).whole().await.is_empty());
+                assert!(!twin.chat(prompt.for_twin()).whole().await.is_empty());
             }
-            (Self::Native(twin), _) => assert!(twin.chat(ask.for_twin()).drain().await > 0),
+            (Self::Native(twin), _) => assert!(twin.chat(prompt.for_twin()).drain().await > 0),
             (Self::Frozen(_), RESOLVE) => {
                 frozen_protocol::reference::resolve(REFERENCE, &FrozenSettings::default())
                     .expect("a reference");
             }
             (Self::Frozen(twin), LIST) => assert_eq!(twin.list().await.models.len(), data::ROUTER_LIST),
             (Self::Frozen(twin), ANSWER) => {
-                assert!(!twin.chat(ask.for_frozen()).whole().await.is_empty());
+                assert!(!twin.chat(prompt.for_frozen()).whole().await.is_empty());
             }
-            (Self::Frozen(twin), _) => assert!(twin.chat(ask.for_frozen()).drain().await > 0),
+            (Self::Frozen(twin), _) => assert!(twin.chat(prompt.for_frozen()).drain().await > 0),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that need nothing but an instance. Nothing in them waits, so that CPU time is their time.
+//! Calls that need only an instance. They never wait, so their CPU time is their duration.
 
 use std::hint::black_box;
 
@@ -10,10 +10,10 @@ use crate::common::{
     measure::{cpu, in_turns},
 };
 
-/// Calls a figure.
+/// Calls for each measurement.
 const CALLS: usize = 200;
 const ROUNDS: usize = 15;
-/// Nobody listens there, and nobody is asked.
+/// No server listens here, and no request is sent.
 const NOWHERE: &str = "http://127.0.0.1:9/v1";
 
 pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
@@ -76,7 +76,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
             let native = format!("{:.1} µs", pair.twin);
             table.row(what, "≤ 60 µs", &time(pair.plugin), &native, pair.ratio);
         } else {
-            // The host's settings are look-ups, the twin's plain lists.
+            // The host's settings are lookups, the twin's are plain lists.
             table.alone(what, "≤ 60 µs", &time(pair.plugin));
         }
     }

@@ -1,4 +1,4 @@
-//! This program once more, for a figure that only a process of its own can give: memory, and CPU of many responses.
+//! This program as a child process, for measurements that need a separate process: memory, and CPU of many responses.
 
 use std::{process::Command, time::Duration};
 
@@ -10,12 +10,12 @@ use huggingface_protocol::{
 use super::{clients, concurrency, memory, serving};
 use crate::common::{self, twin::Twin};
 
-/// The word in front of what a child is to do.
+/// The first argument of a child process.
 pub(crate) const WORD: &str = "child";
-/// Longer than anything here takes.
+/// Longer than any measurement.
 const LONG_MS: u32 = 600_000;
 
-/// Runs this program as a child; gives the figures that it says.
+/// Runs this program as a child; returns the figures that it prints.
 pub(crate) fn run<const N: usize>(what: &[&str]) -> [f64; N] {
     let program = std::env::current_exe().expect("this program");
     let output = Command::new(program).arg(WORD).args(what).output();
@@ -28,14 +28,14 @@ pub(crate) fn run<const N: usize>(what: &[&str]) -> [f64; N] {
     }
 }
 
-/// What [`run`] runs.
+/// The main function of a child.
 pub(crate) async fn main(what: &[String]) {
     let words: Vec<&str> = what.iter().map(String::as_str).collect();
     match words[..] {
         ["proxy", base_url] => serving::proxy(base_url).await,
-        ["client", who, _, rounds, answer, of50, of500] => {
+        ["client", who, _, rounds, response, of50, of500] => {
             let rounds = rounds.parse().expect("a number");
-            clients::child(who == "plugin", rounds, [answer, of50, of500]).await;
+            clients::child(who == "plugin", rounds, [response, of50, of500]).await;
         }
         [what, who, base_url, count] => {
             let count = count.parse().expect("a number");
@@ -53,14 +53,14 @@ pub(crate) async fn main(what: &[String]) {
     }
 }
 
-/// Whose streams are opened; for as long as the process, so that answers may borrow it.
+/// The client whose streams are opened. It lives as long as the process, so that responses may borrow it.
 pub(crate) enum Client {
     Plugin(model_provider_host::Host),
     Twin(&'static Twin),
 }
 
 impl Client {
-    /// One that waits as long as it takes.
+    /// One without timeouts.
     pub(crate) async fn patient(by_plugin: bool, base_url: &str) -> Self {
         if by_plugin {
             let plugin = common::loaded().await;
@@ -81,7 +81,7 @@ impl Client {
     }
 }
 
-/// Long enough for what ends in the background to have ended.
+/// Waits until background work has ended.
 pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_millis(500)).await;
 }

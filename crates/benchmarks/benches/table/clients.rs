@@ -1,7 +1,8 @@
-//! The clients that others wrote, doing the same calls against the same mocks in the same run: a table of its own.
+//! Third-party clients with the same calls to the same mocks in the same run: a table of its own.
 //!
-//! Each client is a process that says one JSON value a line; `benches/clients/` has them, and `benches/clients/install`
-//! installs what they are made of. Plugin and twin are processes here, too. In turns, and the medians count.
+//! Each client is a process that prints one JSON value a line; the clients are in `benches/clients/`, and
+//! `benches/clients/install` installs their dependencies. Plugin and twin are processes here, too. They run in turns,
+//! and the medians count.
 
 use std::{
     collections::BTreeMap,
@@ -19,11 +20,10 @@ use model_provider_host::{
 
 use super::{child, time};
 use crate::common::{
-    self,
-    ask::Ask,
-    data,
+    self, data,
     measure::{median, micros},
     mock::Mock,
+    prompt::Prompt,
     twin::Twin,
 };
 
@@ -31,7 +31,7 @@ use crate::common::{
 const CALLS: &str = "100";
 const ROUNDS: usize = 3;
 const COLUMNS: [(&str, &str); 5] = [
-    ("short", "Short answer"),
+    ("short", "Short response"),
     ("first", "First token"),
     ("stream50", "50 chunks"),
     ("stream500", "500 chunks"),
@@ -44,7 +44,7 @@ type Figures = BTreeMap<String, (Vec<f64>, Vec<f64>)>;
 pub(crate) fn measure() {
     let files = data::Files::new();
     let mocks = [
-        Mock::answering(&files.answer(), &files.list(data::ROUTER_LIST)),
+        Mock::responding(&files.response(), &files.list(data::ROUTER_LIST)),
         Mock::replaying(&files.stream(50)),
         Mock::replaying(&files.stream(500)),
     ];
@@ -58,7 +58,7 @@ pub(crate) fn measure() {
     println!("\n| Client: time / CPU of a call | {titles} |\n|---|---|---|---|---|---|");
     for (name, _, figures) in clients.iter().filter(|(_, _, figures)| !figures.is_empty()) {
         let cells = COLUMNS.map(|(call, _)| match figures.get(call) {
-            // Its CPU would be that of the rest of the response.
+            // Its CPU time would include the rest of the response.
             Some((times, _)) if call == "first" => time(median(times)),
             Some((times, used)) => format!("{} / {}", time(median(times)), time(median(used))),
             None => "–".to_owned(),
@@ -67,7 +67,7 @@ pub(crate) fn measure() {
     }
 }
 
-/// Runs one round; what it said, or why it could not.
+/// Runs one round; returns its output, or the error.
 fn run(command: &[PathBuf], mocks: &[Mock; 3]) -> Result<String, String> {
     let [program, words @ ..] = command else {
         return Err("no program".to_owned());
@@ -97,9 +97,9 @@ fn gather(said: &str, figures: &mut Figures) {
     }
 }
 
-/// Every client with its command; what is not installed is found out when it runs.
+/// All clients with their commands; a client that is not installed fails when it runs.
 fn clients() -> Vec<(&'static str, Vec<PathBuf>, Figures)> {
-    let (tools, scripts) = (tools(), common::kept("clients"));
+    let (tools, scripts) = (tools(), common::results_file("clients"));
     let this = std::env::current_exe().expect("this program");
     let own = |who: &str| vec![this.clone(), child::WORD.into(), "client".into(), who.into()];
     let rust = |who: &str| vec![tools.join("rust/release/bench-clients"), who.into()];
@@ -124,7 +124,7 @@ fn clients() -> Vec<(&'static str, Vec<PathBuf>, Figures)> {
     all.map(|(name, command)| (name, command, Figures::new())).into()
 }
 
-/// Where what others wrote is installed.
+/// The folder with the installed third-party clients.
 pub(crate) fn tools() -> PathBuf {
     let folder = std::env::var_os("TOOLS_DIR")
         .map(PathBuf::from)
@@ -135,17 +135,17 @@ pub(crate) fn tools() -> PathBuf {
     folder.join("bench")
 }
 
-/// What [`clients`] runs for plugin and twin.
+/// The process that [`clients`] runs for plugin and twin.
 pub(crate) async fn child(by_plugin: bool, rounds: usize, urls: [&str; 3]) {
-    let (short, few) = (Ask::short(), (rounds / 5).max(1));
-    let [answer, of50, of500] = if by_plugin {
+    let (short, few) = (Prompt::short(), (rounds / 5).max(1));
+    let [response, of50, of500] = if by_plugin {
         let plugin = common::loaded().await;
         urls.map(|url| Client::Plugin(common::host(&plugin, url, Some(common::TOKEN), |_| {})))
     } else {
         urls.map(|url| Client::Twin(Box::new(Twin::new(url, PlainSettings::default()))))
     };
     report("short", rounds, async || {
-        assert!(answer.whole(&short).await > 100);
+        assert!(response.whole(&short).await > 100);
         None
     })
     .await;
@@ -169,13 +169,13 @@ pub(crate) async fn child(by_plugin: bool, rounds: usize, urls: [&str; 3]) {
         .await;
     }
     report("list", few, async || {
-        assert_eq!(answer.list().await, data::ROUTER_LIST);
+        assert_eq!(response.list().await, data::ROUTER_LIST);
         None
     })
     .await;
 }
 
-/// Calls, and says what a call takes; the first ones warm up. A call may time itself.
+/// Measures a call and prints the result; the first calls warm up. A call may time itself.
 async fn report(name: &str, rounds: usize, mut call: impl AsyncFnMut() -> Option<f64>) {
     for _ in 0..3 {
         call().await;
@@ -200,44 +200,44 @@ enum Client {
 }
 
 impl Client {
-    /// A whole response; the length of its text.
-    async fn whole(&self, ask: &Ask) -> usize {
+    /// A whole response; returns the length of its text.
+    async fn whole(&self, prompt: &Prompt) -> usize {
         match self {
             Self::Plugin(host) => {
-                let answer = host.complete(ask.for_host()).await.expect("an answer");
-                match &answer.response.content[..] {
+                let result = host.complete(prompt.for_host()).await.expect("a response");
+                match &result.response.content[..] {
                     [AssistantPart::Text(text)] => text.len(),
                     other => panic!("{other:?} is no text"),
                 }
             }
-            Self::Twin(twin) => match &twin.chat(ask.for_twin()).whole().await[..] {
+            Self::Twin(twin) => match &twin.chat(prompt.for_twin()).whole().await[..] {
                 [native::AssistantPart::Text(text)] => text.len(),
                 other => panic!("{other:?} is no text"),
             },
         }
     }
 
-    /// A streamed response, piece by piece.
-    async fn streamed(&self, ask: &Ask, mut piece: impl FnMut(&str)) {
+    /// A streaming response, delta by delta.
+    async fn streamed(&self, prompt: &Prompt, mut chunk: impl FnMut(&str)) {
         match self {
             Self::Plugin(host) => {
-                let mut completion = host.chat(ask.for_host()).await.expect("an answer");
+                let mut completion = host.chat(prompt.for_host()).await.expect("a response");
                 while let Some(event) = completion.next().await.expect("an event") {
                     if let ChatEvent::Text(text) = event {
-                        piece(&text);
+                        chunk(&text);
                     }
                 }
             }
             Self::Twin(twin) => {
-                let mut answer = twin.chat(ask.for_twin());
+                let mut response = twin.chat(prompt.for_twin());
                 loop {
-                    let events = answer.next().await;
+                    let events = response.next().await;
                     if events.is_empty() {
                         break;
                     }
                     for event in events {
                         if let native::ChatEvent::Text(text) = event {
-                            piece(&text);
+                            chunk(&text);
                         }
                     }
                 }

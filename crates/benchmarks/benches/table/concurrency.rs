@@ -1,4 +1,4 @@
-//! Memory and CPU against the number of responses at once, each with pauses between its events; and the plot of both.
+//! Memory and CPU against the number of concurrent responses, with pauses between their events; and the plot of both.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use super::{
     thousands, time,
 };
 use crate::common::{
-    ask::{self, Ask},
     measure::{KB, cpu, median, resident},
     mock::Mock,
+    prompt::{self, Prompt},
 };
 
-/// Answers at once, and how often that is measured: few of them take little time, which other work disturbs.
+/// Numbers of concurrent responses, and how often each is measured: short runs are more sensitive to other load.
 const LEVELS: [(usize, usize); 4] = [(1, 3), (32, 3), (256, 1), (2_000, 1)];
-/// Between two events.
+/// The pause between two events.
 const PAUSE_MS: u32 = 100;
-/// Half of a response's 50 pauses: all have begun and none has ended.
+/// Half of a response's 50 pauses: all responses have started and none has ended.
 const MIDDLE: Duration = Duration::from_millis(25 * PAUSE_MS as u64);
 
 pub(crate) fn measure(table: &mut Table) {
@@ -49,7 +49,7 @@ pub(crate) fn measure(table: &mut Table) {
             memory / twin_memory,
         );
         table.row(
-            "… CPU of each answer",
+            "… CPU of each response",
             "",
             &time(used),
             &time(twin_used),
@@ -65,41 +65,41 @@ fn middle(rounds: &[[f64; 2]]) -> [f64; 2] {
     [0, 1].map(|at| median(&rounds.iter().map(|round| round[at]).collect::<Vec<_>>()))
 }
 
-/// Runs so many responses at once; the memory that they take together, and the CPU time of each.
+/// Runs so many concurrent responses; returns their memory in total, and the CPU time of each.
 pub(crate) async fn child(by_plugin: bool, base_url: &str, count: usize) -> (f64, f64) {
     match Client::patient(by_plugin, base_url).await {
         Client::Plugin(host) => {
-            let ask = Ask::short();
-            futures::future::join_all((0..8).map(|_| ask::first(&host, &ask))).await;
-            let answer = || {
+            let prompt = Prompt::short();
+            futures::future::join_all((0..8).map(|_| prompt::first(&host, &prompt))).await;
+            let response = || {
                 let host = host.clone();
-                tokio::spawn(async move { ask::whole(&host, &Ask::short()).await })
+                tokio::spawn(async move { prompt::whole(&host, &Prompt::short()).await })
             };
-            together(count, answer).await
+            together(count, response).await
         }
         Client::Twin(twin) => {
-            let first = async || drop(twin.chat(Ask::short().for_twin()).next().await);
+            let first = async || drop(twin.chat(Prompt::short().for_twin()).next().await);
             futures::future::join_all((0..8).map(|_| first())).await;
-            let answer = || tokio::spawn(async { twin.chat(Ask::short().for_twin()).drain().await });
-            together(count, answer).await
+            let response = || tokio::spawn(async { twin.chat(Prompt::short().for_twin()).drain().await });
+            together(count, response).await
         }
     }
 }
 
-async fn together(count: usize, answer: impl Fn() -> tokio::task::JoinHandle<usize>) -> (f64, f64) {
+async fn together(count: usize, response: impl Fn() -> tokio::task::JoinHandle<usize>) -> (f64, f64) {
     settle().await;
     let before = resident();
-    let mut answers = Vec::with_capacity(count);
+    let mut responses = Vec::with_capacity(count);
     let first_half = cpu(async {
-        answers.extend((0..count).map(|_| answer()));
+        responses.extend((0..count).map(|_| response()));
         tokio::time::sleep(MIDDLE).await;
     })
     .await;
-    // Reading it is work too, and nobody's.
+    // Reading the memory is work too, and is not measured.
     let memory = resident() - before;
     let second_half = cpu(async {
-        for answer in answers {
-            assert!(answer.await.expect("an answer") > 0, "it has text");
+        for response in responses {
+            assert!(response.await.expect("a response") > 0, "it has text");
         }
     })
     .await;

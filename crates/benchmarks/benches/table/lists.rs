@@ -1,4 +1,4 @@
-//! Lists of models.
+//! Model lists.
 
 use huggingface_protocol::settings::PlainSettings;
 use model_provider_host::contract::{DiscoveryMode, ModelSource};

@@ -1,4 +1,4 @@
-//! A server beside guests that compute for ever: how long good requests and health checks wait for their first byte.
+//! A server beside guests in an endless loop: the time to first byte of normal requests and health checks.
 
 use std::{
     process::Command,
@@ -16,7 +16,7 @@ use hyper_util::{
 use super::{Table, time};
 use crate::common::{measure::micros, mock::Mock, process::Process};
 
-/// Guests that compute for as long as they are let.
+/// Guests that compute until they are stopped.
 const SPINNING: usize = 64;
 const SAMPLES: usize = 400;
 
@@ -88,7 +88,7 @@ impl Server {
             .expect("a request")
     }
 
-    /// The 99th percentiles of good requests and of health checks, until the first byte of the body.
+    /// The 99th percentiles of normal requests and of health checks, until the first byte of the body.
     async fn waits(&self) -> (Duration, Duration) {
         let (mut good, mut health) = (Vec::new(), Vec::new());
         for _ in 0..SAMPLES {

@@ -2,13 +2,12 @@
 //! sections behind `--` measure only those.
 //!
 //! Plugin and native twin are measured in turns, so that the ratios hold on a busy machine too; every figure is a
-//! median. Memory is measured in a process of its own for each figure: this program once more, as `child`.
+//! median. Memory is measured in a process of its own for each figure: this program again, as `child`.
 //! `concurrency` also draws `benches/concurrency.svg`.
 
 #[path = "../common/mod.rs"]
 mod common;
 
-mod answers;
 mod calls;
 mod child;
 mod clients;
@@ -17,6 +16,7 @@ mod lists;
 mod load;
 mod memory;
 mod plot;
+mod responses;
 mod rows;
 mod serving;
 mod streams;
@@ -27,13 +27,13 @@ use model_provider_host::{Host, Plugin};
 use common::mock::Mock;
 use rows::Table;
 
-/// What every section works with.
+/// The context of every section.
 struct Rig {
     plugin: Plugin,
 }
 
 impl Rig {
-    /// A host in front of this mock, with a token to add and to search for.
+    /// A host for this mock, with a token to add and to redact.
     fn host(&self, mock: &Mock) -> Host {
         common::host(&self.plugin, mock.base_url(), Some(common::TOKEN), |_| {})
     }
@@ -43,7 +43,7 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (runtime, threads) = (common::runtime(), common::threads());
     if let Some((child::WORD, what)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-        // One call after the other needs no threads.
+        // Sequential calls need no threads.
         let runtime = if what.first().is_some_and(|what| what == "client") {
             runtime
         } else {
@@ -66,13 +66,13 @@ fn main() {
             runtime.block_on(calls::measure(&rig, &mut table));
         }
         if wanted("answers") {
-            runtime.block_on(answers::measure(&rig, &mut table));
+            runtime.block_on(responses::measure(&rig, &mut table));
         }
         if wanted("streams") {
             runtime.block_on(streams::measure(&rig, &mut table));
         }
         if wanted("paced") {
-            threads.block_on(answers::paced(&rig, &mut table));
+            threads.block_on(responses::paced(&rig, &mut table));
         }
         if wanted("lists") {
             runtime.block_on(lists::measure(&rig, &mut table));
@@ -102,7 +102,7 @@ fn main() {
     }
 }
 
-/// Microseconds for a person.
+/// Formats microseconds.
 fn time(micros: f64) -> String {
     if micros < 1_000.0 {
         format!("{micros:.0} µs")

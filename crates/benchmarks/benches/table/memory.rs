@@ -1,6 +1,6 @@
-//! Resident memory of waiting streams and of a large request, each in a process of its own.
+//! Resident memory of waiting streams and of a large request, each in a separate process.
 
-#![allow(clippy::async_yields_async, reason = "the tasks are kept, not waited for")]
+#![allow(clippy::async_yields_async, reason = "the tasks are stored, not awaited")]
 
 use huggingface_protocol::settings::PlainSettings;
 
@@ -9,11 +9,10 @@ use super::{
     child::{self, Client, settle},
 };
 use crate::common::{
-    self,
-    ask::{self, Ask},
-    data,
+    self, data,
     measure::{KB, resident, resident_peak},
     mock::Mock,
+    prompt::{self, Prompt},
     twin::Twin,
 };
 
@@ -41,31 +40,31 @@ pub(crate) fn measure(table: &mut Table) {
     );
 }
 
-/// Opens so many streams that say nothing more; the memory of each.
+/// Opens so many streams that stall; returns the memory of each.
 pub(crate) async fn waiting(by_plugin: bool, base_url: &str, count: usize) -> f64 {
-    let ask = Ask::short();
+    let prompt = Prompt::short();
     match Client::patient(by_plugin, base_url).await {
         Client::Plugin(host) => {
             let open = async || {
-                let (mut completion, _) = ask::first(&host, &ask).await;
+                let (mut completion, _) = prompt::first(&host, &prompt).await;
                 tokio::spawn(async move { while let Ok(Some(_)) = completion.next().await {} })
             };
             each_of(count, open).await
         }
         Client::Twin(twin) => {
             let open = async || {
-                let mut answer = twin.chat(ask.for_twin());
-                assert!(!answer.next().await.is_empty(), "the first events");
-                tokio::spawn(async move { while !answer.next().await.is_empty() {} })
+                let mut response = twin.chat(prompt.for_twin());
+                assert!(!response.next().await.is_empty(), "the first events");
+                tokio::spawn(async move { while !response.next().await.is_empty() {} })
             };
             each_of(count, open).await
         }
     }
 }
 
-/// Opens so many streams and gives the memory that each has taken.
+/// Opens so many streams and returns the memory of each.
 async fn each_of(count: usize, open: impl AsyncFn() -> tokio::task::JoinHandle<()>) -> f64 {
-    // What the first ones bring for all that follow is not theirs.
+    // The first streams warm up: they allocate what all later ones share.
     let mut streams = Vec::with_capacity(count + 8);
     for _ in 0..8 {
         streams.push(open().await);
@@ -84,22 +83,22 @@ async fn each_of(count: usize, open: impl AsyncFn() -> tokio::task::JoinHandle<(
     each
 }
 
-/// Sends a picture of so many bytes; what memory that takes at its peak.
+/// Sends an image of so many bytes; returns the peak memory.
 pub(crate) async fn picture(by_plugin: bool, base_url: &str, bytes: usize) -> f64 {
-    let ask = Ask::picture(bytes);
-    let small = Ask::short();
+    let prompt = Prompt::picture(bytes);
+    let small = Prompt::short();
     if by_plugin {
         let plugin = common::loaded().await;
         let host = common::host(&plugin, base_url, Some(common::TOKEN), |_| {});
-        ask::whole(&host, &small).await;
+        prompt::whole(&host, &small).await;
         let before = resident();
-        ask::whole(&host, &ask).await;
+        prompt::whole(&host, &prompt).await;
         resident_peak() - before
     } else {
         let twin = Twin::new(base_url, PlainSettings::default());
         twin.chat(small.for_twin()).drain().await;
         let before = resident();
-        twin.chat(ask.for_twin()).drain().await;
+        twin.chat(prompt.for_twin()).drain().await;
         resident_peak() - before
     }
 }

@@ -20,16 +20,16 @@ const FONT: &str = "sans-serif";
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Fault = Box<dyn std::error::Error>;
 
-/// What was measured at one number of streams: memory in bytes, and CPU time of each in microseconds.
+/// The measurements at one number of streams: memory in bytes, and CPU time of each in microseconds.
 pub(crate) struct Point {
     pub(crate) streams: usize,
     pub(crate) plugin: [f64; 2],
     pub(crate) twin: [f64; 2],
 }
 
-/// Draws the plot of the BENCHMARKS.md; gives its file.
+/// Draws the plot of BENCHMARKS.md; returns its file.
 pub(crate) fn draw(points: &[Point]) -> PathBuf {
-    let file = common::kept("concurrency.svg");
+    let file = common::results_file("concurrency.svg");
     panels(&SVGBackend::new(&file, SIZE).into_drawing_area(), points).expect("a plot");
     file
 }
@@ -45,13 +45,13 @@ fn panels(area: &Area<'_>, points: &[Point]) -> Result<(), Fault> {
         [line(|point| point.plugin), line(|point| point.twin)]
     };
     panel(&left, "Resident memory of all, MB", &of(0, KB * KB))?;
-    panel(&right, "CPU of each answer of 50 chunks, ms", &of(1, 1_000.0))?;
+    panel(&right, "CPU of each response of 50 chunks, ms", &of(1, 1_000.0))?;
     area.present()?;
     Ok(())
 }
 
-/// The figures of plugin and twin against the number of streams. Both axes are logarithmic: what counts is the distance
-/// of the lines, which is the ratio.
+/// The figures of plugin and twin against the number of streams. Both axes are logarithmic: the distance of the lines
+/// is the ratio.
 fn panel(area: &Area<'_>, title: &str, lines: &[Vec<(f64, f64)>; 2]) -> Result<(), Fault> {
     let figures = || lines.iter().flatten().map(|(_, figure)| *figure);
     let least = figures().fold(f64::MAX, f64::min).max(1e-3);
@@ -76,7 +76,7 @@ fn panel(area: &Area<'_>, title: &str, lines: &[Vec<(f64, f64)>; 2]) -> Result<(
         .axis_style(WORDS)
         .label_style(text(14))
         .axis_desc_style(text(14))
-        .x_desc("answers at once")
+        .x_desc("concurrent responses")
         .x_label_formatter(&|streams| number(*streams))
         .y_label_formatter(&|figure| number(*figure))
         .y_labels(6)

@@ -1,5 +1,5 @@
-//! The table's rows: written as they come, so that a long run shows where it is, and after several runs once more with
-//! the ratios of all of them.
+//! Rows of a table: printed as they are measured, so that a long run shows its progress, and again after several
+//! runs, with the ratios of all of them.
 
 use std::io::Write as _;
 
@@ -26,7 +26,7 @@ impl Row {
         let _ = std::io::stdout().flush();
     }
 
-    /// From the lowest to the highest, where they differ as they are written.
+    /// From the lowest to the highest, if they differ as printed.
     fn ratio(&self) -> String {
         let of = |pick: fn(f64, f64) -> f64| {
             let ratio = self.ratios.iter().copied().reduce(pick)?;
@@ -40,7 +40,7 @@ impl Row {
     }
 }
 
-/// All rows, in the order in which every run gives them.
+/// All rows, in the order of a run.
 #[derive(Default)]
 pub(crate) struct Table {
     rows: Vec<Row>,
@@ -59,7 +59,7 @@ impl Table {
         self.add(what, target, measured, "", None);
     }
 
-    /// A row of the plugin and its twin.
+    /// A row with plugin and twin.
     pub(crate) fn pair(&mut self, what: &str, target: &str, pair: &Pair, figure: impl Fn(f64) -> String) {
         self.row(what, target, &figure(pair.plugin), &figure(pair.twin), pair.ratio);
     }

@@ -1,5 +1,5 @@
-//! `serve` against a native proxy that passes everything on, and against the LiteLLM proxy where it is installed: each a
-//! process of its own, in front of the same mock, asked by the same callers.
+//! `serve` compared with a native proxy that passes everything on, and with the LiteLLM proxy if it is installed:
+//! each a separate process, with the same mock and the same clients.
 
 use std::{
     path::Path,
@@ -19,28 +19,27 @@ use tokio::net::TcpListener;
 
 use super::{Rig, Table, child, clients, time};
 use crate::common::{
-    self,
-    ask::Ask,
-    data,
+    self, data,
     measure::{median, micros},
     mock::Mock,
     process::Process,
+    prompt::Prompt,
 };
 
-/// Callers at once, each with its next request as soon as it has its response.
+/// Concurrent clients; each sends its next request after its response.
 const AT_ONCE: usize = 32;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
-/// LiteLLM loads for a while.
+/// LiteLLM takes long to start.
 const START: Duration = Duration::from_secs(120);
 
 pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let cases = [
         (
-            "short plain answers",
+            "short plain responses",
             false,
-            Mock::replaying_whole(&files.answer()),
+            Mock::replaying_whole(&files.response()),
         ),
         ("streams of 50 chunks", true, Mock::replaying(&files.stream(50))),
     ];
@@ -72,7 +71,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
 fn write(table: &mut Table, what: &str, servers: &[Server]) {
     let rate = |server: &Server| median(&server.rates);
     let used = |server: &Server| median(&server.used);
-    let [plugin, native, others @ ..] = servers else {
+    let [plugin, native, further @ ..] = servers else {
         panic!("two servers of our own");
     };
     let (our, theirs) = (rate(plugin), rate(native));
@@ -91,7 +90,7 @@ fn write(table: &mut Table, what: &str, servers: &[Server]) {
         &time(theirs),
         our / theirs,
     );
-    match others {
+    match further {
         [litellm] => {
             let (rate, used) = (rate(litellm), time(used(litellm)));
             table.alone("… the LiteLLM proxy", "", &format!("{rate:.0} /s, {used} CPU"));
@@ -100,7 +99,7 @@ fn write(table: &mut Table, what: &str, servers: &[Server]) {
     }
 }
 
-/// One of the servers, and what was measured of it.
+/// One of the servers, with its measurements.
 struct Server {
     process: Process,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -111,9 +110,9 @@ struct Server {
 
 impl Server {
     fn new(process: Process, stream: bool) -> Self {
-        let ask = Ask::short();
-        let message = serde_json::json!({"role": "user", "content": ask.texts[0]});
-        let body = serde_json::json!({"model": ask.model, "messages": [message], "stream": stream});
+        let prompt = Prompt::short();
+        let message = serde_json::json!({"role": "user", "content": prompt.texts[0]});
+        let body = serde_json::json!({"model": prompt.model, "messages": [message], "stream": stream});
         Self {
             process,
             client: client(),
@@ -123,35 +122,35 @@ impl Server {
         }
     }
 
-    /// Answers a second, and the server's CPU time for each in microseconds.
+    /// Requests per second, and the server's CPU time for each in microseconds.
     async fn round(&self) -> (f64, f64) {
         let (before, started) = (self.process.cpu(), Instant::now());
         let callers = (0..AT_ONCE).map(async |_| {
-            let mut answers = 0;
+            let mut responses = 0;
             while started.elapsed() < ROUND {
-                self.ask().await;
-                answers += 1;
+                self.send().await;
+                responses += 1;
             }
-            answers
+            responses
         });
-        let answers: u32 = futures::future::join_all(callers).await.into_iter().sum();
-        let rate = f64::from(answers) / started.elapsed().as_secs_f64();
-        (rate, micros(self.process.cpu() - before) / f64::from(answers))
+        let responses: u32 = futures::future::join_all(callers).await.into_iter().sum();
+        let rate = f64::from(responses) / started.elapsed().as_secs_f64();
+        (rate, micros(self.process.cpu() - before) / f64::from(responses))
     }
 
-    async fn ask(&self) {
+    async fn send(&self) {
         let request = Request::post(format!("{}/chat/completions", self.process.base_url()))
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::AUTHORIZATION, format!("Bearer {}", common::TOKEN))
             .body(Full::from(self.body.clone()))
             .expect("a request");
-        let answer = self.client.request(request).await.expect("an answer");
-        let status = answer.status();
-        let body = answer
+        let response = self.client.request(request).await.expect("a response");
+        let status = response.status();
+        let body = response
             .into_body()
             .collect()
             .await
-            .expect("a whole answer")
+            .expect("a whole response")
             .to_bytes();
         assert!(
             status.is_success(),
@@ -164,7 +163,7 @@ impl Server {
 fn client<B: http_body::Body<Data: Send> + Send>() -> Client<HttpConnector, B> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    // Servers close what is idle; one of them after five seconds, which is about the time between two of its rounds.
+    // Servers close idle connections; one of them after five seconds, about the time between two of its rounds.
     Client::builder(TokioExecutor::new())
         .pool_idle_timeout(Duration::from_secs(1))
         .build(connector)
@@ -176,7 +175,7 @@ fn plugin(file: &Path, base_url: &str, state: &Path) -> Process {
         .arg("--plugin")
         .arg(file)
         .args(["--base-url", base_url, "serve"]);
-    // Nothing of the user's.
+    // Without the user's settings.
     command
         .env("HOME", state)
         .env("OPENCLAW_STATE_DIR", state.join("state"))
@@ -189,7 +188,7 @@ fn native(base_url: &str) -> Process {
     Process::saying(Command::new(program).args([child::WORD, "proxy", base_url]))
 }
 
-/// What [`native`] runs: passes every request and every response on, as they come.
+/// The process that [`native`] runs: it passes every request and every response on, as they arrive.
 pub(crate) async fn proxy(base_url: &str) {
     let upstream: Uri = base_url.parse().expect("a URL");
     let client = client::<Body>();
@@ -198,7 +197,7 @@ pub(crate) async fn proxy(base_url: &str) {
         parts.path_and_query = request.uri().path_and_query().cloned();
         *request.uri_mut() = Uri::from_parts(parts).expect("a URL");
         request.headers_mut().remove(header::HOST);
-        client.request(request).await.expect("an answer").map(Body::new)
+        client.request(request).await.expect("a response").map(Body::new)
     };
     let service = Router::new().fallback(move |request| pass.clone()(request));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -207,16 +206,16 @@ pub(crate) async fn proxy(base_url: &str) {
     axum::serve(listener, service).await.expect("it serves");
 }
 
-/// The LiteLLM proxy as its documentation has it, if `benches/clients/install` has installed it.
+/// The LiteLLM proxy as in its documentation, if `benches/clients/install` has installed it.
 async fn litellm(base_url: &str, state: &Path) -> Option<Process> {
     let program = clients::tools().join("litellm/bin/litellm");
     if !program.is_file() {
         return None;
     }
-    let model = Ask::short().model;
+    let model = Prompt::short().model;
     let params = serde_json::json!({"model": format!("openai/{model}"), "api_base": base_url, "api_key": common::TOKEN});
     let config = serde_json::json!({"model_list": [{"model_name": model, "litellm_params": params}]});
-    // JSON is YAML.
+    // JSON is valid YAML.
     let file = state.join("litellm.yaml");
     std::fs::write(&file, config.to_string()).expect("a file");
     let port = TcpListener::bind("127.0.0.1:0")

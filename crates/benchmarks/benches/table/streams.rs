@@ -1,4 +1,4 @@
-//! Streamed answers of several lengths, as fast as the mock can write: what each event costs, and what decoding does.
+//! Streaming responses of several lengths, as fast as the mock can write: the cost of each event, and of decoding.
 
 use std::hint::black_box;
 
@@ -11,16 +11,16 @@ use huggingface_protocol::{
 
 use super::{Rig, Table, thousands, time};
 use crate::common::{
-    ask::{self, Ask},
     data,
     measure::{cpu, in_turns, micros, wall},
     mock::Mock,
+    prompt::{self, Prompt},
     twin::Twin,
 };
 
-/// Events of a stream, and how often it is measured.
+/// Numbers of events of a stream, and how often each is measured.
 const LENGTHS: [(usize, usize); 3] = [(50, 100), (500, 30), (5_000, 7)];
-/// Events of the stream whose decoding is measured.
+/// Number of events of the stream whose decoding is measured.
 const LONG: usize = 2_000;
 
 pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
@@ -39,42 +39,42 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
 }
 
 async fn one(rig: &Rig, table: &mut Table, mock: &Mock, what: &str, rounds: usize) {
-    let ask = Ask::short();
+    let prompt = Prompt::short();
     let host = rig.host(mock);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     let pair = in_turns(
         rounds,
-        async || cpu(ask::whole(&host, &ask)).await,
-        async || cpu(twin.chat(ask.for_twin()).drain()).await,
+        async || cpu(prompt::whole(&host, &prompt)).await,
+        async || cpu(twin.chat(prompt.for_twin()).drain()).await,
     )
     .await;
     table.pair(what, "", &pair, time);
 }
 
-/// A long stream that is there at once: what decoding costs.
+/// A long stream that is available at once: the cost of decoding.
 async fn decoding(rig: &Rig, table: &mut Table) {
     let stream = data::stream(LONG);
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.stream(LONG));
-    let ask = Ask::short();
+    let prompt = Prompt::short();
     let host = rig.host(&mock);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     let pair = in_turns(
         60,
         async || {
-            let mut completion = host.chat(ask.for_host()).await.expect("an answer");
-            ask::drain(&mut completion).await;
+            let mut completion = host.chat(prompt.for_host()).await.expect("a response");
+            prompt::drain(&mut completion).await;
             micros(completion.used().guest_time)
         },
-        async || wall(async { decode(stream.as_bytes(), &ask) }).await,
+        async || wall(async { decode(stream.as_bytes(), &prompt) }).await,
     )
     .await;
     let speed = |micros: f64| format!("{:.0} MB/s", stream.len() as f64 / micros);
     table.pair("Decoding a stream of 2,000 chunks, in wasm", "≤ 2×", &pair, speed);
     let pair = in_turns(
         60,
-        async || cpu(ask::whole(&host, &ask)).await,
-        async || cpu(twin.chat(ask.for_twin()).drain()).await,
+        async || cpu(prompt::whole(&host, &prompt)).await,
+        async || cpu(twin.chat(prompt.for_twin()).drain()).await,
     )
     .await;
     table.pair(
@@ -86,15 +86,15 @@ async fn decoding(rig: &Rig, table: &mut Table) {
 }
 
 /// The protocol alone: no network, no runtime.
-fn decode(stream: &[u8], ask: &Ask) {
+fn decode(stream: &[u8], prompt: &Prompt) {
     let settings = PlainSettings::default();
-    let model = reference::resolve(ask.model, &settings).expect("a reference");
+    let model = reference::resolve(prompt.model, &settings).expect("a reference");
     let mut exchange =
-        Exchange::new(&UPSTREAM, ask.for_twin(), model.into(), &settings.get(), 7).expect("a request");
+        Exchange::new(&UPSTREAM, prompt.for_twin(), model.into(), &settings.get(), 7).expect("a request");
     exchange.sent();
     exchange.on_response(200, &[]);
-    for piece in stream.chunks(16 * 1024) {
-        exchange.on_bytes(piece);
+    for chunk in stream.chunks(16 * 1024) {
+        exchange.on_bytes(chunk);
         while exchange.next() == Next::Events {
             black_box(exchange.take_events(256));
         }

@@ -1,4 +1,4 @@
-//! Swaps: how long, and whether a request is lost.
+//! Hot swaps: their duration, and whether a request is lost.
 
 use std::{
     path::Path,
@@ -13,13 +13,13 @@ use model_provider_host::{Host, Plugin, Sandbox, SandboxOptions, SwapReport};
 use super::{Rig, Table, time};
 use crate::common::{
     self,
-    ask::Ask,
     measure::{median, micros},
     mock::Mock,
+    prompt::Prompt,
 };
 
 const SWAPS: usize = 100;
-/// Streams at once while plugins are swapped.
+/// Concurrent streams while plugins are swapped.
 const LOAD: usize = 16;
 
 pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
@@ -27,7 +27,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     let file = rig.plugin.path();
     let folder = tempfile::tempdir().expect("a folder");
     let options = SandboxOptions {
-        // Not there yet: the sandbox makes it for the user alone, and takes no other.
+        // The folder does not exist yet: the sandbox creates it for the user alone, and accepts no other.
         cache_dir: Some(folder.path().join("cache")),
         ..SandboxOptions::default()
     };
@@ -41,11 +41,11 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     let figure = swap_time(&compiled, file, 5).await;
     table.alone("Swap, from `.wasm`", "≤ 500 ms", &time(figure));
 
-    let (lost, answers) = under_load(&cached, file).await;
+    let (lost, responses) = under_load(&cached, file).await;
     table.alone(
         &format!("Requests lost in {SWAPS} swaps under load"),
         "0",
-        &format!("{lost} of {answers}"),
+        &format!("{lost} of {responses}"),
     );
 }
 
@@ -62,19 +62,19 @@ fn total(report: &SwapReport) -> f64 {
     micros(report.compile + report.check + report.self_test + report.switch)
 }
 
-/// Swaps while answers are on their way; how many failed, of how many.
+/// Swaps under load; returns the number of failed requests, and of all requests.
 async fn under_load(host: &Host, file: &Path) -> (usize, usize) {
     let stop = Arc::new(AtomicBool::new(false));
     let load: Vec<_> = (0..LOAD)
         .map(|_| {
             let (host, stop) = (host.clone(), Arc::clone(&stop));
             tokio::spawn(async move {
-                let (mut lost, mut answers) = (0, 0);
+                let (mut lost, mut responses) = (0, 0);
                 while !stop.load(Ordering::Relaxed) {
-                    answers += 1;
-                    lost += usize::from(!is_answered(&host).await);
+                    responses += 1;
+                    lost += usize::from(!is_served(&host).await);
                 }
-                (lost, answers)
+                (lost, responses)
             })
         })
         .collect();
@@ -84,14 +84,14 @@ async fn under_load(host: &Host, file: &Path) -> (usize, usize) {
     stop.store(true, Ordering::Relaxed);
     let mut sum = (0, 0);
     for each in load {
-        let (lost, answers) = each.await.expect("a caller");
-        sum = (sum.0 + lost, sum.1 + answers);
+        let (lost, responses) = each.await.expect("a caller");
+        sum = (sum.0 + lost, sum.1 + responses);
     }
     sum
 }
 
-async fn is_answered(host: &Host) -> bool {
-    let Ok(mut completion) = host.chat(Ask::short().for_host()).await else {
+async fn is_served(host: &Host) -> bool {
+    let Ok(mut completion) = host.chat(Prompt::short().for_host()).await else {
         return false;
     };
     loop {

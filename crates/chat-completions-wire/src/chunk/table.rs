@@ -2,7 +2,7 @@
 
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 
-use super::{CallPiece, Choice, Chunk, EXTRAS, Extras, Message, OTHERS};
+use super::{CallFragment, Choice, Chunk, EXTRAS, Extras, Message, PASSTHROUGH};
 use crate::{
     json,
     walk::{Step, Table},
@@ -62,7 +62,7 @@ pub(super) enum Leaf {
     Arguments,
 }
 
-/// What a member of this name is, at this place. Each of these asks for the usual names first.
+/// The step for a member of this name at this place. Each function compares with the usual names first.
 fn step(place: Place, name: &str) -> Step<Place, Leaf> {
     use Step::{Object, Skip, Take};
     match (place, name) {
@@ -119,7 +119,7 @@ fn message(name: &str) -> Step<Place, Leaf> {
 
 /// A member that is an event of its own.
 fn other(name: &str) -> Step<Place, Leaf> {
-    among(&OTHERS, name).map_or(Step::Skip, |at| Step::Take(Leaf::Other(at)))
+    among(&PASSTHROUGH, name).map_or(Step::Skip, |at| Step::Take(Leaf::Other(at)))
 }
 
 /// A member of the top level: first what every chunk has, last what hardly any has.
@@ -186,7 +186,7 @@ impl<'k, 'a> Reading<'k, 'a> {
     }
 
     /// The list that the calls that are read belong to.
-    fn calls(&mut self) -> &mut Vec<CallPiece<'a>> {
+    fn calls(&mut self) -> &mut Vec<CallFragment<'a>> {
         match self.calls {
             Calls::Within => &mut self.said().calls,
             Calls::Beside => &mut self.chunk.choice.beside,
@@ -251,12 +251,12 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
             Place::Delta => self.open_message(false),
             Place::Message => self.open_message(true),
             Place::Calls(calls) => self.calls = calls,
-            Place::Call => self.calls().push(CallPiece::default()),
+            Place::Call => self.calls().push(CallFragment::default()),
             Place::Legacy => {
                 self.calls = Calls::Within;
-                self.calls().push(CallPiece {
+                self.calls().push(CallFragment {
                     index: Some(0),
-                    ..CallPiece::default()
+                    ..CallFragment::default()
                 });
             }
             Place::Top | Place::Groq | Place::Function => {}
@@ -291,7 +291,7 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
             Leaf::Content => self.said().content = Some(raw),
             Leaf::Reasoning(at) => put(&mut self.said().reasoning, at, raw),
             Leaf::ReasoningDetails => self.said().reasoning_details = Some(raw),
-            Leaf::Other(at) => put(&mut self.said().others, at, raw),
+            Leaf::Other(at) => put(&mut self.said().passthrough, at, raw),
             Leaf::CallIndex | Leaf::CallId | Leaf::Name | Leaf::Arguments => self.call(leaf, raw),
         }
     }
@@ -319,7 +319,7 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
                 self.chunk.choice = *self.first.take().unwrap_or_default();
             }
             Place::Message => self.in_message = false,
-            Place::Call | Place::Legacy if self.calls().last().is_some_and(CallPiece::is_empty) => {
+            Place::Call | Place::Legacy if self.calls().last().is_some_and(CallFragment::is_empty) => {
                 self.calls().pop();
             }
             _ => {}
@@ -327,7 +327,7 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
     }
 }
 
-impl<'a> CallPiece<'a> {
+impl<'a> CallFragment<'a> {
     fn leaf(&mut self, leaf: Leaf, raw: &'a str) {
         let filled = |text: &Cow<'a, str>| !text.is_empty();
         let any = || json::text(raw).unwrap_or(Cow::Borrowed(raw));

@@ -2,13 +2,13 @@ use super::*;
 use alloc::{format, string::ToString};
 use proptest::prelude::*;
 
-/// The first chunk of an answer.
+/// Decodes the first chunk of a response.
 fn decode(text: &str) -> Result<Chunk<'_>, NotAnObject> {
     Chunk::decode(text, &Extras::default(), None)
 }
 
 #[test]
-fn a_chunk_and_a_whole_answer_read_alike() {
+fn a_chunk_and_a_whole_completion_decode_alike() {
     for member in ["delta", "message"] {
         let text = format!(
             r#"{{"choices":[{{"{member}":{{"content":"hi","tool_calls":[{{"index":-1,"id":7,
@@ -79,7 +79,7 @@ fn a_delta_and_a_message_beside_it_stay_apart() {
     assert_eq!(chunk.choice.delta.content, Some("\"a\""));
     assert_eq!(message.content, Some("\"b\""));
     assert_eq!(
-        (chunk.choice.delta.others[0], message.others[3]),
+        (chunk.choice.delta.passthrough[0], message.passthrough[3]),
         (Some("[1]"), Some("\"r\""))
     );
 }
@@ -116,7 +116,7 @@ fn what_stands_in_a_choice_beside_its_message_is_found() {
     let text = r#"{"choices":[{"tool_calls":[{"id":"a"}],"error":{"code":1},"delta":{"tool_calls":[{"id":"b"}]}}],
         "warnings":[{"message":"w"}],"tool_calls":[{"id":"c"}]}"#;
     let chunk = decode(text).unwrap();
-    let ids = |calls: &[CallPiece<'_>]| {
+    let ids = |calls: &[CallFragment<'_>]| {
         calls
             .iter()
             .map(|call| call.id.clone().unwrap().to_string())

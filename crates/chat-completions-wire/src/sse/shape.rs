@@ -1,7 +1,7 @@
-//! Events shaped like the one before: all bytes the same but for one JSON string. A stream is mostly such events, and of
-//! them only that string has to be read.
+//! Fast path for an event that differs from the one before only in one JSON string. Most events of a stream are like
+//! that, and only the string has to be decoded.
 //!
-//! It compares bytes. What the string is must not be known here, nor what the rest of the event says.
+//! It compares bytes. This module must not know the meaning of the string or of the rest of the event.
 
 use core::ops::Range;
 
@@ -10,16 +10,16 @@ use alloc::vec::Vec;
 use super::{Data, Decoder, Kind};
 use crate::scan;
 
-/// The longest string, and the longest event without it, of which a shape is kept.
+/// The longest string of an event, and the longest rest of the event, for which a shape is stored.
 const LONGEST: usize = 4096;
 
 /// The bytes of an event around its string, with the field's name and the line ends.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
     before: Vec<u8>,
-    /// Never empty, as long as there is a shape.
+    /// Never empty, if there is a shape.
     after: Vec<u8>,
-    /// How many bytes of `before` stand before the event's data.
+    /// How many bytes of `before` precede the event's data.
     field: usize,
 }
 
@@ -32,7 +32,7 @@ impl Shape {
         self.after.clear();
     }
 
-    /// Whether data with a string at this place has this shape.
+    /// Whether data with a string at this range has this shape.
     fn fits(&self, data: &[u8], string: &Range<usize>) -> bool {
         let before = self.before.get(self.field..).unwrap_or_default();
         let after = data.get(string.end..).unwrap_or_default();
@@ -43,18 +43,18 @@ impl Shape {
     }
 }
 
-/// Where the last event stands in the buffer.
+/// The position of the last event in the buffer.
 #[derive(Debug, Default)]
 pub(super) struct Whole {
-    /// All its lines, if they are a `data` line and the blank line behind it, and came together; or nothing.
+    /// All its lines, if they are one `data` line and the blank line after it, and arrived together; else empty.
     pub(super) lines: Range<usize>,
-    /// Its data, if it is of one line; or nothing.
+    /// Its data, if it is one line; else empty.
     pub(super) data: Range<usize>,
 }
 
 impl Decoder {
-    /// Gives the string of the next event, quotes included, if the event is whole and otherwise the same as the one that
-    /// was [`kept`](Self::keep_shape). The string is sound JSON and sound UTF-8.
+    /// The string of the next event, quotes included, if the event is complete and otherwise equal to the stored
+    /// [shape](Self::store_shape). The string is valid JSON and valid UTF-8.
     pub fn next_alike(&mut self) -> Option<&str> {
         if !self.shape.is_known() || !matches!(self.data, Data::None) || self.kind != Kind::Message {
             return None;
@@ -62,13 +62,13 @@ impl Decoder {
         self.skip_line_feed();
         let bytes = self.buffer.get(self.line..)?;
         let string = bytes.strip_prefix(self.shape.before.as_slice())?;
-        // What is not there to its end is searched again when more has come: not all of it, if it is long.
+        // An incomplete string is scanned again with more bytes: not all of it, if it is long.
         let length = scan::string(string.get(..LONGEST).unwrap_or(string))?;
         if !string.get(length..)?.starts_with(&self.shape.after) {
             return None;
         }
         let from = self.line + self.shape.before.len();
-        // Not before it is known to be text: otherwise the event is read as any other.
+        // Only if it is valid UTF-8: otherwise the event is decoded in the usual way.
         let text = core::str::from_utf8(self.buffer.get(from..from + length)?).ok()?;
         self.line = from + length + self.shape.after.len();
         self.searched = self.line;
@@ -76,9 +76,9 @@ impl Decoder {
         Some(text)
     }
 
-    /// Keeps the shape of the last event, whose data has its string at this place, quotes included. Without a string, or if
-    /// the event came in pieces and has not the shape that is kept, there is none from here on.
-    pub fn keep_shape(&mut self, string: Option<Range<usize>>) {
+    /// Stores the shape of the last event, whose data has its string at this range, quotes included. Without a
+    /// string, or if the event was split and differs from the stored shape, the shape is cleared.
+    pub fn store_shape(&mut self, string: Option<Range<usize>>) {
         let Some(string) = string else {
             return self.shape.forget();
         };
@@ -109,13 +109,13 @@ mod tests {
 
     use super::*;
 
-    /// A decoder that has read an event with this string, and knows its shape; then it got these bytes.
+    /// A decoder with the shape of an event with this string, after further bytes.
     fn after(string: &str, end: &str, bytes: &[u8]) -> Decoder {
         let mut decoder = Decoder::default();
         let data = format!("{{\"a\":{string}}}");
         decoder.push(format!("data: {data}{end}{end}").as_bytes());
         assert_eq!(decoder.next().unwrap().unwrap().data, data.as_bytes());
-        decoder.keep_shape(Some(5..5 + string.len()));
+        decoder.store_shape(Some(5..5 + string.len()));
         decoder.push(bytes);
         decoder
     }
@@ -136,7 +136,7 @@ mod tests {
                 assert_eq!(decoder.next_alike(), Some(string), "{end:?}");
             }
             assert_eq!(decoder.next_alike(), None);
-            // A line feed that belongs to the last CR begins no line.
+            // The LF of the last CRLF begins no line.
             decoder.push(b"data: {\"b\":1}\n\n");
             assert_eq!(decoder.next_alike(), None);
             assert_eq!(decoder.next().unwrap().unwrap().data, b"{\"b\":1}");
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_in_pieces_is_none_until_it_is_whole() {
+    fn a_split_event_is_not_returned_before_it_is_complete() {
         let event = b"data: {\"a\":\"y\"}\n\n";
         let mut decoder = after("\"x\"", "\n", b"");
         for byte in event {
@@ -180,28 +180,28 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_came_in_pieces_keeps_the_shape_it_has() {
-        for (data, is_kept) in [("{\"a\":\"y\"}", true), ("{\"b\":\"y\"}", false)] {
+    fn a_split_event_keeps_the_stored_shape() {
+        for (data, is_stored) in [("{\"a\":\"y\"}", true), ("{\"b\":\"y\"}", false)] {
             let mut decoder = after("\"x\"", "\n", b"");
-            for piece in [format!("data: {data}\n"), String::from("\n")] {
-                decoder.push(piece.as_bytes());
+            for fragment in [format!("data: {data}\n"), String::from("\n")] {
+                decoder.push(fragment.as_bytes());
                 if let Some(event) = decoder.next().unwrap() {
                     assert_eq!(event.data, data.as_bytes());
                 }
             }
-            decoder.keep_shape(Some(5..8));
+            decoder.store_shape(Some(5..8));
             decoder.push(b"data: {\"a\":\"z\"}\n\n");
-            assert_eq!(decoder.next_alike(), is_kept.then_some("\"z\""));
+            assert_eq!(decoder.next_alike(), is_stored.then_some("\"z\""));
         }
     }
 
     #[test]
-    fn no_shape_is_kept_of_what_is_long_or_was_not_asked_for() {
+    fn no_shape_is_stored_for_long_events_or_without_a_string() {
         let long = format!("\"{}\"", "x".repeat(LONGEST));
         let mut decoder = after("\"x\"", "\n", format!("data: {{\"a\":{long}}}\n\n").as_bytes());
         assert_eq!(decoder.next_alike(), None);
         let mut decoder = after("\"x\"", "\n", b"data: {\"a\":\"x\"}\n\n");
-        decoder.keep_shape(None);
+        decoder.store_shape(None);
         assert_eq!(decoder.next_alike(), None);
     }
 }

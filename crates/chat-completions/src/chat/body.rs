@@ -1,5 +1,5 @@
-//! The request's body: what a chat request is in the upstream's JSON. Checked requests only; see `request`. The messages
-//! are in `messages`, and members beside the fields of the contract follow them as they came; see `members`.
+//! Writer of the request body: a chat request in the upstream's JSON. Validated requests only; see `request`. The
+//! messages are in `messages`; extras follow them as they are; see `members`.
 
 use alloc::string::ToString;
 

@@ -1,5 +1,5 @@
-//! The messages of a request: whether each can be sent, whether every tool call has its result, and what of them is
-//! sent in another form, which the warnings name.
+//! Validation of a request's messages: whether each can be sent, whether every tool call has its result, and which
+//! warnings describe changes.
 
 use alloc::{format, vec::Vec};
 
@@ -27,7 +27,7 @@ const OTHER_PARTS: [&str; 6] = [
     "file",
 ];
 
-/// Checks the messages; `known` is what is known of the model.
+/// Validates the messages against the model's metadata, `known`.
 pub(super) fn check(
     messages: &[Message],
     known: Option<&Model>,
@@ -49,7 +49,7 @@ pub(super) fn check(
     check.finish()
 }
 
-/// A call that waits for its result, and where it stands.
+/// A call without a result yet, and its position.
 struct Call<'a> {
     id: &'a str,
     message: usize,
@@ -60,9 +60,9 @@ struct Check<'a> {
     known: Option<&'a Model>,
     rules: &'a Rules,
     open: Vec<Call<'a>>,
-    /// Whether nothing that can be sent was met.
+    /// Whether there was nothing to send so far.
     is_empty: bool,
-    /// The first message of which each holds.
+    /// The first message to which each applies.
     reasoning_left_out: Option<usize>,
     media_moved: Option<usize>,
     renamed_role: Option<usize>,
@@ -98,7 +98,7 @@ impl<'a> Check<'a> {
     fn result(&mut self, at: usize, result: &ToolResult) -> Checked {
         let Some(call) = self.open.iter().position(|call| call.id == result.call_id) else {
             let what = format!(
-                "{} answers no tool call that waits: the turn before has none of this id, or it has its result",
+                "{} matches no pending tool call: the turn before has no call with this id, or its result was already given",
                 quote(&result.call_id)
             );
             return invalid(&format!("messages[{at}].tool_call_id"), &what);
@@ -113,8 +113,7 @@ impl<'a> Check<'a> {
     fn assistant(&mut self, at: usize, said: &'a AssistantMessage) -> Checked {
         let parts = &said.content;
         self.calls(at, parts)?;
-        let is_reasoning =
-            |part: &AssistantPart| matches!(part, AssistantPart::Reasoning(piece) if !piece.text.is_empty());
+        let is_reasoning = |part: &AssistantPart| matches!(part, AssistantPart::Reasoning(reasoning) if !reasoning.text.is_empty());
         if !self.rules.thinking_as_text
             && !sends_reasoning(parts, self.rules)
             && parts.iter().any(is_reasoning)
@@ -214,11 +213,11 @@ impl<'a> Check<'a> {
     fn finish(mut self) -> Result<Vec<Warning>, Error> {
         self.no_open_call()?;
         if self.is_empty {
-            return invalid("messages", "is empty: there is nothing to answer");
+            return invalid("messages", "is empty: expected at least one message");
         }
         if let Some(at) = self.reasoning_left_out {
             let message = format!(
-                "The reasoning of messages[{at}] and of others like it was not sent: this model gets back {}.",
+                "The reasoning of messages[{at}] and of similar messages was not sent: this model accepts {}.",
                 match self.rules.replay {
                     Replay::None => "none",
                     Replay::ToolCalls | Replay::All => "only that of messages with tool calls",
@@ -244,12 +243,12 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Whether the client's own word for the role is `developer`.
+/// Whether the client used the role name `developer`.
 fn names_developer(system: &SystemMessage) -> bool {
     system.extras.iter().any(super::members::is_developer_role)
 }
 
-/// Whether a part is text, with or without members beside it. A tool result has no place for any other.
+/// Whether a part is text, with or without extras. A tool result has no place for other parts.
 pub(super) fn is_textual(part: &ContentPart) -> bool {
     match part {
         ContentPart::Text(_) => true,
@@ -258,18 +257,18 @@ pub(super) fn is_textual(part: &ContentPart) -> bool {
     }
 }
 
-/// Whether nothing of a turn of the model can be sent.
+/// Whether an assistant message has nothing that can be sent.
 pub(super) fn is_empty_turn(parts: &[AssistantPart], rules: &Rules) -> bool {
     parts.iter().all(|part| match part {
         AssistantPart::Text(text) => text.is_empty(),
         AssistantPart::ToolCall(_) => false,
         AssistantPart::Other(other) => other.key != "text",
-        AssistantPart::Reasoning(piece) => !rules.thinking_as_text || piece.text.trim().is_empty(),
+        AssistantPart::Reasoning(reasoning) => !rules.thinking_as_text || reasoning.text.trim().is_empty(),
         AssistantPart::Media(_) => true,
     })
 }
 
-/// Whether the reasoning of an assistant message goes back to the model in a member of its own.
+/// Whether the reasoning of an assistant message is sent back in a field of its own.
 pub(super) fn sends_reasoning(parts: &[AssistantPart], rules: &Rules) -> bool {
     if rules.thinking_as_text {
         return rules.needs_reasoning;
@@ -283,8 +282,8 @@ pub(super) fn sends_reasoning(parts: &[AssistantPart], rules: &Rules) -> bool {
     }
 }
 
-/// Whether reasoning is text, which may be empty: some backends want the member, whatever it holds. One that is only a
-/// signature is none.
-pub(super) fn is_reasoning_text(piece: &Reasoning) -> bool {
-    !piece.text.is_empty() || (piece.signature.is_none() && piece.extras.is_empty())
+/// Whether reasoning has a text, which may be empty: some backends require the field, whatever it holds. A signature
+/// alone is no text.
+pub(super) fn is_reasoning_text(reasoning: &Reasoning) -> bool {
+    !reasoning.text.is_empty() || (reasoning.signature.is_none() && reasoning.extras.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What the settings say about the credential, as far as a request needs it.
+//! Credential check of a request.
 
 use crate::{
     contract::{
@@ -8,7 +8,7 @@ use crate::{
     upstream::Upstream,
 };
 
-/// Refuses to send what needs a credential that is not there.
+/// Refuses a request that needs a credential where there is none.
 pub(super) fn check(upstream: &Upstream, snapshot: &Snapshot) -> Result<(), Error> {
     if snapshot.credential != CredentialState::Missing || !upstream.needs_credential {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The words between an [`Exchange`] and whoever does its I/O.
+//! Interface between an [`Exchange`] and the driver that does its I/O.
 
 use alloc::{string::String, vec::Vec};
 
@@ -11,7 +11,7 @@ pub enum Next {
     /// Send a request: [`Exchange::head`] and [`Exchange::write_body`]; then report [`Exchange::sent`], or a
     /// failure.
     Send,
-    /// Wait for the answer's head, at most this long; report [`Exchange::on_response`], or a failure.
+    /// Wait for the response head, at most this long; report [`Exchange::on_response`], or a failure.
     Response {
         /// The limit. When it has passed: [`FailureKind::Timeout`].
         timeout_ms: u32,
@@ -48,11 +48,11 @@ pub struct RequestHead {
     pub content_length: u64,
 }
 
-/// Takes what the body is written to. Pieces come in order; after an error no more come.
+/// Receives the request body. Parts arrive in order; after an error there are no more.
 pub trait Sink {
-    /// Why it takes no more.
+    /// Why no more is accepted.
     type Error;
-    /// Takes all of the bytes.
+    /// Accepts all of the bytes.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
 }
 
@@ -64,7 +64,7 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// What went wrong below HTTP.
+/// A failure below HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
     /// No connection: refused, unreachable, no such host.
@@ -77,11 +77,11 @@ pub enum FailureKind {
     Reset,
     /// The limit that [`Next`] gave has passed.
     Timeout,
-    /// The host did not let it through.
+    /// The host blocked the request.
     Denied,
-    /// What came is no HTTP; some hosts also say so of a kept connection that the server had given up.
+    /// The response is not HTTP. Some hosts also report this for a pooled connection that the server had closed.
     Protocol,
-    /// What came is encoded in a way that was not asked for.
+    /// The response has a content encoding that was not requested.
     Encoded,
     /// The driver or the host failed in another way.
     Internal,

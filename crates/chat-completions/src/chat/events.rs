@@ -1,11 +1,11 @@
-//! The events that are ready to be handed out. Neighbouring pieces of text are joined as long as they wait
-//! here, so that a slow reader gets few large events instead of many small ones.
+//! Queue of chat events that are ready to be taken. Adjacent text deltas are joined while they wait, so that a slow
+//! reader gets few large events instead of many small ones.
 
 use alloc::{string::String, vec::Vec};
 
 use crate::contract::types::{ChatEvent, Extra, Reasoning, ToolCallDelta, ToolCallEnd, ToolCallStart};
 
-/// The queue of an answer's events.
+/// The event queue of one response.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     ready: Vec<ChatEvent>,
@@ -53,7 +53,7 @@ impl Events {
         }
     }
 
-    /// Closes the thought before it with a signature.
+    /// Ends the preceding reasoning with a signature.
     pub(super) fn signature(&mut self, signature: String) {
         match self.ready.last_mut() {
             Some(ChatEvent::Reasoning(last)) if last.signature.is_none() => last.signature = Some(signature),

@@ -1,7 +1,7 @@
 //! One chat call from its check to its last event, retries included, without I/O.
 //!
-//! The driver asks [`Exchange::next`] what to do, does it, and reports what happened. It may drop the
-//! exchange at any time. This module must not know how bytes travel or what time it is.
+//! The driver calls [`Exchange::next`], performs the step, and reports the result. It may drop the exchange at any
+//! time. This module must not know how bytes travel or what time it is.
 
 mod ending;
 
@@ -14,11 +14,12 @@ use alloc::{
 };
 
 use super::{
-    answer::{Answer, Asked},
     body, credential,
     driver::{Failure, FailureKind, Next, RequestHead, Sink},
     faults::{self, Progress},
-    head, normalize, request, retry,
+    head, normalize, request,
+    response::{RequestFacts, ResponseDecoder},
+    retry,
     rules::Rules,
     writer::Writer,
 };
@@ -39,8 +40,8 @@ const ERROR_BODY_LIMIT: usize = 1024 * 1024;
 enum State {
     Ready,
     Sent,
-    Answering,
-    /// An answer with an error status: its body so far.
+    Reading,
+    /// A response with an error status: its body so far.
     Refused {
         status: u16,
         body: Vec<u8>,
@@ -62,15 +63,15 @@ enum Body {
 #[derive(Debug)]
 pub struct Exchange {
     upstream: &'static Upstream,
-    /// Gone once it can not be sent again, so that a long response does not hold a long request.
+    /// Dropped once it can no longer be resent, so that a long response does not hold a long request.
     body: Option<Body>,
     content_length: u64,
     model: ModelRef,
-    /// Whether anybody here knows the model.
+    /// Whether the model has metadata.
     is_known: bool,
-    /// Which references may have been meant.
+    /// References that the caller may have meant.
     instead: Vec<String>,
-    /// The header beside those of every upstream.
+    /// The upstream's own header.
     added_header: Option<Header>,
     warnings: Vec<Warning>,
     first_byte_timeout_ms: u32,
@@ -79,19 +80,19 @@ pub struct Exchange {
     seed: u64,
     state: State,
     attempts: u32,
-    /// Whether any request left.
+    /// Whether any attempt sent its request.
     was_sent: bool,
-    /// Whether a byte of this body came.
+    /// Whether a byte of this response's body has arrived.
     any_byte: bool,
     headers: Vec<(String, Vec<u8>)>,
-    asked: Asked,
-    answer: Answer,
+    facts: RequestFacts,
+    response: ResponseDecoder,
 }
 
 impl Exchange {
-    /// Checks a request against the wire format, the settings and what is known of the model. Whatever is
-    /// wrong is said here, before anything is sent. `resolved` is what the request's model means; `seed` comes from a
-    /// clock, and spreads waits and made-up identifiers.
+    /// Validates a request against the wire format, the settings and the model's metadata, before anything is sent.
+    /// `resolved` is the model reference of the request; `seed` comes from a clock, and randomizes backoff and
+    /// generated ids.
     pub fn new(
         upstream: &'static Upstream,
         mut request: ChatRequest,
@@ -107,11 +108,11 @@ impl Exchange {
         let added_header = (upstream.header)(snapshot)?;
         credential::check(upstream, snapshot)?;
         let is_known = model.metadata.is_some();
-        let asked = Asked {
+        let facts = RequestFacts {
             opens_reasoning: model::opens_reasoning(&model)?,
             has_stops: !request.stop.is_empty(),
         };
-        // What was needed for the checks only is not held as long as the answer lasts.
+        // Facts that only validation needs are not held while the response lasts.
         let model = ModelRef {
             metadata: None,
             warnings: Vec::new(),
@@ -141,8 +142,8 @@ impl Exchange {
             was_sent: false,
             any_byte: false,
             headers: Vec::new(),
-            asked,
-            answer: Answer::new(retry::mix(seed), asked),
+            facts,
+            response: ResponseDecoder::new(retry::mix(seed), facts),
         })
     }
 
@@ -151,10 +152,10 @@ impl Exchange {
     pub fn next(&self) -> Next {
         let timeout_ms = self.limit_ms();
         match &self.state {
-            _ if self.answer.has_events() => Next::Events,
+            _ if self.response.has_events() => Next::Events,
             State::Ready => Next::Send,
             State::Sent => Next::Response { timeout_ms },
-            State::Answering | State::Refused { .. } => Next::Body { timeout_ms },
+            State::Reading | State::Refused { .. } => Next::Body { timeout_ms },
             State::Waiting(ms) => Next::Wait { ms: *ms },
             State::Ended(_) => Next::Ended,
         }
@@ -177,14 +178,14 @@ impl Exchange {
         }
     }
 
-    /// Writes the body: a short one at once, a long one in pieces of some kilobytes, without a copy of the whole or
-    /// of the images in it.
+    /// Writes the request body: a short one at once, a long one in parts of some kilobytes, without a copy of the
+    /// whole or of its images.
     pub fn write_body<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
         self.write_body_from(0, sink)
     }
 
-    /// The same from a byte on, for a driver that does not wait: it takes what it has room for, refuses the rest, and
-    /// comes back.
+    /// Writes the body from an offset, for a non-blocking driver: it accepts what fits, refuses the rest, and
+    /// continues later.
     pub fn write_body_from<S: Sink>(&self, from: u64, sink: &mut S) -> Result<(), S::Error> {
         let mut result = Ok(());
         if let Some(bytes) = self.held_body() {
@@ -204,7 +205,7 @@ impl Exchange {
         result
     }
 
-    /// The body, if it is in memory as a whole.
+    /// The body, if it is held in memory as a whole.
     #[must_use]
     pub fn held_body(&self) -> Option<&[u8]> {
         match &self.body {
@@ -213,47 +214,48 @@ impl Exchange {
         }
     }
 
-    /// The request is on its way.
+    /// Reports that the request was sent.
     pub fn sent(&mut self) {
         if matches!(self.state, State::Ready) {
             self.state = State::Sent;
         }
     }
 
-    /// The answer's head is there.
+    /// Reports the response head.
     pub fn on_response(&mut self, status: u16, headers: &[(String, Vec<u8>)]) {
         if !matches!(self.state, State::Ready | State::Sent) {
             return;
         }
         self.was_sent = true;
         self.any_byte = false;
-        self.headers = head::kept(headers, self.upstream);
-        let encoding = error::unasked_encoding(headers);
+        self.headers = head::retained(headers, self.upstream);
+        let encoding = error::unrequested_encoding(headers);
         if !(200..300).contains(&status) {
             self.state = State::Refused {
                 status,
                 body: Vec::new(),
             };
-            // The head says all that can be known.
+            // An encoded error body cannot be read: the status and headers are all there is.
             if encoding.is_some() {
                 self.refused();
             }
         } else if let Some(encoding) = encoding {
             let encoding = quote(&encoding);
-            let message = format!("The answer is encoded as {encoding}, which nobody asked for.");
+            let message =
+                format!("The response has the content encoding {encoding}, which was not requested.");
             self.end(Error::after_sending(ErrorKind::Protocol, message));
         } else {
-            self.state = State::Answering;
+            self.state = State::Reading;
         }
     }
 
-    /// A part of the body came.
+    /// Reports bytes of the body.
     pub fn on_bytes(&mut self, bytes: &[u8]) {
         self.any_byte |= !bytes.is_empty();
         match &mut self.state {
-            State::Answering => {
-                self.answer.on_bytes(bytes);
-                self.after_answer();
+            State::Reading => {
+                self.response.on_bytes(bytes);
+                self.after_bytes();
             }
             State::Refused { body, .. } => {
                 let room = ERROR_BODY_LIMIT - body.len();
@@ -266,26 +268,26 @@ impl Exchange {
         }
     }
 
-    /// The body is over.
+    /// Reports the end of the body.
     pub fn on_end(&mut self) {
         match self.state {
-            State::Answering => {
-                self.answer.on_end();
-                self.after_answer();
+            State::Reading => {
+                self.response.on_end();
+                self.after_bytes();
             }
             State::Refused { .. } => self.refused(),
             _ => {}
         }
     }
 
-    /// Something failed below HTTP.
+    /// Reports a failure below HTTP.
     pub fn on_failure(&mut self, failure: Failure) {
         self.was_sent |= failure.request_sent;
         match self.state {
-            // What the status says counts more than that its text is cut.
+            // The status matters more than the cut error text.
             State::Refused { .. } => self.refused(),
-            State::Answering if self.answer.on_cut() => self.after_answer(),
-            State::Ready | State::Sent | State::Answering => {
+            State::Reading if self.response.on_cut() => self.after_bytes(),
+            State::Ready | State::Sent | State::Reading => {
                 let may_retry = matches!(
                     failure.kind,
                     FailureKind::Connect
@@ -300,7 +302,7 @@ impl Exchange {
         }
     }
 
-    /// The wait is over.
+    /// Reports that the backoff has passed.
     pub fn waited(&mut self) {
         if matches!(self.state, State::Waiting(_)) {
             self.attempts += 1;
@@ -311,15 +313,15 @@ impl Exchange {
     /// Whether there are events to hand out.
     #[must_use]
     pub fn has_events(&self) -> bool {
-        self.answer.has_events()
+        self.response.has_events()
     }
 
     /// The next events, at most `max` (0 counts as 1). Text that is ready is joined.
     pub fn take_events(&mut self, max: usize) -> Vec<ChatEvent> {
-        self.answer.take_events(max)
+        self.response.take_events(max)
     }
 
-    /// How it ended: `None` as long as it has not, or events wait. Once there, it stays.
+    /// The outcome: `None` while the exchange runs or events are not taken. Once set, it does not change.
     #[must_use]
     pub fn outcome(&self) -> Option<&Result<Summary, Error>> {
         match &self.state {
@@ -328,7 +330,7 @@ impl Exchange {
         }
     }
 
-    /// What a caller should know already; the summary repeats it.
+    /// Warnings known before sending; the summary repeats them.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -342,7 +344,7 @@ impl Exchange {
         }
     }
 
-    /// The time limit that holds now.
+    /// The timeout of the current phase.
     fn limit_ms(&self) -> u32 {
         match self.progress() {
             Progress::Waiting => self.first_byte_timeout_ms,

@@ -1,5 +1,4 @@
-//! The errors of an exchange that do not come from the upstream's words: failures below HTTP, and answers of
-//! success that are none.
+//! Errors that an exchange raises itself: transport failures, and successful responses that are not valid.
 
 use alloc::{format, string::ToString};
 
@@ -11,16 +10,16 @@ use crate::{
     wire::sse,
 };
 
-/// How far an attempt had come.
+/// How far an attempt got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// No byte of the answer's body is there.
+    /// No byte of the response body has arrived.
     Waiting,
-    /// The body is on its way.
+    /// The body is being read.
     Reading,
 }
 
-/// The error that a failure is. `limit_ms` is the time limit that held.
+/// Converts a transport failure; `limit_ms` is the timeout that was in force.
 pub(super) fn failure(kind: FailureKind, progress: Progress, limit_ms: u32) -> Error {
     use ErrorKind::{Denied, Internal, Protocol, Timeout, Transport};
     let limit = if limit_ms.is_multiple_of(1000) {
@@ -35,16 +34,19 @@ pub(super) fn failure(kind: FailureKind, progress: Progress, limit_ms: u32) -> E
         (FailureKind::Tls, _) => (Transport, "There is no secure connection to the upstream."),
         (FailureKind::Reset, Progress::Reading) => return cut_off(),
         (FailureKind::Reset, Progress::Waiting) => {
-            (Transport, "The connection was lost before an answer came.")
+            (Transport, "The connection was lost before the response started.")
         }
-        (FailureKind::Timeout, Progress::Reading) => (Timeout, "The answer stood still for"),
-        (FailureKind::Timeout, Progress::Waiting) => (Timeout, "No answer came within"),
-        (FailureKind::Denied, _) => (Denied, "The host did not let the request through."),
+        (FailureKind::Timeout, Progress::Reading) => (Timeout, "The response stalled for"),
+        (FailureKind::Timeout, Progress::Waiting) => (Timeout, "No response within"),
+        (FailureKind::Denied, _) => (Denied, "The host blocked the request."),
         (FailureKind::Protocol, _) => (
             Protocol,
             "The connection was lost, or what the upstream sent is not HTTP.",
         ),
-        (FailureKind::Encoded, _) => (Protocol, "The answer is encoded in a way that was not asked for."),
+        (FailureKind::Encoded, _) => (
+            Protocol,
+            "The response has a content encoding that was not requested.",
+        ),
         (FailureKind::Internal, _) => (Internal, "The request could not be made."),
     };
     let message = if message.ends_with('.') {
@@ -58,41 +60,41 @@ pub(super) fn failure(kind: FailureKind, progress: Progress, limit_ms: u32) -> E
     }
 }
 
-/// An answer that broke off.
+/// A response that was cut.
 pub(super) fn cut_off() -> Error {
-    let mut error = Error::after_sending(ErrorKind::Transport, "The answer broke off before its end.")
+    let mut error = Error::after_sending(ErrorKind::Transport, "The response broke off before its end.")
         .with_hint("Try again. If it happens often, look for a proxy or a time limit on the way.");
     error.retryable = true;
     error
 }
 
-/// A success without an answer.
+/// A successful response without content.
 pub(super) fn empty() -> Error {
     let mut error = Error::after_sending(
         ErrorKind::Protocol,
-        "The upstream answered with success, but there is no answer in it.",
+        "The upstream returned a success status, but the response is empty.",
     )
     .with_hint("Try again, or choose another model or backend.");
     error.retryable = true;
     error
 }
 
-/// Something that had to be a JSON object and is none.
+/// A document that is not the expected JSON object.
 pub(super) fn no_json(what: &str) -> Error {
-    let message = format!("{what} is not the JSON that it should be.");
+    let message = format!("{what} is not the expected JSON.");
     let mut error = Error::after_sending(ErrorKind::Protocol, message)
         .with_hint("Try again, or choose another model or backend.");
     error.retryable = true;
     error
 }
 
-/// A response that may say something, in a form that nobody knows.
+/// A response that may have content, in an unknown format.
 pub(super) fn unread() -> Error {
-    let message = "The response is in a form that cannot be read: nothing in it is known.";
+    let message = "The response has an unknown format.";
     Error::after_sending(ErrorKind::Protocol, message).with_hint("Choose another model or backend.")
 }
 
-/// A finish reason that says that the backend failed, and nothing beside it.
+/// A finish reason that reports a failure of the backend, without an error object.
 pub(super) fn failed(word: &str) -> Error {
     let mut error = error::from_event("");
     if !word.eq_ignore_ascii_case("error") {
@@ -101,24 +103,24 @@ pub(super) fn failed(word: &str) -> Error {
     error
 }
 
-/// A page where an answer should be.
+/// An HTML or XML page in place of a completion.
 pub(super) fn page() -> Error {
     Error::after_sending(
         ErrorKind::Protocol,
-        "The answer is a page (HTML or XML), not a completion.",
+        "The response is a page (HTML or XML), not a completion.",
     )
     .with_hint(
-        "Check that the base URL is the API's, with its `/v1`, and that no proxy answers in its place.",
+        "Check that the base URL is the API's, with its `/v1`, and that no proxy responds in its place.",
     )
 }
 
-/// Something longer than what is taken.
+/// Input beyond the size limit.
 pub(super) fn too_long(what: &str) -> Error {
     let message = format!("{what} is longer than {} MiB.", sse::LIMIT >> 20);
     Error::after_sending(ErrorKind::Protocol, message)
 }
 
-/// A tool call that cannot become whole. What the finish reason means tells why.
+/// A tool call that is not complete. The finish reason gives the cause.
 pub(super) fn broken_call(broken: Broken, finish: Option<Meaning>) -> Error {
     let cause = match finish {
         Some(Meaning::Length) => ": the response reached its limit",
@@ -134,15 +136,17 @@ pub(super) fn broken_call(broken: Broken, finish: Option<Meaning>) -> Error {
             Some(raw),
         ),
         Broken::Nameless { raw } => (
-            format!("A tool call of the answer names no tool{cause}."),
+            format!("A tool call in the response has no name{cause}."),
             Some(raw),
         ),
-        Broken::TooMany => ("The answer calls too many tools.".to_string(), None),
+        Broken::TooMany => ("The response has too many tool calls.".to_string(), None),
     };
     let hint = match finish {
-        Some(Meaning::Length) => "The answer reached its limit: ask for more output tokens.",
+        Some(Meaning::Length) => "The response reached its limit: allow more output tokens.",
         Some(Meaning::Filtered) => "Change the prompt, or choose another model or backend.",
-        _ => "Try again, or choose another model or backend: this one wrote a call that nobody can read.",
+        _ => {
+            "Try again, or choose another model or backend: this one wrote a tool call that cannot be parsed."
+        }
     };
     let mut error = Error::after_sending(ErrorKind::Protocol, message).with_hint(hint);
     error.retryable = cause.is_empty();

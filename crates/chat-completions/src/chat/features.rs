@@ -1,5 +1,5 @@
-//! Tools, the choice among them and the response format: what is malformed, and what the model or its backend is known
-//! not to support. What only some backends refuse goes out.
+//! Validation of tools, the tool choice and the response format: malformed values, and features that the model or its
+//! backend is known not to support. A request that only some backends refuse is sent.
 
 use alloc::{format, string::String};
 
@@ -17,7 +17,7 @@ use crate::{
 
 /// The type of a format with a schema, also in the upstream's own form.
 const JSON_SCHEMA: &str = "json_schema";
-/// What a tool and a schema are called by.
+/// The constraint on names of tools and schemas.
 const NAMES: &str = "has to be 1 to 64 letters, digits, `_` or `-`";
 
 pub(super) fn check(request: &ChatRequest, model: &ModelRef, rules: &Rules) -> Checked {
@@ -65,7 +65,7 @@ fn tool_choice(request: &ChatRequest) -> Checked {
             invalid(PATH, "is `required`, but there are no tools")
         }
         Some(ToolChoice::Other(other)) if !json::is_value(&other.value_json) => invalid(PATH, "is not JSON"),
-        // Without tools, `auto` and `none` hold anyway and are not sent; see `left_out`.
+        // Without tools, `auto` and `none` have no effect and are not sent; see `left_out`.
         _ => Ok(()),
     }
 }
@@ -117,7 +117,7 @@ fn is_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-/// Refuses what the model, or the backend that the reference names, is known not to do.
+/// Refuses features that the model, or the backend in the reference, is known not to support.
 fn capabilities(request: &ChatRequest, reference: &ModelRef, rules: &Rules) -> Checked {
     let has_tools = !request.tools.is_empty();
     let takes_no = |what: &str| -> String { format!("{} takes no {what}", reference.canonical) };

@@ -1,15 +1,15 @@
-//! Why an answer ended: the backends' words to the contract's.
+//! Finish reasons: the backends' values mapped to the contract's.
 
 use alloc::string::String;
 
 use crate::contract::types::FinishReason;
 
-/// What a backend's word says.
+/// The meaning of a backend's finish reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// The model came to its own end.
+    /// The model ended the response itself.
     Done,
-    /// A text stopped it.
+    /// A stop sequence ended it.
     Stopped,
     /// A limit cut it.
     Length,
@@ -19,18 +19,18 @@ pub(super) enum Meaning {
     Filtered,
     /// The backend failed.
     Failed,
-    /// Nobody knows the word.
+    /// Unknown finish reason.
     Unknown,
 }
 
 impl Meaning {
-    /// Whether what came last may be incomplete.
+    /// Whether the last part of the response may be incomplete.
     pub(super) fn is_cut(self) -> bool {
         matches!(self, Self::Length | Self::Filtered)
     }
 }
 
-/// The words, as [`squashed`] gives them.
+/// Known finish reasons, normalized by [`squashed`].
 const WORDS: [(Meaning, &[&str]); 6] = [
     (
         Meaning::Done,
@@ -120,9 +120,9 @@ fn squashed(word: &str) -> String {
     letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Why the response ended. A model that called tools wants them run, also where its backend says `stop`, nothing or a
-/// word that nobody knows; one that called none is done, also where its backend speaks of calls. Nothing else can be
-/// told from nothing: a full stop, or a limit that nobody mentions.
+/// The contract's finish reason. A model that called tools waits for their results, also where its backend says
+/// `stop`, nothing or an unknown word. A model that called none is done, also where its backend says `tool_calls`. A
+/// missing finish reason allows no other conclusion.
 pub(super) fn reason(meaning: Option<Meaning>, called_tools: bool) -> FinishReason {
     match meaning {
         Some(Meaning::Length) => FinishReason::Length,

@@ -1,11 +1,10 @@
-//! Putting events together to the content of a whole answer, by the rule that stands at the contract's
-//! `chat-event`.
+//! Folds chat events into the content of a whole response, by the rule that the contract documents at `chat-event`.
 
 use alloc::{string::String, vec::Vec};
 
 use crate::contract::types::{AssistantPart, ChatEvent, ToolCall};
 
-/// Folds events into the content of an answer.
+/// Folds events into the content of a response.
 #[derive(Debug, Default)]
 pub struct Fold {
     parts: Vec<AssistantPart>,
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_closes_its_thought() {
+    fn a_signature_ends_its_reasoning() {
         let mut fold = Fold::default();
         let thought = |text: &str, signature: Option<&str>| Reasoning {
             text: text.into(),

@@ -1,11 +1,11 @@
-//! What of a response's head counts: which headers are kept, the request's id, and whether a status may pass.
+//! Response heads: which headers are retained, the request id, and which statuses are transient.
 
 use alloc::{string::String, vec::Vec};
 
 use crate::{error::header, upstream::Upstream};
 
-/// The headers that are looked at later. The others are not held as long as the response lasts.
-const KEPT: [&str; 13] = [
+/// Headers that are read later. The rest is not held while the response lasts.
+const RETAINED: [&str; 13] = [
     "content-type",
     "date",
     "inference-id",
@@ -20,7 +20,7 @@ const KEPT: [&str; 13] = [
     "x-ratelimit-reset-tokens",
     "x-request-id",
 ];
-/// Those that name the request, the better name first.
+/// Headers with the request id, the preferred one first.
 const REQUEST_IDS: [&str; 4] = [
     "x-request-id",
     "inference-id",
@@ -28,17 +28,17 @@ const REQUEST_IDS: [&str; 4] = [
     "x-inference-id",
 ];
 
-pub(super) fn kept(headers: &[(String, Vec<u8>)], upstream: &Upstream) -> Vec<(String, Vec<u8>)> {
-    let all = KEPT.iter().chain(&upstream.backend_header);
-    let is_kept = |name: &str| all.clone().any(|kept| kept.eq_ignore_ascii_case(name));
+pub(super) fn retained(headers: &[(String, Vec<u8>)], upstream: &Upstream) -> Vec<(String, Vec<u8>)> {
+    let all = RETAINED.iter().chain(&upstream.backend_header);
+    let is_retained = |name: &str| all.clone().any(|retained| retained.eq_ignore_ascii_case(name));
     headers
         .iter()
-        .filter(|(name, _)| is_kept(name))
+        .filter(|(name, _)| is_retained(name))
         .cloned()
         .collect()
 }
 
-/// The upstream's name for the request.
+/// The upstream's request id.
 pub(super) fn request_id(headers: &[(String, Vec<u8>)]) -> Option<String> {
     REQUEST_IDS
         .iter()
@@ -50,7 +50,7 @@ pub(super) fn backend(headers: &[(String, Vec<u8>)], upstream: &Upstream) -> Opt
     header(headers, upstream.backend_header?)
 }
 
-/// Whether a status may be gone soon, so that the same request is worth another try.
+/// Whether a status is transient, so that a retry may succeed.
 pub(super) fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 409 | 425 | 429 | 500 | 502 | 503 | 504)
 }

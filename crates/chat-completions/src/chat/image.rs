@@ -1,5 +1,5 @@
-//! Images of a message: what is declared has to be what the bytes are, since a backend that decodes them fails late and
-//! says little. Knows nothing of how they are written.
+//! Validation of images: the declared type has to match the bytes, since a backend that decodes them fails late and
+//! with a poor message. This module must not know how images are written.
 
 use alloc::{borrow::Cow, format, string::String};
 
@@ -9,7 +9,7 @@ use crate::{
     warning::quote,
 };
 
-/// Checks an image of a message: what it says it is, where its bytes are, and what they are.
+/// Validates an image: its declared type, its source, and its bytes.
 pub(super) fn check(path: &str, media: &Media) -> Checked {
     let declared = essence(&media.mime_type);
     let Some(subtype) = declared.strip_prefix("image/") else {
@@ -79,9 +79,9 @@ fn essence(mime_type: &str) -> Cow<'static, str> {
     }
 }
 
-/// The image type that the first bytes tell.
+/// The image type, from the first bytes.
 fn magic(data: &[u8]) -> Option<&'static str> {
-    /// How files of a type begin; `?` is any byte.
+    /// Magic numbers; `?` is any byte.
     const KNOWN: [(&[u8], &str); 11] = [
         (b"\x89PNG", "png"),
         (b"\xFF\xD8\xFF", "jpeg"),

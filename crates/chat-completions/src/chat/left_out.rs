@@ -1,4 +1,4 @@
-//! The warning about members of a request that are left out, by their paths. Members that hold nothing are not worth one.
+//! Warning about members of a request that are not sent, by their paths. Empty members give no warning.
 
 use alloc::{
     format,
@@ -22,7 +22,7 @@ const NAMED: usize = 8;
 /// The longest name of a member, in characters.
 const LONGEST: usize = 64;
 
-/// The warning, if anything is left out.
+/// The warning, if any member is not sent.
 pub(super) fn members(request: &ChatRequest, rules: &Rules) -> Option<Warning> {
     let mut found = LeftOut::default();
     for (at, message) in request.messages.iter().enumerate() {
@@ -46,7 +46,7 @@ pub(super) fn members(request: &ChatRequest, rules: &Rules) -> Option<Warning> {
     found.warning()
 }
 
-/// What is left out of a request, by name.
+/// The members that are not sent, by path.
 #[derive(Debug, Default)]
 struct LeftOut {
     named: Vec<String>,
@@ -73,7 +73,7 @@ impl LeftOut {
         }
     }
 
-    /// The same for what has a function in it.
+    /// The same for an object with a function in it.
     fn nested(&mut self, outer: Place, inner: Place, at: &str, extras: &[Extra]) {
         if extras.is_empty() {
             return;
@@ -159,8 +159,8 @@ impl LeftOut {
     }
 }
 
-/// Whether a part of a turn came as a part of its content, such as a refusal, and is not sent. What a response has beside
-/// its content (log probabilities, annotations) is given back by rule, and not missed.
+/// Whether a part of a turn was a part of its content, such as a refusal, and is not sent. Response fields outside of
+/// the content (log probabilities, annotations) are never sent back, and give no warning.
 fn is_part_of_content(other: &Extra) -> bool {
     let mut names_its_type = false;
     json::members(&other.value_json, &mut |key, value| {

@@ -1,9 +1,9 @@
-//! Members that a request carries beside the fields of the contract (`extras`): where each stands on the wire, and which
-//! are sent on. A member that nobody here knows is sent on; it is never a reason to refuse a request.
+//! Passthrough members of a request (`extras`): where each is written on the wire, and which are sent. An unknown
+//! member is sent; it is never a reason to refuse a request.
 //!
-//! The extras of a tool and of a tool call are members of the tool and of the call. Those of the function within it come
-//! as one object under the key `function`, so that none leaves at another depth than it came from. `return` is the
-//! function's wherever it stands: the contract names it among the extras of a tool.
+//! The extras of a tool and of a tool call are members of the tool and of the call. Those of the function within it
+//! are one object under the key `function`, so that each is sent at its original depth. `return` always belongs to
+//! the function: the contract names it among the extras of a tool.
 
 use alloc::{string::ToString, vec::Vec};
 
@@ -13,10 +13,10 @@ use crate::{
     json,
 };
 
-/// The key under which members of a function come.
+/// The key for members of a function.
 pub(super) const FUNCTION: &str = "function";
 
-/// Where a member stands.
+/// The object that a member belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// In a message.
@@ -57,7 +57,7 @@ fn is_written(place: Place, key: &str) -> bool {
     }
 }
 
-/// Members of responses, and of clients' own records of them, that requests have no place for.
+/// Members of responses, and of clients' own records of them, which requests do not have.
 fn is_of_responses(place: Place, key: &str) -> bool {
     match place {
         Place::Message => matches!(
@@ -80,7 +80,7 @@ fn is_of_responses(place: Place, key: &str) -> bool {
     }
 }
 
-/// Whether a member leaves with the request.
+/// Whether a member is sent with the request.
 pub(super) fn is_sent(place: Place, extra: &Extra) -> bool {
     !extra.key.is_empty()
         && !is_written(place, &extra.key)
@@ -88,7 +88,7 @@ pub(super) fn is_sent(place: Place, extra: &Extra) -> bool {
         && json::is_value(&extra.value_json)
 }
 
-/// Whether a member says in the client's words what the contract has a field or a case for, and is used as such.
+/// Whether a member is an alternative spelling of a field or case of the contract, and is used as such.
 pub(super) fn is_spelling(place: Place, extra: &Extra) -> bool {
     match place {
         Place::Message => is_developer_role(extra),
@@ -111,7 +111,7 @@ pub(super) fn call_type(call: &ToolCall) -> &str {
     named.map_or("\"function\"", |extra| &extra.value_json)
 }
 
-/// The extras of a tool or a call by where they stand: in it, and in its function.
+/// The extras of a tool or a call, split into its own members and those of its function.
 pub(super) fn by_depth(place: Place, extras: &[Extra]) -> (Vec<Extra>, Vec<Extra>) {
     let (mut outer, mut inner) = (Vec::new(), Vec::new());
     for extra in extras {
@@ -131,14 +131,14 @@ pub(super) fn by_depth(place: Place, extras: &[Extra]) -> (Vec<Extra>, Vec<Extra
     (outer, inner)
 }
 
-/// Whether the member at this place is the first of its name.
+/// Whether the member at this index is the first of its name.
 pub(super) fn is_first(extras: &[Extra], at: usize) -> bool {
     let (earlier, rest) = extras.split_at_checked(at).unwrap_or_default();
     rest.first()
         .is_some_and(|extra| earlier.iter().all(|earlier| earlier.key != extra.key))
 }
 
-/// Writes the members that are sent, each name once, behind what is written already.
+/// Appends the members that are sent, each name once.
 pub(super) fn write(place: Place, extras: &[Extra], out: &mut Writer<'_>) {
     for (at, extra) in extras.iter().enumerate() {
         if is_sent(place, extra) && is_first(extras, at) {

@@ -1,10 +1,10 @@
-//! The messages of the request's body. Checked messages only; see `conversation`.
+//! Writer of the messages in the request body. Validated messages only; see `conversation`.
 //!
 //! Rules that are not obvious from the wire format:
-//! * One text is a plain string, several are the list of parts that they came as: nobody's text gets a line feed that
-//!   nobody sent. A tool's pieces are joined by line feeds, as OpenClaw does, since many backends take only a string of a
-//!   tool; so is what goes to a model that takes strings only. The model's own pieces are one text that was cut, and are
-//!   joined as they are.
+//! * One text is a plain string; several stay a list of parts, so that no line feed is added that the caller did not
+//!   send. The texts of a tool result are joined by line feeds, as in OpenClaw, because many backends accept only a
+//!   string there; so are those for a model that accepts only strings. The texts of an assistant message are
+//!   fragments of one text, and are joined without a separator.
 //! * Reasoning of an assistant message goes back as the model's rules say; parts in another's form stay here. A
 //!   message with nothing left is left out.
 //! * A tool's failure has no field: its text begins with `Error: `, unless it says so itself.
@@ -28,9 +28,9 @@ use crate::{
     json,
 };
 
-/// How closely an image is to be looked at.
+/// The detail level of an image.
 const DETAIL: &str = "detail";
-/// What a model is said to have answered whose template wants an answer between tool results and a user message.
+/// The assistant message that is inserted for templates that require one between tool results and a user message.
 const AFTER_TOOLS: &str = "The results are there.";
 
 pub(super) fn write(messages: &[Message], rules: &Rules, out: &mut Writer<'_>) {
@@ -88,7 +88,7 @@ fn said(role: &str, parts: &[ContentPart], extras: &[Extra], rules: &Rules, out:
     members::write(Place::Message, extras, out);
 }
 
-/// An answer of the model where its template wants one, and a comma.
+/// Inserts an assistant message where the template requires one, and a comma.
 fn after_tools(rules: &Rules, out: &mut Writer<'_>) {
     if rules.assistant_after_tools {
         out.raw("{\"role\":\"assistant\"");
@@ -112,7 +112,7 @@ fn content(parts: &[ContentPart], rules: &Rules, out: &mut Writer<'_>) {
     match parts {
         [ContentPart::Text(text)] => out.string(text),
         _ if rules.string_content && parts.iter().all(is_textual) => out.string(&joined_text(parts)),
-        // Such as a system message that says nothing.
+        // Such as an empty system message.
         [] => out.string(""),
         _ => list(parts, out, part),
     }
@@ -146,7 +146,7 @@ fn picture(media: &Media, out: &mut Writer<'_>) {
             out.raw("\"");
         }
     }
-    // What says how the image is to be looked at stands beside its URL; the rest beside the image.
+    // The detail level belongs to the object with the URL; other extras to the image.
     let (within, beside): (Vec<Extra>, Vec<Extra>) = media
         .extras
         .iter()
@@ -162,15 +162,15 @@ fn joined_text(parts: &[ContentPart]) -> String {
     let mut text = String::new();
     let mut is_first = true;
     for part in parts {
-        let piece = match part {
-            ContentPart::Text(piece) => Cow::Borrowed(piece.as_str()),
+        let part_text = match part {
+            ContentPart::Text(text) => Cow::Borrowed(text.as_str()),
             ContentPart::Other(other) if other.key == "text" => Cow::Owned(text_of(&other.value_json)),
             ContentPart::Other(_) | ContentPart::Media(_) => continue,
         };
         if !core::mem::take(&mut is_first) {
             text.push('\n');
         }
-        text.push_str(&piece);
+        text.push_str(&part_text);
     }
     text
 }
@@ -190,17 +190,17 @@ fn text_of(part: &str) -> String {
 
 fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
     let parts = &said.content;
-    let pieces = parts.iter().filter_map(|part| match part {
-        AssistantPart::Reasoning(piece) => Some(piece),
+    let fragments = parts.iter().filter_map(|part| match part {
+        AssistantPart::Reasoning(reasoning) => Some(reasoning),
         _ => None,
     });
-    let has_reasoning = pieces.clone().any(is_reasoning_text);
-    let reasoning: String = pieces.map(|piece| piece.text.as_str()).collect();
+    let has_reasoning = fragments.clone().any(is_reasoning_text);
+    let reasoning: String = fragments.map(|fragment| fragment.text.as_str()).collect();
     out.raw("{\"role\":\"assistant\"");
     out.name("content");
     assistant_content(parts, &reasoning, rules, out);
     if sends_reasoning(parts, rules) && (has_reasoning || rules.needs_reasoning) {
-        // As text of the message it does not stand in its own member as well.
+        // Reasoning that is sent as text is not sent in its own member as well.
         let stands_here = has_reasoning && !rules.thinking_as_text;
         out.member("reasoning_content", if stands_here { &reasoning } else { " " });
     }
@@ -225,8 +225,8 @@ fn assistant(said: &AssistantMessage, rules: &Rules, out: &mut Writer<'_>) {
 fn assistant_content(parts: &[AssistantPart], reasoning: &str, rules: &Rules, out: &mut Writer<'_>) {
     let as_text = rules.thinking_as_text && !reasoning.trim().is_empty();
     if as_text || parts.iter().any(is_text_part) {
-        let texts = as_text.then_some(reasoning).into_iter().map(Piece::Text);
-        let texts = texts.chain(parts.iter().filter_map(piece));
+        let texts = as_text.then_some(reasoning).into_iter().map(TextPart::Text);
+        let texts = texts.chain(parts.iter().filter_map(text_of_turn));
         return if rules.string_content {
             out.string(&one_string(texts));
         } else {
@@ -234,11 +234,12 @@ fn assistant_content(parts: &[AssistantPart], reasoning: &str, rules: &Rules, ou
         };
     }
     let texts = parts.iter().filter_map(|part| match part {
-        AssistantPart::Text(piece) => Some(piece.as_str()),
+        AssistantPart::Text(text) => Some(text.as_str()),
         _ => None,
     });
     let text: String = texts.collect();
-    // As OpenClaw: a template that wants an answer after tool results wants text of one with calls, if only blank text.
+    // As in OpenClaw: a template that requires an assistant message after tool results requires text in one with
+    // calls, if only blank text.
     if text.is_empty() && !rules.assistant_after_tools {
         out.raw("null");
     } else {
@@ -247,17 +248,17 @@ fn assistant_content(parts: &[AssistantPart], reasoning: &str, rules: &Rules, ou
 }
 
 /// A text of a turn.
-enum Piece<'p> {
+enum TextPart<'p> {
     Text(&'p str),
     /// A whole part, with members beside its text.
     Part(&'p str),
 }
 
 /// A part of a turn that is text.
-fn piece(part: &AssistantPart) -> Option<Piece<'_>> {
+fn text_of_turn(part: &AssistantPart) -> Option<TextPart<'_>> {
     match part {
-        AssistantPart::Text(text) if !text.is_empty() => Some(Piece::Text(text)),
-        AssistantPart::Other(other) if is_text_part(part) => Some(Piece::Part(&other.value_json)),
+        AssistantPart::Text(text) if !text.is_empty() => Some(TextPart::Text(text)),
+        AssistantPart::Other(other) if is_text_part(part) => Some(TextPart::Part(&other.value_json)),
         _ => None,
     }
 }
@@ -268,20 +269,20 @@ fn is_text_part(part: &AssistantPart) -> bool {
 }
 
 /// The texts of a turn as parts.
-fn list_of_texts<'p>(texts: impl Iterator<Item = Piece<'p>>, out: &mut Writer<'_>) {
+fn list_of_texts<'p>(texts: impl Iterator<Item = TextPart<'p>>, out: &mut Writer<'_>) {
     let mut is_first = true;
     for text in texts {
         out.raw(if core::mem::take(&mut is_first) { "[" } else { "," });
         match text {
-            Piece::Text(text) => text_part(text, out),
-            Piece::Part(part) => out.raw(part),
+            TextPart::Text(text) => text_part(text, out),
+            TextPart::Part(part) => out.raw(part),
         }
     }
     out.raw("]");
 }
 
 /// The texts of a turn for a model that takes strings only.
-fn one_string<'p>(texts: impl Iterator<Item = Piece<'p>>) -> String {
+fn one_string<'p>(texts: impl Iterator<Item = TextPart<'p>>) -> String {
     let mut all = String::new();
     let mut is_first = true;
     for text in texts {
@@ -289,8 +290,8 @@ fn one_string<'p>(texts: impl Iterator<Item = Piece<'p>>) -> String {
             all.push('\n');
         }
         match text {
-            Piece::Text(text) => all.push_str(text),
-            Piece::Part(part) => all.push_str(&text_of(part)),
+            TextPart::Text(text) => all.push_str(text),
+            TextPart::Part(part) => all.push_str(&text_of(part)),
         }
     }
     all
@@ -304,7 +305,7 @@ fn tool_call(call: &ToolCall, out: &mut Writer<'_>) {
     out.raw(members::call_type(call));
     out.raw(",\"function\":{\"name\":");
     out.string(&call.name);
-    // Backends read it as JSON, which nothing is not. OpenClaw sends the same for a call without arguments.
+    // Backends parse it as JSON, which an empty text is not. OpenClaw sends the same for a call without arguments.
     let is_blank = call.arguments_json.trim().is_empty();
     out.member("arguments", if is_blank { "{}" } else { &call.arguments_json });
     members::write(Place::CalledFunction, &of_function, out);
@@ -329,7 +330,7 @@ fn tool_result(result: &ToolResult, out: &mut Writer<'_>) {
     } else if text.is_empty()
         && let Some(kind) = result.content.iter().find_map(medium)
     {
-        // What there is instead stands in a message below. Of an image, the words of OpenClaw.
+        // The text refers to the message below, which has the medium. For an image it is OpenClaw's text.
         text = format!("(see attached {kind})");
     }
     out.raw("{\"role\":\"tool\"");
@@ -353,7 +354,7 @@ fn medium(part: &ContentPart) -> Option<&'static str> {
     }
 }
 
-/// The media of the tool results at the end of these messages, as a user message. Whether there are any.
+/// Writes the media of the last tool results as a user message. Returns whether there are any.
 fn tool_media(messages: &[Message], rules: &Rules, out: &mut Writer<'_>) -> bool {
     let start = messages
         .iter()

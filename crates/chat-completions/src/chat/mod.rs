@@ -1,14 +1,13 @@
-//! Chat: a request to the upstream's JSON, and every response that it can give to events.
+//! Chat: a request to the upstream's JSON, and each possible response to chat events.
 //!
-//! [`Exchange`] is the way in: one call with its retries, driven by a shell that does the I/O. [`Fold`] puts
-//! events together to a whole answer.
+//! [`Exchange`] is the entry point: one call with its retries, driven by a shell that does the I/O. [`Fold`] combines
+//! events into a whole response.
 
 #![allow(
     clippy::result_large_err,
     reason = "the contract's error is a record; it is made once a call"
 )]
 
-mod answer;
 mod body;
 mod conversation;
 mod credential;
@@ -27,11 +26,12 @@ mod messages;
 mod normalize;
 mod notices;
 mod request;
+mod response;
 mod retry;
 mod rules;
 #[cfg(test)]
 mod tests;
-mod think;
+mod think_tags;
 mod tools;
 mod usage;
 mod writer;

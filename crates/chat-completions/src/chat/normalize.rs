@@ -1,4 +1,4 @@
-//! What a request is changed to before it is checked, where its meaning is plain and backends would refuse it.
+//! Normalization of a request before validation: fixes what is unambiguous and backends would refuse.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -12,8 +12,8 @@ use crate::{
     json,
 };
 
-/// Gives each tool call of a message an id of its own. Of calls that share one, each result belongs to the call of the
-/// tool that it names; the others belong to what is left, in order.
+/// Gives each tool call of a message a unique id. Of calls that share one, each result belongs to the call with the
+/// same tool name; the remaining results are assigned in order.
 pub(super) fn unique_call_ids(messages: &mut [Message]) -> Option<Warning> {
     let mut count = 0;
     let mut rest = messages;
@@ -25,11 +25,11 @@ pub(super) fn unique_call_ids(messages: &mut [Message]) -> Option<Warning> {
     }
     (count > 0).then(|| Warning {
         code: "tool-call-ids-renamed".to_string(),
-        message: format!("{count} tool calls shared the id of a call before them and were given others."),
+        message: format!("{count} tool calls had the id of an earlier call and got new ids."),
     })
 }
 
-/// A call that shared its id: the tool, and its id now.
+/// A call that shared its id: the tool, and its new id.
 struct Renamed {
     tool: String,
     id: String,
@@ -43,7 +43,7 @@ fn rename(parts: &mut [AssistantPart], later: &mut [Message]) -> usize {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut shared: BTreeMap<String, Vec<Renamed>> = BTreeMap::new();
     for id in ids {
-        // An empty one is refused by the check.
+        // An empty id is refused by the validation.
         if !id.is_empty() && taken.contains(&id) {
             shared.entry(id).or_default();
         } else {
@@ -64,12 +64,12 @@ fn rename(parts: &mut [AssistantPart], later: &mut [Message]) -> usize {
             Message::Tool(result) => Some(result),
             _ => None,
         });
-        answer(calls, results.filter(|result| result.call_id == id));
+        rename_results(calls, results.filter(|result| result.call_id == id));
     }
     count
 }
 
-/// Gives a call an id that no other has; the first of those that share one keeps it.
+/// Gives a call a unique id; the first of those that share one keeps it.
 fn renamed(call: &mut ToolCall, before: usize, taken: &mut BTreeSet<String>) -> Renamed {
     if before > 0 {
         let free = (before + 1..)
@@ -84,8 +84,8 @@ fn renamed(call: &mut ToolCall, before: usize, taken: &mut BTreeSet<String>) -> 
     }
 }
 
-/// Gives the results of calls that shared an id the ids of theirs.
-fn answer<'r>(mut calls: Vec<Renamed>, results: impl Iterator<Item = &'r mut ToolResult>) {
+/// Gives the results of calls that shared an id the new ids of their calls.
+fn rename_results<'r>(mut calls: Vec<Renamed>, results: impl Iterator<Item = &'r mut ToolResult>) {
     let mut nameless = Vec::new();
     for result in results {
         let tool = tool_of(result);

@@ -1,5 +1,5 @@
-//! What a caller should know of a response that is a response all the same: what was passed over in it, and what its
-//! upstream warns of. This module must not know how a response is read.
+//! Warnings about a response that is valid nevertheless: what was skipped in it, and its upstream's own warnings.
+//! This module must not know how a response is decoded.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -13,40 +13,41 @@ use crate::{
     },
 };
 
-/// So many warnings of an upstream are told, each up to so many bytes.
+/// The number of upstream warnings that are passed on; the next constant limits the bytes of each.
 const MOST_HEARD: usize = 8;
 const LONGEST_HEARD: usize = 500;
 
 /// What was noticed so far.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
-    /// Events behind the finish reason that were ignored.
+    /// Events after the finish reason that were ignored.
     pub(super) late: u32,
     /// Events that are no chunks.
     pub(super) skipped: u32,
     /// Whether a chunk had several choices.
-    pub(super) has_others: bool,
-    /// Whether a block of reasoning was closed that nobody had opened.
+    pub(super) has_other_choices: bool,
+    /// Whether a reasoning block was closed without being opened.
     pub(super) is_unopened: bool,
     /// Whether the block that the template opens was never closed.
     pub(super) is_unclosed: bool,
-    /// Whether the finish reason speaks of calls, and there are none.
+    /// Whether the finish reason is `tool_calls`, but there are none.
     pub(super) has_no_calls: bool,
-    /// Whether a call without arguments was taken for whole, though no known finish reason says so.
+    /// Whether a call without arguments counts as complete, although no known finish reason says so.
     pub(super) has_bare_calls: bool,
     /// Whether two calls had the same id.
     pub(super) has_same_ids: bool,
-    /// Whether the stream just ended, behind calls that are whole.
+    /// Whether the stream ended without a finish reason, after complete tool calls.
     pub(super) ended_early: bool,
-    /// Whether a part of the response could not be read.
+    /// Whether a part of the response has an unknown format.
     pub(super) is_unread: bool,
-    /// The finish reason that nobody knows.
+    /// The unknown finish reason.
     pub(super) unknown_word: Option<String>,
     heard: Vec<String>,
 }
 
 impl Notices {
-    /// Takes an upstream's own `warnings`: a text or an object with a message, or a list of them. Chunks may repeat them.
+    /// Reads an upstream's own `warnings`: a string or an object with a message, or a list of them. Chunks may repeat
+    /// them.
     pub(super) fn hear(&mut self, raw: &str) {
         match raw.as_bytes().first() {
             Some(b'[') => {
@@ -74,65 +75,65 @@ impl Notices {
         }
     }
 
-    /// All of it as warnings. `index` is that of the choice that was read.
+    /// Returns all warnings. `index` is the index of the choice that was read.
     pub(super) fn take(&mut self, index: Option<i64>) -> Vec<Warning> {
         let mut warnings: Vec<Warning> = core::mem::take(&mut self.heard)
             .into_iter()
             .map(|text| warning(UPSTREAM_WARNING, text))
             .collect();
-        let mut tell = |holds: bool, code: &str, message: &dyn Fn() -> String| {
+        let mut add = |holds: bool, code: &str, message: &dyn Fn() -> String| {
             if holds {
                 warnings.push(warning(code, message()));
             }
         };
-        tell(self.has_others, OTHER_CHOICES, &|| {
+        add(self.has_other_choices, OTHER_CHOICES, &|| {
             let index = index.unwrap_or_default();
             format!("The response has several choices; only the first, of index {index}, is read.")
         });
-        tell(self.skipped > 0, EVENTS_SKIPPED, &|| {
+        add(self.skipped > 0, EVENTS_SKIPPED, &|| {
             format!(
                 "{} of the stream skipped: no chunk of the response, such as a heartbeat.",
                 events(self.skipped)
             )
         });
-        tell(self.late > 0, IGNORED_AFTER_FINISH, &|| {
+        add(self.late > 0, IGNORED_AFTER_FINISH, &|| {
             format!(
-                "{} behind the finish reason ignored: no chunk of the response, or an error.",
+                "{} after the finish reason ignored: no chunk of the response, or an error.",
                 events(self.late)
             )
         });
-        tell(self.is_unopened, UNOPENED_REASONING, &|| {
+        add(self.is_unopened, UNOPENED_REASONING, &|| {
             String::from(
-                "The text has a closing </think> without an opening one, so that reasoning may stand in it. If the \
+                "The text has a closing </think> without an opening one, so that it may contain reasoning. If the \
                  model's template opens the block, set template-opens-reasoning for this model.",
             )
         });
-        tell(self.is_unclosed, UNCLOSED_REASONING, &|| {
+        add(self.is_unclosed, UNCLOSED_REASONING, &|| {
             String::from(
-                "The model's template opens a block of reasoning, and nothing closed it: its text is given as \
+                "The model's template opens a block of reasoning, and nothing closed it: its text is returned as \
                  reasoning and as the response's text. If it opens none, set template-opens-reasoning to false.",
             )
         });
-        tell(self.has_no_calls, FINISH_WITHOUT_CALLS, &|| {
-            String::from("The finish reason says that the model called tools, but there is no call.")
+        add(self.has_no_calls, FINISH_WITHOUT_CALLS, &|| {
+            String::from("The finish reason says that the model called tools, but it has no tool call.")
         });
-        tell(self.has_bare_calls, CALL_WITHOUT_ARGUMENTS, &|| {
+        add(self.has_bare_calls, CALL_WITHOUT_ARGUMENTS, &|| {
             String::from(
-                "A call has no arguments, and no known finish reason says that it is whole: they are taken for {}.",
+                "A tool call has no arguments, and no known finish reason says that it is complete: {} is used.",
             )
         });
-        tell(self.has_same_ids, SAME_CALL_ID, &|| {
-            String::from("Two calls came under one id: the second has an id that was made up.")
+        add(self.has_same_ids, SAME_CALL_ID, &|| {
+            String::from("Two tool calls had the same id: the second got a generated id.")
         });
-        tell(self.ended_early, ENDED_EARLY, &|| {
-            String::from("The stream ended early, without a finish reason. The calls in it are whole.")
+        add(self.ended_early, ENDED_EARLY, &|| {
+            String::from("The stream ended early, without a finish reason. Its tool calls are complete.")
         });
-        tell(self.is_unread, UNREAD_PART, &|| {
-            String::from("A part of the response has a form that cannot be read, and is left out.")
+        add(self.is_unread, UNREAD_PART, &|| {
+            String::from("A part of the response has an unknown format and is left out.")
         });
         let word = self.unknown_word.as_deref().unwrap_or_default();
-        tell(self.unknown_word.is_some(), UNKNOWN_FINISH, &|| {
-            format!("Nobody knows the backend's finish reason {}.", quote(word))
+        add(self.unknown_word.is_some(), UNKNOWN_FINISH, &|| {
+            format!("Unknown finish reason {} of the backend.", quote(word))
         });
         warnings
     }
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_upstream_warns_of_is_told_in_every_form() {
+    fn upstream_warnings_are_read_in_every_form() {
         for raw in [
             r#""slow""#,
             r#"["slow"]"#,

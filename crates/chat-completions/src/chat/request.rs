@@ -1,6 +1,6 @@
-//! What a chat request must be before anything is sent. Whatever would fail at every backend, or cannot be
-//! sent, is refused here, with its path in the upstream's spelling: a client of any dialect finds it in what it sent.
-//! What only some backends refuse goes out.
+//! Validation of a chat request before anything is sent. A request that every backend would refuse, or that cannot be
+//! sent, is refused with the path of the fault in the upstream's spelling, so that a client of any dialect finds it
+//! in its own request. A request that only some backends refuse is sent.
 
 use alloc::{
     format,
@@ -16,14 +16,14 @@ use crate::{
     warning::quote,
 };
 
-/// Keys that extras never write.
+/// Keys that extras must not set.
 const RESERVED: [&str; 5] = ["model", "messages", "stream", "stream_options", "n"];
-/// The key of an error's extras that holds the path of what is wrong.
+/// The key of an error's extras with the path of the invalid field.
 const PARAM: &str = "param";
 
 pub(super) type Checked = Result<(), Error>;
 
-/// Checks a request against the wire format and against what is known of the model.
+/// Validates a request against the wire format and the model's metadata.
 pub(super) fn check(request: &ChatRequest, model: &ModelRef, rules: &Rules) -> Result<Vec<Warning>, Error> {
     let mut warnings = model.warnings.clone();
     warnings.extend(conversation::check(
@@ -53,7 +53,7 @@ pub(super) fn check(request: &ChatRequest, model: &ModelRef, rules: &Rules) -> R
     Ok(warnings)
 }
 
-/// The sampling numbers, under their names on the wire.
+/// The sampling parameters, under their names on the wire.
 pub(super) fn numbers(request: &ChatRequest) -> [(&'static str, Option<f64>); 4] {
     [
         ("temperature", request.temperature),
@@ -71,7 +71,7 @@ pub(super) fn has_own_limit(request: &ChatRequest) -> bool {
         .any(|extra| extra.key == "max_completion_tokens")
 }
 
-/// Refuses what is malformed. The path is one of the request on the wire: `messages[3].tool_call_id`.
+/// Refuses an invalid field. The path is one of the request on the wire: `messages[3].tool_call_id`.
 pub(super) fn invalid<T>(path: &str, what: &str) -> Result<T, Error> {
     Err(refused(
         ErrorKind::InvalidRequest,
@@ -80,7 +80,7 @@ pub(super) fn invalid<T>(path: &str, what: &str) -> Result<T, Error> {
     ))
 }
 
-/// Refuses what cannot be done.
+/// Refuses an unsupported feature.
 pub(super) fn unsupported<T>(path: &str, what: &str, hint: &str) -> Result<T, Error> {
     Err(refused(ErrorKind::Unsupported, path, format!("{path}: {what}.")).with_hint(hint))
 }

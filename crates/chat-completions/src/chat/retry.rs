@@ -1,20 +1,19 @@
-//! When to try again: what an upstream asks for, else a growing wait that is spread, so that callers that
-//! failed together do not come back together.
+//! Retry timing: the wait that the upstream requests, or else exponential backoff with jitter, so that callers that
+//! failed together do not retry together.
 
 use alloc::{string::String, vec::Vec};
 
 use crate::error::{exact, header, thousandths};
 
-/// The longest wait for another try. Who is asked to wait longer is told so instead.
+/// The longest backoff. If the upstream requests a longer one, the call ends and the error reports it.
 pub(super) const LONGEST_WAIT_MS: u32 = 60_000;
 /// What says that a limit is renewed later than this means another thing, such as a date.
 const LONGEST_RESET_MS: u32 = 86_400_000;
-/// The first wait without a word from the upstream.
+/// The first backoff when the upstream requests none.
 const FIRST_WAIT_MS: u64 = 500;
 
-/// What the headers ask for: `Retry-After-Ms` in milliseconds, else `Retry-After` in seconds, or a date of which the
-/// response's own `Date` is taken off. A date without `Date` says nothing: this side has no clock that shows the time
-/// of day.
+/// The wait that the headers request: `Retry-After-Ms` in milliseconds, else `Retry-After` in seconds, or as a date
+/// relative to the response's own `Date`. A date without `Date` is ignored: the component has no wall clock.
 pub(super) fn retry_after_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
     let short = || thousandths(header(headers, "retry-after-ms")?.trim());
     let ms = match short() {
@@ -51,8 +50,7 @@ pub(super) fn reset_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
         .or_else(|| limits.iter().filter_map(|(name, _)| reset(name)).min())
 }
 
-/// How long to wait before another try without a word from the upstream: 0.5 s, 1 s, 2 s, …, each within a
-/// quarter.
+/// The backoff when the upstream requests none: 0.5 s, 1 s, 2 s, …, each with a jitter of a quarter.
 pub(super) fn backoff_ms(failures: u32, seed: u64) -> u32 {
     let base = FIRST_WAIT_MS << failures.saturating_sub(1).min(7);
     let spread = mix(seed ^ u64::from(failures)) % (base / 2 + 1);
@@ -138,7 +136,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn asked(retry_after: &str, date: Option<&str>) -> Option<u32> {
+    fn requested(retry_after: &str, date: Option<&str>) -> Option<u32> {
         let mut headers = alloc::vec![("Retry-After".into(), retry_after.into())];
         headers.extend(date.map(|date| ("DATE".into(), date.into())));
         retry_after_ms(&headers)
@@ -146,42 +144,48 @@ mod tests {
 
     #[test]
     fn seconds_are_taken_as_they_are() {
-        assert_eq!(asked("2", None), Some(2000));
-        assert_eq!(asked(" 0.25 ", None), Some(250));
-        assert_eq!(asked("0", None), Some(0));
-        assert_eq!(asked("99999999999999999999", None), Some(u32::MAX));
+        assert_eq!(requested("2", None), Some(2000));
+        assert_eq!(requested(" 0.25 ", None), Some(250));
+        assert_eq!(requested("0", None), Some(0));
+        assert_eq!(requested("99999999999999999999", None), Some(u32::MAX));
         for text in ["", "-1", "soon", "1e3", "."] {
-            assert_eq!(asked(text, None), None, "{text}");
+            assert_eq!(requested(text, None), None, "{text}");
         }
     }
 
     #[test]
     fn milliseconds_count_before_seconds_and_may_have_a_fraction() {
-        let asked = |ms: &str| {
+        let requested = |ms: &str| {
             retry_after_ms(&[
                 ("retry-after".into(), "7".into()),
                 ("Retry-After-Ms".into(), ms.into()),
             ])
         };
-        assert_eq!(asked("300"), Some(300));
-        assert_eq!(asked("0.4"), Some(1));
-        assert_eq!(asked("1500.0"), Some(1500));
-        assert_eq!(asked("99999999999999999999"), Some(u32::MAX));
+        assert_eq!(requested("300"), Some(300));
+        assert_eq!(requested("0.4"), Some(1));
+        assert_eq!(requested("1500.0"), Some(1500));
+        assert_eq!(requested("99999999999999999999"), Some(u32::MAX));
         for text in ["", "-1", "soon"] {
-            assert_eq!(asked(text), Some(7000), "{text}");
+            assert_eq!(requested(text), Some(7000), "{text}");
         }
     }
 
     #[test]
-    fn a_date_counts_from_the_answers_own_date() {
+    fn a_date_counts_from_the_responses_own_date() {
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-        assert_eq!(asked("Sun, 06 Nov 1994 08:50:07 GMT", Some(date)), Some(30_000));
-        assert_eq!(asked("Sunday, 06-Nov-94 08:50:07 GMT", Some(date)), Some(30_000));
-        assert_eq!(asked("Sun Nov  6 08:50:07 1994", Some(date)), Some(30_000));
-        assert_eq!(asked("Sun, 06 Nov 1994 08:00:00 GMT", Some(date)), Some(0));
-        assert_eq!(asked("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
         assert_eq!(
-            asked(
+            requested("Sun, 06 Nov 1994 08:50:07 GMT", Some(date)),
+            Some(30_000)
+        );
+        assert_eq!(
+            requested("Sunday, 06-Nov-94 08:50:07 GMT", Some(date)),
+            Some(30_000)
+        );
+        assert_eq!(requested("Sun Nov  6 08:50:07 1994", Some(date)), Some(30_000));
+        assert_eq!(requested("Sun, 06 Nov 1994 08:00:00 GMT", Some(date)), Some(0));
+        assert_eq!(requested("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
+        assert_eq!(
+            requested(
                 "Mon, 29 Feb 2028 00:00:00 GMT",
                 Some("Sun, 28 Feb 2028 23:59:59 GMT")
             ),
@@ -192,16 +196,16 @@ mod tests {
     #[test]
     fn a_duration_and_a_date_of_iso_8601_are_waits_too() {
         let date = "Sun, 29 Nov 2026 00:00:00 GMT";
-        assert_eq!(asked("5s", None), Some(5000));
-        assert_eq!(asked("1m30s", None), Some(90_000));
+        assert_eq!(requested("5s", None), Some(5000));
+        assert_eq!(requested("1m30s", None), Some(90_000));
         for text in [
             "2026-11-29T00:00:30Z",
             "2026-11-29 00:00:30",
             "2026-11-29T00:00:30.25+00:00",
         ] {
-            assert_eq!(asked(text, Some(date)), Some(30_000), "{text}");
+            assert_eq!(requested(text, Some(date)), Some(30_000), "{text}");
         }
-        assert_eq!(asked("2026-11-29T00:00:30+02:00", Some(date)), None);
+        assert_eq!(requested("2026-11-29T00:00:30+02:00", Some(date)), None);
     }
 
     #[test]
@@ -246,8 +250,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_header_makes_it_panic(text in ".*", date in "([A-Za-z]{3},? ?|[0-9]{1,4}[ :-]){0,9}") {
-            asked(&text, Some(&date));
-            asked(&date, Some(&text));
+            requested(&text, Some(&date));
+            requested(&date, Some(&text));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Rules of one model for what a request holds: from what the settings say of it (`compat`, in OpenClaw's own
-//! words) and from what is bundled. It knows nothing of how a request is written.
+//! Compatibility rules of one model: from the settings (`compat`, with OpenClaw's keys) and from the bundled data.
+//! This module must not know how a request is written.
 
 use alloc::string::{String, ToString};
 
@@ -7,7 +7,7 @@ use crate::{contract::types::Model, json};
 
 /// The key of a configured model's extras that holds OpenClaw's compatibility settings.
 const COMPAT: &str = "compat";
-/// The key of a configured model's extras that says which reasoning is sent back.
+/// The key of a configured model's extras that selects the reasoning that is sent back.
 const REASONING_REPLAY: &str = "reasoning-replay";
 
 /// Which reasoning of the model is sent back to it.
@@ -24,7 +24,7 @@ pub(super) enum Replay {
 /// How a request is written for one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
-    /// Whether `stream_options` is sent, which asks for token counts.
+    /// Whether `stream_options` is sent, which requests usage.
     pub(super) usage_in_streaming: bool,
     /// The name of the output limit.
     pub(super) max_tokens_field: String,
@@ -40,13 +40,13 @@ pub(super) struct Rules {
     pub(super) tools: bool,
     /// Whether the result of a tool names the tool.
     pub(super) tool_result_name: bool,
-    /// Whether a system message is called one of the developer.
+    /// Whether a system message has the role `developer`.
     pub(super) developer_role: bool,
-    /// Whether the model has to answer tool results before a user message follows them.
+    /// Whether the template requires an assistant message between tool results and a user message.
     pub(super) assistant_after_tools: bool,
-    /// Whether reasoning goes back as text of the message.
+    /// Whether reasoning is sent back as text of the message.
     pub(super) thinking_as_text: bool,
-    /// Whether parts that are text alone are sent as one string, whatever stands beside their text.
+    /// Whether parts with nothing but text are sent as one string, without the extras of the parts.
     pub(super) string_content: bool,
     /// Whether the parameter `store` is sent.
     pub(super) store: bool,
@@ -76,7 +76,7 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The rules of a model of which this is known.
+    /// The rules of a model with this metadata.
     pub(super) fn of(model: Option<&Model>) -> Self {
         let mut rules = Self::default();
         let Some(model) = model else { return rules };
@@ -94,13 +94,13 @@ impl Rules {
                 _ => {}
             }
         }
-        // As OpenClaw does: others do not know the role, whatever the settings say.
+        // As in OpenClaw: models without reasoning do not know the role, whatever the settings say.
         rules.developer_role &= reasons;
         rules.needs_reasoning &= model.reasoning != Some(false);
         rules
     }
 
-    /// Whether a parameter that the request has beside its fields is sent.
+    /// Whether a parameter in the request's extras is sent.
     pub(super) fn sends(&self, key: &str) -> bool {
         match key {
             "store" => self.store,

@@ -1,25 +1,26 @@
-//! Putting tool calls together from their pieces.
+//! Assembles tool calls from their fragments.
 //!
-//! A piece belongs to the call of its id, if that is known; else to the call of its index; else to the last call. Only a
-//! piece with a name can begin a call of its own, and does so where it cannot go on with that one: with an id or an
-//! index that is new, with another name behind arguments, or where it would put a second JSON value behind the first.
-//! A name that comes before any argument may come in pieces.
+//! A fragment belongs to the call with its id, if that is known; else to the call with its index; else to the last
+//! call. Only a fragment with a name can begin another call. It does so where it cannot continue the one it belongs
+//! to: its id or index is new, its name differs after arguments, or it would append a second JSON value to the
+//! arguments. A name that precedes all arguments may be split.
 //!
-//! A call that comes again, with its id and the same whole arguments, is the same call. Other arguments behind whole ones
-//! under one id and index are an error and no second call, unless both stand in one list: of a list each element is a call.
+//! A call that is repeated with its id and the same complete arguments is the same call. Other arguments after
+//! complete ones under one id and index are an error, not a second call, unless both stand in one list: each element
+//! of a list is a call.
 //!
-//! A call starts for the reader once its arguments do, since its name is whole then. None ends before all of them can: as
-//! long as more may come, more may belong to any of them. Arguments that are empty or `null` in the end are `{}`, unless
-//! the response was cut and empty ones may be cut too; to know that, nothing is handed out as long as it could still become
-//! `null`. Identifiers that are missing or taken are made up.
+//! The start event of a call is emitted with its first arguments, since its name is complete then. No call ends
+//! before all can: until the end, more may belong to any of them. Arguments that are empty or `null` in the end
+//! become `{}`, unless the response was cut, which may have cut the arguments too. To decide this, nothing is emitted
+//! while the arguments could still become `null`. Ids that are missing or not unique are generated.
 
 use alloc::{format, string::String, vec::Vec};
 use core::mem;
 
 use super::events::Events;
-use crate::{json, wire::chunk::CallPiece};
+use crate::{json, wire::chunk::CallFragment};
 
-/// More calls than this in one response are taken for a fault.
+/// More calls in one response are an error.
 const MOST: usize = 1024;
 
 /// The calls of one response.
@@ -28,19 +29,19 @@ pub(super) struct Tools {
     calls: Vec<Call>,
     started: u32,
     salt: u64,
-    /// The index and the id that a piece without name and arguments gave: of a call that begins later.
+    /// The index and id of a fragment without name and arguments: they belong to a call that begins later.
     announced: Option<(i64, String)>,
     too_many: bool,
-    /// Whether a call came to its end without arguments.
+    /// Whether a call ended without arguments.
     has_bare: bool,
-    /// Whether a call got another id, because a call before it has the same.
+    /// Whether a call got a generated id, because an earlier call has the same id.
     has_same_ids: bool,
 }
 
-/// A call that cannot become whole.
+/// A call that cannot be completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Broken {
-    /// Its arguments are no JSON.
+    /// The arguments are not JSON.
     Arguments { name: String, raw: String },
     /// It has no name.
     Nameless { raw: String },
@@ -52,13 +53,13 @@ pub(super) enum Broken {
 struct Call {
     wire_index: Option<i64>,
     wire_id: Option<String>,
-    /// Empty as long as none came.
+    /// Empty until a name arrives.
     name: String,
-    /// The chunk that its name came in.
+    /// The chunk with the name.
     named_in: u32,
-    /// Without white space at their beginning.
+    /// Without leading white space.
     arguments: String,
-    /// How much of the arguments was handed out.
+    /// How many bytes of the arguments were emitted.
     given: usize,
     /// Set by the start event.
     started: Option<Started>,
@@ -70,7 +71,7 @@ struct Started {
     id: String,
 }
 
-/// By what a piece found its call.
+/// How a fragment was matched to its call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
     Id,
@@ -80,7 +81,7 @@ enum By {
 }
 
 impl Tools {
-    /// `salt` makes made-up ids differ between responses.
+    /// `salt` makes generated ids differ between responses.
     pub(super) fn new(salt: u64) -> Self {
         Self {
             calls: Vec::new(),
@@ -97,7 +98,7 @@ impl Tools {
         !self.calls.is_empty()
     }
 
-    /// Whether a call came to its end without arguments, so that they were taken for `{}`.
+    /// Whether a call ended without arguments, so that they became `{}`.
     pub(super) fn has_bare(&self) -> bool {
         self.has_bare
     }
@@ -107,7 +108,7 @@ impl Tools {
         self.has_same_ids
     }
 
-    /// Whether there are calls and each of them has whole arguments.
+    /// Whether there are calls and all have complete arguments.
     pub(super) fn all_whole(&self) -> bool {
         self.any()
             && !self.too_many
@@ -117,37 +118,37 @@ impl Tools {
                 .all(|call| !call.name.is_empty() && is_whole(&call.arguments))
     }
 
-    /// Takes the next piece, of this chunk.
-    pub(super) fn push(&mut self, piece: &CallPiece<'_>, chunk: u32, events: &mut Events) {
-        if self.comes_again(piece) {
+    /// Reads the next fragment, of this chunk.
+    pub(super) fn push(&mut self, fragment: &CallFragment<'_>, chunk: u32, events: &mut Events) {
+        if self.comes_again(fragment) {
             return;
         }
-        let at = match self.find(piece) {
-            Some((at, by)) if !self.begins(at, by, piece, chunk) => {
-                self.announce(by, piece);
+        let at = match self.find(fragment) {
+            Some((at, by)) if !self.begins(at, by, fragment, chunk) => {
+                self.announce(by, fragment);
                 at
             }
             _ if self.calls.len() >= MOST => {
                 self.too_many = true;
                 return;
             }
-            _ => self.add(piece),
+            _ => self.add(fragment),
         };
         let Some(call) = self.calls.get_mut(at) else {
             return;
         };
-        if let Some(id) = &piece.id
+        if let Some(id) = &fragment.id
             && call.wire_id.is_none()
         {
             call.wire_id = Some(String::from(&**id));
         }
-        if let Some(name) = &piece.name {
+        if let Some(name) = &fragment.name {
             call.take_name(name, chunk);
         }
-        let Some(fragment) = &piece.arguments else {
+        let Some(arguments) = &fragment.arguments else {
             return;
         };
-        call.extend(fragment);
+        call.extend(arguments);
         if call.started.is_none() && !call.arguments.is_empty() {
             self.start_to(at, events);
         }
@@ -158,8 +159,8 @@ impl Tools {
         }
     }
 
-    /// Ends all calls: nothing more will come. If one of them is not whole, it is the error, and none ends. Where the
-    /// response `is_cut`, a call without arguments is not.
+    /// Ends all calls: no more fragments follow. If a call is incomplete, it is the error, and none ends. If the
+    /// response `is_cut`, a call without arguments is incomplete.
     pub(super) fn finish(&mut self, is_cut: bool, events: &mut Events) -> Result<(), Broken> {
         if self.too_many {
             return Err(Broken::TooMany);
@@ -189,87 +190,90 @@ impl Tools {
         Ok(())
     }
 
-    /// Whether a piece is a whole call that is there already.
-    fn comes_again(&self, piece: &CallPiece<'_>) -> bool {
-        let (Some(id), Some(arguments)) = (piece.id.as_deref(), piece.arguments.as_deref()) else {
+    /// Whether a fragment repeats a complete call.
+    fn comes_again(&self, fragment: &CallFragment<'_>) -> bool {
+        let (Some(id), Some(arguments)) = (fragment.id.as_deref(), fragment.arguments.as_deref()) else {
             return false;
         };
         let arguments = arguments.trim();
         let is_same = |call: &Call| {
             call.arguments.trim_end() == arguments
                 && call.wire_id.as_deref() == Some(id)
-                && piece.name.as_deref().is_none_or(|name| name == call.name)
+                && fragment.name.as_deref().is_none_or(|name| name == call.name)
         };
         !arguments.is_empty() && self.calls.iter().any(is_same) && is_whole(arguments)
     }
 
-    /// The call that a piece may go on with: none if there is none yet, or if its id is one that another call of
-    /// another index has too.
-    fn find(&self, piece: &CallPiece<'_>) -> Option<(usize, By)> {
-        if let Some(id) = piece.id.as_deref() {
+    /// The call that a fragment may continue: `None` if there is none yet, or if another call with another index has
+    /// the same id.
+    fn find(&self, fragment: &CallFragment<'_>) -> Option<(usize, By)> {
+        if let Some(id) = fragment.id.as_deref() {
             let of_id = |call: &Call| call.wire_id.as_deref() == Some(id);
-            let both = |call: &Call| of_id(call) && call.wire_index == piece.index;
+            let both = |call: &Call| of_id(call) && call.wire_index == fragment.index;
             let found = self
                 .calls
                 .iter()
                 .rposition(both)
                 .or_else(|| self.calls.iter().rposition(of_id));
             if let Some(at) = found {
-                return self.repeats_id(at, piece).then_some((at, By::Id));
+                return self.repeats_id(at, fragment).then_some((at, By::Id));
             }
         }
         let of_index = |index| self.calls.iter().rposition(|call| call.wire_index == Some(index));
-        match piece.index.and_then(of_index) {
+        match fragment.index.and_then(of_index) {
             Some(at) => Some((at, By::Index)),
             None => Some((self.calls.len().checked_sub(1)?, By::Order)),
         }
     }
 
-    /// Whether an id that a call has means that call. Some servers give each call the same, and an index of its own.
-    fn repeats_id(&self, at: usize, piece: &CallPiece<'_>) -> bool {
-        let (Some(_), Some(call)) = (&piece.name, self.calls.get(at)) else {
+    /// Whether an id of an existing call means that call. Some servers give all calls one id, and each an index of
+    /// its own.
+    fn repeats_id(&self, at: usize, fragment: &CallFragment<'_>) -> bool {
+        let (Some(_), Some(call)) = (&fragment.name, self.calls.get(at)) else {
             return true;
         };
-        !is_other(call.wire_index, piece.index)
+        !is_other(call.wire_index, fragment.index)
     }
 
-    /// Whether a piece begins a call of its own instead of going on with the one that it found.
-    fn begins(&self, at: usize, by: By, piece: &CallPiece<'_>, chunk: u32) -> bool {
-        let (Some(name), Some(call)) = (piece.name.as_deref(), self.calls.get(at)) else {
+    /// Whether a fragment begins a call instead of continuing the one it matched.
+    fn begins(&self, at: usize, by: By, fragment: &CallFragment<'_>, chunk: u32) -> bool {
+        let (Some(name), Some(call)) = (fragment.name.as_deref(), self.calls.get(at)) else {
             return false;
         };
-        let has_new_id = piece.id.is_some() && by != By::Id;
+        let has_new_id = fragment.id.is_some() && by != By::Id;
         if call.name.is_empty() {
             return by == By::Order && has_new_id && call.wire_id.is_some();
         }
         let is_same = name == call.name;
-        let says_more = piece.arguments.as_deref().is_some_and(|more| !is_blank(more));
+        let says_more = fragment.arguments.as_deref().is_some_and(|more| !is_blank(more));
         let is_full = || is_whole(&call.arguments) || call.arguments.trim_end() == "null";
-        // A second value, or a name where a name cannot go on.
+        // A second JSON value, or a name that cannot continue a name.
         (says_more && (by != By::Id || call.named_in == chunk) && is_full())
             || (!is_same && (!call.arguments.is_empty() || call.started.is_some()))
             || (has_new_id && (call.wire_id.is_some() || !is_same))
             || match by {
                 By::Id => false,
-                // No chunk holds two pieces of a name.
+                // A name is never split within one chunk.
                 By::Index => !is_same && call.named_in == chunk,
-                By::Order => call.named_in == chunk || is_other(call.wire_index, piece.index),
+                By::Order => call.named_in == chunk || is_other(call.wire_index, fragment.index),
             }
     }
 
-    /// Remembers what names a call that is yet to begin.
-    fn announce(&mut self, by: By, piece: &CallPiece<'_>) {
-        let is_bare = piece.name.is_none() && piece.arguments.as_deref().is_none_or(is_blank);
-        if let (By::Order, true, Some(index), Some(id)) = (by, is_bare, piece.index, &piece.id) {
+    /// Stores the index and id of a call that begins later.
+    fn announce(&mut self, by: By, fragment: &CallFragment<'_>) {
+        let is_bare = fragment.name.is_none() && fragment.arguments.as_deref().is_none_or(is_blank);
+        if let (By::Order, true, Some(index), Some(id)) = (by, is_bare, fragment.index, &fragment.id) {
             self.announced = Some((index, String::from(&**id)));
         }
     }
 
-    fn add(&mut self, piece: &CallPiece<'_>) -> usize {
-        let announced = self.announced.take_if(|(index, _)| Some(*index) == piece.index);
+    fn add(&mut self, fragment: &CallFragment<'_>) -> usize {
+        let announced = self
+            .announced
+            .take_if(|(index, _)| Some(*index) == fragment.index);
         self.calls.push(Call {
-            wire_index: piece.index,
-            wire_id: announced.map(|(_, id)| id).filter(|_| piece.id.is_none()),
+            wire_index: fragment.index,
+            wire_id: announced.map(|(_, id)| id).filter(|_| fragment.id.is_none()),
             ..Call::default()
         });
         self.calls.len() - 1
@@ -282,7 +286,7 @@ impl Tools {
         }
     }
 
-    /// Begins a call for the reader, if its name is known.
+    /// Emits the start event of a call, if its name is known.
     fn start(&mut self, at: usize, events: &mut Events) {
         let Some(call) = self.calls.get(at) else { return };
         if call.started.is_some() || call.name.is_empty() {
@@ -311,12 +315,12 @@ impl Tools {
 }
 
 impl Call {
-    /// Takes a name, more of it, or the same once more.
+    /// Takes a name, its continuation, or a repetition.
     fn take_name(&mut self, name: &str, chunk: u32) {
         if name == self.name {
             return;
         }
-        // What begins as the name did is the longer name, not one more piece of it.
+        // A name that begins with the one so far replaces it; it is not its continuation.
         if name.starts_with(&*self.name) {
             self.name.clear();
         }
@@ -325,7 +329,7 @@ impl Call {
     }
 
     fn extend(&mut self, fragment: &str) {
-        // White space before a value means nothing, and holding it back would have no bound.
+        // White space before a value is insignificant, and holding it back would have no bound.
         let fragment = if self.arguments.is_empty() {
             fragment.trim_start()
         } else {
@@ -334,7 +338,7 @@ impl Call {
         self.arguments.push_str(fragment);
     }
 
-    /// Hands out the arguments that are not handed out yet.
+    /// Emits the arguments that were not emitted yet.
     fn give(&mut self, events: &mut Events) {
         if let Some(started) = &self.started {
             events.call_delta(

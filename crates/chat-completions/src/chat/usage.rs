@@ -10,7 +10,7 @@ pub(super) const NONE: Usage = Usage {
     reasoning_tokens: None,
 };
 
-/// Reads a `usage` object; `None` if it counts nothing that we know.
+/// Parses a `usage` object; `None` if it has no known count.
 pub(super) fn parse(raw: &str) -> Option<Usage> {
     let mut usage = NONE;
     json::members(raw, &mut |key, value| {

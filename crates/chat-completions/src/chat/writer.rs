@@ -1,4 +1,4 @@
-//! JSON leaving in pieces: straight to where it goes, in a buffer's steps, without a copy of the whole.
+//! Chunked JSON writer: writes through a small buffer to its destination, without a copy of the whole.
 
 use alloc::{
     format,
@@ -8,42 +8,42 @@ use alloc::{
 
 use crate::wire::{base64, quote};
 
-/// How much is gathered before it is given on.
+/// How much is buffered before it is passed on.
 const STEP: usize = 8192;
-/// The largest body that is held as a whole: written once, its length known with it. What is larger is counted first and
-/// then written in steps.
+/// The largest body that is held as a whole: written once, which also gives its length. A larger one is counted first
+/// and then written in steps.
 const HELD: usize = 256 * 1024;
 /// How much of a text is quoted at once.
-const PIECE: usize = STEP / 2;
+const QUOTED_STEP: usize = STEP / 2;
 /// How many bytes become base64 at once: a multiple of three, so that padding comes at the end only.
 const GROUP: usize = 3072;
 
-/// Takes a piece and says whether to go on.
+/// Receives a part and returns whether to continue.
 type Out<'o> = &'o mut dyn FnMut(&[u8]) -> bool;
 
 /// Where the bytes go.
 enum Target<'o> {
-    /// Into the buffer, all of them.
+    /// Into the buffer.
     Hold,
-    /// Nowhere: they are counted.
+    /// Nowhere: bytes are only counted.
     Count,
-    /// On, in steps.
+    /// To the destination, in steps.
     Give(Out<'o>),
-    /// Nowhere any more: no more was taken.
+    /// Nowhere: the destination refused more.
     Refused,
 }
 
-/// Writes JSON, or only counts it. After a refusal nothing more is given on, and little is done.
+/// Writes JSON, or only counts its bytes. After a refusal nothing more is passed on, and little is done.
 pub(super) struct Writer<'o> {
     target: Target<'o>,
     buffer: Vec<u8>,
     length: u64,
-    /// So many bytes are still to be passed over before any is given on.
+    /// How many bytes are skipped before any is passed on.
     skip: u64,
 }
 
 impl<'o> Writer<'o> {
-    /// Gives on all but so many bytes at the beginning. Media are passed over without becoming base64.
+    /// Passes on all but the first bytes. Skipped media are not encoded as base64.
     pub(super) fn to(skip: u64, out: Out<'o>) -> Self {
         Self {
             target: Target::Give(out),
@@ -53,7 +53,7 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// Holds what is written, or counts it if that is too much.
+    /// Holds the output, or only counts it if it is too long.
     pub(super) fn holding() -> Self {
         Self {
             target: Target::Hold,
@@ -63,13 +63,13 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// How many bytes it were in all, and the bytes if they are held.
+    /// The number of bytes, and the bytes if they are held.
     pub(super) fn held(self) -> (u64, Option<Vec<u8>>) {
         let held = matches!(self.target, Target::Hold).then_some(self.buffer);
         (self.length, held)
     }
 
-    /// Gives on what is left and says how many bytes it were in all, unless some were refused.
+    /// Flushes, and returns the number of bytes, unless some were refused.
     pub(super) fn finish(mut self) -> u64 {
         self.flush();
         self.length
@@ -83,25 +83,25 @@ impl<'o> Writer<'o> {
     /// A text as a JSON string.
     pub(super) fn string(&mut self, text: &str) {
         self.raw("\"");
-        for piece in text.as_bytes().chunks(PIECE) {
+        for fragment in text.as_bytes().chunks(QUOTED_STEP) {
             if matches!(self.target, Target::Refused) {
                 break;
             }
-            self.quoted(piece);
+            self.quoted(fragment);
         }
         self.raw("\"");
     }
 
-    /// A piece of a text inside of its quotes: written into the buffer at once, where it may stay.
-    fn quoted(&mut self, piece: &[u8]) {
-        if matches!(self.target, Target::Give(_)) && self.buffer.len() + piece.len() > STEP {
+    /// Writes a fragment inside of a JSON string: copied into the buffer at once, where it may stay.
+    fn quoted(&mut self, fragment: &[u8]) {
+        if matches!(self.target, Target::Give(_)) && self.buffer.len() + fragment.len() > STEP {
             self.flush();
         }
         let before = self.buffer.len();
-        quote::inside(piece, &mut self.buffer);
+        quote::inside(fragment, &mut self.buffer);
         let written = self.buffer.len() - before;
         self.length += written as u64;
-        // What is passed over is passed over first, so that nothing stands before it.
+        // Skip first, so that nothing precedes the skipped bytes in the buffer.
         if self.skip > 0 && matches!(self.target, Target::Give(_)) {
             let skipped = usize::try_from(self.skip).map_or(written, |skip| skip.min(written));
             self.skip -= skipped as u64;
@@ -185,7 +185,7 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// What is to be held is too much: from here on it is counted.
+    /// Drops an output that is too long to hold: from here on it is only counted.
     fn give_up(&mut self) {
         self.target = Target::Count;
         self.buffer = Vec::new();
@@ -255,8 +255,8 @@ mod tests {
 
     fn written(fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut out = |piece: &[u8]| {
-            bytes.extend_from_slice(piece);
+        let mut out = |fragment: &[u8]| {
+            bytes.extend_from_slice(fragment);
             true
         };
         let mut writer = Writer::to(0, &mut out);
@@ -289,11 +289,11 @@ mod tests {
     }
 
     #[test]
-    fn a_large_picture_leaves_in_small_pieces_and_whole() {
+    fn a_large_image_is_written_completely_in_small_chunks() {
         let picture: Vec<u8> = (0..100_000u32).map(|n| (n * 7) as u8).collect();
         let mut largest = 0;
-        let mut out = |piece: &[u8]| {
-            largest = largest.max(piece.len());
+        let mut out = |fragment: &[u8]| {
+            largest = largest.max(fragment.len());
             true
         };
         let mut writer = Writer::to(0, &mut out);
@@ -319,8 +319,8 @@ mod tests {
             .chain([4096 + 19, 8192 + 19, whole.len()])
         {
             let mut rest = Vec::new();
-            let mut out = |piece: &[u8]| {
-                rest.extend_from_slice(piece);
+            let mut out = |fragment: &[u8]| {
+                rest.extend_from_slice(fragment);
                 true
             };
             let mut writer = Writer::to(skip as u64, &mut out);

@@ -1,4 +1,4 @@
-//! From what an upstream answered to what a caller branches on: the one table of error kinds.
+//! Classifies upstream errors: the one table from status, code and message to the contract's error kinds.
 
 use alloc::{format, string::String, string::ToString, vec::Vec};
 
@@ -16,8 +16,8 @@ use crate::{
     text::{contains, lossy},
 };
 
-/// The error that a response with an error status is. Header names may have any case. Its hint is
-/// [`crate::Upstream::advise`]'s to give.
+/// The error of a response with an error status. Header names may have any case. The hint is added by
+/// [`crate::Upstream::advise`].
 #[must_use]
 pub fn from_response(status: u16, headers: &[(String, Vec<u8>)], body: &[u8]) -> Error {
     let content_type = header(headers, "content-type").unwrap_or_default();
@@ -33,7 +33,7 @@ pub fn from_response(status: u16, headers: &[(String, Vec<u8>)], body: &[u8]) ->
     build(Some(status), found, message)
 }
 
-/// The error that an event of an answer of success is: the event's whole data.
+/// The error of an event in a successful response; `data` is the event's whole data.
 #[must_use]
 pub fn from_event(data: &str) -> Error {
     let found = find(data, false);
@@ -44,7 +44,7 @@ pub fn from_event(data: &str) -> Error {
     build(found.status, found, message)
 }
 
-/// Whether an object with a `message` says that it is an error: by a code, a status or its type.
+/// Whether an object with a `message` is marked as an error: by a code, a status or its type.
 pub(crate) fn says_error(raw: &str) -> bool {
     let mut says = false;
     json::members(raw, &mut |key, value| {
@@ -87,7 +87,7 @@ fn build(status: Option<u16>, found: Found, message: String) -> Error {
     error
 }
 
-/// Whether the same request may succeed later. `class` is the backend's own, in lower case.
+/// Whether a retry may succeed. `class` is the backend's own error class, in lower case.
 fn is_retryable(kind: ErrorKind, status: Option<u16>, class: &str) -> bool {
     use ErrorKind::{ContentFiltered, ContextOverflow, PaymentRequired, RateLimited, Unsupported, Upstream};
     match status {
@@ -100,14 +100,14 @@ fn is_retryable(kind: ErrorKind, status: Option<u16>, class: &str) -> bool {
         }
         Some(400 | 422) => matches!(kind, RateLimited | Upstream),
         Some(status) => matches!(status, 408 | 409 | 425 | 429 | 500..=599),
-        // Without a number: unless it says that the request is at fault.
+        // No status: retryable unless the class blames the request.
         None => !any(class, &["invalid", "validation"]),
     }
 }
 
 fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind {
     let Some(status) = status else {
-        // Without a status, words alone are too little; a code is for machines.
+        // Without a status, the message alone is too weak evidence; a code is machine-readable.
         let code = code.to_ascii_lowercase();
         return plain_kind(&code, &code).unwrap_or(ErrorKind::Upstream);
     };
@@ -127,14 +127,14 @@ fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind
         429 if any(text, UNPAID) => ErrorKind::PaymentRequired,
         429 => ErrorKind::RateLimited,
         500..=599 if any(text, OVERFLOW) => ErrorKind::ContextOverflow,
-        // A conflict, or too early: with another request, and gone with it.
+        // A conflict, or too early: it concerns another request, and passes with it.
         409 | 424 | 425 | 500..=599 => ErrorKind::Upstream,
         405..=499 => ErrorKind::InvalidRequest,
         _ => ErrorKind::Protocol,
     }
 }
 
-/// The kinds that words alone tell, whatever the status.
+/// The kinds that the code or message alone decides, whatever the status.
 fn plain_kind(code: &str, text: &str) -> Option<ErrorKind> {
     if any(text, OVERFLOW) {
         Some(ErrorKind::ContextOverflow)
@@ -161,7 +161,7 @@ fn bad_request(code: &str, text: &str) -> ErrorKind {
     }
 }
 
-/// Whether a text in lower case refuses a feature that a request can ask for.
+/// Whether a message in lower case refuses a feature of the request.
 pub(super) fn refuses_feature(text: &str) -> bool {
     any(text, REFUSAL) && any(text, FEATURES)
 }
@@ -170,7 +170,7 @@ pub(super) fn any(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| contains(text, word))
 }
 
-/// What to say where the upstream says nothing that can be shown.
+/// The message where the upstream has none that can be shown.
 fn plain(status: u16, is_html: bool) -> String {
     let words = match status {
         300..=399 => "a redirect, which is not followed",
@@ -192,7 +192,7 @@ fn plain(status: u16, is_html: bool) -> String {
         _ => "no further words",
     };
     let page = if is_html { " (an HTML page)" } else { "" };
-    format!("The upstream answered {status}{page}: {words}.")
+    format!("The upstream returned {status}{page}: {words}.")
 }
 
 /// The first header of this name as text.
@@ -201,14 +201,14 @@ pub(crate) fn header(headers: &[(String, Vec<u8>)], name: &str) -> Option<String
     Some(readable(lossy(value)))
 }
 
-/// How a body is encoded, if that is an encoding that nobody asked for: it cannot be read then.
+/// The content encoding of the body, if one was not requested: it cannot be decoded then.
 #[must_use]
-pub fn unasked_encoding(headers: &[(String, Vec<u8>)]) -> Option<String> {
+pub fn unrequested_encoding(headers: &[(String, Vec<u8>)]) -> Option<String> {
     header(headers, "content-encoding")
         .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"))
 }
 
-/// A raw value for an error's extras from any text.
+/// A raw JSON value for an error's extras from any text.
 pub(crate) fn text_extra(key: &str, text: &str) -> Extra {
     Extra {
         key: key.to_string(),

@@ -1,4 +1,4 @@
-//! What a person can do about an error. Only hints that lead to an action; no hint where there is none.
+//! Hints: what a person can do about an error. Only hints that lead to an action; none otherwise.
 
 use super::{
     classify::{any, refuses_feature},
@@ -9,7 +9,7 @@ use crate::{
     text::contains,
 };
 
-/// What stands behind an error of the upstream, as finely as hints differ.
+/// The cause of an upstream error, as finely as hints differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -19,19 +19,19 @@ pub enum Cause {
     Suspended,
     /// The credential is missing or wrong.
     Credential,
-    /// Nobody pays for the request.
+    /// The account has no credit.
     Credit,
     /// The credential lacks a permission.
     Permission,
     /// A backend's own network refused the call, with a page.
     Network,
-    /// The model does not chat.
+    /// The model is no chat model.
     NoChatModel,
-    /// The model is served no more.
+    /// The model was retired.
     Retired,
     /// Nothing is served at this address.
     Address,
-    /// There is no such model, or nobody serves it.
+    /// The model does not exist, or no backend serves it.
     Model,
     /// The input is too long.
     Overflow,
@@ -43,15 +43,14 @@ pub enum Cause {
     Transport,
     /// The host blocked the request.
     Denied,
-    /// The response is no response of the API.
+    /// The response does not follow the API.
     Protocol,
     /// The upstream or a backend failed.
     Upstream,
 }
 
 impl Cause {
-    /// The cause of an error by its kind, status and words, which are its message in lower case; `None` where nothing can
-    /// be done.
+    /// The cause of an error by its kind, status and `text`, its message in lower case; `None` if no hint applies.
     #[inline(never)]
     pub(crate) fn of(error: &Error, text: &str) -> Option<Self> {
         let says = |words: &str| contains(text, words);
@@ -69,7 +68,7 @@ impl Cause {
             ErrorKind::Unauthenticated => Self::Credential,
             ErrorKind::PaymentRequired => Self::Credit,
             ErrorKind::PermissionDenied => Self::Permission,
-            // Of a refusal with this status, only that of a page is the backend's own.
+            // A refusal with this status comes from the backend's own network only if it is a page.
             ErrorKind::Upstream if error.status == Some(403) => Self::Network,
             ErrorKind::ModelUnavailable if says("not a chat model") => Self::NoChatModel,
             ErrorKind::ModelUnavailable if error.status == Some(410) || any(text, RETIRED) => Self::Retired,
@@ -87,7 +86,7 @@ impl Cause {
         })
     }
 
-    /// The hint where it is the same for every upstream. The others are for the provider to word.
+    /// The hint that is the same for every upstream. The provider words the remaining ones.
     pub(crate) fn hint(self) -> Option<&'static str> {
         Some(match self {
             Self::Feature => {
@@ -99,7 +98,7 @@ impl Cause {
                 "Check that the base URL is the API's, with its `/v1`, and the spelling of the model."
             }
             Self::Overflow => {
-                "Shorten the conversation, ask for fewer output tokens, or choose a model with a larger context window."
+                "Shorten the conversation, allow fewer output tokens, or choose a model with a larger context window."
             }
             Self::Timeout => {
                 "Try again, or raise the limit in the settings: `first-byte-timeout-ms`, `idle-timeout-ms`."

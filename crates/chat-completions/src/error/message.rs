@@ -1,9 +1,9 @@
-//! What an upstream's error body says: its message, code and status, in the many forms that backends use.
+//! Parser of an upstream's error body: its message, code and status, in the many forms that backends use.
 //!
-//! Order: `error` text, `error.message`, `message`, `detail` text, `detail[0].msg`, the header
-//! `x-error-message`, plain text, the status's own words. `msg` counts as `message`, `errors` as `detail`, and of a list
-//! the first element. A message that is JSON text itself is opened, and of JSON that is cut what stands before the cut
-//! is read. HTML is never shown, and JSON only where it is short and says nothing else.
+//! Order: `error` text, `error.message`, `message`, `detail` text, `detail[0].msg`, the header `x-error-message`,
+//! plain text, the status's reason phrase. `msg` counts as `message`, `errors` as `detail`, and of a list the first
+//! element. A message that is JSON itself is parsed, and truncated JSON is read up to the cut. HTML is never shown,
+//! and JSON only where it is short and has no message.
 
 use alloc::{borrow::Cow, format, string::String};
 
@@ -19,17 +19,17 @@ const DEPTH: u8 = 8;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) message: Option<String>,
-    /// The upstream's own word or number: `code`, else `type` and the like.
+    /// The upstream's own error code, text or number: `code`, else `type` and the like.
     pub(super) code: Option<String>,
     /// `type` or `error_type`.
     pub(super) class: Option<String>,
     /// The HTTP status that the body names.
     pub(super) status: Option<u16>,
-    /// What the model wrote where a backend could not read it, as raw JSON.
+    /// The model's output where a backend could not parse it, as raw JSON.
     pub(super) failed_generation: Option<String>,
-    /// Which part of the request a validator means, as raw JSON.
+    /// The part of the request that a validator complains about, as raw JSON.
     pub(super) place: Option<String>,
-    /// How long to wait, by a member of its own.
+    /// How long to wait, from a field of its own.
     pub(super) wait_ms: Option<u32>,
     /// Whether the body is an HTML page.
     pub(super) is_html: bool,
@@ -37,7 +37,7 @@ pub(super) struct Found {
     pub(super) is_plain: bool,
 }
 
-/// Reads a body, of which `is_html` says what its content type says.
+/// Parses a body; `is_html` is from its content type.
 pub(super) fn find(body: &str, is_html: bool) -> Found {
     let text = event_data(body.trim_start_matches('\u{feff}').trim());
     if is_html || text.starts_with('<') {
@@ -51,7 +51,7 @@ pub(super) fn find(body: &str, is_html: bool) -> Found {
     }
     if text.starts_with(['{', '[', '"']) {
         let mut found = value(text, DEPTH);
-        // What is long is not searched, and not shown as it is: it may repeat the request.
+        // Long text is not searched, and not shown as it is: it may repeat the request.
         if found.message.is_none() && text.len() <= MESSAGE_LIMIT {
             found.message = cut_message(text);
         }
@@ -76,7 +76,7 @@ fn event_data(text: &str) -> &str {
     data.find(|data| !data.is_empty()).unwrap_or(text)
 }
 
-/// The message of JSON that is cut, which may be cut itself.
+/// The message of truncated JSON, which may be truncated itself.
 fn cut_message(text: &str) -> Option<String> {
     ["\"message\"", "\"msg\"", "\"detail\"", "\"error\""]
         .iter()
@@ -168,7 +168,7 @@ fn object(raw: &str, depth: u8) -> Found {
         }
     });
     if found.place.is_some() {
-        // A validator's `type` is its word for the rule, and no class of errors.
+        // A validator's `type` names the rule, not a class of errors.
         found.class = None;
     }
     let inner = parts
@@ -177,7 +177,7 @@ fn object(raw: &str, depth: u8) -> Found {
         .map(|raw| value(raw, depth - 1))
         .find(|found| found.message.is_some() || found.is_html)
         .unwrap_or_default();
-    // What stands nearest to the message says most about it.
+    // The innermost values describe the message best.
     Found {
         message: inner.message,
         code: inner.code.or(found.code),
@@ -199,8 +199,8 @@ fn word(raw: &str) -> Option<String> {
     }
 }
 
-/// The text as [`readable`] gives it, if anything is left to read. The second is what a backend's JavaScript makes of an
-/// error that is no text.
+/// The text as [`readable`] returns it, if it is not empty. `[object Object]` is what a backend's JavaScript makes of
+/// an error that is not a string.
 fn words(text: Cow<'_, str>) -> Option<String> {
     Some(readable(text)).filter(|text| !matches!(&**text, "" | "[object Object]"))
 }

@@ -1,5 +1,5 @@
-//! Making the contract's error record: one constructor for each origin of an error, so that no field is
-//! forgotten, and the reading of what an upstream says about a failure.
+//! Constructors of the contract's error record, one for each origin of an error, so that no field is forgotten; and
+//! the parsing of upstream errors.
 
 mod classify;
 mod hint;
@@ -9,7 +9,7 @@ mod words;
 
 use alloc::{string::String, vec::Vec};
 
-pub use classify::{from_event, from_response, unasked_encoding};
+pub use classify::{from_event, from_response, unrequested_encoding};
 pub(crate) use classify::{header, says_error, text_extra};
 pub use hint::Cause;
 pub(crate) use message::readable;
@@ -19,7 +19,7 @@ pub(crate) use wait::{exact, thousandths};
 use crate::contract::types::{Error, ErrorKind};
 
 impl Error {
-    /// An error that the plugin found before anything was sent: not retryable, no attempt made.
+    /// An error found before anything was sent: not retryable, no attempt made.
     #[must_use]
     pub fn before_sending(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl Error {
         }
     }
 
-    /// An error of the answer to a request that was sent.
+    /// An error in the response to a request that was sent.
     #[must_use]
     pub fn after_sending(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
@@ -49,14 +49,14 @@ impl Error {
         }
     }
 
-    /// The same error with what the person can do about it.
+    /// Adds a hint: what the person can do.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same error with references that may have been meant, best first.
+    /// Adds references that may have been meant, best first.
     #[must_use]
     pub fn with_suggestions(mut self, suggestions: Vec<String>) -> Self {
         self.suggestions = suggestions;

@@ -1,8 +1,8 @@
-//! How long an upstream's words ask to wait: "try again in 14m24s".
+//! Waits that an upstream's message requests: "try again in 14m24s".
 
 use crate::text::find;
 
-/// What stands before the time.
+/// Phrases that precede the time.
 const LEADS: [&str; 10] = [
     "try again in",
     "try again after",
@@ -15,7 +15,7 @@ const LEADS: [&str; 10] = [
     "reset in",
     "please wait",
 ];
-/// What may stand between it and the time, or between the parts of a time.
+/// Words between phrase and time, or between the parts of a time.
 const FILLERS: [&str; 7] = [
     "about",
     "approximately",
@@ -26,7 +26,7 @@ const FILLERS: [&str; 7] = [
     "and",
 ];
 
-/// The time that a text names, in milliseconds. `None` if it names none.
+/// The time in a message, in milliseconds. `None` if it has none.
 pub(super) fn in_words(text: &str) -> Option<u32> {
     let text = text.to_ascii_lowercase();
     let ms = LEADS

@@ -1,7 +1,6 @@
-//! The words by which backends tell one kind of failure from another, in lower case. They are data: what follows from
-//! them is decided by who looks for them.
+//! Phrases by which backends describe kinds of failures, in lower case. They are data; callers decide what follows.
 
-/// Words by which backends say that the input is too long. Not those of a limit on the output alone.
+/// Phrases for an input that is too long. Not those for a limit on the output alone.
 pub(super) const OVERFLOW: &[&str] = &[
     "maximum context length",
     "maximum context limit",
@@ -38,14 +37,14 @@ pub(super) const OVERFLOW: &[&str] = &[
     "max_new_tokens` must be <=",
     "max_new_tokens must be <=",
 ];
-/// Words by which backends say that they could not read what their model wrote.
+/// Phrases for model output that the backend could not parse.
 pub(super) const UNREADABLE: &[&str] = &[
     "tool_use_failed",
     "output_parse_failed",
     "post processor",
     "expecting ',' delimiter",
 ];
-/// Words by which backends refuse something.
+/// Phrases of refusals.
 pub(super) const REFUSAL: &[&str] = &[
     "not support",
     "unsupported",
@@ -56,13 +55,13 @@ pub(super) const REFUSAL: &[&str] = &[
     "not a vision",
     "not accept",
     "endpoints found that support",
-    // None of them: how vLLM counts pictures.
+    // Not a refusal: vLLM's limit on the number of images.
     "at most 0 ",
-    // An option of the server's, which nobody who asks can set.
+    // A command-line option of the server, which the client cannot set.
     "requires --",
     "requires the --",
 ];
-/// What they refuse so: the features that a request can ask for.
+/// Features of a request that a refusal can name.
 pub(super) const FEATURES: &[&str] = &[
     "vision",
     "image",
@@ -88,13 +87,13 @@ pub(super) const FEATURES: &[&str] = &[
     "system message",
     "streaming",
 ];
-/// Codes by which they refuse a member of the request, whatever it is.
+/// Codes for a refused field of the request, whatever it is.
 pub(super) const REFUSED: &[&str] = &[
     "unsupported_parameter",
     "unsupported_value",
     "unsupported_feature",
 ];
-/// Codes by which they say that there is no such model.
+/// Codes for a model that does not exist.
 pub(super) const NO_MODEL: &[&str] = &[
     "model_not_found",
     "model_not_supported",
@@ -104,13 +103,13 @@ pub(super) const NO_MODEL: &[&str] = &[
     "model_retired",
     "model_no_longer_available",
 ];
-/// Words by which they say so.
+/// Phrases for the same.
 pub(super) const NO_MODEL_WORDS: &[&str] = &[
     "model not supported by provider",
     "not supported for task",
     "access non-serverless model",
 ];
-/// Words by which they say that there is no such model any more.
+/// Phrases for a retired model.
 pub(super) const RETIRED: &[&str] = &[
     "end of life",
     "end-of-life",
@@ -119,7 +118,7 @@ pub(super) const RETIRED: &[&str] = &[
     "model has been retired",
 ];
 
-/// Words by which they say that nobody pays for the request.
+/// Phrases for missing credit.
 pub(super) const UNPAID: &[&str] = &[
     "insufficient_quota",
     "insufficient_balance",
@@ -134,7 +133,7 @@ pub(super) const UNPAID: &[&str] = &[
     "balance is too low",
     "balance is not enough",
 ];
-/// Words by which they say that they refuse what the texts are about.
+/// Phrases for content that is refused.
 pub(super) const FILTERED: &[&str] = &[
     "content_filter",
     "content_policy",
@@ -146,7 +145,7 @@ pub(super) const FILTERED: &[&str] = &[
     "data_inspection_failed",
     "inappropriate content",
 ];
-/// Codes by which they say that too much is asked of them in too short a time.
+/// Codes for a rate limit.
 pub(super) const RATE_LIMITED: &[&str] = &[
     "rate_limit_exceeded",
     "rate_limit_error",
@@ -154,7 +153,7 @@ pub(super) const RATE_LIMITED: &[&str] = &[
     "rate_limit",
     "too_many_requests",
 ];
-/// Words by which they say that they have too much to do.
+/// Phrases for overload.
 pub(super) const OVERLOADED: &[&str] = &[
     "overloaded",
     "server is busy",
@@ -162,7 +161,7 @@ pub(super) const OVERLOADED: &[&str] = &[
     "at capacity",
     "over capacity",
 ];
-/// Words by which they say that it is the account that they refuse.
+/// Phrases for a suspended account.
 pub(super) const SUSPENDED: &[&str] = &[
     "suspended",
     "deactivated",

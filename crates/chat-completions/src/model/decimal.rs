@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use core::cmp::Ordering;
 
-/// How many digits of a price carry meaning; what follows is the noise of somebody's float.
+/// The number of significant digits of a price; more are floating-point noise.
 const SIGNIFICANT_DIGITS: i32 = 10;
 /// Powers of ten between which a price makes sense: from a ten-billionth of a dollar to below a million
 /// dollars.
@@ -48,11 +48,11 @@ pub fn price_text(number: &str) -> Option<String> {
     }
     // The power of ten of the first digit that is not zero.
     let power = (whole - 1 - zeros).checked_add(exponent)?;
-    let kept = count.min(SIGNIFICANT_DIGITS);
+    let significant = count.min(SIGNIFICANT_DIGITS);
     // 9.99… may have become 10, which has the same value with the same scale.
     POWERS
         .contains(&power)
-        .then(|| plain(significand, power + 1 - kept))
+        .then(|| plain(significand, power + 1 - significant))
 }
 
 /// `significand` × 10^`scale` without an exponent and without zeros behind the point.

@@ -1,31 +1,31 @@
-//! Where something stands in a list, by its name.
+//! Index of a list: names to positions.
 
 use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
 
-/// Names in their order, each with a place. A sorted list instead of a tree: for the few hundred names of a catalog as
-/// quick, and kilobytes smaller in the component.
+/// Names with their positions. A sorted list instead of a tree: as quick for the few hundred names of a catalog, and
+/// kilobytes smaller in the component.
 #[derive(Debug, Default)]
 pub struct Index(Vec<(String, usize)>);
 
 impl Index {
-    /// Puts a name in. False if it was there; the first of equal names holds.
+    /// Adds a name. False if it exists already; the first of equal names counts.
     pub fn note(&mut self, name: &str, at: usize) -> bool {
         let Err(place) = self.find(name) else { return false };
         self.0.insert(place, (name.to_string(), at));
         true
     }
 
-    /// The place of a name.
+    /// The position of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<usize> {
         let found = self.find(name).ok()?;
         self.0.get(found).map(|(_, at)| *at)
     }
 
-    /// Whether there is no name in it.
+    /// Whether the index is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,8 +1,7 @@
-//! Lenient reading of JSON: pieces of text that are looked at one at a time, so that a wrong one is only
-//! unknown.
+//! Lenient JSON parsing: values are raw text that is parsed one at a time, so that an invalid one is only unknown.
 //!
-//! A value is taken as its raw text first, which any well-formed JSON passes however deep or odd it is. Knows
-//! nothing of models.
+//! A value is taken as raw text first, which accepts any well-formed JSON however deep or odd it is. This module must
+//! not know models.
 
 use alloc::string::String;
 

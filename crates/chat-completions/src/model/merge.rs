@@ -1,4 +1,4 @@
-//! A model of which little is known, and what a person has described put over it.
+//! Models without metadata, and configured metadata laid over known metadata.
 
 use alloc::{
     string::{String, ToString},
@@ -10,7 +10,7 @@ use crate::contract::{
     types::{Model, ModelSource},
 };
 
-/// A model of which nothing is known but its id.
+/// A model with nothing but its id.
 #[must_use]
 pub fn blank(id: &str, source: ModelSource) -> Model {
     Model {
@@ -32,7 +32,7 @@ pub fn blank(id: &str, source: ModelSource) -> Model {
     }
 }
 
-/// Puts what a person has described over what is known otherwise, the id aside.
+/// Lays configured metadata over what is known otherwise, except the id.
 #[must_use]
 pub fn overlay(configured: ConfiguredModel, mut model: Model) -> Model {
     model.source = ModelSource::Configured;

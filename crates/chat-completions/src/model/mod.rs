@@ -1,4 +1,4 @@
-//! What a model's id and its row in a list tell: names for people, prices, single values of any form.
+//! Model metadata from an id or a row of a list: display names, prices, single values of any form.
 //!
 //! Knows no list as a whole, no reference and no settings.
 

@@ -1,8 +1,8 @@
-//! What a model's id tells by itself: a name for people, and whether the model thinks before it answers.
+//! Metadata from a model's id alone: a display name, and whether it is a reasoning model.
 
 use alloc::string::{String, ToString};
 
-/// Words of a name that only models which think have.
+/// Words that only reasoning models have in their names.
 const REASONING_WORDS: [&str; 7] = [
     "r1",
     "qwq",
@@ -12,7 +12,7 @@ const REASONING_WORDS: [&str; 7] = [
     "reasoner",
     "reasoning",
 ];
-/// Families that think without saying so in a word of their own: two words in a row.
+/// Reasoning models without such a word: two adjacent words of their names.
 const REASONING_FAMILIES: [(&str, &str); 8] = [
     ("gpt", "oss"),
     ("glm", "4.5"),
@@ -27,7 +27,7 @@ const REASONING_FAMILIES: [(&str, &str); 8] = [
 /// The last part of an id, without a suffix.
 #[inline(never)]
 fn last_part(id: &str) -> &str {
-    // A byte, not a text, is looked for: the search for texts is a large piece of code.
+    // Search for a byte, not a string: string search adds much code to the component.
     let start = id.bytes().rposition(|byte| byte == b'/').map_or(0, |at| at + 1);
     let last = id.get(start..).unwrap_or(id);
     let end = last.bytes().position(|byte| byte == b':');
@@ -39,8 +39,8 @@ pub(super) fn words(id: &str) -> impl Iterator<Item = &str> {
     last_part(id).split(['-', ' '])
 }
 
-/// A name for people: the last part of the id with spaces for hyphens and every first letter in upper case.
-/// Never empty for an id that is not.
+/// A display name: the last part of the id with spaces for hyphens and every first letter in upper case. Never empty
+/// for an id that is not.
 #[must_use]
 pub fn display_name(id: &str) -> String {
     let mut name = String::new();
@@ -57,8 +57,8 @@ pub fn display_name(id: &str) -> String {
     }
 }
 
-/// Latin, Greek and Cyrillic letters in upper case, others as they are: the table of all alphabets would be
-/// 14 KB of the component.
+/// Latin, Greek and Cyrillic letters in upper case, other letters unchanged: the table of all alphabets would add 14
+/// KB to the component.
 fn upper_case(c: char) -> char {
     let distance = match c {
         'a'..='z' | 'à'..='ö' | 'ø'..='þ' | 'α'..='ρ' | 'σ'..='ω' | 'а'..='я' => 32,
@@ -68,7 +68,7 @@ fn upper_case(c: char) -> char {
     char::from_u32(u32::from(c) - distance).unwrap_or(c)
 }
 
-/// Whether the name says that the model thinks before it answers; only whole words count.
+/// Whether the name indicates a reasoning model; only whole words count.
 #[must_use]
 pub fn suggests_reasoning(id: &str) -> bool {
     let mut before = "";

@@ -1,8 +1,8 @@
-//! Models whose chat template opens the block of reasoning, so that a response has only its closing tag.
+//! Models whose chat template opens the reasoning block, so that a response has only the closing tag.
 //!
-//! A backend that reads the block itself sends reasoning beside the text; one that does not passes the text on as it is,
-//! without the tag that stands in the prompt. Which models that may happen to is told here by their names, and by the
-//! settings, which count more.
+//! A backend that parses the block itself sends reasoning beside the text. One that does not passes the text on as it
+//! is, without the opening tag, which is part of the prompt. The models are recognised by name here; a setting takes
+//! precedence.
 
 use alloc::format;
 
@@ -17,10 +17,10 @@ const SETTING: &str = "template-opens-reasoning";
 
 /// Words that the last part of a name has, and words that it must not have, in any case.
 ///
-/// * QwQ, and Qwen3 with `Thinking` in its name: the makers' model cards say so, and responses of
-///   several backends show it. The preview of QwQ knows no block.
-/// * NVIDIA's own Nemotron models: their templates open the block unless thinking is turned off. Those on a Llama
-///   wrote their own tag before version 1.5, or do not think.
+/// * QwQ, and Qwen3 with `Thinking` in its name: by the makers' model cards, and by responses of several backends.
+///   The preview of QwQ has no block.
+/// * NVIDIA's own Nemotron models: their templates open the block unless reasoning is turned off. Those based on
+///   Llama wrote their own tag before version 1.5, or do not reason.
 const FAMILIES: [(&[&str], &[&str]); 5] = [
     (&["qwq"], &["preview"]),
     (&["qwen3", "thinking"], &[]),
@@ -29,7 +29,7 @@ const FAMILIES: [(&[&str], &[&str]); 5] = [
     (&["nemotron", "v1_5"], &["base"]),
 ];
 
-/// Whether the model's template opens the block. A setting of another form is an error: it would be ignored in silence.
+/// Whether the model's template opens the block. A setting of another type is an error: it would be ignored silently.
 #[allow(
     clippy::result_large_err,
     reason = "the contract's error is a record; it is made once a call"

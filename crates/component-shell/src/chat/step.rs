@@ -1,15 +1,15 @@
-//! `try-read`: one look at what is there, for a host that waits itself. No clock and no poll: the host says how long it
-//! waited, and is told when to come back. Which failure is worth another attempt, and when, the exchange knows.
+//! `try-read`: one non-blocking step, for a host that waits itself. No clock and no poll: the host passes the time it
+//! waited, and gets the time until the next step. The exchange decides about retries.
 
 use super::{Driver, nothing};
-use crate::http::{NS_PER_MS, Piece, READS_ON_NS};
+use crate::http::{BodyRead, NS_PER_MS, READS_ON_NS};
 use chat_completions::{
     chat::Next,
     contract::{nonblocking::Step, types::Error},
 };
 
 impl Driver {
-    /// Takes what is there, and says when to come back.
+    /// Reads what is available, and returns when to call again.
     pub(super) fn step(&mut self, max_events: usize, waited_ms: u64) -> Result<Step, Error> {
         let waited = waited_ms.saturating_mul(NS_PER_MS);
         self.waited_ns = self.waited_ns.saturating_add(waited);
@@ -55,7 +55,7 @@ impl Driver {
     fn hand_out_step(&mut self, max_events: usize) -> Result<Step, Error> {
         let progress = self.hand_out(max_events).inspect_err(|_| self.let_go())?;
         let wake_after_ms = match self.exchange.next() {
-            // What is open stays open: the host reads the body to its end, so that the connection can be used again.
+            // Open handles stay open: the host reads the body to its end, so that the connection can be reused.
             _ if progress.finished.is_some() => None,
             Next::Events | Next::Ended | Next::Send => Some(0),
             Next::Wait { ms } => Some(self.left_ms(ms)),
@@ -67,9 +67,9 @@ impl Driver {
         })
     }
 
-    /// Writes what there is room for, and takes what has come.
+    /// Writes as much as there is room for, and reads what is available.
     fn look(&mut self) {
-        // An answer that is there already may be the last word, or the server reads on.
+        // An early response may be final, or the server continues to read the request.
         if !self.upload_more() && self.waited_ns < READS_ON_NS {
             self.is_quiet = true;
             return;
@@ -84,23 +84,23 @@ impl Driver {
         self.take_some();
     }
 
-    /// Takes what has come of the body, until there is something to hand out. The host calls again if there is more.
+    /// Reads available bytes of the body until there are events. The host calls again if there is more.
     fn take_some(&mut self) {
         while let Next::Body { .. } = self.exchange.next() {
             let Some(open) = &self.open else {
                 return self.lost();
             };
             match open.read() {
-                Ok(Piece::Bytes(bytes)) => {
-                    self.something_came();
+                Ok(BodyRead::Bytes(bytes)) => {
+                    self.note_progress();
                     self.exchange.on_bytes(&bytes);
                 }
-                Ok(Piece::Nothing) => {
+                Ok(BodyRead::Nothing) => {
                     self.is_quiet = true;
                     return;
                 }
-                Ok(Piece::End) => {
-                    self.something_came();
+                Ok(BodyRead::End) => {
+                    self.note_progress();
                     self.exchange.on_end();
                 }
                 Err(failed) => return self.fail(&failed, true),
@@ -108,14 +108,14 @@ impl Driver {
         }
     }
 
-    /// What is left of a limit, rounded up: a host that waits for so long has waited long enough.
+    /// The rest of a timeout, rounded up: a host that waits for so long has waited long enough.
     fn left_ms(&self, limit_ms: u32) -> u32 {
         let limit = u64::from(limit_ms) * NS_PER_MS;
         let left = limit.saturating_sub(self.waited_ns).div_ceil(NS_PER_MS);
         u32::try_from(left).unwrap_or(u32::MAX)
     }
 
-    /// When to come back: in time to see whether there is an answer behind a body that nobody takes.
+    /// When to call again: in time to see a response to a request whose body is not accepted.
     fn wake_ms(&self, left_ms: u32) -> u32 {
         match self.upload {
             Some(_) => left_ms.min((READS_ON_NS / NS_PER_MS) as u32),

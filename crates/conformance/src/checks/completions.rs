@@ -1,4 +1,4 @@
-//! The life of a completion: when it begins, how it is cancelled, and others beside it.
+//! Checks of a completion's life cycle: start, cancellation, and concurrent completions.
 
 use std::time::{Duration, Instant};
 
@@ -59,7 +59,7 @@ async fn cancel(bench: &Bench) -> Result<(), Verdict> {
 
 async fn cancel_before_response(bench: &Bench) -> Result<(), Verdict> {
     let (mut session, completion) = begun(bench, "silent").await?;
-    // Whoever cancels has read once, so that the request is out.
+    // The cancelled completion is read once, so that its request has been sent.
     let _ = session.instance.read(completion, 1, 50).await?;
     session.instance.cancel(completion).await?;
     closed(&session.upstream).await

@@ -1,4 +1,4 @@
-//! What a plugin says of itself, and whether it keeps to it.
+//! Checks of a plugin's description, and of whether the plugin complies with it.
 
 use model_provider_host::contract::{DiscoveryMode, Routing, settings::CredentialState};
 
@@ -71,7 +71,7 @@ async fn always_the_same(bench: &Bench) -> Result<(), Verdict> {
             differs,
         )?;
         if what == "a second time" {
-            // What they give is not the matter here.
+            // The results do not matter here.
             let _ = session.instance.resolve(bench.model()).await?;
             let _ = session.instance.list(DiscoveryMode::Off).await?;
         }
@@ -82,12 +82,12 @@ async fn always_the_same(bench: &Bench) -> Result<(), Verdict> {
 async fn no_settings(bench: &Bench) -> Result<(), Verdict> {
     let mut session = bench.with().start().await?;
     session.instance.describe().await?;
-    let asked = session.instance.store.data().told.asked;
+    let calls = session.instance.store.data().host_settings.calls;
     let sent = session.upstream.begun();
     expect(
-        asked == 0 && sent == 0,
+        calls == 0 && sent == 0,
         "no call of `settings` and no request",
-        || format!("{asked} calls of `settings`, {sent} requests"),
+        || format!("{calls} calls of `settings`, {sent} requests"),
     )
 }
 

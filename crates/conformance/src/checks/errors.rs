@@ -1,4 +1,4 @@
-//! Errors: of each response of the upstream and each failure of the network, typed, and true to what was sent.
+//! Checks of errors: for each error response and each network failure, the kind, and whether a request was sent.
 
 use model_provider_host::contract::{Error, ErrorKind};
 
@@ -32,7 +32,7 @@ checks! {
     "errors/extras", "`-json` in a name is one JSON value as text, `-ms` is milliseconds." => extras;
 }
 
-/// The error of a situation, and how many requests came.
+/// The error of a situation, and the number of requests.
 async fn error(bench: &Bench, situation: &str) -> Result<(Error, usize), Verdict> {
     let mut session = bench.with().chat(situation)?.start().await?;
     let heard = session.hear(&bench.question()).await?;
@@ -74,7 +74,7 @@ async fn e404(bench: &Bench) -> Result<(), Verdict> {
     kind(bench, "status-404", &[ErrorKind::ModelUnavailable]).await
 }
 
-/// The contract names no kind for it, but an upstream's refusal is none of its failures.
+/// The contract has no kind for it, but a refusal is no failure of the upstream.
 async fn e413(bench: &Bench) -> Result<(), Verdict> {
     let (error, _) = error(bench, "status-413").await?;
     let is_failure = matches!(
@@ -136,7 +136,7 @@ const STATUSES: [(&str, u16); 9] = [
     ("status-503", 503),
 ];
 
-/// Every error that the upstream can be brought to, with its situation and the requests that came.
+/// All errors that the upstream can provoke, with their situations and numbers of requests.
 async fn each(
     bench: &Bench,
     situations: &[&str],
@@ -238,7 +238,7 @@ async fn request_sent(bench: &Bench) -> Result<(), Verdict> {
 }
 
 async fn attempts(bench: &Bench) -> Result<(), Verdict> {
-    // Whether a refused connection counts is not said.
+    // The contract does not say whether a refused connection counts.
     let reached: Vec<&str> = ALL
         .into_iter()
         .filter(|situation| *situation != "refused")

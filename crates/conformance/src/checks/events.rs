@@ -1,4 +1,4 @@
-//! A streaming response as it is read: order, pace, end, and what becomes of it when it is dropped.
+//! Checks of a streaming response: order, pace, end, and the effect of dropping it.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ pub(crate) async fn begun(
     Ok((session, completion))
 }
 
-/// Reads until something comes.
+/// Reads until there are events.
 pub(crate) async fn first_events(
     session: &mut Session,
     completion: wasmtime::component::ResourceAny,
@@ -159,7 +159,7 @@ async fn end_repeats(bench: &Bench) -> Result<(), Verdict> {
 async fn error_repeats(bench: &Bench) -> Result<(), Verdict> {
     let mut tested = false;
     for situation in ["cut", "status-500"] {
-        // Nothing came before the second one, so it may be the error of `chat-stream` itself.
+        // No event precedes the second request, so it may be the error of `chat-stream` itself.
         let mut session = bench.with().chat(situation)?.start().await?;
         let Ok(completion) = session.instance.stream(&bench.question()).await? else {
             continue;
@@ -262,7 +262,7 @@ async fn max_wait(bench: &Bench) -> Result<(), Verdict> {
             first_events(&mut session, completion).await?;
         }
         let began = Instant::now();
-        // Events that are ready come at once; what is asked is that none are waited for longer.
+        // Events that are ready come at once; required is only that the call does not wait longer for more.
         for _ in 0..3 {
             let read = session.instance.read(completion, 64, 100).await?;
             if let Err(error) = read {
@@ -307,8 +307,8 @@ async fn backpressure(bench: &Bench) -> Result<(), Verdict> {
         read += first_events(&mut session, completion).await?;
     }
     let frames = session.upstream.frames();
-    // Not a count of buffers: what is refused is reading on as if nobody had to read.
+    // This does not count buffers: it refuses a plugin that reads on without a reader.
     expect(frames < 2_000, "reading only as far as the reader goes", || {
-        format!("{read} events were read, and {frames} of 4000 pieces taken from the network")
+        format!("{read} events were read, and {frames} of 4000 chunks read from the network")
     })
 }

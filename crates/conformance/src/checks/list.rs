@@ -1,4 +1,4 @@
-//! The list of models: where it comes from, in which order, and what stands in for it.
+//! Checks of the model list: its source, its order, and its fallback.
 
 use std::{
     collections::HashSet,
@@ -57,7 +57,7 @@ pub(crate) async fn listed(bench: &Bench, situation: &str) -> Result<ModelCatalo
         .await
 }
 
-/// The list inside the plugin.
+/// The bundled list.
 pub(crate) async fn bundled(bench: &Bench) -> Result<ModelCatalog, Verdict> {
     bench.with().start().await?.list(DiscoveryMode::Off).await
 }
@@ -98,7 +98,7 @@ async fn configured_first(bench: &Bench) -> Result<(), Verdict> {
     let ids = names(&catalog.models);
     expect(
         ids.starts_with(&["acme/zulu", "acme/beta"]),
-        "`acme/zulu`, `acme/beta`, then the others",
+        "`acme/zulu`, `acme/beta`, then the remaining models",
         || format!("{ids:?}"),
     )
 }
@@ -196,7 +196,7 @@ const FAILURES: [&str; 5] = [
     "list-empty",
 ];
 
-/// One failure after the other, as far as the upstream knows it.
+/// Each failure that the upstream's dialect has.
 async fn for_each_failure(
     bench: &Bench,
     judge: impl Fn(&str, &ModelCatalog) -> Result<(), Verdict>,
@@ -282,7 +282,7 @@ async fn timeout(bench: &Bench) -> Result<(), Verdict> {
     let began = Instant::now();
     let catalog = session.list(DiscoveryMode::Always).await?;
     let took = began.elapsed();
-    // Beyond the setting by far, and below the other timeouts of a session.
+    // Far beyond the setting, and below the other timeouts of a session.
     expect(
         took < Duration::from_millis(5_000) && catalog.source != ModelSource::Live,
         "the fallback after 400 ms",

@@ -1,4 +1,4 @@
-//! The rows of a list of models: names, sources, prices, and what is unknown.
+//! Checks of the rows of a model list: names, sources, prices, and unknown values.
 
 use model_provider_host::contract::{DiscoveryMode, Model, ModelSource};
 

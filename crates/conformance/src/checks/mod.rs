@@ -1,4 +1,4 @@
-//! All checks, one file a group.
+//! All checks, one file for each group.
 
 mod completions;
 mod describe;

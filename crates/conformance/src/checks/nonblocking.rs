@@ -1,4 +1,4 @@
-//! The calls for a host that waits itself, where the component exports them: the same events as `read`.
+//! Checks of the non-blocking calls, where the component exports them: the same events as `read`.
 
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,7 @@ fn exported(bench: &Bench, session: &mut Session) -> Result<(Start, TryRead), Ve
     ))
 }
 
-/// Waits as a host of these calls does: for what the guest waits for, or for its own time.
+/// Waits as a host of these calls does: until the guest's handles are ready, or for the time that the guest named.
 async fn hear(bench: &Bench, situation: &str) -> Result<(Heard, Duration), Verdict> {
     let mut session = bench.with().chat(situation)?.start().await?;
     let (start, try_read) = exported(bench, &mut session)?;

@@ -1,4 +1,4 @@
-//! Model references: parse and print, equality, aliases, and what is none.
+//! Checks of model references: parsing, printing, equality, aliases, and invalid ones.
 
 use model_provider_host::contract::{ErrorKind, ModelRef, Routing};
 
@@ -251,7 +251,7 @@ async fn no_network(bench: &Bench) -> Result<(), Verdict> {
         .start()
         .await?;
     for text in [bench.model(), "no such model", "some/unknown-model", "/"] {
-        // What they mean is not the matter here.
+        // The meaning does not matter here.
         let _ = session.instance.resolve(text).await?;
     }
     let begun = session.upstream.begun();

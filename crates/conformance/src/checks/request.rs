@@ -1,4 +1,4 @@
-//! What is sent for a request: where to, with which headers, and what is refused before anything is sent.
+//! Checks of the request that is sent: its URL, its headers, and what is refused before sending.
 
 use model_provider_host::contract::{
     ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, settings::CredentialState,
@@ -41,7 +41,7 @@ pub(crate) async fn sent(setup: Setup<'_>, request: &ChatRequest) -> Result<Seen
     }
 }
 
-/// What a call refuses before anything is sent.
+/// The error of a request that is refused before it is sent.
 async fn refused(
     bench: &Bench,
     setup: Setup<'_>,
@@ -231,7 +231,7 @@ async fn order(bench: &Bench) -> Result<(), Verdict> {
     .await?;
     let text = seen.text();
     let places: Vec<Option<usize>> = said.iter().map(|word| text.find(word)).collect();
-    // Some APIs have a place of its own for the system prompt.
+    // Some APIs have a separate field for the system prompt.
     let is_ordered = places.iter().all(Option::is_some) && places[1] < places[2] && places[2] < places[3];
     expect(is_ordered, "all four messages, in their order", || text.clone())
 }

@@ -1,4 +1,4 @@
-//! Whether every part of a request is sent: each is marked, and the mark is looked for in what was sent.
+//! Checks that every part of a request is sent: each has a marker, which is searched in the request body.
 
 use model_provider_host::contract::{
     AssistantPart, ChatRequest, ContentPart, ErrorKind, Extra, FunctionTool, JsonSchema, Media, MediaSource,
@@ -31,7 +31,7 @@ checks! {
     "parts/tool-extras", "Other members of the tool or of its function: `cache_control`, `return`." => tool_extras;
 }
 
-/// Every mark is in what was sent, or the plugin says that it is not.
+/// Every marker is in the request body, or the plugin reports that it was not sent.
 async fn carried(
     bench: &Bench,
     request: &ChatRequest,
@@ -69,7 +69,7 @@ async fn carried(
     }
 }
 
-/// JSON within JSON has more backslashes; they are no difference here.
+/// JSON within JSON has more backslashes; the comparison ignores them.
 fn unescaped(text: &str) -> String {
     text.replace('\\', "")
 }
@@ -99,7 +99,7 @@ async fn system(bench: &Bench) -> Result<(), Verdict> {
     carried(bench, &request, &["kit-system-prompt", "kit-user-prompt"], false).await
 }
 
-/// Sets one number of a request.
+/// Sets one parameter of a request.
 type Change = fn(&mut ChatRequest);
 
 async fn numbers(bench: &Bench) -> Result<(), Verdict> {
@@ -182,9 +182,11 @@ async fn tool_choice(bench: &Bench) -> Result<(), Verdict> {
     let open = count(&request).await?;
     request.tool_choice = Some(ToolChoice::Named("kit_time".to_owned()));
     match (open, count(&request).await?) {
-        (Some(open), Some(named)) => expect(named > open, "the name of the chosen tool once more", || {
-            format!("{open} times without the choice, {named} times with it")
-        }),
+        (Some(open), Some(named)) => {
+            expect(named > open, "the name of the chosen tool one more time", || {
+                format!("{open} times without the choice, {named} times with it")
+            })
+        }
         _ => Err(not_tested(
             "it says that it does not support the choice of a tool",
         )),
@@ -241,7 +243,7 @@ async fn image_url(bench: &Bench) -> Result<(), Verdict> {
 
 async fn image_bytes(bench: &Bench) -> Result<(), Verdict> {
     let media = Media::new("image/png", MediaSource::Data(b"\x89PNG kit bytes".to_vec()));
-    // As every API that is JSON carries bytes.
+    // The encoding of bytes in every JSON API.
     carried(
         bench,
         &with_media(bench, media),

@@ -1,4 +1,4 @@
-//! What a response holds: reasoning, tool calls, why it ended, and what it cost.
+//! Checks of a response: reasoning, tool calls, finish reason and usage.
 
 use std::collections::HashSet;
 
@@ -34,7 +34,7 @@ checks! {
     "response/request-id", "The upstream's request id, for its support desk." => request_id;
 }
 
-/// What the model says behind its reasoning.
+/// The text after the reasoning.
 pub(crate) const SPOKEN: &str = "Then speak.";
 const CALLS: [&str; 4] = [
     "tool-call",
@@ -84,7 +84,7 @@ async fn tool_call(bench: &Bench) -> Result<(), Verdict> {
     )
 }
 
-/// Each event of a call with what it is.
+/// The events of tool calls with their kinds.
 fn call_events(heard: &Heard) -> Vec<(u32, &'static str)> {
     let of = |event: &ChatEvent| match event {
         ChatEvent::ToolCallStart(start) => Some((start.index, "start")),

@@ -1,4 +1,4 @@
-//! The settings of the host that have an effect in time: retries and timeouts.
+//! Checks of settings with an effect in time: retries and timeouts.
 
 use std::time::{Duration, Instant};
 
@@ -103,7 +103,7 @@ async fn retry_after(bench: &Bench) -> Result<(), Verdict> {
     let waited = second.at - first.at;
     expect(
         waited >= Duration::from_millis(950),
-        "a retry after the second that the upstream asked for",
+        "a retry after the second that the upstream requested",
         || format!("after {} ms", waited.as_millis()),
     )
 }
@@ -124,7 +124,7 @@ async fn no_retry_after_events(bench: &Bench) -> Result<(), Verdict> {
     Ok(())
 }
 
-/// How long a stalled upstream is waited for, and how that ends.
+/// How long the plugin waits for a stalled upstream, and the outcome.
 async fn stalled(
     bench: &Bench,
     situation: &str,

@@ -5,9 +5,9 @@
 //! $ cargo run -p huggingface-protocol --example rewrite_bundled -- LIST.json [--date 2026-02-28] [--table FILE]
 //! ```
 //!
-//! Takes the raw answer, or a recording that has it as `response_body` (and perhaps `recorded_at`). Of the models in
-//! the table it renews what the list says (window, price, modalities), each with its source, and keeps the rest; it adds
-//! and removes none. What it already says stays as it is, so a second run changes nothing.
+//! Takes the raw response, or a recording that has it as `response_body` (and perhaps `recorded_at`). For each model
+//! in the table it updates the figures that the list has (window, price, modalities), each with its source, and
+//! leaves the rest unchanged; it adds and removes no model. A second run changes nothing.
 
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
 
@@ -237,7 +237,7 @@ impl<'t> Field<'t> {
         format!("        {}: {},", self.name, self.value)
     }
 
-    /// Takes a figure of the list of this day. One that the table has from the same backends keeps its day.
+    /// Updates a figure from the list of this day. A figure from the same backends keeps its day.
     fn renew(&mut self, value: String, who: &str, date: &str) -> Option<String> {
         let (from, rest) = self.source.split_once("; ").unwrap_or((&self.source, ""));
         let told = from

@@ -1,4 +1,4 @@
-//! The models inside the plugin, for when the router cannot be asked, and for what its list does not say.
+//! Bundled models, for when the router is not reachable, and for metadata that its list lacks.
 
 use alloc::{
     string::{String, ToString},
@@ -75,14 +75,14 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 impl Bundled {
-    /// This model as a row of the catalog.
+    /// Converts it to a row of the catalog.
     pub(super) fn model(&self) -> Model {
         let mut model = blank(self.id, ModelSource::Bundled);
         self.fill(&mut model);
         model
     }
 
-    /// Puts in what a row does not say.
+    /// Fills in fields that a row lacks.
     pub(super) fn fill(&self, model: &mut Model) {
         if model.display_name.is_empty() {
             model.display_name = self.name.to_string();

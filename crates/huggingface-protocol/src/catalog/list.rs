@@ -1,6 +1,6 @@
-//! The router's list of models, read so that no row and no field can spoil another one.
+//! Parser of the router's model list, in which no row and no field can spoil another one.
 //!
-//! Knows the wire's names and types; what is configured or bundled comes in later, in `merge`.
+//! It knows the names and types on the wire; configured and bundled models are added in `merge`.
 
 use alloc::{
     format,
@@ -22,7 +22,7 @@ use serde_json::error::Category;
 use super::routes;
 use crate::contract::types::{Extra, Model, ModelSource, Price, Route};
 
-/// Most rows that are read.
+/// The most rows that are read.
 pub(super) const MAX_ROWS: usize = 10_000;
 /// Most routes of one model, and of all models together, that are read.
 pub(super) const MAX_ROUTES: usize = 64;
@@ -34,20 +34,20 @@ const MAX_MODALITIES: usize = 8;
 const MAX_EXTRA: usize = 512;
 const MAX_EXTRAS: usize = 8;
 
-/// What a list says.
+/// A parsed list.
 #[derive(Debug, Default)]
 pub(super) struct List {
     /// The rows that name a model, in their order; no id twice. Names are empty where the row has none.
     pub(super) models: Vec<Model>,
     /// How many rows name no model.
     pub(super) skipped: usize,
-    /// How many rows came after the last one that is read.
+    /// The number of rows beyond the limit.
     pub(super) cut_rows: usize,
-    /// How many routes were too many.
+    /// The number of routes beyond the limit.
     pub(super) cut_routes: usize,
 }
 
-/// Reads a list; an error says why it is none.
+/// Parses a list; the error says why it is invalid.
 pub(super) fn decode(body: &str) -> Result<List, String> {
     let body = body.trim_start_matches('\u{feff}');
     let mut whole = Whole::default();
@@ -56,10 +56,10 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
     }
     let rows = Rows::read(body, MAX_ROWS).map_err(|error| broken(&error))?;
     if !body.trim_ascii_start().starts_with(['{', '[']) {
-        return Err("its answer is JSON, but neither an object nor an array".to_string());
+        return Err("its response is JSON, but neither an object nor an array".to_string());
     }
     if !rows.is_list {
-        return Err("its answer has no list named \"data\"".to_string());
+        return Err("its response has no list named \"data\"".to_string());
     }
     let mut whole = Whole::default();
     whole.list.cut_rows = rows.cut;
@@ -71,11 +71,11 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
     Ok(whole.list)
 }
 
-/// A list while it is read.
+/// A list while it is parsed.
 #[derive(Default)]
 struct Whole {
     list: List,
-    /// Whether there is one at all.
+    /// Whether there is a list at all.
     is_list: bool,
     ids: Index,
     /// How many rows and how many routes were read.
@@ -90,7 +90,7 @@ impl Whole {
         (MAX_ROUTES_IN_ALL - self.routes).min(MAX_ROUTES)
     }
 
-    /// Keeps the row that was read, if it names a model that is not there yet.
+    /// Adds the current row, if it names a model that is not in the list yet.
     fn keep_row(&mut self) {
         match self.row.finish() {
             None => self.list.skipped += 1,
@@ -108,7 +108,7 @@ impl Whole {
 impl<'a> Sink<'a> for Whole {
     fn open(&mut self, place: Place) {
         match place {
-            // As with every repeated name, the last list holds.
+            // As with every repeated member, the last list counts.
             Place::Rows => {
                 *self = Self {
                     is_list: true,
@@ -139,14 +139,13 @@ impl<'a> Sink<'a> for Whole {
     }
 }
 
-/// Why an answer cannot be read. Not in the parser's words, which take a person nowhere and the component
-/// kilobytes.
+/// Describes a parse error. The parser's own messages do not help a person, and would add kilobytes to the component.
 fn broken(error: &serde_json::Error) -> String {
     match error.classify() {
-        Category::Eof => "its answer is empty or was cut off".to_string(),
+        Category::Eof => "its response is empty or was cut off".to_string(),
         Category::Syntax | Category::Data | Category::Io => {
             format!(
-                "its answer is no JSON from line {}, column {} on",
+                "its response is not JSON from line {}, column {} on",
                 error.line(),
                 error.column()
             )
@@ -154,7 +153,7 @@ fn broken(error: &serde_json::Error) -> String {
     }
 }
 
-/// A row while it is read.
+/// A row while it is parsed.
 struct Row {
     /// Most routes that it may have.
     room: usize,
@@ -183,7 +182,7 @@ impl Default for Row {
 }
 
 impl Row {
-    /// Gives the model that was read, and how many routes were too many; none if it has no name.
+    /// Returns the model and the number of routes beyond the limit; `None` if it has no name.
     fn finish(&mut self) -> Option<(Model, usize)> {
         let mut model = mem::replace(&mut self.model, blank("", ModelSource::Live));
         let names = mem::take(&mut self.names);
@@ -202,7 +201,7 @@ impl Row {
         };
     }
 
-    /// Keeps the route that was read, if it names a backend, and one that is not there yet.
+    /// Adds the current route, if it names a backend that is not in the row yet.
     fn keep_route(&mut self) {
         let mut route = mem::replace(&mut self.route, blank_route());
         let routes = &mut self.model.routes;
@@ -223,17 +222,17 @@ impl Row {
 impl<'a> Sink<'a> for Row {
     fn open(&mut self, place: Place) {
         match place {
-            // A repeated member: the last one holds.
+            // A repeated member: the last one counts.
             Place::Routes => {
                 self.model.routes.clear();
                 self.cut_routes = 0;
             }
-            // What an error left behind, or a member of the same name before it.
+            // The rest of a failed parse, or of a member with the same name.
             Place::Route => self.route = blank_route(),
             Place::Price => (self.input_price, self.output_price) = (None, None),
-            // What was read of it before, if it is read again.
+            // The earlier content, if the row is parsed again.
             Place::Row => self.begin(),
-            Place::Answer | Place::Rows | Place::Architecture => {}
+            Place::Document | Place::Rows | Place::Architecture => {}
         }
     }
 
@@ -266,7 +265,7 @@ impl<'a> Sink<'a> for Row {
     fn close(&mut self, place: Place) {
         match place {
             Place::Route => self.keep_route(),
-            // Both prices; one alone is none.
+            // A price needs both parts.
             Place::Price => {
                 let prices = self.input_price.take().zip(self.output_price.take());
                 self.route.price = prices.map(|(input, output)| Price {
@@ -275,12 +274,12 @@ impl<'a> Sink<'a> for Row {
                     cached_input: None,
                 });
             }
-            Place::Answer | Place::Rows | Place::Row | Place::Architecture | Place::Routes => {}
+            Place::Document | Place::Rows | Place::Row | Place::Architecture | Place::Routes => {}
         }
     }
 }
 
-/// A route of which nothing is known.
+/// A route with no known values.
 fn blank_route() -> Route {
     Route {
         backend: String::new(),
@@ -309,7 +308,7 @@ fn modalities(value: &str) -> Vec<String> {
     words
 }
 
-/// Keeps what has no field of its own, if it is a short plain value. The last of repeated keys holds.
+/// Adds an unknown field to the extras, if it is a short plain value. The last of repeated keys counts.
 fn keep_extra(extras: &mut Vec<Extra>, key: &str, value: &str) {
     extras.retain(|extra| extra.key != key);
     if extras.len() < MAX_EXTRAS && key.len() <= MAX_SLUG && value.len() <= MAX_EXTRA && is_scalar(value) {

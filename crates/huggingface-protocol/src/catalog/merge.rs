@@ -1,4 +1,4 @@
-//! Putting together what the router, the plugin and the settings say of one model.
+//! Merges a model's metadata from the router, the plugin and the settings.
 
 use alloc::{
     string::{String, ToString},
@@ -17,7 +17,7 @@ use crate::{
     reference::{Reference, begins_with_prefix, canonical_text, parse, without_prefix},
 };
 
-/// Fills in what a row does not say: from the plugin's own knowledge of `id`, then from the id itself.
+/// Fills in fields that a row lacks: from the bundled models, then from the id itself.
 pub(super) fn complete(model: &mut Model, id: &str) {
     if let Some(bundled) = bundled::find(id) {
         bundled.fill(model);
@@ -30,7 +30,7 @@ pub(super) fn complete(model: &mut Model, id: &str) {
     }
 }
 
-/// Puts what a person has described over what is known otherwise.
+/// Lays configured metadata over what is known otherwise.
 fn overlay(configured: ConfiguredModel, mut model: Model) -> Model {
     model.id = configured_id(&configured.id).to_string();
     model::overlay(configured, model)
@@ -50,32 +50,32 @@ fn configured_reference(id: &str) -> Reference {
     parse(id).unwrap_or_else(|_| Reference::verbatim(id))
 }
 
-/// Everything that is known of one reference's model: what look-ups in the settings and in the plugin gave.
+/// All metadata of one reference's model: the results of the lookups in the settings and in the plugin.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// What the settings say of exactly this reference, suffix included.
+    /// The configured model with exactly this reference, suffix included.
     pub(super) exact: Option<ConfiguredModel>,
-    /// What the settings say of the model, if the reference has a suffix.
+    /// The configured model without the suffix, if the reference has one.
     pub(super) base: Option<ConfiguredModel>,
-    /// What a list says of the model.
+    /// The model in the cached list.
     pub(super) listed: Option<Model>,
-    /// What the plugin knows of the model.
+    /// The bundled model.
     pub(super) bundled: Option<&'static Bundled>,
 }
 
 impl Known {
-    /// Whether anybody knows the model.
+    /// Whether the model is known at all.
     pub(crate) fn is_some(&self) -> bool {
         self.exact.is_some() || self.base.is_some() || self.listed.is_some() || self.bundled.is_some()
     }
 
-    /// What a list says of the model.
+    /// The model in the cached list.
     pub(crate) fn listed(&self) -> Option<&Model> {
         self.listed.as_ref()
     }
 
-    /// All of it as one entry, the alias aside: a backend's own figures for a reference that names it, the
-    /// settings above all.
+    /// Merges everything into one entry, except the alias: a backend's own figures for a reference that names it, and
+    /// the settings above all.
     pub(crate) fn entry(self, reference: &Reference) -> Option<Model> {
         if !self.is_some() {
             return None;
@@ -125,8 +125,8 @@ fn name_by_aliases(models: &mut [Model], aliases: &[ModelAlias]) {
     }
 }
 
-/// The models of a catalog: the configured ones in their order, filled in, then the others that are not among
-/// them. Also how many configured ones have no id.
+/// The models of a catalog: the configured ones in their order, completed, then the remaining ones. Also the number
+/// of configured models without an id.
 pub(super) fn models(
     configured: &[ConfiguredModel],
     others: Vec<Model>,

@@ -1,9 +1,8 @@
-//! The catalog: the models that can be asked for, and what is known of each.
+//! Model catalog: the available models and their metadata.
 //!
-//! Three sources: the router's list, which carries the truth about routes, windows, prices and tools; the
-//! models inside the plugin, which fill in what the list lacks and stand in when there is none; and the
-//! models of the settings, which come first and win. Knows no network: the caller fetches the list and hands
-//! its bytes in.
+//! It has three sources. The router's list is authoritative for routes, windows, prices and tools. The bundled models
+//! fill in what the list lacks, and replace it when there is none. Configured models come first and take precedence.
+//! This module must not know the network: the caller fetches the list and passes its bytes.
 
 mod bundled;
 mod bundled_models;
@@ -31,9 +30,9 @@ pub(super) use routes::{find as find_route, is_usable};
 /// The longest list that is read, in bytes.
 pub const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
 
-/// Whether the router may be asked for its list. If not, what the catalog has to say about that: nothing
-/// where the caller wanted it so.
-pub fn should_ask(mode: DiscoveryMode, credential: CredentialState) -> Result<(), Vec<Warning>> {
+/// Whether the router's list may be requested. If not, the error has the catalog's warnings: none if the caller
+/// wanted it so.
+pub fn may_fetch_list(mode: DiscoveryMode, credential: CredentialState) -> Result<(), Vec<Warning>> {
     match (mode, credential) {
         (DiscoveryMode::ConfiguredOnly | DiscoveryMode::Off, _) => Err(Vec::new()),
         (DiscoveryMode::Authenticated, CredentialState::Missing) => {
@@ -72,15 +71,15 @@ pub fn offline(mode: DiscoveryMode, settings: &impl Settings, why: Vec<Warning>)
     merged(others, source, settings, why)
 }
 
-/// The catalog from the router's answer. One that cannot be read, or that names no model, gives the bundled
-/// catalog with a warning that says why; rows that name no model are left out and counted in a warning.
+/// The catalog from the router's response. An invalid response, or one without models, gives the bundled catalog with
+/// a warning that says why; rows without a model are skipped and counted in a warning.
 #[must_use]
 pub fn from_list(body: &[u8], settings: &impl Settings) -> ModelCatalog {
     let fall_back = |warnings| offline(DiscoveryMode::Authenticated, settings, warnings);
     if body.len() > MAX_LIST_BYTES {
-        return fall_back(Vec::from([not_live("its answer is longer than 4 MiB")]));
+        return fall_back(Vec::from([not_live("its response is longer than 4 MiB")]));
     }
-    // A byte that is no UTF-8 spoils one text, not the list.
+    // An invalid UTF-8 byte spoils one text, not the list.
     let body = lossy(body);
     let mut list = match list::decode(&body) {
         Ok(list) => list,
@@ -111,7 +110,7 @@ pub fn from_list(body: &[u8], settings: &impl Settings) -> ModelCatalog {
         ));
     }
     if list.models.is_empty() {
-        warnings.insert(0, not_live("its answer lists no model"));
+        warnings.insert(0, not_live("its response lists no model"));
         return fall_back(warnings);
     }
     for model in &mut list.models {
@@ -140,15 +139,15 @@ fn merged(
     }
 }
 
-/// What is known of a reference without asking the router: the settings above an earlier list above the
-/// plugin's own knowledge. For a reference that names a backend, that backend's window, price and abilities;
-/// a policy leaves the model's. None if nobody knows the model.
+/// The metadata of a reference without a request to the router: the settings take precedence over the cached list,
+/// and that over the bundled models. A reference with a backend gets that backend's window, price and abilities; a
+/// policy leaves the model's. `None` if the model is unknown.
 #[must_use]
 pub fn entry(reference: &Reference, settings: &impl Settings) -> Option<Model> {
     look_up(reference, settings).entry(reference)
 }
 
-/// Asks settings and plugin what they know of a reference: look-ups only.
+/// Looks up a reference in the settings and the bundled models.
 pub(super) fn look_up(reference: &Reference, settings: &impl Settings) -> Known {
     let model = &reference.model;
     let (exact, base) = match reference.suffix() {

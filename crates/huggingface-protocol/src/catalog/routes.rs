@@ -1,5 +1,4 @@
-//! What the routes of one model say together: window, price, abilities, and which of them a policy would
-//! choose.
+//! Metadata that follows from a model's routes: window, price, abilities, and the routes that the policies choose.
 
 use alloc::{
     string::{String, ToString},
@@ -10,7 +9,7 @@ use chat_completions::model::decimal;
 
 use crate::contract::types::{Model, PolicyPick, Price, Route};
 
-/// Whether requests can go there; a status that nobody knows counts as yes.
+/// Whether requests can use the route; an unknown status counts as usable.
 pub(crate) fn is_usable(route: &Route) -> bool {
     !["error", "offline"]
         .iter()
@@ -45,7 +44,7 @@ fn fastest<'r>(usable: &[&'r Route]) -> Option<&'r Route> {
     best.map(|(route, _)| route)
 }
 
-/// True if one usable route says so, false if there is one and all say the opposite; else nobody knows.
+/// True if a usable route has it, false if there are usable routes and none has it, else unknown.
 fn ability(usable: &[&Route], says: fn(&Route) -> Option<bool>) -> Option<bool> {
     let mut all_deny = None;
     for route in usable {
@@ -83,8 +82,8 @@ pub(crate) fn find<'m>(model: &'m Model, backend: &str) -> Option<&'m Route> {
         .find(|route| route.backend.eq_ignore_ascii_case(backend))
 }
 
-/// Leaves of a model what holds at one backend. A figure that no route tells stays the model's own; one that
-/// only other routes tell is unknown.
+/// Narrows a model to one backend. A figure that no route has stays the model's own; one that only routes of other
+/// backends have is unknown.
 pub(super) fn narrow(model: &mut Model, backend: &str) {
     if model.routes.is_empty() {
         return;

@@ -44,7 +44,7 @@ fn every_case_of_the_names_file_gets_its_name() {
 }
 
 #[test]
-fn the_router_is_asked_with_a_credential_or_where_none_is_needed_or_on_demand() {
+fn the_list_is_requested_with_a_credential_or_where_none_is_needed_or_on_demand() {
     use CredentialState::{AttachedByHost, Missing, NotRequired};
     use DiscoveryMode::{Always, Authenticated, ConfiguredOnly, Off};
 
@@ -54,9 +54,9 @@ fn the_router_is_asked_with_a_credential_or_where_none_is_needed_or_on_demand() 
         (Always, Missing),
         (Always, AttachedByHost),
     ] {
-        assert_eq!(should_ask(mode, credential), Ok(()));
+        assert_eq!(may_fetch_list(mode, credential), Ok(()));
     }
-    let why = should_ask(Authenticated, Missing).unwrap_err();
+    let why = may_fetch_list(Authenticated, Missing).unwrap_err();
     assert_eq!(why[0].code, CATALOG_NOT_LIVE);
     assert!(
         why[0].message.contains("HUGGINGFACE_HUB_TOKEN or HF_TOKEN"),
@@ -65,9 +65,9 @@ fn the_router_is_asked_with_a_credential_or_where_none_is_needed_or_on_demand() 
     );
     for mode in [Off, ConfiguredOnly] {
         assert_eq!(
-            should_ask(mode, AttachedByHost),
+            may_fetch_list(mode, AttachedByHost),
             Err(vec![]),
-            "what was asked for is no warning"
+            "a requested mode gives no warning"
         );
     }
 }
@@ -140,7 +140,7 @@ fn the_bundled_models_are_the_ten_of_the_page_with_all_their_figures() {
     }
 }
 
-/// Settings that fail a test if anybody asks for all of something.
+/// Settings that fail a test if a whole list is read.
 struct LookUpsOnly(PlainSettings);
 
 impl Settings for LookUpsOnly {

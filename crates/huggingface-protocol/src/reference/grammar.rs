@@ -1,4 +1,4 @@
-//! The grammar of references as a parser and its printer: pure, without settings, catalog or aliases.
+//! Parser and printer of model references: pure, without settings, catalog or aliases.
 
 use alloc::{
     format,
@@ -16,13 +16,13 @@ use crate::{
 pub struct Reference {
     /// The model's name, without prefix and suffix: `deepseek-ai/DeepSeek-R1`.
     pub model: String,
-    /// What the suffix says.
+    /// The routing policy or backend in the suffix.
     pub routing: Routing,
 }
 
 impl Reference {
-    /// The model of this id as it stands, without a suffix, for ids of a list or the settings that the
-    /// grammar lacks.
+    /// The model with exactly this id and without a suffix, for ids of a list or the settings that the grammar does
+    /// not cover.
     #[must_use]
     pub fn verbatim(id: &str) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Reference {
         }
     }
 
-    /// What the router gets as the model's name.
+    /// The model id for the router.
     #[must_use]
     pub fn wire_id(&self) -> String {
         match self.suffix() {
@@ -49,13 +49,13 @@ impl Reference {
         }
     }
 
-    /// The whole reference in its one spelling.
+    /// The canonical text of the reference.
     #[must_use]
     pub fn canonical(&self) -> String {
         format!("{ID}/{}", self.wire_id())
     }
 
-    /// The same model, routed as the router likes.
+    /// The same model with the router's default routing.
     #[must_use]
     pub fn base(&self) -> Self {
         Self {
@@ -64,14 +64,14 @@ impl Reference {
         }
     }
 
-    /// Whether a policy has taken the choice of a backend away.
+    /// Whether a policy selects the backend, so that the caller must not (provider-locked).
     #[must_use]
     pub fn provider_locked(&self) -> bool {
         matches!(&self.routing, Routing::Policy(policy) if locks_provider(policy))
     }
 }
 
-/// Why a text is no reference.
+/// Why a text is an invalid reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
     /// There is nothing but white space.
@@ -126,7 +126,7 @@ impl fmt::Display for ParseError {
 
 impl core::error::Error for ParseError {}
 
-/// Reads a reference. The text is trimmed; nothing else is forgiven.
+/// Parses a reference. The text is trimmed; nothing else is corrected.
 pub fn parse(text: &str) -> Result<Reference, ParseError> {
     let text = text.trim();
     if text.is_empty() {
@@ -153,7 +153,7 @@ pub fn parse(text: &str) -> Result<Reference, ParseError> {
     }
     let (backend, org, last) = match last.split_once('/') {
         None => (None, org, last),
-        // The spelling of other clients, in which the backend comes first.
+        // Another client's spelling, in which the backend comes first.
         Some((after, name)) if !name.contains('/') && !name.contains(':') && !after.contains(':') => {
             let known = BACKENDS.iter().find(|known| known.eq_ignore_ascii_case(org));
             (Some(*known.ok_or(ParseError::TooManyParts)?), after, name)
@@ -181,7 +181,7 @@ pub fn parse(text: &str) -> Result<Reference, ParseError> {
     })
 }
 
-/// What a suffix says, without its colon.
+/// Parses a suffix without its colon.
 fn routing(suffix: &str) -> Result<Routing, ParseError> {
     if suffix.is_empty() {
         return Err(ParseError::EmptySuffix);
@@ -201,18 +201,18 @@ fn routing(suffix: &str) -> Result<Routing, ParseError> {
     })
 }
 
-/// The text behind the first `/` if what stands before it is the provider's id.
+/// The text after the first `/` if the provider's id precedes it.
 pub(crate) fn without_prefix(text: &str) -> Option<&str> {
     let (first, rest) = text.split_once('/')?;
     first.eq_ignore_ascii_case(ID).then_some(rest)
 }
 
-/// Whether a text is a reference whatever follows, because it begins with the provider's id and `/`.
+/// Whether a text is meant as a reference, because it begins with the provider's id and `/`.
 pub(crate) fn begins_with_prefix(text: &str) -> bool {
     without_prefix(text).is_some()
 }
 
-/// Takes the prefix away as long as more than two parts remain, and says whether there was one.
+/// Strips the prefix while more than two parts remain, and returns whether there was one.
 fn without_prefixes(text: &str) -> (&str, bool) {
     let mut path = text;
     let mut prefixed = false;
@@ -223,7 +223,7 @@ fn without_prefixes(text: &str) -> (&str, bool) {
     (path, prefixed)
 }
 
-/// The one spelling of a text that is meant as a reference, also where only its own list knows the id.
+/// The canonical spelling of a text that is meant as a reference, also for an id that only a list has.
 pub(crate) fn canonical_text(text: &str) -> String {
     match parse(text) {
         Ok(reference) => reference.canonical(),

@@ -1,4 +1,4 @@
-//! References: the texts by which a person names a model, and what they mean.
+//! Model references: the texts by which a person names a model, and their meaning.
 //!
 //! # Grammar
 //!
@@ -29,7 +29,7 @@
 //! grammar. An id outside the grammar (a server of one's own lists `llama3`) is understood if the settings or
 //! the last list have it.
 //!
-//! Nothing here knows the network or how answers look; what is known of a model comes from
+//! This module must not know the network or the format of responses; model metadata comes from
 //! [`catalog`](super::catalog).
 
 mod grammar;

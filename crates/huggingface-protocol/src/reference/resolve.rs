@@ -1,7 +1,7 @@
-//! From any text that a person types to the model that it means.
+//! Resolves any text that a person types to a model.
 //!
-//! What succeeds asks the settings for single entries only, never for all of them, so that it costs the same
-//! however long a configuration is. Mistakes, and models that nobody knows, may cost a scan.
+//! A successful lookup reads single entries of the settings only, so that its cost does not grow with the
+//! configuration. Mistakes, and unknown models, may cost a scan.
 
 #![allow(
     clippy::result_large_err,
@@ -22,23 +22,22 @@ use crate::{
     warning::{BACKEND_IN_ERROR, BACKEND_NOT_LISTED, DID_YOU_MEAN, HUB_URL, UNKNOWN_BACKEND, quote, warning},
 };
 
-/// How to write a reference, for whoever did not.
+/// The expected form of a reference, for errors.
 const HOW_TO: &str = "Write huggingface/ORG/NAME; behind it may stand :cheapest, :fastest, :preferred or a backend, \
                       such as :together.";
 
-/// A reference and what is known of its model.
+/// A reference and its model's metadata.
 struct Found {
     reference: Reference,
     known: Known,
 }
 
-/// Understands a reference, an alias or the address of a page of the Hub; see [`reference`](super) for the
-/// order.
+/// Resolves a reference, an alias or the address of a page of the Hub; see [`reference`](super) for the order.
 pub fn resolve(text: &str, settings: &impl Settings) -> Result<ModelRef, Error> {
     understand(text, settings).map(|resolved| resolved.model)
 }
 
-/// The same, with what may have been meant instead.
+/// The same, with references that may have been meant.
 pub fn understand(text: &str, settings: &impl Settings) -> Result<Resolved, Error> {
     let text = text.trim();
     let written = read(text, settings);
@@ -88,7 +87,7 @@ fn read(text: &str, settings: &impl Settings) -> Result<Found, ParseError> {
     }
 }
 
-/// What a text means as an alias. One of several references, or of a text that is none, is an error.
+/// Resolves an alias. An alias of several references, or of a text that is no reference, is an error.
 fn by_alias(text: &str, settings: &impl Settings) -> Result<Option<Found>, Error> {
     let aliases = settings.find_alias(text);
     let Some(first) = aliases.first() else {
@@ -115,7 +114,7 @@ fn by_alias(text: &str, settings: &impl Settings) -> Result<Option<Found>, Error
     let stands_for = first.reference.trim();
     read(stands_for, settings).map(Some).map_err(|why| {
         let message = format!(
-            "The alias {} stands for {}, which is no model reference: {why}.",
+            "The alias {} stands for {}, which is an invalid model reference: {why}.",
             quote(text),
             quote(stands_for)
         );
@@ -126,7 +125,7 @@ fn by_alias(text: &str, settings: &impl Settings) -> Result<Option<Found>, Error
 }
 
 fn invalid(text: &str, why: ParseError, settings: &impl Settings) -> Error {
-    let message = format!("{} is no model reference: {why}.", quote(text));
+    let message = format!("Invalid model reference {}: {why}.", quote(text));
     Error::before_sending(ErrorKind::InvalidReference, message)
         .with_hint(HOW_TO)
         .with_suggestions(suggest::for_broken(text, settings))
@@ -182,7 +181,7 @@ fn alias_of(canonical: &str, settings: &impl Settings) -> Option<String> {
     })
 }
 
-/// What is doubtful about a backend: the router may still take it, so this is no error.
+/// Warnings about a backend: the router may accept it nevertheless, so it is no error.
 fn doubt_backend(
     reference: &Reference,
     backend: &str,
@@ -225,7 +224,7 @@ fn doubt_backend(
     })
 }
 
-/// What is doubtful about a model that nobody knows: that it looks like one that somebody does.
+/// A warning about an unknown model whose name is close to a known one.
 fn doubt_model(
     reference: &Reference,
     settings: &impl Settings,

@@ -1,6 +1,6 @@
-//! Help for mistakes: what a text may have meant, by how little one has to change in it.
+//! Did-you-mean: references close to a mistyped text, by edit distance.
 //!
-//! Scans all known models, so only what failed or is unknown to everybody comes here.
+//! It scans all known models, so it runs only for errors and unknown models.
 
 use alloc::{
     format,

@@ -36,7 +36,7 @@ fn a_broken_text_of_any_length_gets_a_short_message() {
 }
 
 #[test]
-fn an_error_tells_what_to_write_instead() {
+fn an_error_has_the_expected_form() {
     let error = parse("Qwen").unwrap_err();
     assert!(error.lacks_organisation());
     assert!(!parse("a/b c").unwrap_err().lacks_organisation());

@@ -1,5 +1,4 @@
-//! How a twin calls: its protocol, driven by the edge's own HTTP client. Which protocol that is, whoever includes this
-//! says as `protocol`.
+//! Driver of a twin: its protocol over the egress client. The including file defines the protocol as `protocol`.
 
 use std::{
     sync::Arc,
@@ -47,7 +46,7 @@ impl Twin {
         }
     }
 
-    /// The models, from the list that is fetched.
+    /// The models of the fetched list.
     pub(crate) async fn list(&self) -> ModelCatalog {
         let request = Request::get(format!("{}/models", self.base_url))
             .header(header::ACCEPT, "application/json")
@@ -55,25 +54,25 @@ impl Twin {
             .header(header::AUTHORIZATION, &self.authorization)
             .body(Full::default())
             .expect("a request");
-        let answer = (self.client)(request).await.expect("an answer");
-        let mut body = answer.into_body();
+        let response = (self.client)(request).await.expect("a response");
+        let mut body = response.into_body();
         let mut list = Vec::new();
         while let Some(frame) = body.frame().await {
-            if let Ok(data) = frame.expect("a piece of the list").into_data() {
+            if let Ok(data) = frame.expect("a chunk of the list").into_data() {
                 list.extend_from_slice(&data);
             }
         }
         catalog::from_list(&list, &self.settings)
     }
 
-    /// Begins a response.
-    pub(crate) fn chat(&self, request: ChatRequest) -> Answer<'_> {
+    /// Starts a response.
+    pub(crate) fn chat(&self, request: ChatRequest) -> ChatStream<'_> {
         let snapshot = self.settings.get();
         let model = reference::resolve(&request.model, &self.settings).expect("a reference");
         let seed = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |now| now.as_nanos() as u64);
-        Answer {
+        ChatStream {
             twin: self,
             exchange: begin(request, model, &snapshot, seed).expect("a request"),
             sent: None,
@@ -82,16 +81,16 @@ impl Twin {
     }
 }
 
-/// A response on its way.
-pub(crate) struct Answer<'a> {
+/// A streaming response.
+pub(crate) struct ChatStream<'a> {
     twin: &'a Twin,
     exchange: Exchange,
     sent: Option<ResponseFuture>,
     body: Option<Incoming>,
 }
 
-impl Answer<'_> {
-    /// The next events, all that are ready; none at the end.
+impl ChatStream<'_> {
+    /// All events that are ready; none at the end.
     pub(crate) async fn next(&mut self) -> Vec<ChatEvent> {
         loop {
             match self.exchange.next() {
@@ -106,12 +105,12 @@ impl Answer<'_> {
                     self.exchange.waited();
                 }
                 Next::Response { timeout_ms } => self.head(timeout_ms).await,
-                Next::Body { timeout_ms } => self.piece(timeout_ms).await,
+                Next::Body { timeout_ms } => self.read_chunk(timeout_ms).await,
             }
         }
     }
 
-    /// Reads to the end; the length of its text.
+    /// Reads to the end; returns the length of the text.
     pub(crate) async fn drain(mut self) -> usize {
         let mut length = 0;
         loop {
@@ -128,7 +127,7 @@ impl Answer<'_> {
         }
     }
 
-    /// Reads to the end and puts it together.
+    /// Reads to the end and folds the events.
     pub(crate) async fn whole(mut self) -> Vec<AssistantPart> {
         let mut fold = Fold::default();
         loop {
@@ -163,8 +162,8 @@ impl Answer<'_> {
     async fn head(&mut self, timeout_ms: u32) {
         let sent = self.sent.take().expect("a request on its way");
         match tokio::time::timeout(Duration::from_millis(timeout_ms.into()), sent).await {
-            Ok(Ok(answer)) => {
-                let (head, body) = answer.into_parts();
+            Ok(Ok(response)) => {
+                let (head, body) = response.into_parts();
                 let headers: Vec<_> = head
                     .headers
                     .iter()
@@ -178,7 +177,7 @@ impl Answer<'_> {
         }
     }
 
-    async fn piece(&mut self, timeout_ms: u32) {
+    async fn read_chunk(&mut self, timeout_ms: u32) {
         let body = self.body.as_mut().expect("a body");
         match tokio::time::timeout(Duration::from_millis(timeout_ms.into()), body.frame()).await {
             Ok(Some(Ok(frame))) => {
@@ -192,7 +191,7 @@ impl Answer<'_> {
         }
     }
 
-    /// Reads the end of the body, so that the connection can be used again.
+    /// Reads the end of the body, so that the connection can be reused.
     async fn give_back(&mut self) {
         if let Some(mut body) = self.body.take() {
             let rest = async { while body.frame().await.is_some() {} };

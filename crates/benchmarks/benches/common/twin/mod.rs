@@ -1,8 +1,8 @@
-//! The native twins: the same protocol, driven by the edge's own HTTP client, without sandbox, limits or redaction. What
-//! the plugin costs is what the host takes more than a twin.
+//! Native twins: the same protocol over the egress client, without sandbox, limits or redaction. The plugin's
+//! overhead is the difference between the host and a twin.
 //!
-//! There are two. Today's has the protocol as it is: what gets faster there gets faster in both. The frozen one has it as
-//! it was at commit bc404fd, so that a ratio to it says what was gained since.
+//! There are two. The current one has the current protocol: a faster protocol makes both faster. The frozen one has
+//! the protocol of commit bc404fd, so that a ratio to it shows the gain since.
 
 mod frozen;
 mod today;

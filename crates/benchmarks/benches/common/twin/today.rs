@@ -1,4 +1,4 @@
-//! The twin with the protocol as it is.
+//! The twin with the current protocol.
 
 mod protocol {
     pub(crate) use chat_completions::chat;

@@ -1,25 +1,25 @@
-//! How an attempt ends: a response, another attempt, or the error of the call.
+//! Outcome of an attempt: a summary, a retry, or the error of the call.
 
 use alloc::{format, vec::Vec};
 
 use super::{Exchange, State};
 use crate::{
-    chat::{answer::Answer, head, retry},
+    chat::{head, response::ResponseDecoder, retry},
     contract::types::{Error, ErrorKind, Routing, Summary},
     error,
 };
 
 impl Exchange {
-    /// Goes on after the answer took something in.
-    pub(super) fn after_answer(&mut self) {
-        if self.answer.gave_events() {
+    /// Continues after the response decoder made progress.
+    pub(super) fn after_bytes(&mut self) {
+        if self.response.gave_events() {
             self.body = None;
         }
-        match self.answer.result() {
+        match self.response.result() {
             None => {}
             Some(Err(error)) => {
                 let error = error.clone();
-                // An answer without anything in it, or an error that only comes in the form of an answer.
+                // An empty response, or an error event in a successful response.
                 let may_retry = match error.status {
                     Some(status) => error.retryable && head::is_passing(status),
                     None => {
@@ -47,7 +47,7 @@ impl Exchange {
         }
     }
 
-    /// Judges an answer with an error status.
+    /// Turns a response with an error status into an error.
     pub(super) fn refused(&mut self) {
         let State::Refused { status, body } = &mut self.state else {
             return;
@@ -62,16 +62,16 @@ impl Exchange {
         self.settle(error, may_retry);
     }
 
-    /// Tries again or ends.
+    /// Retries or ends.
     pub(super) fn settle(&mut self, error: Error, may_retry: bool) {
         let tries_left =
-            self.attempts <= self.max_retries && self.body.is_some() && !self.answer.gave_events();
+            self.attempts <= self.max_retries && self.body.is_some() && !self.response.gave_events();
         let wait = error
             .retry_after_ms
             .unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
         if may_retry && tries_left && wait <= retry::LONGEST_WAIT_MS {
             let salt = retry::mix(self.seed ^ u64::from(self.attempts));
-            self.answer = Answer::new(salt, self.asked);
+            self.response = ResponseDecoder::new(salt, self.facts);
             self.headers = Vec::new();
             self.any_byte = false;
             self.state = State::Waiting(wait);

@@ -1,5 +1,5 @@
-//! Recorded answers, from the directory that `ROUTER_CORPUS` names: every one of them gives a result, and the
-//! same one in any pieces. They are not part of the repository.
+//! Recorded responses, from the directory that `ROUTER_CORPUS` names: each has an outcome, and the same one for any
+//! split of its bytes. They are not part of the repository.
 
 use std::{env, fs, path::PathBuf, prelude::v1::*, println};
 
@@ -65,7 +65,7 @@ pub(super) fn served(about: &Value, body: Vec<u8>) -> Served {
     }
 }
 
-/// The outcome, after a check that pieces do not change it.
+/// The outcome, after a check that the split of the bytes does not change it.
 fn steady(name: &str, served: &Served) -> Outcome {
     let whole = outcome(served, &[]);
     let every: Vec<usize> = (0..served.body.len()).collect();
@@ -80,7 +80,7 @@ fn steady(name: &str, served: &Served) -> Outcome {
 }
 
 #[test]
-fn every_recorded_stream_and_answer_decodes() {
+fn every_recorded_stream_and_response_decodes() {
     let mut errors = Vec::new();
     for kind in ["sse", "chat"] {
         for (name, about, body) in recordings(kind) {
@@ -101,26 +101,26 @@ fn every_recorded_stream_and_answer_decodes() {
     for (name, kind, message, _) in &errors {
         let is_expected = match kind.as_str() {
             "upstream" | "invalid-request" | "unsupported" => !message.is_empty(),
-            "protocol" => message.contains("arguments") || message.contains("no answer"),
+            "protocol" => message.contains("arguments") || message.contains("is empty"),
             _ => false,
         };
         assert!(is_expected, "{name}: {kind}: {message}");
     }
 }
 
-/// The characters of the text and of the thoughts, and the calls as name and arguments.
+/// The number of characters of text and of reasoning, and the calls as name and arguments.
 fn content(events: &[ChatEvent]) -> (usize, usize, Vec<(String, String)>) {
-    let (mut text, mut thought, mut calls) = (0, 0, Vec::new());
+    let (mut text, mut reasoning, mut calls) = (0, 0, Vec::new());
     for event in events {
         match event {
             ChatEvent::Text(more) => text += more.chars().count(),
-            ChatEvent::Reasoning(more) => thought += more.text.chars().count(),
+            ChatEvent::Reasoning(more) => reasoning += more.text.chars().count(),
             ChatEvent::ToolCallStart(start) => calls.push((start.name.clone(), String::new())),
             ChatEvent::ToolCallDelta(delta) => calls[delta.index as usize].1 += &delta.arguments_fragment,
             ChatEvent::ToolCallEnd(_) | ChatEvent::Media(_) | ChatEvent::Other(_) => {}
         }
     }
-    (text, thought, calls)
+    (text, reasoning, calls)
 }
 
 #[test]
@@ -128,23 +128,23 @@ fn recorded_streams_hold_what_their_recorder_counted() {
     for (name, about, body) in recordings("sse") {
         let facts = &about["facts"];
         let Outcome { events, result } = outcome(&served(&about, body), &[]);
-        let (text, thought, calls) = content(&events);
+        let (text, reasoning, calls) = content(&events);
         let has_tags =
-            facts["think_tags_in_content"] == true || thought > 0 && facts["reasoning_chars"].is_null();
+            facts["think_tags_in_content"] == true || reasoning > 0 && facts["reasoning_chars"].is_null();
         let tags = if has_tags { "<think></think>".len() } else { 0 };
         // A block that the limit cut has no closing tag.
         let expected = [
             facts["text_chars"].as_u64().unwrap(),
             facts["reasoning_chars"].as_u64().unwrap_or(0),
         ];
-        let sum = (text + thought) as u64;
+        let sum = (text + reasoning) as u64;
         let is_same = if tags == 0 {
-            [text as u64, thought as u64] == expected
+            [text as u64, reasoning as u64] == expected
         } else {
             let missing = expected[0] + expected[1] - sum;
             [0, "<think>".len(), "</think>".len(), tags].contains(&(missing as usize))
         };
-        assert!(is_same, "{name}: {text} and {thought}, not {expected:?}");
+        assert!(is_same, "{name}: {text} and {reasoning}, not {expected:?}");
         let Ok(summary) = result else { continue };
         let reasons = facts["finish_reasons"].as_array().unwrap();
         assert_eq!(

@@ -17,7 +17,7 @@ fn the_providers_own_hint_comes_before_the_general_one() {
 fn every_recorded_form_of_an_error_gives_what_the_case_names() {
     let mut report = cases::Report::default();
     for mut case in cases::cases("errors.json") {
-        // What a provider says in its own words is its own test.
+        // The provider's own hints have tests of their own.
         case["error"]
             .as_object_mut()
             .unwrap()
@@ -71,7 +71,7 @@ fn an_error_whose_body_breaks_off_keeps_its_status() {
 }
 
 #[test]
-fn for_a_model_that_is_not_there_others_are_suggested_best_first() {
+fn for_an_unknown_model_similar_ones_are_suggested_best_first() {
     let not_found = r#"{"error":{"message":"no such model","code":"model_not_found"}}"#;
     let suggested = |body: &str, instead: &[&str]| {
         let mut reference = reference(None);
@@ -96,7 +96,7 @@ fn for_a_model_that_is_not_there_others_are_suggested_best_first() {
         suggested("Not Found", &["huggingface/org/names"]),
         ["huggingface/org/names", "huggingface/org/name"]
     );
-    // Without its suffix, a model that there is not is not there either.
+    // A model that does not exist does not exist without its suffix either.
     assert!(suggested(not_found, &[]).is_empty());
 }
 
@@ -110,11 +110,11 @@ fn of_a_long_error_no_request_that_it_repeats_is_shown() {
             ),
             "Field required",
         ),
-        // What is whole is read even if the rest was cut.
+        // A complete message is read even if the rest was cut.
         (format!(r#"{{"error":{{"message":"no"}},"input":"{prompt}"#), "no"),
         (
             format!(r#"{{"input":"{}","detail":"x"}}"#, prompt.repeat(6)),
-            "The upstream answered 422: Unprocessable Entity.",
+            "The upstream returned 422: Unprocessable Entity.",
         ),
     ] {
         let served = Served::status(422, &[], &body);

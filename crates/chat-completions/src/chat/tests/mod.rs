@@ -54,10 +54,10 @@ enum Close {
     Fails(FailureKind),
 }
 
-/// An answer as a server gives it.
+/// A response as a server sends it.
 #[derive(Debug, Clone)]
 struct Served {
-    /// The model that is asked.
+    /// The requested model.
     model: ModelRef,
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
@@ -144,7 +144,7 @@ fn exchange(max_retries: u32) -> Exchange {
     begin(request(), reference(None), &snapshot(max_retries)).unwrap()
 }
 
-/// Serves one answer in pieces that end at these places, taking all events as soon as they are there.
+/// Serves one response split at these offsets, taking events as soon as they are ready.
 fn serve(exchange: &mut Exchange, served: &Served, cuts: &[usize], events: &mut Vec<ChatEvent>) {
     assert_eq!(exchange.next(), Next::Send);
     exchange.sent();
@@ -171,7 +171,7 @@ fn serve(exchange: &mut Exchange, served: &Served, cuts: &[usize], events: &mut 
     events.extend(exchange.take_events(usize::MAX));
 }
 
-/// The whole exchange with one answer, without retries. Neighbouring pieces are joined.
+/// A whole exchange with one response, without retries. Adjacent text deltas are joined.
 fn outcome(served: &Served, cuts: &[usize]) -> Outcome {
     let mut exchange = begin(request(), served.model.clone(), &snapshot(0)).unwrap();
     let mut events = Vec::new();

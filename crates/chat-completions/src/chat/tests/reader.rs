@@ -1,4 +1,4 @@
-//! Every recorded answer means what an independent reader says that it means.
+//! Each recorded response decodes to what an independent reader makes of it.
 
 use std::{env, path::PathBuf, prelude::v1::*, println};
 
@@ -49,7 +49,7 @@ fn reading(outcome: Outcome) -> Value {
 }
 
 #[test]
-fn every_recorded_answer_means_what_an_independent_reader_says() {
+fn every_recorded_response_means_what_an_independent_reader_says() {
     for (folder, ending) in [("sse", "sse"), ("chat", "json"), ("errors", "json")] {
         let recordings = recordings(folder);
         let Some(corpus) = env::var_os("ROUTER_CORPUS").map(PathBuf::from) else {

@@ -123,7 +123,7 @@ fn what_is_left_out_is_named_by_its_path() {
 }
 
 #[test]
-fn what_an_answer_gave_can_be_sent_back() {
+fn the_parts_of_a_response_can_be_sent_back() {
     let stream = "{\"choices\":[{\"message\":{\"content\":\"<think>t</think>x\",\"tool_calls\":[\
                   {\"id\":\"0\",\"function\":{\"name\":\"f\",\"arguments\":\"null\"}},\
                   {\"id\":\"0\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"stop\"}]}";

@@ -3,12 +3,12 @@ use super::*;
 const GOOD: &str =
     "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 
-/// Serves these answers in turn and gives the waits between them.
-fn run(max_retries: u32, answers: &[Served]) -> (Vec<u32>, Exchange, Vec<ChatEvent>) {
+/// Serves these responses in turn and returns the backoffs between them.
+fn run(max_retries: u32, responses: &[Served]) -> (Vec<u32>, Exchange, Vec<ChatEvent>) {
     let mut exchange = exchange(max_retries);
     let (mut waits, mut events) = (Vec::new(), Vec::new());
-    for answer in answers {
-        serve(&mut exchange, answer, &[], &mut events);
+    for response in responses {
+        serve(&mut exchange, response, &[], &mut events);
         if let Next::Wait { ms } = exchange.next() {
             waits.push(ms);
             exchange.waited();
@@ -27,7 +27,7 @@ fn failed(kind: FailureKind, request_sent: bool) -> Error {
 }
 
 #[test]
-fn passing_statuses_are_tried_again_and_others_are_not() {
+fn only_transient_statuses_are_retried() {
     for status in [408, 409, 425, 429, 500, 502, 503, 504] {
         let (waits, exchange, events) = run(2, &[Served::status(status, &[], ""), Served::ok(GOOD)]);
         assert_eq!((waits.len(), events.len()), (1, 1), "{status}");
@@ -74,7 +74,7 @@ fn retry_after_is_obeyed_up_to_a_minute_and_reported_beyond() {
 }
 
 #[test]
-fn retry_after_on_a_good_answer_means_nothing() {
+fn retry_after_on_a_successful_response_is_ignored() {
     let mut served = Served::ok("data: [DONE]\n\n");
     served.headers = vec![("retry-after".into(), b"30".to_vec())];
     let (waits, ..) = run(1, &[served, Served::ok(GOOD)]);
@@ -82,7 +82,7 @@ fn retry_after_on_a_good_answer_means_nothing() {
 }
 
 #[test]
-fn an_empty_answer_is_tried_again() {
+fn an_empty_response_is_retried() {
     for body in [
         "",
         "\n",
@@ -149,7 +149,7 @@ fn a_connection_that_gave_nothing_is_tried_again_whether_the_request_left_or_not
             kind,
             request_sent: false,
         });
-        // What left with the first try, left.
+        // What the first attempt sent stays sent.
         assert_eq!(
             exchange.outcome().unwrap().as_ref().unwrap_err().request_sent,
             request_sent
@@ -229,10 +229,10 @@ fn the_first_byte_and_the_ones_after_it_have_their_own_limits() {
         request_sent: true,
     });
     let error = exchange.outcome().unwrap().as_ref().unwrap_err();
-    assert_eq!(error.message, "The answer stood still for 60 s.");
+    assert_eq!(error.message, "The response stalled for 60 s.");
     assert_eq!(
         failed(FailureKind::Timeout, true).message,
-        "No answer came within 120 s."
+        "No response within 120 s."
     );
 }
 
@@ -256,7 +256,7 @@ fn a_wait_in_words_is_waited_and_a_long_one_ends_the_call() {
 }
 
 #[test]
-fn an_encoding_that_was_not_asked_for_is_refused() {
+fn a_content_encoding_that_was_not_requested_is_refused() {
     let served = Served::status(200, &[("Content-Encoding", "gzip")], GOOD);
     assert_eq!(word(outcome(&served, &[]).result.unwrap_err().kind), "protocol");
     let served = Served::status(200, &[("content-encoding", "identity")], GOOD);

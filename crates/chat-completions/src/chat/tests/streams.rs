@@ -10,7 +10,7 @@ fn stream_cases() -> Vec<Value> {
 }
 
 fn served(case: &Value) -> Served {
-    let reference = cases::asked_model(case);
+    let reference = cases::requested_model(case);
     let id = reference.strip_prefix("huggingface/").unwrap();
     let configured = cases::configured(&case["settings"]);
     let metadata = configured
@@ -125,7 +125,7 @@ fn a_stop_text_leaves_an_open_block_what_it_is() {
 }
 
 #[test]
-fn an_answer_past_the_limit_is_a_typed_error() {
+fn a_response_beyond_the_limit_is_a_typed_error() {
     for head in ["data: {\"a\":\"", "{\"a\":\""] {
         let mut exchange = exchange(0);
         exchange.sent();
@@ -168,7 +168,7 @@ fn backend_and_request_id_are_in_the_summary() {
 }
 
 #[test]
-fn of_the_names_of_an_answer_the_first_counts_and_of_its_other_extras_the_last() {
+fn the_first_identifier_of_a_response_counts_and_the_last_of_its_other_extras() {
     let stream = "data: {\"id\":\"\",\"choices\":[],\"timings\":1}\n\n\
                   data: {\"id\":\"a\",\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"queue_time\":0.5}}\n\n\
                   data: {\"id\":\"b\",\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"usage\":null,\"timings\":2}\n\n\
@@ -191,7 +191,7 @@ fn of_the_names_of_an_answer_the_first_counts_and_of_its_other_extras_the_last()
 }
 
 #[test]
-fn made_up_ids_differ_between_answers_and_within_one() {
+fn generated_ids_differ_between_responses_and_within_one() {
     let call = |name: &str| format!("{{\"function\":{{\"name\":\"{name}\",\"arguments\":\"{{}}\"}}}}");
     let stream = format!(
         "{{\"choices\":[{{\"message\":{{\"tool_calls\":[{},{}]}}}}]}}",
@@ -244,11 +244,11 @@ proptest! {
 
     #[test]
     fn every_byte_sequence_ends_in_a_result(
-        pieces in prop::collection::vec(
+        fragments in prop::collection::vec(
             prop_oneof![
                 "[ -~\r\n\t]{0,12}".prop_map(String::into_bytes),
                 prop::collection::vec(any::<u8>(), 0..12),
-                prop::sample::select(GRAMMAR).prop_map(|piece| piece.as_bytes().to_vec()),
+                prop::sample::select(GRAMMAR).prop_map(|fragment| fragment.as_bytes().to_vec()),
             ],
             0..24,
         ),
@@ -256,7 +256,7 @@ proptest! {
         close in prop::sample::select(vec![Close::End, Close::Fails(FailureKind::Reset)]),
         status in prop::sample::select(vec![200u16, 204, 302, 400, 503]),
     ) {
-        let served = Served { model: reference(None), status, headers: Vec::new(), body: pieces.concat(), close };
+        let served = Served { model: reference(None), status, headers: Vec::new(), body: fragments.concat(), close };
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(served.body.len() + 1)).collect();
         cuts.sort_unstable();
         prop_assert_eq!(outcome(&served, &cuts), outcome(&served, &[]));

@@ -1,4 +1,4 @@
-//! Lists that want to do harm, or are just broken.
+//! Malicious and broken lists.
 
 use alloc::{collections::BTreeMap, format, string::ToString, vec};
 

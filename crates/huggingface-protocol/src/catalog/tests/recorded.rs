@@ -1,4 +1,4 @@
-//! The recorded list of the real router, against another reading of the same rules.
+//! The recorded list of the real router, against an independent implementation of the same rules.
 
 use alloc::{format, string::ToString};
 
@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::contract::types::Route;
 
-/// Section 4's rules once more, read from whole JSON trees and with floats, as somebody else would write
-/// them.
+/// A second implementation of section 4's rules, on whole JSON trees and with floats.
 fn independent_reading(row: &Value) -> Value {
     let empty = Vec::new();
     let usable: Vec<&Value> = row["providers"]

@@ -1,38 +1,38 @@
-//! Which choice of each chunk is the response, where a server sends more than one.
+//! Selects the choice of each chunk that is the response, where a server sends more than one.
 //!
-//! More than one is never asked for. A single choice in a chunk is of the response whatever its index: some servers count
-//! the parts of a response by it. An index that comes back after another one means two choices, side by side; then the
-//! first is the response. To know that before the text of the other is handed out, the first chunk of a new index waits
-//! for the next one.
+//! A request never has `n` above 1. A single choice in a chunk belongs to the response whatever its index is: some
+//! servers count the parts of a response with it. An index that returns after another one means two parallel choices;
+//! the first is the response. To detect this before text of the other choice is emitted, the first chunk of a new
+//! index is held until the next chunk.
 
 use alloc::{string::String, vec::Vec};
 
 use crate::wire::chunk::Chunk;
 
-/// So many indices are remembered.
+/// How many indices are stored.
 const MOST: usize = 64;
 
 /// What to do with a chunk's choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Read,
-    /// It is of another choice, or there is none.
+    /// The choice is not the response's, or there is none.
     Pass,
-    /// The next chunk tells.
+    /// The next chunk decides.
     Hold,
 }
 
-/// What is known of the choices.
+/// Which choices occurred.
 #[derive(Debug, Default)]
 pub(super) struct Choices {
     /// The index of the first choice.
     first: Option<i64>,
-    /// The index of the last one.
+    /// The index of the latest one.
     current: i64,
     /// The indices before it.
     seen: Vec<i64>,
     several: bool,
-    /// The text of a chunk that waits.
+    /// The JSON of a held chunk.
     held: Option<String>,
 }
 
@@ -42,17 +42,17 @@ impl Choices {
         self.first
     }
 
-    /// Whether there are several.
+    /// Whether there are several choices.
     pub(super) fn several(&self) -> bool {
         self.several
     }
 
-    /// Judges a chunk. What waits is dropped if it turns out to be of another choice.
+    /// Decides about a chunk. A held chunk is dropped if it turns out to belong to another choice.
     pub(super) fn judge(&mut self, chunk: &Chunk<'_>) -> Verdict {
         let index = chunk.choice.index;
         let first = match self.first {
             _ if chunk.choices == 0 && chunk.calls.is_empty() => return Verdict::Pass,
-            // Calls without a choice can only be of the response.
+            // Calls without a choice can only belong to the response.
             _ if chunk.choices == 0 => return Verdict::Read,
             Some(first) => first,
             None => {
@@ -80,12 +80,12 @@ impl Choices {
         Verdict::Hold
     }
 
-    /// Keeps the text of a chunk until it is known whose it is.
+    /// Holds a chunk until it is known which choice it belongs to.
     pub(super) fn hold(&mut self, raw: &str) {
         self.held = Some(String::from(raw));
     }
 
-    /// The chunk that waited, if it is of the response after all.
+    /// The held chunk, if it belongs to the response.
     pub(super) fn take_held(&mut self) -> Option<String> {
         self.held.take()
     }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_comes_back_means_two_choices_and_the_first_is_kept() {
+    fn a_returning_index_means_two_choices_and_the_first_is_read() {
         assert_eq!(verdicts(&[0, 1, 0, 1]), (vec![Read, Hold, Read, Pass], true));
         assert_eq!(verdicts(&[1, 0, 1, 0]), (vec![Read, Hold, Read, Pass], true));
         assert_eq!(verdicts(&[0, 1, 2, 1]), (vec![Read, Hold, Hold, Pass], true));

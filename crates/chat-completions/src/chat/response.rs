@@ -1,7 +1,7 @@
-//! The bytes of an answer of success to events: a stream, or a whole answer where a stream was asked for.
+//! Decoder of a successful response: bytes to chat events, from an event stream or from one whole JSON completion.
 //!
-//! Which of the two it is, its first byte says; servers' content types are not reliable. Bytes that are no
-//! UTF-8 become U+FFFD. This module must not know attempts, headers or time.
+//! The first byte decides between the two; content types of servers are not reliable. Invalid UTF-8 becomes U+FFFD.
+//! This module must not know attempts, headers or time.
 
 mod alike;
 mod choice;
@@ -16,18 +16,18 @@ use alloc::{
 
 use self::{
     alike::{Alike, Last},
-    choice::Came,
+    choice::Seen,
     choices::{Choices, Verdict},
     framing::{End, Form},
 };
-use super::{events::Events, faults, finish, notices::Notices, think::Think, tools::Tools, usage};
+use super::{events::Events, faults, finish, notices::Notices, think_tags::ThinkTags, tools::Tools, usage};
 use crate::{
     contract::types::{ChatEvent, Error, Extra, FinishReason, Usage, Warning},
     error, json,
     wire::chunk::{Chunk, Extras},
 };
 
-/// What is known of an answer at its end.
+/// The outcome of a complete response.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Finished {
     pub(super) reason: FinishReason,
@@ -37,50 +37,50 @@ pub(super) struct Finished {
     pub(super) extras: Vec<Extra>,
 }
 
-/// What of the request and its model counts for reading the response.
+/// The facts of the request and its model that the decoder needs.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Asked {
-    /// Whether the model's template opens a block of reasoning.
+pub(super) struct RequestFacts {
+    /// Whether the model's chat template opens the reasoning block.
     pub(super) opens_reasoning: bool,
-    /// Whether texts were given at which the response ends.
+    /// Whether the request has stop sequences.
     pub(super) has_stops: bool,
 }
 
-/// One answer of success.
+/// Decoder state of one successful response.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ResponseDecoder {
     form: Form,
     events: Events,
-    think: Think,
+    think_tags: ThinkTags,
     tools: Tools,
     finish_word: Option<String>,
     usage: Usage,
     extras: Extras,
     notices: Notices,
     has_stops: bool,
-    /// How many chunks there were.
+    /// The number of chunks so far.
     chunks: u32,
     choices: Choices,
-    came: Came,
-    /// What is known of the chunk that was read last.
+    seen: Seen,
+    /// The facts of the chunk that was read last.
     last: Option<Last>,
-    /// How a chunk is taken that has the shape the decoder keeps.
+    /// How to read a chunk with the same shape as the one before.
     alike: Option<Alike>,
-    /// Whether text or reasoning came behind the last call.
+    /// Whether text or reasoning followed the last tool call.
     spoke_last: bool,
-    /// A message that is an error if nothing follows it.
+    /// A bare message, which is an error unless more chunks follow.
     doubt: Option<Box<Error>>,
     result: Option<Result<Finished, Error>>,
 }
 
-impl Answer {
-    /// `salt` makes made-up ids differ between responses.
-    pub(super) fn new(salt: u64, asked: Asked) -> Self {
+impl ResponseDecoder {
+    /// `salt` makes generated ids differ between responses.
+    pub(super) fn new(salt: u64, facts: RequestFacts) -> Self {
         Self {
-            has_stops: asked.has_stops,
+            has_stops: facts.has_stops,
             form: Form::Unknown,
             events: Events::default(),
-            think: Think::new(asked.opens_reasoning),
+            think_tags: ThinkTags::new(facts.opens_reasoning),
             tools: Tools::new(salt),
             finish_word: None,
             usage: usage::NONE,
@@ -88,7 +88,7 @@ impl Answer {
             notices: Notices::default(),
             chunks: 0,
             choices: Choices::default(),
-            came: Came::default(),
+            seen: Seen::default(),
             last: None,
             alike: None,
             spoke_last: false,
@@ -105,17 +105,17 @@ impl Answer {
         !self.events.is_empty()
     }
 
-    /// Whether it gave an event, handed out or not.
+    /// Whether any event was produced, taken or not.
     pub(super) fn gave_events(&self) -> bool {
         self.events.any()
     }
 
-    /// How it ended, once it has.
+    /// The outcome, once the response is complete or has failed.
     pub(super) fn result(&self) -> Option<&Result<Finished, Error>> {
         self.result.as_ref()
     }
 
-    /// Takes a chunk or a whole answer; `raw` is its text.
+    /// Reads a chunk or a whole completion; `raw` is its JSON.
     fn chunk(&mut self, chunk: &Chunk<'_>, raw: &str) {
         if chunk.kind.is_some_and(is_heartbeat) {
             self.notices.skipped += 1;
@@ -145,7 +145,7 @@ impl Answer {
         }
     }
 
-    /// Takes a chunk of which it is known whether its choice is of the response.
+    /// Reads a chunk once it is known whether its choice is the response's.
     fn judged(&mut self, chunk: &Chunk<'_>, raw: &str, is_ours: bool) {
         let was_finished = self.finish_word.is_some();
         let failure = if is_ours { self.choice(chunk) } else { None };
@@ -164,7 +164,7 @@ impl Answer {
         }
     }
 
-    /// Takes the chunk that waited for the one behind it, unless that has dropped it.
+    /// Reads the held chunk, unless the next chunk showed that it belongs to another choice.
     fn settle(&mut self) {
         if let Some(raw) = self.choices.take_held()
             && let Ok(chunk) = Chunk::decode(&raw, &self.extras, self.choices.first())
@@ -173,17 +173,17 @@ impl Answer {
         }
     }
 
-    /// Takes what a chunk counts and says of itself. Counts of nothing do not take back counts of something.
+    /// Reads usage and extras. A usage of zeros does not replace one with counts.
     fn count(&mut self, chunk: &Chunk<'_>) {
         let usage = chunk.usage.and_then(usage::parse);
         let counts = usage.is_none_or(|new| usage::is_any(&new) || !usage::is_any(&self.usage));
-        self.extras.keep(chunk, counts);
+        self.extras.store(chunk, counts);
         if let Some(usage) = usage.filter(|_| counts) {
             self.usage = usage;
         }
     }
 
-    /// Takes an object with nothing but a message: a remark such as a heartbeat, or an error if nothing follows it.
+    /// Handles an object that has only a message: a remark such as a heartbeat, or an error if nothing follows.
     fn remark(&mut self, raw: &str) {
         self.settle();
         if self.finish_word.is_some() {
@@ -194,7 +194,7 @@ impl Answer {
         }
     }
 
-    /// An error in place of a chunk.
+    /// Handles an error event.
     fn broken(&mut self, error: Error) {
         self.settle();
         if self.finish_word.is_some() {
@@ -204,19 +204,19 @@ impl Answer {
         }
     }
 
-    /// Whether the calls are whole, and nothing that came behind them may be cut.
+    /// Whether all tool calls are complete and no text follows them that may be cut.
     fn ends_with_calls(&self) -> bool {
         self.tools.all_whole() && !self.spoke_last
     }
 
-    /// Judges the answer: nothing more will come.
+    /// Decides the outcome at the end of the response.
     fn conclude(&mut self, end: End) {
         self.settle();
         if self.result.is_some() {
             return;
         }
         let said_why = self.finish_word.is_some();
-        self.think.flush(&mut self.events);
+        self.think_tags.flush(&mut self.events);
         if let Some(error) = self.missing(end, said_why) {
             return self.fail(error);
         }
@@ -229,7 +229,7 @@ impl Answer {
         self.result = Some(Ok(self.finished(meaning)));
     }
 
-    /// What makes the end no end of an answer.
+    /// The error of a response that ended without being complete.
     fn missing(&mut self, end: End, said_why: bool) -> Option<Error> {
         let is_nothing = !self.events.any() && !self.tools.any();
         if said_why {
@@ -239,7 +239,7 @@ impl Answer {
             return Some(*error);
         }
         if self.chunks == 0 && self.notices.skipped > 0 {
-            return Some(faults::no_json("What came as a stream of events"));
+            return Some(faults::no_json("The event stream"));
         }
         if is_nothing && self.notices.is_unread {
             return Some(faults::unread());
@@ -250,22 +250,22 @@ impl Answer {
         (end == End::Body && !self.ends_with_calls()).then(faults::cut_off)
     }
 
-    /// What is known at the end of a response that is whole.
+    /// The outcome of a complete response.
     fn finished(&mut self, meaning: Option<finish::Meaning>) -> Finished {
         use finish::Meaning::{Calls, Done, Unknown};
         let has_calls = self.tools.any();
         let reason = finish::reason(meaning, has_calls);
-        self.notices.is_unopened = self.think.is_unopened();
+        self.notices.is_unopened = self.think_tags.is_unopened();
         self.notices.has_no_calls = !has_calls && meaning == Some(Calls);
         self.notices.unknown_word = (self.finish_word.clone()).filter(|_| reason == FinishReason::Other);
         self.notices.has_bare_calls = self.tools.has_bare() && matches!(meaning, None | Some(Unknown));
         self.notices.has_same_ids = self.tools.has_same_ids();
-        self.notices.has_others = self.choices.several();
-        // A model that was done by itself, with nothing but an open block, did not reason: nothing opened that block.
+        self.notices.has_other_choices = self.choices.several();
+        // A model that stopped by itself inside an open block did not reason: the template did not open one.
         if meaning == Some(Done)
             && !has_calls
             && !self.has_stops
-            && let Some(text) = self.think.take_unclosed()
+            && let Some(text) = self.think_tags.take_unclosed()
         {
             self.notices.is_unclosed = true;
             self.events.text(&text);
@@ -285,12 +285,12 @@ impl Answer {
 
     fn fail(&mut self, error: Error) {
         self.settle();
-        self.think.flush(&mut self.events);
+        self.think_tags.flush(&mut self.events);
         self.result.get_or_insert(Err(error));
     }
 }
 
-/// Whether an object's own `type` or `event` says that it is none of the response.
+/// Whether an object's `type` or `event` marks it as a heartbeat.
 fn is_heartbeat(kind: &str) -> bool {
     let word = json::text(kind).unwrap_or_default();
     ["ping", "heartbeat", "keepalive", "keep-alive", "keep_alive"]

@@ -1,4 +1,4 @@
-//! One question in both vocabularies: the host's types and the protocol's are generated apart.
+//! One request in the types of each contract: those of the host and of the protocol are generated separately.
 
 use frozen_protocol::contract::types as frozen;
 use huggingface_protocol::contract::types as native;
@@ -7,39 +7,39 @@ use model_provider_host::{
     contract::{ChatEvent, ChatRequest},
 };
 
-/// A question.
-pub(crate) struct Ask {
+/// A request.
+pub(crate) struct Prompt {
     pub(crate) model: &'static str,
-    /// What user and assistant say in turns; the user has the first word and the last.
+    /// The texts of user and assistant in turns; the first and the last are the user's.
     pub(crate) texts: Vec<String>,
-    /// A picture to go with the last text.
+    /// An image for the last text.
     pub(crate) png: Option<Vec<u8>>,
     /// Schemas of tools.
     pub(crate) tools: Vec<String>,
     pub(crate) max_tokens: Option<u32>,
 }
 
-/// The request in a contract's types. What differs between contracts, the caller gives: messages, media and tools.
+/// The request in a contract's types. The caller passes what differs between contracts: messages, media and tools.
 macro_rules! request {
-    ($ask:expr, $($contract:ident)::+, $user:expr, $assistant:expr, $media:expr, $tool:expr) => {{
+    ($prompt:expr, $($contract:ident)::+, $user:expr, $assistant:expr, $media:expr, $tool:expr) => {{
         use $($contract)::+ as contract;
-        let messages = $ask.texts.iter().enumerate().map(|(at, text)| {
+        let messages = $prompt.texts.iter().enumerate().map(|(at, text)| {
             if at % 2 == 1 {
                 return contract::Message::Assistant($assistant(vec![contract::AssistantPart::Text(text.clone())]));
             }
             let mut parts = vec![contract::ContentPart::Text(text.clone())];
-            let png = $ask.png.clone().filter(|_| at + 1 == $ask.texts.len());
+            let png = $prompt.png.clone().filter(|_| at + 1 == $prompt.texts.len());
             parts.extend(png.map(|png| contract::ContentPart::Media($media(png))));
             contract::Message::User($user(parts))
         });
         contract::ChatRequest {
-            model: $ask.model.to_owned(),
+            model: $prompt.model.to_owned(),
             messages: messages.collect(),
-            tools: $ask.tools.iter().enumerate().map($tool).collect(),
+            tools: $prompt.tools.iter().enumerate().map($tool).collect(),
             tool_choice: None,
             response_format: None,
             reasoning_effort: None,
-            max_output_tokens: $ask.max_tokens,
+            max_output_tokens: $prompt.max_tokens,
             temperature: None,
             top_p: None,
             frequency_penalty: None,
@@ -49,11 +49,11 @@ macro_rules! request {
             extras: Vec::new(),
         }
     }};
-    // The contract of today.
-    ($ask:expr, $($contract:ident)::+) => {{
+    // The current contract.
+    ($prompt:expr, $($contract:ident)::+) => {{
         use $($contract)::+ as today;
         request!(
-            $ask,
+            $prompt,
             $($contract)::+,
             |content| today::UserMessage { content, extras: Vec::new() },
             |content| today::AssistantMessage { content, extras: Vec::new() },
@@ -78,20 +78,20 @@ macro_rules! request {
 /// Of every tool.
 const DESCRIPTION: &str = "Reads a file, and says \"not found\" where there is none.";
 
-impl Ask {
-    /// A short question; a mock that composes its response says these words back, so they are enough for `max_tokens`.
+impl Prompt {
+    /// A short request; a mock that composes its response repeats these words, so they suffice for `max_tokens`.
     pub(crate) fn short() -> Self {
         Self {
             model: "meta-llama/Llama-3.3-70B-Instruct",
             texts: vec!["say it in many words ".repeat(12)],
             png: None,
             tools: Vec::new(),
-            // With the role, the finish reason, the usage and `[DONE]` that makes 50 events.
+            // With the role, the finish reason, the usage and `[DONE]` this makes 50 events.
             max_tokens: Some(46),
         }
     }
 
-    /// A question of this many kilobytes of prose and code, in so many messages (an odd number).
+    /// A request with so many kilobytes of prose and code, in so many messages (an odd number).
     pub(crate) fn long(kilobytes: usize, messages: usize) -> Self {
         const TEXT: &str =
             "The quick brown fox jumps over the lazy dog, and reads on.\n\tlet name = \"value\"; // ü\n";
@@ -102,7 +102,7 @@ impl Ask {
         }
     }
 
-    /// A short question with tools whose schemas have this many kilobytes in all.
+    /// A short request with tools whose schemas have so many kilobytes in all.
     pub(crate) fn with_tools(tools: usize, kilobytes: usize) -> Self {
         const MEMBER: &str = "\"path\": {\"type\": \"string\", \"description\": \"A path below the workspace, without \\\"..\\\"\"}";
         let members = kilobytes * 1_000 / tools / MEMBER.len();
@@ -114,7 +114,7 @@ impl Ask {
         }
     }
 
-    /// A question with a picture of this many bytes.
+    /// A request with an image of so many bytes.
     pub(crate) fn picture(bytes: usize) -> Self {
         let mut png = vec![0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a];
         let noise = (0..bytes - png.len()).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8);
@@ -159,20 +159,20 @@ impl Ask {
     }
 }
 
-/// Asks the host and waits for the first event.
-pub(crate) async fn first(host: &Host, ask: &Ask) -> (ChatStream, ChatEvent) {
-    let mut completion = host.chat(ask.for_host()).await.expect("an answer begins");
+/// Sends a request to the host and waits for the first event.
+pub(crate) async fn first(host: &Host, prompt: &Prompt) -> (ChatStream, ChatEvent) {
+    let mut completion = host.chat(prompt.for_host()).await.expect("a response");
     let event = completion.next().await.expect("an event").expect("not the end");
     (completion, event)
 }
 
-/// Asks the host and reads the response to its end; the length of its text.
-pub(crate) async fn whole(host: &Host, ask: &Ask) -> usize {
-    let mut completion = host.chat(ask.for_host()).await.expect("an answer begins");
+/// Sends a request to the host and reads the response to its end; returns the length of its text.
+pub(crate) async fn whole(host: &Host, prompt: &Prompt) -> usize {
+    let mut completion = host.chat(prompt.for_host()).await.expect("a response");
     drain(&mut completion).await
 }
 
-/// Reads a response to its end; the length of its text.
+/// Reads a response to its end; returns the length of its text.
 pub(crate) async fn drain(completion: &mut ChatStream) -> usize {
     let mut length = 0;
     while let Some(event) = completion.next().await.expect("an event") {

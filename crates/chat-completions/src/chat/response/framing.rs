@@ -1,42 +1,42 @@
-//! Bytes to chunks: a stream of events, or one whole JSON text. What is no chunk is passed over, or is an error. This
-//! module must not know what a chunk means.
+//! Framing of a response body: an event stream, or one JSON document, to chunks. Events that are no chunks are
+//! skipped or are errors. This module must not know what a chunk means.
 
 use alloc::vec::Vec;
 
-use super::Answer;
+use super::ResponseDecoder;
 use crate::{
     chat::faults,
     error, json,
     wire::{chunk::Chunk, sse, text::lossy},
 };
 
-/// How the bytes are to be read.
+/// The format of the body.
 #[derive(Debug)]
 pub(super) enum Form {
-    /// No byte has told yet.
+    /// Not known before the first byte.
     Unknown,
     Stream(sse::Decoder),
     Whole(Vec<u8>),
 }
 
-/// Why no more bytes come.
+/// Why the response ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// `[DONE]`, or the end of a whole answer.
+    /// `[DONE]`, or the end of a whole completion.
     Said,
     /// The end of the body.
     Body,
 }
 
-impl Answer {
-    /// Takes the next bytes.
+impl ResponseDecoder {
+    /// Takes the next bytes of the body.
     pub(in crate::chat) fn on_bytes(&mut self, bytes: &[u8]) {
         if self.result.is_some() {
             return;
         }
         let mut bytes = bytes;
         if matches!(self.form, Form::Unknown) {
-            // White space and a byte-order mark before the first line mean nothing in either form.
+            // White space and a byte-order mark before the first line are ignored in both formats.
             let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0xEF | 0xBB | 0xBF);
             let start = bytes
                 .iter()
@@ -52,7 +52,7 @@ impl Answer {
         }
         match &mut self.form {
             Form::Whole(body) if body.len() + bytes.len() > sse::LIMIT => {
-                self.fail(faults::too_long("The answer"));
+                self.fail(faults::too_long("The response"));
             }
             Form::Whole(body) => body.extend_from_slice(bytes),
             Form::Stream(decoder) => {
@@ -63,7 +63,7 @@ impl Answer {
         }
     }
 
-    /// Says that the body is over.
+    /// Reports the end of the body.
     pub(in crate::chat) fn on_end(&mut self) {
         if self.result.is_some() {
             return;
@@ -74,7 +74,7 @@ impl Answer {
                 let body = core::mem::take(body);
                 let text = lossy(&body);
                 if !self.object(text.trim_ascii(), sse::Kind::Message) {
-                    return self.fail(faults::no_json("The answer"));
+                    return self.fail(faults::no_json("The response"));
                 }
                 if self.result.is_none() {
                     self.conclude(End::Said);
@@ -90,8 +90,9 @@ impl Answer {
         }
     }
 
-    /// Says that the body broke off. An answer that has said why it ended, or whose calls are all there with nothing behind
-    /// them, is whole all the same: what is missing is the end of the transport. Gives whether it is over.
+    /// Reports that the body was cut. A response with a finish reason, or with complete tool calls and nothing after
+    /// them, is complete nevertheless: only the end of the transport is missing. Returns whether the response has an
+    /// outcome.
     pub(in crate::chat) fn on_cut(&mut self) -> bool {
         self.settle();
         let is_whole =
@@ -99,12 +100,12 @@ impl Answer {
         if is_whole {
             self.on_end();
         } else {
-            self.think.flush(&mut self.events);
+            self.think_tags.flush(&mut self.events);
         }
         is_whole || self.result.is_some()
     }
 
-    /// Reads the events that are in the decoder.
+    /// Decodes the events that are buffered.
     fn read_events(&mut self) {
         let form = core::mem::replace(&mut self.form, Form::Unknown);
         let Form::Stream(mut decoder) = form else { return };
@@ -120,15 +121,15 @@ impl Answer {
                     let last = self.last.take();
                     let text = last.as_ref().and_then(|last| last.within(event.data));
                     self.alike = text.clone().and(last).map(|last| last.alike());
-                    decoder.keep_shape(text);
+                    decoder.store_shape(text);
                 }
                 Ok(None) => break,
-                // What is behind a line without end cannot be read.
+                // Nothing after an endless line can be read.
                 Err(sse::TooLong) if self.finish_word.is_some() => {
                     self.notices.late += 1;
                     self.conclude(End::Body);
                 }
-                Err(sse::TooLong) => self.fail(faults::too_long("A line of the answer")),
+                Err(sse::TooLong) => self.fail(faults::too_long("A line of the response")),
             }
         }
         self.form = Form::Stream(decoder);
@@ -141,7 +142,7 @@ impl Answer {
             _ if data.is_empty() => {}
             sse::Kind::Error => self.broken(error::from_event(data)),
             kind if self.data(data, kind) => {}
-            // Some servers leave out the blank lines between events: then each line is one.
+            // Some servers omit the blank lines between events: then each line is an event.
             kind => {
                 for line in data.lines().map(|line| unmarked(line.trim_ascii())) {
                     if !self.data(line, kind) {
@@ -152,13 +153,13 @@ impl Answer {
         }
     }
 
-    /// Takes the data of one event; false if it is no chunk.
+    /// Reads the data of one event; false if it is no chunk.
     fn data(&mut self, data: &str, kind: sse::Kind) -> bool {
         if self.result.is_some() || data.is_empty() {
             return true;
         }
         if !data.starts_with('{') && data.trim_matches('"').eq_ignore_ascii_case("[DONE]") {
-            // In quotes it is no chunk, but it is plain what it means.
+            // A quoted `[DONE]` is no valid chunk, but its meaning is clear.
             if data.starts_with('"') {
                 self.unread(data, kind, true);
             }
@@ -168,7 +169,7 @@ impl Answer {
         self.object(data, kind)
     }
 
-    /// Takes one JSON object, or a list of nothing else; false if it is none.
+    /// Reads one JSON object, or a list with one object; false if it is neither.
     fn object(&mut self, data: &str, kind: sse::Kind) -> bool {
         if let Ok(chunk) = Chunk::decode(data, &self.extras, self.choices.first()) {
             self.named(&chunk, data, kind);
@@ -185,7 +186,7 @@ impl Answer {
             .is_ok()
     }
 
-    /// Takes a chunk. What an event of another name holds is one only if it has what chunks have.
+    /// Reads a chunk. An event with another name counts only if it has the fields of a chunk.
     fn named(&mut self, chunk: &Chunk<'_>, raw: &str, kind: sse::Kind) {
         if kind != sse::Kind::Other || chunk.has_choices || chunk.is_error {
             self.chunk(chunk, raw);
@@ -194,8 +195,8 @@ impl Answer {
         }
     }
 
-    /// Passes over an event that is no chunk: a heartbeat, or anything behind the finish reason. A chunk that is broken
-    /// is a part of the response that is lost, and what the end of the body cut is told there.
+    /// Skips an event that is no chunk: a heartbeat, or anything after the finish reason. A broken chunk is a lost
+    /// part of the response, hence an error, unless the end of the body cut it, which is reported there.
     fn unread(&mut self, data: &str, kind: sse::Kind, is_closed: bool) {
         self.settle();
         if self.result.is_some() {
@@ -206,17 +207,17 @@ impl Answer {
         } else if !data.starts_with('{') || kind == sse::Kind::Other {
             self.notices.skipped += 1;
         } else if is_closed {
-            self.fail(faults::no_json("An event of the answer"));
+            self.fail(faults::no_json("An event of the response"));
         }
     }
 }
 
-/// Data without the byte-order mark that some servers put before each.
+/// Strips the byte-order mark that some servers put before each event.
 fn unmarked(data: &str) -> &str {
     data.strip_prefix('\u{feff}').unwrap_or(data)
 }
 
-/// The object that a list holds and nothing beside it.
+/// The only object of a list with one element.
 fn only_object(data: &str) -> Option<&str> {
     let (mut only, mut count) = (None, 0);
     let is_list = json::items(data, &mut |item| {

@@ -1,9 +1,11 @@
-//! Telling reasoning from the response's text where a model writes both into one text: `<think>` … `</think>` at its
-//! beginning. Tags are removed, also when a read cuts them; white space before the opening tag goes with it,
-//! all other white space stays. A tag anywhere else is text.
+//! Splits reasoning from text where a model writes both into one text: `<think>` … `</think>` at its beginning.
 //!
-//! Where the model's chat template opens the block, the text begins inside of it, and only the closing tag comes. A text
-//! that begins as JSON does is none of it: where a grammar is enforced, the model cannot reason in words. For other models a closing tag without an opening one splits nothing; that it came is known in the end.
+//! Tags are removed, also when a read cuts them. White space before the opening tag is removed with it; all other
+//! white space stays. A tag anywhere else is text.
+//!
+//! Where the model's chat template opens the block, the response begins inside of it and has only the closing tag. A
+//! text that begins like JSON has no block: with an enforced grammar the model cannot reason in text. For other
+//! models a closing tag without an opening one splits nothing, but is reported as a warning at the end.
 
 use alloc::string::String;
 use core::mem;
@@ -13,36 +15,36 @@ use crate::text::split_once;
 
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
-/// How much white space may stand before the opening tag: what is held back has a bound.
+/// How much white space may precede the opening tag: it bounds what is held back.
 const INDENT: usize = 64;
 
-/// Where in the text we are.
+/// The position in the text.
 #[derive(Debug, Default)]
 enum Place {
-    /// At its beginning; what was held back may become a tag.
+    /// At the beginning; the text that is held back may become a tag.
     #[default]
     Beginning,
     Held(String),
-    /// In the block; what was held back may become the closing tag.
-    Thought(String),
-    /// Behind it, or there is none.
+    /// In the block; the text that is held back may become the closing tag.
+    Block(String),
+    /// After the block, or there is none.
     Text,
 }
 
 /// Splits the text of one response.
 #[derive(Debug, Default)]
-pub(super) struct Think {
+pub(super) struct ThinkTags {
     place: Place,
     /// Whether the text begins inside of the block.
     is_opened: bool,
-    /// What came since, as long as it may turn out that there is no block after all.
+    /// The text since, as long as there may be no block.
     unclosed: String,
     /// Whether any of the text was reasoning.
     has_reasoned: bool,
     stray: Stray,
 }
 
-impl Think {
+impl ThinkTags {
     /// `is_opened` says that the model's template opens the block.
     pub(super) fn new(is_opened: bool) -> Self {
         Self {
@@ -51,14 +53,14 @@ impl Think {
         }
     }
 
-    /// Takes the next piece of the text.
+    /// Reads the next fragment of the text.
     pub(super) fn push(&mut self, text: &str, events: &mut Events) {
         match &mut self.place {
             Place::Text => self.text(text, events),
-            Place::Thought(held) if held.is_empty() => self.thought(text, events),
-            Place::Thought(held) => {
+            Place::Block(held) if held.is_empty() => self.reasoning(text, events),
+            Place::Block(held) => {
                 let joined = mem::take(held) + text;
-                self.thought(&joined, events);
+                self.reasoning(&joined, events);
             }
             Place::Beginning => self.beginning(text, events),
             Place::Held(held) => {
@@ -68,24 +70,24 @@ impl Think {
         }
     }
 
-    /// Says that reasoning came beside the text: whoever split it has taken the block out.
+    /// Reports reasoning beside the text: the server has already split the block.
     pub(super) fn beside(&mut self) {
         self.is_opened &= !matches!(self.place, Place::Beginning | Place::Held(_));
     }
 
-    /// Gives what was held back for what it then is. Behind it the text goes on where it was.
+    /// Emits the text that is held back. Text after it continues in the same place.
     pub(super) fn flush(&mut self, events: &mut Events) {
         if let Place::Held(held) = &mut self.place {
             let held = mem::take(held);
             self.unopened(&held, events);
         }
-        if let Place::Thought(held) = &mut self.place {
+        if let Place::Block(held) = &mut self.place {
             let held = mem::take(held);
             self.within(&held, events);
         }
     }
 
-    /// Whether a closing tag came in the text, and no opening one before it.
+    /// Whether the text has a closing tag without an opening one.
     pub(super) fn is_unopened(&self) -> bool {
         self.stray == Stray::Found
     }
@@ -104,12 +106,12 @@ impl Think {
         let trimmed = text.trim_start();
         if text.len() - trimmed.len() > INDENT {
             self.unopened(text, events);
-        } else if let Some(thought) = trimmed.strip_prefix(OPEN) {
+        } else if let Some(reasoning) = trimmed.strip_prefix(OPEN) {
             // Opened by its own tag, whatever the template does.
             self.is_opened = false;
             self.stray = Stray::None;
-            self.place = Place::Thought(String::new());
-            self.thought(thought, events);
+            self.place = Place::Block(String::new());
+            self.reasoning(reasoning, events);
         } else if OPEN.starts_with(trimmed) {
             self.place = Place::Held(String::from(text));
         } else {
@@ -124,35 +126,35 @@ impl Think {
         }
         if self.is_opened {
             self.stray = Stray::None;
-            self.place = Place::Thought(String::new());
-            self.thought(text, events);
+            self.place = Place::Block(String::new());
+            self.reasoning(text, events);
         } else {
             self.place = Place::Text;
             self.text(text, events);
         }
     }
 
-    fn thought(&mut self, text: &str, events: &mut Events) {
-        if let Some((thought, answer)) = split_once(text, CLOSE) {
-            events.reasoning(thought);
-            self.has_reasoned |= !thought.is_empty();
+    fn reasoning(&mut self, text: &str, events: &mut Events) {
+        if let Some((reasoning, text)) = split_once(text, CLOSE) {
+            events.reasoning(reasoning);
+            self.has_reasoned |= !reasoning.is_empty();
             self.unclosed = String::new();
             self.place = Place::Text;
-            self.text(answer, events);
+            self.text(text, events);
             return;
         }
         let end = text.len() - overlap(text);
-        let (thought, held) = text.split_at_checked(end).unwrap_or((text, ""));
-        self.place = Place::Thought(String::from(held));
-        self.within(thought, events);
+        let (reasoning, held) = text.split_at_checked(end).unwrap_or((text, ""));
+        self.place = Place::Block(String::from(held));
+        self.within(reasoning, events);
     }
 
-    /// More of the block.
-    fn within(&mut self, thought: &str, events: &mut Events) {
-        events.reasoning(thought);
-        self.has_reasoned |= !thought.is_empty();
+    /// More text of the block.
+    fn within(&mut self, reasoning: &str, events: &mut Events) {
+        events.reasoning(reasoning);
+        self.has_reasoned |= !reasoning.is_empty();
         if self.is_opened {
-            self.unclosed.push_str(thought);
+            self.unclosed.push_str(reasoning);
         }
     }
 
@@ -162,7 +164,7 @@ impl Think {
     }
 }
 
-/// Whether a closing tag came before any opening one.
+/// Whether a closing tag precedes any opening one.
 #[derive(Debug, PartialEq, Eq)]
 enum Stray {
     /// No tag yet; the text's end may become one.
@@ -180,7 +182,7 @@ impl Default for Stray {
 impl Stray {
     fn look(&mut self, text: &str) {
         let Self::Looking(end) = self else { return };
-        // The usual piece: nothing in it could be a tag.
+        // The usual fragment, in which nothing can be a tag.
         if end.is_empty() && !text.as_bytes().contains(&b'<') {
             return;
         }
@@ -218,32 +220,32 @@ mod tests {
     use crate::contract::types::ChatEvent;
     use proptest::prelude::*;
 
-    fn read<'a>(pieces: impl IntoIterator<Item = &'a str>) -> (String, String) {
-        let (thought, text, _) = split(false, pieces);
-        (thought, text)
+    fn read<'a>(fragments: impl IntoIterator<Item = &'a str>) -> (String, String) {
+        let (reasoning, text, _) = split(false, fragments);
+        (reasoning, text)
     }
 
     /// Reasoning, text, and whether a closing tag came without an opening one.
-    fn split<'a>(is_opened: bool, pieces: impl IntoIterator<Item = &'a str>) -> (String, String, bool) {
-        let (mut think, mut events) = (Think::new(is_opened), Events::default());
-        pieces
+    fn split<'a>(is_opened: bool, fragments: impl IntoIterator<Item = &'a str>) -> (String, String, bool) {
+        let (mut think_tags, mut events) = (ThinkTags::new(is_opened), Events::default());
+        fragments
             .into_iter()
-            .for_each(|piece| think.push(piece, &mut events));
-        think.flush(&mut events);
-        let (mut thought, mut text) = (String::new(), String::new());
+            .for_each(|fragment| think_tags.push(fragment, &mut events));
+        think_tags.flush(&mut events);
+        let (mut reasoning, mut text) = (String::new(), String::new());
         for event in events.take(usize::MAX) {
             match event {
                 ChatEvent::Text(more) => text.push_str(&more),
-                ChatEvent::Reasoning(more) => thought.push_str(&more.text),
+                ChatEvent::Reasoning(more) => reasoning.push_str(&more.text),
                 other => panic!("{other:?}"),
             }
         }
-        (thought, text, think.is_unopened())
+        (reasoning, text, think_tags.is_unopened())
     }
 
     #[test]
     fn a_block_that_the_template_opened_ends_at_its_closing_tag() {
-        for (whole, thought, text) in [
+        for (whole, reasoning, text) in [
             ("a</think>b", "a", "b"),
             ("a\n</think>\n\nb</think>", "a\n", "\n\nb</think>"),
             ("</think>b", "", "b"),
@@ -254,7 +256,7 @@ mod tests {
         ] {
             assert_eq!(
                 split(true, [whole]),
-                (thought.into(), text.into(), false),
+                (reasoning.into(), text.into(), false),
                 "{whole}"
             );
         }
@@ -262,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_closing_tag_without_an_opening_one_splits_nothing_and_is_known() {
-        for (pieces, is_unopened) in [
+        for (fragments, is_unopened) in [
             (&["a</think>b"][..], true),
             (&["a<", "/thi", "nk>"], true),
             (&["<", "</think>"], true),
@@ -272,17 +274,21 @@ mod tests {
             (&["<think>a</think>b</think>"], false),
             (&["a<b", "</thinking>"], false),
         ] {
-            assert_eq!(split(false, pieces.iter().copied()).2, is_unopened, "{pieces:?}");
+            assert_eq!(
+                split(false, fragments.iter().copied()).2,
+                is_unopened,
+                "{fragments:?}"
+            );
         }
     }
 
     #[test]
     fn reasoning_beside_the_text_means_that_the_block_was_taken_out() {
-        let (mut think, mut events) = (Think::new(true), Events::default());
-        think.push("\n", &mut events);
-        think.beside();
-        think.push("b", &mut events);
-        think.flush(&mut events);
+        let (mut think_tags, mut events) = (ThinkTags::new(true), Events::default());
+        think_tags.push("\n", &mut events);
+        think_tags.beside();
+        think_tags.push("b", &mut events);
+        think_tags.flush(&mut events);
         let said = events.take(usize::MAX);
         assert!(
             matches!(&said[..], [ChatEvent::Text(text)] if text == "\nb"),
@@ -292,18 +298,18 @@ mod tests {
 
     #[test]
     fn a_block_that_nothing_closed_is_known_whole() {
-        let (mut think, mut events) = (Think::new(true), Events::default());
-        for piece in ["a", "b</", "c"] {
-            think.push(piece, &mut events);
+        let (mut think_tags, mut events) = (ThinkTags::new(true), Events::default());
+        for fragment in ["a", "b</", "c"] {
+            think_tags.push(fragment, &mut events);
         }
-        think.flush(&mut events);
-        assert_eq!(think.take_unclosed().as_deref(), Some("ab</c"));
-        assert_eq!(think.take_unclosed(), None);
+        think_tags.flush(&mut events);
+        assert_eq!(think_tags.take_unclosed().as_deref(), Some("ab</c"));
+        assert_eq!(think_tags.take_unclosed(), None);
     }
 
     #[test]
-    fn only_a_block_that_opens_the_answer_is_a_thought() {
-        for (whole, thought, text) in [
+    fn only_a_block_at_the_beginning_is_reasoning() {
+        for (whole, reasoning, text) in [
             ("<think>a</think>b", "a", "b"),
             ("\n <think>\na\n</think>\n\nb", "\na\n", "\n\nb"),
             ("a <think>b</think>", "", "a <think>b</think>"),
@@ -315,13 +321,13 @@ mod tests {
             ("a</think>b", "", "a</think>b"),
             ("<think>a<</think>b", "a<", "b"),
         ] {
-            assert_eq!(read([whole]), (thought.into(), text.into()), "{whole}");
+            assert_eq!(read([whole]), (reasoning.into(), text.into()), "{whole}");
         }
     }
 
     proptest! {
         #[test]
-        fn no_cut_changes_what_is_thought_and_what_is_said(
+        fn no_split_changes_reasoning_and_text(
             whole in "[ \n]?(<think>|\\{)?([a<é]|</thi|</think>|<think>){0,6}",
             cut in 0usize..60,
             is_opened: bool,

@@ -1,47 +1,45 @@
-//! Chunks like the one before: the same bytes but for the text of their delta. Only that text is read, and taken as the
-//! chunk before it was taken.
+//! Fast path for a chunk that differs from the one before only in the text of its delta: only that text is parsed.
 //!
-//! What may be taken so: a chunk of which everything but the text changes nothing when it comes again. Whatever it says
-//! beside its text, the chunk before has said already. This module must not know how chunks are framed, or how their
-//! shapes are compared.
+//! It applies when the rest of the chunk changes nothing if it is repeated. This module must not know how chunks are
+//! framed, or how their shapes are compared.
 
 use alloc::borrow::Cow;
 use core::ops::Range;
 
-use super::Answer;
+use super::ResponseDecoder;
 use crate::{
     json,
-    wire::chunk::{CallPiece, Chunk, Message},
+    wire::chunk::{CallFragment, Chunk, Message},
 };
 
-/// What the text of a delta is.
+/// The kind of text in a delta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Said {
     Text,
     Reasoning,
-    /// Of the arguments of the call of this index.
+    /// Arguments of the tool call at this index.
     Arguments(Option<i64>),
 }
 
-/// How the next chunk is taken, if it is like the last one.
+/// How to read the next chunk if it has the same shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Alike {
     said: Said,
-    /// Whether an empty text stands beside it.
+    /// Whether the delta also has an empty `content`.
     has_empty_text: bool,
 }
 
-/// The text of a chunk that was read, and how the next one is taken.
+/// The text of the last chunk, and how to read the next one.
 #[derive(Debug)]
 pub(super) struct Last {
     alike: Alike,
-    /// Where the text stands in memory, quotes included. Only compared: the event that holds it is still there.
+    /// Address of the text in memory, quotes included. It is only compared while the event that holds it is alive.
     address: usize,
     length: usize,
 }
 
 impl Last {
-    /// What can be said of a chunk whose choice was read, if all that it says comes again.
+    /// Describes a chunk whose choice was read, if repeating the rest of it changes nothing.
     pub(super) fn of(chunk: &Chunk<'_>) -> Option<Self> {
         let choice = &chunk.choice;
         let says_nothing_else = chunk.choices == 1
@@ -57,7 +55,7 @@ impl Last {
             && choice.delta.reasoning_details.is_none_or(json::is_blank)
             && choice
                 .delta
-                .others
+                .passthrough
                 .iter()
                 .flatten()
                 .all(|raw| json::is_blank(raw));
@@ -69,7 +67,7 @@ impl Last {
         })
     }
 
-    /// The one text of a delta, and whether there is an empty text beside it.
+    /// The single text of a delta, and whether an empty `content` accompanies it.
     fn said<'a>(delta: &Message<'a>) -> Option<(Said, &'a str, bool)> {
         let mut reasoning = delta
             .reasoning
@@ -89,13 +87,13 @@ impl Last {
             (None, None, [call]) if call.id.is_none() && call.name.is_none() => {
                 Some((Said::Arguments(call.index), call.raw_arguments?, has_empty_text))
             }
-            // What is empty now may be the text of the next one.
+            // The empty text may be the one that is filled in the next chunk.
             (None, None, []) if has_empty_text => Some((Said::Text, delta.content?, false)),
             _ => None,
         }
     }
 
-    /// Where the text stands in these bytes, if it does.
+    /// The range of the text within these bytes, if it lies there.
     pub(super) fn within(&self, bytes: &[u8]) -> Option<Range<usize>> {
         let start = self.address.checked_sub(bytes.as_ptr().addr())?;
         let range = start..start.checked_add(self.length)?;
@@ -107,35 +105,35 @@ impl Last {
     }
 }
 
-impl Answer {
-    /// Takes a chunk like the last one, with this text as JSON in place of its own.
+impl ResponseDecoder {
+    /// Reads a chunk of the same shape as the last one; `raw` is its text as JSON.
     pub(super) fn take_alike(&mut self, alike: Alike, raw: &str) {
         let text = json::text(raw).unwrap_or_default();
         self.chunks = self.chunks.saturating_add(1);
         if alike.said == Said::Reasoning {
-            self.came.reasoning |= self.thought(&text);
+            self.seen.reasoning |= self.add_reasoning(&text);
         }
         if alike.has_empty_text {
-            self.came.text |= self.say("");
+            self.seen.text |= self.add_text("");
         }
         match alike.said {
-            Said::Text => self.came.text |= self.say(&text),
+            Said::Text => self.seen.text |= self.add_text(&text),
             Said::Reasoning => {}
             Said::Arguments(index) => self.more_arguments(index, text),
         }
     }
 
     fn more_arguments(&mut self, index: Option<i64>, arguments: Cow<'_, str>) {
-        // A piece of a call that says nothing is none.
+        // A fragment without arguments has no effect.
         if arguments.is_empty() {
             return;
         }
-        let piece = CallPiece {
+        let fragment = CallFragment {
             index,
             arguments: Some(arguments),
-            ..CallPiece::default()
+            ..CallFragment::default()
         };
-        self.pieces(core::slice::from_ref(&piece), true);
+        self.fragments(core::slice::from_ref(&fragment), true);
     }
 }
 
@@ -144,20 +142,25 @@ mod tests {
     use alloc::{format, string::String, vec::Vec};
 
     use crate::{
-        chat::answer::{Answer, Asked},
+        chat::response::{RequestFacts, ResponseDecoder},
         contract::types::ChatEvent,
     };
 
-    fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<ChatEvent>, String) {
-        let mut answer = Answer::new(7, Asked::default());
-        pieces.into_iter().for_each(|piece| answer.on_bytes(piece));
-        answer.on_end();
-        (answer.take_events(usize::MAX), format!("{:?}", answer.result()))
+    fn read<'a>(fragments: impl IntoIterator<Item = &'a [u8]>) -> (Vec<ChatEvent>, String) {
+        let mut response = ResponseDecoder::new(7, RequestFacts::default());
+        fragments
+            .into_iter()
+            .for_each(|fragment| response.on_bytes(fragment));
+        response.on_end();
+        (
+            response.take_events(usize::MAX),
+            format!("{:?}", response.result()),
+        )
     }
 
-    /// Byte by byte no event is known to be like the one before.
+    /// Byte by byte, the decoder never recognises a repeated shape.
     #[test]
-    fn chunks_alike_are_taken_as_they_are_one_by_one() {
+    fn similar_chunks_decode_as_they_do_one_by_one() {
         let delta =
             |delta: &str| format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{{delta}}}}}]}}\n\n");
         for deltas in [
@@ -202,7 +205,7 @@ mod tests {
                 "\"refusal\":\"b\",\"content\":\"\"",
             ],
         ] {
-            // Each twice, so that each comes behind one like it.
+            // Each delta twice, so that each follows one of its shape.
             let stream: String = deltas
                 .iter()
                 .flat_map(|text| [delta(text), delta(text)])
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_come_alike_are_those_of_their_call() {
+    fn repeated_argument_chunks_belong_to_their_call() {
         let call =
             |call: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{{{call}}}]}}}}]}}\n\n");
         let more = |index, text| {

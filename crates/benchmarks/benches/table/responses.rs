@@ -1,4 +1,4 @@
-//! Answers: the time to the first token, a short one, many at once, and one to a large picture.
+//! Responses: time to first token, a short one, concurrent ones, and one to a request with a large image.
 
 use std::hint::black_box;
 
@@ -6,15 +6,14 @@ use huggingface_protocol::settings::PlainSettings;
 
 use super::{Rig, Table, time};
 use crate::common::{
-    self,
-    ask::{self, Ask},
-    data,
+    self, data,
     measure::{cpu, in_turns, wall},
     mock::Mock,
+    prompt::{self, Prompt},
     twin::Twin,
 };
 
-/// Answers at once, and so many a figure.
+/// The number of concurrent responses, and of measured responses.
 const AT_ONCE: usize = 32;
 const ROUNDS: usize = 15;
 
@@ -24,11 +23,11 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     picture(rig, table).await;
 }
 
-/// One response after the other, up to its first event.
+/// Sequential responses, up to the first event.
 async fn first_token(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying(&files.stream(50));
-    let ask = Ask::short();
+    let prompt = Prompt::short();
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     for (what, token) in [
         ("Added to the first token", Some(common::TOKEN)),
@@ -37,20 +36,20 @@ async fn first_token(rig: &Rig, table: &mut Table) {
         let host = common::host(&rig.plugin, mock.base_url(), token, |_| {});
         let plugin = async || {
             let mut completion = None;
-            let took = wall(async { completion = Some(ask::first(&host, &ask).await) }).await;
-            let (mut completion, _) = completion.expect("an answer");
-            ask::drain(&mut completion).await;
+            let took = wall(async { completion = Some(prompt::first(&host, &prompt).await) }).await;
+            let (mut completion, _) = completion.expect("a response");
+            prompt::drain(&mut completion).await;
             took
         };
         let native = async || {
-            let mut answer = None;
+            let mut response = None;
             let took = wall(async {
-                let mut started = twin.chat(ask.for_twin());
+                let mut started = twin.chat(prompt.for_twin());
                 black_box(started.next().await);
-                answer = Some(started);
+                response = Some(started);
             })
             .await;
-            answer.expect("an answer").drain().await;
+            response.expect("a response").drain().await;
             took
         };
         let pair = in_turns(400, plugin, native).await;
@@ -64,23 +63,23 @@ async fn first_token(rig: &Rig, table: &mut Table) {
     }
 }
 
-/// A whole response that is one piece of JSON, short enough that what is around it counts.
+/// A whole response as JSON, short enough for the overhead to show.
 async fn plain(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
-    let mock = Mock::replaying_whole(&files.answer());
-    let ask = Ask::short();
+    let mock = Mock::replaying_whole(&files.response());
+    let prompt = Prompt::short();
     let host = rig.host(&mock);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     const ANSWERS: usize = 50;
     let each = ANSWERS as f64;
     let plugin = async || {
         for _ in 0..ANSWERS {
-            black_box(host.complete(ask.for_host()).await.expect("an answer"));
+            black_box(host.complete(prompt.for_host()).await.expect("a response"));
         }
     };
     let native = async || {
         for _ in 0..ANSWERS {
-            black_box(twin.chat(ask.for_twin()).whole().await);
+            black_box(twin.chat(prompt.for_twin()).whole().await);
         }
     };
     let pair = in_turns(
@@ -89,7 +88,7 @@ async fn plain(rig: &Rig, table: &mut Table) {
         async || wall(native()).await / each,
     )
     .await;
-    let what = "A short plain answer, whole";
+    let what = "A short plain response, whole";
     table.pair(what, "", &pair, time);
     let pair = in_turns(
         ROUNDS,
@@ -105,44 +104,44 @@ async fn plain(rig: &Rig, table: &mut Table) {
     );
 }
 
-/// Many answers at once, with a pause before each event: every event is a wake-up of its own.
+/// Concurrent responses with a pause before each event: every event wakes the task.
 pub(crate) async fn paced(rig: &Rig, table: &mut Table) {
     let mock = Mock::paced(5);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     let host = rig.host(&mock);
     let each = AT_ONCE as f64;
     let plugin = async || {
-        let answers = (0..AT_ONCE).map(|_| {
+        let responses = (0..AT_ONCE).map(|_| {
             let host = host.clone();
-            tokio::spawn(async move { ask::whole(&host, &Ask::short()).await })
+            tokio::spawn(async move { prompt::whole(&host, &Prompt::short()).await })
         });
-        let took = cpu(futures::future::join_all(answers.collect::<Vec<_>>())).await;
+        let took = cpu(futures::future::join_all(responses.collect::<Vec<_>>())).await;
         took / each
     };
     let native = async || {
-        let answers = (0..AT_ONCE).map(|_| {
+        let responses = (0..AT_ONCE).map(|_| {
             let twin = twin.clone();
-            tokio::spawn(async move { twin.chat(Ask::short().for_twin()).drain().await })
+            tokio::spawn(async move { twin.chat(Prompt::short().for_twin()).drain().await })
         });
-        let took = cpu(futures::future::join_all(answers.collect::<Vec<_>>())).await;
+        let took = cpu(futures::future::join_all(responses.collect::<Vec<_>>())).await;
         took / each
     };
     let pair = in_turns(ROUNDS, plugin, native).await;
-    let what = "CPU of a streamed answer of 50 chunks, 5 ms apart, 32 at once";
+    let what = "CPU of a streaming response of 50 chunks, 5 ms apart, 32 at once";
     table.pair(what, "≤ 1.3×", &pair, time);
 }
 
-/// A large picture on its way out.
+/// A request with a large image.
 async fn picture(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.stream(50));
-    let ask = Ask::picture(20_000_000);
+    let prompt = Prompt::picture(20_000_000);
     let host = rig.host(&mock);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
     let pair = in_turns(
         7,
-        async || wall(ask::whole(&host, &ask)).await,
-        async || wall(twin.chat(ask.for_twin()).drain()).await,
+        async || wall(prompt::whole(&host, &prompt)).await,
+        async || wall(twin.chat(prompt.for_twin()).drain()).await,
     )
     .await;
     table.pair("A request with a picture of 20 MB", "", &pair, time);

@@ -1,40 +1,40 @@
-//! What the choice of one chunk, or of a whole response, says: text, reasoning, tool calls and the finish reason to
-//! events. This module must not know how chunks are framed, or when a response is over.
+//! Decoder of the choice in a chunk or a whole completion: text, reasoning, tool calls and finish reason to events.
+//! This module must not know how chunks are framed, or when a response is complete.
 //!
-//! A `delta` is a piece. A `message` is all of it at once: alone it is read, and behind deltas it is their summary, of
-//! which only what no delta brought is read.
+//! A `delta` holds fragments. A `message` holds the whole: alone it is read in full; after deltas it is a summary,
+//! and only what no delta had is read.
 
 use alloc::{borrow::Cow, format};
 
-use super::Answer;
+use super::ResponseDecoder;
 use crate::{
     chat::{faults, finish},
     contract::types::Error,
     error,
     wire::{
-        chunk::{CallPiece, Choice, Chunk, Message, OTHERS},
+        chunk::{CallFragment, Choice, Chunk, Message, PASSTHROUGH},
         json,
     },
 };
 
-/// How deep reasoning is looked for in lists and objects: each level is read once more.
+/// How deep reasoning is searched in nested lists and objects: each level is parsed again.
 const DEPTH: u8 = 4;
 
-/// What came in pieces so far.
+/// What the deltas held so far.
 #[derive(Debug, Default)]
-pub(super) struct Came {
+pub(super) struct Seen {
     pub(super) text: bool,
     pub(super) reasoning: bool,
     signature: bool,
-    /// Calls in deltas.
+    /// Tool calls in deltas.
     calls: bool,
-    /// Calls beside them.
+    /// Tool calls outside of deltas.
     calls_beside: bool,
-    others: [bool; OTHERS.len()],
+    passthrough: [bool; PASSTHROUGH.len()],
 }
 
-impl Answer {
-    /// Takes what a choice says; gives the error if it says that it failed.
+impl ResponseDecoder {
+    /// Reads a choice; returns the error if the choice reports a failure.
     pub(super) fn choice(&mut self, chunk: &Chunk<'_>) -> Option<Error> {
         let choice = &chunk.choice;
         self.delta(&choice.delta);
@@ -42,48 +42,48 @@ impl Answer {
             self.message(message);
         }
         if let Some(text) = choice.text.filter(|_| !choice.has_message) {
-            self.came.text |= self.content(text);
+            self.seen.text |= self.content(text);
         }
         self.calls(choice, &chunk.calls);
-        self.others(choice);
+        self.passthrough(choice);
         self.finish(choice)
     }
 
     fn delta(&mut self, delta: &Message<'_>) {
         let (has_reasoning, is_signed) = self.reasoning(delta, true, true);
-        self.came.reasoning |= has_reasoning;
-        self.came.signature |= is_signed;
-        self.came.text |= self.said(delta);
+        self.seen.reasoning |= has_reasoning;
+        self.seen.signature |= is_signed;
+        self.seen.text |= self.said(delta);
     }
 
-    /// Takes of a message what is new in it.
+    /// Reads the parts of a message that no delta had.
     fn message(&mut self, message: &Message<'_>) {
-        let has_reasoning = self.came.reasoning || (self.came.text && self.think.has_reasoned());
-        self.reasoning(message, !has_reasoning, !self.came.signature);
-        if !self.came.text {
+        let has_reasoning = self.seen.reasoning || (self.seen.text && self.think_tags.has_reasoned());
+        self.reasoning(message, !has_reasoning, !self.seen.signature);
+        if !self.seen.text {
             self.said(message);
         }
     }
 
-    /// Takes the text of a `delta` or `message`; false if there is none.
+    /// Reads the text of a `delta` or `message`; false if it has none.
     fn said(&mut self, said: &Message<'_>) -> bool {
         let has_content = said.content.is_some_and(|content| self.content(content));
-        has_content || said.plain.as_deref().is_some_and(|text| self.say(text))
+        has_content || said.plain.as_deref().is_some_and(|text| self.add_text(text))
     }
 
-    /// Takes the calls. They may stand in several places: in pieces they count first, then beside them; all at once they
-    /// are a summary.
-    fn calls(&mut self, choice: &Choice<'_>, top: &[CallPiece<'_>]) {
+    /// Reads the tool calls, which may be in several places. Deltas count first, then the fields outside of them. The
+    /// calls of a whole message after deltas are a summary.
+    fn calls(&mut self, choice: &Choice<'_>, top: &[CallFragment<'_>]) {
         let whole = choice
             .message
             .as_deref()
             .map_or(&[][..], |message| &message.calls);
-        let pieces = if !choice.delta.calls.is_empty() {
+        let fragments = if !choice.delta.calls.is_empty() {
             &choice.delta.calls
-        } else if self.came.calls {
+        } else if self.seen.calls {
             return;
         } else if !whole.is_empty() {
-            if self.came.calls_beside {
+            if self.seen.calls_beside {
                 return;
             }
             whole
@@ -92,39 +92,39 @@ impl Answer {
         } else {
             &choice.beside
         };
-        if pieces.is_empty() {
+        if fragments.is_empty() {
             return;
         }
-        self.came.calls |= !choice.delta.calls.is_empty();
-        self.pieces(pieces, whole.is_empty());
+        self.seen.calls |= !choice.delta.calls.is_empty();
+        self.fragments(fragments, whole.is_empty());
     }
 
-    /// Takes pieces of calls, which are not those of a whole message.
-    pub(super) fn pieces(&mut self, pieces: &[CallPiece<'_>], is_beside: bool) {
-        self.came.calls_beside |= is_beside;
-        self.think.flush(&mut self.events);
+    /// Reads fragments of tool calls. `is_beside` says that they are not those of a whole message.
+    pub(super) fn fragments(&mut self, fragments: &[CallFragment<'_>], is_beside: bool) {
+        self.seen.calls_beside |= is_beside;
+        self.think_tags.flush(&mut self.events);
         self.spoke_last = false;
-        for piece in pieces {
-            self.tools.push(piece, self.chunks, &mut self.events);
+        for fragment in fragments {
+            self.tools.push(fragment, self.chunks, &mut self.events);
         }
     }
 
-    fn others(&mut self, choice: &Choice<'_>) {
-        for (at, key) in OTHERS.iter().enumerate() {
-            let Some(came) = self.came.others.get_mut(at) else {
+    fn passthrough(&mut self, choice: &Choice<'_>) {
+        for (at, key) in PASSTHROUGH.iter().enumerate() {
+            let Some(seen) = self.seen.passthrough.get_mut(at) else {
                 continue;
             };
-            let piece = choice.delta.others.get(at).copied().flatten();
-            let whole = choice.message.as_deref().filter(|_| !*came);
-            let whole = whole.and_then(|message| message.others.get(at).copied().flatten());
-            if let Some(value) = piece.or(whole).filter(|value| !json::is_blank(value)) {
-                *came |= piece.is_some();
+            let fragment = choice.delta.passthrough.get(at).copied().flatten();
+            let whole = choice.message.as_deref().filter(|_| !*seen);
+            let whole = whole.and_then(|message| message.passthrough.get(at).copied().flatten());
+            if let Some(value) = fragment.or(whole).filter(|value| !json::is_blank(value)) {
+                *seen |= fragment.is_some();
                 self.events.other(key, value);
             }
         }
     }
 
-    /// Why the choice ended, if it has.
+    /// Reads the finish reason; returns the error if the backend failed.
     fn finish(&mut self, choice: &Choice<'_>) -> Option<Error> {
         let word = choice
             .finish_reason
@@ -142,30 +142,30 @@ impl Answer {
         choice.error.map(error::from_event)
     }
 
-    /// Takes the text of a content: a text, a list of parts or a single part; false if there is none.
+    /// Reads `content`: a string, a list of parts or a single part; false if it has no text.
     fn content(&mut self, raw: &str) -> bool {
         match raw.as_bytes().first() {
-            Some(b'"') => json::text(raw).is_some_and(|text| self.say(&text)),
+            Some(b'"') => json::text(raw).is_some_and(|text| self.add_text(&text)),
             Some(b'[') => {
                 let mut any = false;
                 json::items(raw, &mut |part| any |= self.part(part));
                 any
             }
             Some(b'{') => self.part(raw),
-            // A number or a truth value, for which the model's text was taken.
-            Some(_) => self.say(raw),
+            // A number or a boolean: the server parsed the model's text as JSON.
+            Some(_) => self.add_text(raw),
             None => false,
         }
     }
 
-    /// Takes text of the response; false if it is empty.
-    pub(super) fn say(&mut self, text: &str) -> bool {
-        self.think.push(text, &mut self.events);
+    /// Adds text of the response; false if it is empty.
+    pub(super) fn add_text(&mut self, text: &str) -> bool {
+        self.think_tags.push(text, &mut self.events);
         self.spoke_last = self.spoke_last || !text.trim_ascii().is_empty();
         !text.is_empty()
     }
 
-    /// Takes one part of a content; false if it is no text of the response.
+    /// Reads one content part; false if it is no text.
     fn part(&mut self, raw: &str) -> bool {
         if raw.starts_with('"') {
             return self.content(raw);
@@ -180,17 +180,17 @@ impl Answer {
         let kind = kind.as_deref().unwrap_or("text");
         let is_reasoning = matches!(kind, "thinking" | "reasoning" | "reasoning_text");
         if is_reasoning && (reasoning.is_some() || text.is_some()) {
-            let has_any = reasoning.is_some_and(|reasoning| self.thoughts(reasoning));
+            let has_any = reasoning.is_some_and(|reasoning| self.reasoning_value(reasoning));
             if !has_any && let Some(text) = text {
-                self.thought(&text);
+                self.add_reasoning(&text);
             }
             return false;
         }
         match text.filter(|_| matches!(kind, "text" | "output_text")) {
-            Some(text) => self.say(&text),
+            Some(text) => self.add_text(&text),
             None => {
                 if !json::is_blank(raw) {
-                    // In a list, as it came: lists add up, where objects of one name replace each other.
+                    // Wrapped in a list: passthrough lists are concatenated, objects of one name replace each other.
                     self.events.other("content", &format!("[{raw}]"));
                 }
                 false
@@ -198,18 +198,18 @@ impl Answer {
         }
     }
 
-    /// Takes the reasoning beside the text: of the fields that say the same, the first that says anything. Gives whether
-    /// there was any, and whether a signature.
+    /// Reads reasoning fields beside the text. Of several that repeat the same, the first that is not empty counts.
+    /// Returns whether there was reasoning, and whether there was a signature.
     fn reasoning(&mut self, said: &Message<'_>, takes_text: bool, takes_signature: bool) -> (bool, bool) {
         let (mut any, mut is_signed) = (false, false);
         for raw in said.reasoning.iter().flatten().filter(|_| takes_text) {
-            any = any || self.thoughts(raw);
+            any = any || self.reasoning_value(raw);
         }
         let takes_details = takes_text && !any;
         let mut detail = |detail: &str| {
             let mut signature = None;
             json::members(detail, &mut |key, value| match key {
-                "text" | "summary" if takes_details => any |= self.thoughts(value),
+                "text" | "summary" if takes_details => any |= self.reasoning_value(value),
                 "signature" | "data" => signature = json::text(value).filter(|text| !text.is_empty()),
                 _ => {}
             });
@@ -226,22 +226,22 @@ impl Answer {
         (any, is_signed)
     }
 
-    /// Takes reasoning as a text, an object with a text, or a list of them; false if there is none.
-    fn thoughts(&mut self, raw: &str) -> bool {
-        self.thoughts_within(raw, DEPTH)
+    /// Reads reasoning as a string, an object with a text, or a list of them; false if it has none.
+    fn reasoning_value(&mut self, raw: &str) -> bool {
+        self.reasoning_within(raw, DEPTH)
     }
 
-    fn thoughts_within(&mut self, raw: &str, depth: u8) -> bool {
+    fn reasoning_within(&mut self, raw: &str, depth: u8) -> bool {
         let mut any = false;
         match raw.as_bytes().first() {
-            Some(b'"') => any = json::text(raw).is_some_and(|text| self.thought(&text)),
+            Some(b'"') => any = json::text(raw).is_some_and(|text| self.add_reasoning(&text)),
             Some(b'[') if depth > 0 => {
-                json::items(raw, &mut |part| any |= self.thoughts_within(part, depth - 1));
+                json::items(raw, &mut |part| any |= self.reasoning_within(part, depth - 1));
             }
             Some(b'{') if depth > 0 => {
                 json::members(raw, &mut |key, value| {
                     if matches!(key, "text" | "content" | "summary" | "thinking" | "reasoning") {
-                        any = any || self.thoughts_within(value, depth - 1);
+                        any = any || self.reasoning_within(value, depth - 1);
                     }
                 });
             }
@@ -250,19 +250,19 @@ impl Answer {
         any
     }
 
-    /// Reasoning that did not come in the text; false if it is empty.
-    pub(super) fn thought(&mut self, text: &str) -> bool {
+    /// Adds reasoning that was not part of the text; false if it is empty.
+    pub(super) fn add_reasoning(&mut self, text: &str) -> bool {
         if text.is_empty() {
             return false;
         }
         self.spoke_last = self.spoke_last || !text.trim_ascii().is_empty();
-        self.think.beside();
+        self.think_tags.beside();
         self.events.reasoning(text);
         true
     }
 }
 
-/// A text, or an object that holds it as its value.
+/// A string, or an object that holds it as `value`.
 fn plain_text(raw: &str) -> Option<Cow<'_, str>> {
     let mut text = json::text(raw);
     json::members(raw, &mut |key, value| {
