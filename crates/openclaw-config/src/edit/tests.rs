@@ -1,4 +1,4 @@
-//! What an edit changes of a text, and what it leaves.
+//! Edits of a text: what changes, and what is preserved.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -80,7 +80,7 @@ fn a_byte_order_mark_stays_where_it_is() {
 fn what_cannot_be_edited_is_said_and_stays() {
     let error = edited("{ a: 1 }", |edit| edit.set(&["a", "b"], json!(1))).unwrap_err();
     assert!(error.message().contains("`a` is no object in braces"), "{error}");
-    // The last of two keys counts, and it is the one that is edited.
+    // Of duplicate keys the last one wins, and it is the one that is edited.
     let new = edited("{ a: {x: 1}, a: {y: 2} }", |edit| edit.set(&["a", "z"], json!(3))).unwrap();
     assert_eq!(
         json5::from_str::<Value>(&new).unwrap(),

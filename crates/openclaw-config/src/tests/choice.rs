@@ -1,9 +1,9 @@
-//! What onboarding and the choice of models write for both eras of OpenClaw.
+//! What onboarding and model selection write for both eras of OpenClaw.
 
 use super::*;
 use model_provider_host::Secret;
 
-/// A provider of which facts are known.
+/// A provider with known facts.
 fn known() -> ProviderInfo {
     let mut info = acme();
     info.id = "huggingface".into();
@@ -88,7 +88,7 @@ fn what_restricted_models_before_is_kept_as_what_restricts_them_now_and_not_wide
         let home = Home::new(&[("openclaw.json", &config)]);
         let (_, config) = onboarded(&home, &decided());
         let defaults = &config["agents"]["defaults"];
-        // As OpenClaw 2026.9.6 leaves it, whether or not the default becomes another.
+        // As OpenClaw 2026.9.6 leaves it, whether or not the default changes.
         assert_eq!(
             defaults["modelPolicy"],
             serde_json::json!({ "allow": ["zeta/x"] })
@@ -124,7 +124,7 @@ fn a_file_of_the_older_era_gets_no_mark_that_it_refuses_and_no_entry_that_restri
         serde_json::json!({ "model": { "primary": "huggingface/a/b" } })
     );
 
-    // Nor where only the program that is installed says which era it is.
+    // Nor where only the installed program determines the era.
     let home = Home::new(&[]);
     let package = home.dir.path().join("lib/node_modules/openclaw");
     let bin = home.dir.path().join("bin");

@@ -1,4 +1,4 @@
-//! Which models are asked if no other is named: aliases of other providers, profiles behind a reference, edits of the list.
+//! The default model: aliases of other providers, profiles of a reference, edits of the list.
 
 use super::*;
 
@@ -82,7 +82,7 @@ async fn the_profile_behind_a_model_that_is_asked_is_used_and_no_other_stands_in
         ("acme/a/two@default", "d"),
         ("a/two@work", "w"),
         ("Small@work", "w"),
-        // The default model has its profile however it is named; another model has none.
+        // The default model has its profile however it is spelled; another model has none.
         ("acme/a/one", "w"),
         ("a/one", "w"),
         ("acme/a/one@default", "d"),

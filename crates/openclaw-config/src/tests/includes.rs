@@ -172,7 +172,7 @@ fn onboarding_writes_beside_an_include_and_never_over_it_or_into_it() {
         configuration.default_model(&acme()).unwrap().chain(),
         ["acme/big/one", "acme/x/y"]
     );
-    // Lists are joined with included ones, so that another list cannot be written here.
+    // Lists are concatenated with included ones, so that another list cannot be written here.
     decided.fallbacks = Some(vec!["acme/z/z".to_owned()]);
     let before = fs::read_to_string(home.path("openclaw.json")).unwrap();
     let error = load(&home).unwrap().onboard(&acme(), &decided).unwrap_err();

@@ -1,8 +1,8 @@
-//! Where settings may stand: OpenClaw's file, a file of this program's own, and variables of other tools.
+//! The places of settings: OpenClaw's file, this program's own file, and variables of other tools.
 
 use super::*;
 
-/// A provider of which facts are known.
+/// A provider with known facts.
 fn known() -> ProviderInfo {
     let mut info = acme();
     info.id = "huggingface".into();

@@ -1,4 +1,4 @@
-//! Where the token comes from, and what is stored of it.
+//! The token's source, and what is stored of it.
 
 use super::*;
 use model_provider_host::Secret;
