@@ -121,7 +121,7 @@ impl Configuration {
             exposure.message
         );
         Err(Error::new(Kind::Configuration, message).with_hint(format!(
-            "look at what stands there, then `{}`; or name it with `--base-url` or `--set ca-file=FILE`",
+            "review the file, then `{}`; or name it with `--base-url` or `--set ca-file=FILE`",
             exposure.fix
         )))
     }

@@ -1,4 +1,5 @@
-//! What was checked is what is dialled, whatever a name stands for a moment later, and which of several addresses.
+//! DNS rebinding: the checked addresses are the dialed ones, whatever the name resolves to later, and which of
+//! several is dialed.
 
 use std::{
     net::SocketAddr,
@@ -51,7 +52,7 @@ async fn a_name_that_resolves_differently_the_second_time_is_dialled_as_it_was_c
     static ASKED: AtomicU64 = AtomicU64::new(0);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     PORT.store(listener.local_addr().unwrap().port(), Ordering::SeqCst);
-    // First the address that is allowed here, then the cloud's metadata service.
+    // First an address that is allowed here, then the cloud's metadata service.
     let mut rebound = connector("http://api.test", true, |name, _| {
         assert_eq!(name, "api.test");
         match ASKED.fetch_add(1, Ordering::SeqCst) {
@@ -62,7 +63,7 @@ async fn a_name_that_resolves_differently_the_second_time_is_dialled_as_it_was_c
     let (connected, accepted) = tokio::join!(connect(&mut rebound), listener.accept());
     connected.unwrap();
     accepted.unwrap();
-    assert_eq!(ASKED.load(Ordering::SeqCst), 1, "one connection asks once");
+    assert_eq!(ASKED.load(Ordering::SeqCst), 1, "one connection resolves once");
     let second = connect(&mut rebound).await;
     assert!(matches!(second, Err(ConnectError::Prohibited(_))), "{second:?}");
     assert_eq!(ASKED.load(Ordering::SeqCst), 2);
@@ -78,7 +79,7 @@ async fn a_name_without_addresses_and_a_port_without_a_server_are_told_apart() {
 }
 
 #[cfg(target_os = "linux")]
-/// A port of this machine that takes no more connections, and those that fill it.
+/// A port of this machine whose accept queue is full, and the connections that fill it.
 async fn full_port() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();

@@ -1,4 +1,4 @@
-//! The order in which models are asked, with answers from a table.
+//! The failover order, with responses from a table.
 
 use std::cell::RefCell;
 
@@ -27,8 +27,8 @@ fn request(model: &str) -> ChatRequest {
     }
 }
 
-/// Asks a chain in which each model answers with the status in its name, `200` being a response. Gives who answered or
-/// the error, whom it asked, and the trail.
+/// Runs a chain in which each model responds with the status in its name; `200` is a response. Returns the
+/// responding model or the error, the models that were called, and the attempts.
 async fn ask(fallback: &Fallback, chain: &[&str]) -> (Result<String, Error>, Vec<String>, Vec<Attempt>) {
     let asked = RefCell::new(Vec::new());
     let references: Vec<String> = chain.iter().map(|name| (*name).to_owned()).collect();
@@ -136,7 +136,7 @@ async fn the_same_model_is_not_asked_twice_and_no_model_means_that_of_the_reques
     assert_eq!(
         asked,
         ["a-404", "?"],
-        "what nobody understands is asked for, to hear why"
+        "an unresolvable reference is called, to get the error"
     );
     let (answer, ..) = ask(&Fallback::new(), &[]).await;
     assert_eq!(answer.unwrap(), "own-200");
