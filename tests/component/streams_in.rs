@@ -264,7 +264,7 @@ async fn an_access_key_in_a_path_a_models_name_or_a_members_name_is_not_repeated
     let ended = running.stop().await;
     let log = ended.err + &ended.out;
     assert!(
-        log.contains("answered") && !log.contains(KEY) && !log.contains(&encoded),
+        log.contains("request finished") && !log.contains(KEY) && !log.contains(&encoded),
         "{log}"
     );
     for sent in mock.requests() {

@@ -94,7 +94,7 @@ impl Drop for Trace {
     fn drop(&mut self) {
         if !self.ended {
             let _entered = self.span.enter();
-            tracing::info!(elapsed = ?self.started.elapsed(), "given up");
+            tracing::info!(elapsed = ?self.started.elapsed(), "cancelled");
         }
     }
 }

@@ -191,7 +191,7 @@ impl Edge {
         let answer = answer.map_err(|error| self.failure(&error, reused, &view))?;
         view.answered();
         let (mut parts, body) = answer.into_parts();
-        tracing::info!(origin = %self.policy.origin, path, status = parts.status.as_u16(), reused, ?elapsed, "answer");
+        tracing::info!(origin = %self.policy.origin, path, status = parts.status.as_u16(), reused, ?elapsed, "response");
         self.clock.hear(&parts.headers);
         if let Some(via) = &self.policy.via
             && parts.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
