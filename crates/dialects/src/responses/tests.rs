@@ -1,4 +1,4 @@
-//! What clients read of a response.
+//! Responses as clients read them.
 
 use serde_json::{Value, json};
 
@@ -167,7 +167,7 @@ fn reasoning_stands_in_the_summary_of_who_asks_for_one() {
     );
     let item = &events[8]["response"]["output"][0];
     assert_eq!(item["summary"], json!([{"type": "summary_text", "text": "hm"}]));
-    // What is handed out can be given back.
+    // Returned reasoning can be sent back.
     let sealed = json!({"input": [{"type": "reasoning", "summary": [], "encrypted_content": item["encrypted_content"]},
         {"role": "user", "content": "x"}]});
     let asked = Responses.parse(sealed.to_string().as_bytes()).expect("a request");
@@ -249,7 +249,7 @@ fn what_was_asked_for_stands_in_the_response_again() {
 #[test]
 fn the_page_of_dialects_has_the_tables() {
     const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/dialects.md");
-    // Where only the package is, there are no pages.
+    // A packaged crate has no documentation pages.
     let Ok(page) = std::fs::read_to_string(FILE) else {
         return;
     };

@@ -19,7 +19,7 @@ struct Case {
     body: Option<Value>,
     /// …or as text, where it is none.
     text: Option<String>,
-    /// What the request becomes: fields that are empty are left out.
+    /// The expected request, without empty fields.
     becomes: Option<Value>,
     error: Option<Fault>,
 }
@@ -65,7 +65,7 @@ fn bytes_that_are_no_text_are_a_malformed_request() {
     assert!(ChatBody::parse(deep.as_bytes()).is_err());
 }
 
-/// A request as JSON, with the words of the contract; what is empty is left out.
+/// A request as JSON, with the contract's names, without empty fields.
 fn shown(file: &ChatBody) -> Value {
     let request = &file.request;
     let tool = |tool: &Tool| match tool {
