@@ -1,4 +1,4 @@
-//! The default response: what it says, who says it, and in which dialect.
+//! The default response: its content, its backend, and its dialect.
 
 use serde_json::{Value, json};
 

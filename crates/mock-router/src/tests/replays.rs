@@ -9,7 +9,7 @@ use super::asking;
 use super::client::{chat, get, send};
 use crate::{Chunking, MockError, MockOptions, MockRouter};
 
-/// A folder that is removed in the end.
+/// A folder that is removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
