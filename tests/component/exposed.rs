@@ -168,7 +168,7 @@ async fn a_configuration_that_others_may_change_does_not_decide_where_a_credenti
                 let ended = home.run(&[command, &["--format", "json"]].concat());
                 assert_eq!(ended.code, Some(1), "{ended:?}");
                 assert!(
-                    ended.out.contains("is not believed") && ended.out.contains(words),
+                    ended.out.contains("is not trusted") && ended.out.contains(words),
                     "{ended:?}"
                 );
             }

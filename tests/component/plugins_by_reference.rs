@@ -254,7 +254,7 @@ async fn a_lock_or_a_policy_that_others_may_change_is_not_believed() {
         let line = ["--plugin", file.to_str().unwrap(), "resolve", "hostile/a/fine"];
         let said = home.refused(&line, "configuration").await;
         assert!(
-            said.contains("is not believed") && said.contains("chmod go-w"),
+            said.contains("is not trusted") && said.contains("chmod go-w"),
             "{said}"
         );
     }

@@ -75,7 +75,7 @@ async fn a_pipe_a_device_and_a_directory_are_refused_at_once_wherever_a_file_is_
             let is_plugin = arguments.contains(&"inspect") || arguments.contains(&"grant");
             let words = match arguments.first() {
                 _ if is_plugin => "is not a regular file",
-                Some(&"mock-router") => "is no regular file",
+                Some(&"mock-router") => "is not a regular file",
                 _ => what,
             };
             assert!(ended.err.contains(words), "{arguments:?} {ended:?}");

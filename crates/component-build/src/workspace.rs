@@ -77,7 +77,7 @@ mod trust {
                 let message = format!("{} {why}, so nothing is built there", path.display());
                 return Err(BuildError::new(
                     message,
-                    "let nobody else own or write the workspace, or name a plugin with `--plugin FILE.wasm`",
+                    "make sure that no other user owns or can write to the workspace, or name a plugin with `--plugin FILE.wasm`",
                 ));
             }
         }

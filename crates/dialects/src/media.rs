@@ -69,7 +69,7 @@ fn from_data_url(url: &Node<'_>, text: Cow<'_, str>) -> Result<Media> {
     } else {
         Some(named)
     };
-    let mime_type = mime_type.ok_or_else(|| url.wrong("a data URL that says what it holds"))?;
+    let mime_type = mime_type.ok_or_else(|| url.wrong("a data URL with a media type"))?;
     if bytes.is_empty() {
         return Err(url.wrong("a data URL that holds something"));
     }

@@ -28,7 +28,7 @@ impl FromStr for Chunking {
 
     /// Parses `as-written`, `whole`, `bytes`, `every:N`, `split:N` or `cut:N`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is none of as-written, whole, bytes, every:N, split:N, cut:N");
+        let wrong = || format!("`{text}` is not one of as-written, whole, bytes, every:N, split:N, cut:N");
         match (text, text.split_once(':')) {
             ("as-written", _) => Ok(Self::AsWritten),
             ("whole", _) => Ok(Self::Whole),

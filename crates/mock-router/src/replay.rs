@@ -144,7 +144,7 @@ fn read(file: &Path) -> Result<Vec<u8>, MockError> {
         use std::io::Read as _;
         // A named pipe or a device may never end.
         if !std::fs::metadata(file)?.is_file() {
-            return Err(std::io::Error::other("it is no regular file"));
+            return Err(std::io::Error::other("it is not a regular file"));
         }
         let mut bytes = Vec::new();
         std::fs::File::open(file)?

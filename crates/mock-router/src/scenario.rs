@@ -206,7 +206,7 @@ impl Answer {
         for (name, value) in &self.headers {
             let value = value
                 .as_str()
-                .ok_or_else(|| MockError::Data(format!("header {name} is no text")))?;
+                .ok_or_else(|| MockError::Data(format!("header {name} is not text")))?;
             script.set_header(name, fill(value));
         }
         if let Some(chunking) = &self.chunking {

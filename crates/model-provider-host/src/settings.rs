@@ -138,7 +138,7 @@ pub enum SettingError {
         meant: &'static str,
     },
     /// An invalid value. The error does not show it: it may be a secret in the wrong place.
-    #[error("`{name}` takes {wants}")]
+    #[error("invalid value of `{name}`: expected {wants}")]
     Value {
         /// The setting.
         name: String,

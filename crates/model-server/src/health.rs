@@ -51,7 +51,7 @@ pub(super) fn no_seat() -> Fault {
         StatusCode::SERVICE_UNAVAILABLE,
         "server_error",
         "serve-max-connections",
-        "this server has as many connections with requests as it takes, in all or from this address",
+        "the limit of connections with requests is reached, in total or for this address",
     )
     .retry_after(1)
 }

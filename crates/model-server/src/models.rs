@@ -47,7 +47,7 @@ pub(super) async fn one(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, response::Refusal> {
     let Path(id) = id.map_err(|_| {
-        let message = "the model's name in the address is no UTF-8 text";
+        let message = "the model's name in the address is not valid UTF-8";
         Fault::new(
             StatusCode::BAD_REQUEST,
             "invalid_request_error",

@@ -122,7 +122,7 @@ impl Client {
         match started {
             Ok(started) => Some(Box::new(started)),
             Err(nobody) => {
-                tracing::info!(kind = %nobody.error.kind(), "nobody responded");
+                tracing::info!(kind = %nobody.error.kind(), "no model responded");
                 self.fail(failed(nobody)).await;
                 None
             }

@@ -130,7 +130,7 @@ impl Configuration {
         }
         if found.is_none() && passed.len() == before {
             let why = format!("it names the profile `{name}`, which is not stored");
-            let fix = "store that profile, or remove what stands behind the `@`";
+            let fix = "store that profile, or remove the `@` and the name after it";
             passed.push(Unresolved::new("agents.defaults.model", why, fix));
         }
         Ok(found)
@@ -179,7 +179,7 @@ impl Configuration {
         let entry = self.value().pointer("/auth/profiles")?.get(name)?;
         let word = |key| entry.get(key).and_then(Value::as_str).map(str::trim);
         if let Some(provider) = word("provider").filter(|provider| !provider.eq_ignore_ascii_case(id)) {
-            return Some(format!("`auth.profiles` says that it is of `{provider}`"));
+            return Some(format!("`auth.profiles` says that its provider is `{provider}`"));
         }
         let kind = profile.kind.as_deref().unwrap_or("api_key");
         let mode = word("mode").filter(|mode| *mode != kind)?;
@@ -320,7 +320,7 @@ fn check_expiry(expires: &Value) -> Result<(), (String, &'static str)> {
     let valid = expires.as_f64().filter(|at| *at > 0.0 && *at <= LATEST);
     let Some(at) = valid else {
         return Err((
-            "its `expires` is no time in milliseconds".to_owned(),
+            "its `expires` is not a time in milliseconds".to_owned(),
             "correct or remove it",
         ));
     };

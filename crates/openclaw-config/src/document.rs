@@ -58,7 +58,7 @@ impl Document {
         document.own = json5::from_str(&document.text).map_err(|error| {
             let what = error
                 .code()
-                .map_or_else(|| "this is no JSON5".to_owned(), |code| code.to_string());
+                .map_or_else(|| "invalid JSON5".to_owned(), |code| code.to_string());
             // The position of a premature end is the end of the text, not the open bracket.
             let (what, place) = match error.position() {
                 Some(place) if !what.starts_with("EOF") => (what, place),

@@ -272,7 +272,7 @@ impl Edit {
             if self.roots.is_some() && self.seen(keys).is_some_and(|seen| seen.is_array()) {
                 return self.stands_elsewhere(keys);
             }
-            let message = format!("{}: `{}` is no list", self.path.display(), keys.join("."));
+            let message = format!("{}: `{}` is not a list", self.path.display(), keys.join("."));
             Error::new(Kind::Configuration, message).with_hint("correct the file; nothing was changed")
         };
         let old = self.get(keys).and_then(Value::as_array).ok_or_else(no_list)?;
@@ -349,14 +349,13 @@ impl Edit {
             "{} cannot be edited safely; nothing was changed",
             self.path.display()
         );
-        Err(Error::new(Kind::Configuration, message).with_hint(
-            "a key that stands there twice is the usual reason; leave one, or make the change by hand",
-        ))
+        Err(Error::new(Kind::Configuration, message)
+            .with_hint("a duplicate key is the usual reason; leave one, or make the change by hand"))
     }
 
     fn fault(&self, keys: &[&str], what: &str) -> Error {
         let message = format!(
-            "{}: {what} is no object in braces, so that `{}` cannot be set",
+            "{}: {what} is not an object in braces, so that `{}` cannot be set",
             self.path.display(),
             keys.join(".")
         );

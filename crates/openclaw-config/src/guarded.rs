@@ -117,7 +117,7 @@ impl Configuration {
             return Ok(());
         };
         let message = format!(
-            "the configuration names {what}, which decides where the credential goes, and is not believed: {}",
+            "the configuration names {what}, which decides where the credential is sent, and is not trusted: {}",
             exposure.message
         );
         Err(Error::new(Kind::Configuration, message).with_hint(format!(

@@ -92,7 +92,7 @@ impl Configuration {
         let look_up = |name: &str| self.variable(name, &self.environment, &dotenv);
         resolve(&mut value, &look_up).map_err(|why| {
             node.wrong(&format!("cannot be used: {why}"))
-                .with_hint("set the variable, or write the value itself; `$${` stands for `${`")
+                .with_hint("set the variable, or write the value itself; `$${` is an escaped `${`")
         })?;
         Ok(value)
     }

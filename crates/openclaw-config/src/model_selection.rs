@@ -87,7 +87,7 @@ impl Configuration {
         if changed {
             return Ok(true);
         }
-        let message = format!("`agents.defaults.models` gives {reference} no name");
+        let message = format!("`agents.defaults.models` has no alias for {reference}");
         Err(Error::new(Kind::Configuration, message)
             .with_hint("the alias is defined in `models.providers` or in models.json; remove it there"))
     }

@@ -76,7 +76,7 @@ impl Configuration {
             .map(|name| format!("`{name}`"))
             .collect();
         let what = if named.is_empty() {
-            "what stands".to_owned()
+            "the settings".to_owned()
         } else {
             named.join(", ")
         };

@@ -181,7 +181,7 @@ fn text_of(path: &std::path::Path) -> Result<Option<Zeroizing<String>>, String> 
     use std::io::Read as _;
     let read = || -> std::io::Result<Zeroizing<String>> {
         if !std::fs::metadata(path)?.is_file() {
-            return Err(std::io::Error::other("it is no regular file"));
+            return Err(std::io::Error::other("it is not a regular file"));
         }
         let mut text = Zeroizing::new(String::new());
         std::fs::File::open(path)?

@@ -38,7 +38,7 @@ impl Unresolved {
     #[must_use]
     pub fn message(&self) -> String {
         let what = if self.is_used {
-            "is read, but should not stand there"
+            "is read, but is in the wrong place"
         } else {
             "is not used"
         };

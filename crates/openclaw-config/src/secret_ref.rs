@@ -98,10 +98,10 @@ impl Configuration {
         let reference = match input {
             SecretInput::Text(text) => return interpolation::credential(text, is_variable, look_up),
             SecretInput::Wrong => {
-                return Err("it is no reference { source, provider, id }, each in quotes".to_owned());
+                return Err("it is not a reference { source, provider, id }, each in quotes".to_owned());
             }
             SecretInput::Ref(reference) if reference.source == Source::Other => {
-                return Err("its `source` is none of env, file, exec and store".to_owned());
+                return Err("its `source` is not env, file, exec or store".to_owned());
             }
             SecretInput::Ref(reference) => reference,
         };
@@ -201,10 +201,10 @@ impl Configuration {
             return Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));
         }
         let value: serde_json::Value =
-            serde_json::from_str(&text).map_err(|_| format!("{} is no JSON", path.display()))?;
+            serde_json::from_str(&text).map_err(|_| format!("{} is not JSON", path.display()))?;
         match value.pointer(id) {
             Some(serde_json::Value::String(text)) => Ok(Zeroizing::new(text.clone())),
-            Some(_) => Err(format!("what {} has at its `id` is no text", path.display())),
+            Some(_) => Err(format!("the value in {} at its `id` is not text", path.display())),
             None => Err(format!("{} has nothing at its `id`", path.display())),
         }
     }
@@ -217,7 +217,7 @@ fn private_text(path: &Path, largest: u64) -> Result<Zeroizing<String>, String> 
     let cannot = |error: std::io::Error| fault(&format_args!("cannot be read: {error}"));
     let meta = std::fs::symlink_metadata(path).map_err(cannot)?;
     if !meta.is_file() {
-        return Err(fault(&"is a link or no regular file"));
+        return Err(fault(&"is a link or not a regular file"));
     }
     #[cfg(unix)]
     {

@@ -43,7 +43,7 @@ impl Database {
     fn open(path: &Path, is_state: bool) -> Result<Option<Self>, String> {
         match std::fs::metadata(path) {
             Ok(meta) if meta.is_file() => {}
-            Ok(_) => return Err("it is no regular file".to_owned()),
+            Ok(_) => return Err("it is not a regular file".to_owned()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("it cannot be read: {error}")),
         }

@@ -150,7 +150,7 @@ pub(crate) async fn answer(
     let unfit = |_| {
         Error::new(
             ErrorKind::Protocol,
-            format!("the registry {registry} names no URL as its token server"),
+            format!("the registry {registry} names an invalid URL as its token server"),
         )
     };
     let mut url = Url::parse(&realm).map_err(unfit)?;
@@ -206,7 +206,7 @@ pub(crate) async fn answer(
     let unread = || {
         Error::new(
             ErrorKind::Protocol,
-            format!("the token server {server} gave no token"),
+            format!("the token server {server} returned no token"),
         )
     };
     let read: TokenResponse<'_> = serde_json::from_slice(&body).map_err(|_| unread())?;

@@ -58,7 +58,7 @@ impl Cache {
         if digest.check("file in the cache", &bytes).is_ok() {
             return Ok(Some(bytes));
         }
-        tracing::warn!(file = %path.display(), "a file in the cache is damaged; it is taken away");
+        tracing::warn!(file = %path.display(), "a file in the cache is corrupted; it is removed");
         fs::remove_file(&path).map_err(|error| fault(&path, &error))?;
         Ok(None)
     }

@@ -178,7 +178,7 @@ impl Client {
             .and_then(|text| text.parse::<u64>().ok());
         let size = |found: String| {
             let message = format!(
-                "the {what} has another size than the manifest says: expected {} bytes, found {found}",
+                "the {what} does not have the size in the manifest: expected {} bytes, found {found}",
                 blob.size
             );
             Error::new(ErrorKind::Size, message)

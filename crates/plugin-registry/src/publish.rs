@@ -169,7 +169,12 @@ impl Client {
             .await?;
         self.check_status(reference, &mut response).await?;
         let location = response.header(&header::LOCATION).unwrap_or_default();
-        let unfit = |_| Error::new(ErrorKind::Protocol, "the registry names no place to upload to");
+        let unfit = |_| {
+            Error::new(
+                ErrorKind::Protocol,
+                "the registry's response has no upload location",
+            )
+        };
         let mut place: Url = start.join(location).map_err(unfit)?;
         // `send` refuses other hosts than the registry's anyway; this gives the reason.
         if authority(&place)? != authority(&start)? {

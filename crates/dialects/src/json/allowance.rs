@@ -39,7 +39,7 @@ impl fmt::Display for Fault {
             Self::Deep => write!(f, "it nests deeper than {DEEPEST} values"),
             Self::Surrogate(path) => write!(
                 f,
-                "`{path}` holds half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+                "`{path}` holds half of a surrogate pair (\\ud800 to \\udfff), which is not a character"
             ),
             Self::Dense(most) => write!(
                 f,

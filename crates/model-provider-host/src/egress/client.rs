@@ -237,7 +237,7 @@ impl Edge {
         ];
         if !usual.contains(method) {
             // CONNECT opens a tunnel, TRACE makes the server echo the credential; no provider needs the rest.
-            let message = format!("the plugin wanted to send a `{method}` request");
+            let message = format!("the plugin tried to send a `{method}` request");
             let methods: Vec<_> = usual.iter().map(Method::as_str).collect();
             let hint = format!("a plugin may send {}", methods.join(", "));
             return Err(self.deny(view, &message, &hint));
@@ -265,7 +265,7 @@ impl Edge {
         if !self.policy.endpoints.allow(method.as_str(), path) {
             let shown: String = path.chars().take(200).collect();
             let message = format!(
-                "the plugin wanted to send `{method} {shown}`; allowed: {}",
+                "the plugin tried to send `{method} {shown}`; allowed: {}",
                 self.policy.endpoints
             );
             let hint =

@@ -222,7 +222,7 @@ fn strange_charset(content_type: &HeaderValue) -> Option<String> {
 
 fn header_name(name: &str) -> Result<HeaderName> {
     let parsed = HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| Error::new(Kind::Configuration, format!("`{name}` is no header name")))?;
+        .map_err(|_| Error::new(Kind::Configuration, format!("`{name}` is not a header name")))?;
     if DEFAULT_FORBIDDEN_HEADERS.contains(&parsed) {
         return Err(Error::new(
             Kind::Configuration,

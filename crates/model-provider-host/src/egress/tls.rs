@@ -106,7 +106,7 @@ fn roots(ca_file: Option<&Path>) -> Result<(RootCertStore, Vec<CertificateDer<'s
         let number = own.len() + 1;
         roots.add(certificate.clone()).map_err(|_| {
             bad(format!(
-                "number {number} is no X.509 certificate of version 3 that can be read"
+                "number {number} is not a readable X.509 certificate of version 3"
             ))
         })?;
         own.push(certificate);

@@ -93,9 +93,8 @@ impl Outlet {
 fn check(settings: &Settings, origin: Option<&Origin>, redactor: &Redactor) -> Result<()> {
     if let Some(place) = walk::any_setting(settings, |bytes| redactor.finds(bytes)) {
         return Err(
-            Error::new(Kind::Configuration, format!("{place} holds the credential")).with_hint(
-                "remove it; the host adds the credential to what is sent, and nobody else needs it",
-            ),
+            Error::new(Kind::Configuration, format!("{place} holds the credential"))
+                .with_hint("remove it; the host adds the credential to requests, and nothing else needs it"),
         );
     }
     if !settings.headers.is_empty() && origin.is_some_and(|origin| !origin.is_safe_for_credentials()) {

@@ -104,8 +104,11 @@ impl HostOptions {
         {
             let Some(text) = get(name) else { continue };
             secret = credential_text::secret(&text, info.credential.as_ref()).map_err(|why| {
-                Error::new(Kind::Configuration, format!("`{name}` is no credential: {why}"))
-                    .with_hint("put the key itself there, copied whole")
+                Error::new(
+                    Kind::Configuration,
+                    format!("`{name}` is not a valid credential: {why}"),
+                )
+                .with_hint("put the key itself there, copied whole")
             })?;
             if secret.is_some() {
                 break;

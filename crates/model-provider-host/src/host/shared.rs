@@ -152,5 +152,5 @@ pub(super) fn holds_secret() -> Error {
         Kind::Provider(crate::contract::ErrorKind::InvalidRequest),
         "the request holds the credential",
     )
-    .with_hint("remove it; the host adds it to what is sent, and nobody else needs it")
+    .with_hint("remove it; the host adds it to requests, and nothing else needs it")
 }

@@ -159,9 +159,9 @@ impl Sandbox {
                     "it has to be known when the sandbox is made: use `--set {name}=…`, or `SandboxOptions`"
                 )
             }
-            _ => format!("set `{name}` to {most} or less; no sandbox gives more"),
+            _ => format!("set `{name}` to {most} or less, which is the maximum"),
         };
-        let message = format!("`{name}` is {wanted}, and the sandbox was made for {most}");
+        let message = format!("`{name}` is {wanted}, and the sandbox's limit is {most}");
         Err(Error::new(Kind::Configuration, message).with_hint(hint))
     }
 

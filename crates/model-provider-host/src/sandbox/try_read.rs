@@ -133,7 +133,7 @@ impl TryReader {
 }
 
 fn waits_for_nothing() -> wasmtime::Error {
-    wasmtime::format_err!("it waits for nothing: no request is open, and it does not want to be called again")
+    wasmtime::format_err!("it waits for nothing: no request is open, and it set no timer")
 }
 
 /// Reads the end of a body that comes with the last event or right after it, so that its connection can be reused.

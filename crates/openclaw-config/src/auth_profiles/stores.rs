@@ -215,7 +215,7 @@ impl Store {
             };
             let parse = |json: String| {
                 let parsed = Document::parse(database.path(), json);
-                parsed.map_err(|_| "its credentials are no JSON".to_owned())
+                parsed.map_err(|_| "its credentials are not JSON".to_owned())
             };
             Ok(Some(Self {
                 place: path.display().to_string(),

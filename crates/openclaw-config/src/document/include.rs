@@ -136,7 +136,7 @@ impl File<'_> {
                     return Ok(included);
                 }
                 if !included.is_object() {
-                    let what = "stands beside other keys, but what it includes is no object";
+                    let what = "has other keys beside it, but what it includes is not an object";
                     return Err(self.fault(way, what));
                 }
                 Ok(merge(included, Value::Object(own)))
@@ -231,7 +231,7 @@ fn read(path: &Path) -> Result<String, String> {
     match open() {
         Ok(Some(text)) if text.len() as u64 > LARGEST => Err("is larger than 2 MiB".to_owned()),
         Ok(Some(text)) => Ok(text),
-        Ok(None) => Err("is no regular file".to_owned()),
+        Ok(None) => Err("is not a regular file".to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(format!("is not there ({})", path.display()))
         }

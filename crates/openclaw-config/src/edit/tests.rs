@@ -79,7 +79,10 @@ fn a_byte_order_mark_stays_where_it_is() {
 #[test]
 fn what_cannot_be_edited_is_said_and_stays() {
     let error = edited("{ a: 1 }", |edit| edit.set(&["a", "b"], json!(1))).unwrap_err();
-    assert!(error.message().contains("`a` is no object in braces"), "{error}");
+    assert!(
+        error.message().contains("`a` is not an object in braces"),
+        "{error}"
+    );
     // Of duplicate keys the last one wins, and it is the one that is edited.
     let new = edited("{ a: {x: 1}, a: {y: 2} }", |edit| edit.set(&["a", "z"], json!(3))).unwrap();
     assert_eq!(

@@ -85,8 +85,8 @@ fn what_cannot_be_included_is_said_with_the_place_that_names_it() {
         ("'broken.json5'", "broken.json5: line 1"),
         ("'self.json5'", "includes this file again"),
         ("'openclaw.json'", "includes this file again"),
-        ("'.'", "no regular file"),
-        ("'text.json5'", "what it includes is no object"),
+        ("'.'", "not a regular file"),
+        ("'text.json5'", "what it includes is not an object"),
         ("'deep1.json5'", "more than 10 levels deep"),
     ] {
         let include = if include.starts_with('/') {

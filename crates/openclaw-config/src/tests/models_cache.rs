@@ -193,9 +193,9 @@ fn a_list_file_that_cannot_be_edited_stays_as_it_is() {
     for (text, what) in [
         (
             "{ providers: { acme: { models: {} } } }",
-            "`providers.acme.models` is no list",
+            "`providers.acme.models` is not a list",
         ),
-        ("{ providers: [] }", "`providers` is no object"),
+        ("{ providers: [] }", "`providers` is not an object"),
         ("{ providers: {", "line 1, column 15"),
     ] {
         let home = Home::new(&[("models.json", text)]);

@@ -180,7 +180,7 @@ fn a_file_that_cannot_take_it_stays_and_no_key_is_stored() {
         .onboard(&acme(), &decided("acme/big/one"))
         .unwrap_err();
     assert!(
-        error.message().contains("`models.providers` is no object"),
+        error.message().contains("`models.providers` is not an object"),
         "{error}"
     );
     assert_eq!(read(&home, "openclaw.json"), config);

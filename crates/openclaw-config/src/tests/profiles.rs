@@ -20,11 +20,11 @@ async fn whatever_is_wrong_with_a_store_or_a_profile_the_others_are_read_and_it_
             profile(
                 r#"{"type":"api_key","provider":"acme","keyRef":{"source":"gcp","provider":"p","id":"x"}}"#,
             ),
-            "its `source` is none of env, file, exec and store",
+            "its `source` is not env, file, exec or store",
         ),
         (
             profile(r#"{"provider":"acme","keyRef":{"source":"env"}}"#),
-            "no reference",
+            "not a reference",
         ),
         (profile(r#"{"provider":"acme","key":5}"#), "acme:default"),
         (profile(r#"{"provider":5,"key":"sesame"}"#), "acme:default"),

@@ -241,7 +241,7 @@ impl PluginSource for Newer {
             .map(|change| format!("{}: {} (now: {})", change.what, change.new, change.old))
             .collect();
         let message = format!(
-            "{} has moved to {}, which wants more than the live plugin: {}",
+            "{} has moved to {}, which requests more than the live plugin: {}",
             self.reference,
             self.pulled.digest,
             more.join("; ")

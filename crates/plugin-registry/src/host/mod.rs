@@ -240,7 +240,7 @@ fn convert<T: serde::Serialize, U: serde::de::DeserializeOwned>(value: &T) -> Op
 fn read(path: &Path) -> Result<Option<String>> {
     let fault = |message: String| HostError::new(Kind::Configuration, message);
     if let Some(exposure) = trust::changeable(path) {
-        let message = format!("{} is not believed: {}", path.display(), exposure.message);
+        let message = format!("{} is not trusted: {}", path.display(), exposure.message);
         return Err(fault(message).with_hint(format!(
             "a user who can change it decides which plugins are loaded; review the file, then `{}`",
             exposure.fix

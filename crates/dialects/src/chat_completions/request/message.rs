@@ -143,7 +143,7 @@ fn image(part: &Node<'_>) -> Result<ContentPart> {
 fn other(kind: &str, part: &Node<'_>) -> Result<ContentPart> {
     // The error does not repeat the type, which may be any text.
     if part.field(kind).is_none() {
-        return Err(part.invalid("does not hold what its `type` says"));
+        return Err(part.invalid("does not match its `type`"));
     }
     Ok(ContentPart::Other(Extra {
         key: kind.to_owned(),

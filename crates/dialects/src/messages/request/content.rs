@@ -87,7 +87,7 @@ pub(super) fn part(block: &Node<'_>, parts: &mut Parts, context: &mut Context) -
         "container_upload" => return Err(block.unsupported(NO_FILES)),
         _ => {
             return Err(kind.unsupported(
-                "is no block that can be sent; expected `text`, `image`, `document`, `search_result` or `tool_result`",
+                "is not a supported block; expected `text`, `image`, `document`, `search_result` or `tool_result`",
             ));
         }
     }

@@ -231,7 +231,7 @@ impl Body {
     fn tools(&mut self, body: &Node<'_>) -> Result<()> {
         let offered = tools::Offered::read(body, &mut self.request)?;
         if !offered.left_out.is_empty() {
-            let message = format!("nobody here runs them: {}", offered.left_out.join(", "));
+            let message = format!("not supported here: {}", offered.left_out.join(", "));
             self.notes.warn("tools-left-out", message);
         }
         self.echo.tools(offered.echo);

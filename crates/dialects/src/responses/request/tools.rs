@@ -99,8 +99,9 @@ impl Offered {
                 Ok(ToolChoice::Named(name))
             }
             "allowed_tools" => self.limited(choice, request),
-            _ => Err(choice
-                .unsupported("forces a tool that nobody runs here; `function` and `custom` can be forced")),
+            _ => Err(choice.unsupported(
+                "forces a tool that is not supported here; `function` and `custom` can be forced",
+            )),
         }
     }
 
@@ -128,7 +129,7 @@ impl Offered {
     fn can_be(&self, choice: &Node<'_>, word: ToolChoice, request: &ChatRequest) -> Result<ToolChoice> {
         let is_forced = matches!(word, ToolChoice::Required);
         if is_forced && request.tools.is_empty() && !self.left_out.is_empty() {
-            return Err(choice.unsupported("forces a tool, and nobody here runs those that are given"));
+            return Err(choice.unsupported("forces a tool, and none of the given tools is supported here"));
         }
         Ok(word)
     }
