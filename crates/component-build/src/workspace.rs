@@ -125,7 +125,7 @@ mod trust {
         }
 
         #[test]
-        fn a_workspace_that_others_may_write_is_no_place_to_build() {
+        fn nothing_is_built_in_a_workspace_that_other_users_can_write_to() {
             let dir = tempfile::tempdir().unwrap();
             let (root, program) = (dir.path().join("workspace"), dir.path().join("program"));
             fs::create_dir_all(root.join("src")).unwrap();

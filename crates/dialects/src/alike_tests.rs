@@ -273,7 +273,7 @@ proptest! {
     }
 
     #[test]
-    fn what_came_before_an_error_is_the_same_too(steps in prop::collection::vec(step(), 0..12), cut in 0..12_usize) {
+    fn content_before_an_error_is_the_same_too(steps in prop::collection::vec(step(), 0..12), cut in 0..12_usize) {
         let (mut events, _) = events_of(steps);
         events.truncate(cut);
         let fault = Fault::new(http::StatusCode::BAD_GATEWAY, "server_error", "transport", "it broke off");
@@ -284,7 +284,7 @@ proptest! {
 }
 
 #[test]
-fn a_stream_that_fails_before_it_begins_is_a_whole_one() {
+fn a_stream_that_fails_before_it_begins_is_complete() {
     let (mut asked, mut frames) = (asked(&Responses, &responses_body(true, false)), Vec::new());
     let fault = Fault::new(
         http::StatusCode::BAD_GATEWAY,

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn suggestions_and_the_upstreams_own_word_go_along() {
+    fn suggestions_and_the_upstreams_own_code_are_passed_on() {
         let error = Error::from(contract::Error {
             code: Some("model_not_found".into()),
             suggestions: vec!["a/b".into()],

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_is_called_once_for_a_question_wherever_its_result_stands() {
+    fn a_tool_is_called_once_per_prompt_wherever_its_result_is() {
         let (auto, asked, calls, result) =
             (json!("auto"), ("user", "q"), ("calls", "look_up"), ("tool", "r"));
         let look_up = Some("look_up".to_owned());

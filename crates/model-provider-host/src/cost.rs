@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_price_is_that_of_the_backend_that_answered() {
+    fn the_price_is_that_of_the_backend_that_responded() {
         let route = |backend: &str, price: Option<Price>| Route {
             backend: backend.into(),
             status: "live".into(),

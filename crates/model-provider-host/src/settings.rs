@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_setting_is_checked_when_it_is_set_and_kept_for_its_owner() {
+    fn a_declared_setting_is_checked_when_it_is_set_and_stored_for_its_owner() {
         const DECLARED: DeclaredSettings = DeclaredSettings {
             names: &["serve-workers"],
             check: |_, value| value.parse::<u8>().map(drop).map_err(|_| "a number"),

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_of_this_machine_and_who_has_the_key_may_ask_and_nobody_else() {
+    fn only_programs_of_this_machine_and_clients_with_the_key_have_access() {
         let cases: Vec<Case> =
             serde_json::from_str(include_str!("../../../tests/cases/server-access.json")).expect("the cases");
         for case in cases {
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_others_reach_needs_a_key_worth_the_name() {
+    fn an_address_that_other_machines_reach_needs_a_strong_key() {
         let key = Secret::new("0123456789abcdef");
         for open in ["0.0.0.0:1", "[::]:1", "192.168.0.2:1", "10.0.0.1:1"] {
             let address = open.parse().expect("an address");
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(Access::default().redacted("0123456789abcdef"), "0123456789abcdef");
     }
     #[test]
-    fn no_error_repeats_the_key_wherever_in_it_that_stands() {
+    fn no_error_repeats_the_key_anywhere() {
         let key = "0123456789abcdef";
         let access = Access::new(loopback(), Secret::new(key).as_ref()).expect("a key");
         let mut fault = Fault::new(

@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_address_cannot_take_the_seats_of_the_others() {
+    async fn one_address_cannot_take_all_connections() {
         let mut room = Room::of(4, 2);
         for _ in 0..10 {
             room.open(THERE);

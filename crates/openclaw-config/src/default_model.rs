@@ -299,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_profile_is_told_from_what_belongs_to_the_model() {
+    fn a_profile_is_distinguished_from_a_version_or_a_quantization() {
         for (text, model, profile) in [
             ("acme/a/b@work", "acme/a/b", Some("work")),
             ("acme/a/b:fast@acme:work", "acme/a/b:fast", Some("acme:work")),

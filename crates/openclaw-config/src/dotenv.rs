@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn backticks_are_quotes_unless_it_is_asked_for_what_is_written() {
+    fn backticks_are_quotes_unless_the_raw_value_is_requested() {
         let text = "A=`cat /x`\nB='y z'";
         assert_eq!(find(text, "A").as_deref(), Some("cat /x"));
         let written = |name| super::find_as_written(text, name).unwrap().to_string();

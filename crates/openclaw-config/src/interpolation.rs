@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_is_a_literal_or_what_its_reference_stands_for_and_never_the_reference() {
+    fn a_credential_is_a_literal_or_the_value_of_its_reference_and_never_the_reference() {
         let of = |text: &str| {
             credential(text, |name| name == "MY", look_up)
                 .map(|found| found.map(|found| (found.value.to_string(), found.variable)))

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_is_more_than_a_name_is_not_asked_for() {
+    async fn a_name_with_shell_syntax_is_not_looked_up() {
         let environment = Environment::new([("SHELL", "/bin/sh")], None);
         assert_eq!(
             ask(&environment, &["A\"; echo B"], Duration::from_secs(20)).await,

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_of_others_is_short_and_moves_no_cursor() {
+    fn a_foreign_text_is_truncated_and_moves_no_cursor() {
         assert_eq!(shown("a\x1b[2J\nb\u{202e}c"), "a [2J b c");
         assert_eq!(shown(&"x".repeat(500)).chars().count(), LONGEST + 1);
     }

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_wants_more_is_marked_and_what_wants_less_is_not() {
+    fn wider_access_is_marked_and_narrower_access_is_not() {
         assert_eq!(changed(|_| {}), []);
         assert_eq!(changed(|f| f.version = "0.3.0".into()), [("version", false)]);
         assert_eq!(changed(|f| f.size = 1_000_000), [("size", false)]);

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_policy_is_said() {
+    fn an_invalid_policy_is_reported() {
         for (text, says) in [
             ("[]", "invalid type"),
             (r#"{"require": "signature"}"#, "`keys` is empty"),

@@ -423,7 +423,7 @@ async fn redirects_to_plain_http_to_users_and_without_end_are_refused_as_is_one_
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_where_the_registry_belongs_and_nowhere_else() {
+async fn a_token_is_requested_only_from_the_registrys_own_token_servers() {
     let fake = published().await;
     let server = Fake::start().await;
     server.lie(|_, path| path.starts_with("/token").then(|| full(200, r#"{"token":"t1"}"#)));
@@ -485,7 +485,7 @@ async fn a_denied_digest_is_refused_whether_it_is_the_manifests_or_the_component
 }
 
 #[tokio::test]
-async fn a_registry_that_the_policy_does_not_allow_is_not_asked() {
+async fn a_registry_that_the_policy_does_not_allow_gets_no_request() {
     let fake = published().await;
     let policy = Policy {
         allow: vec!["ghcr.io/openclaw".to_owned()],

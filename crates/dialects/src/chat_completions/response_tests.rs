@@ -112,7 +112,7 @@ fn chunks_have_the_dialects_deltas() {
 }
 
 #[test]
-fn usage_comes_last_if_it_was_asked_for_and_is_known() {
+fn usage_comes_last_if_it_was_requested_and_is_known() {
     let (summary, generation) = (summary(FinishReason::Stop), generation());
     let ending = Ending {
         summary: &summary,
@@ -146,7 +146,7 @@ fn usage_comes_last_if_it_was_asked_for_and_is_known() {
 }
 
 #[test]
-fn an_answer_ends_with_a_word_of_the_dialect_and_all_else_that_is_known() {
+fn a_response_ends_with_a_finish_reason_of_the_dialect_and_all_other_data() {
     for (reason, word) in [
         (FinishReason::Stop, "stop"),
         (FinishReason::Length, "length"),
@@ -177,7 +177,7 @@ fn an_answer_ends_with_a_word_of_the_dialect_and_all_else_that_is_known() {
 }
 
 #[test]
-fn a_whole_answer_has_text_thoughts_and_calls_where_clients_look() {
+fn a_whole_response_has_text_reasoning_and_calls_where_clients_look() {
     let (summary, generation) = (summary(FinishReason::ToolCalls), generation());
     let ending = Ending {
         summary: &summary,
@@ -204,7 +204,7 @@ fn a_whole_answer_has_text_thoughts_and_calls_where_clients_look() {
 }
 
 #[test]
-fn what_an_upstream_adds_piece_by_piece_is_whole_at_the_end() {
+fn extras_that_arrive_in_fragments_are_merged_at_the_end() {
     let (summary, generation) = (summary(FinishReason::Stop), generation());
     let ending = Ending {
         summary: &summary,
@@ -288,7 +288,7 @@ fn what_an_upstream_adds_is_passed_on_as_it_was_written() {
 }
 
 #[test]
-fn reasoning_stands_in_one_field_and_in_two_only_where_the_operator_wants_that() {
+fn reasoning_is_in_one_field_unless_the_operator_configures_both() {
     let (summary, generation) = (summary(FinishReason::Stop), generation());
     let ending = Ending {
         summary: &summary,

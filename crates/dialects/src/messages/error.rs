@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_wants_a_thread_is_told_so_that_it_goes_on_without_one() {
+    fn a_client_that_requests_a_thread_gets_the_error_on_which_it_falls_back() {
         let asked = br#"{"model":"m","max_tokens":1,"messages":[],"thread":{"type":"create"}}"#;
         let error = Messages.parse(asked).expect_err("there are no threads");
         let body = body(&Fault::from(&error), "id");
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_that_is_too_long_is_told_in_the_words_that_clients_know() {
+    fn a_prompt_that_is_too_long_has_the_message_that_clients_know() {
         for (message, told) in [
             ("the window is full", "prompt is too long: the window is full"),
             (

@@ -237,7 +237,7 @@ fn in_short(frames: &[Frame]) -> Vec<Value> {
 }
 
 #[test]
-fn responses_are_what_the_cases_say_whole_and_as_they_come() {
+fn responses_match_the_cases_whole_and_as_a_stream() {
     let cases = include_str!("../../../../tests/cases/messages-responses.json");
     let cases: Vec<Case> = serde_json::from_str(cases).expect("the cases");
     assert!(cases.len() >= 15, "the cases are there");
@@ -278,7 +278,7 @@ fn responses_are_what_the_cases_say_whole_and_as_they_come() {
 }
 
 #[test]
-fn counts_add_up_to_the_contracts_input_and_what_is_not_known_is_told() {
+fn counts_add_up_to_the_contracts_input_and_unknown_ones_are_reported() {
     let case = |usage| Case {
         name: String::new(),
         stops: Vec::new(),
@@ -321,7 +321,7 @@ fn counts_add_up_to_the_contracts_input_and_what_is_not_known_is_told() {
 }
 
 #[test]
-fn a_response_that_breaks_off_ends_no_call_that_is_not_whole() {
+fn a_failed_response_ends_no_incomplete_call() {
     let case: Case =
         serde_json::from_value(json!({"name": "", "events": [], "stream": [], "content": [], "stop": []}))
             .expect("a case");

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn reasoning_that_a_client_keeps_comes_back_and_an_upstreams_own_is_not_read() {
+    fn reasoning_that_a_client_stores_is_restored_and_an_upstreams_own_is_not_read() {
         assert_eq!(unsealed(&sealed("so é")).as_deref(), Some("so é"));
         for other in ["", "gAAAAB", "reasoning-text:?", "reasoning-text:/w=="] {
             assert_eq!(unsealed(other), None, "{other}");

@@ -150,7 +150,7 @@ fn a_stream_has_the_events_of_the_service_in_their_order() {
 }
 
 #[test]
-fn reasoning_stands_in_the_summary_of_who_asks_for_one() {
+fn reasoning_is_in_the_summary_if_the_client_requests_one() {
     let body = json!({"model": "a/b", "input": "x", "stream": true, "reasoning": {"summary": "auto"},
         "include": ["reasoning.encrypted_content"]});
     let events = stream(&body, &alone([ChatEvent::Reasoning(Reasoning::new("hm"))]));
@@ -227,7 +227,7 @@ fn log_probabilities_stand_with_their_text_and_annotations_are_flat() {
 }
 
 #[test]
-fn what_was_asked_for_stands_in_the_response_again() {
+fn the_response_echoes_the_request() {
     let body = json!({"model": "a/b", "input": "x", "stream": true, "store": true, "temperature": 0.25,
         "tools": [{"type": "function", "name": "f"}, {"type": "web_search"}], "tool_choice": "required",
         "metadata": {"k": "v"}, "text": {"format": {"type": "json_schema", "name": "n", "schema": {}}}});

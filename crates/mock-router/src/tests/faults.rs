@@ -162,7 +162,7 @@ async fn the_wire_shows_the_quirks_as_they_are_named() {
 }
 
 #[tokio::test]
-async fn an_answer_can_be_cut_into_any_chunks_and_off_at_any_byte() {
+async fn a_response_can_be_split_into_any_chunks_and_truncated_at_any_byte() {
     let ask = asking("mock/normal", "hi");
     let whole = chat(&mock().await, &ask).await.text();
     // Ids are numbered by request, so the same request of each router gives the same bytes; only dates may differ,
@@ -236,7 +236,7 @@ fn a_chunking_is_read_from_text_and_nonsense_is_refused() {
 }
 
 #[tokio::test]
-async fn close_after_answer_announces_keep_alive_and_closes() {
+async fn close_after_a_response_announces_keep_alive_and_closes() {
     let mock = MockRouter::start(MockOptions::immediate().scenario("close-after-answer"))
         .await
         .expect("starts");

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_cannot_be_searched_is_refused_wherever_that_is_said() {
+    fn a_response_that_cannot_be_searched_is_refused_by_any_header() {
         for value in ["gzip", "identity, br", "GZIP", ",x"] {
             let error = refused(header::CONTENT_ENCODING, value);
             assert!(
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_that_is_not_whole_is_told_from_one_that_is() {
+    fn a_partial_response_is_detected() {
         let with = |name: HeaderName, value| HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
         for (status, headers) in [
             (206, HeaderMap::new()),
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_sets_nothing_that_changes_how_a_response_comes_or_what_is_asked_for() {
+    fn a_guest_cannot_set_headers_that_change_the_request_or_the_form_of_the_response() {
         for name in [
             "Range",
             "If-Range",
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_coding_tells_the_guest_no_secret() {
+    fn the_name_of_a_coding_reveals_no_secret_to_the_guest() {
         for name in [header::CONTENT_ENCODING, header::TRANSFER_ENCODING] {
             let error = format!("{:?}", refused(name, "x-a-very-secret-token"));
             assert!(!error.contains("secret") && error.contains("*****"), "{error}");

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_variables_say_which_proxy_stands_before_an_origin() {
+    fn the_usual_variables_select_the_proxy_of_an_origin() {
         let each: &[_] = &[
             ("HTTPS_PROXY", "http://secure.test:3128"),
             ("http_proxy", "plain.test:8080"),

@@ -36,7 +36,7 @@ async fn connect(connector: &mut Connector) -> Result<(), ConnectError> {
 }
 
 #[tokio::test]
-async fn one_refused_address_among_others_is_enough() {
+async fn one_refused_address_blocks_the_name() {
     let mut mixed = connector("http://api.test", false, |_, port| {
         vec![([93, 184, 216, 34], port).into(), ([10, 0, 0, 1], port).into()]
     });
@@ -70,7 +70,7 @@ async fn a_name_that_resolves_differently_the_second_time_is_dialled_as_it_was_c
 }
 
 #[tokio::test]
-async fn a_name_without_addresses_and_a_port_without_a_server_are_told_apart() {
+async fn a_name_without_addresses_and_a_port_without_a_server_are_different_errors() {
     let mut nothing = connector("http://api.test", false, |_, _| Vec::new());
     assert!(matches!(connect(&mut nothing).await, Err(ConnectError::Dns)));
     let mut closed = connector("http://localhost", false, |_, _| vec![([127, 0, 0, 1], 1).into()]);
@@ -96,7 +96,7 @@ async fn full_port() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn an_address_that_says_nothing_does_not_hold_up_the_others() {
+async fn an_unresponsive_address_does_not_delay_the_rest() {
     static FULL: AtomicU16 = AtomicU16::new(0);
     static PORT: AtomicU16 = AtomicU16::new(0);
     let (full, _listener, _held) = full_port().await;

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn no_upstream_keeps_a_model_away_for_more_than_an_hour() {
+    fn a_retry_after_never_causes_a_cooldown_of_more_than_an_hour() {
         let mut all = Cooldowns::default();
         let now = Instant::now();
         let mut details = status(503).details().clone();

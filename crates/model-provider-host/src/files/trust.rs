@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_may_write_to_a_file_or_its_folder_may_change_it() {
+    fn write_access_to_a_file_or_its_folder_makes_it_changeable() {
         let (dir, path) = file();
         assert_eq!(changeable(&path), None);
         mode(&path, 0o646);
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_read_and_who_comes_as_far() {
+    fn read_access_and_reachability_are_judged_separately() {
         let (dir, path) = file();
         mode(dir.path(), 0o700);
         assert!(readable(&path).unwrap().fix.starts_with("chmod 600 "));

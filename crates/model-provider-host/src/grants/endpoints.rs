@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_all_below_the_base_is_allowed_and_nothing_beside_it() {
+    fn without_endpoints_every_path_below_the_base_is_allowed_and_no_other() {
         let all = AllowedEndpoints::new("/team/a", None);
         for path in ["/team/a", "/team/a/", "/team/a/x/y"] {
             assert!(all.allow("DELETE", path), "{path}");

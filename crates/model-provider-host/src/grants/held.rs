@@ -148,7 +148,7 @@ mod tests {
     use super::{super::tests::grant, *};
 
     #[test]
-    fn what_is_wrong_with_a_grant_is_said_with_its_id() {
+    fn an_invalid_grant_is_reported_with_its_id() {
         for (text, says) in [
             ("[]", "expected a map"),
             (r#"{"acme": 7}"#, "`acme`"),

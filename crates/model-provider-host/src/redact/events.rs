@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_given_whole_before_what_comes_behind_it() {
+    fn held_back_text_is_released_before_the_next_part() {
         for next in [start(0, "f"), thought("Hm.", None), other("1")] {
             let out = through([text("Let me look:immediately"), next.clone()]);
             assert_eq!(out, [text("Let me look:im"), text("mediately"), next]);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_whole_before_their_call_ends_and_other_calls_go_on_beside() {
+    fn arguments_are_complete_before_their_call_ends_and_other_calls_continue() {
         let out = through([
             start(0, "f"),
             start(1, "g"),

@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_that_is_longer_than_what_is_held_is_redacted_in_pieces() {
+    fn a_form_longer_than_the_held_back_text_is_redacted_in_fragments() {
         let secret: String = (0..1000u32)
             .map(|n| char::from(b'a' + (n * n % 26) as u8))
             .collect();

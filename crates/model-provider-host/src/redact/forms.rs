@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_of_every_depth_are_taken_out_with_their_places() {
+    fn escapes_of_every_depth_are_removed_with_their_offsets() {
         for (text, plain) in [
             (r"a\u0068b", "ahb"),
             (r"a\\u0068b", "ahb"),

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_passes_as_it_comes() {
+    fn prose_passes_at_once() {
         let words = [
             "The",
             " quick",

@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_told_to_run_and_does_not_come_holds_nobody_up() {
+    fn a_woken_guest_that_is_not_polled_does_not_block_the_queue() {
         let mut state = waiting([2, 9]);
         state.wake_next();
         state.wake_next();
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn when_nobody_computes_for_long_any_more_all_who_wait_go_on() {
+    async fn when_the_contention_ends_all_waiting_guests_run() {
         let queue = FairQueue::default();
         queue.contend();
         queue.state().running = 1;

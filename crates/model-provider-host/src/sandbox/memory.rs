@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_gives_no_more_than_there_is_and_all_of_it_again_when_it_comes_back() {
+    fn a_budget_is_never_exceeded_and_returned_bytes_are_available_again() {
         let budget = MemoryBudget::new(100);
         assert!(budget.take(60, 100) && budget.take(40, usize::MAX));
         assert!(!budget.take(1, usize::MAX) && !budget.take(usize::MAX, usize::MAX));

@@ -72,7 +72,7 @@ fn what_is_wrong_in_an_included_file_is_named_with_its_place_there() {
 }
 
 #[test]
-fn what_cannot_be_included_is_said_with_the_place_that_names_it() {
+fn what_cannot_be_included_is_reported_with_the_place_that_names_it() {
     let outside = tempfile::NamedTempFile::new().unwrap();
     fs::write(outside.path(), "{ mode: 'replace' }").unwrap();
     let named = outside.path().display().to_string();

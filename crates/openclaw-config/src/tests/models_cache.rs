@@ -49,7 +49,7 @@ fn catalog(models: Vec<Model>) -> ModelCatalog {
 }
 
 #[test]
-fn a_live_list_is_kept_and_what_a_person_wrote_stays() {
+fn a_live_list_is_cached_and_a_user_s_entries_stay() {
     let old = r#"{"note":1,"providers":{"zeta":{"models":[{"id":"z"}]},"acme":{"baseUrl":"x","models":[
       {"id":"gone","source":"live"},{"id":"mine","alias":"Mine","options":{"a":1}}]}}}"#;
     let home = Home::new(&[
@@ -212,7 +212,7 @@ fn a_list_file_that_cannot_be_edited_stays_as_it_is() {
 
 proptest! {
     #[test]
-    fn whatever_an_upstream_calls_its_models_is_kept(
+    fn any_model_name_of_an_upstream_is_cached(
         name in "\\PC{1,20}|[\u{0}-\u{7f}\u{2028}\u{feff}]{1,20}",
         number in any::<f64>(),
         whole in any::<u64>(),

@@ -117,7 +117,7 @@ fn what_a_person_wrote_survives() {
 }
 
 #[test]
-fn an_alias_that_is_wanted_is_set_and_a_blank_one_taken_away() {
+fn a_requested_alias_is_set_and_a_blank_one_removes_it() {
     let home = Home::new(&[("openclaw.json", OWN)]);
     let alias = |alias: &str| Onboarding {
         alias: Alias::Set(alias.to_owned()),

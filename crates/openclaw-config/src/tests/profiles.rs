@@ -13,7 +13,7 @@ async fn search(home: &Home) -> (Option<String>, Vec<String>) {
 const SPARE: &str = r#"{"profiles":{"acme:spare":{"type":"api_key","provider":"acme","key":"spare"}}}"#;
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_store_or_a_profile_the_others_are_read_and_it_is_said_once() {
+async fn an_invalid_store_or_profile_is_reported_once_and_the_rest_are_read() {
     let profile = |profile: &str| format!(r#"{{"profiles":{{"acme:default":{profile}}}}}"#);
     for (text, says) in [
         (
@@ -92,7 +92,7 @@ async fn a_profile_that_the_configuration_says_something_else_of_is_not_used() {
 }
 
 #[tokio::test]
-async fn a_profile_that_openclaw_has_set_aside_comes_after_its_siblings() {
+async fn a_profile_on_cooldown_in_openclaw_comes_last() {
     let stored = |until: &str| {
         format!(
             r#"{{"profiles":{{"acme:default":{{"provider":"acme","key":"d"}},"acme:work":{{"provider":"acme","key":"w"}}}},

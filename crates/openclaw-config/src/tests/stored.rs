@@ -88,7 +88,7 @@ fn a_key_in_the_newer_database_is_found_while_its_log_is_not_written_back() {
 }
 
 #[test]
-fn a_database_that_is_locked_newer_or_broken_is_said_and_not_waited_for() {
+fn a_database_that_is_locked_newer_or_broken_is_reported_and_not_waited_for() {
     let home = Home::new(&[]);
     let database = state(&home, 18, &store("hidden"));
     database.pragma_update(None, "journal_mode", "DELETE").unwrap();
@@ -131,7 +131,7 @@ fn a_database_that_is_locked_newer_or_broken_is_said_and_not_waited_for() {
 }
 
 #[test]
-fn of_several_places_the_one_that_was_written_last_counts_and_the_main_agent_before_others() {
+fn the_most_recently_written_store_wins_and_the_main_agent_precedes_other_agents() {
     let home = Home::new(&[]);
     file(
         &home,
@@ -175,7 +175,7 @@ fn the_oldest_files_name_a_profile_by_its_provider_alone() {
 }
 
 #[test]
-fn an_order_leaves_out_what_it_does_not_name_and_a_store_s_own_comes_first() {
+fn an_order_excludes_what_it_does_not_name_and_a_store_s_own_comes_first() {
     let profiles = r#"{"profiles":{"acme:default":{"type":"api_key","provider":"acme","key":"d"},
         "acme:work":{"type":"api_key","provider":"acme","key":"w"}}}"#;
     let config = "{ auth: { order: { ACME: ['acme:work'] } } }";
@@ -201,7 +201,7 @@ fn an_order_leaves_out_what_it_does_not_name_and_a_store_s_own_comes_first() {
 }
 
 #[test]
-fn a_profile_that_cannot_be_used_is_passed_over_and_said() {
+fn a_profile_that_cannot_be_used_is_skipped_and_reported() {
     for (profile, says) in [
         (
             r#"{"type":"token","provider":"acme","token":"t","expires":1000}"#,
@@ -347,7 +347,7 @@ async fn a_reference_leads_to_a_variable_a_private_file_or_the_store_and_to_no_p
 
 #[cfg(unix)]
 #[test]
-fn a_file_of_secrets_that_others_may_read_or_that_is_a_link_is_refused() {
+fn a_secrets_file_that_other_users_can_read_or_that_is_a_link_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let profile = r#"{"profiles":{"acme:default":{"type":"api_key","provider":"acme",
         "keyRef":{"source":"file","provider":"one","id":"value"}}}}"#;

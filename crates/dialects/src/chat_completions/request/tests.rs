@@ -180,7 +180,7 @@ fn without_empty(value: Value) -> Value {
 }
 
 #[test]
-fn the_path_of_what_is_wrong_is_the_param_whoever_found_it() {
+fn the_path_of_an_invalid_member_is_the_param_of_every_error() {
     let found_here = ChatBody::parse(br#"{"messages":[{"role":"x"}]}"#);
     let by_the_plugin = Error::from(contract::Error {
         extras: vec![contract::Extra {
