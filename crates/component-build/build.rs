@@ -1,5 +1,5 @@
-//! Tells the host which package of the workspace is the component, so that no source of the host names a provider, and
-//! where its own programs lie when they are built.
+//! Build script: finds the workspace's component package, so that no source of the host names a provider, and the
+//! directory of the workspace's own programs.
 
 use std::{env, fs, path::Path};
 
@@ -14,7 +14,7 @@ fn main() {
         .nth(3)
         .expect("it is in a profile's folder");
     println!("cargo:rustc-env=WORKSPACE_PROFILE_DIR={}", profile.display());
-    // Built from its package alone there is no workspace, and nothing to build.
+    // When built from its package alone, there is no workspace, and nothing to build.
     let text = fs::read_to_string(&manifest).unwrap_or_default();
     let section = text.split("[package]").nth(1).unwrap_or_default();
     let field = |name: &str| {

@@ -185,7 +185,7 @@ def given_up():
             until(lambda: upstream.bodies, 60)
             process.send_signal(signal.SIGINT)
             process.wait(timeout=30)
-            until(lambda: "the client left" in server.logged(), 30)
+            until(lambda: "the client disconnected" in server.logged(), 30)
         finally:
             process.kill()
             process.communicate()

@@ -123,7 +123,7 @@ async fn after_a_swap_the_new_code_answers() {
 fn warned(summary: &Summary) -> bool {
     summary.warnings.iter().any(|warning| {
         assert!(warning.message.contains("generation 2 failed"), "{warning:?}");
-        assert!(warning.message.contains("generation 1 answered"), "{warning:?}");
+        assert!(warning.message.contains("generation 1 responded"), "{warning:?}");
         warning.code == "answered-by-previous"
     })
 }

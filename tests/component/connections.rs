@@ -339,7 +339,7 @@ async fn a_proxy_that_refuses_is_named_and_its_password_is_not() {
     let heard = harness.ask(MODEL).await;
     let error = heard.error();
     assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));
-    let wanted = format!("the proxy http://{place} (ALL_PROXY) asks for a name and a password");
+    let wanted = format!("the proxy http://{place} (ALL_PROXY) requires a user name and a password");
     assert!(error.message().contains(&wanted), "{error}");
     assert!(!format!("{error:?}").contains("secret-word"), "{error:?}");
     assert!(harness.mock.requests().is_empty());

@@ -139,8 +139,8 @@ async fn what_is_wrong_comes_with_what_to_do() {
         );
         #[cfg(unix)]
         {
-            finds(&warnings, "files: others may read");
-            finds(&warnings, "files: others may write to");
+            finds(&warnings, "files: other users can read");
+            finds(&warnings, "files: other users can write to");
         }
         finds(&of_level(&ran, "note"), "zeta/x is not one of `huggingface`");
         assert!(ran.out.contains("did you mean `baseUrl`?"), "{ran:?}");

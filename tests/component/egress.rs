@@ -389,7 +389,7 @@ async fn the_operators_log_says_what_was_denied_and_how_to_allow_it() {
     assert!(
         ended
             .err
-            .contains("asked for https://evil.test; only http://127.0.0.1:9"),
+            .contains("sent a request to https://evil.test; only http://127.0.0.1:9"),
         "{ended:?}"
     );
     assert!(

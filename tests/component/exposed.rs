@@ -58,10 +58,10 @@ async fn a_plugin_that_others_may_change_is_not_loaded() {
         .await
         .expect("it is the user's alone");
     set(&path, 0o666);
-    refused("others may write to", "chmod go-w '").await;
+    refused("other users can write to", "chmod go-w '").await;
     set(&path, 0o644);
     set(dir.path(), 0o777);
-    refused("others may write to", "chmod go-w ").await;
+    refused("other users can write to", "chmod go-w ").await;
     // Where nobody can replace another's file, it does not matter who may make others.
     set(dir.path(), 0o1777);
     Plugin::load(sandbox(), &path)
@@ -76,7 +76,7 @@ async fn a_plugin_that_others_may_change_is_not_loaded() {
         assert!(gives(dir.path(), 0));
         chown(&path, None, Some(NOBODY)).expect("a group");
         set(&path, 0o664);
-        refused("its group may write to", "chmod g-w ").await;
+        refused("its group can write to", "chmod g-w ").await;
     }
 }
 
@@ -107,7 +107,7 @@ async fn a_plugin_that_others_may_change_is_not_swapped_in() {
     let reply = client.ask("Qwen/Qwen3-8B").await;
     assert_eq!(reply.headers["x-plugin-generation"], "1");
     let ended = running.stop().await;
-    assert!(ended.err.contains("others may write to"), "{ended:?}");
+    assert!(ended.err.contains("other users can write to"), "{ended:?}");
 }
 
 fn grants() -> String {
@@ -128,16 +128,16 @@ async fn grants_that_others_may_change_are_not_believed() {
                 let Ended { code, out, err } = home.run(&[command, &["--format", "json"]].concat());
                 assert_eq!(code, Some(1), "{out} {err}");
                 assert!(
-                    out.contains("are not believed") && out.contains(words) && out.contains(fix),
+                    out.contains("are not trusted") && out.contains(words) && out.contains(fix),
                     "{out}"
                 );
             }
         };
         set(&file, 0o606);
-        refused("others may write to", "chmod go-w ");
+        refused("other users can write to", "chmod go-w ");
         set(&file, 0o600);
         set(&home.path(""), 0o777);
-        refused("others may write to", "chmod go-w ");
+        refused("other users can write to", "chmod go-w ");
         set(&home.path(""), 0o700);
         if gives(&file, NOBODY) {
             refused("belongs to another user", "chown 0 ");
@@ -168,7 +168,7 @@ async fn a_configuration_that_others_may_change_does_not_decide_where_a_credenti
                 let ended = home.run(&[command, &["--format", "json"]].concat());
                 assert_eq!(ended.code, Some(1), "{ended:?}");
                 assert!(
-                    ended.out.contains("is not believed") && ended.out.contains(words),
+                    ended.out.contains("is not trusted") && ended.out.contains(words),
                     "{ended:?}"
                 );
             }
@@ -182,7 +182,7 @@ async fn a_configuration_that_others_may_change_does_not_decide_where_a_credenti
             );
         };
         set(&file, 0o666);
-        refused("others may write to");
+        refused("other users can write to");
         let sent_later = mock.requests().len();
         assert!(sent_later > sent);
     })
@@ -229,13 +229,13 @@ async fn another_users_configuration_is_warned_of_and_doctor_says_so_of_every_fi
             let found = doctor();
             assert!(
                 found.len() == 1
-                    && found[0].starts_with("warning others may write to")
+                    && found[0].starts_with("warning other users can write to")
                     && found[0].contains("chmod "),
                 "{name}: {found:?}"
             );
             let ended = home.run(&["models"]);
             assert!(
-                ended.err.contains("others may write to") && ended.err.contains(name),
+                ended.err.contains("other users can write to") && ended.err.contains(name),
                 "{ended:?}"
             );
             set(&file, 0o600);
@@ -254,7 +254,7 @@ async fn another_users_configuration_is_warned_of_and_doctor_says_so_of_every_fi
             set(&home.path(name), 0o644);
             let found = doctor();
             assert!(
-                found.len() == 1 && found[0].contains("others may read") && found[0].contains(fix),
+                found.len() == 1 && found[0].contains("other users can read") && found[0].contains(fix),
                 "{found:?}"
             );
             set(&home.path(name), 0o600);

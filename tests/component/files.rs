@@ -120,10 +120,20 @@ async fn extra_imports_are_named_with_the_command_that_avoids_them() {
 #[tokio::test]
 async fn what_is_no_file_or_far_too_large_is_refused_before_it_is_read() {
     let dir = TempDir::new().unwrap();
-    assert!(refused(dir.path()).await.message().contains("is no file"));
+    assert!(
+        refused(dir.path())
+            .await
+            .message()
+            .contains("is not a regular file")
+    );
     #[cfg(unix)]
     for device in ["/dev/zero", "/dev/null"] {
-        assert!(refused(Path::new(device)).await.message().contains("is no file"));
+        assert!(
+            refused(Path::new(device))
+                .await
+                .message()
+                .contains("is not a regular file")
+        );
     }
     let path = file(&dir, b"\0asm");
     let large = std::fs::OpenOptions::new().write(true).open(&path).unwrap();

@@ -135,7 +135,7 @@ async fn a_server_tells_counts_and_logs_no_token() {
     search_text("stdout", ended.out.as_bytes());
     search_files("kept", program.files(), &[]);
     // It was there to be found, in both.
-    assert!(ended.err.contains("DEBUG") && ended.err.contains("answered"));
+    assert!(ended.err.contains("DEBUG") && ended.err.contains("request finished"));
     let sent = mock.requests();
     let bearer = format!("Bearer {TOKEN}");
     assert!(

@@ -36,7 +36,7 @@ async fn every_line_of_a_request_names_it_and_every_attempt_is_told() {
     mock.push(Script::status(503).header("retry-after", "0"));
     let chat = ["-v", "--log-format", "json", "chat", "-m", MODEL, "Hello!"];
     let lines = lines(&logged(&mock, &chat).await);
-    let answers = said(&lines, "answer");
+    let answers = said(&lines, "response");
     let statuses: Vec<_> = answers.iter().map(|line| line["status"].as_u64()).collect();
     assert_eq!(statuses, [Some(503), Some(200)], "{lines:?}");
     let ended = said(&lines, "done");

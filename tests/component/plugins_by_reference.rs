@@ -254,7 +254,7 @@ async fn a_lock_or_a_policy_that_others_may_change_is_not_believed() {
         let line = ["--plugin", file.to_str().unwrap(), "resolve", "hostile/a/fine"];
         let said = home.refused(&line, "configuration").await;
         assert!(
-            said.contains("is not believed") && said.contains("chmod go-w"),
+            said.contains("is not trusted") && said.contains("chmod go-w"),
             "{said}"
         );
     }
@@ -535,7 +535,7 @@ async fn a_tag_that_moves_without_a_signature_waits_unless_the_policy_says_other
     assert_eq!(following.host().generation().number, 1);
     let pending = following.host().pending_update().unwrap();
     assert!(
-        pending.message.contains("not signed by whoever signed"),
+        pending.message.contains("not signed by a signer of"),
         "{pending:?}"
     );
     // A registry that is gone is said once, and what is live serves on.

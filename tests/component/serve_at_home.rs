@@ -144,7 +144,7 @@ async fn a_plugin_that_is_replaced_takes_over_and_a_broken_one_does_not() {
         terminal.sees("watching ");
         std::fs::write(&new, "no plugin").expect("written");
         std::fs::rename(&new, &file).expect("replaced");
-        terminal.sees("the plugin's file has changed and is not taken");
+        terminal.sees("the plugin's file has changed and was refused");
         std::fs::copy(built(Build::NextVersion), &new).expect("copied");
         std::fs::rename(&new, &file).expect("replaced");
         let screen = terminal.sees("is live; 0 answers under way in generation 1");

@@ -191,7 +191,7 @@ async fn what_cannot_be_done_is_an_error_that_says_what_to_do() {
     let serving = Serving::start().await;
     for (body, param, says) in [
         (json!({"input": "x"}), "model", "`model` is missing"),
-        (json!({"model": MODEL}), "input", "nothing to ask"),
+        (json!({"model": MODEL}), "input", "there is no prompt"),
         (
             json!({"model": MODEL, "input": "x", "previous_response_id": "resp_1"}),
             "previous_response_id",

@@ -74,8 +74,8 @@ async fn a_pipe_a_device_and_a_directory_are_refused_at_once_wherever_a_file_is_
             assert!(ended.err.contains("error["), "{arguments:?} {ended:?}");
             let is_plugin = arguments.contains(&"inspect") || arguments.contains(&"grant");
             let words = match arguments.first() {
-                _ if is_plugin => "is no file",
-                Some(&"mock-router") => "is no regular file",
+                _ if is_plugin => "is not a regular file",
+                Some(&"mock-router") => "is not a regular file",
                 _ => what,
             };
             assert!(ended.err.contains(words), "{arguments:?} {ended:?}");
@@ -264,7 +264,7 @@ async fn an_access_key_in_a_path_a_models_name_or_a_members_name_is_not_repeated
     let ended = running.stop().await;
     let log = ended.err + &ended.out;
     assert!(
-        log.contains("answered") && !log.contains(KEY) && !log.contains(&encoded),
+        log.contains("request finished") && !log.contains(KEY) && !log.contains(&encoded),
         "{log}"
     );
     for sent in mock.requests() {

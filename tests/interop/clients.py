@@ -211,7 +211,7 @@ def names_its_requests(server):
         for line in lines
         if any(span.get("id") == name for span in line.get("spans", []))
     }
-    assert {"answered", "call ended", "answer"} <= said, said
+    assert {"request finished", "call ended", "response"} <= said, said
 
 
 def main():

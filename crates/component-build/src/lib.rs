@@ -1,8 +1,8 @@
-//! Builds the workspace's own component: for the demo, the tests and everyone who runs a command without `--plugin` in the
-//! workspace itself. A program that runs anywhere else builds nothing ([`Workspace`]).
+//! Builds the workspace's own component: for the demo, the tests and commands without `--plugin` in the workspace.
+//! A program that runs anywhere else builds nothing ([`Workspace`]).
 //!
-//! Adds the wasm target when it is missing, and says so. Runs cargo with a target directory of its own, because a
-//! nested cargo in the same directory and profile would wait for the outer one for ever.
+//! Adds the wasm target when it is missing, and says so. Runs cargo with its own target directory, because a nested
+//! cargo in the same directory and profile would deadlock with the outer one.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,7 +17,7 @@ mod workspace;
 pub use own_grant::vouches;
 pub use workspace::Workspace;
 
-/// Why a component is not there and cannot be built, and what to do.
+/// Why a component is missing and cannot be built, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildError {
     message: String,
@@ -38,7 +38,7 @@ impl BuildError {
         &self.message
     }
 
-    /// What to do about it.
+    /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> &str {
         &self.hint
@@ -53,24 +53,24 @@ impl std::fmt::Display for BuildError {
 
 impl std::error::Error for BuildError {}
 
-/// What the functions here return.
+/// The result of the functions here.
 pub type Result<T, E = BuildError> = std::result::Result<T, E>;
 
-/// What the workspace grants its own component, as JSON.
+/// The workspace's grant for its own component, as JSON.
 pub const GRANT: &str = include_str!("../grant.json");
 
-/// The target that a component is built for.
+/// The target triple of a component.
 pub const TARGET: &str = "wasm32-wasip2";
 const FILE: &str = env!("COMPONENT_FILE");
-/// The plugin reads it when it is built, and says it as its version.
+/// A compile-time variable: the plugin reports it as its version.
 const VERSION_VARIABLE: &str = "OPENCLAW_PLUGIN_VERSION";
 
-/// Which build of the component.
+/// A build of the component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Build {
-    /// The one that is released.
+    /// The released one.
     Release,
-    /// The same code under the next version's name, to swap to.
+    /// The same code with the next version number, as a target of swaps.
     NextVersion,
 }
 
@@ -90,17 +90,17 @@ impl Build {
         workspace.path().join("target").join(name)
     }
 
-    /// Where the build puts the component.
+    /// The build's output file.
     fn file(self, workspace: &Workspace) -> PathBuf {
         self.target_dir(workspace).join(TARGET).join("release").join(FILE)
     }
 }
 
-/// The component to load when none is named: that of the workspace, if this program is a tool of it, built first if it is
-/// missing or older than its sources.
+/// The default component: that of the workspace, if this program is a tool of it. Built first if it is missing or
+/// older than its sources.
 ///
 /// # Errors
-/// If this program was installed or copied, or if the component is not there and cannot be built.
+/// This program was installed or copied, or the component is missing and cannot be built.
 pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
     const SOURCES: [&str; 9] = [
         "src",
@@ -125,10 +125,10 @@ pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
     }
 }
 
-/// Builds a component with cargo; does little if it is up to date.
+/// Builds a component with cargo; fast if it is up to date.
 ///
 /// # Errors
-/// If the target cannot be added or the build fails; cargo's own words are on stderr.
+/// The target cannot be added or the build fails; cargo's output is on stderr.
 pub fn build(which: Build, say: impl FnMut(&str)) -> Result<PathBuf> {
     let workspace = Workspace::of_this_program()?;
     let package = env!("COMPONENT_PACKAGE");
@@ -142,7 +142,7 @@ pub fn build(which: Build, say: impl FnMut(&str)) -> Result<PathBuf> {
     Ok(built)
 }
 
-/// Builds another component of the workspace, with the dependencies that are built for its own.
+/// Builds another component of the workspace, sharing the dependencies of its own.
 ///
 /// # Errors
 /// As of [`build`].
@@ -195,7 +195,7 @@ fn cargo(
         Some(version) => command.env(VERSION_VARIABLE, version),
         None => command.env_remove(VERSION_VARIABLE),
     };
-    // What is built, and what it is built with, has no use for a credential.
+    // Neither the component's code nor its build tools need a credential.
     for variable in credential_variables() {
         command.env_remove(variable);
     }
@@ -203,13 +203,13 @@ fn cargo(
     Ok(path.to_owned())
 }
 
-/// What keeps the places of crates on this machine out of the messages of panics, so that where it is built
-/// makes no difference to the bytes. Cargo joins it to the flags of `.cargo/config.toml`, which cannot know the place.
+/// Remaps this machine's crate paths in panic messages, so that the bytes do not depend on the build directory.
+/// Cargo appends it to the flags of `.cargo/config.toml`, which cannot know the path.
 fn without_paths() -> Option<[String; 2]> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
     let crates = home.join("registry").join("src");
-    // A text of JSON is one of TOML.
+    // A JSON string is a valid TOML string.
     let flag = serde_json::to_string(&format!("--remap-path-prefix={}=crates", crates.to_str()?)).ok()?;
     Some([
         "--config".to_owned(),

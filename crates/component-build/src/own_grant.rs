@@ -1,6 +1,6 @@
-//! The grant of what was just built here: written beside it, for its digest, so that developing needs no ceremony.
+//! The grant of a local build: written beside it, for its digest, so that development needs no manual grant.
 //!
-//! It counts for a program that is a tool of this workspace, and for no other.
+//! It is valid for tools of this workspace only.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Build, BuildError, GRANT, Result, Workspace};
 
-/// Beside the component's target directory.
+/// In the component's target directory.
 const FILE: &str = "grants.json";
 
 /// Writes the grant for the digest of a build.
@@ -34,14 +34,14 @@ pub(crate) fn write(which: Build, workspace: &Workspace) -> Result<()> {
     {
         grant["for"] = Value::from(vec![digest.clone()]);
     }
-    // Whole or not at all: another program may read it now.
+    // Atomically: another program may be reading it.
     let part = path.with_extension(format!("{}.part", std::process::id()));
     std::fs::write(&part, format!("{grants:#}\n"))
         .and_then(|()| std::fs::rename(&part, &path))
         .map_err(fault)
 }
 
-/// The digests that a grant was written for.
+/// The digests that have a grant.
 fn written(path: &Path) -> Vec<String> {
     let read = std::fs::read(path).ok();
     let grants: Value = read
@@ -54,8 +54,8 @@ fn written(path: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Whether the workspace that this program is a tool of vouches for a file: it was built by [`build`](crate::build), or
-/// lies in the workspace's own target directory, beside the program. Who may write there may replace the program.
+/// Whether this program's workspace vouches for a file: it was built by [`build`](crate::build), or is in the
+/// workspace's own target directory, beside the program. A user who can write there can replace the program.
 #[must_use]
 pub fn vouches(file: &Path, digest: &str) -> bool {
     let Ok(workspace) = Workspace::of_this_program() else {

@@ -1,8 +1,8 @@
 //! Whether this program is a tool of the workspace that it was built in, so that it may build there.
 //!
-//! A program that was installed or copied is none: whoever runs it may be on another machine, where the path of the
-//! workspace can belong to anybody. So the path is compared as text first, and looked at only if the running program lies
-//! in the workspace's own target directory. Knows nothing of components.
+//! An installed or copied program is not: it may run on another machine, where the path of the workspace can belong
+//! to another user. So the path is first compared as text, and accessed only if the running program is in the
+//! workspace's own target directory. Knows nothing of components.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,11 @@ use crate::{BuildError, Result};
 pub struct Workspace(PathBuf);
 
 impl Workspace {
-    /// The workspace, if the running program lies in its target directory and nobody else may write there.
+    /// The workspace, if the running program is in its target directory and no other user can write there.
     ///
     /// # Errors
-    /// If it does not, which says how to name a plugin; nothing was looked at then.
+    /// The program is not, or another user can; the error says how to name a plugin. Nothing was accessed in the
+    /// first case.
     pub fn of_this_program() -> Result<Self> {
         let program = std::env::current_exe().map_err(|_| no_plugin())?;
         let root = root_of(&program).ok_or_else(no_plugin)?;
@@ -35,10 +36,10 @@ fn no_plugin() -> BuildError {
     BuildError::new("there is no plugin file", "name one with `--plugin FILE.wasm`")
 }
 
-/// The workspace's folder, if a program lies in its target directory. Compares texts and looks at nothing.
+/// The workspace's folder, if a program is in its target directory. Compares text only, without file access.
 fn root_of(program: &Path) -> Option<&'static Path> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
-    // `target/debug`, wherever the target directory was when this was built.
+    // `target/debug`, in the target directory of this build.
     let profile = Path::new(env!("WORKSPACE_PROFILE_DIR"));
     let plain = program
         .components()
@@ -57,18 +58,18 @@ mod trust {
 
     use super::{BuildError, Result};
 
-    /// What a build runs or reads first.
+    /// Files that a build runs or reads first.
     const BUILT_FROM: [&str; 6] = ["src", "wit", "crates", ".cargo", "Cargo.toml", "Cargo.lock"];
 
-    /// Refuses a workspace in which somebody else could write what would be built: other than who runs the program,
-    /// who owns the program, and root.
+    /// Refuses a workspace where a user other than the effective user, the program's owner and root could change
+    /// what would be built.
     pub(super) fn check(root: &Path, program: &Path) -> Result<()> {
         let owner = program.symlink_metadata().map(|meta| meta.uid());
         let owners = [0, rustix::process::geteuid().as_raw(), owner.unwrap_or(0)];
         let mut paths: Vec<PathBuf> = root.ancestors().map(Path::to_owned).collect();
         paths.extend(BUILT_FROM.iter().flat_map(|name| below(&root.join(name))));
         for path in paths {
-            // What is not there is missed by whoever builds.
+            // A missing file is reported by the build.
             let Ok(meta) = path.symlink_metadata() else {
                 continue;
             };
@@ -76,22 +77,22 @@ mod trust {
                 let message = format!("{} {why}, so nothing is built there", path.display());
                 return Err(BuildError::new(
                     message,
-                    "let nobody else own or write the workspace, or name a plugin with `--plugin FILE.wasm`",
+                    "make sure that no other user owns or can write to the workspace, or name a plugin with `--plugin FILE.wasm`",
                 ));
             }
         }
         Ok(())
     }
 
-    /// Why somebody else could put something else there.
+    /// Why another user could replace a file.
     fn fault(meta: &Metadata, owners: &[u32]) -> Option<&'static str> {
         if meta.file_type().is_symlink() {
             return None;
         }
         let mode = meta.mode();
-        // In a folder like `/tmp` everybody may write, and nobody may replace what is another's.
+        // In a folder with the sticky bit, such as `/tmp`, users can create files but not replace each other's.
         let is_shared_folder = meta.is_dir() && mode & 0o1000 != 0;
-        // A person's own group, which many systems give write access by default.
+        // A user's private group, which many systems give write access by default.
         let is_private_group = meta.gid() == meta.uid();
         if !owners.contains(&meta.uid()) {
             Some("belongs to another user")
@@ -104,7 +105,7 @@ mod trust {
         }
     }
 
-    /// A file or folder, and what lies in it.
+    /// A file or folder, and everything below it.
     fn below(path: &Path) -> Vec<PathBuf> {
         let mut all = vec![path.to_owned()];
         for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
@@ -124,7 +125,7 @@ mod trust {
         }
 
         #[test]
-        fn a_workspace_that_others_may_write_is_no_place_to_build() {
+        fn nothing_is_built_in_a_workspace_that_other_users_can_write_to() {
             let dir = tempfile::tempdir().unwrap();
             let (root, program) = (dir.path().join("workspace"), dir.path().join("program"));
             fs::create_dir_all(root.join("src")).unwrap();
@@ -156,7 +157,7 @@ mod trust {
 
     use super::Result;
 
-    /// Where files have no modes, the place of the program has to do.
+    /// Without file modes, the location of the program has to do.
     pub(super) fn check(_: &Path, _: &Path) -> Result<()> {
         Ok(())
     }

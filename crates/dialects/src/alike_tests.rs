@@ -1,4 +1,4 @@
-//! Clients of every dialect have the same in the end, whole or from a stream.
+//! All dialects give clients the same content, as a whole response and as a stream.
 
 use model_provider_host::{
     GenerationInfo,
@@ -19,7 +19,7 @@ use crate::{
     responses_reader::{self, Read},
 };
 
-/// A step of a response: calls may be interleaved with anything.
+/// A step of a response. Tool calls may be interleaved with anything.
 #[derive(Clone, Debug)]
 enum Step {
     Text(String),
@@ -56,7 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Steps as events by the rules of the contract, and what they say.
+/// The steps as events by the contract's rules, and their content.
 fn events_of(steps: Vec<Step>) -> (Vec<ChatEvent>, Read) {
     let (mut events, mut said, mut open) = (Vec::new(), Read::default(), Vec::new());
     let other = |key: &str, json: String| {
@@ -116,7 +116,7 @@ fn end(index: usize) -> ChatEvent {
     })
 }
 
-/// The same collected, as the contract says.
+/// The same, collected by the contract's rules.
 fn parts_of(events: &[ChatEvent]) -> Vec<AssistantPart> {
     let (mut parts, mut calls) = (Vec::new(), Vec::new());
     for event in events {
@@ -173,7 +173,7 @@ fn summary(finish_reason: FinishReason, usage: Usage) -> Summary {
     }
 }
 
-/// The frames of a stream: an end, or a fault in its place.
+/// The frames of a stream, which ends normally or with a fault.
 fn streamed(
     dialect: &dyn Dialect,
     body: &str,
@@ -246,7 +246,7 @@ proptest! {
             output_tokens: tokens.map(|(_, output, _)| output),
             reasoning_tokens: tokens.and_then(|(.., cached)| cached),
         };
-        // Only this dialect's word depends on what was said.
+        // Only in this dialect the reason depends on the content.
         let reason = match reason {
             FinishReason::Stop | FinishReason::ToolCalls if said.calls.is_empty() => FinishReason::Stop,
             FinishReason::Stop => FinishReason::ToolCalls,
@@ -273,7 +273,7 @@ proptest! {
     }
 
     #[test]
-    fn what_came_before_an_error_is_the_same_too(steps in prop::collection::vec(step(), 0..12), cut in 0..12_usize) {
+    fn content_before_an_error_is_the_same_too(steps in prop::collection::vec(step(), 0..12), cut in 0..12_usize) {
         let (mut events, _) = events_of(steps);
         events.truncate(cut);
         let fault = Fault::new(http::StatusCode::BAD_GATEWAY, "server_error", "transport", "it broke off");
@@ -284,7 +284,7 @@ proptest! {
 }
 
 #[test]
-fn a_stream_that_fails_before_it_begins_is_a_whole_one() {
+fn a_stream_that_fails_before_it_begins_is_complete() {
     let (mut asked, mut frames) = (asked(&Responses, &responses_body(true, false)), Vec::new());
     let fault = Fault::new(
         http::StatusCode::BAD_GATEWAY,

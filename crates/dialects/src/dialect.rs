@@ -1,4 +1,5 @@
-//! What a server needs of a dialect: requests read, responses, stream events and errors written. Knows no dialect.
+//! The dialect interface for a server: parses requests; serializes responses, stream events and errors. Knows no
+//! dialect.
 
 use std::fmt::Debug;
 
@@ -16,64 +17,64 @@ use model_provider_host::{
 
 /// A dialect.
 pub trait Dialect: Debug + Send + Sync {
-    /// Reads the body of a request.
+    /// Parses the body of a request.
     ///
     /// # Errors
-    /// The body is malformed, asks nothing, or asks for what no upstream can be asked.
+    /// The body is malformed, has no prompt, or requires what no upstream supports.
     fn parse(&self, body: &[u8]) -> Result<Asked>;
 
-    /// The status of a response that is an error.
+    /// The HTTP status of an error.
     fn status(&self, fault: &Fault) -> StatusCode {
         fault.status
     }
 
-    /// An error as the body of a response.
+    /// The body of an error response.
     fn error(&self, fault: &Fault, request_id: &str) -> Value;
 
-    /// The header in which its clients look for the request's id, beside `x-request-id`.
+    /// The header in which clients look for the request id, besides `x-request-id`.
     fn request_id_header(&self) -> Option<HeaderName> {
         None
     }
 
-    /// What keeps a stream open in which nothing happens; `None` is a comment line.
+    /// The keep-alive frame of an idle stream; `None` is a comment line.
     fn heartbeat(&self) -> Option<Frame> {
         None
     }
 }
 
-/// A request, read.
+/// A parsed request.
 #[derive(Debug)]
 pub struct Asked {
     /// The request; its `model` is empty.
     pub request: ChatRequest,
-    /// The model that it names.
+    /// The requested model.
     pub model: Option<String>,
-    /// Whether the response is wanted as it comes.
+    /// Whether the response is streamed.
     pub stream: bool,
-    /// Writes the response.
+    /// Serializes the response.
     pub reply: Box<dyn Reply>,
 }
 
-/// What all parts of one response have in common.
+/// The common data of one response.
 #[derive(Clone, Debug, Default)]
 pub struct Head {
-    /// The request's id, of which the response's id is made.
+    /// The request's id, from which the response's id is derived.
     pub id: String,
     /// Seconds since 1970.
     pub created: u64,
-    /// The model that the request names, for what is written before anybody responds.
+    /// The requested model, for output before a model responds.
     pub model: String,
-    /// The name that was given in place of a model's, and meant the default.
+    /// The placeholder that was sent instead of a model's name, and selected the default.
     pub default_for: Option<&'static str>,
 }
 
-/// Writes the response to one request: [`whole`](Self::whole), or as a stream, which is `opening`, each `event`, then
+/// Serializes the response to one request: [`whole`](Self::whole), or as a stream of `opening`, each `event`, then
 /// `closing` or `failed`. A stream may fail before it is opened.
 pub trait Reply: Debug + Send + Sync {
-    /// What is known before anybody responds. Comes first.
+    /// Sets the data that is known before a model responds. Called first.
     fn begin(&mut self, head: Head);
 
-    /// What is said of the request beside the response. It may repeat the client's words, which the server redacts.
+    /// Notes about the request, for the response. They may repeat the client's text, which the server redacts.
     fn notes(&mut self) -> &mut Notes;
 
     /// The whole response as JSON.
@@ -82,23 +83,23 @@ pub trait Reply: Debug + Send + Sync {
     /// The first frames of a stream.
     fn opening(&mut self, model: &str, frames: &mut Vec<Frame>);
 
-    /// The frames of an event, with the log probabilities that belong to it.
+    /// The frames of an event, with its log probabilities.
     fn event(&mut self, event: &ChatEvent, logprobs: Option<&Extra>, frames: &mut Vec<Frame>);
 
     /// The last frames.
     fn closing(&mut self, ending: Ending<'_>, frames: &mut Vec<Frame>);
 
-    /// Names the place of an error in the body of the request, where plugins name it in another order.
+    /// Maps the path of an error to the client's body, where the contract's order differs.
     fn locate(&self, _fault: &mut Fault) {}
 
-    /// The last frames of a response that broke off, or never came.
+    /// The last frames of a response that failed or never started.
     fn failed(&mut self, fault: &Fault, frames: &mut Vec<Frame>);
 }
 
 /// One server-sent event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Its name, where the dialect's events have names.
+    /// Its name, if the dialect names its events.
     pub event: Option<&'static str>,
     /// Its data: one line.
     pub data: String,
@@ -122,15 +123,15 @@ impl Frame {
     }
 }
 
-/// What an upstream adds that stands beside the event before it and not in the message.
+/// The extra with log probabilities: it belongs to the event before it, and not to the message.
 pub const LOGPROBS: &str = "logprobs";
 
-/// Whether an event says the log probabilities of the one before it.
+/// Whether an event holds the log probabilities of the one before it.
 pub fn is_logprobs(event: &ChatEvent) -> bool {
     matches!(event, ChatEvent::Other(extra) if extra.key == LOGPROBS)
 }
 
-/// Whether log probabilities may belong to an event.
+/// Whether an event may have log probabilities.
 pub fn has_logprobs(event: &ChatEvent) -> bool {
     match event {
         ChatEvent::Text(_)

@@ -1,5 +1,5 @@
-//! What is known of a response at its end and no dialect has a place for: who responded, who failed before, warnings.
-//! Clients overlook it under `x_plugin`. Knows no dialect.
+//! The end of a response, and data without a place in any dialect: backend, attempts, warnings. They are under
+//! `x_plugin`, which clients ignore. Knows no dialect.
 
 use serde_json::{Value, json};
 
@@ -9,35 +9,35 @@ use model_provider_host::{
     failover::Attempt,
 };
 
-/// How many members a warning names.
+/// The most members that a warning names.
 const NAMED: usize = 8;
 
-/// What is known of a response at its end.
+/// The data at the end of a response.
 #[derive(Clone, Copy, Debug)]
 pub struct Ending<'a> {
-    /// The contract's account.
+    /// The contract's summary.
     pub summary: &'a Summary,
-    /// Which plugin responded.
+    /// The generation that responded.
     pub generation: &'a GenerationInfo,
-    /// Who failed before.
+    /// The failed attempts before it.
     pub trail: &'a [Attempt],
 }
 
-/// What a dialect has to say of a request and its response beside what the contract does.
+/// A dialect's notes about a request and its response, besides the contract's.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
-    /// Images, audio or files of the response that the dialect cannot show.
+    /// Images, audio or files of the response that the dialect cannot represent.
     pub media: usize,
     /// The paths of members of the request that were not passed on.
     pub left_out: Vec<String>,
-    /// The name that was given in place of a model's, and meant the default.
+    /// The placeholder that was sent instead of a model's name, and selected the default.
     pub default_for: Option<&'static str>,
-    /// Others.
+    /// Other warnings.
     pub warnings: Vec<Warning>,
 }
 
 impl Notes {
-    /// Notes something else.
+    /// Adds a warning.
     pub fn warn(&mut self, code: &str, message: impl Into<String>) {
         self.warnings.push(Warning {
             code: code.to_owned(),
@@ -45,7 +45,7 @@ impl Notes {
         });
     }
 
-    /// Changes every text that may repeat the client's words.
+    /// Changes every text that may repeat the client's text.
     pub fn redact(&mut self, redacted: impl Fn(&str) -> String) {
         for name in &mut self.left_out {
             *name = redacted(name);
@@ -58,7 +58,10 @@ impl Notes {
     fn warnings(&self) -> Vec<Value> {
         let mut warnings: Vec<Value> = self.warnings.iter().map(warning).collect();
         if self.media > 0 {
-            let message = format!("{} pictures or sounds of the answer are not shown", self.media);
+            let message = format!(
+                "{} images or audio parts of the response are not shown",
+                self.media
+            );
             warnings.push(json!({ "code": "media-not-shown", "message": message }));
         }
         if !self.left_out.is_empty() {
@@ -73,7 +76,7 @@ impl Notes {
             warnings.push(json!({ "code": "members-left-out", "message": message }));
         }
         if let Some(name) = self.default_for {
-            let message = format!("`{name}` is no model; the configured default was asked");
+            let message = format!("`{name}` is not a model; the configured default was used");
             warnings.push(json!({ "code": "default-model", "message": message }));
         }
         warnings
@@ -81,7 +84,7 @@ impl Notes {
 }
 
 impl Ending<'_> {
-    /// What the dialect has no place for.
+    /// The data without a place in the dialect.
     pub fn details(&self, notes: &Notes) -> Value {
         let summary = self.summary;
         let mut warnings: Vec<Value> = summary.warnings.iter().map(warning).collect();
@@ -104,7 +107,7 @@ fn warning(warning: &Warning) -> Value {
     json!({ "code": warning.code, "message": warning.message })
 }
 
-/// Who failed, and of what.
+/// The failed attempts and their errors.
 pub fn trail(attempts: &[Attempt]) -> Vec<Value> {
     let told = attempts.iter().map(|attempt| {
         json!({
@@ -116,7 +119,7 @@ pub fn trail(attempts: &[Attempt]) -> Vec<Value> {
     told.collect()
 }
 
-/// An object without what is null in it.
+/// An object without its null members.
 pub fn known(value: Value) -> Value {
     match value {
         Value::Object(fields) => {

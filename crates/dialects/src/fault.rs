@@ -1,5 +1,5 @@
-//! An error as a server tells it: a status, words by which clients tell errors apart, and when to try again. Each dialect
-//! puts it into a form of its own; this knows none.
+//! An error of a server: status, class and code for clients, and retry hints. Each dialect serializes it in its own
+//! form; this knows none.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -7,31 +7,31 @@ use serde_json::{Map, Value, json};
 use crate::json::{PARAM, TOO_DENSE};
 use model_provider_host::{Error, Kind, contract::ErrorKind};
 
-/// Clients that are told to wait longer than this do not wait, but ask again at once.
+/// Clients ignore a longer `retry-after` and retry at once.
 const LONGEST_WAIT: u64 = 60;
 
 /// An error, ready to be written in a dialect.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The status of the response, where none has been sent yet.
+    /// The status of the response, if none has been sent yet.
     pub status: StatusCode,
-    /// Its class, in OpenAI's words: `invalid_request_error`.
+    /// Its class, as in OpenAI's API: `invalid_request_error`.
     pub class: &'static str,
-    /// What clients branch on.
+    /// The code that clients branch on.
     pub code: String,
-    /// What happened and what to do, for a person.
+    /// What happened and how to fix it, for a user.
     pub message: String,
-    /// The path of what is wrong with the request.
+    /// The path of the invalid member of the request.
     pub param: Option<String>,
-    /// What else is known: `upstream_code`, `suggestions`, `trail`.
+    /// Additional members: `upstream_code`, `suggestions`, `trail`.
     pub others: Map<String, Value>,
-    /// Seconds to wait.
+    /// The `retry-after` in seconds.
     pub retry_after: Option<u64>,
     /// Whether the same request may succeed later.
     pub retry: bool,
 }
 
-/// The words by which clients tell errors apart.
+/// Class and code of an error.
 struct Words {
     status: u16,
     kind: &'static str,
@@ -80,7 +80,7 @@ impl Words {
                 .code("model_not_found")
                 .about_the_model(),
             ErrorKind::RateLimited => words(429, "rate_limit_error").code("rate_limit_exceeded"),
-            // Which of the server errors it was is the upstream's word, and clients tell them apart.
+            // The upstream distinguishes server errors, and clients branch on them.
             ErrorKind::Upstream => words(
                 error
                     .details()
@@ -121,7 +121,7 @@ impl Fault {
         }
     }
 
-    /// The same, worth another try after so many seconds.
+    /// Marks it as retryable after this many seconds.
     pub fn retry_after(self, seconds: u64) -> Self {
         Self {
             retry_after: Some(seconds),
@@ -130,7 +130,7 @@ impl Fault {
         }
     }
 
-    /// The same, about a member of the request.
+    /// Sets the path of the member.
     pub fn about(self, param: &str) -> Self {
         Self {
             param: Some(param.to_owned()),
@@ -138,7 +138,7 @@ impl Fault {
         }
     }
 
-    /// Each of its texts, which may repeat what a client sent.
+    /// Changes each of its texts, which may repeat what a client sent.
     pub fn map_texts(&mut self, map: &impl Fn(&str) -> String) {
         for text in [&mut self.message, &mut self.code]
             .into_iter()
@@ -149,7 +149,7 @@ impl Fault {
         self.others.values_mut().for_each(|value| map_value(value, map));
     }
 
-    /// The members of an error in OpenAI's form, which more than one dialect has.
+    /// The members of an error in OpenAI's form, which several dialects share.
     pub fn members(&self) -> Value {
         let mut members = json!({
             "message": self.message,
@@ -201,7 +201,7 @@ impl From<&Error> for Fault {
         Self {
             status: StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             class: words.kind,
-            // Clients know these words; where there is none, the contract's says most.
+            // Clients know these codes; without one, the contract's kind says most.
             code: words.code.unwrap_or_else(|| error.kind().as_str()).to_owned(),
             message,
             param: words.param.map(str::to_owned).or_else(|| param(error)),
@@ -212,7 +212,7 @@ impl From<&Error> for Fault {
     }
 }
 
-/// The path of what is wrong with the request, in the dialect's spelling, where it is known.
+/// The path of the invalid member in the dialect's spelling, if known.
 fn param(error: &Error) -> Option<String> {
     let named = error.details().extras.iter().find(|extra| extra.key == PARAM)?;
     serde_json::from_str(&named.value_json).ok()
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn suggestions_and_the_upstreams_own_word_go_along() {
+    fn suggestions_and_the_upstreams_own_code_are_passed_on() {
         let error = Error::from(contract::Error {
             code: Some("model_not_found".into()),
             suggestions: vec!["a/b".into()],

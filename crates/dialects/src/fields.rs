@@ -1,31 +1,31 @@
-//! What becomes of each member of a request, as data: a dialect has a table of them, reads requests by it, and a page of the
-//! documentation is written from it. Knows no dialect.
+//! The handling of request members, as data: a dialect has a table of them, parses requests by it, and a
+//! documentation page is generated from it. Knows no dialect.
 
-/// What becomes of a member.
+/// The handling of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handling {
-    /// It goes to the model, as a field of the contract or as the upstream's own parameter.
+    /// Sent to the model, as a field of the contract or a parameter of the upstream.
     Sent,
-    /// It steers how the response is written, and goes nowhere.
+    /// Controls the response, and is not sent.
     Here,
-    /// It stands in the response again, and goes nowhere.
+    /// Echoed in the response, and not sent.
     Echoed,
-    /// It is taken, and has no effect here that a response could lack.
+    /// Accepted without effect, and without a loss for the response.
     Ignored,
-    /// It is left out, with a warning that names it.
+    /// Left out, with a warning that names it.
     LeftOut,
-    /// A request that has it is refused.
+    /// Refuses the request.
     Refused,
 }
 
 impl Handling {
-    /// The word for it in the documentation.
+    /// The text in the documentation.
     pub fn word(self) -> &'static str {
         match self {
             Self::Sent => "sent",
             Self::Here => "handled here",
             Self::Echoed => "echoed",
-            Self::Ignored => "taken, without effect",
+            Self::Ignored => "accepted, without effect",
             Self::LeftOut => "left out, with a warning",
             Self::Refused => "refused",
         }
@@ -37,9 +37,9 @@ impl Handling {
 pub struct Field {
     /// Its name.
     pub name: &'static str,
-    /// What becomes of it.
+    /// Its handling.
     pub handling: Handling,
-    /// How, or why: follows the member's name in an error, and stands beside it in the documentation.
+    /// How, or why: follows the member's name in an error and in the documentation.
     pub reason: &'static str,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn find(fields: &'static [Field], name: &str) -> Option<&'static Fiel
 
 /// A table as Markdown.
 pub fn table(fields: &[Field]) -> String {
-    let mut text = "| Member | What becomes of it | How, or why |\n|---|---|---|\n".to_owned();
+    let mut text = "| Member | Handling | Details |\n|---|---|---|\n".to_owned();
     for field in fields {
         text += &format!(
             "| `{}` | {} | {} |\n",

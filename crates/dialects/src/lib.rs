@@ -1,7 +1,7 @@
-//! What clients of a model server speak: their bodies as requests of the contract and back, responses and errors of the
-//! contract as theirs. One module each; none knows another, a socket or a file.
+//! The wire dialects of a model server: parses the bodies of clients to requests of the contract, and serializes
+//! the contract's responses and errors. One module each; none knows another, a socket or a file.
 //!
-//! A server drives each of them through [`dialect::Dialect`] and needs to know none.
+//! A server uses them through [`dialect::Dialect`] and need not know any of them.
 
 pub mod chat_completions;
 pub mod dialect;

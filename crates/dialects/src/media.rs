@@ -1,4 +1,4 @@
-//! Pictures and sounds: where their bytes are, and what they are.
+//! Images and audio: their location and media type.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::n
         .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
 );
 
-/// A picture; what it is follows from its first bytes. `None` for what is no PNG, JPEG, GIF or WebP.
+/// An image; its type follows from its first bytes. `None` for anything but PNG, JPEG, GIF and WebP.
 pub fn picture_of(bytes: Vec<u8>) -> Option<Media> {
     Some(Media::new(picture_type(&bytes)?, MediaSource::Data(bytes)))
 }
@@ -31,7 +31,7 @@ fn picture_type(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What a URL points at: bytes within it (`data:`), or something that the upstream fetches.
+/// The content of a URL: inline bytes (`data:`), or a URL that the upstream fetches.
 pub(crate) fn from_url(url: &Node<'_>, family: &str) -> Result<Media> {
     let text = url.text()?;
     let scheme = text
@@ -69,19 +69,19 @@ fn from_data_url(url: &Node<'_>, text: Cow<'_, str>) -> Result<Media> {
     } else {
         Some(named)
     };
-    let mime_type = mime_type.ok_or_else(|| url.wrong("a data URL that says what it holds"))?;
+    let mime_type = mime_type.ok_or_else(|| url.wrong("a data URL with a media type"))?;
     if bytes.is_empty() {
         return Err(url.wrong("a data URL that holds something"));
     }
     Ok(Media::new(mime_type, MediaSource::Data(bytes)))
 }
 
-/// The bytes of a text in base64; `None` if it is not. Padding may lack, and blanks may stand in it.
+/// Decodes base64; `None` if it is invalid. Padding may be missing, and white space is allowed.
 pub(crate) fn decode_base64(text: Cow<'_, str>) -> Option<Vec<u8>> {
     decode(text, 0)
 }
 
-/// Decodes what stands from here on. Blanks are taken out in the text itself where that is one's own: it may be large.
+/// Decodes from here on. White space is removed in place if the text is owned, since it may be large.
 fn decode(text: Cow<'_, str>, at: usize) -> Option<Vec<u8>> {
     if text.as_bytes()[at..].iter().any(u8::is_ascii_whitespace) {
         let mut dense = text.into_owned();

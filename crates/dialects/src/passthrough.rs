@@ -1,35 +1,35 @@
-//! What an upstream adds to a response in its own form: passed on as it was written, to the last digit of a number, and
-//! whole again at the end where it came in pieces.
+//! Passthrough of an upstream's extras: values are passed on as written, to the last digit of a number, and
+//! fragments are merged at the end.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A value that came at once or in pieces.
+/// A value, from one event or several.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Added {
-    /// As it was written.
+    /// As written.
     Raw(Box<RawValue>),
-    /// Elements of several lists.
+    /// Concatenated elements of several lists.
     List(Vec<Box<RawValue>>),
-    /// Members of several objects.
+    /// Merged members of several objects.
     Object(BTreeMap<String, Added>),
 }
 
-/// What comes in pieces of text, as the content does.
+/// The extra that arrives in text deltas, like the content.
 const REFUSAL: &str = "refusal";
 
-/// Reads an addition; none if it is no JSON.
+/// Parses an extra; `None` if it is not JSON.
 pub fn read(json: &str) -> Option<Box<RawValue>> {
-    // A line end stands between two values and never within one, and would end a line of an event stream.
+    // A line end would end a line of the event stream; in JSON it occurs only between values.
     RawValue::from_string(json.replace(['\r', '\n'], " ")).ok()
 }
 
 impl Added {
-    /// Adds a later piece: lists follow each other, objects are one by their members, and of anything else the last
-    /// holds. Null adds nothing.
+    /// Merges a later fragment: lists are concatenated, objects merged by member, and anything else is replaced.
+    /// Null adds nothing.
     pub fn add(&mut self, more: Box<RawValue>) {
         match (self.opened(), more.get().as_bytes().first()) {
             (_, Some(b'n')) => {}
@@ -43,7 +43,7 @@ impl Added {
         }
     }
 
-    /// The text that it is, if it is one.
+    /// Its string, if it is one.
     pub fn text(&self) -> Option<String> {
         match self {
             Self::Raw(raw) => serde_json::from_str(raw.get()).ok(),
@@ -51,7 +51,7 @@ impl Added {
         }
     }
 
-    /// Adds text to text; anything else takes its place.
+    /// Appends a string to a string; anything else is replaced.
     fn join(&mut self, more: Box<RawValue>) {
         let both = self.text().zip(serde_json::from_str::<String>(more.get()).ok());
         let joined = both.and_then(|(text, more)| serde_json::value::to_raw_value(&(text + &more)).ok());
@@ -61,7 +61,7 @@ impl Added {
         }
     }
 
-    /// Takes a list or an object apart, so that more can be added to it.
+    /// Parses a list or an object, so that more can be added.
     fn opened(&mut self) -> &mut Self {
         if let Self::Raw(raw) = self {
             match raw.get().as_bytes().first() {
@@ -77,7 +77,7 @@ impl Added {
     }
 }
 
-/// Puts a member in, or adds it to what there is of it.
+/// Inserts a member, or merges it with the existing one.
 pub fn put<K: Ord + AsRef<str>>(members: &mut BTreeMap<K, Added>, name: K, value: Box<RawValue>) {
     match members.entry(name) {
         Entry::Vacant(entry) => {
@@ -88,12 +88,12 @@ pub fn put<K: Ord + AsRef<str>>(members: &mut BTreeMap<K, Added>, name: K, value
     }
 }
 
-/// The elements of a list; it has been read as JSON before.
+/// The elements of a list, which is known to be valid JSON.
 fn list(raw: &RawValue) -> Vec<Box<RawValue>> {
     serde_json::from_str(raw.get()).unwrap_or_default()
 }
 
-/// The members of an object; the same. A name that is no Unicode leaves none of them.
+/// The members of an object, likewise. If a name is not valid Unicode, none is returned.
 fn object(raw: &RawValue) -> BTreeMap<String, Box<RawValue>> {
     serde_json::from_str(raw.get()).unwrap_or_default()
 }

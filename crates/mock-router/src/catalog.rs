@@ -27,14 +27,14 @@ pub(super) struct Catalog {
     etag: String,
 }
 
-/// What a reference to a model comes to.
+/// The result of looking up a model reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Lookup {
     /// It is served by this backend.
     Backend(String),
     /// The model does not exist.
     NoModel,
-    /// The model is none for chat.
+    /// The model is not a chat model.
     NotChat,
     /// No backend serves the model, or not the requested one.
     NotServed,

@@ -1,5 +1,5 @@
-//! The default response: composed from the request, the same for the same request, in the dialect of the
-//! backend that was chosen. It knows nothing of connections.
+//! The default response: derived deterministically from the request, in the dialect of the chosen backend. Knows
+//! nothing of connections.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use super::script::Script;
 use super::sse_chunk::{Envelope, EventStyle};
 use super::tool_call::{Call, Turn};
 
-/// What the response depends on.
+/// The input of the response.
 pub(super) struct Question<'a> {
     /// The request body.
     pub(super) request: &'a Value,
@@ -16,7 +16,7 @@ pub(super) struct Question<'a> {
     pub(super) backend: &'a str,
     /// Whether the model sends reasoning.
     pub(super) reasoning: bool,
-    /// What every chunk repeats.
+    /// The fields that every chunk repeats.
     pub(super) envelope: Envelope,
 }
 
@@ -29,7 +29,7 @@ fn reasoning_key(backend: &str) -> Option<&'static str> {
     }
 }
 
-/// Where a backend puts usage.
+/// Where a backend sends usage.
 #[derive(PartialEq)]
 enum UsagePlace {
     /// In a chunk of its own, without choices.
@@ -48,7 +48,7 @@ fn usage_place(backend: &str) -> UsagePlace {
     }
 }
 
-/// Whether a backend sends a tool call in several deltas, and the index that it gives it otherwise.
+/// The index under which a backend sends a tool call in one delta; `None` if it sends several deltas.
 fn whole_call_index(backend: &str) -> Option<i64> {
     match backend {
         "cerebras" | "groq" | "novita" | "zai-org" => Some(0),
@@ -64,7 +64,7 @@ struct Composed {
     finish: &'static str,
 }
 
-/// The default response as a stream or as a whole, as the request wants it.
+/// The default response, streamed or whole, as requested.
 pub(super) fn compose(question: &Question<'_>, style: &EventStyle) -> Script {
     let composed = compose_parts(question);
     let prompt = tokens(&question.request["messages"].to_string());
@@ -274,12 +274,12 @@ fn usage(prompt: usize, spoken: usize, thought: usize) -> Value {
     })
 }
 
-/// About what a tokenizer would count.
+/// An approximate token count.
 fn tokens(text: &str) -> usize {
     text.len().div_ceil(4).max(1)
 }
 
-/// A text in words, each with the space before it.
+/// Splits a text into words, each with the space before it.
 fn pieces(text: &str) -> Vec<&str> {
     let starts = text
         .match_indices([' ', '\n'])

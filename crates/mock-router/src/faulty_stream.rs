@@ -1,6 +1,6 @@
-//! The byte stream under an HTTP/1.1 connection, with two powers that an HTTP server lacks: closing right
-//! after a response that announced keep-alive, and replacing a response by bytes that are no HTTP. Knows no
-//! HTTP itself.
+//! The byte stream under an HTTP/1.1 connection, with two faults that an HTTP server cannot produce: closing right
+//! after a response that announced keep-alive, and replacing a response by bytes that are not HTTP. Knows no HTTP
+//! itself.
 
 use std::io;
 use std::pin::Pin;
@@ -16,24 +16,24 @@ use super::recorder::lock;
 struct State {
     /// Close once everything written so far has been flushed.
     closing: bool,
-    /// Closed: reads report the end of the stream, which makes the server end the connection in order.
+    /// Closed: reads report the end of the stream, so that the server closes the connection gracefully.
     closed: bool,
-    /// Written in place of whatever the server writes.
+    /// Written instead of the server's output.
     raw: Option<Bytes>,
     reader: Option<Waker>,
 }
 
-/// The handle by which an exchange rules its connection.
+/// The handle by which an exchange controls its connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Control(Arc<Mutex<State>>);
 
 impl Control {
-    /// Closes the connection as soon as what was written has left.
+    /// Closes the connection as soon as the written bytes have been sent.
     pub(super) fn close_after_flush(&self) {
         lock(&self.0).closing = true;
     }
 
-    /// From now on these bytes leave in place of what the server writes.
+    /// From now on, sends these bytes instead of the server's output.
     pub(super) fn replace_by(&self, raw: Bytes) {
         lock(&self.0).raw = Some(raw);
     }

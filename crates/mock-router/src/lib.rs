@@ -1,9 +1,8 @@
 //! The mock router: real HTTP over loopback with the responses of the Hugging Face router, faults included.
 //!
-//! The only part of the host that knows a provider; it must not know the host's library or the plugin, so
-//! that it judges both from outside. Everything that it says is a [`Script`]: the default response is composed
-//! from the request, the scenarios are data files under `scenarios/`, replays are recorded files given by
-//! path.
+//! The only part of the host that knows a provider; it must not know the host's library or the plugin, so that it
+//! tests both from outside. Every response is a [`Script`]: the default response is derived from the request,
+//! scenarios are data files under `scenarios/`, replays are recorded files given by path.
 
 mod catalog;
 mod default_response;
@@ -31,7 +30,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// What a demonstration of this router requests, as JSON: names, references and prompts.
+/// The requests of the demo, as JSON: names, references and prompts.
 pub const DEMO: &str = include_str!("demo.json");
 
 pub use options::{Chunking, MockOptions};
@@ -53,7 +52,7 @@ pub enum MockError {
     Bind {
         /// The requested port.
         port: u16,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// There is no scenario of this name.
@@ -61,7 +60,7 @@ pub enum MockError {
     UnknownScenario {
         /// The requested name.
         name: String,
-        /// The known name that is most like it.
+        /// The most similar known name.
         nearest: Option<&'static str>,
     },
     /// A recorded response cannot be read or understood.
@@ -113,7 +112,7 @@ impl MockRouter {
         Self::listen(listener, options)
     }
 
-    /// Starts a mock router on a listener that is already bound; the port of the options is not looked at.
+    /// Starts a mock router on a bound listener; the port of the options is ignored.
     pub fn listen(listener: TcpListener, options: MockOptions) -> Result<Self, MockError> {
         let addr = listener.local_addr().map_err(|source| MockError::Bind {
             port: options.port,
@@ -156,51 +155,51 @@ impl MockRouter {
         self.router.recorder.connections.load(Ordering::SeqCst)
     }
 
-    /// Exchanges that the client gave up before the response was complete.
+    /// Exchanges that the client cancelled before the response was complete.
     pub fn disconnects(&self) -> usize {
         *self.router.recorder.abandoned.borrow()
     }
 
-    /// Exchanges that have begun and neither ended nor been given up.
+    /// Exchanges that have neither completed nor been cancelled.
     pub fn open_exchanges(&self) -> usize {
         *self.router.recorder.open.borrow()
     }
 
-    /// Bytes of response bodies handed to the transport so far; stops growing when a reader holds back.
+    /// Bytes of response bodies handed to the transport so far; stops growing when a reader applies backpressure.
     pub fn body_bytes_sent(&self) -> u64 {
         self.router.recorder.body_bytes.load(Ordering::SeqCst)
     }
 
-    /// Waits until clients have given up at least `count` exchanges.
+    /// Waits until clients have cancelled at least `count` exchanges.
     pub async fn wait_disconnects(&self, count: usize) {
         let mut abandoned = self.router.recorder.abandoned.subscribe();
-        // The sender lives in the router, which this borrows: an error cannot come.
+        // The sender is in the router, which this borrows: it cannot be dropped.
         let _ = abandoned.wait_for(|now| *now >= count).await;
     }
 
-    /// Waits until at least `count` requests have been received whole.
+    /// Waits until at least `count` complete requests have been received.
     pub async fn wait_requests(&self, count: usize) {
         let mut received = self.router.recorder.received.subscribe();
         let _ = received.wait_for(|now| *now >= count).await;
     }
 
-    /// Answers every chat or model-list request from now on by this scenario (and restarts its sequence).
+    /// From now on responds to every chat or model-list request by this scenario (and restarts its sequence).
     pub fn set_scenario(&self, name: &str) -> Result<(), MockError> {
         self.router.set_scenario(Some(name))
     }
 
-    /// Back to the default responses.
+    /// Restores the default responses.
     pub fn clear_scenario(&self) {
-        // Only naming an unknown scenario can fail.
+        // Only an unknown scenario name can fail.
         let _ = self.router.set_scenario(None);
     }
 
-    /// Answers the next chat request without a response of its own by this script.
+    /// Responds to the next chat request without a pending script by this script.
     pub fn push(&self, script: Script) {
         self.router.push_chat(script);
     }
 
-    /// Answers the next model-list request without a response of its own by this script.
+    /// Responds to the next model-list request without a pending script by this script.
     pub fn push_models(&self, script: Script) {
         self.router.push_models(script);
     }
@@ -219,12 +218,11 @@ async fn accept(listener: TcpListener, router: Arc<Router>) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    // Chunk boundaries are part of what is tested: no batching by the kernel.
+                    // Chunk boundaries are part of the test: no batching by the kernel.
                     let _ = stream.set_nodelay(true);
                     open.spawn(serve(Arc::clone(&router), stream, Protocol::Http1));
                 }
-                // Out of descriptors, or a connection that was reset while it waited: neither ends the
-                // server.
+                // Out of file descriptors, or a connection that was reset in the queue: neither stops the server.
                 Err(error) => {
                     tracing::warn!(%error, "mock router: accept failed");
                     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -247,7 +245,7 @@ where
     let ended = match protocol {
         Protocol::Http1 => {
             let mut http = hyper::server::conn::http1::Builder::new();
-            // Scripts decide about `date`: a response without one is a case of its own.
+            // Scripts decide about `date`: a response without one is a test case.
             http.auto_date_header(false)
                 .serve_connection(TokioIo::new(wire), service)
                 .await
@@ -260,7 +258,7 @@ where
         }
     };
     if let Err(error) = ended {
-        // Cuts and hang-ups end here too; scripts want them.
+        // Truncations and hang-ups end here too; scripts produce them.
         tracing::debug!(connection, %error, "mock router: connection ended");
     }
 }

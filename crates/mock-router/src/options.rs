@@ -1,14 +1,14 @@
-//! What a mock router is started with. Knows nothing of HTTP.
+//! The options of a mock router. Knows nothing of HTTP.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How the bytes of a response body are cut into chunks; each chunk is a write of its own.
+/// How a response body is split into chunks; each chunk is a separate write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Chunking {
-    /// As the response was written: one chunk per event of a stream.
+    /// As the response defines it: one chunk per event of a stream.
     #[default]
     AsWritten,
     /// All in one chunk.
@@ -17,18 +17,18 @@ pub enum Chunking {
     Bytes,
     /// This many bytes a chunk.
     Every(usize),
-    /// Two chunks: so many bytes, then the rest.
+    /// Two chunks: this many bytes, then the rest.
     SplitAt(usize),
-    /// So many bytes, then the connection is cut.
+    /// This many bytes, then the connection is closed.
     CutAt(usize),
 }
 
 impl FromStr for Chunking {
     type Err = String;
 
-    /// Reads `as-written`, `whole`, `bytes`, `every:N`, `split:N` or `cut:N`.
+    /// Parses `as-written`, `whole`, `bytes`, `every:N`, `split:N` or `cut:N`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is none of as-written, whole, bytes, every:N, split:N, cut:N");
+        let wrong = || format!("`{text}` is not one of as-written, whole, bytes, every:N, split:N, cut:N");
         match (text, text.split_once(':')) {
             ("as-written", _) => Ok(Self::AsWritten),
             ("whole", _) => Ok(Self::Whole),
@@ -79,50 +79,49 @@ impl MockOptions {
         Self::default().pace(Duration::ZERO)
     }
 
-    /// The port to listen on; 0, the default, takes a free one.
+    /// The port to listen on; 0, the default, selects a free one.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// Answers by this scenario from the start.
+    /// Uses this scenario from the start.
     #[must_use]
     pub fn scenario(mut self, name: impl Into<String>) -> Self {
         self.scenario = Some(name.into());
         self
     }
 
-    /// Answers with these recorded files, in this order; the last repeats.
+    /// Replays these recorded files, in this order; the last one repeats.
     #[must_use]
     pub fn replay<P: Into<PathBuf>>(mut self, files: impl IntoIterator<Item = P>) -> Self {
         self.replay.extend(files.into_iter().map(Into::into));
         self
     }
 
-    /// Whether chat needs an `hf_` key, as the router wants it (the default); a replay never does.
+    /// Whether chat requires an `hf_` key, as the router does (the default); a replay never does.
     #[must_use]
     pub fn require_key(mut self, require: bool) -> Self {
         self.require_key = require;
         self
     }
 
-    /// Refuses this key although it looks right, as a revoked one is.
+    /// Refuses this key although it is well-formed, like a revoked one.
     #[must_use]
     pub fn reject_key(mut self, key: impl Into<String>) -> Self {
         self.rejected_keys.push(key.into());
         self
     }
 
-    /// Cuts every response body that has no chunking of its own like this.
+    /// The default chunking of response bodies.
     #[must_use]
     pub fn chunking(mut self, chunking: Chunking) -> Self {
         self.chunking = chunking;
         self
     }
 
-    /// The pause between the events of a response: 15 ms unless set. Pauses that a scenario names stay as they
-    /// are.
+    /// The pause between the events of a response: 15 ms by default. Does not change the pauses of a scenario.
     #[must_use]
     pub fn pace(mut self, pace: Duration) -> Self {
         self.pace = pace;

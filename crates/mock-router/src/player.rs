@@ -1,5 +1,4 @@
-//! Plays a script on a connection: headers, chunks with their pauses, and its end. Knows no
-//! endpoint.
+//! Plays a script on a connection: headers, chunks with their pauses, and its end. Knows no endpoint.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,7 +17,7 @@ use super::script::{End, Head, Script, Step};
 /// The body type of every response.
 pub(super) type Body = StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>;
 
-/// So many bytes more than it has are announced for a body that will not be complete.
+/// How many bytes too many are announced for a body that will be truncated.
 const MISSING: u64 = 64;
 
 /// Plays a script. An error makes the server close the connection without a response.
@@ -33,7 +32,7 @@ pub(super) async fn play(
     }
     match script.head {
         Head::Http => answer(script, exchange, control, pace),
-        // The exchange is held until the client goes, which drops this future.
+        // The exchange is held until the client disconnects, which drops this future.
         Head::Never => Ok(std::future::pending().await),
         Head::HangUp => {
             exchange.done();
@@ -71,7 +70,7 @@ fn answer(
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(script.status).map_err(io::Error::other)?;
     for (name, value) in &script.headers {
-        // An empty value takes a header away that the mock would write itself, `date` for example.
+        // An empty value removes a header that the mock would write itself, such as `date`.
         if !value.is_empty() {
             let name: HeaderName = name.parse().map_err(io::Error::other)?;
             let value = HeaderValue::from_bytes(value.as_bytes()).map_err(io::Error::other)?;
@@ -79,7 +78,7 @@ fn answer(
         }
     }
     if bodiless || (length == Some(0) && complete) {
-        // The server never polls a body that it knows to be empty.
+        // The server never polls a body that is known to be empty.
         exchange.done();
         if script.end == End::Close {
             control.close_after_flush();
@@ -98,7 +97,7 @@ fn answer(
     Ok(response.map(|()| StreamBody::new(stream::unfold(playing, Playing::next).boxed())))
 }
 
-/// A body on its way.
+/// A body in progress.
 struct Playing {
     steps: VecDeque<Step>,
     end: End,
@@ -126,7 +125,7 @@ impl Playing {
                 Step::Repeat(chunk, times) => {
                     self.steps
                         .push_front(Step::Repeat(chunk.clone(), times.map(|times| times - 1)));
-                    // A flood is not for watching.
+                    // A flood has no pauses.
                     pace = Duration::ZERO;
                     chunk
                 }
@@ -152,7 +151,7 @@ impl Playing {
                 None
             }
             End::Cut => {
-                // What was written has to leave before the connection goes.
+                // The written bytes have to be sent before the connection is closed.
                 tokio::task::yield_now().await;
                 self.exchange.done();
                 self.over = true;
@@ -162,7 +161,7 @@ impl Playing {
         }
     }
 
-    /// Between two chunks: a pause, or at least one turn, so that each chunk is a write of its own.
+    /// Between two chunks: a pause, or at least one yield, so that each chunk is a separate write.
     async fn rest(&mut self, pace: Duration) {
         if std::mem::take(&mut self.first) {
             return;

@@ -1,4 +1,4 @@
-//! What the mock router saw: requests, connections, exchanges that clients gave up. Decides nothing.
+//! The journal of the mock router: requests, connections, cancelled exchanges. Decides nothing.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 pub struct RecordedRequest {
     /// 1 for the first request of this router.
     pub number: usize,
-    /// 1 for the first connection of this router: equal numbers mean that a connection was used again.
+    /// 1 for the first connection of this router: equal numbers mean a reused connection.
     pub connection: usize,
     /// The method.
     pub method: Method,
@@ -25,7 +25,7 @@ pub struct RecordedRequest {
     pub headers: HeaderMap,
     /// The body, whole.
     pub body: Bytes,
-    /// When its body was complete.
+    /// When the body was complete.
     pub at: Instant,
 }
 
@@ -35,7 +35,7 @@ impl RecordedRequest {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as JSON; null when it is none.
+    /// The body as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -57,7 +57,7 @@ impl Recorder {
         lock(&self.requests).clone()
     }
 
-    /// Writes a request down and returns its number.
+    /// Records a request and returns its number.
     pub(super) fn record(&self, mut request: RecordedRequest) -> usize {
         let mut requests = lock(&self.requests);
         let number = requests.len() + 1;
@@ -69,13 +69,13 @@ impl Recorder {
     }
 }
 
-/// A panic of another holder leaves plain data behind that is still whole.
+/// Ignores poisoning: a panic of another holder leaves the plain data consistent.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One exchange. Dropped before [`Exchange::done`], it counts as given up by the client: the transport drops
-/// what it serves as soon as it sees that the other side is gone.
+/// One exchange. Dropped before [`Exchange::done`], it counts as cancelled by the client: the transport drops it as
+/// soon as the other side has disconnected.
 #[derive(Debug)]
 pub(super) struct Exchange {
     recorder: Arc<Recorder>,
@@ -91,12 +91,12 @@ impl Exchange {
         }
     }
 
-    /// Counts body bytes that the transport has taken.
+    /// Counts body bytes that the transport has accepted.
     pub(super) fn sent(&self, bytes: usize) {
         self.recorder.body_bytes.fetch_add(bytes as u64, Ordering::SeqCst);
     }
 
-    /// All that the script had to say was said.
+    /// The script is complete.
     pub(super) fn done(&mut self) {
         self.done = true;
     }

@@ -1,5 +1,4 @@
-//! Recorded responses: files that hold one response of the real router each. Reads them into scripts; knows no
-//! endpoint.
+//! Recorded responses: files with one response of the real router each. Parses them to scripts; knows no endpoint.
 
 use std::path::{Path, PathBuf};
 
@@ -8,13 +7,13 @@ use serde_json::{Value, json};
 use super::MockError;
 use super::script::Script;
 
-/// The largest recording that is read.
+/// The size limit of a recording.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
-/// What the files come to.
+/// The parsed recordings.
 #[derive(Debug, Default)]
 pub(super) struct Replay {
-    /// Answers to chat requests, in order; the last one repeats.
+    /// Responses to chat requests, in order; the last one repeats.
     pub(super) chat: Vec<Script>,
     /// The list of models.
     pub(super) models: Option<Value>,
@@ -39,7 +38,7 @@ impl Replay {
             let is_stream = file.extension().is_some_and(|extension| extension == "sse")
                 || (file.extension().is_some_and(|extension| extension == "json") && stream.is_file());
             if is_stream {
-                // Naming a stream and the file beside it, as `sse/*` does, is naming one recording.
+                // Naming both a stream and the file beside it, as `sse/*` does, is naming one recording.
                 if !streams.contains(&stream) {
                     replay.chat.push(read_stream(&stream)?);
                     streams.push(stream);
@@ -145,7 +144,7 @@ fn read(file: &Path) -> Result<Vec<u8>, MockError> {
         use std::io::Read as _;
         // A named pipe or a device may never end.
         if !std::fs::metadata(file)?.is_file() {
-            return Err(std::io::Error::other("it is no regular file"));
+            return Err(std::io::Error::other("it is not a regular file"));
         }
         let mut bytes = Vec::new();
         std::fs::File::open(file)?

@@ -1,4 +1,4 @@
-//! The router's behaviour: which request gets which script. Checks in the router's order: key, JSON, model.
+//! The router's behaviour: selects the script for each request. Checks in the router's order: key, JSON, model.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -35,7 +35,7 @@ pub(super) struct Router {
     play: Mutex<Program>,
 }
 
-/// What decides about the next responses.
+/// The state that selects the next responses.
 #[derive(Debug, Default)]
 struct Program {
     scenario: Option<&'static Scenario>,
@@ -90,7 +90,7 @@ pub(super) async fn exchange(
     play(script, exchange, control, router.options.pace).await
 }
 
-/// In the form of the real ones, and countable.
+/// In the form of the real ones, and numbered.
 fn request_id(number: usize) -> String {
     format!("Root=1-{number:08x}-{number:024x};{number:08x}-0000-4000-8000-{number:012x}")
 }
@@ -164,7 +164,7 @@ impl Router {
         }
     }
 
-    /// The list: for any key, and without one.
+    /// The list: with any key, and without one.
     fn models(&self, request: &RecordedRequest) -> Result<Script, MockError> {
         if let Some(script) = lock(&self.play).models.pop_front() {
             return Ok(script);
@@ -215,7 +215,7 @@ impl Router {
             .filter(|scenario| scenario.on == Endpoint::Chat)
             .or_else(|| self.current(Endpoint::Chat));
         if let Some(scenario) = chosen {
-            // What its default responses say comes from a model that exists, whatever the request named.
+            // Its default responses use a model that exists, whatever the request named.
             let backend = match self.catalog.look_up(model, suffix) {
                 Lookup::Backend(backend) => backend,
                 _ => "together".to_owned(),
@@ -244,7 +244,7 @@ impl Router {
         Ok(self.default(&body, &subject, &backend, &EventStyle::default()))
     }
 
-    /// The router's refusal of a key: no header gets a page, a bad one JSON.
+    /// The router's refusal of a key: HTML without a header, JSON for a bad key.
     fn key_refusal(&self, request: &RecordedRequest) -> Option<&'static str> {
         if !self.options.require_key || self.replaying() {
             return None;
@@ -319,7 +319,7 @@ impl Router {
         answer.script(subject, default)
     }
 
-    /// The first response of a scenario, as the router's own word.
+    /// The first response of a scenario, as the router's own.
     fn named(&self, name: &str, subject: &Subject) -> Result<Script, MockError> {
         let scenario = scenario::find(name)?;
         let answer = scenario.answer(0);

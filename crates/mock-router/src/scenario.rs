@@ -1,5 +1,5 @@
-//! Scenarios: responses by name, read from the data files under `scenarios/` (format: `scenarios/FORMAT.md`).
-//! Adding one needs no Rust. Knows how a response is written down, not when it is given.
+//! Scenarios: named responses, read from the data files under `scenarios/` (format: `scenarios/FORMAT.md`). Adding
+//! one needs no Rust. Knows the file format, not when a response is sent.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -31,7 +31,7 @@ static SCENARIOS: LazyLock<Result<Vec<Scenario>, String>> = LazyLock::new(|| {
     Ok(all)
 });
 
-/// Every scenario: its name and what it does.
+/// Every scenario: its name and its description.
 pub fn scenarios() -> impl Iterator<Item = (&'static str, &'static str)> {
     SCENARIOS
         .iter()
@@ -60,7 +60,7 @@ pub(super) fn find(name: &str) -> Result<&'static Scenario, MockError> {
     })
 }
 
-/// The endpoint that a scenario is about; the other one responds as always.
+/// The endpoint of a scenario; the other one behaves normally.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Endpoint {
@@ -87,7 +87,7 @@ impl Scenario {
     }
 }
 
-/// What a response may mention of its request: `{model}`, `{suffix}` and `{id}` in its texts.
+/// The request's values for `{model}`, `{suffix}` and `{id}` in a response.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Subject {
     pub(super) model: String,
@@ -96,7 +96,7 @@ pub(super) struct Subject {
     pub(super) created: u64,
 }
 
-/// How a response begins, in the words of the data files.
+/// How a response begins, as the data files name it.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Begin {
@@ -107,17 +107,17 @@ enum Begin {
     Raw,
 }
 
-/// One response as it is written in a data file.
+/// One response of a data file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(super) struct Answer {
-    /// The default response of the router, with what else stands here laid over it.
+    /// Starts from the router's default response; the other keys override it.
     pub(super) default: bool,
     begin: Begin,
     delay_ms: u64,
     status: Option<u16>,
     headers: Map<String, Value>,
-    /// The backend that the response was relayed from; none for the router's own.
+    /// The backend that relayed the response; `None` for the router's own.
     backend: Option<String>,
     json: Option<Value>,
     text: Option<String>,
@@ -143,7 +143,7 @@ struct EventStep {
     raw: Option<String>,
     hex: Option<String>,
     wait_ms: Option<u64>,
-    /// `raw` so many times; 0 is for ever.
+    /// How many times `raw` is repeated; 0 is endless.
     times: Option<u64>,
 }
 
@@ -206,7 +206,7 @@ impl Answer {
         for (name, value) in &self.headers {
             let value = value
                 .as_str()
-                .ok_or_else(|| MockError::Data(format!("header {name} is no text")))?;
+                .ok_or_else(|| MockError::Data(format!("header {name} is not text")))?;
             script.set_header(name, fill(value));
         }
         if let Some(chunking) = &self.chunking {
@@ -275,7 +275,7 @@ fn map_text(value: &Value, change: &impl Fn(&str) -> String) -> Value {
     }
 }
 
-/// Bytes from pairs of hexadecimal digits; white space between them is fine.
+/// Parses pairs of hexadecimal digits; white space between them is allowed.
 fn unhex(text: &str) -> Result<Bytes, MockError> {
     let digits: Option<Vec<u8>> = text
         .chars()

@@ -3,10 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
-/// Deeper than any sensible schema; a schema that refers to itself ends here.
+/// The recursion limit, deeper than any sensible schema; it ends recursive schemas.
 const DEPTH: usize = 8;
 
-/// A value that fits `schema`; `hint` is what a text without other bounds says.
+/// A value that conforms to `schema`; `hint` is the value of strings without other constraints.
 pub(super) fn sample(schema: &Value, hint: &str) -> Value {
     Sampler { root: schema, hint }.value(schema, "", DEPTH)
 }
@@ -43,7 +43,7 @@ impl Sampler<'_> {
             }
         }
         let kind = schema["type"].as_str().or_else(|| {
-            // `["string", "null"]`: the first that says something.
+            // `["string", "null"]`: the first type that is not null.
             schema["type"]
                 .as_array()?
                 .iter()
@@ -97,8 +97,8 @@ impl Sampler<'_> {
         }
     }
 
-    /// The last capitalised word of the hint that does not open it: in `What is the weather in Paris?` the
-    /// place.
+    /// The last capitalised word of the hint that is not its first word: the place in `What is the weather in
+    /// Paris?`.
     fn place(&self) -> String {
         let words = self
             .hint

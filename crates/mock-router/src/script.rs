@@ -1,5 +1,5 @@
-//! A script: everything about one response, down to where its bytes are cut and how it ends. Knows neither
-//! requests nor sockets.
+//! A script: everything about one response, including its chunk boundaries and how it ends. Knows neither requests
+//! nor sockets.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use super::options::Chunking;
 pub(super) enum Head {
     /// With a status line and headers.
     Http,
-    /// Never: the client waits for headers for ever.
+    /// Never: the client waits for headers forever.
     Never,
     /// Not at all: the connection is closed without a byte.
     HangUp,
-    /// With the script's bytes in place of HTTP; then the connection is closed.
+    /// With the script's bytes instead of HTTP; then the connection is closed.
     Raw,
 }
 
@@ -27,25 +27,25 @@ pub(super) enum Head {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum End {
-    /// In order; the connection stays open for the next request.
+    /// Normally; the connection stays open for the next request.
     #[default]
     Finish,
-    /// In order, keep-alive announced, and the connection is closed all the same.
+    /// Normally and with keep-alive announced, but the connection is closed.
     Close,
     /// The connection is cut before the end of the body.
     Cut,
-    /// Never: the connection stays open and nothing more comes.
+    /// Never: the connection stays open without further data.
     Stall,
 }
 
 /// One step of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// A chunk, after the server's pace.
+    /// A chunk, after the server's pause.
     Chunk(Bytes),
     /// A pause that is part of the script.
     Wait(Duration),
-    /// A chunk so many times, or for ever.
+    /// A chunk that is repeated this many times, or endlessly.
     Repeat(Bytes, Option<u64>),
 }
 
@@ -66,7 +66,7 @@ pub struct Script {
     pub(super) chunking: Option<Chunking>,
     /// Whether the length of the body is announced; a stream's is not.
     pub(super) sized: bool,
-    /// Whether the server's pace lies between the chunks.
+    /// Whether the server's pause is inserted between the chunks.
     pub(super) paced: bool,
 }
 
@@ -130,7 +130,7 @@ impl Script {
         }
     }
 
-    /// These bytes in place of an HTTP response, then the connection is closed. On HTTP/1.1 only.
+    /// These bytes instead of an HTTP response, then the connection is closed. On HTTP/1.1 only.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
         Self {
             head: Head::Raw,
@@ -163,7 +163,7 @@ impl Script {
         self
     }
 
-    /// Adds these bytes so many times, or for ever with `None`, in chunks of about 16 KiB; the length of the
+    /// Adds these bytes this many times, or endlessly with `None`, in chunks of about 16 KiB; the length of the
     /// body is then not announced.
     pub fn repeat(mut self, bytes: impl Into<Bytes>, times: Option<u64>) -> Self {
         let bytes = bytes.into();
@@ -187,13 +187,13 @@ impl Script {
         self
     }
 
-    /// Sets where the body is cut into chunks.
+    /// Sets the chunk boundaries of the body.
     pub fn chunking(mut self, chunking: Chunking) -> Self {
         self.chunking = Some(chunking);
         self
     }
 
-    /// Sets a header, in place of any of this name.
+    /// Sets a header, replacing any of this name.
     pub(super) fn set_header(&mut self, name: &str, value: String) {
         self.headers
             .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
@@ -206,7 +206,7 @@ impl Script {
             .any(|(known, _)| known.eq_ignore_ascii_case(name))
     }
 
-    /// The length of the body; `None` when it does not end.
+    /// The length of the body; `None` if it is endless.
     pub(super) fn body_len(&self) -> Option<u64> {
         self.steps.iter().try_fold(0, |sum: u64, step| match step {
             Step::Chunk(bytes) => sum.checked_add(bytes.len() as u64),
@@ -215,7 +215,7 @@ impl Script {
         })
     }
 
-    /// The whole body at once; `None` when it does not end.
+    /// The whole body at once; `None` if it is endless.
     pub(super) fn body(&self) -> Option<Bytes> {
         let mut body = BytesMut::with_capacity(usize::try_from(self.body_len()?).ok()?);
         for step in &self.steps {
@@ -228,8 +228,8 @@ impl Script {
         Some(body.freeze())
     }
 
-    /// Cuts the body into chunks: by the script's own word, else by the server's. A body that never ends
-    /// stays as it is, and every chunking but `AsWritten` drops the pauses inside the body.
+    /// Splits the body into chunks: by the script's own chunking, else by the server's. An endless body is not
+    /// changed, and every chunking but `AsWritten` drops the pauses inside the body.
     pub(super) fn cut_into_chunks(&mut self, default: Chunking) {
         let chunking = self.chunking.unwrap_or(default);
         if chunking == Chunking::AsWritten {
@@ -251,7 +251,7 @@ impl Script {
             }
             Chunking::SplitAt(at) => chunks.push(body.split_to(at.min(body.len()))),
             Chunking::CutAt(at) if at < body.len() => {
-                // The length that was meant stays announced.
+                // The original length stays announced.
                 if self.sized && !self.has_header("content-length") {
                     self.set_header("content-length", body.len().to_string());
                 }

@@ -45,7 +45,7 @@ impl Envelope {
     }
 }
 
-/// How events are written: the two places in which servers differ.
+/// How events are written: the two points in which servers differ.
 #[derive(Clone, Debug)]
 pub(super) struct EventStyle {
     /// `data: ` or `data:`.

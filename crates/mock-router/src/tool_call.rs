@@ -1,6 +1,7 @@
-//! Whether the default response calls a tool, and which: once for a prompt, as a model would that reads the result.
+//! Decides whether the default response calls a tool, and which: once per prompt, like a model that reads the
+//! result.
 //!
-//! Clients put more behind a result than the next request: notes, reminders, or the result itself as a user's message.
+//! Clients append more than the next prompt to a result: notes, reminders, or the result itself as a user message.
 
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ pub(super) struct Call {
 pub(super) struct Turn<'a> {
     request: &'a Value,
     messages: &'a [Value],
-    /// Messages of the assistant before it and in it.
+    /// Assistant messages before it and in it.
     spoken: usize,
 }
 
@@ -41,7 +42,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// The newest result behind the last call.
+    /// The newest result after the last call.
     pub(super) fn result(&self) -> Option<&'a Value> {
         let is_call = |message: &Value| message["role"] == "assistant";
         let last_call = self.messages.iter().rposition(is_call).map_or(0, |at| at + 1);
@@ -49,8 +50,8 @@ impl<'a> Turn<'a> {
         behind.iter().rfind(|message| message["role"] == "tool")
     }
 
-    /// The call that the response makes: of the tool that was chosen, or of the first; where a call is required, of the
-    /// next that has not been called.
+    /// The call of the response: the chosen tool, or the first one; where a call is required, the next one that has
+    /// not been called.
     pub(super) fn call(&self, asked: &str) -> Option<Call> {
         let choice = &self.request["tool_choice"];
         let tools = self.request["tools"].as_array()?;
@@ -91,7 +92,8 @@ impl<'a> Turn<'a> {
     }
 }
 
-/// The tools that a message of the assistant calls: in calls, or in its text, where clients write them that know no calls.
+/// The tools that an assistant message calls: in tool calls, or in its text, where clients without tool calls write
+/// them.
 fn names<'a>(request: &'a Value, message: &'a Value) -> Vec<&'a str> {
     if message["role"] != "assistant" {
         return Vec::new();
@@ -112,7 +114,7 @@ fn names<'a>(request: &'a Value, message: &'a Value) -> Vec<&'a str> {
 mod tests {
     use super::*;
 
-    /// The tool that is called behind these messages, with two to choose from.
+    /// The tool that is called after these messages, with two to choose from.
     fn called(messages: &[(&str, &str)], choice: &Value) -> Option<String> {
         let message = |(role, text): &(&str, &str)| match *role {
             "calls" => {
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_is_called_once_for_a_question_wherever_its_result_stands() {
+    fn a_tool_is_called_once_per_prompt_wherever_its_result_is() {
         let (auto, asked, calls, result) =
             (json!("auto"), ("user", "q"), ("calls", "look_up"), ("tool", "r"));
         let look_up = Some("look_up".to_owned());
@@ -145,7 +147,7 @@ mod tests {
             "no result"
         );
         let second = [asked, calls, result, ("assistant", "so"), ("user", "and?")];
-        assert_eq!(called(&second, &auto), look_up, "another question");
+        assert_eq!(called(&second, &auto), look_up, "another prompt");
         assert_eq!(
             called(&[asked, calls, result], &json!({"function": {"name": "look_up"}})),
             None

@@ -1,11 +1,11 @@
-//! Bounds on what a plugin says beside its responses: how many warnings, how long a message. What is shown, logged, kept and
-//! served afterwards is bounded by that.
+//! Bounds on a plugin's output beside the response: number of warnings, length of messages. They bound everything
+//! that is shown, logged, stored or served afterwards.
 
 use wasmtime::component::ResourceAny;
 
 use crate::contract::{self, ChatResponse, ModelCatalog, ModelRef, Progress, Warning};
 
-/// So many warnings of one result are taken; one more says how many were left out.
+/// The most warnings of one result; one more says how many were dropped.
 const MOST_WARNINGS: usize = 100;
 const MOST_SUGGESTIONS: usize = 100;
 /// The longest message or hint, in bytes.
@@ -13,9 +13,9 @@ const LONGEST_MESSAGE: usize = 16 * 1024;
 /// The longest code, suggestion or name of a backend.
 const LONGEST_WORD: usize = 1024;
 
-/// A result of a plugin, brought within bounds.
+/// A plugin's result that can be truncated to the bounds.
 pub(crate) trait Bounded: Sized {
-    /// The same, with what is too much left out.
+    /// The result, truncated to the bounds.
     #[must_use]
     fn bounded(self) -> Self;
 }

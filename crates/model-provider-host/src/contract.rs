@@ -6,7 +6,7 @@ mod chat_request;
     missing_docs,
     unreachable_pub,
     clippy::all,
-    reason = "generated code; its documentation stands in wit/provider.wit"
+    reason = "generated code; its documentation is in wit/provider.wit"
 )]
 mod bindings {
     wasmtime::component::bindgen!({
@@ -24,8 +24,8 @@ pub use bindings::{ModelProvider, ModelProviderPre};
 
 pub use types::*;
 
-/// Whether a provider works without its credential too: the fact `credential-optional` of its `extras`. It is told
-/// `not-required` then where there is no credential, also away from this machine.
+/// Whether a provider works without its credential, as the fact `credential-optional` of its `extras` says. The
+/// plugin then gets `not-required` where there is no credential, also for a remote base URL.
 #[must_use]
 pub fn is_credential_optional(info: &ProviderInfo) -> bool {
     let mut facts = info.extras.iter();
@@ -63,7 +63,7 @@ impl Message {
         Self::assistant_parts(vec![AssistantPart::Text(text.into())])
     }
 
-    /// An assistant message: the parts of a response, given back.
+    /// An assistant message with the parts of a response, for the next turn.
     #[must_use]
     pub fn assistant_parts(content: Vec<AssistantPart>) -> Self {
         Self::Assistant(AssistantMessage {
@@ -85,7 +85,7 @@ impl Message {
 }
 
 impl ToolCall {
-    /// A call of a tool with these arguments, JSON as text.
+    /// A tool call with these arguments, JSON as text.
     #[must_use]
     pub fn new(id: impl Into<String>, name: impl Into<String>, arguments_json: impl Into<String>) -> Self {
         Self {

@@ -1,13 +1,14 @@
-//! What a response cost, exact: decimal text in, decimal text out, no floats between.
+//! The cost of a response, exact: decimal text in, decimal text out, no floats in between.
 //!
-//! Absent as soon as one factor is unknown: a sum that may be wrong is worse than none.
+//! `None` as soon as one factor is unknown: no sum is better than one that may be wrong.
 
 use crate::contract::{Model, Price, Usage};
 
-/// More digits behind the point than this are no price.
+/// A price with more decimals than this is invalid.
 const MOST_DECIMALS: u32 = 18;
 
-/// The cost of a response in US dollars. Cached input counts at its own price where there is one, else as other input.
+/// The cost of a response in US dollars. Cached input tokens have their own price if there is one, else the input
+/// price.
 #[must_use]
 pub fn of(usage: &Usage, price: &Price) -> Option<String> {
     let input = usage.input_tokens?;
@@ -20,7 +21,7 @@ pub fn of(usage: &Usage, price: &Price) -> Option<String> {
         Decimal::parse(&price.output)?.times(output)?,
     ];
     let sum = parts.into_iter().try_fold(Decimal::ZERO, Decimal::plus)?;
-    // Prices are for a million tokens.
+    // Prices are per million tokens.
     Some(
         Decimal {
             decimals: sum.decimals + 6,
@@ -30,8 +31,8 @@ pub fn of(usage: &Usage, price: &Price) -> Option<String> {
     )
 }
 
-/// The price of what a backend answered: its route's. Without a backend, or for one that is not listed, the model's
-/// own, unless its routes differ: then nobody knows.
+/// The price of a response from a backend: its route's. Without a backend, or for an unlisted one, it is the
+/// model's own price, unless its routes differ: then it is unknown.
 #[must_use]
 pub fn price<'m>(model: &'m Model, backend: Option<&str>) -> Option<&'m Price> {
     let route = backend.and_then(|backend| {
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_price_is_that_of_the_backend_that_answered() {
+    fn the_price_is_that_of_the_backend_that_responded() {
         let route = |backend: &str, price: Option<Price>| Route {
             backend: backend.into(),
             status: "live".into(),
@@ -214,7 +215,7 @@ mod tests {
         };
         assert_eq!(price(&model, Some("Two")), Some(&high));
         assert_eq!(price(&model, Some("three")), None);
-        assert_eq!(price(&model, None), None, "which of them answered is not known");
+        assert_eq!(price(&model, None), None, "the backend is not known");
         model.routes.truncate(1);
         assert_eq!(price(&model, None), Some(&low));
         model.routes.clear();

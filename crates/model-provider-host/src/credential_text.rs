@@ -1,23 +1,23 @@
-//! A credential as people copy it: what came along with it is left out, and a text that still cannot be one is refused
-//! before it is sent. Knows no places.
+//! Cleans up a pasted credential, and refuses a text that still is no valid token before it is sent. Knows no
+//! credential sources.
 
 use zeroize::Zeroizing;
 
 use crate::{contract::CredentialSpec, secret::Secret};
 
-/// Quotes of ASCII. A token has none, but one alone may be part of a reference.
+/// ASCII quotes. A token has none, but a single one may be part of a reference.
 const QUOTES: [char; 3] = ['"', '\'', '`'];
-/// Quotes as word processors and chats write them.
+/// Typographic quotes of word processors and chat programs.
 const CURLY: [char; 16] = [
     '“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»', '‹', '›', '「', '」', '´', '＂',
 ];
-/// What ends a command or a list.
+/// Separators at the end of a command or a list.
 const ENDS: [char; 2] = [';', ','];
-/// Signs of commands, references and texts that were cut short. Other signs of ASCII may be part of somebody's token.
+/// Characters of commands, references and truncated texts. Other ASCII punctuation may be part of a token.
 const NOT_IN_A_TOKEN: [char; 4] = ['`', '{', '}', '…'];
 
-/// A text without what came along when it was copied: line breaks and signs without width, quotes of all kinds, `<…>`,
-/// the name of a variable or a header before it, and the word that the host puts there itself.
+/// Removes what was copied along: line breaks, zero-width characters, quotes of all kinds, `<…>`, the name of a
+/// variable or a header in front, and the prefix that the host adds itself.
 #[must_use]
 pub fn cleaned(text: &str, spec: Option<&CredentialSpec>) -> Zeroizing<String> {
     let mut seen = Zeroizing::new(String::with_capacity(text.len()));
@@ -26,7 +26,7 @@ pub fn cleaned(text: &str, spec: Option<&CredentialSpec>) -> Zeroizing<String> {
     loop {
         let bare = unwrapped(key, spec);
         if bare.len() == key.len() {
-            // A quote by itself quotes nothing.
+            // A single quote character quotes nothing.
             let key = if key.chars().all(|c| QUOTES.contains(&c)) {
                 ""
             } else {
@@ -38,10 +38,10 @@ pub fn cleaned(text: &str, spec: Option<&CredentialSpec>) -> Zeroizing<String> {
     }
 }
 
-/// A text as the credential that it is; blank is none.
+/// Parses a text as a credential; blank is `None`.
 ///
 /// # Errors
-/// It holds a character that no token has: which kind and where, never the text.
+/// It holds a character that no token has. Says which kind and where, never the text.
 pub fn secret(text: &str, spec: Option<&CredentialSpec>) -> Result<Option<Secret>, String> {
     let key = cleaned(text, spec);
     let prefix = prefix(spec);
@@ -57,7 +57,7 @@ pub fn secret(text: &str, spec: Option<&CredentialSpec>) -> Result<Option<Secret
     Ok(Secret::new(&key))
 }
 
-/// What is wrong with a character; `None` if it may be part of a token.
+/// Why a character is not allowed; `None` if it may be part of a token.
 fn misplaced(c: char, is_bearer: bool) -> Option<String> {
     Some(match c {
         '\t' => "a tab".to_owned(),
@@ -74,7 +74,7 @@ fn misplaced(c: char, is_bearer: bool) -> Option<String> {
     })
 }
 
-/// One layer less; the same text if there is none.
+/// Removes one layer; returns the same text if there is none.
 fn unwrapped<'t>(text: &'t str, spec: Option<&CredentialSpec>) -> &'t str {
     let text = text.trim().trim_matches(CURLY).trim_end_matches(ENDS).trim();
     if let Some(inner) = within(text) {
@@ -97,7 +97,7 @@ fn unwrapped<'t>(text: &'t str, spec: Option<&CredentialSpec>) -> &'t str {
     text
 }
 
-/// What stands between two quotes or in `<…>`. Backticks around several words are a command of a shell, and stay.
+/// The text between two quotes or in `<…>`. Backticks around several words are a shell command, and stay.
 fn within(text: &str) -> Option<&str> {
     let quoted = QUOTES.iter().find_map(|quote| {
         let inner = text.strip_prefix(*quote)?.strip_suffix(*quote)?;
@@ -106,8 +106,8 @@ fn within(text: &str) -> Option<&str> {
     quoted.or_else(|| text.strip_prefix('<')?.strip_suffix('>'))
 }
 
-/// The value of `NAME=value`, `NAME: value`, `export NAME=value` or `$env:NAME = value`. A name has an underscore or is one
-/// that the plugin asks for: a key may hold `=` itself.
+/// The value of `NAME=value`, `NAME: value`, `export NAME=value` or `$env:NAME = value`. A name has an underscore
+/// or is one of the plugin's variables, since a key may hold `=` itself.
 fn assigned<'t>(text: &'t str, spec: Option<&CredentialSpec>) -> Option<&'t str> {
     let words = ["export ", "set ", "$env:"];
     let rest = words.iter().find_map(|word| text.strip_prefix(word));
@@ -124,7 +124,7 @@ fn assigned<'t>(text: &'t str, spec: Option<&CredentialSpec>) -> Option<&'t str>
     (is_meant && !value.is_empty() && !value.starts_with('=')).then_some(value)
 }
 
-/// What follows a word at the beginning, in any case, if what follows is as it should be and not blank.
+/// Strips a word at the beginning, in any case, if the rest satisfies `is_meant` and is not blank.
 fn after<'t>(text: &'t str, word: &str, is_meant: impl Fn(&str) -> bool) -> Option<&'t str> {
     let head = text.get(..word.len()).filter(|_| !word.is_empty())?;
     let rest = text.get(word.len()..)?;
@@ -136,7 +136,7 @@ fn prefix(spec: Option<&CredentialSpec>) -> &str {
     spec.map_or("", |spec| spec.prefix.trim())
 }
 
-/// Line breaks, and signs without width, which come along when a text is copied.
+/// Line breaks and zero-width characters, which are copied along with a text.
 fn is_unseen(c: char) -> bool {
     matches!(c, '\r' | '\n' | '\u{2028}' | '\u{2029}' | '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
         | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')

@@ -1,4 +1,4 @@
-//! What can go wrong, as one type: an error of the plugin in the contract's words, or one of the host's own.
+//! The error type: an error of the plugin with the contract's kinds, or one of the host's own.
 //!
 //! A caller branches on [`Error::kind`] or on the predicates, never on the message.
 
@@ -6,11 +6,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::contract::{self, ErrorKind};
 
-/// The result of everything that can fail here.
+/// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// One failure. Holds no credential. The message is for a person, and not for a log: an upstream's words may repeat what
-/// it was asked ([`Error::is_of_host`]).
+/// An error. Holds no credential. The message is for a user, not for a log: an upstream's message may repeat the
+/// prompt ([`Error::is_of_host`]).
 ///
 /// Boxed, so that results stay small.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ struct Inner {
     details: contract::Error,
     /// Shared, because errors are cloned and memories are large.
     guest_memories: Option<Arc<[Vec<u8>]>>,
-    /// The cause, where another library found it: of the file system, of the engine.
+    /// The underlying error of another library, such as the file system or the engine.
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -36,23 +36,23 @@ impl fmt::Debug for Inner {
     }
 }
 
-/// What went wrong, as far as a caller has to tell it apart.
+/// The kind of an error, for callers to branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// The plugin said so; the contract's kinds.
+    /// An error of the plugin, with the contract's kinds.
     Provider(ErrorKind),
-    /// The file is no component, cannot be read or does not compile.
+    /// The file is not a component, cannot be read or does not compile.
     PluginLoad,
-    /// The component is of another world, or of a version of the contract that this host does not speak.
+    /// The component has another world, or an unsupported version of the contract.
     ContractMismatch,
-    /// The plugin asks for more than the grant of its id.
+    /// The plugin requests more than its id is granted.
     NotGranted,
-    /// The plugin trapped: a fault of the plugin. The host goes on.
+    /// The plugin trapped, which is a bug of the plugin. The host continues.
     PluginTrap,
     /// A limit of the sandbox was reached.
     Limit,
-    /// The caller gave the response up.
+    /// The caller cancelled the response.
     Cancelled,
     /// A swap's drain deadline ended the response.
     Drained,
@@ -61,7 +61,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All there are.
+    /// All kinds.
     pub const ALL: [Self; 25] = [
         Self::Provider(ErrorKind::InvalidRequest),
         Self::Provider(ErrorKind::InvalidReference),
@@ -90,7 +90,7 @@ impl Kind {
         Self::Configuration,
     ];
 
-    /// The word for it in JSON output: the contract's words in kebab-case, and the host's own.
+    /// The kind in JSON output, in kebab-case.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -135,7 +135,7 @@ impl Error {
     /// The code of the limit on calls at once.
     pub(crate) const SANDBOX_FULL: &'static str = "max-concurrent";
 
-    /// An error of the host's own: nothing was sent, trying again as it is does not help.
+    /// An error of the host's own: nothing was sent, and the same request fails again.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let provider_kind = match kind {
@@ -164,14 +164,14 @@ impl Error {
         }))
     }
 
-    /// The same error with what the person can do about it.
+    /// Sets the hint: what the user can do.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.details.hint = Some(hint.into());
         self
     }
 
-    /// The same error, with a word of the host for what exactly it was (the name of a limit).
+    /// Sets the host's own code, such as the name of a limit.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<String>) -> Self {
         self.0.details.code = Some(code.into());
@@ -193,7 +193,7 @@ impl Error {
         self
     }
 
-    /// The same error, with what the plugin's own says of the requests that the call made.
+    /// Adds the details of the plugin's own error about the requests that the call made.
     #[must_use]
     pub(crate) fn with_account(mut self, of: contract::Error) -> Self {
         let details = &mut self.0.details;
@@ -211,32 +211,32 @@ impl Error {
         self
     }
 
-    /// The guest's memories as they were when it trapped; only of a sandbox with `coredump_on_trap`, and never
-    /// shown. They hold the request and the response.
+    /// The guest's memories at the trap. Only with `coredump_on_trap`, and never displayed: they hold the request
+    /// and the response.
     #[must_use]
     pub fn guest_memories(&self) -> &[Vec<u8>] {
         self.0.guest_memories.as_deref().unwrap_or_default()
     }
 
-    /// What to branch on.
+    /// The kind, to branch on.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// What happened, for a person.
+    /// What happened, for a user.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.details.message
     }
 
-    /// What the person can do about it.
+    /// What the user can do.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.details.hint.as_deref()
     }
 
-    /// All that the contract says of an error; for the host's own kinds its `kind` is `other`.
+    /// The contract's error details; for the host's own kinds the `kind` in them is `other`.
     #[must_use]
     pub fn details(&self) -> &contract::Error {
         &self.0.details
@@ -248,7 +248,7 @@ impl Error {
         self.0.details.retryable
     }
 
-    /// How long the upstream asked to wait.
+    /// The `retry-after` of the upstream.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0
@@ -257,21 +257,21 @@ impl Error {
             .map(|ms| Duration::from_millis(ms.into()))
     }
 
-    /// Whether the host found it, and its message is the host's own; that of any other may repeat what the upstream says
-    /// of the request, and does not belong in a log.
+    /// Whether the message is the host's own. Any other message may repeat text of the request, and does not belong
+    /// in a log.
     #[must_use]
     pub fn is_of_host(&self) -> bool {
         !matches!(self.0.kind, Kind::Provider(_))
     }
 
-    /// Whether the fault is the plugin's code: a trap or a limit that it reached.
+    /// Whether the plugin's code is at fault: a trap, or a limit that it reached.
     #[must_use]
     pub fn is_plugin_fault(&self) -> bool {
         matches!(self.0.kind, Kind::PluginTrap | Kind::Limit) && !self.is_sandbox_full()
     }
 
-    /// Whether there was no room for one more call at once, or no memory for it beside the others. It says nothing of
-    /// the plugin or of the request.
+    /// Whether the sandbox was full: no free instance, or not enough memory beside the other guests. The plugin and
+    /// the request are not at fault.
     #[must_use]
     pub fn is_sandbox_full(&self) -> bool {
         let full = [Self::SANDBOX_FULL, crate::sandbox::memory::TOTAL];
@@ -295,7 +295,7 @@ impl Error {
         }
     }
 
-    /// Changes what it says.
+    /// Changes the details.
     pub(crate) fn map_details(mut self, change: impl FnOnce(&mut contract::Error)) -> Self {
         change(&mut self.0.details);
         self

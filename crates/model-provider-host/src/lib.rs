@@ -30,8 +30,8 @@
 //! * [`Settings`]: base URL, aliases, timeouts and limits of a host; [`HostOptions`] also hold the credential.
 //! * [`failover`]: fallback models with cooldowns. [`Error`]: one type for all failures, with predicates.
 //!
-//! The credential never enters the sandbox: the host attaches it to outgoing requests, and searches what comes back for
-//! it. The crate knows no provider: ids, names, variables, header and models come from the plugin.
+//! The credential never enters the sandbox: the host attaches it to outgoing requests, and redacts it in everything
+//! that comes back. The crate knows no provider: ids, names, variables, header and models come from the plugin.
 //!
 //! # Features
 //!
@@ -40,7 +40,7 @@
 //! * `metrics`: counters, [`Host::metrics`](Host#method.metrics) and a page for Prometheus.
 //! * `watch`: `Watcher`, a hot swap whenever the plugin's file is replaced.
 //!
-//! A runtime of tokio is needed.
+//! Needs a tokio runtime.
 
 pub mod contract;
 pub mod cost;

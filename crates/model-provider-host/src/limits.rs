@@ -1,4 +1,4 @@
-//! What one request of a guest may use. Every limit has a name, which is also the name of its setting.
+//! The limits of one request of a guest. Every limit has a name, which is also the name of its setting.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::sandbox::memory::{MemoryBudget, TOTAL};
 pub struct Limits {
     /// `max-memory-bytes`: linear memory, all memories together.
     pub memory_bytes: usize,
-    /// `max-total-memory-bytes`: linear memory of all requests under way, together. One for the whole sandbox, so more
-    /// than the sandbox was made for is refused when a host starts.
+    /// `max-total-memory-bytes`: linear memory of all requests in flight, together. Shared by the whole sandbox, so
+    /// a host refuses a limit above the sandbox's own.
     pub total_memory_bytes: usize,
     /// `max-table-elements`: elements of one table.
     pub table_elements: usize,
@@ -26,7 +26,7 @@ pub struct Limits {
     pub request_bytes: u64,
     /// `max-response-bytes`: bytes of one response body.
     pub response_bytes: u64,
-    /// `max-open-requests`: HTTP requests under way at once.
+    /// `max-open-requests`: concurrent HTTP requests.
     pub open_requests: usize,
     /// `max-requests`: HTTP requests that one call may start, retries included.
     pub requests: usize,
@@ -38,8 +38,8 @@ pub struct Limits {
     pub hostcall_bytes: usize,
     /// `max-events`: events of one response.
     pub events: u64,
-    /// `max-stack-bytes`: the guest's stack. One for the whole engine, so it has to be known when the sandbox is
-    /// made; a host refuses settings that want more than its sandbox has.
+    /// `max-stack-bytes`: the guest's stack. Fixed when the sandbox's engine is made; a host refuses a limit above
+    /// the sandbox's own.
     pub stack_bytes: usize,
 }
 
@@ -115,8 +115,8 @@ impl Limits {
     ];
 }
 
-/// Why the host stopped or refused something, noted where it happened. The guest sees only that it failed; the
-/// host puts this in the place of the guest's own account.
+/// Why the host stopped or blocked something, recorded where it happened. The guest sees only that it failed; the
+/// host replaces the guest's own error with this.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
     /// A limit of this name was reached.
@@ -126,14 +126,14 @@ pub(crate) enum Note {
         /// What happened, with the figure.
         message: String,
     },
-    /// The edge let a request not through; the text is for the operator.
+    /// The egress policy blocked a request; the text is for the operator.
     Denied {
-        /// What was refused.
+        /// What was blocked.
         message: String,
         /// How to allow it.
         hint: String,
     },
-    /// There was no connection; says only why, where the guest gives up for that reason.
+    /// A connection failure. It replaces the guest's error only if the guest fails for that reason.
     Unconnected {
         /// Why.
         message: String,
@@ -142,7 +142,7 @@ pub(crate) enum Note {
     },
 }
 
-/// wasmtime's hook for memory and tables, counting over all memories of the store.
+/// wasmtime's resource limiter for memory and tables, summing over all memories of the store.
 #[derive(Debug)]
 pub(crate) struct Meter {
     memory_limit: usize,
@@ -150,11 +150,11 @@ pub(crate) struct Meter {
     table_limit: usize,
     instances: usize,
     memory_used: usize,
-    /// What all guests have together; there once it is in a store.
+    /// The memory budget of all guests; set once it is in a store.
     budget: Option<MemoryBudget>,
-    /// The largest that all memories together have been, in bytes.
+    /// The peak of all memories together, in bytes.
     pub(crate) memory_peak: usize,
-    /// The limit that was reached first.
+    /// The first limit that was reached.
     pub(crate) reached: Option<Note>,
 }
 
@@ -172,7 +172,7 @@ impl Meter {
         }
     }
 
-    /// Counts what it grows by to what all guests have together.
+    /// Charges its growth to the memory budget of all guests.
     pub(super) fn share(&mut self, budget: MemoryBudget) {
         self.budget = Some(budget);
     }
@@ -198,7 +198,7 @@ impl ResourceLimiter for Meter {
             self.reached.get_or_insert_with(|| Note::Limit {
                 name: "max-memory-bytes",
                 message: format!(
-                    "the plugin wanted {total} bytes of memory, {} are allowed",
+                    "the plugin requested {total} bytes of memory; the limit is {}",
                     self.memory_limit
                 ),
             });
@@ -208,7 +208,7 @@ impl ResourceLimiter for Meter {
             && !budget.take(total - self.memory_used, self.total_limit)
         {
             let message = format!(
-                "the plugin wanted {} bytes of memory more; of {} for all requests together, {} are in use",
+                "the plugin requested {} more bytes of memory; of {} for all requests together, {} are in use",
                 total - self.memory_used,
                 self.total_limit,
                 budget.used()
@@ -231,7 +231,7 @@ impl ResourceLimiter for Meter {
             self.reached.get_or_insert_with(|| Note::Limit {
                 name: "max-table-elements",
                 message: format!(
-                    "the plugin wanted a table of {desired} elements, {} are allowed",
+                    "the plugin requested a table of {desired} elements; the limit is {}",
                     self.table_limit
                 ),
             });

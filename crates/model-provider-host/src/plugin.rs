@@ -1,4 +1,4 @@
-//! A plugin: one component, read, checked against the contract, compiled and asked what it is.
+//! A plugin: one component that is read, checked against the contract, compiled and described.
 
 mod contract_check;
 mod file;
@@ -33,30 +33,28 @@ use file::check_kind;
 pub(crate) use file::{digest, read};
 pub use source::{Admission, Candidate, Fetched, PluginSource};
 
-/// The interface of plugins that need not wait.
+/// The interface of plugins that need not block.
 const NONBLOCKING: &str = "openclaw:model-provider/nonblocking";
 
 /// How a component is loaded.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// Whether it may import the rest of WASI, of which there is nothing to see: components of languages whose runtimes
-    /// want it.
+    /// Whether it may import the rest of WASI, which is empty: for components of languages whose runtimes need it.
     pub empty_wasi: bool,
-    /// What it may use to say what it is.
+    /// The limits of its `describe` call.
     pub limits: Limits,
-    /// Judges files before they are compiled: this one, and those that take its place. Without it every component is
-    /// loaded.
+    /// Judges files before they are compiled: this one, and its replacements. Without it every component is loaded.
     pub admission: Option<Arc<dyn Admission>>,
 }
 
-/// A component, loaded into a sandbox and checked. Cheap to clone.
+/// A component that is loaded into a sandbox and checked. Cheap to clone.
 #[derive(Clone)]
 pub struct Plugin(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
     digest: String,
-    /// Who vouches for it: its digest, and whom source and admission name.
+    /// Its digest, and the signers that source and admission name.
     holders: Vec<String>,
     size: u64,
     imports: Vec<String>,
@@ -68,15 +66,15 @@ struct Inner {
     timings: LoadTimings,
 }
 
-/// How long the steps of loading took.
+/// The durations of the loading steps.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct LoadTimings {
-    /// Reading and compiling, or fetching compiled code from the cache.
+    /// Reading and compiling, or loading compiled code from the cache.
     pub compile: Duration,
-    /// Comparing with the contract and linking.
+    /// Checking against the contract and linking.
     pub check: Duration,
-    /// Asking what it is.
+    /// The `describe` call.
     pub describe: Duration,
 }
 
@@ -90,17 +88,18 @@ impl std::fmt::Debug for Plugin {
 }
 
 impl Plugin {
-    /// Loads a file: reads, checks, compiles, and asks it what it is. Nothing is sent and no credential is read.
+    /// Loads a file: reads, checks and compiles it, and calls `describe`. Nothing is sent and no credential is
+    /// read.
     ///
     /// # Errors
-    /// `plugin-load` for a file that cannot be read, that others may change, or that is no component; `contract-mismatch` for a component of
-    /// another world or version, or one that wants more than the sandbox offers; `plugin-trap` or `limit` if it
-    /// fails to say what it is.
+    /// `plugin-load` for a file that cannot be read, that other users can change, or that is not a component;
+    /// `contract-mismatch` for a component of another world or version, or one with imports that the sandbox does
+    /// not offer; `plugin-trap` or `limit` if `describe` fails.
     pub async fn load(sandbox: &Sandbox, path: &Path) -> Result<Self> {
         Self::load_with(sandbox, path, &LoadOptions::default()).await
     }
 
-    /// The same for a plugin that needs more than others.
+    /// The same with options.
     ///
     /// # Errors
     /// As of [`load`](Self::load).
@@ -108,7 +107,7 @@ impl Plugin {
         Self::from_source(sandbox, path, options).await
     }
 
-    /// The same for bytes that the caller has, from `origin`.
+    /// The same for bytes in memory, from `origin`.
     ///
     /// # Errors
     /// As of [`load`](Self::load).
@@ -127,10 +126,10 @@ impl Plugin {
         Self::loaded(sandbox, fetched, options, Instant::now()).await
     }
 
-    /// The same for wherever a plugin comes from.
+    /// The same for any source.
     ///
     /// # Errors
-    /// As of [`load`](Self::load), and why the source or the admission did not take it.
+    /// As of [`load`](Self::load), or the source or the admission refused it.
     pub async fn from_source(
         sandbox: &Sandbox,
         source: &(impl PluginSource + ?Sized),
@@ -233,7 +232,7 @@ impl Plugin {
         Ok(plugin)
     }
 
-    /// What it says of itself.
+    /// Its description.
     #[must_use]
     pub fn info(&self) -> &ProviderInfo {
         &self.0.info
@@ -251,7 +250,7 @@ impl Plugin {
         &self.0.digest
     }
 
-    /// Who vouches for it, as grants name them: its digest, and whom its source and the admission have added.
+    /// Its holders, as grants name them: its digest, and the signers that its source and the admission have added.
     #[must_use]
     pub fn holders(&self) -> &[String] {
         &self.0.holders
@@ -275,7 +274,7 @@ impl Plugin {
         &self.0.exports
     }
 
-    /// The version of the contract that it speaks.
+    /// The version of the contract that it implements.
     #[must_use]
     pub fn contract_version(&self) -> &str {
         self.0
@@ -285,23 +284,23 @@ impl Plugin {
             .unwrap_or(CONTRACT_VERSION)
     }
 
-    /// Whether the host waits for its responses, and calls it only when something arrived: it exports `nonblocking`, and
-    /// the sandbox lets it.
+    /// Whether the host waits for its responses, and calls it only when data has arrived: it exports `nonblocking`,
+    /// and the sandbox allows it.
     #[must_use]
     pub fn host_waits(&self) -> bool {
         self.0.linked.host_waits()
     }
 
-    /// How long loading took.
+    /// The durations of the loading steps.
     #[must_use]
     pub fn load_timings(&self) -> LoadTimings {
         self.0.timings
     }
 
-    /// Asks it again what it is, in an instance of its own: whether it still answers, and what one instance costs.
+    /// Calls `describe` again in a fresh instance: whether it still responds, and what an instance costs.
     ///
     /// # Errors
-    /// `plugin-trap` or `limit` if it fails to say.
+    /// `plugin-trap` or `limit` if the call fails.
     pub async fn describe(&self) -> Result<ProviderInfo> {
         let context = alone(&self.0.sandbox, &self.0.linked, &self.0.options);
         call::run(context, async |store, guest| guest.describe(store).await).await
@@ -359,7 +358,7 @@ fn interface_names(sandbox: &Sandbox, component: &Component) -> (Vec<String>, Ve
     (imports, exports)
 }
 
-/// For a call of a plugin that belongs to no host yet: it reaches nothing and has no credential.
+/// The context of a call without a host: no egress and no credential.
 fn alone<'a>(sandbox: &Sandbox, linked: &'a Linked, options: &LoadOptions) -> Context<'a> {
     let settings = Settings {
         limits: options.limits.clone(),
@@ -374,7 +373,7 @@ fn alone<'a>(sandbox: &Sandbox, linked: &'a Linked, options: &LoadOptions) -> Co
     Context::new(sandbox, linked, State::new(view, gate, options.empty_wasi))
 }
 
-/// A plugin's id becomes a key of files and flags, so it has to be of the form that the contract gives it.
+/// A plugin's id becomes a key of files and flags, so it must have the form that the contract requires.
 fn check_info(path: &Path, info: &ProviderInfo) -> Result<()> {
     let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
     if info.id.is_empty() || info.id.len() > 64 || !info.id.bytes().all(plain) || info.id.starts_with('-') {

@@ -1,5 +1,5 @@
-//! What one request may see, and why the host stopped something of it. Shared by the store and the egress client; knows
-//! neither.
+//! The context of one request: what it may see, and why the host stopped it. Shared by the store and the egress
+//! client; knows neither.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::{
     settings::{Listed, Settings},
 };
 
-/// What one request may see: the settings as they stood when it began. Shared by the store and the edge.
+/// The context of one request: the settings as of its start. Shared by the store and the egress client.
 #[derive(Clone)]
 pub(crate) struct View(Arc<ViewInner>);
 
@@ -50,8 +50,8 @@ impl View {
         &self.0.settings.limits
     }
 
-    /// Notes why the host stopped something; the first reason counts. That there was no connection is a reason only
-    /// until the next request.
+    /// Records why the host stopped something; the first reason wins. A connection failure counts only until the
+    /// next request.
     pub(crate) fn note(&self, note: Note) {
         let mut noted = self.noted();
         if matches!(*noted, None | Some(Note::Unconnected { .. })) {
@@ -59,7 +59,7 @@ impl View {
         }
     }
 
-    /// Another request is on its way.
+    /// A new request starts.
     pub(crate) fn connecting(&self) {
         let mut noted = self.noted();
         if matches!(*noted, Some(Note::Unconnected { .. })) {
@@ -67,7 +67,7 @@ impl View {
         }
     }
 
-    /// A request was answered: that something was denied before did not stop the guest.
+    /// A request got a response: an earlier blocked one did not stop the guest.
     pub(crate) fn answered(&self) {
         let mut noted = self.noted();
         if matches!(*noted, Some(Note::Denied { .. })) {
@@ -75,7 +75,7 @@ impl View {
         }
     }
 
-    /// Whether a response was longer than it may be: another request could be billed again, and would end the same.
+    /// Whether a response exceeded its limit: a retry could be billed again, and would end the same.
     pub(crate) fn is_answered_at_length(&self) -> bool {
         matches!(
             *self.noted(),

@@ -1,5 +1,5 @@
-//! What is asked of each model where a request leaves it open: temperature, longest answer and the like. Plain data;
-//! where it is written is the configuration's matter.
+//! Default request parameters by model: temperature, maximum tokens and the like. Plain data; the configuration
+//! decides where they come from.
 
 use std::collections::HashMap;
 
@@ -9,26 +9,26 @@ use crate::contract::ChatRequest;
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     by_reference: HashMap<String, ChatRequest>,
-    /// What is wanted of models of which nothing is said.
+    /// The defaults of models without their own.
     of_others: Option<ChatRequest>,
-    /// The keys of parameters that nobody knows, as a person finds them.
+    /// Unknown parameter keys, with their location.
     pub unknown: Vec<String>,
 }
 
 impl Params {
-    /// Says what is wanted of a model: how to choose words, how long, where to stop, how hard to think, and extras. The
-    /// rest of the request does not count.
+    /// Sets the defaults of a model: sampling, maximum tokens, stop sequences, reasoning effort, and extras. Other
+    /// fields are ignored.
     pub fn insert(&mut self, reference: &str, wanted: ChatRequest) {
         self.by_reference.insert(key(reference), wanted);
     }
 
-    /// Says what is wanted of all models that have no entry of their own.
+    /// Sets the defaults of all models without their own.
     pub fn insert_default(&mut self, wanted: ChatRequest) {
         self.of_others = Some(wanted);
     }
 
-    /// Fills what a request leaves open with what is wanted of its model; of several names for it the first that is
-    /// known counts.
+    /// Fills unset parameters with the defaults of the request's model; of several names the first known one
+    /// counts.
     pub fn fill(&self, request: &mut ChatRequest, names: &[&str]) {
         let own = names.iter().find_map(|name| self.by_reference.get(&key(name)));
         let Some(wanted) = own.or(self.of_others.as_ref()) else {
@@ -53,7 +53,7 @@ impl Params {
     }
 }
 
-/// References are compared trimmed and in any case.
+/// References are compared trimmed and case-insensitively.
 fn key(reference: &str) -> String {
     reference.trim().to_lowercase()
 }

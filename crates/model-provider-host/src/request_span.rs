@@ -1,4 +1,4 @@
-//! What the log says of one request to the host: a span around all that is done for it, and one line at its end.
+//! The log of one request to the host: a span around its work, and one line at its end.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::error::{Error, Result};
 
-/// The name of one request to the host, by which its log lines are found: `5f3a9c01-000017`.
+/// The id of one request to the host in the log: `5f3a9c01-000017`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(u64);
 
@@ -27,13 +27,13 @@ impl RequestId {
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Tells the requests of one process from those of the next in the same log.
+        // Distinguishes the requests of one process from those of the next in the same log.
         static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish() >> 32);
         write!(f, "{:08x}-{:06}", *PROCESS, self.0)
     }
 }
 
-/// One request on its way through the log.
+/// The span of one request.
 pub(crate) struct Trace {
     id: RequestId,
     span: Span,
@@ -42,7 +42,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// A request begins: of which export of the plugin, and about what; `about` holds no secret.
+    /// A request begins: the plugin's export, and its subject; `about` holds no secret.
     pub(crate) fn begin(export: &'static str, about: &str) -> Self {
         let id = RequestId::next();
         let generation = tracing::field::Empty;
@@ -58,19 +58,19 @@ impl Trace {
         self.id
     }
 
-    /// Does some of the request's work within its span.
+    /// Runs part of the request's work within its span.
     pub(crate) fn within<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         work.instrument(self.span.clone())
     }
 
-    /// Does all of it.
+    /// Runs all of it, and ends it.
     pub(crate) async fn around<T>(mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let result = self.within(work).await;
         self.end(result.as_ref().err());
         result
     }
 
-    /// The request is over.
+    /// The request has ended.
     pub(crate) fn end(&mut self, error: Option<&Error>) {
         self.ended = true;
         let elapsed = self.started.elapsed();
@@ -80,7 +80,7 @@ impl Trace {
             Some(error) => {
                 let details = error.details();
                 let (status, attempts) = (details.status, details.attempts);
-                // An upstream's words may be the prompt's.
+                // An upstream's message may repeat the prompt.
                 let reason = error.is_of_host().then(|| error.message());
                 let kind = error.kind().as_str();
                 let upstream = details.request_id.as_deref();
@@ -94,12 +94,12 @@ impl Drop for Trace {
     fn drop(&mut self) {
         if !self.ended {
             let _entered = self.span.enter();
-            tracing::info!(elapsed = ?self.started.elapsed(), "given up");
+            tracing::info!(elapsed = ?self.started.elapsed(), "cancelled");
         }
     }
 }
 
-/// Notes which generation works on the current request.
+/// Records the generation of the current request.
 pub(crate) fn generation(number: u64) {
     Span::current().record("generation", number);
 }

@@ -6,6 +6,6 @@
 pub struct ResourceUsage {
     /// Time in guest code; waits do not count.
     pub guest_time: std::time::Duration,
-    /// The largest that its memory has been.
+    /// The peak of its memory.
     pub memory_bytes: usize,
 }

@@ -1,7 +1,7 @@
-//! Sanitizer: text of others (a plugin, an upstream, a file's name) made harmless for a terminal or a text log.
+//! Sanitizer: makes foreign text (of a plugin, an upstream, a file name) harmless for a terminal or a text log.
 //!
-//! The one place that decides what such text may not hold. Knows characters, not who prints them. What goes to a file
-//! or a pipe as the model's own words is not its matter.
+//! The one place that decides what such text may not contain. Knows characters, not who prints them. Text of the
+//! model that is written to a file or a pipe is not sanitized.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -9,27 +9,27 @@ use std::{borrow::Cow, fmt::Write as _};
 pub const LONGEST_LINE: usize = 4096;
 /// The longest name: a model reference with its backend has room.
 pub const LONGEST_NAME: usize = 256;
-/// So many entries of one list are shown (warnings, suggestions); the rest is counted.
+/// The most entries of a list that are shown (warnings, suggestions); the rest is counted.
 pub const MOST: usize = 20;
 
 const REPLACEMENT: char = '\u{fffd}';
 
-/// Controls of the order of writing: they show a text in another order than it has.
+/// Bidirectional controls: they display a text in another order than it has.
 fn is_bidi(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
 }
 
-/// Of those, the marks: a right-to-left text may hold them, and without them it reads almost the same.
+/// Of those, the marks: a right-to-left text may contain them, and reads almost the same without.
 fn is_mark(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')
 }
 
-/// Breaks of lines and paragraphs beside the controls.
+/// Line and paragraph separators besides the controls.
 fn is_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Characters that show nothing: two names that differ by them look the same, and they can carry hidden text.
+/// Invisible characters: two names that differ by them look the same, and they can carry hidden text.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -52,8 +52,7 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
-/// Text of several lines: line feeds and tabs stay, everything else that drives a terminal or turns the order of
-/// writing does not.
+/// Text of several lines: line feeds and tabs stay; other controls and bidirectional controls are removed.
 pub fn text(text: &str) -> Cow<'_, str> {
     let is_harmless = |c: char| match c {
         '\n' | '\t' => true,
@@ -64,7 +63,7 @@ pub fn text(text: &str) -> Cow<'_, str> {
     }
     let shown = text.chars().filter_map(|c| match c {
         c if is_harmless(c) => Some(c),
-        // Of a carriage return and a line feed one line feed is left.
+        // CR LF becomes one line feed.
         '\r' => None,
         c if is_mark(c) => None,
         c if is_break(c) => Some('\n'),
@@ -73,7 +72,7 @@ pub fn text(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown.collect())
 }
 
-/// One line, however long: line breaks and tabs are blanks.
+/// One line of any length: line breaks and tabs become blanks.
 pub fn flat(text: &str) -> Cow<'_, str> {
     let is_harmless = |c: char| !c.is_control() && !is_bidi(c) && !is_break(c);
     if text.chars().all(is_harmless) {
@@ -88,7 +87,7 @@ pub fn flat(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown.collect())
 }
 
-/// One line of at most [`LONGEST_LINE`] characters: a message, a value, a field of the log.
+/// One line of at most [`LONGEST_LINE`] characters: a message, a value, a log field.
 pub fn line(text: &str) -> Cow<'_, str> {
     match cut(text, LONGEST_LINE) {
         None => flat(text),
@@ -96,8 +95,8 @@ pub fn line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A name: one line of at most [`LONGEST_NAME`] characters, of which each can be seen. Runs of blanks are one: a wide
-/// gap would push what follows into another line of the terminal.
+/// A name: one line of at most [`LONGEST_NAME`] visible characters. Runs of blanks become one: a wide gap would
+/// push what follows into another line of the terminal.
 pub fn name(text: &str) -> Cow<'_, str> {
     let (head, more) = match cut(text, LONGEST_NAME) {
         None => (text, ""),
@@ -133,7 +132,7 @@ pub fn name(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Names beside each other, at most [`MOST`] of them.
+/// A list of names, at most [`MOST`] of them.
 pub fn names<'t>(all: impl IntoIterator<Item = &'t str>) -> String {
     let mut all = all.into_iter();
     let mut shown: Vec<_> = all.by_ref().take(MOST).map(name).collect();
@@ -144,10 +143,10 @@ pub fn names<'t>(all: impl IntoIterator<Item = &'t str>) -> String {
     shown.join(", ")
 }
 
-/// JSON text of the same value, in which nothing drives a terminal: what JSON lets stand as it is (C1 controls, the
-/// order of writing, what cannot be seen) is escaped.
+/// JSON text of the same value that is harmless for a terminal: characters that JSON need not escape (C1 controls,
+/// bidirectional controls, invisible ones) are escaped.
 pub fn json(text: &str) -> Cow<'_, str> {
-    // Within its texts JSON has no control character as it is, so these stand between its values.
+    // JSON has no raw control character within its strings, so these are between its values.
     let is_harmless = |c: char| {
         matches!(c, '\n' | '\t') || !(c.is_control() || is_bidi(c) || is_break(c) || is_invisible(c))
     };
@@ -170,8 +169,8 @@ pub fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The last look at what is written for a person: colours of our own stay, any other escape sequence or control that a
-/// caller has overlooked does not.
+/// The final check of text for a terminal: our own colours stay; any other escape sequence or control that a caller
+/// has missed is removed.
 pub fn screen(text: &str) -> Cow<'_, str> {
     if !text.contains('\u{1b}') {
         return self::text(text);
@@ -195,14 +194,14 @@ pub fn screen(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The length of a sequence that sets one of the colours in which this program writes, or ends it.
+/// The length of a sequence that sets or resets one of our colours.
 fn colour(text: &str) -> Option<usize> {
     let rest = text.strip_prefix("\u{1b}[")?;
     let (code, _) = rest.split_once('m')?;
     matches!(code, "0" | "1" | "2" | "3" | "31" | "32" | "33" | "36").then(|| "\u{1b}[m".len() + code.len())
 }
 
-/// The first so many characters, if there are more.
+/// The first characters, if there are more.
 fn cut(text: &str, longest: usize) -> Option<&str> {
     if text.len() <= longest {
         return None;
@@ -217,7 +216,7 @@ mod tests {
 
     use super::*;
 
-    /// Every kind of character that is not to reach a terminal.
+    /// Every kind of character that must not reach a terminal.
     const HOSTILE: &str = "\u{0}\u{7}\u{8}\u{b}\u{c}\u{e}\u{1b}]0;title\u{7}\u{1b}[2J\u{7f}\u{85}\u{90}\u{9b}2J\u{9d}\
                            \u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\
                            \u{2069}\u{206a}\u{2028}\u{2029}";
@@ -247,7 +246,7 @@ mod tests {
         for plain in ["naïve – 東京 🦀 שלום مرحبا", "हिन्दी", "a\nb\tc"] {
             assert_eq!(text(plain), plain);
         }
-        // An emoji of several characters, and the joiners of Persian, are no names.
+        // Emoji sequences, and the joiners of Persian, are no names.
         assert_eq!(
             text("👩\u{200d}🚀 می\u{200c}خواهم"),
             "👩\u{200d}🚀 می\u{200c}خواهم"

@@ -1,10 +1,10 @@
-//! Text that must not be seen: wiped when dropped, never shown.
+//! Secret text: zeroized on drop, never displayed.
 
 use std::{fmt, sync::Arc};
 
 use zeroize::Zeroizing;
 
-/// A secret, such as a token. `Debug` and `Display` show only that there is one.
+/// A secret, such as a token. `Debug` and `Display` only show that there is one.
 #[derive(Clone)]
 pub struct Secret {
     text: Zeroizing<String>,
@@ -12,7 +12,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Keeps a secret as a person or an environment gives it: line breaks removed, trimmed; blank is none.
+    /// A secret from a user or an environment: line breaks removed, trimmed; blank is `None`.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let breaks = ['\r', '\n', '\u{2028}', '\u{2029}'];
@@ -25,25 +25,25 @@ impl Secret {
         })
     }
 
-    /// The same, with where it comes from, for a person who has to look there.
+    /// Adds its source, for a user who has to look there.
     #[must_use]
     pub fn from_source(mut self, source: &str) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// Where it comes from, if somebody has said so.
+    /// Its source, if known.
     #[must_use]
     pub fn source(&self) -> Option<&str> {
         self.source.as_deref()
     }
 
-    /// The text itself. Only the edge has a use for it.
+    /// The text itself. Only the egress client needs it.
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// A few characters at both ends, for a person to recognise it by: `sk_1…abcd`.
+    /// A few characters at both ends, for a user to recognise it: `sk_1…abcd`.
     #[must_use]
     pub fn preview(&self) -> String {
         let chars: Vec<char> = self.text.chars().collect();

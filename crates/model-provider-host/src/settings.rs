@@ -1,6 +1,6 @@
-//! The settings that a plugin imports, and the host's own: plain data with look-ups, shared by all requests.
+//! The settings of a host and its plugin: plain data with lookups, shared by all requests.
 //!
-//! Where they come from (files, flags, environment) is the configuration's matter.
+//! Their source (files, flags, environment) is the configuration's business.
 
 mod model_index;
 
@@ -24,37 +24,37 @@ pub use model_index::ModelSettings;
 pub struct Settings {
     /// The operator's own base URL; `None` for the plugin's.
     pub base_url: Option<url::Url>,
-    /// The longest wait for a connection.
+    /// The connect timeout.
     pub connect_timeout: Duration,
-    /// The longest wait for the first byte of a response.
+    /// The timeout of a response's first byte.
     pub first_byte_timeout: Duration,
-    /// The longest silence within a response.
+    /// The idle timeout within a response.
     pub idle_timeout: Duration,
-    /// The longest time for a whole list.
+    /// The timeout of a complete model list.
     pub list_timeout: Duration,
-    /// How often to try again before the first event.
+    /// The most retries before the first event.
     pub max_retries: u32,
-    /// Whether lists may ask the upstream.
+    /// Whether lists may query the upstream.
     pub discovery: DiscoveryMode,
     /// How long an old generation may finish its responses after a swap.
     pub drain_deadline: Duration,
-    /// Whether private addresses may be reached by name.
+    /// Whether names may resolve to private addresses.
     pub allow_private: bool,
-    /// Whether plugins that import the rest of WASI get it, with nothing in it.
+    /// Whether plugins that import the rest of WASI get it, empty.
     pub empty_wasi: bool,
-    /// Certificates to trust besides the platform's, a PEM file.
+    /// Additional certificate authorities, a PEM file.
     pub ca_file: Option<PathBuf>,
-    /// What one request of the guest may use.
+    /// The limits of one request of the guest.
     pub limits: Limits,
-    /// Headers that the operator wants on every request; their values are secrets.
+    /// The operator's headers for every request; their values are secrets.
     pub headers: Vec<(String, Secret)>,
-    /// The proxies between this machine and others.
+    /// The proxies.
     pub proxies: Proxies,
     /// The plugin's own settings: name and JSON text.
     pub extras: BTreeMap<String, String>,
-    /// Models and aliases that a person has described.
+    /// The user's model entries and aliases.
     pub models: Arc<ModelSettings>,
-    /// The settings of what is built on the host.
+    /// The settings that crates on top of the host declare.
     pub declared: Declared,
 }
 
@@ -66,12 +66,12 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// Those that were set, with their checked values.
+    /// The settings that were set, with checked values.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.values.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
-    /// Sets one if its name is declared; whether it is.
+    /// Sets one if its name is declared; returns whether it is.
     fn set(&mut self, name: &str, value: &str) -> Result<bool, &'static str> {
         let Some(name) = self.settings.names.iter().find(|known| **known == name) else {
             return Ok(false);
@@ -82,13 +82,13 @@ impl Declared {
     }
 }
 
-/// Settings of what is built on a host, such as a server: the host checks them when they are set and leaves their
-/// meaning to their owner.
+/// Declarations of settings by crates on top of a host, such as a server. The host checks the values; their owner
+/// interprets them.
 #[derive(Clone, Copy, Debug)]
 pub struct DeclaredSettings {
     /// Their names.
     pub names: &'static [&'static str],
-    /// Checks a value for a name; the error says what the setting takes.
+    /// Checks a value for a name; the error says what the setting accepts.
     pub check: fn(name: &str, value: &str) -> Result<(), &'static str>,
 }
 
@@ -125,24 +125,24 @@ impl Default for Settings {
     }
 }
 
-/// A setting that cannot be taken.
+/// An invalid setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingError {
-    /// Close to a name of the host's, but not one.
+    /// Similar to a name of the host's, and unknown.
     #[error("there is no setting `{name}`; did you mean `{meant}`?")]
     Misspelt {
-        /// What was written.
+        /// The written name.
         name: String,
-        /// What was probably meant.
+        /// The probable name.
         meant: &'static str,
     },
-    /// Not a value that this setting takes. Does not say it: it may be a secret in the wrong place.
-    #[error("`{name}` takes {wants}")]
+    /// An invalid value. The error does not show it: it may be a secret in the wrong place.
+    #[error("invalid value of `{name}`: expected {wants}")]
     Value {
         /// The setting.
         name: String,
-        /// What would do.
+        /// The accepted values.
         wants: &'static str,
     },
 }
@@ -162,7 +162,7 @@ const NAMES: [&str; 11] = [
 ];
 
 impl Settings {
-    /// The defaults, with the names of those who build on the host.
+    /// The defaults, with the declarations of crates on top of the host.
     #[must_use]
     pub fn declaring(declared: DeclaredSettings) -> Self {
         let declared = Declared {
@@ -175,7 +175,7 @@ impl Settings {
         }
     }
 
-    /// The names that the host knows.
+    /// The known names.
     fn names(&self) -> impl Iterator<Item = &'static str> {
         NAMES
             .into_iter()
@@ -183,11 +183,11 @@ impl Settings {
             .chain(self.declared.settings.names.iter().copied())
     }
 
-    /// Sets one by name and text, as `--set NAME=VALUE` and a plugin's `config` do. A name that the host does not
-    /// know is the plugin's own.
+    /// Sets one by name and text, as `--set NAME=VALUE` and a plugin's `config` do. Names that the host does not
+    /// know belong to the plugin.
     ///
     /// # Errors
-    /// A value that the setting does not take, or a name that is nearly one of the host's.
+    /// The value is invalid, or the name is a misspelling of one of the host's.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), SettingError> {
         let value = value.trim();
         let fault = |wants| SettingError::Value {
@@ -266,7 +266,7 @@ impl Settings {
         }
     }
 
-    /// What the guest is told.
+    /// The settings as the guest gets them.
     pub(crate) fn snapshot(&self, credential: CredentialState) -> Snapshot {
         let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX);
         Snapshot {
@@ -289,13 +289,13 @@ impl Settings {
     }
 }
 
-/// Reads a base URL: http or https, with a host, without user, query or fragment.
+/// Parses a base URL: http or https, with a host, without user, query or fragment.
 ///
 /// # Errors
-/// What is wrong with it, for a person; without the text itself, which may hold a secret.
+/// What is wrong with it, for a user; without the text itself, which may hold a secret.
 pub fn base_url(text: &str) -> Result<url::Url, String> {
     let text = text.trim();
-    let url = url::Url::parse(text).map_err(|error| format!("it is no URL: {error}"))?;
+    let url = url::Url::parse(text).map_err(|error| format!("it is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("it begins with neither `http://` nor `https://`".to_owned());
     }
@@ -311,7 +311,7 @@ pub fn base_url(text: &str) -> Result<url::Url, String> {
     Ok(url)
 }
 
-/// The name of the host's that was probably meant: one letter away, or two in a long word.
+/// The host's name that was probably meant: at edit distance one, or two in a long word.
 fn misspelt(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     names
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_setting_is_checked_when_it_is_set_and_kept_for_its_owner() {
+    fn a_declared_setting_is_checked_when_it_is_set_and_stored_for_its_owner() {
         const DECLARED: DeclaredSettings = DeclaredSettings {
             names: &["serve-workers"],
             check: |_, value| value.parse::<u8>().map(drop).map_err(|_| "a number"),

@@ -1,8 +1,8 @@
-//! Who may ask: programs of this machine, or who has the key. Never a web page.
+//! Access control: programs of this machine, or clients with the access key. Never a web page.
 //!
-//! A browser lets any page send requests to this machine, and by a name of its own making (DNS rebinding) even read the
-//! answers. So a server on loopback answers only to loopback's names and those that the operator allows, and nobody who
-//! speaks for another page's origin, unless the operator allows that.
+//! A browser lets any page send requests to this machine, and with DNS rebinding even read the responses. So a
+//! server on loopback accepts only loopback names and those that the operator allows, and no request of a foreign
+//! origin, unless the operator allows that origin.
 
 use std::{
     borrow::Cow,
@@ -18,19 +18,19 @@ use super::ServePolicy;
 use dialects::{ending::Notes, fault::Fault};
 use model_provider_host::{Error, Kind, Result, Secret, contract::Summary, redact::Redactor};
 
-/// The shortest key; anything shorter can be tried out.
+/// The shortest access key; a shorter one could be guessed.
 const SHORTEST_KEY: usize = 16;
-/// Where clients of the Messages API show their key.
+/// The header in which clients of the Messages API send their key.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Who may ask. The default is for loopback, without a key.
+/// The access policy. The default is for loopback, without a key.
 #[derive(Clone, Default)]
 pub struct Access {
-    /// The digest of the key, so that comparing tells nothing of its length either.
+    /// The digest of the key, so that a comparison leaks nothing, not even its length.
     key: Option<[u8; 32]>,
-    /// Finds the key where it was put by mistake.
+    /// Redacts the key where a client sent it in the wrong place.
     redaction: Option<Redactor>,
-    /// Whether clients may use other names than loopback's.
+    /// Whether clients may use other host names than loopback's.
     by_any_name: bool,
 }
 
@@ -44,11 +44,11 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// For a server that listens on this address.
+    /// An access policy for a server that listens on this address.
     ///
     /// # Errors
-    /// `configuration` if others can reach the address and there is no key, or for a key that is too short or that no
-    /// header can carry.
+    /// `configuration` if other machines can reach the address and there is no key, or for a key that is too short
+    /// or that no header can carry.
     pub fn new(address: SocketAddr, key: Option<&Secret>) -> Result<Self> {
         let Some(key) = key else {
             let open = Self::default();
@@ -70,12 +70,12 @@ impl Access {
         })
     }
 
-    /// Whether it is enough for a server that listens on this address.
+    /// Whether it is sufficient for a server that listens on this address.
     pub(super) fn suits(&self, address: SocketAddr) -> Result<()> {
         if self.key.is_some() || is_own(address) {
             return Ok(());
         }
-        let message = format!("{address} can be reached by others, and no access key is set");
+        let message = format!("{address} can be reached from other machines, and no access key is set");
         Err(Error::new(Kind::Configuration, message).with_hint(
             "name one with `--access-key-env VARIABLE` or `--access-key-file FILE`, or listen on 127.0.0.1",
         ))
@@ -87,21 +87,21 @@ impl Access {
         self.key.is_some_and(|key| key.ct_eq(&digest).into())
     }
 
-    /// A text of a client without the key: in the path, a model's name, or the name of a request, where it would be
-    /// repeated in the response and the log.
+    /// Redacts the key in a client's text: in the path, a model's name, or a request id, which the response and the
+    /// log repeat.
     pub(super) fn redacted(&self, text: &str) -> String {
         let Some(redaction) = &self.redaction else {
             return text.to_owned();
         };
         let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
-        // The form in which it stands there may be no usual one, such as each letter percent-encoded.
+        // The key may be encoded in an unusual form, such as each letter percent-encoded.
         if redaction.finds(decoded.as_bytes()) && !redaction.finds(text.as_bytes()) {
             return redaction.own(&decoded);
         }
         redaction.own(text)
     }
 
-    /// An error without the key: its texts may repeat what a client sent, such as the name of a tool.
+    /// Redacts the key in an error, which may repeat what a client sent, such as the name of a tool.
     pub(super) fn redacted_fault(&self, mut fault: Fault) -> Fault {
         if self.redaction.is_some() {
             fault.map_texts(&|text| self.redacted(text));
@@ -109,7 +109,7 @@ impl Access {
         fault
     }
 
-    /// What is told at the end of a response without the key: a warning may repeat what a client sent.
+    /// Redacts the key in the summary of a response: a warning may repeat what a client sent.
     pub(super) fn redacted_summary<'s>(&self, summary: &'s Summary) -> Cow<'s, Summary> {
         if self.redaction.is_none() || summary.warnings.is_empty() {
             return Cow::Borrowed(summary);
@@ -121,7 +121,7 @@ impl Access {
         Cow::Owned(summary)
     }
 
-    /// The notes of a reply without the key: they may name what a client sent.
+    /// Redacts the key in the notes of a reply: they may name what a client sent.
     pub(super) fn redact_notes(&self, notes: &mut Notes) {
         if self.redaction.is_some() {
             notes.redact(|text| self.redacted(text));
@@ -147,7 +147,7 @@ impl Access {
                 "web pages may not use this server; `serve-allowed-origins` adds the origin of an app";
             return Err(refused(StatusCode::FORBIDDEN, message));
         }
-        // Whoever watches whether the server is alive has no key, and learns nothing else.
+        // Liveness probes have no key, and learn nothing else.
         if uri.path() == super::health::HEALTH {
             return Ok(());
         }
@@ -172,13 +172,13 @@ fn refused(status: StatusCode, message: &str) -> Fault {
     Fault::new(status, "permission_error", "refused", message)
 }
 
-/// The name by which the client knows this server.
+/// The authority that the client uses for this server.
 fn authority(headers: &HeaderMap, uri: &Uri) -> Option<Authority> {
     let name = match uri.authority() {
         Some(authority) => Some(authority.clone()),
         None => headers.get(header::HOST)?.to_str().ok()?.parse().ok(),
     };
-    // A name alone: what stands before an `@` is nobody's, and hides whose name it is.
+    // Host and port only: user information before an `@` could disguise the host.
     name.filter(|name: &Authority| !name.as_str().contains('@'))
 }
 
@@ -197,7 +197,7 @@ fn is_of(origin: &[u8], name: &Authority) -> bool {
         .is_some_and(|authority| authority == *name)
 }
 
-/// What a client shows as its key, in the two places where clients do.
+/// The key that a client sends, in either of the two usual headers.
 fn shown_keys(headers: &HeaderMap) -> [&str; 2] {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(header::AUTHORIZATION)
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_of_this_machine_and_who_has_the_key_may_ask_and_nobody_else() {
+    fn only_programs_of_this_machine_and_clients_with_the_key_have_access() {
         let cases: Vec<Case> =
             serde_json::from_str(include_str!("../../../tests/cases/server-access.json")).expect("the cases");
         for case in cases {
@@ -262,11 +262,11 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_others_reach_needs_a_key_worth_the_name() {
+    fn an_address_that_other_machines_reach_needs_a_strong_key() {
         let key = Secret::new("0123456789abcdef");
         for open in ["0.0.0.0:1", "[::]:1", "192.168.0.2:1", "10.0.0.1:1"] {
             let address = open.parse().expect("an address");
-            let error = Access::new(address, None).expect_err("others reach it");
+            let error = Access::new(address, None).expect_err("other machines reach it");
             assert_eq!(error.kind(), Kind::Configuration);
             assert!(Access::new(address, key.as_ref()).is_ok());
         }
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(Access::default().redacted("0123456789abcdef"), "0123456789abcdef");
     }
     #[test]
-    fn no_error_repeats_the_key_wherever_in_it_that_stands() {
+    fn no_error_repeats_the_key_anywhere() {
         let key = "0123456789abcdef";
         let access = Access::new(loopback(), Secret::new(key).as_ref()).expect("a key");
         let mut fault = Fault::new(

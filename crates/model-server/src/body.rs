@@ -1,6 +1,7 @@
-//! The body of a request: received within limits of size, time and memory, and parsed as JSON where it holds nobody up.
+//! Request bodies: received within limits of size, time and memory, and parsed as JSON without blocking the
+//! runtime.
 //!
-//! Knows neither what a request means nor who sends it.
+//! Knows neither the meaning of a request nor its sender.
 
 use std::{
     error::Error as _,
@@ -27,17 +28,17 @@ use dialects::{
     fault::Fault,
 };
 
-/// Larger bodies are parsed on threads that serve nothing else.
+/// Larger bodies are parsed on blocking threads.
 const LARGE: usize = 64 * 1024;
-/// So many of them at once: the others would only take each other's processor.
+/// Limits concurrent parsers: more would only compete for the processor.
 static PARSERS: LazyLock<Semaphore> = LazyLock::new(|| {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Semaphore::new(processors.div_ceil(2))
 });
-/// For this long a body may be slower than the least rate.
+/// How long a body may be slower than the minimum rate.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A whole body, and what it holds of the budget.
+/// A complete body, and its share of the budget.
 pub(super) struct Received {
     bytes: Bytes,
     held: Held,
@@ -58,7 +59,7 @@ pub(super) async fn receive(
         ));
     }
     if !is_json(request.headers()) {
-        // A page in a browser may send anything else without asking first.
+        // A browser page may send any other content type without a preflight.
         return Err(Fault::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "invalid_request_error",
@@ -72,7 +73,7 @@ pub(super) async fn receive(
         return Err(too_large(limits));
     }
     let mut held = budget.hold();
-    // Reserved, and not yet memory: that comes with what is written to it.
+    // Reserves address space; memory is used as it is written.
     let mut bytes = Vec::with_capacity(announced);
     let started = Instant::now();
     while let Some(data) = next(&mut body, started, bytes.len(), limits).await? {
@@ -92,13 +93,13 @@ pub(super) async fn receive(
 }
 
 impl Received {
-    /// Parses it. What it holds of the budget goes on with what came of it.
+    /// Parses it. Its share of the budget passes on to the parsed request.
     pub(super) async fn parse(self, dialect: &Arc<dyn Dialect>) -> Result<(Asked, Held), Fault> {
         let dialect = Arc::clone(dialect);
         self.read(move |bytes| dialect.parse(bytes)).await
     }
 
-    /// The same, in whatever way it is to be read.
+    /// The same with any parser.
     pub(super) async fn read<T: Send + 'static>(
         self,
         read: impl FnOnce(&[u8]) -> model_provider_host::Result<T> + Send + 'static,
@@ -133,7 +134,7 @@ fn ending() -> Fault {
     .retry_after(1)
 }
 
-/// The next data; `None` at the end.
+/// The next data frame; `None` at the end.
 async fn next(
     body: &mut Body,
     started: Instant,
@@ -168,7 +169,7 @@ async fn next(
     }
 }
 
-/// What a body is encoded in, if it is; by its own name only where that is a usual one.
+/// The content coding of a body, if it has one; named only if it is a usual one.
 fn coding(headers: &HeaderMap) -> Option<&'static str> {
     const KNOWN: [&str; 6] = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress"];
     let given = headers.get(header::CONTENT_ENCODING)?;

@@ -5,18 +5,18 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// So much of each request is not counted, so that large requests leave room for ordinary ones. What all requests hold
-/// uncounted is bounded by the number of connections.
+/// The uncounted first bytes of each request, so that large requests leave room for ordinary ones. The number of
+/// connections bounds the sum of uncounted bytes.
 pub(super) const UNCOUNTED: usize = 64 * 1024;
 
-/// What all requests may hold together.
+/// The budget of all requests.
 #[derive(Debug)]
 pub(super) struct BodyBudget {
     limit: usize,
     used: AtomicUsize,
 }
 
-/// What one request holds of a budget; given back when it is dropped.
+/// One request's share of a budget; returned on drop.
 #[derive(Debug)]
 pub(super) struct Held {
     budget: Arc<BodyBudget>,
@@ -36,7 +36,7 @@ impl BodyBudget {
         self.limit
     }
 
-    /// A request that holds nothing yet.
+    /// A share of a new request, empty.
     pub(super) fn hold(self: &Arc<Self>) -> Held {
         Held {
             budget: Arc::clone(self),
@@ -47,7 +47,7 @@ impl BodyBudget {
 }
 
 impl Held {
-    /// Takes more; false if the budget has no more.
+    /// Takes more bytes; false if the budget is exhausted.
     pub(super) fn add(&mut self, bytes: usize) -> bool {
         let total = self.bytes.saturating_add(bytes);
         let more = total.saturating_sub(UNCOUNTED) - self.counted;
@@ -55,7 +55,7 @@ impl Held {
         let taken = self.budget.used.fetch_update(Relaxed, Relaxed, |used| {
             used.checked_add(more).filter(|used| *used <= limit)
         });
-        // What is not counted is had in any case, even of a budget that is smaller than that.
+        // The uncounted bytes are always available, even if the budget is smaller.
         let has = more == 0 || taken.is_ok();
         if has {
             self.bytes = total;

@@ -1,5 +1,5 @@
-//! A request for a completion, in any dialect: read, asked of one model after the other, and written back whole or as it
-//! comes. Knows no dialect.
+//! The completion handler of every dialect: parses the request, runs it with failover, and writes the response
+//! whole or as a stream. Knows no dialect.
 
 use std::{
     sync::Arc,
@@ -27,10 +27,10 @@ use dialects::{
 };
 use model_provider_host::{contract::ChatRequest, failover::Failed};
 
-/// What clients send in place of a model's name where none was given.
+/// Placeholders that clients send instead of a model's name.
 const PLACEHOLDERS: [&str; 2] = ["dummy", "default"];
 
-/// The handler of every dialect's address.
+/// The handler of every dialect's path.
 pub(super) async fn completions(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
@@ -41,11 +41,11 @@ pub(super) async fn completions(
     let receiving = request.extensions().get::<Sitting>().map(Sitting::receiving);
     let received = body::receive(request, &inner.limits, &inner.bodies).await?;
     drop(receiving);
-    // Only now: a body that comes slowly keeps nobody else from being answered.
+    // Only now: a slow body does not use up a permit.
     let permit = Arc::clone(&inner.answers)
         .try_acquire_owned()
         .map_err(|_| busy(inner.limits.concurrent))?;
-    // Held as long as the request is, which another model may still be asked.
+    // Held as long as the request, which a fallback model may still need.
     let (asked, held) = received.parse(dialect).await?;
     let named = inner.access.redacted(&asked.model.ok_or_else(no_model)?);
     let (references, default_for) = inner.references(named.clone());
@@ -65,7 +65,7 @@ pub(super) async fn completions(
         let (inner, _held) = (&asking.0, held);
         inner.fallback.start(&inner.host, &request, &references).await
     });
-    // An error that comes soon has a status of its own. Who waits longer is to see that the request is being worked on.
+    // An early error has its own status. A client that waits longer gets a status to see progress.
     let start = match tokio::time::timeout(inner.limits.status_wait, &mut starting).await {
         Ok(started) => Start::Started(Box::new(started.map_err(|nobody| located(nobody, &*reply))?)),
         Err(_) => Start::Starting(starting),
@@ -74,9 +74,9 @@ pub(super) async fn completions(
 }
 
 impl Inner {
-    /// Who is asked, in this order: as in the command line, the model that is named, then those that stand in for it by
-    /// the configuration. A blank name stands for the configured default; so does what clients send that were given no
-    /// model, unless it is a name here. That name is given as well, to be told.
+    /// The models to try, in order, as in the command line: the requested model, then its configured fallbacks. A
+    /// blank name means the configured default. So does a placeholder of a client, unless it is a known name; it is
+    /// returned as well, for a warning.
     fn references(&self, named: String) -> (Vec<String>, Option<&'static str>) {
         let name = named.trim();
         if name.is_empty() {
@@ -117,7 +117,7 @@ impl Inner {
 }
 
 fn busy(most: usize) -> Fault {
-    let message = format!("{most} answers are on their way, which is all that this server does at once");
+    let message = format!("{most} responses are in progress, which is the limit of this server");
     Fault::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "server_error",
@@ -127,7 +127,7 @@ fn busy(most: usize) -> Fault {
     .retry_after(1)
 }
 
-/// As of the dialects' own services: a request that was put together wrongly is not answered by whatever is there.
+/// As the dialects' own services: a malformed request is not served by a default model.
 fn no_model() -> Fault {
     Fault::new(
         StatusCode::BAD_REQUEST,
@@ -138,7 +138,7 @@ fn no_model() -> Fault {
     .about("model")
 }
 
-/// Nobody answered.
+/// All models failed.
 pub(super) fn failed(failed: Failed) -> Fault {
     let mut fault = Fault::from(&failed.error);
     if failed.trail.len() > 1 {
@@ -149,7 +149,7 @@ pub(super) fn failed(failed: Failed) -> Fault {
     fault
 }
 
-/// The same, its place in the words of who asked.
+/// The same, with the error's location in the client's terms.
 fn located(nobody: Failed, reply: &dyn Reply) -> Fault {
     let mut fault = failed(nobody);
     reply.locate(&mut fault);

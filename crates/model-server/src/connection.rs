@@ -1,5 +1,5 @@
-//! What is around a connection's stream and its responses: a close that does not lose the response, and the word that a
-//! response has gone. Knows nothing of what is said on it.
+//! Wrappers of a connection's stream and of response bodies: a lingering close that does not lose the response, and
+//! a signal that a response has been sent. Knows nothing of the content.
 
 use std::{
     io,
@@ -19,12 +19,13 @@ use tokio::{
 
 use super::{seats::Busy, unread::Lingers};
 
-/// How long, and how much, a closing connection still reads.
+/// The time and byte limits of a lingering close.
 const LONGEST: Duration = Duration::from_secs(1);
 const MOST: usize = 64 * 1024 * 1024;
 
-/// A stream that, where the client is still sending, goes on reading for a moment when it closes. A system that closes
-/// with bytes unread resets the connection, and the client's drops a response that was there already.
+/// A stream with a lingering close: while the client is still sending, it continues to read for a moment. Closing a
+/// socket with unread bytes resets the connection, and the client's system then drops a response that has already
+/// arrived.
 pub(super) struct Closing {
     stream: TcpStream,
     lingers: Lingers,
@@ -92,7 +93,7 @@ impl AsyncWrite for Closing {
             let mut buffer = ReadBuf::new(&mut dropped);
             match Pin::new(&mut this.stream).poll_read(context, &mut buffer) {
                 Poll::Pending => return Poll::Pending,
-                // The client has closed as well, one way or the other.
+                // The client has closed as well, or reset the connection.
                 Poll::Ready(Err(_)) => break,
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => break,
                 Poll::Ready(Ok(())) => *read += buffer.filled().len(),

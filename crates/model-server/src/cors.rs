@@ -1,6 +1,7 @@
-//! What a browser is told when an app's page uses the server: only for origins that the operator allows.
+//! CORS headers for app pages: only for origins that the operator allows.
 //!
-//! Who is refused is decided in `access`; without these headers a browser keeps a response from a page that may have it.
+//! `auth` decides which requests are refused; without these headers a browser does not give a permitted page its
+//! response.
 
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::ServePolicy;
 
-/// How long a browser may remember what it was told.
+/// How long a browser may cache a preflight response.
 const MAX_AGE: Duration = Duration::from_secs(600);
-/// Headers that a page may read.
+/// The exposed headers.
 const READABLE: [HeaderName; 4] = [
     header::RETRY_AFTER,
     HeaderName::from_static("x-request-id"),
@@ -19,7 +20,7 @@ const READABLE: [HeaderName; 4] = [
     HeaderName::from_static("x-should-retry"),
 ];
 
-/// `None` if no origin is allowed: then there is nothing to tell.
+/// `None` if no origin is allowed.
 pub(super) fn layer(policy: &ServePolicy) -> Option<CorsLayer> {
     if policy.allowed_origins.is_empty() {
         return None;
@@ -29,7 +30,7 @@ pub(super) fn layer(policy: &ServePolicy) -> Option<CorsLayer> {
     let cors = CorsLayer::new()
         .allow_origin(is_allowed)
         .allow_methods([Method::GET, Method::POST])
-        // Clients send names of their own along, which do nothing here.
+        // Clients send headers of their own, which have no effect here.
         .allow_headers(AllowHeaders::mirror_request())
         .allow_private_network(true)
         .expose_headers(READABLE)

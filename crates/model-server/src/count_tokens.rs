@@ -1,4 +1,4 @@
-//! `/v1/messages/count_tokens`: an estimate, which needs no upstream.
+//! `/v1/messages/count_tokens`: an estimate without an upstream request.
 
 use axum::{
     Json,

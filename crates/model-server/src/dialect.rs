@@ -1,4 +1,4 @@
-//! Which dialect is spoken at which address.
+//! The paths of the dialects.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use dialects::{
     chat_completions::ChatCompletions, dialect::Dialect, messages::Messages, responses::Responses,
 };
 
-/// Where chat completions are asked for.
+/// The path of chat completions.
 pub(super) const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
-/// Where responses are asked for.
+/// The path of responses.
 pub(super) const RESPONSES: &str = "/v1/responses";
 
-/// Where Messages are asked for, and below it.
+/// The path of Messages, and the prefix of its subpaths.
 pub(super) const MESSAGES: &str = "/v1/messages";
-/// Where their tokens are counted.
+/// The path of token counts of Messages.
 pub(super) const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
-/// The header of every client of the Messages API, and of no other.
+/// A header that every client of the Messages API sends, and no other client.
 const ANTHROPIC_VERSION: &str = "anthropic-version";
 
 /// The dialects.
@@ -39,8 +39,8 @@ impl Dialects {
         }
     }
 
-    /// The dialect of whoever asks at this address: also where nothing is, errors are to be understood. Of an address
-    /// that several have, the headers tell whose it is.
+    /// The dialect for this path: also for unknown paths, since clients have to understand the error. On a shared
+    /// path, the headers decide.
     pub(super) fn of(&self, path: &str, headers: &HeaderMap) -> &Arc<dyn Dialect> {
         let is_below = |address: &str| {
             path.strip_prefix(address)

@@ -1,4 +1,4 @@
-//! What is no model: whether the server is well, what it has done, and where nothing is.
+//! The other endpoints: health check, metrics, and the 404 of unknown paths.
 
 use axum::{
     Json,
@@ -12,7 +12,7 @@ use super::Service;
 use super::response::Refusal;
 use dialects::fault::Fault;
 
-/// Where anybody may ask whether the server is well.
+/// The health check, which needs no access key.
 pub(super) const HEALTH: &str = "/healthz";
 
 pub(super) async fn health(State(service): State<Service>) -> Response {
@@ -29,7 +29,7 @@ pub(super) async fn health(State(service): State<Service>) -> Response {
         "generation": generation.number,
         "version": generation.version,
     });
-    // Only that one waits: what it wants is for the operator, and anybody may ask here.
+    // Only reports that an update waits: its message is for the operator, and this endpoint is public.
     if let Some(pending) = host.pending_update() {
         body["pendingUpdate"] = json!(pending.digest);
     }
@@ -45,18 +45,18 @@ pub(super) async fn metrics(State(service): State<Service>) -> Response {
         .into_response()
 }
 
-/// There are as many connections as there may be.
+/// The connection limit is reached.
 pub(super) fn no_seat() -> Fault {
     Fault::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "server_error",
         "serve-max-connections",
-        "this server has as many connections with requests as it takes, in all or from this address",
+        "the limit of connections with requests is reached, in total or for this address",
     )
     .retry_after(1)
 }
 
-// The address is not repeated: who asks knows it, and it may hold anything.
+// The path is not repeated: the client knows it, and it may hold anything.
 pub(super) async fn nowhere(uri: Uri) -> Refusal {
     let path = uri.path();
     let is_stored = path.starts_with("/v1/chat/completions/") || path.starts_with("/v1/responses/");
@@ -79,8 +79,8 @@ pub(super) async fn nowhere(uri: Uri) -> Refusal {
     ))
 }
 
-/// What clients of other dialects, or of this one at another base URL, ask for, and what they are to ask for here. The
-/// first that the path ends with counts.
+/// Paths that clients of other dialects, or with another base URL, request, and what to use instead. The first
+/// matching suffix wins.
 const ELSEWHERE: [(&str, &str); 12] = [
     (
         "/chat/completions",
@@ -112,20 +112,19 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ("/api/tags", OLLAMA),
     (
         "/images/generations",
-        "pictures are not made here, only chat models are served; set the client to another service for them",
+        "image generation is not supported, only chat models; set the client to another service for it",
     ),
     (
         "/audio/speech",
-        "speech is not made here, only chat models are served; set the client to another service for it",
+        "speech synthesis is not supported, only chat models; set the client to another service for it",
     ),
     (
         "/audio/transcriptions",
-        "speech is not read here, only chat models are served; set the client to another service for it",
+        "transcription is not supported, only chat models; set the client to another service for it",
     ),
 ];
-const COMPACT: &str =
-    "conversations are not compacted here; ask a model for a summary, and send that as `input`";
-const COUNT: &str = "tokens are not counted here: models count differently; a response says its `usage`";
+const COMPACT: &str = "compaction is not supported; request a summary from a model, and send that as `input`";
+const COUNT: &str = "token counts are not supported: they depend on the model; a response has its `usage`";
 const OLLAMA: &str = "Ollama's own API is not served here; set the client to an OpenAI-compatible server with the base \
                       URL http://THIS-SERVER/v1";
 

@@ -1,7 +1,8 @@
-//! A server over a host: `/v1/chat/completions`, `/v1/responses`, `/v1/messages`, `/v1/models`, `/healthz`, `/metrics`.
+//! An HTTP server for a host: `/v1/chat/completions`, `/v1/responses`, `/v1/messages`, `/v1/models`, `/healthz`,
+//! `/metrics`.
 //!
-//! [`Service::router`] is what an embedder mounts in a server of its own; [`Server`] is one that listens, limits and
-//! ends in good order. It knows the host and the dialects, and neither a provider nor where settings come from.
+//! [`Service::router`] is for mounting in an embedder's own server; [`Server`] listens, enforces limits and shuts
+//! down gracefully. Knows the host and the dialects, and neither a provider nor the source of settings.
 
 mod auth;
 mod body;
@@ -50,7 +51,8 @@ use dialect::Dialects;
 use model_list::Catalog;
 use request_id::Names;
 
-/// The server's settings, to be declared to the host's ([`Settings::declaring`](model_provider_host::Settings::declaring)).
+/// The server's settings, for declaration in the host's
+/// ([`Settings::declaring`](model_provider_host::Settings::declaring)).
 pub const SETTINGS: DeclaredSettings = DeclaredSettings {
     names: &SETTING_NAMES,
     check: |name, value| {
@@ -76,21 +78,21 @@ const SETTING_NAMES: [&str; ServeLimits::NAMES.len() + ServePolicy::NAMES.len()]
     names
 };
 
-/// What a list of models is handed to, so that the next start has it without network.
+/// Stores a model list, so that the next start has it without network.
 pub type Keep = Box<dyn Fn(&ModelCatalog) -> Result<()> + Send + Sync>;
 
-/// How a [`Service`] answers.
+/// The options of a [`Service`].
 #[derive(Default)]
 pub struct ServeOptions {
-    /// Who is asked if a request names no model, in this order.
+    /// The default models: the first, then its fallbacks.
     pub default_models: Vec<String>,
-    /// Who is asked when the model that a request names fails, in this order.
+    /// The fallback models of a model that a request names, in order.
     pub fallbacks: Vec<String>,
-    /// What is asked of each model where a request leaves it open.
+    /// The default request parameters by model.
     pub params: Params,
-    /// Who may ask.
+    /// The access policy.
     pub access: Access,
-    /// Where a fresh list of models goes.
+    /// Stores a fresh model list.
     pub keep: Option<Keep>,
 }
 
@@ -104,7 +106,7 @@ impl std::fmt::Debug for ServeOptions {
     }
 }
 
-/// A host as a service of HTTP. Cheap to clone; clones are the same service.
+/// A host as an HTTP service. Cheap to clone; clones are the same service.
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
 
@@ -118,9 +120,9 @@ struct Inner {
     limits: ServeLimits,
     policy: ServePolicy,
     dialects: Dialects,
-    /// What the bodies of all requests may hold.
+    /// The budget of all request bodies.
     bodies: Arc<BodyBudget>,
-    /// One permit for each response on its way.
+    /// One permit for each response in progress.
     answers: Arc<Semaphore>,
     names: Names,
 }
@@ -170,7 +172,7 @@ impl Service {
         &self.0.host
     }
 
-    /// Everything that it answers, to be mounted at the root of a server. Every response has the headers
+    /// The router with all endpoints, for mounting at the root of a server. Every response has the headers
     /// `x-request-id` and `x-plugin-generation`.
     pub fn router(&self) -> Router {
         let routes = Router::new()
@@ -188,14 +190,14 @@ impl Service {
             .with_state(self.clone());
         let tolerant = Router::new().fallback_service(MapRequest::new(routes, plain_path::plain));
         match cors::layer(self.0.policy()) {
-            // Around everything: an app is to read why it was refused as well.
+            // Outermost: an app has to be able to read an error as well.
             Some(cors) => tolerant.layer(cors),
             None => tolerant,
         }
     }
 
-    /// Asks for the list of models now and whenever it has grown old, for as long as it is polled. [`Server`] does this
-    /// by itself.
+    /// Refreshes the model list now and whenever it is stale, as long as the future is polled. [`Server`] does this
+    /// itself.
     pub async fn keep_models_fresh(&self) {
         self.0.catalog.keep_fresh(self.0.limits.refresh).await;
     }

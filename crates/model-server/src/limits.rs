@@ -1,4 +1,5 @@
-//! What the server takes on. Each limit is a setting; the limits of one request to the plugin are the sandbox's.
+//! The limits of the server. Each limit is a setting; the limits of one request to the plugin belong to the
+//! sandbox.
 
 use std::time::Duration;
 
@@ -7,35 +8,33 @@ use model_provider_host::Settings;
 /// The limits of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeLimits {
-    /// `serve-max-body-bytes`: the largest request.
+    /// `serve-max-body-bytes`: the size of one request body.
     pub body_bytes: usize,
-    /// `serve-max-total-body-bytes`: bodies of all requests under way, together. The first 64 KiB of each are not
-    /// counted.
+    /// `serve-max-total-body-bytes`: the bodies of all requests in flight, together. The first 64 KiB of each are
+    /// not counted.
     pub total_body_bytes: usize,
-    /// `serve-head-timeout-ms`: the longest time for the head of a request; a connection without a request is closed
-    /// after it as well.
+    /// `serve-head-timeout-ms`: the timeout of a request's head; also the idle timeout of a connection.
     pub head_timeout: Duration,
     /// `serve-body-timeout-ms`: the longest pause within a request's body.
     pub body_timeout: Duration,
-    /// `serve-body-deadline-ms`: the longest time for a whole body.
+    /// `serve-body-deadline-ms`: the deadline of a complete body.
     pub body_deadline: Duration,
-    /// `serve-min-body-rate`: the least that has to come of a body on average, in bytes a second, after its first ten
-    /// seconds.
+    /// `serve-min-body-rate`: the minimum average rate of a body in bytes per second, after its first ten seconds.
     pub body_rate: usize,
-    /// `serve-max-connections`: connections at once.
+    /// `serve-max-connections`: concurrent connections.
     pub connections: usize,
-    /// `serve-max-connections-per-address`: connections at once of one client address.
+    /// `serve-max-connections-per-address`: concurrent connections of one client address.
     pub connections_per_address: usize,
-    /// `serve-max-concurrent`: answers on their way at once.
+    /// `serve-max-concurrent`: concurrent responses.
     pub concurrent: usize,
     /// `serve-send-timeout-ms`: how long a client may leave a stream unread.
     pub send_timeout: Duration,
-    /// `serve-status-wait-ms`: how long a streaming response waits for its first event, so that an error before it has
-    /// a status of its own. Then 200 is sent, and an error is an event.
+    /// `serve-status-wait-ms`: how long a streaming response waits for its first event, so that an early error has
+    /// its own status. After that, status 200 is sent, and an error is an event.
     pub status_wait: Duration,
-    /// `serve-heartbeat-ms`: how often a stream in which nothing else comes sends a comment.
+    /// `serve-heartbeat-ms`: the interval of comments in an idle stream.
     pub heartbeat: Duration,
-    /// `serve-refresh-ms`: how old the list of models may get.
+    /// `serve-refresh-ms`: the maximum age of the model list.
     pub refresh: Duration,
 }
 

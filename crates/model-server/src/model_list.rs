@@ -1,4 +1,4 @@
-//! The list of models that the server shows: fresh by age, of the plugin that answers now, kept for the next start.
+//! The model list of the server: refreshed by age, of the live plugin, cached for the next start.
 
 use std::{
     sync::Arc,
@@ -15,13 +15,13 @@ use model_provider_host::{
     sanitize,
 };
 
-/// After a list that was not live, the next one is asked for so soon.
+/// The refresh interval after a list that was not live.
 const SOON: Duration = Duration::from_secs(60);
-/// How often it is seen to that the list is fresh.
+/// The shortest interval of freshness checks.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// A list, and whose it is.
+/// A model list and its generation.
 pub(super) struct Listing {
     pub(super) catalog: Arc<ModelCatalog>,
     pub(super) generation: GenerationInfo,
@@ -33,7 +33,7 @@ pub(super) struct Catalog {
     host: Host,
     keep: Option<Arc<Keep>>,
     current: ArcSwapOption<Listing>,
-    /// One asks, the others wait for what it gets.
+    /// One request refreshes the list; concurrent ones wait for its result.
     asking: Mutex<()>,
 }
 
@@ -47,7 +47,7 @@ impl Catalog {
         }
     }
 
-    /// The list of the plugin that answers now.
+    /// The list of the live plugin.
     pub(super) async fn listing(&self) -> Result<Arc<Listing>> {
         match self.known() {
             Some(listing) => Ok(listing),
@@ -61,13 +61,13 @@ impl Catalog {
         }
     }
 
-    /// What was listed last; not what another generation said.
+    /// The cached list, if it is of the live generation.
     fn known(&self) -> Option<Arc<Listing>> {
         let listing = self.current.load_full()?;
         (listing.generation == self.host.generation()).then_some(listing)
     }
 
-    /// Asks now, and again whenever the list is older than that.
+    /// Refreshes the list now, and whenever it is older than `age`.
     pub(super) async fn keep_fresh(&self, age: Duration) {
         loop {
             let turn = self.asking.lock().await;
@@ -79,8 +79,8 @@ impl Catalog {
             };
             drop(turn);
             let wait = match asked {
-                // A swap makes it old at once, which is looked for now and then; and one that is to be fresh all the
-                // time is still not asked for all the time.
+                // A swap makes the list stale at once, so this checks from time to time; and a tiny `age` does not
+                // cause constant requests.
                 Ok(()) => left.clamp(SHORTEST_WAIT, LONGEST_WAIT),
                 Err(error) => {
                     tracing::warn!(%error, "the models cannot be listed");
@@ -91,7 +91,7 @@ impl Catalog {
         }
     }
 
-    /// How long the list that is known may still be shown.
+    /// How long the cached list is still fresh.
     fn fresh_for(&self, age: Duration) -> Duration {
         self.known().map_or(Duration::ZERO, |listing| {
             let age = if listing.is_live { age } else { age.min(SOON) };
@@ -104,7 +104,7 @@ impl Catalog {
         let before = self.host.last_listed();
         let mut generation = self.host.generation();
         let mut catalog = self.host.list_models(discovery).await?;
-        // A list that a swap came in between may be of either; nobody swaps for ever.
+        // A list during which a swap happened may be of either generation; swaps end eventually.
         while self.host.generation() != generation {
             generation = self.host.generation();
             catalog = self.host.list_models(discovery).await?;
@@ -134,17 +134,17 @@ impl Catalog {
         Ok(listing)
     }
 
-    /// Hands a live list on to be kept; that it cannot be is no reason not to show it.
+    /// Passes a live list on for caching; a failure does not prevent its use.
     async fn hand_on(&self, catalog: &Arc<ModelCatalog>) {
         let Some(keep) = self.keep.clone() else { return };
         let keeping = Arc::clone(catalog);
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || keep(&keeping)).await {
-            tracing::warn!(%error, "the list of models is not kept");
+            tracing::warn!(%error, "the model list could not be cached");
         }
     }
 }
 
-/// What the upstream said before is better than what the plugin was built with.
+/// Earlier data of the upstream is better than the plugin's bundled data.
 fn in_place_of_bundled(models: &mut Vec<Model>, before: &[Model]) {
     models.retain(|model| model.source == ModelSource::Configured);
     let new = before

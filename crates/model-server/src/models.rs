@@ -40,14 +40,14 @@ fn entry(headers: &HeaderMap, id: &str, model: &Model) -> Json<Value> {
     })
 }
 
-/// One model. Its id holds slashes, written as they are or percent-encoded, and may hold a suffix.
+/// One model. Its id contains slashes, raw or percent-encoded, and may have a suffix.
 pub(super) async fn one(
     State(service): State<Service>,
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, response::Refusal> {
     let Path(id) = id.map_err(|_| {
-        let message = "the model's name in the address is no UTF-8 text";
+        let message = "the model's name in the address is not valid UTF-8";
         Fault::new(
             StatusCode::BAD_REQUEST,
             "invalid_request_error",
@@ -55,7 +55,7 @@ pub(super) async fn one(
             message,
         )
     })?;
-    // Somebody may have put the access key into the wrong place; what is said of the model must not repeat it.
+    // A client may have sent the access key as the id; the error must not repeat it.
     let id = service.0.access.redacted(&id);
     let listing = service.0.catalog.listing().await?;
     let generation = &listing.generation;

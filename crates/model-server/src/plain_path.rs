@@ -1,13 +1,13 @@
-//! Paths as people put them together: `//v1/models/` is `/v1/models`, and `%63hat` is `chat`.
+//! Path normalization: `//v1/models/` is `/v1/models`, and `%63hat` is `chat`.
 //!
-//! Base URLs with a slash at their end are the usual reason, and clients that encode more than they need to.
+//! For base URLs with a trailing slash, and clients that encode more than necessary.
 
 use std::borrow::Cow;
 
 use axum::extract::Request;
 use http::{Uri, uri::PathAndQuery};
 
-/// The same request, its path without empty segments and needless escapes.
+/// The same request with a normalized path: no empty segments and no needless escapes.
 pub(super) fn plain(mut request: Request) -> Request {
     if let Some(uri) = plain_uri(request.uri()) {
         *request.uri_mut() = uri;
@@ -15,7 +15,7 @@ pub(super) fn plain(mut request: Request) -> Request {
     request
 }
 
-/// `None` if the path is plain already, which most are.
+/// `None` if the path is normalized already, which most are.
 fn plain_uri(uri: &Uri) -> Option<Uri> {
     let path = without_escapes(uri.path());
     let is_plain = !path.contains("//") && (path.len() <= 1 || !path.ends_with('/'));
@@ -36,8 +36,7 @@ fn plain_uri(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// A path without escapes of characters that never need one (RFC 3986, 6.2.2.2). All others mean something else than
-/// what they stand for: `%2F` is part of a name.
+/// Decodes unreserved characters (RFC 3986, 6.2.2.2). All other escapes have a meaning: `%2F` is part of a name.
 fn without_escapes(path: &str) -> Cow<'_, str> {
     let mut plain = String::new();
     let mut rest = path;

@@ -1,6 +1,6 @@
-//! Settings of the server that are no limits: who may use it besides programs of this machine, and how it responds.
+//! Server settings other than limits: who may use it besides programs of this machine, and response options.
 //!
-//! It knows no sockets and no requests; `access` compares, `chat` responds.
+//! Knows no sockets and no requests; `auth` and `completion` apply it.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use model_provider_host::Settings;
 
 use dialects::chat_completions::reasoning::ReasoningField;
 
-/// An origin that may use the server: `scheme://host:port`, or `scheme://` for every origin of an app's own scheme.
+/// An allowed origin: `scheme://host:port`, or `scheme://` for every origin of an app's own scheme.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AllowedOrigin(String);
 
@@ -19,14 +19,14 @@ impl fmt::Debug for AllowedOrigin {
 }
 
 impl AllowedOrigin {
-    /// Reads one. `null` and `http://` alone are none: any web page can have those origins.
+    /// Parses an origin. `null` and `http://` alone are invalid: any web page can have those origins.
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_end_matches('*').to_ascii_lowercase();
         let (scheme, host) = text.split_once("://")?;
         let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
         let is_scheme =
             scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(in_scheme);
-        // A trailing slash is how people copy addresses; an origin has none.
+        // People copy addresses with a trailing slash; an origin has none.
         let host = host.trim_end_matches('/');
         let is_host = host
             .bytes()
@@ -45,16 +45,16 @@ impl AllowedOrigin {
     }
 }
 
-/// How a server responds, and to whom.
+/// Access and response options of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServePolicy {
-    /// `serve-allowed-origins`: whose pages may use it. Its own may always.
+    /// `serve-allowed-origins`: origins of pages that may use it, besides its own.
     pub allowed_origins: Vec<AllowedOrigin>,
     /// `serve-allowed-hosts`: names of this server besides loopback's, such as `host.docker.internal`.
     pub allowed_hosts: Vec<String>,
-    /// `serve-reasoning-field`: where reasoning stands.
+    /// `serve-reasoning-field`: the response field of reasoning.
     pub reasoning: ReasoningField,
-    /// `serve-max-retries`: retries of one request at most, where `max-retries` allows more.
+    /// `serve-max-retries`: the most retries of one request, if `max-retries` is higher.
     pub max_retries: u32,
 }
 
@@ -64,7 +64,7 @@ impl Default for ServePolicy {
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
             reasoning: ReasoningField::default(),
-            // Clients retry as well: two that retry twice each make nine requests of one.
+            // Clients retry as well: two layers with two retries each send nine requests.
             max_retries: 1,
         }
     }
@@ -94,7 +94,7 @@ impl ServePolicy {
     /// Sets the one of this name.
     ///
     /// # Errors
-    /// What it takes.
+    /// The accepted values.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
         match name {
             "serve-allowed-origins" => {
@@ -141,7 +141,7 @@ impl ServePolicy {
             .any(|allowed| allowed.matches(&origin))
     }
 
-    /// Whether a name, without a port, is one of this server's.
+    /// Whether a host name, without a port, is one of this server's.
     pub(crate) fn allows_host(&self, name: &str) -> bool {
         let name = name.trim_end_matches('.');
         self.allowed_hosts
@@ -150,7 +150,7 @@ impl ServePolicy {
     }
 }
 
-/// Texts between commas, or the elements of a JSON list as a configuration file holds it.
+/// Splits at commas, or parses a JSON list from a configuration file.
 fn list(value: &str) -> Vec<String> {
     match serde_json::from_str::<Vec<String>>(value) {
         Ok(list) => list,

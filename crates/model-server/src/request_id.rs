@@ -1,4 +1,4 @@
-//! What is around every request: its name, who may ask, what the log and the headers of the response say.
+//! Middleware around every request: request id, access check, log line and response headers.
 
 use std::{
     fmt,
@@ -26,10 +26,10 @@ use dialects::fault::Fault;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const GENERATION: HeaderName = HeaderName::from_static("x-plugin-generation");
 
-/// The longest name of a client's own.
+/// The longest request id of a client.
 const LONGEST_NAME: usize = 64;
 
-/// Names for requests: a number that differs from start to start, and a count.
+/// Generates request ids: a number that differs per process, and a counter.
 pub(super) struct Names {
     start: u64,
     count: AtomicU64,
@@ -38,14 +38,14 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn new() -> Self {
         Self {
-            // The standard library's hasher is seeded at random.
+            // The standard library's hasher has a random seed.
             start: RandomState::new().build_hasher().finish(),
             count: AtomicU64::new(1),
         }
     }
 
-    /// The client's own name for a request, if it is a plain one, else a new one. A key that was put there by mistake is
-    /// no name: it would stand in every line of the log.
+    /// The client's own request id, if it is a plain one, else a new one. An access key in that header is not used:
+    /// it would be in every line of the log.
     fn name(&self, given: Option<&HeaderValue>, is_secret: impl Fn(&str) -> bool) -> RequestId {
         let is_plain = |text: &&str| {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -66,7 +66,7 @@ impl Names {
     }
 }
 
-/// The name of a request.
+/// A request id.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(String);
 
@@ -76,7 +76,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Which generation gave a response, where that is known.
+/// The generation of a response, if known.
 #[derive(Clone, Copy)]
 pub(super) struct Answered(pub(super) u64);
 
@@ -112,7 +112,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
             unread.settle(version, lingers.as_ref(), &mut response).await;
         }
         let status = response.status().as_u16();
-        tracing::info!(method, path, status, elapsed = ?started.elapsed(), "answered");
+        tracing::info!(method, path, status, elapsed = ?started.elapsed(), "request finished");
         let generation = match response.extensions().get::<Answered>() {
             Some(Answered(number)) => *number,
             None => inner.host.generation().number,
@@ -138,7 +138,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
 }
 
 impl Inner {
-    /// Who may ask; and beyond the limit on connections, only whether the server is well.
+    /// Checks access; on a connection beyond the limit, admits only the health check.
     #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
     fn admit(&self, request: &Request) -> Result<(), Fault> {
         self.access.check(request, self.policy())?;
@@ -150,7 +150,7 @@ impl Inner {
     }
 }
 
-/// A method under its name; one of a client's own may be any word.
+/// A known method's name; an unknown one may be any text.
 fn known(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let known = KNOWN.iter().find(|known| **known == method.as_str());

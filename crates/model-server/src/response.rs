@@ -11,11 +11,11 @@ use super::request_id::Answered;
 use dialects::fault::Fault;
 use model_provider_host::{Error, GenerationInfo};
 
-/// An error, as a handler returns it. Its body is written by [`in_dialect`], where the dialect is known.
+/// An error, as a handler returns it. [`in_dialect`] writes its body, once the dialect is known.
 #[derive(Debug)]
 pub(super) struct Refusal(pub(super) Fault);
 
-/// What a response is to say once its dialect is known.
+/// The error of a response, until its dialect is known.
 #[derive(Clone)]
 struct Unwritten(Fault);
 
@@ -27,7 +27,7 @@ impl IntoResponse for Refusal {
         if let Some(seconds) = fault.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        // Clients of this dialect try again by the status alone, unless they are told better.
+        // Clients of this dialect retry by the status alone, unless this header overrides it.
         let retry = HeaderValue::from_static(if fault.retry { "true" } else { "false" });
         headers.insert("x-should-retry", retry);
         if fault.status == StatusCode::UNAUTHORIZED {
@@ -38,7 +38,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Writes the status and the body of an error; any other response stays as it is.
+/// Writes the status and the body of an error; any other response is unchanged.
 pub(super) fn in_dialect(
     mut response: Response,
     write: impl FnOnce(&Fault) -> (StatusCode, Value),
@@ -67,7 +67,7 @@ impl From<Error> for Refusal {
     }
 }
 
-/// Notes which generation gave a response.
+/// Records the generation of a response.
 pub(super) fn by(generation: &GenerationInfo, answer: impl IntoResponse) -> Response {
     let mut response = answer.into_response();
     response.extensions_mut().insert(Answered(generation.number));

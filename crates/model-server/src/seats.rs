@@ -1,9 +1,9 @@
-//! Connections at once: how many there may be, in all and of one address, and who leaves when there is no room.
+//! Connection limits, in total and per address, and which connection is closed when a limit is reached.
 //!
-//! A connection is *opening* until its first request's head is there, *receiving* while a request's body comes, then
-//! *busy* until the response has gone, and *idle* between two. Opening ones make room for new ones, then idle ones, then
-//! those that have been receiving for long, the oldest first. When all are busy, a few seats more are there for the health
-//! check, and to say to everybody else that there is no room.
+//! A connection is *opening* until its first request's head has arrived, *receiving* while a request's body
+//! arrives, *busy* until the response has been sent, and *idle* between two requests. Opening connections are
+//! closed first to make room, then idle ones, then those that have been receiving for long, the oldest first. When
+//! all are busy, a few reserved seats remain for the health check, and to reject other requests.
 
 use std::{
     net::IpAddr,
@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 
 use super::ServeLimits;
 
-/// Seats for connections beyond those of the limit.
+/// Seats beyond the limit.
 pub(super) const RESERVED: usize = 64;
 
 const OPENING: u8 = 0;
@@ -26,10 +26,10 @@ const BUSY: u8 = 1;
 const IDLE: u8 = 2;
 const RECEIVING: u8 = 3;
 const LEAVING: u8 = 4;
-/// So long a body may come before its connection may have to make room.
+/// How long a body may take before its connection may be closed to make room.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// All seats of a server.
+/// The seats of a server.
 #[derive(Clone)]
 pub(super) struct Seats(Arc<Inner>);
 
@@ -43,31 +43,31 @@ struct Inner {
 struct Taken {
     seat: Arc<State>,
     address: IpAddr,
-    /// There once the connection's task is.
+    /// Set once the connection's task exists.
     task: Option<AbortHandle>,
 }
 
 struct State {
     phase: AtomicU8,
-    /// When it came into this phase, in microseconds since the server's start.
+    /// The start of its phase, in microseconds since the server's start.
     since: AtomicU64,
     is_reserved: bool,
 }
 
-/// A connection's seat, free again when it is dropped.
+/// A connection's seat; released on drop.
 pub(super) struct Seat {
     state: Arc<State>,
     seats: Seats,
 }
 
-/// A connection's seat as its requests know it.
+/// A connection's seat, as its requests see it.
 #[derive(Clone)]
 pub(super) struct Sitting(Arc<State>, Instant);
 
-/// A request under way on a seat.
+/// A request in progress on a seat.
 pub(super) struct Busy(Sitting);
 
-/// A request whose body is on its way.
+/// A request whose body is being received.
 pub(super) struct Receiving(Sitting);
 
 impl Seats {
@@ -80,7 +80,7 @@ impl Seats {
         }))
     }
 
-    /// A seat for a connection from this address; `None` if not even one of the reserved ones can be had.
+    /// Takes a seat for a connection from this address; `None` if even the reserved ones are taken.
     pub(super) fn take(&self, address: IpAddr) -> Option<Seat> {
         let address = address.to_canonical();
         let (mut taken, now) = (self.taken(), micros(self.0.started));
@@ -92,7 +92,7 @@ impl Seats {
                 || ordinary.filter(|one| one.address == address).count() >= self.0.most_of_one
         };
         if is_full(&taken) {
-            // Who has too many makes room for their own; else it is one of everybody's.
+            // An address above its limit loses one of its own connections; else any connection may be closed.
             let of_one = taken
                 .iter()
                 .filter(|one| one.address == address && !one.seat.is_reserved);
@@ -126,7 +126,7 @@ impl Seats {
         })
     }
 
-    /// Says which task serves the connection of a seat that has just been taken.
+    /// Sets the task that serves the connection of a new seat.
     pub(super) fn served_by(&self, sitting: &Sitting, task: AbortHandle) {
         let mut taken = self.taken();
         if let Some(one) = taken.iter_mut().find(|one| Arc::ptr_eq(&one.seat, &sitting.0)) {
@@ -139,7 +139,7 @@ impl Seats {
     }
 }
 
-/// Ends the oldest connection of these that may have to make room; false if there is none.
+/// Closes the oldest of these connections that may be closed; false if there is none.
 fn leave(taken: &[Taken], now: u64, may: impl Fn(&Taken) -> bool) -> bool {
     for (phase, age) in [
         (OPENING, Duration::ZERO),
@@ -154,7 +154,7 @@ fn leave(taken: &[Taken], now: u64, may: impl Fn(&Taken) -> bool) -> bool {
         let mut oldest: Vec<&Taken> = taken.iter().filter(is_so).collect();
         oldest.sort_by_key(|one| one.seat.since.load(SeqCst));
         for one in oldest {
-            // It may have become busy at this very moment.
+            // It may have become busy at this moment.
             if one
                 .seat
                 .phase
@@ -194,18 +194,18 @@ impl Drop for Seat {
 }
 
 impl Sitting {
-    /// Whether it is one of the seats beyond the limit, on which only the health check is answered.
+    /// Whether it is a reserved seat, on which only the health check is served.
     pub(super) fn is_reserved(&self) -> bool {
         self.0.is_reserved
     }
 
-    /// A request has come.
+    /// Marks it as busy with a request.
     pub(super) fn busy(&self) -> Busy {
         self.enter(BUSY);
         Busy(self.clone())
     }
 
-    /// Its body comes, until this is dropped.
+    /// Marks it as receiving a body, until this is dropped.
     pub(super) fn receiving(&self) -> Receiving {
         self.enter(RECEIVING);
         Receiving(self.clone())
@@ -213,7 +213,7 @@ impl Sitting {
 
     fn enter(&self, phase: u8) {
         self.0.since.store(micros(self.1), SeqCst);
-        // One that has to leave stays so: its task is ended already.
+        // A connection that is being closed stays so: its task has been aborted.
         let _ = self
             .0
             .phase
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_address_cannot_take_the_seats_of_the_others() {
+    async fn one_address_cannot_take_all_connections() {
         let mut room = Room::of(4, 2);
         for _ in 0..10 {
             room.open(THERE);

@@ -1,4 +1,4 @@
-//! A server that listens: connections with limits, and an end in good order.
+//! The listening server: connection limits and graceful shutdown.
 
 use std::{
     net::SocketAddr,
@@ -25,12 +25,12 @@ use super::{
 };
 use model_provider_host::{Error, Kind, Result};
 
-/// On a reserved seat nobody stays for long.
+/// The head timeout on a reserved seat.
 const RESERVED_HEAD: Duration = Duration::from_secs(2);
-/// How long responses that were cut short may take to say so.
+/// How long cancelled responses may take to send their error.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// A running server. Dropping it closes its connections at once; [`shutdown`](Self::shutdown) waits for answers.
+/// A running server. Dropping it closes its connections at once; [`shutdown`](Self::shutdown) waits for responses.
 #[derive(Debug)]
 pub struct Server {
     service: Service,
@@ -41,10 +41,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves on a listener that is already bound; needs a tokio runtime.
+    /// Serves on a bound listener; needs a tokio runtime.
     ///
     /// # Errors
-    /// `configuration` if others can reach the listener and the service's [`Access`](super::Access) has no key.
+    /// `configuration` if other machines can reach the listener and the service's [`Access`](super::Access) has no
+    /// key.
     pub fn start(listener: TcpListener, service: Service) -> Result<Self> {
         let address = listener.local_addr().map_err(|error| {
             Error::new(
@@ -66,7 +67,7 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The listening address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -84,19 +85,20 @@ impl Server {
         &self.service
     }
 
-    /// Ends it: no new connections, no new requests; answers may go on until the deadline, and those that are left then
-    /// end in the error `drained`. The host takes no requests any more either. Gives how many responses were cut short.
+    /// Shuts down gracefully: no new connections, no new requests. Responses in progress get until the deadline;
+    /// the rest end with the error `drained`. The host accepts no requests any more either. Returns the number of
+    /// cancelled responses.
     pub async fn shutdown(mut self, deadline: Duration) -> usize {
         self.refreshing.abort();
         self.ending.send_replace(true);
         let started = Instant::now();
         let cut = self.service.host().drain(deadline).await;
-        // What has been answered is still to be sent…
+        // Finished responses still have to be sent…
         let answers = Arc::clone(&self.service.0.answers);
         let all = u32::try_from(self.service.0.limits.concurrent).unwrap_or(u32::MAX);
         let left = deadline.saturating_sub(started.elapsed());
         let _ = tokio::time::timeout(left, answers.acquire_many_owned(all)).await;
-        // …and so is the last word of what has been cut.
+        // …and so do the errors of cancelled ones.
         if tokio::time::timeout(LAST_WORDS, &mut self.accepting)
             .await
             .is_err()
@@ -138,7 +140,7 @@ async fn accept(
                     }
                     None => tracing::warn!("a connection was closed: not even a reserved seat is free"),
                 },
-                // Out of descriptors, or a connection that was reset while it waited: neither ends the server.
+                // Out of file descriptors, or a connection that was reset in the queue: neither stops the server.
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -151,7 +153,7 @@ async fn accept(
     while open.join_next().await.is_some() {}
 }
 
-/// One connection, until it is closed, or idle when the server ends.
+/// Serves one connection until it is closed, or idle at shutdown.
 async fn serve(
     stream: TcpStream,
     router: Router,
@@ -159,7 +161,7 @@ async fn serve(
     seat: Seat,
     head_timeout: Duration,
 ) {
-    // Events are to arrive as they come.
+    // Events are sent without delay.
     let _ = stream.set_nodelay(true);
     let (sitting, lingers) = (seat.sitting(), Lingers::default());
     let stream = Closing::new(stream, lingers.clone());
@@ -196,13 +198,13 @@ async fn serve(
         }
     };
     if let Err(error) = ended {
-        // Mostly clients that left.
+        // Mostly clients that disconnected.
         tracing::debug!(%error, "a connection ended");
     }
     drop(seat);
 }
 
 async fn has_ended(ending: &mut watch::Receiver<bool>) {
-    // An error means that the server is gone, which is an end as well.
+    // An error means that the server is gone, which is the end as well.
     let _ = ending.wait_for(|ending| *ending).await;
 }

@@ -1,5 +1,5 @@
-//! A response as it comes: events of the host become server-sent events of a dialect, until the end, an error, or the
-//! client leaves. Knows no dialect.
+//! Streaming responses: events of the host become server-sent events of a dialect, until the end, an error, or a
+//! disconnect of the client. Knows no dialect.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -24,21 +24,21 @@ use model_provider_host::{
     failover::{Failed, Started},
 };
 
-/// How many events may wait for a client that reads slowly; then the plugin is not asked for more.
+/// The most buffered events for a slow client; beyond that, the plugin is not read.
 const WAITING: usize = 64;
-/// Tells nginx, and what is made like it, not to gather a stream.
+/// Disables response buffering in nginx and similar proxies.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// A wait for the first event of whoever responds.
+/// The wait for the first event.
 pub(super) type Starting = BoxFuture<'static, Result<Started, Failed>>;
 
-/// How far a response is when its status is sent.
+/// The state of a response when its status is sent.
 pub(super) enum Start {
     Started(Box<Started>),
     Starting(Starting),
 }
 
-/// The response as a stream of events. Its errors are events as well: its status has been sent.
+/// The response as a stream of events. Errors are events too, since the status has been sent.
 pub(super) fn as_it_comes(
     start: Start,
     reply: Box<dyn Reply>,
@@ -82,7 +82,7 @@ pub(super) fn as_it_comes(
 }
 
 fn event_of(frame: Frame) -> Event {
-    // The name first, as the dialects' own services have it.
+    // The name first, as the dialects' own services write it.
     let event = match frame.event {
         Some(name) => Event::default().event(name),
         None => Event::default(),
@@ -90,31 +90,31 @@ fn event_of(frame: Frame) -> Event {
     event.data(frame.data)
 }
 
-/// The way to who asked.
+/// The client's end of the stream.
 struct Client {
     reply: Box<dyn Reply>,
-    /// What is written and not yet sent.
+    /// Written and unsent frames.
     frames: Vec<Frame>,
     events: mpsc::Sender<Event>,
     send_timeout: Duration,
-    /// Knows the key that no error may repeat.
+    /// Redacts the access key in errors.
     access: Access,
 }
 
 impl Client {
-    /// Waits until somebody responds; `None` if nobody does, which the client has been told, or if it is gone.
+    /// Waits until a model responds; `None` if all fail, which is reported to the client, or if the client is gone.
     async fn started(&mut self, start: Start) -> Option<Box<Started>> {
         let starting = match start {
             Start::Started(started) => return Some(started),
             Start::Starting(starting) => starting,
         };
-        // What lies between may wait for a first byte before it passes on the head.
+        // Proxies may wait for a first byte before they forward the head.
         let waits = Event::default().comment("waiting for the first event");
         self.pass_on(waits).await.then_some(())?;
         let started = tokio::select! {
             biased;
             () = self.events.closed() => {
-                tracing::info!("the client left before the first event");
+                tracing::info!("the client disconnected before the first event");
                 return None;
             }
             started = starting => started,
@@ -122,15 +122,15 @@ impl Client {
         match started {
             Ok(started) => Some(Box::new(started)),
             Err(nobody) => {
-                tracing::info!(kind = %nobody.error.kind(), "nobody responded");
+                tracing::info!(kind = %nobody.error.kind(), "no model responded");
                 self.fail(failed(nobody)).await;
                 None
             }
         }
     }
 
-    /// Passes a response on until it ends or nobody reads it any more; either way it is dropped here, which cancels what
-    /// is left of it.
+    /// Forwards a response until it ends or the client is gone. Either way it is dropped here, which cancels the
+    /// rest.
     async fn tell(&mut self, started: Started) {
         let Started {
             mut completion,
@@ -146,7 +146,7 @@ impl Client {
             let next = tokio::select! {
                 biased;
                 () = self.events.closed() => {
-                    tracing::info!("the client left before the end of its answer");
+                    tracing::info!("the client disconnected before the end of the response");
                     return;
                 }
                 next = completion.next() => next,
@@ -161,7 +161,10 @@ impl Client {
             }
         }
         let Some(summary) = completion.summary() else {
-            let error = Error::new(Kind::PluginTrap, "the plugin ended the answer without a summary");
+            let error = Error::new(
+                Kind::PluginTrap,
+                "the plugin ended the response without a summary",
+            );
             return self.broke_off(&error).await;
         };
         let ending = Ending {
@@ -174,7 +177,7 @@ impl Client {
     }
 
     async fn broke_off(&mut self, error: &Error) {
-        tracing::info!(kind = %error.kind(), "the answer broke off");
+        tracing::info!(kind = %error.kind(), "the response failed");
         self.fail(Fault::from(error)).await;
     }
 
@@ -184,7 +187,7 @@ impl Client {
         self.flush().await;
     }
 
-    /// Sends what is written. False if the client is gone, or has read nothing for too long.
+    /// Sends the written frames. False if the client is gone, or has read nothing for too long.
     async fn flush(&mut self) -> bool {
         let mut frames = std::mem::take(&mut self.frames);
         for frame in frames.drain(..) {
@@ -201,21 +204,21 @@ impl Client {
         match tokio::time::timeout(self.send_timeout, sending).await {
             Ok(sent) => sent.is_ok(),
             Err(_) => {
-                tracing::info!("the client does not read its answer");
+                tracing::info!("the client does not read the response");
                 false
             }
         }
     }
 }
 
-/// The log probabilities that belong to an event, if they have come with it.
+/// The log probabilities of an event, if they have arrived with it.
 async fn logprobs_of(event: &ChatEvent, completion: &mut ChatStream) -> Option<Extra> {
     if !has_logprobs(event) || !completion.peek_ready().await.is_some_and(is_logprobs) {
         return None;
     }
     match completion.next().await {
         Ok(Some(ChatEvent::Other(extra))) => Some(extra),
-        // It has just been seen.
+        // It has just been peeked.
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
-//! What happens to a body that nobody read because its request was refused before: the connection is good for the next
-//! request only if the body is out of the way. A short one is read and dropped; with a long or slow one the response
-//! announces that the connection closes. Knows nothing of why a request was refused.
+//! Unread request bodies of refused requests: the connection can be reused only after the body has been consumed. A
+//! short body is read and dropped; for a long or slow one the response announces that the connection closes. Knows
+//! nothing of why a request was refused.
 
 use std::{
     pin::Pin,
@@ -18,22 +18,22 @@ use http::{HeaderValue, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 
-/// The most that is read only to be dropped.
+/// The most bytes that are read to be dropped.
 const MOST: u64 = 256 * 1024;
-/// The longest that it may take.
+/// The timeout of that.
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// A request's body, if nobody reads it to its end.
+/// A request's body that may not be read to its end.
 pub(super) struct Unread {
     left: Left,
-    /// The client waits for a word before it sends the body, and is to be spared sending it.
+    /// The client sent `expect: 100-continue`, and need not send the body.
     is_held_back: bool,
 }
 
 type Left = Arc<Mutex<Option<Body>>>;
 
-/// The connection's side: whether it is to go on reading for a moment when it closes, so that what a client still sends
-/// does not make its system drop the response.
+/// The connection's side: whether to linger at close, so that a body that the client is still sending does not make
+/// its system drop the response.
 #[derive(Clone, Default)]
 pub(super) struct Lingers(Arc<AtomicBool>);
 
@@ -43,7 +43,7 @@ impl Lingers {
     }
 }
 
-/// Watches what becomes of a request's body; nothing if there is none.
+/// Tracks a request's body; `None` if there is none.
 pub(super) fn watch(request: Request) -> (Request, Option<Unread>) {
     if request.body().is_end_stream() {
         return (request, None);
@@ -64,7 +64,7 @@ pub(super) fn watch(request: Request) -> (Request, Option<Unread>) {
 }
 
 impl Unread {
-    /// Once there is a response: gets the rest of the body out of the way, or announces the close.
+    /// With the response: consumes the rest of the body, or announces the close.
     pub(super) async fn settle(self, version: Version, lingers: Option<&Lingers>, response: &mut Response) {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(body) = left else { return };
@@ -81,7 +81,7 @@ impl Unread {
     }
 }
 
-/// Whether it came to its end before it was too long.
+/// Whether it ended within the limit.
 async fn drain(mut body: Body) -> bool {
     let mut read = 0;
     while read <= MOST {
@@ -94,7 +94,7 @@ async fn drain(mut body: Body) -> bool {
     false
 }
 
-/// A body that says so when it is dropped before its end.
+/// A body that reports when it is dropped before its end.
 struct Watched {
     body: Option<Body>,
     left: Left,

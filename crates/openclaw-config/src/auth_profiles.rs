@@ -1,7 +1,7 @@
-//! Credentials that onboarding has stored, one per profile, wherever OpenClaw or this program has put them.
+//! Auth profiles: the credentials that onboarding stores, one per profile, in OpenClaw's stores and this program's.
 //!
-//! Both eras of OpenClaw and this program have places of their own; all are read, the one that was written last first.
-//! Only `auth-profiles.json` of the main agent is written: the older era reads it, the newer one imports it.
+//! Both eras of OpenClaw and this program have stores of their own. All are read, the most recently written first.
+//! Only the main agent's `auth-profiles.json` is written: the older era reads it, the newer one imports it.
 
 mod order;
 mod stores;
@@ -22,7 +22,7 @@ use model_provider_host::{Error, Kind, Result, Secret, contract::ProviderInfo};
 use order::{Order, since_1970};
 use stores::Stores;
 
-/// A stored credential and where it stands.
+/// A stored credential and its location.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StoredSecret {
@@ -57,22 +57,22 @@ impl Configuration {
         self.state_dir.join("agents/main/agent")
     }
 
-    /// Every file and database that may hold credentials, whether or not it is there.
+    /// Every file and database that may hold credentials, existing or not.
     #[must_use]
     pub fn credential_files(&self) -> Vec<PathBuf> {
         stores::paths(&self.state_dir)
     }
 
-    /// The stored credential of a provider, as OpenClaw chooses it: by `auth.order.<id>`, else by `auth.profiles`, both
-    /// of which leave out what they do not name; else any of the provider.
+    /// The stored credential of a provider, as OpenClaw chooses it: by `auth.order.<id>`, else by `auth.profiles`,
+    /// else any profile of the provider. The first two exclude the profiles that they do not name.
     ///
     /// # Errors
-    /// The configuration or `.env` is broken; a broken file of profiles is passed over.
+    /// The configuration or `.env` is broken. A broken profile file is skipped.
     pub fn stored_secret(&self, info: &ProviderInfo) -> Result<Option<StoredSecret>> {
         self.find_stored(info, &mut Vec::new())
     }
 
-    /// The same; adds what is passed over, and why.
+    /// Like [`stored_secret`](Self::stored_secret), but also reports each skipped place and the reason.
     pub(super) fn find_stored(
         &self,
         info: &ProviderInfo,
@@ -115,7 +115,7 @@ impl Configuration {
         let before = passed.len();
         let found = self.first_usable(&stores, &names, info, passed)?;
         if found.is_none() && pinned.is_asked_for {
-            // Whoever names a key does not want another one to be used, or billed.
+            // A user who names a profile does not want another key to be used, or billed.
             let why = passed.get(before..).unwrap_or_default();
             let why = why.first().map_or_else(
                 || format!("there is no stored profile `{name}` of `{}`", info.id),
@@ -130,13 +130,13 @@ impl Configuration {
         }
         if found.is_none() && passed.len() == before {
             let why = format!("it names the profile `{name}`, which is not stored");
-            let fix = "store that profile, or remove what stands behind the `@`";
+            let fix = "store that profile, or remove the `@` and the name after it";
             passed.push(Unresolved::new("agents.defaults.model", why, fix));
         }
         Ok(found)
     }
 
-    /// The credential of the first of these profiles that can be used; says why of those before it.
+    /// The credential of the first usable profile; reports why the profiles before it are unusable.
     fn first_usable(
         &self,
         stores: &Stores,
@@ -174,22 +174,22 @@ impl Configuration {
         Ok(None)
     }
 
-    /// Why an entry of `auth.profiles` keeps OpenClaw from using a profile.
+    /// Why an entry of `auth.profiles` prevents OpenClaw from using a profile.
     fn configured_against(&self, name: &str, profile: &Profile, id: &str) -> Option<String> {
         let entry = self.value().pointer("/auth/profiles")?.get(name)?;
         let word = |key| entry.get(key).and_then(Value::as_str).map(str::trim);
         if let Some(provider) = word("provider").filter(|provider| !provider.eq_ignore_ascii_case(id)) {
-            return Some(format!("`auth.profiles` says that it is of `{provider}`"));
+            return Some(format!("`auth.profiles` says that its provider is `{provider}`"));
         }
         let kind = profile.kind.as_deref().unwrap_or("api_key");
         let mode = word("mode").filter(|mode| *mode != kind)?;
-        // What OpenClaw takes for the same.
+        // OpenClaw treats these two as the same kind.
         let is_same = mode == "oauth" && kind == "token";
         (!is_same)
             .then(|| format!("it is of the type `{kind}`, and `auth.profiles` gives it the mode `{mode}`"))
     }
 
-    /// The credential of a profile; `None` if it is of a kind that is no key. Else why it cannot be used.
+    /// The credential of a profile, `None` if the profile's kind holds no key, or the reason why it is unusable.
     fn usable(
         &self,
         profile: Profile,
@@ -211,7 +211,7 @@ impl Configuration {
         if let Some(expires) = &profile.expires {
             check_expiry(expires)?;
         }
-        // A reference counts before what stands beside it, and nothing stands in for one that fails.
+        // A reference wins over the fields beside it, and nothing replaces one that fails to resolve.
         for input in inputs.iter().flatten() {
             let look_up = |name: &str| self.variable(name, &self.environment, dotenv);
             match self.credential_of(input, info, look_up) {
@@ -223,16 +223,16 @@ impl Configuration {
         Ok(None)
     }
 
-    /// Stores a credential as the profile `<id>:default`, whose name it gives back. Other profiles and keys stay; only
-    /// the user may read the file.
+    /// Stores a credential as the profile `<id>:default` and returns that name. Other profiles and keys are
+    /// unchanged; the file is readable by the user only.
     ///
     /// # Errors
-    /// The file that is there is no JSON, or it cannot be written.
+    /// The existing file is not JSON, or it cannot be written.
     pub fn store_profile(&self, info: &ProviderInfo, key: &StoredKey) -> Result<String> {
         self.put_profile(info, key).map(|(name, _)| name)
     }
 
-    /// The same, and whether that changed the file.
+    /// Like [`store_profile`](Self::store_profile), and whether the file changed.
     pub(super) fn put_profile(&self, info: &ProviderInfo, key: &StoredKey) -> Result<(String, bool)> {
         let name = format!("{}:default", info.id);
         self.move_own_profiles()?;
@@ -242,14 +242,14 @@ impl Configuration {
         Ok((name, changed))
     }
 
-    /// Whether the file can take a credential; nothing is written.
+    /// Checks that the file can take a credential; writes nothing.
     pub(super) fn can_put_profile(&self, info: &ProviderInfo, key: &StoredKey) -> Result<()> {
         let name = format!("{}:default", info.id);
         edit::try_out(&self.profiles_path(), |edit| put(edit, info, &name, key))
     }
 
-    /// Copies the profiles of the file that earlier versions of this program wrote into a file that is not there yet, so
-    /// that OpenClaw finds all of them.
+    /// Migrates the profiles of the file that earlier versions of this program wrote to OpenClaw's file, if that
+    /// does not exist yet, so that OpenClaw finds them.
     fn move_own_profiles(&self) -> Result<()> {
         let old = self.state_dir.join("auth-profiles.json");
         if self.profiles_path().exists() || !old.exists() {
@@ -310,9 +310,9 @@ fn put(edit: &mut Edit, info: &ProviderInfo, name: &str, key: &StoredKey) -> Res
     Ok(())
 }
 
-/// Refuses a credential that is no longer good, by milliseconds since 1970.
+/// Refuses an expired credential. `expires` is in milliseconds since 1970.
 fn check_expiry(expires: &Value) -> Result<(), (String, &'static str)> {
-    /// The latest time that JavaScript knows.
+    /// The latest time that JavaScript's `Date` can represent.
     const LATEST: f64 = 8_640_000_000_000_000.0;
     if expires.is_null() {
         return Ok(());
@@ -320,7 +320,7 @@ fn check_expiry(expires: &Value) -> Result<(), (String, &'static str)> {
     let valid = expires.as_f64().filter(|at| *at > 0.0 && *at <= LATEST);
     let Some(at) = valid else {
         return Err((
-            "its `expires` is no time in milliseconds".to_owned(),
+            "its `expires` is not a time in milliseconds".to_owned(),
             "correct or remove it",
         ));
     };

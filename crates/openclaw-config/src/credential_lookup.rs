@@ -1,7 +1,8 @@
-//! Where the credential comes from: every place in turn, the first that is not blank.
+//! Credential lookup: every source in order; the first value that is not blank wins.
 //!
-//! Of the environment only variables are read that the plugin asks for *and* the operator has granted; and those that
-//! the operator's own files name. A reference that does not resolve is passed over and said, in every place alike.
+//! Of the environment, only two kinds of variables are read: those that the plugin requests *and* the operator has
+//! granted, and those that the operator's own files name. In every source, an unresolved reference is reported and
+//! skipped.
 
 use std::{fmt, time::Duration};
 
@@ -12,7 +13,7 @@ use super::{
 };
 use model_provider_host::{Error, Grant, Kind, Result, Secret, contract::ProviderInfo, credential_text};
 
-/// How long a login shell may take unless `env.shellEnv.timeoutMs` says otherwise.
+/// The default timeout of the login shell; `env.shellEnv.timeoutMs` overrides it.
 const SHELL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A credential and where it was found.
@@ -25,24 +26,24 @@ pub struct FoundSecret {
 }
 
 impl FoundSecret {
-    /// The credential, with its source as a person finds it.
+    /// The credential, with its source as a user would look for it.
     #[must_use]
     pub fn named(self) -> Secret {
         self.secret.from_source(&self.source.location())
     }
 }
 
-/// What came of the search for a credential.
+/// The result of a credential lookup.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SecretSearch {
     /// The credential.
     pub found: Option<FoundSecret>,
-    /// What was passed over on the way to it.
+    /// The sources that were skipped on the way to it.
     pub passed: Vec<Unresolved>,
 }
 
-/// A place that a credential comes from. Displayed the way OpenClaw names it: `env: NAME`.
+/// A credential source. Displayed as OpenClaw names it: `env: NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretSource {
@@ -93,7 +94,7 @@ impl fmt::Display for SecretSource {
 }
 
 impl SecretSource {
-    /// Where a person finds it, for a sentence such as "check the token in …".
+    /// The location as a user finds it, for a sentence such as "check the token in …".
     #[must_use]
     pub fn location(&self) -> String {
         match self {
@@ -112,7 +113,7 @@ impl SecretSource {
     }
 }
 
-/// A search under way.
+/// A lookup in progress.
 struct Search<'s> {
     configuration: &'s Configuration,
     info: &'s ProviderInfo,
@@ -123,7 +124,7 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// A text of some place as the credential that it stands for.
+    /// Resolves the text of some source to a credential.
     fn take(&mut self, place: &str, text: &str) -> Option<(Secret, Option<String>)> {
         self.take_input(place, &SecretInput::Text(Zeroizing::new(text.to_owned())))
     }
@@ -141,13 +142,13 @@ impl Search<'_> {
 }
 
 impl Configuration {
-    /// Looks for the credential of a provider, in this order: `flag`, the profile that stands behind the model which is
-    /// asked, the process's variables, those of the state directory's `.env`, of `env.vars`, of the login shell (if `env.shellEnv.enabled`), a stored profile,
-    /// `models.providers.<id>.apiKey`, the files of the provider's own tools. In each place the variables are tried in
-    /// the plugin's order; blank is absent.
+    /// Looks up the credential of a provider, in this order: `flag`, the profile that the requested model's
+    /// reference names, the process's environment, the state directory's `.env`, `env.vars`, the login shell (if
+    /// `env.shellEnv.enabled`), a stored profile, `models.providers.<id>.apiKey`, the files of the provider's own
+    /// tools. In each source the variables are tried in the plugin's order; a blank value counts as absent.
     ///
-    /// Without a grant, or for a plugin that wants no credential, there is none: it would go nowhere. What is passed
-    /// over is in the log.
+    /// Without a grant, or for a plugin that needs no credential, there is none, since it could not be sent
+    /// anywhere. Skipped sources are logged.
     ///
     /// # Errors
     /// A file or key that had to be read is broken. The message never holds a value.
@@ -163,7 +164,7 @@ impl Configuration {
         Ok(search.found)
     }
 
-    /// The same, with all that is passed over, and nothing in the log.
+    /// Like [`secret`](Self::secret), but returns the skipped sources and logs nothing.
     ///
     /// # Errors
     /// As of [`secret`](Self::secret).
@@ -186,7 +187,7 @@ impl Configuration {
             passed: Vec::new(),
         };
         let found = self.first(&mut search, flag).await?;
-        // Several places may read the same file.
+        // Several sources may read the same file.
         let mut passed = Vec::with_capacity(search.passed.len());
         for it in search.passed {
             if !passed.contains(&it) {
@@ -199,11 +200,11 @@ impl Configuration {
         })
     }
 
-    /// A text or reference as the credential that it stands for, and the variable that it comes from; blank is none. One
-    /// rule for every place.
+    /// Resolves a text or reference to a credential and the variable that it comes from; blank is `None`. Every
+    /// source follows this rule.
     ///
     /// # Errors
-    /// Why it is none.
+    /// Why it does not resolve.
     pub(super) fn credential_of(
         &self,
         input: &SecretInput,
@@ -216,7 +217,7 @@ impl Configuration {
             }
             other => other,
         };
-        // A variable that the plugin asks for is one even if it is not set.
+        // A variable that the plugin requests counts as a variable even if it is not set.
         let asked = info.credential.iter().flat_map(|spec| &spec.env_vars);
         let is_variable = |name: &str| asked.clone().any(|known| known == name) || look_up(name).is_some();
         let Some(found) = self.secret_of(cleaned, is_variable, &look_up)? else {
@@ -294,7 +295,7 @@ impl Configuration {
         Ok(None)
     }
 
-    /// A variable that the configuration itself names: in the process, `.env`, or `env.vars`.
+    /// A variable that the configuration itself names: in the process's environment, `.env`, or `env.vars`.
     pub(super) fn variable(&self, name: &str, environment: &Environment, dotenv: &str) -> Option<String> {
         let not_blank = |value: &String| !value.trim().is_empty();
         let from_process = environment.get(name).map(|value| value.to_string());
@@ -316,7 +317,7 @@ impl Configuration {
         })
     }
 
-    /// `env.vars.NAME`, or `env.NAME` as OpenClaw also takes it.
+    /// `env.vars.NAME`, or `env.NAME`, which OpenClaw also accepts.
     fn config_variable(&self, name: &str) -> Result<Option<&str>> {
         let env = self.root().get("env")?;
         match env.at(&["vars", name])?.word()? {
@@ -326,7 +327,7 @@ impl Configuration {
         }
     }
 
-    /// How long the login shell may take; `None` if it is not to be asked.
+    /// The login shell's timeout; `None` if the shell is not to be run.
     fn shell_timeout(&self) -> Result<Option<Duration>> {
         let shell = self.root().at(&["env", "shellEnv"])?.read::<ShellEnv>()?;
         let shell = shell.unwrap_or_default();

@@ -1,5 +1,6 @@
-//! The models that are asked if no other is named: `agents.defaults.model`. Knows which of them are this provider's and
-//! which are another's, under their names as well; resolving a reference is the plugin's matter.
+//! The default model and its fallbacks: `agents.defaults.model`.
+//! Knows which references and aliases are this provider's and which are another's; resolving a reference is the
+//! plugin's job.
 
 use serde_json::Value;
 
@@ -10,39 +11,39 @@ use super::{
 };
 use model_provider_host::{Result, contract::ProviderInfo, settings::ModelSettings};
 
-/// Which models are asked if no other is named.
+/// The default model and its fallbacks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DefaultModel {
     /// The first: a reference of this provider, or an alias.
     pub primary: Option<String>,
-    /// Those that are asked when it fails, in their order.
+    /// Its fallback models, in order.
     pub fallbacks: Vec<String>,
-    /// References and aliases of other providers as they are written, which a host of this one leaves out.
+    /// References and aliases of other providers, as written. A host of this provider skips them.
     pub elsewhere: Vec<String>,
-    /// The stored profile that the first one names behind an `@`.
+    /// The stored profile that the primary reference names after an `@`.
     pub profile: Option<String>,
 }
 
-/// A model as a person names it, apart from the profile behind its `@`.
+/// A model reference as a user writes it, split from the profile after its `@`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NamedModel {
     /// The reference or alias.
     pub reference: String,
-    /// The profile whose credential is meant.
+    /// The profile whose credential is to be used.
     pub profile: Option<String>,
 }
 
-/// A profile whose credential is used before any other.
+/// The profile whose credential is preferred to any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pinned {
     pub(super) profile: String,
-    /// Whether a person has named it for this command: then no other stands in for it.
+    /// Whether the user named it for this command. Then no other profile replaces it.
     pub(super) is_asked_for: bool,
 }
 
 impl DefaultModel {
-    /// All references of this provider in the order in which they are asked.
+    /// All references of this provider, in the order in which they are tried.
     #[must_use]
     pub fn chain(&self) -> Vec<String> {
         self.primary.iter().chain(&self.fallbacks).cloned().collect()
@@ -50,11 +51,11 @@ impl DefaultModel {
 }
 
 impl Configuration {
-    /// The models that are asked if no other is named: `agents.defaults.model`, text or primary and fallbacks, without
-    /// the profile that may stand behind one of them.
+    /// The default model and its fallbacks, from `agents.defaults.model` (text, or primary and fallbacks), without
+    /// the profile that a reference may name.
     ///
     /// # Errors
-    /// A key of it is of the wrong type.
+    /// One of its keys has the wrong type.
     pub fn default_model(&self, info: &ProviderInfo) -> Result<DefaultModel> {
         let (primary, fallbacks) = self.agent_model()?;
         let known = self.aliases(info)?;
@@ -74,25 +75,25 @@ impl Configuration {
         Ok(model)
     }
 
-    /// A reference or alias without the profile that may stand behind it, and the profile.
+    /// Splits a reference or alias from the profile that it may name.
     ///
     /// # Errors
-    /// A key on the way to the aliases is of the wrong type.
+    /// A key on the path to the aliases has the wrong type.
     pub fn named_model(&self, info: &ProviderInfo, text: &str) -> Result<NamedModel> {
         let known = self.aliases(info)?;
         let own = self.own_reference(info, &known, text)?;
         let (reference, profile) = own.unwrap_or_else(|| {
-            // A person may leave the provider out.
+            // A user may omit the provider.
             let (model, profile) = split_profile(text);
             (model.to_owned(), profile.map(str::to_owned))
         });
         Ok(NamedModel { reference, profile })
     }
 
-    /// The profile that is used before any other: that of the model which is asked, else of the default model if it is
-    /// that one.
+    /// The preferred profile: that of the requested model, else that of the default model if it is the requested
+    /// one.
     pub(super) fn pinned_profile(&self, info: &ProviderInfo) -> Result<Option<Pinned>> {
-        // What is wrong with the default model is said where it is asked.
+        // Problems with the default model are reported when it is used.
         let default = self.default_model(info).unwrap_or_default();
         let of_default = default.profile.map(|profile| Pinned {
             profile,
@@ -119,27 +120,27 @@ impl Configuration {
         })
     }
 
-    /// Every entry of `agents.defaults.model.fallbacks`, those of other providers included, in the file's order.
+    /// Every entry of `agents.defaults.model.fallbacks`, those of other providers included, in file order.
     ///
     /// # Errors
-    /// A key of it is of the wrong type.
+    /// One of its keys has the wrong type.
     pub fn fallbacks(&self) -> Result<Vec<String>> {
         self.agent_model().map(|(_, fallbacks)| fallbacks)
     }
 
-    /// The first model, of whatever provider.
+    /// The primary model, of any provider.
     ///
     /// # Errors
-    /// A key of it is of the wrong type.
+    /// One of its keys has the wrong type.
     pub fn primary(&self) -> Result<Option<String>> {
         self.agent_model().map(|(primary, _)| primary)
     }
 
-    /// The reference of another provider that an alias of `agents.defaults.models` stands for, with or without a profile
-    /// behind it.
+    /// The reference of another provider that an alias of `agents.defaults.models` resolves to, with its profile if
+    /// it names one.
     ///
     /// # Errors
-    /// A key on the way there is of the wrong type.
+    /// A key on the path has the wrong type.
     pub fn reference_elsewhere(&self, info: &ProviderInfo, alias: &str) -> Result<Option<String>> {
         let models = self.root().at(&["agents", "defaults", "models"])?;
         let has_it = |value: Option<&Value>, alias: &str| {
@@ -187,7 +188,7 @@ impl Configuration {
         keys
     }
 
-    /// A text of the configuration as a reference or alias of this provider, and the profile behind it; `None` if it is
+    /// Parses a text of the configuration as a reference or alias of this provider and its profile; `None` if it is
     /// another provider's.
     fn own_reference(
         &self,
@@ -202,7 +203,7 @@ impl Configuration {
             split_profile(text)
         };
         let reference = match strip_prefix(model, &info.id) {
-            // OpenClaw takes the name of a model for its id.
+            // OpenClaw accepts the name of a model as its id.
             Some(rest) if !rest.contains('/') && is_alias(rest) => rest.trim(),
             Some(_) => model,
             None if is_alias(model) => model,
@@ -214,7 +215,8 @@ impl Configuration {
         Ok(Some((reference.to_owned(), profile.map(str::to_owned))))
     }
 
-    /// The reference that a text of the configuration stands for, of whatever provider; the text itself if it is none.
+    /// The reference that a text of the configuration resolves to, of any provider; the text itself if it is no
+    /// alias.
     pub(super) fn stands_for(&self, info: &ProviderInfo, text: &str) -> String {
         let of_alias = |text: &str| {
             let own = self.reference_of(info, text).ok().flatten();
@@ -247,7 +249,7 @@ fn texts(texts: Vec<Text>) -> Vec<String> {
     texts.filter(|text| !text.is_empty()).collect()
 }
 
-/// Whether two texts are the same alias: in any case, runs of white space as one.
+/// Whether two texts are the same alias: case-insensitive, runs of white space count as one.
 fn is_same_alias(a: &str, b: &str) -> bool {
     let key = |text: &str| {
         text.split_whitespace()
@@ -258,8 +260,8 @@ fn is_same_alias(a: &str, b: &str) -> bool {
     key(a) == key(b)
 }
 
-/// A reference and the profile behind its `@`. A version (`@20250101`) and a quantization (`@q4_k_m`, `@8bit`) belong to
-/// the model.
+/// Splits a reference from the profile after its `@`. A version (`@20250101`) or a quantization (`@q4_k_m`,
+/// `@8bit`) belongs to the model.
 fn split_profile(text: &str) -> (&str, Option<&str>) {
     let text = text.trim();
     let mut from = text.rfind('/').map_or(0, |at| at + 1);
@@ -278,7 +280,7 @@ fn split_profile(text: &str) -> (&str, Option<&str>) {
     (text, None)
 }
 
-/// Whether what stands behind an `@` is a version or a quantization.
+/// Whether the text after an `@` is a version or a quantization.
 fn is_of_the_model(suffix: &str) -> bool {
     let suffix = suffix.to_ascii_lowercase();
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -297,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_profile_is_told_from_what_belongs_to_the_model() {
+    fn a_profile_is_distinguished_from_a_version_or_a_quantization() {
         for (text, model, profile) in [
             ("acme/a/b@work", "acme/a/b", Some("work")),
             ("acme/a/b:fast@acme:work", "acme/a/b:fast", Some("acme:work")),

@@ -1,5 +1,5 @@
-//! A JSON5 file as a tree: what it says, what it includes, and where each value stands. Knows nothing of what the keys
-//! mean.
+//! A JSON5 file as a tree: its values, its includes, and the position of each value.
+//! Does not know the meaning of any key.
 
 mod include;
 mod node;
@@ -17,19 +17,19 @@ pub(super) use include::Roots;
 use model_provider_host::{Error, Kind, Result, files};
 pub(super) use node::Node;
 
-/// Deeper nesting than this is no configuration; the parser would follow it until its stack is used up.
+/// The nesting limit. The parser recurses and would overflow its stack on deeper documents.
 const DEEPEST: usize = 128;
 
-/// One file, parsed, with its text for finding places again.
+/// One parsed file, with its text for finding positions again.
 #[derive(Clone)]
 pub(super) struct Document {
     path: PathBuf,
     text: String,
-    /// What the file itself says.
+    /// The content of the file itself.
     own: Value,
-    /// What it says with all that it includes; `None` if it includes nothing.
+    /// The content merged with its includes; `None` if it includes nothing.
     merged: Option<Value>,
-    /// The files that it includes, the one that has the last word first.
+    /// The included files, highest precedence first.
     included: Vec<Included>,
 }
 
@@ -41,7 +41,7 @@ impl Document {
         Ok(document)
     }
 
-    /// The same for a file that need not be an object.
+    /// Like [`parse`](Self::parse), but the file need not be an object.
     fn parse_any(path: &Path, text: String) -> Result<Self> {
         let mut document = Self {
             text,
@@ -58,8 +58,8 @@ impl Document {
         document.own = json5::from_str(&document.text).map_err(|error| {
             let what = error
                 .code()
-                .map_or_else(|| "this is no JSON5".to_owned(), |code| code.to_string());
-            // Where a text ends too early is at its end, not at the bracket that was left open.
+                .map_or_else(|| "invalid JSON5".to_owned(), |code| code.to_string());
+            // The position of a premature end is the end of the text, not the open bracket.
             let (what, place) = match error.position() {
                 Some(place) if !what.starts_with("EOF") => (what, place),
                 _ => {
@@ -77,12 +77,12 @@ impl Document {
         Ok(document)
     }
 
-    /// A file that is not there.
+    /// A file that does not exist.
     pub(super) fn empty(path: &Path) -> Self {
         Self::of_value(path, Value::Object(Map::new()))
     }
 
-    /// What a file would say if it were written.
+    /// A document of this value, as if it were written to the file.
     pub(super) fn of_value(path: &Path, own: Value) -> Self {
         Self {
             path: path.to_owned(),
@@ -93,7 +93,7 @@ impl Document {
         }
     }
 
-    /// Reads the file; `None` if it is not there.
+    /// Reads the file; `None` if it does not exist.
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
         match files::read_input_text(path, files::LARGEST) {
             Ok(text) => Self::parse(path, text).map(Some),
@@ -110,7 +110,7 @@ impl Document {
         }
     }
 
-    /// Follows what the file includes, from folders that are allowed. What the file itself says has the last word.
+    /// Resolves the file's includes, from allowed folders. The file itself has the highest precedence.
     pub(super) fn with_includes(mut self, roots: &Roots) -> Result<Self> {
         if include::is_any(&self.own) {
             let (merged, included) = include::resolve(&self, roots)?;
@@ -121,7 +121,7 @@ impl Document {
         Ok(self)
     }
 
-    /// Replaces texts of the whole tree, those of included files too.
+    /// Replaces strings in the whole tree, included files too.
     pub(super) fn map_texts(&mut self, mut change: impl FnMut(&[&str], &str) -> Option<String>) {
         let mut tree = self.merged.take().unwrap_or_else(|| self.own.clone());
         map_texts(&mut tree, &mut Vec::new(), &mut change);
@@ -132,12 +132,12 @@ impl Document {
         Node::of(self, self.value())
     }
 
-    /// What the file says with all that it includes.
+    /// The content merged with the includes.
     pub(super) fn value(&self) -> &Value {
         self.merged.as_ref().unwrap_or(&self.own)
     }
 
-    /// What the file itself says.
+    /// The content of the file itself.
     pub(super) fn own(&self) -> &Value {
         &self.own
     }
@@ -146,7 +146,7 @@ impl Document {
         &self.text
     }
 
-    /// The included file, if it is one, that says what is under these keys.
+    /// The included file that defines the value under these keys, if one does.
     pub(super) fn included_at(&self, keys: &[&str]) -> Option<&Path> {
         let keys: Vec<Key> = keys.iter().map(|key| Key::Name((*key).to_owned())).collect();
         let file = self.included.iter().find(|file| file.place(&keys).is_some())?;
@@ -203,7 +203,7 @@ fn map_texts<'v>(
     }
 }
 
-/// A step from a value to one inside it.
+/// A step from a value to one of its members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Key {
     Name(String),
@@ -230,7 +230,7 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-$".contains(c))
 }
 
-/// How deep brackets nest, those in texts and comments included: an upper bound that needs no parser.
+/// An upper bound of the bracket depth that needs no parser: brackets in strings and comments count too.
 fn deepest(text: &str) -> usize {
     let mut depth = 0usize;
     let mut most = 0;

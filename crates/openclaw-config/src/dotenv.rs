@@ -1,7 +1,7 @@
-//! `.env` files, as OpenClaw's own reader takes them.
+//! Parser for `.env` files, compatible with OpenClaw's.
 //!
-//! Our own few lines, because the kept crates replace `$NAME` from the process's whole environment, refuse values
-//! with spaces, and quote the line in their errors.
+//! Our own few lines, because the maintained crates expand `$NAME` from the process's whole environment, refuse
+//! values with spaces, and quote the line in their errors.
 
 use std::{
     io,
@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use model_provider_host::files;
 
-/// The text of a file; empty if there is none. Bytes that are no Unicode spoil their own value and no other; what an
-/// editor of Windows has saved as UTF-16 is taken as that.
+/// The text of a file; empty if it does not exist. Bytes that are not UTF-8 affect their own value only. UTF-16, as
+/// Windows editors save it, is decoded.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, (PathBuf, io::Error)> {
     match files::read(path, files::LARGEST) {
         Ok(bytes) => Ok(decode(&Zeroizing::new(bytes))),
@@ -22,7 +22,7 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, (PathBuf, io::Error
     }
 }
 
-/// UTF-16 by its mark, or by the zero bytes that ASCII has in it; else UTF-8.
+/// Decodes UTF-16 by its byte order mark, or by the zero bytes of its ASCII characters; else UTF-8.
 fn decode(bytes: &[u8]) -> Zeroizing<String> {
     let is_wide = |zero: usize| {
         let mut pairs = bytes.chunks_exact(2).take(16);
@@ -40,12 +40,12 @@ fn decode(bytes: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(text.collect())
 }
 
-/// The value of a variable; of several the last one, as a shell would have it.
+/// The value of a variable. The last assignment wins, as in a shell.
 pub(super) fn find(text: &str, wanted: &str) -> Option<String> {
     find_value(text, wanted).map(|(value, _)| value)
 }
 
-/// The same with the backticks around it: where a key is expected, they are those of a command.
+/// Like [`find`], with surrounding backticks kept: where a key is expected, they mark a command substitution.
 pub(super) fn find_as_written(text: &str, wanted: &str) -> Option<Zeroizing<String>> {
     let (value, quote) = find_value(text, wanted)?;
     let value = Zeroizing::new(value);
@@ -55,7 +55,7 @@ pub(super) fn find_as_written(text: &str, wanted: &str) -> Option<Zeroizing<Stri
     })
 }
 
-/// The value, and what it is quoted with.
+/// The value and its quote character.
 fn find_value(text: &str, wanted: &str) -> Option<(String, Option<char>)> {
     let mut found = None;
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -65,7 +65,7 @@ fn find_value(text: &str, wanted: &str) -> Option<(String, Option<char>)> {
             rest = after;
             continue;
         };
-        // A quoted value may go on over several lines, so it is looked for in all that follows.
+        // A quoted value may span several lines, so the search covers the rest of the text.
         let from = &rest[line.len() - value.len()..];
         let (value, after) = match quoted(from) {
             Some((value, length)) => {
@@ -85,7 +85,7 @@ fn find_value(text: &str, wanted: &str) -> Option<(String, Option<char>)> {
     found
 }
 
-/// `NAME = value`, `export NAME=value` or `NAME: value`; the value with the spaces before it left out.
+/// Parses `NAME = value`, `export NAME=value` or `NAME: value`; strips leading spaces of the value.
 fn assignment(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_start();
     let line = line
@@ -104,7 +104,7 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
     (!name.is_empty() && name.chars().all(legal)).then(|| (name, value.trim_start_matches([' ', '\t'])))
 }
 
-/// The value in quotes at the beginning, and how far it goes. Line breaks are written `\n` in double quotes.
+/// The quoted value at the beginning, and its length. Double quotes support the escape `\n`.
 fn quoted(text: &str) -> Option<(String, usize)> {
     let quote = text.chars().next().filter(|c| "\"'`".contains(*c))?;
     let mut escaped = false;
@@ -130,7 +130,7 @@ fn quoted(text: &str) -> Option<(String, usize)> {
     None
 }
 
-/// A value without quotes: up to a comment, trimmed.
+/// An unquoted value: up to a comment, trimmed.
 fn unquoted(value: &str) -> String {
     value.split('#').next().unwrap_or_default().trim().to_owned()
 }
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn backticks_are_quotes_unless_it_is_asked_for_what_is_written() {
+    fn backticks_are_quotes_unless_the_raw_value_is_requested() {
         let text = "A=`cat /x`\nB='y z'";
         assert_eq!(find(text, "A").as_deref(), Some("cat /x"));
         let written = |name| super::find_as_written(text, name).unwrap().to_string();

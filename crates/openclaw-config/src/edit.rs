@@ -1,7 +1,7 @@
-//! Editing a person's file: only what has to change does; comments, order and all other keys survive.
+//! Editing of a user's JSON5 file: comments, order and all other keys survive.
 //!
-//! Knows JSON5 and files, not what the keys mean. Each edit is made twice, in the text and in the value that the text
-//! stands for, and the two are compared before anything is written.
+//! Does not know the meaning of any key. Each edit is applied twice, to the text and to the parsed value; the two
+//! are compared before anything is written.
 
 mod list;
 
@@ -20,37 +20,37 @@ use model_provider_host::{Error, Kind, Result, files};
 /// A byte order mark.
 const MARK: &str = "\u{feff}";
 
-/// One file while it is edited.
+/// One file that is being edited.
 pub(super) struct Edit {
     path: PathBuf,
-    /// The mark before the text, which some editors of Windows want.
+    /// The byte order mark before the text, which some Windows editors need.
     mark: &'static str,
     text: CstRootNode,
     value: Value,
-    /// The folders of included files, if any may be included. They are read and never written.
+    /// The folders of included files, if includes are allowed. Included files are read and never written.
     roots: Option<Roots>,
 }
 
-/// The ending of the lock files of what OpenClaw writes too. It has a way of its own to lock `FILE`: as long as there is
-/// a `FILE.lock`, it waits, and our lock files stay.
+/// The suffix of the lock files for files that OpenClaw writes too. OpenClaw locks `FILE` with `FILE.lock` and
+/// waits as long as that exists, and our lock files are not removed.
 const SHARED_LOCK: &str = ".host-harness.lock";
 
-/// What becomes of the text that was there.
+/// What happens to the previous content.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Backup {
-    /// It stays beside the new one, as `<file>.bak`.
+    /// It is saved beside the new one, as `<file>.bak`.
     Keep,
-    /// It stays if this holds of its value: then it is not ours alone.
+    /// It is saved if this holds of its value: then users have written in it too.
     KeepIf(fn(&Value) -> bool),
-    /// It goes: it holds nothing but what was replaced, and that is secret.
+    /// It is deleted: it held only the replaced value, which is secret.
     None,
 }
 
-/// Edits a file under a lock and replaces it in one step, if the edit changes anything; says whether it did. A file
-/// that is not there is an empty object. Only the user may read what is written.
+/// Edits a file under a lock and replaces it atomically if the edit changes anything; returns whether it did. A
+/// missing file counts as an empty object. The result is readable by the user only.
 ///
 /// # Errors
-/// The file is no JSON5, `change` fails, or the result cannot be written. Then nothing has changed.
+/// The file is not valid JSON5, `change` fails, or the result cannot be written. Then nothing has changed.
 pub(super) fn file(
     path: &Path,
     backup: Backup,
@@ -59,20 +59,20 @@ pub(super) fn file(
     file_with_includes(path, None, backup, change)
 }
 
-/// The same for a file that may include others, from folders that are allowed.
+/// Like [`file`], for a file that may include files from allowed folders.
 ///
 /// # Errors
-/// As of [`file`], or a change would need one in an included file.
+/// As of [`file`], or the change would have to be made in an included file.
 pub(super) fn file_with_includes(
     path: &Path,
     roots: Option<Roots>,
     backup: Backup,
     change: impl FnOnce(&mut Edit) -> Result<()>,
 ) -> Result<bool> {
-    // Through a link, so that the link stays one.
+    // Through a link, so that the link is preserved.
     let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let _lock = match backup {
-        // Of what discovery writes this program is the only writer.
+        // This program is the only writer of what discovery writes.
         Backup::KeepIf(_) => files::lock(path)?,
         Backup::Keep | Backup::None => files::lock_as(path, SHARED_LOCK)?,
     };
@@ -96,10 +96,10 @@ pub(super) fn file_with_includes(
     Ok(true)
 }
 
-/// Makes an edit without writing it: whether [`file`] would get that far.
+/// Applies an edit without writing it: whether [`file`] would succeed up to that point.
 ///
 /// # Errors
-/// The file is no JSON5, or `change` fails.
+/// The file is not valid JSON5, or `change` fails.
 pub(super) fn try_out(path: &Path, change: impl FnOnce(&mut Edit) -> Result<()>) -> Result<()> {
     let document = Document::read(path)?;
     let mut edit = Edit::new(path, document.as_ref().map_or("", Document::text), None)?;
@@ -140,13 +140,13 @@ impl Edit {
         })
     }
 
-    /// The value under several keys, one in the other; `null` counts as absent.
+    /// The value at a path of keys; `null` counts as absent.
     pub(super) fn get(&self, keys: &[&str]) -> Option<&Value> {
         let found = keys.iter().try_fold(&self.value, |value, key| value.get(key));
         found.filter(|value| !value.is_null())
     }
 
-    /// The same with all that is included.
+    /// The same in the merged document, includes resolved.
     pub(super) fn seen(&self, keys: &[&str]) -> Option<Value> {
         let Some(roots) = &self.roots else {
             return self.get(keys).cloned();
@@ -157,21 +157,21 @@ impl Edit {
         found.filter(|value| !value.is_null()).cloned()
     }
 
-    /// The spelling of a key of the object under `keys` for which `is_meant` holds; the first.
+    /// The spelling of the first key of the object under `keys` that satisfies `is_meant`.
     pub(super) fn key(&self, keys: &[&str], is_meant: impl Fn(&str) -> bool) -> Option<String> {
         let object = self.seen(keys)?;
         object.as_object()?.keys().find(|key| is_meant(key)).cloned()
     }
 
-    /// Refuses to go on if something else than this stands under several keys, all that is included counted in.
+    /// Verifies that the merged document has this value at the path.
     ///
     /// # Errors
-    /// An included file keeps the change from having its effect.
+    /// An included file overrides the change.
     pub(super) fn check(&self, keys: &[&str], wanted: &Value) -> Result<()> {
         self.check_effect(keys, Some(wanted))
     }
 
-    /// Refuses a change that an included file keeps from having its effect.
+    /// Refuses a change that an included file overrides.
     fn check_effect(&self, keys: &[&str], wanted: Option<&Value>) -> Result<()> {
         if self.roots.is_none() || self.seen(keys).as_ref() == wanted {
             return Ok(());
@@ -179,7 +179,7 @@ impl Edit {
         Err(self.stands_elsewhere(keys))
     }
 
-    /// Why what is under several keys cannot be written.
+    /// Why the value at a path cannot be written.
     fn stands_elsewhere(&self, keys: &[&str]) -> Error {
         let whole = self.roots.as_ref().and_then(|roots| {
             let whole = Document::of_value(&self.path, self.value.clone());
@@ -191,17 +191,17 @@ impl Edit {
             |file| file.display().to_string(),
         );
         let message = format!(
-            "`{}` stands in {file}, and included files are not written",
+            "`{}` is defined in {file}, and included files are not written",
             keys.join(".")
         );
         Error::new(Kind::Configuration, message)
             .with_hint(format!("make the change in {file}; nothing was changed"))
     }
 
-    /// Puts a value under several keys, one in the other; objects that are missing on the way are made.
+    /// Sets the value at a path of keys; creates missing objects on the way.
     ///
     /// # Errors
-    /// What is on the way is no object.
+    /// A value on the way is not an object.
     pub(super) fn set(&mut self, keys: &[&str], value: Value) -> Result<()> {
         let Some((last, way)) = keys.split_last() else {
             return Ok(());
@@ -253,11 +253,11 @@ impl Edit {
         self.check_effect(keys, Some(&value))
     }
 
-    /// Takes some items out of the list under several keys and puts others at its end; a list that is missing is made.
-    /// What stays is what was written, comments included.
+    /// Removes some items of the list at a path and appends others; creates a missing list. The remaining items
+    /// stay as written, comments included.
     ///
     /// # Errors
-    /// What is there is no list, or what is on the way no object.
+    /// The value is not a list, or a value on the way is not an object.
     pub(super) fn renew(
         &mut self,
         keys: &[&str],
@@ -268,11 +268,11 @@ impl Edit {
             self.set(keys, Value::Array(Vec::new()))?;
         }
         let no_list = || {
-            // The list itself may be what another file says.
+            // The list may be defined in an included file.
             if self.roots.is_some() && self.seen(keys).is_some_and(|seen| seen.is_array()) {
                 return self.stands_elsewhere(keys);
             }
-            let message = format!("{}: `{}` is no list", self.path.display(), keys.join("."));
+            let message = format!("{}: `{}` is not a list", self.path.display(), keys.join("."));
             Error::new(Kind::Configuration, message).with_hint("correct the file; nothing was changed")
         };
         let old = self.get(keys).and_then(Value::as_array).ok_or_else(no_list)?;
@@ -309,10 +309,10 @@ impl Edit {
         Ok(())
     }
 
-    /// Takes a key out, if it is there.
+    /// Removes a key, if it exists.
     ///
     /// # Errors
-    /// It stands in an included file.
+    /// It is defined in an included file.
     pub(super) fn remove(&mut self, keys: &[&str]) -> Result<()> {
         let Some((last, way)) = keys.split_last() else {
             return Ok(());
@@ -329,7 +329,7 @@ impl Edit {
         self.check_effect(keys, None)
     }
 
-    /// Where a key stands in the text.
+    /// The position of a key in the text.
     fn place(&self, keys: &[&str]) -> Option<CstObjectProp> {
         let (last, way) = keys.split_last()?;
         let object = way.iter().try_fold(self.text.object_value(), |object, key| {
@@ -338,7 +338,7 @@ impl Edit {
         member(&object??, last)
     }
 
-    /// The edited text, after a last look at whether it says what it should and nothing else.
+    /// The edited text, after a check that it parses to the expected value.
     fn finish(self) -> Result<Zeroizing<String>> {
         let text = Zeroizing::new(format!("{}{}", self.mark, self.text));
         let says = Document::parse(&self.path, text.to_string());
@@ -349,14 +349,13 @@ impl Edit {
             "{} cannot be edited safely; nothing was changed",
             self.path.display()
         );
-        Err(Error::new(Kind::Configuration, message).with_hint(
-            "a key that stands there twice is the usual reason; leave one, or make the change by hand",
-        ))
+        Err(Error::new(Kind::Configuration, message)
+            .with_hint("a duplicate key is the usual reason; leave one, or make the change by hand"))
     }
 
     fn fault(&self, keys: &[&str], what: &str) -> Error {
         let message = format!(
-            "{}: {what} is no object in braces, so that `{}` cannot be set",
+            "{}: {what} is not an object in braces, so that `{}` cannot be set",
             self.path.display(),
             keys.join(".")
         );
@@ -364,7 +363,7 @@ impl Edit {
     }
 }
 
-/// A member of an object in the text; of several of the same name the last, which is the one that counts.
+/// A member of an object in the text. Of duplicate keys the last one wins.
 fn member(object: &CstObject, name: &str) -> Option<CstObjectProp> {
     let mut members = object.properties().into_iter().rev();
     members.find(|member| member.decoded_name().as_deref() == Some(name))

@@ -1,4 +1,4 @@
-//! The process's environment, or another in its place: variables by name and the home directory.
+//! The environment: variables by name and the home directory, of the process or given by the caller.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-/// Where variables and the home directory come from. Variables are asked for one by one; nothing reads them all.
+/// Source of variables and of the home directory. Variables are looked up one by one; nothing enumerates them.
 #[derive(Clone, Default)]
 pub struct Environment {
     /// `None`: those of the process.
@@ -25,7 +25,7 @@ impl fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// That of this process.
+    /// The environment of this process.
     #[must_use]
     pub fn process() -> Self {
         Self {
@@ -34,7 +34,7 @@ impl Environment {
         }
     }
 
-    /// One with exactly these variables and this home.
+    /// An environment with exactly these variables and this home directory.
     pub fn new<K: Into<String>, V: Into<String>>(
         variables: impl IntoIterator<Item = (K, V)>,
         home: Option<PathBuf>,
@@ -48,7 +48,7 @@ impl Environment {
         }
     }
 
-    /// The value of a variable; one that is no Unicode counts as not set.
+    /// The value of a variable; one that is not UTF-8 counts as unset.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Zeroizing<String>> {
         match &self.variables {
@@ -64,19 +64,19 @@ impl Environment {
         self.home.as_deref()
     }
 
-    /// The variables that stand in for those of the process, if some do.
+    /// The variables that replace those of the process, if any do.
     pub(super) fn instead(&self) -> Option<&BTreeMap<String, String>> {
         self.variables.as_ref()
     }
 
-    /// The path that a variable holds, the home directory at its beginning replaced; blank is none.
+    /// The path in a variable, with the home directory expanded; blank is `None`.
     pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         let text = self.get(name)?;
         let text = text.trim();
         (!text.is_empty()).then(|| self.expand_home(text))
     }
 
-    /// A path with `~/`, `$HOME/` or `${HOME}/` as the home directory: a shell has not seen what stands in a file.
+    /// Expands `~/`, `$HOME/` or `${HOME}/` in a path from a file, which no shell has expanded.
     pub fn expand_home(&self, text: &str) -> PathBuf {
         let home = ["~/", "$HOME/", "${HOME}/"];
         match (home.iter().find_map(|home| text.strip_prefix(home)), &self.home) {

@@ -1,5 +1,5 @@
-//! The files that decide or hold something, and who else may change or read them. Knows which files these are; who is
-//! trusted is the file module's matter.
+//! The security-relevant files, and which other users may change or read them.
+//! Knows the list of files; the permission rules are in the file module.
 
 use std::path::PathBuf;
 
@@ -10,17 +10,17 @@ use model_provider_host::{
     files::trust::{self, Exposure},
 };
 
-/// One file, and what there is to guard.
+/// One file and the protection that it needs.
 #[derive(Clone, Debug)]
 pub struct Guarded {
     /// The file.
     pub path: PathBuf,
-    /// Whether it holds what nobody else may read.
+    /// Whether no other user may read it.
     pub is_secret: bool,
 }
 
 impl Configuration {
-    /// The files of the configuration and of the state directory, whether or not they are there.
+    /// The files of the configuration and of the state directory, existing or not.
     pub fn guarded(&self) -> Vec<Guarded> {
         let state = |name: &str, is_secret| Guarded {
             path: self.state_dir.join(name),
@@ -58,14 +58,14 @@ impl Configuration {
         guarded
     }
 
-    /// What others may change: each file, and the state directory.
+    /// Files that other users may change, and the state directory if they may change it.
     pub fn changeable(&self) -> Vec<Exposure> {
         let mut found: Vec<Exposure> = Vec::new();
         let folder = trust::changeable_folder(&self.state_dir);
         let files = self.guarded();
         let files = files.iter().filter_map(|file| {
             let exposure = trust::changeable(&file.path)?;
-            // One command that mends both.
+            // One command fixes both.
             let readable =
                 trust::readable(&file.path).filter(|_| file.is_secret && exposure.path == file.path);
             Some(readable.map_or(exposure.clone(), |readable| Exposure {
@@ -73,7 +73,7 @@ impl Configuration {
                 ..exposure
             }))
         });
-        // A folder is named once, whatever is in it.
+        // A folder is reported once, not once per file.
         for exposure in folder.into_iter().chain(files) {
             if found.iter().all(|known| known.path != exposure.path) {
                 found.push(exposure);
@@ -82,19 +82,19 @@ impl Configuration {
         found
     }
 
-    /// What others may read and should not.
+    /// Secret files that other users may read.
     pub fn readable(&self) -> Vec<Exposure> {
-        // What is a folder where a file belongs is not mended by the mode of a file.
+        // A folder where a file belongs is not fixed by a file mode.
         let files = self.guarded().into_iter();
         let files = files.filter(|file| file.is_secret && !file.path.is_dir());
         files.filter_map(|file| trust::readable(&file.path)).collect()
     }
 
-    /// Refuses a file that others may change as the one that decides where a credential goes: as the base URL or the
-    /// authorities that it names, unless the operator has named others.
+    /// Refuses a configuration file that other users may change if it decides where a credential is sent: by the
+    /// base URL or the certificate authorities that it names, unless the operator has overridden them.
     ///
     /// # Errors
-    /// Others may change the configuration, and it decides that.
+    /// Other users may change the configuration, and it decides that.
     pub fn may_decide(
         &self,
         info: &ProviderInfo,
@@ -117,16 +117,16 @@ impl Configuration {
             return Ok(());
         };
         let message = format!(
-            "the configuration names {what}, which decides where the credential goes, and is not believed: {}",
+            "the configuration names {what}, which decides where the credential is sent, and is not trusted: {}",
             exposure.message
         );
         Err(Error::new(Kind::Configuration, message).with_hint(format!(
-            "look at what stands there, then `{}`; or name it with `--base-url` or `--set ca-file=FILE`",
+            "review the file, then `{}`; or name it with `--base-url` or `--set ca-file=FILE`",
             exposure.fix
         )))
     }
 
-    /// Whether the configuration has a place where secrets stand.
+    /// Whether the configuration has a place for secrets.
     fn may_hold_secrets(&self) -> bool {
         let value = self.value();
         let providers = value

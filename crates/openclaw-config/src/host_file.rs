@@ -1,8 +1,9 @@
-//! This program's own settings, in a file of their own beside OpenClaw's: `host-harness.json5`. OpenClaw refuses keys that
-//! it does not know, so that they cannot stand in its file.
+//! `host-harness.json5`: this program's own settings, in a file beside OpenClaw's, since OpenClaw refuses unknown
+//! keys.
 //!
-//! Members are settings for every provider; those below `providers.<id>` are for one, and have the last word. `models`
-//! there holds the plugin's own settings for single models. References to variables are resolved as everywhere.
+//! Top-level members are settings for every provider; those below `providers.<id>` are for one provider and take
+//! precedence. `models` there holds the plugin's own settings for single models. References to variables are
+//! resolved as everywhere.
 
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ use model_provider_host::{
 const NAME: &str = "host-harness.json5";
 
 impl Configuration {
-    /// The file of this program's own settings, whether or not it is there.
+    /// The path of this program's settings file, existing or not.
     #[must_use]
     pub fn host_file(&self) -> PathBuf {
         super::folder(&self.path).join(NAME)
@@ -31,7 +32,7 @@ impl Configuration {
     /// Applies the file to the settings of a provider.
     ///
     /// # Errors
-    /// It is no JSON5, or a setting in it has a value that cannot be; named with its place.
+    /// It is not valid JSON5, or a setting has an invalid value; the error names its position.
     pub(super) fn apply_host_file(&self, info: &ProviderInfo, settings: &mut Settings) -> Result<()> {
         let Some(document) = self.host_document()? else {
             return Ok(());
@@ -73,30 +74,30 @@ impl Configuration {
         Ok(models)
     }
 
-    /// The file; `None` if it is not there.
+    /// The file; `None` if it does not exist.
     fn host_document(&self) -> Result<Option<Document>> {
         let path = self.host_file();
-        // Whoever names it with `--config` means the other one.
+        // A user who names this path with `--config` means it as the configuration.
         if path == self.path {
             return Ok(None);
         }
         Document::read(&path)
     }
 
-    /// The value of a setting, with what its references stand for. One that does not resolve is an error: without it, a
-    /// request would go somewhere else or be billed to somebody else.
+    /// The value of a setting with its references resolved. An unresolved one is an error: without it, a request
+    /// could go to another place or be billed to another account.
     fn resolved(&self, node: &Node<'_>) -> Result<Value> {
         let mut value = node.value().cloned().unwrap_or_default();
         let dotenv = self.dotenv()?;
         let look_up = |name: &str| self.variable(name, &self.environment, &dotenv);
         resolve(&mut value, &look_up).map_err(|why| {
             node.wrong(&format!("cannot be used: {why}"))
-                .with_hint("set the variable, or write the value itself; `$${` stands for `${`")
+                .with_hint("set the variable, or write the value itself; `$${` is an escaped `${`")
         })?;
         Ok(value)
     }
 
-    /// One setting of a file, by the name that `--set` has for it.
+    /// Applies one setting of a file, by its `--set` name.
     pub(super) fn apply(&self, node: &Node<'_>, name: &str, settings: &mut Settings) -> Result<()> {
         if node.value().is_none() {
             return Ok(());

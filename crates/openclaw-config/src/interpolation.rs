@@ -1,13 +1,13 @@
-//! References to variables within texts: one rule for every source of a value. What does not resolve is named, and never
-//! handed on as if it were the value.
+//! Interpolation of variable references in strings: one rule for every source of a value.
+//! An unresolved reference is reported, and never passed on as if it were the value.
 
 use zeroize::Zeroizing;
 
-/// How often a variable may lead to another one.
+/// The limit of references that lead to one another.
 const DEEPEST: usize = 4;
-/// What OpenClaw writes in place of a value that it keeps elsewhere.
+/// Placeholders that OpenClaw writes instead of a value that it stores elsewhere.
 const PLACEHOLDERS: [&str; 2] = ["secretref-managed", "__OPENCLAW_REDACTED__"];
-/// Prefixes of variables' names, as OpenClaw has written them.
+/// Prefixes of variable names that OpenClaw has written.
 const MARKERS: [&str; 2] = ["secretref-env:", "__env__:"];
 /// Prefixes of references that other programs resolve.
 const FOREIGN: [&str; 7] = [
@@ -20,23 +20,23 @@ const FOREIGN: [&str; 7] = [
     "oauth:",
 ];
 
-/// Why a command in place of a value is none.
+/// Why a command substitution is refused.
 const COMMAND: &str = "it is a command of a shell, which is not run here";
 
-/// A value and the variable that it comes from, if the whole text named one.
+/// A value, and the variable that it comes from if the whole text is one reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Resolved {
     pub(super) value: Zeroizing<String>,
     pub(super) variable: Option<String>,
 }
 
-/// A credential as a text gives it: the text itself, or what the variables in it stand for. Blank is none.
+/// Resolves a text to a credential: the text itself, or the values of its variables. Blank is `None`.
 ///
-/// `is_variable` says of a bare name whether it is that of a variable; `look_up` gives the value of one, blank ones as
+/// `is_variable` decides whether a bare name is a variable's; `look_up` returns a variable's value, blank ones as
 /// absent.
 ///
 /// # Errors
-/// The text is a reference that does not resolve: why, without the text, which may hold a part of the value.
+/// Why a reference does not resolve, without the text, which may hold part of the value.
 pub(super) fn credential(
     text: &str,
     is_variable: impl Fn(&str) -> bool,
@@ -72,14 +72,14 @@ fn not_set(name: &str) -> String {
     format!("it names the variable `{name}`, which is not set")
 }
 
-/// The variable that a whole text names; `None` if it is no such text.
+/// The variable that the whole text names, if it is such a reference.
 fn named<'t>(text: &'t str, is_variable: &impl Fn(&str) -> bool) -> Result<Option<&'t str>, String> {
     let no_name = || {
         let rule = "variables are named with capital letters, digits and `_`";
         format!("it is a reference that names no variable: {rule}")
     };
     if PLACEHOLDERS.contains(&text) {
-        return Err("it is a placeholder for a value that OpenClaw keeps elsewhere".to_owned());
+        return Err("it is a placeholder for a value that OpenClaw stores elsewhere".to_owned());
     }
     if let Some(name) = MARKERS.iter().find_map(|marker| text.strip_prefix(marker)) {
         return is_name(name).then_some(Some(name)).ok_or_else(no_name);
@@ -113,12 +113,12 @@ fn named<'t>(text: &'t str, is_variable: &impl Fn(&str) -> bool) -> Result<Optio
     {
         return Err("it is a variable as Windows writes it; write `${NAME}`".to_owned());
     }
-    // A name alone, as OpenClaw's own files have it.
+    // A bare name, as in OpenClaw's own files.
     Ok((is_name(text) && (text.contains('_') || is_variable(text))).then_some(text))
 }
 
-/// A text that need not be a credential, such as a header's value or a setting: a reference where it is written as one
-/// (`$NAME`, `${NAME}` anywhere, a marker), never where a bare name stands.
+/// Resolves a text that need not be a credential, such as a header's value or a setting. References have to be
+/// marked (`$NAME`, `${NAME}` anywhere, a marker); a bare name is plain text.
 ///
 /// # Errors
 /// Why a reference in it does not resolve.
@@ -139,15 +139,15 @@ pub(super) fn plain(text: &str, look_up: &impl Fn(&str) -> Option<String>) -> Re
     Ok(found.map_or_else(String::new, |found| found.value.to_string()))
 }
 
-/// Whether a text is a reference `{ source, provider, id }` that somebody has put into quotes.
+/// Whether a text is a reference object `{ source, provider, id }` written as a string.
 fn is_written_out(text: &str) -> bool {
     text.starts_with('{') && text.ends_with('}') && text.contains("source") && text.contains("id")
 }
 
-/// Replaces every `${NAME}`; `$${` stands for `${`.
+/// Replaces every `${NAME}`; `$${` is an escaped `${`.
 ///
 /// # Errors
-/// Why one of them does not resolve.
+/// Why a reference does not resolve.
 pub(super) fn expand_all(text: &str, look_up: &impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let expanded = expand(text, look_up).map_err(|name| not_set(&name))?;
     let plain = text.replace("$${", "");
@@ -162,7 +162,7 @@ pub(super) fn expand_all(text: &str, look_up: &impl Fn(&str) -> Option<String>) 
     Ok(expanded)
 }
 
-/// Replaces every `${NAME}`; `$${` stands for `${`. What is not of this form stays as it is.
+/// Replaces every `${NAME}`; `$${` is an escaped `${`. Anything else is unchanged.
 ///
 /// # Errors
 /// The name of the first variable that `look_up` does not have.
@@ -194,7 +194,7 @@ pub(super) fn expand(text: &str, look_up: impl Fn(&str) -> Option<String>) -> Re
     Ok(expanded)
 }
 
-/// Whether a text could be the name of a variable as configurations write them: `ACME_TOKEN`.
+/// Whether a text has the form of a variable's name in configurations: `ACME_TOKEN`.
 pub(super) fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
         && text
@@ -202,7 +202,7 @@ pub(super) fn is_name(text: &str) -> bool {
             .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// Whether a text could be the name of a variable of a shell.
+/// Whether a text is a valid shell variable name.
 fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_is_a_literal_or_what_its_reference_stands_for_and_never_the_reference() {
+    fn a_credential_is_a_literal_or_the_value_of_its_reference_and_never_the_reference() {
         let of = |text: &str| {
             credential(text, |name| name == "MY", look_up)
                 .map(|found| found.map(|found| (found.value.to_string(), found.variable)))

@@ -1,8 +1,8 @@
-//! OpenClaw's configuration: one JSON5 file and the state directory beside it. Knows what the keys mean, and no
-//! provider: every look-up is for the id, the variables and the grant of the plugin that is asked for.
+//! OpenClaw's configuration: one JSON5 file and the state directory beside it. Knows the meaning of the keys, and
+//! no provider: every lookup takes the id, the variables and the grant of a plugin.
 //!
-//! Keys that are not used here are neither read nor refused. Values never get into messages or logs. Knows no command
-//! line and no server: what is found is handed over as settings, credentials and reports.
+//! Unused keys are neither read nor refused. Values never get into messages or logs. Knows no command line and no
+//! server: the results are settings, credentials and reports.
 
 mod auth_profiles;
 mod credential_lookup;
@@ -53,18 +53,18 @@ pub use schema::KnownKeys;
 use document::{Document, Node, Roots};
 use model_provider_host::{Error, Kind, Result, contract::ProviderInfo, settings::DeclaredSettings};
 
-/// The configuration file, parsed, and where its state lives.
+/// The parsed configuration file, and the location of its state.
 pub struct Configuration {
     document: Document,
     path: PathBuf,
     state_dir: PathBuf,
     is_present: bool,
-    /// Whether `models.json` is taken as not there.
+    /// Whether `models.json` is treated as missing.
     leaves_list_out: bool,
     environment: Environment,
-    /// The settings of what is built on the host.
+    /// The settings that crates on top of the host declare.
     declared: DeclaredSettings,
-    /// The model that a person has named in place of the default.
+    /// The model that the user named instead of the default.
     asks: Option<String>,
 }
 
@@ -80,14 +80,14 @@ impl fmt::Debug for Configuration {
 }
 
 impl Configuration {
-    /// The same, with the names of settings that belong to what is built on the host.
+    /// The same, with the names of the settings that crates on top of the host declare.
     #[must_use]
     pub fn declaring(mut self, declared: DeclaredSettings) -> Self {
         self.declared = declared;
         self
     }
 
-    /// The same for a command that asks this model, which may name the profile whose credential is used.
+    /// The same for a command that uses this model. The reference may name the profile whose credential is used.
     #[must_use]
     pub fn asking(mut self, model: Option<&str>) -> Self {
         self.asks = model.map(str::to_owned);
@@ -95,12 +95,12 @@ impl Configuration {
     }
 
     /// Reads the file that `--config` names, else `$OPENCLAW_CONFIG_PATH`, else `openclaw.json` in
-    /// `$OPENCLAW_STATE_DIR` if it is there, else `~/.openclaw/openclaw.json`; if none of these is there, it would be
-    /// the one in `$OPENCLAW_STATE_DIR`. State lives in
-    /// `$OPENCLAW_STATE_DIR`, else in the folder of `named`, else in `~/.openclaw`.
+    /// `$OPENCLAW_STATE_DIR` if it exists, else `~/.openclaw/openclaw.json`; if none of these exists, the path is
+    /// the one in `$OPENCLAW_STATE_DIR`. The state directory is `$OPENCLAW_STATE_DIR`, else the folder of `named`,
+    /// else `~/.openclaw`.
     ///
     /// # Errors
-    /// `named` is not there, or the file is no JSON5. A default that is not there is an empty configuration.
+    /// `named` does not exist, or the file is not valid JSON5. A missing default is an empty configuration.
     pub fn load(named: Option<&Path>, environment: &Environment) -> Result<Self> {
         let configuration = Self::load_or_empty(named, environment)?;
         if named.is_some() && !configuration.is_present {
@@ -111,10 +111,10 @@ impl Configuration {
         Ok(configuration)
     }
 
-    /// The same for one who may write the file: `named` need not be there yet.
+    /// Like [`load`](Self::load), for a command that may create the file: `named` need not exist yet.
     ///
     /// # Errors
-    /// The file is no JSON5, or there is no home directory to find it in.
+    /// The file is not valid JSON5, or there is no home directory to find it in.
     pub fn load_or_empty(named: Option<&Path>, environment: &Environment) -> Result<Self> {
         let home = environment.home().map(|home| home.join(".openclaw"));
         let state = environment.path("OPENCLAW_STATE_DIR");
@@ -123,7 +123,7 @@ impl Configuration {
             .or_else(|| environment.path("OPENCLAW_CONFIG_PATH"))
             .or_else(|| {
                 let beside_state = state.as_ref().map(|dir| dir.join("openclaw.json"));
-                // A new file belongs to the state that was named, not into the home.
+                // A new file belongs to the state directory that was named, not into the home directory.
                 let in_home = home
                     .as_ref()
                     .is_some_and(|dir| dir.join("openclaw.json").is_file());
@@ -136,15 +136,15 @@ impl Configuration {
             return Err(Error::new(Kind::Configuration, message)
                 .with_hint("name the file with --config, or set OPENCLAW_STATE_DIR"));
         };
-        // The cache of compiled code takes no relative directory, and a program may change where it is.
+        // The compilation cache needs an absolute directory, since a program may change its working directory.
         let state_dir = std::path::absolute(&state_dir).unwrap_or(state_dir);
         Self::read(path, state_dir, environment)
     }
 
-    /// The same as the files are now: for one who has written them.
+    /// Loads the same files again, after they were written.
     ///
     /// # Errors
-    /// The file is no JSON5.
+    /// The file is not valid JSON5.
     pub fn reread(&self) -> Result<Self> {
         let again = Self::read(self.path.clone(), self.state_dir.clone(), &self.environment)?;
         Ok(again.declaring(self.declared).asking(self.asks.as_deref()))
@@ -166,9 +166,10 @@ impl Configuration {
         Ok(configuration)
     }
 
-    /// Follows what the file includes, and puts variables in their places.
+    /// Resolves includes and variables.
     fn complete(&mut self) -> Result<()> {
-        /// Below these, texts are read one by one, so that what does not resolve is named.
+        /// Strings below these keys are resolved when they are read, so that an unresolved one is reported with its
+        /// key.
         const LATER: [&str; 6] = ["apiKey", "headers", "baseUrl", "env", "secrets", "auth"];
         let document = std::mem::replace(&mut self.document, Document::empty(&self.path));
         let mut document = document.with_includes(&self.include_roots())?;
@@ -187,7 +188,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// The folders that included files may be in: that of the file, and those of `OPENCLAW_INCLUDE_ROOTS`.
+    /// The folders that may hold included files: the configuration's own, and those in `OPENCLAW_INCLUDE_ROOTS`.
     fn include_roots(&self) -> Roots {
         let named = self.environment.get("OPENCLAW_INCLUDE_ROOTS");
         let named = named.iter().flat_map(|list| std::env::split_paths(list.as_str()));
@@ -195,25 +196,25 @@ impl Configuration {
         Roots::new(&self.path, named)
     }
 
-    /// The file, whether or not it is there.
+    /// The path of the file, existing or not.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The directory of credentials, kept models, grants and caches.
+    /// The state directory: credentials, cached models, grants and caches.
     #[must_use]
     pub fn state_dir(&self) -> &Path {
         &self.state_dir
     }
 
-    /// Whether the file is there.
+    /// Whether the file exists.
     #[must_use]
     pub fn is_present(&self) -> bool {
         self.is_present
     }
 
-    /// The whole file, unknown keys included. May hold secrets.
+    /// The whole document, unknown keys included. May hold secrets.
     #[must_use]
     pub fn value(&self) -> &Value {
         self.document.value()
@@ -224,7 +225,7 @@ impl Configuration {
         self.document.included()
     }
 
-    /// The objects of the configuration of which all keys are known, those of OpenClaw included.
+    /// The objects whose keys are all known, OpenClaw's own included.
     #[must_use]
     pub fn known_keys(&self, info: &ProviderInfo) -> Vec<KnownKeys> {
         let provider = self.provider(info);
@@ -255,7 +256,7 @@ impl Configuration {
     }
 }
 
-/// Whether some text holds `${`.
+/// Whether any string holds `${`.
 fn holds_variables(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains("${"),
@@ -265,12 +266,12 @@ fn holds_variables(value: &Value) -> bool {
     }
 }
 
-/// Whether a key is that of a provider: with white space around it and in any case.
+/// Whether a key names a provider: surrounding white space and case are ignored.
 fn is_provider(key: &str, id: &str) -> bool {
     key.trim().eq_ignore_ascii_case(id)
 }
 
-/// How the key of a provider is spelled; of several the one that is spelled as the id is.
+/// The spelling of a provider's key; of several the exact one.
 fn spelling(providers: &Node<'_>, id: &str) -> Result<Option<String>> {
     let entries = providers.entries()?;
     let exact = entries.iter().find(|(name, _)| name.trim() == id);
@@ -286,7 +287,7 @@ fn provider_in<'a>(providers: &Node<'a>, id: &str) -> Result<Node<'a>> {
     }
 }
 
-/// What stands behind `<id>/`, in any case.
+/// The text after `<id>/`, in any case.
 fn strip_prefix<'t>(reference: &'t str, id: &str) -> Option<&'t str> {
     let (prefix, rest) = reference.trim().split_once('/')?;
     prefix.trim().eq_ignore_ascii_case(id).then_some(rest)
@@ -300,7 +301,7 @@ fn is_same_reference(a: &str, b: &str, id: &str) -> bool {
             .is_some_and(|(a, b)| a == b)
 }
 
-/// A name for a model that OpenClaw's own commands take, made from another text.
+/// Makes an alias that OpenClaw's own commands accept out of another text.
 #[must_use]
 pub fn plain_alias(text: &str) -> String {
     model_selection::plain_alias(text)

@@ -1,4 +1,4 @@
-//! Changes to the choice of models in a person's file: the default, a name, what stands in. Edited as onboarding does.
+//! Changes of the model selection in a user's file: default model, alias, fallbacks. Edits like onboarding.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,10 @@ use super::{
 };
 use model_provider_host::{Error, Kind, Result, contract::ProviderInfo};
 
-/// Where fallbacks are.
+/// The path of the fallbacks.
 const FALLBACKS: [&str; 4] = ["agents", "defaults", "model", "fallbacks"];
 
-/// Whether OpenClaw's own commands take a text as a name: letters, digits and `._:-`.
+/// Whether OpenClaw's own commands accept a text as an alias: letters, digits and `._:-`.
 #[must_use]
 pub fn is_plain_alias(text: &str) -> bool {
     !text.is_empty()
@@ -20,7 +20,7 @@ pub fn is_plain_alias(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "._:-".contains(c))
 }
 
-/// The nearest name that OpenClaw's own commands take.
+/// The nearest alias that OpenClaw's own commands accept.
 pub(super) fn plain_alias(text: &str) -> String {
     let mut alias = String::with_capacity(text.len());
     for c in text.trim().chars() {
@@ -34,7 +34,7 @@ pub(super) fn plain_alias(text: &str) -> String {
 }
 
 impl Configuration {
-    /// Makes a reference the default model; says whether the file is another now.
+    /// Makes a reference the default model; returns whether the file changed.
     ///
     /// # Errors
     /// The file is broken or cannot be written.
@@ -45,10 +45,11 @@ impl Configuration {
         })
     }
 
-    /// Gives a reference a name, in place of the one that it had; says whether the file is another now.
+    /// Sets the alias of a reference, replacing an earlier one; returns whether the file changed.
     ///
     /// # Errors
-    /// The name is that of another reference, or has the form of one; the file is broken or cannot be written.
+    /// Another reference has this alias, or it has the form of a reference; the file is broken or cannot be
+    /// written.
     pub fn set_alias(&self, info: &ProviderInfo, alias: &str, reference: &str) -> Result<bool> {
         let alias = alias.trim();
         if alias.is_empty() || alias.contains('/') {
@@ -70,10 +71,10 @@ impl Configuration {
         self.edit(|edit| self.name_entry(edit, info, reference, &Alias::Set(alias.to_owned())))
     }
 
-    /// Takes the name of a reference away; says whether the file is another now.
+    /// Removes the alias of a reference; returns whether the file changed.
     ///
     /// # Errors
-    /// The file is broken or cannot be written, or an entry of `models.providers.<id>.models` gives the name.
+    /// The file is broken or cannot be written, or `models.providers.<id>.models` defines the alias.
     pub fn remove_alias(&self, info: &ProviderInfo, reference: &str) -> Result<bool> {
         let changed = self.edit(|edit| {
             let models = ["agents", "defaults", "models"];
@@ -86,12 +87,12 @@ impl Configuration {
         if changed {
             return Ok(true);
         }
-        let message = format!("`agents.defaults.models` gives {reference} no name");
+        let message = format!("`agents.defaults.models` has no alias for {reference}");
         Err(Error::new(Kind::Configuration, message)
-            .with_hint("the name stands in `models.providers` or in models.json; take it away there"))
+            .with_hint("the alias is defined in `models.providers` or in models.json; remove it there"))
     }
 
-    /// Puts a reference at the end of the fallbacks; says whether the file is another now.
+    /// Appends a reference to the fallbacks; returns whether the file changed.
     ///
     /// # Errors
     /// The file is broken or cannot be written.
@@ -111,7 +112,7 @@ impl Configuration {
         })
     }
 
-    /// Takes a reference or alias out of the fallbacks, of whatever provider; says whether it was one.
+    /// Removes a reference or alias of any provider from the fallbacks; returns whether it was one of them.
     ///
     /// # Errors
     /// The file is broken or cannot be written.
@@ -135,7 +136,8 @@ impl Configuration {
         })
     }
 
-    /// Whether a text of the file stands for a reference: itself, in any spelling of the prefix, or as an alias.
+    /// Whether a text of the file resolves to a reference: the reference itself, with the prefix in any case, or an
+    /// alias.
     pub(super) fn is_meant(&self, info: &ProviderInfo, text: &str, reference: &str) -> bool {
         text.trim() == reference.trim()
             || super::is_same_reference(

@@ -1,4 +1,4 @@
-//! `models.json`: the last live list, kept for a start without network, beside what a person has put there.
+//! `models.json`: the cached live model list, for a start without network, beside entries that users have written.
 
 use std::{collections::HashSet, path::PathBuf, time::SystemTime};
 
@@ -16,7 +16,7 @@ use model_provider_host::{
     contract::{Extra, Model, ModelCatalog, ModelSource, Price, ProviderInfo, Route},
 };
 
-/// Marks an entry that discovery wrote; any other is a person's.
+/// Marks an entry that discovery wrote; entries without it are a user's.
 const DISCOVERED: &str = "live";
 
 /// Whether discovery wrote an entry.
@@ -38,7 +38,7 @@ pub struct KeptModels {
 }
 
 impl Configuration {
-    /// The file of kept models.
+    /// The path of the cached models.
     #[must_use]
     pub fn models_path(&self) -> PathBuf {
         self.state_dir.join("models.json")
@@ -51,8 +51,8 @@ impl Configuration {
         Document::read(&self.models_path())
     }
 
-    /// Goes on without `models.json` if it is broken, and says what is wrong with it: nothing but a list is lost. The
-    /// file stays as it is, since it may hold what a person wrote.
+    /// Ignores a broken `models.json` and returns what is wrong with it: only a cached list is lost. The file is
+    /// not changed, since it may hold a user's entries.
     pub fn leave_broken_list_out(&mut self, info: &ProviderInfo) -> Option<Error> {
         let read = self.kept_models(info).and_then(|_| self.own_kept_models(info));
         let error = read.err()?;
@@ -60,7 +60,7 @@ impl Configuration {
         Some(error)
     }
 
-    /// The last live list of a provider that was kept; `None` if none was.
+    /// The cached live list of a provider; `None` if there is none.
     ///
     /// # Errors
     /// The file is broken.
@@ -82,12 +82,12 @@ impl Configuration {
         }))
     }
 
-    /// Keeps a live list: replaces the entries that discovery wrote before, and nothing else. Entries of a person stay
-    /// as they are written and win over a live one of the same id; what was there stays beside, if some of it is a
-    /// person's. A list that is not live is not kept.
+    /// Caches a live list: replaces only the entries that discovery wrote. A user's entries are unchanged and win
+    /// over a live one with the same id; if there are any, the previous file is saved as a backup. A list that is
+    /// not live is not cached.
     ///
     /// # Errors
-    /// The file that is there is broken, or it cannot be written.
+    /// The existing file is broken, or it cannot be written.
     pub fn write_models(&self, info: &ProviderInfo, catalog: &ModelCatalog) -> Result<()> {
         if catalog.source != ModelSource::Live || self.leaves_list_out {
             return Ok(());
@@ -111,9 +111,9 @@ impl Configuration {
             edit.renew(&keys, |entry| is_discovered(Some(entry)), &live)
         })?;
         if !is_changed {
-            // Its age counts from now all the same.
+            // The list is unchanged but fresh: its age counts from now.
             let file = std::fs::File::options().append(true).open(&path);
-            // One that is not to be written may be dated by who owns it.
+            // The owner of a read-only file may still set its time.
             let file = file.or_else(|_| std::fs::File::open(&path));
             let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
         }
@@ -121,7 +121,7 @@ impl Configuration {
     }
 }
 
-/// Whether something in the file is not what discovery writes.
+/// Whether the file holds anything that discovery does not write.
 fn holds_own(root: &Value) -> bool {
     let is_live = |provider: &Value| {
         let entries = provider.get("models").and_then(Value::as_array);
@@ -188,7 +188,7 @@ fn write_route(route: &Route) -> Value {
     entry.into()
 }
 
-/// Prices stay text, so that they come back as they were.
+/// Prices are written as strings, so that they round-trip exactly.
 fn write_price(price: &Price) -> Value {
     let mut cost = json!({ "input": price.input, "output": price.output });
     if let (Some(cost), Some(cached)) = (cost.as_object_mut(), &price.cached_input) {

@@ -1,7 +1,7 @@
-//! What onboarding leaves in a person's files: the credential as a profile, the default model and what belongs to it.
+//! What onboarding writes to a user's files: the credential as a profile, the default model and its entries.
 //!
-//! Adds and replaces what was asked for, and nothing else: doing the same again changes no byte. What is included from
-//! other files is read, and never written over.
+//! Adds and replaces only what the user chose; doing the same again changes no byte. Included files are read and
+//! never written.
 
 use serde_json::{Value, json};
 
@@ -14,67 +14,67 @@ use super::{
 };
 use model_provider_host::{Result, contract::ProviderInfo};
 
-/// What a person has decided.
+/// The user's choices.
 #[derive(Clone, Debug)]
 pub struct Onboarding {
-    /// The credential to store; `None` leaves stored ones as they are.
+    /// The credential to store; `None` leaves stored ones unchanged.
     pub key: Option<StoredKey>,
-    /// The profile that is used, if the credential comes from one that is there.
+    /// The profile to use, if the credential comes from an existing one.
     pub profile: Option<String>,
-    /// Where requests go instead of the provider's own base URL; `None` leaves one that is there.
+    /// The base URL, if it is not the provider's own; `None` leaves an existing one unchanged.
     pub base_url: Option<String>,
-    /// The reference that is asked if no other is named.
+    /// The default model's reference.
     pub model: String,
-    /// Whether it takes the place of another default.
+    /// Whether it replaces an existing default.
     pub replaces_default: bool,
-    /// What to call it.
+    /// Its alias.
     pub alias: Alias,
-    /// Those that are asked when it fails; `None` leaves them as they are.
+    /// Its fallback models; `None` leaves them unchanged.
     pub fallbacks: Option<Vec<String>>,
 }
 
-/// The name of a reference.
+/// The alias of a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Alias {
-    /// This one; blank takes the name away.
+    /// Sets this one; blank removes the alias.
     Set(String),
-    /// This one, unless it has a name or the name is another's.
+    /// Sets this one, unless the reference has an alias or another reference has this one.
     IfNone(String),
-    /// Whatever it is.
+    /// Leaves it unchanged.
     Keep,
 }
 
-/// What was written, and whether that changed anything.
+/// The result of onboarding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Onboarded {
     /// The profile that holds the credential.
     pub profile: Option<String>,
-    /// The default model now.
+    /// The default model after onboarding.
     pub default: String,
-    /// Whether the configuration is another now.
+    /// Whether the configuration changed.
     pub configuration_changed: bool,
-    /// Whether the stored credentials are others now.
+    /// Whether the stored credentials changed.
     pub profiles_changed: bool,
 }
 
 impl Configuration {
-    /// Edits the configuration as a person would: comments and order survive, what was there stays beside it.
+    /// Edits the configuration: comments and order survive, and the previous file is saved as a backup.
     pub(super) fn edit(&self, change: impl FnOnce(&mut Edit) -> Result<()>) -> Result<bool> {
         let roots = Some(self.include_roots());
         edit::file_with_includes(self.path(), roots, Backup::Keep, change)
     }
 
-    /// Writes what was decided into the configuration and the file of credentials.
+    /// Writes the choices to the configuration and the credentials file.
     ///
     /// # Errors
-    /// One of the files is broken or cannot be written. What has not been written stays as it was.
+    /// One of the files is broken or cannot be written. What has not been written is unchanged.
     pub fn onboard(&self, info: &ProviderInfo, decided: &Onboarding) -> Result<Onboarded> {
         let profile = match &decided.key {
             Some(_) => Some(format!("{}:default", info.id)),
             None => decided.profile.clone(),
         };
-        // First what can go wrong by the form of either file: then nothing has been written.
+        // First checks the form of both files, so that an error leaves both unchanged.
         if let Some(key) = &decided.key {
             self.can_put_profile(info, key)?;
         }
@@ -102,8 +102,8 @@ impl Configuration {
         })
     }
 
-    /// `agents.defaults.models["<reference>"]`: the entry of a model and its alias, and what keeps OpenClaw from taking
-    /// the entries for all that may be used.
+    /// `agents.defaults.models["<reference>"]`: the entry of a model, its alias, and the mark that stops OpenClaw
+    /// from treating the entries as an allowlist.
     pub(super) fn name_entry(
         &self,
         edit: &mut Edit,
@@ -132,7 +132,7 @@ impl Configuration {
         let era = self.era();
         let is_named = matches!(alias, Alias::Set(alias) if !alias.trim().is_empty());
         if old.is_empty() && era == Era::Old && !is_named {
-            // The first entry there makes all other models unusable.
+            // The first entry there would make all other models unusable.
             return Ok(());
         }
         let same = |key: &str| {
@@ -154,10 +154,10 @@ impl Configuration {
         mark_policy(edit, era, &old)
     }
 
-    /// The alias of a reference, as `agents.defaults.models` gives it.
+    /// The alias of a reference in `agents.defaults.models`.
     ///
     /// # Errors
-    /// A key on the way there is of the wrong type.
+    /// A key on the path has the wrong type.
     pub fn alias_of(&self, info: &ProviderInfo, reference: &str) -> Result<Option<String>> {
         let aliases = self.aliases(info)?;
         Ok(aliases
@@ -166,10 +166,10 @@ impl Configuration {
             .map(|alias| alias.alias.clone()))
     }
 
-    /// The reference of which a text is an alias already.
+    /// The reference that has this alias already.
     ///
     /// # Errors
-    /// A key on the way to the aliases is of the wrong type.
+    /// A key on the path to the aliases has the wrong type.
     pub fn reference_of(&self, info: &ProviderInfo, alias: &str) -> Result<Option<String>> {
         let aliases = self.aliases(info)?;
         Ok(aliases
@@ -179,9 +179,8 @@ impl Configuration {
     }
 }
 
-/// Says that the entries of `agents.defaults.models` restrict nothing. A restriction that they were until now is kept as
-/// what it is now, `modelPolicy.allow`: not widened by what is added, as in OpenClaw, which uses a default model all the
-/// same.
+/// Marks the entries of `agents.defaults.models` as no allowlist. If they were one until now, it moves to
+/// `modelPolicy.allow` unchanged: new entries do not widen it. OpenClaw uses a default model regardless of it.
 fn mark_policy(edit: &mut Edit, era: Era, old: &[String]) -> Result<()> {
     let mark = ["meta", "migrations", "modelPolicyAllowlist"];
     let policy = ["agents", "defaults", "modelPolicy"];
@@ -190,7 +189,7 @@ fn mark_policy(edit: &mut Edit, era: Era, old: &[String]) -> Result<()> {
     }
     if !old.is_empty() && edit.seen(&policy).is_none() {
         if era == Era::Unknown {
-            // The entries are a person's own, and restrict what they did before.
+            // The entries are the user's own, and restrict what they did before.
             return Ok(());
         }
         let [agents, defaults, policy] = policy;
@@ -199,8 +198,8 @@ fn mark_policy(edit: &mut Edit, era: Era, old: &[String]) -> Result<()> {
     edit.set(&mark, true.into())
 }
 
-/// `auth.profiles.<name>`, and the first place in `auth.order.<id>` for a new one, if there is such an order or another
-/// profile of the provider.
+/// `auth.profiles.<name>`. A new profile also becomes the first in `auth.order.<id>`, if that exists or the
+/// provider has another profile.
 fn name_profile(edit: &mut Edit, info: &ProviderInfo, profile: &str, is_new: bool) -> Result<()> {
     edit.set(
         &["auth", "profiles", profile, "provider"],
@@ -241,8 +240,8 @@ fn other_profiles(edit: &Edit, info: &ProviderInfo, profile: &str) -> Vec<Value>
         .collect()
 }
 
-/// `models.mode` and the members that `models.providers.<id>` has to have, where they are missing, and its base URL where
-/// another one is named.
+/// `models.mode` and the required members of `models.providers.<id>`, where they are missing, and its base URL if a
+/// new one is given.
 fn name_provider(edit: &mut Edit, info: &ProviderInfo, base_url: Option<&str>) -> Result<()> {
     let providers = ["models", "providers"];
     let id = edit.key(&providers, |key| super::is_provider(key, &info.id));
@@ -271,7 +270,7 @@ fn name_provider(edit: &mut Edit, info: &ProviderInfo, base_url: Option<&str>) -
     Ok(())
 }
 
-/// `agents.defaults.model`: text stays text if it says the same, and is the primary of an object otherwise.
+/// `agents.defaults.model`: stays a string if it says the same, else becomes the `primary` of an object.
 pub(super) fn name_model(edit: &mut Edit, reference: &str, fallbacks: Option<&[String]>) -> Result<()> {
     let model = ["agents", "defaults", "model"];
     let [agents, defaults, name] = model;

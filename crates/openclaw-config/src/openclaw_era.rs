@@ -1,5 +1,5 @@
-//! Which OpenClaw a file is for. From 2026.8.1 on, models that are named in `agents.defaults.models` restrict nothing if a
-//! mark in the file says so; earlier ones refuse a file with that mark.
+//! Which OpenClaw era a file is for. From 2026.8.1 on, entries of `agents.defaults.models` are no allowlist if a
+//! mark in the file says so; earlier versions refuse a file with that mark.
 
 use std::path::{Path, PathBuf};
 
@@ -10,19 +10,19 @@ use super::Configuration;
 /// The first version that knows the mark.
 const FIRST: [u32; 3] = [2026, 8, 1];
 
-/// Which OpenClaw a file is for.
+/// The OpenClaw era of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Era {
     /// It refuses the mark.
     Old,
-    /// It wants the mark, and has been here.
+    /// It needs the mark, and has used this state directory.
     New,
-    /// Nothing tells; then the newer one counts.
+    /// Undetermined; treated as the newer one.
     Unknown,
 }
 
 impl Configuration {
-    /// By the version that wrote the file, by the state that is there, by the program that is installed.
+    /// Determined by the version that wrote the file, the existing state, and the installed program.
     pub(super) fn era(&self) -> Era {
         let meta = self.value().get("meta");
         if meta.and_then(|meta| meta.get("migrations")).is_some() {
@@ -41,7 +41,7 @@ impl Configuration {
         }
     }
 
-    /// What older versions of OpenClaw refuse the file for.
+    /// The keys for which older versions of OpenClaw refuse the file.
     #[must_use]
     pub fn refused_by_older(&self) -> Option<String> {
         self.value().get("meta")?.get("migrations")?;
@@ -58,7 +58,8 @@ impl Configuration {
         ))
     }
 
-    /// Whether OpenClaw is here and has to import what is stored in files: newer ones keep keys in a database.
+    /// Whether OpenClaw is installed and has to import credentials from files: newer versions store them in a
+    /// database.
     #[must_use]
     pub fn openclaw_imports_keys(&self) -> bool {
         match self.era() {
@@ -68,7 +69,7 @@ impl Configuration {
         }
     }
 
-    /// The version of the `openclaw` that is found by `PATH`; nothing is run.
+    /// The version of the `openclaw` found by `PATH`; nothing is run.
     fn installed_version(&self) -> Option<[u32; 3]> {
         let path = self.environment.get("PATH")?;
         std::env::split_paths(path.as_str()).find_map(|folder| {
@@ -78,7 +79,7 @@ impl Configuration {
     }
 }
 
-/// The version of the package that a file belongs to, if it is OpenClaw's.
+/// The version of the npm package that a file belongs to, if it is OpenClaw's.
 fn package_version(file: &Path) -> Option<[u32; 3]> {
     let manifests = file
         .ancestors()
@@ -99,7 +100,7 @@ fn of(version: [u32; 3]) -> Era {
     if version < FIRST { Era::Old } else { Era::New }
 }
 
-/// `2026.9.6`, with or without something behind it.
+/// Parses `2026.9.6`, with or without a suffix.
 fn version(text: &str) -> Option<[u32; 3]> {
     let mut parts = text.trim().trim_start_matches('v').split(['.', '-', '+']);
     let mut next = || parts.next()?.parse().ok();

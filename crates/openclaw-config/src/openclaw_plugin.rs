@@ -1,5 +1,5 @@
-//! Whether OpenClaw has a plugin of a provider, and whether it loads it: what decides if settings may stand in
-//! `plugins.entries.<id>.config`.
+//! Whether OpenClaw has a plugin for a provider and loads it. This decides if `plugins.entries.<id>.config` may
+//! hold settings.
 
 use std::path::{Path, PathBuf};
 
@@ -15,24 +15,24 @@ use super::{
 };
 use model_provider_host::{Result, Settings, contract::ProviderInfo};
 
-/// Members of a plugin's `config` that are of the plugin alone.
+/// Members of a plugin's `config` that only the plugin itself uses.
 const ITS_OWN: [&str; 2] = ["component", "sha256"];
 
-/// Where the settings of a provider stand that only this program knows.
+/// Settings of a provider that only this program knows, and their location.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PluginConfig {
     /// Settings below `plugins.entries.<id>.config` that OpenClaw's bundled plugin does not know.
     pub settings: Vec<String>,
-    /// The OpenClaw plugin that knows them, if it is installed: where it is.
+    /// The location of the OpenClaw plugin that knows them, if it is installed.
     pub installed: Option<PathBuf>,
 }
 
 impl Configuration {
-    /// What stands below `plugins.entries.<id>.config`, and whether OpenClaw takes it.
+    /// The settings below `plugins.entries.<id>.config`, and whether OpenClaw accepts them.
     ///
     /// # Errors
-    /// A key on the way there is of the wrong type.
+    /// A key on the path has the wrong type.
     pub fn plugin_config(&self, info: &ProviderInfo) -> Result<PluginConfig> {
         let settings: Vec<String> = self.plugin_settings(info)?;
         let installed = if settings.is_empty() {
@@ -43,7 +43,7 @@ impl Configuration {
         Ok(PluginConfig { settings, installed })
     }
 
-    /// Applies `plugins.entries.<id>.config` to the settings of a provider, and warns of what OpenClaw refuses.
+    /// Applies `plugins.entries.<id>.config` to the settings of a provider, and warns about what OpenClaw refuses.
     pub(super) fn apply_plugin_config(&self, info: &ProviderInfo, settings: &mut Settings) -> Result<()> {
         let config = self.plugin_entry(info)?.get("config")?;
         for (name, node) in config.entries()? {
@@ -54,7 +54,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// The warning about settings in a place where OpenClaw refuses them; they are read there all the same.
+    /// The warning about settings where OpenClaw refuses them. This program reads them there nevertheless.
     ///
     /// # Errors
     /// As of [`plugin_config`](Self::plugin_config).
@@ -64,7 +64,8 @@ impl Configuration {
             return Ok(None);
         }
         let place = self.plugin_entry(info)?.get("config")?.key();
-        // A name may be anything, a key put there by mistake among them. Only what is written as settings are is repeated.
+        // A key may be anything, even an API key put there by mistake. Only names in the form of settings are
+        // repeated.
         let is_plain = |name: &&String| {
             name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
         };
@@ -75,7 +76,7 @@ impl Configuration {
             .map(|name| format!("`{name}`"))
             .collect();
         let what = if named.is_empty() {
-            "what stands".to_owned()
+            "the settings".to_owned()
         } else {
             named.join(", ")
         };
@@ -101,8 +102,8 @@ impl Configuration {
             .collect())
     }
 
-    /// Where the plugin of an id is installed in OpenClaw, if one is: by what OpenClaw keeps of installed plugins, in its
-    /// folder of plugins, or at one of `plugins.load.paths`.
+    /// The location of an installed OpenClaw plugin by its id: from OpenClaw's list of installed plugins, its
+    /// plugin folder, or `plugins.load.paths`.
     fn installed_plugin(&self, id: &str) -> Option<PathBuf> {
         let by_index = || {
             let database = Database::of_state(&self.state_dir).ok()??;
@@ -131,11 +132,11 @@ impl Configuration {
         by_index().or_else(by_record).or_else(by_folder).or_else(by_path)
     }
 
-    /// What keeps OpenClaw from loading the plugin of a provider; this program loads the file that it is given all the
-    /// same.
+    /// Why OpenClaw does not load the plugin of a provider. This program loads the file that it is given
+    /// nevertheless.
     ///
     /// # Errors
-    /// `plugins` is of the wrong form.
+    /// `plugins` has the wrong form.
     pub fn plugin_switched_off(&self, info: &ProviderInfo) -> Result<Option<String>> {
         let node = self.root().get("plugins")?;
         let plugins = node.read::<Plugins>()?.unwrap_or_default();
@@ -157,7 +158,7 @@ impl Configuration {
     }
 }
 
-/// The id that the manifest of a plugin's folder names.
+/// The id in the manifest of a plugin's folder.
 fn manifest_id(folder: &Path) -> Option<String> {
     let text = std::fs::read_to_string(folder.join("openclaw.plugin.json")).ok()?;
     let manifest: Value = serde_json::from_str(&text).ok()?;

@@ -1,4 +1,4 @@
-//! `params`: what is asked of a model unless a request says otherwise.
+//! `params`: defaults of request parameters by model.
 
 use serde_json::Value;
 
@@ -10,11 +10,11 @@ use model_provider_host::{
 };
 
 impl Configuration {
-    /// The parameters of every reference of a provider: what `agents.defaults.params` says of all, then the provider, then
-    /// its model, then `agents.defaults.models["<reference>"]`, each key by itself.
+    /// The request parameters for every reference of a provider. From lowest to highest precedence, key by key:
+    /// `agents.defaults.params`, the provider, its model, `agents.defaults.models["<reference>"]`.
     ///
     /// # Errors
-    /// One of them is of the wrong type; named with its place.
+    /// One of them has the wrong type; the error names its position.
     pub fn params(&self, info: &ProviderInfo) -> Result<Params> {
         let mut params = Params::default();
         let agents = self.root().at(&["agents", "defaults"])?;
@@ -57,7 +57,7 @@ impl Configuration {
     }
 }
 
-/// Reads the members of a `params`, over what is wanted so far; says whether there were some.
+/// Reads the members of a `params` object over the previous values; returns whether there were any.
 fn read_all(wanted: &mut ChatRequest, params: &Node<'_>, unknown: &mut Vec<String>) -> Result<bool> {
     let mut is_any = false;
     for (name, node) in params.entries()? {
@@ -71,7 +71,7 @@ fn read_all(wanted: &mut ChatRequest, params: &Node<'_>, unknown: &mut Vec<Strin
     Ok(is_any)
 }
 
-/// Whether it is one that can be asked for. OpenClaw's spelling and the wire's are the same here.
+/// Whether it is a known request parameter. OpenClaw and the wire format spell them alike.
 fn read(wanted: &mut ChatRequest, name: &str, node: &Node<'_>, value: &Value) -> Result<bool> {
     let number = || value.as_f64().ok_or_else(|| node.fault("a number"));
     match name {

@@ -1,11 +1,11 @@
-//! Prices as decimal text, without what binary fractions add.
+//! Prices as decimal text, without the rounding artefacts of binary fractions.
 
 use serde_json::Value;
 
-/// Digits that are kept: more than any price has, fewer than a binary fraction is exact to.
+/// Significant digits: more than any price has, fewer than an `f64` represents exactly.
 const DIGITS: usize = 10;
 
-/// A number, or text that is one, as decimal text: `0.06`. `None` if it is neither, or below 0.
+/// A number, or text that is one, as decimal text: `0.06`. `None` if it is neither, or negative.
 pub(super) fn decimal(value: &Value) -> Option<String> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,
@@ -19,7 +19,7 @@ pub(super) fn decimal(value: &Value) -> Option<String> {
     if !(0.0..=1e12).contains(&number) {
         return None;
     }
-    // Shortest text that is this number, without an exponent; so many digits of it that nothing but the price is left.
+    // The shortest text of this number without an exponent, rounded to the digits of a price.
     let rounded: f64 = format!("{:.*e}", DIGITS - 1, number.abs()).parse().ok()?;
     Some(rounded.to_string())
 }

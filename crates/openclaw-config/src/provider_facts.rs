@@ -1,5 +1,5 @@
-//! What is known of single providers, as data (`provider_facts.json`) by the provider's id: what OpenClaw calls its API,
-//! and what its own tools leave on this machine, the last places that are looked at.
+//! Facts about single providers, as data by provider id (`provider_facts.json`): OpenClaw's name of the API, and
+//! the token files and variables of the provider's own tools, the last sources of a credential.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
 
@@ -9,26 +9,26 @@ use zeroize::Zeroizing;
 use super::{Configuration, interpolation, report::Unresolved};
 use model_provider_host::{Settings, contract::ProviderInfo};
 
-/// The largest file of tokens.
+/// The size limit of a token file.
 const LARGEST: u64 = 1024 * 1024;
 
 static FACTS: LazyLock<BTreeMap<String, Facts>> = LazyLock::new(|| {
-    // A test keeps the file readable.
+    // A test makes sure that the file parses.
     serde_json::from_str(include_str!("provider_facts.json")).unwrap_or_default()
 });
 
-/// What is known of one provider.
+/// The facts about one provider.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Facts {
-    /// The kind of API, by OpenClaw's name for it.
+    /// OpenClaw's name of the API.
     api: Option<String>,
-    /// Where the file of the token may be; the first that applies says where it is.
+    /// Candidates for the token file; the first that applies is the location.
     #[serde(default)]
     token_file: Vec<Place>,
-    /// The file beside it that keeps tokens by name.
+    /// The file beside it that holds tokens by name.
     named_tokens: Option<Named>,
-    /// The variable by which a person keeps these tools from using the token by themselves.
+    /// The variable that stops these tools from using the token implicitly.
     token_disabled_by: Option<String>,
     #[serde(default)]
     settings: Vec<FromVariable>,
@@ -40,7 +40,7 @@ struct Place {
     variable: Option<String>,
     #[serde(default)]
     home: bool,
-    /// Below the variable's folder, or the home; nothing if the variable names the file itself.
+    /// The path below the variable's folder, or the home directory; empty if the variable names the file itself.
     below: String,
 }
 
@@ -51,7 +51,7 @@ struct Named {
     key: String,
 }
 
-/// A setting that a variable gives if neither a setting nor a header does.
+/// A setting that a variable provides if neither a setting nor a header does.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FromVariable {
@@ -60,13 +60,13 @@ struct FromVariable {
     header: String,
 }
 
-/// OpenClaw's name for the kind of API of a provider.
+/// OpenClaw's name of a provider's API.
 pub(super) fn api(info: &ProviderInfo) -> Option<&'static str> {
     FACTS.get(&info.id)?.api.as_deref()
 }
 
 impl Configuration {
-    /// The token that the provider's own tools use, and its file.
+    /// The token of the provider's own tools, and its file.
     pub(super) fn token_of_tools(
         &self,
         info: &ProviderInfo,
@@ -123,7 +123,7 @@ impl Configuration {
         }
     }
 
-    /// Settings that only variables of the provider's own tools give.
+    /// Settings that only variables of the provider's own tools provide.
     pub(super) fn settings_of_tools(
         &self,
         info: &ProviderInfo,
@@ -152,7 +152,7 @@ impl Configuration {
         }
     }
 
-    /// Whether a variable of a person's own tools is set to what they take for yes.
+    /// Whether a variable of those tools is set to a value that they treat as true.
     fn is_switched_on(&self, name: &str) -> bool {
         let value = self.environment.get(name);
         value.is_some_and(|value| {
@@ -181,7 +181,7 @@ fn text_of(path: &std::path::Path) -> Result<Option<Zeroizing<String>>, String> 
     use std::io::Read as _;
     let read = || -> std::io::Result<Zeroizing<String>> {
         if !std::fs::metadata(path)?.is_file() {
-            return Err(std::io::Error::other("it is no regular file"));
+            return Err(std::io::Error::other("it is not a regular file"));
         }
         let mut text = Zeroizing::new(String::new());
         std::fs::File::open(path)?

@@ -1,18 +1,18 @@
-//! What stands in a person's files and does not do what it seems to, and why; for `doctor` and the log.
+//! Reports about entries of a user's files that have no effect or not the expected one, for `doctor` and the log.
 
 use std::fmt;
 
-/// Something that is written down and cannot be used as it is meant, or should stand somewhere else.
+/// An entry that cannot be used as written, or belongs somewhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unresolved {
-    /// Where it stands: a key, a variable, a file.
+    /// Its location: a key, a variable, a file.
     pub place: String,
     /// Why it is not used. Never holds a value.
     pub why: String,
     /// What to do about it.
     pub fix: String,
-    /// Whether it has its effect here all the same.
+    /// Whether it takes effect here nevertheless.
     pub is_used: bool,
 }
 
@@ -26,7 +26,7 @@ impl Unresolved {
         }
     }
 
-    /// The same of something that is read, and stands in the wrong place.
+    /// Marks it as read, but in the wrong place.
     pub(super) fn misplaced(self) -> Self {
         Self {
             is_used: true,
@@ -34,18 +34,18 @@ impl Unresolved {
         }
     }
 
-    /// The sentence without what to do about it.
+    /// The message without the fix.
     #[must_use]
     pub fn message(&self) -> String {
         let what = if self.is_used {
-            "is read, but should not stand there"
+            "is read, but is in the wrong place"
         } else {
             "is not used"
         };
         format!("`{}` {what}: {}", self.place, self.why)
     }
 
-    /// A warning in the log.
+    /// Logs it as a warning.
     pub(super) fn log(&self) {
         tracing::warn!("{self}");
     }

@@ -1,5 +1,5 @@
-//! The parts of OpenClaw's configuration that are used here, as types; and the keys that it has beside them. What counts
-//! as known is derived from the types, so that what is read and what `doctor` knows cannot drift apart.
+//! The parts of OpenClaw's configuration that are used here, as types, and the known keys beside them.
+//! The known keys are derived from the types, so that the parser and `doctor` cannot drift apart.
 
 mod values;
 
@@ -65,13 +65,13 @@ pub(super) struct Model {
     pub(super) max_tokens: Option<u32>,
     #[serde(default)]
     pub(super) cost: Option<Cost>,
-    /// What the endpoint can do; handed to the plugin as it is.
+    /// The endpoint's capabilities; passed to the plugin unchanged.
     #[serde(default, deserialize_with = "or_default")]
     pub(super) compat: Map<String, Value>,
     #[serde(default, deserialize_with = "or_default")]
     #[allow(dead_code, reason = "read elsewhere; here it says that the key is known")]
     params: Members<Value>,
-    /// The mark of an entry that was listed, in `models.json`.
+    /// Marks an entry of `models.json` that discovery wrote.
     #[serde(default)]
     #[allow(dead_code, reason = "read elsewhere; here it says that the key is known")]
     source: de::IgnoredAny,
@@ -90,7 +90,7 @@ pub(super) struct Cost {
 }
 
 impl Cost {
-    /// A price needs both directions; one alone says nothing of what a response costs.
+    /// A price needs both directions; one alone does not give the cost of a response.
     pub(super) fn price(self) -> Option<Price> {
         let (input, output) = self.input.zip(self.output)?;
         Some(Price {
@@ -141,7 +141,7 @@ pub(super) struct PluginEntry {
     pub(super) enabled: Option<bool>,
 }
 
-/// `plugins`, as far as it says whether OpenClaw loads one.
+/// `plugins`, as far as it decides whether OpenClaw loads one.
 #[derive(Default, Deserialize)]
 #[serde(default, expecting = "an object in braces")]
 pub(super) struct Plugins {
@@ -175,7 +175,7 @@ pub(super) struct Profile {
     pub(super) key_ref: Option<SecretInput>,
     pub(super) token: Option<SecretInput>,
     pub(super) token_ref: Option<SecretInput>,
-    /// Of the oldest files, in which a profile is named by its provider alone.
+    /// From the oldest files, in which a profile is named by its provider alone.
     pub(super) api_key: Option<SecretInput>,
     pub(super) expires: Option<Value>,
     /// A replacement that is not active yet.
@@ -213,18 +213,18 @@ pub(super) fn keys_of<T: DeserializeOwned>() -> &'static [&'static str] {
     names
 }
 
-/// An object of the configuration: where it is, the keys that are used here, and those that OpenClaw has beside them.
+/// An object of the configuration: its path, the keys that are used here, and OpenClaw's unused ones.
 #[derive(Clone, Debug)]
 pub struct KnownKeys {
-    /// The way there.
+    /// Its path.
     pub way: Vec<String>,
     /// Used here.
     pub used: &'static [&'static str],
-    /// OpenClaw's, and not used here.
+    /// OpenClaw's keys that are not used here.
     pub others: &'static [&'static str],
 }
 
-/// The objects of which all keys are known, for a provider that the file spells `id` and a plugin of this id.
+/// The objects whose keys are all known, for a provider that the file spells `id` and a plugin of this id.
 pub(super) fn known_keys(provider: &str, plugin: &str, models: usize, entries: &[&str]) -> Vec<KnownKeys> {
     let place = |way: &[&str], used, others| KnownKeys {
         way: way.iter().map(|name| (*name).to_owned()).collect(),

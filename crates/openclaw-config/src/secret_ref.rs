@@ -1,5 +1,5 @@
-//! Credentials as OpenClaw lets them be written: text, or a reference `{ source, provider, id }`. Knows where a reference
-//! leads (variables, files, OpenClaw's own store), and runs no program for it.
+//! Credentials as OpenClaw writes them: text, or a reference `{ source, provider, id }`.
+//! Resolves references to variables, files and OpenClaw's own store; runs no program.
 
 use std::{
     collections::BTreeMap,
@@ -12,16 +12,16 @@ use zeroize::Zeroizing;
 
 use super::{Configuration, interpolation, state_database::Database};
 
-/// A credential in a file: itself, or where it is.
+/// A credential in a file: the text itself, or a reference.
 #[derive(Clone)]
 pub(super) enum SecretInput {
     Text(Zeroizing<String>),
     Ref(SecretRef),
-    /// An object that is no reference of a form that is known here: it is passed over, and no reason to refuse the file.
+    /// An object that is no known reference. It is skipped, and does not invalidate the file.
     Wrong,
 }
 
-/// Where a credential is.
+/// A reference to a credential.
 #[derive(Clone, Deserialize)]
 #[serde(expecting = "a reference { source, provider, id }")]
 pub(super) struct SecretRef {
@@ -38,7 +38,7 @@ enum Source {
     File,
     Exec,
     Store,
-    /// One that a newer OpenClaw may have.
+    /// A source of a newer OpenClaw.
     #[serde(other)]
     Other,
 }
@@ -78,14 +78,14 @@ struct Provider {
     allowlist: Option<Vec<String>>,
 }
 
-/// The largest file of secrets, unless it says otherwise.
+/// The default size limit of a secrets file.
 const LARGEST: u64 = 1024 * 1024;
 
-/// A credential that was found, and the variable that it comes from, if it is one.
+/// A credential, and the variable that it comes from, if any.
 pub(super) type Found = interpolation::Resolved;
 
 impl Configuration {
-    /// What a credential stands for; blank is none.
+    /// Resolves a credential; blank is `None`.
     ///
     /// # Errors
     /// Why the reference does not resolve.
@@ -98,17 +98,17 @@ impl Configuration {
         let reference = match input {
             SecretInput::Text(text) => return interpolation::credential(text, is_variable, look_up),
             SecretInput::Wrong => {
-                return Err("it is no reference { source, provider, id }, each in quotes".to_owned());
+                return Err("it is not a reference { source, provider, id }, each in quotes".to_owned());
             }
             SecretInput::Ref(reference) if reference.source == Source::Other => {
-                return Err("its `source` is none of env, file, exec and store".to_owned());
+                return Err("its `source` is not env, file, exec or store".to_owned());
             }
             SecretInput::Ref(reference) => reference,
         };
         let secrets = self.root().get("secrets").and_then(|node| node.read::<Secrets>());
         let secrets = secrets.map_err(|error| error.message().to_owned())?;
         let value = self.look_behind(reference, &secrets.unwrap_or_default(), &look_up)?;
-        // What a file or a store holds follows the same rule as what stands here.
+        // Content of a file or a store follows the same rule as inline text.
         let mut found = interpolation::credential(&value, |_| false, look_up)?;
         if let (Some(found), Source::Env) = (&mut found, reference.source) {
             found.variable = Some(reference.id.clone());
@@ -201,23 +201,23 @@ impl Configuration {
             return Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));
         }
         let value: serde_json::Value =
-            serde_json::from_str(&text).map_err(|_| format!("{} is no JSON", path.display()))?;
+            serde_json::from_str(&text).map_err(|_| format!("{} is not JSON", path.display()))?;
         match value.pointer(id) {
             Some(serde_json::Value::String(text)) => Ok(Zeroizing::new(text.clone())),
-            Some(_) => Err(format!("what {} has at its `id` is no text", path.display())),
+            Some(_) => Err(format!("the value in {} at its `id` is not text", path.display())),
             None => Err(format!("{} has nothing at its `id`", path.display())),
         }
     }
 }
 
-/// The text of a file that is the user's alone.
+/// Reads a file that only the user may access.
 fn private_text(path: &Path, largest: u64) -> Result<Zeroizing<String>, String> {
     use std::io::Read as _;
     let fault = |what: &dyn fmt::Display| format!("{} {what}", path.display());
     let cannot = |error: std::io::Error| fault(&format_args!("cannot be read: {error}"));
     let meta = std::fs::symlink_metadata(path).map_err(cannot)?;
     if !meta.is_file() {
-        return Err(fault(&"is a link or no regular file"));
+        return Err(fault(&"is a link or not a regular file"));
     }
     #[cfg(unix)]
     {
@@ -229,7 +229,7 @@ fn private_text(path: &Path, largest: u64) -> Result<Zeroizing<String>, String> 
             return Err(fault(&"has a second name (a hard link)"));
         }
         if meta.mode() & 0o077 != 0 {
-            return Err(fault(&"is open to others; chmod 600 it"));
+            return Err(fault(&"is accessible to other users; chmod 600 it"));
         }
     }
     let mut text = Zeroizing::new(String::new());

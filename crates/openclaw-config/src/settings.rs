@@ -21,13 +21,13 @@ use model_provider_host::{
 };
 
 impl Configuration {
-    /// The settings of a provider: `models.providers.<id>.{baseUrl, headers, models, timeoutSeconds, request}`, then
-    /// `plugins.entries.<id>.config`, then `host-harness.json5`, which has the last word; `models.mode: "replace"`;
-    /// aliases; and the entries that a person has put into `models.json`.
+    /// The settings of a provider. From lowest to highest precedence: `models.providers.<id>.{baseUrl, headers,
+    /// models, timeoutSeconds, request}`, `plugins.entries.<id>.config`, `host-harness.json5`. Also `models.mode:
+    /// "replace"`, the aliases, and the entries that a user wrote to `models.json`.
     ///
     /// # Errors
-    /// A key that is used here is of the wrong type or has a value that cannot be; named with its place. A header whose
-    /// value does not resolve is none: it is left out, and said in the log.
+    /// A key that is used here has the wrong type or an invalid value; the error names its position. A header whose
+    /// value does not resolve is skipped and logged.
     pub fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
         let mut unresolved = Vec::new();
         let settings = self.settings_and(info, &mut unresolved)?;
@@ -38,7 +38,7 @@ impl Configuration {
         Ok(settings)
     }
 
-    /// What of the settings of a provider does not resolve and is left out.
+    /// The settings of a provider that do not resolve and are skipped.
     ///
     /// # Errors
     /// As of [`settings`](Self::settings).
@@ -104,12 +104,12 @@ impl Configuration {
         Ok(settings)
     }
 
-    /// The names that the configuration gives to references of a provider, without those of `models.json`.
+    /// The aliases that the configuration defines for references of a provider, without those of `models.json`.
     pub(super) fn aliases(&self, info: &ProviderInfo) -> Result<ModelSettings> {
         Ok(self.configured_models(info)?.done())
     }
 
-    /// All that a person has said of models: of the configuration, then of `models.json`.
+    /// All model entries that a user wrote: in the configuration, then in `models.json`.
     fn models(&self, info: &ProviderInfo) -> Result<ModelSettings> {
         let mut models = self.configured_models(info)?;
         self.add_kept(&mut models)?;
@@ -133,7 +133,7 @@ impl Configuration {
         Ok(models)
     }
 
-    /// What a person has put into `models.json`, by itself.
+    /// The model entries that a user wrote to `models.json`.
     pub(super) fn own_kept_models(&self, info: &ProviderInfo) -> Result<ModelSettings> {
         let mut models = Models::new(info);
         self.add_kept(&mut models)?;
@@ -153,7 +153,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// A header's value; blank is none, and so is one that does not resolve.
+    /// A header's value; `None` if it is blank or does not resolve.
     fn header(
         &self,
         place: &str,
@@ -197,7 +197,7 @@ struct Models<'i> {
     info: &'i ProviderInfo,
     configured: Vec<ConfiguredModel>,
     aliases: Vec<ModelAlias>,
-    /// The longest response of models that say none themselves.
+    /// The default `max_tokens` of models without one.
     max_tokens: Option<u32>,
 }
 
@@ -228,7 +228,7 @@ impl<'i> Models<'i> {
         Ok(())
     }
 
-    /// Settings of the plugin's for a model; they win over those of the same name that are there.
+    /// Adds plugin settings for a model; they override existing ones with the same name.
     fn add_extras(&mut self, id: &str, extras: Vec<Extra>) {
         let id = strip_prefix(id, &self.info.id)
             .filter(|rest| rest.contains('/'))
@@ -275,7 +275,7 @@ impl<'i> Models<'i> {
                 .wrong("has no `id`")
                 .with_hint("give the model's id as text in quotes")
         })?;
-        // A whole reference, as people copy it; `acme/x` alone may well be a model of that name.
+        // A whole reference, as users copy it. `acme/x` alone may be a model of that name.
         let id = strip_prefix(id, &self.info.id)
             .filter(|rest| rest.contains('/'))
             .unwrap_or(id);
@@ -291,7 +291,7 @@ impl<'i> Models<'i> {
         }
         let used = schema::keys_of::<schema::Model>();
         for (name, node) in entry.entries()? {
-            // Headers may hold secrets, which are nothing for the plugin.
+            // Headers may hold secrets, which must not get to the plugin.
             if let Some(value) = node
                 .value()
                 .filter(|_| !used.contains(&name) && name != "headers")

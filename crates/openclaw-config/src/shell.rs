@@ -1,4 +1,4 @@
-//! The person's login shell, asked for some variables: what a daemon's own environment lacks.
+//! Variables from the user's login shell, for a daemon whose own environment lacks them.
 
 use std::{process::Stdio, time::Duration};
 
@@ -7,21 +7,21 @@ use zeroize::Zeroizing;
 
 use super::environment::Environment;
 
-/// Stands before the values, since start-up files may print things of their own.
+/// Marks the start of the values, since start-up files may print text of their own.
 const MARK: &[u8] = b"\0openclaw-variables\0";
-/// More than this is no answer.
+/// The output limit.
 const LONGEST: u64 = 1024 * 1024;
 
-/// The values of exactly these variables, in their order, blank ones too. A shell that cannot be asked gives none.
+/// The values of exactly these variables, in order, blank ones included. Empty if the shell cannot be run.
 ///
-/// A login shell that is not interactive: an interactive one would take the terminal away from its parent.
+/// The login shell is not interactive: an interactive one would take the terminal from its parent.
 pub(super) async fn ask(
     environment: &Environment,
     names: &[&str],
     timeout: Duration,
 ) -> Vec<Option<Zeroizing<String>>> {
     let nothing = vec![None; names.len()];
-    // They become part of a command.
+    // The names become part of a command.
     let is_plain = |name: &&str| {
         !name.starts_with(|c: char| c.is_ascii_digit())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -57,15 +57,15 @@ pub(super) async fn ask(
     let why = match tokio::time::timeout(timeout, run).await {
         Ok(Ok(output)) => match values_of(&output, names.len()) {
             Some(values) => return values,
-            None => "it did not answer".to_owned(),
+            None => "it printed no values".to_owned(),
         },
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!(
-            "no answer in {} ms; `env.shellEnv.timeoutMs` allows more",
+            "timed out after {} ms; `env.shellEnv.timeoutMs` raises the limit",
             timeout.as_millis()
         ),
     };
-    tracing::warn!(shell, why, "the login shell could not be asked for variables");
+    tracing::warn!(shell, why, "could not read variables from the login shell");
     nothing
 }
 
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_is_more_than_a_name_is_not_asked_for() {
+    async fn a_name_with_shell_syntax_is_not_looked_up() {
         let environment = Environment::new([("SHELL", "/bin/sh")], None);
         assert_eq!(
             ask(&environment, &["A\"; echo B"], Duration::from_secs(20)).await,

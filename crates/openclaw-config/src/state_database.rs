@@ -1,24 +1,24 @@
-//! OpenClaw's databases, read and never written: what they keep in place of files. Knows their tables, not what the
-//! JSON in them means.
+//! OpenClaw's SQLite databases, read-only. Knows their tables, not the meaning of the JSON in them.
 //!
-//! A database that another program has locked, or that a newer OpenClaw has written, is said at once: nothing waits.
+//! A database that another program has locked, or that a newer OpenClaw has written, is reported immediately:
+//! nothing waits for a lock.
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
-/// The newest layout of the state that is known here.
+/// The newest supported schema version of the state database.
 const STATE_LAYOUT: i64 = 18;
-/// The newest layout of an agent's database that is known here.
+/// The newest supported schema version of an agent's database.
 const AGENT_LAYOUT: i64 = 23;
 
-/// A JSON text of a database and when it was written, in milliseconds since 1970.
+/// A JSON text from a database, and when it was written, in milliseconds since 1970.
 pub(super) struct Row {
     pub(super) json: String,
     pub(super) written: i64,
 }
 
-/// A database that is there.
+/// An open database.
 pub(super) struct Database {
     path: PathBuf,
     connection: Connection,
@@ -26,12 +26,12 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// `state/openclaw.sqlite` of a state directory; `None` if it is not there.
+    /// `state/openclaw.sqlite` of a state directory; `None` if it does not exist.
     pub(super) fn of_state(state_dir: &Path) -> Result<Option<Self>, String> {
         Self::open(&state_dir.join("state/openclaw.sqlite"), true)
     }
 
-    /// `openclaw-agent.sqlite` of an agent's directory; `None` if it is not there.
+    /// `openclaw-agent.sqlite` of an agent's directory; `None` if it does not exist.
     pub(super) fn of_agent(agent_dir: &Path) -> Result<Option<Self>, String> {
         Self::open(&agent_dir.join("openclaw-agent.sqlite"), false)
     }
@@ -43,7 +43,7 @@ impl Database {
     fn open(path: &Path, is_state: bool) -> Result<Option<Self>, String> {
         match std::fs::metadata(path) {
             Ok(meta) if meta.is_file() => {}
-            Ok(_) => return Err("it is no regular file".to_owned()),
+            Ok(_) => return Err("it is not a regular file".to_owned()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("it cannot be read: {error}")),
         }
@@ -52,7 +52,7 @@ impl Database {
         let mut uri = url::Url::from_file_path(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
             .map_err(|()| "it has no absolute path".to_owned())?;
         if is_at_rest(path) {
-            // Nobody has it open: so it is read without leaving lock files behind, and from a read-only folder too.
+            // No program has it open, so it is read without creating lock files, also from a read-only folder.
             uri.query_pairs_mut().append_pair("immutable", "1");
         }
         let connection = Connection::open_with_flags(uri.as_str(), flags).map_err(|error| why(&error))?;
@@ -68,7 +68,7 @@ impl Database {
         Ok(Some(database))
     }
 
-    /// Refuses a layout that is newer than those that are known.
+    /// Refuses a schema version that is newer than the supported ones.
     fn check_layout(&self) -> Result<(), String> {
         let published: i64 = self
             .connection
@@ -101,7 +101,7 @@ impl Database {
         )
     }
 
-    /// What is kept beside the credentials: their order.
+    /// The state beside the credentials: their order.
     pub(super) fn auth_state(&self) -> Result<Option<Row>, String> {
         if self.is_state {
             return self.state_row("authProfiles.state");
@@ -122,7 +122,7 @@ impl Database {
         )
     }
 
-    /// A value of the shared store of secrets.
+    /// A value of the shared secrets store.
     pub(super) fn secret(&self, name: &str) -> Result<Option<String>, String> {
         let row = self.row(
             "secret_store_entries",
@@ -156,7 +156,7 @@ impl Database {
     }
 }
 
-/// Whether a database with a write-ahead log has none just now: then no program has it open.
+/// Whether a database in WAL mode has no log at present: then no program has it open.
 fn is_at_rest(path: &Path) -> bool {
     use std::io::Read as _;
     let mut head = [0; 20];
@@ -166,7 +166,7 @@ fn is_at_rest(path: &Path) -> bool {
     read.is_ok() && head[18] == 2 && head[19] == 2 && !Path::new(&log).exists()
 }
 
-/// An error of SQLite in words; what it was asked for and what it found are not repeated.
+/// The text of an SQLite error, without the statement and the data.
 fn why(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {

@@ -1,4 +1,4 @@
-//! The configuration of a provider that does not exist, with everything in it.
+//! The configuration of a fictitious provider that uses every key.
 
 mod choice;
 mod default_model;
@@ -52,7 +52,7 @@ fn grant() -> Grant {
     grant
 }
 
-/// A home with these files below `.openclaw`, and what was read of it.
+/// A home directory with these files below `.openclaw`, and the configuration read from it.
 struct Home {
     dir: TempDir,
     variables: Vec<(&'static str, String)>,
@@ -86,7 +86,7 @@ impl Home {
         Configuration::load(None, &self.environment()).unwrap()
     }
 
-    /// What comes of the search for the token of a provider.
+    /// The result of the token lookup of a provider.
     async fn search(&self, info: &ProviderInfo, grant: &Grant) -> SecretSearch {
         let environment = self.environment();
         let configuration = self.load();
@@ -94,7 +94,7 @@ impl Home {
         search.await.unwrap()
     }
 
-    /// The token and its source, as a flag of this text and the grant find them.
+    /// The token and its source, for this flag and the grant.
     async fn secret(&self, flag: Option<&str>) -> Option<(String, String)> {
         let found = self
             .load()

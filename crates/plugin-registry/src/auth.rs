@@ -1,7 +1,7 @@
-//! Credentials for registries: who is asked for a token, and what for.
+//! Registry authentication: challenges, token servers and credentials.
 //!
-//! They are read when a registry asks for them, and go to that registry and to the token server that is known to belong to
-//! it, never along a redirect.
+//! Credentials are read when a registry requests them. They are sent to that registry and to token servers that are
+//! known to belong to it, never along a redirect.
 
 use std::{borrow::Cow, fmt};
 
@@ -17,15 +17,15 @@ use crate::{
     http::{Call, Http, authority},
 };
 
-/// Where credentials come from.
+/// The source of credentials.
 #[derive(Clone, Default)]
 pub enum Credentials {
     /// The Docker configuration (`$DOCKER_CONFIG`, else `~/.docker/config.json`) and the helpers that it names.
     #[default]
     Docker,
-    /// None: what needs one is refused.
+    /// No credentials: a registry that requires them is an error.
     Anonymous,
-    /// These, for every registry. For tests and embedders.
+    /// These credentials for every registry. For tests and embedders.
     Given {
         /// The user's name.
         user: String,
@@ -44,18 +44,18 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What a registry takes.
+/// A credential that a registry accepts.
 enum Credential {
     None,
     Basic(Zeroizing<String>),
-    /// A token that others are made of.
+    /// A refresh token, which is exchanged for access tokens.
     Refresh(Zeroizing<String>),
 }
 
-/// The longest response of a token server.
+/// The size limit of a token server's response.
 const LARGEST: u64 = 64 * 1024;
 
-/// What `WWW-Authenticate` wants.
+/// The challenge of a `WWW-Authenticate` header.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Challenge {
     Basic,
@@ -67,7 +67,7 @@ pub(crate) enum Challenge {
 }
 
 impl Challenge {
-    /// Reads the header; `None` if it is of another kind.
+    /// Parses the header; `None` for another scheme.
     pub(crate) fn read(header: &str) -> Option<Self> {
         let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
         if scheme.eq_ignore_ascii_case("basic") {
@@ -91,7 +91,7 @@ impl Challenge {
     }
 }
 
-/// `name="value", name=value`.
+/// Parses `name="value", name=value`.
 fn parameters(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut rest = text.trim();
@@ -119,7 +119,7 @@ struct TokenResponse<'a> {
     access_token: Option<Cow<'a, str>>,
 }
 
-/// Token servers that belong to a registry of another name.
+/// Token servers with other host names that belong to a registry.
 fn token_server(registry: &str) -> &'static [&'static str] {
     match registry {
         "registry-1.docker.io" | "docker.io" => &["auth.docker.io"],
@@ -128,7 +128,7 @@ fn token_server(registry: &str) -> &'static [&'static str] {
     }
 }
 
-/// Does what a registry's challenge wants, and gives the header for it.
+/// Responds to a registry's challenge, and returns the `Authorization` header.
 pub(crate) async fn answer(
     http: &Http,
     credentials: &Credentials,
@@ -150,7 +150,7 @@ pub(crate) async fn answer(
     let unfit = |_| {
         Error::new(
             ErrorKind::Protocol,
-            format!("the registry {registry} names no URL as its token server"),
+            format!("the registry {registry} names an invalid URL as its token server"),
         )
     };
     let mut url = Url::parse(&realm).map_err(unfit)?;
@@ -206,7 +206,7 @@ pub(crate) async fn answer(
     let unread = || {
         Error::new(
             ErrorKind::Protocol,
-            format!("the token server {server} gave no token"),
+            format!("the token server {server} returned no token"),
         )
     };
     let read: TokenResponse<'_> = serde_json::from_slice(&body).map_err(|_| unread())?;
@@ -226,7 +226,7 @@ fn secret_header(text: &str) -> Result<HeaderValue> {
     let mut value = HeaderValue::from_str(text).map_err(|_| {
         Error::new(
             ErrorKind::Unauthorized,
-            "the credential for the registry cannot stand in a header",
+            "the credential for the registry cannot be sent in a header",
         )
     })?;
     value.set_sensitive(true);
@@ -260,7 +260,7 @@ async fn lookup(credentials: &Credentials, registry: &str) -> Result<Credential>
                     | CredentialRetrievalError::ConfigNotFound
                     | CredentialRetrievalError::ConfigReadError,
                 )) => Ok(Credential::None),
-                // What a helper printed may be the credential itself.
+                // The output of a helper may be the credential itself.
                 Ok(Err(CredentialRetrievalError::HelperFailure { helper, .. })) => {
                     let message = format!(
                         "the credential helper {} of the Docker configuration failed",

@@ -1,7 +1,7 @@
-//! The cache: what was pulled, by its digest, in a folder of the user's own.
+//! The plugin cache: pulled blobs by digest, in a private folder of the user.
 //!
-//! Files come in whole or not at all, and are compared with their name again when they are read, so that nobody who could
-//! write there could put anything in their place.
+//! Files are written atomically, and verified against their name when they are read, so that a tampered file is
+//! never used.
 
 use std::{
     fs, io,
@@ -22,13 +22,13 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// In this folder, which is made when something is put into it.
+    /// A cache in this folder, which is created on the first write.
     #[must_use]
     pub fn new(dir: PathBuf) -> Self {
         Self { dir }
     }
 
-    /// Where it is.
+    /// The cache's folder.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -44,7 +44,7 @@ impl Cache {
         self.blobs().join(digest.hex())
     }
 
-    /// The bytes of this digest, if they are there. A file of other bytes is taken away.
+    /// The bytes of this digest, if they are cached. A corrupted file is removed.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -58,18 +58,18 @@ impl Cache {
         if digest.check("file in the cache", &bytes).is_ok() {
             return Ok(Some(bytes));
         }
-        tracing::warn!(file = %path.display(), "a file in the cache is damaged; it is taken away");
+        tracing::warn!(file = %path.display(), "a file in the cache is corrupted; it is removed");
         fs::remove_file(&path).map_err(|error| fault(&path, &error))?;
         Ok(None)
     }
 
-    /// Whether there is a file of this digest; what is in it is not looked at.
+    /// Whether there is a file of this digest; its content is not verified.
     #[must_use]
     pub fn has(&self, digest: &Digest) -> bool {
         self.path(digest).is_file()
     }
 
-    /// Puts bytes in whose digest was compared.
+    /// Stores bytes whose digest has been verified.
     ///
     /// # Errors
     /// They cannot be written.
@@ -83,7 +83,7 @@ impl Cache {
         let written = || -> io::Result<()> {
             private_dir(&self.dir)?;
             private_dir(dir)?;
-            // Made with 0600, and keeps that under its name.
+            // Created with 0600, which the rename preserves.
             let mut file = tempfile::NamedTempFile::new_in(dir)?;
             file.write_all(bytes)?;
             file.as_file().sync_all()?;
@@ -98,7 +98,7 @@ impl Cache {
             .join(format!("{}.json", manifest.hex()))
     }
 
-    /// The signatures that came with a manifest. They are verified whenever they are used, so they need no digest.
+    /// The cached signatures of a manifest. They are verified whenever they are used, so they need no digest.
     pub(crate) fn signatures(&self, manifest: &Digest) -> Signatures {
         let read = fs::read(self.signatures_path(manifest)).ok();
         read.and_then(|bytes| serde_json::from_slice(&bytes).ok())
@@ -135,7 +135,7 @@ impl Cache {
         Ok(all)
     }
 
-    /// Takes away what is not to be kept. Gives the number of files and of bytes that it was.
+    /// Removes everything that `keep` rejects. Returns the number of removed files and bytes.
     ///
     /// # Errors
     /// A file cannot be removed.
@@ -155,7 +155,7 @@ impl Cache {
     }
 }
 
-/// Makes a folder for the user alone, and closes one that is open to others.
+/// Creates a private folder, or removes other users' access to it.
 fn private_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);

@@ -1,7 +1,7 @@
-//! The pulling side of a registry's protocol: manifests and blobs, each compared with its digest while it comes in.
+//! The registry client's pull side: manifests and blobs, each verified against its digest while it is received.
 //!
-//! Knows neither policy nor cache. A manifest is never redirected; a blob may be, to hosts that are allowed, and without
-//! the credential.
+//! Knows neither policy nor cache. A manifest is never redirected; a blob may be, to allowed hosts, and without the
+//! credential.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -19,25 +19,26 @@ use crate::{
     reference::Reference,
 };
 
-/// So many redirects of one blob are followed.
+/// The most redirects of one blob.
 const REDIRECTS: usize = 3;
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
-/// How a [`Client`] talks to registries.
+/// The options of a [`Client`].
 #[derive(Clone, Debug, Default)]
 pub struct ClientOptions {
-    /// What registries may send, and for how long.
+    /// The size limits and timeouts.
     pub limits: Limits,
-    /// Where credentials come from.
+    /// The source of credentials.
     pub credentials: Credentials,
-    /// Hosts (`HOST[:PORT]`, or `*.DOMAIN`) that a blob may be redirected to, beside those that are known to belong to a
-    /// registry.
+    /// Hosts (`HOST[:PORT]`, or `*.DOMAIN`) that a blob may be redirected to, in addition to those that are known
+    /// to belong to a registry.
     pub redirects: Vec<String>,
-    /// Hosts that credentials may be sent to for a token, beside those that are known to belong to a registry.
+    /// Hosts that credentials may be sent to for a token, in addition to those that are known to belong to a
+    /// registry.
     pub token_servers: Vec<String>,
 }
 
-/// Talks to registries.
+/// A registry client.
 pub struct Client {
     http: Http,
     options: ClientOptions,
@@ -51,25 +52,25 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// A manifest that was read: what a tag stands for at this moment.
+/// A resolved manifest: what the tag points to at present.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Resolved {
-    /// By what it was asked for.
+    /// The requested reference.
     pub reference: Reference,
-    /// Of the manifest.
+    /// The manifest's digest.
     pub digest: Digest,
-    /// As it came.
+    /// The manifest's bytes, as received.
     pub bytes: Vec<u8>,
-    /// What it says.
+    /// The parsed manifest.
     pub manifest: Manifest,
 }
 
 impl Resolved {
-    /// What the manifest says of the component.
+    /// The descriptor of the component.
     ///
     /// # Errors
-    /// It has no layer.
+    /// The manifest has no layer.
     pub fn layer(&self) -> Result<&Descriptor> {
         let none = || {
             Error::new(
@@ -80,10 +81,10 @@ impl Resolved {
         self.manifest.layers.first().ok_or_else(none)
     }
 
-    /// Reads a manifest that was kept.
+    /// Parses a cached manifest.
     ///
     /// # Errors
-    /// It is not of this digest, or no plugin's.
+    /// It does not match this digest, or is not a plugin's.
     pub(crate) fn kept(reference: &Reference, digest: &Digest, bytes: Vec<u8>, largest: u64) -> Result<Self> {
         digest.check("manifest", &bytes)?;
         let manifest = manifest::read_plugin(MANIFEST_TYPE, &bytes, largest)?;
@@ -96,7 +97,7 @@ impl Resolved {
     }
 }
 
-/// What a request is for.
+/// The scope of a request.
 #[derive(Clone, Copy)]
 pub(crate) enum Scope {
     Pull,
@@ -104,7 +105,7 @@ pub(crate) enum Scope {
 }
 
 impl Client {
-    /// With these options.
+    /// A client with these options.
     ///
     /// # Errors
     /// TLS cannot be set up.
@@ -120,10 +121,10 @@ impl Client {
         self.http.limits()
     }
 
-    /// Reads the manifest that a reference stands for, and refuses what is no plugin.
+    /// Resolves the manifest of a reference, and refuses one that is not a plugin.
     ///
     /// # Errors
-    /// Why there is none, or what is wrong with it.
+    /// There is none, or it is invalid.
     pub async fn resolve(&self, reference: &Reference) -> Result<Resolved> {
         let (media_type, digest, bytes) = self.manifest(reference, MANIFEST_TYPE).await?;
         let manifest = manifest::read_plugin(&media_type, &bytes, self.limits().layer_bytes)?;
@@ -135,7 +136,8 @@ impl Client {
         })
     }
 
-    /// The bytes of a manifest, its media type, and its digest, compared with that of the reference and of the header.
+    /// The bytes of a manifest, its media type, and its digest, verified against those of the reference and the
+    /// header.
     pub(crate) async fn manifest(
         &self,
         reference: &Reference,
@@ -165,10 +167,10 @@ impl Client {
         Ok((response.media_type().to_owned(), digest, bytes))
     }
 
-    /// The bytes of a blob: no more and no fewer than its descriptor says, and of its digest.
+    /// The bytes of a blob, verified against the size and the digest of its descriptor.
     ///
     /// # Errors
-    /// The first byte too many, a response that ends too early, or another digest.
+    /// More bytes than expected, a truncated response, or another digest.
     pub(crate) async fn blob(&self, reference: &Reference, blob: &Descriptor, what: &str) -> Result<Vec<u8>> {
         let mut response = self.blob_response(reference, &blob.digest).await?;
         let length = response
@@ -176,11 +178,11 @@ impl Client {
             .and_then(|text| text.parse::<u64>().ok());
         let size = |found: String| {
             let message = format!(
-                "the {what} has another size than the manifest says: expected {} bytes, found {found}",
+                "the {what} does not have the size in the manifest: expected {} bytes, found {found}",
                 blob.size
             );
             Error::new(ErrorKind::Size, message)
-                .hint("nothing of it was used; try again, or report it to whoever runs the registry")
+                .hint("nothing of it was used; retry, or report it to the operator of the registry")
         };
         if let Some(length) = length.filter(|length| *length != blob.size) {
             return Err(size(length.to_string()));
@@ -214,7 +216,7 @@ impl Client {
             let location = response.header(&header::LOCATION).unwrap_or_default();
             at = at.join(location).map_err(|_| elsewhere(reference, location))?;
             self.check_redirect(reference, &at)?;
-            // Not by `send`: the credential stays behind, whoever it is that is asked now.
+            // Not by `send`: a redirect target never gets the credential.
             response = self.http.send(Call::new(Method::GET, at.clone())).await?;
         }
         let message = format!(
@@ -226,7 +228,7 @@ impl Client {
 
     fn check_redirect(&self, reference: &Reference, to: &Url) -> Result<()> {
         let host = authority(to)?;
-        // Plain http stays between programs of this machine.
+        // Plain HTTP is allowed only within this machine.
         let is_kept = to.scheme() == "https" || reference.is_loopback();
         let known = storage(reference.registry()).iter().any(|known| *known == host);
         let allowed = self
@@ -258,7 +260,7 @@ impl Client {
         if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
             return Err(auth::unauthorized(registry));
         }
-        // Why, in the registry's words, if it has any.
+        // The registry's own error message, if there is one.
         let body = response.all(LARGEST_JSON).await.unwrap_or_default();
         let said: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
         let said = said["errors"][0]["message"].as_str().map(shown);
@@ -274,7 +276,7 @@ impl Client {
         Err(Error::new(kind, message))
     }
 
-    /// Sends to the registry itself, with what it wants to see of a credential.
+    /// Sends to the registry itself, with the credential that it requires.
     pub(crate) async fn send(&self, reference: &Reference, scope: Scope, call: Call) -> Result<Response> {
         let registry = api_host(reference.registry());
         if authority(&call.url)? != registry {
@@ -318,7 +320,7 @@ impl Client {
         self.http.send(with(Some(token))).await
     }
 
-    /// Runs within the limit of time for a whole pull.
+    /// Runs within the time limit of a whole pull.
     pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let total = self.limits().total;
         tokio::time::timeout(total, work).await.unwrap_or_else(|_| {
@@ -327,7 +329,7 @@ impl Client {
         })
     }
 
-    /// Checks what a descriptor promises before a small blob is read.
+    /// Checks the descriptor's size before a small blob is read.
     pub(crate) async fn small_blob(
         &self,
         reference: &Reference,
@@ -342,7 +344,7 @@ impl Client {
     }
 }
 
-/// The host that speaks the protocol for a registry's name.
+/// The API host of a registry's name.
 fn api_host(registry: &str) -> &str {
     match registry {
         "docker.io" => "registry-1.docker.io",
@@ -350,7 +352,7 @@ fn api_host(registry: &str) -> &str {
     }
 }
 
-/// Where well-known registries keep their blobs.
+/// Storage hosts of well-known registries.
 fn storage(registry: &str) -> &'static [&'static str] {
     match registry {
         "ghcr.io" => &["pkg-containers.githubusercontent.com"],
@@ -359,7 +361,7 @@ fn storage(registry: &str) -> &'static [&'static str] {
     }
 }
 
-/// The URL of something in a repository.
+/// The URL of a path in a repository.
 pub(crate) fn url(reference: &Reference, path: &str) -> Result<Url> {
     let scheme = if reference.is_loopback() { "http" } else { "https" };
     let host = api_host(reference.registry());
@@ -375,5 +377,5 @@ fn elsewhere(reference: &Reference, to: &str) -> Error {
         shown(to)
     );
     Error::new(ErrorKind::Redirect, message)
-        .hint("if it keeps its blobs there, put that host into `redirects` of plugin-policy.json")
+        .hint("if its blobs are stored there, add that host to `redirects` of plugin-policy.json")
 }

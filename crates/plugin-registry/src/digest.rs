@@ -1,6 +1,6 @@
-//! A digest: `sha256:` and 64 hexadecimal digits. What is named by one is compared with it while it comes in.
+//! Digests: `sha256:` and 64 hexadecimal digits. Content that a digest names is verified while it is received.
 //!
-//! Knows no other algorithm: a registry that names one is refused.
+//! Knows no other algorithm: other digests are refused.
 
 use std::{fmt, str::FromStr};
 
@@ -9,13 +9,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, ErrorKind, Result, shown};
 
-/// The name of bytes by their content.
+/// A content digest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(String);
 
 impl Digest {
-    /// That of these bytes.
+    /// The digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(format!("sha256:{:x}", Sha256::digest(bytes)))
@@ -33,7 +33,7 @@ impl Digest {
         self.0.strip_prefix("sha256:").unwrap_or(&self.0)
     }
 
-    /// Refuses other bytes than those that it names.
+    /// Verifies that the bytes have this digest.
     pub(crate) fn check(&self, what: &str, bytes: &[u8]) -> Result<()> {
         self.compare(what, &Self::of(bytes))
     }
@@ -44,7 +44,7 @@ impl Digest {
         }
         let message = format!("the {what} is not what its digest names: expected {self}, found {found}");
         Err(Error::new(ErrorKind::Digest, message)
-            .hint("nothing of it was used; report it to whoever runs the registry"))
+            .hint("nothing of it was used; report it to the operator of the registry"))
     }
 }
 
@@ -86,7 +86,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// Hashes and counts what comes in.
+/// Hashes and counts received bytes.
 #[derive(Default)]
 pub(crate) struct Hasher {
     sha256: Sha256,

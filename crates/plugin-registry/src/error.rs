@@ -1,13 +1,13 @@
-//! What can go wrong between a registry and a loaded plugin, as one type.
+//! The error type, from the registry to the loaded plugin.
 //!
-//! Holds no credential: texts of a registry are shortened and stripped of control characters before they get in.
+//! Holds no credential: texts of a registry are truncated and stripped of control characters first.
 
 use std::fmt;
 
-/// The result of everything that can fail here.
+/// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// One failure: what was expected, what was found, and what to do.
+/// An error: what was expected, what was found, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
@@ -15,37 +15,37 @@ pub struct Error {
     hint: Option<String>,
 }
 
-/// What went wrong, as far as a caller has to tell it apart.
+/// The kind of an error, for callers to branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The reference is not of the form `oci://HOST/REPOSITORY:TAG`.
     Reference,
-    /// The policy does not allow this registry, or wants more than there is.
+    /// The policy does not allow this registry, or requires more than the plugin has.
     Policy,
     /// The digest is on the deny list.
     Denied,
     /// There is no valid signature by a key of the policy.
     Signature,
-    /// The bytes are not those of the digest.
+    /// The bytes do not match the digest.
     Digest,
-    /// The artifact is not one component in the form that plugins have.
+    /// The artifact does not have the form of a plugin: one component.
     Artifact,
     /// More or fewer bytes than announced, or more than allowed.
     Size,
-    /// The registry sends elsewhere, to where nothing allows.
+    /// The registry redirects to a host that is not allowed.
     Redirect,
-    /// The registry cannot be reached, or does not respond in time.
+    /// The registry cannot be reached, or has timed out.
     Network,
     /// The registry has no such artifact.
     NotFound,
-    /// The registry wants a credential that there is not, or refuses the one that there is.
+    /// The registry requires a missing credential, or refuses the given one.
     Unauthorized,
-    /// The registry responds with something else than the protocol says.
+    /// The registry's response violates the protocol.
     Protocol,
-    /// The plugin is not what the lock file says.
+    /// The plugin does not match the lock file.
     Locked,
-    /// A file here cannot be read or written.
+    /// A local file cannot be read or written.
     File,
 }
 
@@ -63,19 +63,19 @@ impl Error {
         self
     }
 
-    /// What went wrong, for a program.
+    /// The kind, for programs.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// What went wrong, for a person.
+    /// The message, for users.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What to do about it.
+    /// How to fix it.
     #[must_use]
     pub fn fix(&self) -> Option<&str> {
         self.hint.as_deref()
@@ -94,10 +94,10 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The longest text of others that an error repeats.
+/// The longest foreign text that an error repeats.
 const LONGEST: usize = 120;
 
-/// A text that others wrote, fit for an error: short, and without control characters.
+/// A foreign text, sanitized for an error: truncated, without control characters.
 pub(crate) fn shown(text: &str) -> String {
     let mut shown: String = text
         .chars()
@@ -110,7 +110,7 @@ pub(crate) fn shown(text: &str) -> String {
     shown
 }
 
-/// Characters that change how the text around them is read, and are not seen.
+/// Invisible characters that change how the text around them is read.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_of_others_is_short_and_moves_no_cursor() {
+    fn a_foreign_text_is_truncated_and_moves_no_cursor() {
         assert_eq!(shown("a\x1b[2J\nb\u{202e}c"), "a [2J b c");
         assert_eq!(shown(&"x".repeat(500)).chars().count(), LONGEST + 1);
     }

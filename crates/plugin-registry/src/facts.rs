@@ -1,42 +1,43 @@
-//! What a plugin is and asks for, and how that differs between two versions: what widens is marked.
+//! A plugin's description and requested access, and the differences between two versions. Differences that widen
+//! the access are marked.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// What a plugin is granted or asks for, as `grants.json` has it.
+/// The access that a plugin is granted or requests, as in `grants.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Access {
-    /// Where the credential may go.
+    /// The origin that the credential may be sent to.
     pub origin: String,
-    /// The path of the base URL there.
+    /// The path of the base URL.
     #[serde(default)]
     pub base_path: String,
-    /// The requests that it may send.
+    /// The endpoints.
     #[serde(default)]
     pub endpoints: Vec<Endpoint>,
     /// The header that carries the credential.
     #[serde(default)]
     pub header: String,
-    /// What stands before it there.
+    /// The prefix of the credential in the header.
     #[serde(default)]
     pub prefix: String,
-    /// The variables that may be read for it.
+    /// The environment variables that may be read for it.
     #[serde(default)]
     pub env_vars: Vec<String>,
 }
 
-/// A kind of request.
+/// An endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Endpoint {
     /// `GET`.
     pub method: String,
-    /// Below the base URL.
+    /// The path below the base URL.
     pub path: String,
 }
 
-/// What a plugin is, by its own words and by its bytes.
+/// A plugin's description of itself, and properties of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
@@ -48,25 +49,25 @@ pub struct Facts {
     pub size: u64,
     /// The interfaces that it imports.
     pub imports: Vec<String>,
-    /// What it asks for.
+    /// The access that it requests.
     pub asks: Access,
 }
 
 /// One difference between two versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// Of what: `origin`.
+    /// The subject: `origin`.
     pub what: &'static str,
-    /// Before.
+    /// The old value.
     pub old: String,
-    /// Now.
+    /// The new value.
     pub new: String,
-    /// Whether the new one may do more.
+    /// Whether the new version may do more.
     pub widens: bool,
 }
 
 impl Facts {
-    /// What differs in a newer one, in the order in which a person reads it.
+    /// The differences of a newer version, in reading order.
     #[must_use]
     pub fn changes(&self, newer: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -99,7 +100,7 @@ impl Facts {
         changes
     }
 
-    /// Whether a newer one is of a lower version. One that is no version is not compared.
+    /// Whether a newer one has a lower version. Invalid versions are not compared.
     #[must_use]
     pub fn is_downgrade(&self, newer: &Self) -> bool {
         let parse = |text: &str| semver::Version::parse(text).ok();
@@ -114,7 +115,7 @@ fn join(set: &BTreeSet<String>) -> String {
     set.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// Without the versions: another version of an interface is another contract's matter.
+/// Without versions: the contract's version is compared separately.
 fn interfaces(names: &[String]) -> BTreeSet<String> {
     let bare = |name: &String| name.split('@').next().unwrap_or_default().to_owned();
     names.iter().map(bare).collect()
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_wants_more_is_marked_and_what_wants_less_is_not() {
+    fn wider_access_is_marked_and_narrower_access_is_not() {
         assert_eq!(changed(|_| {}), []);
         assert_eq!(changed(|f| f.version = "0.3.0".into()), [("version", false)]);
         assert_eq!(changed(|f| f.size = 1_000_000), [("size", false)]);

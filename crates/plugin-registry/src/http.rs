@@ -1,7 +1,7 @@
-//! One HTTP request over a connection of its own, within limits of time and size. Follows nothing and retries nothing.
+//! Minimal HTTP client: one request per connection, with limits of time and size. No redirects, no retries.
 //!
-//! Written over the client that the host uses already: the usual registry clients follow redirects by themselves and
-//! bring a second HTTP client along. Knows no registry.
+//! Uses the same HTTP library as the host: the usual registry clients follow redirects themselves and add a second
+//! HTTP client. Knows no registry.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -24,10 +24,10 @@ use crate::{
     reference::is_loopback,
 };
 
-/// What every request says of its sender.
+/// The `User-Agent`.
 const AGENT: &str = concat!("plugin-registry/", env!("CARGO_PKG_VERSION"));
 
-/// Sends requests.
+/// The HTTP client.
 pub(crate) struct Http {
     tls: TlsConnector,
     limits: Limits,
@@ -63,7 +63,7 @@ impl Call {
     }
 }
 
-/// The head of a response, and its body to come.
+/// The head of a response, and its pending body.
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -83,7 +83,7 @@ impl Response {
         text.split(';').next().unwrap_or_default().trim()
     }
 
-    /// The next part of the body.
+    /// The next chunk of the body.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>> {
         loop {
             let frame = within(self.idle, "the registry stopped sending", self.body.frame()).await?;
@@ -97,7 +97,7 @@ impl Response {
         }
     }
 
-    /// The whole body, if it is no larger than this.
+    /// The whole body, up to this size.
     pub(crate) async fn all(&mut self, largest: u64) -> Result<Vec<u8>> {
         let mut all = Vec::new();
         while let Some(chunk) = self.chunk().await? {
@@ -121,7 +121,7 @@ async fn within<T>(time: Duration, what: &str, future: impl Future<Output = T>) 
     })
 }
 
-/// A connection, secure or not.
+/// A plain or TLS connection.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -130,7 +130,7 @@ impl Http {
         let mut roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
-        // The platform's may be missing (a bare container); the bundled ones are there then.
+        // The platform's may be missing (a minimal container); the bundled ones remain.
         let _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -149,7 +149,7 @@ impl Http {
         &self.limits
     }
 
-    /// Sends it, and gives the head of the response.
+    /// Sends the request, and returns the head of the response.
     pub(crate) async fn send(&self, call: Call) -> Result<Response> {
         let authority = authority(&call.url)?;
         let unreachable = |what: String| {
@@ -172,7 +172,7 @@ impl Http {
             .map_err(|error| unreachable(error.to_string()))?;
         let handshake = hyper::client::conn::http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
         let (mut sender, connection) = handshake.map_err(|error| unreachable(error.to_string()))?;
-        // Ends when the body was read or dropped.
+        // Ends when the body has been read or dropped.
         tokio::spawn(connection);
         let path = match call.url.query() {
             Some(query) => format!("{}?{query}", call.url.path()),
@@ -227,7 +227,7 @@ impl Http {
     }
 }
 
-/// `HOST[:PORT]` of a URL that a request may go to: https, or http on this machine, without a user's name in it.
+/// `HOST[:PORT]` of an allowed URL: https, or http on this machine, without user information.
 pub(crate) fn authority(url: &Url) -> Result<String> {
     let host = url.host_str().unwrap_or_default();
     let authority = match url.port() {
@@ -236,7 +236,7 @@ pub(crate) fn authority(url: &Url) -> Result<String> {
     };
     let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&authority));
     if host.is_empty() || !is_safe || !url.username().is_empty() || url.password().is_some() {
-        // A password may stand in it.
+        // The URL may hold a password.
         let message = format!(
             "no request goes to {}://{}: expected https, or http on this machine, and no user name",
             shown(url.scheme()),

@@ -1,17 +1,17 @@
-//! How much a registry may send, and how long it may take.
+//! Size limits and timeouts of the registry client.
 
 use std::time::Duration;
 
 /// The limits of one pull.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The largest layer in bytes.
+    /// The size limit of the layer in bytes.
     pub layer_bytes: u64,
-    /// For a connection, handshake included.
+    /// The connect timeout, handshake included.
     pub connect: Duration,
-    /// Between two parts of a response.
+    /// The timeout between two chunks of a response.
     pub idle: Duration,
-    /// For all requests of one pull together.
+    /// The timeout of all requests of one pull together.
     pub total: Duration,
 }
 

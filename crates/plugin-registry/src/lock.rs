@@ -1,6 +1,6 @@
-//! The lock file: which digest of each plugin is loaded, where it came from, what it was granted and who signed it.
+//! The lock file: the pinned digest of each plugin, its source, its grant and its signers.
 //!
-//! JSON, sorted and indented, so that it is read, compared and kept under version control. Knows no disk.
+//! JSON, sorted and indented, for reading, comparing and version control. Does no file access.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use crate::{
     reference::Reference,
 };
 
-/// The version of its form.
+/// The format version.
 const FORM: u32 = 1;
-/// So many earlier digests are kept of a plugin.
+/// The most earlier versions that are stored for each plugin.
 const EARLIER: usize = 5;
 
-/// The plugins that are pinned, by their ids.
+/// The pinned plugins by id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
@@ -31,13 +31,13 @@ pub struct Lock {
 /// One pinned plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What is loaded.
+    /// The current version.
     #[serde(flatten)]
     pub pin: Pin,
-    /// What was loaded before, the newest first: what `rollback` brings back.
+    /// Earlier versions, newest first, for `rollback`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Pin>,
-    /// Digests that a rollback left: a watched tag does not bring them back by itself.
+    /// Digests that a rollback left: a followed tag does not restore them automatically.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Digest>,
 }
@@ -46,26 +46,26 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
-    /// Of the component.
+    /// The component's digest.
     pub digest: Digest,
-    /// Of the manifest; a plain file has none.
+    /// The manifest's digest; a plain file has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Digest>,
-    /// Where it came from: `oci://…`, or the path of a file.
+    /// Its source: `oci://…`, or the path of a file.
     pub source: String,
-    /// What it is and asks for.
+    /// Its facts.
     #[serde(flatten)]
     pub facts: Facts,
-    /// What it was granted; nothing if nobody accepted it.
+    /// Its grant; `None` if nobody accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted: Option<Access>,
-    /// Who signed it.
+    /// Its signers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signers: Vec<String>,
 }
 
 impl Pin {
-    /// The reference that it came from; `None` of a plain file.
+    /// Its reference; `None` for a plain file.
     #[must_use]
     pub fn reference(&self) -> Option<Reference> {
         self.source.parse().ok()
@@ -82,10 +82,10 @@ impl Default for Lock {
 }
 
 impl Lock {
-    /// Reads one.
+    /// Parses a lock file.
     ///
     /// # Errors
-    /// It is no JSON of this form.
+    /// It is not valid JSON of this format.
     pub fn parse(text: &str) -> Result<Self> {
         let fault = |what: String| {
             Error::new(ErrorKind::File, format!("the lock file plugins.lock: {what}"))
@@ -98,21 +98,21 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Writes it as [`parse`](Self::parse) reads it.
+    /// Serializes it for [`parse`](Self::parse).
     #[must_use]
     pub fn print(&self) -> String {
-        // Maps with texts as keys, lists and texts: nothing of it can fail.
+        // Maps with string keys, lists and strings: serialization cannot fail.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    /// The pin of a component, current ones alone.
+    /// The current pin of a component.
     #[must_use]
     pub fn by_digest(&self, digest: &Digest) -> Option<(&str, &Pin)> {
         let pins = self.plugins.iter().map(|(id, entry)| (id.as_str(), &entry.pin));
         pins.into_iter().find(|(_, pin)| pin.digest == *digest)
     }
 
-    /// The plugin that comes from the same source: the same repository and tag.
+    /// The plugin with the same source: the same repository and tag.
     #[must_use]
     pub fn by_source(&self, reference: &Reference) -> Option<(&str, &Entry)> {
         let is_same = |entry: &Entry| {
@@ -123,7 +123,7 @@ impl Lock {
         found.next().map(|(id, entry)| (id.as_str(), entry))
     }
 
-    /// Pins a version. What was pinned before is kept for a rollback.
+    /// Pins a version. The previous one is stored for a rollback.
     pub fn put(&mut self, id: &str, pin: Pin) {
         match self.plugins.get_mut(id) {
             None => {
@@ -146,10 +146,10 @@ impl Lock {
         }
     }
 
-    /// Brings the version before back. Gives what was left and what is pinned now.
+    /// Rolls back to the previous version. Returns the version that was left and the current one.
     ///
     /// # Errors
-    /// There is no such plugin, or nothing before.
+    /// There is no such plugin, or no previous version.
     pub fn roll_back(&mut self, id: &str) -> Result<(Pin, Pin)> {
         let fault = |what: String| Error::new(ErrorKind::Locked, what);
         let known: Vec<_> = self.plugins.keys().cloned().collect();
@@ -173,7 +173,7 @@ impl Lock {
         Ok((left, before))
     }
 
-    /// Whether a digest is named: of a component or a manifest, current or earlier.
+    /// Whether it names a digest: of a component or a manifest, current or earlier.
     #[must_use]
     pub fn names(&self, digest: &Digest) -> bool {
         let pins = self
@@ -242,7 +242,7 @@ mod tests {
                 .message()
                 .contains("pinned: acme")
         );
-        // Who accepts it again wants it again.
+        // Accepting it again clears the mark.
         lock.put("acme", pin("3", "x.wasm"));
         assert_eq!(lock.plugins["acme"].left, [digest("2")]);
         assert!(lock.names(&digest("1")) && !lock.names(&digest("2")));

@@ -1,7 +1,7 @@
-//! Manifests and configurations of WebAssembly artifacts, and which of them are plugins.
+//! OCI manifests and configurations of WebAssembly artifacts, and the check for plugins.
 //!
-//! A plugin is one image manifest with one layer of the exact media types below. Everything else is refused: what is not
-//! expected is not interpreted.
+//! A plugin is an image manifest with one layer of the exact media types below. Anything else is refused, not
+//! interpreted.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ use crate::{
     error::{Error, ErrorKind, Result, shown},
 };
 
-/// Of the manifest.
+/// The media type of a manifest.
 pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
-/// Of an index, which lists the artifacts that refer to another.
+/// The media type of an index, which lists the artifacts that refer to another one.
 pub const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
-/// Of the configuration, by the guidance of the CNCF's working group for WebAssembly artifacts.
+/// The media type of the configuration, by the guidance of the CNCF's working group for WebAssembly artifacts.
 pub const CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
-/// Of the layer.
+/// The media type of the layer.
 pub const LAYER_TYPE: &str = "application/wasm";
-/// The empty configuration of an artifact that needs none.
+/// The media type of an empty configuration.
 pub(crate) const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 
-/// The largest manifest, index or configuration that is read.
+/// The size limit of a manifest, index or configuration.
 pub(crate) const LARGEST_JSON: u64 = 1024 * 1024;
 
-/// What a manifest says of a blob.
+/// A descriptor of a blob.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
@@ -36,16 +36,16 @@ pub struct Descriptor {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// Of an artifact in an index.
+    /// The type of an artifact in an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    /// Notes on it.
+    /// Annotations.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Descriptor {
-    /// Of these bytes.
+    /// The descriptor of these bytes.
     #[must_use]
     pub fn of(media_type: &str, bytes: &[u8]) -> Self {
         Self {
@@ -64,10 +64,10 @@ impl Descriptor {
 pub struct Manifest {
     /// 2.
     pub schema_version: u32,
-    /// [`MANIFEST_TYPE`]; may be left out, since the response has it.
+    /// [`MANIFEST_TYPE`]; optional, since the response has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// What the artifact is, where the configuration does not say it.
+    /// The artifact's type, if the configuration does not define it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The configuration.
@@ -91,7 +91,7 @@ pub(crate) struct Index {
     /// [`INDEX_TYPE`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// Them.
+    /// The manifests.
     #[serde(default)]
     pub manifests: Vec<Descriptor>,
 }
@@ -110,9 +110,9 @@ impl Index {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WasmConfig {
-    /// When it was made, as RFC 3339 has it.
+    /// The creation time, in RFC 3339.
     pub created: String,
-    /// By whom.
+    /// The author.
     #[serde(default)]
     pub author: Option<String>,
     /// `wasm`.
@@ -122,7 +122,7 @@ pub struct WasmConfig {
     /// The digest of the layer.
     #[serde(default)]
     pub layer_digests: Vec<Digest>,
-    /// What the component imports and exports; nothing of it is believed.
+    /// The component's imports and exports; informative only, never trusted.
     #[serde(default)]
     pub component: Option<ComponentFacts>,
 }
@@ -136,7 +136,7 @@ pub struct ComponentFacts {
     /// Imported interfaces.
     #[serde(default)]
     pub imports: Vec<String>,
-    /// The world that it was built for.
+    /// The world that it targets.
     #[serde(default)]
     pub target: Option<String>,
 }
@@ -149,7 +149,7 @@ fn unfit(what: &str) -> Error {
     .hint("a plugin is one component, pushed with `publish`, `wkg oci push` or `wash oci push`")
 }
 
-/// Reads the manifest of a plugin from bytes whose digest was checked.
+/// Parses a plugin's manifest from bytes whose digest was verified.
 pub(crate) fn read_plugin(content_type: &str, bytes: &[u8], largest: u64) -> Result<Manifest> {
     if content_type == INDEX_TYPE {
         return Err(unfit("expected one manifest, found an index of several"));
@@ -195,7 +195,7 @@ pub(crate) fn read_plugin(content_type: &str, bytes: &[u8], largest: u64) -> Res
     Ok(manifest)
 }
 
-/// Reads any manifest.
+/// Parses any manifest.
 pub(crate) fn read(bytes: &[u8]) -> Result<Manifest> {
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| {
         unfit(&format!(
@@ -222,7 +222,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Manifest> {
     Ok(manifest)
 }
 
-/// The configuration of a plugin: for components, and of this layer if it names layers.
+/// Checks a plugin's configuration: for components, and of this layer if it names layers.
 pub(crate) fn check_config(bytes: &[u8], layer: &Digest) -> Result<WasmConfig> {
     let config: WasmConfig = serde_json::from_slice(bytes).map_err(|error| {
         unfit(&format!(

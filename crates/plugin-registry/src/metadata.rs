@@ -1,15 +1,15 @@
-//! What a component says of itself in its own custom sections: name, version, licence, source, revision, description.
+//! The metadata of a component in its own custom sections: name, version, licence, source, revision, description.
 //!
-//! Reads the outermost sections alone, and gives up at the first byte that it does not expect: what is missing here is
-//! missing in annotations, and decides nothing.
+//! Reads only top-level sections, and stops at the first unexpected byte: a missing value is missing in the
+//! annotations, and decides nothing.
 
 use std::collections::BTreeMap;
 
-/// The texts that were found, by the names of their sections.
+/// The values by section name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata(BTreeMap<&'static str, String>);
 
-/// Sections, and the annotations that they become.
+/// Section names, and the annotations that they become.
 const SECTIONS: [(&str, &str); 7] = [
     ("version", "org.opencontainers.image.version"),
     ("description", "org.opencontainers.image.description"),
@@ -20,11 +20,11 @@ const SECTIONS: [(&str, &str); 7] = [
     ("revision", "org.opencontainers.image.revision"),
 ];
 const TITLE: &str = "org.opencontainers.image.title";
-/// The longest text that is taken.
+/// The longest value.
 const LONGEST: usize = 4096;
 
 impl Metadata {
-    /// Of a component, or of anything.
+    /// The metadata of a component, or of any bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let mut found = BTreeMap::new();
@@ -53,7 +53,7 @@ impl Metadata {
         Self(found)
     }
 
-    /// As an artifact has them.
+    /// As annotations of an artifact.
     #[must_use]
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let owned = |(name, text): (&&str, &String)| ((*name).to_owned(), text.clone());
@@ -61,7 +61,7 @@ impl Metadata {
     }
 }
 
-/// A section's id, its content, and what follows.
+/// A section's id, its content, and the rest.
 fn section(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (id, rest) = bytes.split_first()?;
     let (size, rest) = number(rest)?;
@@ -75,13 +75,13 @@ fn name(bytes: &[u8]) -> Option<(&str, &[u8])> {
     Some((std::str::from_utf8(name).ok()?, rest))
 }
 
-/// The component's own name: the first subsection of the section with names.
+/// The component's own name: the first subsection of the name section.
 fn component_name(bytes: &[u8]) -> Option<&str> {
     let (id, content, _) = section(bytes)?;
     (id == 0).then(|| name(content)).flatten().map(|(name, _)| name)
 }
 
-/// A number of at most 32 bits in LEB128.
+/// An unsigned LEB128 integer of at most 32 bits.
 fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut value = 0_u32;
     for (at, byte) in bytes.iter().enumerate().take(5) {

@@ -1,7 +1,6 @@
-//! The policy: which registries are asked, what a plugin has to bring along, and which digests never load.
+//! The plugin policy: allowed registries, requirements on plugins, and denied digests.
 //!
-//! Written by the operator as JSON; without it any registry that somebody names is asked, and what is loaded first is
-//! pinned.
+//! Written by the operator as JSON. Without it any named registry is allowed, and plugins are pinned on first use.
 
 use std::collections::BTreeSet;
 
@@ -14,47 +13,47 @@ use crate::{
     signature::{Key, Signatures},
 };
 
-/// What plugins have to bring along.
+/// The requirements on plugins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Require {
-    /// Nothing: a tag that is used for the first time is pinned to what it stands for then.
+    /// None: a tag is pinned on first use.
     #[default]
     None,
     /// A digest: in the lock file, or in the reference.
     Digest,
-    /// A valid signature by one of the keys, and what `digest` wants.
+    /// A valid signature by one of the keys, and a digest.
     Signature,
 }
 
-/// What a tag that is watched may bring by itself.
+/// Which versions a followed tag may install automatically.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Follow {
-    /// What whoever signed the pinned version has signed too.
+    /// Versions by a signer of the pinned version.
     #[default]
     Signed,
-    /// Whatever it moves to, if it wants no more than the pinned version.
+    /// Any version that requests no more access than the pinned one.
     Any,
 }
 
-/// What the operator allows.
+/// The operator's policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Policy {
-    /// `HOST[:PORT]`, or with a namespace behind it; empty allows every registry that somebody names.
+    /// `HOST[:PORT]`, or with a namespace after it; empty allows every named registry.
     #[serde(default)]
     pub allow: Vec<String>,
-    /// What a plugin has to bring along.
+    /// The requirements on plugins.
     #[serde(default)]
     pub require: Require,
-    /// What a tag that is watched may bring by itself.
+    /// Which versions a followed tag may install automatically.
     #[serde(default)]
     pub follow: Follow,
-    /// Keys that signatures are verified with; any of them will do, so that one can be rotated.
+    /// Keys that verify signatures; one valid signature is enough, so that keys can be rotated.
     #[serde(default)]
     pub keys: Vec<Key>,
-    /// Digests, of manifests or components, that never load.
+    /// Denied digests, of manifests or components.
     #[serde(default)]
     pub deny: BTreeSet<Digest>,
     /// Hosts that blobs may be redirected to.
@@ -66,13 +65,14 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Reads one.
+    /// Parses a policy.
     ///
     /// # Errors
-    /// It is no JSON of this form, or asks for signatures and names no key.
+    /// It is not valid JSON of this form, or it requires signatures and names no key.
     pub fn parse(text: &str) -> Result<Self> {
         let fault = |what: String| Error::new(ErrorKind::Policy, format!("the plugin policy: {what}"));
-        // First as an object: a list would be read as members in order, and an empty one as no policy at all.
+        // Must be an object: serde would accept a list as members in order, and an empty one as a policy without
+        // rules.
         let members: serde_json::Map<_, _> =
             serde_json::from_str(text).map_err(|error| fault(error.to_string()))?;
         let policy: Self =
@@ -107,7 +107,7 @@ impl Policy {
         )))
     }
 
-    /// Refuses a digest that never loads.
+    /// Refuses a denied digest.
     ///
     /// # Errors
     /// It is on the list.
@@ -122,7 +122,7 @@ impl Policy {
         .hint("use another version; `deny` in plugin-policy.json has the list"))
     }
 
-    /// Verifies the signatures of a component, and gives whose they are.
+    /// Verifies the signatures of a component, and returns the signers.
     ///
     /// # Errors
     /// A signature is required and none is valid, or the digest is denied.
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_policy_is_said() {
+    fn an_invalid_policy_is_reported() {
         for (text, says) in [
             ("[]", "invalid type"),
             (r#"{"require": "signature"}"#, "`keys` is empty"),

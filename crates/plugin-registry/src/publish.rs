@@ -1,6 +1,6 @@
-//! The pushing side of a registry's protocol: a component as one artifact, and what refers to it.
+//! The registry client's push side: a component as one artifact, and its referrers.
 //!
-//! The same component and the same description make the same manifest, whoever publishes it and when.
+//! Reproducible: the same component and metadata make the same manifest, independent of publisher and time.
 
 use std::collections::BTreeMap;
 
@@ -26,19 +26,19 @@ use crate::{
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 /// The artifact type of a bill of materials, and the media type of its layer.
 pub const SBOM_TYPE: &str = "application/vnd.cyclonedx+json";
-/// The date of an artifact whose publisher sets none: the same for everybody.
+/// The creation time of an artifact without one, for reproducibility.
 const NO_DATE: &str = "1970-01-01T00:00:00Z";
 
-/// What is published.
+/// An artifact to publish.
 #[derive(Clone, Debug, Default)]
 pub struct Artifact {
     /// The component, or a WIT package in its binary form.
     pub component: Vec<u8>,
-    /// What it imports and exports; read by who loaded it.
+    /// Its imports and exports; the caller reads them from the loaded component.
     pub facts: ComponentFacts,
-    /// `org.opencontainers.image.*`; what is left out here comes from the file's own metadata.
+    /// `org.opencontainers.image.*`; missing ones are taken from the file's own metadata.
     pub annotations: BTreeMap<String, String>,
-    /// When it was made (RFC 3339).
+    /// The creation time (RFC 3339).
     pub created: Option<String>,
     /// A bill of materials (CycloneDX, JSON).
     pub sbom: Option<Vec<u8>>,
@@ -46,23 +46,23 @@ pub struct Artifact {
     pub signature: Option<String>,
 }
 
-/// What was published.
+/// The published digests.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Published {
-    /// Of the manifest: what others pin.
+    /// The manifest's digest: the one to pin.
     pub manifest: Digest,
-    /// Of the component.
+    /// The component's digest.
     pub component: Digest,
-    /// The manifests that refer to it, by their artifact types.
+    /// Its referrers' manifests, by artifact type.
     pub referrers: Vec<(String, Digest)>,
 }
 
 impl Client {
-    /// Publishes under a tag, with bill of materials and signature beside it.
+    /// Publishes under a tag, with bill of materials and signature as referrers.
     ///
     /// # Errors
-    /// The reference names a digest, the registry refuses it, or says that it has other bytes than were sent.
+    /// The reference names a digest, the registry refuses it, or reports another digest.
     pub async fn publish(&self, reference: &Reference, artifact: &Artifact) -> Result<Published> {
         self.in_time(self.publish_now(reference, artifact)).await
     }
@@ -120,7 +120,7 @@ impl Client {
         })
     }
 
-    /// Publishes something that refers to a manifest.
+    /// Publishes a referrer of a manifest.
     async fn refer(
         &self,
         reference: &Reference,
@@ -146,7 +146,7 @@ impl Client {
         let at = reference.at(&descriptor.digest);
         let (digest, is_listed) = self.push_manifest(&at, MANIFEST_TYPE, bytes).await?;
         if !is_listed {
-            // A registry without the API: the list is kept under a tag.
+            // Without the referrers API, the index is stored under a tag.
             let mut index = self.fallback_index(reference, &subject.digest).await?;
             descriptor.artifact_type = Some(kind.to_owned());
             index.manifests.retain(|known| known.digest != descriptor.digest);
@@ -157,7 +157,7 @@ impl Client {
         Ok(digest)
     }
 
-    /// Sends a blob, if the registry does not have it.
+    /// Uploads a blob, if the registry does not have it.
     async fn push_blob(&self, reference: &Reference, blob: &Descriptor, bytes: Bytes) -> Result<()> {
         let head = Call::new(Method::HEAD, url(reference, &format!("blobs/{}", blob.digest))?);
         if self.send(reference, Scope::Push, head).await?.status == StatusCode::OK {
@@ -169,9 +169,14 @@ impl Client {
             .await?;
         self.check_status(reference, &mut response).await?;
         let location = response.header(&header::LOCATION).unwrap_or_default();
-        let unfit = |_| Error::new(ErrorKind::Protocol, "the registry names no place to upload to");
+        let unfit = |_| {
+            Error::new(
+                ErrorKind::Protocol,
+                "the registry's response has no upload location",
+            )
+        };
         let mut place: Url = start.join(location).map_err(unfit)?;
-        // `send` refuses every other host than the registry's; this says why.
+        // `send` refuses other hosts than the registry's anyway; this gives the reason.
         if authority(&place)? != authority(&start)? {
             let message = format!(
                 "the registry {} wants an upload sent to another host",
@@ -187,7 +192,7 @@ impl Client {
         self.check_status(reference, &mut response).await
     }
 
-    /// Sends a manifest; gives its digest, and whether the registry lists it by its subject.
+    /// Uploads a manifest. Returns its digest, and whether the registry lists it as a referrer.
     async fn push_manifest(
         &self,
         reference: &Reference,

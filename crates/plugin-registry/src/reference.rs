@@ -1,7 +1,7 @@
-//! References to artifacts: `oci://HOST[:PORT]/REPOSITORY`, then `:TAG`, `@sha256:…` or both.
+//! Artifact references: `oci://HOST[:PORT]/REPOSITORY`, then `:TAG`, `@sha256:…` or both.
 //!
-//! There is no default: a reference names its registry and its version, so that two people read the same in it. With a
-//! digest, the tag is for people only.
+//! There are no defaults: a reference names its registry and its version, so that it is unambiguous. With a digest,
+//! the tag is informative only.
 
 use std::{fmt, str::FromStr};
 
@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Result, shown},
 };
 
-/// What a reference begins with.
+/// The scheme of a reference.
 pub const SCHEME: &str = "oci://";
 
 /// The name of an artifact in a registry.
@@ -56,7 +56,7 @@ impl Reference {
         format!("{}/{}", self.registry, self.repository)
     }
 
-    /// The same artifact by this digest alone.
+    /// The same artifact, by this digest only.
     #[must_use]
     pub fn at(&self, digest: &Digest) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl Reference {
         }
     }
 
-    /// Another tag of the same repository.
+    /// The same repository with another tag.
     pub(crate) fn tagged(&self, tag: String) -> Self {
         Self {
             tag: Some(tag),
@@ -75,7 +75,7 @@ impl Reference {
         }
     }
 
-    /// What a registry knows the manifest by: the digest if there is one.
+    /// The manifest's identifier in requests: the digest if there is one.
     pub(crate) fn version(&self) -> &str {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => digest.as_str(),
@@ -84,7 +84,7 @@ impl Reference {
         }
     }
 
-    /// Whether the registry is this machine, where plain HTTP is spoken.
+    /// Whether the registry is on this machine, where plain HTTP is used.
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.registry)
     }
@@ -155,10 +155,11 @@ impl FromStr for Reference {
     }
 }
 
-/// A name with a dot, a port, or this machine; else it would be the first part of a path at some default registry.
+/// A name with a dot, a port, or this machine; anything else could be the first path segment at some default
+/// registry.
 fn is_registry(text: &str) -> bool {
     let named = text.contains('.') || text.contains(':') || text == "localhost";
-    // As every other reader of URLs sees it, so that no other host hides in it.
+    // Parsed as a URL, so that no other host can hide in it.
     let url = url::Url::parse(&format!("https://{text}/"));
     named
         && url.is_ok_and(|url| {

@@ -1,5 +1,5 @@
-//! Artifacts that refer to another: signatures and bills of materials, found by the registry's referrers API, or by the tag
-//! that stands in for it where a registry has none.
+//! Referrers of an artifact: signatures and bills of materials, found by the referrers API of the registry, or by
+//! its fallback tag where the registry has no such API.
 
 use http::{HeaderValue, Method, header};
 
@@ -13,16 +13,16 @@ use crate::{
     signature::{self, COSIGN_ANNOTATION, COSIGN_TYPE, CosignSignature, MINISIGN_TYPE, Signatures},
 };
 
-/// `sha256-HEX`: the tag of the index that lists them.
+/// The fallback tag of the index of referrers: `sha256-HEX`.
 pub(crate) fn fallback_tag(digest: &Digest) -> String {
     digest.as_str().replace(':', "-")
 }
 
 impl Client {
-    /// The artifacts that refer to a manifest.
+    /// The referrers of a manifest.
     ///
     /// # Errors
-    /// The registry fails; that there are none is no error.
+    /// The registry fails. No referrers are no error.
     pub async fn referrers(&self, reference: &Reference, of: &Digest) -> Result<Vec<Descriptor>> {
         let call = Call::new(Method::GET, url(reference, &format!("referrers/{of}"))?)
             .header(header::ACCEPT, HeaderValue::from_static(INDEX_TYPE));
@@ -35,7 +35,7 @@ impl Client {
         Ok(index.manifests)
     }
 
-    /// The index under the tag that stands in for the API.
+    /// The index under the fallback tag.
     pub(crate) async fn fallback_index(&self, reference: &Reference, of: &Digest) -> Result<Index> {
         match self
             .manifest(&reference.tagged(fallback_tag(of)), INDEX_TYPE)
@@ -48,7 +48,7 @@ impl Client {
         }
     }
 
-    /// The signatures of a manifest: those of minisign that refer to it, and those of cosign under its tag.
+    /// The signatures of a manifest: its minisign referrers, and cosign's under its tag.
     ///
     /// # Errors
     /// The registry fails.
@@ -88,7 +88,7 @@ impl Client {
         Ok(signatures)
     }
 
-    /// The text of a signature; `None` if it is of a form that nobody here made.
+    /// The text of a signature; `None` if it has an unknown form.
     async fn minisign(
         &self,
         reference: &Reference,

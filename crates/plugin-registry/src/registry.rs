@@ -1,7 +1,6 @@
-//! From a reference to verified bytes: policy, lock, cache and registry in the one order in which nothing is believed
-//! before it was checked.
+//! Verified pulls: applies policy, lock, cache and registry in the order that trusts nothing before it is verified.
 //!
-//! Compiles nothing, and writes nothing but the cache.
+//! Compiles nothing, and writes only to the cache.
 
 use crate::{
     cache::Cache,
@@ -14,7 +13,7 @@ use crate::{
     reference::Reference,
 };
 
-/// Pulls by a policy into a cache.
+/// Pulls into a cache, by a policy.
 #[derive(Debug)]
 pub struct Registry {
     client: Client,
@@ -22,21 +21,21 @@ pub struct Registry {
     policy: Policy,
 }
 
-/// A component whose digest, policy and signatures were checked.
+/// A component with verified digest, policy and signatures.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Pulled {
-    /// By what it was asked for.
+    /// The requested reference.
     pub reference: Reference,
-    /// Of the manifest.
+    /// The manifest's digest.
     pub manifest: Digest,
-    /// Of the component.
+    /// The component's digest.
     pub digest: Digest,
     /// The component.
     pub component: Vec<u8>,
-    /// Who signed it, of the keys of the policy.
+    /// Its signers, by the keys of the policy.
     pub signers: Vec<String>,
-    /// Whether all of it was in the cache, and no registry was asked.
+    /// Whether everything was cached, without a registry request.
     pub is_cached: bool,
 }
 
@@ -51,7 +50,7 @@ impl std::fmt::Debug for Pulled {
 }
 
 impl Registry {
-    /// With this policy, whose hosts are added to the client's.
+    /// A registry client with this policy, whose hosts are added to the client's.
     ///
     /// # Errors
     /// TLS cannot be set up.
@@ -77,14 +76,14 @@ impl Registry {
         &self.cache
     }
 
-    /// The client that asks registries.
+    /// The registry client.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// What a reference stands for to whoever runs it: the pinned digest where the lock has this source, else what the
-    /// reference says, and a tag only where the policy lets it be used for the first time.
+    /// The version of a reference to run: the pinned digest if the lock has this source, else the reference's
+    /// digest; a tag only if the policy allows pinning on first use.
     ///
     /// # Errors
     /// The policy or the lock does not allow it, or it cannot be pulled or verified.
@@ -110,7 +109,7 @@ impl Registry {
         self.pull(reference).await
     }
 
-    /// What a pin names, from the cache if it is there.
+    /// The version of a pin, from the cache if possible.
     ///
     /// # Errors
     /// It cannot be pulled or verified, or has no reference.
@@ -127,10 +126,10 @@ impl Registry {
         Ok(Pulled { reference, ..pulled })
     }
 
-    /// What a reference stands for in the registry now. By a digest that is in the cache, no registry is asked.
+    /// The current version of a reference in the registry. A cached digest needs no registry request.
     ///
     /// # Errors
-    /// The policy does not allow it, or it cannot be pulled or verified. Nothing of it was used then.
+    /// The policy does not allow it, or it cannot be pulled or verified. Then nothing of it was used.
     pub async fn pull(&self, reference: &Reference) -> Result<Pulled> {
         self.client.in_time(self.pull_now(reference)).await
     }
@@ -151,7 +150,7 @@ impl Registry {
             }
             None => (self.client.resolve(reference).await?, false),
         };
-        // From here on by digest alone: whatever the tag does now does not matter.
+        // By digest from here on: later moves of the tag do not matter.
         let at = reference.at(&resolved.digest);
         self.policy.check_digest(&resolved.digest)?;
         let layer = resolved.layer()?;
@@ -185,7 +184,7 @@ impl Registry {
         let mut verified = self
             .policy
             .verify(Some(&resolved.digest), &component, &signatures);
-        // A key of the policy may be newer than the signatures that are kept; without a network, those decide.
+        // A policy key may be newer than the cached signatures; without network, the cached ones decide.
         if is_cached
             && verified
                 .as_ref()
@@ -202,7 +201,7 @@ impl Registry {
             self.cache.put(&layer.digest, &component)?;
             self.cache.put(&config.digest, &config_bytes)?;
             self.cache.put_signatures(&resolved.digest, &signatures)?;
-            // The last: with the manifest there, all is there.
+            // Last: if the manifest is cached, everything is.
             self.cache.put(&resolved.digest, &resolved.bytes)?;
         }
         Ok(Pulled {

@@ -1,4 +1,4 @@
-//! What is pulled, and what is refused before anybody could compile it.
+//! Pulls, and what is refused before anything could be compiled.
 
 mod fake;
 
@@ -29,7 +29,7 @@ async fn published() -> Fake {
     fake
 }
 
-/// Pulls the tag `1` into an empty cache, and expects that nothing stays there.
+/// Pulls the tag `1` into an empty cache, and expects that nothing is cached.
 async fn refused(fake: &Fake, policy: Policy) -> plugin_registry::Error {
     let operator = Operator::new(policy);
     let error = operator.registry.pull(&fake.reference(":1")).await.unwrap_err();
@@ -37,7 +37,7 @@ async fn refused(fake: &Fake, policy: Policy) -> plugin_registry::Error {
     error
 }
 
-/// Publishes, and changes the manifest that the tag stands for.
+/// Publishes, and changes the manifest of the tag.
 async fn with_manifest(change: impl FnOnce(&Fake, &mut Value)) -> Fake {
     let fake = published().await;
     let mut manifest: Value = serde_json::from_slice(&fake.manifest("1")).unwrap();
@@ -62,7 +62,7 @@ async fn what_was_published_is_pulled_byte_for_byte_and_a_second_time_without_th
     );
     let again = operator.registry.pull(&reference).await.unwrap();
     assert_eq!((again.component.as_slice(), again.is_cached), (COMPONENT, true));
-    assert_eq!(fake.seen().len(), asked, "nothing was asked");
+    assert_eq!(fake.seen().len(), asked, "no request was sent");
     drop(fake);
     operator
         .registry
@@ -199,7 +199,7 @@ async fn an_index_and_other_manifests_are_refused() {
 
 #[tokio::test]
 async fn a_registry_that_lies_about_size_is_refused() {
-    // In the manifest, smaller and larger than what comes; and by sending without end.
+    // In the manifest, smaller and larger than the content; and by an endless body.
     for size in [COMPONENT.len() - 1, COMPONENT.len() + 1] {
         let fake = with_manifest(|_, manifest| manifest["layers"][0]["size"] = json!(size)).await;
         assert_eq!(
@@ -207,7 +207,7 @@ async fn a_registry_that_lies_about_size_is_refused() {
             ErrorKind::Size,
             "{size}"
         );
-        // The same where no length is announced.
+        // The same without an announced length.
         let name = Digest::of(COMPONENT);
         fake.lie(move |_, path| {
             path.ends_with(name.as_str())
@@ -278,14 +278,14 @@ async fn a_tag_that_moves_between_check_and_pull_changes_nothing_of_what_is_pull
         .await
         .unwrap();
     let operator = Operator::new(Policy::default());
-    // What was checked is pulled by its digest.
+    // A verified version can be pulled by its digest.
     let pulled = operator
         .registry
         .pull(&fake.reference(":1").at(&checked.digest))
         .await
         .unwrap();
     assert_eq!(pulled.component, COMPONENT);
-    // And a pin by the tag's own reference holds, though the tag stands for another now.
+    // A pin by the tag's own reference holds, though the tag has moved.
     let pin = pin(&pulled, &fake.reference(":1").to_string());
     let mut lock = Lock::default();
     lock.put("acme", pin);
@@ -305,7 +305,7 @@ async fn a_tag_that_moves_between_check_and_pull_changes_nothing_of_what_is_pull
         other,
         "it did move"
     );
-    // Who names another digest than the lock has is told how to accept it.
+    // For another digest than the lock's, the error says how to accept it.
     let named = fake.reference(&format!(":1@{}", Digest::of(b"another")));
     let error = operator.registry.pinned(&named, &lock).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);
@@ -357,7 +357,7 @@ async fn a_registry_that_redirects_elsewhere_is_refused_and_no_redirect_carries_
     assert!(error.message().contains(&storage.address.to_string()), "{error}");
     assert!(
         operator.is_empty() && storage.seen().is_empty(),
-        "nobody was asked there"
+        "no request was sent there"
     );
 
     let policy = Policy {
@@ -423,7 +423,7 @@ async fn redirects_to_plain_http_to_users_and_without_end_are_refused_as_is_one_
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_where_the_registry_belongs_and_nowhere_else() {
+async fn a_token_is_requested_only_from_the_registrys_own_token_servers() {
     let fake = published().await;
     let server = Fake::start().await;
     server.lie(|_, path| path.starts_with("/token").then(|| full(200, r#"{"token":"t1"}"#)));
@@ -446,7 +446,7 @@ async fn a_token_is_asked_for_where_the_registry_belongs_and_nowhere_else() {
         seen[0].path.contains("scope=repository%3Aopenclaw%2Facme%3Apull"),
         "{seen:?}"
     );
-    // Who has no right is told how to log in.
+    // Without access, the error says how to log in.
     fake.wants("Bearer other", "Basic realm=\"x\"");
     let error = refused(&fake, Policy::default()).await;
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
@@ -481,11 +481,11 @@ async fn a_denied_digest_is_refused_whether_it_is_the_manifests_or_the_component
         .pull(&fake.reference(&format!("@{}", pulled.manifest)))
         .await
         .unwrap_err();
-    assert_eq!(fake.seen().len(), before, "nothing was asked for it");
+    assert_eq!(fake.seen().len(), before, "no request was sent for it");
 }
 
 #[tokio::test]
-async fn a_registry_that_the_policy_does_not_allow_is_not_asked() {
+async fn a_registry_that_the_policy_does_not_allow_gets_no_request() {
     let fake = published().await;
     let policy = Policy {
         allow: vec!["ghcr.io/openclaw".to_owned()],
@@ -531,7 +531,7 @@ async fn a_registry_that_stalls_or_is_not_there_ends_in_an_error_in_time() {
         ..options().limits
     };
     let operator = Operator::with(Policy::default(), ClientOptions { limits, ..options() });
-    // It accepts, and says nothing.
+    // It accepts connections, and never responds.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let at = format!("oci://{}/a/b:1", silent.local_addr().unwrap())
         .parse()
@@ -606,7 +606,7 @@ async fn a_signature_by_any_key_of_the_policy_is_found_with_and_without_the_refe
             (again.signers, again.is_cached),
             (vec![signer.key().signer()], true)
         );
-        // A key that was taken out of the policy holds no longer, for what is in the cache neither.
+        // A key that was removed from the policy is not accepted any more, for cached plugins neither.
         let error = operator
             .again(requiring(&[&next]))
             .pull(&fake_is_gone)
@@ -637,7 +637,7 @@ async fn a_missing_signature_one_by_another_key_and_one_of_another_artifact_are_
 async fn a_signature_that_refers_to_another_manifest_is_not_looked_at() {
     let signer = Signer::new();
     let fake = signed(None, false).await;
-    // The attacker copies a good signature's artifact below a manifest that it is not of.
+    // The attacker copies the artifact of a valid signature below another manifest.
     let elsewhere = signed(Some(signer.sign(COMPONENT)), false).await;
     let tag = Digest::of(&elsewhere.manifest("1")).as_str().replace(':', "-");
     let index = elsewhere.manifest(&tag);

@@ -1,11 +1,12 @@
-//! A conversation of the contract as the body of an OpenAI chat completion: the way back of [`super::request`].
+//! Serializes a conversation of the contract as the body of an OpenAI chat completion: the inverse of
+//! [`super::request`].
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use model_provider_host::contract::{AssistantPart, ContentPart, MediaSource, Message};
 
-/// The body that asks a model to go on with a conversation. Results of tools are left out.
+/// The body that continues a conversation with a model. Tool results are left out.
 pub fn body(model: &str, messages: &[Message]) -> Value {
     let messages: Vec<Value> = messages
         .iter()

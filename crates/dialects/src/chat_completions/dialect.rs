@@ -1,4 +1,4 @@
-//! Chat completions as a server drives them. Knows no socket.
+//! The chat completions dialect for a server. Knows no sockets.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ use model_provider_host::{
 /// The dialect of `/v1/chat/completions`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ChatCompletions {
-    /// Where reasoning stands in a response.
+    /// The response field of reasoning.
     pub reasoning: ReasoningField,
 }
 
@@ -69,7 +69,7 @@ impl Reply for Envelope {
 
     fn whole(&mut self, model: &str, content: &[AssistantPart], ending: Ending<'_>) -> String {
         model.clone_into(&mut self.model);
-        // Text, numbers and JSON values: nothing that cannot be written.
+        // Strings, numbers and JSON values: serialization cannot fail.
         serde_json::to_string(&Envelope::whole(self, content, ending)).unwrap_or_default()
     }
 

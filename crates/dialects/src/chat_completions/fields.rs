@@ -1,4 +1,4 @@
-//! What becomes of each member of a request.
+//! How each member of a request is handled.
 
 use crate::fields::{
     Field,
@@ -6,7 +6,7 @@ use crate::fields::{
     field,
 };
 
-/// The members that this dialect knows. Any other is sent on as the upstream's own parameter.
+/// The known members of this dialect. Unknown ones are passed to the upstream as parameters.
 pub const FIELDS: &[Field] = &[
     field(
         "model",
@@ -16,14 +16,14 @@ pub const FIELDS: &[Field] = &[
     field(
         "messages",
         Sent,
-        "each role and its parts; a member that is not known goes along with its message",
+        "each role and its parts; unknown members are passed on with their message",
     ),
     field(
         "tools",
         Sent,
         "`function`; other types in the upstream's own form",
     ),
-    field("tool_choice", Sent, "`allowed_tools` offers no others"),
+    field("tool_choice", Sent, "`allowed_tools` limits the offered tools"),
     field(
         "response_format",
         Sent,
@@ -39,14 +39,18 @@ pub const FIELDS: &[Field] = &[
     field(
         "max_completion_tokens",
         Sent,
-        "the output limit; leaves under the name under which it came",
+        "the output limit; passed on under the same name",
     ),
     field("reasoning_effort", Sent, "the reasoning effort"),
     field("stream", Here, "whether chunks are written"),
     field(
         "stream_options",
         Here,
-        "`include_usage`; others are left out, with a warning",
+        "`include_usage`; unknown options are left out, with a warning",
     ),
-    field("n", Refused, "above 1 is not supported: one request, one answer"),
+    field(
+        "n",
+        Refused,
+        "above 1 is not supported: one request, one response",
+    ),
 ];

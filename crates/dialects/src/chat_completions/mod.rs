@@ -1,7 +1,8 @@
-//! The dialect of OpenAI's chat completions: their bodies as requests of the contract and back, answers and errors of the
-//! contract as theirs.
+//! The dialect of OpenAI's chat completions: parses their bodies to requests of the contract, and serializes the
+//! contract's responses and errors.
 //!
-//! The command line reads and writes request files with it, the server speaks it. It knows no files, no sockets and no provider.
+//! The command line uses it for request files, the server for its endpoint. Knows no files, no sockets and no
+//! provider.
 
 pub mod conversation;
 mod dialect;

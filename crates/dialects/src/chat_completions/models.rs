@@ -1,4 +1,4 @@
-//! Models as entries of the dialect's list, with what else is known of them.
+//! Models as entries of the dialect's list, with additional data.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ pub fn list(models: &[Model]) -> Value {
     json!({ "object": "list", "data": entries })
 }
 
-/// One model under the name that it was asked for, which may have a suffix.
+/// One model under the requested id, which may have a suffix.
 pub fn entry(id: &str, model: &Model) -> Value {
     let owner = extra(&model.extras, "owned_by").unwrap_or_else(|| {
         let owner = model.id.split_once('/').map(|(owner, _)| owner);
@@ -20,7 +20,7 @@ pub fn entry(id: &str, model: &Model) -> Value {
     known(json!({
         "id": id,
         "object": "model",
-        // Clients want a number; most lists do not tell.
+        // Clients expect a number; most lists have none.
         "created": extra(&model.extras, "created").filter(Value::is_number).unwrap_or_else(|| 0.into()),
         "owned_by": owner,
         "name": model.alias.as_deref().unwrap_or(&model.display_name),

@@ -1,24 +1,24 @@
-//! Where reasoning stands in a response: the dialect has no field of its own for it, and servers use two.
+//! The response field of reasoning: the dialect has no standard one, and servers use two.
 
-/// Where reasoning stands in a response.
+/// The response field of reasoning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReasoningField {
-    /// `reasoning_content`: what DeepSeek began, and LiteLLM, LangChain, the AI SDK and OpenClaw read.
+    /// `reasoning_content`: introduced by DeepSeek; read by LiteLLM, LangChain, the AI SDK and OpenClaw.
     #[default]
     ReasoningContent,
-    /// `reasoning`: what newer servers write.
+    /// `reasoning`: of newer servers.
     Reasoning,
-    /// Both. A client that gives back what it does not know breaks on the second one.
+    /// Both. A client that sends back unknown fields fails on the second one.
     Both,
 }
 
 impl ReasoningField {
-    /// Whether reasoning stands in `reasoning_content`.
+    /// Whether reasoning is written to `reasoning_content`.
     pub fn in_reasoning_content(self) -> bool {
         self != Self::Reasoning
     }
 
-    /// Whether reasoning stands in `reasoning`.
+    /// Whether reasoning is written to `reasoning`.
     pub fn in_reasoning(self) -> bool {
         self != Self::ReasoningContent
     }

@@ -1,8 +1,8 @@
-//! A response as a chat completion: whole, or chunk by chunk.
+//! Serializes a response as a chat completion, whole or in chunks.
 //!
-//! Reasoning goes out in one field, `reasoning_content` unless the operator wants another: a client that gives back what it
-//! does not know would break on a second one. What the dialect has no place for (who answered, warnings) stands under
-//! `x_plugin`, where other clients overlook it.
+//! Reasoning is written to one field, `reasoning_content` unless the operator configures another: a client that
+//! sends back unknown fields would fail on a second one. Data without a place in the dialect (backend, attempts,
+//! warnings) is under `x_plugin`, which clients ignore.
 
 use std::collections::BTreeMap;
 
@@ -22,28 +22,28 @@ use crate::{
 };
 use model_provider_host::contract::{AssistantPart, ChatEvent, Extra, FinishReason};
 
-/// Keys of a message that are written here; what an upstream adds may not take their place.
+/// Keys of a message that are written here; the upstream's extras do not override them.
 const OWN_KEYS: [&str; 5] = ["role", "content", "reasoning_content", "reasoning", "tool_calls"];
 
-/// What all pieces of one response have in common.
+/// The common data of all chunks of one response.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    /// The response's name.
+    /// The response's id.
     pub id: String,
     /// Seconds since 1970.
     pub created: u64,
-    /// Who answers, as it was asked for.
+    /// The model, as it was requested.
     pub model: String,
-    /// Whether chunks have a place for what the response took.
+    /// Whether chunks include the usage.
     pub include_usage: bool,
-    /// Where reasoning stands.
+    /// The response field of reasoning.
     pub reasoning: ReasoningField,
-    /// What there is to say of the request and its response.
+    /// Notes about the request and its response.
     pub notes: Notes,
 }
 
-/// The dialect's word for how a response ended. It has none for "otherwise", and typed clients refuse words that they do
-/// not know; the upstream's own stands under `x_plugin`.
+/// The dialect's finish reason. It has none for "other", and typed clients refuse unknown ones; the upstream's raw
+/// one is under `x_plugin`.
 fn finish_reason(reason: FinishReason) -> &'static str {
     match reason {
         FinishReason::Stop | FinishReason::Other => "stop",
@@ -54,7 +54,7 @@ fn finish_reason(reason: FinishReason) -> &'static str {
 }
 
 impl Envelope {
-    /// The first chunk: who speaks.
+    /// The first chunk, with the role.
     pub fn opening(&self) -> String {
         let delta = Delta {
             role: Some("assistant"),
@@ -65,8 +65,7 @@ impl Envelope {
         self.chunk(Choice::of(delta), None)
     }
 
-    /// The chunk of one event, with the log probabilities that belong to it; `None` for what the dialect has no place
-    /// for.
+    /// The chunk of one event, with its log probabilities; `None` for an event that the dialect cannot represent.
     pub fn event(&self, event: &ChatEvent, logprobs: Option<&Extra>) -> Option<String> {
         let call = |index, id, name, arguments| Delta {
             tool_calls: Some([CallDelta {
@@ -113,7 +112,7 @@ impl Envelope {
         Some(self.chunk(choice, None))
     }
 
-    /// The last chunks: how it ended, and what it took if that was asked for and is known.
+    /// The last chunks: the finish reason, and the usage if it was requested and is known.
     pub fn closing(&self, ending: Ending<'_>) -> Vec<String> {
         let reason = finish_reason(ending.summary.finish_reason);
         let last = Choice {
@@ -146,7 +145,7 @@ impl Envelope {
             usage,
             x_plugin,
         };
-        // Text, numbers and JSON values: nothing that cannot be written.
+        // Strings, numbers and JSON values: serialization cannot fail.
         serde_json::to_string(&chunk).unwrap_or_default()
     }
 
@@ -183,7 +182,7 @@ impl Envelope {
         if self.reasoning.in_reasoning_content() {
             message.reasoning_content = reasoning;
         }
-        // Typed clients want them, said or not.
+        // Typed clients require them, even if they are null or empty.
         for (key, unsaid) in [("refusal", "null"), ("annotations", "[]")] {
             if let Some(unsaid) = passthrough::read(unsaid) {
                 message.others.entry(key).or_insert(Added::Raw(unsaid));
@@ -209,7 +208,7 @@ impl Envelope {
     }
 }
 
-/// What an upstream adds to a message in its own form.
+/// An upstream's own extension of a message.
 fn other<'k>(key: &'k str, value_json: &str) -> Option<(&'k str, Box<RawValue>)> {
     if OWN_KEYS.contains(&key) {
         return None;

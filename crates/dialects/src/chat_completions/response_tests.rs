@@ -1,4 +1,4 @@
-//! What clients read of a response.
+//! Responses as clients read them.
 
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ fn generation() -> GenerationInfo {
 }
 
 fn whole(parts: &[AssistantPart], ending: Ending<'_>) -> Value {
-    parsed(&serde_json::to_string(&envelope(false).whole(parts, ending)).expect("an answer"))
+    parsed(&serde_json::to_string(&envelope(false).whole(parts, ending)).expect("a response"))
 }
 
 fn parsed(text: &str) -> Value {
@@ -112,7 +112,7 @@ fn chunks_have_the_dialects_deltas() {
 }
 
 #[test]
-fn usage_comes_last_if_it_was_asked_for_and_is_known() {
+fn usage_comes_last_if_it_was_requested_and_is_known() {
     let (summary, generation) = (summary(FinishReason::Stop), generation());
     let ending = Ending {
         summary: &summary,
@@ -146,7 +146,7 @@ fn usage_comes_last_if_it_was_asked_for_and_is_known() {
 }
 
 #[test]
-fn an_answer_ends_with_a_word_of_the_dialect_and_all_else_that_is_known() {
+fn a_response_ends_with_a_finish_reason_of_the_dialect_and_all_other_data() {
     for (reason, word) in [
         (FinishReason::Stop, "stop"),
         (FinishReason::Length, "length"),
@@ -177,7 +177,7 @@ fn an_answer_ends_with_a_word_of_the_dialect_and_all_else_that_is_known() {
 }
 
 #[test]
-fn a_whole_answer_has_text_thoughts_and_calls_where_clients_look() {
+fn a_whole_response_has_text_reasoning_and_calls_where_clients_look() {
     let (summary, generation) = (summary(FinishReason::ToolCalls), generation());
     let ending = Ending {
         summary: &summary,
@@ -204,7 +204,7 @@ fn a_whole_answer_has_text_thoughts_and_calls_where_clients_look() {
 }
 
 #[test]
-fn what_an_upstream_adds_piece_by_piece_is_whole_at_the_end() {
+fn extras_that_arrive_in_fragments_are_merged_at_the_end() {
     let (summary, generation) = (summary(FinishReason::Stop), generation());
     let ending = Ending {
         summary: &summary,
@@ -240,7 +240,7 @@ fn what_an_upstream_adds_piece_by_piece_is_whole_at_the_end() {
         json!({"role": "assistant", "content": "", "annotations": [1, 2, 3], "executed_tools": [{"x": 1}],
             "refusal": "I won't"})
     );
-    // In a stream they stand on the choice as well, where clients look.
+    // In a stream they are in the choice as well, where clients look for them.
     let chunk = parsed(
         &envelope(false)
             .event(&ChatEvent::Other(extra(&pieces[0])), None)
@@ -258,7 +258,7 @@ fn what_an_upstream_adds_is_passed_on_as_it_was_written() {
         generation: &generation,
         trail: &[],
     };
-    // Digits that no float has, a number that no integer type has, and half a surrogate pair.
+    // More digits than a float has, a number beyond all integer types, and half a surrogate pair.
     let written = r#"{"a":-0.11082194000482559,"b":123456789012345678901,"c":1.0,"d":"\ud800"}"#;
     let extra = |value_json: String| Extra {
         key: "added".into(),
@@ -267,7 +267,7 @@ fn what_an_upstream_adds_is_passed_on_as_it_was_written() {
     let event = ChatEvent::Other(extra(written.into()));
     let event = envelope(false).event(&event, None).unwrap();
     assert!(event.contains(written), "{event}");
-    // Whole, in pieces of one list, and over two lines.
+    // Whole, in fragments of one list, and over two lines.
     let lines = format!("[{written},\r\n{written}]");
     for pieces in [
         vec![written.to_owned()],
@@ -288,7 +288,7 @@ fn what_an_upstream_adds_is_passed_on_as_it_was_written() {
 }
 
 #[test]
-fn reasoning_stands_in_one_field_and_in_two_only_where_the_operator_wants_that() {
+fn reasoning_is_in_one_field_unless_the_operator_configures_both() {
     let (summary, generation) = (summary(FinishReason::Stop), generation());
     let ending = Ending {
         summary: &summary,

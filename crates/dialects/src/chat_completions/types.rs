@@ -1,4 +1,4 @@
-//! The objects of a response as the dialect writes them; what goes into them is decided in `answer`.
+//! The objects of a response; `response` fills them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, value::RawValue};
 use crate::passthrough::Added;
 use model_provider_host::contract::{ToolCall, Usage};
 
-/// A piece of a stream.
+/// A chunk of a stream.
 #[derive(Serialize)]
 pub struct Chunk<'a> {
     pub id: &'a str,
@@ -16,7 +16,7 @@ pub struct Chunk<'a> {
     pub created: u64,
     pub model: &'a str,
     pub choices: &'a [Choice<'a>],
-    /// Absent if it was not asked for; null until it is known.
+    /// Absent if it was not requested; null until it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Option<UsageJson>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,14 +43,14 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// What a piece adds to the message.
+/// The delta of a chunk.
 #[derive(Default, Serialize)]
 pub struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<&'a str>,
-    /// Null where it is said that nothing was refused.
+    /// Null if the response is explicitly not a refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<()>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,7 +104,7 @@ pub struct WholeChoice<'a> {
 #[derive(Default, Serialize)]
 pub struct Message<'a> {
     pub role: &'static str,
-    /// Null in a call without text; otherwise nothing said is an empty text.
+    /// Null in a response with tool calls and without text; else a missing text is an empty string.
     pub content: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reasoning_content: String,
@@ -145,7 +145,7 @@ pub struct CompletionDetails {
     reasoning_tokens: u32,
 }
 
-/// The dialect's numbers are never null, so that counts of which one is unknown are not given at all.
+/// The dialect's numbers are never null, so a usage with an unknown count is omitted.
 pub fn usage(usage: &Usage) -> Option<UsageJson> {
     let (input, output) = (usage.input_tokens?, usage.output_tokens?);
     Some(UsageJson {

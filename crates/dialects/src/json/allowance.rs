@@ -1,34 +1,34 @@
-//! How much memory the reading of one document may take, and why it stopped. A limit on the number of values would refuse
-//! long conversations, and none at all would let a small body become a large request.
+//! The memory allowance of parsing one document, and why parsing stopped. A limit on the number of values would
+//! refuse long conversations; no limit would let a small body become a large request.
 
 use std::{
     cell::{Cell, RefCell},
     fmt,
 };
 
-/// Values within values.
+/// The nesting limit.
 pub(crate) const DEEPEST: usize = 128;
-/// Memory that may be taken beside the document and the texts in it: so much for any document, and as much again as it
-/// has bytes. Far more than an agent's conversation takes, which is made of texts: 20,000 messages, parts and calls fit
-/// into the least.
+/// Memory beside the document and its strings: this constant for any document, plus the size of the document. Far
+/// more than a conversation needs, which consists mostly of strings: 20,000 messages, parts and calls fit into the
+/// constant alone.
 pub(crate) const LEAST: usize = 4 * 1024 * 1024;
-/// What is taken for an element of a list that is looked at, whatever becomes of it: at most so much, beside its texts.
+/// The memory that an element of a list uses at most while it is read, besides its strings.
 pub(crate) const ELEMENT: usize = 200;
-/// What is taken for a member of an object while that is looked at.
+/// The memory that a member of an object uses while it is read.
 pub(crate) const MEMBER: usize = 72;
-/// What is taken for a member that is passed on, beside its texts.
+/// The memory that a passed-on member uses, besides its strings.
 const PASSED_ON: usize = 128;
 
-/// Why a document, or a part of it, cannot be read.
+/// Why a document, or a part of it, cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It is not JSON.
     Syntax(String),
-    /// Too many values within each other.
+    /// Nested too deeply.
     Deep,
-    /// A text that is not Unicode, by its path.
+    /// A string that is not valid Unicode, by its path.
     Surrogate(String),
-    /// Too many small values: so many bytes of memory do not hold what they become.
+    /// Too many small values for this many bytes of memory.
     Dense(usize),
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for Fault {
             Self::Deep => write!(f, "it nests deeper than {DEEPEST} values"),
             Self::Surrogate(path) => write!(
                 f,
-                "`{path}` holds half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+                "`{path}` holds half of a surrogate pair (\\ud800 to \\udfff), which is not a character"
             ),
             Self::Dense(most) => write!(
                 f,
@@ -50,8 +50,8 @@ impl fmt::Display for Fault {
     }
 }
 
-/// How much memory the reading of one document may still take, and the first fault that was met. What is read after it is
-/// incomplete, so whoever reads a document asks for it in the end.
+/// The remaining memory of parsing one document, and its first fault. What is read after a fault is incomplete, so
+/// the caller has to check for one at the end.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     most: usize,
@@ -69,7 +69,7 @@ impl Allowance {
         }
     }
 
-    /// Whether there is so much left; notes the fault if not.
+    /// Takes memory if this much is left; else records the fault.
     pub(crate) fn take(&self, bytes: usize) -> bool {
         match self.left.get().checked_sub(bytes) {
             Some(left) => self.left.set(left),
@@ -78,7 +78,7 @@ impl Allowance {
         self.fault.borrow().is_none()
     }
 
-    /// What was taken is free again.
+    /// Returns memory.
     pub(crate) fn give_back(&self, bytes: usize) {
         self.left.set(self.left() + bytes);
     }
@@ -87,7 +87,7 @@ impl Allowance {
         self.left.get()
     }
 
-    /// For a member that is passed on.
+    /// Takes memory for a passed-on member.
     pub(crate) fn pass_on(&self) -> bool {
         self.take(PASSED_ON)
     }
@@ -96,7 +96,7 @@ impl Allowance {
         self.fault.borrow_mut().get_or_insert(fault);
     }
 
-    /// What went wrong first.
+    /// The first fault.
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault.borrow().clone()
     }

@@ -1,8 +1,8 @@
-//! A JSON document by its text: checked once, then read value by value where it stands.
+//! Lazy JSON document: validated once, then read value by value in place.
 //!
-//! No tree is built: what a value takes is its own text, and what is not looked into is never taken apart. A body of
-//! thirty megabytes may be an array of fifteen million zeros: lists are walked, and what comes of their elements is
-//! bounded by memory, not by number. Knows nothing of requests.
+//! No tree is built: a value uses no memory beyond its own text, and unread values are never parsed. A body of
+//! thirty megabytes may be an array of fifteen million zeros: lists are iterated, and their elements are bounded by
+//! memory, not by number. Knows nothing of requests.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -13,7 +13,7 @@ use super::{
     escapes::{behind_text, unescaped},
 };
 
-/// A document that is known to be one JSON value.
+/// A document that is known to be valid JSON.
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
     pub(crate) root: Raw<'a>,
@@ -24,7 +24,7 @@ pub(crate) struct Document<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Raw<'a>(&'a str);
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Null,
@@ -36,7 +36,7 @@ pub(crate) enum Shape {
 }
 
 impl<'a> Document<'a> {
-    /// Checks a whole text. A byte order mark before it is none of its.
+    /// Validates a whole text, without its byte order mark.
     pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, Fault> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let text = std::str::from_utf8(bytes).map_err(|error| Fault::Syntax(error.to_string()))?;
@@ -51,7 +51,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Before the text is known to be JSON, so that no reader of it has to go deep.
+/// Checked before the text is known to be JSON, so that no parser has to recurse deeply.
 fn nests_too_deep(text: &[u8]) -> bool {
     let is_mark = |byte: &u8| matches!(byte, b'"' | b'[' | b']' | b'{' | b'}');
     let (mut depth, mut rest) = (0_usize, text);
@@ -69,7 +69,7 @@ fn nests_too_deep(text: &[u8]) -> bool {
 }
 
 impl<'a> Raw<'a> {
-    /// The value as it was written.
+    /// The value's source text.
     fn get(self) -> &'a str {
         self.0
     }
@@ -85,7 +85,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// The text that it is; `None` if it is none, or not of Unicode's characters.
+    /// The string; `None` for another type, or invalid Unicode.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         let inner = self.get().strip_prefix('"')?.strip_suffix('"')?;
         if inner.contains('\\') {
@@ -95,8 +95,8 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// A number or a flag, whose forms in JSON are forms of Rust's. Never through serde_json, which reads a number of many
-    /// digits as one beside it.
+    /// A number or boolean, whose JSON forms are valid in Rust. Not by serde_json, which rounds numbers of many
+    /// digits.
     pub(crate) fn plain<T: std::str::FromStr>(self) -> Option<T> {
         match self.shape() {
             Shape::Number | Shape::Flag => self.get().parse().ok(),
@@ -104,7 +104,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Whether there is nothing between its brackets or quotes.
+    /// Whether its brackets or quotes are empty.
     pub(crate) fn is_blank(self) -> bool {
         let text = self.get();
         let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
@@ -115,13 +115,13 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// The elements of a list, found one by one; none if it is no list.
+    /// Iterates over the elements of a list; empty for another type.
     pub(crate) fn items(self, allowance: &'a Allowance) -> impl Iterator<Item = Self> + use<'a> {
         let elements = Elements::of(self, Shape::List);
         elements.take_while(|_| allowance.take(ELEMENT)).map(Raw)
     }
 
-    /// The members of an object in their order; of those of one name the last counts. None if it is no object.
+    /// The members of an object in order; of duplicate keys the last wins. Empty for another type.
     pub(crate) fn members(self, allowance: &'a Allowance) -> Members<'a> {
         let mut list: Vec<(Cow<'a, str>, Self)> = Vec::new();
         for element in Elements::of(self, Shape::Object) {
@@ -145,14 +145,14 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// The value as compact JSON: without blanks, every character that can stand for itself doing so, numbers as they were
-    /// written. So a text is found in it however it was escaped. `None` if a text in it is not Unicode.
+    /// The value as compact JSON: without white space and needless escapes, numbers as written. So a text is found
+    /// in it however it was escaped. `None` if a string in it is not valid Unicode.
     pub(crate) fn compact(self) -> Option<String> {
         compact(self.get()).and_then(|bytes| String::from_utf8(bytes).ok())
     }
 }
 
-/// The members of an object. What they take is given back with them.
+/// The members of an object. Their memory is returned on drop.
 #[derive(Debug)]
 pub(crate) struct Members<'a> {
     pub(crate) list: Vec<(Cow<'a, str>, Raw<'a>)>,
@@ -178,7 +178,7 @@ fn member<'a>(text: &'a str, allowance: &Allowance) -> Option<(Cow<'a, str>, Raw
     Some((name, Raw(value)))
 }
 
-/// What stands between the commas of a list or an object, found one by one.
+/// Iterates over the texts between the commas of a list or an object.
 struct Elements<'a>(&'a str);
 
 impl<'a> Elements<'a> {
@@ -206,7 +206,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// How long the element is with which this begins: up to a comma or the bracket around it.
+/// The length of the first element: up to a comma or the closing bracket.
 fn element_end(text: &[u8]) -> usize {
     let is_mark = |byte: &u8| matches!(byte, b'"' | b'[' | b']' | b'{' | b'}' | b',');
     let (mut depth, mut rest) = (0_usize, text);
@@ -224,7 +224,7 @@ fn element_end(text: &[u8]) -> usize {
 }
 
 fn compact(mut rest: &str) -> Option<Vec<u8>> {
-    // It can only become shorter.
+    // The text can only become shorter.
     let mut out = Vec::with_capacity(rest.len());
     while let Some(at) = rest.find(['"', ' ', '\t', '\r', '\n']) {
         out.extend_from_slice(&rest.as_bytes()[..at]);

@@ -1,7 +1,7 @@
-//! What a text of JSON says behind its escapes. In one step and one allocation, where serde_json takes two of each: a text
-//! may be the whole of a large document. Knows nothing of what is around a text.
+//! Unescaping of JSON strings in one pass and one allocation, where serde_json uses two of each: a string may be
+//! most of a large document. Knows nothing of what is around a string.
 
-/// What is behind the end of a text that has begun; nothing if it has no end.
+/// The rest after the end of a string whose beginning has been read; empty if it has no end.
 pub(crate) fn behind_text(mut rest: &[u8]) -> &[u8] {
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
         if rest[at] == b'"' {
@@ -12,7 +12,7 @@ pub(crate) fn behind_text(mut rest: &[u8]) -> &[u8] {
     &[]
 }
 
-/// What a text says; `None` if it is not Unicode.
+/// The unescaped string; `None` if it is not valid Unicode.
 pub(crate) fn unescaped(mut rest: &str) -> Option<String> {
     let mut out = String::with_capacity(rest.len());
     while let Some((plain, escaped)) = rest.split_once('\\') {
@@ -38,7 +38,7 @@ pub(crate) fn unescaped(mut rest: &str) -> Option<String> {
     Some(out)
 }
 
-/// A character by one number or two, and what is behind it.
+/// A character from one `\u` escape or a surrogate pair, and the rest.
 fn by_number(text: &str) -> Option<(char, &str)> {
     let (first, behind) = number(text)?;
     if !(0xd800..0xdc00).contains(&first) {
@@ -49,7 +49,7 @@ fn by_number(text: &str) -> Option<(char, &str)> {
     Some((character, behind))
 }
 
-/// Four digits, and what is behind them.
+/// Four hexadecimal digits, and the rest.
 fn number(text: &str) -> Option<(u16, &str)> {
     let (digits, behind) = text.split_at_checked(4)?;
     Some((u16::from_str_radix(digits, 16).ok()?, behind))

@@ -1,13 +1,13 @@
-//! Members that a request has beside the fields of the contract, put together for the plugin.
+//! Builds extras from request members without a field in the contract.
 
 use model_provider_host::contract::Extra;
 use serde_json::Value;
 
-/// The key under which plugins take the members of a function within a tool or a call, so that each leaves at the depth
-/// at which it came.
+/// The key under which plugins accept the members of a function within a tool or a call, so that each is sent at
+/// its original depth.
 const FUNCTION: &str = "function";
 
-/// A member that is a text.
+/// A string extra.
 pub(crate) fn text(key: &str, text: &str) -> Extra {
     Extra {
         key: key.to_owned(),
@@ -15,7 +15,7 @@ pub(crate) fn text(key: &str, text: &str) -> Extra {
     }
 }
 
-/// These members as an object, their values as they were written.
+/// These members as an object extra, values as written.
 pub(crate) fn object(key: &str, members: &[Extra]) -> Extra {
     let members: Vec<String> = members
         .iter()

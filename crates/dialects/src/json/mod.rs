@@ -1,4 +1,4 @@
-//! A request's body as JSON: read value by value within a bound of memory, with a path for every error. Knows no dialect.
+//! JSON parsing of request bodies: lazy, within a memory limit, with a path for every error. Knows no dialect.
 
 pub(crate) mod allowance;
 pub(crate) mod document;
@@ -12,7 +12,7 @@ pub(crate) use node::{Node, PARAM, TOO_DENSE, refused};
 
 use model_provider_host::Result;
 
-/// Checks a whole body, and reads it. What was read of a document with a fault is not all of it, so that the fault holds.
+/// Validates a body and reads it. After a fault the result is incomplete, so the fault wins.
 pub(crate) fn read<T>(bytes: &[u8], read: impl FnOnce(&Node<'_>) -> Result<T>) -> Result<T> {
     let document = Document::new(bytes)?;
     let read = read(&Node::root(&document));

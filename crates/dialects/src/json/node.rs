@@ -1,4 +1,4 @@
-//! One value within a JSON document, with its path, for errors that say where.
+//! A value within a JSON document, with its path for errors.
 
 use std::{borrow::Cow, cell::OnceCell, rc::Rc};
 
@@ -11,22 +11,22 @@ use model_provider_host::{
     contract::{self, ErrorKind, Extra},
 };
 
-/// Below it a float holds every whole number.
+/// An `f64` is exact for integers below this.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A request that is malformed.
+/// The error of a malformed request.
 pub fn invalid(message: &str) -> Error {
     Error::new(Kind::Provider(ErrorKind::InvalidRequest), message)
 }
 
-/// The key of an error's extras that holds the path of what is wrong, as plugins name it too.
+/// The key of an error's extras with the path of the invalid member, as plugins name it too.
 pub(crate) const PARAM: &str = "param";
-/// Stands for the path of the whole body, which is no parameter.
+/// The path of the whole body, which is no parameter.
 pub(crate) const WHOLE: &str = "the body";
-/// The code of the error about a document that is made of too many small values.
+/// The error code of a document with too many small values.
 pub(crate) const TOO_DENSE: &str = "request-structure";
 
-/// A fault of what stands at a path.
+/// An error about the value at a path.
 pub(crate) fn refused(kind: ErrorKind, path: &str, message: &str) -> Error {
     let error = Error::new(Kind::Provider(kind), message);
     if path == WHOLE {
@@ -52,14 +52,14 @@ impl From<Fault> for Error {
     }
 }
 
-/// A value and the way to it.
+/// A value and its path.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'a> {
     value: Raw<'a>,
     allowance: &'a Allowance,
     path: String,
     key: Cow<'a, str>,
-    /// Its members, read when they are first asked for.
+    /// Its members, read on first use.
     members: OnceCell<Rc<Members<'a>>>,
 }
 
@@ -83,12 +83,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Its key in the object around it.
+    /// Its key in the enclosing object.
     pub(crate) fn key(&self) -> &str {
         &self.key
     }
 
-    /// The way to it: `messages[0].content`.
+    /// Its path: `messages[0].content`.
     pub(crate) fn path(&self) -> &str {
         if self.path.is_empty() { WHOLE } else { &self.path }
     }
@@ -105,7 +105,7 @@ impl<'a> Node<'a> {
         self.value.shape() == Shape::Text
     }
 
-    /// Whether nothing is said by it: null, or an empty list, object or text.
+    /// Whether it has no content: null, or an empty list, object or string.
     pub(crate) fn is_empty(&self) -> bool {
         self.is_null() || self.value.is_blank()
     }
@@ -122,23 +122,23 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// Something is wrong with it: `what` follows its path.
+    /// An error about it: `what` follows its path.
     pub(crate) fn invalid(&self, what: &str) -> Error {
         self.invalid_at(self.path(), what)
     }
 
-    /// Something is wrong with what stands at this path.
+    /// An error about the value at this path.
     pub(crate) fn invalid_at(&self, path: &str, what: &str) -> Error {
         refused(ErrorKind::InvalidRequest, path, &format!("`{path}` {what}"))
     }
 
-    /// It is for what cannot be done.
+    /// An `unsupported` error about it.
     pub(crate) fn unsupported(&self, what: &str) -> Error {
         let message = format!("`{}` {what}", self.path());
         refused(ErrorKind::Unsupported, self.path(), &message)
     }
 
-    /// It is not what it has to be.
+    /// A type error.
     pub(crate) fn wrong(&self, wants: &str) -> Error {
         let found = match self.value.shape() {
             Shape::Null => "null",
@@ -179,13 +179,13 @@ impl<'a> Node<'a> {
             .collect())
     }
 
-    /// A field; null counts as left out.
+    /// A field; null counts as absent.
     pub(crate) fn field(&self, key: &str) -> Option<Self> {
         let (name, value) = self.members().iter().find(|(name, _)| name == key)?;
         (value.shape() != Shape::Null).then(|| self.child(name.clone(), *value))
     }
 
-    /// A field that has to be there.
+    /// A required field.
     pub(crate) fn need(&self, key: &str) -> Result<Self> {
         if self.value.shape() != Shape::Object {
             return Err(self.wrong("an object"));
@@ -196,7 +196,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// Its members but these, as they are written; null says nothing.
+    /// Its members except these, as written; null members are dropped.
     pub(crate) fn others(&self, known: &[&str]) -> Vec<Extra> {
         let mut others = Vec::new();
         for (key, value) in self.members() {
@@ -211,7 +211,7 @@ impl<'a> Node<'a> {
         others
     }
 
-    /// The paths of its members but these.
+    /// The paths of its members except these.
     pub(crate) fn paths_of_others(&self, known: &[&str]) -> Vec<String> {
         let others = self.others(known).into_iter();
         others.map(|extra| self.path_of(&extra.key)).collect()
@@ -227,7 +227,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The text as one's own.
+    /// The string, owned.
     pub(crate) fn string(&self) -> Result<String> {
         self.text().map(Cow::into_owned)
     }
@@ -254,7 +254,7 @@ impl<'a> Node<'a> {
 
     pub(crate) fn integer(&self) -> Result<i64> {
         let whole = self.value.plain().or_else(|| {
-            // Some clients write every number with a point.
+            // Some clients write every number with a decimal point.
             let number = self.value.plain::<f64>()?;
             #[allow(
                 clippy::cast_possible_truncation,
@@ -265,7 +265,7 @@ impl<'a> Node<'a> {
         whole.ok_or_else(|| self.wrong("a whole number between -9223372036854775808 and 9223372036854775807"))
     }
 
-    /// A whole number from 1 up.
+    /// An integer from 1.
     pub(crate) fn count(&self) -> Result<u32> {
         let number = self.integer().ok().and_then(|number| u32::try_from(number).ok());
         number
@@ -273,7 +273,7 @@ impl<'a> Node<'a> {
             .ok_or_else(|| self.wrong("a whole number from 1 to 4294967295"))
     }
 
-    /// A whole number from 0 up. Whether nothing at all can be asked for is the upstream's to say.
+    /// An integer from 0. Whether 0 is valid is the upstream's decision.
     pub(crate) fn limit(&self) -> Result<u32> {
         let number = self.integer().ok().and_then(|number| u32::try_from(number).ok());
         number.ok_or_else(|| self.wrong("a whole number from 0 to 4294967295"))
@@ -283,7 +283,7 @@ impl<'a> Node<'a> {
         self.items_or("a list")
     }
 
-    /// The elements, one by one: each takes memory as long as it is looked at.
+    /// Iterates over the elements: each uses memory while it is read.
     pub(crate) fn items_or(&self, wants: &str) -> Result<impl Iterator<Item = Self> + use<'a>> {
         if self.value.shape() != Shape::List {
             return Err(self.wrong(wants));

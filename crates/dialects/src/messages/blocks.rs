@@ -1,8 +1,8 @@
-//! The content blocks of a stream: the dialect sends one after another, while calls of the contract may be interleaved and
-//! end together.
+//! The content blocks of a stream: the dialect sends one after another, while tool calls of the contract may be
+//! interleaved and end together.
 //!
-//! A block ends where the next one begins. A call whose arguments are not whole yet cannot end, so that what comes then
-//! waits behind it. In the end nothing is lost, and what is in its order already waits for nothing.
+//! A block ends where the next one begins. A call with incomplete arguments cannot end, so later content is queued
+//! behind it. Nothing is lost at the end, and content that is in order is never delayed.
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,7 @@ pub(super) struct Blocks {
     waiting: VecDeque<Waiting>,
 }
 
-/// The block that was started last.
+/// The open block.
 #[derive(Debug)]
 struct Current {
     index: u32,
@@ -35,7 +35,7 @@ enum Kind {
     Call { index: u32, arguments: Arguments },
 }
 
-/// What waits behind a call that is not whole.
+/// Content that is queued behind an incomplete call.
 #[derive(Debug)]
 enum Waiting {
     Text(String),
@@ -70,7 +70,7 @@ impl Blocks {
         self.delta(Delta::Text { text }, out);
     }
 
-    /// More reasoning. A signature closes its block.
+    /// A reasoning delta. A signature closes its block.
     pub(super) fn reasoning(&mut self, piece: &Reasoning, out: &mut Vec<Frame>) {
         if self.waits() {
             match self.waiting.back_mut() {
@@ -146,7 +146,7 @@ impl Blocks {
                 kind: Kind::Call { index, arguments },
                 ..
             }) if *index == call => arguments.read(fragment),
-            // Behind a call that is whole: white space.
+            // White space after a complete call.
             _ => return,
         }
         if !fragment.is_empty() {
@@ -156,7 +156,7 @@ impl Blocks {
         self.go_on(out);
     }
 
-    /// A call is whole.
+    /// A call is complete.
     pub(super) fn call_ends(&mut self, call: u32, out: &mut Vec<Frame>) {
         for waiting in &mut self.waiting {
             if let Waiting::Call { start, has_ended, .. } = waiting
@@ -186,7 +186,7 @@ impl Blocks {
         self.stop(out);
     }
 
-    /// The response is over: all that waits goes out.
+    /// The response has ended: flushes the queue.
     pub(super) fn finish(&mut self, out: &mut Vec<Frame>) {
         while !self.waiting.is_empty() {
             if let Some(Current {
@@ -201,7 +201,7 @@ impl Blocks {
         self.stop(out);
     }
 
-    /// Whether what comes now has to wait.
+    /// Whether new content has to be queued.
     fn waits(&self) -> bool {
         match &self.current {
             Some(Current {
@@ -212,7 +212,7 @@ impl Blocks {
         }
     }
 
-    /// Lets go what waited, as far as it needs not wait any more.
+    /// Flushes the queue, as far as possible.
     fn go_on(&mut self, out: &mut Vec<Frame>) {
         while !self.waits() {
             match self.waiting.pop_front() {
@@ -226,7 +226,7 @@ impl Blocks {
                     has_ended,
                 }) => {
                     self.call(&start, out);
-                    // Not by way of those that still wait: this one does not.
+                    // Directly, bypassing the queue: this one need not wait.
                     if let Some(Current {
                         kind: Kind::Call { arguments: whole, .. },
                         ..
@@ -267,18 +267,18 @@ impl Blocks {
     }
 }
 
-/// An event as it is sent.
+/// An event as a frame.
 pub(super) fn frame(event: &Event<'_>) -> Frame {
-    // Text, numbers and JSON values: nothing that cannot be written.
+    // Strings, numbers and JSON values: serialization cannot fail.
     Frame::named(event.name(), serde_json::to_string(event).unwrap_or_default())
 }
 
-/// The input of a call before its arguments come.
+/// The input of a call before its arguments arrive.
 fn no_input() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).unwrap_or_default()
 }
 
-/// How far the arguments of a call are, which are one JSON value.
+/// Tracks whether the arguments of a call are a complete JSON value.
 #[derive(Debug, Default)]
 struct Arguments {
     depth: usize,

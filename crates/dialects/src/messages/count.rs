@@ -1,15 +1,15 @@
-//! An estimate of the tokens of a request. Nobody but the model's own tokenizer can count them, and that is upstream.
+//! An estimate of a request's tokens. Only the model's own tokenizer can count them, and that is upstream.
 
 use model_provider_host::contract::{AssistantPart, ChatRequest, ContentPart, Message, Tool};
 
-/// Bytes of ASCII text for a token, as tokenizers of English text and code have it on average.
+/// ASCII bytes per token, on average for English text and code.
 const BYTES_A_TOKEN: u64 = 4;
-/// What a template puts around each message, tool and call.
+/// The template's overhead for each message, tool and call.
 const AROUND: u64 = 4;
-/// For an image, whatever its size: about one of a megapixel.
+/// An image of any size counts like one of about a megapixel.
 const IMAGE: u64 = 1500;
 
-/// About how many tokens a request has. Text in other scripts than Latin is counted high rather than low.
+/// The approximate number of tokens of a request. Non-Latin scripts are rather overestimated.
 pub(super) fn estimate(request: &ChatRequest) -> u64 {
     let mut count = Count::default();
     for message in &request.messages {
@@ -48,7 +48,7 @@ struct Count {
 impl Count {
     fn text(&mut self, text: &str) {
         let ascii = text.bytes().filter(u8::is_ascii).count() as u64;
-        // Letters with accents are tokens of two or more; those of other scripts are about one each.
+        // Accented letters are two or more tokens; characters of other scripts are about one each.
         let others = text.chars().filter(|character| !character.is_ascii()).count() as u64;
         self.ascii += ascii;
         self.others += others;

@@ -1,6 +1,6 @@
-//! An error in the dialect's form.
+//! Errors in the dialect's form.
 //!
-//! Its service has a status of its own for each type, and clients of it know no others.
+//! Its service has a status for each error type, and clients know no other.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::request::NO_THREADS;
 use crate::{ending::known, fault::Fault};
 
-/// The service's own status for being overloaded.
+/// The service's own status of an overload.
 const OVERLOADED: u16 = 529;
 /// The code of a prompt that exceeds the model's context window.
 const TOO_LONG: &str = "context_length_exceeded";
-/// How the service's own message of it begins: by these words clients know that a conversation is to be made shorter.
+/// The prefix of the service's own message: clients compact the conversation when they see it.
 const TOO_LONG_WORDS: &str = "prompt is too long";
 
-/// The type of an error, and its status.
+/// The type and the status of an error.
 fn class(fault: &Fault) -> (&'static str, u16) {
     let status = fault.status.as_u16();
     match status {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_wants_a_thread_is_told_so_that_it_goes_on_without_one() {
+    fn a_client_that_requests_a_thread_gets_the_error_on_which_it_falls_back() {
         let asked = br#"{"model":"m","max_tokens":1,"messages":[],"thread":{"type":"create"}}"#;
         let error = Messages.parse(asked).expect_err("there are no threads");
         let body = body(&Fault::from(&error), "id");
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_that_is_too_long_is_told_in_the_words_that_clients_know() {
+    fn a_prompt_that_is_too_long_has_the_message_that_clients_know() {
         for (message, told) in [
             ("the window is full", "prompt is too long: the window is full"),
             (

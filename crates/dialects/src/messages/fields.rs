@@ -1,4 +1,4 @@
-//! What becomes of each member of a request, and of each block of its messages.
+//! How each member of a request, and each block of its messages, is handled.
 
 use crate::fields::{
     Field,
@@ -6,7 +6,7 @@ use crate::fields::{
     field,
 };
 
-/// The members that this dialect knows. Any other is left out, with a warning that names it.
+/// The known members of this dialect. Unknown ones are left out, with a warning that names them.
 pub const FIELDS: &[Field] = &[
     field(
         "model",
@@ -31,7 +31,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "tools",
         Sent,
-        "tools with an `input_schema`; others, which the service runs or knows the schema of, are left out, with a warning. A tool with `defer_loading` is sent once a `tool_reference`, a `tool_addition` or the choice names it",
+        "tools with an `input_schema`; server tools, and tools whose schema only the service knows, are left out, with a warning. A tool with `defer_loading` is sent once a `tool_reference`, a `tool_addition` or the choice names it",
     ),
     field(
         "tool_choice",
@@ -63,7 +63,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "metadata",
         Ignored,
-        "names the user to the service, and is not passed on to others",
+        "names the user to the service, and is not passed on",
     ),
     field("service_tier", Ignored, "the upstream has no such tiers"),
     field(
@@ -97,7 +97,7 @@ pub const FIELDS: &[Field] = &[
     ),
 ];
 
-/// Content blocks. Any other of the application or the user is refused.
+/// The known content blocks. Other blocks in system and user messages are refused.
 pub const BLOCKS: &[Field] = &[
     field("text", Sent, "`citations` are left out, with a warning"),
     field(

@@ -1,7 +1,7 @@
-//! The dialect of Anthropic's Messages: its bodies as requests of the contract, responses, streams and errors of the
-//! contract as its own.
+//! The dialect of Anthropic's Messages API: parses its bodies to requests of the contract, and serializes the
+//! contract's responses, streams and errors.
 //!
-//! It knows no other dialect, no sockets and no provider.
+//! Knows no other dialect, no sockets and no provider.
 
 mod blocks;
 mod count;
@@ -65,7 +65,7 @@ impl Dialect for Messages {
     }
 }
 
-/// The response to `/v1/messages/count_tokens`: an estimate, which it says.
+/// The response to `/v1/messages/count_tokens`: an estimate, marked as such.
 ///
 /// # Errors
 /// The body is malformed.

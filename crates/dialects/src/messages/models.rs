@@ -5,22 +5,22 @@ use serde_json::{Value, json};
 use crate::ending::known;
 use model_provider_host::contract::{Extra, Model};
 
-/// Where a list says nothing of it: clients want a time.
+/// For lists without a time: clients require one.
 const UNKNOWN_TIME: &str = "1970-01-01T00:00:00Z";
 
-/// Which part of the list is wanted.
+/// The requested part of the list.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// At most so many; all of them if left out.
+    /// The most entries; `None` for all.
     pub limit: Option<usize>,
-    /// Those behind this id.
+    /// Entries after this id.
     pub after: Option<String>,
-    /// Those before this id.
+    /// Entries before this id.
     pub before: Option<String>,
 }
 
 impl Page {
-    /// Reads the query of an address. A limit that is no number is none.
+    /// Parses the query of a URL. An invalid limit is `None`.
     pub fn of(query: &str) -> Self {
         let mut page = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -35,14 +35,14 @@ impl Page {
     }
 }
 
-/// The list, or a part of it. An id that is not in it is at neither end.
+/// The list, or a page of it. An unknown id limits nothing.
 pub fn list(models: &[Model], page: &Page) -> Value {
     let at = |id: &Option<String>| models.iter().position(|model| Some(&model.id) == id.as_ref());
     let start = at(&page.after).map_or(0, |at| at + 1);
     let end = at(&page.before).unwrap_or(models.len()).max(start);
     let wanted = models.get(start..end).unwrap_or_default();
     let most = page.limit.unwrap_or(wanted.len()).min(wanted.len());
-    // What stands before an id is the part that ends there.
+    // The entries before an id are the page that ends there.
     let (shown, has_more) = if page.before.is_some() {
         (&wanted[wanted.len() - most..], most < wanted.len())
     } else {
@@ -56,7 +56,7 @@ pub fn list(models: &[Model], page: &Page) -> Value {
     })
 }
 
-/// One model under the name that it was asked for, which may have a suffix.
+/// One model under the requested id, which may have a suffix.
 pub fn entry(id: &str, model: &Model) -> Value {
     known(json!({
         "type": "model",
@@ -69,7 +69,7 @@ pub fn entry(id: &str, model: &Model) -> Value {
     }))
 }
 
-/// When a model was made, which lists tell in seconds since 1970.
+/// The creation time of a model, which lists give in seconds since 1970.
 fn created(extras: &[Extra]) -> String {
     let seconds = extras
         .iter()
@@ -78,10 +78,10 @@ fn created(extras: &[Extra]) -> String {
     seconds.and_then(time).unwrap_or_else(|| UNKNOWN_TIME.to_owned())
 }
 
-/// Seconds since 1970 as RFC 3339 writes them; none for what is no year of four digits.
+/// Seconds since 1970 in RFC 3339; `None` outside of four-digit years.
 fn time(seconds: i64) -> Option<String> {
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days since 0000-03-01: years begin in March, so that a leap day is the last of one.
+    // Days since 0000-03-01: years begin in March, so that a leap day is the last day of a year.
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let of_era = days.rem_euclid(146_097);

@@ -1,15 +1,15 @@
-//! Where the messages and tools of a request stand in the body. Errors of plugins name a place in the contract's order,
-//! which is another where messages were joined, results came first, or tools were left out.
+//! Maps the contract's messages and tools to their paths in the body. Plugins report errors in the contract's
+//! order, which differs where messages were joined, results came first, or tools were left out.
 
-/// Where a message of the contract stands.
+/// The path of a message of the contract.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origin {
     pub(super) path: String,
-    /// Its parts; of a message of the model, its tool calls.
+    /// The paths of its parts; of an assistant message, of its tool calls.
     pub(super) parts: Vec<String>,
 }
 
-/// Where all of them stand.
+/// The paths of all messages and tools.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origins {
     pub(super) messages: Vec<Origin>,
@@ -17,7 +17,7 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    /// The path in the body of what a plugin names by its path upstream; `None` where both are the same.
+    /// The path in the body for a path of the contract; `None` where both are the same.
     pub(super) fn of(&self, path: &str) -> Option<String> {
         let (list, at, rest) = indexed(path)?;
         match list {
@@ -46,7 +46,7 @@ impl Origin {
     }
 }
 
-/// A path that begins with a list: its name, the index, and what follows.
+/// Splits a path that begins with a list into its name, the index, and the rest.
 fn indexed(path: &str) -> Option<(&str, usize, &str)> {
     let (list, rest) = path.split_once('[')?;
     let (at, rest) = rest.split_once(']')?;

@@ -1,6 +1,6 @@
-//! A response in the dialect, whole or as a stream of events.
+//! Serializes a response in the dialect, whole or as a stream of events.
 //!
-//! What the dialect has no place for (who responded, warnings) stands under `x_plugin`, where other clients overlook it.
+//! Data without a place in the dialect (backend, attempts, warnings) is under `x_plugin`, which clients ignore.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -20,16 +20,17 @@ use crate::{
 };
 use model_provider_host::contract::{AssistantPart, ChatEvent, Extra, Summary, ToolCallStart};
 
-/// What a model says in place of a response.
+/// The extra with a model's refusal.
 const REFUSAL: &str = "refusal";
-/// Blocks of the dialect that have no case in the contract: a plugin whose upstream speaks it passes them on as they are.
+/// Blocks of the dialect without a case in the contract: a plugin whose upstream uses the dialect passes them
+/// through.
 const OWN_BLOCKS: [&str; 3] = ["redacted_thinking", "server_tool_use", "mcp_tool_use"];
 const OWN_RESULTS: &str = "_tool_result";
-/// How many of an upstream's additions a warning names, and up to how many characters.
+/// The most extras of an upstream that a warning names, and the length of each name.
 const NAMED: usize = 8;
 const LONGEST_NAME: usize = 64;
 
-/// Writes the response to one request.
+/// Serializes the response to one request.
 #[derive(Debug)]
 pub(super) struct MessagesReply {
     request_id: String,
@@ -37,12 +38,12 @@ pub(super) struct MessagesReply {
     notes: Notes,
     /// The stop sequences of the request.
     stops: Vec<String>,
-    /// The client's own names of tools, by those that were sent.
+    /// The client's tool names, by the shortened names that were sent.
     long_names: HashMap<String, String>,
     origins: Origins,
     blocks: Blocks,
     refusal: String,
-    /// What the upstream added that has no place here.
+    /// The upstream's extras that cannot be represented.
     not_shown: BTreeSet<String>,
 }
 
@@ -66,7 +67,7 @@ impl MessagesReply {
         }
     }
 
-    /// What an upstream adds in its own form; given back if that is the dialect's as well.
+    /// An upstream's own extension; returned if it is a block of the dialect.
     fn other(&mut self, extra: &Extra) -> Option<Box<RawValue>> {
         let key = extra.key.as_str();
         if key == REFUSAL
@@ -76,7 +77,7 @@ impl MessagesReply {
             return None;
         }
         if OWN_BLOCKS.contains(&key) || key.ends_with(OWN_RESULTS) {
-            // A line end would end a line of an event stream, and stands between two values only.
+            // A line end would end a line of the event stream; in JSON it occurs only between values.
             if let Ok(block) = RawValue::from_string(extra.value_json.replace(['\r', '\n'], " ")) {
                 return Some(block);
             }
@@ -87,7 +88,7 @@ impl MessagesReply {
         None
     }
 
-    /// Notes what the end of a response shows to be missing in it.
+    /// Adds notes about what is missing at the end of a response.
     fn note_end(&mut self, summary: &Summary) {
         if !self.not_shown.is_empty() {
             let names: Vec<String> = std::mem::take(&mut self.not_shown).into_iter().collect();
@@ -143,7 +144,7 @@ impl Reply for MessagesReply {
             AssistantPart::ToolCall(call) => Some(Block::ToolUse {
                 id: &call.id,
                 name: self.long_names.get(&call.name).unwrap_or(&call.name),
-                // The contract's are always JSON.
+                // The contract's arguments are always valid JSON.
                 input: RawValue::from_string(call.arguments_json.clone()).unwrap_or_default(),
                 caller: Caller::Direct,
             }),
@@ -161,7 +162,7 @@ impl Reply for MessagesReply {
             container: None,
             x_plugin: Some(ending.details(&self.notes)),
         };
-        // Text, numbers and JSON values: nothing that cannot be written.
+        // Strings, numbers and JSON values: serialization cannot fail.
         serde_json::to_string(&message).unwrap_or_default()
     }
 
@@ -173,7 +174,7 @@ impl Reply for MessagesReply {
             model,
             content: Vec::new(),
             stop: Stop::default(),
-            // Not known before the end, where all of them are.
+            // Unknown until the end, where all counts are sent.
             usage: UsageJson::default(),
             container: None,
             x_plugin: None,
@@ -232,7 +233,7 @@ impl Reply for MessagesReply {
         }
     }
 
-    /// No block ends here: a client might run a call that is not whole.
+    /// No block is ended: a client might run an incomplete call.
     fn failed(&mut self, fault: &Fault, frames: &mut Vec<Frame>) {
         let mut fault = fault.clone();
         self.locate(&mut fault);

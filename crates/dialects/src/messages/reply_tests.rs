@@ -25,7 +25,7 @@ struct Case {
     usage: [Option<u32>; 4],
     #[serde(default)]
     extras: Vec<(String, Value)>,
-    /// What is between the beginning of the message and its end: the event's word, its index and what it brings.
+    /// The events between the start and the end of the message: name, index and content.
     stream: Vec<Value>,
     /// The response's content, stop reason and sequence, in both forms.
     content: Value,
@@ -120,7 +120,7 @@ fn event(event: &Value) -> ChatEvent {
     })
 }
 
-/// The parts that the events are in the contract.
+/// The parts that the events form in the contract.
 fn parts(events: &[ChatEvent]) -> Vec<AssistantPart> {
     let mut parts = Vec::new();
     let mut calls = Vec::new();
@@ -156,8 +156,8 @@ fn parts(events: &[ChatEvent]) -> Vec<AssistantPart> {
     parts
 }
 
-/// What a client makes of the events: the message, put together by the index of each block. Each block is checked to be
-/// over before the next begins.
+/// The message as a client assembles it from the events by block index. Checks that each block ends before the next
+/// begins.
 fn folded(frames: &[Frame]) -> Value {
     let mut message = Value::Null;
     let mut open: Option<(u64, String)> = None;
@@ -218,7 +218,7 @@ fn folded(frames: &[Frame]) -> Value {
     message
 }
 
-/// The events between the beginning and the end, in short.
+/// The events between the start and the end, abbreviated.
 fn in_short(frames: &[Frame]) -> Vec<Value> {
     let short = frames.iter().filter_map(|frame| {
         let data: Value = serde_json::from_str(&frame.data).expect("JSON");
@@ -237,7 +237,7 @@ fn in_short(frames: &[Frame]) -> Vec<Value> {
 }
 
 #[test]
-fn responses_are_what_the_cases_say_whole_and_as_they_come() {
+fn responses_match_the_cases_whole_and_as_a_stream() {
     let cases = include_str!("../../../../tests/cases/messages-responses.json");
     let cases: Vec<Case> = serde_json::from_str(cases).expect("the cases");
     assert!(cases.len() >= 15, "the cases are there");
@@ -278,7 +278,7 @@ fn responses_are_what_the_cases_say_whole_and_as_they_come() {
 }
 
 #[test]
-fn counts_add_up_to_the_contracts_input_and_what_is_not_known_is_told() {
+fn counts_add_up_to_the_contracts_input_and_unknown_ones_are_reported() {
     let case = |usage| Case {
         name: String::new(),
         stops: Vec::new(),
@@ -321,7 +321,7 @@ fn counts_add_up_to_the_contracts_input_and_what_is_not_known_is_told() {
 }
 
 #[test]
-fn a_response_that_breaks_off_ends_no_call_that_is_not_whole() {
+fn a_failed_response_ends_no_incomplete_call() {
     let case: Case =
         serde_json::from_value(json!({"name": "", "events": [], "stream": [], "content": [], "stop": []}))
             .expect("a case");

@@ -1,20 +1,20 @@
-//! Why a response stopped, in the dialect's words.
+//! The stop reason of a response, in the dialect's terms.
 
 use super::types::{Stop, StopDetails};
 use model_provider_host::contract::{FinishReason, Summary};
 
-/// The key under which a plugin tells which stop sequence was met, where its upstream says so.
+/// The key under which a plugin reports the stop sequence that was met, if its upstream reports it.
 const STOP_REASON: &str = "stop_reason";
 
-/// Reads it from the account of a response: with the stop sequences of the request, and what the model said in place of a
-/// response, if it refused.
+/// Derives it from the summary of a response, the stop sequences of the request, and the refusal, if the model
+/// refused.
 pub(super) fn stop<'a>(summary: &Summary, stops: &'a [String], refusal: &'a str) -> Stop<'a> {
     let met = stop_sequence(summary, stops);
     let stop_reason = match summary.finish_reason {
         FinishReason::ContentFilter => "refusal",
         FinishReason::Stop | FinishReason::Other if !refusal.is_empty() => "refusal",
         FinishReason::Stop if met.is_some() || is_named(summary, &["stopsequence"]) => "stop_sequence",
-        // There is no word for "otherwise"; the upstream's own stands under `x_plugin`.
+        // There is none for "other"; the upstream's raw one is under `x_plugin`.
         FinishReason::Stop | FinishReason::Other => "end_turn",
         FinishReason::Length
             if is_named(
@@ -42,7 +42,8 @@ pub(super) fn stop<'a>(summary: &Summary, stops: &'a [String], refusal: &'a str)
     }
 }
 
-/// The stop sequence that was met: the one that the upstream names, or the only one, if that is why it stopped.
+/// The stop sequence that was met: the one that the upstream reports, or the only one, if that is the finish
+/// reason.
 fn stop_sequence<'a>(summary: &Summary, stops: &'a [String]) -> Option<&'a str> {
     let named = summary.extras.iter().find(|extra| extra.key == STOP_REASON);
     let named = named.and_then(|extra| serde_json::from_str::<String>(&extra.value_json).ok());
@@ -54,7 +55,7 @@ fn stop_sequence<'a>(summary: &Summary, stops: &'a [String]) -> Option<&'a str> 
     }
 }
 
-/// Whether the upstream's own word is one of these, however it spells it.
+/// Whether the upstream's raw reason is one of these, however it is spelled.
 fn is_named(summary: &Summary, words: &[&str]) -> bool {
     let raw = summary.raw_finish_reason.as_deref().unwrap_or_default();
     let letters = raw.chars().filter(char::is_ascii_alphanumeric);

@@ -1,11 +1,11 @@
-//! The objects of a response as the dialect writes them; what goes into them is decided in `reply` and `blocks`.
+//! The objects of a response; `reply` and `blocks` fill them.
 
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
 use model_provider_host::contract::Usage;
 
-/// A whole response, or what is known of one at its beginning.
+/// A whole response, or its known part at the beginning.
 #[derive(Serialize)]
 pub(super) struct Message<'a> {
     pub(super) id: &'a str,
@@ -17,13 +17,13 @@ pub(super) struct Message<'a> {
     #[serde(flatten)]
     pub(super) stop: Stop<'a>,
     pub(super) usage: UsageJson,
-    /// There are none here; clients want the member.
+    /// Always null here; clients require the member.
     pub(super) container: Option<()>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) x_plugin: Option<Value>,
 }
 
-/// Why a response stopped. Null where it has not.
+/// The stop reason of a response. Null until it has stopped.
 #[derive(Default, Serialize)]
 pub(super) struct Stop<'a> {
     pub(super) stop_reason: Option<&'static str>,
@@ -31,7 +31,7 @@ pub(super) struct Stop<'a> {
     pub(super) stop_details: Option<StopDetails<'a>>,
 }
 
-/// What is known of a refusal.
+/// The details of a refusal.
 #[derive(Serialize)]
 pub(super) struct StopDetails<'a> {
     #[serde(rename = "type")]
@@ -40,14 +40,14 @@ pub(super) struct StopDetails<'a> {
     pub(super) explanation: Option<&'a str>,
 }
 
-/// Who runs a call: always the client.
+/// The runner of a call: always the client.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Caller {
     Direct,
 }
 
-/// A content block, with the members that clients want.
+/// A content block, with the members that clients require.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Block<'a> {
@@ -96,7 +96,7 @@ pub(super) enum Event<'a> {
     MessageStop,
 }
 
-/// What an event adds to a block.
+/// The delta of a block.
 #[derive(Serialize)]
 #[serde(tag = "type")]
 pub(super) enum Delta<'a> {
@@ -124,16 +124,16 @@ impl Event<'_> {
     }
 }
 
-/// Token counts. The dialect's are never null: a count that nobody knows is 0, and a warning says so.
+/// Token counts. The dialect's are never null: an unknown count is 0, and a warning says so.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(super) struct UsageJson {
-    /// Those that came from no cache.
+    /// Input tokens that were not cached.
     input_tokens: u32,
     cache_creation_input_tokens: u32,
     cache_read_input_tokens: u32,
     output_tokens: u32,
     output_tokens_details: Option<OutputDetails>,
-    // What upstreams do not tell; clients want the members.
+    // Upstreams do not report these; clients require the members.
     cache_creation: Option<()>,
     inference_geo: Option<()>,
     server_tool_use: Option<()>,

@@ -1,16 +1,16 @@
-//! What this dialect has and the contract has not, put into what it has, and back: tools that take a text, and reasoning
-//! that a client keeps without reading it.
+//! Conversion of items without a case in the contract, and back: custom tools with text input, and reasoning that a
+//! client stores as an opaque value.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-/// The one parameter of a function that stands for a tool that takes a text.
+/// The only parameter of a function that represents a custom tool.
 const INPUT: &str = "input";
-/// Begins reasoning that was given out as `encrypted_content` although the upstream gave nothing to hand back. It is no
-/// secret: the client has the same text beside it.
+/// The prefix of reasoning text in `encrypted_content`, for upstreams without encrypted reasoning. It is no secret:
+/// the client has the same text beside it.
 const PLAIN: &str = "reasoning-text:";
 
-/// The parameters of a function that takes a text.
+/// The parameters of a function that represents a custom tool.
 pub(super) fn text_parameters() -> String {
     json!({
         "type": "object",
@@ -26,7 +26,7 @@ pub(super) fn text_as_arguments(text: &str) -> String {
     json!({ INPUT: text }).to_string()
 }
 
-/// The text in arguments of such a function; models that do not keep to the parameters mean the text that they give.
+/// The text in arguments of such a function. If a model ignores the parameters, its output is the text itself.
 pub(super) fn arguments_as_text(arguments: &str) -> String {
     match serde_json::from_str(arguments) {
         Ok(Value::String(text)) => text,
@@ -38,12 +38,12 @@ pub(super) fn arguments_as_text(arguments: &str) -> String {
     }
 }
 
-/// Reasoning as a client keeps it.
+/// Reasoning in the form that a client stores.
 pub(super) fn sealed(text: &str) -> String {
     format!("{PLAIN}{}", STANDARD.encode(text))
 }
 
-/// The reasoning in what a client kept; `None` if it is an upstream's own.
+/// The reasoning in a stored value; `None` if it is the upstream's own.
 pub(super) fn unsealed(kept: &str) -> Option<String> {
     let bytes = STANDARD.decode(kept.strip_prefix(PLAIN)?).ok()?;
     String::from_utf8(bytes).ok()
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn reasoning_that_a_client_keeps_comes_back_and_an_upstreams_own_is_not_read() {
+    fn reasoning_that_a_client_stores_is_restored_and_an_upstreams_own_is_not_read() {
         assert_eq!(unsealed(&sealed("so é")).as_deref(), Some("so é"));
         for other in ["", "gAAAAB", "reasoning-text:?", "reasoning-text:/w=="] {
             assert_eq!(unsealed(other), None, "{other}");

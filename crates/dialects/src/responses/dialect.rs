@@ -1,4 +1,4 @@
-//! The Responses API as a server drives it. Knows no socket.
+//! The Responses API for a server. Knows no sockets.
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ impl Dialect for Responses {
 /// The response to one request.
 #[derive(Debug)]
 struct Response {
-    /// What is known of it; its model is the one that responds, once that is known.
+    /// Its head; the model is updated once a model responds.
     head: Head,
     id: String,
     echo: Echo,
@@ -76,7 +76,7 @@ impl Response {
         }
     }
 
-    /// The response at its end, and the name of the event that tells of it.
+    /// The final response, and the name of its event.
     fn end(&mut self, ending: Ending<'_>, frames: &mut Vec<Frame>) -> String {
         let (status, kind, reason) = match ending.summary.finish_reason {
             FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other => {
@@ -97,7 +97,7 @@ impl Response {
         self.notes.media = output.media;
         let mut x_plugin = ending.details(&self.notes);
         if !output.others.is_empty() {
-            // As they were written: a number keeps its digits where a client reads it as text.
+            // As written: a number keeps its digits where a client reads it as text.
             x_plugin["message"] = serde_json::to_value(&output.others).unwrap_or_default();
         }
         let items = output.items();
@@ -114,7 +114,7 @@ impl Response {
         if is_stream {
             return String::new();
         }
-        // Texts, numbers and values that were read as JSON: nothing that cannot be written.
+        // Strings, numbers and validated JSON values: serialization cannot fail.
         serde_json::to_string(&resource).unwrap_or_default()
     }
 }
@@ -176,7 +176,7 @@ impl Reply for Response {
     }
 }
 
-/// A part of a whole response as the events that it would have come in.
+/// A part of a whole response as the events that a stream would have.
 fn events_of(part: &AssistantPart, calls: &mut u32) -> Vec<ChatEvent> {
     match part {
         AssistantPart::Text(text) => vec![ChatEvent::Text(text.clone())],

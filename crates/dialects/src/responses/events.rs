@@ -1,4 +1,4 @@
-//! The events of a stream: each has a name, a number of its own and the place of what it tells of.
+//! The events of a stream: each has a name, a sequence number and a position in the response.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::{items::Item, items::Part, resource::Resource};
 use crate::dialect::Frame;
 
-/// Where in a response a part stands.
+/// The position of a part in a response.
 #[derive(Clone, Copy, Serialize)]
 pub(super) struct At<'a> {
     pub(super) item_id: &'a str,
@@ -17,7 +17,7 @@ pub(super) struct At<'a> {
     pub(super) summary_index: Option<usize>,
 }
 
-/// What an event says beside its place.
+/// The content of an event besides its position.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Said<'a> {
@@ -94,7 +94,7 @@ struct Event<'a> {
     said: Said<'a>,
 }
 
-/// Numbers events and writes them; writes none for a response that is wanted whole.
+/// Numbers and serializes events; writes none for a whole response.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     pub(super) is_stream: bool,
@@ -112,7 +112,7 @@ impl Events {
             said,
         };
         self.next += 1;
-        // Texts, numbers and values that were read as JSON: nothing that cannot be written.
+        // Strings, numbers and validated JSON values: serialization cannot fail.
         frames.push(Frame::named(
             kind,
             serde_json::to_string(&event).unwrap_or_default(),

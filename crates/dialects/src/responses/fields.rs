@@ -1,4 +1,4 @@
-//! What becomes of each member of a request.
+//! How each member of a request is handled.
 
 use crate::fields::{
     Field,
@@ -6,7 +6,7 @@ use crate::fields::{
     field,
 };
 
-/// The members that this dialect knows. Any other is sent on as the upstream's own parameter.
+/// The known members of this dialect. Unknown ones are passed to the upstream as parameters.
 pub const FIELDS: &[Field] = &[
     field(
         "model",
@@ -18,7 +18,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "tools",
         Sent,
-        "`function` as it is; `custom` as a function of one string; others are left out, with a warning",
+        "`function` as it is; `custom` as a function of one string; other types are left out, with a warning",
     ),
     field(
         "tool_choice",
@@ -34,7 +34,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "reasoning",
         Sent,
-        "`effort`; with a `summary` the reasoning stands in the summary, else in the content",
+        "`effort`; with a `summary` the reasoning is in the summary, else in the content",
     ),
     field("max_output_tokens", Sent, "the output limit, reasoning included"),
     field("temperature", Sent, "the sampling temperature"),
@@ -54,12 +54,12 @@ pub const FIELDS: &[Field] = &[
     field(
         "include",
         Here,
-        "`reasoning.encrypted_content` and `message.output_text.logprobs`; others are left out, with a warning",
+        "`reasoning.encrypted_content` and `message.output_text.logprobs`; other values are left out, with a warning",
     ),
     field(
         "store",
         Here,
-        "nothing is stored: the response says `false`, with a warning if `true` was asked for",
+        "nothing is stored: the response says `false`, with a warning if `true` was requested",
     ),
     field("metadata", Echoed, "nothing is stored that it could describe"),
     field(
@@ -70,7 +70,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "service_tier",
         LeftOut,
-        "the upstream's tiers are others; `auto` and `default` ask for nothing",
+        "the upstream has other tiers; `auto` and `default` have no effect",
     ),
     field("safety_identifier", LeftOut, "echoed; no upstream takes it"),
     field(

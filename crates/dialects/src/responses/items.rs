@@ -1,4 +1,4 @@
-//! The items of a response and their parts, as clients read them.
+//! The items of a response and their parts.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -58,7 +58,7 @@ pub(super) enum Part<'a> {
     },
 }
 
-/// A value as JSON; texts, numbers and values that were read as JSON, of which nothing cannot be written.
+/// A value as JSON: strings, numbers and validated JSON values, so serialization cannot fail.
 pub(super) fn raw(value: &impl Serialize) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

@@ -1,7 +1,7 @@
-//! The dialect of OpenAI's Responses API, without a store: requests as requests of the contract, responses and their events
-//! as typed items.
+//! The dialect of OpenAI's Responses API, without storage: parses requests to requests of the contract, and
+//! serializes responses and their events as typed items.
 //!
-//! It knows no other dialect, no files, no sockets and no provider.
+//! Knows no other dialect, no files, no sockets and no provider.
 
 mod conversion;
 mod dialect;

@@ -1,4 +1,4 @@
-//! The object `response`: what is known of it so far, and what of the request stands in it again.
+//! The object `response`: its known data so far, and the echoed members of the request.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json, value::RawValue};
 use crate::{json::Node, passthrough};
 use model_provider_host::contract::Usage;
 
-/// Members of the request that the response has again, as they came.
+/// Members of the request that the response echoes unchanged.
 const AS_THEY_CAME: [&str; 14] = [
     "frequency_penalty",
     "instructions",
@@ -25,7 +25,7 @@ const AS_THEY_CAME: [&str; 14] = [
     "top_p",
     "user",
 ];
-/// What they are if the request does not say, and what is so whatever it says.
+/// Their defaults, and values that do not depend on the request.
 const USUAL: [(&str, &str); 20] = [
     ("background", "false"),
     ("frequency_penalty", "0"),
@@ -49,7 +49,7 @@ const USUAL: [(&str, &str); 20] = [
     ("truncation", r#""disabled""#),
 ];
 
-/// What of a request stands in the response again.
+/// The echoed members of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Echo(BTreeMap<&'static str, Box<RawValue>>);
 
@@ -71,7 +71,7 @@ impl Echo {
         }
     }
 
-    /// A member of the request.
+    /// Reads a member of the request.
     pub(super) fn request_member(&mut self, field: &Node<'_>) {
         if let Some(name) = AS_THEY_CAME.iter().find(|name| **name == field.key()) {
             self.set(name, &field.json());
@@ -97,13 +97,13 @@ impl Echo {
         }
     }
 
-    /// The tools that the model was offered.
+    /// Sets the tools that the model was offered.
     pub(super) fn tools(&mut self, tools: Vec<String>) {
         self.set("tools", &format!("[{}]", tools.join(",")));
     }
 }
 
-/// A format with the members that clients want of it.
+/// A format with the members that clients require.
 fn format_json(format: &Node<'_>) -> String {
     let mut json = format.json();
     if format.optional_text("type").ok().flatten().as_deref() == Some("json_schema") {
@@ -117,7 +117,7 @@ fn format_json(format: &Node<'_>) -> String {
     json
 }
 
-/// How a response stands.
+/// The status of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Status {
@@ -133,7 +133,7 @@ pub(super) struct Resource<'a> {
     pub(super) id: &'a str,
     pub(super) object: &'static str,
     pub(super) created_at: u64,
-    /// Not known: nobody here has a clock.
+    /// Unknown: this crate has no clock.
     pub(super) completed_at: Option<u64>,
     pub(super) status: Status,
     pub(super) error: Option<Value>,
@@ -148,7 +148,7 @@ pub(super) struct Resource<'a> {
 }
 
 impl<'a> Resource<'a> {
-    /// One that has begun.
+    /// An in-progress response.
     pub(super) fn begun(id: &'a str, created_at: u64, model: &'a str, echo: &'a Echo) -> Self {
         Self {
             id,
@@ -167,7 +167,7 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// What a response took. Clients want all of it as numbers: a detail that is unknown is 0.
+/// The usage of a response. Clients require all numbers: an unknown detail is 0.
 #[derive(Serialize)]
 pub(super) struct UsageJson {
     input_tokens: u32,
@@ -187,7 +187,7 @@ struct OutputDetails {
     reasoning_tokens: u32,
 }
 
-/// None if one of the sums is not known.
+/// `None` if one of the sums is unknown.
 pub(super) fn usage(usage: &Usage) -> Option<UsageJson> {
     let (input_tokens, output_tokens) = (usage.input_tokens?, usage.output_tokens?);
     Some(UsageJson {

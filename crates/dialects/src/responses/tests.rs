@@ -1,4 +1,4 @@
-//! What clients read of a response.
+//! Responses as clients read them.
 
 use serde_json::{Value, json};
 
@@ -150,7 +150,7 @@ fn a_stream_has_the_events_of_the_service_in_their_order() {
 }
 
 #[test]
-fn reasoning_stands_in_the_summary_of_who_asks_for_one() {
+fn reasoning_is_in_the_summary_if_the_client_requests_one() {
     let body = json!({"model": "a/b", "input": "x", "stream": true, "reasoning": {"summary": "auto"},
         "include": ["reasoning.encrypted_content"]});
     let events = stream(&body, &alone([ChatEvent::Reasoning(Reasoning::new("hm"))]));
@@ -167,7 +167,7 @@ fn reasoning_stands_in_the_summary_of_who_asks_for_one() {
     );
     let item = &events[8]["response"]["output"][0];
     assert_eq!(item["summary"], json!([{"type": "summary_text", "text": "hm"}]));
-    // What is handed out can be given back.
+    // Returned reasoning can be sent back.
     let sealed = json!({"input": [{"type": "reasoning", "summary": [], "encrypted_content": item["encrypted_content"]},
         {"role": "user", "content": "x"}]});
     let asked = Responses.parse(sealed.to_string().as_bytes()).expect("a request");
@@ -227,7 +227,7 @@ fn log_probabilities_stand_with_their_text_and_annotations_are_flat() {
 }
 
 #[test]
-fn what_was_asked_for_stands_in_the_response_again() {
+fn the_response_echoes_the_request() {
     let body = json!({"model": "a/b", "input": "x", "stream": true, "store": true, "temperature": 0.25,
         "tools": [{"type": "function", "name": "f"}, {"type": "web_search"}], "tool_choice": "required",
         "metadata": {"k": "v"}, "text": {"format": {"type": "json_schema", "name": "n", "schema": {}}}});
@@ -249,7 +249,7 @@ fn what_was_asked_for_stands_in_the_response_again() {
 #[test]
 fn the_page_of_dialects_has_the_tables() {
     const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/dialects.md");
-    // Where only the package is, there are no pages.
+    // A packaged crate has no documentation pages.
     let Ok(page) = std::fs::read_to_string(FILE) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! A client that hides nothing: bytes over TCP, and just enough HTTP to take a response apart.
+//! A minimal client: bytes over TCP, and just enough HTTP to parse a response.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::MockRouter;
 
-/// A response, taken apart.
+/// A parsed response.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -58,7 +58,7 @@ pub(super) async fn connect(mock: &MockRouter) -> TcpStream {
     TcpStream::connect(mock.addr()).await.expect("the mock listens")
 }
 
-/// The bytes of a request; `key` without the word before it.
+/// The bytes of a request; `key` without its `Bearer` prefix.
 pub(super) fn request(method: &str, path: &str, key: Option<&str>, body: &str) -> String {
     let key = key
         .map(|key| format!("authorization: Bearer {key}\r\n"))
@@ -67,7 +67,7 @@ pub(super) fn request(method: &str, path: &str, key: Option<&str>, body: &str) -
     format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{key}content-length: {length}\r\n\r\n{body}")
 }
 
-/// Reads one response from an open connection, up to `limit` bytes of it or until nothing comes for a while.
+/// Reads one response from an open connection, up to `limit` bytes of it or until nothing arrives for a while.
 pub(super) async fn read_answer(stream: &mut TcpStream, limit: usize) -> Option<Answer> {
     let mut bytes = Vec::new();
     let mut look_at = 0;
@@ -76,7 +76,7 @@ pub(super) async fn read_answer(stream: &mut TcpStream, limit: usize) -> Option<
             if let Some(answer) = take_apart(&bytes).filter(|answer| answer.complete || bytes.len() > limit) {
                 return Some(answer);
             }
-            // Large responses are not looked at after each read; the time-out below catches their end.
+            // Large responses are not parsed after each read; the timeout below catches their end.
             look_at = if bytes.len() < 1 << 20 {
                 0
             } else {
@@ -140,11 +140,11 @@ pub(super) async fn send(
     key: Option<&str>,
     body: &str,
 ) -> Option<Answer> {
-    // More than any scenario's body that ends.
+    // More than the finite body of any scenario.
     send_up_to(mock, &request(method, path, key, body), 10 << 20).await
 }
 
-/// One request on a connection of its own; a response without end is left after so many bytes.
+/// One request on its own connection; an endless response is read up to this many bytes.
 pub(super) async fn send_up_to(mock: &MockRouter, request: &str, limit: usize) -> Option<Answer> {
     let mut stream = connect(mock).await;
     stream
@@ -154,7 +154,7 @@ pub(super) async fn send_up_to(mock: &MockRouter, request: &str, limit: usize) -
     read_answer(&mut stream, limit).await
 }
 
-/// A chat request with a good key.
+/// A chat request with a valid key.
 pub(super) async fn chat(mock: &MockRouter, body: &Value) -> Answer {
     let answer = send(
         mock,

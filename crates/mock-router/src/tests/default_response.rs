@@ -1,4 +1,4 @@
-//! The default response: what it says, who says it, and in which dialect.
+//! The default response: its content, its backend, and its dialect.
 
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ async fn the_default_stream_echoes_the_user_and_ends_with_usage_and_done() {
 }
 
 #[tokio::test]
-async fn policies_and_backends_choose_who_answers() {
+async fn policies_and_backends_choose_the_responding_backend() {
     let mock = mock().await;
     for (model, backend) in [
         ("deepseek-ai/DeepSeek-V3.2", "baseten"),
@@ -121,7 +121,7 @@ async fn a_tool_is_called_with_arguments_that_fit_its_schema_and_its_result_is_u
 }
 
 #[tokio::test]
-async fn a_plain_answer_is_one_json_object() {
+async fn a_response_without_streaming_is_one_json_object() {
     let mock = mock().await;
     let mut request = asking("Qwen/Qwen2.5-7B-Instruct", "hi");
     request["stream"] = json!(false);

@@ -175,7 +175,7 @@ async fn the_key_is_checked_before_the_json_and_the_json_before_the_model() {
 }
 
 #[tokio::test]
-async fn a_router_without_keys_answers_without_one() {
+async fn a_router_without_keys_needs_none() {
     let mock = MockRouter::start(MockOptions::immediate().require_key(false))
         .await
         .expect("the mock starts");
@@ -203,7 +203,7 @@ async fn pushed_scripts_come_first_and_in_order() {
 }
 
 #[tokio::test]
-async fn the_journal_holds_requests_and_tells_connections_apart() {
+async fn the_journal_holds_requests_and_distinguishes_connections() {
     let mock = mock().await;
     let mut stream = client::connect(&mock).await;
     for text in ["one", "two"] {

@@ -28,7 +28,7 @@ fn every_scenario_has_a_name_of_its_own_and_says_what_it_does() {
     }
 }
 
-/// Scenarios without a whole HTTP response, by what they leave out.
+/// Scenarios without a complete HTTP response, by what is missing.
 const NO_ANSWER: [&str; 6] = [
     "no-headers",
     "hang-up",
@@ -162,11 +162,11 @@ async fn the_wire_shows_the_quirks_as_they_are_named() {
 }
 
 #[tokio::test]
-async fn an_answer_can_be_cut_into_any_chunks_and_off_at_any_byte() {
+async fn a_response_can_be_split_into_any_chunks_and_truncated_at_any_byte() {
     let ask = asking("mock/normal", "hi");
     let whole = chat(&mock().await, &ask).await.text();
-    // Ids are numbered by request, so the same request of each router gives the same bytes; dates may differ
-    // in length never.
+    // Ids are numbered by request, so the same request of each router gives the same bytes; only dates may differ,
+    // at the same length.
     for chunking in [
         Chunking::Whole,
         Chunking::Bytes,
@@ -236,7 +236,7 @@ fn a_chunking_is_read_from_text_and_nonsense_is_refused() {
 }
 
 #[tokio::test]
-async fn close_after_answer_announces_keep_alive_and_closes() {
+async fn close_after_a_response_announces_keep_alive_and_closes() {
     let mock = MockRouter::start(MockOptions::immediate().scenario("close-after-answer"))
         .await
         .expect("starts");
@@ -256,8 +256,8 @@ async fn close_after_answer_announces_keep_alive_and_closes() {
     assert_eq!(mock.disconnects(), 0);
 }
 
-/// Sends a request of this scenario, reads until `seen` is there, goes, and says how long the mock took to
-/// see it.
+/// Sends a request of this scenario, reads until `seen` arrives, disconnects, and returns how long the mock took to
+/// notice.
 async fn go_away(name: &str, seen: &str) -> Duration {
     let mock = MockRouter::start(MockOptions::immediate().scenario(name))
         .await

@@ -9,7 +9,7 @@ use super::asking;
 use super::client::{chat, get, send};
 use crate::{Chunking, MockError, MockOptions, MockRouter};
 
-/// A folder that is removed in the end.
+/// A folder that is removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -51,7 +51,7 @@ fn recorded_stream(folder: &Folder) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_recorded_stream_keeps_its_headers_but_those_that_no_longer_fit() {
+async fn a_recorded_stream_has_its_headers_except_those_that_no_longer_fit() {
     let folder = Folder::new("stream");
     for chunking in [Chunking::Whole, Chunking::Bytes, Chunking::AsWritten] {
         let mock = replaying(recorded_stream(&folder), chunking).await;
@@ -167,7 +167,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn every_recorded_answer_of_the_corpus_is_replayed_byte_for_byte() {
+async fn every_recorded_response_of_the_corpus_is_replayed_byte_for_byte() {
     let Some(corpus) = std::env::var_os("ROUTER_CORPUS").map(PathBuf::from) else {
         println!("skipped: ROUTER_CORPUS is not set");
         return;

@@ -94,7 +94,8 @@ impl ChatRequest {
         self
     }
 
-    /// Sets the reasoning effort: `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, or a word of the model's own.
+    /// Sets the reasoning effort: `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, or a value of the model's
+    /// own.
     #[must_use]
     pub fn reasoning_effort(mut self, effort: impl Into<String>) -> Self {
         self.reasoning_effort = Some(effort.into());

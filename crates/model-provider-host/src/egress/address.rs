@@ -1,9 +1,9 @@
-//! What an address is: public, of this machine, of its network, or one that nobody is sent to. Knows addresses, not who
-//! asks. The cases are in `tests/cases/addresses.json`.
+//! Classification of IP addresses: public, loopback, private, or never allowed. Knows addresses only, not the
+//! request. The cases are in `tests/cases/addresses.json`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// In the order of how much is to be said against it.
+/// From the most to the least acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(test, derive(serde::Deserialize), serde(rename_all = "lowercase"))]
 pub(super) enum Class {
@@ -29,8 +29,8 @@ fn class_of_v4(address: Ipv4Addr) -> Class {
         || address.is_multicast()
         || a == 0
         || a >= 240
-        // Metadata services that are not link-local: Alibaba's among the carriers' addresses, Azure's among the public
-        // ones, Oracle's among those of protocols.
+        // Metadata services that are not link-local: Alibaba's in the shared (carrier-grade NAT) range, Azure's in
+        // the public one, Oracle's in the IETF protocol range.
         || address == Ipv4Addr::new(100, 100, 100, 200)
         || address == Ipv4Addr::new(168, 63, 129, 16)
         || (a, b, c) == (192, 0, 0)
@@ -58,7 +58,7 @@ fn class_of_v6(address: Ipv6Addr) -> Class {
     if let Some(same) = same_as(address) {
         return class_of_v4(same);
     }
-    // Behind a translator or a tunnel there is another machine, for which this one's own address is nonsense.
+    // Behind a NAT64 translator or a tunnel is another machine, where this machine's own address makes no sense.
     let elsewhere = |v4: Ipv4Addr| match class_of_v4(v4) {
         Class::Loopback => Class::Never,
         class => class,
@@ -66,7 +66,7 @@ fn class_of_v6(address: Ipv6Addr) -> Class {
     if let Some(meant) = stands_for(address) {
         return elsewhere(meant);
     }
-    // One that carries an IPv4 address is as bad as the worse of the two.
+    // An address that embeds an IPv4 address gets the worse class of the two.
     let carried = carried_by(address).into_iter().flatten().map(elsewhere);
     carried
         .max()
@@ -74,7 +74,7 @@ fn class_of_v6(address: Ipv6Addr) -> Class {
         .max(class_of_itself(address))
 }
 
-/// The IPv4 address that this one is, as this machine's own network stack takes it: mapped, compatible.
+/// The embedded IPv4 address that this machine's own network stack connects to: mapped, compatible.
 fn same_as(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => Some(v4(high, low)),
@@ -82,7 +82,7 @@ fn same_as(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// The IPv4 address that this one leads to: translated, NAT64, 6to4.
+/// The embedded IPv4 address that packets are translated to: IPv4-translated, NAT64, 6to4.
 fn stands_for(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [s0, s1, s2, s3, s4, s5, s6, s7] = address.segments();
     match [s0, s1, s2, s3, s4, s5] {
@@ -92,21 +92,21 @@ fn stands_for(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// The IPv4 addresses that may be in an address: where Teredo, ISATAP and local NAT64 put them, and at its end, where
-/// NAT64 with a prefix of the network's own puts it.
+/// Candidates for an embedded IPv4 address: at the offsets of Teredo, ISATAP and local-use NAT64, and in the last
+/// 32 bits, where NAT64 with a network-specific prefix puts it.
 fn carried_by(address: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
     let [s0, s1, s2, s3, s4, s5, s6, s7] = address.segments();
     let bytes = address.octets();
     let at = |places: [usize; 4]| {
         let [a, b, c, d] = places.map(|place| bytes.get(place).copied().unwrap_or_default());
-        // Zeros are no address there, but room that another prefix leaves.
+        // All zeros are unused bits of a longer prefix, not an address.
         (a != 0).then_some(Ipv4Addr::new(a, b, c, d))
     };
     let last = v4(s6, s7);
     match (s0, s1, s2) {
-        // Teredo: its server, and the client in reverse.
+        // Teredo: the server's address, and the client's in inverted bits.
         (0x2001, 0, _) => [Some(v4(s2, s3)), Some(v4(!s6, !s7)), None, None],
-        // The ways in which RFC 6052 puts an address behind a prefix of 48, 56, 64 and 96 bits.
+        // The embeddings of RFC 6052 for prefixes of 48, 56, 64 and 96 bits.
         (0x64, 0xff9b, 1) => [
             at([6, 7, 9, 10]),
             at([7, 9, 10, 11]),
@@ -115,7 +115,7 @@ fn carried_by(address: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
         ],
         // ISATAP.
         _ if s4 & 0xfcff == 0 && s5 == 0x5efe => [Some(last), None, None, None],
-        // Metadata under whatever prefix: any other end is as good as chance.
+        // The metadata service under any prefix. Any other value at the end may be chance.
         _ if last == Ipv4Addr::new(169, 254, 169, 254) => [Some(last), None, None, None],
         _ => [None; 4],
     }
@@ -136,13 +136,13 @@ fn class_of_itself(address: Ipv6Addr) -> Class {
     } else if (s0 & 0xe000) == 0x2000 {
         Class::Public
     } else {
-        // Given to nobody.
+        // Unassigned.
         Class::Never
     }
 }
 
-/// The metadata services of clouds: Amazon's (with its names, time and pod identities), Google's, Oracle's, Scaleway's.
-/// Each has its own corner of the addresses of private networks, of which the whole is refused.
+/// Metadata services of clouds: Amazon (with its DNS, NTP and pod identities), Google, Oracle, Scaleway. Each has
+/// its own range of unique local addresses, which is refused as a whole.
 fn is_metadata(address: Ipv6Addr) -> bool {
     matches!(
         address.segments(),

@@ -1,4 +1,4 @@
-//! The bodies at the edge: what a guest sends, counted; what comes back, counted and redacted, or withheld.
+//! Bodies of the egress client: counts what a guest sends; counts and redacts, or withholds, what it receives.
 
 use std::{
     future::Future as _,
@@ -24,7 +24,7 @@ use crate::{
     request_context::{RESPONSE_BYTES, View},
 };
 
-/// What a guest sends.
+/// A request body from a guest.
 pub(super) struct Outgoing {
     inner: WasiBody,
     left: u64,
@@ -61,7 +61,7 @@ impl Body for Outgoing {
             }
             self.left -= len;
         }
-        // What stands behind a body is a header as well, and no rule for headers has seen it.
+        // Trailers are headers too, and the header rules have not been applied to them.
         if frame
             .as_ref()
             .is_some_and(|frame| frame.as_ref().is_ok_and(Frame::is_trailers))
@@ -81,7 +81,7 @@ impl Body for Outgoing {
     }
 }
 
-/// One of the requests that are open: for a guest, or on one of the clients.
+/// Guard that counts an open request, of a guest or on a pooled client.
 pub(super) struct Open(Arc<AtomicUsize>);
 
 impl Open {
@@ -97,7 +97,7 @@ impl Drop for Open {
     }
 }
 
-/// A limit on how long the next piece is waited for. Time in which nobody waits does not count.
+/// A timeout between two chunks. Time in which nobody polls does not count.
 struct Between {
     most: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
@@ -110,23 +110,23 @@ impl Between {
     }
 }
 
-/// What comes back.
+/// A response body for a guest.
 pub(super) struct Answer {
     inner: Incoming,
     left: u64,
     redactor: BodyRedactor,
     ended: bool,
-    /// How it ends when all that came has been given.
+    /// The error that ends the body when the received data has been returned.
     failed: Option<HttpError>,
     view: View,
     between: Option<Between>,
-    /// Of the attempt: bodies are read outside of it.
+    /// The span of the attempt: bodies are read outside of it.
     span: Span,
     _open: [Open; 2],
 }
 
 impl Answer {
-    /// `most_between` is the guest's own limit on the time between two pieces.
+    /// `most_between` is the guest's own between-bytes timeout.
     pub(super) fn new(
         inner: Incoming,
         redactor: BodyRedactor,
@@ -170,7 +170,7 @@ impl Body for Answer {
             let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
                 if let Some(between) = &mut self.between {
                     ready!(between.poll_end(cx));
-                    self.end("an answer's body paused for too long");
+                    self.end("response body: between-bytes timeout");
                     return Poll::Ready(Some(Err(HttpError::ConnectionReadTimeout)));
                 }
                 return Poll::Pending;
@@ -180,15 +180,15 @@ impl Body for Answer {
             }
             match frame {
                 Some(Ok(frame)) => {
-                    // Trailers have no use here, and they would have to be redacted too.
+                    // Trailers are of no use here, and would have to be redacted too.
                     let Ok(data) = frame.into_data() else { continue };
                     let len = data.len() as u64;
                     if len > self.left {
-                        self.end("an answer's body was too long");
+                        self.end("response body is too long");
                         let most = self.view.limits().response_bytes;
                         self.view.note(Note::Limit {
                             name: RESPONSE_BYTES,
-                            message: format!("the answer's body is longer than {most} bytes"),
+                            message: format!("the response body is longer than {most} bytes"),
                         });
                         return Poll::Ready(Some(Err(HttpError::HttpResponseBodySize(Some(most)))));
                     }
@@ -201,9 +201,9 @@ impl Body for Answer {
                 Some(Err(error)) => {
                     let cut = error.is_incomplete_message();
                     self.end(if cut {
-                        "an answer's body was cut"
+                        "response body was truncated"
                     } else {
-                        "an answer's body broke off"
+                        "response body failed"
                     });
                     self.failed = Some(HttpError::HttpResponseIncomplete);
                     let rest = self.redactor.finish();
@@ -212,7 +212,7 @@ impl Body for Answer {
                     }
                 }
                 None => {
-                    self.end("an answer's body ended");
+                    self.end("response body ended");
                     let rest = self.redactor.finish();
                     if !rest.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(rest))));
@@ -227,7 +227,8 @@ impl Body for Answer {
     }
 }
 
-/// In place of a body that could not be searched: a guest gets the head, and an error where it reads on.
+/// Replaces a body that cannot be searched for secrets: the guest gets the head, and an error when it reads the
+/// body.
 pub(super) struct Withheld(Option<HttpError>);
 
 impl Withheld {

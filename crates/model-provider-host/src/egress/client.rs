@@ -36,26 +36,26 @@ use crate::{
     settings::Settings,
 };
 
-/// What the edge lets through and adds.
+/// The egress policy: what is allowed, and what is added.
 pub(crate) struct Policy {
-    /// The only destination.
+    /// The only allowed origin.
     pub(crate) origin: Origin,
-    /// What may be asked for there.
+    /// The endpoints that are allowed there.
     pub(crate) endpoints: AllowedEndpoints,
-    /// Whether the destination's name may stand for private addresses.
+    /// Whether the origin's name may resolve to private addresses.
     pub(crate) allow_private: bool,
-    /// What the host adds to every request.
+    /// The headers that the host adds to every request.
     pub(crate) headers: OwnHeaders,
-    /// The longest wait for a connection.
+    /// The connect timeout.
     pub(crate) connect_timeout: Duration,
-    /// Certificates to trust besides the platform's.
+    /// Certificate authorities to trust besides the platform's.
     pub(crate) ca_file: Option<std::path::PathBuf>,
-    /// The proxy before the destination.
+    /// The proxy for the origin.
     pub(crate) via: Option<Via>,
 }
 
 impl Policy {
-    /// Dials the destination, and counts what it opened.
+    /// Builds the connector for the origin; it counts the connections that it opens.
     fn connector(&self, opened: &Arc<AtomicU64>) -> Result<Connector> {
         let needs_tls = self.origin.is_https() || self.via.as_ref().is_some_and(Via::is_https);
         Ok(Connector::new(Dial {
@@ -70,8 +70,8 @@ impl Policy {
     }
 }
 
-/// The edge's HTTP client by itself: its connections and their settings, and nothing of what an edge is for. The native
-/// code that the benches compare with sends its requests by it.
+/// The HTTP client of the egress alone: the connection pool and its settings, without policy and redaction. The
+/// native code that the benches compare with sends its requests through it.
 ///
 /// # Errors
 /// The settings name no origin, or certificates that cannot be read.
@@ -83,7 +83,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let origin = settings.base_url.as_ref().and_then(Origin::of);
-    let origin = origin.ok_or_else(|| Error::new(Kind::Configuration, "no base URL says where to"))?;
+    let origin = origin.ok_or_else(|| Error::new(Kind::Configuration, "there is no base URL"))?;
     let policy = Policy {
         via: settings.proxies.before(&origin)?,
         origin,
@@ -97,7 +97,7 @@ where
     Ok(move |request| client.request(request))
 }
 
-/// The way out for one provider: policy, pooled connections and redaction. Survives swaps.
+/// The egress client of one provider: policy, pooled connections and redaction. Survives swaps.
 pub(crate) struct Edge {
     policy: Policy,
     lanes: Lanes,
@@ -126,7 +126,7 @@ impl Edge {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Requests and headers that were not let through.
+    /// Blocked requests and headers.
     pub(crate) fn denials(&self) -> u64 {
         self.denied.load(Ordering::Relaxed)
     }
@@ -144,7 +144,7 @@ impl Edge {
         self.policy.headers.forbid(name)
     }
 
-    /// Whether the operator's header takes the place of one that a guest sets.
+    /// Whether the operator's header overrides a guest's.
     pub(super) fn replaces(&self, name: &HeaderName) -> bool {
         self.policy.headers.replace(name)
     }
@@ -154,7 +154,7 @@ impl Edge {
         deny::deny(view, self.redactor.own(message), hint)
     }
 
-    /// Sends one request of a guest; `most_between` is its own limit on the time between two pieces of the response.
+    /// Sends one request of a guest; `most_between` is the guest's own between-bytes timeout.
     pub(super) async fn send(
         self: Arc<Self>,
         request: Request<WasiBody>,
@@ -165,7 +165,7 @@ impl Edge {
         view.connecting();
         let (mut parts, body) = request.into_parts();
         self.check(&parts.method, &parts.uri, &view)?;
-        // In its one spelling, whatever the guest wrote; over HTTP/1 the client writes `host` from it.
+        // Normalized, however the guest spelled it; over HTTP/1 the client derives `host` from it.
         parts.uri = self.policy.origin.uri(parts.uri.path_and_query());
         parts.headers.remove(header::HOST);
         self.policy.headers.write_to(&mut parts.headers);
@@ -191,7 +191,7 @@ impl Edge {
         let answer = answer.map_err(|error| self.failure(&error, reused, &view))?;
         view.answered();
         let (mut parts, body) = answer.into_parts();
-        tracing::info!(origin = %self.policy.origin, path, status = parts.status.as_u16(), reused, ?elapsed, "answer");
+        tracing::info!(origin = %self.policy.origin, path, status = parts.status.as_u16(), reused, ?elapsed, "response");
         self.clock.hear(&parts.headers);
         if let Some(via) = &self.policy.via
             && parts.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
@@ -205,7 +205,8 @@ impl Edge {
         headers::clean(&mut parts.headers, &self.policy.headers, &self.redactor);
         if let Err(why) = unsearchable {
             tracing::info!(?why, "body withheld");
-            // The head says what went wrong. How a body is encoded a guest sees itself, but not of its transfer.
+            // The head shows what went wrong. The guest sees the content coding in the head, but not the transfer
+            // coding.
             let sees = matches!(why, HttpError::HttpResponseContentCoding(_));
             return if sees || !parts.status.is_success() {
                 Ok(Response::from_parts(parts, Withheld::new(why).boxed_unsync()))
@@ -217,13 +218,13 @@ impl Edge {
         Ok(Response::from_parts(parts, body.boxed_unsync()))
     }
 
-    /// The header for a proxy that reads requests, as it does where they are not encrypted.
+    /// The header for a proxy that forwards requests, which it does for plain HTTP.
     fn proxy_authorization(&self) -> Option<&http::HeaderValue> {
         let via = self.policy.via.as_ref()?;
         via.authorization(&self.policy.origin)
     }
 
-    /// Whether a request may leave: by a method that asks a server for something, to the one origin.
+    /// Whether a request is allowed: an allowed method, to the one origin.
     fn check(&self, method: &Method, uri: &http::Uri, view: &View) -> Result<(), HttpError> {
         let usual = [
             Method::GET,
@@ -235,8 +236,8 @@ impl Edge {
             Method::OPTIONS,
         ];
         if !usual.contains(method) {
-            // CONNECT asks for a tunnel, TRACE for the credential to be sent back; others nobody needs.
-            let message = format!("the plugin wanted to send a `{method}` request");
+            // CONNECT opens a tunnel, TRACE makes the server echo the credential; no provider needs the rest.
+            let message = format!("the plugin tried to send a `{method}` request");
             let methods: Vec<_> = usual.iter().map(Method::as_str).collect();
             let hint = format!("a plugin may send {}", methods.join(", "));
             return Err(self.deny(view, &message, &hint));
@@ -244,7 +245,7 @@ impl Edge {
         let wanted = uri.to_string();
         let hint = "allow an origin with `--base-url`, `baseUrl` in the configuration, or a grant";
         let Some(url) = url::Url::parse(&wanted).ok() else {
-            let message = format!("the plugin asked for `{wanted}`, which is no URL");
+            let message = format!("the plugin sent a request to `{wanted}`, which is not a URL");
             return Err(self.deny(view, &message, hint));
         };
         if Origin::of(&url).as_ref() != Some(&self.policy.origin)
@@ -254,35 +255,35 @@ impl Edge {
             let place = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
             let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
             let message = format!(
-                "the plugin asked for {place}{port}; only {} is allowed",
+                "the plugin sent a request to {place}{port}; only {} is allowed",
                 self.policy.origin
             );
             return Err(self.deny(view, &message, hint));
         }
-        // As it is sent, not as it would be read: what could be read in two ways is not allowed.
+        // Compared as sent, not as decoded: a path that servers may read in two ways is not allowed.
         let path = uri.path();
         if !self.policy.endpoints.allow(method.as_str(), path) {
             let shown: String = path.chars().take(200).collect();
             let message = format!(
-                "the plugin wanted to send `{method} {shown}`; allowed: {}",
+                "the plugin tried to send `{method} {shown}`; allowed: {}",
                 self.policy.endpoints
             );
             let hint =
-                "a grant names the requests that a plugin may send; `grant FILE.wasm` shows what it asks for";
+                "a grant names the requests that a plugin may send; `grant FILE.wasm` shows what it requests";
             return Err(self.deny(view, &message, hint));
         }
         if self.redactor.finds(wanted.as_bytes()) {
             let message = "the plugin put the credential into an address";
-            let hint = "the host adds the credential where it belongs; this plugin should not know it";
+            let hint = "the host adds the credential to requests; this plugin should not know it";
             return Err(self.deny(view, message, hint));
         }
         Ok(())
     }
 
-    /// What the guest is told of a request that got no response.
+    /// The error that the guest gets for a request without a response.
     ///
-    /// A reused connection that closed without a byte is `connection-terminated`: the server had given it up, so the
-    /// request may be sent again. On a fresh one the same is `HTTP-response-incomplete`.
+    /// A reused connection that closed without a byte is `connection-terminated`: the server had closed it before,
+    /// so the request may be retried. On a fresh connection the same is `HTTP-response-incomplete`.
     fn failure(&self, error: &hyper_util::client::legacy::Error, reused: bool, view: &View) -> HttpError {
         let source = error.source();
         if let Some(connect) = source.and_then(|source| source.downcast_ref::<ConnectError>()) {
@@ -290,7 +291,7 @@ impl Edge {
         }
         let hyper = source.and_then(|source| source.downcast_ref::<hyper::Error>());
         let parse = hyper.is_some_and(hyper::Error::is_parse);
-        tracing::info!(origin = %self.policy.origin, reused, parse, "no answer");
+        tracing::info!(origin = %self.policy.origin, reused, parse, "no response");
         match hyper {
             Some(error) if error.is_parse() => HttpError::HttpProtocolError,
             Some(error) if error.is_user() => HttpError::HttpRequestBodySize(None),
@@ -299,16 +300,16 @@ impl Edge {
         }
     }
 
-    /// A response that is not whole: a credential that is cut at its edge could not be found.
+    /// A partial response: a credential that is cut at its end could not be found.
     fn partial(&self, what: &str, view: &View) -> HttpError {
         self.count_denial();
-        let message = format!("{} sent {what}, which nobody asked for", self.policy.origin);
+        let message = format!("{} sent {what}, which was not requested", self.policy.origin);
         let hint = "a response has to come whole, so that it can be searched for the credential";
         deny::deny(view, self.redactor.own(&message), hint);
         HttpError::HttpProtocolError
     }
 
-    /// There is no connection: the guest learns the class, the operator why.
+    /// A connection failure: the guest gets the class, the operator the reason.
     fn unconnected(&self, error: &ConnectError, view: &View) -> HttpError {
         let (why, hint) = error.reason();
         let origin = &self.policy.origin;

@@ -1,4 +1,4 @@
-//! How far the service's clock is from this machine's, by the dates of its responses.
+//! Clock skew between the service and this machine, from the `date` headers of responses.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -7,10 +7,10 @@ use std::{
 
 use http::{HeaderMap, header};
 
-/// Before a response has told its time.
+/// No response with a date yet.
 const UNHEARD: i64 = i64::MIN;
 
-/// The difference by the last answer that told its time.
+/// The skew by the last response with a date.
 #[derive(Debug)]
 pub(super) struct Clock(AtomicI64);
 
@@ -21,7 +21,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// By how many seconds the service's clock was ahead.
+    /// By how many seconds the service's clock is ahead.
     pub(super) fn ahead(&self) -> Option<i64> {
         Some(self.0.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNHEARD)
     }

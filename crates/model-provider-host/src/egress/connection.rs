@@ -1,4 +1,4 @@
-//! An open connection as the pooled client wants it: bytes, which HTTP they carry, and how often it was used.
+//! An open connection of the pooled client: byte stream, negotiated HTTP version, and number of requests.
 
 use std::{
     io,
@@ -22,15 +22,15 @@ pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// Any of them; hyper's view of it and back costs nothing.
+/// Any of these streams; wrapping it for hyper costs nothing.
 pub(super) type Bytes = TokioIo<Box<dyn Duplex>>;
 
-/// How many requests a connection has carried; tells a reused one from a fresh one.
+/// Counts the requests on a connection, to distinguish a reused one from a fresh one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Uses(Arc<AtomicU64>);
 
 impl Uses {
-    /// Counts one more; true if there was one before.
+    /// Counts a request; true if it is not the first.
     pub(super) fn again(&self) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed) > 0
     }
@@ -40,7 +40,7 @@ impl Uses {
 pub(super) struct Conn {
     bytes: Bytes,
     speaks_h2: bool,
-    /// Whether a proxy reads the requests, so that they have to name their destination.
+    /// Whether a forwarding proxy reads the requests, so that they need an absolute URI.
     to_proxy: bool,
     uses: Uses,
 }

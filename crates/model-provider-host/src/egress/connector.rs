@@ -1,5 +1,5 @@
-//! Opening connections: resolve once, check every address, dial exactly those. Where a proxy stands between, it is
-//! dialled instead and resolves the name itself.
+//! Connector of the egress client: resolves once, checks every address, dials exactly those. With a proxy, it dials
+//! the proxy, which resolves the name itself.
 
 use std::{
     net::SocketAddr,
@@ -23,16 +23,16 @@ use super::{
     tls::Tls,
 };
 
-/// Dials one origin. Cheap to clone.
+/// Connects to one origin. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Connector(Arc<Dial>);
 
-/// All that a connection needs.
+/// The parameters of a connection.
 pub(super) struct Dial {
     pub(super) origin: Origin,
-    /// Whether the origin's name may stand for private addresses.
+    /// Whether the origin's name may resolve to private addresses.
     pub(super) allow_private: bool,
-    /// The longest wait for a connection, handshakes included.
+    /// The connect timeout, handshakes included.
     pub(super) timeout: Duration,
     pub(super) tls: Option<Tls>,
     pub(super) via: Option<Via>,
@@ -41,12 +41,12 @@ pub(super) struct Dial {
     pub(super) opened: Arc<AtomicU64>,
 }
 
-/// Which addresses a name stands for.
+/// Name resolution.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Resolver {
-    /// As the system says.
+    /// The system's resolver.
     System,
-    /// As a test says.
+    /// A test's own.
     #[cfg(test)]
     Scripted(fn(&str, u16) -> Vec<SocketAddr>),
 }
@@ -71,12 +71,12 @@ impl Connector {
 }
 
 impl Dial {
-    /// A connection that carries requests to the origin.
+    /// Opens a connection to the origin.
     async fn open(&self) -> Result<Conn, ConnectError> {
         let (host, port) = (self.origin.host(), self.origin.port());
         let (stream, to_proxy) = match &self.via {
             Some(via) => {
-                // A name is the proxy's to resolve; an address can be judged here as well.
+                // A name is resolved by the proxy; an address can be checked here as well.
                 if let Some(address) = self.origin.address().filter(|address| !self.admits(address)) {
                     return Err(ConnectError::Prohibited(vec![address]));
                 }
@@ -104,7 +104,7 @@ impl Dial {
         let found = self.resolver.resolve(host, port).await?;
         let (admitted, refused): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|address| self.admits(address));
-        // One refused address is enough: a name that stands for this network as well is not to be trusted.
+        // One refused address is enough: a name that also resolves to this network cannot be trusted.
         if !refused.is_empty() {
             return Err(ConnectError::Prohibited(refused));
         }

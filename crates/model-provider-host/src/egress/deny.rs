@@ -1,11 +1,11 @@
-//! What happens to a request that the egress policy does not allow.
+//! Reporting of requests that the egress policy blocks.
 
 use wasmtime_wasi_http::Error as HttpError;
 
 use crate::{limits::Note, request_context::View};
 
-/// Tells the operator what was denied and how to allow it, in the log and in place of the guest's error. The guest
-/// learns only that it was denied.
+/// Reports to the operator what was blocked and how to allow it: in the log, and as the error that replaces the
+/// guest's. The guest learns only that the request was blocked.
 pub(super) fn deny(view: &View, message: String, hint: &str) -> HttpError {
     tracing::warn!(reason = message, hint, "denied");
     view.note(Note::Denied {

@@ -1,5 +1,5 @@
-//! Dialling: the first of several addresses that takes a connection, and why none did. Judges no address and knows no
-//! proxy.
+//! Dialing: connects to the first of several addresses that accepts, or says why none did. Checks no address and
+//! knows no proxy.
 
 use std::{fmt, io, net::SocketAddr, time::Duration};
 
@@ -9,7 +9,7 @@ use wasmtime_wasi_http::Error as HttpError;
 
 use super::{connection::Duplex, tls};
 
-/// How long an address is tried before the next one is tried beside it.
+/// The delay before the next address is tried in parallel.
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Why there is no connection.
@@ -17,20 +17,20 @@ const HEAD_START: Duration = Duration::from_millis(250);
 pub(crate) enum ConnectError {
     /// The name does not resolve.
     Dns,
-    /// The name stands for addresses that may not be dialled.
+    /// The name resolves to addresses that must not be dialed.
     Prohibited(Vec<SocketAddr>),
-    /// Nobody listens, or the network says no.
+    /// The connection was refused, or the network failed.
     Io(io::Error),
-    /// It took too long.
+    /// The connect timeout has passed.
     Timeout,
-    /// The certificate or the handshake.
+    /// The certificate or the handshake is invalid.
     Tls(io::Error),
-    /// The proxy on the way; what it is and what it did.
+    /// The proxy failed; says which one and how.
     Proxy(String),
 }
 
 impl ConnectError {
-    /// What went wrong in a handshake: a connection that was lost in it says nothing of certificates.
+    /// An error in a TLS handshake. A connection that was lost in it is not a certificate problem.
     pub(super) fn in_handshake(error: io::Error) -> Self {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
         match error.kind() {
@@ -39,7 +39,7 @@ impl ConnectError {
         }
     }
 
-    /// What the guest is told: the class and nothing else.
+    /// The error code for the guest: the class and nothing else.
     pub(super) fn code(&self) -> HttpError {
         match self {
             Self::Dns => HttpError::DnsError {
@@ -56,16 +56,16 @@ impl ConnectError {
         }
     }
 
-    /// What the operator is told, and what they can do.
+    /// The message for the operator, and the hint.
     pub(super) fn reason(&self) -> (String, &'static str) {
         let check = "check the network and the base URL, then try again";
         match self {
             Self::Dns => ("its name does not resolve".to_owned(), check),
             Self::Prohibited(addresses) => {
                 let addresses: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
-                let what = "which is of this machine, of its network, or of no public server";
+                let what = "which is a loopback, private or reserved address";
                 (
-                    format!("its name stands for {}, {what}", addresses.join(", ")),
+                    format!("its name resolves to {}, {what}", addresses.join(", ")),
                     "if a private address is meant, allow it with `--set allow-private=true`; link-local and metadata \
                      addresses are never reached",
                 )
@@ -76,8 +76,8 @@ impl ConnectError {
             ),
             Self::Io(error) => (error.kind().to_string(), check),
             Self::Timeout => (
-                "it took no connection in time".to_owned(),
-                "check the network; `--set connect-timeout-ms=…` allows more",
+                "the connection timed out".to_owned(),
+                "check the network; `--set connect-timeout-ms=…` raises the timeout",
             ),
             Self::Tls(error) => tls::reason(error),
             Self::Proxy(what) => (
@@ -96,8 +96,8 @@ impl fmt::Display for ConnectError {
 
 impl std::error::Error for ConnectError {}
 
-/// The first of these addresses that takes a connection. One that does not say anything does not hold up the others:
-/// after a head start the next is tried beside it, as RFC 8305 has it.
+/// Connects to the first address that accepts. One that does not respond does not delay the rest: after a head
+/// start the next one is tried in parallel, as in RFC 8305.
 pub(super) async fn dial(addresses: &[SocketAddr]) -> Result<Box<dyn Duplex>, ConnectError> {
     let mut last = ConnectError::Dns;
     let mut untried = in_turn(addresses).into_iter();
@@ -107,7 +107,7 @@ pub(super) async fn dial(addresses: &[SocketAddr]) -> Result<Box<dyn Duplex>, Co
         tokio::select! {
             Some(done) = dialled.next() => match done {
                 Ok(stream) => {
-                    // Requests are written whole; waiting for more would only delay them.
+                    // Requests are written whole; Nagle's algorithm would only delay them.
                     let _ = stream.set_nodelay(true);
                     return Ok(Box::new(stream));
                 }
@@ -119,7 +119,8 @@ pub(super) async fn dial(addresses: &[SocketAddr]) -> Result<Box<dyn Duplex>, Co
     }
 }
 
-/// By turns of either family, since it is often a whole family that leads nowhere; the system's preference stands first.
+/// Alternates between the address families, since often a whole family is unreachable; the system's preferred one
+/// comes first.
 fn in_turn(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) = addresses.iter().partition(|address| address.is_ipv6() == is_v6);

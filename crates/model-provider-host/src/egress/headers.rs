@@ -1,4 +1,4 @@
-//! Headers at the edge: which ones no guest may set or see, and those that the host adds itself.
+//! Header rules of the egress client: headers that no guest may set or see, and headers that the host adds.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError};
@@ -60,37 +60,38 @@ impl OwnHeaders {
         });
     }
 
-    /// Puts them in place of whatever is there. The last one of a name counts.
+    /// Sets them, replacing existing values. The last one of a name wins.
     pub(crate) fn write_to(&self, headers: &mut HeaderMap) {
         for own in &self.0 {
             headers.insert(own.name.clone(), own.value.clone());
         }
     }
 
-    /// Whether no guest sees this header in a response.
+    /// Whether this header is hidden from the guest in a response.
     pub(crate) fn hide(&self, name: &HeaderName) -> bool {
         is_forbidden(name) || self.0.iter().any(|own| own.name == *name)
     }
 
-    /// Whether no guest may set this header.
+    /// Whether a guest must not set this header.
     pub(crate) fn forbid(&self, name: &HeaderName) -> bool {
         is_forbidden(name) || self.0.iter().any(|own| own.name == *name && !own.is_operators)
     }
 
-    /// Whether a guest may set this header, but to no effect: [`write_to`](Self::write_to) puts the operator's there. The
-    /// two may come from settings that know nothing of each other, so that this is no reason to refuse the request.
+    /// Whether a guest may set this header without effect, since [`write_to`](Self::write_to) overrides it. The two
+    /// values may come from independent settings, so this is no reason to block the request.
     pub(crate) fn replace(&self, name: &HeaderName) -> bool {
         !self.forbid(name) && self.hide(name)
     }
 }
 
-/// What no guest may set, besides what belongs to the connection.
+/// Headers that a guest must not set, besides connection headers.
 const NOT_THE_GUESTS: [&str; 21] = [
-    // The credential and its like.
+    // The credential and similar headers.
     "authorization",
     "cookie",
     "set-cookie",
-    // What comes back has to be searched, so it has to come whole, as it is, and in bytes that ASCII is a part of.
+    // The response has to be searched for secrets, so it has to be complete, not compressed, and in an ASCII
+    // superset.
     "accept-encoding",
     "accept-charset",
     "a-im",
@@ -99,11 +100,11 @@ const NOT_THE_GUESTS: [&str; 21] = [
     "request-range",
     "te",
     "trailer",
-    // How it is sent is the host's matter.
+    // How the request is transferred is the host's decision.
     "expect",
     "via",
     "forwarded",
-    // What a server may take for the method or the path, in place of those that were checked.
+    // Headers that a server may read as the method or the path, instead of those that were checked.
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
@@ -113,7 +114,7 @@ const NOT_THE_GUESTS: [&str; 21] = [
     "x-override-url",
 ];
 
-/// The same without an edge: what belongs to the connection, to the credential, or to how a response comes.
+/// The same without a policy: headers of the connection, the credential, or the form of the response.
 pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
     let text = name.as_str();
     DEFAULT_FORBIDDEN_HEADERS.contains(name)
@@ -122,7 +123,7 @@ pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
         || text.starts_with("x-forwarded-")
 }
 
-/// What makes a response one that is not whole, in words.
+/// What makes a response partial, in words.
 pub(crate) fn in_part(status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
     let parts = |value: &HeaderValue| {
         let value = value.as_bytes().get(..b"multipart/byteranges".len());
@@ -141,7 +142,7 @@ pub(crate) fn in_part(status: StatusCode, headers: &HeaderMap) -> Option<&'stati
     }
 }
 
-/// What a guest gets to see of a response's headers.
+/// Removes the response headers that a guest must not see, and redacts the rest.
 pub(crate) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, redactor: &Redactor) {
     let hide = |name: &&HeaderName| own.hide(name) || redactor.finds(name.as_str().as_bytes());
     let hidden: Vec<_> = headers.keys().filter(hide).cloned().collect();
@@ -156,15 +157,15 @@ pub(crate) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, redactor: &Redact
     }
 }
 
-/// Refuses a response that is not as it is: a secret in it could not be found. Neither was asked for; HTTP/1 knows a
-/// second place where a body can be compressed.
+/// Refuses a compressed response: a secret in it could not be found. The request asked for no compression; in
+/// HTTP/1 the transfer coding may compress as well.
 pub(crate) fn check_codings(headers: &HeaderMap, redactor: &Redactor) -> Result<(), HttpError> {
     let unasked = |name: HeaderName, usual: &[&str]| {
         let values = headers.get_all(name).iter();
         let values: Vec<_> = values.map(|value| value.to_str().unwrap_or("?")).collect();
         let codings = values.iter().flat_map(|value| value.split(','));
         let mut codings = codings.map(str::trim).filter(|coding| !coding.is_empty());
-        // The server's own word, which may be anything.
+        // The server's own value, which may be anything.
         let is_usual = |coding: &str| usual.iter().any(|usual| coding.eq_ignore_ascii_case(usual));
         codings
             .find(|coding| !is_usual(coding))
@@ -188,7 +189,7 @@ pub(crate) fn check_codings(headers: &HeaderMap, redactor: &Redactor) -> Result<
     }
 }
 
-/// The character set of a content type, if ASCII is no part of it.
+/// The character set of a content type, if it is no ASCII superset.
 fn strange_charset(content_type: &HeaderValue) -> Option<String> {
     let value = content_type.to_str().ok()?.to_ascii_lowercase();
     let (_, charset) = value.split_once("charset")?;
@@ -221,7 +222,7 @@ fn strange_charset(content_type: &HeaderValue) -> Option<String> {
 
 fn header_name(name: &str) -> Result<HeaderName> {
     let parsed = HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| Error::new(Kind::Configuration, format!("`{name}` is no header name")))?;
+        .map_err(|_| Error::new(Kind::Configuration, format!("`{name}` is not a header name")))?;
     if DEFAULT_FORBIDDEN_HEADERS.contains(&parsed) {
         return Err(Error::new(
             Kind::Configuration,
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_cannot_be_searched_is_refused_wherever_that_is_said() {
+    fn a_response_that_cannot_be_searched_is_refused_by_any_header() {
         for value in ["gzip", "identity, br", "GZIP", ",x"] {
             let error = refused(header::CONTENT_ENCODING, value);
             assert!(
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_that_is_not_whole_is_told_from_one_that_is() {
+    fn a_partial_response_is_detected() {
         let with = |name: HeaderName, value| HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
         for (status, headers) in [
             (206, HeaderMap::new()),
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_sets_nothing_that_changes_how_a_response_comes_or_what_is_asked_for() {
+    fn a_guest_cannot_set_headers_that_change_the_request_or_the_form_of_the_response() {
         for name in [
             "Range",
             "If-Range",
@@ -371,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_coding_tells_the_guest_no_secret() {
+    fn the_name_of_a_coding_reveals_no_secret_to_the_guest() {
         for name in [header::CONTENT_ENCODING, header::TRANSFER_ENCODING] {
             let error = format!("{:?}", refused(name, "x-a-very-secret-token"));
             assert!(!error.contains("secret") && error.contains("*****"), "{error}");

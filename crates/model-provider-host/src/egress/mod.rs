@@ -1,10 +1,11 @@
 //! The egress of the sandbox: the one place where requests leave and responses come in.
 //!
-//! Deny by default. A request goes to the allowed origin or nowhere; the credential is added here, behind everything
-//! that the guest wrote, and redacted in everything that goes back. Nothing here knows a provider.
+//! Deny by default. A request goes to the allowed origin or nowhere. The credential is added here, after everything
+//! that the guest wrote, and redacted in everything that the guest receives. Nothing here knows a provider.
 //!
-//! Read in this order: `origin` and `address` (where), `headers` (what a guest may set), `connector` with `dial`, `proxy`,
-//! `tls` and `pool` (how), `body` (how much), `wasi_http_hooks` (how often), and `client`, which puts them together.
+//! Read in this order: `origin` and `address` (destination), `headers` (what a guest may set), `connector` with
+//! `dial`, `proxy`, `tls` and `pool` (connections), `body` (size limits), `wasi_http_hooks` (request limits), and
+//! `client`, which combines them.
 
 mod address;
 mod body;

@@ -1,13 +1,13 @@
-//! Which origins are reached without a proxy, as `NO_PROXY` writes them. Knows the list, not whose proxy it is.
+//! `NO_PROXY`: the origins that are reached without a proxy. Knows the list, not the proxy.
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
 use super::origin::Origin;
 
-/// Whether a list names an origin. Entries are separated by commas or blanks, as curl and wget take them. One may name a
-/// port, begin with `*.`, or end with the dot of a full name; what is left is the library's: names with all below them,
-/// addresses, networks.
+/// Whether a list names an origin. Entries are separated by commas or blanks, as in curl and wget. An entry may
+/// have a port, begin with `*.`, or end with the dot of a fully qualified name. The library matches the rest:
+/// domains with their subdomains, addresses, networks.
 pub(super) fn covers(list: &str, origin: &Origin) -> bool {
     let host = origin.host().trim_end_matches('.');
     let separators = |c: char| c == ',' || c.is_whitespace();
@@ -20,14 +20,14 @@ pub(super) fn covers(list: &str, origin: &Origin) -> bool {
         let name = name.trim_matches(['[', ']']).trim_end_matches('.');
         match name.strip_prefix('*') {
             Some("") => true,
-            // `*.corp.test` is every name below, `*corp.test` every one that ends so.
+            // `*.corp.test` is every subdomain, `*corp.test` every name with this suffix.
             Some(ending) => ends_with(host, ending),
             None => is_in(name, host),
         }
     })
 }
 
-/// `host:443` and `[::1]:443` in two; of an address of IPv6 without brackets nothing is a port.
+/// Splits `host:443` and `[::1]:443`; an IPv6 address without brackets has no port.
 fn with_port(entry: &str) -> (&str, Option<u16>) {
     let is_alone = |host: &str| !host.contains(':') || host.ends_with(']');
     let split = entry.rsplit_once(':').filter(|(host, _)| is_alone(host));
@@ -37,7 +37,7 @@ fn with_port(entry: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// Whether a name, an address or a network covers a host, as the library has it.
+/// Whether a domain, an address or a network covers a host, by the library's rules.
 fn is_in(name: &str, host: &str) -> bool {
     let host = if host.contains(':') {
         format!("http://[{host}]")

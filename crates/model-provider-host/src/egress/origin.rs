@@ -1,4 +1,4 @@
-//! Where requests may go: one origin, and which addresses its name may stand for. What an address is, `address` says.
+//! The allowed origin, and the addresses that its name may resolve to. The classes of addresses are in `address`.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use super::address::{Class, class_of};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     https: bool,
-    /// Lower-case name, or an address in its one spelling; IPv6 in brackets.
+    /// Lower-case name, or an address in canonical form; IPv6 in brackets.
     host: String,
     port: u16,
 }
@@ -58,13 +58,13 @@ impl Origin {
         }
     }
 
-    /// Whether a credential may travel there: encrypted, or not leaving this machine.
+    /// Whether a credential may be sent there: encrypted, or within this machine.
     #[must_use]
     pub fn is_safe_for_credentials(&self) -> bool {
         self.https || self.is_loopback()
     }
 
-    /// Host and port as a URL and the `host` header write them.
+    /// Host and port, as in a URL and the `host` header.
     #[must_use]
     pub fn authority(&self) -> String {
         let default = if self.https { 443 } else { 80 };
@@ -75,7 +75,7 @@ impl Origin {
         }
     }
 
-    /// The host as a resolver and TLS want it: IPv6 without brackets.
+    /// The host as a resolver and TLS expect it: IPv6 without brackets.
     pub(super) fn host(&self) -> &str {
         self.host.trim_matches(['[', ']'])
     }
@@ -84,22 +84,22 @@ impl Origin {
         self.port
     }
 
-    /// The address that it is by its literal.
+    /// The address, if the host is an address literal.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         let address = self.host().parse().ok()?;
         Some(SocketAddr::new(address, self.port))
     }
 
-    /// The URI of something there, its port written out if it is not the usual one.
+    /// The URI of a path there, with the port if it is not the scheme's default.
     pub(super) fn uri(&self, path: Option<&PathAndQuery>) -> Uri {
         let scheme = if self.https { Scheme::HTTPS } else { Scheme::HTTP };
         let path = path.cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let builder = Uri::builder().scheme(scheme).path_and_query(path);
-        // A host and a port that came out of a URL make one again.
+        // A host and a port that were parsed from a URL form a valid authority.
         builder.authority(self.authority()).build().unwrap_or_default()
     }
 
-    /// Whether the host is an address of a private network, by its literal.
+    /// Whether the host is the literal of a private address.
     fn is_private_literal(&self) -> bool {
         match Host::parse(&self.host) {
             Ok(Host::Ipv4(address)) => class_of(IpAddr::V4(address)) == Class::Private,
@@ -108,13 +108,13 @@ impl Origin {
         }
     }
 
-    /// Whether this address may be dialled for this origin. Loopback and private ones only if the operator named
-    /// them by a literal or allowed them; metadata and link-local ones never.
+    /// Whether this address may be dialed for this origin. Loopback and private addresses only if the operator
+    /// named them by a literal or allowed them; metadata and link-local ones never.
     #[must_use]
     pub fn admits(&self, address: IpAddr, allow_private: bool) -> bool {
         let class = class_of(address);
         if self.is_loopback() {
-            // What it is taken for, and a credential goes there without encryption, it has to be.
+            // A host that counts as this machine gets the credential unencrypted, so it has to be loopback.
             return class == Class::Loopback;
         }
         match class {
@@ -202,7 +202,7 @@ mod tests {
         assert!(admits(&origin("http://[::1]:8080"), "::1"));
         assert!(admits(&origin("http://10.1.2.3"), "10.1.2.3"));
         assert!(!admits(&origin("http://localhost"), "10.1.2.3"));
-        // A name that is taken for this machine, and which somebody else's server may answer for.
+        // A name that counts as this machine, and which another machine may resolve to.
         for name in ["http://localhost", "http://api.localhost", "https://localhost"] {
             assert!(!admits(&origin(name), "93.184.216.34"), "{name}");
             assert!(!origin(name).admits("10.1.2.3".parse().unwrap(), true), "{name}");

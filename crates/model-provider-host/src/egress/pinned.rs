@@ -1,8 +1,8 @@
-//! Certificates that `ca-file` names as they are: a server may show one of them itself.
+//! Pinned certificates: a server may present a certificate of the `ca-file` itself.
 //!
-//! `openssl req -x509` makes a certificate that is its own authority, and people put it on a server and into a `ca-file`.
-//! The usual verifier refuses an authority as a server's certificate; here it is accepted if it is one of the file, for
-//! the name and the time that it says. Everything else is the usual verifier's.
+//! `openssl req -x509` makes a certificate that is its own authority, and people put it on a server and into a
+//! `ca-file`. The default verifier refuses a CA certificate as a server's. Here it is accepted if it is in the
+//! file, and valid for the name and the time. Everything else is left to the default verifier.
 
 use std::sync::Arc;
 
@@ -36,12 +36,13 @@ impl Pinned {
     }
 }
 
-/// Whether a certificate is refused for this alone: it is an authority's. The verifier looks at its time before.
+/// Whether a certificate is refused only because it is a CA certificate. The verifier has checked its validity
+/// period before.
 pub(super) fn is_authority(error: &CertificateError) -> bool {
     is(error, &webpki::Error::CaUsedAsEndEntity)
 }
 
-/// Whether a certificate is of the form that was usual until 1996.
+/// Whether a certificate is of X.509 version 1 (before 1996).
 pub(super) fn is_of_old_version(error: &CertificateError) -> bool {
     is(error, &webpki::Error::UnsupportedCertVersion)
 }

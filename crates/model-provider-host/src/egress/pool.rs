@@ -1,5 +1,5 @@
-//! The pooled clients of an edge, as many as it takes: over HTTP/2 all requests of a client share one connection, and a
-//! server takes only so many on one at once. One more would wait until another has ended.
+//! Connection pool of the egress client. Over HTTP/2 all requests of a client share one connection, and servers
+//! limit the concurrent streams of a connection; so the pool adds clients as needed.
 
 use std::{
     sync::{
@@ -20,23 +20,23 @@ use super::{
     connector::Connector,
 };
 
-/// A connection that nobody used for this long is closed.
+/// The idle timeout of pooled connections.
 const POOL_IDLE: Duration = Duration::from_secs(15);
-/// So many requests go over one client at once; the standard advises servers to take no fewer than this.
+/// Concurrent requests on one client. RFC 9113 advises servers to allow no fewer streams.
 const MOST: usize = 100;
-/// How far ahead a server may send what nobody has read yet, to one request. Answers are read as they come, so that this
-/// bounds the speed of large ones only: by this much in each round trip.
+/// The HTTP/2 flow-control window of a stream. Responses are read as they arrive, so this only bounds the
+/// throughput of large ones: this many bytes per round trip.
 const STREAM_WINDOW: u32 = 256 * 1024;
-/// The same for all requests of a connection: more than they can use up together, or those whose answers nobody reads
-/// would hold up all others.
+/// The flow-control window of a connection: more than its streams can use up together, so that unread responses do
+/// not block other ones.
 const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW * MOST as u32;
 
-/// After so long without a word, a server on an HTTP/2 connection with requests is asked whether it is there; without an
-/// answer within the same time the connection is given up. A path that swallows everything would take request after
-/// request, since a connection in use is never idle.
+/// The HTTP/2 keep-alive interval and timeout: after this much silence on a connection with requests, a ping is
+/// sent; without a reply within the same time the connection is closed. Otherwise a path that drops all packets
+/// would get one request after another, since a connection in use is never idle.
 const ASKED: Duration = Duration::from_secs(10);
 
-/// All clients; each has connections of its own.
+/// All clients; each has its own connections.
 pub(super) struct Lanes {
     connector: Connector,
     lanes: Mutex<Vec<Lane>>,
@@ -55,10 +55,11 @@ impl Lanes {
         }
     }
 
-    /// A client with room for one more request, which takes its place until the guard is dropped.
+    /// A client with capacity for one more request, which counts until the guard is dropped.
     pub(super) fn enter(&self) -> (Client<Connector, Outgoing>, Open) {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        // The first that has room: those behind it fall idle when less is asked, and their connections are closed.
+        // The first with capacity: with fewer requests the later ones become idle, and their connections are
+        // closed.
         let found = lanes.iter().find(|lane| lane.open.load(Ordering::Relaxed) < MOST);
         if let Some(lane) = found {
             return (lane.client.clone(), Open::one_more(&lane.open));

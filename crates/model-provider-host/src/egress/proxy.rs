@@ -1,7 +1,7 @@
-//! The operator's proxies, as the usual variables name them: which one stands before an origin, and how a connection
+//! The operator's proxies, from the usual environment variables: which one an origin uses, and how a connection
 //! through it is opened.
 //!
-//! A proxy is the operator's own word, so that its address is not judged, and it resolves the origin's name itself.
+//! The operator chose the proxy, so its address is not checked. The proxy resolves the origin's name itself.
 
 use std::fmt;
 
@@ -28,8 +28,8 @@ use super::{
 };
 use crate::error::{Error, Kind, Result};
 
-/// What the variables `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy` say, each also in upper case. By default
-/// nothing: an embedder decides whether they are read, and whose.
+/// The values of `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`, each also in upper case. Empty by
+/// default: the embedder decides whether and from where they are read.
 #[derive(Clone, Default)]
 pub struct Proxies {
     https: Option<Named>,
@@ -38,7 +38,7 @@ pub struct Proxies {
     except: String,
 }
 
-/// A proxy's URL, which may hold a password, and the variable that it is from.
+/// A proxy's URL, which may hold a password, and its variable.
 #[derive(Clone)]
 struct Named {
     variable: &'static str,
@@ -46,8 +46,8 @@ struct Named {
 }
 
 impl Proxies {
-    /// Reads them through `get`, as curl does: lower case first, blank is not set. `HTTP_PROXY` is not believed where
-    /// `REQUEST_METHOD` is set: there it is a header of somebody's request.
+    /// Reads them through `get`, as curl does: lower case first, blank is unset. `HTTP_PROXY` is ignored if
+    /// `REQUEST_METHOD` is set: in CGI it is a request header.
     pub fn from_variables(get: impl Fn(&str) -> Option<Zeroizing<String>>) -> Self {
         let first = |names: [&'static str; 2]| {
             names.into_iter().find_map(|variable| {
@@ -67,7 +67,7 @@ impl Proxies {
         }
     }
 
-    /// The proxy before an origin. Never one before this machine itself.
+    /// The proxy for an origin. Never one for this machine itself.
     pub(crate) fn before(&self, origin: &Origin) -> Result<Option<Via>> {
         let named = if origin.is_https() {
             &self.https
@@ -95,7 +95,7 @@ impl fmt::Debug for Proxies {
     }
 }
 
-/// The proxy before one origin. Shown without its password.
+/// The proxy for one origin. Displayed without its password.
 #[derive(Clone)]
 pub(crate) struct Via {
     label: String,
@@ -106,7 +106,7 @@ pub(crate) struct Via {
     password: Option<Secret>,
 }
 
-/// What is spoken with the proxy.
+/// The protocol that the proxy speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Over {
     Http,
@@ -117,7 +117,7 @@ enum Over {
 impl Via {
     fn new(named: &Named, origin: &Origin) -> Result<Self> {
         let variable = named.variable;
-        // What is wrong is said without the text, which may hold a password.
+        // Errors do not show the text, which may hold a password.
         let wrong = |what: &str| {
             Error::new(Kind::Configuration, format!("the proxy in `{variable}` {what}")).with_hint(
                 "give it as http://HOST:PORT, https://HOST:PORT or socks5h://HOST:PORT, with NAME:PASSWORD@ before \
@@ -130,12 +130,12 @@ impl Via {
         } else {
             Zeroizing::new(format!("http://{text}"))
         };
-        let url = Url::parse(&text).map_err(|error| wrong(&format!("is no URL: {error}")))?;
+        let url = Url::parse(&text).map_err(|error| wrong(&format!("is not a URL: {error}")))?;
         let (over, port) = match url.scheme() {
             "http" => (Over::Http, 80),
             "https" => (Over::Https, 443),
             "socks5" | "socks5h" => (Over::Socks, 1080),
-            _ => return Err(wrong("is of a kind that is not supported")),
+            _ => return Err(wrong("has an unsupported scheme")),
         };
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| wrong("names no host"))?;
@@ -159,23 +159,23 @@ impl Via {
         })
     }
 
-    /// What nobody may see of it.
+    /// Its password.
     pub(crate) fn password(&self) -> Option<&Secret> {
         self.password.as_ref()
     }
 
-    /// The header for a proxy that reads the requests themselves, if it wants to know who asks.
+    /// The header for a forwarding proxy that requires authentication.
     pub(crate) fn authorization(&self, origin: &Origin) -> Option<&HeaderValue> {
         let reads = !origin.is_https() && self.over != Over::Socks;
         self.intercept.basic_auth().filter(|_| reads)
     }
 
-    /// What is said when the proxy refuses its service for want of a name and a password.
+    /// The error for a proxy that requires other credentials.
     pub(crate) fn wants_authorization(&self) -> ConnectError {
-        self.fault("asks for a name and a password, or for others")
+        self.fault("requires a user name and a password, or rejects the given ones")
     }
 
-    /// A connection that leads to the origin; true if the proxy reads the requests that it carries.
+    /// Opens a connection to the origin; true if the proxy forwards the requests on it.
     pub(super) async fn open(
         &self,
         origin: &Origin,
@@ -185,7 +185,7 @@ impl Via {
         if self.over != Over::Socks && !origin.is_https() {
             return Ok((stream.into_inner(), true));
         }
-        // The library asks for a dialler; the connection is there already, so that its faults are our own.
+        // The library needs a dialer. The connection is open already, so that its errors are reported as ours.
         let mut stream = Some(stream);
         let dialled =
             tower::service_fn(move |_: Uri| std::future::ready(stream.take().ok_or(ConnectError::Timeout)));
@@ -226,12 +226,12 @@ impl Via {
         self.fault(&format!("cannot be reached: {}", why.reason().0))
     }
 
-    /// A tunnel that the proxy did not make. The library tells why as text only.
+    /// The proxy refused a tunnel. The library gives the reason as text only.
     fn refused(&self, why: &str) -> ConnectError {
         if why.contains("authorization required") {
             self.wants_authorization()
         } else {
-            self.fault(&format!("made no tunnel: {why}"))
+            self.fault(&format!("refused the tunnel: {why}"))
         }
     }
 
@@ -239,7 +239,7 @@ impl Via {
         ConnectError::Proxy(format!("the proxy {} {what}", self.label))
     }
 
-    /// Whether a connection needs TLS before the origin's own.
+    /// Whether the connection to the proxy uses TLS itself.
     pub(crate) fn is_https(&self) -> bool {
         self.over == Over::Https
     }
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_variables_say_which_proxy_stands_before_an_origin() {
+    fn the_usual_variables_select_the_proxy_of_an_origin() {
         let each: &[_] = &[
             ("HTTPS_PROXY", "http://secure.test:3128"),
             ("http_proxy", "plain.test:8080"),

@@ -1,4 +1,5 @@
-//! What was checked is what is dialled, whatever a name stands for a moment later, and which of several addresses.
+//! DNS rebinding: the checked addresses are the dialed ones, whatever the name resolves to later, and which of
+//! several is dialed.
 
 use std::{
     net::SocketAddr,
@@ -35,7 +36,7 @@ async fn connect(connector: &mut Connector) -> Result<(), ConnectError> {
 }
 
 #[tokio::test]
-async fn one_refused_address_among_others_is_enough() {
+async fn one_refused_address_blocks_the_name() {
     let mut mixed = connector("http://api.test", false, |_, port| {
         vec![([93, 184, 216, 34], port).into(), ([10, 0, 0, 1], port).into()]
     });
@@ -51,7 +52,7 @@ async fn a_name_that_resolves_differently_the_second_time_is_dialled_as_it_was_c
     static ASKED: AtomicU64 = AtomicU64::new(0);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     PORT.store(listener.local_addr().unwrap().port(), Ordering::SeqCst);
-    // First the address that is allowed here, then the cloud's metadata service.
+    // First an address that is allowed here, then the cloud's metadata service.
     let mut rebound = connector("http://api.test", true, |name, _| {
         assert_eq!(name, "api.test");
         match ASKED.fetch_add(1, Ordering::SeqCst) {
@@ -62,14 +63,14 @@ async fn a_name_that_resolves_differently_the_second_time_is_dialled_as_it_was_c
     let (connected, accepted) = tokio::join!(connect(&mut rebound), listener.accept());
     connected.unwrap();
     accepted.unwrap();
-    assert_eq!(ASKED.load(Ordering::SeqCst), 1, "one connection asks once");
+    assert_eq!(ASKED.load(Ordering::SeqCst), 1, "one connection resolves once");
     let second = connect(&mut rebound).await;
     assert!(matches!(second, Err(ConnectError::Prohibited(_))), "{second:?}");
     assert_eq!(ASKED.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
-async fn a_name_without_addresses_and_a_port_without_a_server_are_told_apart() {
+async fn a_name_without_addresses_and_a_port_without_a_server_are_different_errors() {
     let mut nothing = connector("http://api.test", false, |_, _| Vec::new());
     assert!(matches!(connect(&mut nothing).await, Err(ConnectError::Dns)));
     let mut closed = connector("http://localhost", false, |_, _| vec![([127, 0, 0, 1], 1).into()]);
@@ -78,7 +79,7 @@ async fn a_name_without_addresses_and_a_port_without_a_server_are_told_apart() {
 }
 
 #[cfg(target_os = "linux")]
-/// A port of this machine that takes no more connections, and those that fill it.
+/// A port of this machine whose accept queue is full, and the connections that fill it.
 async fn full_port() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -95,7 +96,7 @@ async fn full_port() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn an_address_that_says_nothing_does_not_hold_up_the_others() {
+async fn an_unresponsive_address_does_not_delay_the_rest() {
     static FULL: AtomicU16 = AtomicU16::new(0);
     static PORT: AtomicU16 = AtomicU16::new(0);
     let (full, _listener, _held) = full_port().await;

@@ -1,4 +1,4 @@
-//! TLS: which authorities are trusted, the handshake by the host's name, and in plain words why one failed.
+//! TLS: the trusted authorities, the handshake, and readable reasons of a failed one.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -18,12 +18,12 @@ use crate::{
     files,
 };
 
-/// Makes connections secure. Cheap to clone.
+/// TLS client. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Tls {
-    /// For the service itself: HTTP/2 if it can, else HTTP/1.1.
+    /// For the service: HTTP/2 if supported, else HTTP/1.1.
     service: TlsConnector,
-    /// For a proxy that is asked over TLS; tunnels are HTTP/1.1.
+    /// For an HTTPS proxy; tunnels are HTTP/1.1.
     proxy: TlsConnector,
 }
 
@@ -54,7 +54,7 @@ impl Tls {
         })
     }
 
-    /// Shakes hands with the service; true if it speaks HTTP/2.
+    /// TLS handshake with the service; true if it negotiates HTTP/2.
     pub(super) async fn with_service(
         &self,
         stream: Box<dyn Duplex>,
@@ -65,7 +65,7 @@ impl Tls {
         Ok((TokioIo::new(Box::new(stream) as Box<dyn Duplex>), speaks_h2))
     }
 
-    /// Shakes hands with a proxy.
+    /// TLS handshake with a proxy.
     pub(super) async fn with_proxy(
         &self,
         stream: Box<dyn Duplex>,
@@ -79,12 +79,12 @@ fn server_name(host: &str) -> io::Result<ServerName<'static>> {
     ServerName::try_from(host.to_owned()).map_err(io::Error::other)
 }
 
-/// All authorities, and the certificates of the file by themselves.
+/// All authorities, and separately the certificates of the file.
 fn roots(ca_file: Option<&Path>) -> Result<(RootCertStore, Vec<CertificateDer<'static>>)> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
-    // The platform's may be missing (a bare container); the bundled ones are there then.
+    // The platform's may be missing (a minimal container); the bundled ones remain.
     let (_, unreadable) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if unreadable > 0 {
         tracing::debug!(unreadable, "certificates of the platform that cannot be read");
@@ -106,7 +106,7 @@ fn roots(ca_file: Option<&Path>) -> Result<(RootCertStore, Vec<CertificateDer<'s
         let number = own.len() + 1;
         roots.add(certificate.clone()).map_err(|_| {
             bad(format!(
-                "number {number} is no X.509 certificate of version 3 that can be read"
+                "number {number} is not a readable X.509 certificate of version 3"
             ))
         })?;
         own.push(certificate);
@@ -117,14 +117,14 @@ fn roots(ca_file: Option<&Path>) -> Result<(RootCertStore, Vec<CertificateDer<'s
     Ok((roots, own))
 }
 
-/// Why a handshake failed, and what can be done about it.
+/// Why a handshake failed, and how to fix it.
 pub(super) fn reason(error: &io::Error) -> (String, &'static str) {
     use CertificateError as Bad;
     let tls = error.get_ref().and_then(|source| source.downcast_ref());
     let Some(rustls::Error::InvalidCertificate(bad)) = tls else {
         let what = tls.map_or_else(|| error.to_string(), rustls::Error::to_string);
         return (
-            format!("no secure connection could be agreed on: {what}"),
+            format!("the TLS handshake failed: {what}"),
             "check that the port of the base URL is one for https, and that nothing on the way breaks TLS",
         );
     };
@@ -146,20 +146,20 @@ pub(super) fn reason(error: &io::Error) -> (String, &'static str) {
             "make one that does: `openssl req -x509 …` with `-addext subjectAltName=DNS:HOST`",
         ),
         Bad::NotValidForNameContext { presented, .. } => {
-            // The server's own words, of which three are enough to see what is wrong.
+            // Text from the server, of which three names are enough to see the problem.
             let names: Vec<_> = presented.iter().take(3).map(String::as_str).collect();
             (
                 format!("its certificate is for another name: {}", names.join(", ")),
                 "check the host name of the base URL",
             )
         }
-        // The second is an authority of the same name with another key.
+        // The second means an authority of the same name with another key.
         Bad::UnknownIssuer | Bad::BadSignature => (
-            "its certificate is of an authority that is not trusted here".to_owned(),
+            "its certificate is signed by an untrusted authority".to_owned(),
             "if the authority is yours, name a file with its certificate with `--set ca-file=FILE`",
         ),
         other if pinned::is_authority(other) => (
-            "its certificate is self-signed, or an authority's, and not trusted here".to_owned(),
+            "its certificate is self-signed, or a CA certificate, and not trusted".to_owned(),
             "if it is yours, name a file with this very certificate with `--set ca-file=FILE`",
         ),
         other if pinned::is_of_old_version(other) => (
@@ -168,8 +168,7 @@ pub(super) fn reason(error: &io::Error) -> (String, &'static str) {
         ),
         Bad::UnsupportedSignatureAlgorithmContext { .. }
         | Bad::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
-            "its certificate is signed in a way that is not accepted (too weak, or of a curve that is not known)"
-                .to_owned(),
+            "its certificate has an unsupported signature (too weak, or an unknown curve)".to_owned(),
             "its operator has to replace it; RSA with 2048 bits and SHA-256, or the curve P-256, will do",
         ),
         other => (
@@ -183,7 +182,7 @@ pub(super) fn reason(error: &io::Error) -> (String, &'static str) {
 mod tests {
     use super::*;
 
-    /// Of an authority that exists nowhere.
+    /// A CA that exists nowhere.
     const AUTHORITY: &str = include_str!("authority.test.pem");
 
     #[test]

@@ -1,5 +1,5 @@
-//! The gate of one store: what a guest's request meets first. It counts, refuses what has no way out, and hands the
-//! rest to the edge.
+//! The `wasi:http` hooks of one store: count a guest's requests, block those that are not allowed, and pass the
+//! rest to the egress client.
 
 use std::{
     future::Future,
@@ -19,10 +19,10 @@ use wasmtime_wasi_http::{
 use super::{body::Open, client::Edge, deny::deny, headers};
 use crate::{limits::Note, request_context::View};
 
-/// So many denied headers of one request are logged.
+/// The most blocked headers of one request that are logged.
 const MOST_LOGGED: usize = 8;
 
-/// The edge, if there is one, and what this request has used of it.
+/// The egress client, if there is one, and what this request has used of it.
 pub(crate) struct Gate {
     edge: Option<Arc<Edge>>,
     view: View,
@@ -32,7 +32,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Through this edge, or nowhere.
+    /// Hooks for this egress client; without one, every request is blocked.
     pub(crate) fn new(edge: Option<Arc<Edge>>, view: View) -> Self {
         Self {
             edge,
@@ -50,7 +50,7 @@ impl Gate {
 
     fn admit(&mut self) -> Result<(Arc<Edge>, Open), HttpError> {
         let Some(edge) = &self.edge else {
-            let message = "the plugin has no grant, so it may reach nothing".to_owned();
+            let message = "the plugin has no grant, so all its requests are blocked".to_owned();
             let hint = "write one with `grant FILE.wasm`, or name the destination with `--base-url`";
             return Err(deny(&self.view, message, hint));
         };
@@ -76,7 +76,7 @@ impl Gate {
     }
 }
 
-/// What `send_request` gives: the response, and the work that goes on beside its body (none here: the pool does it).
+/// The result of `send_request`: the response, and background work for its body (none here: the pool does it).
 type Sent = Result<
     (
         Response<WasiBody>,
@@ -96,7 +96,7 @@ impl WasiHttpHooks for Gate {
         }
     }
 
-    /// Asked for headers that the guest sets; those of responses were taken out before.
+    /// Called for headers that the guest sets; those of responses have been removed before.
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
         let forbidden = match &self.edge {
             Some(edge) => edge.forbids(name),
@@ -111,17 +111,17 @@ impl WasiHttpHooks for Gate {
             if let Some(edge) = &self.edge {
                 edge.count_denial();
             }
-            let message = format!("the plugin wanted to set the header `{name}`, which is not its to set");
+            let message = format!("the plugin tried to set the header `{name}`, which plugins must not set");
             let hint = "the host writes what belongs to the connection and to the credential; a header of your own \
                         goes under `headers` in the configuration";
             self.denied += 1;
             match self.denied {
-                // A guest may try as often as it likes; the operator's log is not its to fill.
+                // A guest may try any number of times, and must not flood the operator's log.
                 n if n > MOST_LOGGED => {}
                 n => {
                     deny(&self.view, message, hint);
                     if n == MOST_LOGGED {
-                        tracing::warn!("more denied headers of this request are counted and not logged");
+                        tracing::warn!("further blocked headers of this request are counted and not logged");
                     }
                 }
             }
@@ -142,7 +142,7 @@ impl WasiHttpHooks for Gate {
             let (edge, open) = admitted?;
             let options = options.unwrap_or_default();
             let sent = edge.send(request, view, open, options.between_bytes_timeout);
-            // The guest's own limit. What a connection may take is the settings'.
+            // The guest's own timeout. The connect timeout comes from the settings.
             let answer = match options.first_byte_timeout {
                 None => sent.await?,
                 Some(first_byte) => {
@@ -159,7 +159,7 @@ impl WasiHttpHooks for Gate {
         Box::new(sending.instrument(span))
     }
 
-    // The defaults of these three log what they are given, which may hold anything.
+    // The default implementations of these three log their argument, which may hold anything.
     fn p2_error_from_hyper(&mut self, _: &hyper::Error) -> ErrorCode {
         ErrorCode::HttpProtocolError
     }

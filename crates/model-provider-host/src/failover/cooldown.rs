@@ -1,4 +1,4 @@
-//! Which models are left alone, why and for how long. Plain data; the time is the caller's.
+//! Cooldowns of models: which, why and for how long. Plain data; the caller passes the time.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -6,22 +6,22 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 
-/// The first cool-down of a model that does not say itself how long to wait.
+/// The first cooldown of a model without a `retry-after`.
 const SHORTEST: Duration = Duration::from_secs(60);
-/// Doubling ends here; a failure later than this after the last cool-down begins anew.
+/// The upper bound of the doubling. A failure later than this after the last cooldown starts over.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
-/// What an upstream says about waiting counts up to here.
+/// The upper bound of an upstream's `retry-after`.
 const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
-/// The longest name of what cools down.
+/// The longest key of a cooldown.
 pub(super) const LONGEST_NAME: usize = 512;
-/// Of no more models than this is it known.
+/// The most models with a cooldown.
 const MANY: usize = 1024;
 
-/// The cool-downs by model.
+/// The cooldowns by model.
 #[derive(Default)]
 pub(super) struct Cooldowns(HashMap<String, Rest>);
 
-/// A model that is not asked for a while.
+/// A model on cooldown.
 struct Rest {
     until: Instant,
     failures: u32,
@@ -33,7 +33,7 @@ impl Cooldowns {
         self.0.len()
     }
 
-    /// Why a model is not to be asked now: the error that led to it, told as what it is now.
+    /// Why a model is skipped now: the error that started its cooldown, with the remaining time.
     pub(super) fn passes_over(&self, model: &str, now: Instant) -> Option<Error> {
         let rest = self.0.get(model)?;
         let left = rest.until.saturating_duration_since(now);
@@ -42,7 +42,7 @@ impl Cooldowns {
         }
         let mut details = rest.error.details().clone();
         let seconds = left.as_secs_f64().ceil();
-        details.message = format!("not asked for {seconds} s more, after: {}", details.message);
+        details.message = format!("on cooldown for {seconds} s more, after: {}", details.message);
         details.code = Some("cooling-down".to_owned());
         details.retryable = true;
         details.retry_after_ms = u32::try_from(left.as_millis()).ok();
@@ -55,8 +55,8 @@ impl Cooldowns {
         self.0.remove(model);
     }
 
-    /// Notes a failure. Only such as the next request would meet as well lead to a cool-down: credit used up, too many
-    /// requests, an upstream in trouble.
+    /// Records a failure. Only those that the next request would meet as well start a cooldown: no credit, rate
+    /// limit, upstream failure.
     pub(super) fn failed(&mut self, model: &str, error: &Error, now: Instant) {
         if !matches!(error.details().status, Some(402 | 429 | 500..=599)) || model.len() > LONGEST_NAME {
             return;
@@ -80,7 +80,7 @@ impl Cooldowns {
         self.0.insert(model.to_owned(), rest);
     }
 
-    /// Makes room: forgets those whose cool-down is over, or else the one whose is over first.
+    /// Makes room: drops expired cooldowns, else the one that expires first.
     fn forget(&mut self, now: Instant) {
         self.0.retain(|_, rest| rest.until > now);
         if self.0.len() >= MANY {
@@ -137,12 +137,12 @@ mod tests {
         let error = all.passes_over("m", now + Duration::from_secs(1)).unwrap();
         assert_eq!(error.retry_after(), Some(Duration::from_secs(4)));
         assert_eq!(error.details().code.as_deref(), Some("cooling-down"));
-        assert_eq!(error.message(), "not asked for 4 s more, after: status 429");
+        assert_eq!(error.message(), "on cooldown for 4 s more, after: status 429");
         assert!(all.passes_over("m", now + Duration::from_secs(5)).is_none());
     }
 
     #[test]
-    fn no_upstream_keeps_a_model_away_for_more_than_an_hour() {
+    fn a_retry_after_never_causes_a_cooldown_of_more_than_an_hour() {
         let mut all = Cooldowns::default();
         let now = Instant::now();
         let mut details = status(503).details().clone();
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(all.len(), MANY);
         let last = now + Duration::from_millis(3 * MANY as u64);
         assert!(all.passes_over(&(3 * MANY - 1).to_string(), last).is_some());
-        // Those that are over go first.
+        // Expired ones go first.
         all.failed("m", &status(503), last + LONGEST);
         assert_eq!(all.len(), 1);
     }

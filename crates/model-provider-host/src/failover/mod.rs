@@ -1,6 +1,6 @@
-//! One model after the other: who is asked when the first fails, and who is left alone for a while.
+//! Failover: tries fallback models in order, and skips models on cooldown.
 //!
-//! Another model is asked only before the first event: half a response is never thrown away.
+//! Failover happens only before the first event: a partial response is never discarded.
 
 mod cooldown;
 mod recent;
@@ -26,10 +26,10 @@ use crate::{
     request_defaults::Params,
 };
 
-/// Spellings that are remembered at most; a server's clients may ask for any text.
+/// The most cached spellings; a server's clients may send any text.
 const MOST_NAMES: usize = 1024;
 
-/// The cool-downs of one host. They survive swaps; share it among all requests.
+/// The cooldowns of one host. They survive swaps; share it among all requests.
 #[derive(Default)]
 pub struct Fallback {
     memory: Mutex<Memory>,
@@ -39,26 +39,27 @@ pub struct Fallback {
 
 #[derive(Default)]
 struct Memory {
-    /// What a spelling of a reference stands for: the key of its cool-down. The request carries the spelling itself.
+    /// The canonical reference of a spelling, which is the key of its cooldown. The request carries the spelling
+    /// itself.
     canonical: HashMap<String, String>,
     cooldowns: Cooldowns,
     recent: RecentFailures,
 }
 
-/// A model that was asked, or passed over, before the one that answered.
+/// A model that failed, or was skipped, before the one that responded.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The reference as it was given.
+    /// The reference as given.
     pub reference: String,
-    /// Why it did not answer. The code `cooling-down` says that it was not asked.
+    /// Why it failed. The code `cooling-down` means that it was skipped.
     pub error: Error,
-    /// How long that took.
+    /// The elapsed time.
     pub elapsed: Duration,
 }
 
 impl Attempt {
-    /// One that no host made, for tests of what shows it.
+    /// An attempt that no host made, for tests of its display.
     #[must_use]
     pub fn new(reference: impl Into<String>, error: Error, elapsed: Duration) -> Self {
         Self {
@@ -69,37 +70,37 @@ impl Attempt {
     }
 }
 
-/// A response that has begun: its first event, or its end, is there.
+/// A response that has started: its first event, or its end, has arrived.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Started {
     /// The response.
     pub completion: ChatStream,
-    /// Who answers, as it was given.
+    /// The reference of the responding model, as given.
     pub reference: String,
-    /// Who failed before.
+    /// The failed attempts before it.
     pub trail: Vec<Attempt>,
 }
 
-/// A whole response.
+/// A complete response.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Completed {
     /// The response.
     pub answer: Answer,
-    /// Who answered, as it was given.
+    /// The reference of the responding model, as given.
     pub reference: String,
-    /// Who failed before.
+    /// The failed attempts before it.
     pub trail: Vec<Attempt>,
 }
 
-/// Nobody answered.
+/// All models failed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Failed {
-    /// The error that no other model can mend; else that of the first model that was asked.
+    /// The error that no other model can avoid; else that of the first model that was tried.
     pub error: Error,
-    /// All who failed, the last one included.
+    /// All failed attempts, the last one included.
     pub trail: Vec<Attempt>,
 }
 
@@ -121,39 +122,39 @@ impl fmt::Display for Failed {
 impl std::error::Error for Failed {}
 
 impl Fallback {
-    /// No model is cooling down yet.
+    /// No cooldowns yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks each model for what is wanted of it, where the request leaves that open.
+    /// Sets the request defaults by model, for parameters that a request does not set.
     #[must_use]
     pub fn with_params(mut self, params: Params) -> Self {
         self.params = params;
         self
     }
 
-    /// For callers that retry by themselves: at most so many retries of a request, and none for a model that failed
-    /// within the last two minutes. So a failure that lasts costs the upstream no more requests than the caller makes,
-    /// and this many.
+    /// For callers that retry themselves: limits the retries of a request, and disables them for a model that
+    /// failed within the last two minutes. A lasting failure then costs the upstream no more than the caller's own
+    /// requests and this many retries.
     #[must_use]
     pub fn with_max_retries(mut self, most: u32) -> Self {
         self.max_retries = Some(most);
         self
     }
 
-    /// Lets a model be asked again at once, whatever it is cooling down from: somebody wants just this one.
+    /// Ends the cooldown of a model, because a user wants this model now.
     pub async fn wake(&self, host: &Host, reference: &str) {
         let key = self.key(reference, &|reference| canonical(host, reference)).await;
         self.memory().cooldowns.recovered(&key);
     }
 
-    /// Asks one after the other until one answers, and gives the response as it comes. An empty list stands for the
+    /// Tries the models in order until one responds, and returns the streaming response. An empty list means the
     /// request's own model.
     ///
     /// # Errors
-    /// Nobody answered.
+    /// All models failed.
     pub async fn start(
         &self,
         host: &Host,
@@ -174,10 +175,10 @@ impl Fallback {
         })
     }
 
-    /// Asks one after the other until one has answered as a whole.
+    /// Tries the models in order until one has responded completely.
     ///
     /// # Errors
-    /// Nobody answered.
+    /// All models failed.
     pub async fn complete(
         &self,
         host: &Host,
@@ -194,7 +195,7 @@ impl Fallback {
         })
     }
 
-    /// The order of things, whoever resolves and answers.
+    /// The failover order, independent of how models are resolved and called.
     async fn one_of<T, R, A>(
         &self,
         request: &ChatRequest,
@@ -202,7 +203,7 @@ impl Fallback {
         resolve: impl Fn(String) -> R,
         ask: impl Fn(ChatRequest, ChatOptions) -> A,
     ) -> Result<(T, String, Vec<Attempt>), Failed>
-    // Not async closures: servers spawn this, and the compiler cannot yet see that those can be sent.
+    // Not async closures: servers spawn this, and the compiler cannot prove yet that those are `Send`.
     where
         R: Future<Output = Result<String>>,
         A: Future<Output = Result<T>>,
@@ -227,7 +228,7 @@ impl Fallback {
         if resting.iter().all(Option::is_some)
             && let Some(first) = resting.first_mut()
         {
-            // Somebody has to be asked.
+            // At least one model has to be tried.
             *first = None;
         }
         let mut trail: Vec<Attempt> = Vec::new();
@@ -265,8 +266,8 @@ impl Fallback {
                         error: error.clone(),
                         elapsed: started.elapsed(),
                     });
-                    // What was asked for first, and is no reference at all, is a slip of who asks: a response from
-                    // somebody else would hide it.
+                    // An invalid reference as the first model is the caller's mistake: a response of another model
+                    // would hide it.
                     let is_slip = error.kind() == Kind::Provider(ErrorKind::InvalidReference)
                         && models.first().is_some_and(|(first, _)| first == reference);
                     if is_slip || !error.allows_fallback() {
@@ -279,13 +280,13 @@ impl Fallback {
         let error = first_error.unwrap_or_else(|| {
             Error::new(
                 Kind::Provider(ErrorKind::InvalidRequest),
-                "there is no model to ask",
+                "no model is configured or requested",
             )
         });
         Err(Failed { error, trail })
     }
 
-    /// How a model is asked now.
+    /// The options of a call to a model.
     fn options(&self, key: &str, now: Instant) -> ChatOptions {
         let max_retries = self.max_retries.map(|most| {
             if self.memory().recent.has(key, now) {
@@ -300,8 +301,7 @@ impl Fallback {
         }
     }
 
-    /// What stands for a model, however it is spelt. What nobody understands stands for itself; asking for it will
-    /// say why.
+    /// The canonical key of a reference. An unresolvable one is its own key; the call then reports why.
     async fn key<R>(&self, reference: &str, resolve: &impl Fn(String) -> R) -> String
     where
         R: Future<Output = Result<String>>,
@@ -312,7 +312,7 @@ impl Fallback {
         let Ok(canonical) = resolve(reference.to_owned()).await else {
             return reference.to_owned();
         };
-        // What is longer is worked out each time.
+        // Longer ones are not cached.
         if reference.len() > LONGEST_NAME {
             return canonical;
         }
@@ -325,7 +325,7 @@ impl Fallback {
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
-        // Nothing is left half done under this lock.
+        // The data under this lock is always consistent.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,7 @@
-//! Models that failed a short while ago and may well fail again: plain data; the time is the caller's.
+//! Recent failures of models. Plain data; the caller passes the time.
 //!
-//! A cool-down says who is asked; this says how hard. It must not know what a failure was.
+//! A cooldown decides whether a model is tried; this decides with how many retries. Does not know what a failure
+//! was.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -9,9 +10,9 @@ use tokio::time::Instant;
 use super::cooldown::LONGEST_NAME;
 
 /// How long a failure counts. Clients that retry by themselves wait at most a minute between two requests, and each
-/// failure counts anew.
+/// failure restarts the window.
 const WINDOW: Duration = Duration::from_secs(120);
-/// At most this many models are remembered.
+/// The most models with a recorded failure.
 const MANY: usize = 1024;
 
 /// The last failure of each model.

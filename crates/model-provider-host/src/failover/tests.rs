@@ -1,4 +1,4 @@
-//! The order in which models are asked, with answers from a table.
+//! The failover order, with responses from a table.
 
 use std::cell::RefCell;
 
@@ -27,8 +27,8 @@ fn request(model: &str) -> ChatRequest {
     }
 }
 
-/// Asks a chain in which each model answers with the status in its name, `200` being a response. Gives who answered or
-/// the error, whom it asked, and the trail.
+/// Runs a chain in which each model responds with the status in its name; `200` is a response. Returns the
+/// responding model or the error, the models that were called, and the attempts.
 async fn ask(fallback: &Fallback, chain: &[&str]) -> (Result<String, Error>, Vec<String>, Vec<Attempt>) {
     let asked = RefCell::new(Vec::new());
     let references: Vec<String> = chain.iter().map(|name| (*name).to_owned()).collect();
@@ -64,7 +64,7 @@ async fn ask(fallback: &Fallback, chain: &[&str]) -> (Result<String, Error>, Vec
 }
 
 #[tokio::test]
-async fn the_next_model_is_asked_when_one_fails_and_the_trail_says_so() {
+async fn a_failure_fails_over_to_the_next_model_and_the_attempts_list_it() {
     let (answer, asked, trail) = ask(&Fallback::new(), &["a-402", "b-404", "c-200", "d-200"]).await;
     assert_eq!(answer.unwrap(), "c-200");
     assert_eq!(asked, ["a-402", "b-404", "c-200"]);
@@ -86,7 +86,7 @@ async fn a_malformed_request_an_overflow_and_a_cancellation_end_the_chain() {
 }
 
 #[tokio::test]
-async fn a_slip_in_what_is_asked_for_is_said_and_one_in_a_fallback_is_passed_over() {
+async fn an_invalid_reference_is_an_error_and_an_invalid_fallback_is_skipped() {
     let (answer, asked, _) = ask(&Fallback::new(), &["a slip", "b-200"]).await;
     assert_eq!(
         answer.unwrap_err().kind(),
@@ -98,7 +98,7 @@ async fn a_slip_in_what_is_asked_for_is_said_and_one_in_a_fallback_is_passed_ove
 }
 
 #[tokio::test]
-async fn if_nobody_answers_the_error_is_that_of_the_first() {
+async fn if_all_models_fail_the_error_is_that_of_the_first() {
     let (answer, _, trail) = ask(&Fallback::new(), &["a-404", "b-402"]).await;
     assert_eq!(answer.unwrap_err().details().status, Some(404));
     assert_eq!(trail.len(), 2);
@@ -116,7 +116,7 @@ async fn a_model_in_cool_down_is_passed_over_under_any_spelling() {
 }
 
 #[tokio::test]
-async fn if_all_are_in_cool_down_the_first_is_asked_anyway() {
+async fn if_all_models_are_on_cooldown_the_first_is_tried_anyway() {
     let fallback = Fallback::new();
     for _ in 0..2 {
         let (answer, asked, trail) = ask(&fallback, &["a-503"]).await;
@@ -131,12 +131,12 @@ async fn if_all_are_in_cool_down_the_first_is_asked_anyway() {
 }
 
 #[tokio::test]
-async fn the_same_model_is_not_asked_twice_and_no_model_means_that_of_the_request() {
+async fn no_model_is_tried_twice_and_an_empty_chain_means_the_requested_model() {
     let (_, asked, _) = ask(&Fallback::new(), &["a-404", "A-404", "?", "b-200"]).await;
     assert_eq!(
         asked,
         ["a-404", "?"],
-        "what nobody understands is asked for, to hear why"
+        "an unresolvable reference is called, to get the error"
     );
     let (answer, ..) = ask(&Fallback::new(), &[]).await;
     assert_eq!(answer.unwrap(), "own-200");

@@ -1,4 +1,4 @@
-//! Locks between processes: who writes a file keeps other writers away, but nobody waits for ever.
+//! Lock files between processes: one writer of a file at a time, with a timeout.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -10,20 +10,20 @@ use std::{
 
 use crate::error::{Error, Kind, Result};
 
-/// Writing a file takes milliseconds; who holds the lock for longer than this hangs, or means harm.
+/// Writing a file takes milliseconds; a process that holds the lock for longer hangs, or is malicious.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Keeps other writers of a file away until the guard is dropped. Readers need no lock: files are replaced whole. Only
-/// the user may open the lock file: whoever can may hold the lock.
+/// Locks a file against other writers until the guard is dropped. Readers need no lock: files are replaced
+/// atomically. Only the user may open the lock file: a process that can open it can hold the lock.
 ///
 /// # Errors
-/// The lock file beside it cannot be made, is another user's, or is held for too long.
+/// The lock file beside it cannot be created, belongs to another user, or is held for too long.
 pub fn lock(path: &Path) -> Result<File> {
     within(path, ".lock", PATIENCE)
 }
 
-/// The same by a lock file with another ending, for a file that another program locks in a way of its own.
+/// The same with another suffix of the lock file, for a file that another program locks in its own way.
 ///
 /// # Errors
 /// As of [`lock`].
@@ -70,7 +70,7 @@ fn open(name: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
-        // Neither through a link to somewhere else, nor waiting for the reader of a pipe.
+        // No symbolic links, and no wait for the reader of a pipe.
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         options
             .mode(0o600)
@@ -79,7 +79,7 @@ fn open(name: &Path) -> io::Result<File> {
     options.open(name)
 }
 
-/// Makes sure that the lock is the user's own, and closes one that is open to others.
+/// Checks that the lock file is the user's own, and removes access of other users.
 #[cfg(unix)]
 fn own(name: &Path, file: &File) -> Result<()> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -94,7 +94,7 @@ fn own(name: &Path, file: &File) -> Result<()> {
             .with_hint(format!("remove it: `{fix}`")));
     }
     if meta.mode() & 0o077 != 0 {
-        // Somebody who has it open already is waited for as long as for anybody.
+        // A process that has it open already is waited for like any other.
         let _ = file.set_permissions(std::fs::Permissions::from_mode(0o600));
     }
     Ok(())

@@ -1,5 +1,4 @@
-//! Files that belong to the user alone: made for them, replaced in one step, locked, read, and looked at for who else may
-//! change them.
+//! Private files: creation, atomic replacement, locks, reading, and checks for access by other users.
 
 mod lock;
 mod read;
@@ -18,13 +17,13 @@ use crate::error::{Error, Kind, Result};
 pub use lock::{lock, lock_as};
 pub use read::{open, read, read_input, read_input_text};
 
-/// The largest file of ours or of a configuration that is read.
+/// The size limit of a file of this program or of a configuration.
 pub const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// Makes sure that a directory is there, the user's own, and closed to others.
+/// Creates a directory or checks an existing one: it is the user's own, and inaccessible to other users.
 ///
 /// # Errors
-/// It cannot be made, or it belongs to somebody else or is open to others and cannot be closed.
+/// It cannot be created, belongs to another user, or is accessible to other users and cannot be closed.
 pub fn private_dir(dir: &Path) -> Result<()> {
     let fault = |what: String| {
         Error::new(
@@ -40,7 +39,7 @@ pub fn private_dir(dir: &Path) -> Result<()> {
         if !meta.is_dir() {
             return Err(fault("is a link or a file, not a directory".to_owned()));
         }
-        // The owner of a file that this process makes is the user that it runs as.
+        // A file that this process creates belongs to its effective user.
         let probe = tempfile::tempfile()
             .and_then(|file| file.metadata())
             .map_err(|error| fault(error.to_string()))?;
@@ -49,32 +48,36 @@ pub fn private_dir(dir: &Path) -> Result<()> {
         }
         if meta.mode() & 0o077 != 0 {
             fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
-                .map_err(|error| fault(format!("is open to others: {error}")))?;
+                .map_err(|error| fault(format!("is accessible to other users: {error}")))?;
         }
     }
     Ok(())
 }
 
-/// The same for a directory whose content is trusted as if this program had written it: one that is open to others may
-/// hold theirs already, so it is refused and not just closed.
+/// The same for a directory whose content is trusted like this program's own code. One that is accessible to other
+/// users may hold files of theirs already, so it is refused instead of closed.
 ///
 /// # Errors
-/// As of [`private_dir`], and it is open to others.
+/// As of [`private_dir`], and it is accessible to other users.
 pub fn trusted_dir(dir: &Path) -> Result<()> {
     #[cfg(unix)]
     if let Ok(meta) = fs::symlink_metadata(dir) {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = meta.permissions().mode() & 0o777;
         if meta.is_dir() && mode & 0o077 != 0 {
-            let message = format!("the directory {} is open to others ({mode:03o})", dir.display());
-            return Err(Error::new(Kind::Configuration, message)
-                .with_hint("others may have put files there: remove it, and it is made anew for you alone"));
+            let message = format!(
+                "the directory {} is accessible to other users ({mode:03o})",
+                dir.display()
+            );
+            return Err(Error::new(Kind::Configuration, message).with_hint(
+                "other users may have put files there: remove it, and it is created again for you alone",
+            ));
         }
     }
     private_dir(dir)
 }
 
-/// Makes a folder and those above it; what is made is the user's alone.
+/// Creates a folder and its parents, accessible to the user only.
 fn make_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -83,8 +86,8 @@ fn make_dir(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-/// Replaces a file in one step with content that only the user may read; a stricter mode that it had stays. A file that
-/// cannot be replaced, because it is a mount of its own or its folder takes no other, is written in place.
+/// Replaces a file atomically with content that only the user may read; a stricter existing mode is preserved. A
+/// file that cannot be replaced, because it is a mount point or its folder is read-only, is overwritten in place.
 ///
 /// # Errors
 /// It cannot be written.
@@ -110,7 +113,7 @@ fn write_by(
         .filter(|dir| !dir.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     make_dir(dir)?;
-    // A temporary file is made with 0600 and keeps that when it takes the other's place.
+    // A temporary file is created with 0600 and has that mode after the rename.
     let mut file = match NamedTempFile::new_in(dir) {
         Ok(file) => file,
         Err(error) if takes_no_file(&error) && path.exists() => return write_in_place(path, content),
@@ -137,7 +140,7 @@ fn takes_no_file(error: &io::Error) -> bool {
     )
 }
 
-/// Nothing can take the place of a mount (as `docker run -v FILE:FILE` makes one).
+/// A mount point (as of `docker run -v FILE:FILE`) cannot be replaced.
 fn is_mount(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -145,8 +148,8 @@ fn is_mount(error: &io::Error) -> bool {
     )
 }
 
-/// Writes a file where it is. The content stands there whole before the rest of the old one is cut off; who reads in that
-/// moment may see both.
+/// Overwrites a file in place. The new content is complete before the rest of the old one is truncated; a
+/// concurrent reader may see both.
 fn write_in_place(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).open(path)?;
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Reading files that a person names: whole, up to a limit, and never such as do not end.
+//! Reading of files that a user names: whole, size-limited, and only files that end.
 
 use std::{
     fs::{self, File, FileType, Metadata},
@@ -6,16 +6,16 @@ use std::{
     path::Path,
 };
 
-/// Reads a regular file of at most `most` bytes. A named pipe, a device, a socket or a directory is refused before it is
-/// opened: it may never end, or wait for ever for somebody to write.
+/// Reads a regular file of at most `most` bytes. A named pipe, a device, a socket or a directory is refused before
+/// it is opened, since reading it may block forever.
 ///
 /// # Errors
-/// It is no regular file, it is larger, or it cannot be read.
+/// It is not a regular file, is larger, or cannot be read.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     whole(open(path)?, most)
 }
 
-/// The same for what may also be an open descriptor of this process: `/dev/stdin`, or the `/dev/fd/63` that a shell
+/// The same, but also accepts an open descriptor of this process: `/dev/stdin`, or the `/dev/fd/63` that a shell
 /// writes for `<(command)`.
 ///
 /// # Errors
@@ -34,7 +34,7 @@ pub fn read_input(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// The same as UTF-8 text.
 ///
 /// # Errors
-/// As of [`read_input`], and it is no UTF-8 text.
+/// As of [`read_input`], or it is not UTF-8 text.
 pub fn read_input_text(path: &Path, most: u64) -> io::Result<String> {
     let bytes = read_input(path, most)?;
     String::from_utf8(bytes)
@@ -44,7 +44,7 @@ pub fn read_input_text(path: &Path, most: u64) -> io::Result<String> {
 /// Opens a regular file for reading.
 ///
 /// # Errors
-/// It is no regular file, or it cannot be opened.
+/// It is not a regular file, or cannot be opened.
 pub fn open(path: &Path) -> io::Result<File> {
     regular(&fs::metadata(path)?)?;
     let mut options = File::options();
@@ -52,7 +52,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
-        // If something else has taken its place by now, opening it does not wait either.
+        // If another kind of file has replaced it by now, opening it does not block either.
         let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
         options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
     }
@@ -104,7 +104,7 @@ fn special(_: FileType) -> &'static str {
     "no file"
 }
 
-/// `/dev/null` is how people name an empty file.
+/// `/dev/null` is a common name of an empty file.
 #[cfg(unix)]
 fn is_null(meta: &Metadata) -> bool {
     use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};

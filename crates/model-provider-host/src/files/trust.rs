@@ -1,28 +1,28 @@
-//! Who may change or read a file: its owner and mode, and those of its folder.
+//! Permission checks: who may change or read a file, by owner and mode of it and of its folder.
 //!
-//! Trusted are the user that this process runs as, and root. A group may write only if it is the user's own: the one that
-//! bears the user's name and has no other member (as where the umask is 002), or root's. In a folder with the sticky bit
-//! (`/tmp`) nobody replaces another's file. Knows nothing of what the files are for. Access control lists are not looked
-//! at.
+//! Trusted are the effective user and root. A group may have write access only if it is the user's own, with the
+//! user's name and no other member (as where the umask is 002), or root's. In a folder with the sticky bit (`/tmp`)
+//! users cannot replace each other's files. Does not know what the files are for. Access control lists are not
+//! checked.
 
 use std::path::{Path, PathBuf};
 
-/// What others may do with a file, and the command that mends it.
+/// The access of other users to a file, and the command that removes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exposure {
     /// The file or folder.
     pub path: PathBuf,
-    /// `others may write to PATH (mode 666)`.
+    /// `other users can write to PATH (mode 666)`.
     pub message: String,
-    /// A command.
+    /// The command.
     pub fix: String,
 }
 
-/// A path as a shell reads it.
+/// A path, quoted for a shell.
 pub fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     match shell_words::quote(&text) {
-        // One that a line cannot hold.
+        // Control characters would break the line.
         quoted if quoted.chars().any(char::is_control) => format!("{text:?}"),
         quoted => quoted.into_owned(),
     }
@@ -47,24 +47,24 @@ mod of_unix {
         rustix::process::geteuid().as_raw()
     }
 
-    /// Whether a file of this owner can be believed.
+    /// Whether files of this owner are trusted.
     pub fn is_trusted(owner: u32) -> bool {
         owner == me() || owner == 0
     }
 
-    /// What others may do to change a file: to it, or to the folder that it is in. `None` if nothing, or if it is not
-    /// there. Through links, both folders count.
+    /// How other users can change a file: directly, or by its folder. `None` if they cannot, or if it does not
+    /// exist. Of a symbolic link, both folders count.
     pub fn changeable(path: &Path) -> Option<Exposure> {
         let meta = fs::metadata(path).ok()?;
         changeable_as(path, &meta)
     }
 
-    /// The same for a file that is open, so that what is judged is what is read.
+    /// The same for an open file, so that the checked file is the one that is read.
     pub fn changeable_as(path: &Path, meta: &Metadata) -> Option<Exposure> {
         writers(path, meta).or_else(|| folders(path).iter().find_map(|folder| changeable_folder(folder)))
     }
 
-    /// What others may do to a folder: put other files into it, or in the place of those that are there.
+    /// How other users can change a folder: add files, or replace existing ones.
     pub fn changeable_folder(folder: &Path) -> Option<Exposure> {
         let meta = fs::metadata(folder).ok()?;
         if meta.mode() & STICKY != 0 && is_trusted(meta.uid()) {
@@ -73,22 +73,22 @@ mod of_unix {
         writers(folder, &meta)
     }
 
-    /// The first folder above that others may change.
+    /// The first parent folder that other users can change.
     pub fn changeable_above(folder: &Path) -> Option<Exposure> {
         let folder = fs::canonicalize(folder).ok()?;
         folder.ancestors().skip(1).find_map(changeable_folder)
     }
 
-    /// Whether others may read a file.
+    /// Whether other users can read a file.
     pub fn readable(path: &Path) -> Option<Exposure> {
         let meta = fs::metadata(path).ok()?;
         let mode = meta.mode() & 0o777;
         let by = if !is_trusted(meta.uid()) {
             return Some(foreign(path, &meta));
         } else if mode & 0o007 != 0 {
-            "others may read"
+            "other users can read"
         } else if mode & 0o070 != 0 && !is_own_group(meta.gid()) {
-            "its group may read"
+            "its group can read"
         } else {
             return None;
         };
@@ -99,7 +99,7 @@ mod of_unix {
         })
     }
 
-    /// Whether others come as far as a file: no folder above it is closed to them.
+    /// Whether other users can reach a file: no folder above it excludes them.
     pub fn is_reachable(path: &Path) -> bool {
         let Ok(path) = fs::canonicalize(path) else {
             return false;
@@ -113,9 +113,9 @@ mod of_unix {
         let (by, fix) = if !is_trusted(meta.uid()) {
             return Some(foreign(path, meta));
         } else if mode & 0o002 != 0 {
-            ("others may write to", "go-w")
+            ("other users can write to", "go-w")
         } else if mode & 0o020 != 0 && !is_own_group(meta.gid()) {
-            ("its group may write to", "g-w")
+            ("its group can write to", "g-w")
         } else {
             return None;
         };
@@ -134,7 +134,7 @@ mod of_unix {
         }
     }
 
-    /// The folder that a path names, and that of what it is a link to.
+    /// The folder of a path, and that of a symbolic link's target.
     fn folders(path: &Path) -> Vec<PathBuf> {
         let parent = |path: &Path| match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -150,11 +150,11 @@ mod of_unix {
     fn is_own_group(group: u32) -> bool {
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let own = rustix::process::getegid().as_raw();
-        // Who is in root's group has been trusted with root's files.
+        // Members of root's group are trusted with root's files.
         group == 0 || (group == own && is_private(group, me(), &text("/etc/passwd"), &text("/etc/group")))
     }
 
-    /// Whether a group is a user's alone, by the machine's lists of users and groups.
+    /// Whether a group is a user's private group, by the user and group databases.
     pub(super) fn is_private(group: u32, user: u32, passwd: &str, groups: &str) -> bool {
         let number = |text: Option<&&str>| text.and_then(|text| text.parse::<u32>().ok());
         let lines = |text: &str| -> Vec<Vec<String>> {
@@ -183,7 +183,7 @@ mod of_unix {
     }
 }
 
-/// Elsewhere files have no owner and mode of this kind.
+/// Other systems have no owner and mode of this kind.
 #[cfg(not(unix))]
 mod of_others {
     use std::{fs::Metadata, path::Path};
@@ -233,7 +233,7 @@ mod tests {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
-    /// A folder and a file in it, of the user's own.
+    /// A folder and a file in it, both the user's own.
     fn file() -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a b");
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_may_write_to_a_file_or_its_folder_may_change_it() {
+    fn write_access_to_a_file_or_its_folder_makes_it_changeable() {
         let (dir, path) = file();
         assert_eq!(changeable(&path), None);
         mode(&path, 0o646);
@@ -253,7 +253,7 @@ mod tests {
         mode(&path, 0o600);
         mode(dir.path(), 0o757);
         assert_eq!(changeable(&path).unwrap().path, dir.path());
-        // Where the sticky bit is, nobody replaces another's file.
+        // With the sticky bit, users cannot replace each other's files.
         mode(dir.path(), 0o1777);
         assert_eq!(changeable(&path), None);
         let link = dir.path().join("link");
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_read_and_who_comes_as_far() {
+    fn read_access_and_reachability_are_judged_separately() {
         let (dir, path) = file();
         mode(dir.path(), 0o700);
         assert!(readable(&path).unwrap().fix.starts_with("chmod 600 "));

@@ -1,7 +1,7 @@
-//! The requests that a grant allows: by method, and by path below the base URL.
+//! Granted endpoints: method, and path below the base URL.
 //!
-//! Paths are compared as text, and nothing is decoded or resolved: whatever a server might read in another way than it is
-//! written here (`..`, `%2e`, `//`, `\`, an encoded slash, path parameters) is in no path that is allowed.
+//! Paths are compared as text, without decoding or normalization: a path that a server might read differently
+//! (`..`, `%2e`, `//`, `\`, an encoded slash, path parameters) is never allowed.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct GrantedEndpoint {
     /// The method: `GET`.
     pub method: String,
-    /// Below the base URL, beginning with `/`. What lies below it, by whole segments, is allowed as well; `/` is everything.
+    /// Below the base URL, beginning with `/`. Includes subpaths, by whole segments; `/` is everything.
     pub path: String,
 }
 
@@ -28,7 +28,7 @@ impl GrantedEndpoint {
         }
     }
 
-    /// Whether all that `other` needs is allowed by this one.
+    /// Whether this endpoint allows everything that `other` needs.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let [mine, others] = [self, other].map(|one| one.path.trim_end_matches('/'));
         self.method == other.method && is_plain(mine) && below(others, mine).is_some_and(is_plain)
@@ -41,7 +41,7 @@ impl fmt::Display for GrantedEndpoint {
     }
 }
 
-/// Endpoints in words.
+/// Endpoints as text.
 pub fn words(endpoints: &[GrantedEndpoint]) -> String {
     if endpoints.is_empty() {
         return "none".to_owned();
@@ -50,17 +50,17 @@ pub fn words(endpoints: &[GrantedEndpoint]) -> String {
     each.join(", ")
 }
 
-/// What may be sent to one origin.
+/// The allowed requests to one origin.
 #[derive(Clone, Debug)]
 pub struct AllowedEndpoints {
     /// The base URL's path, without a slash at its end.
     base: String,
-    /// `None`: all that lies below it.
+    /// `None`: all paths below the base.
     endpoints: Option<Vec<GrantedEndpoint>>,
 }
 
 impl AllowedEndpoints {
-    /// Below a base URL's path: these, or all.
+    /// Below a base URL's path: these endpoints, or all.
     pub fn new(base: &str, endpoints: Option<Vec<GrantedEndpoint>>) -> Self {
         let base = base.trim_end_matches('/').to_owned();
         Self { base, endpoints }
@@ -90,15 +90,15 @@ impl fmt::Display for AllowedEndpoints {
     }
 }
 
-/// What stands behind a path that ends there or goes on with a segment.
+/// The rest of a path after a prefix of whole segments.
 fn below<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
     let rest = path.strip_prefix(prefix)?;
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
-/// Whether every server reads a path as it is written: `/`-separated segments, none of them empty (but for a slash at
-/// the end), `.` or `..`, of letters, digits, signs that mean nothing, and encoded bytes that could not stand there
-/// otherwise.
+/// Whether every server reads a path as written: segments separated by `/`, none of them `.`, `..` or empty (but
+/// for a trailing slash), made of letters, digits, unreserved punctuation, and percent-encoded bytes that need
+/// encoding.
 fn is_plain(path: &str) -> bool {
     let Some(segments) = path.strip_prefix('/') else {
         return path.is_empty();
@@ -135,7 +135,7 @@ fn encoded(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     u8::try_from(digit(high?)? * 16 + digit(low?)?).ok()
 }
 
-/// Whether a byte means nothing in a path and can stand there only encoded.
+/// Whether a byte has no special meaning in a path and can appear only percent-encoded.
 fn needs_encoding(byte: u8) -> bool {
     byte >= 0x80 || b" \"<>[]^`{|}".contains(&byte)
 }
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_all_below_the_base_is_allowed_and_nothing_beside_it() {
+    fn without_endpoints_every_path_below_the_base_is_allowed_and_no_other() {
         let all = AllowedEndpoints::new("/team/a", None);
         for path in ["/team/a", "/team/a/", "/team/a/x/y"] {
             assert!(all.allow("DELETE", path), "{path}");

@@ -1,4 +1,4 @@
-//! One grant: what a plugin may have, and what another asks for beyond it. Knows no file and nobody who has it.
+//! One grant: what a plugin is allowed, and what a request exceeds. Knows neither the file nor the holders.
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -10,28 +10,28 @@ use crate::{
     error::{Error, Kind, Result},
 };
 
-/// What one provider may have.
+/// What one provider is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Grant {
-    /// Where the credential may go: `https://host[:port]`.
+    /// The origin that the credential is sent to: `https://host[:port]`.
     pub origin: String,
-    /// The path of the base URL there, which `endpoints` are below of; the operator's own base URL has one of its own.
+    /// The base URL's path, which `endpoints` are relative to; the operator's own base URL has its own.
     #[serde(default)]
     pub base_path: String,
-    /// What may be asked for there. A grant without any, as earlier versions wrote it, allows no request.
+    /// The allowed endpoints. A grant without them, as earlier versions wrote it, allows no request.
     #[serde(default)]
     pub endpoints: Vec<GrantedEndpoint>,
-    /// The header that carries it.
+    /// The header of the credential.
     pub header: String,
-    /// What stands before it in the header.
+    /// The prefix of the credential in the header.
     pub prefix: String,
-    /// The variables that may be read for it.
+    /// The environment variables that may be read for it.
     pub env_vars: Vec<String>,
 }
 
 impl Grant {
-    /// What a plugin asks for; `None` if its base URL is no URL.
+    /// The grant that a plugin requests; `None` if its base URL is invalid.
     #[must_use]
     pub fn asked_by(info: &ProviderInfo) -> Option<Self> {
         let url = Url::parse(info.default_base_url.trim()).ok()?;
@@ -49,23 +49,23 @@ impl Grant {
         })
     }
 
-    /// Whether all that is asked for is allowed.
+    /// Whether this grant covers the requested one.
     #[must_use]
     pub fn covers(&self, asked: &Self) -> bool {
         self.beyond(asked).is_empty()
     }
 
-    /// Refuses a plugin that asks for more.
+    /// Refuses a plugin that requests more than this grant.
     ///
     /// # Errors
-    /// It does; all of it is named, with what is granted.
+    /// It does; the error names all of it, and what is granted.
     pub(crate) fn check(&self, info: &ProviderInfo) -> Result<()> {
         let beyond = self.beyond(&asked(info)?);
         if beyond.is_empty() {
             return Ok(());
         }
         let message = format!(
-            "the plugin `{}` asks for more than it is granted: {}",
+            "the plugin `{}` requests more than it is granted: {}",
             info.id,
             beyond.join("; ")
         );
@@ -73,7 +73,7 @@ impl Grant {
             .with_hint("if that is right, allow it with `grant FILE.wasm`; if not, do not use this file"))
     }
 
-    /// The variables that may be read for a plugin, in its order.
+    /// The variables that may be read for a plugin, in the plugin's order.
     pub fn readable<'a>(&'a self, info: &'a ProviderInfo) -> impl Iterator<Item = &'a str> {
         let named = info.credential.iter().flat_map(|credential| &credential.env_vars);
         named
@@ -81,7 +81,7 @@ impl Grant {
             .filter(|name| self.env_vars.iter().any(|granted| granted == name))
     }
 
-    /// What is asked for beyond this grant, in words; empty if nothing is.
+    /// What a requested grant exceeds, as text; empty if nothing.
     pub(super) fn beyond(&self, asked: &Self) -> Vec<String> {
         let mut beyond = Vec::new();
         if Origin::parse(&self.origin) != Origin::parse(&asked.origin) {
@@ -125,18 +125,18 @@ impl Grant {
     }
 }
 
-/// What a plugin asks for.
+/// The grant that a plugin requests.
 pub(super) fn asked(info: &ProviderInfo) -> Result<Grant> {
     Grant::asked_by(info).ok_or_else(|| {
         let message = format!("`{}` names `{}` as its base URL", info.id, info.default_base_url);
         Error::new(
             Kind::NotGranted,
-            format!("{message}, which is no http or https URL"),
+            format!("{message}, which is not an http or https URL"),
         )
     })
 }
 
-/// The requests that a plugin says that it needs.
+/// The endpoints that a plugin requests.
 pub(crate) fn asked_endpoints(info: &ProviderInfo) -> Vec<GrantedEndpoint> {
     let named = info.endpoints.iter();
     named

@@ -1,4 +1,4 @@
-//! Grants with their holders, as the file `grants.json` has them. Knows no plugin's wishes.
+//! Grants with their holders, as stored in `grants.json`. Knows no plugin's requests.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -12,27 +12,27 @@ use crate::{
     files::trust,
 };
 
-/// The holder of a grant that names none in `grants.json`: no plugin has this name.
+/// The holder of a grant without one in `grants.json`: no plugin has this name.
 pub(super) const EARLIER: &str = "an earlier version";
 
-/// A plugin as far as grants know it.
+/// A plugin, as grants see it.
 pub trait GrantHolder {
-    /// What it says of itself.
+    /// Its description.
     fn info(&self) -> &ProviderInfo;
-    /// Who vouches for it: its digest, and signers.
+    /// Its holders: its digest, and the signers that vouch for it.
     fn holders(&self) -> &[String];
     /// Its digest.
     fn digest(&self) -> &str;
-    /// Where it came from.
+    /// Its origin.
     fn path(&self) -> &Path;
 }
 
 pub(super) type ById = BTreeMap<String, Vec<Held>>;
 
-/// The member of a grant's JSON that names its holders.
+/// The JSON member of a grant with its holders.
 const HOLDERS: &str = "for";
 
-/// A grant and who has it.
+/// A grant and its holders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     /// Digests and signers; empty for every plugin of the id.
@@ -69,7 +69,7 @@ impl Held {
     }
 }
 
-/// Reads grants: for each id one, or several in a list.
+/// Parses grants: for each id one, or a list.
 pub(super) fn parse(text: &str) -> Result<ById, String> {
     let all: BTreeMap<String, Value> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let mut by_id = ById::new();
@@ -85,25 +85,25 @@ pub(super) fn parse(text: &str) -> Result<ById, String> {
     Ok(by_id)
 }
 
-/// The grants in a file, which need not be there. One that names no holder was written by an earlier version, for an id
-/// that any file may claim: no plugin has it.
+/// The grants in a file, which need not exist. One without a holder was written by an earlier version, for an id
+/// that any file may claim: no plugin gets it.
 pub(super) fn written(file: &Path) -> Result<ById> {
     let fault = |message: String| Error::new(Kind::Configuration, message);
     if let Some(exposure) = trust::changeable(file) {
         let message = format!(
-            "the grants in {} are not believed: {}",
+            "the grants in {} are not trusted: {}",
             file.display(),
             exposure.message
         );
         return Err(fault(message).with_hint(format!(
-            "whoever may change them decides where credentials go; look at what stands there, then `{}`",
+            "a user who can change them decides where credentials are sent; review the file, then `{}`",
             exposure.fix
         )));
     }
     match files::read_input_text(file, files::LARGEST) {
         Ok(text) => parse(&text).map_err(|error| {
             fault(format!("the grants in {}: {error}", file.display()))
-                .with_hint("mend it, or remove it and write what is needed with `grant FILE.wasm`")
+                .with_hint("fix it, or remove it and write new grants with `grant FILE.wasm`")
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ById::new()),
         Err(error) => Err(fault(format!(
@@ -113,7 +113,7 @@ pub(super) fn written(file: &Path) -> Result<ById> {
     }
 }
 
-/// Writes them as [`parse`] reads them.
+/// Serializes them for [`parse`].
 pub(super) fn print(by_id: &ById) -> Result<String> {
     let values = by_id.iter().map(|(id, grants)| {
         let printed: Result<Vec<_>, _> = grants.iter().map(Held::print).collect();
@@ -126,7 +126,7 @@ pub(super) fn print(by_id: &ById) -> Result<String> {
         .map_err(|error| Error::new(Kind::Configuration, format!("the grants: {error}")))
 }
 
-/// Puts one behind the others of its id, if it is not there; the holders of the same grant are one list.
+/// Adds a grant of an id, if it is new; holders of equal grants are merged.
 pub(super) fn add(by_id: &mut ById, id: &str, held: Held) {
     let grants = by_id.entry(id.to_owned()).or_default();
     let is_same =
@@ -148,7 +148,7 @@ mod tests {
     use super::{super::tests::grant, *};
 
     #[test]
-    fn what_is_wrong_with_a_grant_is_said_with_its_id() {
+    fn an_invalid_grant_is_reported_with_its_id() {
         for (text, says) in [
             ("[]", "expected a map"),
             (r#"{"acme": 7}"#, "`acme`"),

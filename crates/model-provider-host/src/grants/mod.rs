@@ -1,8 +1,9 @@
-//! Grants: what a provider may have. What a component says of itself is a request; this is the decision.
+//! Grants: what a provider is allowed. A component's description is a request; the grant is the decision.
 //!
-//! A grant is bound to holders: digests of files, and signers. Only a plugin that one of them vouches for has it, whatever
-//! id it claims. An id may have several grants: that of this build, and those that the operator wrote. A plugin gets the
-//! first of its own that covers all that it asks for; a grant more never narrows or replaces one that is there.
+//! A grant is bound to holders: digests of files, and signers. Only a plugin with such a digest or signer gets it,
+//! whatever id it claims. An id may have several grants: the built-in one, and those that the operator wrote. A
+//! plugin gets the first of its grants that covers its request; another grant never narrows or replaces an existing
+//! one.
 
 mod endpoints;
 mod grant;
@@ -25,7 +26,7 @@ use crate::{
     files::trust,
 };
 
-/// All grants: those of this build and those that the operator wrote.
+/// All grants: built-in ones and those that the operator wrote.
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
     by_id: ById,
@@ -33,19 +34,19 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// Reads grants from JSON: an object with the grants of each plugin id, as the file `grants.json` and a release hold
-    /// them. The member `for` lists the digests and signers that have one; a grant without it is for every plugin of the
-    /// id, and whoever calls this vouches for the file that is loaded.
+    /// Parses grants from JSON: an object with the grants of each plugin id, as in `grants.json` and a release. The
+    /// member `for` lists the digests and signers that hold a grant. One without it is for every plugin of the id;
+    /// the caller then vouches for the loaded file.
     ///
     /// # Errors
-    /// `configuration` if it is no such JSON.
+    /// `configuration` if it is not such JSON.
     pub fn parse(json: &str) -> Result<Self> {
         let by_id =
             parse(json).map_err(|error| Error::new(Kind::Configuration, format!("the grants: {error}")))?;
         Ok(Self { by_id, file: None })
     }
 
-    /// The same, with these holders for every grant that names none.
+    /// The same, with these holders for every grant without any.
     ///
     /// # Errors
     /// As of [`parse`](Self::parse).
@@ -62,17 +63,17 @@ impl Grants {
         Ok(all)
     }
 
-    /// These, and those of a state directory, whose file need not be there.
+    /// These grants, and those of a state directory, whose file need not exist.
     ///
     /// # Errors
-    /// The file is there and cannot be read.
+    /// The file exists and cannot be read.
     pub fn with_state_dir(self, dir: &Path) -> Result<Self> {
         let mut all = self;
         all.file = Some(dir.join("grants.json"));
         all.reread()
     }
 
-    /// The same grants, and what stands in the state directory's file now.
+    /// The same grants, with the state directory's file read again.
     pub(crate) fn reread(&self) -> Result<Self> {
         let mut all = self.clone();
         for (id, grants) in self.file.as_deref().map(written).transpose()?.unwrap_or_default() {
@@ -86,25 +87,24 @@ impl Grants {
         Ok(all)
     }
 
-    /// The grants of an id, whoever has them; that of this build first.
+    /// The grants of an id, of all holders; the built-in one first.
     pub fn of(&self, id: &str) -> impl Iterator<Item = &Grant> {
         self.by_id.get(id).into_iter().flatten().map(|held| &held.grant)
     }
 
-    /// Adds one for this process alone, beside those of its id, for every plugin of the id: whoever calls this vouches for
-    /// the file that is loaded.
+    /// Adds a grant in this process only, for every plugin of the id: the caller vouches for the loaded file.
     pub fn insert(&mut self, id: impl Into<String>, grant: Grant) {
         let holders = Vec::new();
         add(&mut self.by_id, &id.into(), Held { holders, grant });
     }
 
-    /// Adds one for this process alone, for plugins that this holder vouches for: `sha256:…`, or a signer.
+    /// Adds a grant in this process only, for plugins with this holder: `sha256:…`, or a signer.
     pub fn insert_for(&mut self, holder: impl Into<String>, id: impl Into<String>, grant: Grant) {
         let holders = vec![holder.into()];
         add(&mut self.by_id, &id.into(), Held { holders, grant });
     }
 
-    /// Writes one for these holders to the state directory's file, beside those that are there.
+    /// Adds a grant for these holders to the state directory's file.
     ///
     /// # Errors
     /// There is no state directory, or its file cannot be read or written.
@@ -127,12 +127,12 @@ impl Grants {
         Ok(file)
     }
 
-    /// Compares what a plugin asks for with the grants that it has, and gives the first that covers it. An id without a
-    /// grant gets none, which is no fault.
+    /// Compares a plugin's request with its grants, and returns the first that covers it. An id without a grant
+    /// gets `None`, which is no error.
     ///
     /// # Errors
-    /// It asks for more than any of them, and what is more than the nearest is named; or all grants of its id are for
-    /// other files.
+    /// The request exceeds all of its grants (the error names what exceeds the nearest), or all grants of its id
+    /// are for other files.
     pub fn check(&self, plugin: &impl GrantHolder) -> Result<Option<&Grant>> {
         let info = plugin.info();
         let Some(all) = self.by_id.get(&info.id).filter(|all| !all.is_empty()) else {
@@ -163,7 +163,7 @@ fn not_for(plugin: &impl GrantHolder, all: &[Held]) -> Error {
     let found = if is_earlier {
         "an earlier version granted something to its id, which any file may claim"
     } else {
-        "what its id is granted is for other files"
+        "its id's grants are for other files"
     };
     let message = format!(
         "the plugin `{}` with the digest {} is granted nothing: {found}",
@@ -177,7 +177,7 @@ fn not_for(plugin: &impl GrantHolder, all: &[Held]) -> Error {
         "grant"
     };
     Error::new(Kind::NotGranted, message).with_hint(format!(
-        "`host-harness {command} {quoted}` shows what it asks for, and allows it for this file if you agree"
+        "`host-harness {command} {quoted}` shows what it requests, and allows it for this file if you agree"
     ))
 }
 

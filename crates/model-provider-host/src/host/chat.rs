@@ -1,4 +1,4 @@
-//! How a question is asked: of the live generation, and once more of the one before if a fresh one traps.
+//! Chat completions: run on the live generation, retried on the previous one if a fresh one traps.
 
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Shared {
-    /// Begins a response on the live generation, or on the one before if that traps.
+    /// Starts a response on the live generation, or on the previous one if that traps.
     pub(crate) async fn begin_chat(
         self: &Arc<Self>,
         request: ChatRequest,
@@ -49,7 +49,7 @@ impl Shared {
         })
     }
 
-    /// A whole response and who gave it.
+    /// A complete response and its generation.
     pub(crate) async fn complete(
         self: &Arc<Self>,
         request: ChatRequest,
@@ -73,7 +73,7 @@ impl Shared {
         Ok((response, answered.generation().info()))
     }
 
-    /// Begins a response, unless its generation's time is over meanwhile.
+    /// Starts a response, unless its generation is cancelled meanwhile.
     async fn begin(
         &self,
         admitted: &InFlight,
@@ -84,7 +84,7 @@ impl Shared {
             .await
     }
 
-    /// Begins a response: instantiates and calls `chat-start` or `chat-stream`.
+    /// Starts a response: instantiates the plugin and calls `chat-start` or `chat-stream`.
     pub(crate) async fn start_chat(
         &self,
         generation: &Generation,
@@ -111,7 +111,7 @@ impl Shared {
         .await
     }
 
-    /// Asks for a whole response on one generation.
+    /// Runs a complete response on one generation.
     async fn whole_answer(
         &self,
         admitted: &InFlight,
@@ -127,7 +127,7 @@ impl Shared {
         Ok(answer)
     }
 
-    /// Who answers instead of a generation that trapped before it gave anything, and what to say about it.
+    /// The generation that retries a request after a trap before the first event, and the warning about it.
     pub(crate) fn second_choice(&self, failed: &InFlight, error: &Error) -> Option<(InFlight, Warning)> {
         if error.kind() != Kind::PluginTrap {
             return None;
@@ -136,9 +136,9 @@ impl Shared {
         self.trapped(failed);
         let second = self.generations.second_choice(failed)?;
         let (number, other) = (failed.number, second.generation().number);
-        tracing::warn!(failed = number, answers = other, "asked again after a trap");
+        tracing::warn!(failed = number, retried_on = other, "retried after a trap");
         let message = format!(
-            "generation {number} failed ({}); generation {other} answered",
+            "generation {number} failed ({}); generation {other} responded",
             error.message()
         );
         Some((
@@ -150,14 +150,14 @@ impl Shared {
         ))
     }
 
-    /// Notes a trap, which may bring the generation before back.
+    /// Records a trap, which may roll back to the previous generation.
     pub(crate) fn trapped(&self, generation: &Arc<Generation>) {
         if self.generations.trapped(generation) {
             self.metrics.swap(Swap::RolledBack);
         }
     }
 
-    /// Waits for a call, unless its generation's time is over meanwhile.
+    /// Waits for a call, unless its generation is cancelled meanwhile.
     pub(crate) async fn uncut<T>(
         &self,
         admitted: &InFlight,

@@ -1,5 +1,5 @@
-//! A streaming response. It owns its store; dropping it ends the exchange, in any state. Knows the guest's reads, and
-//! nothing of HTTP.
+//! A streaming response. It owns its store; dropping it cancels the exchange, in any state. Knows the guest's
+//! reads, and nothing of HTTP.
 
 use std::{
     collections::VecDeque,
@@ -26,7 +26,7 @@ use crate::{
     sandbox::{State, call, guest::Reader},
 };
 
-/// How many events one crossing may bring.
+/// The most events of one read from the guest.
 const BATCH: u32 = 256;
 
 /// A streaming response: events, then a [`summary`](Self::summary). Dropping it cancels the request.
@@ -44,25 +44,25 @@ pub struct ChatStream {
     /// One timer for the whole response.
     deadline: Pin<Box<Sleep>>,
     delivered: u64,
-    /// The guest gave as many events as one crossing may bring: it has more without waiting.
+    /// The last read was full: the guest has more events without waiting.
     is_more_ready: bool,
-    /// What a fresh generation may still be asked again on the old one, before its first event.
+    /// The request, as long as it may be retried on the previous generation: before the first event.
     request: Option<Box<ChatRequest>>,
     options: ChatOptions,
     warnings: Vec<contract::Warning>,
     used: ResourceUsage,
     trace: Trace,
     measured: Option<Measured>,
-    /// As a `Stream`, it has given its end.
+    /// As a `Stream`, it has returned its end.
     is_over: bool,
 }
 
-/// A response that has begun, and what its completion needs besides.
+/// A response that has started, and the rest of what a `ChatStream` needs.
 pub(crate) struct Begun {
     pub(crate) exchange: Exchange,
     pub(crate) in_flight: InFlight,
     pub(crate) deadline: Instant,
-    /// There as long as another generation may still be asked instead.
+    /// `Some` as long as it may be retried on another generation.
     pub(crate) request: Option<Box<ChatRequest>>,
     pub(crate) options: ChatOptions,
     pub(crate) warning: Option<contract::Warning>,
@@ -71,19 +71,19 @@ pub(crate) struct Begun {
 enum Phase {
     Idle(Box<Exchange>),
     Reading(BoxFuture<'static, (Box<Exchange>, Read)>),
-    /// Asked once more, of another generation.
+    /// Retried on another generation.
     Again(BoxFuture<'static, Result<Exchange>>),
     Ended(Option<Error>),
 }
 
-/// What came of a wait for the guest.
+/// The result of a wait for the guest.
 enum Came {
     Read(Box<Exchange>, Read),
     Begun(Result<Exchange>),
 }
 
 impl Phase {
-    /// Waits for the guest. Giving up waiting loses nothing: what is waited for stays here.
+    /// Waits for the guest. Cancel-safe: the pending read stays here.
     async fn wait(&mut self) -> Came {
         match self {
             Self::Reading(reading) => {
@@ -96,7 +96,7 @@ impl Phase {
     }
 }
 
-/// What `read` of the contract gives, or the trap that came instead.
+/// The result of the contract's `read`, or a trap.
 type Read = wasmtime::Result<Result<Progress, contract::Error>>;
 
 /// The guest's side of the response.
@@ -144,32 +144,31 @@ impl ChatStream {
         }
     }
 
-    /// Its name in the log.
+    /// Its id in the log.
     #[must_use]
     pub fn request_id(&self) -> RequestId {
         self.trace.id()
     }
 
-    /// Which generation answers.
+    /// The generation that responds.
     #[must_use]
     pub fn generation(&self) -> GenerationInfo {
         self.in_flight.generation().info()
     }
 
-    /// What is known of the response; there once [`next`](Self::next) has given `None`.
+    /// The summary of the response; available once [`next`](Self::next) has returned `None`.
     #[must_use]
     pub fn summary(&self) -> Option<&Summary> {
         self.summary.as_ref()
     }
 
-    /// What the guest has used for this response, as of the last events or the end.
+    /// The guest's resource usage for this response, as of the last events or the end.
     #[must_use]
     pub fn used(&self) -> ResourceUsage {
         self.used
     }
 
-    /// Waits until there is something to say: the first event, the end, or an error. Takes nothing away, and giving
-    /// up waiting loses nothing.
+    /// Waits until the next event, the end, or an error is available. Consumes nothing, and is cancel-safe.
     ///
     /// # Errors
     /// The response broke off before its next event.
@@ -184,34 +183,34 @@ impl ChatStream {
         Ok(())
     }
 
-    /// The next event, or `None` at the end. Giving up waiting (dropping the future) loses nothing.
+    /// The next event, or `None` at the end. Cancel-safe: dropping the future loses nothing.
     ///
     /// # Errors
-    /// The response broke off; what came before stays good. Every later call gives the error again.
+    /// The response broke off; earlier events stay valid. Every later call returns the same error.
     pub async fn next(&mut self) -> Result<Option<ChatEvent>> {
         self.ready().await?;
         Ok(self.events.pop_front())
     }
 
-    /// The event after those that were given, if it has come with them: this waits for the guest and never for the
-    /// upstream. It stays the next one.
+    /// The next event, if it is available already: waits for the guest and never for the upstream. Does not consume
+    /// it.
     pub async fn peek_ready(&mut self) -> Option<&ChatEvent> {
         if self.events.is_empty() && self.is_more_ready {
-            // What else comes of it, the next call gives.
+            // The next call returns whatever else comes of this.
             self.fill().await;
         }
         self.events.front()
     }
 
-    /// Takes more from the guest: events, the end, or an error into `phase`.
+    /// Reads from the guest: events, the end, or an error into `phase`.
     async fn fill(&mut self) {
         self.phase = match std::mem::replace(&mut self.phase, Phase::Ended(None)) {
             Phase::Idle(exchange) => Phase::Reading(Box::pin(self.trace.within(exchange.read()))),
             other => other,
         };
-        // No more waiting in here than this: who gives up waiting comes back to the same phase.
+        // The only wait in here: after a cancellation the phase is unchanged.
         let came = tokio::select! {
-            // A guest that always has a response ready, and never anything in it, must not escape the other two.
+            // A guest that always returns at once, without events, must not starve the other two.
             biased;
             () = &mut self.cancelled => {
                 let error = self.host.drained();
@@ -233,7 +232,7 @@ impl ChatStream {
         }
     }
 
-    /// What a read of the guest brought.
+    /// Processes the result of a read.
     fn take(&mut self, mut exchange: Box<Exchange>, read: Read) {
         self.used = exchange.store.data().used();
         match read {
@@ -276,7 +275,7 @@ impl ChatStream {
         }
     }
 
-    /// A trap before the first event is answered once more by the generation before, if that is still there.
+    /// Retries after a trap before the first event on the previous generation, if that still exists.
     fn after_trap(&mut self, error: Error) {
         let Some(request) = self.request.take() else {
             let error = self.host.failed(self.in_flight.generation(), error);
@@ -294,7 +293,7 @@ impl ChatStream {
         self.warnings.push(warning);
     }
 
-    /// The end: what was held back is given, and the store goes, and with it whatever is still open.
+    /// Ends the response: flushes held-back text, and drops the store with everything that is still open.
     fn end(&mut self, error: Option<Error>) {
         self.redactor.finish(&mut self.events);
         let error = error.map(|error| self.host.scrub(error));
@@ -314,7 +313,7 @@ impl ChatStream {
 impl Stream for ChatStream {
     type Item = Result<ChatEvent>;
 
-    /// As [`next`](Self::next): what is waited for stays in `self`, so that a future of each poll loses nothing.
+    /// As [`next`](Self::next): the wait's state is in `self`, so that a new future per poll loses nothing.
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         if this.is_over {

@@ -1,4 +1,4 @@
-//! Walks over every text and byte of a request and of the settings: what is looked at before a guest may see it.
+//! Visits every string and byte of a request and of the settings, to search them before a guest sees them.
 
 use crate::{
     contract::{
@@ -8,7 +8,7 @@ use crate::{
     settings::Settings,
 };
 
-/// Gives the place of the first text of the settings that a guest may ask for and about which `see` says true.
+/// The location of the first string of the guest-visible settings for which `see` returns true.
 pub(crate) fn any_setting(settings: &Settings, see: impl Fn(&[u8]) -> bool) -> Option<String> {
     let text = |text: &str| see(text.as_bytes());
     let extra = |extra: &Extra| text(&extra.key) || text(&extra.value_json);
@@ -41,7 +41,7 @@ pub(crate) fn any_setting(settings: &Settings, see: impl Fn(&[u8]) -> bool) -> O
     alias.map(|at| format!("the alias number {}", at + 1))
 }
 
-/// Whether its texts and bytes are more than so many together.
+/// Whether its strings and bytes exceed this size in total.
 pub(crate) fn is_larger(request: &ChatRequest, than: usize) -> bool {
     let total = std::cell::Cell::new(0_usize);
     any(request, |bytes| {
@@ -50,7 +50,7 @@ pub(crate) fn is_larger(request: &ChatRequest, than: usize) -> bool {
     })
 }
 
-/// Calls `see` with each, until it says true; true if it did.
+/// Calls `see` with each, until it returns true; returns whether it did.
 pub(crate) fn any(request: &ChatRequest, see: impl Fn(&[u8]) -> bool) -> bool {
     let text = |text: &str| see(text.as_bytes());
     let extra = |extra: &Extra| text(&extra.key) || text(&extra.value_json);

@@ -1,5 +1,5 @@
-//! From settings, grant and secret to the way out of one host: where it leads, what is added on it, and how it stands
-//! with the credential.
+//! Builds a host's egress from settings, grant and credential: the origin, the added headers, and the credential's
+//! state.
 
 use std::sync::Arc;
 
@@ -14,18 +14,18 @@ use crate::{
     settings::Settings,
 };
 
-/// The way out of one host.
+/// The egress of one host.
 pub(crate) struct Outlet {
-    /// `None`: nothing may be reached.
+    /// `None`: all requests are blocked.
     pub(crate) edge: Option<Arc<Edge>>,
-    /// Finds all that is secret here.
+    /// Finds all secrets of this host.
     pub(crate) redactor: Redactor,
-    /// What the plugin is told of the credential.
+    /// The credential's state, as reported to the plugin.
     pub(crate) credential: CredentialState,
 }
 
 impl Outlet {
-    /// Decides it. The operator's own base URL stands before the grant's origin; without a grant no credential is used.
+    /// Builds it. The operator's own base URL overrides the grant's origin; without a grant no credential is used.
     pub(crate) fn new(
         settings: &Settings,
         grant: Option<&Grant>,
@@ -42,7 +42,8 @@ impl Outlet {
             (None, Some(grant)) => &grant.base_path,
             (None, None) => "",
         };
-        // Without a grant it is the operator's base URL that is asked, without a credential, for what the plugin names.
+        // Without a grant, requests go to the operator's base URL, without a credential, to the endpoints that the
+        // plugin names.
         let endpoints = grant.map_or_else(|| asked_endpoints(info), |grant| grant.endpoints.clone());
         let endpoints = AllowedEndpoints::new(base_path, Some(endpoints));
         let via = match &origin {
@@ -88,13 +89,12 @@ impl Outlet {
     }
 }
 
-/// Refuses settings that would give a secret away.
+/// Refuses settings that would leak a secret.
 fn check(settings: &Settings, origin: Option<&Origin>, redactor: &Redactor) -> Result<()> {
     if let Some(place) = walk::any_setting(settings, |bytes| redactor.finds(bytes)) {
         return Err(
-            Error::new(Kind::Configuration, format!("{place} holds the credential")).with_hint(
-                "remove it; the host adds the credential to what is sent, and nobody else needs it",
-            ),
+            Error::new(Kind::Configuration, format!("{place} holds the credential"))
+                .with_hint("remove it; the host adds the credential to requests, and nothing else needs it"),
         );
     }
     if !settings.headers.is_empty() && origin.is_some_and(|origin| !origin.is_safe_for_credentials()) {

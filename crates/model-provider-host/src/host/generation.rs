@@ -1,7 +1,7 @@
-//! Generations: which plugin answers, which one still finishes its responses, and how one follows the other.
+//! Generations: which plugin is live, which one drains, and how one follows another.
 //!
-//! A generation is one loaded plugin in service. Requests are counted in and out of it, so that a swap knows when the
-//! old one is idle, and can end what is left when its time is over.
+//! A generation is one loaded plugin in service. Its requests are counted, so that a swap knows when the old one is
+//! idle, and can cancel what is left at the drain deadline.
 
 use std::{
     collections::VecDeque,
@@ -17,13 +17,13 @@ use tokio::sync::{Notify, watch};
 
 use crate::plugin::Plugin;
 
-/// For this long after a switch the old generation stays loaded, to answer what the new one fails at.
+/// For this long after a switch the old generation stays loaded, to retry requests on which the new one traps.
 pub(crate) const WATCH: Duration = Duration::from_secs(30);
-/// So many traps within [`WATCH`] after a switch, or within [`TRAP_WINDOW`] later, bring the old generation back.
+/// This many traps within [`WATCH`] after a switch, or within [`TRAP_WINDOW`] later, cause a rollback.
 const TRAPS: usize = 3;
 const TRAP_WINDOW: Duration = Duration::from_secs(10 * 60);
 
-/// Where a generation is in its life.
+/// The lifecycle state of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum GenerationState {
@@ -31,18 +31,18 @@ pub(crate) enum GenerationState {
     Staged,
     /// Its self-test passed.
     Verified,
-    /// It answers new requests.
+    /// It serves new requests.
     Live,
-    /// It finishes its responses and takes no new ones.
+    /// It finishes its responses and accepts no new requests.
     Draining,
-    /// It is done.
+    /// It has drained.
     Retired,
-    /// It failed after the switch, and the one before it is live again.
+    /// It failed after the switch and was rolled back.
     RolledBack,
 }
 
 impl GenerationState {
-    /// The word for it: `live`, `rolled-back`.
+    /// The state's name: `live`, `rolled-back`.
     fn as_str(self) -> &'static str {
         match self {
             Self::Staged => "staged",
@@ -55,11 +55,11 @@ impl GenerationState {
     }
 }
 
-/// Which generation answered.
+/// The generation of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GenerationInfo {
-    /// 1 for the first, one more for each swap.
+    /// 1 for the first, incremented by each swap.
     pub number: u64,
     /// The digest of its file.
     pub digest: String,
@@ -68,7 +68,7 @@ pub struct GenerationInfo {
 }
 
 impl GenerationInfo {
-    /// One that no host made, for tests of what shows it.
+    /// A generation that no host made, for tests of its display.
     #[must_use]
     pub fn new(number: u64, version: impl Into<String>, digest: impl Into<String>) -> Self {
         Self {
@@ -85,14 +85,14 @@ pub(crate) struct Generation {
     pub(crate) plugin: Plugin,
     state: AtomicU8,
     live_since: Mutex<Option<Instant>>,
-    /// How often it has come into service: a drain that began before the last time is over.
+    /// How often it has become live: a drain that began in an earlier epoch is obsolete.
     turns: AtomicU64,
     in_flight: AtomicUsize,
     idle: Notify,
-    /// How often it was cut; what was under way before the last time is to end.
+    /// How often it was cut; requests from before the last time are cancelled.
     cuts: watch::Sender<u64>,
     traps: Mutex<VecDeque<Instant>>,
-    /// Whether it has given a response, or a part of one.
+    /// Whether it has produced a response, or a part of one.
     proven: AtomicBool,
 }
 
@@ -138,16 +138,16 @@ impl Generation {
         );
     }
 
-    /// How often it has come into service.
+    /// How often it has become live.
     pub(crate) fn turns(&self) -> u64 {
         self.turns.load(Ordering::Acquire)
     }
 
-    /// The work of this turn is done, unless it came back into service meanwhile.
+    /// Marks it as retired, unless it became live again meanwhile.
     pub(crate) fn retire(&self, turn: u64) {
         let (draining, retired) = (GenerationState::Draining as u8, GenerationState::Retired as u8);
         let (then, now) = (Ordering::AcqRel, Ordering::Acquire);
-        // In one step: a roll-back may bring it back at any moment.
+        // Atomically: a rollback may make it live at any moment.
         if self.turns() == turn && (self.state.compare_exchange(draining, retired, then, now)).is_ok() {
             self.tell(GenerationState::Retired);
         }
@@ -157,7 +157,7 @@ impl Generation {
         self.in_flight.load(Ordering::SeqCst)
     }
 
-    /// Waits until nothing is under way in it.
+    /// Waits until it has no requests in flight.
     pub(crate) async fn idle(&self) {
         loop {
             let notified = self.idle.notified();
@@ -168,17 +168,18 @@ impl Generation {
         }
     }
 
-    /// Ends what is under way now. What comes later (a request that the next generation trapped on) may go on.
+    /// Cancels all requests in flight. Later ones (retries of a request on which the next generation trapped) are
+    /// not affected.
     pub(crate) fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Notes that it has given a response, or a part of one.
+    /// Records that it has produced a response, or a part of one.
     pub(crate) fn prove(&self) {
         self.proven.store(true, Ordering::Relaxed);
     }
 
-    /// Whether others may rely on it: it has answered, and not failed of late.
+    /// Whether it is healthy: it has responded, and not failed recently.
     fn is_reliable(&self) -> bool {
         self.proven.load(Ordering::Relaxed)
             && !self
@@ -196,7 +197,7 @@ impl Generation {
             .is_some_and(|since| since.elapsed() < WATCH)
     }
 
-    /// Notes a trap; true if there have been too many.
+    /// Records a trap; true if there have been too many.
     fn trapped(&self) -> bool {
         let window = if self.is_watched() { WATCH } else { TRAP_WINDOW };
         let mut traps = self.traps.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,7 +207,7 @@ impl Generation {
     }
 }
 
-/// One request in a generation, under way until it says otherwise or is dropped.
+/// A request in flight in a generation, until it ends or is dropped.
 pub(crate) struct InFlight {
     generation: Arc<Generation>,
     cuts: u64,
@@ -215,8 +216,8 @@ pub(crate) struct InFlight {
 
 impl InFlight {
     fn enter(generation: &Arc<Generation>) -> Self {
-        // In one order with the switch and the end of a host, which look at this after they have changed what is
-        // looked at after this: one of the two sees the other.
+        // Sequentially consistent with the switch and the shutdown, which write their flag first and then read this
+        // counter, while this writes the counter first and then reads the flag: one of the two sees the other.
         generation.in_flight.fetch_add(1, Ordering::SeqCst);
         let cuts = *generation.cuts.borrow();
         Self {
@@ -230,7 +231,7 @@ impl InFlight {
         &self.generation
     }
 
-    /// Nothing is under way any more, whoever still looks at what came of it.
+    /// Ends the request, even if its result is still in use.
     pub(crate) fn end(&mut self) {
         if !std::mem::replace(&mut self.is_over, true)
             && self.generation.in_flight.fetch_sub(1, Ordering::AcqRel) == 1
@@ -239,11 +240,11 @@ impl InFlight {
         }
     }
 
-    /// Resolves when this request is to end, because its generation's time is over.
+    /// Resolves when this request is cancelled by its generation's drain deadline.
     pub(crate) fn cancelled(&self) -> impl Future<Output = ()> + Send + use<> {
         let (mut cuts, ours) = (self.generation.cuts.subscribe(), self.cuts);
         async move {
-            // A generation that is gone cancels nothing any more.
+            // A dropped generation cancels nothing any more.
             if cuts.wait_for(|cuts| *cuts > ours).await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -257,12 +258,12 @@ impl Drop for InFlight {
     }
 }
 
-/// The live generation and the one before it.
+/// The live generation and the previous one.
 pub(crate) struct Generations {
     live: ArcSwap<Generation>,
-    /// Who answers what the live one traps on, and comes back if it has to: the last that was reliable.
+    /// The generation for retries after a trap and for a rollback: the last healthy one.
     previous: Mutex<Option<Arc<Generation>>>,
-    /// All that are still there: live, draining, or kept to come back.
+    /// All generations in memory: live, draining, or retained for a rollback.
     every: Mutex<Vec<Weak<Generation>>>,
     next_number: AtomicU64,
 }
@@ -291,13 +292,13 @@ impl Generations {
         staged
     }
 
-    /// All that are still there.
+    /// All generations in memory.
     pub(crate) fn all(&self) -> Vec<Arc<Generation>> {
         let every = self.every.lock().unwrap_or_else(PoisonError::into_inner);
         every.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// What is under way in all of them.
+    /// The requests in flight in all of them.
     pub(crate) fn in_flight(&self) -> usize {
         self.all().iter().map(|generation| generation.in_flight()).sum()
     }
@@ -307,21 +308,21 @@ impl Generations {
         loop {
             let generation = self.live.load();
             let admitted = InFlight::enter(&generation);
-            // If a switch came in between, the old one may already have been found idle.
+            // If a switch came in between, the old one may already have been seen as idle.
             if Arc::ptr_eq(&generation, &self.live.load()) {
                 return admitted;
             }
         }
     }
 
-    /// Makes a generation live; gives the one that was, and which turn of it that was.
+    /// Makes a generation live; returns the previous one and its epoch.
     pub(crate) fn switch(&self, to: Arc<Generation>) -> (Arc<Generation>, u64) {
-        // Held throughout, so that a roll-back happens before a switch or after it, and never undoes it.
+        // Held throughout, so that a rollback happens before or after a switch, and never undoes it.
         let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
         to.enter(GenerationState::Live);
         let old = self.live.swap(to);
         old.enter(GenerationState::Draining);
-        // One that has shown nothing yet, or only traps, is no one to fall back on while there is a better one.
+        // An unproven or trapping generation does not replace a better one as the rollback target.
         if previous.is_none() || old.is_reliable() {
             *previous = Some(Arc::clone(&old));
         }
@@ -329,9 +330,9 @@ impl Generations {
         (old, turn)
     }
 
-    /// Another generation, to answer once more what this one trapped on.
+    /// Another generation, to retry a request on which this one trapped.
     pub(crate) fn second_choice(&self, failed: &Generation) -> Option<InFlight> {
-        // Switches and roll-backs hold this too, so that what is live and what was before belong together.
+        // Switches and rollbacks hold this too, so that the live and the previous generation are consistent.
         let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
         let live = self.live.load_full();
         let is_live = live.number == failed.number;
@@ -347,7 +348,7 @@ impl Generations {
             .map(InFlight::enter)
     }
 
-    /// Notes a trap of a generation; with too many of them the one before it is live again, and this gives true.
+    /// Records a trap of a generation. After too many it rolls back to the previous one, and returns true.
     pub(crate) fn trapped(&self, generation: &Arc<Generation>) -> bool {
         if !generation.trapped() {
             return false;

@@ -1,4 +1,4 @@
-//! The host as an embedder sees it: load a plugin, list, resolve, chat, swap.
+//! The host's public API: load a plugin, list, resolve, chat, swap.
 
 mod chat;
 pub(crate) mod chat_stream;
@@ -43,18 +43,18 @@ use crate::{
 
 pub use shared::ChatOptions;
 
-/// A provider in service: one live plugin, swapped at run time. Cheap to clone; clones are the same host.
+/// A provider in service: one live plugin, swappable at run time. Cheap to clone; clones are the same host.
 #[derive(Clone)]
 pub struct Host(pub(crate) Arc<Shared>);
 
-/// What a host is started with.
+/// The options of a host.
 #[derive(Debug, Default)]
 pub struct HostOptions {
-    /// The settings that the plugin imports, and the host's own.
+    /// The settings, for the plugin and the host.
     pub settings: Settings,
-    /// The credential; read by the caller from where the grant allows.
+    /// The credential. The caller reads it from a source that the grant allows.
     pub secret: Option<Secret>,
-    /// What plugins may have.
+    /// The grants of plugins.
     pub grants: Grants,
 }
 
@@ -63,7 +63,7 @@ impl HostOptions {
     /// variables.
     ///
     /// # Errors
-    /// As [`from_variables`](Self::from_variables); `configuration` also if a granted variable is no UTF-8.
+    /// As [`from_variables`](Self::from_variables); `configuration` also if a granted variable is not UTF-8.
     pub fn from_env(plugin: &Plugin, grants: Grants) -> Result<Self> {
         let unreadable = std::cell::Cell::new(None);
         let options = Self::from_variables(plugin, grants, |name| match std::env::var(name) {
@@ -84,12 +84,12 @@ impl HostOptions {
         }
     }
 
-    /// Options for a plugin where nothing is configured: the credential in the first of its variables that is set, and
-    /// the usual proxies. `get` reads a variable, and only those that the grant allows and those of proxies.
+    /// Default options for a plugin: the credential from the first of its variables that is set, and the usual
+    /// proxies. `get` reads a variable; it is called only for those that the grant allows and those of proxies.
     ///
     /// # Errors
-    /// `not-granted` if the plugin asks for more than its grant; then nothing is read. `configuration` if a variable holds
-    /// a text that cannot be a credential.
+    /// `not-granted` if the plugin requests more than its grant; then nothing is read. `configuration` if a
+    /// variable holds a text that is no valid credential.
     pub fn from_variables(
         plugin: &Plugin,
         grants: Grants,
@@ -104,8 +104,11 @@ impl HostOptions {
         {
             let Some(text) = get(name) else { continue };
             secret = credential_text::secret(&text, info.credential.as_ref()).map_err(|why| {
-                Error::new(Kind::Configuration, format!("`{name}` is no credential: {why}"))
-                    .with_hint("put the key itself there, copied whole")
+                Error::new(
+                    Kind::Configuration,
+                    format!("`{name}` is not a valid credential: {why}"),
+                )
+                .with_hint("put the key itself there, copied whole")
             })?;
             if secret.is_some() {
                 break;
@@ -123,15 +126,15 @@ impl HostOptions {
     }
 }
 
-/// A whole response and who gave it.
+/// A complete response and its generation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Answer {
     /// The response.
     pub response: ChatResponse,
-    /// The generation that gave it.
+    /// The generation that produced it.
     pub generation: GenerationInfo,
-    /// Its name in the log.
+    /// Its id in the log.
     pub request_id: RequestId,
 }
 
@@ -144,11 +147,10 @@ impl std::fmt::Debug for Host {
 }
 
 impl Host {
-    /// Puts a plugin into service, in the sandbox that it was loaded into.
+    /// Puts a plugin into service, in the sandbox where it was loaded.
     ///
     /// # Errors
-    /// `not-granted` if the plugin asks for more than the grant of its id; `configuration` for settings that
-    /// cannot be used.
+    /// `not-granted` if the plugin requests more than its id is granted; `configuration` for invalid settings.
     pub fn start(plugin: Plugin, options: HostOptions) -> Result<Self> {
         let HostOptions {
             settings,
@@ -187,7 +189,7 @@ impl Host {
         })))
     }
 
-    /// What the live plugin says of itself.
+    /// The live plugin's description.
     #[must_use]
     pub fn info(&self) -> ProviderInfo {
         self.plugin().info().clone()
@@ -205,16 +207,16 @@ impl Host {
         self.0.generations.live().info()
     }
 
-    /// How it stands with the credential.
+    /// The credential's state.
     #[must_use]
     pub fn credential(&self) -> CredentialState {
         self.0.credential
     }
 
-    /// Lists the models. A live list is kept for resolving and suggestions, and shared with the caller.
+    /// Lists the models. A live list is cached for resolving and suggestions, and shared with the caller.
     ///
     /// # Errors
-    /// The plugin's own errors; an upstream that fails is none, but a catalog with a warning.
+    /// The plugin's own errors. A failing upstream is a catalog with a warning, not an error.
     pub async fn list_models(&self, discovery: DiscoveryMode) -> Result<Arc<ModelCatalog>> {
         let listing = async {
             let admitted = self.0.admit()?;
@@ -235,7 +237,7 @@ impl Host {
         Ok(catalog)
     }
 
-    /// Takes a list that was kept from an earlier run, for resolving and suggestions, until a live one comes.
+    /// Sets a cached list of an earlier run, for resolving and suggestions, until a live one replaces it.
     pub fn remember_models(&self, models: Vec<Model>) {
         let catalog = Arc::new(ModelCatalog {
             models,
@@ -245,7 +247,7 @@ impl Host {
         self.0.listed.store(Arc::new(Listed::new(catalog)));
     }
 
-    /// Understands a reference or an alias. Asks no network.
+    /// Resolves a reference or an alias. Uses no network.
     ///
     /// # Errors
     /// `invalid-reference`, with suggestions.
@@ -266,10 +268,10 @@ impl Host {
         resolved
     }
 
-    /// Asks, and gives the response as it comes.
+    /// Starts a chat completion and returns the streaming response.
     ///
     /// # Errors
-    /// What is wrong with the request, before anything was sent. What the upstream says comes from the completion.
+    /// The request is invalid; then nothing was sent. The stream returns the upstream's errors.
     pub async fn chat(&self, request: ChatRequest) -> Result<ChatStream> {
         self.chat_with(request, ChatOptions::default()).await
     }
@@ -291,10 +293,10 @@ impl Host {
         }
     }
 
-    /// Asks, and waits for the whole response.
+    /// Runs a chat completion and waits for the complete response.
     ///
     /// # Errors
-    /// What is wrong with the request, what the upstream says, or that the response broke off.
+    /// The request is invalid, the upstream failed, or the response broke off.
     pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
         self.complete_with(request, ChatOptions::default()).await
     }
@@ -320,13 +322,13 @@ impl Host {
         })
     }
 
-    /// The settings that it was started with.
+    /// The settings that the host was started with.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.0.settings
     }
 
-    /// The last live list, or the models that were remembered; without any, an empty one.
+    /// The last live list, or the models set by [`remember_models`](Self::remember_models); else empty.
     #[must_use]
     pub fn last_listed(&self) -> Arc<ModelCatalog> {
         Arc::clone(self.0.listed.load().catalog())
@@ -338,13 +340,13 @@ impl Host {
         self.0.edge.as_ref().map_or(0, |edge| edge.connections_opened())
     }
 
-    /// By how many seconds the service's clock was ahead of this machine's, by the last answer that told its time.
+    /// By how many seconds the service's clock was ahead of this machine's, by the last response with a date.
     #[must_use]
     pub fn clock_ahead(&self) -> Option<i64> {
         self.0.edge.as_ref()?.clock_ahead()
     }
 
-    /// Refuses a text that holds the credential.
+    /// Refuses a text that contains the credential.
     pub fn refuse_secret(&self, text: &str) -> Result<()> {
         if self.0.redactor.finds(text.as_bytes()) {
             return Err(holds_secret());
@@ -352,12 +354,12 @@ impl Host {
         Ok(())
     }
 
-    /// A text of others, for the log: without what is secret here.
+    /// Redacts a foreign text for the log.
     pub fn without_secrets(&self, text: &str) -> String {
         self.0.redactor.said(text)
     }
 
-    /// Requests that the edge did not let through so far.
+    /// The blocked requests so far.
     #[must_use]
     pub fn denials(&self) -> u64 {
         self.0.edge.as_ref().map_or(0, |edge| edge.denials())

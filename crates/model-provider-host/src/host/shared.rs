@@ -1,4 +1,4 @@
-//! The state that all requests of a host share, and what each request needs of it.
+//! The state that all requests of a host share, and per-request operations on it.
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -26,37 +26,37 @@ use crate::{
     settings::{Listed, Settings},
 };
 
-/// More bytes than this are searched elsewhere.
+/// Larger requests are searched on a blocking thread.
 const LARGE: usize = 256 * 1024;
 
 pub(crate) struct Shared {
     pub(crate) sandbox: Sandbox,
     pub(crate) settings: Arc<Settings>,
     pub(crate) grants: Grants,
-    /// What the plugin has, and every one that takes its place.
+    /// The grant of the plugin, and of every one that replaces it.
     pub(crate) grant: Option<Grant>,
     pub(super) credential: CredentialState,
     pub(super) edge: Option<Arc<Edge>>,
     pub(crate) redactor: Redactor,
-    /// The variables that a plugin names in its hints, and where the credential really comes from.
+    /// The variables that a plugin names in its hints, and the credential's actual source.
     pub(super) credential_source: Option<(String, String)>,
     pub(super) listed: ArcSwap<Listed>,
     pub(crate) generations: Generations,
     pub(crate) last_swap: Mutex<Option<Instant>>,
     pub(crate) metrics: Arc<Metrics>,
-    /// The newer plugin that waits for a person.
+    /// The newer plugin that waits for approval.
     pub(crate) pending_update: ArcSwapOption<PendingUpdate>,
-    /// It takes no more requests.
+    /// The host accepts no more requests.
     pub(crate) is_draining: AtomicBool,
 }
 
-/// What holds for one chat request in place of the settings.
+/// Options of one chat request that override the settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChatOptions {
-    /// Retries at most, where that is fewer than the setting `max-retries`.
+    /// The most retries, if fewer than the setting `max-retries`.
     pub max_retries: Option<u32>,
-    /// For what a plugin makes up: the jitter of its backoff, ids. With the same seed it makes up the same, if it exports
-    /// `nonblocking`; by default each request has another.
+    /// Seed of the plugin's random values, such as ids and the jitter of its backoff. The same seed gives the same
+    /// values if the plugin exports `nonblocking`; by default each request has its own.
     pub seed: Option<u64>,
 }
 
@@ -83,7 +83,7 @@ impl Shared {
         )
     }
 
-    /// Waits for a call that needs no second choice.
+    /// Waits for a call that is not retried on another generation.
     pub(super) async fn settle<T>(
         &self,
         admitted: &InFlight,
@@ -93,7 +93,7 @@ impl Shared {
         settled.map_err(|error| self.failed(admitted.generation(), error))
     }
 
-    /// Notes what a failed call says of its generation, and takes secrets out of what it says.
+    /// Records a failed call in its generation, and redacts the error.
     pub(crate) fn failed(&self, generation: &Arc<Generation>, error: Error) -> Error {
         if error.kind() == Kind::PluginTrap {
             self.trapped(generation);
@@ -105,7 +105,7 @@ impl Shared {
         self.redactor.error(self.name_source(error))
     }
 
-    /// Names the place that the credential comes from in hints about it: a plugin knows only its variables.
+    /// Names the credential's source in hints: a plugin knows only its variables.
     fn name_source(&self, error: Error) -> Error {
         use crate::contract::ErrorKind::{PermissionDenied, Unauthenticated};
         let Some((variables, source)) = &self.credential_source else {
@@ -125,8 +125,8 @@ impl Shared {
         error.with_hint(hint)
     }
 
-    /// Refuses what holds the credential before the guest sees it. A large request is searched on a thread that serves
-    /// nothing else.
+    /// Refuses a request that contains the credential before the guest sees it. A large request is searched on a
+    /// blocking thread.
     pub(crate) async fn without_secret(self: &Arc<Self>, request: ChatRequest) -> Result<ChatRequest> {
         if !credential_check::is_larger(&request, LARGE) {
             self.refuse_secret(&request)?;
@@ -137,7 +137,7 @@ impl Shared {
         searching.await.unwrap_or_else(|_| Err(self.drained()))
     }
 
-    /// Refuses what holds the credential before the guest sees it.
+    /// Refuses a request that contains the credential before the guest sees it.
     fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
         if credential_check::any(request, |bytes| self.redactor.finds(bytes)) {
             Err(holds_secret())
@@ -152,5 +152,5 @@ pub(super) fn holds_secret() -> Error {
         Kind::Provider(crate::contract::ErrorKind::InvalidRequest),
         "the request holds the credential",
     )
-    .with_hint("remove it; the host adds it to what is sent, and nobody else needs it")
+    .with_hint("remove it; the host adds it to requests, and nothing else needs it")
 }

@@ -1,4 +1,4 @@
-//! The end of a host: no more questions, time for the responses under way, and a word for those that are cut short.
+//! Graceful shutdown of a host: accepts no more requests, and cancels those in flight at the deadline.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -8,8 +8,8 @@ use crate::{
 };
 
 impl Host {
-    /// Takes no more questions and waits until what is under way has ended; what is left at the deadline ends in
-    /// `drained`. Gives how many those were. There is no way back.
+    /// Accepts no more requests and waits for those in flight; at the deadline the rest ends with `drained`.
+    /// Returns the number of cancelled requests. Cannot be undone.
     pub async fn drain(&self, deadline: Duration) -> usize {
         self.0.is_draining.store(true, Ordering::SeqCst);
         let generations = self.0.generations.all();
@@ -18,14 +18,14 @@ impl Host {
             return 0;
         }
         let left = self.0.generations.in_flight();
-        tracing::warn!(left, "the host ends: answers are cut short");
+        tracing::warn!(left, "shutdown: requests in flight are cancelled");
         for generation in generations {
             generation.cut();
         }
         left
     }
 
-    /// Whether it takes no more questions.
+    /// Whether the host is shutting down.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.0.is_draining.load(Ordering::SeqCst)
@@ -33,25 +33,25 @@ impl Host {
 }
 
 impl Shared {
-    /// Counts a question into the live generation, unless the host ends.
+    /// Counts a request into the live generation, unless the host is shutting down.
     pub(crate) fn admit(&self) -> Result<InFlight> {
         let admitted = self.generations.admit();
-        // Looked at when it has been counted in: whoever ends the host either finds it there or is seen here.
+        // Checked after counting: so the shutdown either sees the request, or the request sees the shutdown.
         if self.is_draining.load(Ordering::SeqCst) {
             return Err(self.drained());
         }
         Ok(admitted)
     }
 
-    /// Why a response that was cut short was.
+    /// The error of a response that was cancelled by a deadline.
     pub(crate) fn drained(&self) -> Error {
         let is_end = self.is_draining.load(Ordering::SeqCst);
         let (message, hint) = if is_end {
-            ("the host is ending", "ask again when it is back")
+            ("the host is shutting down", "retry when it is back")
         } else {
             (
-                "the plugin was replaced, and the answer did not end before the drain deadline",
-                "ask again; `drain-deadline-ms` says how long answers may go on after a swap",
+                "the plugin was replaced, and the response did not end before the drain deadline",
+                "retry; `drain-deadline-ms` is the time that responses get after a swap",
             )
         };
         Error::new(Kind::Drained, message).retryable(true).with_hint(hint)

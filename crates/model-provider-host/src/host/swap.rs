@@ -1,7 +1,7 @@
-//! Swapping: how one plugin takes the place of another while both answer.
+//! Hot swap: replaces the live plugin while requests are in flight.
 //!
-//! Everything that can go wrong goes wrong beside the live plugin: loading, contract, grant, self-test. Then one
-//! pointer changes, and the old generation finishes what it began.
+//! Every check happens beside the live plugin: loading, contract, grant, self-test. Then one pointer changes, and
+//! the old generation finishes its requests.
 
 use std::{
     sync::Arc,
@@ -22,18 +22,18 @@ use crate::{
     sandbox::call,
 };
 
-/// Two swaps are at least this far apart, refused ones included: they cost a compilation too.
+/// The minimum interval of two swaps, refused ones included: they cost a compilation too.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a swap did.
+/// The report of a swap.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SwapReport {
     /// The generation that was live.
     pub from: GenerationInfo,
-    /// The one that is.
+    /// The generation that is live now.
     pub to: GenerationInfo,
-    /// Reading and compiling, or fetching compiled code from the cache.
+    /// Reading and compiling, or loading compiled code from the cache.
     pub compile: Duration,
     /// Contract, grant and `describe`.
     pub check: Duration,
@@ -41,29 +41,29 @@ pub struct SwapReport {
     pub self_test: Duration,
     /// The switch itself.
     pub switch: Duration,
-    /// Answers that went on in the old generation.
+    /// Responses that continued in the old generation.
     pub draining: usize,
 }
 
 impl Host {
-    /// Notes that a newer plugin waits for a person, for metrics and whoever asks whether the host is well; `None` when
-    /// none waits any more. A swap that succeeds does that too.
+    /// Sets the newer plugin that waits for approval, for metrics and health checks; `None` clears it. A successful
+    /// swap clears it too.
     pub fn set_pending_update(&self, pending: Option<PendingUpdate>) {
         self.0.pending_update.store(pending.map(Arc::new));
     }
 
-    /// The newer plugin that waits for a person.
+    /// The newer plugin that waits for approval.
     #[must_use]
     pub fn pending_update(&self) -> Option<Arc<PendingUpdate>> {
         self.0.pending_update.load_full()
     }
 
-    /// Replaces the plugin: loads, checks and tests the new one beside the live one, then switches. Requests under way
-    /// finish where they began, until the drain deadline. If anything is wrong with it, nothing changes. A path is a
-    /// source; the admission that the live plugin was loaded with judges it.
+    /// Swaps the plugin: loads, checks and tests the new one beside the live one, then switches. Requests in flight
+    /// finish in the old generation, until the drain deadline. On any error nothing changes. A path is a source;
+    /// the admission that the live plugin was loaded with judges it.
     ///
     /// # Errors
-    /// Why it was not taken; the live plugin serves on.
+    /// Why it was refused; the live plugin stays in service.
     pub async fn swap(&self, source: &(impl PluginSource + ?Sized)) -> Result<SwapReport> {
         let swapped = self.swap_in_turn(source).await;
         let outcome = if swapped.is_ok() {
@@ -75,7 +75,7 @@ impl Host {
         swapped
     }
 
-    /// One after the other, with a pause after each.
+    /// Serializes swaps, with a pause after each.
     async fn swap_in_turn(&self, source: &(impl PluginSource + ?Sized)) -> Result<SwapReport> {
         let mut last = self.0.last_swap.lock().await;
         if let Some(last) = *last {
@@ -108,9 +108,9 @@ impl Host {
                 Error::new(Kind::Configuration, message).with_hint("start another host for another provider")
             );
         }
-        // Somebody may have granted this file something since the host was started.
+        // The file may have been granted something since the host was started.
         let grants = shared.grants.reread()?;
-        // The one that this host was started with: what another grant of the id allows is not open here.
+        // The grant that this host was started with: the host does not get what another grant of the id allows.
         if let Some(grant) = &shared.grant {
             grant.check(plugin.info())?;
         }
@@ -139,8 +139,8 @@ impl Host {
     }
 }
 
-/// Lets an old generation finish, then retires it. It stays loaded until the next swap, to come back if it has to; then
-/// the turn that was to be drained is over, and nothing of it is cut.
+/// Drains an old generation, then retires it. It stays loaded until the next swap, for a rollback; after one, this
+/// drain is obsolete and cancels nothing.
 async fn drain(shared: Arc<Shared>, old: Arc<Generation>, turn: u64) {
     if tokio::time::timeout(shared.settings.drain_deadline, old.idle())
         .await
@@ -150,7 +150,7 @@ async fn drain(shared: Arc<Shared>, old: Arc<Generation>, turn: u64) {
         tracing::warn!(
             generation = old.number,
             left = old.in_flight(),
-            "drain deadline: answers are cut short"
+            "drain deadline: requests in flight are cancelled"
         );
         old.cut();
     }
@@ -158,10 +158,11 @@ async fn drain(shared: Arc<Shared>, old: Arc<Generation>, turn: u64) {
 }
 
 impl Shared {
-    /// What a plugin has to do before it gets traffic: understand its own default and list without network.
+    /// The self-test of a plugin before it gets traffic: resolve its own default model and list models without
+    /// network.
     async fn self_test(&self, staged: &Arc<Generation>) -> Result<()> {
         let failed = |what: &str, error: Error| {
-            // A full sandbox says nothing of the plugin.
+            // A full sandbox is not the plugin's fault.
             if error.is_sandbox_full() {
                 return error;
             }
@@ -169,7 +170,7 @@ impl Shared {
                 Kind::PluginLoad,
                 format!("the plugin failed its self-test: {what}: {}", error.message()),
             )
-            .with_hint("the plugin before it serves on")
+            .with_hint("the previous plugin stays in service")
         };
         if let Some(default) = &staged.plugin.info().default_model {
             let call = call::run_fallible(self.context(staged), async |store, guest| {

@@ -1,7 +1,7 @@
-//! Swapping by the file: whenever the plugin's file is replaced, the new one takes its place.
+//! File watcher: a hot swap whenever the plugin's file is replaced.
 //!
-//! However it is written (renamed over, in place, half for now), a file that is no good plugin changes nothing: the one
-//! before serves on, and the next change is another try.
+//! However the file is written (renamed over, in place, incomplete at first), an invalid plugin changes nothing:
+//! the live one stays in service, and the next change is another attempt.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,24 +21,24 @@ use crate::{
     plugin,
 };
 
-/// A file counts as written when nothing has changed for so long…
+/// A file counts as written when nothing has changed for this long…
 const QUIET: Duration = Duration::from_millis(200);
 /// …or when this has passed since the first change: a busy folder is never quiet.
 const LONGEST: Duration = Duration::from_secs(2);
-/// So often the file is looked at without being told of a change: some file systems tell nothing.
+/// The polling interval: some file systems send no events.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Watches a plugin's file for as long as it lives.
+/// Watches a plugin's file until it is dropped.
 #[derive(Debug)]
 pub struct Watcher {
     watching: JoinHandle<()>,
-    /// Ends with this. `None` where the system cannot tell of changes.
+    /// The watcher's handle. `None` where the system has no change events.
     _told: Option<notify::RecommendedWatcher>,
 }
 
 impl Watcher {
-    /// Watches the file of the host's plugin, and swaps to it whenever it has changed. `report` gets what each swap did,
-    /// or why the file was not taken. Needs a tokio runtime.
+    /// Watches the file of the host's plugin, and swaps to it whenever it changes. `report` gets the report of each
+    /// swap, or the error. Needs a tokio runtime.
     ///
     /// # Errors
     /// `configuration` if there is no such folder.
@@ -49,7 +49,7 @@ impl Watcher {
         let told = tell(&folders, Arc::clone(&changed));
         let told = told
             .inspect_err(|error| {
-                tracing::warn!(%error, "changes of the plugin are not told; its file is looked at now and then");
+                tracing::warn!(%error, "no change events for the plugin's file; polling it instead");
             })
             .ok();
         let watching = watch(host, Looking::at(file), changed, report);
@@ -66,7 +66,8 @@ impl Drop for Watcher {
     }
 }
 
-/// The folder of a file, and that of what it is a link to. Of a file that is replaced nothing is told.
+/// The folder of a file, and that of a symbolic link's target. The file itself is not watched: it sends no event
+/// when it is replaced.
 fn folders(file: &Path) -> Result<Vec<PathBuf>> {
     let parent = |file: &Path| match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -86,7 +87,7 @@ fn folders(file: &Path) -> Result<Vec<PathBuf>> {
 
 fn tell(folders: &[PathBuf], changed: Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Who reads changes nothing; above all not this.
+        // Reading is not a change, above all not our own.
         let is_reading = |kind: EventKind| matches!(kind, EventKind::Access(how) if how != AccessKind::Close(AccessMode::Write));
         if event.is_ok_and(|event| is_reading(event.kind)) {
             return;
@@ -105,7 +106,7 @@ async fn watch(
     changed: Arc<Notify>,
     mut report: impl FnMut(Result<SwapReport>) + Send,
 ) {
-    // What has changed since the plugin was loaded and before this began.
+    // The file may have changed after the plugin was loaded and before this began.
     let mut is_told = true;
     loop {
         if looking.finds_another(&host, is_told).await {
@@ -115,7 +116,7 @@ async fn watch(
                     generation = report.to.number,
                     "the plugin's file has changed: swapped"
                 ),
-                Err(error) => tracing::warn!(%error, "the plugin's file has changed and is not taken"),
+                Err(error) => tracing::warn!(%error, "the plugin's file has changed and was refused"),
             }
             looking.tried(swapped.as_ref().err());
             report(swapped);
@@ -135,11 +136,11 @@ async fn quiet(changed: &Notify) {
     while first.elapsed() < LONGEST && tokio::time::timeout(QUIET, changed.notified()).await.is_ok() {}
 }
 
-/// What was seen of the file.
+/// The last observed state of the file.
 struct Looking {
     file: PathBuf,
     stamp: Option<(SystemTime, u64)>,
-    /// The digest of what was tried last.
+    /// The digest of the last attempt.
     tried: Option<String>,
     was_refused: bool,
 }
@@ -154,18 +155,18 @@ impl Looking {
         }
     }
 
-    /// What came of it.
+    /// Records the result of an attempt.
     fn tried(&mut self, refused: Option<&Error>) {
         self.was_refused = refused.is_some();
-        // A full sandbox says nothing of the file.
+        // A full sandbox is not the file's fault.
         if refused.is_some_and(Error::is_sandbox_full) {
             self.tried = None;
             self.stamp = None;
         }
     }
 
-    /// Whether there is something else in the file than what was tried and what is live. If nobody told of a change, a
-    /// look at its size and time will do.
+    /// Whether the file differs from the last attempt and from the live plugin. Without a change event, size and
+    /// time are compared first.
     async fn finds_another(&mut self, host: &Host, is_told: bool) -> bool {
         let meta = tokio::fs::metadata(&self.file).await;
         let stamp = meta
@@ -177,15 +178,15 @@ impl Looking {
         }
         self.stamp = stamp;
         let Ok(bytes) = plugin::read(&self.file).await else {
-            // Gone for the moment, or for good; either way nothing to swap to. One that is there and not to be read, such
-            // as one that others may change, is tried once: swapping says what is wrong with it.
+            // Missing, temporarily or permanently: nothing to swap to. An existing file that must not be read, such
+            // as one that other users can change, is tried once: the swap reports what is wrong.
             tracing::debug!(file = %self.file.display(), "the plugin's file cannot be read");
             self.tried = None;
             return self.stamp.is_some() && !is_same;
         };
         let digest = plugin::digest(&bytes);
-        // A file that was refused once is refused again. One that was taken, and is not live any more, was put there once
-        // more by somebody who wants it.
+        // A refused file is refused again. One that was accepted and is not live any more was put there again on
+        // purpose.
         if self.tried.as_ref() == Some(&digest) && (is_same || self.was_refused) {
             return false;
         }

@@ -1,7 +1,7 @@
 //! Metrics of a host: calls by outcome, tokens, latency, swaps.
 //!
-//! Labels are words of this crate, never text of a user, a model or an upstream, so that their number is bounded. Without
-//! the feature `metrics` nothing is counted; the log of calls stays.
+//! Label values come from this crate, never from a user, a model or an upstream, so that their cardinality is
+//! bounded. Without the feature `metrics` nothing is counted; calls are still logged.
 
 use std::{sync::Arc, time::Instant};
 
@@ -24,12 +24,12 @@ pub use {
     snapshot::{CallCount, MetricsSnapshot, Times},
 };
 
-/// A call that ended well.
+/// A successful call.
 const OK: &str = "ok";
 /// A call that its caller dropped.
 const ABANDONED: &str = "abandoned";
 
-/// A call of a plugin.
+/// An export of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Call {
@@ -39,14 +39,14 @@ pub enum Call {
     Complete,
     /// A model list.
     List,
-    /// A model reference that is resolved.
+    /// The resolution of a model reference.
     Resolve,
 }
 
 impl Call {
     const ALL: [Self; 4] = [Self::Chat, Self::Complete, Self::List, Self::Resolve];
 
-    /// The word for it: `chat`.
+    /// Its label value: `chat`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl Call {
     }
 }
 
-/// How a swap ended.
+/// The outcome of a swap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Swap {
     Done,
@@ -76,7 +76,7 @@ impl Swap {
     }
 }
 
-/// One call under way. Dropped before its end it counts as abandoned.
+/// One call in flight. Dropped before its end it counts as abandoned.
 pub(crate) struct Measured {
     metrics: Arc<Metrics>,
     call: Call,

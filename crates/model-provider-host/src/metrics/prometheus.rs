@@ -1,4 +1,4 @@
-//! Counters of a host and their page in the OpenMetrics text format.
+//! The metrics of a host and their page in the OpenMetrics text format.
 
 use std::{
     sync::{
@@ -47,7 +47,7 @@ struct Swapped {
     outcome: &'static str,
 }
 
-/// A histogram for the page, and its sum for the snapshot, which the library keeps to itself.
+/// A histogram for the page, and its sum for the snapshot, which the library does not expose.
 #[derive(Debug)]
 struct Timed {
     histogram: Histogram,
@@ -79,7 +79,7 @@ impl Timed {
     }
 }
 
-/// The counts of one host. They survive swaps.
+/// The metrics of one host. They survive swaps.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -143,7 +143,7 @@ impl Metrics {
 
     pub(crate) fn guest(&self, used: ResourceUsage) {
         self.guest_time.observe(used.guest_time);
-        // A float counts bytes exactly up to 9 PB.
+        // An `f64` is exact for integers up to 9 PB.
         #[expect(clippy::cast_precision_loss, reason = "no guest has that much memory")]
         self.guest_memory.observe(used.memory_bytes as f64);
         self.guest_memory_peak
@@ -189,7 +189,7 @@ impl Metrics {
         }
     }
 
-    /// The counts at this moment.
+    /// The current values.
     pub(crate) fn snapshot(&self, beside: Beside) -> MetricsSnapshot {
         let outcomes = || [OK, ABANDONED].into_iter().chain(Kind::ALL.map(Kind::as_str));
         let calls = Call::ALL
@@ -233,7 +233,7 @@ impl Metrics {
         }
     }
 
-    /// The counts as a text page.
+    /// The metrics as a text page.
     pub(crate) fn page(&self, beside: Beside) -> String {
         let mut more = Registry::with_prefix("model_host");
         let opened = ConstCounter::new(beside.connections_opened);
@@ -243,9 +243,9 @@ impl Metrics {
         let live = ConstGauge::new(i64::try_from(beside.generation).unwrap_or(i64::MAX));
         more.register("generation", "Live generation of the plugin", live);
         let loaded = ConstGauge::new(i64::try_from(beside.generations_loaded).unwrap_or(i64::MAX));
-        let help = "Generations in memory: live, draining, or kept for rollback";
+        let help = "Generations in memory: live, draining, or retained for rollback";
         more.register("generations_loaded", help, loaded);
-        let help = "Whether a newer plugin waits for a person, because it wants more than the live one";
+        let help = "Whether a newer plugin waits for approval, because it requests more than the live one";
         let pending = ConstGauge::new(i64::from(beside.is_update_pending));
         more.register("update_pending", help, pending);
         let draining = ConstGauge::new(i64::try_from(beside.draining).unwrap_or(i64::MAX));

@@ -33,7 +33,7 @@ impl Host {
     }
 }
 
-/// Figures that are counted elsewhere.
+/// Values that are counted elsewhere.
 pub(crate) struct Beside {
     pub(crate) connections_opened: u64,
     pub(crate) denials: u64,
@@ -67,9 +67,9 @@ pub struct MetricsSnapshot {
     pub guest_time: Times,
     /// Peak memory of a guest, in bytes.
     pub guest_memory_peak: u64,
-    /// Swaps that put another plugin into service.
+    /// Successful swaps.
     pub swaps: u64,
-    /// Swaps that were refused, because something was wrong with the file.
+    /// Swaps that were refused, because the new plugin failed a check.
     pub swaps_refused: u64,
     /// Swaps that were rolled back, because the new plugin failed.
     pub swaps_rolled_back: u64,
@@ -79,14 +79,14 @@ pub struct MetricsSnapshot {
     pub denials: u64,
     /// The number of the generation that is live.
     pub generation: u64,
-    /// Generations in memory: live, draining, or kept for rollback.
+    /// Generations in memory: live, draining, or retained for rollback.
     pub generations_loaded: u64,
     /// Calls in flight in generations that are not live.
     pub draining: u64,
 }
 
 impl MetricsSnapshot {
-    /// How many calls ended like this: `ok`, `abandoned`, or the word of an error's kind.
+    /// The number of calls with this outcome: `ok`, `abandoned`, or the name of an error kind.
     #[must_use]
     pub fn ended(&self, call: Call, outcome: &str) -> u64 {
         let mut counts = self.calls.iter();
@@ -96,13 +96,13 @@ impl MetricsSnapshot {
     }
 }
 
-/// How many calls ended in one way.
+/// The number of calls with one outcome.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CallCount {
     /// The call.
     pub call: Call,
-    /// `ok`, `abandoned`, or the word of an error's kind.
+    /// `ok`, `abandoned`, or the name of an error kind.
     pub outcome: &'static str,
     /// How many.
     pub count: u64,
@@ -112,8 +112,8 @@ pub struct CallCount {
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Times {
-    /// How many.
+    /// The number of durations.
     pub count: u64,
-    /// All together.
+    /// Their sum.
     pub total: Duration,
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Call, Swap};
 use crate::{contract::Summary, resource_usage::ResourceUsage};
 
-/// Takes what the counters take, and drops it.
+/// Has the counters' interface, and does nothing.
 #[derive(Debug)]
 pub(crate) struct Metrics;
 

@@ -1,4 +1,4 @@
-//! Whether a component is of a contract and a world that this host takes: by the names that it imports and exports.
+//! Checks that a component has a supported contract and world, by the names of its imports and exports.
 
 use std::path::Path;
 
@@ -6,9 +6,9 @@ use crate::error::{Error, Kind, Result};
 
 /// The interface that makes a component a model provider.
 pub(super) const PROVIDER: &str = "openclaw:model-provider/provider";
-/// The version of the contract that this host speaks.
+/// The version of the contract that this host implements.
 pub const CONTRACT_VERSION: &str = "0.2.0";
-/// What a guest may import, without versions.
+/// The imports that the sandbox offers, without versions.
 const OFFERED: [&str; 5] = [
     "openclaw:model-provider/types",
     "openclaw:model-provider/settings",
@@ -17,7 +17,7 @@ const OFFERED: [&str; 5] = [
     "wasi:clocks/monotonic-clock",
 ];
 
-/// Whether a plugin of this contract version runs here: compatible by semantic versioning, 0.2.x for 0.2.0.
+/// Whether this host supports a contract version: semver-compatible, 0.2.x for 0.2.0.
 fn is_supported(found: &str) -> bool {
     let ours = semver::VersionReq::parse(CONTRACT_VERSION);
     matches!((ours, semver::Version::parse(found)), (Ok(ours), Ok(found)) if ours.matches(&found))
@@ -31,7 +31,7 @@ pub(super) fn version_of<'a>(name: &'a str, interface: &str) -> Option<&'a str> 
 pub(super) fn mismatch(path: &Path, what: &str) -> Error {
     Error::new(
         Kind::ContractMismatch,
-        format!("{} does not fit: {what}", path.display()),
+        format!("{} is incompatible: {what}", path.display()),
     )
 }
 

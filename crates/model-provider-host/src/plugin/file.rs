@@ -1,4 +1,4 @@
-//! A plugin's file: whether it is one, and whose it is to change. Knows no contract.
+//! A plugin's file: whether it is a component, and whether other users can change it. Knows no contract.
 
 use std::{io::Read as _, path::Path};
 
@@ -10,14 +10,14 @@ use crate::{
     files::trust,
 };
 
-/// The largest file that is read: ten times what components of languages with a runtime of their own have.
+/// The size limit: ten times the size of components that bring a language runtime.
 const LARGEST: u64 = 256 * 1024 * 1024;
 /// `sha256:` and the digest of a file's bytes.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{:x}", Sha256::digest(bytes))
 }
 
-/// Reads a plugin's file, if it is one, of a size that a plugin may have, and nobody else's to change.
+/// Reads a plugin's file, if it is a component within the size limit that other users cannot change.
 pub(crate) async fn read(path: &Path) -> Result<Vec<u8>> {
     let path = path.to_owned();
     tokio::task::spawn_blocking(move || read_now(&path))
@@ -33,7 +33,7 @@ fn read_now(path: &Path) -> Result<Vec<u8>> {
     };
     // A pipe or a device may never end.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(unfit("is no file"));
+        return Err(unfit("is not a regular file"));
     }
     let file = files::open(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
@@ -51,7 +51,7 @@ fn read_now(path: &Path) -> Result<Vec<u8>> {
     }
     if meta.len() > LARGEST {
         return Err(unfit(&format!(
-            "has {} bytes, and a plugin may have {LARGEST}",
+            "has {} bytes; the limit is {LARGEST}",
             meta.len()
         )));
     }
@@ -71,14 +71,14 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     )
 }
 
-/// Looks at the first eight bytes: magic, version and layer of the binary format.
+/// Checks the first eight bytes: magic, version and layer of the binary format.
 pub(super) fn check_kind(path: &Path, bytes: &[u8]) -> Result<()> {
     let what = match bytes {
         [0, b'a', b's', b'm', _, _, 1, 0, ..] => return Ok(()),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
             "is a core module, not a component; build it for the target `wasm32-wasip2`"
         }
-        [0, b'a', b's', b'm', ..] => "is WebAssembly of a kind that this engine does not know",
+        [0, b'a', b's', b'm', ..] => "is an unsupported kind of WebAssembly",
         [] => "is empty",
         _ => "is not WebAssembly",
     };

@@ -1,7 +1,6 @@
-//! Where a plugin's bytes come from, and who vouches for them. Knows no registry.
+//! Plugin sources and admission. Knows no registry.
 //!
-//! A source gives bytes that were checked already, or leaves that to the [`Admission`] of whoever loads. Both come before
-//! anything is compiled.
+//! A source returns bytes that it has verified, or leaves that to the [`Admission`]. Both come before compilation.
 
 use std::{
     fmt,
@@ -15,11 +14,12 @@ use crate::error::Result;
 
 /// The bytes of a plugin.
 pub struct Fetched {
-    /// Where they came from, as errors and `inspect` say it: a path or a reference.
+    /// Their origin for errors and `inspect`: a path or a reference.
     pub origin: PathBuf,
-    /// A component, if all is well.
+    /// The component.
     pub bytes: Vec<u8>,
-    /// Who vouches for them, beside their digest: the names that grants are bound to. `None` if nobody has looked yet.
+    /// Their holders beside the digest: the names that grants are bound to. `None` if nothing has been verified
+    /// yet.
     pub holders: Option<Vec<String>>,
 }
 
@@ -32,18 +32,18 @@ impl fmt::Debug for Fetched {
     }
 }
 
-/// A place that a plugin is loaded from, at start or at a swap.
+/// A source of plugins, at start or at a swap.
 pub trait PluginSource: Send + Sync {
     /// Fetches it.
     ///
     /// # Errors
-    /// It is not there, or not what it should be.
+    /// It is missing or fails verification.
     fn fetch(&self) -> BoxFuture<'_, Result<Fetched>>;
 
-    /// Judges what the plugin says of itself, before it is put into service.
+    /// Judges the plugin's description before it is put into service.
     ///
     /// # Errors
-    /// It is not taken.
+    /// It is refused.
     fn accept(&self, plugin: &Plugin) -> Result<()> {
         let _ = plugin;
         Ok(())
@@ -68,11 +68,11 @@ impl PluginSource for PathBuf {
     }
 }
 
-/// What is known of a plugin before it is compiled.
+/// A plugin before it is compiled.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Candidate<'a> {
-    /// Where it came from.
+    /// Its origin.
     pub origin: &'a Path,
     /// `sha256:` and hexadecimal digits.
     pub digest: &'a str,
@@ -82,16 +82,16 @@ pub struct Candidate<'a> {
 
 /// Decides which plugins are loaded: a policy, a lock file, a list of denied digests.
 pub trait Admission: Send + Sync + fmt::Debug {
-    /// Judges bytes before they are compiled. Gives who vouches for them, beside their digest.
+    /// Judges bytes before they are compiled. Returns their holders beside the digest.
     ///
     /// # Errors
-    /// They are not loaded.
+    /// They are refused.
     fn admit(&self, candidate: &Candidate<'_>) -> Result<Vec<String>>;
 
-    /// Judges what the plugin says of itself, before it is put into service.
+    /// Judges the plugin's description before it is put into service.
     ///
     /// # Errors
-    /// It is not taken.
+    /// It is refused.
     fn accept(&self, plugin: &Plugin) -> Result<()> {
         let _ = plugin;
         Ok(())

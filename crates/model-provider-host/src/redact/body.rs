@@ -1,27 +1,28 @@
-//! Redaction of a body that comes in pieces, without being an oracle.
+//! Redaction of a streaming body, without becoming an oracle.
 //!
-//! A guest sees how its reads are cut, and can make an upstream repeat what it sends. So what is held back depends on
-//! public constants and on the form of the bytes alone: the last line as far as it is there, at most [`MOST`] bytes of
-//! it. It never depends on a secret, not on its length and not on whether there is one.
+//! A guest sees where its reads are split, and can make an upstream echo what it sends. So what is held back
+//! depends only on public constants and the form of the bytes: the incomplete last line, at most [`MOST`] bytes of
+//! it. It never depends on a secret, neither on its length nor on its existence.
 //!
-//! The search runs when bytes are given, so that a line which comes byte by byte costs what it costs in one piece.
+//! The search runs when bytes are released, so that a line which arrives byte by byte costs as much as in one
+//! chunk.
 
 use bytes::{Bytes, BytesMut};
 
 use super::finder::{Finder, blank};
 
-/// What stays of a line that grows too long to be held. Longer than any credential in any form; of what is longer, pieces
-/// of this length are found.
+/// What stays held back of a line that exceeds the limit. Longer than any credential in any form; longer secrets
+/// are found in fragments of this length.
 pub(crate) const HELD: usize = 4096;
-/// The most that is held back. Far above [`HELD`], so that a line without end is not searched again for each byte.
+/// The most that is held back. Far above [`HELD`], so that an endless line is not searched again for each byte.
 const MOST: usize = 2 * HELD;
 
 /// Redacts one body.
 pub(crate) struct BodyRedactor {
     finder: Finder,
-    /// Bytes that came and were not given, as they came.
+    /// Bytes that have arrived and were not released, unchanged.
     held: BytesMut,
-    /// So many of them, from the first, belong to a secret whose beginning was given.
+    /// How many of them, from the first, belong to a secret whose beginning was released.
     masked: usize,
 }
 
@@ -34,8 +35,8 @@ impl BodyRedactor {
         }
     }
 
-    /// The next piece, without secrets, as far as it may be given. Not copied if there is no secret in it and nothing was
-    /// held.
+    /// Takes the next chunk and returns what may be released, redacted. Copies nothing if there is no secret in it
+    /// and nothing was held back.
     pub(crate) fn push(&mut self, piece: Bytes) -> Bytes {
         if self.held.is_empty() {
             let split = piece.len() - open_end(&piece, 0);
@@ -51,13 +52,13 @@ impl BodyRedactor {
         self.take(&all, split)
     }
 
-    /// What was still held back at the end of the body.
+    /// Releases the rest at the end of the body.
     pub(crate) fn finish(&mut self) -> Bytes {
         let all = std::mem::take(&mut self.held).freeze();
         self.take(&all, all.len())
     }
 
-    /// Gives what stands before `split`, and holds the rest.
+    /// Releases what is before `split`, and holds the rest back.
     fn take(&mut self, all: &Bytes, split: usize) -> Bytes {
         self.held = BytesMut::from(all.get(split..).unwrap_or_default());
         if split == 0 {
@@ -79,8 +80,8 @@ impl BodyRedactor {
     }
 }
 
-/// How many bytes at the end are held: those behind the last line end, of which there is none in the first `known`. No
-/// form has a line end in it or begins with a blank, so blanks that keep a connection alive pass at once.
+/// How many bytes at the end are held back: those after the last line end; the first `known` bytes have none. No
+/// form contains a line end or begins with a blank, so blanks that keep a connection alive pass at once.
 fn open_end(bytes: &[u8], known: usize) -> usize {
     let new = bytes.get(known..).unwrap_or_default();
     let start = memchr::memrchr2(b'\n', b'\r', new).map_or(0, |at| known + at + 1);
@@ -106,7 +107,7 @@ mod tests {
         BodyRedactor::new(Finder::new(secrets.iter().copied(), HELD))
     }
 
-    /// What comes of these pieces: one entry for each, and one for the end.
+    /// The output for these chunks: one entry for each, and one for the end.
     fn through(mut redactor: BodyRedactor, pieces: &[&[u8]]) -> Vec<Bytes> {
         let mut out: Vec<Bytes> = pieces
             .iter()
@@ -173,7 +174,7 @@ mod tests {
         assert_eq!(redactor.finish().len(), HELD + 1);
     }
 
-    /// A small generator, so that a failure can be had again.
+    /// A small pseudo-random generator, so that failures are reproducible.
     struct Numbers(u64);
 
     impl Numbers {
@@ -195,7 +196,7 @@ mod tests {
         let others = [Finder::new([OTHER], HELD), Finder::new([], HELD)];
         let sizes = |out: &[Bytes]| out.iter().map(Bytes::len).collect::<Vec<_>>();
         while guesses < 10_000 {
-            // A right guess of a proper prefix, and the same with its last sign wrong.
+            // A correct guess of a proper prefix, and the same with its last character wrong.
             let known = 1 + numbers.below(TOKEN.len() - 1);
             let right = &TOKEN[..known];
             let mut wrong = right.as_bytes().to_vec();
@@ -205,7 +206,7 @@ mod tests {
             } else {
                 last
             };
-            // Repeated, within other bytes, cut anywhere, and as JSON writes it.
+            // Echoed, within other bytes, split anywhere, and as JSON.
             let times = 1 + numbers.below(5);
             let (before, between) = (
                 numbers.below(HELD + 50),
@@ -227,7 +228,7 @@ mod tests {
             };
             let read = cut(&right, &own);
             assert_eq!(sizes(&read), sizes(&cut(&wrong, &own)));
-            // And with any other secret, or none, all is the same.
+            // With any other secret, or none, all is the same.
             for other in &others {
                 assert_eq!(read, cut(&right, other));
             }

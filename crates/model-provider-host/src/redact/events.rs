@@ -1,7 +1,7 @@
-//! Redaction of the events of one response, before they are handed on.
+//! Redaction of the events of one response.
 //!
-//! Text, reasoning and the arguments of each call are searched across events. What is held back is given before the
-//! stream's part ends, so that the order of events, and the parts that follow from them, stay as they are.
+//! Text, reasoning and the arguments of each tool call are searched across events. Held-back text is released
+//! before its part ends, so that the order of events, and the parts that they form, are unchanged.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ pub(crate) struct EventRedactor {
     finder: Finder,
     text: TextRedactor,
     reasoning: TextRedactor,
-    /// Of the calls that are not whole, by their index.
+    /// Of incomplete tool calls, by index.
     arguments: Vec<(u32, TextRedactor)>,
 }
 
@@ -27,7 +27,7 @@ impl EventRedactor {
         }
     }
 
-    /// Takes the next event; gives what may be handed on.
+    /// Takes the next event; adds what may be released to `out`.
     pub(crate) fn push(&mut self, event: ChatEvent, out: &mut VecDeque<ChatEvent>) {
         match event {
             ChatEvent::Text(piece) => {
@@ -46,7 +46,7 @@ impl EventRedactor {
                 results::extras(&self.finder, &mut extras);
                 let mut text = self.reasoning.push(&self.finder, piece);
                 if let Some(signature) = &mut signature {
-                    // It closes its part.
+                    // It ends its part.
                     text.push_str(&self.reasoning.flush(&self.finder));
                     self.finder.clean(signature);
                 }
@@ -104,7 +104,7 @@ impl EventRedactor {
         }
     }
 
-    /// Gives what is still held, at the end of a response, good or bad.
+    /// Releases the rest at the end of a response, successful or not.
     pub(crate) fn finish(&mut self, out: &mut VecDeque<ChatEvent>) {
         self.end_part(out);
         for (index, mut arguments) in std::mem::take(&mut self.arguments) {
@@ -112,12 +112,12 @@ impl EventRedactor {
         }
     }
 
-    /// What is known at the end, without secrets.
+    /// Redacts the summary.
     pub(crate) fn summary(&self, summary: &mut Summary) {
         results::summary(&self.finder, summary);
     }
 
-    /// Text and reasoning end before what begins a part of its own. At most one of them holds something.
+    /// Text and reasoning end before another part begins. At most one of them holds something back.
     fn end_part(&mut self, out: &mut VecDeque<ChatEvent>) {
         self.end_text(out);
         self.end_reasoning(out);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_given_whole_before_what_comes_behind_it() {
+    fn held_back_text_is_released_before_the_next_part() {
         for next in [start(0, "f"), thought("Hm.", None), other("1")] {
             let out = through([text("Let me look:immediately"), next.clone()]);
             assert_eq!(out, [text("Let me look:im"), text("mediately"), next]);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_whole_before_their_call_ends_and_other_calls_go_on_beside() {
+    fn arguments_are_complete_before_their_call_ends_and_other_calls_continue() {
         let out = through([
             start(0, "f"),
             start(1, "g"),

@@ -1,8 +1,8 @@
-//! The search for secrets in bytes. Finds every occurrence of every form; what overlaps is found, too.
+//! The search for secrets in bytes. Finds every occurrence of every form, overlapping ones too.
 //!
-//! How long a search takes does not depend on the secrets, unless eight bytes in a row are right: bytes are looked up
-//! eight at a time in a table of all eights of all forms, hashed by a key of this process. Only what is there is compared
-//! further. A search that runs ahead where a form may begin would be a clock for guesses of its first characters.
+//! Its run time does not depend on the secrets, unless eight consecutive bytes match: blocks of eight bytes are
+//! looked up in a table of all blocks of all forms, hashed with a key of this process. Only hits are compared
+//! further. A search that runs longer where a form may begin would be a timing oracle for its first characters.
 
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -15,11 +15,11 @@ use memchr::memmem;
 
 use super::forms::{self, Unescaped};
 
-/// How every text that may hold an ASCII character as an escape of JSON shows it.
+/// How JSON escapes an ASCII character.
 const ESCAPE: &[u8] = b"\\u00";
 /// Bytes that are looked up at once.
 const BLOCK: usize = 8;
-/// A form of at least this length holds a whole block, wherever the blocks begin.
+/// A form of at least this length contains a whole block at any alignment.
 const HOLDS_BLOCK: usize = 2 * BLOCK - 1;
 /// Bits of a hash.
 const HASH: u32 = 16;
@@ -35,8 +35,8 @@ struct Inner {
 }
 
 impl Finder {
-    /// Of these secrets. A form that is longer than `longest` is searched for in pieces of that length, since no more is
-    /// ever held back of a stream.
+    /// For these secrets. A form longer than `longest` is searched for in fragments of that length, since no more
+    /// of a stream is held back.
     pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>, longest: usize) -> Self {
         let mut patterns: Vec<Vec<u8>> = secrets
             .into_iter()
@@ -62,12 +62,12 @@ impl Finder {
         Self(inner.map(Arc::new))
     }
 
-    /// Whether a secret is there.
+    /// Whether the bytes contain a secret.
     pub(crate) fn finds(&self, bytes: &[u8]) -> bool {
         !self.ranges(bytes).is_empty()
     }
 
-    /// Where secrets are, in no order.
+    /// The ranges of secrets, unordered.
     pub(crate) fn ranges(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         let Some(inner) = &self.0 else {
@@ -91,7 +91,7 @@ impl Finder {
         found
     }
 
-    /// Replaces secrets, byte for byte, so that lengths hold; whether there was one.
+    /// Masks secrets in place, byte for byte, so that lengths are unchanged; returns whether there was one.
     pub(crate) fn mask(&self, bytes: &mut [u8]) -> bool {
         let found = self.ranges(bytes);
         for range in &found {
@@ -100,7 +100,7 @@ impl Finder {
         !found.is_empty()
     }
 
-    /// The same for a text.
+    /// The same for a string.
     pub(crate) fn clean(&self, text: &mut String) {
         if self.finds(text.as_bytes()) {
             let mut bytes = std::mem::take(text).into_bytes();
@@ -118,7 +118,7 @@ impl Inner {
     }
 }
 
-/// Replaces bytes, as far as they are there.
+/// Masks a range, clipped to the bytes.
 pub(crate) fn blank(bytes: &mut [u8], range: Range<usize>) {
     let end = range.end.min(bytes.len());
     if let Some(hit) = bytes.get_mut(range.start..end) {
@@ -126,12 +126,12 @@ pub(crate) fn blank(bytes: &mut [u8], range: Range<usize>) {
     }
 }
 
-/// What was a text before whole characters of it were replaced.
+/// Converts bytes back to the string that they were before whole characters were masked.
 pub(crate) fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// A form in pieces of at most this length that cover it; none begins with a blank, as no form does.
+/// Fragments of a form of at most this length that cover it; none begins with a blank, as no form does.
 fn pieces(form: Vec<u8>, longest: usize) -> Vec<Vec<u8>> {
     if form.len() <= longest {
         return vec![form];
@@ -145,12 +145,12 @@ fn pieces(form: Vec<u8>, longest: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Every eight bytes in a row of every form.
+/// Every eight consecutive bytes of every form.
 struct Blocks {
     key: u64,
     hashed: Box<[u64; 1 << (HASH - 6)]>,
     exact: Vec<u64>,
-    /// Whether it is enough to look at every eighth place.
+    /// Whether it is enough to look at every eighth position.
     in_steps: bool,
 }
 
@@ -177,8 +177,8 @@ impl Blocks {
         blocks
     }
 
-    /// Whether a form may be there; never false if one is. Runs for all that comes, so it is as plain as can be: in the dev
-    /// profile an iterator costs half as much again.
+    /// Whether a form may be there; no false negatives. Runs for all received data, so it is as plain as possible:
+    /// in the dev profile an iterator costs 50 % more.
     fn may_be_in(&self, bytes: &[u8]) -> bool {
         let step = if self.in_steps { BLOCK } else { 1 };
         let mut rest = bytes;
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_that_is_longer_than_what_is_held_is_redacted_in_pieces() {
+    fn a_form_longer_than_the_held_back_text_is_redacted_in_fragments() {
         let secret: String = (0..1000u32)
             .map(|n| char::from(b'a' + (n * n % 26) as u8))
             .collect();

@@ -1,16 +1,16 @@
-//! The spellings in which a text commonly carries a secret: raw, JSON, percent, HTML and base64.
+//! The encodings in which a text commonly carries a secret: raw, JSON, percent, HTML and base64.
 //!
-//! Knows nothing of bodies, events or searching. Whatever is listed here is found whole and only whole.
+//! Knows nothing of bodies, events or searching. A listed form is found only as a whole.
 
 use base64::{Engine as _, engine::general_purpose as base64_engine};
 
 /// A shorter secret is not searched for: it would match ordinary text.
 pub const SHORTEST: usize = 8;
-/// A shorter value that is no credential is not searched for in what others say. Configured headers hold ordinary words
-/// as well (`production`), and a word that can be guessed whole would be told by being redacted.
+/// A shorter value that is not the credential is not searched for in foreign text. Configured headers hold ordinary
+/// words as well (`production`), and redacting a word that can be guessed would reveal it.
 pub(crate) const SHORTEST_OF_OTHERS: usize = 16;
 
-/// Every form of a secret. Of a value of several words, such as `Bearer …`, each long word counts by itself, too.
+/// Every form of a secret. In a value of several words, such as `Bearer …`, each long word counts by itself, too.
 pub(crate) fn of(secret: &str) -> Vec<Vec<u8>> {
     let mut all = of_one(secret);
     let words = secret.split_ascii_whitespace();
@@ -22,7 +22,7 @@ pub(crate) fn of(secret: &str) -> Vec<Vec<u8>> {
 
 fn of_one(secret: &str) -> Vec<Vec<u8>> {
     let mut all = vec![secret.as_bytes().to_vec()];
-    // As JSON text, as JSON within JSON, and once more: so the arguments of a tool call come.
+    // As JSON, JSON within JSON, and one level more, as in the arguments of a tool call.
     for slash in ["/", "\\/"] {
         let mut nested = secret.to_owned();
         for _ in 0..3 {
@@ -30,13 +30,13 @@ fn of_one(secret: &str) -> Vec<Vec<u8>> {
             all.push(nested.replace('/', slash).into_bytes());
         }
     }
-    // Without any escape: what `unescaped` makes of every spelling of JSON.
+    // Without any escape: what `unescaped` makes of every JSON encoding.
     all.push(unescaped(secret.as_bytes()).bytes);
     let percent = |set| percent_encoding::utf8_percent_encode(secret, set).to_string();
     let everything = percent(percent_encoding::NON_ALPHANUMERIC);
     all.push(lower_hex(&everything));
     all.push(everything.into_bytes());
-    // Characters that URLs may leave alone.
+    // Characters that URLs may leave unencoded.
     const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
         .remove(b'-')
         .remove(b'_')
@@ -48,8 +48,8 @@ fn of_one(secret: &str) -> Vec<Vec<u8>> {
     all.extend(in_html(secret));
     for engine in [&base64_engine::STANDARD_NO_PAD, &base64_engine::URL_SAFE_NO_PAD] {
         for shift in 0..3usize {
-            // With `shift` unknown bytes before it; the characters that those bytes reach are cut off, and so are
-            // those that unknown bytes behind it would reach.
+            // With `shift` unknown bytes before it; the base64 characters that depend on unknown bytes before or
+            // after it are cut off.
             let mut padded = vec![0u8; shift];
             padded.extend_from_slice(secret.as_bytes());
             let encoded = engine.encode(&padded).into_bytes();
@@ -64,14 +64,14 @@ fn of_one(secret: &str) -> Vec<Vec<u8>> {
     all
 }
 
-/// What stands between the quotes of a JSON text.
+/// The content of a JSON string, without the quotes.
 fn in_json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     inner.unwrap_or(text).to_owned()
 }
 
-/// As encoders of HTML write it: by name with decimal numbers, and with hexadecimal ones.
+/// As HTML encoders write it: named entities with decimal references, and hexadecimal ones.
 fn in_html(text: &str) -> [Vec<u8>; 3] {
     let write = |quote: &str, apostrophe: &str, plus: &str| {
         let mut out = String::with_capacity(text.len());
@@ -95,7 +95,7 @@ fn in_html(text: &str) -> [Vec<u8>; 3] {
     ]
 }
 
-/// The same percent-encoding with its digits in lower case.
+/// The same percent-encoding with lower-case digits.
 fn lower_hex(encoded: &str) -> Vec<u8> {
     let mut digits = 0;
     let lower = |byte: u8| match byte {
@@ -112,20 +112,20 @@ fn lower_hex(encoded: &str) -> Vec<u8> {
     encoded.bytes().map(lower).collect()
 }
 
-/// A text without the escapes of JSON, however deeply nested.
+/// A text without JSON escapes, however deeply nested.
 pub(crate) struct Unescaped {
     pub(crate) bytes: Vec<u8>,
-    /// Where each byte begins in the text; one more at the end.
+    /// The offset of each byte in the original text, and the end.
     pub(crate) places: Vec<usize>,
 }
 
-/// Takes escapes out: `\u0068` is an `h`, and every other backslash is left out. What an escape stands for does not
-/// depend on how many backslashes there are before it, so nesting does not matter, nor does a cut.
+/// Removes escapes: `\u0068` becomes `h`, and every other backslash is dropped. The result does not depend on the
+/// number of backslashes, so neither nesting nor a split matters.
 pub(crate) fn unescaped(text: &[u8]) -> Unescaped {
     let mut bytes = Vec::with_capacity(text.len());
     let mut places = Vec::with_capacity(text.len() + 1);
     let mut at = 0;
-    // Where the escape begins that is being read.
+    // The start of the current escape.
     let mut from = None;
     while let Some(byte) = text.get(at) {
         if *byte == b'\\' {
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_of_every_depth_are_taken_out_with_their_places() {
+    fn escapes_of_every_depth_are_removed_with_their_offsets() {
         for (text, plain) in [
             (r"a\u0068b", "ahb"),
             (r"a\\u0068b", "ahb"),

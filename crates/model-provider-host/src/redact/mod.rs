@@ -1,10 +1,11 @@
-//! Redaction: finds the credential, and whatever else is secret here, in what others say, and replaces it.
+//! Redaction: finds the credential, and other secrets, in foreign text, and replaces them.
 //!
-//! Knows no provider and no network. `forms` (how a secret is spelled), `finder` (where it is), `body` (bytes on
-//! their way to the guest), `text`, `events` and `results` (what the guest made of them, on its way to the caller).
+//! Knows no provider and no network. `forms` (encodings of a secret), `finder` (the search), `body` (bytes on their
+//! way to the guest), `text`, `events` and `results` (the guest's output on its way to the caller).
 //!
-//! Neither a guest nor a client learns a secret by having guesses repeated: what is held back, and how reads and events
-//! are cut, depends on public constants and on the form of what is repeated, and only a whole secret is replaced.
+//! Neither a guest nor a client can confirm a guess of a secret by having it echoed: what is held back, and how
+//! reads and events are split, depends on public constants and the form of the text, and only a whole secret is
+//! replaced.
 
 pub(crate) mod body;
 pub(crate) mod events;
@@ -25,20 +26,19 @@ use crate::{
     secret::Secret,
 };
 
-/// All that is secret in one host. Cheap to clone.
+/// All secrets of one host. Cheap to clone.
 #[derive(Clone)]
 pub struct Redactor {
-    /// In what upstreams, guests and callers say. Values that can be guessed are left out: whoever can have a guess
-    /// repeated would see it replaced.
+    /// For text of upstreams, guests and callers. Guessable values are excluded: redaction would confirm a guess.
     said: Finder,
-    /// The same in pieces that fit into what is held back of text.
+    /// The same in fragments that fit into the held-back text.
     in_text: Finder,
-    /// In what the host itself says.
+    /// For the host's own text.
     own: Finder,
 }
 
 impl Redactor {
-    /// Of a credential, and of other values that are secret: headers of the operator's, passwords of proxies.
+    /// For a credential, and other secrets: the operator's headers, passwords of proxies.
     pub fn new<'a>(credential: Option<&'a Secret>, others: impl IntoIterator<Item = &'a Secret>) -> Self {
         let others: Vec<&str> = others.into_iter().map(Secret::expose).collect();
         let credential = credential.map(Secret::expose);
@@ -55,47 +55,47 @@ impl Redactor {
         }
     }
 
-    /// Whether what somebody else says holds a secret.
+    /// Whether foreign bytes contain a secret.
     pub fn finds(&self, bytes: &[u8]) -> bool {
         self.said.finds(bytes)
     }
 
-    /// What somebody else says, without secrets.
+    /// Redacts foreign text.
     pub(crate) fn said(&self, text: &str) -> String {
         let mut text = text.to_owned();
         self.said.clean(&mut text);
         text
     }
 
-    /// What the host says, without secrets.
+    /// Redacts the host's own text.
     pub fn own(&self, text: &str) -> String {
         let mut text = text.to_owned();
         self.own.clean(&mut text);
         text
     }
 
-    /// For one body.
+    /// A redactor for one body.
     pub(crate) fn body(&self) -> BodyRedactor {
         BodyRedactor::new(self.said.clone())
     }
 
-    /// For the events of one response.
+    /// A redactor for the events of one response.
     pub(crate) fn events(&self) -> EventRedactor {
         EventRedactor::new(self.in_text.clone())
     }
 
-    /// For whole results.
+    /// A redactor for complete results.
     pub(crate) fn results(&self) -> &Finder {
         &self.said
     }
 
-    /// An error without secrets, in whatever it says.
+    /// Redacts an error.
     pub(crate) fn error(&self, error: Error) -> Error {
         let finder = if error.is_of_host() { &self.own } else { &self.said };
         error.map_details(|details| results::error(finder, details))
     }
 
-    /// The same for a whole result of the guest.
+    /// Redacts a complete result of the guest.
     pub(crate) fn result<T>(&self, result: Result<T>, clean: impl FnOnce(&Finder, &mut T)) -> Result<T> {
         match result {
             Ok(mut value) => {

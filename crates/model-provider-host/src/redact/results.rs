@@ -1,5 +1,5 @@
-//! Redaction of whole results: responses, lists of models, references, errors. Every text of them is looked at; each type
-//! is taken apart by name, so that a field more does not pass unseen.
+//! Redaction of complete results: responses, model lists, references, errors. Every type is destructured by name,
+//! so that a new field cannot be missed.
 
 use super::finder::{Finder, blank, into_text};
 use crate::contract::{
@@ -99,7 +99,7 @@ pub(crate) fn summary(finder: &Finder, summary: &mut Summary) {
     extras(finder, more);
 }
 
-/// A whole response. A secret that is cut by the end of a part is found: clients put parts together.
+/// A complete response. A secret that spans parts is found, since clients concatenate them.
 pub(crate) fn response(finder: &Finder, response: &mut ChatResponse) {
     let ChatResponse {
         content,
@@ -138,7 +138,7 @@ pub(crate) fn response(finder: &Finder, response: &mut ChatResponse) {
     joined(finder, &mut thought);
 }
 
-/// Texts that belong together.
+/// Strings that are searched as one.
 fn joined(finder: &Finder, texts: &mut [&mut String]) {
     if let [text] = texts {
         return finder.clean(text);

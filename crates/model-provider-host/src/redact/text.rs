@@ -1,34 +1,34 @@
-//! Redaction of decoded text that comes in pieces, such as the deltas of a streaming response.
+//! Redaction of streaming text, such as the deltas of a response.
 //!
-//! A credential is one word: printable ASCII without blanks. So only words are held back, from their eighth character on
-//! and at most [`HELD`] bytes, until a blank, a character outside of ASCII or the end. Prose passes as it comes, and what
-//! is held back says nothing of a secret: it depends on the text alone.
+//! A credential is one word: printable ASCII without blanks. So only words are held back, from their eighth
+//! character on and at most [`HELD`] bytes, until a blank, a non-ASCII character or the end. Prose passes at once.
+//! What is held back reveals nothing of a secret: it depends on the text alone.
 
 use super::{
     finder::{Finder, blank, into_text},
     forms::SHORTEST,
 };
 
-/// So many characters of a word are given before it is known how it goes on.
+/// The characters of a word that are released before its end is known.
 pub(crate) const SHOWN: usize = 7;
-/// The most of a word that is held back.
+/// The most bytes of a word that are held back.
 pub(crate) const HELD: usize = 512;
 
 /// One stream of text.
 #[derive(Debug, Default)]
 pub(crate) struct TextRedactor {
-    /// The word at the end, as it came, with what was given of it as far as a secret may begin there.
+    /// The last word, unredacted, with the released part as far as a secret may begin there.
     word: String,
-    /// So many bytes of it were given.
+    /// How many bytes of it were released.
     given: usize,
-    /// So many bytes behind those belong to a secret whose beginning was given.
+    /// How many bytes after those belong to a secret whose beginning was released.
     masked: usize,
-    /// The word is longer than what is here of it.
+    /// The word is longer than its stored part.
     is_longer: bool,
 }
 
 impl TextRedactor {
-    /// The next piece, without secrets, as far as it may be given; may be empty.
+    /// Takes the next delta and returns what may be released, redacted; may be empty.
     pub(crate) fn push(&mut self, finder: &Finder, piece: String) -> String {
         if self.word.is_empty() {
             return self.take(finder, piece, 0);
@@ -44,19 +44,19 @@ impl TextRedactor {
         } else {
             String::new()
         };
-        // The buffer of the word serves the next one.
+        // Reuses the word's buffer.
         self.word.clear();
         (self.given, self.masked, self.is_longer) = (0, 0, false);
         let now = self.take(finder, piece, 0);
         if before.is_empty() { now } else { before + &now }
     }
 
-    /// Whether something is held.
+    /// Whether text is held back.
     pub(crate) fn holds(&self) -> bool {
         self.given < self.word.len()
     }
 
-    /// Gives what is held. What comes after it is still read as the same word.
+    /// Releases the held-back text. What follows still counts as the same word.
     pub(crate) fn flush(&mut self, finder: &Finder) -> String {
         let all = std::mem::take(&mut self.word);
         let given = self.given;
@@ -69,11 +69,11 @@ impl TextRedactor {
         out
     }
 
-    /// Takes all that there is of the stream's end, of which so much was given before.
+    /// Processes the end of the stream, of which `given` bytes were released before.
     fn take(&mut self, finder: &Finder, mut all: String, given: usize) -> String {
         let bytes = all.as_bytes();
         let word = bytes.iter().rev().take_while(|byte| is_of_word(**byte)).count();
-        // Another word than the one that there was.
+        // A new word has begun.
         if word < bytes.len() {
             self.is_longer = false;
         }
@@ -84,7 +84,7 @@ impl TextRedactor {
         };
         let held = open.min(HELD).min(word).min(bytes.len() - given.min(bytes.len()));
         let split = bytes.len() - held;
-        // A secret that was begun before `split` and not ended yet begins behind this.
+        // A secret that began before `split` and has not ended yet begins after this.
         let begin = (bytes.len() - word).max(split.saturating_sub(HELD));
         self.is_longer |= begin > bytes.len() - word;
         let found = self.masked > 0 || (bytes.len() >= SHORTEST && finder.finds(bytes));
@@ -102,7 +102,7 @@ impl TextRedactor {
         all.get(given..split).unwrap_or_default().to_owned()
     }
 
-    /// What stands from `given` to `split`, without secrets; notes what is masked behind it.
+    /// Returns `given` to `split`, redacted; records what is masked after it.
     fn give(&mut self, finder: &Finder, all: &str, given: usize, split: usize) -> String {
         let masked = std::mem::take(&mut self.masked);
         let mut bytes = all.as_bytes().to_vec();
@@ -122,7 +122,7 @@ impl TextRedactor {
     }
 }
 
-/// Whether a byte may be one of a credential's: printable ASCII, and no blank.
+/// Whether a byte may be part of a credential: printable ASCII, not blank.
 fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_graphic()
 }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_passes_as_it_comes() {
+    fn prose_passes_at_once() {
         let words = [
             "The",
             " quick",

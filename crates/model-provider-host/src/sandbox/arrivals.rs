@@ -1,9 +1,9 @@
-//! What arrives for a guest that does not wait: heads and bodies of responses, and room for more of a request. Knows
-//! nothing of the contract: any handle of WASI that such a guest holds is waited for.
+//! Readiness for a guest that does not block: response heads, response bodies, and capacity for request bodies.
+//! Knows nothing of the contract: it waits for any WASI handle of such a guest.
 //!
-//! A guest that waits polls its handles itself. For one that does not, the host polls the same handles between two calls,
-//! and the guest then finds what the host found: a response that is there without a poll, and of a body all frames that
-//! came meanwhile as one piece, up to a bound.
+//! A blocking guest polls its handles itself. For one that does not block, the host polls the same handles between
+//! two calls. The guest then finds a response that is ready without a poll, and all body frames that arrived
+//! meanwhile as one chunk, up to a limit.
 
 use std::{
     collections::VecDeque,
@@ -17,46 +17,46 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, InputStream, Pollable, StreamError};
 use wasmtime_wasi_http::p2::{body::HostIncomingBodyStream, types::HostFutureIncomingResponse};
 
-/// So many bytes of one body may have arrived without being read; what comes then stays in the network.
+/// The most unread bytes of one body; the rest stays in the network.
 const MOST_ARRIVED: usize = 64 * 1024;
 
-/// What one store has open that the host waits for.
+/// The open handles of one store that the host waits for.
 #[derive(Default)]
 pub(super) struct Arrivals {
-    /// The guest does not wait: the host does.
+    /// The guest does not block: the host waits.
     host_waits: bool,
-    /// The guest found no room in the body of a request.
+    /// The guest found no capacity in a request body.
     wants_room: bool,
     bodies: Vec<Arc<Mutex<Arrived>>>,
 }
 
-/// What the host finds when it looks.
+/// The result of a readiness check.
 pub(crate) enum Look {
-    /// Something arrived.
+    /// Something is ready.
     Arrived,
-    /// Nothing yet.
+    /// Nothing is ready yet.
     Waiting,
-    /// Nothing, and nothing is open from which anything could come.
+    /// Nothing is ready, and no open handle can become ready.
     NothingOpen,
 }
 
 impl Arrivals {
-    /// From now on the host waits.
+    /// Makes the host wait from now on.
     pub(super) fn wait_in_host(&mut self) {
         self.host_waits = true;
     }
 
-    /// Whether it does.
+    /// Whether the host waits.
     pub(super) fn host_waits(&self) -> bool {
         self.host_waits
     }
 
-    /// The guest has found no room in the body of a request: it wants to know when there is some.
+    /// The guest has found no capacity in a request body, and is to be woken when there is some.
     pub(super) fn wants_room(&mut self) {
         self.wants_room = true;
     }
 
-    /// A body that the host waits for, as the guest reads it.
+    /// A response body, buffered by the host.
     pub(super) fn body(&mut self, stream: HostIncomingBodyStream) -> DynInputStream {
         let arrived = Arc::new(Mutex::new(Arrived {
             stream: Some(stream),
@@ -69,10 +69,10 @@ impl Arrivals {
         Box::new(ArrivingBody(arrived))
     }
 
-    /// Looks at all that is open. If it says [`Look::Waiting`], the task is woken when something arrives.
+    /// Checks all open handles. After [`Look::Waiting`] the task is woken when something becomes ready.
     pub(super) fn look(&mut self, table: &mut ResourceTable, cx: &mut Context<'_>) -> Look {
         let mut look = Look::NothingOpen;
-        // Those that the guest let go of are gone.
+        // Bodies that the guest has dropped are removed.
         self.bodies.retain(|body| Arc::strong_count(body) > 1);
         for body in &self.bodies {
             let mut body = lock(body);
@@ -86,7 +86,7 @@ impl Arrivals {
         }
         for entry in table.iter_mut() {
             if let Some(response) = entry.downcast_mut::<HostFutureIncomingResponse>() {
-                // Once: a guest that is told and does not take it is not told again.
+                // Only once: a guest that ignores a ready response is not woken for it again.
                 let HostFutureIncomingResponse::Pending(coming) = response else {
                     continue;
                 };
@@ -108,8 +108,8 @@ impl Arrivals {
         look
     }
 
-    /// Takes what is left of the bodies, so that their connections can be used again. Ready when all have ended, or when
-    /// so many bytes were dropped.
+    /// Drains the bodies, so that their connections can be reused. Ready when all have ended, or when the byte
+    /// budget is used up.
     pub(super) fn poll_ends(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
         for body in &self.bodies {
             let mut body = lock(body);
@@ -130,14 +130,14 @@ struct Arrived {
     stream: Option<HostIncomingBodyStream>,
     pieces: VecDeque<Bytes>,
     length: usize,
-    /// How it ends when all pieces are read.
+    /// The end of the body, for when all chunks are read.
     end: Option<StreamError>,
     /// The guest has seen the end.
     was_ended: bool,
 }
 
 impl Arrived {
-    /// Whether something can be read; takes all that is there, up to the bound.
+    /// Whether something can be read; buffers everything that is available, up to the limit.
     fn poll_arrived(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.length < MOST_ARRIVED && self.end.is_none() {
             if self.poll_more(cx).is_pending() {
@@ -151,7 +151,7 @@ impl Arrived {
         }
     }
 
-    /// One frame, or the end.
+    /// Buffers one frame, or the end.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(stream) = &mut self.stream else {
             self.end = Some(StreamError::Closed);
@@ -169,7 +169,7 @@ impl Arrived {
         Poll::Ready(())
     }
 
-    /// So many bytes at most, as one piece.
+    /// Takes at most this many bytes, as one chunk.
     fn take(&mut self, size: usize) -> Bytes {
         let size = size.min(self.length);
         self.length -= size;
@@ -198,7 +198,7 @@ impl Arrived {
     }
 }
 
-/// The body's stream as the guest has it.
+/// The body's stream, as the guest reads it.
 struct ArrivingBody(Arc<Mutex<Arrived>>);
 
 #[wasmtime_wasi_io::async_trait]
@@ -231,7 +231,7 @@ impl Pollable for ArrivingBody {
 
 impl Drop for ArrivingBody {
     fn drop(&mut self) {
-        // What is left of it goes back to its body, and ends with that.
+        // The rest goes back to its body, and ends with that.
         lock(&self.0).stream = None;
     }
 }

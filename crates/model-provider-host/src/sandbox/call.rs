@@ -1,4 +1,4 @@
-//! One call of a guest: a store of its own, a deadline, and what a failure of it means.
+//! One call of a guest: its own store, a deadline, and the mapping of failures to errors.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// What a call needs: a store that nobody else uses, and the pre-linked component.
+/// The context of a call: its own store, and the pre-linked component.
 pub(crate) struct Context<'a> {
     store: Store<State>,
     linked: &'a Linked,
@@ -40,7 +40,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Runs one call from a fresh instance to its end, within the wall clock that its limits allow.
+/// Runs one call in a fresh instance to its end, within the wall-clock limit.
 pub(crate) async fn run<T>(
     context: Context<'_>,
     call: impl AsyncFnOnce(&mut Store<State>, &Guest) -> wasmtime::Result<T>,
@@ -54,7 +54,7 @@ pub(crate) async fn run<T>(
     .await
 }
 
-/// The same as [`run`] for the calls that return an error of the contract's.
+/// The same as [`run`] for calls that return an error of the contract.
 pub(crate) async fn run_fallible<T>(
     context: Context<'_>,
     call: impl AsyncFnOnce(&mut Store<State>, &Guest) -> wasmtime::Result<Result<T, contract::Error>>,
@@ -72,7 +72,7 @@ pub(crate) async fn within<T>(wall_clock: Duration, call: impl Future<Output = R
         .unwrap_or_else(|_| Err(out_of_time(wall_clock)))
 }
 
-/// When the time of a call that begins now is over. A limit beyond what a clock can tell is none.
+/// The deadline of a call that begins now; bounded, since a clock cannot represent any limit.
 pub(crate) fn deadline(wall_clock: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     Instant::now() + wall_clock.min(FAR)
@@ -86,29 +86,29 @@ pub(crate) fn out_of_time(wall_clock: Duration) -> Error {
 }
 
 pub(crate) fn too_many_events(most: u64) -> Error {
-    limit("max-events", &format!("the answer had more than {most} events"))
+    limit("max-events", &format!("the response had more than {most} events"))
 }
 
 fn limit(name: &'static str, message: &str) -> Error {
     Error::new(Kind::Limit, message)
         .with_code(name)
         .with_hint(format!(
-            "if the plugin is to be trusted with more, raise `{name}` with `--set {name}=…`"
+            "if you trust the plugin with more, raise `{name}` with `--set {name}=…`"
         ))
 }
 
-/// There is no memory left beside the other requests. Whether this one had been sent already is the caller's to know.
+/// The memory budget is used up by other requests. The caller knows whether this one had been sent already.
 fn no_memory_left(message: String) -> Error {
     let name = memory::TOTAL;
     Error::new(Kind::Limit, message)
         .with_code(name)
         .with_hint(format!(
-            "ask again when other requests have ended, or raise `{name}` with `--set {name}=…`"
+            "retry when other requests have ended, or raise `{name}` with `--set {name}=…`"
         ))
         .retryable(false)
 }
 
-/// What the host stopped, as an error; `None` if it stopped nothing.
+/// Maps a recorded stop reason to an error; `None` if the host stopped nothing.
 fn stopped(note: Note) -> Option<Error> {
     match note {
         Note::Limit { name, message } if name == memory::TOTAL => Some(no_memory_left(message)),
@@ -120,7 +120,7 @@ fn stopped(note: Note) -> Option<Error> {
     }
 }
 
-/// What it means that a call of the guest did not return.
+/// Maps a failed call of the guest to an error.
 pub(crate) fn failure(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
     let dumped = error.downcast_ref::<WasmCoreDump>().map(|dump| {
         let memories = dump.memories().iter();
@@ -141,40 +141,38 @@ fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
         };
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
-        return limit("max-resources", "the plugin held more handles than it may");
+        return limit("max-resources", "the plugin held too many handles");
     }
     if let Some(FieldMapError::TotalSizeTooBig) = error.downcast_ref::<FieldMapError>() {
         return limit(
             "max-http-fields-bytes",
-            "the plugin put more into one set of header fields than it may",
+            "the plugin's set of header fields was too large",
         );
     }
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         return Error::new(Kind::Limit, format!("the sandbox is full: {full}"))
             .with_code(Error::SANDBOX_FULL)
-            .with_hint(
-                "ask again when other requests have ended, or make the sandbox for more (`SandboxOptions`)",
-            )
+            .with_hint("retry when other requests have ended, or create a larger sandbox (`SandboxOptions`)")
             .retryable(false);
     }
     let what = match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => {
-            return limit("max-stack-bytes", "the plugin used more stack than it may");
+            return limit("max-stack-bytes", "the plugin overflowed its stack");
         }
         Some(trap) => trap.to_string(),
         None => {
-            // What lies around the cause is a backtrace, which tells a person nothing.
+            // The error around the cause is a backtrace, which does not help a user.
             let text = error.root_cause().to_string();
             if text.contains("resource limit exceeded") {
                 return limit(
                     "max-instances",
-                    "the plugin is of more instances, memories or tables than it may be",
+                    "the plugin has too many instances, memories or tables",
                 );
             }
             if text.contains("fuel allocated for hostcalls") {
                 return limit(
                     "max-hostcall-bytes",
-                    "the plugin passed more data in one call than it may",
+                    "the plugin passed too much data in one call",
                 );
             }
             text
@@ -182,13 +180,13 @@ fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
     };
     tracing::debug!(error = ?error, "plugin trap");
     Error::new(Kind::PluginTrap, format!("the plugin failed: {what}"))
-        .with_hint("this is a fault of the plugin; the request may have been sent")
+        .with_hint("this is a bug of the plugin; the request may have been sent")
 }
 
-/// An error that the guest gave, replaced by the host's own account if the host was the cause.
+/// Replaces the guest's error by the host's own if the host was the cause.
 pub(crate) fn refused(store: &mut Store<State>, mut error: contract::Error) -> Error {
     match store.data_mut().take_note() {
-        // What was denied did not matter if the upstream answered all the same.
+        // A blocked request did not matter if the upstream responded after it.
         Some(Note::Denied { .. }) if error.status.is_some() => error.into(),
         Some(Note::Unconnected { message, hint }) => {
             if matches!(error.kind, ErrorKind::Transport | ErrorKind::Timeout) {

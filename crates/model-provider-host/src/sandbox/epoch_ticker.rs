@@ -1,5 +1,5 @@
-//! The ticker: a thread that moves an engine's epoch on while there are stores, so that running guest code is
-//! interrupted now and then. When there have been none for a while, it sleeps until there is one.
+//! The epoch ticker: a thread that increments an engine's epoch while there are stores, so that running guest code
+//! is interrupted regularly. It sleeps while there are none.
 
 use std::{
     io,
@@ -11,10 +11,11 @@ use std::{
     time::Duration,
 };
 
-/// So many ticks without a store, and it sleeps. Waking it for each of several requests in a row would cost more.
+/// How many ticks without a store it lingers before it sleeps. Waking it for each of several requests in a row
+/// would cost more.
 const LINGER: u32 = 100;
 
-/// A ticker, shared by all that need it; its thread ends when nobody does any more.
+/// The ticker, shared by its users; its thread ends with the last one.
 #[derive(Clone)]
 pub(super) struct Ticker(Arc<Handle>);
 
@@ -34,7 +35,7 @@ struct State {
 }
 
 impl Ticker {
-    /// `tick` says how long it is until the next one.
+    /// Starts it. `tick` returns the time until the next tick.
     pub(super) fn start(tick: impl FnMut() -> Duration + Send + 'static) -> io::Result<Self> {
         let state = Arc::<State>::default();
         let run = {
@@ -48,11 +49,12 @@ impl Ticker {
         Ok(Self(Arc::new(Handle { state, thread })))
     }
 
-    /// Ticks until what this gives is dropped.
+    /// Ticks until the returned guard is dropped.
     pub(super) fn tick(&self) -> Ticking {
         let Handle { state, thread } = &*self.0;
         state.stores.fetch_add(1, SeqCst);
-        // Counted in before this is looked at, and the other way round there: one of the two sees the other.
+        // The count is written before this flag is read, and the thread does the reverse: one of the two sees the
+        // other.
         if state.sleeps.load(SeqCst) {
             thread.unpark();
         }
@@ -135,7 +137,7 @@ mod tests {
             thread::sleep(10 * TICK);
             assert_eq!(ticks.load(SeqCst), asleep);
         }
-        // With the last user its thread ends, and lets go of what it ticks for.
+        // With the last user its thread ends, and drops what it holds.
         drop(ticker);
         until(|| Arc::strong_count(&ticks) == 1);
     }

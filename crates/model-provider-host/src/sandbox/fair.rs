@@ -1,10 +1,9 @@
-//! Fair scheduling of guest code: who may run next when guests compute for long. Knows guests only by the time that they
-//! have used.
+//! Fair scheduling of guest code that computes for long. Knows guests only by their used time.
 //!
-//! Guest code runs on the threads of the embedder's runtime, next to the embedder's own tasks. As long as every guest
-//! soon returns to waiting, nothing is done here but to read one flag. Once a guest has computed through a whole slice,
-//! the sandbox is *contended* for a while: then one thread of the runtime is kept free of guest code, slices are short,
-//! and of the guests that want to run the one that used least of late is first.
+//! Guest code runs on the threads of the embedder's runtime, next to the embedder's own tasks. As long as every
+//! guest yields soon, the only cost is reading one flag. Once a guest has used up a whole slice, the sandbox is
+//! *contended* for a while. Then one thread of the runtime is reserved for other tasks, slices are short, and of
+//! the ready guests the one with the least recent use runs first.
 
 use std::{
     pin::pin,
@@ -19,14 +18,14 @@ use std::{
 /// How often running guest code is interrupted, usually and while the sandbox is contended.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 pub(super) const SHORT_TICK: Duration = Duration::from_millis(2);
-/// A guest that has run for less than this when the tick comes goes on: it has not had its slice.
+/// The minimum slice: a guest that has run for less than this at a tick continues.
 const SLICE: Duration = Duration::from_millis(5);
 const SHORT_SLICE: Duration = Duration::from_millis(1);
-/// The sandbox is contended for so long after the last slice that was used up.
+/// How long the sandbox is contended after the last used-up slice.
 const CALM: Duration = Duration::from_millis(500);
-/// A guest that was told to run and was not polled for so long is passed over until it is.
+/// A guest that was woken and was not polled for this long is skipped until it is.
 const STALE: Duration = Duration::from_millis(5);
-/// What a guest used counts half after this time.
+/// The half-life of a guest's recorded use.
 const HALF_LIFE: Duration = Duration::from_secs(1);
 
 /// The queue of one sandbox. Cheap to clone; clones are the same queue.
@@ -41,10 +40,10 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    /// The last time that a slice was used up.
+    /// When a slice was last used up.
     last_slice: Option<Instant>,
     running: usize,
-    /// How many may run at once.
+    /// How many guests may run at once.
     slots: usize,
     waiting: Vec<Waiter>,
     next_id: u64,
@@ -54,27 +53,27 @@ struct Waiter {
     id: u64,
     used: Duration,
     waker: Waker,
-    /// When it was told that it may run.
+    /// When it was woken to run.
     woken: Option<Instant>,
 }
 
-/// What one guest has used; shared by its store, which measures, and its calls, which wait for their turn.
+/// The use of one guest, shared by its store, which measures it, and its calls, which wait for their turn.
 struct Usage {
     /// Guest time in nanoseconds, as of the last crossing between guest and host.
     spent: AtomicU64,
-    /// The same when it was last given the thread.
+    /// The same when it last started to run.
     given: AtomicU64,
     recent: Mutex<Recent>,
 }
 
-/// One guest's place in the scheduling.
+/// One guest's share of the scheduling.
 #[derive(Clone)]
 pub(crate) struct FairShare {
     queue: FairQueue,
     usage: Arc<Usage>,
 }
 
-/// What was used of late: half of it counts after each [`HALF_LIFE`].
+/// Recent use, with exponential decay by [`HALF_LIFE`].
 struct Recent {
     used: Duration,
     seen: Duration,
@@ -101,8 +100,8 @@ impl FairQueue {
         self.0.is_contended.load(Relaxed)
     }
 
-    /// One turn of the ticker: ends the contention when it is over, and wakes who is next where the one that was told
-    /// to run did not come.
+    /// Called at each tick: ends the contention when it is over, and wakes the next guest if the woken one was not
+    /// polled.
     pub(super) fn turn(&self) {
         if !self.is_contended() {
             return;
@@ -131,7 +130,7 @@ impl State {
         self.waiting.iter().position(|waiter| waiter.id == id)
     }
 
-    /// Adds one that has used so much, and gives its place.
+    /// Adds a waiting guest with this use, and returns its id.
     fn join(&mut self, used: Duration, waker: &Waker) -> usize {
         let id = self.next_id;
         self.next_id += 1;
@@ -144,7 +143,7 @@ impl State {
         self.waiting.len() - 1
     }
 
-    /// Whether one that has used so much is among the first for whom there is room.
+    /// Whether a guest with this use is among the first for whom there is a free slot.
     fn is_next(&self, id: u64, used: Duration) -> bool {
         let free = self.slots.saturating_sub(self.running);
         let before =
@@ -152,7 +151,7 @@ impl State {
         self.waiting.iter().filter(before).take(free).count() < free
     }
 
-    /// Tells the next ones that they may run, as many as there is room for.
+    /// Wakes the next guests, as many as there are free slots.
     fn wake_next(&mut self) {
         let live = self
             .waiting
@@ -177,12 +176,12 @@ impl Waiter {
 }
 
 impl FairShare {
-    /// Guest time so far, told at each crossing between guest and host.
+    /// Sets the guest time so far, at each crossing between guest and host.
     pub(super) fn spent(&self, spent: Duration) {
         self.usage.spent.store(nanos(spent), Relaxed);
     }
 
-    /// Whether the guest, which runs and has spent so much in all, is to give the thread back.
+    /// Whether the running guest, with this guest time in total, has to yield.
     pub(super) fn has_had_its_slice(&self, spent: Duration) -> bool {
         let given = Duration::from_nanos(self.usage.given.load(Relaxed));
         let slice = if self.queue.is_contended() {
@@ -204,7 +203,7 @@ impl FairShare {
         recent.update(spent, Instant::now())
     }
 
-    /// Runs a call into the guest; each time that it gets the thread is a turn.
+    /// Runs a call of the guest; each poll is a turn.
     pub(crate) async fn run<F: Future>(&self, call: F) -> F::Output {
         let mut call = pin!(call);
         let mut turn = Turn {
@@ -231,15 +230,15 @@ impl FairShare {
     }
 }
 
-/// One call's wait for its turns.
+/// A call that waits for its turns.
 struct Turn<'s> {
     share: &'s FairShare,
-    /// Its place among the waiting.
+    /// Its id in the queue.
     place: Option<u64>,
 }
 
 impl Recent {
-    /// What was used since the last look counts as used evenly.
+    /// Use since the last update counts as spread evenly.
     fn update(&mut self, spent: Duration, now: Instant) -> Duration {
         let lives = now.saturating_duration_since(self.at).as_secs_f64() / HALF_LIFE.as_secs_f64();
         let left = 0.5_f64.powf(lives);
@@ -292,7 +291,7 @@ impl<'s> Turn<'s> {
         Poll::Pending
     }
 
-    /// Gives up its place; if it was told to run, the next one is.
+    /// Leaves the queue; if it was woken, the next one is woken instead.
     fn leave(&mut self) {
         if let Some(id) = self.place.take() {
             let mut state = self.share.queue.state();
@@ -308,7 +307,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// How many guests may run at once: one thread of the runtime stays free of them, if it has more than one.
+/// How many guests may run at once: all threads of the runtime but one, if it has more than one.
 fn slots() -> usize {
     let threads = tokio::runtime::Handle::try_current().map_or(1, |runtime| runtime.metrics().num_workers());
     threads.saturating_sub(1).max(1)
@@ -357,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_told_to_run_and_does_not_come_holds_nobody_up() {
+    fn a_woken_guest_that_is_not_polled_does_not_block_the_queue() {
         let mut state = waiting([2, 9]);
         state.wake_next();
         state.wake_next();
@@ -398,7 +397,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn when_nobody_computes_for_long_any_more_all_who_wait_go_on() {
+    async fn when_the_contention_ends_all_waiting_guests_run() {
         let queue = FairQueue::default();
         queue.contend();
         queue.state().running = 1;

@@ -1,7 +1,8 @@
-//! The exports of a plugin as calls: found once for a component, and looked up for an instance when they are called.
+//! The exports of a plugin as typed calls: resolved once per component, and looked up in an instance when they are
+//! called.
 //!
-//! The generated bindings check the types of all exports for each instance, which takes a quarter of the time that the
-//! instance itself takes. Here all are checked when a plugin is loaded, and from then on the one that is called.
+//! The generated bindings check the types of all exports for each instance, which takes a quarter of the time of
+//! the instantiation itself. Here all are checked when a plugin is loaded, and later only the one that is called.
 
 use wasmtime::{
     Store,
@@ -28,7 +29,7 @@ type ChatStream<'a> = TypedFunc<(&'a ChatRequest,), (Fallible<ResourceAny>,)>;
 type ChatStart<'a> = TypedFunc<(&'a ChatRequest, u64), (Fallible<ResourceAny>,)>;
 type Read = TypedFunc<(ResourceAny, u32, u32), (Fallible<Progress>,)>;
 
-/// A component with its imports linked and its exports found.
+/// A component with linked imports and resolved exports.
 pub(crate) struct Linked {
     pre: InstancePre<State>,
     exports: Exports,
@@ -42,7 +43,7 @@ struct Exports {
     chat_complete: ComponentExportIndex,
     chat_stream: ComponentExportIndex,
     read: ComponentExportIndex,
-    /// Of guests that need not wait.
+    /// Exports of guests that need not block.
     nonblocking: Option<Nonblocking>,
 }
 
@@ -53,7 +54,7 @@ struct Nonblocking {
 }
 
 impl Linked {
-    /// Finds the exports of these interfaces, the second of which a component need not have.
+    /// Resolves the exports of these interfaces; the second one is optional.
     pub(crate) fn new(
         pre: InstancePre<State>,
         provider: &str,
@@ -87,12 +88,12 @@ impl Linked {
         Ok(Self { pre, exports })
     }
 
-    /// Whether its guests need not wait, and the host waits for them.
+    /// Whether its guests do not block, so that the host waits for them.
     pub(crate) fn host_waits(&self) -> bool {
         self.exports.nonblocking.is_some()
     }
 
-    /// A fresh instance. The guest runs only if its component has a start function.
+    /// Instantiates it. The guest runs only if its component has a start function.
     pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Guest> {
         let share = store.data().fair();
         Ok(Guest {
@@ -110,7 +111,7 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// Whether all exports are of the contract's types.
+    /// Checks the types of all exports against the contract.
     pub(crate) fn check(&self, store: &mut Store<State>) -> wasmtime::Result<()> {
         let Exports {
             describe,
@@ -179,7 +180,7 @@ impl Guest {
             .bounded())
     }
 
-    /// Begins a response, which the reader then reads: by `chat-start` if the guest need not wait, with this seed.
+    /// Starts a response, which the reader then reads: by `chat-start` if the guest need not block, with this seed.
     pub(crate) async fn begin_chat(
         &self,
         store: &mut Store<State>,
@@ -221,16 +222,16 @@ impl Guest {
     }
 }
 
-/// What is called once for a response and then again and again.
+/// The reading export of a response.
 pub(crate) enum Reader {
-    /// The guest waits.
+    /// The guest blocks.
     Read(Read),
-    /// The host does.
+    /// The host waits.
     TryRead(Box<TryReader>),
 }
 
 impl Reader {
-    /// Waits for events, the end or an error, for as long as that takes.
+    /// Waits for events, the end or an error, without a timeout.
     pub(crate) async fn read(
         &mut self,
         store: &mut Store<State>,
@@ -240,7 +241,7 @@ impl Reader {
         match self {
             Self::Read(read) => {
                 let share = store.data().fair();
-                // The plugin's own time limits hold, and dropping this future ends the wait; so it may be long.
+                // The plugin's own timeouts apply, and dropping this future ends the wait; so it may be long.
                 let call = read.call_async(store, (completion, max_events, u32::MAX));
                 Ok(in_turn(share, call).await?.0.bounded())
             }

@@ -1,8 +1,8 @@
-//! Guest time: how long a store has been in guest code. Waiting in the host does not count, so a stream with long
-//! pauses stays cheap while a loop that calls the host for ever does not.
+//! Guest time: how long a store has run guest code. Waiting in the host does not count, so a stream with long
+//! pauses is cheap, while a loop of host calls is not.
 //!
-//! Epoch deadlines of wasmtime are absolute and go on while a guest waits; so the deadline here only makes guest code
-//! stop now and then, and what decides is the time that the call hooks have added up.
+//! Epoch deadlines of wasmtime are absolute and continue while a guest waits. So the epoch deadline here only
+//! interrupts guest code regularly, and the limit is checked against the time that the call hooks have added up.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,11 @@ use wasmtime::CallHook;
 use super::fair::FairShare;
 use crate::limits::Note;
 
-/// The stop-watch of one store.
+/// The stopwatch of one store.
 pub(crate) struct GuestTime {
     budget: Duration,
     spent: Duration,
-    /// There once it is in a store.
+    /// Set once it is in a store.
     share: Option<FairShare>,
     /// Set while the guest runs.
     since: Option<Instant>,
@@ -31,18 +31,18 @@ impl GuestTime {
         }
     }
 
-    /// Tells the scheduling of guests what this one uses.
+    /// Reports its use to the scheduling of guests.
     pub(super) fn share(&mut self, share: FairShare) {
         self.share = Some(share);
     }
 
-    /// Its place in the scheduling of guests.
+    /// Its share of the scheduling of guests.
     pub(crate) fn fair(&self) -> Option<&FairShare> {
         self.share.as_ref()
     }
 
-    /// Called at every crossing between host and guest. Giving the thread back in the middle of its own code is one too,
-    /// so that the time until it has it again is not the guest's.
+    /// Called at every crossing between host and guest. A yield in the middle of guest code is one too, so that the
+    /// time until the next poll does not count.
     pub(crate) fn crossing(&mut self, hook: CallHook) {
         if hook.exiting_host() {
             self.since = Some(Instant::now());
@@ -54,7 +54,7 @@ impl GuestTime {
         }
     }
 
-    /// Whether the guest, which runs, is to give the thread to others.
+    /// Whether the running guest has to yield.
     pub(crate) fn has_had_its_slice(&self) -> bool {
         let spent = self.spent();
         self.share
@@ -62,12 +62,12 @@ impl GuestTime {
             .is_none_or(|share| share.has_had_its_slice(spent))
     }
 
-    /// The time in guest code until now.
+    /// The guest time so far.
     pub(crate) fn spent(&self) -> Duration {
         self.spent + self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// What to say if the budget is used up.
+    /// The stop reason, if the limit is exceeded.
     pub(crate) fn exceeded(&self) -> Option<Note> {
         (self.spent() > self.budget).then(|| Note::Limit {
             name: "max-guest-time-ms",

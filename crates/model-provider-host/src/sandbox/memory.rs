@@ -7,22 +7,22 @@ use std::sync::{
 
 use wasmtime::{Engine, Instance, Module, Store};
 
-/// `(module (memory 2))`, in bytes: text would need a parser of it in every host.
+/// `(module (memory 2))`, in binary: text would need a WAT parser in every host.
 const TWO_PAGES: [u8; 13] = *b"\0asm\x01\0\0\0\x05\x03\x01\0\x02";
 
-/// wasmtime gives the memory of ended guests back to the system in batches of this many regions: one system call for
-/// each is a sixth of an instance's time otherwise.
+/// The pooling allocator's decommit batch size: with one system call per region, decommit would take a sixth of an
+/// instance's time.
 pub(super) const BATCH: usize = 16;
-/// An ended guest that used this much does not wait for its batch to fill.
+/// The memory of an ended guest that used this much does not wait for its batch to fill.
 const LARGE: usize = 4 * 1024 * 1024;
 
-/// Turns of the ticker after which a batch is filled once more.
+/// Ticks after which a batch is filled a second time.
 const AGAIN: u32 = 20;
 
 /// The setting that raises it.
 pub(crate) const TOTAL: &str = "max-total-memory-bytes";
 
-/// What all guests of a sandbox may use together. Cheap to clone; clones are the same budget.
+/// The memory that all guests of a sandbox may use together. Cheap to clone; clones are the same budget.
 #[derive(Clone, Debug)]
 pub(crate) struct MemoryBudget(Arc<Inner>);
 
@@ -43,7 +43,7 @@ impl MemoryBudget {
         }))
     }
 
-    /// Takes bytes from it; false, and nothing is taken, if all together were more than it has or `most`.
+    /// Takes bytes from it; returns false, and takes nothing, if the sum would exceed the budget or `most`.
     pub(crate) fn take(&self, bytes: usize, most: usize) -> bool {
         let most = most.min(self.0.limit);
         let taken = self.0.used.fetch_update(Relaxed, Relaxed, |used| {
@@ -52,7 +52,7 @@ impl MemoryBudget {
         taken.is_ok()
     }
 
-    /// Gives back what a guest had, at its end.
+    /// Returns the bytes of a guest, at its end.
     pub(crate) fn give_back(&self, bytes: usize) {
         self.0.used.fetch_sub(bytes, Relaxed);
         if bytes >= LARGE {
@@ -64,23 +64,23 @@ impl MemoryBudget {
         self.0.limit
     }
 
-    /// What all guests have at the moment.
+    /// The bytes that all guests use at present.
     pub(crate) fn used(&self) -> usize {
         self.0.used.load(Relaxed)
     }
 
-    /// Whether memory has been held back since this was last asked.
+    /// Whether a large guest has ended since the last call.
     fn take_held_back(&self) -> bool {
         self.0.is_held_back.load(Relaxed) && self.0.is_held_back.swap(false, Relaxed)
     }
 }
 
-/// Sees to it that the memory of large guests goes back to the system soon after their end, on the ticker's thread.
+/// Makes sure that the memory of large guests is decommitted soon after their end, on the ticker's thread.
 pub(super) struct Trimmer {
     engine: Engine,
     budget: MemoryBudget,
     filler: Option<Module>,
-    /// Turns since a large guest ended; none if that is long ago.
+    /// Ticks since a large guest ended; `None` if that is long ago.
     since: Option<u32>,
 }
 
@@ -94,8 +94,8 @@ impl Trimmer {
         }
     }
 
-    /// One turn of the ticker. A guest gives its budget back just before its memory goes to the batch, so the batch is
-    /// filled one turn later; and once more after a while, for a thread that was held up in between.
+    /// Called at each tick. A guest returns its budget just before its memory enters the batch, so the batch is
+    /// filled one tick later; and a second time after a while, for a thread that was delayed in between.
     pub(crate) fn turn(&mut self) {
         if self.budget.take_held_back() {
             self.since = Some(0);
@@ -110,8 +110,8 @@ impl Trimmer {
         }
     }
 
-    /// The engine has no call for it: a batch goes when it is full, so it is filled with the smallest guests there are.
-    /// Each has a memory that is larger than what the pool keeps resident.
+    /// The engine has no call to flush a batch. A full batch is flushed, so it is filled with the smallest guests
+    /// that there are. Each has a memory larger than what the pool keeps resident.
     fn fill_batch(&mut self) -> wasmtime::Result<()> {
         let module = match &self.filler {
             Some(module) => module,
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_gives_no_more_than_there_is_and_all_of_it_again_when_it_comes_back() {
+    fn a_budget_is_never_exceeded_and_returned_bytes_are_available_again() {
         let budget = MemoryBudget::new(100);
         assert!(budget.take(60, 100) && budget.take(40, usize::MAX));
         assert!(!budget.take(1, usize::MAX) && !budget.take(usize::MAX, usize::MAX));

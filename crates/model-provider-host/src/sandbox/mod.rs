@@ -1,7 +1,7 @@
-//! The sandbox: one engine, what a guest may import, and how a store for one request is made.
+//! The sandbox: one engine, the offered imports, and the store of each request.
 //!
-//! Knows nothing of providers, files or swaps. A guest gets our `settings`, `wasi:http`, `wasi:io` and the monotonic
-//! clock; no file system, no sockets, no environment, no stdio.
+//! Knows nothing of providers, files or swaps. A guest gets our `settings`, `wasi:http`, `wasi:io` and the
+//! monotonic clock; no file system, no sockets, no environment, no stdio.
 
 mod arrivals;
 pub(crate) mod call;
@@ -59,24 +59,24 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// How a [`Sandbox`] is made.
+/// The options of a [`Sandbox`].
 #[derive(Clone, Debug)]
 pub struct SandboxOptions {
-    /// Where compiled code is kept between runs; `None` for nowhere. Has to belong to the user alone.
+    /// The compilation cache; `None` for no cache. The directory has to belong to the user alone.
     pub cache_dir: Option<std::path::PathBuf>,
-    /// How many requests may be under way at once, all plugins and generations together.
+    /// The most concurrent requests, all plugins and generations together.
     pub max_concurrent: u32,
-    /// The largest memory that one request may be allowed, in bytes.
+    /// The upper bound of a request's memory limit, in bytes.
     pub max_memory_bytes: usize,
-    /// The memory of all requests that are under way, together, in bytes. A guest that would grow beyond what is left
-    /// of it is refused the growth.
+    /// The memory of all concurrent requests together, in bytes. A guest that would exceed it cannot grow its
+    /// memory.
     pub max_total_memory_bytes: usize,
-    /// The stack of each request, in bytes; every request reserves it.
+    /// The stack size of each request, in bytes; every request reserves it.
     pub max_stack_bytes: usize,
-    /// Whether a trap writes the guest's memories into its error; for tests of what a guest holds.
+    /// Whether a trap stores the guest's memories in its error; for tests of what a guest holds.
     pub coredump_on_trap: bool,
-    /// Whether every guest waits itself, in `read`, even one that exports `nonblocking`; for tests and benches of both
-    /// ways.
+    /// Whether every guest blocks in `read`, even one that exports `nonblocking`; for tests and benches of both
+    /// modes.
     pub guests_wait: bool,
 }
 
@@ -95,7 +95,7 @@ impl Default for SandboxOptions {
 }
 
 impl Sandbox {
-    /// Makes an engine.
+    /// Creates the engine.
     ///
     /// # Errors
     /// The cache directory is not the user's own, or the machine cannot reserve the address space.
@@ -121,11 +121,11 @@ impl Sandbox {
                 }
             }
         });
-        // Without it nothing stops a guest that never returns.
+        // Without the ticker nothing stops a guest that never returns.
         let ticker = ticker.map_err(|error| internal("the sandbox's ticker", &error.into()))?;
         let mut permissive = Linker::<State>::clone(&linker);
         store_state::add_empty_wasi(&mut permissive)
-            // It brings the stock `wasi:io` again.
+            // It adds the stock `wasi:io` again.
             .and_then(|()| nonblocking_wasi::add_to_linker(&mut permissive))
             .map_err(|error| internal("the empty WASI", &error))?;
         Ok(Self {
@@ -141,7 +141,7 @@ impl Sandbox {
         })
     }
 
-    /// Refuses limits that this engine cannot give, which would otherwise look like a fault of the guest.
+    /// Refuses limits that this engine cannot give, which would otherwise look like an error of the guest.
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         let wants = [
             ("max-memory-bytes", limits.memory_bytes, self.max_memory_bytes),
@@ -159,13 +159,13 @@ impl Sandbox {
                     "it has to be known when the sandbox is made: use `--set {name}=…`, or `SandboxOptions`"
                 )
             }
-            _ => format!("set `{name}` to {most} or less; no sandbox gives more"),
+            _ => format!("set `{name}` to {most} or less, which is the maximum"),
         };
-        let message = format!("`{name}` is {wanted}, and the sandbox was made for {most}");
+        let message = format!("`{name}` is {wanted}, and the sandbox's limit is {most}");
         Err(Error::new(Kind::Configuration, message).with_hint(hint))
     }
 
-    /// The linear memory of all guests at the moment, in bytes.
+    /// The linear memory of all guests at present, in bytes.
     #[must_use]
     pub fn memory_in_use(&self) -> usize {
         self.memory.used()
@@ -175,7 +175,7 @@ impl Sandbox {
         &self.engine
     }
 
-    /// Whether guests wait even if they need not; see [`SandboxOptions::guests_wait`].
+    /// Whether guests block even if they need not; see [`SandboxOptions::guests_wait`].
     pub(crate) fn guests_wait(&self) -> bool {
         self.guests_wait
     }
@@ -194,7 +194,7 @@ impl Sandbox {
         linker.instantiate_pre(component)
     }
 
-    /// A store for one request: its own table, limits and stop-watch.
+    /// A store for one request: its own table, limits and stopwatch.
     pub(crate) fn store(&self, mut state: State) -> Store<State> {
         state.ticking = Some(self.ticker.tick());
         state.join(self.memory.clone(), self.fair.share());
@@ -223,17 +223,18 @@ impl Sandbox {
     }
 }
 
-/// What a memory's 32-bit addresses can reach. With all of it reserved, and a guard behind it for offsets, code needs no
-/// check before each access; that is a fifth of the time of a guest that reads text.
+/// The address range of a 32-bit memory. With all of it reserved, and a guard region for offsets, code needs no
+/// bounds checks; they take a fifth of the time of a guest that reads text.
 const REACH: u64 = 4 * 1024 * 1024 * 1024;
 const GUARD: u64 = 32 * 1024 * 1024;
 
-/// What the pool has room for: elements of one table, and core instances of one component.
+/// The capacity of the pool: elements of one table, and core instances of one component.
 const TABLE_ELEMENTS: usize = 20_000;
 const INSTANCES: usize = 32;
 
-/// Reserves addresses, not memory: 4 GiB a request. Where a process may not have so many (a limit on its address space,
-/// or many sandboxes in one), each memory gets no more than it may grow to, and its accesses are checked.
+/// Reserves address space, not memory: 4 GiB per request. Where a process may not have that much (an address-space
+/// limit, or many sandboxes in one process), each memory reserves only its limit, and its accesses are
+/// bounds-checked.
 fn engine(options: &SandboxOptions) -> Result<Engine> {
     let most = u64::try_from(options.max_memory_bytes).unwrap_or(u64::MAX);
     Engine::new(&config(options, REACH, GUARD)?).or_else(|error| {
@@ -250,8 +251,8 @@ fn engine(options: &SandboxOptions) -> Result<Engine> {
 fn config(options: &SandboxOptions, reservation: u64, guard: u64) -> Result<Config> {
     let mut pool = PoolingAllocationConfig::new();
     let components = options.max_concurrent;
-    // A component is several core instances; four each is what wit-component's shims need, twice that is room. It has
-    // one memory; of components with more, fewer run at once.
+    // A component is several core instances; wit-component's shims need four, twice that leaves room. It has one
+    // memory; with more memories per component, fewer components run at once.
     pool.total_component_instances(components)
         .total_core_instances(components.saturating_mul(8))
         .total_memories(components)
@@ -260,7 +261,7 @@ fn config(options: &SandboxOptions, reservation: u64, guard: u64) -> Result<Conf
         .max_memory_size(options.max_memory_bytes)
         .max_unused_warm_slots(64)
         .linear_memory_keep_resident(64 * 1024)
-        // What a few ended requests used is given back to the system at once. Nothing is used again before.
+        // The memory of a few ended requests is decommitted together. It is not reused before.
         .decommit_batch_size(memory::BATCH)
         .table_keep_resident(4 * 1024)
         .table_elements(TABLE_ELEMENTS)
@@ -271,14 +272,14 @@ fn config(options: &SandboxOptions, reservation: u64, guard: u64) -> Result<Conf
     let mut config = Config::new();
     config
         .wasm_component_model(true)
-        // WASI 0.2 only: what concurrent guests would need is not even set up.
+        // WASI 0.2 only: the state for concurrent guests is not even set up.
         .concurrency_support(false)
         .memory_reservation(reservation)
         .memory_guard_size(guard)
         .epoch_interruption(true)
         .memory_init_cow(true)
         .max_wasm_stack(options.max_stack_bytes)
-        // The host's own functions run on it as well.
+        // Host functions run on this stack as well.
         .async_stack_size(options.max_stack_bytes.saturating_add(512 * 1024))
         .coredump_on_trap(options.coredump_on_trap)
         .allocation_strategy(pool);
@@ -288,7 +289,8 @@ fn config(options: &SandboxOptions, reservation: u64, guard: u64) -> Result<Conf
     Ok(config)
 }
 
-/// Compiled code is native code: a directory that others can write to would let them run theirs.
+/// The compilation cache. It holds native code: a directory that other users can write to would let them run
+/// theirs.
 fn cache(dir: &Path) -> Result<wasmtime::Cache> {
     crate::files::trusted_dir(dir)?;
     let mut config = wasmtime::CacheConfig::new();

@@ -1,5 +1,5 @@
-//! Functions of WASI in place of stock ones, for guests that do not wait: they say what is there without a poll, and the
-//! host learns what to wait for. For all other guests they do what the stock ones do.
+//! Replacements of stock WASI functions for guests that do not block: they report readiness without a poll, and
+//! register handles for the host to wait for. For all other guests they do what the stock ones do.
 
 use std::{
     pin::Pin,
@@ -20,14 +20,14 @@ use wasmtime_wasi_io::bindings::wasi::io::streams::{Host as _, HostOutputStream 
 
 use super::State;
 
-/// The response of a future, as the contract of `wasi:http` has it.
+/// The result of a future's `get`, as in `wasi:http`.
 type Got = Option<Result<Result<Resource<HostIncomingResponse>, ErrorCode>, ()>>;
 
-/// Puts them in place of what the linker has.
+/// Overrides the linker's stock functions.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut http = linker.instance("wasi:http/types@0.2.12")?;
-    // The stock one says nothing of a response until somebody has polled for it.
+    // The stock one does not see a response before it has been polled.
     http.func_wrap(
         "[method]future-incoming-response.get",
         |mut store, (id,): (Resource<HostFutureIncomingResponse>,)| {

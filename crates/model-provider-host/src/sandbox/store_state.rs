@@ -1,4 +1,4 @@
-//! What a store holds for its one request, and the imports that read it.
+//! The state of a store for its one request, and the imports that read it.
 
 use std::{
     sync::Arc,
@@ -41,16 +41,16 @@ pub(crate) struct State {
     pub(super) arrivals: Arrivals,
     http: WasiHttpCtx,
     clocks: WasiClocksCtx,
-    /// Only there for guests that insist on the whole of WASI; it has nothing in it.
+    /// Only for guests that import the whole of WASI; it is empty.
     wasi: Option<WasiCtx>,
     gate: Gate,
     meter: Meter,
     view: View,
     pub(super) time: GuestTime,
     metrics: Option<Arc<Metrics>>,
-    /// Retries that this request may take, where they are fewer than the setting's.
+    /// The most retries of this request, if fewer than the setting.
     max_retries: Option<u32>,
-    /// There once it is in a store.
+    /// Set once it is in a store.
     pub(super) ticking: Option<Ticking>,
 }
 
@@ -85,13 +85,13 @@ impl State {
         }
     }
 
-    /// The same; what the guest has used is counted at its end.
+    /// Records the guest's resource usage at its end.
     pub(crate) fn measured(mut self, metrics: Arc<Metrics>) -> Self {
         self.metrics = Some(metrics);
         self
     }
 
-    /// The same, with at most so many retries; `None` leaves the setting as it is.
+    /// Limits the retries; `None` leaves the setting.
     pub(crate) fn with_max_retries(mut self, most: Option<u32>) -> Self {
         self.max_retries = most;
         self
@@ -111,7 +111,7 @@ impl State {
         self.gate.has_started()
     }
 
-    /// What the guest has used so far.
+    /// The guest's resource usage so far.
     pub(crate) fn used(&self) -> ResourceUsage {
         ResourceUsage {
             guest_time: self.time.spent(),
@@ -119,18 +119,18 @@ impl State {
         }
     }
 
-    /// What it shares with the other guests of its sandbox.
+    /// Connects it to what the guests of its sandbox share.
     pub(super) fn join(&mut self, memory: MemoryBudget, share: FairShare) {
         self.meter.share(memory);
         self.time.share(share);
     }
 
-    /// From now on the host waits for what the guest has open, and the guest for nothing.
+    /// Makes the host wait for the guest's handles from now on, instead of the guest.
     pub(crate) fn wait_in_host(&mut self) {
         self.arrivals.wait_in_host();
     }
 
-    /// Looks at what the guest has open; see [`Arrivals::look`].
+    /// Checks the guest's open handles; see [`Arrivals::look`].
     pub(super) fn look(&mut self, cx: &mut Context<'_>) -> Look {
         self.arrivals.look(&mut self.table, cx)
     }
@@ -140,7 +140,7 @@ impl State {
         self.arrivals.poll_ends(left, cx)
     }
 
-    /// Its place in the scheduling of guests; a store has one.
+    /// Its share of the scheduling of guests; a store has one.
     pub(crate) fn fair(&self) -> Option<FairShare> {
         self.time.fair().cloned()
     }
@@ -183,7 +183,7 @@ impl WasiView for State {
     }
 }
 
-/// The rest of WASI with nothing in it: no directories, no environment, no arguments, closed stdio, no sockets.
+/// The rest of WASI, empty: no directories, no environment, no arguments, closed stdio, no sockets.
 pub(super) fn add_empty_wasi(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     wasmtime_wasi::p2::add_to_linker_async(linker)?;

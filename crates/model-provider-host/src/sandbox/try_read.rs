@@ -1,5 +1,5 @@
-//! `try-read` of one completion: the host waits until something arrives or the guest wants to be called, and calls. Knows
-//! nothing of what the guest makes of it.
+//! Polling of a completion by `try-read`: the host waits until data arrives or the guest's timer fires, then calls.
+//! Knows nothing of the guest's use of it.
 
 use std::{
     future::poll_fn,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{bounds::Bounded as _, contract::Progress};
 
-/// What `try-read` gives; see the contract.
+/// The result of `try-read`; see the contract.
 #[derive(Debug, ComponentType, Lift)]
 #[component(record)]
 pub(super) struct Step {
@@ -34,24 +34,24 @@ pub(super) struct Step {
 /// The export.
 pub(super) type TryRead = TypedFunc<(ResourceAny, u32, u64), (Fallible<Step>,)>;
 
-/// When to call for the first time, if nothing arrives before: from then on the guest has said how long it waits.
+/// The timer of the first call, if nothing arrives before: later the guest sets it.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
-/// So many calls one after the other may be for nothing, without a wait between them. Who wants more waits in between.
+/// The most consecutive calls without a result and without a wait. A guest that needs more waits in between.
 const MOST_FOR_NOTHING: u32 = 256;
 const PAUSE: Duration = Duration::from_millis(1);
-/// How long the end of a body is waited for behind the end of its response.
+/// How long to wait for the end of a body after the end of its response.
 const LAST_WAIT: Duration = Duration::from_millis(5);
-/// So many bytes are taken for that.
+/// The most bytes to read for that.
 const MOST_BEHIND: usize = 64 * 1024;
 
 /// A completion that is read by `try-read`.
 pub(crate) struct TryReader {
     try_read: TryRead,
-    /// When the guest wants to be called, counted from the last call.
+    /// The guest's timer, relative to the last call.
     wake_after: Option<Duration>,
-    /// What was waited and the guest was not told yet.
+    /// The time waited that has not been passed to the guest yet.
     waited: Duration,
-    /// Calls one after the other without a wait and without an event.
+    /// Consecutive calls without a wait and without an event.
     for_nothing: u32,
     timer: Timer,
 }
@@ -67,7 +67,7 @@ impl TryReader {
         }
     }
 
-    /// Waits and calls until there are events, the end or an error. Giving up waiting loses the time waited, no more.
+    /// Waits and calls until there are events, the end or an error. Cancellation loses only the time waited.
     pub(crate) async fn read(
         &mut self,
         store: &mut Store<State>,
@@ -77,7 +77,7 @@ impl TryReader {
         loop {
             self.wait(store).await?;
             let whole_ms = u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX);
-            // The rest counts for the next call.
+            // The remainder counts for the next call.
             self.waited -= Duration::from_millis(whole_ms);
             let share = store.data().fair();
             let call = self
@@ -99,7 +99,7 @@ impl TryReader {
         }
     }
 
-    /// Waits until something arrives or the guest wants to be called.
+    /// Waits until data arrives or the guest's timer fires.
     async fn wait(&mut self, store: &mut Store<State>) -> wasmtime::Result<()> {
         let mut began = None;
         if self.for_nothing >= MOST_FOR_NOTHING {
@@ -133,19 +133,19 @@ impl TryReader {
 }
 
 fn waits_for_nothing() -> wasmtime::Error {
-    wasmtime::format_err!("it waits for nothing: no request is open, and it does not want to be called again")
+    wasmtime::format_err!("it waits for nothing: no request is open, and it set no timer")
 }
 
-/// Takes the end of a body that comes with the last event or right behind it: then its connection can be used again.
+/// Reads the end of a body that comes with the last event or right after it, so that its connection can be reused.
 async fn read_on(store: &mut Store<State>) {
     let mut left = MOST_BEHIND;
     let ends = poll_fn(|cx| store.data_mut().poll_ends(&mut left, cx));
-    // Who takes longer has its connection closed.
+    // After the timeout the connection is closed.
     let _ = tokio::time::timeout(LAST_WAIT, ends).await;
 }
 
-/// The timer of one wait after the other. It stays as long as it rings no later than it has to: each chunk of a long
-/// response moves the end of the wait, and hardly any wait ends by it.
+/// The timer of successive waits. It is reset only if it would fire too late: each chunk of a long response moves
+/// the end of the wait, and hardly any wait ends by it.
 #[derive(Default)]
 struct Timer(Option<Pin<Box<Sleep>>>);
 

@@ -1,5 +1,4 @@
-//! Models: those that a person has described, and those that were listed last, with an index for each look-up of the
-//! contract.
+//! Model index: the user's model entries, and the last model list, indexed for the lookups of the contract.
 
 use std::{
     borrow::Cow,
@@ -12,7 +11,7 @@ use crate::contract::{
     settings::{ConfiguredModel, ModelAlias},
 };
 
-/// Models and aliases that a person has described, with an index for each look-up of the contract.
+/// The user's model entries and aliases, indexed for the lookups of the contract.
 #[derive(Clone, Debug, Default)]
 pub struct ModelSettings {
     configured: Vec<ConfiguredModel>,
@@ -23,7 +22,7 @@ pub struct ModelSettings {
 }
 
 impl ModelSettings {
-    /// Indexes them. Of two models with the same id the first counts.
+    /// Builds the index. Of models with the same id the first wins.
     #[must_use]
     pub fn new(configured: Vec<ConfiguredModel>, aliases: Vec<ModelAlias>) -> Self {
         let mut by_id = HashMap::with_capacity(configured.len());
@@ -65,12 +64,12 @@ impl ModelSettings {
         self.configured.get(*index)
     }
 
-    /// Those that a text means: trimmed, in any case, runs of white space as one.
+    /// The aliases that match a text: trimmed, case-insensitive, runs of white space count as one.
     pub fn find_alias(&self, text: &str) -> impl Iterator<Item = &ModelAlias> {
         self.found(self.by_alias.get(&alias_key(text)))
     }
 
-    /// Those that are given to a reference: as text, trimmed, in any case.
+    /// The aliases of a reference, which is compared as text: trimmed, case-insensitive.
     pub fn find_aliases_of(&self, reference: &str) -> impl Iterator<Item = &ModelAlias> {
         self.found(self.by_reference.get(&reference.trim().to_lowercase()))
     }
@@ -83,7 +82,7 @@ impl ModelSettings {
     }
 }
 
-/// An id with its suffix in lower case, which is how suffixes are asked for.
+/// An id with its suffix in lower case, which is how suffixes are looked up.
 fn id_key(id: &str) -> Cow<'_, str> {
     match id.rsplit_once(':') {
         Some((model, suffix)) if suffix.bytes().any(|byte| byte.is_ascii_uppercase()) => {
@@ -104,8 +103,8 @@ fn alias_key(text: &str) -> String {
     key
 }
 
-/// The last list of models, kept by the host for `find-listed` and `listed-ids`; survives swaps. It is the one that the
-/// caller got, and its index is made when somebody looks for a model.
+/// The last model list, cached by the host for `find-listed` and `listed-ids`; survives swaps. Shared with the
+/// caller that got it; its index is built on the first lookup.
 #[derive(Debug)]
 pub(crate) struct Listed {
     catalog: Arc<ModelCatalog>,
@@ -139,7 +138,7 @@ impl Listed {
 }
 
 impl Default for Listed {
-    /// Of nothing.
+    /// An empty list.
     fn default() -> Self {
         Self::new(Arc::new(ModelCatalog {
             models: Vec::new(),

@@ -1,5 +1,5 @@
-//! The order in which the profiles of a provider are tried, by OpenClaw's rules. Knows what the configuration and the
-//! stores say of profiles by name, and no credential.
+//! The order in which the profiles of a provider are tried, by OpenClaw's rules.
+//! Knows what the configuration and the stores say about profiles by name; sees no credential.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,18 +9,18 @@ use super::{super::Configuration, super::report::Unresolved, stores::Stores};
 use crate::schema::Text;
 use model_provider_host::Result;
 
-/// The profiles that are tried, and why others are not.
+/// The profiles to try, and the key that excludes the rest.
 pub(super) struct Order {
     /// In the order in which they are tried.
     pub(super) names: Vec<String>,
-    /// The key that names them and thereby leaves the others out.
+    /// The key that names them and thereby excludes all other profiles.
     pub(super) chosen_by: Option<String>,
 }
 
 impl Configuration {
-    /// The profiles of a provider that may be tried, in their order: those of an explicit order and no others; else
-    /// those that `auth.profiles` has of it; else all that are stored. Where none of the named ones is stored, all are
-    /// taken, unless only `auth.order` names them.
+    /// The profiles of a provider to try, in order: those of an explicit order only; else those in `auth.profiles`;
+    /// else all stored ones. If none of the named profiles is stored, all stored ones are tried, unless only
+    /// `auth.order` names them.
     pub(super) fn profile_order(
         &self,
         id: &str,
@@ -51,10 +51,10 @@ impl Configuration {
         let mut seen = std::collections::HashSet::new();
         names.retain(|name| seen.insert(name.clone()));
         if !is_explicit {
-            // Tokens before keys, and of each kind the one that OpenClaw has not used for the longest time.
+            // Tokens before keys, and within each kind the one that OpenClaw used least recently.
             names.sort_by_cached_key(|name| (kind_rank(stores, name, id), stores.last_used(name)));
         }
-        // One that OpenClaw has set aside comes after its siblings.
+        // Profiles on cooldown in OpenClaw come last.
         let now = since_1970();
         let until = |name: &String| stores.unusable_until(name).filter(|until| *until > now);
         names.sort_by(|a, b| {
@@ -93,14 +93,14 @@ impl Configuration {
     }
 }
 
-/// Where the kind of a profile stands among others.
+/// The rank of a profile's kind in the order.
 fn kind_rank(stores: &Stores, name: &str, id: &str) -> u8 {
-    // What is wrong with a profile is said when it is tried.
+    // Problems of a profile are reported when it is tried.
     let profiles = stores.profiles(name, id, &mut Vec::new());
     let kind = profiles.first().map(|(_, profile)| profile.kind.as_deref());
     match kind {
         Some(Some("token")) => 0,
-        // One that cannot be read keeps its place, so that this is said before another is used.
+        // An unreadable profile keeps its rank, so that its problem is reported before another profile is used.
         None | Some(None | Some("api_key")) => 1,
         Some(Some(_)) => 2,
     }

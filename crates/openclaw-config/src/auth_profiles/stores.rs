@@ -1,5 +1,5 @@
-//! The files and databases that hold profiles, in the order in which they count. Knows where they are and how they are
-//! laid out, not which profile is used.
+//! The files and databases that hold profiles, by precedence.
+//! Knows their locations and layouts, not which profile is used.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,20 +14,20 @@ use super::super::{
 };
 use model_provider_host::{Error, Result};
 
-/// All stores that are there.
+/// All existing stores.
 pub(super) struct Stores(Vec<Store>);
 
-/// One of them.
+/// One store.
 struct Store {
     place: String,
     document: Document,
-    /// What is kept beside it: the order of profiles.
+    /// The state beside the credentials: the order of profiles.
     state: Option<Document>,
     /// Milliseconds since 1970.
     written: i64,
 }
 
-/// Every place in which profiles may be, databases included.
+/// Every location of a profile store, databases included.
 pub(super) fn paths(state_dir: &Path) -> Vec<PathBuf> {
     let mut paths = vec![
         state_dir.join("auth-profiles.json"),
@@ -54,10 +54,10 @@ fn agents(state_dir: &Path) -> Vec<PathBuf> {
 }
 
 impl Stores {
-    /// Reads them all: those of everybody and of the main agent, the one that was written last first; then those of other
-    /// agents. What cannot be read is passed over, and said: the others may hold what is looked for.
+    /// Reads all stores: the shared ones and the main agent's, most recently written first; then those of the other
+    /// agents. An unreadable store is reported and skipped, since another one may hold the credential.
     pub(super) fn read(state_dir: &Path, passed: &mut Vec<Unresolved>) -> Self {
-        // Of two that were written at the same time the first counts.
+        // Of two with the same time the first wins.
         let mut shared = Vec::new();
         let mut others = Vec::new();
         for agent in agents(state_dir) {
@@ -96,7 +96,7 @@ impl Stores {
         names.into_iter()
     }
 
-    /// The order that a store itself keeps for a provider.
+    /// The order that a store itself defines for a provider.
     pub(super) fn order(&self, id: &str, passed: &mut Vec<Unresolved>) -> Option<Vec<String>> {
         for store in &self.0 {
             for document in store.state.iter().chain([&store.document]) {
@@ -110,7 +110,7 @@ impl Stores {
         None
     }
 
-    /// The profiles of this name that are of a provider, each with the place that it stands in.
+    /// The profiles of this name that belong to a provider, each with its location.
     pub(super) fn profiles(
         &self,
         name: &str,
@@ -135,7 +135,7 @@ impl Stores {
         used.fold(0.0, f64::max) as u64
     }
 
-    /// What OpenClaw keeps of the use of a profile, in each store.
+    /// OpenClaw's usage statistics of a profile, in each store.
     fn usage(&self, name: &str) -> impl Iterator<Item = &serde_json::Value> {
         let documents = self
             .0
@@ -144,7 +144,7 @@ impl Stores {
         documents.filter_map(move |document| document.value().get("usageStats")?.get(name))
     }
 
-    /// When a profile may be asked for again, in milliseconds since 1970, by what OpenClaw keeps of its failures.
+    /// The end of a profile's cooldown in milliseconds since 1970, from OpenClaw's record of its failures.
     pub(super) fn unusable_until(&self, name: &str) -> Option<f64> {
         let times = self.usage(name).flat_map(|usage| {
             let until = |key| usage.get(key).and_then(serde_json::Value::as_f64);
@@ -154,13 +154,13 @@ impl Stores {
     }
 }
 
-/// What is said of something that is not of the form that it should have.
+/// The report for a value that has the wrong form.
 fn broken(place: String, error: &Error) -> Unresolved {
     let fix = error.hint().unwrap_or("correct or remove it").to_owned();
     Unresolved::new(place, error.message(), fix)
 }
 
-/// The order that a document keeps for a provider.
+/// The order that a document defines for a provider.
 fn order_in(document: &Document, id: &str) -> Result<Option<Vec<String>>> {
     for (provider, names) in document.root().get("order")?.entries()? {
         if provider.trim().eq_ignore_ascii_case(id)
@@ -173,7 +173,7 @@ fn order_in(document: &Document, id: &str) -> Result<Option<Vec<String>>> {
 }
 
 impl Store {
-    /// What a file holds; what is wrong with it is said.
+    /// Reads a store from a file; reports what is wrong with it.
     fn of_file(path: &Path, passed: &mut Vec<Unresolved>) -> Option<Self> {
         let mut read = |path: &Path| {
             let document = Document::read(path).and_then(|document| {
@@ -200,7 +200,7 @@ impl Store {
         })
     }
 
-    /// What a database holds; what is wrong with it is said.
+    /// Reads a store from a database; reports what is wrong with it.
     fn of_database(
         opened: Result<Option<Database>, String>,
         path: &Path,
@@ -215,7 +215,7 @@ impl Store {
             };
             let parse = |json: String| {
                 let parsed = Document::parse(database.path(), json);
-                parsed.map_err(|_| "its credentials are no JSON".to_owned())
+                parsed.map_err(|_| "its credentials are not JSON".to_owned())
             };
             Ok(Some(Self {
                 place: path.display().to_string(),
@@ -255,7 +255,7 @@ impl Store {
         let is_its = |owner: &str| owner.trim().eq_ignore_ascii_case(id);
         let owner = match node.get("provider")?.word() {
             Ok(owner) => owner.unwrap_or(by_name),
-            // Only what seems to be of this provider is worth a word.
+            // Only problems of profiles that seem to be this provider's are reported.
             Err(error) if is_its(by_name) => return Err(error),
             Err(_) => return Ok(None),
         };

@@ -1,9 +1,9 @@
-//! `$include`: files whose content stands in place of an object. Knows how they are found and merged, not what they
-//! mean; never writes one.
+//! `$include`: files whose content replaces an object. Knows how they are found and merged, not what they mean;
+//! never writes one.
 //!
-//! The rules are OpenClaw's: paths are relative to the file that names them and stay within allowed folders; of a list
-//! the later file overrides the earlier; what stands beside `$include` overrides what is included; objects are merged,
-//! lists are joined.
+//! The rules are OpenClaw's. Paths are relative to the including file and stay within allowed folders. In a list of
+//! files, a later one overrides an earlier one. Keys beside `$include` override included ones. Objects are merged,
+//! lists are concatenated.
 
 use std::{
     io::Read as _,
@@ -15,19 +15,19 @@ use serde_json::{Map, Value};
 use super::{Document, Key, place};
 use model_provider_host::{Error, Kind, Result};
 
-/// The key that names files.
+/// The key that names the files.
 pub(crate) const INCLUDE: &str = "$include";
-/// How deep files may include one another.
+/// The limit of include nesting.
 const DEEPEST: usize = 10;
 /// The largest included file.
 const LARGEST: u64 = 2 * 1024 * 1024;
 
-/// The folders that included files may be in.
+/// The folders that may hold included files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Roots(Vec<PathBuf>);
 
 impl Roots {
-    /// The folder of the configuration, and others by name.
+    /// The configuration's folder, and additional ones.
     pub(crate) fn new(file: &Path, others: impl IntoIterator<Item = PathBuf>) -> Self {
         let folder = normal(&absolute(file));
         let folder = folder.parent().map(Path::to_owned).unwrap_or_default();
@@ -39,7 +39,7 @@ impl Roots {
         )
     }
 
-    /// Whether a path is within one of them, by its name and by where its links lead.
+    /// Whether a path is within one of the folders, both as written and with links resolved.
     fn allow(&self, path: &Path) -> bool {
         let is_within = |path: &Path, real: bool| {
             self.0.iter().any(|root| {
@@ -60,19 +60,19 @@ impl Roots {
 pub(super) struct Included {
     pub(super) path: PathBuf,
     text: String,
-    /// Where its content stands in the whole.
+    /// The path of its content in the merged document.
     at: Vec<Key>,
 }
 
 impl Included {
-    /// The line and column of a value of the whole, if it stands in this file.
+    /// The line and column of a value of the merged document, if this file holds it.
     pub(super) fn place(&self, keys: &[Key]) -> Option<(usize, usize)> {
         let rest = keys.strip_prefix(self.at.as_slice())?;
         place::find(&self.text, rest)
     }
 }
 
-/// Whether something is included at all.
+/// Whether the document includes anything.
 pub(super) fn is_any(value: &Value) -> bool {
     match value {
         Value::Object(members) => members.contains_key(INCLUDE) || members.values().any(is_any),
@@ -81,7 +81,7 @@ pub(super) fn is_any(value: &Value) -> bool {
     }
 }
 
-/// The whole, and the files that are in it, the one that has the last word first.
+/// The merged document and its files, highest precedence first.
 pub(super) fn resolve(document: &Document, roots: &Roots) -> Result<(Value, Vec<Included>)> {
     let mut files = Vec::new();
     let start = File {
@@ -94,12 +94,12 @@ pub(super) fn resolve(document: &Document, roots: &Roots) -> Result<(Value, Vec<
     Ok((value, files))
 }
 
-/// A file while what it includes is looked for.
+/// A file whose includes are being resolved.
 struct File<'d> {
     document: &'d Document,
     path: PathBuf,
     at: Vec<Key>,
-    /// The files that led here.
+    /// The chain of including files.
     chain: &'d [PathBuf],
 }
 
@@ -136,7 +136,7 @@ impl File<'_> {
                     return Ok(included);
                 }
                 if !included.is_object() {
-                    let what = "stands beside other keys, but what it includes is no object";
+                    let what = "has other keys beside it, but what it includes is not an object";
                     return Err(self.fault(way, what));
                 }
                 Ok(merge(included, Value::Object(own)))
@@ -156,7 +156,7 @@ impl File<'_> {
         match names {
             Value::String(name) => self.load(name, way, roots, files),
             Value::Array(list) => {
-                // The later one has the last word, so that its places are looked at first.
+                // A later file has precedence, so it is searched first.
                 let mut loaded = Vec::with_capacity(list.len());
                 for name in list.iter().rev() {
                     loaded.push(self.load(name.as_str().ok_or_else(wrong)?, way, roots, files)?);
@@ -216,7 +216,7 @@ impl File<'_> {
     }
 }
 
-/// A regular file that is not too large; else why it cannot be had.
+/// Reads a regular file within the size limit; else says why it cannot be read.
 fn read(path: &Path) -> Result<String, String> {
     let open = || -> std::io::Result<Option<String>> {
         let meta = std::fs::metadata(path)?;
@@ -231,7 +231,7 @@ fn read(path: &Path) -> Result<String, String> {
     match open() {
         Ok(Some(text)) if text.len() as u64 > LARGEST => Err("is larger than 2 MiB".to_owned()),
         Ok(Some(text)) => Ok(text),
-        Ok(None) => Err("is no regular file".to_owned()),
+        Ok(None) => Err("is not a regular file".to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(format!("is not there ({})", path.display()))
         }
@@ -239,7 +239,7 @@ fn read(path: &Path) -> Result<String, String> {
     }
 }
 
-/// Objects member by member, lists joined, of anything else the second.
+/// Merges member by member for objects, concatenates lists; for anything else the second value wins.
 fn merge(base: Value, over: Value) -> Value {
     match (base, over) {
         (Value::Array(mut base), Value::Array(over)) => {
@@ -264,7 +264,7 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// A path without `.` and `..`, links not followed.
+/// A path without `.` and `..`; links are not resolved.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {

@@ -1,5 +1,6 @@
-//! One place in a JSON5 document, with typed look-ups: what is there but of the wrong kind is named with file, line,
-//! column and key, and never shown. Knows nothing of what the keys mean.
+//! A position in a JSON5 document, with typed lookups. A value of the wrong type is reported with file, line,
+//! column and key, and never shown.
+//! Does not know the meaning of any key.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -8,7 +9,7 @@ use serde_path_to_error::Segment;
 use super::{Document, Key};
 use model_provider_host::{Error, Kind, Result};
 
-/// One place in a document. What is absent, or `null`, is a node too.
+/// A position in a document. An absent or `null` value has a node too.
 #[derive(Clone)]
 pub(crate) struct Node<'a> {
     document: &'a Document,
@@ -17,7 +18,7 @@ pub(crate) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The whole of a document.
+    /// The root of a document.
     pub(super) fn of(document: &'a Document, value: &'a Value) -> Self {
         Self {
             document,
@@ -45,7 +46,7 @@ impl<'a> Node<'a> {
         ))
     }
 
-    /// The value under several keys, one in the other.
+    /// The value at a path of keys.
     pub(crate) fn at(&self, names: &[&str]) -> Result<Self> {
         names.iter().try_fold(self.clone(), |node, name| node.get(name))
     }
@@ -135,7 +136,7 @@ impl<'a> Node<'a> {
         self.value
     }
 
-    /// What is here is not what is expected. Names the kind of what is here, never the value: it may be a secret.
+    /// A type error: expected `expected`, found the type of this value. Never shows the value: it may be a secret.
     pub(crate) fn fault(&self, expected: &str) -> Error {
         let found = match self.value {
             None => "is missing",
@@ -150,7 +151,7 @@ impl<'a> Node<'a> {
             .with_hint(format!("write {expected}, or remove the key"))
     }
 
-    /// Something is wrong with what is here.
+    /// An error about this value.
     pub(crate) fn wrong(&self, what: &str) -> Error {
         let mut message = self.document.where_is(&self.keys);
         let key = if self.keys.is_empty() {
@@ -162,12 +163,12 @@ impl<'a> Node<'a> {
         Error::new(Kind::Configuration, message)
     }
 
-    /// The way here: `models.providers.acme.models[0].id`.
+    /// The path of this node: `models.providers.acme.models[0].id`.
     pub(crate) fn key(&self) -> String {
         Key::path(&self.keys)
     }
 
-    /// The value here as a type of the schema; `None` where there is none.
+    /// Deserializes the value; `None` if there is none.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let Some(value) = self.value else {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Where a value stands in the text of a JSON5 file. Knows no meanings.
+//! The position of a value in the text of a JSON5 file. Does not know the meaning of any key.
 
 use std::fmt;
 
@@ -13,8 +13,7 @@ pub(super) fn find(text: &str, keys: &[Key]) -> Option<(usize, usize)> {
     Some((place.line + 1, place.column + 1))
 }
 
-/// Follows keys through a text and fails where they end, so that the parser says where that is: it gives positions
-/// for errors alone.
+/// Follows a path of keys and fails at its end on purpose: the parser gives positions for errors only.
 struct Locate<'k>(&'k [Key]);
 
 impl<'de> DeserializeSeed<'de> for Locate<'_> {

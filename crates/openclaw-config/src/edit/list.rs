@@ -1,4 +1,4 @@
-//! The text of a list of which some items go and others come. Knows no files and no meanings.
+//! Text edits of a JSON5 list: removes and appends items. Knows neither files nor the meaning of any key.
 
 use jsonc_parser::cst::{CstArray, CstNode};
 use serde_json::Value;
@@ -9,9 +9,9 @@ pub(super) fn offset(node: &CstNode) -> usize {
     before + node.parent().map_or(0, |parent| offset(&parent.into()))
 }
 
-/// How a file is laid out.
+/// The indentation of a file.
 pub(super) struct Layout {
-    /// What stands before the line on which the list begins.
+    /// The indentation of the line on which the list begins.
     pub(super) indent: String,
     /// One level of indentation.
     pub(super) step: String,
@@ -33,7 +33,8 @@ impl Layout {
     }
 }
 
-/// The list without its stale items and with new ones at its end. Everything else stays to the letter, but for commas.
+/// The list without its stale items and with new ones at its end. Everything else but commas is unchanged, byte for
+/// byte.
 pub(super) fn renewed(list: &CstArray, layout: &Layout, stale: &[bool], new: &[Value]) -> String {
     let mut stale = stale.iter();
     let mut left = stale.clone().filter(|is_stale| !**is_stale).count() + new.len();
@@ -49,7 +50,7 @@ pub(super) fn renewed(list: &CstArray, layout: &Layout, stale: &[bool], new: &[V
         } else if node.is_trivia() {
             kept.push((node, ""));
         } else if stale.next() == Some(&true) {
-            // With the space before it, but for the end of a comment's line.
+            // Also drops the space before it, but not the newline that ends a comment.
             drop_space(&mut kept, false);
         } else {
             kept.push((node, comma()));
@@ -74,7 +75,7 @@ pub(super) fn renewed(list: &CstArray, layout: &Layout, stale: &[bool], new: &[V
     text + "]"
 }
 
-/// Takes away the space at the end; the end of a line that is a comment only if another follows anyway.
+/// Drops trailing space. A newline that ends a comment is dropped only if another one follows.
 fn drop_space(kept: &mut Vec<(&CstNode, &str)>, is_line_ended: bool) {
     while let [before @ .., (last, _)] = kept.as_slice() {
         let is_comment_end = before.last().is_some_and(|(node, _)| node.is_comment());

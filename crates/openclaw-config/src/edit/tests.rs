@@ -1,4 +1,4 @@
-//! What an edit changes of a text, and what it leaves.
+//! Edits of a text: what changes, and what is preserved.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -77,10 +77,13 @@ fn a_byte_order_mark_stays_where_it_is() {
 }
 
 #[test]
-fn what_cannot_be_edited_is_said_and_stays() {
+fn what_cannot_be_edited_is_reported_and_unchanged() {
     let error = edited("{ a: 1 }", |edit| edit.set(&["a", "b"], json!(1))).unwrap_err();
-    assert!(error.message().contains("`a` is no object in braces"), "{error}");
-    // The last of two keys counts, and it is the one that is edited.
+    assert!(
+        error.message().contains("`a` is not an object in braces"),
+        "{error}"
+    );
+    // Of duplicate keys the last one wins, and it is the one that is edited.
     let new = edited("{ a: {x: 1}, a: {y: 2} }", |edit| edit.set(&["a", "z"], json!(3))).unwrap();
     assert_eq!(
         json5::from_str::<Value>(&new).unwrap(),
@@ -90,7 +93,7 @@ fn what_cannot_be_edited_is_said_and_stays() {
 }
 
 #[test]
-fn a_link_stays_a_link_and_what_was_there_is_kept_beside() {
+fn a_link_stays_a_link_and_the_previous_file_is_backed_up() {
     let dir = tempfile::tempdir().unwrap();
     let (real, link) = (dir.path().join("real.json"), dir.path().join("link.json"));
     std::fs::write(&real, "{ a: 1 } // old").unwrap();
@@ -122,7 +125,7 @@ fn a_link_stays_a_link_and_what_was_there_is_kept_beside() {
 }
 
 #[test]
-fn two_writers_do_not_lose_each_others_words() {
+fn concurrent_writers_do_not_lose_each_others_edits() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("c.json");
     std::thread::scope(|scope| {

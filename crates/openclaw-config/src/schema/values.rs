@@ -1,5 +1,5 @@
-//! Values as configurations hold them: `null` is absent, texts are trimmed, and what is expected is said in a person's
-//! words. Knows no keys.
+//! Deserializers for values of configurations: `null` is absent, strings are trimmed, and errors name the expected
+//! type in plain words. Knows no keys.
 
 use std::{fmt, marker::PhantomData};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::price;
 
-/// The members of an object, in their order; `null` ones are none.
+/// The members of an object, in order; `null` members are dropped.
 pub(crate) struct Members<V>(pub(crate) Vec<(String, V)>);
 
 impl<V> Default for Members<V> {

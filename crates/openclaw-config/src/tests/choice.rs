@@ -1,9 +1,9 @@
-//! What onboarding and the choice of models write for both eras of OpenClaw.
+//! What onboarding and model selection write for both eras of OpenClaw.
 
 use super::*;
 use model_provider_host::Secret;
 
-/// A provider of which facts are known.
+/// A provider with known facts.
 fn known() -> ProviderInfo {
     let mut info = acme();
     info.id = "huggingface".into();
@@ -29,7 +29,7 @@ fn decided() -> Onboarding {
 }
 
 #[test]
-fn onboarding_keeps_another_default_and_writes_the_api_and_the_mark() {
+fn onboarding_preserves_another_default_and_writes_the_api_and_the_mark() {
     let home = Home::new(&[(
         "openclaw.json",
         "{ agents: { defaults: { model: { primary: 'zeta/x' } } }, meta: { lastTouchedVersion: '2026.9.6' } }",
@@ -62,7 +62,7 @@ fn onboarding_keeps_another_default_and_writes_the_api_and_the_mark() {
 }
 
 #[test]
-fn a_base_url_that_is_named_takes_the_place_of_another_and_is_kept_where_none_is_named() {
+fn a_new_base_url_replaces_the_old_one_which_stays_where_none_is_given() {
     let home = Home::new(&[(
         "openclaw.json",
         "{ models: { providers: { huggingface: { baseUrl: 'https://old.test/v1' } } } }",
@@ -79,7 +79,7 @@ fn a_base_url_that_is_named_takes_the_place_of_another_and_is_kept_where_none_is
 }
 
 #[test]
-fn what_restricted_models_before_is_kept_as_what_restricts_them_now_and_not_widened() {
+fn an_existing_restriction_of_models_is_preserved_and_not_widened() {
     for default in ["", "model: 'zeta/x',"] {
         let config = format!(
             "{{ agents: {{ defaults: {{ {default} models: {{ 'zeta/x': {{}} }} }} }}, \
@@ -88,7 +88,7 @@ fn what_restricted_models_before_is_kept_as_what_restricts_them_now_and_not_wide
         let home = Home::new(&[("openclaw.json", &config)]);
         let (_, config) = onboarded(&home, &decided());
         let defaults = &config["agents"]["defaults"];
-        // As OpenClaw 2026.9.6 leaves it, whether or not the default becomes another.
+        // As OpenClaw 2026.9.6 leaves it, whether or not the default changes.
         assert_eq!(
             defaults["modelPolicy"],
             serde_json::json!({ "allow": ["zeta/x"] })
@@ -99,7 +99,7 @@ fn what_restricted_models_before_is_kept_as_what_restricts_them_now_and_not_wide
 }
 
 #[test]
-fn a_file_that_older_versions_of_openclaw_refuse_is_said_to_be_one() {
+fn a_file_that_older_versions_of_openclaw_refuse_is_reported() {
     let marked = "{ meta: { migrations: { modelPolicyAllowlist: true } } }";
     let says = |config: &str| Home::new(&[("openclaw.json", config)]).load().refused_by_older();
     assert_eq!(says("{}"), None);
@@ -124,7 +124,7 @@ fn a_file_of_the_older_era_gets_no_mark_that_it_refuses_and_no_entry_that_restri
         serde_json::json!({ "model": { "primary": "huggingface/a/b" } })
     );
 
-    // Nor where only the program that is installed says which era it is.
+    // Nor where only the installed program determines the era.
     let home = Home::new(&[]);
     let package = home.dir.path().join("lib/node_modules/openclaw");
     let bin = home.dir.path().join("bin");

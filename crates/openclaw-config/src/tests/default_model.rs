@@ -1,4 +1,4 @@
-//! Which models are asked if no other is named: aliases of other providers, profiles behind a reference, edits of the list.
+//! The default model: aliases of other providers, profiles of a reference, edits of the list.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn an_alias_of_another_providers_model_is_that_providers_as_its_reference_is() {
 }
 
 #[test]
-fn whatever_the_list_of_fallbacks_shows_can_be_taken_out_of_it() {
+fn every_listed_fallback_can_be_removed() {
     let home = Home::new(&[("openclaw.json", OTHERS)]);
     let removed = |text| home.load().remove_fallback(&acme(), text).unwrap();
     assert!(removed("openai/gpt-5"), "and its aliases with it");
@@ -39,7 +39,7 @@ fn whatever_the_list_of_fallbacks_shows_can_be_taken_out_of_it() {
 }
 
 #[tokio::test]
-async fn the_profile_behind_the_default_model_is_used_first_and_one_that_is_not_stored_is_said() {
+async fn the_profile_of_the_default_model_is_used_first_and_one_that_is_not_stored_is_reported() {
     let profiles = r#"{"profiles":{"acme:default":{"type":"api_key","provider":"acme","key":"d"},
         "acme:work":{"type":"api_key","provider":"acme","key":"w"}}}"#;
     for (model, key) in [
@@ -64,7 +64,7 @@ async fn the_profile_behind_the_default_model_is_used_first_and_one_that_is_not_
 }
 
 #[tokio::test]
-async fn the_profile_behind_a_model_that_is_asked_is_used_and_no_other_stands_in_for_it() {
+async fn the_profile_of_the_requested_model_is_used_and_no_other_replaces_it() {
     let profiles = r#"{"profiles":{"acme:default":{"type":"api_key","provider":"acme","key":"d"},
         "acme:work":{"type":"api_key","provider":"acme","key":"w"},
         "acme:old":{"type":"token","provider":"acme","token":"o","expires":1000}}}"#;
@@ -82,7 +82,7 @@ async fn the_profile_behind_a_model_that_is_asked_is_used_and_no_other_stands_in
         ("acme/a/two@default", "d"),
         ("a/two@work", "w"),
         ("Small@work", "w"),
-        // The default model has its profile however it is named; another model has none.
+        // The default model has its profile however it is spelled; another model has none.
         ("acme/a/one", "w"),
         ("a/one", "w"),
         ("acme/a/one@default", "d"),

@@ -72,7 +72,7 @@ fn what_is_wrong_in_an_included_file_is_named_with_its_place_there() {
 }
 
 #[test]
-fn what_cannot_be_included_is_said_with_the_place_that_names_it() {
+fn what_cannot_be_included_is_reported_with_the_place_that_names_it() {
     let outside = tempfile::NamedTempFile::new().unwrap();
     fs::write(outside.path(), "{ mode: 'replace' }").unwrap();
     let named = outside.path().display().to_string();
@@ -85,8 +85,8 @@ fn what_cannot_be_included_is_said_with_the_place_that_names_it() {
         ("'broken.json5'", "broken.json5: line 1"),
         ("'self.json5'", "includes this file again"),
         ("'openclaw.json'", "includes this file again"),
-        ("'.'", "no regular file"),
-        ("'text.json5'", "what it includes is no object"),
+        ("'.'", "not a regular file"),
+        ("'text.json5'", "what it includes is not an object"),
         ("'deep1.json5'", "more than 10 levels deep"),
     ] {
         let include = if include.starts_with('/') {
@@ -172,7 +172,7 @@ fn onboarding_writes_beside_an_include_and_never_over_it_or_into_it() {
         configuration.default_model(&acme()).unwrap().chain(),
         ["acme/big/one", "acme/x/y"]
     );
-    // Lists are joined with included ones, so that another list cannot be written here.
+    // Lists are concatenated with included ones, so that another list cannot be written here.
     decided.fallbacks = Some(vec!["acme/z/z".to_owned()]);
     let before = fs::read_to_string(home.path("openclaw.json")).unwrap();
     let error = load(&home).unwrap().onboard(&acme(), &decided).unwrap_err();

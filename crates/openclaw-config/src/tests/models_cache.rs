@@ -1,4 +1,4 @@
-//! `models.json`: what discovery writes and what a person has written.
+//! `models.json`: entries of discovery and of users.
 
 use super::*;
 use model_provider_host::contract::{Extra, Model, ModelCatalog, ModelSource, Price, Route};
@@ -49,7 +49,7 @@ fn catalog(models: Vec<Model>) -> ModelCatalog {
 }
 
 #[test]
-fn a_live_list_is_kept_and_what_a_person_wrote_stays() {
+fn a_live_list_is_cached_and_a_user_s_entries_stay() {
     let old = r#"{"note":1,"providers":{"zeta":{"models":[{"id":"z"}]},"acme":{"baseUrl":"x","models":[
       {"id":"gone","source":"live"},{"id":"mine","alias":"Mine","options":{"a":1}}]}}}"#;
     let home = Home::new(&[
@@ -99,7 +99,7 @@ fn a_live_list_is_kept_and_what_a_person_wrote_stays() {
 #[test]
 fn what_a_person_wrote_stays_to_the_letter_whatever_its_form() {
     let own = r#"{ "id": "mine", "n": 1e0, "big": 12345678901234567890123, "f": 0.10, "\u0061": "\u00e9" }"#;
-    // What discovery wrote stands in angle brackets here.
+    // Angle brackets mark what discovery wrote.
     let forms = [
         r#"{"note":1e0,"providers":{"acme":{"baseUrl":"x","models":[OWN]}},"z":-0}"#,
         r#"{"providers":{"acme":{"models":[<,>OWN/*so*/,<,>{"id":"also"}]}}}"#,
@@ -175,7 +175,7 @@ fn a_list_that_is_only_discovered_is_renewed_without_a_copy_beside_it() {
         );
     }
     assert!(!path.with_extension("json.bak").exists());
-    // One word of a person's, anywhere, is worth a copy.
+    // Any text of a user, anywhere, requires a backup.
     let text = fs::read_to_string(&path).unwrap();
     let with_own = text.replacen("\"acme\": {", "\"acme\": {\n      \"baseUrl\": \"x\",", 1);
     assert_ne!(text, with_own);
@@ -193,9 +193,9 @@ fn a_list_file_that_cannot_be_edited_stays_as_it_is() {
     for (text, what) in [
         (
             "{ providers: { acme: { models: {} } } }",
-            "`providers.acme.models` is no list",
+            "`providers.acme.models` is not a list",
         ),
-        ("{ providers: [] }", "`providers` is no object"),
+        ("{ providers: [] }", "`providers` is not an object"),
         ("{ providers: {", "line 1, column 15"),
     ] {
         let home = Home::new(&[("models.json", text)]);
@@ -212,7 +212,7 @@ fn a_list_file_that_cannot_be_edited_stays_as_it_is() {
 
 proptest! {
     #[test]
-    fn whatever_an_upstream_calls_its_models_is_kept(
+    fn any_model_name_of_an_upstream_is_cached(
         name in "\\PC{1,20}|[\u{0}-\u{7f}\u{2028}\u{feff}]{1,20}",
         number in any::<f64>(),
         whole in any::<u64>(),

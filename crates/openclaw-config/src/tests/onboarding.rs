@@ -1,4 +1,4 @@
-//! What onboarding writes, into nothing and into a file with a person's own words.
+//! What onboarding writes, into an empty home and into a file with a user's own entries.
 
 use super::*;
 use model_provider_host::Secret;
@@ -65,7 +65,7 @@ fn into_nothing_everything_that_is_needed_is_written_and_twice_is_once() {
     assert_eq!(before, (read(&home, "openclaw.json"), read(&home, KEYS)));
     assert!(
         !home.path("openclaw.json.bak").exists(),
-        "there was nothing to keep"
+        "there was nothing to back up"
     );
 }
 
@@ -111,13 +111,13 @@ fn what_a_person_wrote_survives() {
         serde_json::json!({ "provider": "acme", "mode": "api_key" });
     expected["models"]["mode"] = "merge".into();
     expected["agents"]["defaults"]["model"]["primary"] = "acme/big/one".into();
-    // `Acme` is the name of another model already; two equal names would be of no use.
+    // `Acme` is the alias of another model already; a duplicate would be ambiguous.
     assert_eq!(new, expected);
     assert_eq!(read(&home, "openclaw.json.bak"), OWN);
 }
 
 #[test]
-fn an_alias_that_is_wanted_is_set_and_a_blank_one_taken_away() {
+fn a_requested_alias_is_set_and_a_blank_one_removes_it() {
     let home = Home::new(&[("openclaw.json", OWN)]);
     let alias = |alias: &str| Onboarding {
         alias: Alias::Set(alias.to_owned()),
@@ -180,7 +180,7 @@ fn a_file_that_cannot_take_it_stays_and_no_key_is_stored() {
         .onboard(&acme(), &decided("acme/big/one"))
         .unwrap_err();
     assert!(
-        error.message().contains("`models.providers` is no object"),
+        error.message().contains("`models.providers` is not an object"),
         "{error}"
     );
     assert_eq!(read(&home, "openclaw.json"), config);

@@ -63,7 +63,7 @@ fn parameters_fill_what_a_request_leaves_open_and_no_more() {
 }
 
 #[test]
-fn a_parameter_of_the_wrong_type_is_named_and_an_unknown_one_is_told() {
+fn a_parameter_of_the_wrong_type_is_an_error_and_an_unknown_one_is_reported() {
     let config = |params: &str| {
         let config =
             format!("{{ agents: {{ defaults: {{ models: {{ 'acme/a/b': {{ params: {params} }} }} }} }} }}");

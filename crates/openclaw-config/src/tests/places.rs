@@ -1,8 +1,8 @@
-//! Where settings may stand: OpenClaw's file, a file of this program's own, and variables of other tools.
+//! The places of settings: OpenClaw's file, this program's own file, and variables of other tools.
 
 use super::*;
 
-/// A provider of which facts are known.
+/// A provider with known facts.
 fn known() -> ProviderInfo {
     let mut info = acme();
     info.id = "huggingface".into();
@@ -15,7 +15,7 @@ fn warned(configuration: &Configuration) -> Option<String> {
 }
 
 #[test]
-fn own_settings_stand_in_a_file_beside_openclaws_and_have_the_last_word() {
+fn own_settings_are_in_a_file_beside_openclaws_and_take_precedence() {
     let config = "{ plugins: { entries: { acme: { config: { 'max-retries': 5, 'bill-to': 'old' } } } } }";
     let own = "// ours\n{ 'max-retries': 1, 'idle-timeout-ms': 7000, providers: {
         zeta: { 'max-retries': 9 }, ' ACME ': { 'bill-to': 'new', 'ca-file': 'own.pem' } } }";
@@ -200,7 +200,7 @@ fn a_header_that_does_not_resolve_is_left_out_and_said() {
 }
 
 #[test]
-fn what_keeps_openclaw_from_loading_the_plugin_is_known() {
+fn what_stops_openclaw_from_loading_the_plugin_is_reported() {
     for (plugins, key) in [
         ("{ enabled: false }", Some("plugins.enabled")),
         ("{ deny: ['Acme'] }", Some("plugins.deny")),
@@ -222,7 +222,7 @@ fn what_keeps_openclaw_from_loading_the_plugin_is_known() {
 }
 
 #[tokio::test]
-async fn what_a_provider_s_own_tools_keep_is_looked_at_last() {
+async fn the_files_of_a_provider_s_own_tools_are_read_last() {
     let find = async |home: &Home| {
         let (info, environment) = (known(), home.environment());
         let mut grant = Grant::asked_by(&info).unwrap();
@@ -285,7 +285,7 @@ fn who_pays_may_stand_in_a_variable_unless_it_is_configured() {
 }
 
 #[tokio::test]
-async fn a_key_is_freed_of_what_came_along_wherever_it_stands() {
+async fn a_key_is_cleaned_up_in_every_source() {
     let profile =
         r#"{"profiles":{"acme:default":{"type":"api_key","provider":"acme","key":"Bearer 'acme_key'"}}}"#;
     for home in [
@@ -315,7 +315,7 @@ async fn a_key_is_freed_of_what_came_along_wherever_it_stands() {
 }
 
 #[test]
-fn a_setting_in_the_old_place_is_said_to_be_read_and_where_it_belongs() {
+fn a_setting_in_the_old_place_is_reported_with_the_place_where_it_belongs() {
     let config = "{ plugins: { entries: { Acme: { enabled: false, config: { 'max-retries': 0 } } } } }";
     let home = Home::new(&[("openclaw.json", config)]);
     let configuration = home.load();
@@ -353,7 +353,7 @@ async fn variables_of_the_providers_tools_are_read_as_those_tools_and_openclaw_r
 
 #[cfg(unix)]
 #[test]
-fn a_file_of_secrets_that_others_may_read_is_named_and_a_folder_gets_no_advice_for_files() {
+fn a_secrets_file_that_other_users_can_read_is_named_and_a_folder_gets_no_advice_for_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let config = "{ secrets: { providers: { one: { source: 'file', path: 'one.txt' } } } }";
     let home = Home::new(&[("openclaw.json", config), ("one.txt", "x")]);

@@ -1,4 +1,4 @@
-//! Stored profiles that are broken, set aside, or not what the configuration says of them.
+//! Stored profiles that are broken, on cooldown, or contradict the configuration.
 
 use super::*;
 use model_provider_host::Secret;
@@ -13,18 +13,18 @@ async fn search(home: &Home) -> (Option<String>, Vec<String>) {
 const SPARE: &str = r#"{"profiles":{"acme:spare":{"type":"api_key","provider":"acme","key":"spare"}}}"#;
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_store_or_a_profile_the_others_are_read_and_it_is_said_once() {
+async fn an_invalid_store_or_profile_is_reported_once_and_the_rest_are_read() {
     let profile = |profile: &str| format!(r#"{{"profiles":{{"acme:default":{profile}}}}}"#);
     for (text, says) in [
         (
             profile(
                 r#"{"type":"api_key","provider":"acme","keyRef":{"source":"gcp","provider":"p","id":"x"}}"#,
             ),
-            "its `source` is none of env, file, exec and store",
+            "its `source` is not env, file, exec or store",
         ),
         (
             profile(r#"{"provider":"acme","keyRef":{"source":"env"}}"#),
-            "no reference",
+            "not a reference",
         ),
         (profile(r#"{"provider":"acme","key":5}"#), "acme:default"),
         (profile(r#"{"provider":5,"key":"sesame"}"#), "acme:default"),
@@ -45,7 +45,7 @@ async fn whatever_is_wrong_with_a_store_or_a_profile_the_others_are_read_and_it_
         assert!(passed[0].contains(says), "{text}: {passed:?}");
         assert!(!passed[0].contains("sesame"), "{passed:?}");
     }
-    // What is of another provider is worth no word.
+    // Profiles of other providers are not reported.
     let other = r#"{"profiles":{"zeta:default":{"provider":5},"zeta:x":{"provider":"zeta","key":5}}}"#;
     let (found, passed) = search(&Home::new(&[("auth-profiles.json", other)])).await;
     assert!(found.is_none() && passed.is_empty(), "{passed:?}");
@@ -92,7 +92,7 @@ async fn a_profile_that_the_configuration_says_something_else_of_is_not_used() {
 }
 
 #[tokio::test]
-async fn a_profile_that_openclaw_has_set_aside_comes_after_its_siblings() {
+async fn a_profile_on_cooldown_in_openclaw_comes_last() {
     let stored = |until: &str| {
         format!(
             r#"{{"profiles":{{"acme:default":{{"provider":"acme","key":"d"}},"acme:work":{{"provider":"acme","key":"w"}}}},
@@ -110,7 +110,8 @@ async fn a_profile_that_openclaw_has_set_aside_comes_after_its_siblings() {
     }
 }
 
-/// Which profile of a provider is used, by what OpenClaw 2026.9.6 answers for the same configuration and store.
+/// Which profile of a provider is used: the expectations are what OpenClaw 2026.9.6 does for the same configuration
+/// and store.
 #[test]
 fn profiles_are_chosen_as_openclaw_chooses_them() {
     const KEYS: &str = r#""acme:default":{"type":"api_key","provider":"acme","key":"d"},
@@ -152,7 +153,7 @@ fn profiles_are_chosen_as_openclaw_chooses_them() {
             Some("d"),
         ),
         (
-            "those of others name none",
+            "profiles of other providers name none",
             "{ auth: { profiles: { 'zeta:x': { provider: 'zeta', mode: 'api_key' } } } }".to_owned(),
             store(""),
             Some("d"),

@@ -1,4 +1,4 @@
-//! References to variables in settings and headers: resolved or said, never handed on.
+//! References to variables in settings and headers: resolved or reported, never passed on.
 
 use super::*;
 

@@ -1,10 +1,10 @@
-//! Stored keys: every place in which OpenClaw or this program keeps them.
+//! Stored keys: every place where OpenClaw or this program stores them.
 
 use rusqlite::Connection;
 
 use super::*;
 
-/// A database of the state as OpenClaw lays it out.
+/// A state database with OpenClaw's schema.
 fn state(home: &Home, layout: i64, store: &str) -> Connection {
     fs::create_dir_all(home.path("state")).unwrap();
     let database = Connection::open(home.path("state/openclaw.sqlite")).unwrap();
@@ -43,7 +43,7 @@ fn found(home: &Home) -> Option<String> {
     stored.map(|stored| stored.secret.expose().to_owned())
 }
 
-/// What is passed over in the search.
+/// The sources that the lookup skips.
 fn passed(home: &Home) -> String {
     let mut passed = Vec::new();
     home.load().find_stored(&acme(), &mut passed).unwrap();
@@ -67,7 +67,7 @@ fn a_key_in_the_newer_database_is_found_while_its_log_is_not_written_back() {
         })
     };
     let before = sizes();
-    // A writer that is in the middle of something changes nothing, and is not waited for.
+    // A writer in the middle of a transaction changes nothing, and is not waited for.
     database.execute_batch("BEGIN IMMEDIATE").unwrap();
     put(&database, "authProfiles.store", &store("not-yet"), 2_000);
     let start = std::time::Instant::now();
@@ -88,7 +88,7 @@ fn a_key_in_the_newer_database_is_found_while_its_log_is_not_written_back() {
 }
 
 #[test]
-fn a_database_that_is_locked_newer_or_broken_is_said_and_not_waited_for() {
+fn a_database_that_is_locked_newer_or_broken_is_reported_and_not_waited_for() {
     let home = Home::new(&[]);
     let database = state(&home, 18, &store("hidden"));
     database.pragma_update(None, "journal_mode", "DELETE").unwrap();
@@ -125,13 +125,13 @@ fn a_database_that_is_locked_newer_or_broken_is_said_and_not_waited_for() {
         "{}",
         passed(&home)
     );
-    // Whatever is wrong with it, other places are looked at.
+    // Whatever is wrong with it, other sources are tried.
     file(&home, "auth-profiles.json", &store("elsewhere"));
     assert_eq!(found(&home).as_deref(), Some("elsewhere"));
 }
 
 #[test]
-fn of_several_places_the_one_that_was_written_last_counts_and_the_main_agent_before_others() {
+fn the_most_recently_written_store_wins_and_the_main_agent_precedes_other_agents() {
     let home = Home::new(&[]);
     file(
         &home,
@@ -175,7 +175,7 @@ fn the_oldest_files_name_a_profile_by_its_provider_alone() {
 }
 
 #[test]
-fn an_order_leaves_out_what_it_does_not_name_and_a_store_s_own_comes_first() {
+fn an_order_excludes_what_it_does_not_name_and_a_store_s_own_comes_first() {
     let profiles = r#"{"profiles":{"acme:default":{"type":"api_key","provider":"acme","key":"d"},
         "acme:work":{"type":"api_key","provider":"acme","key":"w"}}}"#;
     let config = "{ auth: { order: { ACME: ['acme:work'] } } }";
@@ -201,7 +201,7 @@ fn an_order_leaves_out_what_it_does_not_name_and_a_store_s_own_comes_first() {
 }
 
 #[test]
-fn a_profile_that_cannot_be_used_is_passed_over_and_said() {
+fn a_profile_that_cannot_be_used_is_skipped_and_reported() {
     for (profile, says) in [
         (
             r#"{"type":"token","provider":"acme","token":"t","expires":1000}"#,
@@ -347,7 +347,7 @@ async fn a_reference_leads_to_a_variable_a_private_file_or_the_store_and_to_no_p
 
 #[cfg(unix)]
 #[test]
-fn a_file_of_secrets_that_others_may_read_or_that_is_a_link_is_refused() {
+fn a_secrets_file_that_other_users_can_read_or_that_is_a_link_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let profile = r#"{"profiles":{"acme:default":{"type":"api_key","provider":"acme",
         "keyRef":{"source":"file","provider":"one","id":"value"}}}}"#;
@@ -361,7 +361,11 @@ fn a_file_of_secrets_that_others_may_read_or_that_is_a_link_is_refused() {
     let path = home.path("one.txt");
     let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     mode(0o644);
-    assert!(passed(&home).contains("open to others"), "{}", passed(&home));
+    assert!(
+        passed(&home).contains("accessible to other users"),
+        "{}",
+        passed(&home)
+    );
     mode(0o600);
     assert_eq!(found(&home).as_deref(), Some("x"));
     fs::hard_link(&path, home.path("two.txt")).unwrap();

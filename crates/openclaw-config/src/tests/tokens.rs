@@ -1,4 +1,4 @@
-//! Where the token comes from, and what is stored of it.
+//! The token's source, and what is stored of it.
 
 use super::*;
 use model_provider_host::Secret;
@@ -116,7 +116,7 @@ async fn an_api_key_is_literal_or_names_a_variable() {
 }
 
 #[test]
-fn a_stored_profile_is_private_and_leaves_others_alone() {
+fn a_stored_profile_is_private_and_other_profiles_are_unchanged() {
     let old = r#"{"version":3,"profiles":{"zeta:default":{"type":"api_key","provider":"zeta","key":"z"},
       "acme:default":{"type":"token","token":"old","provider":"acme","note":"kept"}},"lastGood":{}}"#;
     let home = Home::new(&[("auth-profiles.json", old)]);

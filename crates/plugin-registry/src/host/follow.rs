@@ -1,4 +1,5 @@
-//! Following a tag: what it moves to goes live by itself if policy and lock allow it, and waits for a person if not.
+//! Following a tag: a newer plugin is swapped in automatically if policy and lock allow it, and waits for approval
+//! otherwise.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,7 +11,7 @@ use model_provider_host::{
 use super::{Store, facts, provenance};
 use crate::{Access, Change, Lock, Pin, Pulled, Reference, host::convert, policy::Follow};
 
-/// What a look at a tag led to.
+/// The result of checking a tag.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Followed {
@@ -18,11 +19,11 @@ pub enum Followed {
     Swapped(Box<SwapReport>),
     /// A newer plugin waits for `update`.
     Waits(PendingUpdate),
-    /// The tag could not be looked at, or the plugin was not taken.
+    /// The check failed, or the plugin was refused.
     Failed(HostError),
 }
 
-/// Looks at a tag again and again, for as long as it is polled. `report` hears what is new, and of each digest once.
+/// Polls a tag as long as the future is polled. `report` gets each change, and each digest only once.
 pub async fn follow(
     store: Store,
     host: Host,
@@ -49,12 +50,12 @@ pub async fn follow(
     }
 }
 
-/// What was said already.
+/// What has been reported already.
 #[derive(Default)]
 struct Seen {
-    /// The digest that was judged last, and the lock that it was judged by.
+    /// The digest that was judged last, and the lock that was used.
     judged: Option<(String, Lock)>,
-    /// The last failure to look.
+    /// The last failure of a check.
     failure: Option<String>,
 }
 
@@ -94,7 +95,7 @@ async fn look(store: &Store, host: &Host, reference: &Reference, seen: &mut Seen
         }
         Err(error) => {
             if error.is_sandbox_full() {
-                // That says nothing of the plugin.
+                // A full sandbox is not the plugin's fault.
                 seen.judged = None;
             }
             Some(Followed::Failed(error))
@@ -102,7 +103,7 @@ async fn look(store: &Store, host: &Host, reference: &Reference, seen: &mut Seen
     }
 }
 
-/// What should be live and is not: what the lock pins now, else what the tag stands for now.
+/// The plugin that should be live and is not: what the lock pins, else what the tag points to.
 async fn newer(store: &Store, host: &Host, reference: &Reference) -> Result<Option<Newer>> {
     let lock = store.lock()?;
     let live = host.plugin();
@@ -136,7 +137,7 @@ async fn newer(store: &Store, host: &Host, reference: &Reference) -> Result<Opti
     }))
 }
 
-/// A plugin that may take the place of the live one.
+/// A candidate to replace the live plugin.
 struct Newer {
     follow: Follow,
     store: Store,
@@ -144,7 +145,7 @@ struct Newer {
     id: String,
     pin: Pin,
     pulled: Pulled,
-    /// Somebody has pinned it: it was accepted, or brought back.
+    /// It is pinned: accepted, or restored by a rollback.
     is_pinned: bool,
     lock: Lock,
 }
@@ -154,7 +155,7 @@ impl Newer {
         self.pulled.digest.to_string()
     }
 
-    /// Whether who signed the pinned one signed this one too.
+    /// Whether a signer of the pinned version has signed this one too.
     fn is_by_the_same(&self) -> bool {
         self.pulled
             .signers
@@ -162,7 +163,7 @@ impl Newer {
             .any(|signer| self.pin.signers.contains(signer))
     }
 
-    /// Pins what went live.
+    /// Pins the plugin that is live now.
     fn keep(&self, host: &Host) -> Result<()> {
         if self.is_pinned {
             return Ok(());
@@ -190,7 +191,7 @@ impl PluginSource for Newer {
             if !self.is_pinned {
                 if self.follow == Follow::Signed && !self.is_by_the_same() {
                     let message = format!(
-                        "{} has moved to {}, which is not signed by whoever signed {}",
+                        "{} has moved to {}, which is not signed by a signer of {}",
                         self.reference, self.pulled.digest, self.pin.digest
                     );
                     return Err(HostError::new(Kind::NotGranted, message).with_hint(format!(
@@ -199,7 +200,8 @@ impl PluginSource for Newer {
                         self.id
                     )));
                 }
-                // It has what the pinned one has, and no more: what it asks for is compared before it goes live.
+                // It gets the grants of the pinned version, and no more: its requested access is compared before it
+                // goes live.
                 holders.push(self.pin.digest.to_string());
             }
             Ok(Fetched {
@@ -239,7 +241,7 @@ impl PluginSource for Newer {
             .map(|change| format!("{}: {} (now: {})", change.what, change.new, change.old))
             .collect();
         let message = format!(
-            "{} has moved to {}, which wants more than the live plugin: {}",
+            "{} has moved to {}, which requests more than the live plugin: {}",
             self.reference,
             self.pulled.digest,
             more.join("; ")

@@ -1,7 +1,8 @@
-//! The glue to `model-provider-host`: plugins by reference as its sources, and policy and lock file as its admission.
+//! Integration with `model-provider-host`: plugins by reference as its sources, policy and lock file as its
+//! admission.
 //!
-//! Reads and writes three things of a state directory: `plugin-policy.json`, `plugins.lock` and the cache `plugins/`.
-//! Whoever may change the first two decides what is loaded, so they have to be the user's own.
+//! Reads and writes three things of a state directory: `plugin-policy.json`, `plugins.lock` and the cache
+//! `plugins/`. The first two decide what is loaded, so only the user may be able to change them.
 
 mod follow;
 mod source;
@@ -25,7 +26,7 @@ use crate::{
     Require, Signatures,
 };
 
-/// The holder of plugins that a workspace built for itself.
+/// The holder of plugins that a workspace built itself.
 pub const WORKSPACE: &str = "workspace";
 
 impl From<Error> for HostError {
@@ -43,12 +44,12 @@ impl From<Error> for HostError {
     }
 }
 
-/// What a plugin is loaded for.
+/// The purpose of loading a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// To run: policy and lock hold.
+    /// To run it: policy and lock apply.
     Run,
-    /// To look at what it is and asks for: the policy holds.
+    /// To inspect it and its requested access: only the policy applies.
     Look,
 }
 
@@ -64,7 +65,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Of this state directory, which need not be there.
+    /// The plugins of this state directory, which need not exist.
     #[must_use]
     pub fn new(state_dir: &Path) -> Self {
         Self {
@@ -74,14 +75,14 @@ impl Store {
         }
     }
 
-    /// With other options for registries.
+    /// Sets the options of the registry client.
     #[must_use]
     pub fn with_options(self, options: ClientOptions) -> Self {
         let options = Arc::new(options);
         Self { options, ..self }
     }
 
-    /// With a workspace whose own plugins need no entry in the lock file.
+    /// Sets a workspace whose own plugins need no entry in the lock file.
     #[must_use]
     pub fn with_workspace(self, vouch: Vouch) -> Self {
         let vouch = Some(vouch);
@@ -94,7 +95,7 @@ impl Store {
         self.dir.join("plugins.lock")
     }
 
-    /// The policy's file.
+    /// The policy file.
     #[must_use]
     pub fn policy_file(&self) -> PathBuf {
         self.dir.join("plugin-policy.json")
@@ -106,10 +107,10 @@ impl Store {
         Cache::new(self.dir.join("plugins"))
     }
 
-    /// The lock as it is now; empty if there is none.
+    /// The current lock; empty if there is none.
     ///
     /// # Errors
-    /// It cannot be read, or others may change it.
+    /// It cannot be read, or other users can change it.
     pub fn lock(&self) -> Result<Lock> {
         match read(&self.lock_file())? {
             Some(text) => Ok(Lock::parse(&text)?),
@@ -117,7 +118,7 @@ impl Store {
         }
     }
 
-    /// Changes the lock. Nobody else does so in the meantime.
+    /// Changes the lock atomically.
     ///
     /// # Errors
     /// It cannot be read or written, or `change` fails; then nothing is written.
@@ -130,10 +131,10 @@ impl Store {
         Ok(changed)
     }
 
-    /// The policy as it is now; without a file the one that allows what somebody names.
+    /// The current policy; without a file, a policy that allows any named plugin.
     ///
     /// # Errors
-    /// It cannot be read, or others may change it.
+    /// It cannot be read, or other users can change it.
     pub fn policy(&self) -> Result<Policy> {
         match read(&self.policy_file())? {
             Some(text) => Ok(Policy::parse(&text)?),
@@ -141,7 +142,7 @@ impl Store {
         }
     }
 
-    /// Puts a digest on the deny list.
+    /// Adds a digest to the deny list.
     ///
     /// # Errors
     /// The policy cannot be read or written.
@@ -155,7 +156,7 @@ impl Store {
         files::write_private(&file, format!("{text}\n").as_bytes())
     }
 
-    /// Pulls by the policy as it is now.
+    /// A registry client with the current policy.
     ///
     /// # Errors
     /// The policy cannot be read.
@@ -167,7 +168,7 @@ impl Store {
         )?)
     }
 
-    /// What the lock says that pinned plugins were granted, each for its digest alone.
+    /// Adds the grants of pinned plugins from the lock, each for its digest only.
     ///
     /// # Errors
     /// The lock cannot be read.
@@ -181,14 +182,14 @@ impl Store {
         Ok(())
     }
 
-    /// Judges plugin files before they are compiled.
+    /// The admission for plugin files.
     #[must_use]
     pub fn admission(&self, mode: Mode) -> Arc<dyn Admission> {
         let store = self.clone();
         Arc::new(Files { store, mode })
     }
 
-    /// What a pin of this plugin is; `granted` of who accepts what it asks for.
+    /// The pin of this plugin; `granted` is set if the user accepts its requested access.
     #[must_use]
     pub fn pin(
         plugin: &Plugin,
@@ -213,13 +214,13 @@ impl Store {
     }
 }
 
-/// Who signed a plugin, of those that vouch for it.
+/// The signers among a plugin's holders.
 fn signers(plugin: &Plugin) -> Vec<String> {
     let is_signer = |holder: &&String| holder.starts_with("minisign:") || holder.starts_with("cosign:");
     plugin.holders().iter().filter(is_signer).cloned().collect()
 }
 
-/// What a plugin is and asks for.
+/// The facts of a plugin.
 fn facts(plugin: &Plugin, asks: Option<Access>) -> Facts {
     Facts {
         version: plugin.info().version.clone(),
@@ -230,18 +231,18 @@ fn facts(plugin: &Plugin, asks: Option<Access>) -> Facts {
     }
 }
 
-/// The same members under another type.
+/// Converts between types with the same members.
 fn convert<T: serde::Serialize, U: serde::de::DeserializeOwned>(value: &T) -> Option<U> {
     serde_json::from_value(serde_json::to_value(value).ok()?).ok()
 }
 
-/// The text of a file that decides what is loaded, if it is there.
+/// Reads a file that decides what is loaded, if it exists.
 fn read(path: &Path) -> Result<Option<String>> {
     let fault = |message: String| HostError::new(Kind::Configuration, message);
     if let Some(exposure) = trust::changeable(path) {
-        let message = format!("{} is not believed: {}", path.display(), exposure.message);
+        let message = format!("{} is not trusted: {}", path.display(), exposure.message);
         return Err(fault(message).with_hint(format!(
-            "whoever may change it decides which plugins are loaded; look at what stands there, then `{}`",
+            "a user who can change it decides which plugins are loaded; review the file, then `{}`",
             exposure.fix
         )));
     }
@@ -252,7 +253,7 @@ fn read(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// A file that is not what the lock says, and the command that accepts it.
+/// The error for a file that does not match the lock, with the command that accepts it.
 fn not_locked(what: &str, found: &str, source: &str) -> HostError {
     let quoted = trust::quoted(Path::new(source));
     HostError::new(Kind::NotGranted, format!("{what}, and not {found}"))
@@ -313,7 +314,7 @@ impl Admission for Files {
     }
 }
 
-/// The signature that lies beside a file.
+/// The signature file beside a file.
 fn beside(file: &Path) -> Signatures {
     let mut name = file.as_os_str().to_owned();
     name.push(".minisig");
@@ -324,7 +325,7 @@ fn beside(file: &Path) -> Signatures {
     }
 }
 
-/// The parts of what was pulled that a pin keeps.
+/// The provenance of a pulled plugin that a pin stores.
 fn provenance(pulled: &Pulled) -> (&Digest, &[String]) {
     (&pulled.manifest, &pulled.signers)
 }

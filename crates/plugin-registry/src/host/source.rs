@@ -1,4 +1,4 @@
-//! A plugin by reference, as a source of the host.
+//! A plugin source for the host: a plugin by reference.
 
 use std::{path::PathBuf, sync::Mutex};
 
@@ -8,7 +8,7 @@ use model_provider_host::{Fetched, Plugin, PluginSource, Result};
 use super::{Mode, Store, WORKSPACE, not_locked, provenance};
 use crate::{Pulled, Reference};
 
-/// What a reference stands for: to run, what the lock pins it to; to look at, what the registry has now.
+/// A reference as a source. To run: the version that the lock pins; to inspect: the registry's current one.
 #[derive(Debug)]
 pub struct ReferenceSource {
     store: Store,
@@ -31,7 +31,7 @@ impl Store {
 }
 
 impl ReferenceSource {
-    /// What was pulled, once it was.
+    /// The pulled plugin, after a fetch.
     pub fn pulled(&self) -> Option<Pulled> {
         self.pulled.lock().ok()?.clone()
     }
@@ -50,7 +50,7 @@ impl PluginSource for ReferenceSource {
             }
             let origin = PathBuf::from(self.reference.to_string());
             let mut holders = pulled.signers;
-            // What the workspace built is its own, wherever it has been since.
+            // The workspace's own build counts as such, even if it was pulled from a registry.
             if self
                 .store
                 .vouch
@@ -66,7 +66,7 @@ impl PluginSource for ReferenceSource {
         })
     }
 
-    /// The first use of a reference pins it; another file for an id that is pinned is refused.
+    /// The first use of a reference pins it; another file for a pinned id is refused.
     fn accept(&self, plugin: &Plugin) -> Result<()> {
         if self.mode == Mode::Look {
             return Ok(());

@@ -1,6 +1,6 @@
-//! Signatures of cosign with a key: ECDSA on P-256 over a small JSON that names the digest of the manifest.
+//! Cosign signatures with a key: ECDSA P-256 over a small JSON payload that names the digest of the manifest.
 //!
-//! Transparency logs and certificates are not looked at: the key alone decides.
+//! Transparency logs and certificates are not used: the key alone decides.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
@@ -9,12 +9,12 @@ use serde::Deserialize;
 use super::CosignSignature;
 use crate::digest::Digest;
 
-/// The media type of what is signed.
+/// The media type of the signed payload.
 pub(crate) const SIGNING_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
-/// Where the signature stands, beside the layer.
+/// The annotation of the layer that holds the signature.
 pub(crate) const SIGNATURE_ANNOTATION: &str = "dev.cosignproject.cosign/signature";
 
-/// What stands before the point in the DER of every key on P-256: `SEQUENCE { SEQUENCE { ecPublicKey, prime256v1 }, BIT
+/// The bytes before the point in the DER of every P-256 key: `SEQUENCE { SEQUENCE { ecPublicKey, prime256v1 }, BIT
 /// STRING }`.
 const PREFIX: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
@@ -50,13 +50,13 @@ struct Image {
     digest: String,
 }
 
-/// Whether a key has signed that this manifest is its own.
+/// Whether a key has signed this manifest.
 pub(super) fn verifies(pem: &str, signed: &CosignSignature, manifest: &Digest) -> bool {
     let (Some((_, point)), Ok(signature)) = (point(pem), STANDARD.decode(&signed.signature)) else {
         return false;
     };
     let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point);
-    // What is not signed is not read.
+    // The payload is not parsed before its signature is verified.
     if key.verify(signed.payload.as_bytes(), &signature).is_err() {
         return false;
     }

@@ -1,6 +1,6 @@
-//! Signatures of minisign: Ed25519 over the hash of the component's bytes.
+//! Minisign signatures: Ed25519 over the hash of the component's bytes.
 //!
-//! Those over the bytes themselves, which versions before 0.8 made, are not taken.
+//! Legacy signatures over the bytes themselves (before version 0.8) are not accepted.
 
 use minisign_verify::{PublicKey, Signature};
 

@@ -1,8 +1,8 @@
-//! Signatures of plugins and the keys that they are verified with.
+//! Signatures of plugins, and the keys that verify them.
 //!
-//! A key is a minisign public key, which signs the component's bytes, or a cosign public key, which signs the digest of
-//! the manifest. Identities without keys (Sigstore's) would be a third variant of [`Key`]. Whatever is read here came from
-//! others and decides nothing until a key of the policy has verified it.
+//! A key is a minisign public key, which signs the component's bytes, or a cosign public key, which signs the
+//! digest of the manifest. Keyless identities (Sigstore's) would be a third variant of [`Key`]. All input is
+//! untrusted until a key of the policy has verified it.
 
 mod cosign;
 mod minisign;
@@ -18,12 +18,12 @@ use crate::{
 
 /// The artifact type of a minisign signature, and the media type of its layer.
 pub const MINISIGN_TYPE: &str = "application/vnd.openclaw.minisign.v1";
-/// The largest signature that is read.
+/// The size limit of a signature.
 pub(crate) const LARGEST: u64 = 64 * 1024;
-/// So many signatures of one artifact are looked at.
+/// The most signatures of one artifact that are checked.
 pub(crate) const MOST: usize = 16;
 
-/// A public key that plugins are signed with.
+/// A public key that verifies plugins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Key {
@@ -34,7 +34,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// What a grant and the lock file call whoever signs with it: the whole key, or the digest of it.
+    /// The signer's name in grants and the lock file: the whole key, or its digest.
     #[must_use]
     pub fn signer(&self) -> String {
         match self {
@@ -60,7 +60,7 @@ impl TryFrom<String> for Key {
                 )),
             };
         }
-        // The whole file of a key, or its second line alone.
+        // The content of a key file, or its second line alone.
         let line = text
             .lines()
             .map(str::trim)
@@ -91,13 +91,13 @@ impl From<Key> for String {
     }
 }
 
-/// The signatures that were found for an artifact; of none of them is known whether it is valid.
+/// The signatures of an artifact, not yet verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signatures {
     /// The texts of `.minisig` files.
     #[serde(default)]
     pub minisign: Vec<String>,
-    /// What cosign signed, and the signature, both as they came.
+    /// Cosign's payloads and signatures, unchanged.
     #[serde(default)]
     pub cosign: Vec<CosignSignature>,
 }
@@ -118,7 +118,7 @@ impl Signatures {
         self.minisign.is_empty() && self.cosign.is_empty()
     }
 
-    /// Whose they are: the keys that verify one of them, for these bytes and this manifest.
+    /// The signers: the keys that verify a signature of these bytes and this manifest.
     #[must_use]
     pub fn signers(&self, keys: &[Key], manifest: Option<&Digest>, component: &[u8]) -> Vec<String> {
         let is_valid = |key: &&Key| match key {

@@ -1,4 +1,4 @@
-//! A registry in the process of the test: it keeps what is pushed, and lies where a test tells it to.
+//! A fake registry in the test's process: it stores what is pushed, and misbehaves where a test tells it to.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 pub(crate) type Answer = Response<BoxBody<Bytes, std::io::Error>>;
 type Lie = Arc<dyn Fn(&Method, &str) -> Option<Answer> + Send + Sync>;
 
-/// One request as it came.
+/// One received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) path: String,
@@ -37,11 +37,11 @@ struct Content {
     seen: Vec<Seen>,
     lie: Option<Lie>,
     has_referrers: bool,
-    /// What `Authorization` has to be, and the challenge of whom has another.
+    /// The expected `Authorization`, and the challenge for other requests.
     wants: Option<(String, String)>,
 }
 
-/// It, until it is dropped.
+/// The registry, until it is dropped.
 pub(crate) struct Fake {
     pub(crate) address: SocketAddr,
     content: Arc<Mutex<Content>>,
@@ -90,7 +90,7 @@ impl Fake {
             .unwrap()
     }
 
-    /// Answers this way where `lie` gives something.
+    /// Overrides responses where `lie` returns one.
     pub(crate) fn lie(&self, lie: impl Fn(&Method, &str) -> Option<Answer> + Send + Sync + 'static) {
         self.content().lie = Some(Arc::new(lie));
     }
@@ -115,7 +115,7 @@ impl Fake {
         digest
     }
 
-    /// Puts a manifest in, whatever it says.
+    /// Stores a manifest, without validation.
     pub(crate) fn put_manifest(&self, tag: &str, media_type: &str, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
         let entry = (media_type.to_owned(), Bytes::copy_from_slice(bytes));
@@ -141,7 +141,7 @@ pub(crate) fn redirect(to: &str) -> Answer {
     answer
 }
 
-/// A body without a length, in these parts; then it ends, breaks off, or never ends.
+/// A body without a length, in these chunks; then it ends, is truncated, or never ends.
 pub(crate) fn parts(parts: Vec<&'static [u8]>, breaks: bool) -> Answer {
     let end = breaks.then(|| Err(std::io::Error::other("broken off")));
     let frames = parts
@@ -283,7 +283,7 @@ pub(crate) fn options() -> ClientOptions {
     }
 }
 
-/// A client with a cache of its own.
+/// A client with its own cache.
 pub(crate) struct Operator {
     pub(crate) registry: Registry,
     pub(crate) dir: tempfile::TempDir,

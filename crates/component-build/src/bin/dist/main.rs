@@ -1,6 +1,6 @@
-//! Makes the release: builds the component, writes who made it into its metadata, and puts it into `dist/` with its
-//! sha256, the WIT package and a bill of materials beside it. With `--program`, builds the command line that carries the
-//! component too. Two runs give the same bytes.
+//! Release builder: builds the component, adds producers metadata, and writes it to `dist/` with its sha256, the
+//! WIT package and a bill of materials. With `--program`, also builds the command line with the embedded component.
+//! The output is reproducible.
 
 mod sbom;
 
@@ -13,11 +13,11 @@ use wasm_metadata::{AddMetadata, AddMetadataField as Field};
 use wasmparser::{Parser, Payload};
 use wit_parser::Resolve;
 
-/// The section with names for the inner parts of a component, of use to nobody who runs it.
+/// The custom section with names of the component's inner parts, which is not needed at run time.
 const NAMES: &str = "component-name";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Run from anywhere else, it would write where it was built.
+    // Elsewhere, it would write to where it was built.
     let workspace = Workspace::of_this_program()?;
     let workspace = workspace.path();
     let out = workspace.join("dist");
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     metadata.licenses = Field::Set(env!("CARGO_PKG_LICENSE").parse()?);
     metadata.source = Field::Set(env!("CARGO_PKG_REPOSITORY").parse()?);
     metadata.description = Field::Set(env!("COMPONENT_DESCRIPTION").parse()?);
-    // Set by whoever releases: a build from an archive has no revision to name.
+    // Set by the release process: a build from an archive has no revision.
     if let Ok(revision) = std::env::var("SOURCE_REVISION") {
         metadata.revision = Field::Set(revision.parse()?);
     }
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         name.version.as_ref().ok_or("a version")?
     );
     fs::write(out.join(&wit_file), wit_component::encode(&resolve, package)?)?;
-    // The binary package keeps no comments everywhere they are read; the text is the documentation.
+    // The binary WIT package does not preserve all comments; the text is the documentation.
     fs::copy(workspace.join("wit/provider.wit"), out.join("provider.wit"))?;
 
     let sbom_file = format!("{}.cdx.json", env!("COMPONENT_PACKAGE"));
@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Builds the command line that carries the component, and grants its digest what the workspace grants it.
+/// Builds the command line with the embedded component, and writes the workspace's grant for its digest.
 fn program(workspace: &Path, component: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     const PROGRAM: &str = "host-harness";
     let target_dir = workspace.join("target").join("program");
@@ -109,7 +109,7 @@ fn program(workspace: &Path, component: &Path, out: &Path) -> Result<(), Box<dyn
     Ok(())
 }
 
-/// The component without [`NAMES`]: 3 % of its size. The linker has no switch for it.
+/// The component without [`NAMES`], which is 3 % of its size. The linker has no option for it.
 fn without_names(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut stripped = wasm_encoder::Component::new();
     let mut depth = 0_usize;

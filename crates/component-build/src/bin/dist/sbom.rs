@@ -1,10 +1,10 @@
-//! The bill of materials of the component: CycloneDX 1.5, from what cargo says that it is built of.
+//! The bill of materials of the component: CycloneDX 1.5, from cargo's metadata.
 
 use std::{collections::BTreeSet, error::Error, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
-/// What is in the component of this digest: its crates, with their licences and checksums.
+/// The bill of materials for the component of this digest: its crates, with licences and checksums.
 pub(super) fn of_component(workspace: &Path, digest: &str) -> Result<String, Box<dyn Error>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -70,7 +70,7 @@ pub(super) fn of_component(workspace: &Path, digest: &str) -> Result<String, Box
     Ok(format!("{bill:#}\n"))
 }
 
-/// Which package is built with which, macros and build scripts left out: they are not in the component.
+/// The dependency edges, without macros and build scripts, which are not part of the component.
 fn edges(metadata: &Value) -> Vec<(&str, &str)> {
     let nodes = metadata["resolve"]["nodes"].as_array().into_iter().flatten();
     let is_normal = |on: &&Value| {
@@ -100,7 +100,7 @@ fn component(package: &Value) -> Value {
         "purl": purl,
     });
     if let Some(licence) = package["license"].as_str() {
-        // Cargo's old way of writing `OR`.
+        // Cargo's old spelling of `OR`.
         component["licenses"] = json!([{"expression": licence.replace('/', " OR ")}]);
     }
     component

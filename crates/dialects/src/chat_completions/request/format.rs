@@ -1,4 +1,4 @@
-//! The format of a response's text, in the spellings that clients have for it.
+//! The response format, in the variants that clients send.
 
 use crate::json::{Node, extras};
 use model_provider_host::{
@@ -6,9 +6,9 @@ use model_provider_host::{
     contract::{Extra, JsonSchema, ResponseFormat},
 };
 
-/// The name of a schema that has none; upstreams want one.
+/// The name of an unnamed schema; upstreams require one.
 const NAME: &str = "response";
-/// Members by which a schema is known.
+/// Members that identify a schema.
 const OF_SCHEMAS: [&str; 8] = [
     "type",
     "properties",
@@ -33,7 +33,7 @@ pub(super) fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
 }
 
 fn json_object(format: &Node<'_>) -> Result<ResponseFormat> {
-    // With a schema in it, it is the form of text-generation-inference, or of llama.cpp.
+    // With a schema in it, it is the variant of text-generation-inference, or of llama.cpp.
     for key in ["value", "schema"] {
         if let Some(schema) = format.field(key) {
             let beside = format.others(&["type", key]);
@@ -48,7 +48,7 @@ fn json_object(format: &Node<'_>) -> Result<ResponseFormat> {
 }
 
 fn json_schema(format: &Node<'_>) -> Result<ResponseFormat> {
-    // Without an envelope its members stand in the format, as another dialect has them.
+    // Without an envelope its members are in the format itself, as in another dialect.
     let Some(inner) = format.field("json_schema") else {
         return Ok(ResponseFormat::JsonSchema(enveloped(format)?));
     };
@@ -73,7 +73,7 @@ fn enveloped(inner: &Node<'_>) -> Result<JsonSchema> {
     })
 }
 
-/// The schema itself, put where its envelope belongs, whose name and strictness may stand in it.
+/// A bare schema in place of its envelope; it may contain the envelope's name and strictness.
 fn bare(inner: &Node<'_>) -> Result<JsonSchema> {
     let name = inner.field("name").filter(Node::is_text);
     let strict = inner.field("strict").filter(|strict| strict.flag().is_ok());
@@ -104,7 +104,7 @@ fn nameless(schema: &Node<'_>) -> Result<JsonSchema> {
     })
 }
 
-/// A schema with members beside its envelope, for which the contract has a place in the upstream's own form alone.
+/// A schema with unknown members beside its envelope, which the contract can carry only in the upstream's own form.
 fn with(schema: JsonSchema, beside: Vec<Extra>) -> ResponseFormat {
     if beside.is_empty() {
         return ResponseFormat::JsonSchema(schema);

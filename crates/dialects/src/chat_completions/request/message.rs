@@ -1,7 +1,7 @@
 //! The messages of a request.
 //!
-//! A member that this dialect does not know is passed on in the `extras` of what it belongs to: the plugin knows which
-//! of them can be sent, and names those that cannot.
+//! Members that this dialect does not know are passed on in the `extras` of their object: the plugin decides which
+//! of them can be sent, and reports the rest.
 
 use crate::{
     json::{Node, extras},
@@ -15,15 +15,15 @@ use model_provider_host::{
     },
 };
 
-/// The keys of reasoning, as servers return it and clients give it back; the first that is not empty counts.
+/// The fields of reasoning in responses that clients send back; the first that is not empty wins.
 const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "reasoning_text"];
-/// Where some clients keep members of a response that they have no field for.
+/// Where some clients store unknown members of a response.
 const CLIENTS_OWN: &str = "provider_specific_fields";
-/// Where others keep the reasoning of a response in parts, and the member of a part that is its text.
+/// Where other clients store the reasoning of a response in parts, and the text member of a part.
 const IN_PARTS: [(&str, &str); 2] = [("reasoning_details", "text"), ("thinking_blocks", "thinking")];
 
 pub(super) fn read_all(messages: &Node<'_>) -> Result<Vec<Message>> {
-    // The id of a call in the old form, which has none, until its result is met.
+    // The id of a legacy function call, which has none, until its result follows.
     let mut called = None;
     let messages = messages.items()?.enumerate();
     messages
@@ -37,7 +37,7 @@ fn read(message: &Node<'_>, at: usize, called: &mut Option<String>) -> Result<Me
         word @ ("system" | "developer") => {
             let mut extras = message.others(&["role", "content"]);
             if word == "developer" {
-                // Some models have both; the plugin knows which.
+                // Some models distinguish the two; the plugin knows which.
                 extras.push(extras::text("role", word));
             }
             Ok(Message::System(SystemMessage {
@@ -97,7 +97,7 @@ fn part(part: &Node<'_>) -> Result<ContentPart> {
             Ok(ContentPart::Text(part.need("text")?.string()?))
         }
         "image_url" => image(part),
-        // As a newer dialect of the same service writes them.
+        // As in a newer dialect of the same service.
         "input_text" => input_text(part),
         "input_image" if part.field("image_url").is_some_and(|url| url.is_text()) => input_image(part),
         _ => other(&kind, part),
@@ -129,7 +129,7 @@ fn image(part: &Node<'_>) -> Result<ContentPart> {
     } else {
         (image.need("url")?, image.others(&["url"]))
     };
-    // Which member stands where is known of the detail alone.
+    // The member's position is known for `detail` only.
     if within.iter().any(|extra| extra.key != "detail") || beside.iter().any(|extra| extra.key == "detail") {
         return other("image_url", part);
     }
@@ -139,11 +139,11 @@ fn image(part: &Node<'_>) -> Result<ContentPart> {
     Ok(ContentPart::Media(media))
 }
 
-/// A part in the dialect's own form. The plugin knows which can be sent.
+/// A part in the upstream's own form. The plugin decides which ones can be sent.
 fn other(kind: &str, part: &Node<'_>) -> Result<ContentPart> {
-    // Not in its own words, which may be anything.
+    // The error does not repeat the type, which may be any text.
     if part.field(kind).is_none() {
-        return Err(part.invalid("does not hold what its `type` says"));
+        return Err(part.invalid("does not match its `type`"));
     }
     Ok(ContentPart::Other(Extra {
         key: kind.to_owned(),
@@ -166,7 +166,7 @@ fn assistant(message: &Node<'_>, at: usize, called: &mut Option<String>) -> Resu
     }
     let reasoning = reasoning(message, !calls.is_empty())?;
     let mut extras = message.others(&["role", "content", "tool_calls", "function_call"]);
-    // The same in a second place says nothing; anything else there is not to be lost in silence.
+    // A duplicate of the reasoning is dropped; anything else is not dropped silently.
     let found = reasoning.as_ref().map_or("", |found| &found.text);
     let is_said =
         |extra: &Extra| [r#""""#, &extras::text("", found).value_json].contains(&&*extra.value_json);
@@ -177,7 +177,7 @@ fn assistant(message: &Node<'_>, at: usize, called: &mut Option<String>) -> Resu
     Ok(Message::Assistant(AssistantMessage { content, extras }))
 }
 
-/// The content of a message of the model.
+/// The content of an assistant message.
 fn said(message: &Node<'_>) -> Result<Vec<AssistantPart>> {
     let Some(content) = message.field("content") else {
         return Ok(Vec::new());
@@ -191,8 +191,8 @@ fn said(message: &Node<'_>) -> Result<Vec<AssistantPart>> {
     Ok(text.into_iter().collect())
 }
 
-/// The reasoning of a message: its own, else what a client kept of the response in a place of its own. Of a message with
-/// calls also reasoning that is empty, which some backends want, or that is kept in parts.
+/// The reasoning of a message: its own, else what a client stored in its own field. For a message with tool calls
+/// also empty reasoning, which some backends require, and reasoning that is stored in parts.
 fn reasoning(message: &Node<'_>, has_calls: bool) -> Result<Option<Reasoning>> {
     let kept = message.field(CLIENTS_OWN);
     for holder in [Some(message), kept.as_ref()].into_iter().flatten() {
@@ -219,7 +219,7 @@ fn text_in_parts(message: &Node<'_>, key: &str, text: &str) -> Option<String> {
     (!found.is_empty()).then_some(found)
 }
 
-/// A part of a response, as servers return it and clients give it back.
+/// A part of a response that the client sends back.
 fn assistant_part(part: &Node<'_>) -> Result<AssistantPart> {
     let kind = part.need("type")?;
     match &*kind.text()? {
@@ -244,7 +244,7 @@ fn assistant_part(part: &Node<'_>) -> Result<AssistantPart> {
     }
 }
 
-/// Text, or the text of parts that are nothing else.
+/// Text, or a list of text parts.
 fn plain_text(content: &Node<'_>) -> Result<String> {
     if content.is_text() {
         return content.string();
@@ -265,14 +265,14 @@ fn tool_call(call: &Node<'_>) -> Result<ToolCall> {
         return Err(kind.unsupported("is not `function`: calls of other tools cannot be given back"));
     }
     let mut read = function_call(call.need("id")?.string()?, &call.need("function")?)?;
-    // What else is in it: first of the call, then of its function, under a key of its own.
+    // Unknown members: first those of the call, then those of its function, under a key of their own.
     let of_function = std::mem::replace(&mut read.extras, call.others(&["id", "type", "function"]));
     read.extras.extend(of_function);
     read.extras.extend(kind.map(|kind| extras::text("type", &kind)));
     Ok(read)
 }
 
-/// A call of this id, of which the function is given.
+/// A call of this id with this function.
 fn function_call(id: String, function: &Node<'_>) -> Result<ToolCall> {
     Ok(ToolCall {
         id,
@@ -287,7 +287,7 @@ fn arguments(function: &Node<'_>) -> Result<String> {
         None => Ok("{}".to_owned()),
         Some(arguments) if !arguments.is_text() => arguments.object_json(),
         Some(arguments) => {
-            // What is broken goes back as the text it is: the conversation has it, and cannot be mended here.
+            // Invalid JSON is sent back unchanged: it is part of the conversation, and cannot be repaired here.
             let text = arguments.string()?;
             Ok(if text.trim().is_empty() {
                 "{}".to_owned()

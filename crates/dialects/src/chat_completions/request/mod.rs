@@ -1,8 +1,8 @@
-//! The body of an OpenAI chat completion as a request of the contract.
+//! Parses the body of an OpenAI chat completion to a request of the contract.
 //!
-//! Every error names its place as a JSON path and never repeats what stands there: a request holds prompts. Nothing is
-//! dropped in silence: a member that this dialect does not know is passed on as an extra of what it belongs to. Refused
-//! is what is malformed and cannot be sent as it was meant.
+//! Every error has a JSON path and never repeats the value: a request holds prompts. Nothing is dropped silently:
+//! unknown members are passed on as extras of their object. A request is refused if it is malformed and cannot be
+//! sent as it was meant.
 
 mod format;
 mod message;
@@ -21,35 +21,35 @@ use crate::{
 };
 pub use crate::{json::invalid, media::picture_of};
 
-/// Members that are passed on because nobody here knows them. Each is looked at by itself on its way.
+/// The most unknown members that are passed on. The plugin handles each one individually.
 const MOST_EXTRAS: usize = 1024;
 
-/// The body of a chat completion, read.
+/// The parsed body of a chat completion.
 #[derive(Debug)]
 pub struct ChatBody {
     /// The request; its `model` is empty, its messages may be.
     pub request: ChatRequest,
-    /// The model that it names.
+    /// The requested model.
     pub model: Option<String>,
-    /// Whether the response is wanted as it comes.
+    /// Whether the response is streamed.
     pub stream: bool,
-    /// Whether a streamed response is to end with what it took.
+    /// Whether a streamed response ends with its usage.
     pub include_usage: bool,
-    /// The paths of members that the request has and that are not passed on.
+    /// The paths of members that are not passed on.
     pub left_out: Vec<String>,
 }
 
-/// Refuses a request that asks nothing.
+/// Refuses a request without messages.
 pub fn asks_something(messages: &[Message]) -> Result<()> {
     if messages.is_empty() {
-        let message = "`messages` is missing or empty: there is nothing to ask";
+        let message = "`messages` is missing or empty: there is no prompt";
         return Err(json::refused(ErrorKind::InvalidRequest, "messages", message));
     }
     Ok(())
 }
 
 impl ChatBody {
-    /// Reads a request. Costs at most about three times its bytes in memory, them included.
+    /// Parses a request. Uses at most about three times its size in memory, including the body itself.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         json::read(bytes, Self::read)
     }
@@ -73,7 +73,7 @@ impl ChatBody {
         Ok(read)
     }
 
-    /// The output limit leaves under the name under which it came; under both, if both came.
+    /// The output limit is sent under the name that the client used; under both if both were used.
     fn limits(&mut self, body: &Node<'_>) -> Result<()> {
         let request = &mut self.request;
         let (new, old) = (body.field("max_completion_tokens"), body.field("max_tokens"));
@@ -88,7 +88,7 @@ impl ChatBody {
         Ok(())
     }
 
-    /// How the response is to travel to the client. The plugin asks for what it needs itself.
+    /// How the response is sent to the client. The plugin sets the upstream's options itself.
     fn stream_options(&mut self, options: &Node<'_>) -> Result<()> {
         const INCLUDE_USAGE: &str = "include_usage";
         if !options.is_object() {
@@ -128,7 +128,7 @@ impl ChatBody {
                     .map(|tool| tools::tool(&tool))
                     .collect::<Result<_>>()?;
             }
-            // With the tools, of which it may choose some.
+            // Read together with the tools, which it may filter.
             "tool_choice" => {}
             "response_format" => request.response_format = Some(format::response_format(field)?),
             "temperature" => request.temperature = Some(field.number()?),

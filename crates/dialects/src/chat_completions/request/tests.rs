@@ -19,7 +19,7 @@ struct Case {
     body: Option<Value>,
     /// …or as text, where it is none.
     text: Option<String>,
-    /// What the request becomes: fields that are empty are left out.
+    /// The expected request, without empty fields.
     becomes: Option<Value>,
     error: Option<Fault>,
 }
@@ -65,7 +65,7 @@ fn bytes_that_are_no_text_are_a_malformed_request() {
     assert!(ChatBody::parse(deep.as_bytes()).is_err());
 }
 
-/// A request as JSON, with the words of the contract; what is empty is left out.
+/// A request as JSON, with the contract's names, without empty fields.
 fn shown(file: &ChatBody) -> Value {
     let request = &file.request;
     let tool = |tool: &Tool| match tool {
@@ -180,7 +180,7 @@ fn without_empty(value: Value) -> Value {
 }
 
 #[test]
-fn the_path_of_what_is_wrong_is_the_param_whoever_found_it() {
+fn the_path_of_an_invalid_member_is_the_param_of_every_error() {
     let found_here = ChatBody::parse(br#"{"messages":[{"role":"x"}]}"#);
     let by_the_plugin = Error::from(contract::Error {
         extras: vec![contract::Extra {

@@ -1,4 +1,4 @@
-//! The tools of a request and the choice among them, in the spellings that clients have for them.
+//! The tools of a request and the tool choice, in the variants that clients send.
 
 use crate::json::{Node, extras};
 use model_provider_host::{
@@ -6,7 +6,7 @@ use model_provider_host::{
     contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
 };
 
-/// The parameters of a function that takes none.
+/// The parameters of a function without parameters.
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
 pub(super) fn tool(tool: &Node<'_>) -> Result<Tool> {
@@ -18,7 +18,7 @@ pub(super) fn tool(tool: &Node<'_>) -> Result<Tool> {
         }));
     }
     let nested = tool.field("function");
-    // The flat form of another dialect, in which the function's members stand in the tool.
+    // The flat form of another dialect: the function's members are in the tool itself.
     let function = match &nested {
         Some(function) => function,
         None if tool.field("name").is_some() => tool,
@@ -42,18 +42,18 @@ pub(super) fn tool(tool: &Node<'_>) -> Result<Tool> {
     }))
 }
 
-/// A choice, and what else it says.
+/// A tool choice and its options.
 pub(super) struct Choice {
     choice: ToolChoice,
-    /// The tools to which it is limited, and where that stands.
+    /// The allowed tools, and the path of that list.
     only: Option<(Vec<String>, String)>,
-    /// Whether one call is to be made at a time.
+    /// Whether parallel tool calls are disabled.
     is_serial: bool,
-    /// The paths of members that have no place in a request.
+    /// The paths of members that cannot be passed on.
     left_out: Vec<String>,
 }
 
-/// Another dialect's word for `parallel_tool_calls`, which stands in the choice.
+/// Another dialect's negation of `parallel_tool_calls`, inside the choice.
 const SERIAL: &str = "disable_parallel_tool_use";
 const PARALLEL: &str = "parallel_tool_calls";
 
@@ -92,7 +92,7 @@ impl Choice {
             left_out.extend(choice.paths_of_others(&["type", "function", SERIAL]));
             Self::free(ToolChoice::Named(name), is_serial, left_out)
         } else {
-            // With members that the contract has no place for, it is passed on as it came.
+            // With members that the contract cannot represent, it is passed on unchanged.
             Self::free(other(kind, choice), false, Vec::new())
         })
     }
@@ -127,8 +127,8 @@ impl Choice {
         })
     }
 
-    /// Sets the choice, and leaves out the tools that it does not allow: upstreams have no other way to say so. Gives the
-    /// paths of what is left out of it.
+    /// Sets the choice, and removes the tools that it does not allow: upstreams have no other way to express that.
+    /// Returns the paths of dropped members.
     pub(super) fn apply(self, request: &mut ChatRequest, choice: &Node<'_>) -> Result<Vec<String>> {
         if let Some((only, path)) = &self.only {
             let is_there = |name: &String| request.tools.iter().any(|tool| is_called(tool, name));
@@ -158,7 +158,7 @@ fn other(kind: String, choice: &Node<'_>) -> ToolChoice {
     })
 }
 
-/// Whether a tool has this name; one of another type has it in its function or beside its type.
+/// Whether a tool has this name, in its function or, for another type, beside its type.
 fn is_called(tool: &Tool, name: &str) -> bool {
     let Tool::Other(other) = tool else {
         return matches!(tool, Tool::Function(function) if function.name == name);

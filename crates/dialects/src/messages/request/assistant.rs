@@ -1,4 +1,4 @@
-//! Content blocks of the model, given back by the client.
+//! Assistant content blocks that the client sends back.
 
 use super::{CACHE_CONTROL, Context, content};
 use crate::json::Node;
@@ -7,7 +7,7 @@ use model_provider_host::{
     contract::{AssistantPart, Extra, Reasoning, ToolCall},
 };
 
-/// The parts, and where each of their calls stands.
+/// The parts, and the paths of their tool calls.
 pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<(Vec<AssistantPart>, Vec<String>)> {
     if content.is_text() {
         return Ok((some_text(content.string()?), Vec::new()));
@@ -21,7 +21,7 @@ pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<(Vec<As
                 context.leave(&block, &["type", "thinking", "signature", CACHE_CONTROL]);
                 parts.push(AssistantPart::Reasoning(Reasoning {
                     text: block.need("thinking")?.string()?,
-                    // Unchanged; an empty one is none, which is what a response without one has here.
+                    // Unchanged; an empty one counts as absent, since responses without one have it empty here.
                     signature: block
                         .optional_text("signature")?
                         .filter(|signature| !signature.is_empty()),
@@ -34,13 +34,13 @@ pub(super) fn parts(content: &Node<'_>, context: &mut Context) -> Result<(Vec<As
             }
             "compaction" => {
                 context.leave(&block, &["type", "content", CACHE_CONTROL]);
-                // The summary of what stood before it.
+                // The summary of the compacted messages.
                 parts.extend(block.optional_text("content")?.map(some_text).unwrap_or_default());
             }
             // Marks where another model took over; the dialect shows it to no model.
             "fallback" => {}
-            // Reasoning that only its upstream can read, or what tools of another service did: the plugin knows which of
-            // them its upstream wants, and warns of those that it does not send.
+            // Reasoning that only its upstream can read, or results of server tools: the plugin knows which of them
+            // its upstream accepts, and warns about those that it does not send.
             kind => parts.push(AssistantPart::Other(Extra {
                 key: kind.to_owned(),
                 value_json: block.json(),

@@ -1,7 +1,7 @@
-//! Content blocks of what the application, the user or a tool says, as parts of the contract.
+//! Content blocks of system and user messages and of tool results, as parts of the contract.
 //!
-//! What the dialect has a block for and the contract has not (a text document, a search result) becomes text: each text
-//! in it a part of its own, in its order, with nothing added.
+//! Blocks without a case in the contract (a text document, a search result) become text: each of their texts is a
+//! part, in order, unchanged.
 
 use super::{CACHE_CONTROL, Context};
 use crate::{json::Node, media};
@@ -10,10 +10,10 @@ use model_provider_host::{
     contract::{ContentPart, Media, MediaSource},
 };
 
-/// What a block is for which nothing can be done.
+/// The error for a block that cannot be supported.
 const NO_FILES: &str = "names a file: files are not stored here; send what is in it";
 
-/// Parts, and where each stands in the body.
+/// Parts, and the path of each in the body.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub(super) list: Vec<ContentPart>,
@@ -27,7 +27,7 @@ impl Parts {
         }
     }
 
-    /// What was added last stands here.
+    /// Sets the path of the parts that were added last.
     fn at(&mut self, path: &str) {
         self.paths.resize(self.list.len(), path.to_owned());
     }
@@ -38,7 +38,7 @@ impl Parts {
     }
 }
 
-/// Text alone: a system prompt. Gives no part for a text that is empty.
+/// Text only: a system prompt. Empty text gives no part.
 pub(super) fn texts(content: &Node<'_>, context: &mut Context) -> Result<Parts> {
     let mut parts = Parts::default();
     if content.is_text() {
@@ -78,7 +78,7 @@ pub(super) fn part(block: &Node<'_>, parts: &mut Parts, context: &mut Context) -
         "document" => document(block, parts, context)?,
         "search_result" => search_result(block, parts, context)?,
         "tool_reference" => {
-            // A tool that was found: it is offered from now on, and the model is told its name.
+            // A tool that was found: it is offered from now on, and its name is shown to the model.
             context.leave(block, &["type", "tool_name", CACHE_CONTROL]);
             let name = block.need("tool_name")?.string()?;
             context.tools.offer(&name);
@@ -87,7 +87,7 @@ pub(super) fn part(block: &Node<'_>, parts: &mut Parts, context: &mut Context) -
         "container_upload" => return Err(block.unsupported(NO_FILES)),
         _ => {
             return Err(kind.unsupported(
-                "is no block that can be sent; expected `text`, `image`, `document`, `search_result` or `tool_result`",
+                "is not a supported block; expected `text`, `image`, `document`, `search_result` or `tool_result`",
             ));
         }
     }
@@ -114,7 +114,7 @@ fn image(block: &Node<'_>, context: &mut Context) -> Result<ContentPart> {
     Ok(ContentPart::Media(media))
 }
 
-/// What a source holds, with what it says that it is.
+/// The bytes and the media type of a source.
 fn bytes(source: &Node<'_>) -> Result<Media> {
     let mime_type = source.need("media_type")?.string()?.to_ascii_lowercase();
     let data = source.need("data")?;
@@ -135,7 +135,7 @@ fn document(block: &Node<'_>, parts: &mut Parts, context: &mut Context) -> Resul
     match &*kind.text()? {
         "text" => parts.text(source.need("data")?.string()?),
         "content" => parts.append(self::parts(&source.need("content")?, context)?),
-        // Whether it can be sent is the plugin's to say.
+        // Whether it can be sent is the plugin's decision.
         "base64" => parts.list.push(ContentPart::Media(bytes(&source)?)),
         "url" => {
             let mut media = media::from_url(&source.need("url")?, "application")?;

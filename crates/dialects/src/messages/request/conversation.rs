@@ -1,8 +1,8 @@
 //! The messages of a request as messages of the contract.
 //!
-//! The dialect joins messages of one role that follow each other, and wants results at the beginning of what follows a
-//! call. So all that stands between two messages of the model is one turn here: first the results in it, then the rest
-//! in its order.
+//! The dialect joins consecutive messages of one role, and requires tool results at the beginning of the turn after
+//! a call. So everything between two assistant messages is one turn here: first its results, then the rest in
+//! order.
 
 use super::{
     CACHE_CONTROL, Context, assistant,
@@ -18,11 +18,11 @@ use model_provider_host::{
 #[derive(Debug, Default)]
 pub(super) struct Conversation {
     messages: Vec<Entry>,
-    /// The results since the model's last message.
+    /// The tool results since the last assistant message.
     results: Vec<Entry>,
-    /// What else came since then.
+    /// The other content since then.
     others: Vec<Entry>,
-    /// How many user messages came.
+    /// The number of user messages so far.
     users: usize,
     has_messages: bool,
 }
@@ -31,7 +31,7 @@ pub(super) struct Conversation {
 struct Entry {
     message: Message,
     origin: Origin,
-    /// How many user messages came before it, if it is to be seen only until the next one.
+    /// The user message count until which it is shown, if it is shown only until the next one.
     until: Option<usize>,
 }
 
@@ -49,7 +49,7 @@ impl Entry {
 }
 
 impl Conversation {
-    /// What the application says first.
+    /// The system prompt.
     pub(super) fn system(&mut self, content: &Node<'_>, context: &mut Context) -> Result<()> {
         let parts = content::texts(content, context)?;
         if !parts.list.is_empty() {
@@ -182,7 +182,7 @@ impl Conversation {
         self.messages.append(&mut self.others);
     }
 
-    /// The messages, and where each stands.
+    /// The messages, and the path of each.
     pub(super) fn finish(mut self) -> (Vec<Message>, Vec<Origin>) {
         self.end_turn();
         let users = self.users;

@@ -1,14 +1,14 @@
-//! How much the model is to think, in the dialect's two places for it, as the contract's reasoning effort.
+//! The reasoning effort, from the dialect's two settings of it.
 //!
-//! An effort that is named wins over a budget in tokens. Whether a model takes an effort is the plugin's to know.
+//! An explicit effort wins over a token budget. Whether a model supports an effort is the plugin's concern.
 
 use crate::{ending::Notes, json::Node};
 use model_provider_host::Result;
 
-/// Budgets below each of these are this effort; above them all it is `high`.
+/// Budgets below these limits map to these efforts; above all of them the effort is `high`.
 const BUDGETS: [(u32, &str); 2] = [(4096, "low"), (16_384, "medium")];
 
-/// What a request says of it.
+/// The settings of a request.
 #[derive(Debug, Default)]
 pub(super) struct Effort {
     named: Option<String>,
@@ -26,7 +26,7 @@ impl Effort {
                 let within = BUDGETS.iter().find(|(below, _)| budget < *below);
                 self.of_budget = Some(within.map_or("high", |(_, effort)| effort));
             }
-            // The model decides, as it does without a word.
+            // The model decides, which is also the default.
             "adaptive" | "between_tools" => {}
             "disabled" => {
                 self.is_disabled = true;
@@ -38,14 +38,15 @@ impl Effort {
             }
             _ => return Err(kind.wrong("`enabled`, `disabled` or `adaptive`")),
         }
-        // Without its text, reasoning could not be given back to the model: nothing else stands in the signature here.
+        // Reasoning without its text could not be sent back to the model: there is no other copy of it in the
+        // signature here.
         notes
             .left_out
             .extend(thinking.paths_of_others(&["type", "budget_tokens", "display"]));
         Ok(())
     }
 
-    /// Reads the `effort` of an `output_config`; the last one counts.
+    /// Reads the `effort` of an `output_config`; the last one wins.
     pub(super) fn config(&mut self, config: &Node<'_>) -> Result<()> {
         let Some(effort) = config.field("effort") else {
             return Ok(());
@@ -53,14 +54,14 @@ impl Effort {
         let word = effort.string()?;
         self.named = Some(match &*word {
             "low" | "medium" | "high" | "xhigh" => word,
-            // The contract's greatest.
+            // The contract's highest effort.
             "max" => "xhigh".to_owned(),
             _ => return Err(effort.wrong("`low`, `medium`, `high`, `xhigh` or `max`")),
         });
         Ok(())
     }
 
-    /// The contract's word.
+    /// The contract's effort.
     pub(super) fn word(self) -> Option<String> {
         if self.is_disabled {
             return None;

@@ -1,7 +1,7 @@
-//! The body of a Messages request as a request of the contract.
+//! Parses the body of a Messages request to a request of the contract.
 //!
-//! Every error names its place as a JSON path and never repeats what stands there: a request holds prompts. What the
-//! contract has no place for is left out, and named in a warning of the response, unless `fields` says that it is ignored.
+//! Every error has a JSON path and never repeats the value: a request holds prompts. Members without a place in the
+//! contract are left out, and named in a warning of the response, unless `fields` lists them as ignored.
 
 mod assistant;
 mod content;
@@ -24,47 +24,47 @@ use model_provider_host::{
 
 use self::{conversation::Conversation, effort::Effort, tools::Toolbox};
 
-/// A member of blocks, messages and tools that is taken everywhere, and without effect.
+/// A member of blocks, messages and tools that is accepted everywhere, without effect.
 pub(super) const CACHE_CONTROL: &str = "cache_control";
-/// The code by which clients know that they have to send the whole conversation each time, and go on.
+/// The error code on which clients fall back to sending the whole conversation each time.
 pub(super) const NO_THREADS: &str = "thread_unsupported_request";
-/// The name of the schema of a response; upstreams want one.
+/// The name of a response schema; upstreams require one.
 const SCHEMA_NAME: &str = "response";
 
-/// What a body is read for.
+/// The purpose of parsing a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// A response, for which the output limit has to be there.
+    /// A response, which requires the output limit.
     Response,
     /// An estimate of its tokens.
     Count,
 }
 
-/// The body of a request, read.
+/// The parsed body of a request.
 #[derive(Debug)]
 pub(super) struct Body {
     /// The request; its `model` is empty.
     pub(super) request: ChatRequest,
-    /// The model that it names.
+    /// The requested model.
     pub(super) model: Option<String>,
-    /// Whether the response is wanted as it comes.
+    /// Whether the response is streamed.
     pub(super) stream: bool,
-    /// What the response has to say of the request.
+    /// Notes about the request, for the response.
     pub(super) notes: Notes,
-    /// The client's own names of tools whose names are too long for the contract, by the names that are sent.
+    /// The client's tool names that exceed the contract's length, by the shortened names.
     pub(super) long_names: HashMap<String, String>,
-    /// Where what stands in the request stood in the body.
+    /// Maps the request to paths in the body.
     pub(super) origins: Origins,
 }
 
 impl Body {
-    /// Reads a request. Costs at most about three times its bytes in memory, them included.
+    /// Parses a request. Uses at most about three times its size in memory, including the body itself.
     pub(super) fn parse(bytes: &[u8], purpose: Purpose) -> Result<Self> {
         json::read(bytes, |body| read(body, purpose))
     }
 }
 
-/// What the parts of a request have to say of it, besides what they are.
+/// Context and notes of parsing the parts of a request.
 #[derive(Debug, Default)]
 struct Context {
     notes: Notes,
@@ -73,7 +73,7 @@ struct Context {
 }
 
 impl Context {
-    /// Names the members of a value that are not passed on, all but these.
+    /// Notes the members of a value that are not passed on: all but these.
     fn leave(&mut self, value: &Node<'_>, known: &[&str]) {
         self.notes.left_out.extend(value.paths_of_others(known));
     }
@@ -165,7 +165,7 @@ fn read(body: &Node<'_>, purpose: Purpose) -> Result<Body> {
     })
 }
 
-/// The format of the response's text, which the dialect always enforces.
+/// The response format, which the dialect always enforces.
 fn format(format: &Node<'_>) -> Result<ResponseFormat> {
     let kind = format.need("type")?;
     if kind.text()? != "json_schema" {

@@ -12,12 +12,12 @@ use model_provider_host::contract::{
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
-    /// Members beside `model`, `max_tokens` and one user message, which stand for themselves where they are not given.
+    /// Members besides `model`, `max_tokens` and one user message, which are defaults.
     #[serde(default)]
     body: Value,
-    /// The whole body as text, where it is no JSON or lacks one of those.
+    /// The whole body as text, if it is not JSON or lacks one of those.
     text: Option<String>,
-    /// What the request becomes: members that are empty are left out, and so are those of the plain request.
+    /// The expected request, without empty members and those of the default request.
     becomes: Option<Value>,
     error: Option<Fault>,
 }
@@ -127,7 +127,7 @@ fn body(members: Value) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-/// A request as JSON, with the words of the contract; what is empty is left out.
+/// A request as JSON, with the contract's names, without empty fields.
 fn shown(body: &Body) -> Value {
     let request = &body.request;
     let tool = |tool: &Tool| match tool {

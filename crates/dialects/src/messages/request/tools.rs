@@ -1,7 +1,7 @@
-//! The tools of a request, as its messages change them, and the choice among them.
+//! The tools of a request, as its messages change them, and the tool choice.
 //!
-//! A tool that the client runs is a function of the contract. One that the dialect's own service runs, or knows the schema
-//! of, cannot be offered: it is left out with a warning, and an error only if the choice forces it.
+//! A client tool is a function of the contract. A server tool, or one whose schema only the service knows, cannot
+//! be offered: it is left out with a warning, and is an error only if the choice forces it.
 
 use std::{
     collections::HashMap,
@@ -15,35 +15,35 @@ use model_provider_host::{
     contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
 };
 
-/// The longest name of a tool in the contract; the dialect has twice as much.
+/// The longest tool name in the contract; the dialect allows twice as much.
 const LONGEST_NAME: usize = 64;
-/// Tools of the service that find tools that are declared and not loaded.
+/// Prefix of the service's tools that search declared tools which are not loaded.
 const SEARCH: &str = "tool_search_tool_";
 
 /// The tools so far.
 #[derive(Debug, Default)]
 pub(super) struct Toolbox {
     tools: Vec<Entry>,
-    /// Where each tool stands, by the client's name.
+    /// The index of each tool, by the client's name.
     places: HashMap<String, usize>,
-    /// Tools that were left out, by the names that a choice may have for them.
+    /// Tools that were left out, by the names that a choice may use for them.
     left_out: Vec<String>,
-    /// Whether the service was to find tools, which nobody does here.
+    /// Whether the service was to search tools, which is not supported here.
     has_search: bool,
-    /// The client's own names by those that are sent, where they differ.
+    /// The client's names by the shortened ones, where they differ.
     long_names: HashMap<String, String>,
 }
 
 #[derive(Debug)]
 struct Entry {
     tool: FunctionTool,
-    /// Where it stands in the body.
+    /// Its path in the body.
     path: String,
     is_offered: bool,
 }
 
 impl Toolbox {
-    /// Takes a tool of the request.
+    /// Adds a tool of the request.
     pub(super) fn declare(&mut self, tool: &Node<'_>, notes: &mut Notes) -> Result<()> {
         let kind = tool.optional_text("type")?;
         if let Some(kind) = kind.filter(|kind| kind != "custom") {
@@ -84,7 +84,7 @@ impl Toolbox {
             is_offered: !tool.optional_flag("defer_loading")?.unwrap_or_default(),
         };
         match self.places.get(&name) {
-            // Of two in the request, the plugin says what is wrong; a later definition replaces an earlier one.
+            // Duplicates in the request are reported by the plugin; a later definition replaces an earlier one.
             Some(&at) if entry.is_offered && !self.tools[at].is_offered => self.tools[at] = entry,
             _ => {
                 self.places.insert(name, self.tools.len());
@@ -94,7 +94,7 @@ impl Toolbox {
         Ok(())
     }
 
-    /// A tool is offered from here on; nothing if there is none of this name.
+    /// Offers a tool from here on; no effect if there is none of this name.
     pub(super) fn offer(&mut self, name: &str) -> bool {
         self.set(name, true)
     }
@@ -104,7 +104,7 @@ impl Toolbox {
         entry.map(|entry| entry.is_offered = is_offered).is_some()
     }
 
-    /// The name by which a tool of the client's name is sent.
+    /// The name under which a client's tool is sent.
     pub(super) fn used(&mut self, name: &str) -> String {
         if name.len() <= LONGEST_NAME {
             return name.to_owned();
@@ -114,7 +114,7 @@ impl Toolbox {
         short
     }
 
-    /// `tool_addition`: a tool that is declared, or a definition.
+    /// `tool_addition`: the name of a declared tool, or a definition.
     pub(super) fn add(&mut self, block: &Node<'_>, notes: &mut Notes) -> Result<()> {
         let tool = block.need("tool")?;
         match &*tool.need("type")?.text()? {
@@ -127,7 +127,7 @@ impl Toolbox {
             "tool_definition" => {
                 let definition = tool.need("definition")?;
                 if let Some(name) = definition.optional_text("name")? {
-                    // It may be loaded by this, or defined anew.
+                    // It may be loaded later, or redefined.
                     self.set(&name, false);
                     self.declare(&definition, notes)?;
                     self.offer(&name);
@@ -156,8 +156,8 @@ impl Toolbox {
         Ok(())
     }
 
-    /// Puts the tools that are offered in the end, and the choice, into the request. Gives the client's own names of
-    /// those whose names are too long, and where each tool stands in the body.
+    /// Writes the finally offered tools and the choice to the request. Returns the client's names of those whose
+    /// names were shortened, and the path of each tool in the body.
     pub(super) fn finish(
         mut self,
         choice: Option<&Node<'_>>,
@@ -177,7 +177,7 @@ impl Toolbox {
             .map(|entry| (Tool::Function(entry.tool), entry.path))
             .unzip();
         if request.tools.is_empty() {
-            // One call at a time, of none.
+            // Parallel calls need tools.
             request.extras.retain(|extra| extra.key != PARALLEL);
         } else {
             request.tool_choice = choice;
@@ -225,13 +225,13 @@ impl Toolbox {
     }
 }
 
-/// The dialect's word for one call at a time, and that of upstreams.
+/// The dialect's negation of upstreams' `parallel_tool_calls`.
 const SERIAL: &str = "disable_parallel_tool_use";
 const PARALLEL: &str = "parallel_tool_calls";
 const FORCES_LEFT_OUT: &str = "forces a tool that this server cannot offer to a model: only tools with an `input_schema` \
                                of their own are, which the client runs; define such a tool, or leave the choice open";
 
-/// A name of the contract's length that differs wherever the names do.
+/// A name within the contract's length; different names stay different.
 fn shortened(name: &str) -> String {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);

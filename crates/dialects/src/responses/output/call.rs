@@ -1,4 +1,4 @@
-//! The calls of a response: of functions, and of tools that take a text.
+//! The tool calls of a response: of functions, and of custom tools.
 
 use super::{
     super::{
@@ -44,7 +44,7 @@ impl Output {
             return;
         };
         call.arguments.push_str(fragment);
-        // The input of a tool that takes a text is known when its arguments are whole.
+        // The input of a custom tool is known when its arguments are complete.
         if !call.is_custom && !fragment.is_empty() {
             let said = Said::Delta {
                 at: call.at(),

@@ -35,7 +35,7 @@ enum MessagePart {
 }
 
 impl Output {
-    /// The message that is open, opened if none is.
+    /// The open message; opens one if there is none.
     pub(super) fn message(&mut self, frames: &mut Vec<Frame>) -> Message {
         match self.open.take() {
             Some(Open::Message(message)) => return message,
@@ -130,7 +130,7 @@ impl Output {
     }
 
     pub(super) fn annotation(&mut self, annotation: Box<RawValue>, frames: &mut Vec<Frame>) {
-        // A text to which it belongs, if there is none yet.
+        // Opens a text for it, if there is none yet.
         self.text("", Vec::new(), frames);
         let Some(Open::Message(message)) = &mut self.open else {
             return;
@@ -212,7 +212,7 @@ impl Message {
     }
 }
 
-/// The log probabilities of the text's tokens, of the form in which upstreams of chat completions give them.
+/// The log probabilities of the text's tokens, in the form of upstream chat completions.
 pub(super) fn probabilities(extra: &Extra) -> Vec<Box<RawValue>> {
     #[derive(Deserialize)]
     struct Logprobs {
@@ -223,7 +223,7 @@ pub(super) fn probabilities(extra: &Extra) -> Vec<Box<RawValue>> {
     read.and_then(|Logprobs { content }| content).unwrap_or_default()
 }
 
-/// Annotations, of which upstreams of chat completions put the members into one more object, named as their type.
+/// Annotations. Upstreams of chat completions nest their members in an object that is named like their type.
 pub(super) fn annotations(value_json: &str) -> Vec<Box<RawValue>> {
     let list: Vec<Box<RawValue>> = passthrough::read(value_json)
         .and_then(|raw| serde_json::from_str(raw.get()).ok())
@@ -231,7 +231,7 @@ pub(super) fn annotations(value_json: &str) -> Vec<Box<RawValue>> {
     list.into_iter().map(|raw| flat(&raw).unwrap_or(raw)).collect()
 }
 
-/// An annotation with its members beside its type; `None` if they stand there already.
+/// An annotation with its members beside its type; `None` if it is flat already.
 fn flat(annotation: &RawValue) -> Option<Box<RawValue>> {
     type Members = BTreeMap<String, Box<RawValue>>;
     let outer: Members = serde_json::from_str(annotation.get()).ok()?;

@@ -1,5 +1,5 @@
-//! The events of the contract as items of a response: one at a time is open for text or reasoning, and each call until it
-//! is complete. A whole response is made of the same events, so that it says the same.
+//! The contract's events as items of a response: at most one text or reasoning item is open, and each call until it
+//! is complete. A whole response is built from the same events, so that it has the same content.
 
 mod call;
 mod message;
@@ -26,7 +26,7 @@ use crate::{
 };
 use model_provider_host::contract::{ChatEvent, Extra};
 
-/// Keys of what an upstream adds that have a place in a message.
+/// Extras of an upstream that have a place in a message.
 const ANNOTATIONS: &str = "annotations";
 const REFUSAL: &str = "refusal";
 
@@ -34,15 +34,15 @@ const REFUSAL: &str = "refusal";
 #[derive(Debug, Default)]
 pub(super) struct Output {
     pub(super) events: Events,
-    /// Those that are complete, each at its place.
+    /// Completed items, by index.
     items: Vec<Option<Box<RawValue>>>,
     open: Option<Open>,
     calls: BTreeMap<u32, Call>,
     /// Images, audio or files, for which there is no item.
     pub(super) media: usize,
-    /// What an upstream adds for which there is no place.
+    /// Extras of the upstream without a place.
     pub(super) others: BTreeMap<String, Added>,
-    /// What ids of items end with.
+    /// The suffix of item ids.
     pub(super) id: String,
     wants_summary: bool,
     wants_sealed: bool,
@@ -56,7 +56,7 @@ enum Open {
 }
 
 impl Output {
-    /// For a response to a request.
+    /// Output for a response to a request.
     pub(super) fn new(body: &Body, custom: Vec<String>) -> Self {
         let mut output = Self {
             wants_summary: body.wants_summary,
@@ -73,7 +73,7 @@ impl Output {
         self.items.into_iter().flatten().collect()
     }
 
-    /// Adds what an event says.
+    /// Adds an event.
     pub(super) fn event(&mut self, event: &ChatEvent, logprobs: Option<&Extra>, frames: &mut Vec<Frame>) {
         match event {
             ChatEvent::Text(text) => {
@@ -91,7 +91,7 @@ impl Output {
         }
     }
 
-    /// Completes what is open; the last items of a response that was cut off are not whole.
+    /// Completes open items; the last items of a truncated response are incomplete.
     pub(super) fn close(&mut self, status: Status, frames: &mut Vec<Frame>) {
         self.close_open(status, frames);
         while let Some((index, _)) = self.calls.first_key_value() {

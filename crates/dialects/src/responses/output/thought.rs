@@ -1,4 +1,4 @@
-//! The reasoning of a response: in the summary of who asks for one, else in the content.
+//! The reasoning of a response: in the summary if the client requests one, else in the content.
 
 use super::{
     super::{
@@ -47,7 +47,7 @@ impl Output {
             thought.text.push_str(&said.text);
         }
         match &said.signature {
-            // It closes what it signs.
+            // It closes the signed item.
             Some(signature) => {
                 thought.signature = Some(signature.clone());
                 self.end_thought(&thought, Status::Completed, frames);

@@ -1,4 +1,4 @@
-//! What the parts of an item say.
+//! The content parts of an item.
 
 use crate::{
     json::{Node, extras},
@@ -9,7 +9,7 @@ use model_provider_host::{
     contract::{AssistantPart, ContentPart, Extra},
 };
 
-/// Text, or a list of parts; an empty one is no part.
+/// Text, or a list of parts; an empty text gives no part.
 pub(super) fn content(content: &Node<'_>) -> Result<Vec<ContentPart>> {
     if content.is_text() {
         return Ok(vec![ContentPart::Text(content.string()?)]);
@@ -37,7 +37,7 @@ fn part(part: &Node<'_>) -> Result<ContentPart> {
 
 fn text(part: &Node<'_>) -> Result<ContentPart> {
     let text = part.need("text")?;
-    // Those of a text that a response had, which say nothing to a model.
+    // Annotations and log probabilities of an earlier response mean nothing to a model.
     let beside = part.others(&["type", "text", "annotations", "logprobs"]);
     if beside.is_empty() {
         return Ok(ContentPart::Text(text.string()?));
@@ -58,7 +58,7 @@ fn image(part: &Node<'_>) -> Result<ContentPart> {
     Ok(ContentPart::Media(media))
 }
 
-/// In the form that upstreams of chat completions take.
+/// In the form that upstreams of chat completions accept.
 fn file(part: &Node<'_>) -> Result<ContentPart> {
     for (key, what) in [
         ("file_id", "names a stored file, and none are stored here"),
@@ -75,7 +75,7 @@ fn file(part: &Node<'_>) -> Result<ContentPart> {
     Ok(ContentPart::Other(extras::object("file", &members)))
 }
 
-/// What a model said, given back.
+/// Assistant content that the client sends back.
 pub(super) fn said(content: &Node<'_>) -> Result<Vec<AssistantPart>> {
     if content.is_text() {
         let text = content.string()?;

@@ -1,4 +1,4 @@
-//! The items of a request as messages. What a model did in one step is several items here, and one message there.
+//! The items of a request as messages. One step of a model is several items here, and one message in the contract.
 
 use super::{
     super::conversion,
@@ -12,14 +12,14 @@ use model_provider_host::{
     },
 };
 
-/// What items are beside what they say: of no meaning to a model.
+/// Members of items without meaning to a model.
 const OF_ITEMS: [&str; 3] = ["type", "id", "status"];
 
 /// The messages so far.
 #[derive(Default)]
 pub(super) struct Conversation {
     messages: Vec<Message>,
-    /// What the model said in the step that is being read.
+    /// The assistant message of the current step.
     step: Option<AssistantMessage>,
     left_out: Vec<String>,
 }
@@ -76,7 +76,7 @@ impl Conversation {
                 return Err(item
                     .unsupported("refers to a stored item, and none are stored here; send the item itself"));
             }
-            // Of tools that ran elsewhere: this conversation cannot say what they gave.
+            // Calls of server tools: this conversation has no results of them.
             Some(_) => self.left_out.push(item.path().to_owned()),
         }
         Ok(())
@@ -89,7 +89,7 @@ impl Conversation {
         match &*role.text()? {
             word @ ("system" | "developer") => {
                 if word == "developer" {
-                    // Some models have both; the plugin knows which.
+                    // Some models distinguish the two; the plugin knows which.
                     extras.push(extras::text("role", word));
                 }
                 self.push(Message::System(SystemMessage {
@@ -103,7 +103,8 @@ impl Conversation {
             })),
             "assistant" => {
                 let parts = said(&given)?;
-                // A second message is a step of its own; behind a call it belongs to the call's, for results follow.
+                // A second message is a step of its own. After a call it belongs to the call's step, since results
+                // follow.
                 if self
                     .step
                     .as_ref()
@@ -190,7 +191,7 @@ fn has_called(step: &AssistantMessage) -> bool {
     step.content.iter().any(is_call)
 }
 
-/// The texts of a list of parts; `None` if they say nothing.
+/// The texts of a list of parts; `None` if they are empty.
 fn texts(item: &Node<'_>, key: &str, between: &str) -> Result<Option<String>> {
     let Some(list) = item.field(key) else {
         return Ok(None);

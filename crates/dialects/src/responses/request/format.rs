@@ -1,4 +1,4 @@
-//! The format of a response's text.
+//! The response format.
 
 use crate::json::Node;
 use model_provider_host::{
@@ -6,7 +6,7 @@ use model_provider_host::{
     contract::{Extra, JsonSchema, ResponseFormat},
 };
 
-/// The name of a schema that has none; upstreams want one.
+/// The name of an unnamed schema; upstreams require one.
 const NAME: &str = "response";
 
 pub(super) fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {

@@ -1,7 +1,7 @@
-//! The body of a request for a response as a request of the contract.
+//! Parses the body of a Responses request to a request of the contract.
 //!
-//! Every error names its place as a JSON path and never repeats what stands there: a request holds prompts. What becomes of
-//! each member stands in [`FIELDS`].
+//! Every error has a JSON path and never repeats the value: a request holds prompts. [`FIELDS`] says how each
+//! member is handled.
 
 mod content;
 mod conversation;
@@ -20,30 +20,30 @@ use model_provider_host::{
     contract::{ChatRequest, ErrorKind, Extra, Message},
 };
 
-/// Members that are passed on because nobody here knows them. Each is looked at by itself on its way.
+/// The most unknown members that are passed on. The plugin handles each one individually.
 const MOST_EXTRAS: usize = 1024;
 
-/// The body of a request, read.
+/// The parsed body of a request.
 #[derive(Debug)]
 pub(super) struct Body {
     /// The request; its `model` is empty.
     pub(super) request: ChatRequest,
-    /// The model that it names.
+    /// The requested model.
     pub(super) model: Option<String>,
     pub(super) stream: bool,
-    /// The names of tools that take a text and are functions for the model.
+    /// The names of custom tools, which are functions for the model.
     pub(super) custom: Vec<String>,
-    /// Whether reasoning is to stand in the summary.
+    /// Whether reasoning is written to the summary.
     pub(super) wants_summary: bool,
-    /// Whether reasoning is to be handed out for giving back.
+    /// Whether reasoning is returned in `encrypted_content`, for sending it back.
     pub(super) wants_sealed: bool,
-    /// What stands in the response again.
+    /// Members that the response echoes.
     pub(super) echo: Echo,
     pub(super) notes: Notes,
 }
 
 impl Body {
-    /// Reads a request. Costs at most about four times its bytes in memory, them included.
+    /// Parses a request. Uses at most about four times its size in memory, including the body itself.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         json::read(bytes, Self::read)
     }
@@ -130,7 +130,7 @@ impl Body {
             "truncation" if field.text()? != "disabled" => self.leave_out(field),
             "service_tier" if ["auto", "default"].contains(&&*field.text()?) => {}
             "background" if !field.flag()? => {}
-            // Read together with what they belong to.
+            // Read together with their context.
             "input" | "instructions" | "tools" | "tool_choice" | "parallel_tool_calls" => {}
             _ => match handling {
                 Handling::LeftOut => self.leave_out(field),
@@ -162,7 +162,7 @@ impl Body {
         if let Some(format) = text.field("format") {
             self.request.response_format = Some(format::response_format(&format)?);
         }
-        // The usual one asks for nothing.
+        // The default has no effect.
         let is_usual = text
             .optional_text("verbosity")?
             .is_none_or(|verbosity| verbosity == "medium");
@@ -202,7 +202,7 @@ impl Body {
         Ok(())
     }
 
-    /// The upstream is asked for log probabilities, once.
+    /// Requests log probabilities from the upstream, once.
     fn logprobs(&mut self) {
         if self.request.extras.iter().all(|extra| extra.key != "logprobs") {
             self.extra("logprobs", "true");
@@ -212,7 +212,7 @@ impl Body {
     fn messages(&mut self, body: &Node<'_>) -> Result<()> {
         let mut conversation = Conversation::default();
         let nothing = || {
-            let message = "`input` is missing or empty: there is nothing to ask";
+            let message = "`input` is missing or empty: there is no prompt";
             json::refused(ErrorKind::InvalidRequest, "input", message)
         };
         conversation.read(&body.field("input").ok_or_else(nothing)?)?;
@@ -231,7 +231,7 @@ impl Body {
     fn tools(&mut self, body: &Node<'_>) -> Result<()> {
         let offered = tools::Offered::read(body, &mut self.request)?;
         if !offered.left_out.is_empty() {
-            let message = format!("nobody here runs them: {}", offered.left_out.join(", "));
+            let message = format!("not supported here: {}", offered.left_out.join(", "));
             self.notes.warn("tools-left-out", message);
         }
         self.echo.tools(offered.echo);

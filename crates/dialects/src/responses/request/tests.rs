@@ -14,7 +14,7 @@ use model_provider_host::contract::{
 struct Case {
     name: String,
     body: Value,
-    /// What the request becomes: fields that are empty are left out.
+    /// The expected request, without empty fields.
     becomes: Option<Value>,
     error: Option<Expected>,
 }
@@ -113,7 +113,7 @@ fn nothing_that_a_request_says_is_repeated_in_an_error() {
     }
 }
 
-/// A request as JSON, with the words of the contract; what is empty is left out.
+/// A request as JSON, with the contract's names, without empty fields.
 fn shown(body: &Body) -> Value {
     let request = &body.request;
     let warnings = body.notes.warnings.iter();

@@ -1,5 +1,5 @@
-//! The tools of a request and the choice among them. The application runs functions and tools that take a text; any other
-//! would run upstream, where nobody does.
+//! The tools of a request and the tool choice. The application runs functions and custom tools; any other tool
+//! would have to run upstream, which is not supported.
 
 use super::super::conversion;
 use crate::json::{Node, extras};
@@ -8,11 +8,11 @@ use model_provider_host::{
     contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
 };
 
-/// The parameters of a function that takes none.
+/// The parameters of a function without parameters.
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
-/// What a model is told of a tool that takes a text.
+/// Tells the model how to call a custom tool.
 const AS_ARGUMENT: &str = "Give the whole input of the tool, as plain text, in the argument `input`.";
-/// Types of tools that may be named in a warning. Others are named by their place.
+/// Tool types that a warning may name. Other tools are named by their index.
 const ELSEWHERE: [&str; 18] = [
     "apply_patch",
     "code_interpreter",
@@ -34,14 +34,14 @@ const ELSEWHERE: [&str; 18] = [
     "x_search",
 ];
 
-/// What is offered to the model.
+/// The tools for the model.
 #[derive(Default)]
 pub(super) struct Offered {
-    /// The names of tools that take a text.
+    /// The names of custom tools.
     pub(super) custom: Vec<String>,
-    /// What is not offered, by its type or its place.
+    /// The tools that are not offered, by type or index.
     pub(super) left_out: Vec<String>,
-    /// The tools that are, as the response names them.
+    /// The offered tools, as the response echoes them.
     pub(super) echo: Vec<String>,
 }
 
@@ -99,12 +99,13 @@ impl Offered {
                 Ok(ToolChoice::Named(name))
             }
             "allowed_tools" => self.limited(choice, request),
-            _ => Err(choice
-                .unsupported("forces a tool that nobody runs here; `function` and `custom` can be forced")),
+            _ => Err(choice.unsupported(
+                "forces a tool that is not supported here; `function` and `custom` can be forced",
+            )),
         }
     }
 
-    /// Some of the tools: the others are not offered, for upstreams have no other way to say so.
+    /// A subset of the tools: the rest is not offered, since upstreams have no other way to express that.
     fn limited(&self, choice: &Node<'_>, request: &mut ChatRequest) -> Result<ToolChoice> {
         let mode = choice.need("mode")?;
         let mut only = Vec::new();
@@ -128,7 +129,7 @@ impl Offered {
     fn can_be(&self, choice: &Node<'_>, word: ToolChoice, request: &ChatRequest) -> Result<ToolChoice> {
         let is_forced = matches!(word, ToolChoice::Required);
         if is_forced && request.tools.is_empty() && !self.left_out.is_empty() {
-            return Err(choice.unsupported("forces a tool, and nobody here runs those that are given"));
+            return Err(choice.unsupported("forces a tool, and none of the given tools is supported here"));
         }
         Ok(word)
     }
@@ -147,9 +148,9 @@ fn function(tool: &Node<'_>) -> Result<FunctionTool> {
     })
 }
 
-/// A tool that takes a text, as a function that takes one.
+/// A custom tool as a function with one string parameter.
 fn custom(tool: &Node<'_>) -> Result<FunctionTool> {
-    // What a tool says of itself is about a text; here that stands in an argument.
+    // The tool's description is about its text input, which is an argument here.
     let mut description = match tool.optional_text("description")? {
         Some(said) => format!("{said}\n\n{AS_ARGUMENT}"),
         None => AS_ARGUMENT.to_owned(),
@@ -169,7 +170,7 @@ fn custom(tool: &Node<'_>) -> Result<FunctionTool> {
     })
 }
 
-/// A tool with all members that clients want of it.
+/// A tool with all members that clients require.
 fn echo(tool: &Node<'_>, kind: &str) -> String {
     let mut members = tool.others(&[]);
     if kind == "function" {
