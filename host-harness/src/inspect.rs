@@ -47,7 +47,7 @@ fn facts(plugin: &Plugin, grant: Option<&Grant>) -> Vec<(&'static str, String)> 
         Some(grant) => facts.extend(granted("granted", grant)),
         None => facts.push((
             "granted",
-            "nothing; `grant FILE.wasm` shows what it asks for".to_owned(),
+            "nothing; `grant FILE.wasm` shows what it requests".to_owned(),
         )),
     }
     facts

@@ -45,5 +45,5 @@ fn with_too_few_addresses_it_says_what_to_do() {
         ended.err.contains("ulimit -v") || ended.out.contains("ulimit -v"),
         "{ended:?}"
     );
-    assert!(!ended.err.contains("not kept"), "{ended:?}");
+    assert!(!ended.err.contains("not cached"), "{ended:?}");
 }

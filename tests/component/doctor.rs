@@ -118,7 +118,7 @@ async fn what_is_wrong_comes_with_what_to_do() {
         assert_eq!(ran.code, Some(1), "{ran:?}");
         finds(
             &of_level(&ran, "note"),
-            "settings: `bil-to` is no setting of the host",
+            "settings: `bil-to` is not a setting of the host",
         );
         let (errors, warnings) = (of_level(&ran, "error"), of_level(&ran, "warning"));
         finds(&errors, "key: ");
@@ -341,7 +341,7 @@ async fn in_a_terminal_each_finding_has_its_mark() {
             "fix: did you mean `models`?",
             "· models        none is configured",
             "✓ key           the service takes it",
-            "✓ clock         as the service's",
+            "✓ clock         agrees with the service's",
             "0 errors, 1 warning",
         ] {
             assert!(screen.contains(line), "`{line}` is not there:\n{screen}");

@@ -37,7 +37,7 @@ async fn a_conversation_that_is_told_to_end_ends_at_the_prompt_and_gives_the_ter
             terminal.signals(signal);
             ends_well(
                 &mut terminal,
-                "error[cancelled]: the conversation was ended from outside",
+                "error[cancelled]: the conversation was terminated from outside",
             );
         }
     })

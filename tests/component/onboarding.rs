@@ -114,7 +114,7 @@ async fn what_people_paste_becomes_the_token_and_a_policy_takes_the_choice_of_a_
             "is a reference, not a name",
             &format!("{}thrifty", key::BACKSPACE.repeat(13)),
         );
-        stands_in(&mut terminal, "Fallbacks: who is asked when it fails?", "qwen3 8b");
+        stands_in(&mut terminal, "Fallbacks: which model is tried when it fails?", "qwen3 8b");
         stands_in(&mut terminal, "when all of these fail?", "glm 4.7");
         terminal.answers("when all of these fail?", "");
         terminal.answers("Send a test message", "n");

@@ -99,7 +99,7 @@ async fn the_configuration_holds_for_what_clients_ask() {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("the list was not kept: {}", terminal.screen());
+        panic!("the list was not cached: {}", terminal.screen());
     })
     .await;
 }
@@ -122,7 +122,7 @@ async fn a_server_for_this_once_says_that_it_keeps_no_list() {
         "{list}"
     );
     person(move || {
-        terminal.sees("the list of models is not kept: `--base-url` is for this once");
+        terminal.sees("the list of models is not cached: `--base-url` is for this call only");
         terminal.types(key::CTRL_C);
         assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
         assert!(!home.path("models.json").exists());
@@ -147,7 +147,7 @@ async fn a_plugin_that_is_replaced_takes_over_and_a_broken_one_does_not() {
         terminal.sees("the plugin's file has changed and is not taken");
         std::fs::copy(built(Build::NextVersion), &new).expect("copied");
         std::fs::rename(&new, &file).expect("replaced");
-        let screen = terminal.sees("is live; 0 answers under way in generation 1");
+        let screen = terminal.sees("is live; 0 responses in flight in generation 1");
         assert!(screen.contains("generation 2 ("), "{screen}");
         terminal.types(key::CTRL_C);
         assert_eq!(terminal.ends(), 0, "{}", terminal.screen());

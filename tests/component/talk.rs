@@ -106,7 +106,7 @@ async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
         terminal.sees("You wrote");
         terminal.types(key::CTRL_C);
         terminal.sees("error[cancelled]");
-        terminal.sees("what came of the answer stays in the conversation");
+        terminal.sees("the partial response stays in the conversation");
         // At the prompt it throws away what was typed.
         terminal.types("half a sen");
         terminal.sees("> half a sen");
@@ -210,7 +210,7 @@ async fn models_are_chosen_by_name_and_questions_asked_again() {
         says(&mut terminal, "/models qwen3 8b");
         terminal.sees("REFERENCE");
         says(&mut terminal, "/system Answer in verse.");
-        terminal.sees("told before: Answer in verse.");
+        terminal.sees("system prompt: Answer in verse.");
         says(&mut terminal, "/help");
         terminal.sees("/image FILE");
         says(&mut terminal, "/image nowhere.png");
@@ -258,7 +258,7 @@ async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it
         terminal.types(key::TAB);
         terminal.sees("> /image p\\ 1.png");
         terminal.types(key::ENTER);
-        terminal.sees("1 picture with the next question");
+        terminal.sees("1 picture attached to the next prompt");
         says(&mut terminal, "What is it?");
         terminal.sees("I was shown 1 image(s)");
         terminal.sees("1 attempt");
@@ -267,7 +267,7 @@ async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it
         says(&mut terminal, "/new");
         terminal.sees("forgotten");
         says(&mut terminal, "/retry");
-        terminal.sees("there is no question to ask again");
+        terminal.sees("there is no prompt to send again");
         says(&mut terminal, "/frobnicate");
         terminal.sees("there is no command `/frobnicate`; `/help` lists them");
         says(&mut terminal, "And now?");

@@ -1,4 +1,4 @@
-//! What is read from a line, and what is wrong usage.
+//! How command lines are parsed, and which are usage errors.
 
 use clap::CommandFactory as _;
 

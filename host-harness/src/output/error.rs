@@ -1,4 +1,4 @@
-//! An error, as JSON and for a person.
+//! An error, as JSON and as text.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{args::Format, format, style::Style, terminal::Terminal};
 use model_provider_host::{Error, sanitize};
 
-/// One failure.
+/// A failure.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ErrorJson {
@@ -75,7 +75,7 @@ pub(crate) fn show(terminal: &Terminal, error: &Error) -> io::Result<()> {
     })
 }
 
-/// An error in a few lines: what, what to do, and what else is known.
+/// An error in a few lines: message, hint, and details.
 pub(crate) fn for_a_person(paint: Style, error: &Error) -> String {
     let details = error.details();
     let mut text = format!(

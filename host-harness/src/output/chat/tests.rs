@@ -1,4 +1,4 @@
-//! The keys of an answer, one by one.
+//! The JSON keys of a response.
 
 use std::time::Duration;
 
