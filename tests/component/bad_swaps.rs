@@ -97,7 +97,7 @@ async fn a_plugin_that_fails_its_self_test_is_refused() {
 }
 
 #[tokio::test]
-async fn after_a_swap_the_new_code_answers() {
+async fn after_a_swap_the_new_code_responds() {
     let harness = Harness::with().start_with(hostile_plugin().await).await;
     let files = Files::new();
     assert_eq!(harness.ask(FINE).await.text(), "hostile 1.0.0");
@@ -129,7 +129,7 @@ fn warned(summary: &Summary) -> bool {
 }
 
 #[tokio::test]
-async fn who_gives_up_waiting_while_it_is_asked_again_loses_nothing() {
+async fn a_cancelled_wait_during_a_retry_on_the_previous_generation_loses_nothing() {
     let harness = Harness::with().start_with(hostile_plugin().await).await;
     let files = Files::new();
     // One that takes its time before it answers, and one that traps.
@@ -160,7 +160,7 @@ async fn who_gives_up_waiting_while_it_is_asked_again_loses_nothing() {
 }
 
 #[tokio::test]
-async fn who_traps_on_first_use_is_answered_for_and_after_three_times_rolled_back() {
+async fn a_generation_that_traps_on_first_use_fails_over_to_the_previous_one_and_is_rolled_back_after_three_traps() {
     for deed in ["trap", "read.trap", "panic", "read.panic"] {
         let harness = Harness::with().start_with(hostile_plugin().await).await;
         let files = Files::new();
@@ -194,7 +194,7 @@ async fn who_traps_on_first_use_is_answered_for_and_after_three_times_rolled_bac
 
 /// The one that was to drain is live again before its deadline, which then is no longer any of its answers' matter.
 #[tokio::test]
-async fn who_came_back_is_not_cut_at_the_deadline_of_its_draining() {
+async fn a_generation_live_again_after_a_rollback_is_not_cut_at_its_drain_deadline() {
     let harness = Harness::with()
         .setting("drain-deadline-ms", "1500")
         .start_with(hostile_plugin().await)
@@ -216,7 +216,7 @@ async fn who_came_back_is_not_cut_at_the_deadline_of_its_draining() {
 }
 
 #[tokio::test]
-async fn a_whole_answer_is_answered_for_as_well() {
+async fn a_whole_response_is_retried_on_the_previous_generation_too() {
     let harness = Harness::with().start_with(hostile_plugin().await).await;
     let files = Files::new();
     let bad = files.ordered("bad", [("version", "6.6.6"), ("chat", "trap")]);
@@ -227,7 +227,7 @@ async fn a_whole_answer_is_answered_for_as_well() {
 }
 
 #[tokio::test]
-async fn after_its_first_event_a_trap_ends_the_answer() {
+async fn after_its_first_event_a_trap_ends_the_response() {
     let harness = Harness::with().start_with(hostile_plugin().await).await;
     let files = Files::new();
     let file = files.ordered("late", [("version", "6.6.6"), ("chat", "read.then-trap")]);

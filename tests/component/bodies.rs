@@ -36,7 +36,7 @@ async fn a_picture_of_20_mb_is_sent_without_a_second_copy_in_the_guest() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_slows_the_upstream_down() {
+async fn a_slow_reader_slows_the_upstream_down() {
     let harness = Harness::with()
         .mock(|_| MockOptions::immediate().scenario("endless"))
         .start()

@@ -44,7 +44,7 @@ async fn during_a_read() {
 }
 
 #[tokio::test]
-async fn giving_up_a_wait_loses_nothing() {
+async fn cancelling_a_wait_loses_nothing() {
     let harness = Harness::with()
         .mock(|mock| mock.pace(Duration::from_millis(15)))
         .start()

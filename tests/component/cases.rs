@@ -153,7 +153,7 @@ fn result(heard: &Heard) -> Result<&types::Summary, &types::Error> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_stream_comes_out_as_it_does_natively() {
+async fn every_stream_yields_the_events_that_it_yields_natively() {
     every_case("streams", async |case| {
         let mut wrong = Vec::new();
         for chunking in [Chunking::Whole, Chunking::Bytes] {
@@ -167,7 +167,7 @@ async fn every_stream_comes_out_as_it_does_natively() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_error_comes_out_as_it_does_natively() {
+async fn every_error_is_the_one_that_it_is_natively() {
     every_case("errors.json", async |case| {
         let heard = answered(&case, Chunking::Whole).await;
         match result(&heard) {
@@ -179,7 +179,7 @@ async fn every_error_comes_out_as_it_does_natively() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_request_leaves_as_it_does_natively_or_nothing_does() {
+async fn every_request_is_sent_as_it_is_natively_or_not_at_all() {
     every_case("requests.json", async |case| {
         let harness = Harness::with()
             .settings(|settings| {

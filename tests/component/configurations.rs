@@ -61,7 +61,7 @@ async fn meaning(case: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_alias_and_reference_of_a_configuration_means_what_its_author_meant() {
+async fn every_alias_and_reference_of_a_configuration_resolves_as_its_author_meant() {
     let mut report = Report::default();
     let mut files: BTreeSet<String> = fs::read_dir(FOLDER)
         .unwrap()

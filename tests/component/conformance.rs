@@ -136,7 +136,7 @@ fn every_fault_names_a_check_that_is_there() {
 
 /// The probe in our host: every check of `conformance/host-probe` passes.
 #[tokio::test]
-async fn our_host_keeps_what_the_probe_checks() {
+async fn our_host_passes_the_checks_of_the_probe() {
     let file = tokio::task::spawn_blocking(|| member("host-probe"))
         .await
         .unwrap();

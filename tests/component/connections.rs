@@ -115,7 +115,7 @@ async fn the_second_request_makes_no_new_connection_and_no_new_handshake() {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_where_both_sides_know_it() {
+async fn http_2_is_used_where_both_sides_support_it() {
     for (identity, second) in [(HTTP_1, false), (HTTP_2, true), (GOOD, true)] {
         let secured = Secured::start(identity, Way::Direct).await;
         secured.harness.ask(MODEL).await.summary();
@@ -126,7 +126,7 @@ async fn http_2_is_spoken_where_both_sides_know_it() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_does_not_fit_is_refused_and_nothing_is_sent() {
+async fn an_invalid_certificate_is_refused_and_nothing_is_sent() {
     let trusted = Authority::new();
     let stranger = Authority::new();
     let other_name = Identity {
@@ -178,7 +178,7 @@ async fn without_the_ca_file_its_authority_is_unknown() {
 }
 
 #[tokio::test]
-async fn why_there_is_no_connection_is_said_and_an_answer_later_is_not_confused_by_it() {
+async fn a_failed_connection_reports_its_cause_and_does_not_affect_a_later_response() {
     // A place that is taken, so that nobody else comes to listen there.
     let taken = TcpSocket::new_v4().unwrap();
     taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -199,7 +199,7 @@ async fn why_there_is_no_connection_is_said_and_an_answer_later_is_not_confused_
 }
 
 #[tokio::test]
-async fn a_connection_that_is_lost_in_the_handshake_says_nothing_of_certificates_and_is_tried_again() {
+async fn a_connection_lost_in_the_handshake_is_no_certificate_error_and_is_retried() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let place = listener.local_addr().unwrap();
     let closing = tokio::spawn(async move {
@@ -306,7 +306,7 @@ async fn behind(proxy: &str, url: &str, mock: Arc<MockRouter>) -> Harness {
 }
 
 #[tokio::test]
-async fn a_proxy_reads_requests_that_are_not_encrypted_and_is_told_who_asks() {
+async fn a_proxy_gets_plain_http_requests_and_its_credentials() {
     // joe:secret-word
     let key = "Basic am9lOnNlY3JldC13b3Jk";
     let mock = mock().await;

@@ -59,7 +59,7 @@ fn the_contract_of_the_component_is_the_golden_one() {
 }
 
 #[tokio::test]
-async fn the_grant_of_the_build_is_what_the_component_asks_for() {
+async fn the_grant_of_the_build_is_what_the_component_requests() {
     let plugin = plugin().await;
     let grants = model_provider_host::Grants::parse(component_build::GRANT).unwrap();
     let granted = grants.check(&plugin).unwrap();
@@ -76,7 +76,7 @@ fn the_component_is_small() {
 }
 
 #[test]
-fn the_component_names_no_place_on_the_machine_that_built_it() {
+fn the_component_contains_no_path_of_the_machine_that_built_it() {
     let component = std::fs::read(built(Build::Release)).unwrap();
     let holds = |place: &str| {
         component

@@ -151,12 +151,12 @@ async fn means_what_the_reader_says(folder: &str, ending: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_recorded_stream_means_what_an_independent_reader_says() {
+async fn every_recorded_stream_reads_as_in_an_independent_reader() {
     means_what_the_reader_says("sse", ".sse").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_recorded_whole_answer_means_what_an_independent_reader_says() {
+async fn every_recorded_whole_response_reads_as_in_an_independent_reader() {
     means_what_the_reader_says("chat", ".json").await;
 }
 

@@ -89,7 +89,7 @@ async fn nothing_is_wrong_where_everything_works() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_comes_with_what_to_do() {
+async fn every_problem_comes_with_a_fix() {
     let mock = mock().await;
     let config = r#"{
       env: { vars: { HF_TOKEN: "short" } },
@@ -170,7 +170,7 @@ async fn a_service_that_cannot_be_reached_and_a_key_that_is_missing_are_errors()
 }
 
 #[tokio::test]
-async fn a_key_that_the_service_refuses_is_an_error_and_says_where_it_stands() {
+async fn a_key_that_the_service_rejects_is_an_error_that_names_its_source() {
     let mock = MockRouter::start(MockOptions::immediate().reject_key(REVOKED))
         .await
         .expect("a mock router");
@@ -268,7 +268,7 @@ async fn a_clock_that_is_wrong_is_a_warning_with_its_direction() {
 }
 
 #[tokio::test]
-async fn a_plugin_without_a_grant_gets_no_key_and_is_told_how_to_be_granted_one() {
+async fn a_plugin_without_a_grant_gets_no_key_and_the_fix_names_the_grant_command() {
     let mock = mock().await;
     let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
     person(move || {
@@ -294,7 +294,7 @@ async fn a_plugin_without_a_grant_gets_no_key_and_is_told_how_to_be_granted_one(
 }
 
 #[tokio::test]
-async fn a_plugin_that_cannot_be_used_is_an_error_with_what_to_do() {
+async fn an_unusable_plugin_is_an_error_with_a_fix() {
     let mock = mock().await;
     let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
     person(move || {

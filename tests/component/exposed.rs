@@ -42,7 +42,7 @@ fn plugin_in(dir: &Path) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-async fn a_plugin_that_others_may_change_is_not_loaded() {
+async fn a_plugin_file_that_other_users_may_write_to_is_not_loaded() {
     let dir = tempfile::tempdir().expect("a folder");
     let folder = dir.path().to_owned();
     let path = tokio::task::spawn_blocking(move || plugin_in(&folder))
@@ -81,7 +81,7 @@ async fn a_plugin_that_others_may_change_is_not_loaded() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_others_may_change_is_not_swapped_in() {
+async fn a_plugin_file_that_other_users_may_write_to_is_not_swapped_in() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -116,7 +116,7 @@ fn grants() -> String {
 }
 
 #[tokio::test]
-async fn grants_that_others_may_change_are_not_believed() {
+async fn grants_that_other_users_may_write_to_are_ignored() {
     person(|| {
         let home = Home::new("").file("grants.json", &grants());
         let file = home.path("grants.json");
@@ -147,7 +147,7 @@ async fn grants_that_others_may_change_are_not_believed() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_others_may_change_does_not_decide_where_a_credential_goes() {
+async fn a_configuration_that_other_users_may_write_to_does_not_decide_where_a_credential_is_sent() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -264,7 +264,7 @@ async fn another_users_configuration_is_warned_of_and_doctor_says_so_of_every_fi
 }
 
 #[tokio::test]
-async fn who_holds_the_lock_of_the_models_hangs_nobody() {
+async fn a_held_lock_on_the_list_of_models_blocks_no_command() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");

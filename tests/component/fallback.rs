@@ -17,7 +17,7 @@ const REFUSED: &str = "there is no connection to http://127.0.0.1:9: the connect
 const MODELS: [&str; 2] = ["huggingface/Qwen/Qwen3-8B", "huggingface/zai-org/GLM-4.7"];
 
 #[tokio::test]
-async fn where_nobody_listens_each_model_is_tried_and_the_trail_says_why_each_failed() {
+async fn where_no_server_listens_each_model_is_tried_and_the_attempts_say_why_each_failed() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -44,7 +44,7 @@ async fn where_nobody_listens_each_model_is_tried_and_the_trail_says_why_each_fa
 }
 
 #[tokio::test]
-async fn the_command_line_tells_who_else_was_asked_in_vain() {
+async fn the_command_line_shows_the_failed_attempts() {
     let config =
         json!({ "agents": { "defaults": { "model": { "primary": MODELS[0], "fallbacks": [MODELS[1]] } } } });
     let home = Home::new(CLOSED)

@@ -31,7 +31,7 @@ async fn a_missing_file_is_named() {
 }
 
 #[tokio::test]
-async fn a_core_module_is_told_from_a_component() {
+async fn a_core_module_is_distinguished_from_a_component() {
     let dir = TempDir::new().unwrap();
     let error = refused(&file(&dir, b"\0asm\x01\0\0\0")).await;
     assert_eq!(error.kind(), Kind::PluginLoad);

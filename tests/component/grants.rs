@@ -293,7 +293,7 @@ impl Shell {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_plugin_that_asks_for_too_much_gets_no_source_of_tokens_read() {
+async fn for_a_plugin_that_requests_too_much_no_source_of_credentials_is_read() {
     use std::os::unix::fs::PermissionsExt as _;
     let (harness, files) = (Harness::start().await, Files::new());
     let mut shell = Shell::new(&harness);

@@ -199,7 +199,7 @@ async fn a_thief_that_traps_in_mid_stream_has_no_token() {
 }
 
 #[tokio::test]
-async fn a_thief_that_traps_after_the_answer_has_no_token() {
+async fn a_thief_that_traps_after_the_response_has_no_token() {
     let files = Files::new();
     let harness = harness(hostile(&files).await, "2000").await;
     for deed in ["take_and_trap", "read.take_and_trap"] {
@@ -276,7 +276,7 @@ async fn the_component_interrupted_in_mid_stream_has_no_token() {
 }
 
 #[tokio::test]
-async fn the_component_interrupted_after_the_answer_has_no_token() {
+async fn the_component_interrupted_after_the_response_has_no_token() {
     // Its last word has come, and the component is stopped when it wakes up for the end.
     let has_last = |error: &Error| found(error.guest_memories(), LAST_WORD.as_bytes());
     let script = || {

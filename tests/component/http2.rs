@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn over_http_2_a_cancelled_stream_leaves_its_neighbour_alone() {
+async fn over_http_2_a_cancelled_stream_does_not_affect_the_others() {
     let secured = Secured::start(HTTP_2, Way::Direct).await;
     let harness = &secured.harness;
     harness.ask(MODEL).await.summary();
@@ -36,7 +36,7 @@ async fn over_http_2_a_cancelled_stream_leaves_its_neighbour_alone() {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_reads_hold_up_no_others() {
+async fn unread_responses_do_not_block_other_responses() {
     let secured = Secured::start(HTTP_2, Way::Direct).await;
     let harness = &secured.harness;
     harness.ask(MODEL).await.summary();
@@ -56,7 +56,7 @@ async fn answers_that_nobody_reads_hold_up_no_others() {
 }
 
 #[tokio::test]
-async fn a_connection_that_has_died_without_a_word_is_given_up_and_takes_no_more_requests() {
+async fn a_connection_that_died_silently_is_closed_and_gets_no_more_requests() {
     let secured = Secured::start(HTTP_2, Way::Proxy).await;
     let harness = &secured.harness;
     harness.ask(MODEL).await.summary();
@@ -70,7 +70,7 @@ async fn a_connection_that_has_died_without_a_word_is_given_up_and_takes_no_more
 }
 
 #[tokio::test]
-async fn more_requests_than_a_server_takes_on_one_connection_go_over_another() {
+async fn requests_above_a_servers_limit_of_streams_use_another_connection() {
     let secured = Secured::start(HTTP_2, Way::Direct).await;
     let harness = &secured.harness;
     harness.ask(MODEL).await.summary();

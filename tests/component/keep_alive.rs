@@ -83,7 +83,7 @@ async fn locked() -> Serving {
 }
 
 #[tokio::test]
-async fn the_request_after_one_that_was_refused_early_is_answered_on_the_same_connection() {
+async fn the_request_after_an_early_refusal_is_served_on_the_same_connection() {
     let serving = locked().await;
     let key = format!("authorization: Bearer {KEY}\r\n");
     let json = format!("{key}content-type: application/json\r\n");
@@ -116,7 +116,7 @@ async fn the_request_after_one_that_was_refused_early_is_answered_on_the_same_co
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_long_to_be_dropped_closes_the_connection_and_the_response_says_so() {
+async fn a_body_too_long_to_be_drained_closes_the_connection_and_the_response_says_so() {
     let serving = locked().await;
     let head = |path: &str, more: &str| {
         format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{more}content-length: 50000000\r\n\r\n")
@@ -142,7 +142,7 @@ async fn a_body_that_is_too_long_to_be_dropped_closes_the_connection_and_the_res
 }
 
 #[tokio::test]
-async fn a_client_that_waits_for_leave_to_send_is_not_asked_for_a_body_that_nobody_reads() {
+async fn a_client_with_expect_continue_is_not_told_to_send_an_unread_body() {
     let serving = locked().await;
     let mut connection = Connection::open(&serving.client).await;
     let request = post(

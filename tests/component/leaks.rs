@@ -62,7 +62,7 @@ fn commands(help: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn no_command_shows_or_keeps_the_token() {
+async fn no_command_shows_or_stores_the_token() {
     let mock = mock().await;
     let url = mock.base_url();
     let guest = tokio::task::spawn_blocking(guests::egress).await.unwrap();
@@ -132,7 +132,7 @@ async fn no_command_shows_or_keeps_the_token() {
 }
 
 #[tokio::test]
-async fn no_ending_of_an_answer_shows_the_token() {
+async fn no_ending_of_a_response_shows_the_token() {
     let mock = mock().await;
     let url = mock.base_url();
     let program = program();
@@ -225,7 +225,7 @@ pub fn echoes() -> Vec<Script> {
 }
 
 #[tokio::test]
-async fn an_upstream_that_repeats_the_token_is_not_repeated() {
+async fn a_token_echoed_by_an_upstream_is_redacted() {
     let mock = mock().await;
     let url = mock.base_url();
     let program = program();
@@ -258,7 +258,7 @@ async fn an_upstream_that_repeats_the_token_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_file_or_a_flag_is_said_without_what_stands_there() {
+async fn errors_in_a_file_or_a_flag_do_not_repeat_its_content() {
     let mock = mock().await;
     let url = mock.base_url();
     let token = in_json(TOKEN);

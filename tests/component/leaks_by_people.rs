@@ -48,7 +48,7 @@ fn says(terminal: &mut Terminal, text: &str) {
 }
 
 #[tokio::test]
-async fn a_key_that_is_pasted_is_not_shown_and_stands_in_the_file_for_keys_alone() {
+async fn a_pasted_key_is_not_shown_and_is_stored_only_in_the_key_file() {
     let mock = mock(MockOptions::immediate()).await;
     for _ in 0..3 {
         mock.push_models(telling_list());
@@ -117,7 +117,7 @@ async fn a_key_that_is_pasted_is_not_shown_and_stands_in_the_file_for_keys_alone
 }
 
 #[tokio::test]
-async fn a_key_that_is_refused_is_not_shown_and_not_kept() {
+async fn a_rejected_key_is_not_shown_and_not_stored() {
     let mock = mock(MockOptions::immediate().reject_key(TOKEN)).await;
     let home = Home::new(&mock.base_url());
     person(move || {
@@ -136,7 +136,7 @@ async fn a_key_that_is_refused_is_not_shown_and_not_kept() {
 }
 
 #[tokio::test]
-async fn options_of_onboarding_are_not_repeated() {
+async fn options_of_onboarding_are_not_echoed() {
     let mock = mock(MockOptions::immediate()).await;
     let home = Home::new(&mock.base_url());
     person(move || {
@@ -169,7 +169,7 @@ async fn options_of_onboarding_are_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_conversation_shows_and_keeps_no_token() {
+async fn a_conversation_shows_and_stores_no_token() {
     let mock = mock(MockOptions::immediate()).await;
     let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
     let upstream = Arc::clone(&mock);

@@ -77,7 +77,7 @@ fn holding() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_server_tells_counts_and_logs_no_token() {
+async fn a_server_returns_counts_and_logs_no_token() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");

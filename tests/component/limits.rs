@@ -173,7 +173,7 @@ async fn rows(export: Export) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_plugin_ends_while_it_is_loaded_and_the_one_before_serves_on() {
+async fn a_bad_plugin_is_ended_while_it_is_loaded_and_the_previous_one_continues() {
     rows(Export::Load).await;
 }
 
@@ -183,7 +183,7 @@ async fn a_bad_list_ends_and_the_next_request_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_look_up_ends_and_the_next_request_works() {
+async fn a_bad_lookup_ends_and_the_next_request_works() {
     rows(Export::ResolveRef).await;
 }
 

@@ -45,7 +45,7 @@ async fn waits(client: &Client) -> (Duration, Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn guests_that_compute_for_ever_keep_no_good_request_and_no_health_check_waiting() {
+async fn guests_that_compute_for_ever_delay_no_good_request_and_no_health_check() {
     let setup = Harness::with()
         .mock(|mock| mock.require_key(false))
         .setting("max-guest-time-ms", "600000");
@@ -79,7 +79,7 @@ async fn guests_that_compute_for_ever_keep_no_good_request_and_no_health_check_w
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_guest_that_wants_more_than_is_left_for_all_is_refused_and_the_others_go_on() {
+async fn a_guest_that_exceeds_the_total_memory_is_refused_and_the_others_go_on() {
     let sandbox = Sandbox::new(&SandboxOptions {
         max_total_memory_bytes: 64 * 1024 * 1024,
         max_concurrent: 8,
@@ -182,7 +182,7 @@ fn head(length: usize) -> String {
 }
 
 #[tokio::test]
-async fn bodies_that_drip_keep_nobody_from_being_answered() {
+async fn slowly_sent_bodies_do_not_delay_other_requests() {
     let serving = serving(&[("serve-max-concurrent", "1")]).await;
     let mut dripping = Vec::new();
     for _ in 0..8 {
@@ -194,7 +194,7 @@ async fn bodies_that_drip_keep_nobody_from_being_answered() {
 }
 
 #[tokio::test]
-async fn a_body_has_to_be_there_before_its_deadline_however_steadily_it_comes() {
+async fn a_body_has_to_arrive_before_its_deadline_however_steadily_it_is_sent() {
     let serving = serving(&[
         ("serve-body-deadline-ms", "300"),
         ("serve-body-timeout-ms", "60000"),
@@ -224,7 +224,7 @@ async fn a_body_has_to_be_there_before_its_deadline_however_steadily_it_comes() 
 }
 
 #[tokio::test]
-async fn a_body_that_comes_too_slowly_is_ended_long_before_its_deadline() {
+async fn a_body_sent_too_slowly_is_ended_long_before_its_deadline() {
     let serving = serving(&[("serve-min-body-rate", "100000")]).await;
     let mut stream = sent(&serving.client, head(30_000_000).as_bytes()).await;
     let started = Instant::now();
@@ -264,7 +264,7 @@ async fn connections_without_a_request_make_room_for_those_with_one() {
 }
 
 #[tokio::test]
-async fn health_is_told_and_a_full_server_says_that_it_is_when_all_connections_have_requests() {
+async fn a_full_server_reports_health_and_refuses_when_all_connections_have_requests() {
     for (name, value) in [
         ("serve-max-connections", "2"),
         ("serve-max-connections-per-address", "2"),
@@ -335,7 +335,7 @@ async fn large_bodies_share_a_budget_and_ordinary_ones_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bodies_of_very_many_members_are_refused_and_keep_nobody_waiting() {
+async fn bodies_with_very_many_members_are_refused_and_delay_no_request() {
     let serving = serving(&[]).await;
     let mut text = r#"{"messages":[{"role":"user","content":"Hello!"}]"#.to_owned();
     for at in 0..1_000_000 {

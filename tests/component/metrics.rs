@@ -16,7 +16,7 @@ use crate::{
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 
 #[tokio::test]
-async fn every_call_is_counted_by_how_it_ended() {
+async fn every_call_is_counted_by_its_outcome() {
     let harness = Harness::with()
         .setting("max-retries", "1")
         .setting("first-byte-timeout-ms", "5000")
@@ -76,7 +76,7 @@ async fn swaps_are_counted_and_counts_survive_them() {
 }
 
 #[tokio::test]
-async fn the_page_has_no_word_of_a_user_or_a_model() {
+async fn the_metrics_page_contains_no_text_of_a_user_or_a_model() {
     let serving = Serving::start().await;
     // The first list is asked for by itself; when it is there, nothing is under way.
     serving.client.get("/v1/models").await;
@@ -112,7 +112,7 @@ async fn the_page_has_no_word_of_a_user_or_a_model() {
 }
 
 #[tokio::test]
-async fn the_page_has_no_word_of_an_upstream_and_its_backends() {
+async fn the_metrics_page_contains_no_text_of_an_upstream_and_its_backends() {
     let serving = Serving::with(
         Harness::with().setting("max-retries", "0"),
         ServeOptions::default(),

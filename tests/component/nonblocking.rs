@@ -53,7 +53,7 @@ fn limit(error: &Error) -> (Kind, Option<&str>) {
 }
 
 #[tokio::test]
-async fn the_host_waits_for_plugins_that_need_not_and_others_go_on_waiting() {
+async fn the_host_waits_for_nonblocking_plugins_and_blocking_ones_wait_in_the_guest() {
     assert!(plugin().await.host_waits() || std::env::var_os("GUESTS_WAIT").is_some());
     assert!(guest().await.host_waits());
     assert!(!waiting_plugin().await.host_waits());
@@ -61,7 +61,7 @@ async fn the_host_waits_for_plugins_that_need_not_and_others_go_on_waiting() {
 }
 
 #[tokio::test]
-async fn an_engine_whose_guests_wait_calls_read_even_of_a_plugin_that_need_not() {
+async fn an_engine_with_guests_wait_calls_read_even_of_a_nonblocking_plugin() {
     let options = SandboxOptions {
         guests_wait: true,
         max_concurrent: 4,
@@ -77,7 +77,7 @@ async fn an_engine_whose_guests_wait_calls_read_even_of_a_plugin_that_need_not()
 }
 
 #[tokio::test]
-async fn a_plugin_is_told_how_long_was_waited_and_no_less_than_it_wanted() {
+async fn a_plugin_gets_the_time_waited_which_is_no_less_than_it_requested() {
     let heard = did("ticks-5", &[]).await;
     heard.summary();
     let text = heard.text();
@@ -88,7 +88,7 @@ async fn a_plugin_is_told_how_long_was_waited_and_no_less_than_it_wanted() {
 }
 
 #[tokio::test]
-async fn one_that_is_never_done_is_called_now_and_then_until_its_time_is_over() {
+async fn a_plugin_that_never_finishes_is_called_at_intervals_until_its_deadline() {
     let heard = did("never", &[("max-wall-clock-ms", "500")]).await;
     assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
     // With a thousand calls a second at most, half a second costs next to nothing of this.
@@ -101,13 +101,13 @@ async fn one_that_is_never_done_is_called_now_and_then_until_its_time_is_over() 
 }
 
 #[tokio::test]
-async fn one_that_wants_to_be_called_in_a_month_is_ended_by_the_deadline() {
+async fn a_plugin_that_requests_a_wait_of_a_month_is_ended_by_the_deadline() {
     let heard = did("huge", &[("max-wall-clock-ms", "300")]).await;
     assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
 }
 
 #[tokio::test]
-async fn one_that_waits_for_nothing_is_ended_at_once() {
+async fn a_plugin_that_waits_for_nothing_is_ended_at_once() {
     let heard = did("idle", &[]).await;
     let error = heard.error();
     assert_eq!(error.kind(), Kind::PluginTrap, "{error:?}");
@@ -115,7 +115,7 @@ async fn one_that_waits_for_nothing_is_ended_at_once() {
 }
 
 #[tokio::test]
-async fn one_that_computes_for_ever_is_interrupted() {
+async fn a_plugin_that_computes_for_ever_is_interrupted() {
     let heard = did("loop", &[("max-guest-time-ms", "100")]).await;
     assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-guest-time-ms")));
     let heard = did(
@@ -127,7 +127,7 @@ async fn one_that_computes_for_ever_is_interrupted() {
 }
 
 #[tokio::test]
-async fn a_trap_ends_the_response_and_leaves_what_came_before() {
+async fn a_trap_ends_the_response_and_leaves_the_events_before_it() {
     for events in [0, 1, 3] {
         let heard = did(&format!("trap-{events}"), &[]).await;
         assert_eq!(heard.text(), "before".repeat(events));
@@ -136,7 +136,7 @@ async fn a_trap_ends_the_response_and_leaves_what_came_before() {
 }
 
 #[tokio::test]
-async fn after_the_end_it_is_not_called_again() {
+async fn after_the_end_a_plugin_is_not_called_again() {
     let harness = Harness::with()
         .mock(|mock| mock.require_key(false))
         .start_with(guest().await)
@@ -155,7 +155,7 @@ async fn after_the_end_it_is_not_called_again() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_read_what_came_is_called_no_more_than_a_thousand_times_a_second() {
+async fn a_plugin_that_leaves_a_response_unread_is_called_no_more_than_a_thousand_times_a_second() {
     let heard = did("unread-400", &[]).await;
     heard.summary();
     let text = heard.text();
@@ -166,7 +166,7 @@ async fn one_that_does_not_read_what_came_is_called_no_more_than_a_thousand_time
 }
 
 #[tokio::test]
-async fn one_that_waits_all_the_same_may() {
+async fn a_nonblocking_plugin_may_still_wait_in_the_guest() {
     let heard = did("blocks", &[]).await;
     heard.summary();
     assert_eq!(heard.text(), "read true");
@@ -225,7 +225,7 @@ async fn text_of(plugin: Plugin, setup: Setup, script: &Script) -> String {
 }
 
 #[tokio::test]
-async fn both_ways_give_the_same_text_however_the_network_cuts_it() {
+async fn both_ways_give_the_same_text_whatever_the_chunks_of_the_network() {
     let chunk =
         |at: usize| json!({"choices": [{"index": 0, "delta": {"content": format!("é{at} ")}}]}).to_string();
     let chunks = (0..300).map(chunk).chain(["[DONE]".to_owned()]);
@@ -257,7 +257,7 @@ async fn a_connection_is_used_again_either_way() {
 }
 
 #[tokio::test]
-async fn each_time_out_is_the_plugins_own_either_way() {
+async fn each_timeout_is_the_plugins_own_either_way() {
     for plugin in [plugin().await, waiting_plugin().await] {
         for (scenario, setting, message) in [
             ("no-headers", "first-byte-timeout-ms", "300 ms"),
@@ -283,7 +283,7 @@ async fn each_time_out_is_the_plugins_own_either_way() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_failed_is_repeated_after_a_pause_either_way() {
+async fn a_failed_attempt_is_retried_after_a_backoff_either_way() {
     for plugin in [plugin().await, waiting_plugin().await] {
         let harness = Harness::with().start_with(plugin).await;
         // Without a word on when: at least three quarters of half a second.
@@ -302,7 +302,7 @@ async fn an_attempt_that_failed_is_repeated_after_a_pause_either_way() {
 }
 
 #[tokio::test]
-async fn a_pause_before_another_attempt_does_not_count_what_was_waited_before() {
+async fn a_backoff_does_not_count_time_waited_before_it() {
     for plugin in [plugin().await, waiting_plugin().await] {
         let harness = Harness::with()
             .setting("first-byte-timeout-ms", "600")
@@ -376,7 +376,7 @@ async fn dropped(
 }
 
 #[tokio::test]
-async fn a_response_may_be_given_up_at_any_point() {
+async fn a_response_may_be_cancelled_at_any_point() {
     let a_while = Duration::from_millis(30);
     let short = || question(MODEL, "Hello!");
     // Before anything was done, while its body is sent, while its head is waited for, in the middle, in a pause.

@@ -119,7 +119,7 @@ async fn openclaws_other_spelling_of_the_choice_is_understood() {
 }
 
 #[tokio::test]
-async fn without_a_key_a_script_is_told_where_one_may_be() {
+async fn without_a_key_a_script_gets_an_error_that_names_the_places_for_one() {
     person(|| {
         let home = Home::new("").variable("HF_TOKEN", " ");
         for flags in [&[][..], &["--huggingface-api-key", ""], &["--auth-choice", "huggingface-api-key"]] {
@@ -186,7 +186,7 @@ async fn help_names_the_option_of_the_loaded_provider() {
 }
 
 #[tokio::test]
-async fn a_person_s_file_keeps_its_words_and_order() {
+async fn a_user_s_file_keeps_its_comments_and_order() {
     person(|| {
         for entry in
             std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/config")).expect("fixtures")
@@ -252,7 +252,7 @@ async fn a_script_s_key_is_checked_and_a_refused_one_is_not_stored() {
 }
 
 #[tokio::test]
-async fn openclaw_s_own_options_are_taken_with_a_note() {
+async fn openclaw_s_own_options_are_accepted_with_a_note() {
     person(|| {
         let home = Home::new("");
         let ran = quietly(
@@ -324,7 +324,7 @@ async fn a_key_can_be_stored_as_the_name_of_its_variable() {
 }
 
 #[tokio::test]
-async fn a_default_that_is_there_stays_unless_the_option_says_otherwise() {
+async fn an_existing_default_stays_unless_the_option_overrides_it() {
     person(|| {
         let config = r#"{ "agents": { "defaults": { "model": { "primary": "openai/gpt-5" } } } }"#;
         let home = Home::new("").file("openclaw.json", config);

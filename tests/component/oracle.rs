@@ -160,7 +160,7 @@ fn bodies(count: usize, size: usize, with: impl Fn(&str) -> String) -> Vec<(Stri
 }
 
 #[tokio::test]
-async fn a_plugin_that_has_guesses_repeated_by_frames_learns_nothing() {
+async fn a_plugin_with_guesses_echoed_in_frames_learns_nothing() {
     let attack = Attack::start().await;
     for form in ["|{}", "|^{}", "|{}^", "| {}", "|{} ", "|\"{}\"", "|{}|{}"] {
         let bodies = bodies(1_500, 100, |guess| form.replace("{}", guess));
@@ -169,7 +169,7 @@ async fn a_plugin_that_has_guesses_repeated_by_frames_learns_nothing() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_has_guesses_repeated_in_one_plain_body_learns_nothing() {
+async fn a_plugin_with_guesses_echoed_in_one_plain_body_learns_nothing() {
     let attack = Attack::start().await;
     const SIZE: usize = 24_000;
     // Where reads end, as an attacker would find out first.
@@ -272,7 +272,7 @@ fn repeating(text: &str, cut: usize) -> Script {
 }
 
 #[tokio::test]
-async fn a_client_that_has_guesses_repeated_by_the_model_learns_nothing() {
+async fn a_client_with_guesses_echoed_by_the_model_learns_nothing() {
     let serving = Serving::over(Harness::start().await, ServeOptions::default()).await;
     let mut tried = 0;
     for (cut, count, form) in [

@@ -243,7 +243,7 @@ async fn a_file_that_is_not_signed_by_a_key_of_the_policy_is_not_loaded() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_lock_or_a_policy_that_others_may_change_is_not_believed() {
+async fn a_lock_or_a_policy_that_other_users_may_write_to_is_ignored() {
     use std::os::unix::fs::PermissionsExt as _;
     let (_files, [file]) = variants([vec![("version", "1.0.0")]]).await;
     for name in ["plugins.lock", "plugin-policy.json"] {
@@ -261,7 +261,7 @@ async fn a_lock_or_a_policy_that_others_may_change_is_not_believed() {
 }
 
 #[tokio::test]
-async fn an_update_shows_what_widens_asks_for_it_and_is_brought_back_at_once() {
+async fn an_update_shows_what_it_widens_needs_confirmation_and_can_be_rolled_back() {
     let (_files, [one, two, wider]) = variants([
         vec![("version", "1.0.0")],
         vec![("version", "1.1.0")],
@@ -470,7 +470,7 @@ async fn fifty_swaps_by_moving_a_tag_under_load_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tag_that_moves_to_what_wants_more_waits_is_said_once_and_a_rollback_holds() {
+async fn a_tag_moved_to_a_version_that_requests_more_waits_is_reported_once_and_a_rollback_holds() {
     let (_files, [one, two, wider]) = variants([
         vec![("version", "1.0.1")],
         vec![("version", "1.0.2")],

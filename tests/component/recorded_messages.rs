@@ -131,7 +131,7 @@ async fn both(file: PathBuf) -> (PathBuf, Value, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_recorded_stream_says_the_same_in_messages_as_in_chat_completions() {
+async fn every_recorded_stream_has_the_same_content_in_messages_as_in_chat_completions() {
     let Some(corpus) = corpus() else { return };
     let read: Vec<_> = stream::iter(files(&corpus.join("sse"), ".sse"))
         .map(both)

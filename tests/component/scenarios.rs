@@ -188,7 +188,7 @@ fn agrees(found: &BTreeMap<String, Value>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_scenario_ends_as_the_table_says() {
+async fn every_scenario_ends_as_in_the_table() {
     let found = play_all(plugin().await).await;
     if std::env::var_os("BLESS").is_some() {
         let text = serde_json::to_string_pretty(&found).unwrap();

@@ -267,7 +267,7 @@ mod compiled_code {
     }
 
     #[test]
-    fn a_directory_that_is_open_to_others_is_refused() {
+    fn a_directory_that_other_users_may_access_is_refused() {
         for open in [0o777, 0o770, 0o755, 0o702] {
             let dir = TempDir::new().unwrap();
             let cache = dir.path().join("cache");

@@ -50,7 +50,7 @@ fn serving(home: &Home, options: &[&str]) -> (Terminal, SocketAddr) {
 }
 
 #[tokio::test]
-async fn the_configuration_holds_for_what_clients_ask() {
+async fn the_configuration_applies_to_requests_of_clients() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -105,7 +105,7 @@ async fn the_configuration_holds_for_what_clients_ask() {
 }
 
 #[tokio::test]
-async fn a_server_for_this_once_says_that_it_keeps_no_list() {
+async fn a_server_with_a_base_url_flag_reports_that_it_caches_no_list() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -131,7 +131,7 @@ async fn a_server_for_this_once_says_that_it_keeps_no_list() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_is_replaced_takes_over_and_a_broken_one_does_not() {
+async fn a_replaced_plugin_file_is_swapped_in_and_a_broken_one_is_not() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");

@@ -33,7 +33,7 @@ async fn both_are_under_way(harness: &Harness) {
 }
 
 #[tokio::test]
-async fn answers_under_way_end_well_and_new_ones_do_not_begin() {
+async fn responses_in_flight_finish_and_new_requests_are_refused() {
     let setup = Harness::with().mock(|mock| mock.pace(Duration::from_millis(20)));
     let Serving {
         harness,
@@ -65,7 +65,7 @@ async fn answers_under_way_end_well_and_new_ones_do_not_begin() {
 }
 
 #[tokio::test]
-async fn at_the_deadline_the_rest_is_told_that_it_was_cut_short() {
+async fn at_the_drain_deadline_the_remaining_responses_end_with_an_error() {
     let setup = Harness::with().mock(|mock| mock.scenario("stall"));
     let Serving {
         harness,
@@ -106,7 +106,7 @@ async fn at_the_deadline_the_rest_is_told_that_it_was_cut_short() {
 }
 
 #[tokio::test]
-async fn a_server_without_work_ends_at_once() {
+async fn an_idle_server_shuts_down_at_once() {
     let Serving {
         harness: _mock,
         server,

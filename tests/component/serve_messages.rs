@@ -16,7 +16,7 @@ use crate::{
 const MODEL: &str = "Qwen/Qwen3-8B";
 
 #[tokio::test]
-async fn a_stream_says_what_a_whole_message_says() {
+async fn a_streaming_message_equals_the_whole_message() {
     let serving = Serving::start().await;
     let whole = send(&serving.client, &message(MODEL)).await;
     assert_eq!(
@@ -64,7 +64,7 @@ async fn a_stream_says_what_a_whole_message_says() {
 }
 
 #[tokio::test]
-async fn tool_calls_are_blocks_whole_and_in_pieces() {
+async fn tool_calls_are_blocks_whole_and_as_deltas() {
     let serving = Serving::start().await;
     for (scenario, calls) in [
         ("tool-pieces", 1),
@@ -102,7 +102,7 @@ async fn tool_calls_are_blocks_whole_and_in_pieces() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_reaches_the_upstream() {
+async fn request_parameters_reach_the_upstream() {
     let serving = Serving::start().await;
     let body = json!({
         "model": "moonshotai/Kimi-K2.5",
@@ -285,7 +285,7 @@ async fn a_silent_upstream_is_covered_by_pings() {
 }
 
 #[tokio::test]
-async fn tokens_are_estimated_without_an_upstream_and_said_to_be() {
+async fn tokens_are_estimated_without_an_upstream_and_marked_as_estimated() {
     let serving = Serving::start().await;
     let mut body = message(MODEL);
     body.as_object_mut().expect("an object").remove("max_tokens");
@@ -316,7 +316,7 @@ async fn tokens_are_estimated_without_an_upstream_and_said_to_be() {
 }
 
 #[tokio::test]
-async fn models_are_listed_in_the_form_of_who_asks() {
+async fn models_are_listed_in_the_dialect_of_the_client() {
     let serving = Serving::start().await;
     let ask = async |path: &str| {
         let request = serving
@@ -364,7 +364,7 @@ async fn models_are_listed_in_the_form_of_who_asks() {
 }
 
 #[tokio::test]
-async fn the_key_is_shown_in_either_header() {
+async fn the_key_is_accepted_in_either_header() {
     let key = "0123456789abcdef-messages";
     let serving = Serving::locked(key).await;
     let ask = async |name: &'static str, value: &str| {

@@ -67,7 +67,7 @@ fn put(file: &Path, from: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_plugin_that_is_replaced_under_load_takes_over_and_no_client_notices() {
+async fn a_plugin_file_replaced_under_load_is_swapped_in_and_no_request_fails() {
     let mock = MockRouter::start(MockOptions::immediate().pace(Duration::from_millis(1)))
         .await
         .expect("a mock router");

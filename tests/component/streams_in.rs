@@ -146,7 +146,7 @@ fn asked(mock: &MockRouter) -> String {
 }
 
 #[tokio::test]
-async fn a_text_that_is_piped_in_beside_a_prompt_stands_behind_it() {
+async fn text_piped_in_beside_a_prompt_follows_it() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");

@@ -222,7 +222,7 @@ async fn a_hundred_random_swaps_of_good_and_bad_builds_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_under_random_swaps_is_of_the_generation_that_it_names() {
+async fn every_response_under_random_swaps_is_of_the_generation_that_it_names() {
     let files = Files::new();
     let harness = caching(&files, Harness::with(), hostile()).await;
     let all = [

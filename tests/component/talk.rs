@@ -35,7 +35,7 @@ fn says(terminal: &mut Terminal, text: &str) {
 }
 
 #[tokio::test]
-async fn each_question_takes_what_was_said_along() {
+async fn each_prompt_is_sent_with_the_conversation_so_far() {
     let mock = mock(MockOptions::default().pace(Duration::from_millis(2))).await;
     let (home, seen) = (home(&mock), Arc::clone(&mock));
     person(move || {
@@ -96,7 +96,7 @@ async fn each_question_takes_what_was_said_along() {
 }
 
 #[tokio::test]
-async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
+async fn ctrl_c_cancels_the_response_and_not_the_conversation() {
     let mock = mock(MockOptions::default().pace(Duration::from_millis(300))).await;
     let (home, seen) = (home(&mock), Arc::clone(&mock));
     person(move || {
@@ -148,7 +148,7 @@ async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
 }
 
 #[tokio::test]
-async fn what_is_typed_ahead_is_asked_next_and_does_not_show_in_the_answer() {
+async fn typed_ahead_text_is_the_next_prompt_and_is_not_echoed_into_the_response() {
     let mock = mock(MockOptions::default().pace(Duration::from_millis(40))).await;
     let (home, seen) = (home(&mock), Arc::clone(&mock));
     person(move || {
@@ -183,7 +183,7 @@ async fn what_is_typed_ahead_is_asked_next_and_does_not_show_in_the_answer() {
 }
 
 #[tokio::test]
-async fn models_are_chosen_by_name_and_questions_asked_again() {
+async fn models_are_chosen_by_alias_and_prompts_are_sent_again() {
     let mock = mock(MockOptions::default().pace(Duration::from_millis(2))).await;
     let config = r#"{ agents: { defaults: { models: {
         "huggingface/Qwen/Qwen3-8B": { alias: "Quick Qwen", params: { temperature: 0.25 } },
@@ -246,7 +246,7 @@ async fn models_are_chosen_by_name_and_questions_asked_again() {
 }
 
 #[tokio::test]
-async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it() {
+async fn a_picture_is_attached_to_the_next_prompt_and_dropped_by_a_new_conversation() {
     let mock = mock(MockOptions::immediate()).await;
     let (home, seen) = (home(&mock), Arc::clone(&mock));
     person(move || {
@@ -295,7 +295,7 @@ async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it
 }
 
 #[tokio::test]
-async fn who_stood_in_for_whom_is_shown() {
+async fn a_failover_is_shown_with_both_models() {
     let mock = mock(MockOptions::immediate()).await;
     let config = r#"{ agents: { defaults: { model: {
         primary: "huggingface/no/such-model", fallbacks: ["huggingface/Qwen/Qwen3-8B"],
@@ -329,7 +329,7 @@ async fn tool_calls_are_shown() {
 }
 
 #[tokio::test]
-async fn escape_sequences_of_an_answer_do_not_reach_the_terminal() {
+async fn escape_sequences_of_a_response_do_not_reach_the_terminal() {
     let mock = mock(MockOptions::immediate()).await;
     let home = home(&mock);
     person(move || {

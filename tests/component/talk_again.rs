@@ -32,7 +32,7 @@ fn says(terminal: &mut Terminal, text: &str, answers: usize) {
 }
 
 #[tokio::test]
-async fn a_backslash_that_is_pasted_before_a_line_feed_stays_and_one_that_is_typed_goes_on() {
+async fn a_pasted_backslash_before_a_line_feed_stays_and_a_typed_one_continues_the_line() {
     let mock = Arc::new(
         MockRouter::start(MockOptions::immediate())
             .await
@@ -69,7 +69,7 @@ async fn a_backslash_that_is_pasted_before_a_line_feed_stays_and_one_that_is_typ
 }
 
 #[tokio::test]
-async fn a_model_that_is_cooling_down_is_asked_again_when_somebody_wants_just_that_one() {
+async fn a_model_on_cooldown_is_tried_again_when_the_user_retries_it() {
     let mock = Arc::new(
         MockRouter::start(MockOptions::immediate())
             .await

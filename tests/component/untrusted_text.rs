@@ -51,7 +51,7 @@ async fn hostile(orders: &[(&'static str, &'static str)]) -> (Files, String) {
 }
 
 #[tokio::test]
-async fn no_text_of_a_plugin_drives_a_terminal_or_forges_a_line_in_any_command() {
+async fn no_text_of_a_plugin_controls_a_terminal_or_forges_a_line_in_any_command() {
     let (_files, plugin) = hostile(&[("texts", "1"), ("warnings", "3")]).await;
     let program = Program::new().variable("HOSTILE_KEY", "a-key-that-is-long-enough");
     let plain = |arguments: &[&str]| {
@@ -131,7 +131,7 @@ async fn of_very_many_warnings_a_few_are_shown_and_logged() {
 }
 
 #[tokio::test]
-async fn no_text_of_an_upstream_drives_a_terminal_or_forges_a_line() {
+async fn no_text_of_an_upstream_controls_a_terminal_or_forges_a_line() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -267,7 +267,7 @@ fn harmless_on_screen(raw: &[u8], screen: &str) {
 }
 
 #[tokio::test]
-async fn no_text_drives_the_terminal_of_a_person() {
+async fn no_text_controls_the_users_terminal() {
     let (files, plugin) = hostile(&[("texts", "1"), ("warnings", "3")]).await;
     let mock = MockRouter::start(MockOptions::immediate())
         .await

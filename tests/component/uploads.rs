@@ -87,7 +87,7 @@ async fn asked(harness: &Harness) -> model_provider_host::Error {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_no_more_of_a_request_is_waited_for_as_long_as_for_an_answer() {
+async fn a_server_that_stops_reading_a_request_has_the_timeout_of_a_response() {
     let server = Server::saying("", Reads::First).await;
     let harness = server
         .host(Harness::with().setting("first-byte-timeout-ms", "300"))
@@ -114,7 +114,7 @@ async fn a_request_that_is_still_being_sent_ends_with_its_host() {
 }
 
 #[tokio::test]
-async fn a_server_that_begins_to_answer_and_reads_on_gets_the_whole_request() {
+async fn a_server_that_responds_early_and_reads_on_gets_the_whole_request() {
     let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n\r\n";
     let server = Server::saying(head, Reads::All).await;
     let harness = server.host(Harness::with()).await;
@@ -130,7 +130,7 @@ async fn a_server_that_begins_to_answer_and_reads_on_gets_the_whole_request() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_before_the_request_is_sent_ends_the_sending() {
+async fn a_response_before_the_request_is_sent_ends_the_upload() {
     let server = Server::saying(
         "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 22\r\n\r\n{\"error\":\"way too long\"}",
         Reads::First,
@@ -143,7 +143,7 @@ async fn an_answer_that_comes_before_the_request_is_sent_ends_the_sending() {
 }
 
 #[tokio::test]
-async fn the_status_of_a_list_is_told_if_the_rest_of_its_answer_is_cut_or_late() {
+async fn the_status_of_a_list_is_reported_if_its_body_is_cut_or_late() {
     for (words, limit) in [
         ("HTTP/1.1 401 Unauthorized\r\ncontent-length: 3\r\n\r\n{", "300"),
         (

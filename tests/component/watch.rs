@@ -102,7 +102,7 @@ async fn live_version(host: &Host, version: &str) {
 }
 
 #[tokio::test]
-async fn a_file_renamed_over_the_plugins_takes_its_place() {
+async fn a_file_renamed_over_the_plugins_is_swapped_in() {
     let watched = Watched::start().await;
     put(&watched.file, &next());
     assert_eq!(watched.reports(1).await, [Ok("0.1.0-next".to_owned())]);
@@ -111,7 +111,7 @@ async fn a_file_renamed_over_the_plugins_takes_its_place() {
 }
 
 #[tokio::test]
-async fn a_file_written_in_place_piece_by_piece_takes_its_place_when_it_is_whole() {
+async fn a_file_written_in_place_in_chunks_is_swapped_in_once_it_is_complete() {
     let watched = Watched::start().await;
     let bytes = next();
     let mut file = fs::File::create(&watched.file).unwrap();
@@ -193,7 +193,7 @@ async fn a_file_that_goes_away_and_comes_back_is_found() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_link_that_is_turned_elsewhere_and_a_file_behind_it_that_is_replaced_are_both_changes() {
+async fn a_retargeted_link_and_a_replaced_target_are_both_changes() {
     let folder = TempDir::new().unwrap();
     let elsewhere = folder.path().join("elsewhere");
     let links = folder.path().join("links");
