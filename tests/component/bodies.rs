@@ -47,7 +47,7 @@ async fn a_slow_reader_slows_the_upstream_down() {
         .await
         .unwrap();
     completion.next().await.unwrap();
-    // What fits into the buffers on the way is sent; then nothing more is.
+    // The buffers on the way fill; then nothing more is sent.
     let mut last = 0;
     let mut still = 0;
     while still < 3 {

@@ -1,4 +1,4 @@
-//! Dropping an answer ends its exchange, whatever it was doing. The aim is 100 ms; the bound is ten times that.
+//! Dropping a response cancels its request, in whatever state it was. The aim is 100 ms; the bound is ten times that.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Questions and answers through the component.
+//! Chat completions through the component.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How the edge connects: TLS by the host's name, connections kept and used again, also through a proxy.
+//! Connections of the egress client: TLS by the host's name, connections pooled and reused, also through a proxy.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ pub const HTTP_2: Identity<'_> = Identity {
     ..GOOD
 };
 
-/// How the host gets to the TLS server.
+/// How the host reaches the TLS server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Way {
     Direct,
@@ -39,7 +39,7 @@ pub enum Way {
 
 const WAYS: [Way; 2] = [Way::Direct, Way::Proxy];
 
-/// A host that trusts the authority of the TLS server before its mock router.
+/// A host that trusts the authority of the TLS server in front of its mock router.
 pub struct Secured {
     pub harness: Harness,
     tls: TlsRouter,
@@ -72,13 +72,13 @@ impl Secured {
         }
     }
 
-    /// The connection that each request so far came on, by its number.
+    /// The number of the connection on which each request arrived.
     pub fn connections(&self) -> Vec<usize> {
         let requests = self.harness.mock.requests();
         requests.iter().map(|request| request.connection).collect()
     }
 
-    /// So many handshakes and tunnels there were.
+    /// The count of handshakes and tunnels.
     fn opened(&self, count: usize) {
         assert_eq!(self.tls.handshakes(), count);
         assert_eq!(self.harness.host.connections_opened(), count as u64);
@@ -90,7 +90,7 @@ impl Secured {
     }
 }
 
-/// This proxy before everything.
+/// Puts this proxy in front of everything.
 fn all(url: &str) -> Proxies {
     Proxies::from_variables(|name| (name == "ALL_PROXY").then(|| url.to_owned().into()))
 }
@@ -179,7 +179,7 @@ async fn without_the_ca_file_its_authority_is_unknown() {
 
 #[tokio::test]
 async fn a_failed_connection_reports_its_cause_and_does_not_affect_a_later_response() {
-    // A place that is taken, so that nobody else comes to listen there.
+    // The port is taken, so that no other process listens there.
     let taken = TcpSocket::new_v4().unwrap();
     taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let place = taken.local_addr().unwrap().to_string();
@@ -204,7 +204,7 @@ async fn a_connection_lost_in_the_handshake_is_no_certificate_error_and_is_retri
     let place = listener.local_addr().unwrap();
     let closing = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            // Half a record, and no more.
+            // Half a record only.
             let _ = stream.read_u8().await;
             let _ = stream.write_all(&[22, 3, 3]).await;
         }
@@ -250,7 +250,7 @@ async fn a_request_that_was_never_sent_moves_to_a_fresh_connection_unseen() {
 
 #[tokio::test]
 async fn a_cancelled_stream_does_not_poison_the_pool() {
-    // HTTP/1.1 closes its connection, HTTP/2 resets the stream and keeps it.
+    // HTTP/1.1 closes its connection; HTTP/2 resets the stream and the connection stays open.
     for (identity, way, expected) in [
         (HTTP_1, Way::Direct, [1, 2, 2]),
         (HTTP_1, Way::Proxy, [1, 2, 2]),
@@ -281,7 +281,7 @@ async fn a_cancelled_stream_does_not_poison_the_pool() {
 
 #[tokio::test]
 async fn the_pool_survives_a_swap() {
-    // Built before: the pool keeps a connection for no longer than a build may take.
+    // Built before: the pool drops an idle connection sooner than a build may finish.
     let next = tokio::task::spawn_blocking(|| built(Build::NextVersion))
         .await
         .unwrap();
@@ -296,7 +296,7 @@ async fn the_pool_survives_a_swap() {
     }
 }
 
-/// A host with a proxy before a plain mock router, which is known by this URL.
+/// A host with a proxy in front of a plain mock router, which is known by this URL.
 async fn behind(proxy: &str, url: &str, mock: Arc<MockRouter>) -> Harness {
     Harness::with()
         .setting("max-retries", "0")

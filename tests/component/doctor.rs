@@ -1,4 +1,4 @@
-//! What `doctor` finds, and that it says what to do.
+//! The findings of `doctor`, and their fixes.
 
 use mock_router::{MockOptions, MockRouter, Script};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn mock() -> MockRouter {
         .expect("a mock router")
 }
 
-/// What is found of one check, with what to do about it.
+/// The findings of one check, with their fixes.
 fn fix(ran: &Ended, check: &str, message: &str) -> String {
     let json = ran.json();
     let findings = json["findings"].as_array().expect("findings").clone();
@@ -302,17 +302,17 @@ async fn an_unusable_plugin_is_an_error_with_a_fix() {
         for (order, what) in [
             (
                 ("default-model", "unknown"),
-                "it fails its self-test: the deed failed",
+                "it fails its self-test: the attack failed",
             ),
             (("default-model", "trap"), "it fails its self-test: "),
             (("list", "trap"), "it fails its self-test: "),
             (("describe", "trap"), "trap"),
         ] {
-            // The last order of a name that it has already would not count.
+            // An order would not count behind another one of the same name.
             let others = DISGUISE.into_iter().filter(|(name, _)| *name != order.0);
             let file = files.ordered("unsound", others.chain([order]));
             let file = file.to_string_lossy().into_owned();
-            // One that cannot be described cannot be granted anything either.
+            // A plugin that cannot be described cannot be granted anything either.
             home.run(&["grant", "--yes", &file]);
             let ran = home.run(&["doctor", "--plugin", &file, "--format", "json"]);
             assert_eq!(ran.code, Some(1), "{ran:?}");
@@ -321,7 +321,7 @@ async fn an_unusable_plugin_is_an_error_with_a_fix() {
         }
     })
     .await;
-    assert!(mock.requests().is_empty(), "nobody is asked on its behalf");
+    assert!(mock.requests().is_empty(), "no request is sent on its behalf");
 }
 
 #[tokio::test]
@@ -346,7 +346,7 @@ async fn in_a_terminal_each_finding_has_its_mark() {
         ] {
             assert!(screen.contains(line), "`{line}` is not there:\n{screen}");
         }
-        // Of the spinner nothing is left, and the marks have their colours.
+        // Nothing is left of the spinner, and the marks have their colours.
         assert!(!screen.contains("looking"), "{screen}");
         let raw = String::from_utf8_lossy(&terminal.raw()).into_owned();
         assert!(

@@ -1,5 +1,5 @@
-//! Requests that are refused before their body was read, and what comes after them on the same connection: a raw HTTP/1.1
-//! client that keeps its connection open unless it is told that it closes.
+//! Requests that are refused before their body was read, and the next requests on the same connection: a raw HTTP/1.1
+//! client that leaves its connection open unless the response says `connection: close`.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(20);
 const KEY: &str = "0123456789abcdef";
 
-/// A response, and whether the connection goes on.
+/// A response, and whether the connection stays open.
 #[derive(Debug)]
 struct Said {
     status: u16,
@@ -43,7 +43,7 @@ impl Connection {
             loop {
                 let mut line = String::new();
                 let read = self.0.read_line(&mut line).await.expect("a line");
-                assert!(read > 0, "the connection was closed without a word");
+                assert!(read > 0, "the connection was closed silently");
                 let line = line.trim_end().to_ascii_lowercase();
                 if let Some(rest) = line.strip_prefix("http/1.1 ") {
                     status = rest[..3].parse().ok();
@@ -129,7 +129,7 @@ async fn a_body_too_long_to_be_drained_closes_the_connection_and_the_response_sa
     ] {
         let mut connection = Connection::open(&serving.client).await;
         connection.send(head.as_bytes()).await;
-        // It goes on sending, as clients do that look for a response only at the end.
+        // The client goes on sending, as clients do that read a response only at the end.
         for _ in 0..50 {
             connection.send(&vec![b'x'; 100_000]).await;
         }

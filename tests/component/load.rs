@@ -1,4 +1,4 @@
-//! A server under load that is meant to exhaust it: what one client or guest takes is not taken from the others.
+//! A server under load that is meant to exhaust it: what one client or guest uses is not taken from the other ones.
 
 use std::{
     sync::Arc,
@@ -23,7 +23,7 @@ use crate::{
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The slowest but one of a hundred.
+/// The second slowest of a hundred.
 fn p99(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len().saturating_sub(2)]
@@ -72,7 +72,7 @@ async fn guests_that_compute_for_ever_delay_no_good_request_and_no_health_check(
         spinning.iter().all(|one| !one.is_finished()),
         "they were there all the time"
     );
-    // Ten times what the bench asks for: this machine has other work.
+    // Ten times the bench's target: this machine does other work.
     assert!(good < idle + Duration::from_secs(1), "{good:?} after {idle:?}");
     assert!(health < Duration::from_millis(500), "{health:?}");
     spinning.iter().for_each(tokio::task::JoinHandle::abort);
@@ -157,7 +157,7 @@ async fn a_host_cannot_promise_its_guests_more_memory_than_the_sandbox_has_for_a
     );
 }
 
-/// A server with these settings, before a mock router that answers at once.
+/// A server with these settings, in front of a mock router that responds immediately.
 async fn serving(settings: &[(&str, &str)]) -> Serving {
     let set = |setup: crate::harness::Setup, (name, value): &(&str, &str)| setup.setting(name, value);
     Serving::with(
@@ -167,7 +167,7 @@ async fn serving(settings: &[(&str, &str)]) -> Serving {
     .await
 }
 
-/// A connection on which so much has been sent.
+/// A connection on which this much has been sent.
 async fn sent(client: &Client, text: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(client.address).await.expect("a connection");
     stream.write_all(text).await.expect("sent");
@@ -368,7 +368,7 @@ async fn bodies_with_very_many_members_are_refused_and_delay_no_request() {
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
 }
 
-/// A list of millions of numbers is not taken apart, and neither is a text copied more often than it has to be.
+/// A list of millions of numbers is not parsed, and no text is copied more often than needed.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn parsing_costs_at_most_three_times_the_bodies_in_memory() {
@@ -406,7 +406,7 @@ async fn parsing_costs_at_most_three_times_the_bodies_in_memory() {
             }
         });
         for reply in futures::future::join_all(sending).await {
-            assert_eq!(reply.status, 400, "nothing is asked: {}", reply.text);
+            assert_eq!(reply.status, 400, "nothing is sent: {}", reply.text);
         }
         let used = serve.resident("VmHWM:").saturating_sub(before);
         let times = used as f64 / (4 * BODY) as f64;

@@ -1,4 +1,4 @@
-//! The log of the command line: which lines belong to one request, and what they tell of it.
+//! The log of the command line: which lines belong to one request, and what they report.
 
 use component_build::Build;
 use mock_router::{MockOptions, MockRouter, Script};
@@ -18,7 +18,7 @@ async fn logged(mock: &MockRouter, arguments: &[&str]) -> String {
     program.run(&[&line, arguments].concat(), None).await.err
 }
 
-/// The log among what else is said on that stream.
+/// The log lines among the other output of that stream.
 fn lines(log: &str) -> Vec<Value> {
     let json = log.lines().filter(|line| line.starts_with('{'));
     let json = json.map(serde_json::from_str);
@@ -126,6 +126,6 @@ async fn no_log_line_holds_a_prompt_that_an_upstream_echoes() {
     let lines = lines(&log);
     assert_eq!(said(&lines, "failed")[0]["status"], 400);
     assert!(!format!("{lines:?}").contains("marked"), "{lines:?}");
-    // The person who asked is told.
+    // The user sees the error.
     assert!(log.contains("flagged: A marked prompt"), "{log}");
 }

@@ -1,4 +1,4 @@
-//! What the host counts.
+//! The metrics of the host.
 
 use std::time::Duration;
 
@@ -72,13 +72,16 @@ async fn swaps_are_counted_and_counts_survive_them() {
     let now = harness.host.metrics();
     assert_eq!((now.swaps, now.swaps_refused, now.swaps_rolled_back), (1, 1, 0));
     assert_eq!((now.generation, now.ended(Call::Chat, "ok")), (2, 1));
-    assert_eq!(now.generations_loaded, 2, "the one before is kept to come back");
+    assert_eq!(
+        now.generations_loaded, 2,
+        "the previous generation is retained for a rollback"
+    );
 }
 
 #[tokio::test]
 async fn the_metrics_page_contains_no_text_of_a_user_or_a_model() {
     let serving = Serving::start().await;
-    // The first list is asked for by itself; when it is there, nothing is under way.
+    // The first list is requested in the background; once it is there, nothing is in flight.
     serving.client.get("/v1/models").await;
     serving.client.ask("Qwen/Qwen3-8B").await;
     serving.client.ask("some/words of-mine").await;

@@ -1,4 +1,4 @@
-//! Onboarding as a person does it, at a terminal.
+//! Interactive onboarding, at a terminal.
 
 use mock_router::{MockOptions, MockRouter};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub fn stored(home: &Home) -> Value {
     profiles["profiles"]["huggingface:default"].clone()
 }
 
-/// Chooses the model that the typed words find.
+/// Chooses the model that the typed search finds.
 fn stands_in(terminal: &mut Terminal, question: &str, words: &str) {
     terminal.sees(question);
     terminal.types(words);
@@ -189,7 +189,7 @@ async fn a_rejected_token_can_be_stored_and_the_built_in_list_is_offered() {
         terminal.types("kimi");
         terminal.waits_for("the filtered list", |screen| screen.contains("> Kimi K2.5"));
         terminal.types(key::ENTER);
-        // Nobody knows the backends of a built-in model.
+        // The backends of a built-in model are unknown.
         terminal.answers("Alias", "");
         terminal.answers("Fallbacks", "");
         terminal.answers("Send a test message", "");
@@ -225,8 +225,8 @@ async fn a_key_that_cannot_be_checked_is_reported_and_stored() {
             let said = said.unwrap_or_else(|| panic!("{screen}")).1;
             assert!(said.contains(why), "{screen}");
             terminal.types(key::ENTER);
-            // There are backends to choose from only where a list came.
-            let screen = terminal.waits_for("the next question", |screen| {
+            // There are backends to choose from only if the list was loaded.
+            let screen = terminal.waits_for("the next prompt", |screen| {
                 screen.contains("Prefer a specific backend?") || screen.contains("Alias")
             });
             if !screen.contains("Alias") {
@@ -375,7 +375,7 @@ async fn existing_fallbacks_are_kept_or_dropped_and_those_of_other_providers_alw
             if answer == "n" {
                 stands_in(&mut terminal, "when all of these fail?", "glm 4.7");
             }
-            terminal.waits_for("the last question", |screen| {
+            terminal.waits_for("the last prompt", |screen| {
                 let last = screen.lines().rev().find(|line| line.starts_with("? "));
                 last.is_some_and(|line| line.trim_end().ends_with("when all of these fail?"))
             });

@@ -1,4 +1,4 @@
-//! Onboarding where there is something already, or a terminal of few means: what is configured is what Enter keeps.
+//! Onboarding over an existing configuration, or on a limited terminal: Enter keeps what is configured.
 
 use mock_router::{MockOptions, MockRouter};
 
@@ -61,7 +61,7 @@ async fn escape_empties_the_field_of_a_key_and_ctrl_c_cancels() {
         terminal.types("hf_half\u{15}");
         terminal.sees("********");
         terminal.types(key::ESCAPE);
-        terminal.waits_for("the question again", |screen| {
+        terminal.waits_for("the prompt again", |screen| {
             screen.matches("Enter Hugging Face API key").count() == 2 && screen.contains("Esc starts over")
         });
         terminal.types(TOKEN);

@@ -36,7 +36,7 @@ async fn compatible() -> Plugin {
     PLUGIN.get_or_init(load).await.clone()
 }
 
-/// A server that wants no key, and nothing granted.
+/// A server that needs no key, and no grant.
 fn keyless() -> Setup {
     Harness::with().mock(|mock| mock.require_key(false)).token(None)
 }
@@ -176,7 +176,7 @@ async fn a_swap_between_the_two_providers_is_refused_and_the_live_one_continues(
     );
 }
 
-/// The program with a server that it may ask.
+/// The program with a server that it may reach.
 struct Desk {
     program: Program,
     mock: MockRouter,
@@ -298,7 +298,7 @@ async fn it_is_served_to_clients_like_any_provider() {
     let served = desk.program.start(&arguments).await;
     let client = Client::of(&served.first);
     let models = client.get("/v1/models").await;
-    // Ids of the list are bare, as those of any provider.
+    // Ids of the list have no prefix, as those of any provider.
     let bare = MODEL.strip_prefix("openai-compatible/").expect("a prefix");
     assert!(models.text.contains(&format!("\"{bare}\"")), "{}", models.text);
     let said = client.ask(MODEL).await;

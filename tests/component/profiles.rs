@@ -1,4 +1,4 @@
-//! Stored keys by name: which one goes out for a model that names one behind its `@`, as OpenClaw does it.
+//! Stored keys by name: which one is sent for a model with a profile after its `@`, as in OpenClaw.
 
 use mock_router::{MockOptions, MockRouter};
 use serde_json::Value;
@@ -41,7 +41,7 @@ impl Home {
         self.program.run(&all, None).await
     }
 
-    /// The credentials that the router has seen since the last look.
+    /// The credentials that the router has received since the last call.
     fn sent(&self) -> Vec<String> {
         let sent = self.mock.requests();
         sent.iter()

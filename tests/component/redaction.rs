@@ -1,5 +1,5 @@
-//! A token that an upstream repeats decoded: with escapes, over many deltas, in whole responses, in lists and errors. And
-//! that a conversation goes on afterwards.
+//! A token that an upstream echoes decoded: with escapes, over many deltas, in whole responses, in lists and errors. And
+//! the conversation that goes on afterwards.
 
 use mock_router::Script;
 use model_provider_host::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
-/// So many characters of a token that comes in pieces may be seen.
+/// This many characters of a token that is split into deltas may be visible.
 const SHOWN: usize = 7;
 
 fn chunk(delta: Value) -> String {
@@ -26,7 +26,7 @@ fn end(reason: &str) -> String {
     json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}).to_string()
 }
 
-/// A delta with its text as it is written here, escapes and all.
+/// A delta with its text written as it is here, escapes included.
 fn written(field: &str, text: &str) -> String {
     format!(r#"{{"choices":[{{"index":0,"delta":{{"{field}":"{text}"}}}}]}}"#)
 }

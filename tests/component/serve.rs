@@ -18,7 +18,7 @@ use crate::{
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Text, thoughts and calls of a stream, as its reader puts them together.
+/// Text, reasoning and calls of a stream, as a client collects them.
 fn folded(chunks: &[Value]) -> (String, String, Vec<(String, String)>) {
     let (mut text, mut thoughts, mut calls) = (String::new(), String::new(), Vec::new());
     for delta in chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]) {
@@ -73,7 +73,7 @@ async fn a_stream_equals_the_whole_response() {
         .iter()
         .map(|chunk| (&chunk["id"], &chunk["created"]))
         .collect();
-    assert!(named.iter().all(|name| *name == named[0]), "one answer, one name");
+    assert!(named.iter().all(|name| *name == named[0]), "one response, one id");
 }
 
 #[tokio::test]
@@ -310,7 +310,7 @@ async fn a_fresh_list_is_cached_and_a_cached_list_is_served_without_network() {
     };
     let serving = Serving::with(Harness::with(), options).await;
     let listed = serving.client.get("/v1/models").await.json();
-    let catalog = kept.lock().unwrap().first().expect("it was kept").clone();
+    let catalog = kept.lock().unwrap().first().expect("it was cached").clone();
     assert_eq!(
         listed["data"].as_array().map(Vec::len),
         Some(catalog.models.len())

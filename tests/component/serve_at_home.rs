@@ -1,4 +1,4 @@
-//! `serve` as its user starts it: with a configuration and a state directory of their own, until Ctrl-C.
+//! `serve` as its user runs it: with a configuration and a state directory of their own, until Ctrl-C.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     terminal::{Home, Terminal, key, person},
 };
 
-/// A configuration as people write them, whose requests go to the mock.
+/// A configuration as users write it, whose requests go to the mock.
 fn configuration(mock: &MockRouter) -> String {
     format!(
         r#"{{ // what we use at home
@@ -29,17 +29,17 @@ fn configuration(mock: &MockRouter) -> String {
     )
 }
 
-/// The body of the last question that came.
+/// The body of the last chat request.
 fn last(mock: &MockRouter) -> Value {
     let requests = mock.requests();
     let chats = requests.iter().rev();
     let last = chats
         .into_iter()
         .find(|request| request.path.ends_with("/chat/completions"));
-    last.expect("a question").json()
+    last.expect("a chat request").json()
 }
 
-/// A server that is started, and where it is.
+/// A running server, and its address.
 fn serving(home: &Home, options: &[&str]) -> (Terminal, SocketAddr) {
     let terminal = home.open(&[&["serve"], options].concat());
     let screen = terminal.waits_for("the address", |screen| screen.contains("/v1"));
@@ -79,7 +79,7 @@ async fn the_configuration_applies_to_requests_of_clients() {
     assert_eq!(
         (&last(&mock)["temperature"], &last(&mock)["max_tokens"]),
         (&json!(0.75), &json!(17)),
-        "what a client asks for goes before"
+        "a client's own parameter wins"
     );
 
     let answer = client.ask("no/such-model").await.json();

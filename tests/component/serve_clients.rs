@@ -1,5 +1,5 @@
-//! The OpenAI-compatible server: clients that retry by themselves, that run in a browser's engine, and that were set up in
-//! other ways than the documents say.
+//! The OpenAI-compatible server: clients with retries of their own, clients in a browser's engine, and clients with unusual
+//! configurations.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 
-/// Asks as a client does that retries so often by itself, and gives how many requests it made.
+/// Sends a request as a client does that retries this often, and returns the count of its requests.
 async fn retrying(serving: &Serving, model: &str, retries: usize, stream: bool) -> usize {
     let body = if stream { streamed(model) } else { question(model) };
     for made in 1..=retries + 1 {
@@ -181,7 +181,7 @@ async fn a_client_without_a_model_gets_the_default_model_and_its_name() {
             assert_eq!(said["x_plugin"]["warnings"][0]["code"], "default-model", "{said}");
         }
     }
-    // Where it is a name, it is that model's.
+    // If a model has this name, it means that model.
     let alias = model_provider_host::contract::settings::ModelAlias {
         alias: "default".into(),
         reference: "huggingface/deepseek-ai/DeepSeek-R1".into(),
@@ -190,7 +190,7 @@ async fn a_client_without_a_model_gets_the_default_model_and_its_name() {
     let setup = Harness::with().settings(|settings| settings.models = models.into());
     let serving = Serving::with(setup, options()).await;
     assert_eq!(serving.client.ask("default").await.json()["model"], "default");
-    // Without a default there is nothing that it could stand for.
+    // Without a default model there is nothing that the name could mean.
     let refused = Serving::start().await.client.ask("dummy").await;
     assert_eq!(
         (refused.status, &refused.json()["error"]["param"]),

@@ -1,4 +1,4 @@
-//! The OpenAI-compatible server: what it refuses, how it fails, and who may ask.
+//! The OpenAI-compatible server: what it refuses, how it fails, and who gets access.
 
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
-    /// The model of an otherwise good question…
+    /// The model of an otherwise valid request…
     model: Option<String>,
     /// …or the body…
     body: Option<Value>,
-    /// …or what is none.
+    /// …or a body that is no JSON.
     text: Option<String>,
     content_type: Option<String>,
     status: u16,
@@ -213,7 +213,7 @@ async fn a_web_page_gets_nothing() {
         asks(&[("host", "127.0.0.1"), json, ("origin", "https://page.example")]).await,
         403
     );
-    // What a page may send without asking first.
+    // What a page may send without a preflight.
     assert_eq!(
         asks(&[("host", "127.0.0.1"), ("content-type", "text/plain")]).await,
         415
@@ -328,7 +328,7 @@ async fn a_client_that_disconnects_cancels_the_upstream_request() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(LIMIT, chats).await.expect("it was asked");
+        tokio::time::timeout(LIMIT, chats).await.expect("it was called");
         asking.abort();
         tokio::time::timeout(LIMIT, serving.harness.mock.wait_disconnects(1))
             .await

@@ -1,4 +1,4 @@
-//! The Messages API of the server: what its clients get, whole and as it comes.
+//! The Messages API of the server: whole and streaming responses.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ async fn tool_calls_are_blocks_whole_and_as_deltas() {
         let (streamed, _) = folded(&events(&send(&serving.client, &streamed(&model)).await));
         let without_ids = |message: &Value| {
             let mut blocks = message["content"].clone();
-            // Those that the plugin makes up are others each time.
+            // Ids that the plugin makes up differ each time.
             blocks
                 .as_array_mut()
                 .expect("a list")
@@ -223,7 +223,7 @@ async fn errors_have_the_dialects_form_and_status() {
         (reply.status, &reply.json()["error"]["x_plugin"]["param"]),
         (400, &json!("max_tokens"))
     );
-    // Where nothing is, and for another method, in the form of whoever asks.
+    // Unknown paths and methods, in the client's dialect.
     for (method, path, status, kind) in [
         ("POST", "/v1/messages/batches", 404, "not_found_error"),
         ("POST", "/v1/files", 404, "not_found_error"),
@@ -305,7 +305,7 @@ async fn tokens_are_estimated_without_an_upstream_and_marked_as_estimated() {
         long > short.json()["input_tokens"].as_u64().map(|count| count + 40_000),
         "{long:?}"
     );
-    // The server asks for the list of models by itself.
+    // The server requests the list of models by itself.
     let asked = serving.harness.mock.requests();
     assert!(asked.iter().all(|request| request.method == "GET"), "{asked:?}");
     let reply = count(&json!({"messages": 7})).await;

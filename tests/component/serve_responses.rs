@@ -1,4 +1,4 @@
-//! `/v1/responses`: what clients of the Responses API get, and that it is what clients of Chat Completions get.
+//! `/v1/responses`: what clients of the Responses API get equals what clients of Chat Completions get.
 
 use std::{fs, path::PathBuf};
 
@@ -22,7 +22,7 @@ impl Client {
         self.send(request.expect("a request")).await.read().await
     }
 
-    /// The same question in three forms: a stream of Chat Completions, a stream of responses, a whole response.
+    /// The same prompt in three forms: a stream of Chat Completions, a stream of responses, a whole response.
     async fn ask_alike(&self, model: &str) -> [Read; 3] {
         let chat = json!({"model": model, "messages": [{"role": "user", "content": "Hello!"}], "stream": true,
             "stream_options": {"include_usage": true}});
@@ -54,7 +54,7 @@ impl Client {
     }
 }
 
-/// What is the same whether or not the response came to its end.
+/// What is equal whether or not the response is complete.
 fn assert_alike([chat, stream, whole]: [Read; 3], name: &str) {
     // Ids that the plugin makes up are new in each response.
     let unnamed = |read: &Read| {
@@ -134,7 +134,7 @@ async fn recorded_streams_are_the_same_to_clients_of_both_dialects() {
         let serving = Serving::with(setup, ServeOptions::default()).await;
         let read = serving.client.ask_alike(MODEL).await;
         said_something += usize::from(!read[1].text.is_empty());
-        // A second question may find the model on cooldown after the first one failed.
+        // A second request may find the model on cooldown after the first one failed.
         if read.iter().any(|read| *read == Read::default()) {
             continue;
         }
@@ -191,7 +191,7 @@ async fn an_unsupported_request_is_an_error_with_a_fix() {
     let serving = Serving::start().await;
     for (body, param, says) in [
         (json!({"input": "x"}), "model", "`model` is missing"),
-        (json!({"model": MODEL}), "input", "nothing to ask"),
+        (json!({"model": MODEL}), "input", "nothing to send"),
         (
             json!({"model": MODEL, "input": "x", "previous_response_id": "resp_1"}),
             "previous_response_id",

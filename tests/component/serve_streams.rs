@@ -1,4 +1,4 @@
-//! The OpenAI-compatible server: what a client sees while it waits, and what stands together in a stream.
+//! The OpenAI-compatible server: what a client gets while it waits, and what comes in one chunk of a stream.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::{
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(20);
-/// A log probability as a recording has it: no float is written so.
+/// A log probability as recorded: no float is written like this.
 const LOGPROB: &str = "-0.11082194000482559";
 
 fn impatient() -> Setup {
@@ -119,7 +119,7 @@ async fn a_client_that_disconnects_before_the_first_event_ends_the_upstream_requ
 #[tokio::test]
 async fn logprobs_are_sent_with_their_text_and_keep_every_digit() {
     let serving = Serving::with(impatient(), ServeOptions::default()).await;
-    // More than one crossing brings, in one burst and one by one.
+    // More than one crossing returns, in one burst and one by one.
     let pieces: Vec<String> = (0..700).map(|number| format!("t{number} ")).collect();
     for pause in [false, true] {
         let chunk = |piece: &String| {

@@ -1,4 +1,4 @@
-//! Swapping the component while it answers.
+//! Hot swaps of the component while responses are in flight.
 
 use std::time::{Duration, Instant};
 
@@ -146,7 +146,7 @@ async fn a_hundred_swaps_under_load_lose_no_request() {
             };
             assert_eq!(
                 generation.version, expected,
-                "an answer names the generation that gave it"
+                "a response names the generation that served it"
             );
             collect(completion).await
         });
@@ -157,5 +157,5 @@ async fn a_hundred_swaps_under_load_lose_no_request() {
     }
     swapping.await.unwrap();
     assert_eq!(harness.host.generation().number, 101);
-    eprintln!("{asked} answers, none lost");
+    eprintln!("{asked} responses, none lost");
 }

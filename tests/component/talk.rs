@@ -20,7 +20,7 @@ fn home(mock: &MockRouter) -> Home {
     Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN)
 }
 
-/// The bodies of the chat requests that came.
+/// The bodies of the chat requests received.
 fn questions(mock: &MockRouter) -> Vec<Value> {
     let requests = mock.requests();
     let chats = requests
@@ -47,18 +47,20 @@ async fn each_prompt_is_sent_with_the_conversation_so_far() {
         assert!(screen.contains(" in") && screen.contains(" out"), "{screen}");
         assert!(
             screen.contains("Words in the question"),
-            "thoughts are shown: {screen}"
+            "reasoning is shown: {screen}"
         );
         assert!(
             !screen.contains("\n\n\n"),
-            "the blank lines around thoughts say nothing: {screen}"
+            "no blank lines around reasoning: {screen}"
         );
         says(&mut terminal, "\"\"\"");
         says(&mut terminal, "One line \\");
         says(&mut terminal, "and another.");
         says(&mut terminal, "\"\"\"");
         terminal.sees("This is the mock router speaking");
-        terminal.waits_for("the second answer", |screen| screen.matches("tok/s").count() == 2);
+        terminal.waits_for("the second response", |screen| {
+            screen.matches("tok/s").count() == 2
+        });
         terminal.types(key::CTRL_D);
         assert_eq!(terminal.ends(), 0);
         let questions = questions(&seen);
@@ -107,7 +109,7 @@ async fn ctrl_c_cancels_the_response_and_not_the_conversation() {
         terminal.types(key::CTRL_C);
         terminal.sees("error[cancelled]");
         terminal.sees("the partial response stays in the conversation");
-        // At the prompt it throws away what was typed.
+        // At the prompt it discards the typed line.
         terminal.types("half a sen");
         terminal.sees("> half a sen");
         terminal.types(key::CTRL_C);
@@ -120,26 +122,26 @@ async fn ctrl_c_cancels_the_response_and_not_the_conversation() {
         let partial = saved["messages"][1]["content"].as_str().expect("text");
         assert!(partial.starts_with("You wrote"), "{partial}");
         says(&mut terminal, "Go on.");
-        terminal.waits_for("the second answer", |screen| {
+        terminal.waits_for("the second response", |screen| {
             screen.matches("You wrote").count() == 2
         });
         terminal.types(key::CTRL_C);
         terminal.waits_for("its end", |screen| {
             screen.matches("error[cancelled]").count() == 2
         });
-        let second = questions(&seen).pop().expect("a question");
+        let second = questions(&seen).pop().expect("a chat request");
         assert_eq!(second["messages"][1]["content"], partial, "{second}");
         assert_eq!(second["messages"].as_array().map(Vec::len), Some(3));
         says(&mut terminal, "/retry");
-        terminal.waits_for("the third answer", |screen| {
+        terminal.waits_for("the third response", |screen| {
             screen.matches("You wrote").count() == 3
         });
         terminal.types(key::CTRL_C);
         terminal.waits_for("its end", |screen| {
             screen.matches("error[cancelled]").count() == 3
         });
-        let third = questions(&seen).pop().expect("a question");
-        assert_eq!(third["messages"], second["messages"], "asked again, not asked on");
+        let third = questions(&seen).pop().expect("a chat request");
+        assert_eq!(third["messages"], second["messages"], "sent again, not appended");
         says(&mut terminal, "/quit");
         assert_eq!(terminal.ends(), 0);
         assert_eq!(questions(&seen).len(), 3);
@@ -162,14 +164,18 @@ async fn typed_ahead_text_is_the_next_prompt_and_is_not_echoed_into_the_response
         let screen = terminal.screen();
         assert!(
             !screen.contains("Second") && !screen.contains("tok/s"),
-            "nothing in the middle of an answer: {screen}"
+            "nothing in the middle of a response: {screen}"
         );
         terminal.sees("> Second?");
         terminal.sees("> Third?");
-        terminal.waits_for("the third answer", |screen| screen.matches("tok/s").count() == 3);
-        // Lines as a terminal sends them that does not mark what is pasted.
+        terminal.waits_for("the third response", |screen| {
+            screen.matches("tok/s").count() == 3
+        });
+        // Lines as a terminal without bracketed paste sends them.
         terminal.types("Fourth?\rFifth?\r");
-        terminal.waits_for("the fifth answer", |screen| screen.matches("tok/s").count() == 5);
+        terminal.waits_for("the fifth response", |screen| {
+            screen.matches("tok/s").count() == 5
+        });
         terminal.types(key::CTRL_D);
         assert_eq!(terminal.ends(), 0);
         assert!(terminal.is_as_before());
@@ -233,14 +239,17 @@ async fn models_are_chosen_by_alias_and_prompts_are_sent_again() {
         );
         assert_eq!(
             questions[1]["messages"], questions[0]["messages"],
-            "asked again, not asked on"
+            "sent again, not appended"
         );
         let talk = std::fs::read_to_string(home.dir().join("talk.md")).expect("saved");
         assert!(
             talk.contains("## System\n\nAnswer in verse.") && talk.contains("## You\n\nFirst?"),
             "{talk}"
         );
-        assert!(!home.read("chat-history").contains(TOKEN), "a key is never kept");
+        assert!(
+            !home.read("chat-history").contains(TOKEN),
+            "a key is never stored"
+        );
     })
     .await;
 }
@@ -271,7 +280,7 @@ async fn a_picture_is_attached_to_the_next_prompt_and_dropped_by_a_new_conversat
         says(&mut terminal, "/frobnicate");
         terminal.sees("there is no command `/frobnicate`; `/help` lists them");
         says(&mut terminal, "And now?");
-        terminal.waits_for("the second answer", |screen| {
+        terminal.waits_for("the second response", |screen| {
             screen.matches("1 attempt").count() == 2
         });
         terminal.types(key::CTRL_D);
@@ -283,10 +292,10 @@ async fn a_picture_is_attached_to_the_next_prompt_and_dropped_by_a_new_conversat
             sent[1]["messages"],
             json!([{ "role": "user", "content": "And now?" }])
         );
-        // What was saved can be asked again, by whoever reads the dialect.
+        // What was saved can be sent again, by any reader of the dialect.
         let asked = home.run(&["chat", "--request", "talk.json", "And what else?"]);
         assert_eq!(asked.code, Some(0), "{asked:?}");
-        let again = questions(&seen).pop().expect("a question");
+        let again = questions(&seen).pop().expect("a chat request");
         assert_eq!(again["model"], "zai-org/GLM-4.5V");
         assert_eq!(again["messages"].as_array().map(Vec::len), Some(3), "{again}");
         assert_eq!(again["messages"][0], sent[0]["messages"][0]);
@@ -333,7 +342,7 @@ async fn escape_sequences_of_a_response_do_not_reach_the_terminal() {
     let mock = mock(MockOptions::immediate()).await;
     let home = home(&mock);
     person(move || {
-        // The mock repeats the question.
+        // The mock echoes the prompt.
         let mut terminal = home.open(&["chat", "a\u{1b}]0;owned\u{7}b\u{9b}2Jc"]);
         assert_eq!(terminal.ends(), 0);
         let screen = terminal.sees("You wrote");

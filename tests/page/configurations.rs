@@ -1,4 +1,4 @@
-//! The page's end: whole configurations, each model and each name in them as its author meant.
+//! The page's end: whole configurations, each model and each alias in them resolves as its author meant.
 
 use super::{
     DEFAULT,

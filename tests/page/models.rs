@@ -14,7 +14,7 @@ use crate::{
     terminal::{Home, key, person},
 };
 
-/// The models that the page lists, with the names that it gives them.
+/// The models that the page lists, with their names there.
 const LISTED: [(&str, &str); 10] = [
     ("DeepSeek R1", "deepseek-ai/DeepSeek-R1"),
     ("DeepSeek V3.2", "deepseek-ai/DeepSeek-V3.2"),
@@ -35,7 +35,7 @@ async fn listed(setup: Setup, mode: DiscoveryMode) -> (Harness, ModelCatalog) {
     (harness, catalog)
 }
 
-/// What the service's own address lists for who has no key: it is not even asked.
+/// What the service's own address lists without a key: no request is sent.
 async fn without_a_key() -> Value {
     let home = Home::new("");
     person(move || home.run(&["models", "--format", "json"]))
@@ -97,7 +97,7 @@ async fn a_key_is_what_turns_discovery_on() {
     assert_eq!(catalog["source"], "bundled");
     let why = catalog["warnings"][0]["message"].as_str().expect("a warning");
     assert!(
-        why.contains("it was not asked, because no token is attached"),
+        why.contains("no request was sent, because no token is attached"),
         "{why}"
     );
 }
@@ -118,7 +118,7 @@ async fn onboarding_offers_the_services_list_or_the_built_in_one_if_that_fails()
             let screen = terminal.waits_for("the models", |screen| {
                 screen.contains("> Kimi") && screen.contains("Kimi K2.5") && !screen.contains("Qwen3")
             });
-            // One that only the service lists.
+            // A model that only the service lists.
             assert_eq!(screen.contains("Kimi K2 Thinking"), offers, "{screen}");
         })
         .await;
@@ -133,7 +133,7 @@ async fn a_gateway_requests_the_list_when_it_starts() {
         serving.harness.mock.wait_requests(1),
     )
     .await
-    .expect("it asks by itself");
+    .expect("it sends the request by itself");
     let sent = serving.harness.mock.requests();
     assert_eq!(
         (sent[0].method.as_str(), sent[0].path.as_str()),
@@ -350,7 +350,7 @@ async fn the_list_of_the_service_may_hold_more_than_the_page() {
 #[tokio::test]
 async fn every_model_of_the_table_is_known_under_its_name() {
     if let Some(page) = page() {
-        // What is tested is what stands there.
+        // The id itself is tested, as it is written.
         for (name, id) in LISTED {
             let row = page.lines().find(|line| line.contains(&format!("`{id}`")));
             assert!(row.is_some_and(|row| row.contains(name)), "{name}");

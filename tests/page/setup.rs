@@ -1,4 +1,4 @@
-//! The page's first half: what the provider is, how it is set up, and where its token comes from.
+//! The page's first half: the provider, its setup, and where its token comes from.
 
 use std::collections::BTreeMap;
 
@@ -116,14 +116,14 @@ async fn onboarding_says_where_a_token_with_the_right_permission_is_made() {
     .await;
 }
 
-/// Enters a token, which is pasted.
+/// Pastes a token.
 fn enters(terminal: &mut Terminal, token: &str) {
     terminal.sees("Enter Hugging Face API key");
     terminal.pastes(token);
     terminal.types(key::ENTER);
 }
 
-/// Says yes to whatever is still asked.
+/// Confirms all remaining prompts.
 fn agrees(terminal: &mut Terminal, questions: &[&str]) {
     for question in questions {
         terminal.answers(question, "");

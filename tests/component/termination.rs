@@ -1,4 +1,4 @@
-//! Conversations and questions that are ended from outside: the program ends, and the terminal is as it was.
+//! Conversations and prompts that are terminated from outside: the program ends, and the terminal is restored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -57,7 +57,7 @@ async fn a_conversation_terminated_during_a_response_ends() {
         let kept = home.read("chat-history");
         assert!(
             kept.contains("Slowly, please."),
-            "before the answer is there: {kept}"
+            "before the response is there: {kept}"
         );
         terminal.signals("-TERM");
         ends_well(&mut terminal, "error[cancelled]");
