@@ -84,7 +84,7 @@ fn evidence(document: &str) -> Vec<(&str, &str)> {
 fn every_claim_of_the_threat_model_names_a_test_that_is_there() {
     let document = read("SECURITY.md");
     let guarantees = document
-        .split_once("## What the host guarantees")
+        .split_once("## Guarantees of the host")
         .expect("guarantees")
         .1;
     let guarantees = guarantees.split_once("\n## ").expect("an end").0;
