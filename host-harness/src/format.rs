@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_have_cents_at_least_and_keep_what_is_finer() {
+    fn prices_have_cents_at_least_and_keep_further_digits() {
         let pair = |input: &str, output: &str| Price {
             input: input.into(),
             output: output.into(),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_cost_is_not_shown_as_nothing() {
+    fn a_small_cost_is_not_shown_as_zero() {
         assert_eq!(cost("0.0000004"), "<$0.000001");
         assert_eq!(cost("0.000123"), "$0.000123");
         assert_eq!(cost("0.0001234"), "≈$0.000123");

@@ -100,7 +100,7 @@ mod tests {
     use model_provider_host::GrantedEndpoint;
 
     #[test]
-    fn a_grant_is_told_in_words() {
+    fn a_grant_reads_as_text() {
         let grant = Grant {
             origin: "https://acme.example".into(),
             base_path: "/v1".into(),

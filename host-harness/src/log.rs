@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_programs_name_as_a_target_stands_for_all_its_crates() {
+    fn the_programs_name_as_a_target_means_all_its_crates() {
         assert_eq!(all_of_ours("warn,hyper=debug"), "warn,hyper=debug");
         let expanded = all_of_ours("info, host_harness=debug");
         assert!(
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn libraries_say_no_more_than_warnings_whatever_is_asked_for() {
+    fn libraries_log_no_more_than_warnings_at_any_level() {
         for words in [
             "trace",
             "hyper=trace,h2=trace",
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_words_come_as_they_are_asked_for() {
+    fn our_own_events_are_logged_at_the_configured_level() {
         let speak = || {
             tracing::warn!("a warning");
             tracing::debug!("a detail");
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn in_json_each_line_is_a_value_that_names_its_request() {
+    fn in_json_each_line_is_a_value_with_its_request_id() {
         let log = logged("info", LogFormat::Json, || {
             tracing::info_span!("request", id = "r-1").in_scope(|| tracing::info!(status = 200, "answer"));
         });
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_who_is_quoted_in_the_log_writes_a_line_of_it() {
+    fn quoted_text_cannot_forge_a_line_of_the_log() {
         const FORGED: &str =
             "no\n2026-01-01T00:00:00Z ERROR host_harness: forged\r\u{1b}]0;t\u{7}\u{9b}2J\u{202e}\u{2028}x";
         for (format, colour) in [
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_log_is_not_endless() {
+    fn a_value_in_the_log_has_a_limited_length() {
         let log = logged(
             "warn",
             LogFormat::Text,

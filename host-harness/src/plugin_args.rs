@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_is_told_from_values_and_unknown_options() {
+    fn the_command_is_distinguished_from_values_and_unknown_options() {
         for (line, command) in [
             ("", None),
             ("--help", None),

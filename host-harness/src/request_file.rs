@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_names_the_file_and_never_what_stands_in_it() {
+    fn an_error_names_the_file_and_never_its_content() {
         let body = br#"{"messages":[{"role":"user","content":"very private"}],"temperature":"also private"}"#;
         let error = read(Path::new("ask.json"), body).expect_err("it is wrong");
         assert_eq!(

@@ -63,7 +63,7 @@ mod tests {
     use crate::{output::fixtures, style::Style};
 
     #[test]
-    fn a_person_reads_what_a_reference_means() {
+    fn a_resolved_reference_reads_as_text() {
         let text = table::facts(Style::PLAIN, &facts(&fixtures::resolved()));
         let lines: Vec<_> = text
             .lines()

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_loses_columns_and_breaks_nothing() {
+    fn in_a_narrow_terminal_columns_are_dropped_and_nothing_is_wrapped() {
         let columns = [
             Column::Left("NAME"),
             Column::Left("REFERENCE"),
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_broken_between_words() {
+    fn prose_is_wrapped_between_words() {
         assert_eq!(
             wrapped("Create a fine-grained token.", 12),
             "Create a\nfine-grained\ntoken."
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_stand_below_each_other() {
+    fn facts_are_one_per_line() {
         let text = facts(Style::PLAIN, &[("id", "x".into()), ("digest", "y".into())]);
         assert_eq!(text, "id      x\ndigest  y");
     }

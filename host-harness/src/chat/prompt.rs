@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_prompt_stands_behind_the_system_text_and_the_pictures() {
+    async fn a_prompt_follows_the_system_prompt_and_the_images() {
         let (_dir, picture) = file("a.jpg", b"\x89PNG\r\n\x1a\n");
         let args = ChatArgs {
             system: Some("be brief".into()),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_text_that_is_piped_in_beside_a_prompt_is_read_whole_and_nobody_is_waited_for_in_vain() {
+    async fn text_piped_in_beside_a_prompt_is_read_whole_and_an_idle_pipe_times_out() {
         let patience = Duration::from_millis(50);
         let long = "x".repeat(10_000) + "\n";
         let read = beside(long.as_bytes(), patience).await.expect("read");
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_model_of_a_request_file_loses_to_the_argument() {
+    async fn the_model_argument_overrides_the_request_file() {
         let (_dir, path) = file(
             "r.json",
             br#"{"model":"in/file","messages":[{"role":"user","content":"x"}]}"#,
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_asks_nothing_is_refused() {
+    async fn a_request_without_a_prompt_is_refused() {
         let (_dir, text) = file("a.png", b"no picture");
         let missing = PathBuf::from("/no/such/file");
         for wrong in [

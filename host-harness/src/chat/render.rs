@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_is_one_line_of_what_is_known() {
+    fn the_summary_is_one_line_of_the_known_values() {
         let usage = Usage {
             input_tokens: Some(12),
             cached_input_tokens: Some(4),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_leaves_out_what_is_not_known() {
+    fn the_summary_leaves_out_unknown_values() {
         let usage = Usage {
             input_tokens: None,
             cached_input_tokens: None,

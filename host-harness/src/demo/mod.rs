@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_data_of_the_demo_is_whole() {
+    fn the_data_of_the_demo_is_complete() {
         let data = Data::read().expect("the data");
         for body in [
             &data.conversation,

@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_proposed_only_where_something_of_the_given_one_can_be_kept() {
+    fn a_name_is_proposed_only_where_some_characters_are_allowed() {
         assert!(unusual_name("Small Qwen").ends_with("such as `Small-Qwen`"));
         let said = unusual_name("🚀");
         assert!(!said.contains("such as") && !said.contains("``"), "{said}");

@@ -90,7 +90,7 @@ mod tests {
     use crate::output::fixtures;
 
     #[test]
-    fn an_exported_model_has_keys_that_openclaw_knows_and_no_others() {
+    fn an_exported_model_has_only_keys_that_openclaw_knows() {
         let mut model = fixtures::model();
         model.input.push("video".to_owned());
         let entry = entry(&model);

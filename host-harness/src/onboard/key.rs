@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_found_in_what_people_copy() {
+    fn a_key_is_found_in_pasted_text() {
         for text in [
             "acme_key=1",
             " acme_key=1\r\n",
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_impossible_reference_has_the_form_of_the_default() {
+    fn the_impossible_reference_has_the_format_of_the_default() {
         let mut info = crate::output::fixtures::info();
         info.default_model = Some("acme/org/m".into());
         assert_eq!(impossible(&info), "acme/no-such-owner/no-such-model");

@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn the_backend_that_is_asked_so_far_is_offered_first_even_where_it_is_not_listed() {
+    fn the_configured_backend_is_offered_first_even_if_it_is_not_listed() {
         let routes = fixtures::model().routes;
         let listed = routes[0].backend.to_uppercase();
         assert_eq!(backends(&routes, Some(&listed), None).1, 1);

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_error_does_not_know_is_absent() {
+    fn unknown_values_of_an_error_are_absent() {
         let error = Error::new(Kind::PluginLoad, "no file");
         assert_eq!(
             serde_json::to_value(ErrorJson::from(&error)).expect("it is JSON"),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_reads_what_to_do_and_no_escape_sequence() {
+    fn an_error_as_text_has_its_hint_and_no_escape_sequence() {
         let error = Error::new(Kind::Configuration, "bad \u{1b}[2J").with_hint("mend it");
         assert_eq!(
             for_a_person(Style::PLAIN, &error),

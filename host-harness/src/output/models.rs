@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_of_a_model_is_absent() {
+    fn unknown_values_of_a_model_are_absent() {
         let info = fixtures::info();
         let bare = contract::Model {
             alias: None,
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_that_are_down_count_for_nothing_and_are_marked() {
+    fn unavailable_routes_are_not_counted_and_are_marked() {
         let mut model = fixtures::model();
         let mut down = model.routes[0].clone();
         down.status = "Error".to_owned();
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_catalog_says_where_it_is_from_and_what_to_know() {
+    fn a_catalog_has_its_source_and_warnings() {
         let catalog = ModelCatalog {
             models: Vec::new(),
             source: ModelSource::Bundled,

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_and_commands_are_told_apart() {
+    fn prompts_and_commands_are_distinguished() {
         let words = |text: &str| Typed::Words(text.to_owned());
         for (text, typed) in [
             (" \n", Typed::Blank),
@@ -207,7 +207,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn names_of_files_are_read_as_they_are_completed() {
+    fn file_names_are_parsed_as_they_are_completed() {
         for (text, name) in [
             ("photo.png", "photo.png"),
             ("my\\ photo.png", "my photo.png"),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_goes_where_a_line_was_continued_and_stays_where_it_was_pasted() {
+    fn a_backslash_is_removed_where_a_line_was_continued_and_stays_where_it_was_pasted() {
         let ends = ["one\\", "one\\\ntwo \\\n x\\"].map(str::to_owned);
         assert_eq!(
             continued("one\\\ntwo \\\n x\\\nend", &ends),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn several_lines_end_where_they_are_said_to() {
+    fn several_lines_end_at_their_closing_mark() {
         for text in ["one\\", "\"\"\"", "\"\"\"a\nb", "one\\\ntwo\\", " \"\"\" a"] {
             assert!(is_unfinished(text), "{text:?}");
         }

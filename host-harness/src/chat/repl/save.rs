@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_as_json_can_be_asked_again() {
+    fn a_conversation_saved_as_json_can_be_sent_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.json");
         write(&path, "acme/m", &conversation()).unwrap();
