@@ -44,7 +44,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
         ("version", sanitize::name(&info.version).into_owned()),
         ("digest", plugin.digest().to_owned()),
     ];
-    facts.extend(inspect::granted("asks", &asked));
+    facts.extend(inspect::granted("requests", &asked));
     for grant in ground.grants.of(&info.id) {
         facts.extend(inspect::granted("has", grant));
     }

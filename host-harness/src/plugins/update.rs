@@ -154,7 +154,7 @@ impl Taken {
                 .map(|signer| ("signed by", sanitize::name(signer).into_owned())),
         );
         match &self.old {
-            None => facts.extend(inspect::granted("asks", &self.asked)),
+            None => facts.extend(inspect::granted("requests", &self.asked)),
             Some(old) => {
                 facts.push((
                     "pinned",
