@@ -1,7 +1,7 @@
-//! The provider's page as a test: what each of its sentences demands, in its order.
+//! The provider's page as a test: the requirement of each of its sentences, in its order.
 //!
-//! `PROVIDER_PAGE` names the page; without it our own configurations with the same facts stand in for its own. Where a
-//! matter has tests of its own elsewhere, here stands only what the sentence says.
+//! `PROVIDER_PAGE` names the page; without it our own configurations with the same facts replace its own. Where a subject
+//! has tests of its own elsewhere, this test covers only the sentence.
 
 #[path = "page/blocks.rs"]
 mod blocks;
@@ -12,5 +12,5 @@ mod models;
 #[path = "page/setup.rs"]
 mod setup;
 
-/// The model that is the default unless a person chooses another.
+/// The default model unless the user chooses another.
 const DEFAULT: &str = "huggingface/deepseek-ai/DeepSeek-R1";

@@ -1,8 +1,8 @@
-//! What an independent reader makes of recorded answers, and the comparison of the plugin with it.
+//! An independent reader's view of recorded responses, and the comparison of the plugin with it.
 //!
-//! The reader is `reader.py`, which shares nothing with the plugin. Where the two differ because the design
-//! decides, `cases/reader-differences.json` names the rule. The core's tests and those of the built component
-//! both include this file; it must not know how either gets its answers.
+//! The reader is `reader.py`, which shares nothing with the plugin. Where the two differ because of a design decision,
+//! `cases/reader-differences.json` names the rule. The core's tests and those of the built component both include this
+//! file; it must not know where either gets its responses.
 
 use std::{collections::BTreeMap, env, path::Path, process::Command};
 
@@ -22,11 +22,11 @@ const FIELDS: [&str; 10] = [
     "/error/message",
 ];
 
-/// What the reader makes of one folder of a corpus, and how the plugin compares so far.
+/// The reader's results for one folder of a corpus, and the comparison so far.
 pub(crate) struct Reader {
-    /// By file; those that are left to compare.
+    /// By file; the files that are not compared yet.
     readings: BTreeMap<String, Value>,
-    /// The rules that may be needed, and whether one was.
+    /// The rules that may be needed, and whether each was.
     rules: Vec<(Value, bool)>,
     faults: Vec<String>,
 }
@@ -72,7 +72,7 @@ impl Reader {
         })
     }
 
-    /// Compares what the plugin makes of a file, in the reader's form. Calls that an error follows are not
+    /// Compares the plugin's result for a file, in the reader's form. Calls before an error are not
     /// compared, nor is a message that the reader leaves to the plugin.
     pub(crate) fn compare(&mut self, file: &str, plugin: &Value) {
         let reading = self.readings.remove(file);
@@ -101,7 +101,7 @@ impl Reader {
         }
     }
 
-    /// Fails if the two differed anywhere without a rule, a file was left out, or a rule is needed no more.
+    /// Fails if the two differed anywhere without a rule, a file was left out, or a rule is not needed any more.
     pub(crate) fn finish(self) {
         assert!(self.faults.is_empty(), "{}", self.faults.join("\n"));
         assert!(

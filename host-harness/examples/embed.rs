@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sandbox = Sandbox::new(&SandboxOptions::default())?;
     let plugin = Plugin::load(&sandbox, &file).await?;
 
-    // Allow. A plugin that asks for more than its grant is refused before any variable is read.
+    // Allow. A plugin that requests more than its grant is refused before any variable is read.
     let grants = Grants::parse(component_build::GRANT)?;
     let mut options = HostOptions::from_env(&plugin, grants)?;
     options.settings.base_url = env::args().nth(1).map(|url| base_url(&url)).transpose()?;

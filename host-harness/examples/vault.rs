@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("OTHER", "never read"),
     ]));
 
-    // The vault is only asked for names that the plugin declares and its grant allows.
+    // The vault is only queried for names that the plugin declares and its grant allows.
     let grants = Grants::parse(component_build::GRANT)?;
     let mut options = HostOptions::from_variables(&plugin, grants, |name| vault.read(name))?;
     let router = MockRouter::start(MockOptions::default()).await?;

@@ -45,10 +45,10 @@ pub(super) struct Global {
     /// $OPENCLAW_STATE_DIR or ~/.openclaw]
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Where requests go, instead of the plugin's own address
+    /// Base URL for requests, instead of the plugin's own
     #[arg(long, value_name = "URL", value_parser = settings::base_url)]
     pub(super) base_url: Option<Url>,
-    /// How results are written [default: text]
+    /// Output format [default: text]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// A setting of the host or the plugin, such as max-retries=0; may be given several times
@@ -59,7 +59,7 @@ pub(super) struct Global {
 }
 
 impl Global {
-    /// Takes over what was given behind the command's name; that is the more specific.
+    /// Merges the global options given after the command's name; they are more specific and win.
     pub(super) fn absorb(&mut self, behind: &Self) {
         let Self {
             plugin,
@@ -82,7 +82,7 @@ impl Global {
     }
 }
 
-/// How results are written.
+/// Output format of results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// For people
@@ -90,11 +90,11 @@ pub(super) enum Format {
     Text,
     /// One JSON value
     Json,
-    /// One JSON value a line, as things come
+    /// One JSON value per line, streamed
     Ndjson,
 }
 
-/// A command's own arguments and the global ones that stand behind its name.
+/// A command's own arguments, and the global options given after its name.
 #[derive(Debug, Args)]
 pub(super) struct With<T: Args> {
     #[command(flatten)]
@@ -103,31 +103,31 @@ pub(super) struct With<T: Args> {
     global: Global,
 }
 
-/// What to do.
+/// The commands.
 #[allow(clippy::large_enum_variant, reason = "made once, when the program starts")]
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List the models that can be asked for
+    /// List the available models
     Models(With<ModelsArgs>),
-    /// Say what a model reference or an alias means
+    /// Show what a model reference or an alias resolves to
     Resolve(With<ResolveArgs>),
-    /// Ask a model
+    /// Chat with a model: one prompt, or a conversation at the terminal
     Chat(With<ChatArgs>),
-    /// Set up a provider: key, default model and what stands in for it
+    /// Set up a provider: API key, default model and fallback models
     Onboard(With<OnboardArgs>),
-    /// Look for what is wrong, and say what to do about it
+    /// Diagnose the setup and suggest fixes
     Doctor(With<NoArgs>),
     /// Show what the plugin is, what it imports and what it is granted
     Inspect(With<NoArgs>),
     /// Allow a plugin to reach its service and to use a credential
     Grant(With<GrantArgs>),
-    /// Pin a plugin in plugins.lock, and grant its digest what it asks for
+    /// Pin a plugin in plugins.lock, and grant its digest what it requests
     Accept(With<AcceptArgs>),
-    /// Compare a pinned plugin with a newer version, and take it
+    /// Compare a pinned plugin with a newer version, and pin the newer one
     Update(With<UpdateArgs>),
-    /// Bring back the plugin that was pinned before
+    /// Roll back to the plugin that was pinned before
     Rollback(With<RollbackArgs>),
-    /// Never load a digest again
+    /// Block a digest: it is never loaded again
     Deny(With<DenyArgs>),
     /// Pull a plugin into the cache
     Pull(With<PullArgs>),
@@ -137,15 +137,15 @@ pub(super) enum Command {
     Gc(With<NoArgs>),
     /// Publish a component to a registry
     Publish(With<PublishArgs>),
-    /// Judge whether a plugin keeps what the contract promises, as a black box
+    /// Test a plugin for conformance to the contract, as a black box
     Conformance(With<ConformanceArgs>),
-    /// Run a router for tests on loopback
+    /// Run the mock router for tests on loopback
     MockRouter(With<MockRouterArgs>),
     /// Serve the models to OpenAI-compatible clients
     Serve(With<ServeArgs>),
     /// Take the whole tour on the embedded mock router, without network or token
     Demo(With<NoArgs>),
-    /// Write the script that completes this command line in a shell
+    /// Write the completion script for a shell
     Completions(With<CompletionsArgs>),
     /// Write the manual page of the program, or of one of its commands
     Man(With<ManArgs>),
@@ -180,7 +180,7 @@ impl Command {
 }
 
 impl Command {
-    /// The global options of what it does, if that has some of its own.
+    /// The global options given after a subcommand of this command.
     pub(super) fn inner_global(&self) -> Option<&Global> {
         match self {
             Self::Models(with) => with.args.action.as_ref()?.global().0,
@@ -188,7 +188,7 @@ impl Command {
         }
     }
 
-    /// How its result is written: `--json` of its own counts as `--format json`.
+    /// The output format: a command's own `--json` counts as `--format json`.
     pub(super) fn format(&self, global: &Global) -> Format {
         let is_json = match self {
             Self::Onboard(with) => with.args.json,
@@ -203,11 +203,11 @@ impl Command {
     }
 }
 
-/// Nothing of its own.
+/// No arguments of its own.
 #[derive(Debug, Args)]
 pub(super) struct NoArgs {}
 
-/// What `resolve` takes.
+/// Arguments of `resolve`.
 #[derive(Debug, Args)]
 pub(super) struct ResolveArgs {
     /// A reference or an alias
@@ -215,16 +215,16 @@ pub(super) struct ResolveArgs {
     pub(super) reference: String,
 }
 
-/// What `chat` takes.
+/// Arguments of `chat`.
 #[derive(Debug, Args)]
 pub(super) struct ChatArgs {
-    /// What to ask; `-`, or nothing with standard input that is no terminal, reads it from there; a text that is piped
-    /// in beside it stands behind it
+    /// The prompt; `-`, or no prompt where standard input is no terminal, reads it from standard input; text that is
+    /// piped in beside a prompt follows it
     pub(super) prompt: Option<String>,
     /// The model: a reference or an alias
     #[arg(short, long, value_name = "REF")]
     pub(super) model: Option<String>,
-    /// What the model is told before
+    /// System prompt
     #[arg(long, value_name = "TEXT")]
     pub(super) system: Option<String>,
     /// A picture (PNG, JPEG, GIF or WebP) to show with the prompt; may be given several times
@@ -233,41 +233,41 @@ pub(super) struct ChatArgs {
     /// The body of an OpenAI chat completion to send; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     pub(super) request: Option<PathBuf>,
-    /// Wait for the whole answer
+    /// Wait for the whole response instead of streaming it
     #[arg(long)]
     pub(super) no_stream: bool,
-    /// Do not ask the configured other models when this one fails
+    /// Disable the configured fallback models
     #[arg(long)]
     pub(super) no_fallback: bool,
 }
 
-/// What `grant` takes.
+/// Arguments of `grant`.
 #[derive(Debug, Args)]
 pub(super) struct GrantArgs {
-    /// The plugin that asks
+    /// The plugin to grant
     #[arg(value_name = "FILE.wasm")]
     pub(super) file: PathBuf,
-    /// Grant it without asking
+    /// Grant without a confirmation prompt
     #[arg(short, long)]
     pub(super) yes: bool,
-    /// Grant it to whoever signed the file, so that later versions by the same key have it too
+    /// Grant the file's signer, so that later versions signed with the same key have the grant too
     #[arg(long)]
     pub(super) signer: bool,
 }
 
-/// What `conformance` takes.
+/// Arguments of `conformance`.
 #[derive(Debug, Args)]
 pub(super) struct ConformanceArgs {
-    /// The component to judge; `--list` needs none
+    /// The component to test; `--list` needs none
     #[arg(value_name = "FILE.wasm", required_unless_present = "list")]
     pub(super) file: Option<PathBuf>,
-    /// What the upstream says in each situation (JSON), for one without OpenAI's chat completions
+    /// The upstream's response in each situation (JSON), for a provider without OpenAI's chat completions
     #[arg(long, value_name = "FILE")]
     pub(super) router_file: Option<PathBuf>,
     /// Write the report for CI servers to this file too (JUnit)
     #[arg(long, value_name = "FILE.xml")]
     pub(super) junit: Option<PathBuf>,
-    /// Only the checks whose name begins like this, such as events/
+    /// Only the checks whose name starts with this prefix, such as events/
     #[arg(long, value_name = "PREFIX")]
     pub(super) only: Option<String>,
     /// List the checks and the sentences of the contract that they cite
@@ -275,41 +275,41 @@ pub(super) struct ConformanceArgs {
     pub(super) list: bool,
 }
 
-/// What `mock-router` takes.
+/// Arguments of `mock-router`.
 #[derive(Debug, Args)]
 pub(super) struct MockRouterArgs {
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) port: u16,
-    /// Answer by this scenario; `list` lists them
+    /// The scenario that decides the responses; `list` lists them
     #[arg(long, value_name = "NAME")]
     pub(super) scenario: Option<String>,
-    /// Answer with a recorded file; may be given several times
+    /// Respond with a recorded file; may be given several times
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) replay: Vec<PathBuf>,
-    /// How answers are cut: as-written, whole, bytes, every:N, split:N or cut:N
+    /// How responses are chunked: as-written, whole, bytes, every:N, split:N or cut:N
     #[arg(long, value_name = "HOW")]
     pub(super) chunking: Option<Chunking>,
-    /// Milliseconds between the events of an answer [default: 15]
+    /// Milliseconds between the events of a response [default: 15]
     #[arg(long, value_name = "MS")]
     pub(super) pace: Option<u64>,
 }
 
-/// What `completions` takes.
+/// Arguments of `completions`.
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
     /// The shell
     pub(super) shell: clap_complete::Shell,
 }
 
-/// What `man` takes.
+/// Arguments of `man`.
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
-    /// The command; the program itself if left out
+    /// The command; if left out, the program itself
     pub(super) command: Option<String>,
 }
 
-/// What `serve` takes.
+/// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     /// Where to listen: an address with a port, or a port on 127.0.0.1; port 0 takes a free one
@@ -318,7 +318,7 @@ pub(super) struct ServeArgs {
     /// Swap the plugin whenever its file is replaced, or whenever a tag in a registry moves
     #[arg(long, value_name = "oci://HOST/REPOSITORY:TAG", num_args = 0..=1)]
     pub(super) watch: Option<Option<Reference>>,
-    /// How often the tag is looked at
+    /// How often the tag is checked
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = interval)]
     pub(super) every: Duration,
     /// The environment variable that holds the key which clients have to send
@@ -327,7 +327,7 @@ pub(super) struct ServeArgs {
     /// The file that holds the key which clients have to send
     #[arg(long, value_name = "FILE", conflicts_with = "access_key_env")]
     pub(super) access_key_file: Option<PathBuf>,
-    /// Do not ask the configured other models when the one that is asked for fails
+    /// Disable the configured fallback models
     #[arg(long)]
     pub(super) no_fallback: bool,
 }
@@ -361,7 +361,7 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
         })
 }
 
-/// Wrong usage is shown with what was written, but for options whose value may be a secret in the wrong place.
+/// A usage error shows the argument as written, except for options whose value may be a misplaced secret.
 pub(super) fn without_secrets(mut usage: clap::Error) -> clap::Error {
     let option = match usage.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(option)) => option.as_str(),
@@ -374,7 +374,7 @@ pub(super) fn without_secrets(mut usage: clap::Error) -> clap::Error {
     usage
 }
 
-/// `NAME=VALUE`, tried on settings of its own, so that a wrong one is wrong usage.
+/// `NAME=VALUE`. The value is tried on fresh settings, so that an invalid one is a usage error.
 fn setting(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')

@@ -1,4 +1,4 @@
-//! The command line about itself: completions for shells, and its manual.
+//! Shell completions, and the manual.
 
 use clap::Command;
 use clap_complete::Shell;

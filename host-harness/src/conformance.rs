@@ -1,4 +1,4 @@
-//! `conformance`: judges a plugin by the contract. Reads no credential and no configuration, and sends nothing anywhere.
+//! `conformance`: tests a plugin against the contract. Reads no credential and no configuration, and sends no request.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &Conformance
         return list(terminal, args.only.as_deref());
     }
     let Some(file) = &args.file else {
-        return Err(Error::new(Kind::Configuration, "there is no component to judge").into());
+        return Err(Error::new(Kind::Configuration, "there is no component to test").into());
     };
     let only = args.only.as_deref().unwrap_or_default();
     if !conformance::checks().any(|check| check.id.starts_with(only)) {
@@ -52,7 +52,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &Conformance
     }
 }
 
-/// A value as JSON, or the text that it is.
+/// A value as JSON, or as a string if it is not JSON.
 fn json_of(value: &str) -> Value {
     serde_json::from_str(value).unwrap_or_else(|_| Value::from(value))
 }

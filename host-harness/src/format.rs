@@ -1,13 +1,13 @@
-//! Figures as a person reads them. What is unknown is a dash, never a zero.
+//! Figures in text output. An unknown figure is a dash, never a zero.
 
 use std::time::Duration;
 
 use model_provider_host::contract::Price;
 
-/// Stands for what is not known.
+/// An unknown figure.
 pub(super) const UNKNOWN: &str = "–";
 
-/// Tokens as models are advertised: `128K`, `1M`; a figure that is neither is rounded to three digits.
+/// Tokens as models are advertised: `128K`, `1M`; other figures are rounded to three digits.
 pub(super) fn tokens(count: u32) -> String {
     const BINARY: u32 = 1024;
     match count {
@@ -39,7 +39,7 @@ pub(super) fn dollars(decimal: &str) -> String {
     format!("${}.{fraction:0<2}", if whole.is_empty() { "0" } else { whole })
 }
 
-/// Decimal text of one answer's cost, which is often less than a cent: at most six decimals.
+/// The cost of a response in dollars, which is often less than a cent: at most six decimals.
 pub(super) fn cost(decimal: &str) -> String {
     let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, ""));
     let rest = |from: usize| {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_have_cents_at_least_and_keep_what_is_finer() {
+    fn prices_have_cents_at_least_and_keep_further_digits() {
         let pair = |input: &str, output: &str| Price {
             input: input.into(),
             output: output.into(),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_cost_is_not_shown_as_nothing() {
+    fn a_small_cost_is_not_shown_as_zero() {
         assert_eq!(cost("0.0000004"), "<$0.000001");
         assert_eq!(cost("0.000123"), "$0.000123");
         assert_eq!(cost("0.0001234"), "≈$0.000123");

@@ -1,4 +1,4 @@
-//! `grant`: shows what a plugin asks for and, confirmed, allows it.
+//! `grant`: shows what a plugin requests and, after confirmation, grants it.
 
 use std::io::{IsTerminal as _, stderr, stdin};
 
@@ -16,7 +16,7 @@ use super::{
 };
 use model_provider_host::{Error, Grant, Kind, Plugin, sanitize};
 
-/// What was granted, for scripts.
+/// The granted capabilities, as JSON.
 #[derive(Debug, Serialize)]
 struct GrantedJson {
     id: String,
@@ -44,7 +44,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
         ("version", sanitize::name(&info.version).into_owned()),
         ("digest", plugin.digest().to_owned()),
     ];
-    facts.extend(inspect::granted("asks", &asked));
+    facts.extend(inspect::granted("requests", &asked));
     for grant in ground.grants.of(&info.id) {
         facts.extend(inspect::granted("has", grant));
     }
@@ -80,7 +80,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
     Ok(())
 }
 
-/// To whom it is granted: the digest, or the keys that signed the file.
+/// Who holds the grant: the digest, or the keys that signed the file.
 fn holders(plugin: &Plugin, is_for_signer: bool) -> Result<Vec<String>, Error> {
     if !is_for_signer {
         return Ok(vec![plugin.digest().to_owned()]);
@@ -95,7 +95,7 @@ fn holders(plugin: &Plugin, is_for_signer: bool) -> Result<Vec<String>, Error> {
     Ok(keys)
 }
 
-/// Asks the person. Without one there is no answer.
+/// Prompts for confirmation. Without a terminal it is an error.
 pub(super) async fn confirmed(
     terminal: &Terminal,
     id: &str,
@@ -106,7 +106,7 @@ pub(super) async fn confirmed(
     if !stdin().is_terminal() || !stderr().is_terminal() {
         let error = Error::new(
             Kind::NotGranted,
-            format!("granting this to `{id}` has to be confirmed, and there is no terminal to ask on"),
+            format!("granting this to `{id}` needs a confirmation, and there is no terminal to prompt on"),
         );
         return Err(error.with_hint(format!("if it is right, run the same command with `{flags}`")));
     }

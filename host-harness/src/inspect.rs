@@ -47,7 +47,7 @@ fn facts(plugin: &Plugin, grant: Option<&Grant>) -> Vec<(&'static str, String)> 
         Some(grant) => facts.extend(granted("granted", grant)),
         None => facts.push((
             "granted",
-            "nothing; `grant FILE.wasm` shows what it asks for".to_owned(),
+            "nothing; `grant FILE.wasm` shows what it requests".to_owned(),
         )),
     }
     facts
@@ -100,7 +100,7 @@ mod tests {
     use model_provider_host::GrantedEndpoint;
 
     #[test]
-    fn a_grant_is_told_in_words() {
+    fn a_grant_reads_as_text() {
         let grant = Grant {
             origin: "https://acme.example".into(),
             base_path: "/v1".into(),

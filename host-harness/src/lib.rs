@@ -49,14 +49,14 @@ fn built_in_grants() -> Result<Grants, Error> {
     Grants::parse_for(component_build::GRANT, &holders)
 }
 
-/// How a command ends when it does not end well.
+/// Why a command failed.
 #[derive(Debug)]
 enum Failure {
-    /// A typed error, still to be shown.
+    /// A typed error that is not shown yet.
     Error(Error),
-    /// A typed error that was shown as part of a result.
+    /// A typed error, already shown as part of a result.
     Shown,
-    /// Standard output cannot be written; whoever read it is gone.
+    /// Standard output cannot be written; its reader is gone.
     Output(io::Error),
 }
 
@@ -86,7 +86,7 @@ pub fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(read_and_run());
-    // A read of stdin that never returns must not keep the process.
+    // A blocked read of stdin must not keep the process alive.
     runtime.shutdown_background();
     code
 }
@@ -129,7 +129,7 @@ enum Unread {
     Plugins(Error),
 }
 
-/// Reads the arguments, with the options that the loaded plugins name.
+/// Parses the arguments, including the options that the loaded plugins declare.
 fn read(
     arguments: &[OsString],
     loaded: Option<model_provider_host::Result<Loaded>>,
@@ -150,7 +150,7 @@ fn read(
     Ok((cli, loaded))
 }
 
-/// The whole command line, with the options that the loaded plugins name.
+/// The whole command line, including the options that the loaded plugins declare.
 fn whole(loaded: Option<&model_provider_host::Result<Loaded>>) -> clap::Command {
     onboard::flags::add(Cli::command(), &infos(loaded))
 }
@@ -193,7 +193,8 @@ async fn run(
             completions::manual(terminal, whole(loaded.as_ref()), with.args.command.as_deref())
         }
         (Command::Onboard(_), None) => {
-            let message = "the options could not be told from the command; write the command's name in full";
+            let message =
+                "the command could not be identified among the options; write the command's name in full";
             Err(Error::new(Kind::Configuration, message).into())
         }
     }
@@ -202,11 +203,11 @@ async fn run(
 fn report(terminal: &Terminal, failure: Failure) -> ExitCode {
     match failure {
         Failure::Error(error) => {
-            // If not even that can be written, the status still says it.
+            // If even that cannot be written, the exit status still reports it.
             let _ = output::error::show(terminal, &error);
         }
         Failure::Shown => {}
-        // The usual `| head`: nobody is left to tell.
+        // The usual `| head`: there is no reader left.
         Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Failure::Output(error) => terminal.note(&format!("standard output cannot be written: {error}")),
     }

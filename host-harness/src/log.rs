@@ -1,8 +1,8 @@
-//! The log: to stderr, in text or JSON, warnings only unless more is asked for.
+//! The log: to stderr, as text or JSON, warnings only by default.
 //!
-//! Whatever is asked for, libraries below say no more than warnings: at finer levels those of HTTP and TLS write frames
-//! and headers, which hold the credential. Whatever a value holds, an event is one line: nobody who is quoted in the log
-//! can write a line of it.
+//! At any level, libraries log no more than warnings: at finer levels those of HTTP and TLS write frames and headers,
+//! which hold the credential. Each event is one line, whatever its values hold: quoted text cannot forge a line of the
+//! log.
 
 use std::{
     fmt::Debug,
@@ -24,8 +24,8 @@ use tracing_subscriber::{
 use super::{args::Format, style};
 use model_provider_host::sanitize;
 
-/// The crates of this program, by which events are told from those of libraries. The first is the program itself, and as
-/// the target of a filter it stands for all of them.
+/// The crates of this program, whose events are filtered apart from those of libraries. The first is the program itself; as
+/// the target of a filter it means all of them.
 const OURS: [&str; 7] = [
     env!("CARGO_CRATE_NAME"),
     "component_build",
@@ -40,18 +40,18 @@ const OURS: [&str; 7] = [
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct LogArgs {
-    /// Log requests and what the edge does with them to stderr; -vv and -vvv log more
+    /// Log requests and the egress policy's decisions to stderr; -vv and -vvv log more
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
     /// What to log, such as `debug` or `model_provider_host::egress=trace` [default: $RUST_LOG, else `warn`]
     #[arg(long, value_name = "FILTER", value_parser = filter)]
     log: Option<String>,
-    /// How the log is written [default: as results are]
+    /// Log format [default: that of results]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
 }
 
-/// How the log is written.
+/// Log format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
     /// A line for people
@@ -61,14 +61,14 @@ pub(super) enum LogFormat {
 }
 
 impl LogArgs {
-    /// Takes over what was given behind the command's name; that is the more specific.
+    /// Merges the options given after the command's name; they are more specific and win.
     pub(super) fn absorb(&mut self, behind: Self) {
         self.verbose = self.verbose.saturating_add(behind.verbose);
         self.log = behind.log.or(self.log.take());
         self.log_format = behind.log_format.or(self.log_format);
     }
 
-    /// Starts it; for scripts it is JSON as well.
+    /// Installs the subscriber; its format follows that of results.
     pub(super) fn start(&self, results: Format) {
         let words = match (&self.log, self.verbose) {
             (Some(filter), _) => filter.clone(),
@@ -81,7 +81,7 @@ impl LogArgs {
             Format::Text => LogFormat::Text,
             Format::Json | Format::Ndjson => LogFormat::Json,
         });
-        // A second subscriber (an embedder's) wins; that is no fault.
+        // A subscriber that an embedder has installed wins; that is no error.
         let _ = subscriber(&words, format, style::stderr_wants_colour(), io::stderr).try_init();
     }
 }
@@ -128,7 +128,7 @@ where
         .with(layer.with_filter(filter_fn(is_harmless)))
 }
 
-/// A filter in which the program's own name stands for each of its crates: `host_harness=debug`.
+/// Expands the program's own name in a filter to all of its crates: `host_harness=debug`.
 fn all_of_ours(words: &str) -> String {
     let directives = words.split(',').flat_map(|directive| {
         let level = directive.trim().strip_prefix(OURS[0]);
@@ -140,7 +140,7 @@ fn all_of_ours(words: &str) -> String {
     directives.collect::<Vec<_>>().join(",")
 }
 
-/// Writes one value of an event or a span: in one line, not endless, and without what drives a terminal.
+/// Writes one value of an event or a span: on one line, of limited length, without control sequences.
 fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
     let value = format!("{value:?}");
     let value = sanitize::line(&value);
@@ -153,7 +153,7 @@ fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt:
     }
 }
 
-/// Where JSON is written: the same values, in which nothing drives a terminal.
+/// Where JSON is written: the same values, without control sequences.
 struct Escaped<W>(W);
 
 struct EscapedWriter<W>(W);
@@ -171,7 +171,7 @@ impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Escaped<W> {
 }
 
 impl<W: Write> Write for EscapedWriter<W> {
-    /// Gets each event whole: what writes events formats them first.
+    /// Gets each event whole: the subscriber formats an event before it writes it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         self.0.write_all(sanitize::json(&text).as_bytes())?;
@@ -183,7 +183,7 @@ impl<W: Write> Write for EscapedWriter<W> {
     }
 }
 
-/// Our own words, which are written with care; of all others only warnings and errors.
+/// Events of our own crates, which contain no credentials; of libraries only warnings and errors.
 fn is_harmless(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     let is_ours = OURS.iter().any(|name| {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_programs_name_as_a_target_stands_for_all_its_crates() {
+    fn the_programs_name_as_a_target_means_all_its_crates() {
         assert_eq!(all_of_ours("warn,hyper=debug"), "warn,hyper=debug");
         let expanded = all_of_ours("info, host_harness=debug");
         assert!(
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn libraries_say_no_more_than_warnings_whatever_is_asked_for() {
+    fn libraries_log_no_more_than_warnings_at_any_level() {
         for words in [
             "trace",
             "hyper=trace,h2=trace",
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_words_come_as_they_are_asked_for() {
+    fn our_own_events_are_logged_at_the_configured_level() {
         let speak = || {
             tracing::warn!("a warning");
             tracing::debug!("a detail");
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn in_json_each_line_is_a_value_that_names_its_request() {
+    fn in_json_each_line_is_a_value_with_its_request_id() {
         let log = logged("info", LogFormat::Json, || {
             tracing::info_span!("request", id = "r-1").in_scope(|| tracing::info!(status = 200, "answer"));
         });
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_who_is_quoted_in_the_log_writes_a_line_of_it() {
+    fn quoted_text_cannot_forge_a_line_of_the_log() {
         const FORGED: &str =
             "no\n2026-01-01T00:00:00Z ERROR host_harness: forged\r\u{1b}]0;t\u{7}\u{9b}2J\u{202e}\u{2028}x";
         for (format, colour) in [
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_log_is_not_endless() {
+    fn a_value_in_the_log_has_a_limited_length() {
         let log = logged(
             "warn",
             LogFormat::Text,

@@ -1,4 +1,4 @@
-//! `mock-router`: the embedded router for tests, by itself.
+//! `mock-router`: runs the embedded mock router.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `models`: what can be asked for, and what is.
+//! `models`: the available models, and the configured ones.
 
 mod choose;
 mod export;
@@ -44,10 +44,10 @@ async fn list(terminal: &Terminal, global: &Global, args: &ListArgs) -> Outcome 
         session.settings.discovery
     };
     let mut catalog = {
-        let _turning = terminal.spinner("asking for the models");
+        let _turning = terminal.spinner("loading the models");
         Arc::unwrap_or_clone(session.host.list_models(discovery).await?)
     };
-    // A server that was named for this once says nothing about the usual one.
+    // A base URL given for one call says nothing about the usual service.
     if global.base_url.is_none()
         && let Err(error) = session.configuration.write_models(&session.info, &catalog)
     {
@@ -95,7 +95,7 @@ fn warn(terminal: &Terminal, catalog: &ModelCatalog) {
     terminal.warn_of(catalog.warnings.iter().map(|warning| warning.message.as_str()));
 }
 
-/// The configured aliases by canonical reference. What does not resolve is the doctor's matter, not this list's.
+/// The configured aliases by canonical reference. Aliases that do not resolve are left to `doctor`.
 pub(super) async fn aliases_by_reference(host: &Host, settings: &Settings) -> HashMap<String, String> {
     let mut aliases = HashMap::new();
     for alias in settings.models.aliases() {
@@ -108,7 +108,7 @@ pub(super) async fn aliases_by_reference(host: &Host, settings: &Settings) -> Ha
     aliases
 }
 
-/// Whether a model's reference, name, alias or backends hold every word of a filter, in any case.
+/// Whether a model's reference, name, alias or backends contain every word of a filter, in any case.
 pub(super) fn matches(info: &ProviderInfo, model: &Model, filter: &str) -> bool {
     let mut text = format!("{}\n{}", reference(info, model), model.display_name);
     let backends = model.routes.iter().map(|route| route.backend.as_str());
@@ -225,7 +225,7 @@ fn best_latency(model: &Model) -> Option<f64> {
         .min_by(|a, b| a.total_cmp(b))
 }
 
-/// Puts models into an order for people.
+/// Sorts models.
 pub(super) fn sort(models: &mut [Model], key: SortKey) {
     models.sort_by(|a, b| compare(key, a, b));
 }
@@ -251,7 +251,7 @@ fn compare(key: SortKey, a: &Model, b: &Model) -> Ordering {
     .then_with(by_name)
 }
 
-/// Prices as figures, for comparing alone; unknown ones are the dearest.
+/// Prices as numbers, for comparisons only; unknown ones sort as the most expensive.
 fn dollars(model: &Model) -> (f64, f64) {
     let figure = |text: &str| text.parse().unwrap_or(f64::INFINITY);
     model

@@ -1,7 +1,6 @@
-//! A look at the arguments before they are read: some commands have options that the loaded plugins name.
+//! A first look at the arguments: some commands have options that the loaded plugins declare.
 //!
-//! Sees only which command it is and which plugins are meant. What is wrong with the arguments is said later, when they
-//! are read in full.
+//! Finds only the command and the plugins. Errors in the arguments are reported later, when they are parsed in full.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -10,7 +9,7 @@ use clap::{Args, Command, FromArgMatches as _};
 use super::{args::Global, session::Ground, terminal::Terminal};
 use model_provider_host::{Plugin, Result};
 
-/// What can be told from the arguments before they are read.
+/// What the first look finds.
 #[derive(Debug)]
 pub(super) struct Ahead {
     command: Option<String>,
@@ -26,7 +25,7 @@ struct Early {
     also: Vec<PathBuf>,
 }
 
-/// The plugins that options are named after, in service of the command that has them.
+/// Plugins whose ids name options, and the command that has those options.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) ground: Ground,
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_is_told_from_values_and_unknown_options() {
+    fn the_command_is_distinguished_from_values_and_unknown_options() {
         for (line, command) in [
             ("", None),
             ("--help", None),

@@ -1,4 +1,4 @@
-//! The files of a question: the body of a chat completion, and pictures.
+//! The files of a prompt: the body of a chat completion, and images.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub(super) fn read(name: &Path, bytes: &[u8]) -> Result<ChatBody> {
     })
 }
 
-/// A picture from a file; what it is follows from its first bytes, never from its name.
+/// An image from a file; its type follows from its first bytes, never from its name.
 pub(super) fn picture(path: &Path) -> Result<Media> {
     picture_of(read_file("picture", path)?).ok_or_else(|| {
         invalid(&format!(
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_names_the_file_and_never_what_stands_in_it() {
+    fn an_error_names_the_file_and_never_its_content() {
         let body = br#"{"messages":[{"role":"user","content":"very private"}],"temperature":"also private"}"#;
         let error = read(Path::new("ask.json"), body).expect_err("it is wrong");
         assert_eq!(

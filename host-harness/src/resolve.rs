@@ -1,4 +1,4 @@
-//! `resolve`: what a reference or an alias means. Asks no network.
+//! `resolve`: what a reference or an alias resolves to. Sends no request.
 
 use super::{
     Outcome,
@@ -27,10 +27,10 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ResolveArgs
     Ok(())
 }
 
-/// What a person wants to know of a reference.
+/// The facts of a resolved reference.
 pub(super) fn facts(resolved: &ModelRef) -> Vec<(&'static str, String)> {
     let locked = if resolved.provider_locked {
-        " (takes the choice of a backend)"
+        " (provider-locked)"
     } else {
         ""
     };
@@ -46,7 +46,7 @@ pub(super) fn facts(resolved: &ModelRef) -> Vec<(&'static str, String)> {
     }
     if let Some(model) = &resolved.metadata {
         facts.push(("window", format::known_tokens(model.context_window)));
-        facts.push(("longest answer", format::known_tokens(model.max_output_tokens)));
+        facts.push(("max output", format::known_tokens(model.max_output_tokens)));
         facts.push(("$ per M in / out", shown_price(model)));
         facts.push(("tools", format::yes_no(model.supports_tools).to_owned()));
         facts.push(("reasoning", format::yes_no(model.reasoning).to_owned()));
@@ -63,7 +63,7 @@ mod tests {
     use crate::{output::fixtures, style::Style};
 
     #[test]
-    fn a_person_reads_what_a_reference_means() {
+    fn a_resolved_reference_reads_as_text() {
         let text = table::facts(Style::PLAIN, &facts(&fixtures::resolved()));
         let lines: Vec<_> = text
             .lines()
@@ -79,7 +79,7 @@ mod tests {
                 "routing backend:east",
                 "sent as org/big-model:east",
                 "window 64K",
-                "longest answer 8K",
+                "max output 8K",
                 "$ per M in / out $0.27 / $1.10",
                 "tools yes",
                 "reasoning yes",

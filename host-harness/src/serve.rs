@@ -1,4 +1,4 @@
-//! `serve`: the models for OpenAI-compatible clients.
+//! `serve`: an OpenAI-compatible server for the models.
 
 use std::path::Path;
 
@@ -24,10 +24,10 @@ use openclaw_config::Environment;
 use plugin_registry::host::{Followed, follow};
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) -> Outcome {
-    // What is wrong with address and key is said before anything is loaded.
+    // An invalid address or key is reported before anything is loaded.
     let key = access_key(terminal, args)?;
     let access = Access::new(args.listen, key.as_ref())?;
-    // From here on to the end of the process, even where nobody is left to tell.
+    // From here on to the end of the process, even if the terminal is gone.
     let _hang_up = signals::ignore_hang_up(|| {
         tracing::warn!("SIGHUP: the server goes on; SIGTERM ends it, and `--watch` takes a new plugin file");
     });
@@ -43,17 +43,17 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     if args.no_fallback {
         fallbacks.clear();
     }
-    // None is no fault here: each request may name its model.
+    // No default model is no error: each request may name its model.
     let default_models = chat::references(terminal, &session, None, args.no_fallback).unwrap_or_default();
     let params = chat::params(terminal, &session)?;
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| not_bound(args, &error))?;
     let (configuration, info) = (session.configuration, session.info);
-    // A server that was named for this once says nothing about the usual one.
+    // A base URL given for one call says nothing about the usual service.
     let keep = global.base_url.is_none().then_some(());
     if keep.is_none() {
-        terminal.note("the list of models is not kept: `--base-url` is for this once");
+        terminal.note("the list of models is not cached: `--base-url` is for this call only");
     }
     let options = ServeOptions {
         default_models,
@@ -79,7 +79,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     let server = Server::start(listener, service)?;
     let interrupted = signals::interrupted();
     tokio::pin!(interrupted);
-    // Listening for the end begins before anybody can know that there is something to end.
+    // Signals are handled before anything announces that there is a server to stop.
     tokio::select! {
         biased;
         () = &mut interrupted => return Ok(()),
@@ -95,7 +95,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     Ok(())
 }
 
-/// Swaps whenever the plugin's file is replaced, and says so. That a file is not taken is in the log.
+/// Swaps whenever the plugin's file is replaced, and reports it. A refused file is in the log.
 fn watch(terminal: Terminal, host: &Host) -> Result<Watcher> {
     terminal.note(&format!("watching {}", host.plugin().path().display()));
     Watcher::start(host.clone(), move |swapped| {
@@ -105,7 +105,7 @@ fn watch(terminal: Terminal, host: &Host) -> Result<Watcher> {
     })
 }
 
-/// Says what a tag that moved led to. That it is not taken is in the log.
+/// Reports the result after a tag moved. A refused version is in the log.
 fn told(terminal: Terminal) -> impl FnMut(Followed) + Send {
     move |followed| {
         if let Followed::Swapped(report) = followed {
@@ -116,42 +116,42 @@ fn told(terminal: Terminal) -> impl FnMut(Followed) + Send {
 
 fn say_live(terminal: Terminal, report: &SwapReport) {
     terminal.note(&format!(
-        "generation {} ({}) is live; {} under way in generation {}",
+        "generation {} ({}) is live; {} in flight in generation {}",
         report.to.number,
         sanitize::name(&report.to.version),
-        format::counted(report.draining, "answer"),
+        format::counted(report.draining, "response"),
         report.from.number
     ));
 }
 
-/// Lets answers end; who asks a second time does not want to wait.
+/// Drains responses in flight; a second interrupt ends at once.
 async fn end(terminal: &Terminal, server: Server) {
     let host = server.service().host().clone();
     let under_way = host.metrics().in_flight;
     let deadline = host.settings().drain_deadline;
     if under_way > 0 {
         terminal.note(&format!(
-            "{} under way may end until {} from now; interrupt again to end at once",
-            format::counted(usize::try_from(under_way).unwrap_or(usize::MAX), "answer"),
+            "{} in flight may finish within {}; interrupt again to end at once",
+            format::counted(usize::try_from(under_way).unwrap_or(usize::MAX), "response"),
             format::duration(deadline)
         ));
     }
     tokio::select! {
         cut = server.shutdown(deadline) => if cut > 0 {
-            terminal.warn(&format!("{} cut short", format::counted(cut, "answer")));
+            terminal.warn(&format!("{} cut short", format::counted(cut, "response")));
         },
         () = signals::interrupted() => terminal.warn("ended at once"),
     }
 }
 
-/// Each answer will say so as well, but to others.
+/// Each response will report it too, but to the clients.
 fn warn_without_credential(terminal: &Terminal, host: &Host) {
     let info = host.info();
     if host.credential() == CredentialState::Missing
         && let Some(credential) = &info.credential
     {
         terminal.warn(&format!(
-            "no credential is attached, so questions will be refused (set {})",
+            "no credential is attached, so requests will be refused (set {})",
             credential.env_vars.join(" or ")
         ));
     }
@@ -163,7 +163,7 @@ fn not_bound(args: &ServeArgs, error: &std::io::Error) -> Error {
         .with_hint("choose another address with `--listen`; port 0 takes a free one")
 }
 
-/// The largest file that holds a key.
+/// The largest key file.
 const LARGEST_KEY: u64 = 64 * 1024;
 
 fn access_key(terminal: &Terminal, args: &ServeArgs) -> Result<Option<Secret>> {
@@ -188,18 +188,18 @@ fn access_key(terminal: &Terminal, args: &ServeArgs) -> Result<Option<Secret>> {
 }
 
 fn warn_if_others_can_read(terminal: &Terminal, file: &Path) {
-    // A descriptor that the shell gave has no mode worth a word.
+    // A file descriptor passed by the shell has no mode worth a warning.
     if !file.is_file() {
         return;
     }
     if let Some(exposure) = trust::readable(file) {
         terminal.warn(&format!(
-            "others can read the access key: {}; `{}` mends that",
+            "other users can read the access key: {}; `{}` fixes that",
             exposure.message, exposure.fix
         ));
     } else if let Some(exposure) = trust::changeable(file) {
         terminal.warn(&format!(
-            "others can replace the access key: {}; `{}` mends that",
+            "other users can replace the access key: {}; `{}` fixes that",
             exposure.message, exposure.fix
         ));
     }

@@ -1,4 +1,4 @@
-//! From arguments to a host: configuration, plugin, grant, settings, credential. What commands share before they differ.
+//! From arguments to a host: configuration, plugin, grant, settings, credential. The code that commands share.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,7 +21,7 @@ use plugin_registry::{
     host::{Mode, Store},
 };
 
-/// What there is before any plugin is loaded.
+/// The state before any plugin is loaded.
 #[derive(Debug)]
 pub(super) struct Ground {
     pub(super) environment: Environment,
@@ -29,14 +29,14 @@ pub(super) struct Ground {
     pub(super) grants: Grants,
     pub(super) sandbox: Sandbox,
     pub(super) store: Store,
-    /// What was loaded so far: grants are for files, and commands know plugins by their ids.
+    /// The plugins loaded so far: grants are for files, and commands know plugins by their ids.
     loaded: Mutex<Vec<Plugin>>,
     flags: Settings,
     set: Vec<(String, String)>,
     base_url: Option<url::Url>,
 }
 
-/// A plugin that was loaded, and what was pulled for it.
+/// A loaded plugin, and its manifest if it was pulled.
 #[derive(Debug)]
 pub(super) struct Looked {
     pub(super) plugin: Plugin,
@@ -53,7 +53,7 @@ pub(super) struct Session {
     pub(super) store: Store,
 }
 
-/// One command asks one thing at a time; a small pool reserves little address space.
+/// A command has few requests in flight; a small pool reserves little address space.
 const FEW: u32 = 16;
 
 impl Ground {
@@ -61,7 +61,7 @@ impl Ground {
         Self::with_room_for(FEW, global)
     }
 
-    /// The same for so many calls at once.
+    /// The same for this many concurrent calls.
     fn with_room_for(calls: u32, global: &Global) -> Result<Self> {
         let environment = Environment::process();
         let configuration =
@@ -102,8 +102,8 @@ impl Ground {
         })
     }
 
-    /// Loads the plugin that the arguments name, or the one that is there without: of the lock, the state directory, this
-    /// program's workspace, or this program itself. Policy and lock hold.
+    /// Loads the plugin that the arguments name, or the default one: of the lock, the state directory, this program's
+    /// workspace, or this program itself. Policy and lock apply.
     pub(super) async fn load(&self, terminal: &Terminal, named: Option<&Path>) -> Result<Plugin> {
         let choice = match named {
             Some(named) => Choice::named(named)?,
@@ -112,7 +112,7 @@ impl Ground {
         Ok(self.load_for(Mode::Run, choice).await?.plugin)
     }
 
-    /// Loads one to look at it: the lock need not have it.
+    /// Loads a plugin to inspect it: the lock need not have it.
     pub(super) async fn look(&self, _: &Terminal, named: &Path) -> Result<Looked> {
         self.load_for(Mode::Look, Choice::named(named)?).await
     }
@@ -136,7 +136,7 @@ impl Ground {
         let strict = self.load_choice(mode, &choice, &options).await;
         let loaded = match strict {
             Err(error) if error.kind() == Kind::ContractMismatch && !self.flags.empty_wasi => {
-                // The configuration may allow more, but for an id that only the loaded plugin tells.
+                // The configuration may allow more, but only for an id that the loaded plugin reports.
                 options.empty_wasi = true;
                 let Ok(looked) = self.load_choice(mode, &choice, &options).await else {
                     return Err(error);
@@ -169,7 +169,7 @@ impl Ground {
         Ok(Looked { plugin, pulled })
     }
 
-    /// What a loaded plugin is granted.
+    /// A loaded plugin's grant.
     pub(super) fn grant_of(&self, info: &ProviderInfo) -> Result<Option<&Grant>> {
         let loaded = self.loaded.lock().ok();
         let plugin = loaded.and_then(|all| all.iter().rfind(|plugin| plugin.info().id == info.id).cloned());
@@ -179,7 +179,7 @@ impl Ground {
         }
     }
 
-    /// The base URL that the arguments name.
+    /// The base URL given in the arguments.
     pub(super) fn named_base_url(&self) -> Option<&str> {
         let set = self.set.iter().rev().find(|(name, _)| name == "base-url");
         self.base_url
@@ -188,7 +188,7 @@ impl Ground {
             .or(set.map(|(_, url)| url.as_str()))
     }
 
-    /// The configuration's settings for a provider, and what the arguments say instead.
+    /// The configured settings of a provider, overridden by the arguments.
     pub(super) fn settings(&self, info: &ProviderInfo) -> Result<Settings> {
         let mut settings = self.configuration.settings(info)?;
         let is_set = |wanted: &str| self.set.iter().any(|(name, _)| name == wanted);
@@ -205,20 +205,20 @@ impl Ground {
 }
 
 impl Ground {
-    /// Says which files others may change, or read where they come as far.
+    /// Warns of files that other users may write to, or read if they hold secrets.
     pub(super) fn warn_of_exposed(&self, terminal: &Terminal) {
         let readable = self.configuration.readable().into_iter();
         let readable = readable.filter(|exposure| trust::is_reachable(&exposure.path));
         let mut said: Vec<PathBuf> = Vec::new();
         for exposure in self.configuration.changeable().into_iter().chain(readable) {
             if !said.contains(&exposure.path) {
-                terminal.warn(&format!("{}; `{}` mends that", exposure.message, exposure.fix));
+                terminal.warn(&format!("{}; `{}` fixes that", exposure.message, exposure.fix));
                 said.push(exposure.path);
             }
         }
     }
 
-    /// Says that a broken list of models is left out, and leaves it out.
+    /// Warns of a broken list of models, and leaves it out.
     pub(super) fn warn_of_broken_list(&mut self, terminal: &Terminal, info: &ProviderInfo) {
         if let Some(error) = self.configuration.leave_broken_list_out(info) {
             terminal.warn(&format!(
@@ -245,26 +245,26 @@ impl Ground {
 }
 
 impl Session {
-    /// Puts the plugin into service that the arguments name.
+    /// Puts the plugin that the arguments name into service.
     pub(super) async fn open(terminal: &Terminal, global: &Global) -> Result<Self> {
         Self::on(Ground::open(global)?, terminal, global).await
     }
 
-    /// The same for a command that asks this model, which may name the profile whose credential is used.
+    /// The same for a command that uses this model, whose `@PROFILE` may select the credential.
     pub(super) async fn asking(terminal: &Terminal, global: &Global, model: Option<&str>) -> Result<Self> {
         let mut ground = Ground::open(global)?;
         ground.configuration = ground.configuration.asking(model);
         Self::on(ground, terminal, global).await
     }
 
-    /// The same for one that answers many at once.
+    /// The same for a server with many concurrent requests.
     pub(super) async fn for_many(terminal: &Terminal, global: &Global) -> Result<Self> {
         let calls = SandboxOptions::default().max_concurrent;
         Self::on(Ground::with_room_for(calls, global)?, terminal, global).await
     }
 
-    /// The same for a command that writes the configuration, which need not be there yet. It asks the service nothing, so
-    /// that no credential is looked for.
+    /// The same for a command that writes the configuration, which need not exist yet. It sends no request, so that no
+    /// credential is looked up.
     pub(super) async fn for_writing(terminal: &Terminal, global: &Global) -> Result<Self> {
         let mut ground = Ground::open_for_writing(global)?;
         let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
@@ -289,11 +289,11 @@ impl Session {
         let settings = ground.settings(&info)?;
         if let Some(exposure) = settings.ca_file.as_deref().and_then(trust::changeable) {
             terminal.warn(&format!(
-                "`ca-file`: {}; `{}` mends that",
+                "`ca-file`: {}; `{}` fixes that",
                 exposure.message, exposure.fix
             ));
         }
-        // Before the credential is looked for: a plugin that asks for too much gets none read.
+        // Before the credential lookup: a plugin that requests too much gets no credential read.
         let grant = ground.grant_of(&info)?;
         let found = ground
             .configuration
@@ -315,7 +315,7 @@ impl Session {
 }
 
 impl Session {
-    /// A model as a person names it: a reference or alias of this provider, apart from the profile behind its `@`.
+    /// A model as a user names it: a reference or alias of this provider, without the profile after its `@`.
     ///
     /// # Errors
     /// It is the alias of another provider's model, or the configuration is broken.
@@ -330,7 +330,7 @@ impl Session {
                 text.trim()
             );
             return Err(Error::new(Kind::Configuration, message).with_hint(format!(
-                "name a model of `{id}`; others are for OpenClaw, or for the plugin of their provider",
+                "name a model of `{id}`; those of other providers need the plugin of their provider, or OpenClaw",
                 id = info.id
             )));
         }
@@ -347,7 +347,7 @@ pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result
     Ok(())
 }
 
-/// A sandbox that keeps compiled code in the state directory, where that is safe and possible.
+/// A sandbox that caches compiled code in the state directory, where that is safe and possible.
 pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: u32) -> Result<Sandbox> {
     let defaults = SandboxOptions::default();
     let options = |cache_dir: Option<PathBuf>| SandboxOptions {
@@ -360,18 +360,18 @@ pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: u32) -> Result<S
     };
     Sandbox::new(&options(Some(state_dir.join("cache")))).or_else(|error| {
         let sandbox = Sandbox::new(&options(None))?;
-        tracing::warn!(%error, "compiled code is not kept");
+        tracing::warn!(%error, "compiled code is not cached");
         Ok(sandbox)
     })
 }
 
-/// The component of this workspace, built first if it has to be.
+/// The component of this workspace, built first if needed.
 pub(super) async fn own_component(terminal: &Terminal) -> Result<PathBuf> {
     let said = *terminal;
     built(move || component_build::ensure(|message| said.note(message))).await
 }
 
-/// The same code under the next version's name, to swap to.
+/// The same code as the next version, for a swap.
 pub(super) async fn next_component(terminal: &Terminal) -> Result<PathBuf> {
     let said = *terminal;
     built(move || component_build::build(Build::NextVersion, |message| said.note(message))).await

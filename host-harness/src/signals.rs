@@ -1,13 +1,13 @@
-//! The wish to end: Ctrl-C, or the system's request.
+//! Termination: Ctrl-C, or the system's request.
 
 use futures::FutureExt as _;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Resolves when the person or the system wants this process to end.
+/// Resolves when the user or the system asks this process to terminate.
 pub(super) async fn interrupted() {
     let ctrl_c = async {
-        // Without a handler there is nothing to wait for, and the signal ends the process by itself.
+        // Without a handler there is nothing to wait for: the signal ends the process by itself.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -24,9 +24,8 @@ pub(super) async fn interrupted() {
     ctrl_c.await;
 }
 
-/// As long as this is there, the news that the terminal is gone (`SIGHUP`) ends nothing: a server is no matter of the
-/// terminal that it was started from, and those who send it to have files read again shall not stop it. `said` is called
-/// each time.
+/// While this value lives, the loss of the terminal (`SIGHUP`) ends nothing: a server does not depend on the terminal that
+/// it was started from, and `SIGHUP` often means "reload", which must not stop it. `said` is called each time.
 #[cfg(unix)]
 pub(super) fn ignore_hang_up(said: impl Fn() + Send + 'static) -> Option<tokio::task::JoinHandle<()>> {
     let mut hang_up = signal(SignalKind::hangup()).ok()?;
@@ -42,8 +41,8 @@ pub(super) fn ignore_hang_up(_: impl Fn() + Send + 'static) -> Option<tokio::tas
     None
 }
 
-/// The system's request to end, or the news that the terminal is gone. In a conversation Ctrl-C ends what is under way
-/// and this ends all; it is watched from the beginning, so that none is lost between two questions.
+/// A request to terminate, or the loss of the terminal. In a conversation Ctrl-C cancels the response in flight and this
+/// ends the program; it is watched from the start, so that none is lost between two prompts.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     #[cfg(unix)]
@@ -65,7 +64,7 @@ impl Ending {
         Self::default()
     }
 
-    /// Resolves when it has come.
+    /// Resolves when it has arrived.
     pub(super) async fn told(&mut self) {
         if self.is_told {
             return;
@@ -80,7 +79,7 @@ impl Ending {
         self.is_told = true;
     }
 
-    /// Whether it has come.
+    /// Whether it has arrived.
     pub(super) fn is_told(&mut self) -> bool {
         self.told().now_or_never().is_some()
     }

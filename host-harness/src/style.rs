@@ -1,8 +1,8 @@
-//! Colours, only where a person looks. A new one belongs into what the sanitizer's last look lets pass.
+//! Colours, on terminals only. A new one has to be added to those that the sanitizer lets through.
 
 use std::io::{IsTerminal as _, stderr, stdout};
 
-/// Marks text, or leaves it as it is.
+/// Styles text, or leaves it as it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
     colour: bool,
@@ -29,7 +29,7 @@ impl Style {
         self.colour
     }
 
-    /// Lets questions have colours where everything else has them.
+    /// Enables colours in prompts where everything else has them.
     pub(super) fn rule_questions(self) {
         if !self.colour {
             inquire::set_global_render_config(inquire::ui::RenderConfig::empty());

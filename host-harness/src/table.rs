@@ -1,4 +1,4 @@
-//! Text laid out for people: aligned columns, as many as the terminal has room for and all of them elsewhere.
+//! Text layout: aligned columns, as many as the terminal has room for, and all of them elsewhere.
 
 use comfy_table::{
     Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
@@ -7,7 +7,7 @@ use comfy_table::{
 use super::style::Style;
 use model_provider_host::sanitize;
 
-/// A line below the titles and nothing else.
+/// A rule below the titles and no other borders.
 const LOOK: TableStyle = TableStyle::new().header_separator(LineStyle {
     left: None,
     fill: Some('─'),
@@ -36,8 +36,8 @@ const GAP: u16 = 2;
 
 /// Lays out rows below their columns' titles; no line ends in white space.
 ///
-/// Where the terminal is too narrow, the columns of `expendable` go, the first one first, and a last line names them. What
-/// stays is not broken: a reference in pieces cannot be copied.
+/// Where the terminal is too narrow, the columns of `expendable` are dropped, the first one first, and a last line names
+/// them. The remaining cells are not wrapped: a reference on two lines cannot be copied.
 pub(super) fn render(
     paint: Style,
     columns: &[Column],
@@ -93,14 +93,14 @@ fn within(
     text
 }
 
-/// A cell holds a name or a figure; blanks before it are an indent of our own.
+/// A cell is a name or a figure; leading blanks are our own indent.
 fn cell_of(text: &str) -> String {
     let indent = text.len() - text.trim_start_matches(' ').len();
     let (indent, name) = text.split_at(indent.min(8));
     format!("{indent}{}", sanitize::name(name))
 }
 
-/// The columns that have to go, in the table's order: as few as possible, the expendable ones first.
+/// The columns to drop, in the table's order: as few as possible, the expendable ones first.
 fn too_much(
     columns: &[Column],
     widths: &[u16],
@@ -113,7 +113,7 @@ fn too_much(
             .find(|(column, _)| column.title() == title)
             .map_or(0, |(_, width)| u32::from(*width) + u32::from(GAP))
     };
-    // Nothing stands behind the last column.
+    // There is no gap after the last column.
     let room = u32::from(width) + u32::from(GAP);
     let mut taken: u32 = columns.iter().map(|column| width_of(column.title())).sum();
     let mut hidden: Vec<&'static str> = Vec::new();
@@ -124,7 +124,7 @@ fn too_much(
         taken -= width_of(title);
         hidden.push(title);
     }
-    // A wide one that went last may have made room for others.
+    // A wide column that was dropped last may have made room for others.
     for title in expendable.iter().rev() {
         if hidden.contains(title) && taken + width_of(title) <= room {
             taken += width_of(title);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_loses_columns_and_breaks_nothing() {
+    fn in_a_narrow_terminal_columns_are_dropped_and_nothing_is_wrapped() {
         let columns = [
             Column::Left("NAME"),
             Column::Left("REFERENCE"),
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_broken_between_words() {
+    fn prose_is_wrapped_between_words() {
         assert_eq!(
             wrapped("Create a fine-grained token.", 12),
             "Create a\nfine-grained\ntoken."
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_stand_below_each_other() {
+    fn facts_are_one_per_line() {
         let text = facts(Style::PLAIN, &[("id", "x".into()), ("digest", "y".into())]);
         assert_eq!(text, "id      x\ndigest  y");
     }

@@ -12,14 +12,14 @@ use serde::Serialize;
 use super::{args::Format, style::Style};
 use model_provider_host::sanitize;
 
-/// The two streams of this process, and how to write to them.
+/// The two output streams of this process, and how to write to them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terminal {
-    /// How results are written.
+    /// Format of results.
     pub(super) format: Format,
-    /// For what goes to standard output.
+    /// Style of standard output.
     pub(super) out: Style,
-    /// For what goes to standard error.
+    /// Style of standard error.
     pub(super) err: Style,
 }
 
@@ -36,7 +36,7 @@ impl Terminal {
         self.format == Format::Text
     }
 
-    /// Writes a piece of a result and lets it be seen at once.
+    /// Writes part of a result and flushes it.
     pub(super) fn write(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
@@ -55,7 +55,7 @@ impl Terminal {
         out.flush()
     }
 
-    /// Writes one JSON value: spread out for a person, on one line otherwise.
+    /// Writes one JSON value: indented in text mode, on one line otherwise.
     pub(super) fn json(&self, value: &impl Serialize) -> io::Result<()> {
         let text = if self.format == Format::Json && io::stdout().is_terminal() {
             serde_json::to_string_pretty(value)?
@@ -67,11 +67,11 @@ impl Terminal {
 
     /// Writes a line to standard error.
     pub(super) fn note(&self, text: &str) {
-        // There is nobody left to tell if that fails.
+        // If that fails, there is nowhere to report it.
         let _ = writeln!(io::stderr().lock(), "{}", sanitize::screen(text));
     }
 
-    /// Writes a piece to standard error.
+    /// Writes text to standard error without a line end.
     pub(super) fn note_piece(&self, text: &str) {
         let mut err = io::stderr().lock();
         let text = sanitize::screen(text);
@@ -84,7 +84,7 @@ impl Terminal {
         self.note(&format!("{} {message}", self.err.yellow("warning:")));
     }
 
-    /// Writes some warnings; of many the first, and how many more there are.
+    /// Writes some warnings; of many, the first ones and the count of the rest.
     pub(super) fn warn_of<'w>(&self, messages: impl IntoIterator<Item = &'w str>) {
         let mut messages = messages.into_iter();
         for message in messages.by_ref().take(sanitize::MOST) {
@@ -97,7 +97,7 @@ impl Terminal {
         }
     }
 
-    /// Text of a model for standard output: verbatim into files and pipes, harmless on a terminal.
+    /// A model's text for standard output: verbatim into files and pipes, sanitized on a terminal.
     pub(super) fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if io::stdout().is_terminal() {
             sanitize::text(text)
@@ -106,7 +106,7 @@ impl Terminal {
         }
     }
 
-    /// Turns something on a terminal while a person waits; elsewhere nothing is shown.
+    /// A spinner while the user waits; on a terminal only.
     pub(super) fn spinner(&self, message: impl Into<Cow<'static, str>>) -> Spinner {
         if !io::stderr().is_terminal() {
             return Spinner(None);
@@ -121,7 +121,7 @@ impl Terminal {
     }
 }
 
-/// Something that turns until it is dropped.
+/// A spinner that runs until it is dropped.
 #[derive(Debug)]
 pub(super) struct Spinner(Option<ProgressBar>);
 

@@ -1,4 +1,4 @@
-//! The mode of the terminal: whatever is cut short, it is given back as it was, and what is typed ahead does not show.
+//! The terminal's mode: it is restored however the program ends, and typed-ahead text is not echoed.
 
 #[cfg(unix)]
 use std::io::{IsTerminal as _, Write as _, stderr, stdin, stdout};
@@ -9,8 +9,8 @@ use rustix::{
     termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr},
 };
 
-/// The terminal's mode as it is now, which it has again when this is dropped. An editor and a prompt restore what they
-/// change, but not when the process ends while they wait for a key on a thread of their own.
+/// The terminal's current mode, restored on drop. An editor and a prompt restore what they change, except when the process
+/// ends while they wait for a key on a thread of their own.
 pub(super) struct Kept {
     #[cfg(unix)]
     before: Option<Termios>,
@@ -35,7 +35,7 @@ impl Drop for Kept {
             return;
         }
         let _ = tcsetattr(stdin(), OptionalActions::Now, before);
-        // No marks around what is pasted, a cursor to be seen, and a line of its own for what is said next.
+        // No bracketed paste, a visible cursor, and a new line for what is written next.
         let sequences = b"\x1b[?2004l\x1b[?25h\n";
         let _ = if stdout().is_terminal() {
             let mut out = stdout().lock();
@@ -46,8 +46,8 @@ impl Drop for Kept {
     }
 }
 
-/// As long as this is there, what is typed is not shown: it would stand in the middle of an answer. It is not lost, and
-/// Ctrl-C is heard.
+/// While this value lives, typed text is not echoed: it would appear in the middle of a response. It is not lost, and
+/// Ctrl-C still works.
 pub(super) struct Unechoed {
     #[cfg(unix)]
     before: Option<Termios>,
@@ -79,7 +79,7 @@ fn is_same(a: &Termios, b: &Termios) -> bool {
     a.local_modes == b.local_modes && a.input_modes == b.input_modes && a.output_modes == b.output_modes
 }
 
-/// Whether the terminal is ours to set: it belongs to the shell while this process is in the background.
+/// Whether this process may change the terminal's mode: in the background the terminal belongs to the shell.
 #[cfg(unix)]
 fn is_in_foreground() -> bool {
     tcgetpgrp(stdin()).is_ok_and(|group| group == getpgrp())

@@ -1,4 +1,4 @@
-//! Processes that may not have as many addresses as unchecked memories take.
+//! Processes with less address space than unchecked memories need.
 
 use std::{path::Path, process::Command};
 
@@ -9,7 +9,7 @@ use crate::{
     program::{Ended, PROGRAM, environment},
 };
 
-/// Resolves a reference in a process with so many kilobytes of addresses.
+/// Resolves a reference in a process with this many kilobytes of address space.
 fn resolve_within(kilobytes: u64, home: &Path) -> Ended {
     let plugin = built(Build::Release);
     let output = Command::new("sh")
@@ -45,5 +45,5 @@ fn with_too_few_addresses_it_says_what_to_do() {
         ended.err.contains("ulimit -v") || ended.out.contains("ulimit -v"),
         "{ended:?}"
     );
-    assert!(!ended.err.contains("not kept"), "{ended:?}");
+    assert!(!ended.err.contains("not cached"), "{ended:?}");
 }

@@ -14,7 +14,7 @@ use crate::{
     harness::{Harness, Setup, TOKEN, collect, parts_text, plugin, question},
 };
 
-/// One provider, with the grant that the operator has given it.
+/// One provider, with its grant.
 struct Provider {
     plugin: Plugin,
     grant: Grant,
@@ -35,7 +35,7 @@ impl Provider {
     }
 
     fn setup(&self) -> Setup {
-        // The mock's keys are one provider's; what arrives is for the test to see.
+        // The mock checks one provider's keys only; here the test looks at what arrives.
         let setup = Harness::with().mock(|mock| mock.require_key(false));
         setup.grants(|grants| grants.insert(self.plugin.info().id.clone(), self.grant.clone()))
     }
@@ -45,7 +45,7 @@ impl Provider {
     }
 }
 
-/// Each test once for each provider.
+/// Runs each test once per provider.
 macro_rules! for_each_provider {
     ($($(#[$doc:meta])* async fn $name:ident($provider:ident: Provider) $body:block)*) => {
         mod own {

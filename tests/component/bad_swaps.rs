@@ -1,4 +1,4 @@
-//! Swaps to plugins that should never have come: the one before serves on, nothing is lost, and the reason is told.
+//! Swaps to bad plugins: the previous generation stays live, no request is lost, and the reason is reported.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,7 +25,7 @@ pub fn of_contract(files: &Files, version: &str) -> PathBuf {
     file
 }
 
-/// A swap that has to be refused; what was live has to answer as before.
+/// A swap that has to be refused; the live generation must respond as before.
 async fn refused(harness: &Harness, model: &str, file: &Path) -> Error {
     let before = harness.host.generation();
     let error = harness.host.swap(file).await.unwrap_err();
@@ -97,7 +97,7 @@ async fn a_plugin_that_fails_its_self_test_is_refused() {
 }
 
 #[tokio::test]
-async fn after_a_swap_the_new_code_answers() {
+async fn after_a_swap_the_new_code_responds() {
     let harness = Harness::with().start_with(hostile_plugin().await).await;
     let files = Files::new();
     assert_eq!(harness.ask(FINE).await.text(), "hostile 1.0.0");
@@ -129,10 +129,10 @@ fn warned(summary: &Summary) -> bool {
 }
 
 #[tokio::test]
-async fn who_gives_up_waiting_while_it_is_asked_again_loses_nothing() {
+async fn a_cancelled_wait_during_a_retry_on_the_previous_generation_loses_nothing() {
     let harness = Harness::with().start_with(hostile_plugin().await).await;
     let files = Files::new();
-    // One that takes its time before it answers, and one that traps.
+    // One generation that is slow to respond, and one that traps.
     let slow = files.ordered("slow", [("version", "2.0.0"), ("chat", "sleep-500")]);
     harness.host.swap(&slow).await.unwrap();
     harness.ask(FINE).await.summary();
@@ -160,26 +160,27 @@ async fn who_gives_up_waiting_while_it_is_asked_again_loses_nothing() {
 }
 
 #[tokio::test]
-async fn who_traps_on_first_use_is_answered_for_and_after_three_times_rolled_back() {
-    for deed in ["trap", "read.trap", "panic", "read.panic"] {
+async fn a_generation_that_traps_on_first_use_fails_over_to_the_previous_one_and_is_rolled_back_after_three_traps()
+ {
+    for attack in ["trap", "read.trap", "panic", "read.panic"] {
         let harness = Harness::with().start_with(hostile_plugin().await).await;
         let files = Files::new();
-        let file = files.ordered("bad", [("version", "6.6.6"), ("chat", deed)]);
+        let file = files.ordered("bad", [("version", "6.6.6"), ("chat", attack)]);
         harness.host.swap(&file).await.unwrap();
         for time in 1..=3 {
             assert_eq!(
                 harness.host.generation().version,
                 "6.6.6",
-                "{deed}: before trap {time}"
+                "{attack}: before trap {time}"
             );
             let mut completion = harness.host.chat(question(FINE, "Hello!")).await.unwrap();
             completion.ready().await.unwrap();
             assert_eq!(completion.generation().number, 1);
             let heard = collect(completion).await;
             assert_eq!(heard.text(), "hostile 1.0.0");
-            assert!(warned(heard.summary()), "{deed}: {:?}", heard.summary());
+            assert!(warned(heard.summary()), "{attack}: {:?}", heard.summary());
         }
-        // Now the one before is live again, and nobody has to be warned.
+        // Now the previous generation is live again, and responses carry no warning.
         assert_eq!(harness.host.generation().number, 1);
         assert_eq!(harness.host.info().version, "1.0.0");
         let heard = harness.ask(FINE).await;
@@ -192,9 +193,9 @@ async fn who_traps_on_first_use_is_answered_for_and_after_three_times_rolled_bac
     }
 }
 
-/// The one that was to drain is live again before its deadline, which then is no longer any of its answers' matter.
+/// A generation that was draining and is live again: its drain deadline no longer applies to its responses.
 #[tokio::test]
-async fn who_came_back_is_not_cut_at_the_deadline_of_its_draining() {
+async fn a_generation_live_again_after_a_rollback_is_not_cut_at_its_drain_deadline() {
     let harness = Harness::with()
         .setting("drain-deadline-ms", "1500")
         .start_with(hostile_plugin().await)
@@ -216,7 +217,7 @@ async fn who_came_back_is_not_cut_at_the_deadline_of_its_draining() {
 }
 
 #[tokio::test]
-async fn a_whole_answer_is_answered_for_as_well() {
+async fn a_whole_response_is_retried_on_the_previous_generation_too() {
     let harness = Harness::with().start_with(hostile_plugin().await).await;
     let files = Files::new();
     let bad = files.ordered("bad", [("version", "6.6.6"), ("chat", "trap")]);
@@ -227,14 +228,14 @@ async fn a_whole_answer_is_answered_for_as_well() {
 }
 
 #[tokio::test]
-async fn after_its_first_event_a_trap_ends_the_answer() {
+async fn after_its_first_event_a_trap_ends_the_response() {
     let harness = Harness::with().start_with(hostile_plugin().await).await;
     let files = Files::new();
     let file = files.ordered("late", [("version", "6.6.6"), ("chat", "read.then-trap")]);
     harness.host.swap(&file).await.unwrap();
     for _ in 0..3 {
         let heard = harness.ask(FINE).await;
-        assert_eq!(heard.text(), "hostile 6.6.6", "what came before stays good");
+        assert_eq!(heard.text(), "hostile 6.6.6", "the events before it stay valid");
         assert_eq!(heard.error().kind(), Kind::PluginTrap);
     }
     assert_eq!(
@@ -244,7 +245,7 @@ async fn after_its_first_event_a_trap_ends_the_answer() {
     );
 }
 
-/// Bad ones in a row, none of which has ever answered: the last that has is the one to answer for them.
+/// Bad generations in a row, none of which has ever responded: requests fall back to the last one that has.
 #[tokio::test]
 async fn one_bad_plugin_after_another_loses_nothing() {
     let harness = Harness::with().start_with(hostile_plugin().await).await;

@@ -36,7 +36,7 @@ async fn a_picture_of_20_mb_is_sent_without_a_second_copy_in_the_guest() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_slows_the_upstream_down() {
+async fn a_slow_reader_slows_the_upstream_down() {
     let harness = Harness::with()
         .mock(|_| MockOptions::immediate().scenario("endless"))
         .start()
@@ -47,7 +47,7 @@ async fn who_does_not_read_slows_the_upstream_down() {
         .await
         .unwrap();
     completion.next().await.unwrap();
-    // What fits into the buffers on the way is sent; then nothing more is.
+    // The buffers on the way fill; then nothing more is sent.
     let mut last = 0;
     let mut still = 0;
     while still < 3 {

@@ -1,4 +1,4 @@
-//! Dropping an answer ends its exchange, whatever it was doing. The aim is 100 ms; the bound is ten times that.
+//! Dropping a response cancels its request, in whatever state it was. The aim is 100 ms; the bound is ten times that.
 
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ async fn during_a_read() {
 }
 
 #[tokio::test]
-async fn giving_up_a_wait_loses_nothing() {
+async fn cancelling_a_wait_loses_nothing() {
     let harness = Harness::with()
         .mock(|mock| mock.pace(Duration::from_millis(15)))
         .start()

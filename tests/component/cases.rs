@@ -1,5 +1,5 @@
-//! The case files through host, sandbox, component and network: the second driver of the one runner, with the same
-//! expectations as in the unit tests of the core.
+//! The case files through host, sandbox, component and network: the second driver of the shared runner, with the same
+//! expectations as the core's unit tests.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ mod runner;
 
 pub(crate) use runner::{Report, cases, check_reference};
 
-/// So many cases run at once.
+/// This many cases run concurrently.
 const AT_ONCE: usize = 8;
 
-/// Runs all cases of a file or folder, and fails with all that was wrong.
+/// Runs all cases of a file or folder, and fails with the list of all that failed.
 async fn every_case<F: Future<Output = Vec<String>>>(name: &str, run: impl Fn(Value) -> F) {
     let mut report = Report::default();
     let mut outcomes = outcomes(cases(name), run);
@@ -103,7 +103,7 @@ async fn every_row_gets_the_name_that_it_gets_natively() {
     .await;
 }
 
-/// An answer as the mock plays it: the case's headers and no others.
+/// A response as the mock sends it: the case's headers only.
 fn script(served: runner::Served) -> Script {
     let mut script = Script::status(served.status)
         .chunk(served.body)
@@ -113,7 +113,7 @@ fn script(served: runner::Served) -> Script {
             "timeout" => End::Stall,
             other => panic!("unknown close {other}"),
         });
-    // The mock adds these two where a script says nothing of them.
+    // The mock adds these two where a script does not set them.
     for own in ["date", "x-request-id"] {
         if !served
             .headers
@@ -127,7 +127,7 @@ fn script(served: runner::Served) -> Script {
     headers.fold(script, |script, (name, value)| script.header(name, value))
 }
 
-/// Serves a case's answer to one request and collects what comes of it.
+/// Serves a case's response to one request and collects its events.
 async fn answered(case: &Value, chunking: Chunking) -> Heard {
     let harness = settings_of(case)
         .setting("max-retries", "0")
@@ -143,17 +143,17 @@ async fn answered(case: &Value, chunking: Chunking) -> Heard {
     heard
 }
 
-/// The end of an answer.
+/// The end of a response.
 fn result(heard: &Heard) -> Result<&types::Summary, &types::Error> {
     match (&heard.summary, &heard.error) {
         (Some(summary), _) => Ok(summary),
         (None, Some(error)) => Err(error.details()),
-        (None, None) => panic!("an answer without an end: {heard:?}"),
+        (None, None) => panic!("a response without an end: {heard:?}"),
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_stream_comes_out_as_it_does_natively() {
+async fn every_stream_yields_the_events_that_it_yields_natively() {
     every_case("streams", async |case| {
         let mut wrong = Vec::new();
         for chunking in [Chunking::Whole, Chunking::Bytes] {
@@ -167,7 +167,7 @@ async fn every_stream_comes_out_as_it_does_natively() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_error_comes_out_as_it_does_natively() {
+async fn every_error_is_the_one_that_it_is_natively() {
     every_case("errors.json", async |case| {
         let heard = answered(&case, Chunking::Whole).await;
         match result(&heard) {
@@ -179,7 +179,7 @@ async fn every_error_comes_out_as_it_does_natively() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_request_leaves_as_it_does_natively_or_nothing_does() {
+async fn every_request_is_sent_as_it_is_natively_or_not_at_all() {
     every_case("requests.json", async |case| {
         let harness = Harness::with()
             .settings(|settings| {

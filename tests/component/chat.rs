@@ -1,4 +1,4 @@
-//! Questions and answers through the component.
+//! Chat completions through the component.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::harness::{Harness, parts_text, question, weather_tool};
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 
 #[tokio::test]
-async fn an_answer_streams_and_ends_with_a_summary() {
+async fn a_response_streams_and_ends_with_a_summary() {
     let harness = Harness::start().await;
     let heard = harness.ask(MODEL).await;
     let summary = heard.summary();
@@ -26,7 +26,7 @@ async fn an_answer_streams_and_ends_with_a_summary() {
 }
 
 #[tokio::test]
-async fn the_whole_answer_is_what_the_stream_gives_put_together() {
+async fn the_whole_response_equals_the_collected_stream() {
     let harness = Harness::start().await;
     let streamed = harness.ask(MODEL).await;
     let whole = harness.host.complete(question(MODEL, "Hello!")).await.unwrap();
@@ -39,7 +39,7 @@ async fn the_whole_answer_is_what_the_stream_gives_put_together() {
 }
 
 #[tokio::test]
-async fn a_tool_call_starts_fills_and_ends_once() {
+async fn a_tool_call_starts_gets_its_arguments_and_ends_once() {
     let harness = Harness::start().await;
     let mut request = question(MODEL, "What is the weather in Paris?");
     request.tools.push(weather_tool());
@@ -59,7 +59,7 @@ async fn a_tool_call_starts_fills_and_ends_once() {
 }
 
 #[tokio::test]
-async fn a_reasoning_model_thinks_apart_from_what_it_says() {
+async fn reasoning_is_separate_from_the_text() {
     let harness = Harness::start().await;
     let heard = harness.ask("huggingface/deepseek-ai/DeepSeek-R1").await;
     heard.summary();
@@ -79,7 +79,7 @@ async fn a_model_that_nobody_serves_is_unavailable() {
 }
 
 #[tokio::test]
-async fn for_a_model_with_a_slip_in_it_the_one_that_was_meant_is_suggested() {
+async fn for_a_misspelt_model_the_right_one_is_suggested() {
     let harness = Harness::start().await;
     for (asked, meant) in [
         (
@@ -99,7 +99,7 @@ async fn for_a_model_with_a_slip_in_it_the_one_that_was_meant_is_suggested() {
 }
 
 #[tokio::test]
-async fn the_limit_on_the_first_byte_holds_for_head_and_body_together() {
+async fn the_first_byte_timeout_covers_head_and_body_together() {
     let pause = Duration::from_millis(600);
     let harness = Harness::with()
         .setting("first-byte-timeout-ms", "1000")
@@ -126,7 +126,7 @@ async fn a_bad_token_is_unauthenticated() {
 }
 
 #[tokio::test]
-async fn without_a_token_a_server_on_this_machine_is_asked_without_one() {
+async fn without_a_token_a_server_on_this_machine_is_called_without_one() {
     let harness = Harness::with()
         .token(None)
         .mock(|mock| mock.require_key(false))
@@ -190,7 +190,7 @@ async fn the_host_adds_the_token_and_the_plugin_its_own_headers() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_tried_again_and_nothing_was_sent() {
+async fn a_refused_connection_is_retried_and_nothing_was_sent() {
     let harness = Harness::with().setting("max-retries", "1").start().await;
     let nobody = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -213,7 +213,7 @@ async fn a_refused_connection_is_tried_again_and_nothing_was_sent() {
 }
 
 #[tokio::test]
-async fn a_server_that_closes_after_each_answer_loses_none_of_300_questions() {
+async fn a_server_that_closes_after_each_response_loses_none_of_300_requests() {
     let harness = Harness::with()
         .mock(|mock| mock.scenario("close-after-answer"))
         .start()
@@ -224,7 +224,7 @@ async fn a_server_that_closes_after_each_answer_loses_none_of_300_questions() {
 }
 
 #[tokio::test]
-async fn the_second_question_needs_no_new_connection() {
+async fn the_second_request_needs_no_new_connection() {
     let harness = Harness::start().await;
     harness.ask(MODEL).await.summary();
     harness.ask(MODEL).await.summary();

@@ -1,4 +1,4 @@
-//! Whole configuration files: every alias and every reference in them comes to what its author meant.
+//! Whole configuration files: every alias and every reference in them resolves as its author meant.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -13,7 +13,7 @@ use crate::{
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/config");
 
-/// What is wrong with what a configuration means.
+/// What a configuration resolves to other than expected.
 async fn meaning(case: &Value) -> Vec<String> {
     let state = tempfile::tempdir().unwrap();
     let state_dir = state.path().to_string_lossy().into_owned();
@@ -61,7 +61,7 @@ async fn meaning(case: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_alias_and_reference_of_a_configuration_means_what_its_author_meant() {
+async fn every_alias_and_reference_of_a_configuration_resolves_as_its_author_meant() {
     let mut report = Report::default();
     let mut files: BTreeSet<String> = fs::read_dir(FOLDER)
         .unwrap()

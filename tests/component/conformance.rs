@@ -15,7 +15,7 @@ use crate::{
 
 const FAULTS: &str = include_str!("../cases/conformance-faults.json");
 const MARK: &[u8] = b"planted fault:";
-/// How much room the built file has for a fault, mark included.
+/// The space for a fault in the built file, mark included.
 const ROOM: usize = 48;
 
 /// One planted fault.
@@ -25,7 +25,7 @@ struct Fault {
     name: String,
     /// The check that has to find it.
     found_by: String,
-    /// Written into the file, for what may not read settings.
+    /// Written into the file, for exports that may not read settings.
     #[serde(default)]
     built_in: bool,
 }
@@ -65,7 +65,7 @@ async fn mutant() -> Subject {
     kit().load(&file).await.unwrap()
 }
 
-/// What is found of one fault.
+/// The findings for one fault.
 async fn found(subject: &Subject, fault: &Fault) -> Vec<String> {
     let report = if fault.built_in {
         let blank = [MARK, &[b' '; ROOM][MARK.len()..]].concat();
@@ -136,7 +136,7 @@ fn every_fault_names_a_check_that_is_there() {
 
 /// The probe in our host: every check of `conformance/host-probe` passes.
 #[tokio::test]
-async fn our_host_keeps_what_the_probe_checks() {
+async fn our_host_passes_the_checks_of_the_probe() {
     let file = tokio::task::spawn_blocking(|| member("host-probe"))
         .await
         .unwrap();

@@ -1,4 +1,4 @@
-//! How the edge connects: TLS by the host's name, connections kept and used again, also through a proxy.
+//! Connections of the egress client: TLS by the host's name, connections pooled and reused, also through a proxy.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ pub const HTTP_2: Identity<'_> = Identity {
     ..GOOD
 };
 
-/// How the host gets to the TLS server.
+/// How the host reaches the TLS server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Way {
     Direct,
@@ -39,7 +39,7 @@ pub enum Way {
 
 const WAYS: [Way; 2] = [Way::Direct, Way::Proxy];
 
-/// A host that trusts the authority of the TLS server before its mock router.
+/// A host that trusts the authority of the TLS server in front of its mock router.
 pub struct Secured {
     pub harness: Harness,
     tls: TlsRouter,
@@ -72,13 +72,13 @@ impl Secured {
         }
     }
 
-    /// The connection that each request so far came on, by its number.
+    /// The number of the connection on which each request arrived.
     pub fn connections(&self) -> Vec<usize> {
         let requests = self.harness.mock.requests();
         requests.iter().map(|request| request.connection).collect()
     }
 
-    /// So many handshakes and tunnels there were.
+    /// The count of handshakes and tunnels.
     fn opened(&self, count: usize) {
         assert_eq!(self.tls.handshakes(), count);
         assert_eq!(self.harness.host.connections_opened(), count as u64);
@@ -90,7 +90,7 @@ impl Secured {
     }
 }
 
-/// This proxy before everything.
+/// Puts this proxy in front of everything.
 fn all(url: &str) -> Proxies {
     Proxies::from_variables(|name| (name == "ALL_PROXY").then(|| url.to_owned().into()))
 }
@@ -115,7 +115,7 @@ async fn the_second_request_makes_no_new_connection_and_no_new_handshake() {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_where_both_sides_know_it() {
+async fn http_2_is_used_where_both_sides_support_it() {
     for (identity, second) in [(HTTP_1, false), (HTTP_2, true), (GOOD, true)] {
         let secured = Secured::start(identity, Way::Direct).await;
         secured.harness.ask(MODEL).await.summary();
@@ -126,7 +126,7 @@ async fn http_2_is_spoken_where_both_sides_know_it() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_does_not_fit_is_refused_and_nothing_is_sent() {
+async fn an_invalid_certificate_is_refused_and_nothing_is_sent() {
     let trusted = Authority::new();
     let stranger = Authority::new();
     let other_name = Identity {
@@ -178,8 +178,8 @@ async fn without_the_ca_file_its_authority_is_unknown() {
 }
 
 #[tokio::test]
-async fn why_there_is_no_connection_is_said_and_an_answer_later_is_not_confused_by_it() {
-    // A place that is taken, so that nobody else comes to listen there.
+async fn a_failed_connection_reports_its_cause_and_does_not_affect_a_later_response() {
+    // The port is taken, so that no other process listens there.
     let taken = TcpSocket::new_v4().unwrap();
     taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let place = taken.local_addr().unwrap().to_string();
@@ -199,12 +199,12 @@ async fn why_there_is_no_connection_is_said_and_an_answer_later_is_not_confused_
 }
 
 #[tokio::test]
-async fn a_connection_that_is_lost_in_the_handshake_says_nothing_of_certificates_and_is_tried_again() {
+async fn a_connection_lost_in_the_handshake_is_no_certificate_error_and_is_retried() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let place = listener.local_addr().unwrap();
     let closing = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            // Half a record, and no more.
+            // Half a record only.
             let _ = stream.read_u8().await;
             let _ = stream.write_all(&[22, 3, 3]).await;
         }
@@ -250,7 +250,7 @@ async fn a_request_that_was_never_sent_moves_to_a_fresh_connection_unseen() {
 
 #[tokio::test]
 async fn a_cancelled_stream_does_not_poison_the_pool() {
-    // HTTP/1.1 closes its connection, HTTP/2 resets the stream and keeps it.
+    // HTTP/1.1 closes its connection; HTTP/2 resets the stream and the connection stays open.
     for (identity, way, expected) in [
         (HTTP_1, Way::Direct, [1, 2, 2]),
         (HTTP_1, Way::Proxy, [1, 2, 2]),
@@ -281,7 +281,7 @@ async fn a_cancelled_stream_does_not_poison_the_pool() {
 
 #[tokio::test]
 async fn the_pool_survives_a_swap() {
-    // Built before: the pool keeps a connection for no longer than a build may take.
+    // Built before: the pool drops an idle connection sooner than a build may finish.
     let next = tokio::task::spawn_blocking(|| built(Build::NextVersion))
         .await
         .unwrap();
@@ -296,7 +296,7 @@ async fn the_pool_survives_a_swap() {
     }
 }
 
-/// A host with a proxy before a plain mock router, which is known by this URL.
+/// A host with a proxy in front of a plain mock router, which is known by this URL.
 async fn behind(proxy: &str, url: &str, mock: Arc<MockRouter>) -> Harness {
     Harness::with()
         .setting("max-retries", "0")
@@ -306,7 +306,7 @@ async fn behind(proxy: &str, url: &str, mock: Arc<MockRouter>) -> Harness {
 }
 
 #[tokio::test]
-async fn a_proxy_reads_requests_that_are_not_encrypted_and_is_told_who_asks() {
+async fn a_proxy_gets_plain_http_requests_and_its_credentials() {
     // joe:secret-word
     let key = "Basic am9lOnNlY3JldC13b3Jk";
     let mock = mock().await;

@@ -1,4 +1,4 @@
-//! What the component is: its imports, exports and the printed contract.
+//! The component's imports, exports and printed contract.
 
 use component_build::Build;
 
@@ -37,8 +37,8 @@ async fn the_component_imports_the_settings_http_io_and_the_monotonic_clock_and_
     assert_eq!(plugin.contract_version(), "0.2.0");
 }
 
-/// The contract as the built component has it. If it changes, the contract's version has to change with it; then
-/// `BLESS=1 cargo test` writes the file anew.
+/// The contract as the built component declares it. If it changes, the contract's version has to change with it; then
+/// `BLESS=1 cargo test` rewrites the file.
 #[test]
 fn the_contract_of_the_component_is_the_golden_one() {
     let bytes = std::fs::read(built(Build::Release)).unwrap();
@@ -59,7 +59,7 @@ fn the_contract_of_the_component_is_the_golden_one() {
 }
 
 #[tokio::test]
-async fn the_grant_of_the_build_is_what_the_component_asks_for() {
+async fn the_grant_of_the_build_is_what_the_component_requests() {
     let plugin = plugin().await;
     let grants = model_provider_host::Grants::parse(component_build::GRANT).unwrap();
     let granted = grants.check(&plugin).unwrap();
@@ -76,7 +76,7 @@ fn the_component_is_small() {
 }
 
 #[test]
-fn the_component_names_no_place_on_the_machine_that_built_it() {
+fn the_component_contains_no_path_of_the_machine_that_built_it() {
     let component = std::fs::read(built(Build::Release)).unwrap();
     let holds = |place: &str| {
         component
@@ -88,7 +88,7 @@ fn the_component_names_no_place_on_the_machine_that_built_it() {
         holds("crates/huggingface-protocol"),
         "its panics say where they are"
     );
-    assert!(!holds("registry/src"), "where crates are kept");
+    assert!(!holds("registry/src"), "where crates are cached");
     assert!(!holds(workspace.to_str().unwrap()), "where the sources are");
 }
 

@@ -1,4 +1,4 @@
-//! Recorded answers of the real router through the real component. Found by `ROUTER_CORPUS`; skipped without it.
+//! Recorded responses of the real router through the real component. Found by `ROUTER_CORPUS`; skipped without it.
 
 use std::{
     fs,
@@ -34,7 +34,7 @@ pub fn files(dir: &Path, ending: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The reference of the model that a recording asked, as far as its name is one.
+/// The reference of the model that a recording requested, as far as its name is one.
 fn asked(file: &Path) -> String {
     let record = fs::read_to_string(file.with_extension("json")).unwrap();
     let record: Value = serde_json::from_str(&record).unwrap();
@@ -47,7 +47,7 @@ fn asked(file: &Path) -> String {
     }
 }
 
-/// Replays one file, cut as wanted, and reads what comes.
+/// Replays one file with this chunking, and collects the events.
 async fn replay(file: PathBuf, chunking: Chunking) -> Heard {
     let model = asked(&file);
     let harness = Harness::with()
@@ -58,7 +58,7 @@ async fn replay(file: PathBuf, chunking: Chunking) -> Heard {
     harness.send(question(&model, "Hello!")).await
 }
 
-/// A replay whole, byte by byte and cut in two gives the same answer, and never a trap.
+/// A replay whole, byte by byte and split in two gives the same response, and never a trap.
 async fn replays_alike(file: PathBuf) -> (PathBuf, Heard) {
     let name = file
         .file_name()
@@ -66,7 +66,7 @@ async fn replays_alike(file: PathBuf) -> (PathBuf, Heard) {
         .to_string_lossy()
         .into_owned();
     let whole = replay(file.clone(), Chunking::Whole).await;
-    // A place that differs from file to file, and is the same in every run.
+    // The split differs from file to file, and is the same in every run.
     let length = usize::try_from(fs::metadata(&file).unwrap().len()).unwrap();
     let place = name
         .bytes()
@@ -97,7 +97,7 @@ async fn replays_alike(file: PathBuf) -> (PathBuf, Heard) {
     (file, whole)
 }
 
-/// What came, in the form of `tests/reader.py`.
+/// The result, in the form of `tests/reader.py`.
 fn reading(heard: &Heard) -> Value {
     let calls = heard.tool_calls();
     let finish = |reason: FinishReason| match reason {
@@ -131,7 +131,7 @@ fn reading(heard: &Heard) -> Value {
     })
 }
 
-/// Compares a folder of recordings with what the independent reader makes of it.
+/// Compares a folder of recordings with the independent reader's results.
 async fn means_what_the_reader_says(folder: &str, ending: &str) {
     let Some(corpus) = corpus() else { return };
     let Some(mut reader) = Reader::of(&corpus, folder) else {
@@ -151,12 +151,12 @@ async fn means_what_the_reader_says(folder: &str, ending: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_recorded_stream_means_what_an_independent_reader_says() {
+async fn every_recorded_stream_reads_as_in_an_independent_reader() {
     means_what_the_reader_says("sse", ".sse").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_recorded_whole_answer_means_what_an_independent_reader_says() {
+async fn every_recorded_whole_response_reads_as_in_an_independent_reader() {
     means_what_the_reader_says("chat", ".json").await;
 }
 

@@ -1,4 +1,4 @@
-//! What `doctor` finds, and that it says what to do.
+//! The findings of `doctor`, and their fixes.
 
 use mock_router::{MockOptions, MockRouter, Script};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn mock() -> MockRouter {
         .expect("a mock router")
 }
 
-/// What is found of one check, with what to do about it.
+/// The findings of one check, with their fixes.
 fn fix(ran: &Ended, check: &str, message: &str) -> String {
     let json = ran.json();
     let findings = json["findings"].as_array().expect("findings").clone();
@@ -89,7 +89,7 @@ async fn nothing_is_wrong_where_everything_works() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_comes_with_what_to_do() {
+async fn every_problem_comes_with_a_fix() {
     let mock = mock().await;
     let config = r#"{
       env: { vars: { HF_TOKEN: "short" } },
@@ -118,7 +118,7 @@ async fn what_is_wrong_comes_with_what_to_do() {
         assert_eq!(ran.code, Some(1), "{ran:?}");
         finds(
             &of_level(&ran, "note"),
-            "settings: `bil-to` is no setting of the host",
+            "settings: `bil-to` is not a setting of the host",
         );
         let (errors, warnings) = (of_level(&ran, "error"), of_level(&ran, "warning"));
         finds(&errors, "key: ");
@@ -170,7 +170,7 @@ async fn a_service_that_cannot_be_reached_and_a_key_that_is_missing_are_errors()
 }
 
 #[tokio::test]
-async fn a_key_that_the_service_refuses_is_an_error_and_says_where_it_stands() {
+async fn a_key_that_the_service_rejects_is_an_error_that_names_its_source() {
     let mock = MockRouter::start(MockOptions::immediate().reject_key(REVOKED))
         .await
         .expect("a mock router");
@@ -268,7 +268,7 @@ async fn a_clock_that_is_wrong_is_a_warning_with_its_direction() {
 }
 
 #[tokio::test]
-async fn a_plugin_without_a_grant_gets_no_key_and_is_told_how_to_be_granted_one() {
+async fn a_plugin_without_a_grant_gets_no_key_and_the_fix_names_the_grant_command() {
     let mock = mock().await;
     let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
     person(move || {
@@ -294,7 +294,7 @@ async fn a_plugin_without_a_grant_gets_no_key_and_is_told_how_to_be_granted_one(
 }
 
 #[tokio::test]
-async fn a_plugin_that_cannot_be_used_is_an_error_with_what_to_do() {
+async fn an_unusable_plugin_is_an_error_with_a_fix() {
     let mock = mock().await;
     let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
     person(move || {
@@ -302,17 +302,17 @@ async fn a_plugin_that_cannot_be_used_is_an_error_with_what_to_do() {
         for (order, what) in [
             (
                 ("default-model", "unknown"),
-                "it fails its self-test: the deed failed",
+                "it fails its self-test: the attack failed",
             ),
             (("default-model", "trap"), "it fails its self-test: "),
             (("list", "trap"), "it fails its self-test: "),
             (("describe", "trap"), "trap"),
         ] {
-            // The last order of a name that it has already would not count.
+            // An order would not count behind another one of the same name.
             let others = DISGUISE.into_iter().filter(|(name, _)| *name != order.0);
             let file = files.ordered("unsound", others.chain([order]));
             let file = file.to_string_lossy().into_owned();
-            // One that cannot be described cannot be granted anything either.
+            // A plugin that cannot be described cannot be granted anything either.
             home.run(&["grant", "--yes", &file]);
             let ran = home.run(&["doctor", "--plugin", &file, "--format", "json"]);
             assert_eq!(ran.code, Some(1), "{ran:?}");
@@ -321,7 +321,7 @@ async fn a_plugin_that_cannot_be_used_is_an_error_with_what_to_do() {
         }
     })
     .await;
-    assert!(mock.requests().is_empty(), "nobody is asked on its behalf");
+    assert!(mock.requests().is_empty(), "no request is sent on its behalf");
 }
 
 #[tokio::test]
@@ -341,12 +341,12 @@ async fn in_a_terminal_each_finding_has_its_mark() {
             "fix: did you mean `models`?",
             "· models        none is configured",
             "✓ key           the service takes it",
-            "✓ clock         as the service's",
+            "✓ clock         agrees with the service's",
             "0 errors, 1 warning",
         ] {
             assert!(screen.contains(line), "`{line}` is not there:\n{screen}");
         }
-        // Of the spinner nothing is left, and the marks have their colours.
+        // Nothing is left of the spinner, and the marks have their colours.
         assert!(!screen.contains("looking"), "{screen}");
         let raw = String::from_utf8_lossy(&terminal.raw()).into_owned();
         assert!(

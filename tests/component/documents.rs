@@ -1,4 +1,4 @@
-//! What the documents say of the code is so: each test that they name is there, the program that they show runs, and each
+//! Claims of the documents about the code: each test that they name exists, the program that they show runs, and each
 //! link leads to a file and a heading.
 
 use std::{
@@ -32,7 +32,7 @@ fn source(name: &str) -> String {
         "host-harness" => format!("host-harness/src/{rest}"),
         _ => format!("crates/{first}/src/{rest}"),
     };
-    // The tests of a file stand at its end or in a file of their own.
+    // The tests of a file are at its end or in a file of their own.
     let without = base.trim_end_matches("/tests");
     let places = [
         format!("{base}.rs"),
@@ -84,7 +84,7 @@ fn evidence(document: &str) -> Vec<(&str, &str)> {
 fn every_claim_of_the_threat_model_names_a_test_that_is_there() {
     let document = read("SECURITY.md");
     let guarantees = document
-        .split_once("## What the host guarantees")
+        .split_once("## Guarantees of the host")
         .expect("guarantees")
         .1;
     let guarantees = guarantees.split_once("\n## ").expect("an end").0;
@@ -199,7 +199,7 @@ fn prose(document: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What a link names the headings of a document by.
+/// The anchors of a document's headings.
 fn anchors(prose: &str) -> BTreeSet<String> {
     let headings = prose.lines().filter(|line| line.starts_with('#'));
     let slug = |line: &str| {

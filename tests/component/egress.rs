@@ -1,4 +1,4 @@
-//! A plugin that sends whatever it is told to, and what leaves of it: the table `tests/cases/egress.json`.
+//! A plugin that sends any request that its prompt describes, and what leaves the host: the table `tests/cases/egress.json`.
 
 use std::{
     sync::{
@@ -62,7 +62,7 @@ async fn plugin() -> Plugin {
     PLUGIN.get_or_init(load).await.clone()
 }
 
-/// A port of this machine where nobody may call; counts who does.
+/// A local port that must get no connection; counts those that it gets.
 struct Forbidden {
     port: u16,
     calls: Arc<AtomicUsize>,
@@ -98,7 +98,7 @@ impl Drop for Forbidden {
     }
 }
 
-/// The guest with a grant, a token and a header of the operator's, before a mock router.
+/// The guest with a grant, a token and an operator's header, in front of a mock router.
 async fn harness() -> Harness {
     let plugin = plugin().await;
     let grant = Grant::asked_by(plugin.info()).unwrap();
@@ -118,7 +118,7 @@ fn filled(text: &str, port: u16, other: u16) -> String {
 }
 
 #[tokio::test]
-async fn what_is_not_for_the_origin_is_denied_and_nothing_of_it_is_sent() {
+async fn a_request_outside_the_allowed_origin_is_denied_and_nothing_of_it_is_sent() {
     let forbidden = Forbidden::start().await;
     let mut wrong = Vec::new();
     for case in table().denied {
@@ -150,7 +150,7 @@ async fn what_is_not_for_the_origin_is_denied_and_nothing_of_it_is_sent() {
 
         let learnt = harness.send(question("tell", &order)).await.text();
         let learns = case.learns.as_deref().unwrap_or("ErrorCode::HttpRequestDenied");
-        // And no more: names of hosts and settings are the operator's.
+        // And no more: host names and settings are the operator's.
         check(learnt.contains(learns) && learnt.len() < 60, &learnt);
 
         check(harness.mock.requests().is_empty(), &harness.mock.requests());
@@ -163,7 +163,7 @@ async fn what_is_not_for_the_origin_is_denied_and_nothing_of_it_is_sent() {
 }
 
 #[tokio::test]
-async fn what_is_for_the_origin_is_sent_in_its_one_spelling_with_the_hosts_headers() {
+async fn a_request_to_the_allowed_origin_is_sent_normalized_with_the_hosts_headers() {
     for case in table().sent {
         let harness = harness().await;
         let port = harness.mock.addr().port();
@@ -180,7 +180,7 @@ async fn what_is_for_the_origin_is_sent_in_its_one_spelling_with_the_hosts_heade
 }
 
 #[tokio::test]
-async fn a_guests_own_time_limits_hold() {
+async fn a_guests_own_timeouts_apply() {
     let harness = harness().await;
     let port = harness.mock.addr().port();
     let pause = Duration::from_secs(20);
@@ -202,7 +202,7 @@ async fn a_guests_own_time_limits_hold() {
         let learnt = learnt.await.expect("before the server goes on").text();
         assert!(learnt.contains(learns), "{limit}: {learnt}");
     }
-    // Pieces that come in time may take as long as they like together.
+    // Each chunk arrives in time, so their total may exceed the timeout.
     let step = Duration::from_millis(150);
     let slow = (0..5).fold(Script::status(200), |script, _| script.chunk("a").wait(step));
     harness.mock.push(slow);
@@ -212,7 +212,7 @@ async fn a_guests_own_time_limits_hold() {
 }
 
 #[tokio::test]
-async fn some_addresses_are_not_reached_even_by_the_operators_own_word() {
+async fn some_addresses_are_not_reached_even_if_the_operator_configures_them() {
     let forbidden = Forbidden::start().await;
     for allow_private in ["false", "true"] {
         for case in table().bases {
@@ -244,7 +244,7 @@ async fn some_addresses_are_not_reached_even_by_the_operators_own_word() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_nobody_follows_it() {
+async fn a_redirect_is_a_response_and_is_not_followed() {
     let forbidden = Forbidden::start().await;
     for (status, place) in [
         (301, format!("http://127.0.0.1:{}/v1/models", forbidden.port)),
@@ -273,7 +273,7 @@ async fn a_redirect_is_an_answer_and_nobody_follows_it() {
 }
 
 #[tokio::test]
-async fn an_answer_is_given_without_cookies_and_the_headers_of_the_host() {
+async fn a_response_is_passed_on_without_cookies_and_the_headers_of_the_host() {
     let harness = harness().await;
     let answer = Script::text(200, "text/plain", "ok")
         .header("set-cookie", "a=b")
@@ -294,7 +294,7 @@ async fn an_answer_is_given_without_cookies_and_the_headers_of_the_host() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_compressed_on_the_way_is_refused() {
+async fn a_compressed_response_is_refused() {
     let harness = harness().await;
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n";
     harness.mock.push_models(Script::raw(format!("{head}0\r\n\r\n")));
@@ -304,7 +304,7 @@ async fn an_answer_that_is_compressed_on_the_way_is_refused() {
 }
 
 #[tokio::test]
-async fn a_response_in_part_is_refused() {
+async fn a_partial_response_is_refused() {
     for script in [
         Script::text(206, "text/plain", "the second half"),
         Script::text(226, "text/plain", "what is new"),
@@ -344,7 +344,7 @@ async fn of_an_encoded_response_a_guest_gets_the_head_and_no_byte_of_the_body() 
         };
         let raw = format!("{head}{length}\r\n5\r\nhello\r\n0\r\n\r\n");
         harness.mock.push_models(Script::raw(raw));
-        // It has the head, and fails where it reads on.
+        // The head arrives, and reading on fails.
         let learnt = harness.send(question("tell", &order)).await.text();
         assert_eq!(learnt, "cut", "{head}");
     }
@@ -368,13 +368,13 @@ async fn a_plugin_cannot_fill_the_operators_log() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let denied = ended.err.lines().filter(|line| line.contains("denied"));
     let denied = denied.count();
-    // For each call of the plugin, of which one question is a few.
+    // The limit is per call of the plugin, and a request needs several calls.
     assert!((2..=50).contains(&denied), "{denied} lines: {ended:?}");
     assert!(ended.err.contains("counted and not logged"), "{ended:?}");
 }
 
 #[tokio::test]
-async fn the_operators_log_says_what_was_denied_and_how_to_allow_it() {
+async fn the_operators_log_has_each_denial_and_how_to_allow_it() {
     let file = tokio::task::spawn_blocking(guests::egress).await.unwrap();
     let program = Program::new();
     let asked = |order: &'static str, more: &'static [&'static str]| {
@@ -383,7 +383,7 @@ async fn the_operators_log_says_what_was_denied_and_how_to_allow_it() {
         let program = &program;
         async move { program.run(&line, None).await }
     };
-    // The guest tells it as an answer, so that the error is not what is seen.
+    // The guest returns the error as a response, so that no error is shown.
     let ended = asked("GET https://evil.test/", &["--base-url", "http://127.0.0.1:9"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(

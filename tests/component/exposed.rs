@@ -1,4 +1,4 @@
-//! Files that others may change or read: what is refused, what is warned of, and what `doctor` says.
+//! Files that other users may write to or read: which are refused, which cause a warning, and what `doctor` reports.
 
 use std::{
     fs::{self, Permissions},
@@ -24,7 +24,7 @@ fn set(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
 }
 
-/// Gives a file away, if this may.
+/// Gives a file to another user, if this process may.
 fn gives(path: &Path, user: u32) -> bool {
     let given = chown(path, Some(user), None).is_ok();
     if !given {
@@ -42,7 +42,7 @@ fn plugin_in(dir: &Path) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-async fn a_plugin_that_others_may_change_is_not_loaded() {
+async fn a_plugin_file_that_other_users_may_write_to_is_not_loaded() {
     let dir = tempfile::tempdir().expect("a folder");
     let folder = dir.path().to_owned();
     let path = tokio::task::spawn_blocking(move || plugin_in(&folder))
@@ -62,7 +62,7 @@ async fn a_plugin_that_others_may_change_is_not_loaded() {
     set(&path, 0o644);
     set(dir.path(), 0o777);
     refused("other users can write to", "chmod go-w ").await;
-    // Where nobody can replace another's file, it does not matter who may make others.
+    // In a sticky directory nobody can replace another user's file, so that it does not matter who may create files.
     set(dir.path(), 0o1777);
     Plugin::load(sandbox(), &path)
         .await
@@ -81,7 +81,7 @@ async fn a_plugin_that_others_may_change_is_not_loaded() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_others_may_change_is_not_swapped_in() {
+async fn a_plugin_file_that_other_users_may_write_to_is_not_swapped_in() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -116,7 +116,7 @@ fn grants() -> String {
 }
 
 #[tokio::test]
-async fn grants_that_others_may_change_are_not_believed() {
+async fn grants_that_other_users_may_write_to_are_ignored() {
     person(|| {
         let home = Home::new("").file("grants.json", &grants());
         let file = home.path("grants.json");
@@ -147,7 +147,7 @@ async fn grants_that_others_may_change_are_not_believed() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_others_may_change_does_not_decide_where_a_credential_goes() {
+async fn a_configuration_that_other_users_may_write_to_does_not_decide_where_a_credential_is_sent() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -173,7 +173,7 @@ async fn a_configuration_that_others_may_change_does_not_decide_where_a_credenti
                 );
             }
             assert_eq!(mock.requests().len(), sent, "nothing is sent there");
-            // The operator's own word is another matter; the file is still warned of.
+            // A base URL given by the operator still applies; the file still causes a warning.
             let ended = home.run(&["--base-url", &url, "models"]);
             assert_eq!(ended.code, Some(0), "{ended:?}");
             assert!(
@@ -264,7 +264,7 @@ async fn another_users_configuration_is_warned_of_and_doctor_says_so_of_every_fi
 }
 
 #[tokio::test]
-async fn who_holds_the_lock_of_the_models_hangs_nobody() {
+async fn a_held_lock_on_the_list_of_models_blocks_no_command() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -276,7 +276,7 @@ async fn who_holds_the_lock_of_the_models_hangs_nobody() {
             .file("openclaw.json", &config)
             .file("models.json.lock", "");
         set(&plain.path("models.json.lock"), 0o644);
-        // As another user's process would: for reading is enough.
+        // As another user's process would: read access is enough.
         let held = fs::File::open(plain.path("models.json.lock")).expect("it is open");
         held.lock().expect("held");
         let _answers = &mock;

@@ -1,4 +1,4 @@
-//! One model after the other, where no answer can come from any.
+//! Failover where every model fails.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use crate::{
     terminal::{Home, person},
 };
 
-/// Nobody listens there.
+/// An address where no server listens.
 const CLOSED: &str = "http://127.0.0.1:9/v1";
 const REFUSED: &str = "there is no connection to http://127.0.0.1:9: the connection was refused";
 const MODELS: [&str; 2] = ["huggingface/Qwen/Qwen3-8B", "huggingface/zai-org/GLM-4.7"];
 
 #[tokio::test]
-async fn where_nobody_listens_each_model_is_tried_and_the_trail_says_why_each_failed() {
+async fn where_no_server_listens_each_model_is_tried_and_the_attempts_say_why_each_failed() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -37,14 +37,14 @@ async fn where_nobody_listens_each_model_is_tried_and_the_trail_says_why_each_fa
         for attempt in &failed.trail {
             let error = &attempt.error;
             assert!(error.message().contains(REFUSED), "{error}");
-            // It was tried, and not passed over.
+            // It was tried, and not skipped.
             assert_eq!(error.details().attempts, 1, "{error}");
         }
     }
 }
 
 #[tokio::test]
-async fn the_command_line_tells_who_else_was_asked_in_vain() {
+async fn the_command_line_shows_the_failed_attempts() {
     let config =
         json!({ "agents": { "defaults": { "model": { "primary": MODELS[0], "fallbacks": [MODELS[1]] } } } });
     let home = Home::new(CLOSED)

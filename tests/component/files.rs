@@ -1,4 +1,4 @@
-//! Files that are no plugin: each is refused with what is wrong and what to do.
+//! Files that are no plugin: each is refused with the reason and a fix.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ async fn a_missing_file_is_named() {
 }
 
 #[tokio::test]
-async fn a_core_module_is_told_from_a_component() {
+async fn a_core_module_is_distinguished_from_a_component() {
     let dir = TempDir::new().unwrap();
     let error = refused(&file(&dir, b"\0asm\x01\0\0\0")).await;
     assert_eq!(error.kind(), Kind::PluginLoad);
@@ -137,7 +137,7 @@ async fn what_is_no_file_or_far_too_large_is_refused_before_it_is_read() {
     }
     let path = file(&dir, b"\0asm");
     let large = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    // Of which nothing is on the disk.
+    // A sparse file.
     large.set_len(1 << 40).unwrap();
     let error = refused(&path).await;
     assert_eq!(error.kind(), Kind::PluginLoad);

@@ -1,4 +1,4 @@
-//! A plugin that asks for more than its id is granted: refused when it is loaded, before anything is read or sent.
+//! A plugin that requests more than its id is granted: refused when it is loaded, before anything is read or sent.
 
 use std::{
     cell::RefCell,
@@ -19,7 +19,7 @@ use crate::{
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 
-/// What a file may ask for beyond the grant of the id under which it comes, and how the grant has it.
+/// What a file may request beyond the grant of its id, and what the grant has.
 const BEYOND: [(&str, &str, &str); 8] = [
     ("env", "OTHER_TOKEN", "HF_TOKEN"),
     (
@@ -43,7 +43,7 @@ const BEYOND: [(&str, &str, &str); 8] = [
     ("endpoint", "DELETE /models", "GET /models"),
 ];
 
-/// The hostile plugin under the id of the workspace's own, asking for this.
+/// The hostile plugin under the id of the workspace's own, requesting this.
 fn asking(files: &Files, order: &str, value: &str) -> PathBuf {
     let as_granted = DISGUISE.into_iter().filter(|(name, _)| *name != order);
     files.ordered("asking", as_granted.chain([(order, value)]))
@@ -93,7 +93,7 @@ async fn more_than_the_grant_is_refused_at_a_swap_and_nothing_is_sent() {
     assert!(harness.mock.requests().is_empty());
     assert_eq!(harness.host.connections_opened(), 0);
     harness.ask(MODEL).await.summary();
-    // The same file asking for what is granted is taken: it was the asking that was refused.
+    // The same file is accepted if it requests what is granted: the request was the reason.
     harness.host.swap(&asking(&files, "list", "")).await.unwrap();
 }
 
@@ -173,7 +173,7 @@ async fn a_grant_for_a_file_that_claims_anothers_id_takes_nothing_from_the_other
         "{said}"
     );
 
-    // And in a host that has the one, the other is refused, whatever it was granted elsewhere.
+    // And in a host that runs the one, the other is refused, whatever it was granted elsewhere.
     let asked = Grant::asked_by(Plugin::load(sandbox(), &evil).await.unwrap().info()).unwrap();
     let harness = Harness::with()
         .grants(|grants| grants.insert("huggingface", asked))
@@ -293,11 +293,11 @@ impl Shell {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_plugin_that_asks_for_too_much_gets_no_source_of_tokens_read() {
+async fn for_a_plugin_that_requests_too_much_no_source_of_credentials_is_read() {
     use std::os::unix::fs::PermissionsExt as _;
     let (harness, files) = (Harness::start().await, Files::new());
     let mut shell = Shell::new(&harness);
-    // A login shell that leaves a trace when it is asked.
+    // A login shell that leaves a trace when it runs.
     let (login, trace) = (shell.path("login-shell"), shell.path("asked"));
     let script = format!("#!/bin/sh\ntouch '{}'\nexec /bin/sh \"$@\"\n", trace.display());
     std::fs::write(&login, script).unwrap();
@@ -318,10 +318,10 @@ async fn a_plugin_that_asks_for_too_much_gets_no_source_of_tokens_read() {
             (Some(1), &json!("not-granted")),
             "{said}"
         );
-        assert!(!trace.exists(), "{order}: the login shell was asked");
+        assert!(!trace.exists(), "{order}: the login shell ran");
     }
     assert!(harness.mock.requests().is_empty());
-    // Nor does one that asks for what is granted to another file of its id.
+    // Nor does a plugin that requests what is granted to another file of its id.
     let file = asking(&files, "list", "");
     let chat = ["chat", "-m", "huggingface/a/fine", "Hello!"];
     let (status, said) = shell.run(Some(&file), &chat).await;
@@ -338,14 +338,14 @@ async fn a_plugin_that_asks_for_too_much_gets_no_source_of_tokens_read() {
         "{said}"
     );
     assert!(!trace.exists() && harness.mock.requests().is_empty());
-    // And when it is granted what it asks for, the shell is asked: the trace would have been there.
+    // And with a grant for its request, the login shell runs: the trace would have been there.
     let path = file.to_str().unwrap();
     assert_eq!(shell.run(None, &["grant", "--yes", path]).await.0, Some(0));
     let (status, _) = shell
         .run(Some(&file), &["chat", "-m", "huggingface/a/fine", "Hello!"])
         .await;
     assert_eq!(status, Some(0));
-    assert!(trace.exists(), "the login shell was not asked");
+    assert!(trace.exists(), "the login shell did not run");
 }
 
 #[tokio::test]
@@ -363,7 +363,7 @@ async fn grant_lets_a_second_provider_have_its_credential() {
     };
     shell.run(Some(&plugin), &chat).await;
     assert_eq!(key(), None, "nobody has granted it anything");
-    // Nobody is there to confirm it.
+    // There is no terminal to confirm it.
     let file = plugin.display().to_string();
     let (status, said) = shell.run(None, &["grant", &file]).await;
     assert_eq!(

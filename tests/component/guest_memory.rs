@@ -1,5 +1,5 @@
-//! The token is in no memory of a guest: not in mid-stream, not after the answer, not after an error, although the
-//! server sends it back in every form. What the guest does hold is found, so the search would find it.
+//! The token is in no memory of a guest: not in mid-stream, not after the response, not after an error, although the
+//! server echoes it in every form. The search finds what the guest does hold, so it would find the token.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ use crate::{
 
 /// With characters that every encoding changes.
 const TOKEN: &str = "hf_memory/Test+\"token\"~42?x=y&z";
-/// Just as odd, in the prompt: what has to be found.
+/// Equally odd, in the prompt: the search has to find it.
 const PROMPT: &str = "pr_memory/Test+\"prompt\"~42?x=y&z";
-/// The last words of an answer, and those of an error.
+/// The last words of a response, and those of an error.
 const LAST_WORD: &str = "farewell-and-good-night";
 const ERROR_WORD: &str = "the-server-is-tired";
-/// How often to try for an interrupt at one certain moment; what counts is that it came.
+/// How often to try for an interrupt at one certain moment; what counts is that it happened.
 const TRIES: usize = 200;
 
 /// Every form in which a text may carry a secret.
@@ -47,7 +47,7 @@ fn forms(secret: &str) -> Vec<(String, Vec<u8>)> {
         for shift in 0..3 {
             let padded = format!("{}{secret}", &"abc"[..shift]);
             let encoded = engine.encode(&padded);
-            // Without the characters that hold bits of what stands before and behind.
+            // Without the characters that share bits with their neighbours.
             let whole = (shift * 8).div_ceil(6)..padded.len() * 8 / 6;
             all.push((
                 format!("{name} shifted by {shift}"),
@@ -58,7 +58,7 @@ fn forms(secret: &str) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// A text that carries all of them.
+/// A text that contains all of them.
 fn in_every_form(secret: &str) -> String {
     let encoded = (0..3).map(|shift| {
         let padded = format!("{}{secret}", &"abc"[..shift]);
@@ -74,7 +74,7 @@ fn found(memories: &[Vec<u8>], bytes: &[u8]) -> bool {
         .any(|memory| memory.windows(bytes.len()).any(|window| window == bytes))
 }
 
-/// The memories of a guest that was stopped: its prompt is there, the token is not.
+/// The memories of a stopped guest: its prompt is there, the token is not.
 fn searched(error: &Error) {
     let memories = error.guest_memories();
     let size: usize = memories.iter().map(Vec::len).sum();
@@ -85,7 +85,7 @@ fn searched(error: &Error) {
             "the token is in the guest's memory: {form}"
         );
     }
-    // As the person wrote it or as it was sent; what needs no escape is there in either case.
+    // As written or as sent; characters that need no escape are there in either case.
     let (plain, encoded): (Vec<_>, Vec<_>) = forms(PROMPT)
         .into_iter()
         .partition(|(form, _)| form == "raw" || form.starts_with("JSON"));
@@ -99,7 +99,7 @@ fn searched(error: &Error) {
             "the search does not find what is there: {form}"
         );
     }
-    // What the server sent has come in, with the token blanked: as many stars as it has bytes.
+    // The server's text has arrived, with the token redacted: as many stars as it has bytes.
     assert!(
         found(memories, "*".repeat(TOKEN.len()).as_bytes()),
         "no blanked token either"
@@ -120,7 +120,7 @@ async fn dumping() -> &'static Sandbox {
     SANDBOX.get_or_init(make).await
 }
 
-/// A host whose guests' memories are taken, and a server that sends the token back wherever it can.
+/// A host that captures its guests' memories, and a server that echoes the token wherever it can.
 async fn harness(plugin: Plugin, guest_time_ms: &str) -> Harness {
     let setup = Harness::with()
         .token(Some(TOKEN))
@@ -141,7 +141,7 @@ fn echoing(script: Script) -> Script {
         .header("x-echo-encoded", STANDARD.encode(TOKEN))
 }
 
-/// Words, a pause, and the last word.
+/// Text, a pause, and the last word.
 fn answer(pause: Duration, end: End) -> Script {
     let end_event = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
     let script = Script::sse::<&str>([]).chunk(event(&in_every_form(TOKEN)));
@@ -164,7 +164,7 @@ async fn hostile(files: &Files) -> Plugin {
     Plugin::load(dumping().await, &file).await.unwrap()
 }
 
-/// Asks until the guest has been stopped, and gives what came before and why.
+/// Sends requests until the guest has been stopped, and returns the events before that and the error.
 async fn stopped(harness: &Harness, model: &str) -> (usize, Option<Error>) {
     let request = question(model, in_every_form(PROMPT));
     let mut events = 0;
@@ -184,33 +184,33 @@ async fn stopped(harness: &Harness, model: &str) -> (usize, Option<Error>) {
 async fn a_thief_that_traps_in_mid_stream_has_no_token() {
     let files = Files::new();
     let harness = harness(hostile(&files).await, "2000").await;
-    for deed in ["take_some-1", "read.take_some-1"] {
+    for attack in ["take_some-1", "read.take_some-1"] {
         harness.mock.push(answer(Duration::from_millis(50), End::Finish));
-        let (_, error) = stopped(&harness, &format!("huggingface/a/{deed}")).await;
+        let (_, error) = stopped(&harness, &format!("huggingface/a/{attack}")).await;
         let error = error.expect("it traps");
         assert_eq!(error.kind(), Kind::PluginTrap);
         searched(&error);
         assert!(
             !found(error.guest_memories(), LAST_WORD.as_bytes()),
-            "the answer was still on its way"
+            "the response was still streaming"
         );
         assert!(found(error.guest_memories(), b"\"delta\""), "it had begun");
     }
 }
 
 #[tokio::test]
-async fn a_thief_that_traps_after_the_answer_has_no_token() {
+async fn a_thief_that_traps_after_the_response_has_no_token() {
     let files = Files::new();
     let harness = harness(hostile(&files).await, "2000").await;
-    for deed in ["take_and_trap", "read.take_and_trap"] {
+    for attack in ["take_and_trap", "read.take_and_trap"] {
         harness.mock.push(answer(Duration::ZERO, End::Finish));
-        let (_, error) = stopped(&harness, &format!("huggingface/a/{deed}")).await;
+        let (_, error) = stopped(&harness, &format!("huggingface/a/{attack}")).await;
         let error = error.expect("it traps");
         assert_eq!(error.kind(), Kind::PluginTrap);
         searched(&error);
         assert!(
             found(error.guest_memories(), LAST_WORD.as_bytes()),
-            "it had the whole answer"
+            "it had the whole response"
         );
     }
     let with_token = harness.mock.requests();
@@ -248,7 +248,7 @@ async fn own() -> Plugin {
     PLUGIN.get_or_init(load).await.clone()
 }
 
-/// Asks again and again until an interrupt comes at the moment that is wanted.
+/// Retries until an interrupt comes at the wanted moment.
 async fn interrupted(script: impl Fn() -> Script, wanted: impl Fn(usize, &Error) -> bool) -> Error {
     let harness = harness(own().await, "0").await;
     for _ in 0..TRIES {
@@ -276,8 +276,8 @@ async fn the_component_interrupted_in_mid_stream_has_no_token() {
 }
 
 #[tokio::test]
-async fn the_component_interrupted_after_the_answer_has_no_token() {
-    // Its last word has come, and the component is stopped when it wakes up for the end.
+async fn the_component_interrupted_after_the_response_has_no_token() {
+    // Its last word has arrived, and the component is stopped when it wakes up for the end.
     let has_last = |error: &Error| found(error.guest_memories(), LAST_WORD.as_bytes());
     let script = || {
         let words = Script::sse::<&str>([]).chunk(event(&in_every_form(TOKEN)) + &event(LAST_WORD));
@@ -294,7 +294,7 @@ async fn the_component_interrupted_after_the_answer_has_no_token() {
 
 #[tokio::test]
 async fn the_component_interrupted_after_an_error_has_no_token() {
-    // It waits before it asks again, and is stopped when it wakes up.
+    // It waits before its retry, and is stopped when it wakes up.
     let has_error = |error: &Error| found(error.guest_memories(), ERROR_WORD.as_bytes());
     searched(&interrupted(|| refusal(503), |_, error| has_error(error)).await);
 }

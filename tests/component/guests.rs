@@ -1,4 +1,4 @@
-//! The plugins of `tests/guests/`, built once; and many plugins out of one build, by writing other orders into it.
+//! The plugins of `tests/guests/`, built once; and variants of one build, made by writing other orders into it.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ use crate::harness::sandbox;
 
 const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/provider.wit");
 const BARE: &str = include_str!("../guests/bare.wat");
-/// How much room the built file has for orders, mark included.
+/// The space for orders in the built file, mark included.
 const ORDERS: usize = 512;
 
 /// Orders by which the hostile plugin passes for the workspace's own, grant and all.
@@ -28,19 +28,19 @@ pub const DISGUISE: [(&str, &str); 7] = [
     ("list", ""),
 ];
 
-/// The plugin that does what it must not do.
+/// The plugin that attacks the host.
 pub fn hostile() -> PathBuf {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
     FILE.get_or_init(|| member("hostile-guest")).clone()
 }
 
-/// The plugin that sends what it is told to.
+/// The plugin that sends the request in its prompt.
 pub fn egress() -> PathBuf {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
     FILE.get_or_init(|| member("egress-guest")).clone()
 }
 
-/// The plugin that has its guesses of the token repeated.
+/// The plugin whose guesses of the token are echoed.
 pub fn oracle() -> PathBuf {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
     FILE.get_or_init(|| member("oracle-guest")).clone()
@@ -80,7 +80,7 @@ async fn load(build: fn() -> PathBuf) -> Plugin {
     Plugin::load(sandbox(), &file).await.expect("it loads")
 }
 
-/// Files of one test, gone with it.
+/// Files of one test, deleted with it.
 pub struct Files(TempDir);
 
 impl Files {
@@ -110,7 +110,7 @@ impl Files {
         self.write(name, &replaced(&hostile(), &blank, &full))
     }
 
-    /// A plugin in WebAssembly's own words: [`BARE`] with a memory of so many pages, and more.
+    /// A plugin in the text format: [`BARE`] with a memory of this many pages, and more.
     pub fn bare(&self, name: &str, pages: u32, more: &str) -> PathBuf {
         let text = BARE
             .replace("(;pages;) 1", &pages.to_string())
@@ -153,7 +153,7 @@ fn component(module: &str, contract: &str) -> Vec<u8> {
         .expect("a component")
 }
 
-/// A file's bytes with every occurrence of some of them replaced by as many others.
+/// A file's bytes with every occurrence of a byte string replaced by another one of the same length.
 pub fn replaced(file: &Path, from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut bytes = std::fs::read(file).expect("a built file");

@@ -30,7 +30,7 @@ pub fn built(which: Build) -> PathBuf {
     .clone()
 }
 
-/// One engine for all tests. With the variable `GUESTS_WAIT` their guests wait themselves, through `read`.
+/// One engine for all tests. With the variable `GUESTS_WAIT` the guests wait themselves, through `read`.
 pub fn sandbox() -> &'static Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     SANDBOX.get_or_init(|| {
@@ -101,7 +101,7 @@ impl Harness {
         Self::with().start().await
     }
 
-    /// Asks one question and collects what comes.
+    /// Sends one prompt and collects the response.
     pub async fn ask(&self, model: &str) -> Heard {
         self.send(question(model, "Hello!")).await
     }
@@ -157,7 +157,7 @@ impl Setup {
         self.start_at(&url, Arc::new(mock), plugin)
     }
 
-    /// A host that knows its service by this address: of the mock router itself, or of what stands before it.
+    /// A host whose base URL this is: of the mock router itself, or of a server in front of it.
     pub fn start_at(self, base_url: &str, mock: Arc<MockRouter>, plugin: Plugin) -> Result<Harness, Error> {
         let mut settings = self.settings;
         settings.base_url = Some(base_url.parse().expect("a URL"));
@@ -171,7 +171,7 @@ impl Setup {
     }
 }
 
-/// A tool that asks for a city.
+/// A tool with a city as its argument.
 pub fn weather_tool() -> types::Tool {
     types::Tool::Function(weather_function())
 }
@@ -188,7 +188,7 @@ pub fn weather_function() -> types::FunctionTool {
     }
 }
 
-/// All that came of an answer.
+/// A collected response.
 #[derive(Debug, Default)]
 pub struct Heard {
     pub events: Vec<ChatEvent>,
@@ -236,19 +236,19 @@ impl Heard {
         calls.into_iter().map(|(_, call)| call).collect()
     }
 
-    /// The end, which has to be a good one.
+    /// The summary; the response has to be complete.
     pub fn summary(&self) -> &Summary {
         assert!(self.error.is_none(), "an error came: {:?}", self.error);
-        self.summary.as_ref().expect("an answer ends with a summary")
+        self.summary.as_ref().expect("a response ends with a summary")
     }
 
-    /// The end, which has to be an error.
+    /// The error; the response has to fail.
     pub fn error(&self) -> &Error {
         self.error.as_ref().expect("an error")
     }
 }
 
-/// Reads an answer to its end, with a guard against one that never ends.
+/// Reads a response to its end, with a guard against one that never ends.
 pub async fn collect(mut completion: ChatStream) -> Heard {
     let mut heard = Heard::default();
     let reading = async {
@@ -262,11 +262,11 @@ pub async fn collect(mut completion: ChatStream) -> Heard {
     };
     tokio::time::timeout(Duration::from_secs(60), reading)
         .await
-        .expect("the answer ends within a minute");
+        .expect("the response ends within a minute");
     heard
 }
 
-/// The parts of an answer as text, for comparing.
+/// The parts of a response as text, for comparisons.
 pub fn parts_text(parts: &[AssistantPart]) -> String {
     parts
         .iter()

@@ -1,4 +1,4 @@
-//! The host knows no provider: what it knows of one comes from the plugin.
+//! The host names no provider: what it knows of one comes from the plugin.
 
 use std::{
     fs,
@@ -6,7 +6,7 @@ use std::{
 };
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-/// What may name no provider: the host, what is built on it, and the command line.
+/// Sources that may name no provider: the host, what is built on it, and the command line.
 const CRATES: [&str; 5] = [
     "crates/model-provider-host",
     "crates/model-server",
@@ -14,14 +14,14 @@ const CRATES: [&str; 5] = [
     "crates/openclaw-config",
     "host-harness",
 ];
-/// What only somebody who knows the provider would write.
+/// Words that only code with knowledge of the provider would contain.
 const WORDS: [&str; 3] = ["hugging", "hf_", "cheapest"];
 
-/// Where the tools of providers keep tokens: data of OpenClaw's configuration, by provider.
+/// Where the providers' own tools store tokens: data of OpenClaw's configuration, by provider.
 const FACTS: &str = "openclaw-config/src/provider_facts.json";
 
-/// All lines of code below a folder that hold one of the words, and how many files there are. Left out are the facts and
-/// unit tests.
+/// All lines of code below a folder that contain one of the words, and the count of files. The facts and unit tests are
+/// left out.
 fn lines_with_words(dir: &Path, found: &mut Vec<String>) -> usize {
     let mut files = 0;
     for entry in fs::read_dir(dir).unwrap() {

@@ -1,4 +1,4 @@
-//! Lists that want to do harm, under the default limits and half their memory: never a trap, and the good rows stay.
+//! Hostile lists, under the default limits and half their memory: never a trap, and the good rows stay.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,11 +12,11 @@ const MIB: usize = 1024 * 1024;
 /// The longest list that is read.
 const CAP: usize = 4 * MIB;
 
-/// What the component makes of a list in 64 MiB of memory; then it still has to serve.
+/// What the component makes of a list in 64 MiB of memory; it still has to serve afterwards.
 async fn listed(body: String) -> Arc<ModelCatalog> {
     let harness = Harness::with()
         .setting("max-memory-bytes", "67108864")
-        // It is memory that counts here; on a machine with other work, guest time is also what the others take.
+        // Memory counts here; on a busy machine, guest time includes time taken by other processes.
         .setting("max-guest-time-ms", "60000")
         .start()
         .await;
@@ -28,7 +28,7 @@ async fn listed(body: String) -> Arc<ModelCatalog> {
         .await
         .expect("a list ends")
         .expect("a list is never an error");
-    // Whatever was listed is now behind every look-up.
+    // Every lookup now goes through the listed models.
     let found = harness
         .host
         .resolve("huggingface/Qwen/Qwen3-8B:cheapest")
@@ -254,7 +254,7 @@ async fn json_a_million_deep_never_traps() {
 }
 
 #[tokio::test]
-async fn one_model_with_all_the_backends_of_the_world_keeps_some() {
+async fn of_too_many_backends_of_one_model_some_are_kept() {
     let catalog = listed(list([row("acme/many", 10_000), row("acme/few", 2)])).await;
     let counts: Vec<usize> = catalog.models.iter().map(|model| model.routes.len()).collect();
     assert_eq!(counts, [64, 2]);

@@ -56,20 +56,20 @@ impl Serving {
     }
 }
 
-/// Who asks.
+/// The client.
 #[derive(Clone)]
 pub struct Client {
     pub address: SocketAddr,
     pub key: Option<String>,
 }
 
-/// A reply whose body is still to come.
+/// A response whose body is still to be read.
 pub struct Open {
     pub response: Response<Incoming>,
     connection: JoinHandle<()>,
 }
 
-/// A whole reply.
+/// A whole response.
 pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
@@ -83,7 +83,7 @@ impl Drop for Open {
 }
 
 impl Client {
-    /// Of a program that has said its base URL.
+    /// A client of a program that has printed its base URL.
     pub fn of(base_url: &str) -> Self {
         let address = base_url.trim_start_matches("http://").trim_end_matches("/v1");
         Self {
@@ -92,7 +92,7 @@ impl Client {
         }
     }
 
-    /// Asks one question in one line of text.
+    /// Sends one prompt of one line.
     pub async fn ask(&self, model: &str) -> Reply {
         self.chat(&question(model)).await
     }
@@ -163,7 +163,7 @@ impl Drop for AbortOnDrop {
 }
 
 impl Open {
-    /// The next piece of the body as text; `None` at its end or where it is cut.
+    /// The next chunk of the body as text; `None` at its end or where it breaks off.
     pub async fn next(&mut self) -> Option<String> {
         loop {
             let frame = self.response.body_mut().frame().await?.ok()?;
@@ -214,7 +214,7 @@ pub fn question(model: &str) -> Value {
     serde_json::json!({"model": model, "messages": [{"role": "user", "content": "Hello!"}]})
 }
 
-/// The same, to be answered as it comes.
+/// The same prompt, for a streaming response.
 pub fn streamed(model: &str) -> Value {
     let mut body = question(model);
     body["stream"] = true.into();

@@ -1,4 +1,4 @@
-//! Requests that share one connection over HTTP/2: none is in another's way.
+//! Requests that share one connection over HTTP/2 do not affect each other.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn over_http_2_a_cancelled_stream_leaves_its_neighbour_alone() {
+async fn over_http_2_a_cancelled_stream_does_not_affect_the_others() {
     let secured = Secured::start(HTTP_2, Way::Direct).await;
     let harness = &secured.harness;
     harness.ask(MODEL).await.summary();
@@ -36,7 +36,7 @@ async fn over_http_2_a_cancelled_stream_leaves_its_neighbour_alone() {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_reads_hold_up_no_others() {
+async fn unread_responses_do_not_block_other_responses() {
     let secured = Secured::start(HTTP_2, Way::Direct).await;
     let harness = &secured.harness;
     harness.ask(MODEL).await.summary();
@@ -47,7 +47,7 @@ async fn answers_that_nobody_reads_hold_up_no_others() {
         answer.next().await.unwrap();
         unread.push(answer);
     }
-    // Time to send them all that may be sent.
+    // Time to send all that may be sent.
     tokio::time::sleep(Duration::from_secs(1)).await;
     harness.mock.clear_scenario();
     let heard = tokio::time::timeout(Duration::from_secs(20), harness.ask(MODEL)).await;
@@ -56,21 +56,21 @@ async fn answers_that_nobody_reads_hold_up_no_others() {
 }
 
 #[tokio::test]
-async fn a_connection_that_has_died_without_a_word_is_given_up_and_takes_no_more_requests() {
+async fn a_connection_that_died_silently_is_closed_and_gets_no_more_requests() {
     let secured = Secured::start(HTTP_2, Way::Proxy).await;
     let harness = &secured.harness;
     harness.ask(MODEL).await.summary();
     secured.proxy.swallow();
-    // The time limits for answers are those of a slow model: two minutes to the first word.
+    // The response timeouts are those of a slow model: two minutes to the first token.
     let lost = tokio::time::timeout(Duration::from_secs(100), harness.ask(MODEL));
-    let lost = lost.await.expect("the server is asked whether it is there");
+    let lost = lost.await.expect("the server gets a ping");
     assert_eq!(lost.error().kind(), Kind::Provider(ErrorKind::Transport));
     harness.ask(MODEL).await.summary();
     assert_eq!(secured.connections(), [1, 2]);
 }
 
 #[tokio::test]
-async fn more_requests_than_a_server_takes_on_one_connection_go_over_another() {
+async fn requests_above_a_servers_limit_of_streams_use_another_connection() {
     let secured = Secured::start(HTTP_2, Way::Direct).await;
     let harness = &secured.harness;
     harness.ask(MODEL).await.summary();
@@ -81,13 +81,13 @@ async fn more_requests_than_a_server_takes_on_one_connection_go_over_another() {
         let mut answer = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
         let begun = tokio::time::timeout(Duration::from_secs(20), answer.next()).await;
         begun
-            .unwrap_or_else(|_| panic!("the answer after {turn} others waits"))
+            .unwrap_or_else(|_| panic!("the response after {turn} others waits"))
             .unwrap();
         open.push(answer);
     }
     let on: BTreeSet<_> = secured.connections().into_iter().collect();
     assert_eq!(on.len(), 3, "a hundred on each: {on:?}");
-    // When they are over, the first has room again.
+    // When they have finished, the first connection has room again.
     drop(open);
     harness.mock.clear_scenario();
     harness.ask(MODEL).await.summary();

@@ -1,5 +1,5 @@
-//! A program that was installed, which is one that lies anywhere but in the workspace's target directory: it builds nothing,
-//! runs nothing, and does not use what lies at the path where it was built.
+//! An installed program, which is one outside the workspace's target directory: it builds nothing, runs nothing, and does
+//! not use what lies at the path where it was built.
 
 #![cfg(unix)]
 
@@ -56,7 +56,7 @@ impl Installed {
             .env("CARGO", self.path("bin").join("cargo"))
             .env("HOME", self.dir.path())
             .env("HF_TOKEN", "hf_a_token_of_somebody")
-            // What cargo would say if it ran the program.
+            // What cargo would print if the program ran it.
             .env(
                 "CARGO_MANIFEST_DIR",
                 format!("{WORKSPACE}/crates/component-build"),
@@ -70,7 +70,7 @@ impl Installed {
 #[tokio::test]
 async fn an_installed_program_builds_nothing_and_looks_at_no_path_of_where_it_was_built() {
     let run = tokio::task::spawn_blocking(|| {
-        // It is there, and would be loaded.
+        // The file exists, and would be loaded.
         assert!(built(Build::Release).is_file());
         let installed = Installed::new();
         let program = installed.path("host-harness");
@@ -111,7 +111,7 @@ async fn an_installed_program_builds_nothing_and_looks_at_no_path_of_where_it_wa
     run.await.unwrap();
 }
 
-/// The system calls of an installed program name no path of the workspace. Says so where they cannot be seen.
+/// The system calls of an installed program name no path of the workspace. Reports where they cannot be traced.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_system_calls_of_an_installed_program_name_no_path_of_where_it_was_built() {

@@ -1,5 +1,5 @@
-//! Requests that are refused before their body was read, and what comes after them on the same connection: a raw HTTP/1.1
-//! client that keeps its connection open unless it is told that it closes.
+//! Requests that are refused before their body was read, and the next requests on the same connection: a raw HTTP/1.1
+//! client that leaves its connection open unless the response says `connection: close`.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(20);
 const KEY: &str = "0123456789abcdef";
 
-/// A response, and whether the connection goes on.
+/// A response, and whether the connection stays open.
 #[derive(Debug)]
 struct Said {
     status: u16,
@@ -43,7 +43,7 @@ impl Connection {
             loop {
                 let mut line = String::new();
                 let read = self.0.read_line(&mut line).await.expect("a line");
-                assert!(read > 0, "the connection was closed without a word");
+                assert!(read > 0, "the connection was closed silently");
                 let line = line.trim_end().to_ascii_lowercase();
                 if let Some(rest) = line.strip_prefix("http/1.1 ") {
                     status = rest[..3].parse().ok();
@@ -83,7 +83,7 @@ async fn locked() -> Serving {
 }
 
 #[tokio::test]
-async fn the_request_after_one_that_was_refused_early_is_answered_on_the_same_connection() {
+async fn the_request_after_an_early_refusal_is_served_on_the_same_connection() {
     let serving = locked().await;
     let key = format!("authorization: Bearer {KEY}\r\n");
     let json = format!("{key}content-type: application/json\r\n");
@@ -116,7 +116,7 @@ async fn the_request_after_one_that_was_refused_early_is_answered_on_the_same_co
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_long_to_be_dropped_closes_the_connection_and_the_response_says_so() {
+async fn a_body_too_long_to_be_drained_closes_the_connection_and_the_response_says_so() {
     let serving = locked().await;
     let head = |path: &str, more: &str| {
         format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{more}content-length: 50000000\r\n\r\n")
@@ -129,7 +129,7 @@ async fn a_body_that_is_too_long_to_be_dropped_closes_the_connection_and_the_res
     ] {
         let mut connection = Connection::open(&serving.client).await;
         connection.send(head.as_bytes()).await;
-        // It goes on sending, as clients do that look for a response only at the end.
+        // The client goes on sending, as clients do that read a response only at the end.
         for _ in 0..50 {
             connection.send(&vec![b'x'; 100_000]).await;
         }
@@ -142,7 +142,7 @@ async fn a_body_that_is_too_long_to_be_dropped_closes_the_connection_and_the_res
 }
 
 #[tokio::test]
-async fn a_client_that_waits_for_leave_to_send_is_not_asked_for_a_body_that_nobody_reads() {
+async fn a_client_with_expect_continue_is_not_told_to_send_an_unread_body() {
     let serving = locked().await;
     let mut connection = Connection::open(&serving.client).await;
     let request = post(

@@ -130,7 +130,7 @@ impl Imports {
         Self { files, handed_on }
     }
 
-    /// The file in which a path ends, behind what hands it on.
+    /// The file in which a path ends, after re-exports.
     fn owner(&self, path: &[String], depth: usize) -> Module {
         for end in (1..=path.len()).rev() {
             if let Some(real) = self.handed_on.get(&path[..end])
@@ -164,7 +164,7 @@ impl Imports {
             .collect()
     }
 
-    /// Files that import themselves by way of others.
+    /// Files that import themselves through other files.
     fn circles(&self) -> Vec<String> {
         let direct: BTreeMap<_, _> = self.files.keys().map(|file| (file, self.of(file))).collect();
         let reaches = |from: &Module, to: &Module| {

@@ -1,5 +1,5 @@
-//! The search for a marked token in everything that the command line says, logs and keeps: every command, every kind of
-//! error, answers that repeat it, and files in which it stands where it should not. All logs are on.
+//! The search for a marked token in all output, logs and files of the command line: every command, every kind of error,
+//! responses that echo it, and files where it does not belong. All logs are on.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use serde_json::json;
 use crate::{
     guests,
     harness::built,
-    marked::{TOKEN, found, in_json, lower_percent, percent, search_files, search_text},
     program::{Ended, Program},
+    secret_search::{TOKEN, found, in_json, lower_percent, percent, search_files, search_text},
 };
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
-/// Where it may stand: where a person put it.
+/// Where it may be: where the user put it.
 const OWN_FILES: [&str; 4] = ["openclaw.json", ".env", "auth-profiles.json", "request.json"];
 
-/// Fails if anything that a run left behind holds the token.
+/// Fails if anything that a run left behind contains the token.
 fn search(program: &Program, what: &str, ended: &Ended) {
     search_text(&format!("{what}: stdout"), ended.out.as_bytes());
     search_text(&format!("{what}: stderr"), ended.err.as_bytes());
@@ -33,12 +33,12 @@ pub async fn mock() -> MockRouter {
         .expect("a mock router")
 }
 
-/// A program that has the token from its environment and logs all that it can.
+/// A program that has the token in its environment and logs as much as possible.
 pub fn program() -> Program {
     Program::new().variable("HF_TOKEN", TOKEN)
 }
 
-/// Runs it for this router, with these arguments, and searches.
+/// Runs it against this router, with these arguments, and searches.
 pub async fn run(program: &Program, base_url: &str, arguments: &[&str], stop: Option<Duration>) -> Ended {
     let plugin = tokio::task::spawn_blocking(|| built(Build::Release))
         .await
@@ -53,7 +53,7 @@ pub async fn run(program: &Program, base_url: &str, arguments: &[&str], stop: Op
     ended
 }
 
-/// The names of the commands in the help's list of them.
+/// The command names in the help's list.
 fn commands(help: &str) -> Vec<&str> {
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let list = list.take_while(|line| !line.trim().is_empty());
@@ -62,7 +62,7 @@ fn commands(help: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn no_command_shows_or_keeps_the_token() {
+async fn no_command_shows_or_stores_the_token() {
     let mock = mock().await;
     let url = mock.base_url();
     let guest = tokio::task::spawn_blocking(guests::egress).await.unwrap();
@@ -99,14 +99,14 @@ async fn no_command_shows_or_keeps_the_token() {
     }
     let toured = run(&program, "", &["demo"], None).await;
     assert_eq!(toured.code, Some(0), "{toured:?}");
-    // And every command that there is, without arguments: those that serve are stopped.
+    // And every command without arguments; servers are stopped.
     let help = program.run(&["--help"], None).await.out;
     let names = commands(&help);
     assert!(names.len() >= 11 && names.contains(&"chat"), "{help}");
     for name in names {
         run(&program, &url, &[name], Some(Duration::from_secs(3))).await;
     }
-    // It was really there to be found.
+    // The token was really there to be found.
     let sent = mock.requests();
     assert!(
         sent.iter()
@@ -132,7 +132,7 @@ async fn no_command_shows_or_keeps_the_token() {
 }
 
 #[tokio::test]
-async fn no_ending_of_an_answer_shows_the_token() {
+async fn no_ending_of_a_response_shows_the_token() {
     let mock = mock().await;
     let url = mock.base_url();
     let program = program();
@@ -168,7 +168,7 @@ async fn no_ending_of_an_answer_shows_the_token() {
     );
 }
 
-/// Answers of an upstream that repeats what it was sent, in every place and form.
+/// Responses of an upstream that echoes what it was sent, in every place and form.
 pub fn echoes() -> Vec<Script> {
     let base64 = |before: &str| base64_engine::STANDARD.encode(format!("{before}{TOKEN}"));
     let url_base64 = |before: &str| base64_engine::URL_SAFE_NO_PAD.encode(format!("{before}{TOKEN}"));
@@ -225,7 +225,7 @@ pub fn echoes() -> Vec<Script> {
 }
 
 #[tokio::test]
-async fn an_upstream_that_repeats_the_token_is_not_repeated() {
+async fn a_token_echoed_by_an_upstream_is_redacted() {
     let mock = mock().await;
     let url = mock.base_url();
     let program = program();
@@ -249,7 +249,7 @@ async fn an_upstream_that_repeats_the_token_is_not_repeated() {
         let ended = run(&program, &url, &line, None).await;
         blanked += usize::from(ended.out.contains("****") || ended.err.contains("****"));
     }
-    assert!(blanked > 50, "only {blanked} answers had something to hide");
+    assert!(blanked > 50, "only {blanked} responses had something to redact");
     let row = json!({ "data": [{ "id": format!("acme/{TOKEN}"), "name": TOKEN, "owned_by": TOKEN }, { "id": "acme/good" }] });
     for _ in 0..2 {
         mock.push_models(Script::json(200, &row).header("etag", TOKEN));
@@ -258,7 +258,7 @@ async fn an_upstream_that_repeats_the_token_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_file_or_a_flag_is_said_without_what_stands_there() {
+async fn errors_in_a_file_or_a_flag_do_not_repeat_its_content() {
     let mock = mock().await;
     let url = mock.base_url();
     let token = in_json(TOKEN);

@@ -1,5 +1,5 @@
-//! The search for a marked token in what a person sees and leaves behind: setting up, by questions and by options, and
-//! conversations. Only the file for keys may hold it.
+//! The search for a marked token in what a user sees and leaves behind: onboarding, by prompts and by options, and
+//! conversations. Only the key file may contain it.
 
 use std::sync::Arc;
 
@@ -8,20 +8,20 @@ use serde_json::json;
 
 use crate::{
     leaks::echoes,
-    marked::{TOKEN, search_files, search_text},
     onboarding::{primary, stored},
     program::files_below,
+    secret_search::{TOKEN, search_files, search_text},
     terminal::{Home, Terminal, key, person},
 };
 
-/// Where onboarding keeps it on purpose.
+/// Where onboarding stores it on purpose.
 const KEYS: &str = "agents/main/agent/auth-profiles.json";
 
 async fn mock(options: MockOptions) -> Arc<MockRouter> {
     Arc::new(MockRouter::start(options).await.expect("a mock router"))
 }
 
-/// Fails if it stands on the screen, or stood there for a moment.
+/// Fails if the token is on the screen, or was there for a moment.
 fn search_screen(what: &str, terminal: &Terminal) {
     search_text(what, terminal.screen().as_bytes());
     search_text(what, &terminal.raw());
@@ -31,7 +31,7 @@ fn search_home(what: &str, home: &Home) {
     search_files(what, files_below(home.dir()), &[KEYS]);
 }
 
-/// A list whose rows repeat it.
+/// A list whose rows echo it.
 fn telling_list() -> Script {
     let row = |id: &str| json!({ "id": id, "name": TOKEN, "owned_by": TOKEN, "providers": [{ "provider": TOKEN, "status": "live" }] });
     let rows = [
@@ -48,7 +48,7 @@ fn says(terminal: &mut Terminal, text: &str) {
 }
 
 #[tokio::test]
-async fn a_key_that_is_pasted_is_not_shown_and_stands_in_the_file_for_keys_alone() {
+async fn a_pasted_key_is_not_shown_and_is_stored_only_in_the_key_file() {
     let mock = mock(MockOptions::immediate()).await;
     for _ in 0..3 {
         mock.push_models(telling_list());
@@ -65,17 +65,17 @@ async fn a_key_that_is_pasted_is_not_shown_and_stands_in_the_file_for_keys_alone
         terminal.waits_for("the filtered list", |screen| screen.contains("type to search"));
         terminal.types(key::ENTER);
         terminal.sees("Prefer a specific backend?");
-        search_screen("while asked", &terminal);
+        search_screen("at the prompt", &terminal);
         terminal.types(key::ENTER);
         terminal.answers("Alias", TOKEN);
         terminal.types(key::CTRL_C);
         terminal.ends();
-        // As an alias it was typed openly, so that the screen is the person's own; no file is.
+        // As an alias it was typed openly, so that it is on the user's screen; no file contains it.
         search_home("an alias", &home);
 
         let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key"]);
         terminal.sees("Enter Hugging Face API key (HF token)");
-        // A wrong one first, and the good one letter by letter.
+        // First a wrong key, then the good one letter by letter.
         terminal.types("no");
         terminal.types(&key::BACKSPACE.repeat(2));
         terminal.types(TOKEN);
@@ -91,7 +91,7 @@ async fn a_key_that_is_pasted_is_not_shown_and_stands_in_the_file_for_keys_alone
         assert_eq!(stored(&home)["key"], TOKEN, "it was there to be found");
         assert!(primary(&home).is_string());
 
-        // Once more: it is offered by its ends.
+        // A second run: the key is offered, shown by its ends.
         let mut terminal = home.open(&["onboard", "--auth-choice", "huggingface-api-key"]);
         terminal.sees("Use existing Hugging Face token");
         terminal.types(key::CTRL_C);
@@ -117,7 +117,7 @@ async fn a_key_that_is_pasted_is_not_shown_and_stands_in_the_file_for_keys_alone
 }
 
 #[tokio::test]
-async fn a_key_that_is_refused_is_not_shown_and_not_kept() {
+async fn a_rejected_key_is_not_shown_and_not_stored() {
     let mock = mock(MockOptions::immediate().reject_key(TOKEN)).await;
     let home = Home::new(&mock.base_url());
     person(move || {
@@ -136,7 +136,7 @@ async fn a_key_that_is_refused_is_not_shown_and_not_kept() {
 }
 
 #[tokio::test]
-async fn options_of_onboarding_are_not_repeated() {
+async fn options_of_onboarding_are_not_echoed() {
     let mock = mock(MockOptions::immediate()).await;
     let home = Home::new(&mock.base_url());
     person(move || {
@@ -169,20 +169,20 @@ async fn options_of_onboarding_are_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_conversation_shows_and_keeps_no_token() {
+async fn a_conversation_shows_and_stores_no_token() {
     let mock = mock(MockOptions::immediate()).await;
     let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
     let upstream = Arc::clone(&mock);
     person(move || {
         let mut terminal = home.open(&["chat", "--no-fallback", "--set", "max-retries=0"]);
         terminal.sees("Talking to");
-        // Every tenth of what an upstream can say that repeats it; all of it is heard by `chat` with a prompt.
+        // Every tenth of the echoing responses; the test of `chat` with a prompt covers them all.
         let said: Vec<_> = echoes().into_iter().step_by(10).collect();
         for (turn, script) in said.into_iter().enumerate() {
             upstream.push(script);
             says(&mut terminal, &format!("Question {turn} of mine?"));
             terminal.sees(&format!("Question {turn} of mine?"));
-            terminal.waits_for("the end of the answer", |screen| {
+            terminal.waits_for("the end of the response", |screen| {
                 let screen = screen.trim_end();
                 screen.ends_with("\n>") && !screen.ends_with("mine?\n>")
             });
@@ -201,7 +201,7 @@ async fn a_conversation_shows_and_keeps_no_token() {
             String::from_utf8_lossy(&terminal.raw()).contains("*****"),
             "something was to be hidden"
         );
-        // What is typed stands on the screen of who typed it, and nowhere else.
+        // Typed text is on the screen of the user who typed it, and nowhere else.
         for (turn, typed) in ["My key is", "/system", "/model", "/nonsense"]
             .into_iter()
             .enumerate()
@@ -224,7 +224,7 @@ async fn a_conversation_shows_and_keeps_no_token() {
     let sent = mock.requests();
     assert!(
         sent.iter()
-            .all(|request| crate::marked::found(&request.body).is_none()),
+            .all(|request| crate::secret_search::found(&request.body).is_none()),
         "no prompt took it along"
     );
 }

@@ -1,5 +1,5 @@
-//! The search for a marked token in what the command line says of plugins that misbehave. They pass for the workspace's own,
-//! so that the token goes where their requests go; and the upstream sends it back to them. All logs are on.
+//! The search for a marked token in the command line's output about plugins that misbehave. They pass for the workspace's
+//! own, so that the token is sent with their requests; and the upstream echoes it. All logs are on.
 
 use mock_router::Script;
 use serde_json::json;
@@ -8,10 +8,10 @@ use crate::{
     bad_swaps::of_contract,
     guests::{DISGUISE, Files},
     leaks::{mock, program, run},
-    marked::TOKEN,
+    secret_search::TOKEN,
 };
 
-/// What the plugin does with a question, the settings for it, and how it ends.
+/// What the plugin does with a prompt, its settings, and the expected end.
 const ENDINGS: [(&str, &[&str], &str); 9] = [
     ("trap", &[], "plugin-trap"),
     ("panic", &[], "plugin-trap"),
@@ -37,15 +37,15 @@ async fn no_fault_of_a_plugin_shows_the_token() {
     let echo =
         json!({ "error": { "message": TOKEN, "nested": { TOKEN: [TOKEN] } }, "rest": "x".repeat(200) });
     for format in ["text", "json"] {
-        for (deed, settings, kind) in ENDINGS {
+        for (attack, settings, kind) in ENDINGS {
             mock.push(Script::json(200, &echo).header("x-request-id", TOKEN));
-            let model = format!("huggingface/a/{deed}");
+            let model = format!("huggingface/a/{attack}");
             let chat = [
                 "--format", format, "chat", "--plugin", &hostile, "-m", &model, "Hello!",
             ];
             let ended = run(&program, &url, &[&chat[..], settings].concat(), None).await;
-            assert_eq!(ended.code, Some(1), "{deed}: {ended:?}");
-            assert!((ended.out + &ended.err).contains(kind), "{deed} is no {kind}");
+            assert_eq!(ended.code, Some(1), "{attack}: {ended:?}");
+            assert!((ended.out + &ended.err).contains(kind), "{attack} is no {kind}");
         }
         let whole = std::fs::read(&hostile).unwrap();
         let others = DISGUISE.into_iter().filter(|(name, _)| *name != "base-url");
@@ -76,7 +76,7 @@ async fn no_fault_of_a_plugin_shows_the_token() {
             }
         }
     }
-    // It was really there to be found, and sent back.
+    // The token was really there to be found, and echoed.
     let bearer = format!("Bearer {TOKEN}");
     let sent = mock.requests();
     assert!(

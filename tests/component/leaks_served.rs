@@ -1,4 +1,4 @@
-//! The search for a marked token in what `serve` tells its clients, counts and logs. All logs are on.
+//! The search for a marked token in the responses, metrics and logs of `serve`. All logs are on.
 
 use component_build::Build;
 use http_body_util::Full;
@@ -9,8 +9,8 @@ use crate::{
     harness::built,
     http::{Client, Reply, question},
     leaks::echoes,
-    marked::{TOKEN, found, percent, search_files, search_text},
     program::{Program, Running},
+    secret_search::{TOKEN, found, percent, search_files, search_text},
 };
 
 const MODEL: &str = "Qwen/Qwen3-8B";
@@ -35,7 +35,7 @@ async fn serve(program: &Program, mock: &MockRouter, more: &[&str]) -> (Running,
     (running, client)
 }
 
-/// Fails if a reply holds it, in its head or its body.
+/// Fails if a response contains it, in its head or its body.
 fn search(what: &str, reply: &Reply) {
     search_text(what, format!("{:?}", reply.headers).as_bytes());
     for value in reply.headers.values() {
@@ -50,7 +50,7 @@ fn asked(model: &str, stream: bool) -> Value {
     body
 }
 
-/// Bodies that hold it where a client may put it.
+/// Bodies with the token where a client may put it.
 fn holding() -> Vec<String> {
     let message =
         |content: Value| json!({ "model": MODEL, "messages": [{ "role": "user", "content": content }] });
@@ -77,7 +77,7 @@ fn holding() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_server_tells_counts_and_logs_no_token() {
+async fn a_server_returns_counts_and_logs_no_token() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -125,7 +125,7 @@ async fn a_server_tells_counts_and_logs_no_token() {
         search(&format!("echo {turn}"), &reply);
         blanked += usize::from(reply.text.contains("****"));
     }
-    assert!(blanked > 50, "only {blanked} answers had something to hide");
+    assert!(blanked > 50, "only {blanked} responses had something to redact");
     search("metrics", &client.get("/metrics").await);
     let ended = running.stop().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -162,7 +162,7 @@ async fn an_access_key_is_not_repeated_either() {
         client.key = key;
         let reply = client.ask(MODEL).await;
         assert_eq!(reply.status, status, "{}", reply.text);
-        search("an answer", &reply);
+        search("a response", &reply);
     }
     let ended = running.stop().await;
     search_text("the log", (ended.out + &ended.err).as_bytes());

@@ -1,4 +1,4 @@
-//! What a plugin may not do: each row of `tests/cases/limits.json` ends as it says, in time, and the next request works.
+//! The limits of a plugin: each row of `tests/cases/limits.json` ends as expected, in time, and the next request works.
 
 use std::{
     collections::BTreeMap,
@@ -61,7 +61,7 @@ enum Export {
 }
 
 impl Case {
-    /// Does it once on a host of its own, and then asks that host something harmless.
+    /// Attacks a host of its own, and then sends that host a harmless request.
     async fn run(&self, set: &Settings) -> Result<(), Error> {
         let harness = self.harness(set).await;
         let began = Instant::now();
@@ -100,7 +100,7 @@ impl Case {
         if self.r#in == Export::ListModels {
             setup = setup.setting("list", &self.r#do);
         }
-        // The stack belongs to the engine: where a row wants another one, it gets an engine of its own.
+        // The stack belongs to the engine: a row with another size gets its own engine.
         let Some(stack) = set.get("max-stack-bytes") else {
             return setup.start_with(hostile_plugin().await).await;
         };
@@ -173,7 +173,7 @@ async fn rows(export: Export) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_plugin_ends_while_it_is_loaded_and_the_one_before_serves_on() {
+async fn a_bad_plugin_is_ended_while_it_is_loaded_and_the_previous_one_continues() {
     rows(Export::Load).await;
 }
 
@@ -183,7 +183,7 @@ async fn a_bad_list_ends_and_the_next_request_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_look_up_ends_and_the_next_request_works() {
+async fn a_bad_lookup_ends_and_the_next_request_works() {
     rows(Export::ResolveRef).await;
 }
 
@@ -200,7 +200,7 @@ async fn a_bad_stream_ends_and_the_next_request_works() {
 #[test]
 fn every_limit_has_a_row_and_is_shown_to_be_the_cause() {
     let table: Table = serde_json::from_str(FILE).unwrap();
-    // What all requests share is a matter of several: `load.rs`.
+    // Limits that all requests share need several requests: `load.rs`.
     for name in Limits::NAMES
         .into_iter()
         .filter(|name| *name != "max-total-memory-bytes")

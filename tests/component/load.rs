@@ -1,4 +1,4 @@
-//! A server under load that is meant to exhaust it: what one client or guest takes is not taken from the others.
+//! A server under load that is meant to exhaust it: what one client or guest uses is not taken from the other ones.
 
 use std::{
     sync::Arc,
@@ -23,7 +23,7 @@ use crate::{
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The slowest but one of a hundred.
+/// The second slowest of a hundred.
 fn p99(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len().saturating_sub(2)]
@@ -45,7 +45,7 @@ async fn waits(client: &Client) -> (Duration, Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn guests_that_compute_for_ever_keep_no_good_request_and_no_health_check_waiting() {
+async fn guests_that_compute_for_ever_delay_no_good_request_and_no_health_check() {
     let setup = Harness::with()
         .mock(|mock| mock.require_key(false))
         .setting("max-guest-time-ms", "600000");
@@ -72,14 +72,14 @@ async fn guests_that_compute_for_ever_keep_no_good_request_and_no_health_check_w
         spinning.iter().all(|one| !one.is_finished()),
         "they were there all the time"
     );
-    // Ten times what the bench asks for: this machine has other work.
+    // Ten times the bench's target: this machine does other work.
     assert!(good < idle + Duration::from_secs(1), "{good:?} after {idle:?}");
     assert!(health < Duration::from_millis(500), "{health:?}");
     spinning.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_guest_that_wants_more_than_is_left_for_all_is_refused_and_the_others_go_on() {
+async fn a_guest_that_exceeds_the_total_memory_is_refused_and_the_others_go_on() {
     let sandbox = Sandbox::new(&SandboxOptions {
         max_total_memory_bytes: 64 * 1024 * 1024,
         max_concurrent: 8,
@@ -157,7 +157,7 @@ async fn a_host_cannot_promise_its_guests_more_memory_than_the_sandbox_has_for_a
     );
 }
 
-/// A server with these settings, before a mock router that answers at once.
+/// A server with these settings, in front of a mock router that responds immediately.
 async fn serving(settings: &[(&str, &str)]) -> Serving {
     let set = |setup: crate::harness::Setup, (name, value): &(&str, &str)| setup.setting(name, value);
     Serving::with(
@@ -167,7 +167,7 @@ async fn serving(settings: &[(&str, &str)]) -> Serving {
     .await
 }
 
-/// A connection on which so much has been sent.
+/// A connection on which this much has been sent.
 async fn sent(client: &Client, text: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(client.address).await.expect("a connection");
     stream.write_all(text).await.expect("sent");
@@ -182,7 +182,7 @@ fn head(length: usize) -> String {
 }
 
 #[tokio::test]
-async fn bodies_that_drip_keep_nobody_from_being_answered() {
+async fn slowly_sent_bodies_do_not_delay_other_requests() {
     let serving = serving(&[("serve-max-concurrent", "1")]).await;
     let mut dripping = Vec::new();
     for _ in 0..8 {
@@ -194,7 +194,7 @@ async fn bodies_that_drip_keep_nobody_from_being_answered() {
 }
 
 #[tokio::test]
-async fn a_body_has_to_be_there_before_its_deadline_however_steadily_it_comes() {
+async fn a_body_has_to_arrive_before_its_deadline_however_steadily_it_is_sent() {
     let serving = serving(&[
         ("serve-body-deadline-ms", "300"),
         ("serve-body-timeout-ms", "60000"),
@@ -224,7 +224,7 @@ async fn a_body_has_to_be_there_before_its_deadline_however_steadily_it_comes() 
 }
 
 #[tokio::test]
-async fn a_body_that_comes_too_slowly_is_ended_long_before_its_deadline() {
+async fn a_body_sent_too_slowly_is_ended_long_before_its_deadline() {
     let serving = serving(&[("serve-min-body-rate", "100000")]).await;
     let mut stream = sent(&serving.client, head(30_000_000).as_bytes()).await;
     let started = Instant::now();
@@ -264,7 +264,7 @@ async fn connections_without_a_request_make_room_for_those_with_one() {
 }
 
 #[tokio::test]
-async fn health_is_told_and_a_full_server_says_that_it_is_when_all_connections_have_requests() {
+async fn a_full_server_reports_health_and_refuses_when_all_connections_have_requests() {
     for (name, value) in [
         ("serve-max-connections", "2"),
         ("serve-max-connections-per-address", "2"),
@@ -335,7 +335,7 @@ async fn large_bodies_share_a_budget_and_ordinary_ones_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bodies_of_very_many_members_are_refused_and_keep_nobody_waiting() {
+async fn bodies_with_very_many_members_are_refused_and_delay_no_request() {
     let serving = serving(&[]).await;
     let mut text = r#"{"messages":[{"role":"user","content":"Hello!"}]"#.to_owned();
     for at in 0..1_000_000 {
@@ -368,7 +368,7 @@ async fn bodies_of_very_many_members_are_refused_and_keep_nobody_waiting() {
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
 }
 
-/// A list of millions of numbers is not taken apart, and neither is a text copied more often than it has to be.
+/// A list of millions of numbers is not parsed, and no text is copied more often than needed.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn parsing_costs_at_most_three_times_the_bodies_in_memory() {
@@ -406,7 +406,7 @@ async fn parsing_costs_at_most_three_times_the_bodies_in_memory() {
             }
         });
         for reply in futures::future::join_all(sending).await {
-            assert_eq!(reply.status, 400, "nothing is asked: {}", reply.text);
+            assert_eq!(reply.status, 400, "nothing is sent: {}", reply.text);
         }
         let used = serve.resident("VmHWM:").saturating_sub(before);
         let times = used as f64 / (4 * BODY) as f64;

@@ -1,4 +1,4 @@
-//! The log of the command line: which lines belong to one request, and what they tell of it.
+//! The log of the command line: which lines belong to one request, and what they report.
 
 use component_build::Build;
 use mock_router::{MockOptions, MockRouter, Script};
@@ -18,7 +18,7 @@ async fn logged(mock: &MockRouter, arguments: &[&str]) -> String {
     program.run(&[&line, arguments].concat(), None).await.err
 }
 
-/// The log among what else is said on that stream.
+/// The log lines among the other output of that stream.
 fn lines(log: &str) -> Vec<Value> {
     let json = log.lines().filter(|line| line.starts_with('{'));
     let json = json.map(serde_json::from_str);
@@ -31,7 +31,7 @@ fn said<'l>(lines: &'l [Value], message: &str) -> Vec<&'l Value> {
 }
 
 #[tokio::test]
-async fn every_line_of_a_request_names_it_and_every_attempt_is_told() {
+async fn every_log_line_of_a_request_has_its_id_and_every_attempt_is_logged() {
     let mock = MockRouter::start(MockOptions::immediate()).await.unwrap();
     mock.push(Script::status(503).header("retry-after", "0"));
     let chat = ["-v", "--log-format", "json", "chat", "-m", MODEL, "Hello!"];
@@ -58,7 +58,7 @@ async fn every_line_of_a_request_names_it_and_every_attempt_is_told() {
 }
 
 #[tokio::test]
-async fn a_request_that_fails_says_how() {
+async fn a_failed_request_logs_its_cause() {
     let mock = MockRouter::start(MockOptions::immediate().scenario("401-json"))
         .await
         .unwrap();
@@ -72,7 +72,7 @@ async fn a_request_that_fails_says_how() {
 }
 
 #[tokio::test]
-async fn nothing_is_logged_unless_it_is_asked_for() {
+async fn nothing_is_logged_by_default() {
     let mock = MockRouter::start(MockOptions::immediate()).await.unwrap();
     let chat = ["chat", "-m", MODEL, "Hello!"];
     let quiet = logged(&mock, &chat).await;
@@ -88,7 +88,7 @@ async fn nothing_is_logged_unless_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn no_line_holds_a_prompt_or_an_answer() {
+async fn no_log_line_holds_a_prompt_or_a_response() {
     let mock = MockRouter::start(MockOptions::immediate()).await.unwrap();
     for format in ["text", "json"] {
         let chat = [
@@ -109,7 +109,7 @@ async fn no_line_holds_a_prompt_or_an_answer() {
 }
 
 #[tokio::test]
-async fn no_line_holds_a_prompt_that_an_upstream_repeats() {
+async fn no_log_line_holds_a_prompt_that_an_upstream_echoes() {
     let mock = MockRouter::start(MockOptions::immediate()).await.unwrap();
     let answer = r#"{"error":{"message":"flagged: A marked prompt"}}"#;
     mock.push(Script::text(400, "application/json", answer));
@@ -126,6 +126,6 @@ async fn no_line_holds_a_prompt_that_an_upstream_repeats() {
     let lines = lines(&log);
     assert_eq!(said(&lines, "failed")[0]["status"], 400);
     assert!(!format!("{lines:?}").contains("marked"), "{lines:?}");
-    // The person who asked is told.
+    // The user sees the error.
     assert!(log.contains("flagged: A marked prompt"), "{log}");
 }

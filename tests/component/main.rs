@@ -21,15 +21,12 @@ mod doctor;
 mod documents;
 mod egress;
 #[cfg(unix)]
-mod ended;
-#[cfg(unix)]
 mod exposed;
 #[path = "../../crates/plugin-registry/tests/fake/mod.rs"]
 mod fake_registry;
 mod fallback;
 mod files;
 mod grants;
-mod growth;
 mod guest_memory;
 mod guests;
 mod host_sources;
@@ -46,7 +43,6 @@ mod leaks_served;
 mod limits;
 mod load;
 mod log;
-mod marked;
 mod messages_reader;
 mod metrics;
 mod models;
@@ -67,8 +63,10 @@ mod reader;
 mod recorded_list;
 mod recorded_messages;
 mod redaction;
+mod resource_leaks;
 mod responses_reader;
 mod scenarios;
+mod secret_search;
 mod secrets;
 mod self_signed;
 mod serve;
@@ -89,6 +87,8 @@ mod talk;
 #[cfg(unix)]
 mod talk_again;
 mod terminal;
+#[cfg(unix)]
+mod termination;
 mod tls;
 mod untrusted_text;
 mod uploads;

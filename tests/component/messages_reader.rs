@@ -43,7 +43,7 @@ pub fn events(reply: &Reply) -> Vec<Value> {
     events
 }
 
-/// The message that a client makes of the events, with what each block is made of; and the error at the end, if there is
+/// The message that a client builds from the events, with the deltas of each block; and the error at the end, if there is
 /// one.
 pub fn folded(events: &[Value]) -> (Value, Option<Value>) {
     let (mut message, mut inputs, mut open) = (json!({}), Vec::new(), None);

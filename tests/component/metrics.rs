@@ -1,4 +1,4 @@
-//! What the host counts.
+//! The metrics of the host.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 
 #[tokio::test]
-async fn every_call_is_counted_by_how_it_ended() {
+async fn every_call_is_counted_by_its_outcome() {
     let harness = Harness::with()
         .setting("max-retries", "1")
         .setting("first-byte-timeout-ms", "5000")
@@ -72,13 +72,16 @@ async fn swaps_are_counted_and_counts_survive_them() {
     let now = harness.host.metrics();
     assert_eq!((now.swaps, now.swaps_refused, now.swaps_rolled_back), (1, 1, 0));
     assert_eq!((now.generation, now.ended(Call::Chat, "ok")), (2, 1));
-    assert_eq!(now.generations_loaded, 2, "the one before is kept to come back");
+    assert_eq!(
+        now.generations_loaded, 2,
+        "the previous generation is retained for a rollback"
+    );
 }
 
 #[tokio::test]
-async fn the_page_has_no_word_of_a_user_or_a_model() {
+async fn the_metrics_page_contains_no_text_of_a_user_or_a_model() {
     let serving = Serving::start().await;
-    // The first list is asked for by itself; when it is there, nothing is under way.
+    // The first list is requested in the background; once it is there, nothing is in flight.
     serving.client.get("/v1/models").await;
     serving.client.ask("Qwen/Qwen3-8B").await;
     serving.client.ask("some/words of-mine").await;
@@ -112,7 +115,7 @@ async fn the_page_has_no_word_of_a_user_or_a_model() {
 }
 
 #[tokio::test]
-async fn the_page_has_no_word_of_an_upstream_and_its_backends() {
+async fn the_metrics_page_contains_no_text_of_an_upstream_and_its_backends() {
     let serving = Serving::with(
         Harness::with().setting("max-retries", "0"),
         ServeOptions::default(),

@@ -27,7 +27,7 @@ async fn a_live_list_has_routes_prices_and_windows() {
 }
 
 #[tokio::test]
-async fn a_router_that_cannot_be_asked_gives_the_bundled_list_and_says_why() {
+async fn with_an_unreachable_router_the_bundled_list_is_returned_with_the_reason() {
     let harness = Harness::with()
         .mock(|mock| mock.scenario("models-500"))
         .start()
@@ -54,7 +54,7 @@ async fn a_policy_locks_the_provider_and_keeps_the_models_metadata() {
 }
 
 #[tokio::test]
-async fn a_mistake_comes_with_what_was_probably_meant() {
+async fn an_invalid_reference_comes_with_suggestions() {
     let harness = Harness::start().await;
     let error = harness.host.resolve("huggingface/DeepSeek-R1").await.unwrap_err();
     assert_eq!(error.kind(), Kind::Provider(ErrorKind::InvalidReference));
@@ -65,7 +65,7 @@ async fn a_mistake_comes_with_what_was_probably_meant() {
 }
 
 #[tokio::test]
-async fn a_list_is_kept_for_what_is_resolved_later() {
+async fn a_list_is_cached_for_later_resolutions() {
     let harness = Harness::start().await;
     harness.host.list_models(DiscoveryMode::Always).await.unwrap();
     let listed = harness

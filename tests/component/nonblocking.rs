@@ -1,5 +1,5 @@
-//! Plugins that never wait: the host waits for what arrives and calls them. What ends as the other way is in the tests of
-//! each thing, which run this way; here is what this way alone has, and what such a plugin may do wrong.
+//! Plugins that never wait: the host waits for events and calls them. Behaviour that both ways share is in the tests of
+//! each subject, which run this way; here are this way's own, and the mistakes that such a plugin can make.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 /// No test takes longer, however loaded the machine is.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The plugin of the tests that never waits.
+/// The test plugin that never waits.
 async fn guest() -> Plugin {
     static PLUGIN: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
     let load = || async {
@@ -34,17 +34,21 @@ async fn guest() -> Plugin {
     PLUGIN.get_or_init(load).await.clone()
 }
 
-/// What becomes of a deed, on a host with these settings that then does something harmless.
-async fn did(deed: &str, settings: &[(&str, &str)]) -> Heard {
+/// The outcome of an attack, on a host with these settings that then serves a harmless request.
+async fn did(attack: &str, settings: &[(&str, &str)]) -> Heard {
     let set = |setup: Setup, (name, value): &(&str, &str)| setup.setting(name, value);
     let setup = Harness::with().mock(|mock| mock.require_key(false));
     let harness = settings.iter().fold(setup, set).start_with(guest().await).await;
-    let reference = |deed: &str| format!("nonblocking/a/{deed}");
-    let heard = tokio::time::timeout(LIMIT, harness.ask(&reference(deed)))
+    let reference = |attack: &str| format!("nonblocking/a/{attack}");
+    let heard = tokio::time::timeout(LIMIT, harness.ask(&reference(attack)))
         .await
-        .unwrap_or_else(|_| panic!("{deed}: still at it after {LIMIT:?}"));
+        .unwrap_or_else(|_| panic!("{attack}: still at it after {LIMIT:?}"));
     let then = harness.ask(&reference("fine")).await;
-    assert_eq!(then.text().split(' ').next(), Some("1"), "{deed}: then {then:?}");
+    assert_eq!(
+        then.text().split(' ').next(),
+        Some("1"),
+        "{attack}: then {then:?}"
+    );
     heard
 }
 
@@ -53,7 +57,7 @@ fn limit(error: &Error) -> (Kind, Option<&str>) {
 }
 
 #[tokio::test]
-async fn the_host_waits_for_plugins_that_need_not_and_others_go_on_waiting() {
+async fn the_host_waits_for_nonblocking_plugins_and_blocking_ones_wait_in_the_guest() {
     assert!(plugin().await.host_waits() || std::env::var_os("GUESTS_WAIT").is_some());
     assert!(guest().await.host_waits());
     assert!(!waiting_plugin().await.host_waits());
@@ -61,7 +65,7 @@ async fn the_host_waits_for_plugins_that_need_not_and_others_go_on_waiting() {
 }
 
 #[tokio::test]
-async fn an_engine_whose_guests_wait_calls_read_even_of_a_plugin_that_need_not() {
+async fn an_engine_with_guests_wait_calls_read_even_of_a_nonblocking_plugin() {
     let options = SandboxOptions {
         guests_wait: true,
         max_concurrent: 4,
@@ -77,7 +81,7 @@ async fn an_engine_whose_guests_wait_calls_read_even_of_a_plugin_that_need_not()
 }
 
 #[tokio::test]
-async fn a_plugin_is_told_how_long_was_waited_and_no_less_than_it_wanted() {
+async fn a_plugin_gets_the_time_waited_which_is_no_less_than_it_requested() {
     let heard = did("ticks-5", &[]).await;
     heard.summary();
     let text = heard.text();
@@ -88,10 +92,10 @@ async fn a_plugin_is_told_how_long_was_waited_and_no_less_than_it_wanted() {
 }
 
 #[tokio::test]
-async fn one_that_is_never_done_is_called_now_and_then_until_its_time_is_over() {
+async fn a_plugin_that_never_finishes_is_called_at_intervals_until_its_deadline() {
     let heard = did("never", &[("max-wall-clock-ms", "500")]).await;
     assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
-    // With a thousand calls a second at most, half a second costs next to nothing of this.
+    // With a thousand calls a second at most, half a second uses a fraction of this.
     let heard = did(
         "never",
         &[("max-wall-clock-ms", "500"), ("max-guest-time-ms", "400")],
@@ -101,13 +105,13 @@ async fn one_that_is_never_done_is_called_now_and_then_until_its_time_is_over() 
 }
 
 #[tokio::test]
-async fn one_that_wants_to_be_called_in_a_month_is_ended_by_the_deadline() {
+async fn a_plugin_that_requests_a_wait_of_a_month_is_ended_by_the_deadline() {
     let heard = did("huge", &[("max-wall-clock-ms", "300")]).await;
     assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
 }
 
 #[tokio::test]
-async fn one_that_waits_for_nothing_is_ended_at_once() {
+async fn a_plugin_that_waits_for_nothing_is_ended_at_once() {
     let heard = did("idle", &[]).await;
     let error = heard.error();
     assert_eq!(error.kind(), Kind::PluginTrap, "{error:?}");
@@ -115,7 +119,7 @@ async fn one_that_waits_for_nothing_is_ended_at_once() {
 }
 
 #[tokio::test]
-async fn one_that_computes_for_ever_is_interrupted() {
+async fn a_plugin_that_computes_for_ever_is_interrupted() {
     let heard = did("loop", &[("max-guest-time-ms", "100")]).await;
     assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-guest-time-ms")));
     let heard = did(
@@ -127,7 +131,7 @@ async fn one_that_computes_for_ever_is_interrupted() {
 }
 
 #[tokio::test]
-async fn a_trap_ends_the_response_and_leaves_what_came_before() {
+async fn a_trap_ends_the_response_and_leaves_the_events_before_it() {
     for events in [0, 1, 3] {
         let heard = did(&format!("trap-{events}"), &[]).await;
         assert_eq!(heard.text(), "before".repeat(events));
@@ -136,7 +140,7 @@ async fn a_trap_ends_the_response_and_leaves_what_came_before() {
 }
 
 #[tokio::test]
-async fn after_the_end_it_is_not_called_again() {
+async fn after_the_end_a_plugin_is_not_called_again() {
     let harness = Harness::with()
         .mock(|mock| mock.require_key(false))
         .start_with(guest().await)
@@ -155,18 +159,18 @@ async fn after_the_end_it_is_not_called_again() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_read_what_came_is_called_no_more_than_a_thousand_times_a_second() {
+async fn a_plugin_that_leaves_a_response_unread_is_called_no_more_than_a_thousand_times_a_second() {
     let heard = did("unread-400", &[]).await;
     heard.summary();
     let text = heard.text();
     let words: Vec<&str> = text.split(' ').collect();
     let (calls, waited): (u64, u64) = (words[0].parse().unwrap(), words[2].parse().unwrap());
-    // The first are for free.
+    // The first calls are not delayed.
     assert!(calls == 400 && waited >= 100, "{text}");
 }
 
 #[tokio::test]
-async fn one_that_waits_all_the_same_may() {
+async fn a_nonblocking_plugin_may_still_wait_in_the_guest() {
     let heard = did("blocks", &[]).await;
     heard.summary();
     assert_eq!(heard.text(), "read true");
@@ -210,12 +214,12 @@ async fn the_same_bytes_and_the_same_seed_give_the_same_events() {
     assert!(!first.is_empty());
     if plugin().await.host_waits() {
         assert_eq!(first, with_seed(&harness, ask(), Some(1)).await);
-        // What it has to make up, the id of the call, comes from the seed.
+        // The id of the call, which it makes up, comes from the seed.
         assert_ne!(first, with_seed(&harness, ask(), Some(2)).await);
     }
 }
 
-/// All text of a response, for comparing: where one event ends and the next begins has no meaning.
+/// All text of a response, for comparisons: the bounds of deltas have no meaning.
 async fn text_of(plugin: Plugin, setup: Setup, script: &Script) -> String {
     let harness = setup.start_with(plugin).await;
     harness.mock.push(script.clone());
@@ -225,7 +229,7 @@ async fn text_of(plugin: Plugin, setup: Setup, script: &Script) -> String {
 }
 
 #[tokio::test]
-async fn both_ways_give_the_same_text_however_the_network_cuts_it() {
+async fn both_ways_give_the_same_text_whatever_the_chunks_of_the_network() {
     let chunk =
         |at: usize| json!({"choices": [{"index": 0, "delta": {"content": format!("é{at} ")}}]}).to_string();
     let chunks = (0..300).map(chunk).chain(["[DONE]".to_owned()]);
@@ -257,7 +261,7 @@ async fn a_connection_is_used_again_either_way() {
 }
 
 #[tokio::test]
-async fn each_time_out_is_the_plugins_own_either_way() {
+async fn each_timeout_is_the_plugins_own_either_way() {
     for plugin in [plugin().await, waiting_plugin().await] {
         for (scenario, setting, message) in [
             ("no-headers", "first-byte-timeout-ms", "300 ms"),
@@ -283,10 +287,10 @@ async fn each_time_out_is_the_plugins_own_either_way() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_failed_is_repeated_after_a_pause_either_way() {
+async fn a_failed_attempt_is_retried_after_a_backoff_either_way() {
     for plugin in [plugin().await, waiting_plugin().await] {
         let harness = Harness::with().start_with(plugin).await;
-        // Without a word on when: at least three quarters of half a second.
+        // Without `retry-after`: at least three quarters of half a second.
         harness.mock.push(Script::status(503));
         harness.mock.push(Script::hang_up());
         let began = Instant::now();
@@ -302,13 +306,13 @@ async fn an_attempt_that_failed_is_repeated_after_a_pause_either_way() {
 }
 
 #[tokio::test]
-async fn a_pause_before_another_attempt_does_not_count_what_was_waited_before() {
+async fn a_backoff_does_not_count_time_waited_before_it() {
     for plugin in [plugin().await, waiting_plugin().await] {
         let harness = Harness::with()
             .setting("first-byte-timeout-ms", "600")
             .start_with(plugin)
             .await;
-        // Its body never comes, so that the time limit ends the first attempt.
+        // Its body never arrives, so that the timeout ends the first attempt.
         let stalls = Script::status(503).repeat("{", Some(1)).end(End::Stall);
         harness.mock.push(stalls);
         let began = Instant::now();
@@ -327,12 +331,12 @@ fn large(bytes: usize) -> ChatRequest {
 #[tokio::test]
 async fn bodies_of_any_size_arrive_whole_either_way() {
     for plugin in [plugin().await, waiting_plugin().await] {
-        // Guest time is also what others take of a busy machine.
+        // On a busy machine, guest time includes time taken by other processes.
         let setup = Harness::with().setting("max-guest-time-ms", "60000");
         let harness = setup.start_with(plugin).await;
         for bytes in [0, 1_000, 300_000, 1_000_000, 6_000_000] {
             let request = large(bytes);
-            // The mock would say all of it back.
+            // The mock would echo all of it.
             let chunk = json!({"choices": [{"index": 0, "delta": {"content": "yes"}}]}).to_string();
             harness.mock.push(Script::sse([chunk, "[DONE]".to_owned()]));
             let sent = request.clone();
@@ -376,10 +380,10 @@ async fn dropped(
 }
 
 #[tokio::test]
-async fn a_response_may_be_given_up_at_any_point() {
+async fn a_response_may_be_cancelled_at_any_point() {
     let a_while = Duration::from_millis(30);
     let short = || question(MODEL, "Hello!");
-    // Before anything was done, while its body is sent, while its head is waited for, in the middle, in a pause.
+    // Before anything is done, while the body is sent, while the head is awaited, in the middle, during a backoff.
     dropped(None, short(), async |_| {}).await;
     dropped(None, large(20_000_000), async |_| {}).await;
     dropped(None, large(20_000_000), async |completion| {

@@ -1,4 +1,4 @@
-//! Onboarding as a person does it, at a terminal.
+//! Interactive onboarding, at a terminal.
 
 use mock_router::{MockOptions, MockRouter};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub fn stored(home: &Home) -> Value {
     profiles["profiles"]["huggingface:default"].clone()
 }
 
-/// Chooses the model that the typed words find.
+/// Chooses the model that the typed search finds.
 fn stands_in(terminal: &mut Terminal, question: &str, words: &str) {
     terminal.sees(question);
     terminal.types(words);
@@ -89,7 +89,7 @@ async fn a_token_of_the_environment_is_offered_and_the_default_model_stands_firs
 }
 
 #[tokio::test]
-async fn what_people_paste_becomes_the_token_and_a_policy_takes_the_choice_of_a_backend() {
+async fn pasted_text_becomes_the_token_and_a_policy_skips_the_backend_prompt() {
     let mock = mock().await;
     let home = Home::new(&mock.base_url());
     person(move || {
@@ -114,7 +114,7 @@ async fn what_people_paste_becomes_the_token_and_a_policy_takes_the_choice_of_a_
             "is a reference, not a name",
             &format!("{}thrifty", key::BACKSPACE.repeat(13)),
         );
-        stands_in(&mut terminal, "Fallbacks: who is asked when it fails?", "qwen3 8b");
+        stands_in(&mut terminal, "Fallbacks: which model is tried when it fails?", "qwen3 8b");
         stands_in(&mut terminal, "when all of these fail?", "glm 4.7");
         terminal.answers("when all of these fail?", "");
         terminal.answers("Send a test message", "n");
@@ -138,7 +138,7 @@ async fn what_people_paste_becomes_the_token_and_a_policy_takes_the_choice_of_a_
 }
 
 #[tokio::test]
-async fn a_refused_token_is_said_at_once_and_can_be_entered_again() {
+async fn a_rejected_token_is_reported_at_once_and_can_be_entered_again() {
     let mock = mock().await;
     let home = Home::new(&mock.base_url()).variable("HUGGINGFACE_HUB_TOKEN", REVOKED);
     person(move || {
@@ -173,7 +173,7 @@ async fn a_refused_token_is_said_at_once_and_can_be_entered_again() {
 }
 
 #[tokio::test]
-async fn a_refused_token_can_be_kept_and_the_built_in_list_is_offered() {
+async fn a_rejected_token_can_be_stored_and_the_built_in_list_is_offered() {
     let mock = mock().await;
     let home = Home::new(&mock.base_url());
     person(move || {
@@ -189,7 +189,7 @@ async fn a_refused_token_can_be_kept_and_the_built_in_list_is_offered() {
         terminal.types("kimi");
         terminal.waits_for("the filtered list", |screen| screen.contains("> Kimi K2.5"));
         terminal.types(key::ENTER);
-        // Nobody knows the backends of a built-in model.
+        // The backends of a built-in model are unknown.
         terminal.answers("Alias", "");
         terminal.answers("Fallbacks", "");
         terminal.answers("Send a test message", "");
@@ -206,7 +206,7 @@ async fn a_refused_token_can_be_kept_and_the_built_in_list_is_offered() {
 }
 
 #[tokio::test]
-async fn a_key_that_nobody_can_check_is_said_and_kept() {
+async fn a_key_that_cannot_be_checked_is_reported_and_stored() {
     let mock = MockRouter::start(MockOptions::immediate().scenario("503-html"))
         .await
         .expect("a mock router");
@@ -225,8 +225,8 @@ async fn a_key_that_nobody_can_check_is_said_and_kept() {
             let said = said.unwrap_or_else(|| panic!("{screen}")).1;
             assert!(said.contains(why), "{screen}");
             terminal.types(key::ENTER);
-            // There are backends to choose from only where a list came.
-            let screen = terminal.waits_for("the next question", |screen| {
+            // There are backends to choose from only if the list was loaded.
+            let screen = terminal.waits_for("the next prompt", |screen| {
                 screen.contains("Prefer a specific backend?") || screen.contains("Alias")
             });
             if !screen.contains("Alias") {
@@ -244,7 +244,7 @@ async fn a_key_that_nobody_can_check_is_said_and_kept() {
 }
 
 #[tokio::test]
-async fn of_several_providers_the_one_that_is_chosen_is_set_up_and_no_other() {
+async fn of_several_providers_only_the_chosen_one_is_set_up() {
     let mock = mock().await;
     let home = Home::new(&mock.base_url());
     person(move || {
@@ -281,7 +281,7 @@ async fn of_several_providers_the_one_that_is_chosen_is_set_up_and_no_other() {
 }
 
 #[tokio::test]
-async fn ctrl_c_leaves_everything_as_it_was_wherever_it_comes() {
+async fn ctrl_c_at_any_prompt_changes_nothing() {
     let mock = mock().await;
     let own = "// mine\n{ agents: { defaults: { model: 'zeta/x' } } }\n";
     for stop_at in [
@@ -329,7 +329,7 @@ async fn ctrl_c_leaves_everything_as_it_was_wherever_it_comes() {
 }
 
 #[tokio::test]
-async fn where_only_configured_models_count_and_none_is_there_the_default_is_taken() {
+async fn where_only_configured_models_count_and_there_are_none_the_default_is_used() {
     let mock = mock().await;
     let home = Home::new(&mock.base_url()).file("openclaw.json", r#"{ "models": { "mode": "replace" } }"#);
     person(move || {
@@ -349,7 +349,7 @@ async fn where_only_configured_models_count_and_none_is_there_the_default_is_tak
 }
 
 #[tokio::test]
-async fn fallbacks_that_are_there_are_kept_or_given_up_and_those_of_others_always_stay() {
+async fn existing_fallbacks_are_kept_or_dropped_and_those_of_other_providers_always_stay() {
     let mock = mock().await;
     for (answer, fallbacks) in [
         ("", json!(["Small", "zeta/x"])),
@@ -375,7 +375,7 @@ async fn fallbacks_that_are_there_are_kept_or_given_up_and_those_of_others_alway
             if answer == "n" {
                 stands_in(&mut terminal, "when all of these fail?", "glm 4.7");
             }
-            terminal.waits_for("the last question", |screen| {
+            terminal.waits_for("the last prompt", |screen| {
                 let last = screen.lines().rev().find(|line| line.starts_with("? "));
                 last.is_some_and(|line| line.trim_end().ends_with("when all of these fail?"))
             });

@@ -1,4 +1,4 @@
-//! Onboarding where there is something already, or a terminal of few means: what is configured is what Enter keeps.
+//! Onboarding over an existing configuration, or on a limited terminal: Enter keeps what is configured.
 
 use mock_router::{MockOptions, MockRouter};
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_model_that_is_configured_with_a_backend_is_kept_by_pressing_enter() {
+async fn enter_keeps_a_model_configured_with_a_backend() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -49,7 +49,7 @@ async fn a_model_that_is_configured_with_a_backend_is_kept_by_pressing_enter() {
 }
 
 #[tokio::test]
-async fn escape_empties_the_field_of_a_key_and_ctrl_c_gives_up() {
+async fn escape_empties_the_field_of_a_key_and_ctrl_c_cancels() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -61,7 +61,7 @@ async fn escape_empties_the_field_of_a_key_and_ctrl_c_gives_up() {
         terminal.types("hf_half\u{15}");
         terminal.sees("********");
         terminal.types(key::ESCAPE);
-        terminal.waits_for("the question again", |screen| {
+        terminal.waits_for("the prompt again", |screen| {
             screen.matches("Enter Hugging Face API key").count() == 2 && screen.contains("Esc starts over")
         });
         terminal.types(TOKEN);
@@ -78,7 +78,7 @@ async fn escape_empties_the_field_of_a_key_and_ctrl_c_gives_up() {
 }
 
 #[tokio::test]
-async fn questions_have_no_colours_where_none_are_wanted() {
+async fn prompts_have_no_colours_where_none_are_wanted() {
     for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
         let home = Home::new("").variable(name, value);
         person(move || {

@@ -1,4 +1,4 @@
-//! Onboarding as a script does it: everything by options.
+//! Onboarding by a script: everything by options.
 
 use mock_router::{MockOptions, MockRouter};
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::{
 };
 
 fn quietly(home: &Home, more: &[&str]) -> Ended {
-    // Nobody is asked whether the key is good, unless a service is there for that.
+    // The key is not checked, unless a test has a service for that.
     let arguments = ["onboard", "--non-interactive", "--mode", "local", "--skip-health"];
     home.run(&[&arguments, more].concat())
 }
@@ -55,7 +55,7 @@ async fn a_script_sets_the_default_model_and_twice_changes_nothing() {
         let ran = quietly(&home, &flags);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert_eq!(before, (home.read("openclaw.json"), home.read(KEYS)));
-        // The stored profile will do from now on, and the flag alone says whose it is.
+        // The stored profile is enough from now on; the flag selects its provider.
         let ran = quietly(&home, &["--format", "json"]);
         assert_eq!(
             (ran.code, &ran.json()["changed"]),
@@ -119,7 +119,7 @@ async fn openclaws_other_spelling_of_the_choice_is_understood() {
 }
 
 #[tokio::test]
-async fn without_a_key_a_script_is_told_where_one_may_be() {
+async fn without_a_key_a_script_gets_an_error_that_names_the_places_for_one() {
     person(|| {
         let home = Home::new("").variable("HF_TOKEN", " ");
         for flags in [&[][..], &["--huggingface-api-key", ""], &["--auth-choice", "huggingface-api-key"]] {
@@ -157,7 +157,7 @@ async fn several_keys_need_a_choice() {
         let ran = quietly(&home, &[&keys[..], &["--auth-choice", "huggingface-api-key"]].concat());
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert_eq!(stored(&home)["key"], TOKEN);
-        // Nobody has granted the other one anything.
+        // The other provider has no grant.
         let before = written(&home);
         let ran = quietly(&home, &["--also", &other, "--puddingface-api-key", "a key of nobody's"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
@@ -186,7 +186,7 @@ async fn help_names_the_option_of_the_loaded_provider() {
 }
 
 #[tokio::test]
-async fn a_person_s_file_keeps_its_words_and_order() {
+async fn a_user_s_file_keeps_its_comments_and_order() {
     person(|| {
         for entry in
             std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/config")).expect("fixtures")
@@ -197,8 +197,7 @@ async fn a_person_s_file_keeps_its_words_and_order() {
             assert_eq!(ran.code, Some(0), "{ran:?}");
             let new = home.read("openclaw.json");
             assert_eq!(home.read("openclaw.json.bak"), text);
-            // Every line that was there is there, in its order, but for the model that was asked to be another and
-            // commas.
+            // Every line is still there, in its order, except for the changed model and commas.
             let mut rest = new.as_str();
             for line in text.lines().filter(|line| !line.contains("primary")) {
                 let line = line.trim_end_matches([',', ' ']);
@@ -252,7 +251,7 @@ async fn a_script_s_key_is_checked_and_a_refused_one_is_not_stored() {
 }
 
 #[tokio::test]
-async fn openclaw_s_own_options_are_taken_with_a_note() {
+async fn openclaw_s_own_options_are_accepted_with_a_note() {
     person(|| {
         let home = Home::new("");
         let ran = quietly(
@@ -324,7 +323,7 @@ async fn a_key_can_be_stored_as_the_name_of_its_variable() {
 }
 
 #[tokio::test]
-async fn a_default_that_is_there_stays_unless_the_option_says_otherwise() {
+async fn an_existing_default_stays_unless_the_option_overrides_it() {
     person(|| {
         let config = r#"{ "agents": { "defaults": { "model": { "primary": "openai/gpt-5" } } } }"#;
         let home = Home::new("").file("openclaw.json", config);

@@ -36,7 +36,7 @@ async fn compatible() -> Plugin {
     PLUGIN.get_or_init(load).await.clone()
 }
 
-/// A server that wants no key, and nothing granted.
+/// A server that needs no key, and no grant.
 fn keyless() -> Setup {
     Harness::with().mock(|mock| mock.require_key(false)).token(None)
 }
@@ -92,7 +92,7 @@ async fn without_a_key_and_a_grant_it_lists_and_chats_at_the_base_url() {
 }
 
 #[tokio::test]
-async fn with_a_grant_the_host_adds_the_key_on_the_way_out() {
+async fn with_a_grant_the_host_adds_the_key_on_egress() {
     let plugin = compatible().await;
     let grant = Grant::asked_by(plugin.info()).unwrap();
     assert_eq!(grant.env_vars, ["OPENAI_COMPATIBLE_API_KEY"]);
@@ -150,7 +150,7 @@ async fn an_id_with_slashes_and_colons_is_sent_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_swap_between_the_two_providers_is_refused_and_the_live_one_serves_on() {
+async fn a_swap_between_the_two_providers_is_refused_and_the_live_one_continues() {
     for (live, other, names) in [
         (
             compatible().await,
@@ -176,7 +176,7 @@ async fn a_swap_between_the_two_providers_is_refused_and_the_live_one_serves_on(
     );
 }
 
-/// The program with a server that it may ask.
+/// The program with a server that it may reach.
 struct Desk {
     program: Program,
     mock: MockRouter,
@@ -208,7 +208,7 @@ impl Desk {
 }
 
 #[tokio::test]
-async fn a_person_sets_it_up_with_one_command_and_chats_with_the_next() {
+async fn a_user_sets_it_up_with_one_command_and_chats_with_the_next() {
     let desk = Desk::new().await;
     let url = desk.mock.base_url();
     let set_up = desk
@@ -259,7 +259,7 @@ async fn the_same_commands_work_with_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_said_with_what_to_do() {
+async fn an_unreachable_server_is_reported_with_a_fix() {
     let desk = Desk::new().await;
     let away = ["--base-url", "http://127.0.0.1:9/v1"];
     let listed = desk.good(&[&["models"][..], &away].concat()).await;
@@ -283,7 +283,7 @@ async fn a_server_that_is_not_there_is_said_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn it_is_served_to_clients_as_any_provider_is() {
+async fn it_is_served_to_clients_like_any_provider() {
     let desk = Desk::new().await;
     let url = desk.mock.base_url();
     let arguments = [
@@ -298,7 +298,7 @@ async fn it_is_served_to_clients_as_any_provider_is() {
     let served = desk.program.start(&arguments).await;
     let client = Client::of(&served.first);
     let models = client.get("/v1/models").await;
-    // Ids of the list are bare, as those of any provider.
+    // Ids of the list have no prefix, as those of any provider.
     let bare = MODEL.strip_prefix("openai-compatible/").expect("a prefix");
     assert!(models.text.contains(&format!("\"{bare}\"")), "{}", models.text);
     let said = client.ask(MODEL).await;

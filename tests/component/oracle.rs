@@ -1,5 +1,5 @@
-//! Whoever has guesses of the token repeated learns nothing: not a plugin that looks how it may read them, and not a client
-//! of `serve` that looks how they are streamed. Right guesses of proper prefixes come like wrong ones.
+//! An attacker whose guesses of the token are echoed learns nothing: neither a plugin that observes how it may read them,
+//! nor a client of `serve` that observes how they are streamed. Right guesses of proper prefixes look like wrong ones.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -26,10 +26,10 @@ use crate::{
 
 /// Requests of one call of the guest; the limit is 16.
 const AT_ONCE: usize = 12;
-/// What is right and wrong comes over a network that may cut it in its own way; so often it is tried again.
+/// Right and wrong bodies cross a network with its own chunking; each is tried this often.
 const TRIES: usize = 8;
 
-/// An upstream that repeats what it is sent: whole, or in frames where a body begins with `|` and has more of them.
+/// An upstream that echoes what it is sent: whole, or in frames if a body begins with `|` and has more of them.
 struct Echo {
     port: u16,
     serving: JoinHandle<()>,
@@ -75,7 +75,7 @@ impl Echo {
     }
 }
 
-/// The guest with the token, before an upstream that repeats.
+/// The guest with the token, in front of an upstream that echoes.
 struct Attack {
     harness: Harness,
     _echo: Echo,
@@ -108,7 +108,7 @@ impl Attack {
         learnt
     }
 
-    /// Fails if a right body can be told from the wrong one beside it, however often both are tried.
+    /// Fails if a right body can be distinguished from the wrong one beside it, however often both are tried.
     async fn cannot_tell(&self, mut pairs: Vec<(String, String)>) {
         for _ in 0..TRIES {
             let (right, wrong): (Vec<_>, Vec<_>) = pairs.iter().cloned().unzip();
@@ -126,7 +126,7 @@ impl Attack {
             }
         }
         panic!(
-            "{} right guesses can be told from wrong ones: {pairs:?}",
+            "{} right guesses can be distinguished from wrong ones: {pairs:?}",
             pairs.len()
         );
     }
@@ -147,7 +147,7 @@ fn guesses() -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Guesses put together as this says, `size` to a body.
+/// Guesses joined as this says, `size` to a body.
 fn bodies(count: usize, size: usize, with: impl Fn(&str) -> String) -> Vec<(String, String)> {
     let mut guesses = guesses();
     let mut bodies = Vec::new();
@@ -160,7 +160,7 @@ fn bodies(count: usize, size: usize, with: impl Fn(&str) -> String) -> Vec<(Stri
 }
 
 #[tokio::test]
-async fn a_plugin_that_has_guesses_repeated_by_frames_learns_nothing() {
+async fn a_plugin_with_guesses_echoed_in_frames_learns_nothing() {
     let attack = Attack::start().await;
     for form in ["|{}", "|^{}", "|{}^", "| {}", "|{} ", "|\"{}\"", "|{}|{}"] {
         let bodies = bodies(1_500, 100, |guess| form.replace("{}", guess));
@@ -169,10 +169,10 @@ async fn a_plugin_that_has_guesses_repeated_by_frames_learns_nothing() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_has_guesses_repeated_in_one_plain_body_learns_nothing() {
+async fn a_plugin_with_guesses_echoed_in_one_plain_body_learns_nothing() {
     let attack = Attack::start().await;
     const SIZE: usize = 24_000;
-    // Where reads end, as an attacker would find out first.
+    // First where reads end, as an attacker would find out.
     let learnt = attack.learn(&[".".repeat(SIZE)]).await;
     let (sizes, _) = learnt[0].split_once(" stars").unwrap();
     let mut read = 0;
@@ -205,7 +205,7 @@ async fn a_plugin_that_has_guesses_repeated_in_one_plain_body_learns_nothing() {
 #[tokio::test]
 async fn what_such_a_plugin_sees_is_the_form_of_the_bytes_and_a_whole_token_only() {
     let attack = Attack::start().await;
-    // It does see how frames are cut, where their form allows it.
+    // It does see how frames are chunked, where their format allows it.
     let learnt = attack
         .learn(
             &[
@@ -229,7 +229,7 @@ async fn what_such_a_plugin_sees_is_the_form_of_the_bytes_and_a_whole_token_only
     );
 }
 
-/// What a client sees of a streamed response: the kind of each event, and the size of each text in it.
+/// What a client sees of a streaming response: the kind of each event, and the size of each text in it.
 fn form_of(event: &Value) -> Value {
     match event {
         Value::String(text) => json!(text.len()),
@@ -242,8 +242,8 @@ fn form_of(event: &Value) -> Value {
     }
 }
 
-/// A streamed response that repeats a text in pieces: in reasoning and text in turns, then in the arguments of two calls in
-/// turns. So no two deltas are of one kind, and no plugin joins them: what a client sees is what the host lets through.
+/// A streaming response that echoes a text in fragments: alternating reasoning and text, then alternating arguments of two
+/// calls. So no two neighbouring deltas are of one kind, and no plugin joins them: a client sees what the host passes on.
 fn repeating(text: &str, cut: usize) -> Script {
     let delta = |delta: Value| json!({"choices": [{"index": 0, "delta": delta}]}).to_string();
     let arguments = |index: usize, piece: &str| {
@@ -272,7 +272,7 @@ fn repeating(text: &str, cut: usize) -> Script {
 }
 
 #[tokio::test]
-async fn a_client_that_has_guesses_repeated_by_the_model_learns_nothing() {
+async fn a_client_with_guesses_echoed_by_the_model_learns_nothing() {
     let serving = Serving::over(Harness::start().await, ServeOptions::default()).await;
     let mut tried = 0;
     for (cut, count, form) in [

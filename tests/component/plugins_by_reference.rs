@@ -1,4 +1,4 @@
-//! Plugins from a registry: pulled, pinned, accepted, followed and brought back, by the program and in the library.
+//! Plugins from a registry: pulled, pinned, accepted, followed and rolled back, by the program and in the library.
 
 use std::{
     path::{Path, PathBuf},
@@ -33,7 +33,7 @@ async fn release() -> PathBuf {
         .expect("it builds")
 }
 
-/// Variants of the hostile plugin, which does nothing bad unless it is told to.
+/// Variants of the hostile plugin, which is harmless unless ordered otherwise.
 async fn variants<const N: usize>(orders: [Vec<(&'static str, &'static str)>; N]) -> (Files, [PathBuf; N]) {
     tokio::task::spawn_blocking(move || {
         let files = Files::new();
@@ -90,7 +90,7 @@ impl Home {
         ended.json()
     }
 
-    /// Refused with this kind; the hint.
+    /// Asserts a refusal of this kind; returns the hint.
     async fn refused(&self, arguments: &[&str], kind: &str) -> String {
         let ended = self.run(arguments).await;
         let said = ended.json();
@@ -123,7 +123,7 @@ async fn a_tag_is_pulled_pinned_and_a_second_start_is_offline() {
     drop(fake);
     let before = home.mock.requests().len();
     home.works(&chat).await;
-    // And without naming it: the lock has it.
+    // And without an argument: the lock names it.
     home.works(&["chat", "-m", MODEL, "Hello!"]).await;
     let sent = home.mock.requests();
     assert!(sent.len() >= before + 2, "both were sent");
@@ -146,7 +146,7 @@ async fn a_tampered_layer_never_reaches_the_compiler() {
     let (fake, file, dir) = (Fake::start().await, release().await, TempDir::new().unwrap());
     let digest = publish(&fake, ":1", &file).await;
     let mut tampered = std::fs::read(&file).unwrap();
-    // Bytes that the compiler would refuse in its own words, if it saw them.
+    // Bytes that the compiler would reject with its own error, if it got them.
     tampered[40] ^= 1;
     fake.lie(move |_, path| {
         path.ends_with(digest.as_str())
@@ -201,7 +201,7 @@ async fn a_file_that_is_not_what_the_lock_says_is_refused_at_start_at_a_swap_and
     assert_eq!(error.kind(), Kind::NotGranted, "{error}");
     assert!(error.hint().unwrap().contains("host-harness accept "), "{error}");
     assert_eq!(host.generation().number, 1);
-    // Accepted, it goes; and denied, never again.
+    // Accepted, it loads; and denied, never again.
     home.works(&["accept", "--yes", other_path]).await;
     host.swap(&other).await.unwrap();
     let digest = host.plugin().digest().to_owned();
@@ -226,7 +226,7 @@ async fn a_file_that_is_not_what_the_lock_says_is_refused_at_start_at_a_swap_and
 async fn a_file_that_is_not_signed_by_a_key_of_the_policy_is_not_loaded() {
     let (_files, [file]) = variants([vec![("version", "1.0.0")]]).await;
     let home = Home::new().await;
-    // A public key of nobody.
+    // An unknown public key.
     let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
     home.program.write(
         "plugin-policy.json",
@@ -243,7 +243,7 @@ async fn a_file_that_is_not_signed_by_a_key_of_the_policy_is_not_loaded() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_lock_or_a_policy_that_others_may_change_is_not_believed() {
+async fn a_lock_or_a_policy_that_other_users_may_write_to_is_ignored() {
     use std::os::unix::fs::PermissionsExt as _;
     let (_files, [file]) = variants([vec![("version", "1.0.0")]]).await;
     for name in ["plugins.lock", "plugin-policy.json"] {
@@ -261,7 +261,7 @@ async fn a_lock_or_a_policy_that_others_may_change_is_not_believed() {
 }
 
 #[tokio::test]
-async fn an_update_shows_what_widens_asks_for_it_and_is_brought_back_at_once() {
+async fn an_update_shows_what_it_widens_needs_confirmation_and_can_be_rolled_back() {
     let (_files, [one, two, wider]) = variants([
         vec![("version", "1.0.0")],
         vec![("version", "1.1.0")],
@@ -275,7 +275,7 @@ async fn an_update_shows_what_widens_asks_for_it_and_is_brought_back_at_once() {
     assert_eq!(home.works(&["update"]).await["updated"], false);
 
     digests.push(publish(&fake, ":1", &two).await);
-    // The tag has moved, and what is pinned runs.
+    // The tag has moved, and the pinned version runs.
     home.works(&["--plugin", &reference, "resolve", "hostile/a/fine"])
         .await;
     assert_eq!(home.lock()["plugins"]["hostile"]["digest"], digests[0].as_str());
@@ -358,7 +358,7 @@ impl Following {
         .unwrap();
         let store = Store::new(dir.path()).with_options(options());
         publish(&fake, ":1", first).await;
-        // Compiled code is kept, so that each version is compiled once.
+        // Compiled code is cached, so that each version is compiled once.
         let cache_dir = Some(dir.path().join("cache"));
         let sandbox = Sandbox::new(&SandboxOptions {
             cache_dir,
@@ -454,8 +454,8 @@ async fn fifty_swaps_by_moving_a_tag_under_load_lose_nothing() {
     }
     assert_eq!(following.host().generation().number, 51);
     assert!(answers > 50, "{answers}");
-    eprintln!("{answers} answers during 50 swaps, none lost");
-    // The lock says what is live.
+    eprintln!("{answers} responses during 50 swaps, none lost");
+    // The lock pins the live version.
     let (live, lock) = (following.host().plugin(), following.store.lock().unwrap());
     following
         .until("it is pinned", || {
@@ -470,7 +470,7 @@ async fn fifty_swaps_by_moving_a_tag_under_load_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tag_that_moves_to_what_wants_more_waits_is_said_once_and_a_rollback_holds() {
+async fn a_tag_moved_to_a_version_that_requests_more_waits_is_reported_once_and_a_rollback_holds() {
     let (_files, [one, two, wider]) = variants([
         vec![("version", "1.0.1")],
         vec![("version", "1.0.2")],
@@ -484,7 +484,7 @@ async fn a_tag_that_moves_to_what_wants_more_waits_is_said_once_and_a_rollback_h
     following
         .until("it waits", || following.host().pending_update().is_some())
         .await;
-    // Many looks later it is said once, and the live one serves on.
+    // After many checks it is reported once, and the live version stays.
     let seen = following.fake.seen().len();
     following
         .until("it looks on", || following.fake.seen().len() > seen + 20)
@@ -507,7 +507,7 @@ async fn a_tag_that_moves_to_what_wants_more_waits_is_said_once_and_a_rollback_h
             .contains("model_host_update_pending 1")
     );
     assert_eq!(following.host().plugin().digest(), second.as_str());
-    // A rollback of the lock is live at the next look, and the tag does not bring back what it left.
+    // A rollback of the lock is live at the next check, and the tag does not bring back the version left.
     publish(&following.fake, ":1", &two).await;
     following
         .store
@@ -538,7 +538,7 @@ async fn a_tag_that_moves_without_a_signature_waits_unless_the_policy_says_other
         pending.message.contains("not signed by a signer of"),
         "{pending:?}"
     );
-    // A registry that is gone is said once, and what is live serves on.
+    // An unreachable registry is reported once, and the live version stays.
     following.fake.lie(|_, _| Some(full(503, "")));
     following
         .until("it is said", || {

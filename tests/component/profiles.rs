@@ -1,4 +1,4 @@
-//! Stored keys by name: which one goes out for a model that names one behind its `@`, as OpenClaw does it.
+//! Stored keys by name: which one is sent for a model with a profile after its `@`, as in OpenClaw.
 
 use mock_router::{MockOptions, MockRouter};
 use serde_json::Value;
@@ -41,7 +41,7 @@ impl Home {
         self.program.run(&all, None).await
     }
 
-    /// The credentials that the router has seen since the last look.
+    /// The credentials that the router has received since the last call.
     fn sent(&self) -> Vec<String> {
         let sent = self.mock.requests();
         sent.iter()
@@ -56,7 +56,7 @@ impl Home {
 }
 
 #[tokio::test]
-async fn the_key_of_the_profile_behind_a_model_goes_out_and_no_other_does() {
+async fn only_the_key_of_the_models_profile_is_sent() {
     let home = Home::new().await;
     for (model, key) in [
         ("huggingface/Qwen/Qwen3-8B@work", "work"),
@@ -87,7 +87,7 @@ async fn the_key_of_the_profile_behind_a_model_goes_out_and_no_other_does() {
 }
 
 #[tokio::test]
-async fn what_is_written_of_a_model_with_a_profile_is_the_model() {
+async fn of_a_model_with_a_profile_only_the_model_is_written() {
     let home = Home::new().await;
     let resolved = home
         .run(&["resolve", "Small@work", "--format", "json"])
@@ -125,7 +125,7 @@ async fn what_is_written_of_a_model_with_a_profile_is_the_model() {
 }
 
 #[tokio::test]
-async fn an_alias_of_another_providers_model_is_said_to_be_one() {
+async fn an_alias_of_another_providers_model_is_reported_as_such() {
     let home = Home::new().await;
     let ended = home.run(&["chat", "--no-stream", "hi"]).await;
     assert_eq!(ended.code, Some(0), "the fallback responds: {ended:?}");

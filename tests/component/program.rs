@@ -1,4 +1,4 @@
-//! The command line as a script has it: arguments, variables and files in, two streams and a status out.
+//! The command line as a script sees it: arguments, variables and files in, two streams and a status out.
 
 use std::{
     io::ErrorKind,
@@ -24,20 +24,20 @@ pub struct Program {
     variables: Vec<(String, String)>,
 }
 
-/// The variables that it has: this home, and nothing of the machine's own but where its programs are.
+/// Its variables: this home, and nothing of the machine's own except the path of programs.
 pub fn environment(home: &Path) -> Vec<(String, String)> {
     let mut variables = vec![
         ("HOME".to_owned(), home.to_string_lossy().into_owned()),
         ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
     ];
-    // Where the machine keeps its toolchain is no matter of the test's.
+    // The location of the toolchain does not matter to the tests.
     for name in ["CARGO_HOME", "RUSTUP_HOME"] {
         variables.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
     }
     variables
 }
 
-/// How it ended, and what it left behind.
+/// The exit status, and what the program left behind.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
@@ -162,7 +162,7 @@ impl Running {
     pub fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
         let told = std::process::Command::new("kill").args([name, &id]).status();
-        assert!(told.expect("it is told").success());
+        assert!(told.expect("it is signalled").success());
     }
 
     /// Bytes of a line of its `status` in the file system of processes: `VmRSS:` now, `VmHWM:` at most so far.
@@ -175,11 +175,11 @@ impl Running {
         kilobytes.expect("a figure") * 1024
     }
 
-    /// Tells it to end, as a supervisor does.
+    /// Sends it `SIGTERM`, as a supervisor does.
     pub async fn stop(mut self) -> Ended {
         let id = self.child.id().expect("it runs").to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status().await;
-        assert!(told.expect("it is told").success());
+        assert!(told.expect("it is signalled").success());
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         Ended {
             code: status.expect("it ends in time").expect("it ends").code(),

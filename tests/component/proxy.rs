@@ -1,4 +1,4 @@
-//! A proxy for HTTP, as small as can be: makes tunnels, passes requests on, counts, and resolves names as it likes.
+//! A minimal HTTP proxy: makes tunnels, forwards requests, counts, and resolves names as configured.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +18,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Leads everything to this port of this machine. With `key`, only for those who show it (`Basic …`).
+    /// Forwards everything to this port of this machine. With `key`, only for clients that send it (`Basic …`).
     pub async fn start(target: u16, key: Option<&'static str>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -29,7 +29,7 @@ impl Proxy {
         let accepting = tokio::spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                // Only what is told from now on concerns this connection.
+                // Earlier notifications do not concern this connection.
                 let mut told = told.clone();
                 told.mark_unchanged();
                 open.spawn(lead(stream, target, key, Arc::clone(&seen), told));
@@ -43,7 +43,7 @@ impl Proxy {
         }
     }
 
-    /// From now on nothing comes through the connections that there are, and nobody hears that they are dead.
+    /// From now on nothing passes the existing connections, and neither side is notified.
     pub fn swallow(&self) {
         self.swallowing.send_replace(());
     }

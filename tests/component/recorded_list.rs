@@ -1,5 +1,5 @@
-//! The recorded list of the real router through the component, against another reading of the same rules. Found by
-//! `ROUTER_CORPUS`; skipped without it.
+//! The recorded list of the real router through the component, against an independent implementation of the same rules.
+//! Found by `ROUTER_CORPUS`; skipped without it.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::harness::Harness;
 
-/// A price as the contract writes it, by way of floats: ten digits that count, no zeros behind them.
+/// A price as the contract writes it, by way of floats: ten significant digits, no trailing zeros.
 fn price_text(price: &Value) -> Option<String> {
     let digits = format!("{:.9e}", price.as_f64()?);
     Some(digits.parse::<f64>().unwrap().to_string())
 }
 
-/// Output, then input: what is compared when the cheapest is looked for.
+/// Output, then input: the order in which prices are compared.
 fn price(route: &Value) -> Option<(f64, f64)> {
     let pricing = &route["pricing"];
     Some((pricing["output"].as_f64()?, pricing["input"].as_f64()?))
@@ -24,7 +24,7 @@ fn routes(row: &Value) -> &[Value] {
     row["providers"].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Window, price, tools and structured output by the rules, from whole JSON trees, as somebody else would write them.
+/// Window, price, tools and structured output by the rules, from whole JSON trees, written independently.
 fn independent_reading(row: &Value) -> Value {
     let usable: Vec<&Value> = routes(row)
         .iter()
@@ -62,7 +62,7 @@ fn facts(model: &Model) -> Value {
     })
 }
 
-/// In how many models not all routes say the same.
+/// The count of models whose routes disagree.
 fn mixed(rows: &[Value], says: impl Fn(&Value) -> Option<String>) -> usize {
     let differ = |row: &&Value| {
         routes(row)
@@ -99,7 +99,7 @@ async fn the_recorded_list_reads_as_an_independent_reading_of_it() {
     for (row, model) in rows.iter().zip(&catalog.models) {
         assert_eq!(row["id"], model.id.as_str());
         let mut expected = independent_reading(row);
-        // What the list does not say comes from the plugin, if it knows the model.
+        // What the list leaves out comes from the plugin, if it knows the model.
         if let Some(known) = bundled
             .models
             .iter()
@@ -114,11 +114,11 @@ async fn the_recorded_list_reads_as_an_independent_reading_of_it() {
         }
         assert_eq!(facts(model), expected, "{}", model.id);
         assert_eq!(model.routes.len(), routes(row).len(), "{}", model.id);
-        // And it resolves to the same figures, from the list that the host keeps.
+        // And it resolves to the same figures, from the list that the host caches.
         let found = harness.host.resolve(&model.id).await.unwrap();
         assert_eq!(facts(&found.metadata.unwrap()), expected, "{}", model.id);
     }
-    // That the list puts the rules to the test: in so many models the routes disagree.
+    // The list exercises the rules: in this many models the routes disagree.
     assert_eq!(mixed(rows, |route| price_text(&route["pricing"]["output"])), 31);
     assert_eq!(mixed(rows, |route| Some(route["supports_tools"].to_string())), 42);
 }

@@ -1,5 +1,5 @@
-//! Recorded streams of the real router, as clients of two dialects put them together. Found by `ROUTER_CORPUS`; skipped
-//! without it.
+//! Recorded streams of the real router, as clients of two dialects read them. Found by `ROUTER_CORPUS`; skipped without
+//! it.
 
 use std::path::PathBuf;
 
@@ -51,7 +51,7 @@ fn chat_completion(chunks: &[Value]) -> Value {
         }
     }
     if !error.is_null() {
-        // How much of a call there is when a stream breaks off says nothing.
+        // How much of a call has arrived when a stream breaks off has no meaning.
         calls.clear();
     }
     let calls: Vec<Value> = calls
@@ -61,7 +61,7 @@ fn chat_completion(chunks: &[Value]) -> Value {
     json!({"text": text, "thinking": thinking, "calls": calls, "finish": finish, "usage": usage, "error": error})
 }
 
-/// What a client of Messages makes of the same, in the words of the other.
+/// What a client of Messages makes of the same, in terms of Chat Completions.
 fn message(events: &[Value]) -> Value {
     let (message, error) = messages_reader::folded(events);
     let error = error
@@ -131,7 +131,7 @@ async fn both(file: PathBuf) -> (PathBuf, Value, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_recorded_stream_says_the_same_in_messages_as_in_chat_completions() {
+async fn every_recorded_stream_has_the_same_content_in_messages_as_in_chat_completions() {
     let Some(corpus) = corpus() else { return };
     let read: Vec<_> = stream::iter(files(&corpus.join("sse"), ".sse"))
         .map(both)

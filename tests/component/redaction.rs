@@ -1,5 +1,5 @@
-//! A token that an upstream repeats decoded: with escapes, over many deltas, in whole responses, in lists and errors. And
-//! that a conversation goes on afterwards.
+//! A token that an upstream echoes decoded: with escapes, over many deltas, in whole responses, in lists and errors. And
+//! the conversation that goes on afterwards.
 
 use mock_router::Script;
 use model_provider_host::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
-/// So many characters of a token that comes in pieces may be seen.
+/// This many characters of a token that is split into deltas may be visible.
 const SHOWN: usize = 7;
 
 fn chunk(delta: Value) -> String {
@@ -26,7 +26,7 @@ fn end(reason: &str) -> String {
     json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}).to_string()
 }
 
-/// A delta with its text as it is written here, escapes and all.
+/// A delta with its text written as it is here, escapes included.
 fn written(field: &str, text: &str) -> String {
     format!(r#"{{"choices":[{{"index":0,"delta":{{"{field}":"{text}"}}}}]}}"#)
 }
@@ -105,7 +105,7 @@ async fn a_token_that_is_escaped_or_cut_into_deltas_is_shown_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_client_of_the_server_gets_no_token_that_comes_in_deltas() {
+async fn a_client_of_the_server_gets_no_token_that_is_split_into_deltas() {
     let serving = Serving::start().await;
     let mut events: Vec<String> = TOKEN
         .as_bytes()
@@ -132,7 +132,7 @@ async fn a_client_of_the_server_gets_no_token_that_comes_in_deltas() {
 }
 
 #[tokio::test]
-async fn errors_summaries_and_lists_are_searched_as_what_they_say() {
+async fn errors_summaries_and_lists_are_redacted_by_their_decoded_text() {
     let harness = Harness::with().setting("max-retries", "0").start().await;
     let escaped = escaped(5);
     let error = format!(
@@ -176,7 +176,7 @@ async fn errors_summaries_and_lists_are_searched_as_what_they_say() {
 }
 
 #[tokio::test]
-async fn after_a_model_has_repeated_the_token_the_conversation_goes_on() {
+async fn after_a_model_has_echoed_the_token_the_conversation_goes_on() {
     let harness = Harness::start().await;
     for size in [3, 100] {
         let mut events: Vec<String> = TOKEN
@@ -226,7 +226,7 @@ async fn a_short_header_of_the_operators_is_an_ordinary_word_to_everybody() {
 }
 
 #[tokio::test]
-async fn the_first_word_of_a_response_comes_with_its_first_delta() {
+async fn the_first_word_of_a_response_is_sent_with_its_first_delta() {
     let harness = Harness::start().await;
     let events = [chunk(json!({"content": "Certainly!"}))];
     harness
@@ -239,7 +239,7 @@ async fn the_first_word_of_a_response_comes_with_its_first_delta() {
 }
 
 #[tokio::test]
-async fn what_an_upstream_repeats_with_an_escape_reaches_no_guest() {
+async fn a_token_that_an_upstream_echoes_escaped_reaches_no_guest() {
     let harness = Harness::start().await;
     harness.mock.push(Script::sse([
         written("content", &escaped(0)),

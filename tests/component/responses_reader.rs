@@ -1,11 +1,11 @@
-//! A client of the Responses API, and one of Chat Completions, as strict as one can be: what they make of a stream or of a
-//! whole response, for comparison. Used by unit tests as well; knows nothing of the server.
+//! A client of the Responses API, and one of Chat Completions, as strict as possible: what they read from a stream or a
+//! whole response, for comparisons. Used by unit tests as well; must not know the server.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// What a client has in the end.
+/// What a client has at the end.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Read {
     pub text: String,
@@ -17,7 +17,7 @@ pub struct Read {
     pub usage: Value,
     /// The finish reason in the words of Chat Completions.
     pub finish: String,
-    /// The message of an error in the place of an end.
+    /// The message of an error instead of an end.
     pub error: Option<String>,
 }
 
@@ -78,7 +78,7 @@ fn call(item: &Value, said: &str) -> (String, String, String) {
     (text("call_id"), text("name"), text(said))
 }
 
-/// Reads a stream, and holds it to the rules of streams: what is whole at the end is what came in pieces.
+/// Reads a stream, and checks the rules of streams: the final values equal the joined deltas.
 pub fn stream(events: &[Value]) -> Read {
     let mut deltas: BTreeMap<(String, u64), String> = BTreeMap::new();
     let mut items: Vec<Value> = Vec::new();
@@ -144,7 +144,7 @@ pub fn stream(events: &[Value]) -> Read {
     let last = events.last().expect("an end");
     let mut response = last["response"].clone();
     if last["type"] == "response.failed" {
-        // What there was of it.
+        // The partial content.
         response["output"] = items.iter().map(|item| item["done"].clone()).collect();
     }
     let done: Vec<Value> = items.into_iter().map(|item| item["done"].clone()).collect();

@@ -1,6 +1,6 @@
 //! Every scenario of the mock router through the real component, compared with `tests/cases/scenarios.json`.
 //!
-//! `BLESS=1 cargo test` writes that file anew; read the difference before you keep it.
+//! `BLESS=1 cargo test` rewrites that file; review the difference before you commit it.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::harness::{Harness, Heard, plugin, question, waiting_plugin, weather_t
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cases/scenarios.json");
 
-/// The end of an answer in a few words; what is usual is left out.
+/// The end of a response in short; default values are left out.
 fn outcome(heard: &Heard) -> Value {
     let mut out = Map::new();
     let mut put = |key: &str, value: Value| {
@@ -107,7 +107,7 @@ fn shortened(text: &str) -> String {
         return text.to_owned();
     }
     let head: String = text.chars().take(40).collect();
-    // Where a limit cuts a flood depends on the size of the pieces that the network brings.
+    // Where a limit cuts a flood off depends on the sizes of the network's chunks.
     match chars / 2_000_000 {
         0 => format!("{head}… ({chars} characters)"),
         _ => format!("{head}… (millions of characters)"),
@@ -188,7 +188,7 @@ fn agrees(found: &BTreeMap<String, Value>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_scenario_ends_as_the_table_says() {
+async fn every_scenario_ends_as_in_the_table() {
     let found = play_all(plugin().await).await;
     if std::env::var_os("BLESS").is_some() {
         let text = serde_json::to_string_pretty(&found).unwrap();

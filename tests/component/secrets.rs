@@ -1,4 +1,4 @@
-//! What holds the token is refused before a plugin sees it; and where compiled code may be kept.
+//! Text that contains the token is refused before a plugin sees it; and where compiled code may be cached.
 
 use std::sync::Arc;
 
@@ -27,10 +27,10 @@ fn extra(key: &str, value: &str) -> Extra {
     }
 }
 
-/// A place of a request, and how a text gets there.
+/// A place in a request, and how a text gets there.
 type Place = (&'static str, fn(&mut ChatRequest, String));
 
-/// Every place of a request in which a text can stand.
+/// Every place in a request that can contain a text.
 fn places() -> Vec<Place> {
     fn media(source: MediaSource) -> ContentPart {
         ContentPart::Media(Media::new("image/png", source))
@@ -139,7 +139,7 @@ fn refused(error: &Error, place: &str) {
     assert!(!error.details().request_sent);
 }
 
-/// The plugin would trap whatever it is asked; so it was not asked.
+/// The plugin would trap on any call; so it was not called.
 #[tokio::test]
 async fn a_request_that_holds_the_token_is_refused_before_the_plugin_sees_it() {
     let files = Files::new();
@@ -160,11 +160,7 @@ async fn a_request_that_holds_the_token_is_refused_before_the_plugin_sees_it() {
         let mut harmless = question("hostile/a/trap", "Hello!");
         put(&mut harmless, "harmless".to_owned());
         let error = harness.host.chat(harmless).await.unwrap_err();
-        assert_eq!(
-            error.kind(),
-            Kind::PluginTrap,
-            "{place}: the plugin was to be asked"
-        );
+        assert_eq!(error.kind(), Kind::PluginTrap, "{place}: the plugin was called");
     }
     let error = harness
         .host
@@ -267,7 +263,7 @@ mod compiled_code {
     }
 
     #[test]
-    fn a_directory_that_is_open_to_others_is_refused() {
+    fn a_directory_that_other_users_may_access_is_refused() {
         for open in [0o777, 0o770, 0o755, 0o702] {
             let dir = TempDir::new().unwrap();
             let cache = dir.path().join("cache");

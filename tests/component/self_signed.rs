@@ -16,7 +16,7 @@ async fn mock() -> Arc<MockRouter> {
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_is_taken_from_its_own_ca_file_for_its_names_and_its_time() {
+async fn a_self_signed_certificate_in_the_ca_file_is_accepted_for_its_names_and_its_validity() {
     let other_name = Identity {
         names: &["other.example"],
         ..GOOD

@@ -18,7 +18,7 @@ use crate::{
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Text, thoughts and calls of a stream, as its reader puts them together.
+/// Text, reasoning and calls of a stream, as a client collects them.
 fn folded(chunks: &[Value]) -> (String, String, Vec<(String, String)>) {
     let (mut text, mut thoughts, mut calls) = (String::new(), String::new(), Vec::new());
     for delta in chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]) {
@@ -38,7 +38,7 @@ fn folded(chunks: &[Value]) -> (String, String, Vec<(String, String)>) {
 }
 
 #[tokio::test]
-async fn a_stream_says_what_a_whole_answer_says() {
+async fn a_stream_equals_the_whole_response() {
     let serving = Serving::start().await;
     let whole = serving.client.ask(MODEL).await;
     assert_eq!(
@@ -73,18 +73,18 @@ async fn a_stream_says_what_a_whole_answer_says() {
         .iter()
         .map(|chunk| (&chunk["id"], &chunk["created"]))
         .collect();
-    assert!(named.iter().all(|name| *name == named[0]), "one answer, one name");
+    assert!(named.iter().all(|name| *name == named[0]), "one response, one id");
 }
 
 #[tokio::test]
-async fn usage_is_not_streamed_to_who_has_not_asked_for_it() {
+async fn usage_is_streamed_only_on_request() {
     let serving = Serving::start().await;
     let (chunks, is_done) = serving.client.chat(&streamed(MODEL)).await.events();
     assert!(is_done && chunks.iter().all(|chunk| chunk.get("usage").is_none()));
 }
 
 #[tokio::test]
-async fn tool_calls_have_the_dialects_form_whole_and_in_pieces() {
+async fn tool_calls_have_the_dialects_format_whole_and_as_deltas() {
     let serving = Serving::start().await;
     for (scenario, names) in [
         ("tool-pieces", 1),
@@ -117,7 +117,7 @@ async fn tool_calls_have_the_dialects_form_whole_and_in_pieces() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_reaches_the_upstream() {
+async fn request_parameters_reach_the_upstream() {
     let serving = Serving::start().await;
     let pixel = "data:image/png;base64,iVBORw0KGgo=";
     let body = json!({
@@ -197,7 +197,7 @@ async fn models_are_listed_and_found_by_ids_with_slashes_and_suffixes() {
 }
 
 #[tokio::test]
-async fn every_answer_names_its_request_and_its_generation() {
+async fn every_response_has_its_request_id_and_its_generation() {
     let serving = Serving::start().await;
     for path in ["/healthz", "/metrics", "/v1/models", "/nowhere"] {
         let reply = serving.client.get(path).await;
@@ -228,7 +228,7 @@ async fn every_answer_names_its_request_and_its_generation() {
 }
 
 #[tokio::test]
-async fn an_answer_that_a_swap_overtakes_names_the_generation_that_gives_it() {
+async fn a_response_in_flight_during_a_swap_names_the_generation_that_serves_it() {
     let slow = Harness::with().mock(|mock| mock.pace(Duration::from_millis(20)));
     let serving = Serving::with(slow, ServeOptions::default()).await;
     let open = serving.client.open_chat(&streamed(MODEL)).await;
@@ -250,7 +250,7 @@ async fn an_answer_that_a_swap_overtakes_names_the_generation_that_gives_it() {
 }
 
 #[tokio::test]
-async fn configured_models_stand_in_for_one_that_fails_and_the_answer_says_so() {
+async fn a_failed_model_fails_over_to_the_configured_ones_and_the_response_says_so() {
     let options = ServeOptions {
         default_models: vec!["mock/503-loading".into(), MODEL.into()],
         fallbacks: vec![MODEL.into()],
@@ -275,7 +275,7 @@ async fn configured_models_stand_in_for_one_that_fails_and_the_answer_says_so() 
 }
 
 #[tokio::test]
-async fn what_another_model_cannot_mend_is_told_at_once() {
+async fn an_error_that_no_fallback_model_can_fix_is_returned_at_once() {
     let options = ServeOptions {
         fallbacks: vec![MODEL.into()],
         ..ServeOptions::default()
@@ -288,7 +288,7 @@ async fn what_another_model_cannot_mend_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn without_fallbacks_the_model_that_is_named_is_the_only_one() {
+async fn without_fallbacks_only_the_named_model_is_tried() {
     let options = ServeOptions {
         default_models: vec![MODEL.into()],
         ..ServeOptions::default()
@@ -298,7 +298,7 @@ async fn without_fallbacks_the_model_that_is_named_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn a_fresh_list_is_handed_on_to_be_kept_and_one_from_before_is_shown_without_network() {
+async fn a_fresh_list_is_cached_and_a_cached_list_is_served_without_network() {
     let kept: Arc<Mutex<Vec<ModelCatalog>>> = Arc::default();
     let keeping = Arc::clone(&kept);
     let options = ServeOptions {
@@ -310,7 +310,7 @@ async fn a_fresh_list_is_handed_on_to_be_kept_and_one_from_before_is_shown_witho
     };
     let serving = Serving::with(Harness::with(), options).await;
     let listed = serving.client.get("/v1/models").await.json();
-    let catalog = kept.lock().unwrap().first().expect("it was kept").clone();
+    let catalog = kept.lock().unwrap().first().expect("it was cached").clone();
     assert_eq!(
         listed["data"].as_array().map(Vec::len),
         Some(catalog.models.len())
@@ -333,7 +333,7 @@ async fn a_fresh_list_is_handed_on_to_be_kept_and_one_from_before_is_shown_witho
 }
 
 #[tokio::test]
-async fn the_list_is_asked_for_at_the_start_by_age_and_after_a_swap() {
+async fn the_list_is_refreshed_at_the_start_by_age_and_after_a_swap() {
     let serving = Serving::with(
         Harness::with().setting("serve-refresh-ms", "50"),
         ServeOptions::default(),

@@ -1,4 +1,4 @@
-//! `serve` as its user starts it: with a configuration and a state directory of their own, until Ctrl-C.
+//! `serve` as its user runs it: with a configuration and a state directory of their own, until Ctrl-C.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     terminal::{Home, Terminal, key, person},
 };
 
-/// A configuration as people write them, whose requests go to the mock.
+/// A configuration as users write it, whose requests go to the mock.
 fn configuration(mock: &MockRouter) -> String {
     format!(
         r#"{{ // what we use at home
@@ -29,17 +29,17 @@ fn configuration(mock: &MockRouter) -> String {
     )
 }
 
-/// The body of the last question that came.
+/// The body of the last chat request.
 fn last(mock: &MockRouter) -> Value {
     let requests = mock.requests();
     let chats = requests.iter().rev();
     let last = chats
         .into_iter()
         .find(|request| request.path.ends_with("/chat/completions"));
-    last.expect("a question").json()
+    last.expect("a chat request").json()
 }
 
-/// A server that is started, and where it is.
+/// A running server, and its address.
 fn serving(home: &Home, options: &[&str]) -> (Terminal, SocketAddr) {
     let terminal = home.open(&[&["serve"], options].concat());
     let screen = terminal.waits_for("the address", |screen| screen.contains("/v1"));
@@ -50,7 +50,7 @@ fn serving(home: &Home, options: &[&str]) -> (Terminal, SocketAddr) {
 }
 
 #[tokio::test]
-async fn the_configuration_holds_for_what_clients_ask() {
+async fn the_configuration_applies_to_requests_of_clients() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -79,7 +79,7 @@ async fn the_configuration_holds_for_what_clients_ask() {
     assert_eq!(
         (&last(&mock)["temperature"], &last(&mock)["max_tokens"]),
         (&json!(0.75), &json!(17)),
-        "what a client asks for goes before"
+        "a client's own parameter wins"
     );
 
     let answer = client.ask("no/such-model").await.json();
@@ -99,13 +99,13 @@ async fn the_configuration_holds_for_what_clients_ask() {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("the list was not kept: {}", terminal.screen());
+        panic!("the list was not cached: {}", terminal.screen());
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_server_for_this_once_says_that_it_keeps_no_list() {
+async fn a_server_with_a_base_url_flag_reports_that_it_caches_no_list() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -122,7 +122,7 @@ async fn a_server_for_this_once_says_that_it_keeps_no_list() {
         "{list}"
     );
     person(move || {
-        terminal.sees("the list of models is not kept: `--base-url` is for this once");
+        terminal.sees("the list of models is not cached: `--base-url` is for this call only");
         terminal.types(key::CTRL_C);
         assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
         assert!(!home.path("models.json").exists());
@@ -131,7 +131,7 @@ async fn a_server_for_this_once_says_that_it_keeps_no_list() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_is_replaced_takes_over_and_a_broken_one_does_not() {
+async fn a_replaced_plugin_file_is_swapped_in_and_a_broken_one_is_not() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -147,7 +147,7 @@ async fn a_plugin_that_is_replaced_takes_over_and_a_broken_one_does_not() {
         terminal.sees("the plugin's file has changed and was refused");
         std::fs::copy(built(Build::NextVersion), &new).expect("copied");
         std::fs::rename(&new, &file).expect("replaced");
-        let screen = terminal.sees("is live; 0 answers under way in generation 1");
+        let screen = terminal.sees("is live; 0 responses in flight in generation 1");
         assert!(screen.contains("generation 2 ("), "{screen}");
         terminal.types(key::CTRL_C);
         assert_eq!(terminal.ends(), 0, "{}", terminal.screen());

@@ -1,5 +1,5 @@
-//! The OpenAI-compatible server: clients that retry by themselves, that run in a browser's engine, and that were set up in
-//! other ways than the documents say.
+//! The OpenAI-compatible server: clients with retries of their own, clients in a browser's engine, and clients with unusual
+//! configurations.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 
-/// Asks as a client does that retries so often by itself, and gives how many requests it made.
+/// Sends a request as a client does that retries this often, and returns the count of its requests.
 async fn retrying(serving: &Serving, model: &str, retries: usize, stream: bool) -> usize {
     let body = if stream { streamed(model) } else { question(model) };
     for made in 1..=retries + 1 {
@@ -29,7 +29,7 @@ async fn retrying(serving: &Serving, model: &str, retries: usize, stream: bool) 
 }
 
 #[tokio::test]
-async fn a_failure_that_lasts_costs_one_request_more_than_the_client_makes() {
+async fn a_permanent_failure_costs_one_request_more_than_the_client_makes() {
     for scenario in ["429", "503-loading", "hang-up"] {
         for (retries, stream) in [(2, false), (6, true)] {
             let serving = Serving::with(Harness::with(), ServeOptions::default()).await;
@@ -43,7 +43,7 @@ async fn a_failure_that_lasts_costs_one_request_more_than_the_client_makes() {
 }
 
 #[tokio::test]
-async fn a_failure_that_passes_is_retried_and_not_shown() {
+async fn a_transient_failure_is_retried_and_not_shown() {
     for scenario in ["fail-once-503", "fail-once-429"] {
         let serving = Serving::with(Harness::with(), ServeOptions::default()).await;
         let answer = serving.client.ask(&format!("mock/{scenario}")).await;
@@ -57,7 +57,7 @@ async fn a_failure_that_passes_is_retried_and_not_shown() {
 }
 
 #[tokio::test]
-async fn an_app_whose_origin_is_allowed_is_told_so_before_and_after() {
+async fn an_app_with_an_allowed_origin_gets_cors_headers_in_the_preflight_and_the_response() {
     let setup = Harness::with().setting("serve-allowed-origins", "app://,tauri://localhost");
     let serving = Serving::with(setup, ServeOptions::default()).await;
     let asks = async |method: &str, origin: &str| -> Reply {
@@ -124,7 +124,7 @@ async fn an_app_reads_why_it_is_refused_without_the_key() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_allowed_is_answered_to() {
+async fn an_allowed_host_name_is_served() {
     let setup = Harness::with().setting("serve-allowed-hosts", "host.docker.internal");
     let serving = Serving::with(setup, ServeOptions::default()).await;
     for (host, status) in [("host.docker.internal:80", 200), ("evil.example", 403)] {
@@ -166,7 +166,7 @@ async fn paths_as_clients_put_them_together_are_understood() {
 }
 
 #[tokio::test]
-async fn a_client_without_a_model_gets_the_default_and_is_told_so() {
+async fn a_client_without_a_model_gets_the_default_model_and_its_name() {
     let options = || ServeOptions {
         default_models: vec![MODEL.into()],
         ..ServeOptions::default()
@@ -181,7 +181,7 @@ async fn a_client_without_a_model_gets_the_default_and_is_told_so() {
             assert_eq!(said["x_plugin"]["warnings"][0]["code"], "default-model", "{said}");
         }
     }
-    // Where it is a name, it is that model's.
+    // If a model has this name, it means that model.
     let alias = model_provider_host::contract::settings::ModelAlias {
         alias: "default".into(),
         reference: "huggingface/deepseek-ai/DeepSeek-R1".into(),
@@ -190,7 +190,7 @@ async fn a_client_without_a_model_gets_the_default_and_is_told_so() {
     let setup = Harness::with().settings(|settings| settings.models = models.into());
     let serving = Serving::with(setup, options()).await;
     assert_eq!(serving.client.ask("default").await.json()["model"], "default");
-    // Without a default there is nothing that it could stand for.
+    // Without a default model there is nothing that the name could mean.
     let refused = Serving::start().await.client.ask("dummy").await;
     assert_eq!(
         (refused.status, &refused.json()["error"]["param"]),
@@ -199,7 +199,7 @@ async fn a_client_without_a_model_gets_the_default_and_is_told_so() {
 }
 
 #[tokio::test]
-async fn what_is_not_served_says_what_to_use() {
+async fn an_unsupported_endpoint_names_the_one_to_use() {
     let serving = Serving::start().await;
     for (path, says) in [
         ("/responses", "base URL"),
@@ -227,7 +227,7 @@ async fn what_is_not_served_says_what_to_use() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_encoded_is_refused_by_its_encoding() {
+async fn a_body_with_a_content_encoding_is_refused() {
     let serving = Serving::start().await;
     for (coding, status, says) in [
         ("gzip", 415, "`gzip`"),

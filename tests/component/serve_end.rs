@@ -1,4 +1,4 @@
-//! The OpenAI-compatible server: its end.
+//! Shutdown of the OpenAI-compatible server.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Waits until both questions have reached the upstream.
+/// Waits until both requests have reached the upstream.
 async fn both_are_under_way(harness: &Harness) {
     let waiting = async {
         let asked = || {
@@ -33,14 +33,14 @@ async fn both_are_under_way(harness: &Harness) {
 }
 
 #[tokio::test]
-async fn answers_under_way_end_well_and_new_ones_do_not_begin() {
+async fn responses_in_flight_finish_and_new_requests_are_refused() {
     let setup = Harness::with().mock(|mock| mock.pace(Duration::from_millis(20)));
     let Serving {
         harness,
         server,
         client,
     } = Serving::with(setup, ServeOptions::default()).await;
-    // The first list is asked for by itself; it is not to be in the way.
+    // The first list is requested in the background; it must not interfere.
     client.get("/v1/models").await;
     let mut stream = client.open_chat(&streamed(MODEL)).await;
     let begun = stream.next().await.expect("it began");
@@ -65,14 +65,14 @@ async fn answers_under_way_end_well_and_new_ones_do_not_begin() {
 }
 
 #[tokio::test]
-async fn at_the_deadline_the_rest_is_told_that_it_was_cut_short() {
+async fn at_the_drain_deadline_the_remaining_responses_end_with_an_error() {
     let setup = Harness::with().mock(|mock| mock.scenario("stall"));
     let Serving {
         harness,
         server,
         client,
     } = Serving::with(setup, ServeOptions::default()).await;
-    // The first list is asked for by itself; it is not to be in the way.
+    // The first list is requested in the background; it must not interfere.
     client.get("/v1/models").await;
     let mut stream = client.open_chat(&streamed(MODEL)).await;
     let mut text = stream.next().await.expect("it began");
@@ -106,14 +106,14 @@ async fn at_the_deadline_the_rest_is_told_that_it_was_cut_short() {
 }
 
 #[tokio::test]
-async fn a_server_without_work_ends_at_once() {
+async fn an_idle_server_shuts_down_at_once() {
     let Serving {
         harness: _mock,
         server,
         client,
     } = Serving::start().await;
     assert_eq!(client.ask(MODEL).await.status, 200);
-    // An idle connection holds nobody up.
+    // An idle connection does not delay the shutdown.
     let _idle = TcpStream::connect(server.address()).await.expect("a connection");
     let ended = tokio::time::timeout(Duration::from_secs(10), server.shutdown(Duration::from_secs(600)));
     assert_eq!(ended.await.expect("no waiting"), 0);

@@ -1,4 +1,4 @@
-//! The OpenAI-compatible server: what it refuses, how it fails, and who may ask.
+//! The OpenAI-compatible server: what it refuses, how it fails, and who gets access.
 
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
-    /// The model of an otherwise good question…
+    /// The model of an otherwise valid request…
     model: Option<String>,
     /// …or the body…
     body: Option<Value>,
-    /// …or what is none.
+    /// …or a body that is no JSON.
     text: Option<String>,
     content_type: Option<String>,
     status: u16,
@@ -47,7 +47,7 @@ fn quick() -> Setup {
 }
 
 #[tokio::test]
-async fn errors_have_the_status_and_the_form_that_clients_know() {
+async fn errors_have_openais_status_codes_and_format() {
     let serving = Serving::with(quick(), ServeOptions::default()).await;
     let cases: Vec<Case> =
         serde_json::from_str(include_str!("../cases/server-errors.json")).expect("the cases");
@@ -117,7 +117,7 @@ async fn a_stream_that_breaks_off_ends_in_an_error_and_not_as_if_it_were_done() 
 }
 
 #[tokio::test]
-async fn paths_and_methods_that_are_not_there_are_told_apart() {
+async fn unknown_paths_and_methods_have_different_errors() {
     let serving = Serving::start().await;
     for (method, path, status) in [
         ("GET", "/v1/chat/completions", 405),
@@ -141,7 +141,7 @@ async fn paths_and_methods_that_are_not_there_are_told_apart() {
 }
 
 #[tokio::test]
-async fn who_lacks_the_key_gets_nothing_but_the_state_of_health() {
+async fn without_the_key_only_health_is_served() {
     let key = "a-key-of-this-server";
     let serving = Serving::locked(key).await;
     for path in ["/v1/models", "/metrics", "/nowhere"] {
@@ -166,7 +166,7 @@ async fn who_lacks_the_key_gets_nothing_but_the_state_of_health() {
 }
 
 #[tokio::test]
-async fn a_key_in_the_wrong_place_is_no_name_and_no_word_of_a_reply() {
+async fn a_key_in_the_wrong_place_is_not_echoed_in_a_response() {
     let key = "a-key-of-this-server";
     let serving = Serving::locked(key).await;
     for secret in [key, TOKEN] {
@@ -213,7 +213,7 @@ async fn a_web_page_gets_nothing() {
         asks(&[("host", "127.0.0.1"), json, ("origin", "https://page.example")]).await,
         403
     );
-    // What a page may send without asking first.
+    // What a page may send without a preflight.
     assert_eq!(
         asks(&[("host", "127.0.0.1"), ("content-type", "text/plain")]).await,
         415
@@ -244,7 +244,7 @@ async fn a_body_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_stops_coming_is_given_up() {
+async fn a_stalled_request_body_times_out() {
     let serving = Serving::with(
         quick()
             .setting("serve-body-timeout-ms", "100")
@@ -269,7 +269,7 @@ async fn a_body_that_stops_coming_is_given_up() {
 }
 
 #[tokio::test]
-async fn no_more_answers_at_once_than_are_allowed() {
+async fn concurrent_responses_are_limited() {
     let setup = quick()
         .mock(|mock| mock.scenario("stall"))
         .setting("serve-max-concurrent", "2");
@@ -299,7 +299,7 @@ async fn no_more_answers_at_once_than_are_allowed() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_ends_its_exchange_with_the_upstream() {
+async fn a_client_that_disconnects_cancels_the_upstream_request() {
     for (scenario, body) in [
         ("stall", streamed(MODEL)),
         ("endless", streamed(MODEL)),
@@ -328,7 +328,7 @@ async fn a_client_that_leaves_ends_its_exchange_with_the_upstream() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(LIMIT, chats).await.expect("it was asked");
+        tokio::time::timeout(LIMIT, chats).await.expect("it was called");
         asking.abort();
         tokio::time::timeout(LIMIT, serving.harness.mock.wait_disconnects(1))
             .await
@@ -337,7 +337,7 @@ async fn a_client_that_leaves_ends_its_exchange_with_the_upstream() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_given_up() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let setup = quick()
         .mock(|mock| mock.scenario("endless"))
         .setting("serve-send-timeout-ms", "300")

@@ -1,4 +1,4 @@
-//! The Messages API of the server: what its clients get, whole and as it comes.
+//! The Messages API of the server: whole and streaming responses.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
 const MODEL: &str = "Qwen/Qwen3-8B";
 
 #[tokio::test]
-async fn a_stream_says_what_a_whole_message_says() {
+async fn a_streaming_message_equals_the_whole_message() {
     let serving = Serving::start().await;
     let whole = send(&serving.client, &message(MODEL)).await;
     assert_eq!(
@@ -64,7 +64,7 @@ async fn a_stream_says_what_a_whole_message_says() {
 }
 
 #[tokio::test]
-async fn tool_calls_are_blocks_whole_and_in_pieces() {
+async fn tool_calls_are_blocks_whole_and_as_deltas() {
     let serving = Serving::start().await;
     for (scenario, calls) in [
         ("tool-pieces", 1),
@@ -89,7 +89,7 @@ async fn tool_calls_are_blocks_whole_and_in_pieces() {
         let (streamed, _) = folded(&events(&send(&serving.client, &streamed(&model)).await));
         let without_ids = |message: &Value| {
             let mut blocks = message["content"].clone();
-            // Those that the plugin makes up are others each time.
+            // Ids that the plugin makes up differ each time.
             blocks
                 .as_array_mut()
                 .expect("a list")
@@ -102,7 +102,7 @@ async fn tool_calls_are_blocks_whole_and_in_pieces() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_reaches_the_upstream() {
+async fn request_parameters_reach_the_upstream() {
     let serving = Serving::start().await;
     let body = json!({
         "model": "moonshotai/Kimi-K2.5",
@@ -223,7 +223,7 @@ async fn errors_have_the_dialects_form_and_status() {
         (reply.status, &reply.json()["error"]["x_plugin"]["param"]),
         (400, &json!("max_tokens"))
     );
-    // Where nothing is, and for another method, in the form of whoever asks.
+    // Unknown paths and methods, in the client's dialect.
     for (method, path, status, kind) in [
         ("POST", "/v1/messages/batches", 404, "not_found_error"),
         ("POST", "/v1/files", 404, "not_found_error"),
@@ -285,7 +285,7 @@ async fn a_silent_upstream_is_covered_by_pings() {
 }
 
 #[tokio::test]
-async fn tokens_are_estimated_without_an_upstream_and_said_to_be() {
+async fn tokens_are_estimated_without_an_upstream_and_marked_as_estimated() {
     let serving = Serving::start().await;
     let mut body = message(MODEL);
     body.as_object_mut().expect("an object").remove("max_tokens");
@@ -305,7 +305,7 @@ async fn tokens_are_estimated_without_an_upstream_and_said_to_be() {
         long > short.json()["input_tokens"].as_u64().map(|count| count + 40_000),
         "{long:?}"
     );
-    // The server asks for the list of models by itself.
+    // The server requests the list of models by itself.
     let asked = serving.harness.mock.requests();
     assert!(asked.iter().all(|request| request.method == "GET"), "{asked:?}");
     let reply = count(&json!({"messages": 7})).await;
@@ -316,7 +316,7 @@ async fn tokens_are_estimated_without_an_upstream_and_said_to_be() {
 }
 
 #[tokio::test]
-async fn models_are_listed_in_the_form_of_who_asks() {
+async fn models_are_listed_in_the_dialect_of_the_client() {
     let serving = Serving::start().await;
     let ask = async |path: &str| {
         let request = serving
@@ -364,7 +364,7 @@ async fn models_are_listed_in_the_form_of_who_asks() {
 }
 
 #[tokio::test]
-async fn the_key_is_shown_in_either_header() {
+async fn the_key_is_accepted_in_either_header() {
     let key = "0123456789abcdef-messages";
     let serving = Serving::locked(key).await;
     let ask = async |name: &'static str, value: &str| {

@@ -1,4 +1,4 @@
-//! `/v1/responses`: what clients of the Responses API get, and that it is what clients of Chat Completions get.
+//! `/v1/responses`: what clients of the Responses API get equals what clients of Chat Completions get.
 
 use std::{fs, path::PathBuf};
 
@@ -22,7 +22,7 @@ impl Client {
         self.send(request.expect("a request")).await.read().await
     }
 
-    /// The same question in three forms: a stream of Chat Completions, a stream of responses, a whole response.
+    /// The same prompt in three forms: a stream of Chat Completions, a stream of responses, a whole response.
     async fn ask_alike(&self, model: &str) -> [Read; 3] {
         let chat = json!({"model": model, "messages": [{"role": "user", "content": "Hello!"}], "stream": true,
             "stream_options": {"include_usage": true}});
@@ -54,7 +54,7 @@ impl Client {
     }
 }
 
-/// What is the same whether or not the response came to its end.
+/// What is equal whether or not the response is complete.
 fn assert_alike([chat, stream, whole]: [Read; 3], name: &str) {
     // Ids that the plugin makes up are new in each response.
     let unnamed = |read: &Read| {
@@ -89,7 +89,7 @@ fn assert_alike([chat, stream, whole]: [Read; 3], name: &str) {
 }
 
 #[tokio::test]
-async fn a_response_says_what_a_chat_completion_says_whole_and_as_it_comes() {
+async fn a_response_equals_the_chat_completion_whole_and_streaming() {
     let serving = Serving::start().await;
     for model in [
         MODEL,
@@ -134,7 +134,7 @@ async fn recorded_streams_are_the_same_to_clients_of_both_dialects() {
         let serving = Serving::with(setup, ServeOptions::default()).await;
         let read = serving.client.ask_alike(MODEL).await;
         said_something += usize::from(!read[1].text.is_empty());
-        // A second question may find the model on cooldown after the first one failed.
+        // A second request may find the model on cooldown after the first one failed.
         if read.iter().any(|read| *read == Read::default()) {
             continue;
         }
@@ -144,7 +144,7 @@ async fn recorded_streams_are_the_same_to_clients_of_both_dialects() {
 }
 
 #[tokio::test]
-async fn what_a_request_asks_reaches_the_upstream_as_a_chat_completion() {
+async fn a_request_reaches_the_upstream_as_a_chat_completion() {
     let serving = Serving::start().await;
     let body = json!({
         "model": "openai/gpt-oss-120b",
@@ -187,7 +187,7 @@ async fn what_a_request_asks_reaches_the_upstream_as_a_chat_completion() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_is_an_error_that_says_what_to_do() {
+async fn an_unsupported_request_is_an_error_with_a_fix() {
     let serving = Serving::start().await;
     for (body, param, says) in [
         (json!({"input": "x"}), "model", "`model` is missing"),
@@ -219,7 +219,7 @@ async fn what_cannot_be_done_is_an_error_that_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn an_error_within_a_stream_is_its_last_word() {
+async fn an_error_within_a_stream_is_its_last_event() {
     let serving = Serving::start().await;
     let body = json!({"model": "mock/cut", "input": "x", "stream": true});
     let (events, _) = serving.client.respond(&body).await.events();
@@ -235,7 +235,7 @@ async fn an_error_within_a_stream_is_its_last_word() {
 }
 
 #[tokio::test]
-async fn the_access_key_may_come_in_either_header() {
+async fn the_access_key_is_accepted_in_either_header() {
     let key = "an-access-key-of-a-server";
     let serving = Serving::locked(key).await;
     let mut client = serving.client.clone();

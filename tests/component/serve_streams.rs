@@ -1,4 +1,4 @@
-//! The OpenAI-compatible server: what a client sees while it waits, and what stands together in a stream.
+//! The OpenAI-compatible server: what a client gets while it waits, and what comes in one chunk of a stream.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::{
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(20);
-/// A log probability as a recording has it: no float is written so.
+/// A log probability as recorded: no float is written like this.
 const LOGPROB: &str = "-0.11082194000482559";
 
 fn impatient() -> Setup {
@@ -74,7 +74,7 @@ async fn a_stream_has_its_headers_and_heartbeats_while_the_upstream_is_silent() 
 }
 
 #[tokio::test]
-async fn an_error_that_comes_soon_has_a_status_and_a_late_one_is_an_event() {
+async fn an_early_error_has_a_status_and_a_late_one_is_an_event() {
     let serving = Serving::with(impatient(), ServeOptions::default()).await;
     let refusal = || {
         Script::json(
@@ -102,7 +102,7 @@ async fn an_error_that_comes_soon_has_a_status_and_a_late_one_is_an_event() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_before_the_first_event_ends_the_exchange_with_the_upstream() {
+async fn a_client_that_disconnects_before_the_first_event_ends_the_upstream_request() {
     let serving = Serving::with(
         impatient().mock(|mock| mock.scenario("no-headers")),
         ServeOptions::default(),
@@ -117,9 +117,9 @@ async fn a_client_that_leaves_before_the_first_event_ends_the_exchange_with_the_
 }
 
 #[tokio::test]
-async fn log_probabilities_stand_with_their_text_and_keep_every_digit() {
+async fn logprobs_are_sent_with_their_text_and_keep_every_digit() {
     let serving = Serving::with(impatient(), ServeOptions::default()).await;
-    // More than one crossing brings, in one burst and one by one.
+    // More than one crossing returns, in one burst and one by one.
     let pieces: Vec<String> = (0..700).map(|number| format!("t{number} ")).collect();
     for pause in [false, true] {
         let chunk = |piece: &String| {
@@ -203,7 +203,7 @@ async fn numbers_are_passed_on_as_they_are_written_in_both_directions() {
 }
 
 #[tokio::test]
-async fn reasoning_stands_in_one_field_whole_and_in_pieces() {
+async fn reasoning_is_in_one_field_whole_and_as_deltas() {
     for (setting, present, absent) in [
         ("reasoning_content", "reasoning_content", "reasoning"),
         ("reasoning", "reasoning", "reasoning_content"),

@@ -1,4 +1,4 @@
-//! `serve --watch` under load: the plugin's file is replaced while clients ask without a pause.
+//! `serve --watch` under load: the plugin's file is replaced while clients send requests without a pause.
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
@@ -16,7 +16,7 @@ const MODEL: &str = "Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(60);
 const LAST: u64 = 7;
 
-/// Asks one after the other until the last generation answers; gives those that did. No answer may be lost.
+/// Sends one request after the other until the last generation responds; returns the generations. No response may be lost.
 async fn load(client: Client) -> (usize, BTreeSet<u64>) {
     let mut answers = 0;
     let mut generations = BTreeSet::new();
@@ -43,13 +43,13 @@ async fn load(client: Client) -> (usize, BTreeSet<u64>) {
             );
         }
         answers += 1;
-        // Constant load, and still a machine with something left for the compiler.
+        // Constant load that leaves the compiler some CPU.
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     (answers, generations)
 }
 
-/// Waits until this generation answers.
+/// Waits until this generation responds.
 async fn comes(client: &Client, generation: u64) {
     let coming = async {
         while client.ask(MODEL).await.header("x-plugin-generation") != generation.to_string() {
@@ -67,7 +67,7 @@ fn put(file: &Path, from: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_plugin_that_is_replaced_under_load_takes_over_and_no_client_notices() {
+async fn a_plugin_file_replaced_under_load_is_swapped_in_and_no_request_fails() {
     let mock = MockRouter::start(MockOptions::immediate().pace(Duration::from_millis(1)))
         .await
         .expect("a mock router");
@@ -90,11 +90,11 @@ async fn a_plugin_that_is_replaced_under_load_takes_over_and_no_client_notices()
     for loaded in clients {
         let loaded = tokio::time::timeout(LIMIT, loaded).await.expect("it ends");
         let (answers, generations) = loaded.expect("nothing was lost");
-        eprintln!("{answers} answers of the generations {generations:?}, none lost");
+        eprintln!("{answers} responses of the generations {generations:?}, none lost");
     }
     let ended = running.stop().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let told = ended.err.matches("is live; ").count();
-    // The last one may have had no time to be told.
+    // The last swap may not be reported yet.
     assert!(told >= 5, "{ended:?}");
 }

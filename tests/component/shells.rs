@@ -1,4 +1,4 @@
-//! Completions as a shell has them, and the manual.
+//! Completions as a shell runs them, and the manual.
 
 use std::process::Command;
 

@@ -1,5 +1,4 @@
-//! What is named as a file and is none, what is piped in, and signals: nothing hangs, nothing is dropped in silence.
-
+//! Paths that name no file, piped input, and signals: nothing hangs, nothing is dropped silently.
 use std::{
     io::Write as _,
     path::Path,
@@ -81,7 +80,7 @@ async fn a_pipe_a_device_and_a_directory_are_refused_at_once_wherever_a_file_is_
             assert!(ended.err.contains(words), "{arguments:?} {ended:?}");
         }
     }
-    // Nor are the files of the state directory waited for.
+    // The files of the state directory do not block either.
     for name in [
         "openclaw.json",
         ".env",
@@ -120,7 +119,7 @@ async fn piped(mock: &MockRouter, arguments: &[&str], text: &[u8]) -> Ended {
             .spawn()
             .expect("it starts");
         let mut stdin = child.stdin.take().expect("a pipe");
-        // Who does not read it is another matter.
+        // A program that does not read its input is tested elsewhere.
         let _ = stdin.write_all(&text);
         drop(stdin);
         Ended::from(&child.wait_with_output().expect("it ends"))
@@ -135,7 +134,7 @@ fn asked(mock: &MockRouter) -> String {
     let chat = sent
         .iter()
         .rfind(|request| request.method == "POST")
-        .expect("a question");
+        .expect("a chat request");
     let body: serde_json::Value = serde_json::from_slice(&chat.body).expect("JSON");
     let messages = body["messages"].as_array().expect("messages");
     let content = &messages.last().expect("a message")["content"];
@@ -146,7 +145,7 @@ fn asked(mock: &MockRouter) -> String {
 }
 
 #[tokio::test]
-async fn a_text_that_is_piped_in_beside_a_prompt_stands_behind_it() {
+async fn text_piped_in_beside_a_prompt_follows_it() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");

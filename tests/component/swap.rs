@@ -1,4 +1,4 @@
-//! Swapping the component while it answers.
+//! Hot swaps of the component while responses are in flight.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const APART: Duration = Duration::from_millis(50);
 
 #[tokio::test]
-async fn after_a_swap_the_new_version_answers_and_an_answer_under_way_ends_on_the_old_one() {
+async fn after_a_swap_the_new_version_responds_and_a_response_in_flight_finishes_on_the_old_one() {
     let harness = Harness::with()
         .mock(|mock| mock.pace(Duration::from_millis(20)))
         .start()
@@ -51,7 +51,7 @@ async fn a_file_that_is_no_plugin_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn swaps_that_are_asked_for_at_once_run_one_after_the_other_and_say_how_long_each_step_took() {
+async fn concurrent_swaps_run_one_after_the_other_and_report_the_time_of_each_step() {
     let harness = Harness::with().start_with(tiny_plugin().await).await;
     let file = tiny();
     let began = Instant::now();
@@ -72,7 +72,7 @@ async fn swaps_that_are_asked_for_at_once_run_one_after_the_other_and_say_how_lo
 }
 
 #[tokio::test]
-async fn refused_swaps_are_as_far_apart_as_others() {
+async fn refused_swaps_are_as_far_apart_as_accepted_ones() {
     let harness = Harness::with().start_with(tiny_plugin().await).await;
     let files = Files::new();
     let bad = files.write("bad", b"no plugin");
@@ -86,7 +86,7 @@ async fn refused_swaps_are_as_far_apart_as_others() {
 }
 
 #[tokio::test]
-async fn a_drain_deadline_that_passes_ends_the_answer_with_its_own_kind() {
+async fn a_passed_drain_deadline_ends_the_response_with_its_own_error_kind() {
     let harness = Harness::with()
         .mock(|mock| mock.scenario("stall"))
         .setting("drain-deadline-ms", "200")
@@ -100,7 +100,7 @@ async fn a_drain_deadline_that_passes_ends_the_answer_with_its_own_kind() {
 }
 
 #[tokio::test]
-async fn an_answer_that_has_ended_holds_nobody_up_whoever_still_looks_at_it() {
+async fn a_finished_response_delays_no_drain_even_if_it_is_still_held() {
     let harness = Harness::start().await;
     let mut answer = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
     while answer.next().await.unwrap().is_some() {}
@@ -146,7 +146,7 @@ async fn a_hundred_swaps_under_load_lose_no_request() {
             };
             assert_eq!(
                 generation.version, expected,
-                "an answer names the generation that gave it"
+                "a response names the generation that served it"
             );
             collect(completion).await
         });
@@ -157,5 +157,5 @@ async fn a_hundred_swaps_under_load_lose_no_request() {
     }
     swapping.await.unwrap();
     assert_eq!(harness.host.generation().number, 101);
-    eprintln!("{asked} answers, none lost");
+    eprintln!("{asked} responses, none lost");
 }

@@ -1,5 +1,5 @@
-//! A hundred random swaps between good and bad builds, under constant load: nothing is lost, and every answer is of the
-//! generation that it names.
+//! A hundred random swaps between good and bad builds, under constant load: no request is lost, and every response is of
+//! the generation that it names.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const FINE: &str = "hostile/a/fine";
 
-/// What the load saw.
+/// What the load observed.
 #[derive(Default)]
 pub struct Seen {
     pub answers: usize,
@@ -31,7 +31,7 @@ impl Seen {
     }
 }
 
-/// One after the other until told to end: streams and whole answers, none of which may be lost.
+/// One request after the other until stopped: streaming and whole responses, none of which may be lost.
 pub async fn load(
     host: Host,
     model: &'static str,
@@ -42,7 +42,7 @@ pub async fn load(
     let mut turn = 0;
     while !*ended.borrow() {
         turn += 1;
-        // Constant load, and still a machine with something left for the compiler.
+        // Constant load that leaves the compiler some CPU.
         tokio::time::sleep(Duration::from_millis(2)).await;
         let warnings = if turn % 4 == 0 {
             let answer = host.complete(question(model, "Hello!")).await.unwrap();
@@ -69,7 +69,7 @@ pub async fn load(
 
 async fn hear(completion: &mut ChatStream) -> Heard {
     let mut heard = Heard::default();
-    while let Some(event) = completion.next().await.expect("an answer that is not lost") {
+    while let Some(event) = completion.next().await.expect("a response that is not lost") {
         heard.events.push(event);
     }
     heard.summary = completion.summary().cloned();
@@ -82,12 +82,12 @@ fn check_marker(marked: bool, text: &str, version: &str) {
         assert_eq!(
             text,
             format!("hostile {version}"),
-            "the answer is of the generation that it names"
+            "the response is of the generation that it names"
         );
     }
 }
 
-/// What is shown and what runs never disagree; and the list and a look-up always work.
+/// What is reported and what runs never disagree; the list and a lookup always work.
 async fn look(host: Host, model: &'static str, ended: tokio::sync::watch::Receiver<bool>) -> Seen {
     while !*ended.borrow() {
         let before = host.generation();
@@ -136,7 +136,7 @@ fn bad(file: PathBuf, kind: Kind) -> Candidate {
     }
 }
 
-/// An engine that keeps compiled code, so that a hundred swaps compile each file once.
+/// An engine with a code cache, so that a hundred swaps compile each file once.
 async fn caching(files: &Files, setup: Setup, first: PathBuf) -> Harness {
     let options = SandboxOptions {
         cache_dir: Some(files.path().join("cache")),
@@ -180,7 +180,7 @@ async fn a_hundred_random_swaps(
         seen.add(&task.await.expect("nothing was lost"));
     }
     eprintln!(
-        "{switched} switches, {} answers, {} of them by the generation before; one outlasted {} swaps",
+        "{switched} switches, {} responses, {} of them by the previous generation; one outlasted {} swaps",
         seen.answers, seen.warned, seen.outlasted
     );
     assert!(switched > 20 && seen.answers > 50);
@@ -213,8 +213,8 @@ async fn a_hundred_random_swaps_of_good_and_bad_builds_lose_nothing() {
         bad(disguised("describe", ("describe", "trap")), Kind::PluginTrap),
     ];
     let seen = a_hundred_random_swaps(&harness, MODEL, false, &all).await;
-    assert!(seen.warned > 0, "some were answered for");
-    assert!(seen.outlasted >= 2, "some answer outlasted several swaps");
+    assert!(seen.warned > 0, "some failed over to the previous generation");
+    assert!(seen.outlasted >= 2, "some response outlasted several swaps");
     assert_eq!(
         harness.mock.connections() as u64,
         harness.host.connections_opened()
@@ -222,7 +222,7 @@ async fn a_hundred_random_swaps_of_good_and_bad_builds_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_under_random_swaps_is_of_the_generation_that_it_names() {
+async fn every_response_under_random_swaps_is_of_the_generation_that_it_names() {
     let files = Files::new();
     let harness = caching(&files, Harness::with(), hostile()).await;
     let all = [
@@ -242,5 +242,5 @@ async fn every_answer_under_random_swaps_is_of_the_generation_that_it_names() {
         ),
     ];
     let seen = a_hundred_random_swaps(&harness, FINE, true, &all).await;
-    assert!(seen.warned > 0, "some were answered for");
+    assert!(seen.warned > 0, "some failed over to the previous generation");
 }

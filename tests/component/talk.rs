@@ -20,7 +20,7 @@ fn home(mock: &MockRouter) -> Home {
     Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN)
 }
 
-/// The bodies of the chat requests that came.
+/// The bodies of the chat requests received.
 fn questions(mock: &MockRouter) -> Vec<Value> {
     let requests = mock.requests();
     let chats = requests
@@ -35,7 +35,7 @@ fn says(terminal: &mut Terminal, text: &str) {
 }
 
 #[tokio::test]
-async fn each_question_takes_what_was_said_along() {
+async fn each_prompt_is_sent_with_the_conversation_so_far() {
     let mock = mock(MockOptions::default().pace(Duration::from_millis(2))).await;
     let (home, seen) = (home(&mock), Arc::clone(&mock));
     person(move || {
@@ -47,18 +47,20 @@ async fn each_question_takes_what_was_said_along() {
         assert!(screen.contains(" in") && screen.contains(" out"), "{screen}");
         assert!(
             screen.contains("Words in the question"),
-            "thoughts are shown: {screen}"
+            "reasoning is shown: {screen}"
         );
         assert!(
             !screen.contains("\n\n\n"),
-            "the blank lines around thoughts say nothing: {screen}"
+            "no blank lines around reasoning: {screen}"
         );
         says(&mut terminal, "\"\"\"");
         says(&mut terminal, "One line \\");
         says(&mut terminal, "and another.");
         says(&mut terminal, "\"\"\"");
         terminal.sees("This is the mock router speaking");
-        terminal.waits_for("the second answer", |screen| screen.matches("tok/s").count() == 2);
+        terminal.waits_for("the second response", |screen| {
+            screen.matches("tok/s").count() == 2
+        });
         terminal.types(key::CTRL_D);
         assert_eq!(terminal.ends(), 0);
         let questions = questions(&seen);
@@ -96,7 +98,7 @@ async fn each_question_takes_what_was_said_along() {
 }
 
 #[tokio::test]
-async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
+async fn ctrl_c_cancels_the_response_and_not_the_conversation() {
     let mock = mock(MockOptions::default().pace(Duration::from_millis(300))).await;
     let (home, seen) = (home(&mock), Arc::clone(&mock));
     person(move || {
@@ -106,8 +108,8 @@ async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
         terminal.sees("You wrote");
         terminal.types(key::CTRL_C);
         terminal.sees("error[cancelled]");
-        terminal.sees("what came of the answer stays in the conversation");
-        // At the prompt it throws away what was typed.
+        terminal.sees("the partial response stays in the conversation");
+        // At the prompt it discards the typed line.
         terminal.types("half a sen");
         terminal.sees("> half a sen");
         terminal.types(key::CTRL_C);
@@ -120,26 +122,26 @@ async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
         let partial = saved["messages"][1]["content"].as_str().expect("text");
         assert!(partial.starts_with("You wrote"), "{partial}");
         says(&mut terminal, "Go on.");
-        terminal.waits_for("the second answer", |screen| {
+        terminal.waits_for("the second response", |screen| {
             screen.matches("You wrote").count() == 2
         });
         terminal.types(key::CTRL_C);
         terminal.waits_for("its end", |screen| {
             screen.matches("error[cancelled]").count() == 2
         });
-        let second = questions(&seen).pop().expect("a question");
+        let second = questions(&seen).pop().expect("a chat request");
         assert_eq!(second["messages"][1]["content"], partial, "{second}");
         assert_eq!(second["messages"].as_array().map(Vec::len), Some(3));
         says(&mut terminal, "/retry");
-        terminal.waits_for("the third answer", |screen| {
+        terminal.waits_for("the third response", |screen| {
             screen.matches("You wrote").count() == 3
         });
         terminal.types(key::CTRL_C);
         terminal.waits_for("its end", |screen| {
             screen.matches("error[cancelled]").count() == 3
         });
-        let third = questions(&seen).pop().expect("a question");
-        assert_eq!(third["messages"], second["messages"], "asked again, not asked on");
+        let third = questions(&seen).pop().expect("a chat request");
+        assert_eq!(third["messages"], second["messages"], "sent again, not appended");
         says(&mut terminal, "/quit");
         assert_eq!(terminal.ends(), 0);
         assert_eq!(questions(&seen).len(), 3);
@@ -148,7 +150,7 @@ async fn ctrl_c_ends_the_answer_and_not_the_conversation() {
 }
 
 #[tokio::test]
-async fn what_is_typed_ahead_is_asked_next_and_does_not_show_in_the_answer() {
+async fn typed_ahead_text_is_the_next_prompt_and_is_not_echoed_into_the_response() {
     let mock = mock(MockOptions::default().pace(Duration::from_millis(40))).await;
     let (home, seen) = (home(&mock), Arc::clone(&mock));
     person(move || {
@@ -162,14 +164,18 @@ async fn what_is_typed_ahead_is_asked_next_and_does_not_show_in_the_answer() {
         let screen = terminal.screen();
         assert!(
             !screen.contains("Second") && !screen.contains("tok/s"),
-            "nothing in the middle of an answer: {screen}"
+            "nothing in the middle of a response: {screen}"
         );
         terminal.sees("> Second?");
         terminal.sees("> Third?");
-        terminal.waits_for("the third answer", |screen| screen.matches("tok/s").count() == 3);
-        // Lines as a terminal sends them that does not mark what is pasted.
+        terminal.waits_for("the third response", |screen| {
+            screen.matches("tok/s").count() == 3
+        });
+        // Lines as a terminal without bracketed paste sends them.
         terminal.types("Fourth?\rFifth?\r");
-        terminal.waits_for("the fifth answer", |screen| screen.matches("tok/s").count() == 5);
+        terminal.waits_for("the fifth response", |screen| {
+            screen.matches("tok/s").count() == 5
+        });
         terminal.types(key::CTRL_D);
         assert_eq!(terminal.ends(), 0);
         assert!(terminal.is_as_before());
@@ -183,7 +189,7 @@ async fn what_is_typed_ahead_is_asked_next_and_does_not_show_in_the_answer() {
 }
 
 #[tokio::test]
-async fn models_are_chosen_by_name_and_questions_asked_again() {
+async fn models_are_chosen_by_alias_and_prompts_are_sent_again() {
     let mock = mock(MockOptions::default().pace(Duration::from_millis(2))).await;
     let config = r#"{ agents: { defaults: { models: {
         "huggingface/Qwen/Qwen3-8B": { alias: "Quick Qwen", params: { temperature: 0.25 } },
@@ -210,7 +216,7 @@ async fn models_are_chosen_by_name_and_questions_asked_again() {
         says(&mut terminal, "/models qwen3 8b");
         terminal.sees("REFERENCE");
         says(&mut terminal, "/system Answer in verse.");
-        terminal.sees("told before: Answer in verse.");
+        terminal.sees("system prompt: Answer in verse.");
         says(&mut terminal, "/help");
         terminal.sees("/image FILE");
         says(&mut terminal, "/image nowhere.png");
@@ -233,20 +239,23 @@ async fn models_are_chosen_by_name_and_questions_asked_again() {
         );
         assert_eq!(
             questions[1]["messages"], questions[0]["messages"],
-            "asked again, not asked on"
+            "sent again, not appended"
         );
         let talk = std::fs::read_to_string(home.dir().join("talk.md")).expect("saved");
         assert!(
             talk.contains("## System\n\nAnswer in verse.") && talk.contains("## You\n\nFirst?"),
             "{talk}"
         );
-        assert!(!home.read("chat-history").contains(TOKEN), "a key is never kept");
+        assert!(
+            !home.read("chat-history").contains(TOKEN),
+            "a key is never stored"
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it() {
+async fn a_picture_is_attached_to_the_next_prompt_and_dropped_by_a_new_conversation() {
     let mock = mock(MockOptions::immediate()).await;
     let (home, seen) = (home(&mock), Arc::clone(&mock));
     person(move || {
@@ -258,7 +267,7 @@ async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it
         terminal.types(key::TAB);
         terminal.sees("> /image p\\ 1.png");
         terminal.types(key::ENTER);
-        terminal.sees("1 picture with the next question");
+        terminal.sees("1 picture attached to the next prompt");
         says(&mut terminal, "What is it?");
         terminal.sees("I was shown 1 image(s)");
         terminal.sees("1 attempt");
@@ -267,11 +276,11 @@ async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it
         says(&mut terminal, "/new");
         terminal.sees("forgotten");
         says(&mut terminal, "/retry");
-        terminal.sees("there is no question to ask again");
+        terminal.sees("there is no prompt to send again");
         says(&mut terminal, "/frobnicate");
         terminal.sees("there is no command `/frobnicate`; `/help` lists them");
         says(&mut terminal, "And now?");
-        terminal.waits_for("the second answer", |screen| {
+        terminal.waits_for("the second response", |screen| {
             screen.matches("1 attempt").count() == 2
         });
         terminal.types(key::CTRL_D);
@@ -283,10 +292,10 @@ async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it
             sent[1]["messages"],
             json!([{ "role": "user", "content": "And now?" }])
         );
-        // What was saved can be asked again, by whoever reads the dialect.
+        // What was saved can be sent again, by any reader of the dialect.
         let asked = home.run(&["chat", "--request", "talk.json", "And what else?"]);
         assert_eq!(asked.code, Some(0), "{asked:?}");
-        let again = questions(&seen).pop().expect("a question");
+        let again = questions(&seen).pop().expect("a chat request");
         assert_eq!(again["model"], "zai-org/GLM-4.5V");
         assert_eq!(again["messages"].as_array().map(Vec::len), Some(3), "{again}");
         assert_eq!(again["messages"][0], sent[0]["messages"][0]);
@@ -295,7 +304,7 @@ async fn a_picture_goes_with_the_next_question_and_a_new_conversation_forgets_it
 }
 
 #[tokio::test]
-async fn who_stood_in_for_whom_is_shown() {
+async fn a_failover_is_shown_with_both_models() {
     let mock = mock(MockOptions::immediate()).await;
     let config = r#"{ agents: { defaults: { model: {
         primary: "huggingface/no/such-model", fallbacks: ["huggingface/Qwen/Qwen3-8B"],
@@ -329,11 +338,11 @@ async fn tool_calls_are_shown() {
 }
 
 #[tokio::test]
-async fn escape_sequences_of_an_answer_do_not_reach_the_terminal() {
+async fn escape_sequences_of_a_response_do_not_reach_the_terminal() {
     let mock = mock(MockOptions::immediate()).await;
     let home = home(&mock);
     person(move || {
-        // The mock repeats the question.
+        // The mock echoes the prompt.
         let mut terminal = home.open(&["chat", "a\u{1b}]0;owned\u{7}b\u{9b}2Jc"]);
         assert_eq!(terminal.ends(), 0);
         let screen = terminal.sees("You wrote");

@@ -1,4 +1,4 @@
-//! Conversations at a terminal: lines that are pasted, and models that are asked for by name or once more.
+//! Conversations at a terminal: pasted lines, and models that are chosen or retried explicitly.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
 const FIRST: &str = "Qwen/Qwen3-8B";
 const SECOND: &str = "deepseek-ai/DeepSeek-R1";
 
-/// The bodies of the chat requests that came.
+/// The bodies of the chat requests received.
 fn questions(mock: &MockRouter) -> Vec<Value> {
     let requests = mock.requests();
     let chats = requests
@@ -22,17 +22,17 @@ fn questions(mock: &MockRouter) -> Vec<Value> {
     chats.map(mock_router::RecordedRequest::json).collect()
 }
 
-/// Types a line and waits until so many answers are there.
+/// Types a line and waits until there are this many responses.
 fn says(terminal: &mut Terminal, text: &str, answers: usize) {
     terminal.types(text);
     terminal.types(key::ENTER);
-    terminal.waits_for(&format!("answer {answers}"), |screen| {
+    terminal.waits_for(&format!("response {answers}"), |screen| {
         screen.matches("generation 1").count() == answers
     });
 }
 
 #[tokio::test]
-async fn a_backslash_that_is_pasted_before_a_line_feed_stays_and_one_that_is_typed_goes_on() {
+async fn a_pasted_backslash_before_a_line_feed_stays_and_a_typed_one_continues_the_line() {
     let mock = Arc::new(
         MockRouter::start(MockOptions::immediate())
             .await
@@ -69,7 +69,7 @@ async fn a_backslash_that_is_pasted_before_a_line_feed_stays_and_one_that_is_typ
 }
 
 #[tokio::test]
-async fn a_model_that_is_cooling_down_is_asked_again_when_somebody_wants_just_that_one() {
+async fn a_model_on_cooldown_is_tried_again_when_the_user_retries_it() {
     let mock = Arc::new(
         MockRouter::start(MockOptions::immediate())
             .await
@@ -103,11 +103,11 @@ async fn a_model_that_is_cooling_down_is_asked_again_when_somebody_wants_just_th
             .collect();
         let expected = [
             FIRST, SECOND, // it fails
-            SECOND, // and is left alone
-            FIRST,  // but for who asks again
+            SECOND, // and is on cooldown
+            FIRST,  // until the user retries it
             FIRST, SECOND, // it fails
-            SECOND, // and is left alone
-            FIRST,  // but for who names it
+            SECOND, // and is on cooldown
+            FIRST,  // until the user chooses it
         ];
         assert_eq!(asked, expected.map(|model| json!(model)), "{}", terminal.screen());
     })

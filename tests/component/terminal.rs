@@ -1,4 +1,4 @@
-//! The command line as a person has it: a terminal to type in and to look at, in a home of its own.
+//! The command line as a user sees it: a terminal to type in and to look at, in a home of its own.
 
 use std::{
     io::{Read as _, Write},
@@ -28,7 +28,7 @@ pub mod key {
     pub const CTRL_D: &str = "\u{4}";
 }
 
-/// A home directory with a configuration, and nothing of the machine's own environment.
+/// A home directory with a configuration, isolated from the machine's own environment.
 pub struct Home {
     dir: TempDir,
     variables: Vec<(String, String)>,
@@ -132,7 +132,7 @@ impl Home {
     }
 }
 
-/// What a person does, on a thread where waiting is fine.
+/// Runs a user's session on a thread where blocking is fine.
 pub async fn person<T: Send + 'static>(acts: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(acts).await.expect("it holds")
 }
@@ -193,12 +193,12 @@ impl Terminal {
         self.screen.lock().expect("the screen").parser.screen().contents()
     }
 
-    /// Every byte that came.
+    /// Every byte received.
     pub fn raw(&self) -> Vec<u8> {
         self.screen.lock().expect("the screen").raw.clone()
     }
 
-    /// Waits until all of the screen is as it should be.
+    /// Waits until the whole screen is as expected.
     pub fn waits_for(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
         let started = Instant::now();
         loop {
@@ -224,7 +224,7 @@ impl Terminal {
         self.keyboard.flush().expect("typed");
     }
 
-    /// Waits for a question and answers it.
+    /// Waits for a prompt and answers it.
     pub fn answers(&mut self, question: &str, answer: &str) {
         self.sees(question);
         self.types(answer);
@@ -253,7 +253,7 @@ impl Terminal {
         assert!(told.expect("`kill` is there").success());
     }
 
-    /// Whether the terminal is as the command found it: its mode, no marks around what is pasted, a cursor.
+    /// Whether the terminal is as before the command: its mode, no bracketed paste, a cursor.
     pub fn is_as_before(&self) -> bool {
         let seen = self.screen.lock().expect("the screen");
         let screen = seen.parser.screen();
@@ -265,7 +265,7 @@ impl Terminal {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
-                // What was written last may still be on its way.
+                // The last output may still be on its way.
                 std::thread::sleep(Duration::from_millis(200));
                 return status.exit_code();
             }
@@ -275,7 +275,7 @@ impl Terminal {
     }
 }
 
-/// How a terminal treats what is typed, where that can be told.
+/// The terminal's mode for typed input, where it can be read.
 fn mode(terminal: &dyn MasterPty) -> String {
     #[cfg(unix)]
     return terminal.get_termios().map_or_else(String::new, |mode| {

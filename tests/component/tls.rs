@@ -1,4 +1,4 @@
-//! TLS before the mock router, with certificates of an authority that nobody but the test knows.
+//! TLS in front of the mock router, with certificates of an authority that only the test knows.
 
 use std::{
     path::PathBuf,
@@ -24,7 +24,7 @@ pub struct Authority {
     dir: TempDir,
 }
 
-/// What a server shows.
+/// The certificate and protocols of a server.
 #[derive(Clone, Copy)]
 pub struct Identity<'a> {
     /// The names that it is valid for.
@@ -100,7 +100,7 @@ fn server_with(certificate: &rcgen::Certificate, key: &KeyPair, identity: Identi
     Arc::new(config)
 }
 
-/// A TLS server before a mock router. Closes its connections when it is dropped.
+/// A TLS server in front of a mock router. Closes its connections when it is dropped.
 pub struct TlsRouter {
     port: u16,
     handshakes: Arc<AtomicUsize>,

@@ -1,5 +1,5 @@
-//! Text of others on its way to a person: whatever a plugin or an upstream says, no command lets it drive the terminal or
-//! write a line that is not its own.
+//! Third-party text on its way to the user: whatever a plugin or an upstream sends, no command lets it control the terminal
+//! or write a forged line.
 
 use component_build::Build;
 use mock_router::{MockOptions, MockRouter};
@@ -12,13 +12,13 @@ use crate::{
     terminal::{Home, key, person},
 };
 
-/// What would drive a terminal, or change the order in which a line is read; `\n` and `\t` do not.
+/// Characters that control a terminal, or change the order in which a line is read; `\n` and `\t` do not.
 fn is_dangerous(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{206f}')
 }
 
-/// A line that only this program may begin, and that what others say would begin.
+/// A line that only this program may begin, and that third-party text tries to begin.
 fn is_forged(line: &str) -> bool {
     let forged = [
         "2026-01-01T00:00:00Z ERROR",
@@ -51,7 +51,7 @@ async fn hostile(orders: &[(&'static str, &'static str)]) -> (Files, String) {
 }
 
 #[tokio::test]
-async fn no_text_of_a_plugin_drives_a_terminal_or_forges_a_line_in_any_command() {
+async fn no_text_of_a_plugin_controls_a_terminal_or_forges_a_line_in_any_command() {
     let (_files, plugin) = hostile(&[("texts", "1"), ("warnings", "3")]).await;
     let program = Program::new().variable("HOSTILE_KEY", "a-key-that-is-long-enough");
     let plain = |arguments: &[&str]| {
@@ -94,7 +94,7 @@ async fn no_text_of_a_plugin_drives_a_terminal_or_forges_a_line_in_any_command()
                 }
                 let line: Vec<&str> = line.iter().map(String::as_str).collect();
                 let Ended { out, err, .. } = program.run(&line, None).await;
-                // What the model says goes into a pipe as it came.
+                // The model's text goes into a pipe unchanged.
                 let is_the_models = command.first() == Some(&"chat") && !command.contains(&"--format");
                 if !is_the_models {
                     harmless(&format!("{turn}, stdout of {command:?} {log:?}"), &out);
@@ -131,7 +131,7 @@ async fn of_very_many_warnings_a_few_are_shown_and_logged() {
 }
 
 #[tokio::test]
-async fn no_text_of_an_upstream_drives_a_terminal_or_forges_a_line() {
+async fn no_text_of_an_upstream_controls_a_terminal_or_forges_a_line() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
         .expect("a mock router");
@@ -167,7 +167,7 @@ async fn no_text_of_an_upstream_drives_a_terminal_or_forges_a_line() {
                 if more.contains(&"--format") {
                     harmless(&what, &ended.out);
                 } else if scenario == "hostile-text" {
-                    // A file or a pipe gets what the model said.
+                    // A file or a pipe gets the model's text unchanged.
                     assert!(
                         ended.out.contains("said\u{1b}]0;owned\u{7}\u{1b}[2J"),
                         "{ended:?}"
@@ -243,7 +243,7 @@ async fn a_server_logs_no_forged_line() {
     }
 }
 
-/// What came to the terminal is of this program alone.
+/// All output on the terminal is this program's own.
 #[track_caller]
 fn harmless_on_screen(raw: &[u8], screen: &str) {
     let raw = String::from_utf8_lossy(raw).into_owned();
@@ -267,7 +267,7 @@ fn harmless_on_screen(raw: &[u8], screen: &str) {
 }
 
 #[tokio::test]
-async fn no_text_drives_the_terminal_of_a_person() {
+async fn no_text_controls_the_users_terminal() {
     let (files, plugin) = hostile(&[("texts", "1"), ("warnings", "3")]).await;
     let mock = MockRouter::start(MockOptions::immediate())
         .await

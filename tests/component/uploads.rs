@@ -1,4 +1,4 @@
-//! Upstreams that do not take what they are sent, or say what they think of it before they have it.
+//! Upstreams that do not read the request, or respond before they have read it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use tokio::{
 use crate::harness::{Harness, Setup, collect, plugin, question};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
-/// More than lies in all buffers on the way.
+/// More than the buffers on the way hold.
 const LONG: usize = 12 * 1024 * 1024;
 const ANSWER: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"all of it\"}}]}\n\n";
 /// A hundred times the time limits of these tests.
@@ -31,7 +31,7 @@ enum Reads {
     All,
 }
 
-/// A server that writes these words to whoever comes.
+/// A server that sends these bytes to every client.
 struct Server {
     port: u16,
     task: JoinHandle<()>,
@@ -47,7 +47,7 @@ impl Server {
                 stream.read_u8().await.unwrap();
                 stream.write_all(words.as_bytes()).await.unwrap();
                 if reads == Reads::All {
-                    // What has answered is in no hurry.
+                    // After its response the server reads slowly.
                     tokio::time::sleep(Duration::from_millis(300)).await;
                     let mut piece = vec![0; 1 << 20];
                     let mut read = 0;
@@ -75,7 +75,7 @@ impl Drop for Server {
     }
 }
 
-/// How a long question ends.
+/// The outcome of a long prompt.
 async fn asked(harness: &Harness) -> model_provider_host::Error {
     let asked = async {
         match harness.host.chat(question(MODEL, "x".repeat(LONG))).await {
@@ -87,7 +87,7 @@ async fn asked(harness: &Harness) -> model_provider_host::Error {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_no_more_of_a_request_is_waited_for_as_long_as_for_an_answer() {
+async fn a_server_that_stops_reading_a_request_has_the_timeout_of_a_response() {
     let server = Server::saying("", Reads::First).await;
     let harness = server
         .host(Harness::with().setting("first-byte-timeout-ms", "300"))
@@ -95,7 +95,7 @@ async fn a_server_that_takes_no_more_of_a_request_is_waited_for_as_long_as_for_a
     let error = asked(&harness).await;
     assert_eq!(error.kind(), Kind::Provider(ErrorKind::Timeout), "{error:?}");
     assert!(error.message().contains("300 ms"), "{error:?}");
-    // Some of it was sent, and who has some may be at work.
+    // Part of the request was sent, so that the server may be processing it.
     assert!(error.details().request_sent);
     assert_eq!(error.details().attempts, 1);
 }
@@ -114,7 +114,7 @@ async fn a_request_that_is_still_being_sent_ends_with_its_host() {
 }
 
 #[tokio::test]
-async fn a_server_that_begins_to_answer_and_reads_on_gets_the_whole_request() {
+async fn a_server_that_responds_early_and_reads_on_gets_the_whole_request() {
     let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n\r\n";
     let server = Server::saying(head, Reads::All).await;
     let harness = server.host(Harness::with()).await;
@@ -130,7 +130,7 @@ async fn a_server_that_begins_to_answer_and_reads_on_gets_the_whole_request() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_before_the_request_is_sent_ends_the_sending() {
+async fn a_response_before_the_request_is_sent_ends_the_upload() {
     let server = Server::saying(
         "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 22\r\n\r\n{\"error\":\"way too long\"}",
         Reads::First,
@@ -143,7 +143,7 @@ async fn an_answer_that_comes_before_the_request_is_sent_ends_the_sending() {
 }
 
 #[tokio::test]
-async fn the_status_of_a_list_is_told_if_the_rest_of_its_answer_is_cut_or_late() {
+async fn the_status_of_a_list_is_reported_if_its_body_is_cut_or_late() {
     for (words, limit) in [
         ("HTTP/1.1 401 Unauthorized\r\ncontent-length: 3\r\n\r\n{", "300"),
         (

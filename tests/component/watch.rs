@@ -1,4 +1,4 @@
-//! Swapping by the file, with real files.
+//! Swaps by the watched file, with real files.
 
 use std::{
     fs,
@@ -17,24 +17,24 @@ use crate::harness::{Harness, Setup, built, collect, question, sandbox};
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A host whose plugin is in a folder of its own, and what its watcher has reported.
+/// A host whose plugin is in a folder of its own, and its watcher's reports.
 struct Watched {
     harness: Harness,
     _folder: TempDir,
     file: PathBuf,
-    /// The version of each swap, or why there was none.
+    /// The version of each swap, or its error.
     reports: Arc<Mutex<Vec<Result<String, Kind>>>>,
     _watcher: Watcher,
 }
 
-/// Puts a whole file in the place of another.
+/// Replaces a file by rename.
 fn put(file: &Path, bytes: &[u8]) {
     let beside = file.with_extension("new");
     fs::write(&beside, bytes).unwrap();
     fs::rename(&beside, file).unwrap();
 }
 
-/// Waits for what is to become true.
+/// Waits until a condition holds.
 async fn until(what: &str, is_so: impl Fn() -> bool) {
     let waiting = async {
         while !is_so() {
@@ -90,7 +90,7 @@ impl Watched {
         }
     }
 
-    /// The reports, as soon as there are so many.
+    /// The reports, once there are this many.
     async fn reports(&self, count: usize) -> Vec<Result<String, Kind>> {
         until("it is reported", || self.reports.lock().unwrap().len() >= count).await;
         self.reports.lock().unwrap().clone()
@@ -102,7 +102,7 @@ async fn live_version(host: &Host, version: &str) {
 }
 
 #[tokio::test]
-async fn a_file_renamed_over_the_plugins_takes_its_place() {
+async fn a_file_renamed_over_the_plugins_is_swapped_in() {
     let watched = Watched::start().await;
     put(&watched.file, &next());
     assert_eq!(watched.reports(1).await, [Ok("0.1.0-next".to_owned())]);
@@ -111,14 +111,14 @@ async fn a_file_renamed_over_the_plugins_takes_its_place() {
 }
 
 #[tokio::test]
-async fn a_file_written_in_place_piece_by_piece_takes_its_place_when_it_is_whole() {
+async fn a_file_written_in_place_in_chunks_is_swapped_in_once_it_is_complete() {
     let watched = Watched::start().await;
     let bytes = next();
     let mut file = fs::File::create(&watched.file).unwrap();
     for piece in bytes.chunks(bytes.len() / 5 + 1) {
         file.write_all(piece).unwrap();
         file.flush().unwrap();
-        // Now and then for longer than a file counts as being written.
+        // Sometimes for longer than the time after which a file counts as written.
         tokio::time::sleep(Duration::from_millis(300)).await;
         watched.harness.ask(MODEL).await.summary();
     }
@@ -193,7 +193,7 @@ async fn a_file_that_goes_away_and_comes_back_is_found() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_link_that_is_turned_elsewhere_and_a_file_behind_it_that_is_replaced_are_both_changes() {
+async fn a_retargeted_link_and_a_replaced_target_are_both_changes() {
     let folder = TempDir::new().unwrap();
     let elsewhere = folder.path().join("elsewhere");
     let links = folder.path().join("links");
@@ -258,5 +258,5 @@ async fn under_load_no_request_is_lost_however_the_file_is_written() {
     }
     writing.await.unwrap();
     until("all are counted", || watched.harness.host.metrics().swaps == 12).await;
-    eprintln!("{asked} answers, none lost");
+    eprintln!("{asked} responses, none lost");
 }

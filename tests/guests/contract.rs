@@ -6,7 +6,7 @@
     unreachable_pub,
     clippy::all,
     clippy::allow_attributes_without_reason,
-    reason = "generated code; its documentation stands in wit/provider.wit"
+    reason = "generated code; its documentation is in wit/provider.wit"
 )]
 pub mod bindings {
     wit_bindgen::generate!({
@@ -20,7 +20,7 @@ pub mod bindings {
 pub(crate) use bindings::exports::openclaw::model_provider::provider;
 pub(crate) use bindings::openclaw::model_provider::{settings, types};
 
-/// Leave for every method and path: what is allowed is the matter of the tests.
+/// Allows every method and path: restrictions are up to the tests.
 #[allow(dead_code, reason = "one of the plugins sends one kind of request only")]
 pub(crate) fn everything() -> alloc::vec::Vec<types::Endpoint> {
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

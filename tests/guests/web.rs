@@ -1,4 +1,4 @@
-//! One HTTP exchange over `wasi:http`, for guests of the tests: as little as will do.
+//! A minimal HTTP exchange over `wasi:http`, for guests of the tests.
 
 use alloc::vec::Vec;
 
@@ -13,7 +13,7 @@ use wasi::{
     io::streams::{InputStream, OutputStream, StreamError},
 };
 
-/// Of an answer's body, this much is read at once.
+/// The size of a read of a response body.
 const PIECE: u64 = 64 * 1024;
 
 /// A request whose body is still being written.
@@ -58,7 +58,7 @@ pub(crate) fn begin(
 }
 
 impl Writing {
-    /// Writes more of the body; false if nobody takes it any longer.
+    /// Writes more of the body; false if the reader is gone.
     pub(crate) fn write(&self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             match self.stream.check_write() {
@@ -87,20 +87,20 @@ impl Writing {
     }
 }
 
-/// An answer whose body is being read. Fields drop in this order: children before parents, as WASI wants it.
+/// A response whose body is being read. Fields drop in this order: children before parents, as WASI requires.
 pub(crate) struct Answer {
     pub(crate) stream: InputStream,
     _body: IncomingBody,
     pub(crate) response: IncomingResponse,
 }
 
-/// Waits for the answer's head.
+/// Waits for the response's head.
 pub(crate) fn answer(future: &FutureIncomingResponse) -> Result<Answer, ErrorCode> {
     future.subscribe().block();
     look(future)?.ok_or(ErrorCode::InternalError(None))
 }
 
-/// The answer, if its head is there.
+/// The response, if its head has arrived.
 pub(crate) fn look(future: &FutureIncomingResponse) -> Result<Option<Answer>, ErrorCode> {
     let response = match future.get() {
         None => return Ok(None),
@@ -119,7 +119,7 @@ pub(crate) fn look(future: &FutureIncomingResponse) -> Result<Option<Answer>, Er
 }
 
 impl Answer {
-    /// The next piece of the body, waited for; `None` at its end.
+    /// Waits for the next chunk of the body; `None` at its end.
     pub(crate) fn next(&self) -> Result<Option<Vec<u8>>, ErrorCode> {
         match self.stream.blocking_read(PIECE) {
             Ok(bytes) => Ok(Some(bytes)),

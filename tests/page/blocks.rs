@@ -1,7 +1,7 @@
-//! The configurations of the provider's page, and what each means to its author.
+//! The configurations of the provider's page, and what each resolves to.
 //!
-//! They are read from the page itself where `PROVIDER_PAGE` names it; it is not part of the project. Elsewhere the
-//! configurations of `fixtures/config`, with the same models and policies, stand in for them.
+//! They are read from the page itself if `PROVIDER_PAGE` names it; it is not part of the project. Otherwise the
+//! configurations of `fixtures/config` replace them, with the same models and policies.
 
 use std::{fs, path::Path};
 
@@ -15,7 +15,7 @@ use crate::harness::{TOKEN, collect, plugin, question};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/config");
 
-/// The blocks of the page in its order, and the configuration that stands in for each.
+/// The blocks of the page in its order, and the configuration that replaces each without the page.
 #[derive(Clone, Copy)]
 pub enum Block {
     DefaultModel,
@@ -65,13 +65,13 @@ impl Block {
     }
 }
 
-/// The page, where there is one.
+/// The page, if it is given.
 pub fn page() -> Option<String> {
     let path = std::env::var_os("PROVIDER_PAGE")?;
     Some(fs::read_to_string(path).expect("PROVIDER_PAGE names a page that can be read"))
 }
 
-/// A host with a configuration, before a mock router.
+/// A host with a configuration, in front of a mock router.
 pub struct Configured {
     pub mock: MockRouter,
     pub host: Host,
@@ -79,12 +79,12 @@ pub struct Configured {
     pub models: ModelSettings,
 }
 
-/// Puts a configuration into use.
+/// Applies a configuration.
 pub async fn configured(text: &str) -> Configured {
     configured_with(text, None).await
 }
 
-/// The same, with `models.json` beside it.
+/// The same, with a `models.json` beside it.
 pub async fn configured_with(text: &str, models: Option<&str>) -> Configured {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
@@ -119,7 +119,7 @@ pub async fn configured_with(text: &str, models: Option<&str>) -> Configured {
 }
 
 impl Configured {
-    /// Checks that a text stands for a reference, and that this is what leaves for the service.
+    /// Checks that a text resolves to a reference, and that this model is sent to the service.
     pub async fn means(&self, text: &str, reference: &str) {
         let found = self
             .host
@@ -144,7 +144,7 @@ impl Configured {
             self.host
                 .chat(question(text, "Hello!"))
                 .await
-                .expect("it is asked"),
+                .expect("it is sent"),
         )
         .await;
         said.summary();
@@ -154,7 +154,7 @@ impl Configured {
     }
 }
 
-/// Checks that every model of a block, and every name that it gives one, means what its author meant.
+/// Checks that every model of a block, and every alias that it gives one, resolves as its author meant.
 pub async fn means_what_its_author_meant(block: Block, primary: &str, fallbacks: &[&str]) {
     let configured = configured(&block.text()).await;
     assert_eq!(configured.model.primary.as_deref(), Some(primary));
@@ -165,7 +165,7 @@ pub async fn means_what_its_author_meant(block: Block, primary: &str, fallbacks:
     }
     for alias in configured.models.aliases() {
         let (name, reference) = (&alias.alias, &alias.reference);
-        // As it is written, in another case, and with other spaces, as people type it.
+        // As written, in another case, and with other spaces, as users type it.
         for typed in [
             name.clone(),
             name.to_lowercase(),

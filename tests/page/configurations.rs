@@ -1,4 +1,4 @@
-//! The page's end: whole configurations, each model and each name in them as its author meant.
+//! The page's end: whole configurations, each model and each alias in them resolves as its author meant.
 
 use super::{
     DEFAULT,
@@ -6,7 +6,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn deepseek_r1_with_qwen_behind_it() {
+async fn deepseek_r1_with_qwen_as_fallback() {
     means_what_its_author_meant(Block::QwenFallback, DEFAULT, &["huggingface/Qwen/Qwen3-8B"]).await;
 }
 
@@ -16,7 +16,7 @@ async fn qwen_with_variants_by_price_and_by_speed() {
 }
 
 #[tokio::test]
-async fn deepseek_llama_and_gpt_oss_with_names_of_ones_own() {
+async fn deepseek_llama_and_gpt_oss_with_aliases() {
     let fallbacks = [
         "huggingface/meta-llama/Llama-3.3-70B-Instruct",
         "huggingface/openai/gpt-oss-120b",

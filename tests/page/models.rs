@@ -14,7 +14,7 @@ use crate::{
     terminal::{Home, key, person},
 };
 
-/// The models that the page lists, with the names that it gives them.
+/// The models that the page lists, with their names there.
 const LISTED: [(&str, &str); 10] = [
     ("DeepSeek R1", "deepseek-ai/DeepSeek-R1"),
     ("DeepSeek V3.2", "deepseek-ai/DeepSeek-V3.2"),
@@ -35,7 +35,7 @@ async fn listed(setup: Setup, mode: DiscoveryMode) -> (Harness, ModelCatalog) {
     (harness, catalog)
 }
 
-/// What the service's own address lists for who has no key: it is not even asked.
+/// What the service's own address lists without a key: no request is sent.
 async fn without_a_key() -> Value {
     let home = Home::new("");
     person(move || home.run(&["models", "--format", "json"]))
@@ -49,7 +49,7 @@ fn find<'a>(catalog: &'a ModelCatalog, id: &str) -> &'a Model {
 }
 
 #[tokio::test]
-async fn models_are_discovered_by_one_get_of_the_services_list() {
+async fn models_are_discovered_by_one_get_request_to_the_services_list() {
     let (harness, catalog) = listed(Harness::with(), DiscoveryMode::Authenticated).await;
     assert_eq!(catalog.source, ModelSource::Live);
     let sent = harness.mock.requests();
@@ -60,7 +60,7 @@ async fn models_are_discovered_by_one_get_of_the_services_list() {
 }
 
 #[tokio::test]
-async fn the_token_goes_along_for_the_whole_list_and_is_not_needed_for_a_part() {
+async fn the_token_is_sent_for_the_whole_list_and_is_not_needed_for_a_part() {
     let (harness, _) = listed(Harness::with(), DiscoveryMode::Always).await;
     let sent = harness.mock.requests();
     assert_eq!(
@@ -73,7 +73,7 @@ async fn the_token_goes_along_for_the_whole_list_and_is_not_needed_for_a_part() 
 }
 
 #[tokio::test]
-async fn the_list_is_of_openais_form() {
+async fn the_list_has_openais_format() {
     let harness = Harness::start().await;
     let data = json!([{"id": "Qwen/Qwen3-8B", "object": "model", "owned_by": "Qwen"}, {"id": "new/one", "owned_by": "new"}]);
     harness
@@ -97,7 +97,7 @@ async fn a_key_is_what_turns_discovery_on() {
     assert_eq!(catalog["source"], "bundled");
     let why = catalog["warnings"][0]["message"].as_str().expect("a warning");
     assert!(
-        why.contains("it was not asked, because no token is attached"),
+        why.contains("no request was sent, because no token is attached"),
         "{why}"
     );
 }
@@ -118,7 +118,7 @@ async fn onboarding_offers_the_services_list_or_the_built_in_one_if_that_fails()
             let screen = terminal.waits_for("the models", |screen| {
                 screen.contains("> Kimi") && screen.contains("Kimi K2.5") && !screen.contains("Qwen3")
             });
-            // One that only the service lists.
+            // A model that only the service lists.
             assert_eq!(screen.contains("Kimi K2 Thinking"), offers, "{screen}");
         })
         .await;
@@ -126,14 +126,14 @@ async fn onboarding_offers_the_services_list_or_the_built_in_one_if_that_fails()
 }
 
 #[tokio::test]
-async fn a_gateway_asks_for_the_list_when_it_starts() {
+async fn a_gateway_requests_the_list_when_it_starts() {
     let serving = Serving::start().await;
     tokio::time::timeout(
         std::time::Duration::from_secs(20),
         serving.harness.mock.wait_requests(1),
     )
     .await
-    .expect("it asks by itself");
+    .expect("it sends the request by itself");
     let sent = serving.harness.mock.requests();
     assert_eq!(
         (sent[0].method.as_str(), sent[0].path.as_str()),
@@ -206,7 +206,7 @@ async fn a_name_comes_from_name_title_or_display_name_and_else_from_the_id() {
 }
 
 #[tokio::test]
-async fn a_model_can_be_given_a_name_of_ones_own() {
+async fn a_model_can_be_given_a_custom_name() {
     let configured = configured(&Block::OwnNames.text()).await;
     let aliases = configured.models.aliases();
     assert_eq!(aliases.len(), 2);
@@ -226,7 +226,7 @@ async fn a_model_can_be_given_a_name_of_ones_own() {
 }
 
 #[tokio::test]
-async fn a_suffix_says_how_the_backend_is_chosen_and_a_policy_locks_that_choice() {
+async fn a_suffix_selects_the_backend_and_a_policy_is_provider_locked() {
     let configured = configured("{}").await;
     for suffix in ["fastest", "cheapest", "sambanova", "together"] {
         let reference = format!("{DEFAULT}:{suffix}");
@@ -246,7 +246,7 @@ async fn a_suffix_says_how_the_backend_is_chosen_and_a_policy_locks_that_choice(
 }
 
 #[tokio::test]
-async fn whoever_chooses_cheapest_or_fastest_is_not_asked_for_a_backend() {
+async fn a_choice_of_cheapest_or_fastest_skips_the_backend_prompt() {
     for policy in ["cheapest", "fastest"] {
         let router = MockRouter::start(MockOptions::immediate())
             .await
@@ -300,12 +300,12 @@ async fn the_primary_model_can_have_a_suffix() {
 }
 
 #[tokio::test]
-async fn without_a_suffix_the_order_of_ones_account_decides() {
+async fn without_a_suffix_the_order_of_the_account_decides() {
     configured("{}").await.means(DEFAULT, DEFAULT).await;
 }
 
 #[tokio::test]
-async fn entries_that_are_there_are_kept_with_their_names_and_options_when_lists_are_merged() {
+async fn existing_entries_keep_their_aliases_and_options_when_lists_are_merged() {
     let own = |name: &str, alias: &str| json!({ "id": "Qwen/Qwen3-8B", "name": name, "alias": alias, "contextWindow": 1234, "mine": true });
     let provider = |entry| json!({ "huggingface": { "baseUrl": "https://router.huggingface.co/v1", "models": [entry] } });
     let in_config = json!({ "models": { "providers": provider(own("Mine", "mine")) } }).to_string();
@@ -350,7 +350,7 @@ async fn the_list_of_the_service_may_hold_more_than_the_page() {
 #[tokio::test]
 async fn every_model_of_the_table_is_known_under_its_name() {
     if let Some(page) = page() {
-        // What is tested is what stands there.
+        // The id itself is tested, as it is written.
         for (name, id) in LISTED {
             let row = page.lines().find(|line| line.contains(&format!("`{id}`")));
             assert!(row.is_some_and(|row| row.contains(name)), "{name}");

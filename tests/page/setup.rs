@@ -1,4 +1,4 @@
-//! The page's first half: what the provider is, how it is set up, and where its token comes from.
+//! The page's first half: the provider, its setup, and where its token comes from.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ async fn mock() -> MockRouter {
 }
 
 #[tokio::test]
-async fn one_token_opens_many_models_behind_one_address_of_openais_kind() {
+async fn one_token_gives_access_to_many_models_at_one_openai_compatible_address() {
     let harness = Harness::start().await;
     for model in [
         "deepseek-ai/DeepSeek-R1",
@@ -51,7 +51,7 @@ async fn the_provider_is_called_huggingface() {
 }
 
 #[tokio::test]
-async fn the_token_stands_in_huggingface_hub_token_or_in_hf_token() {
+async fn the_token_is_read_from_huggingface_hub_token_or_hf_token() {
     let plugin = plugin().await;
     let credential = plugin.info().credential.clone().expect("it wants one");
     assert_eq!(credential.env_vars, ["HUGGINGFACE_HUB_TOKEN", "HF_TOKEN"]);
@@ -116,14 +116,14 @@ async fn onboarding_says_where_a_token_with_the_right_permission_is_made() {
     .await;
 }
 
-/// Enters a token, which is pasted.
+/// Pastes a token.
 fn enters(terminal: &mut Terminal, token: &str) {
     terminal.sees("Enter Hugging Face API key");
     terminal.pastes(token);
     terminal.types(key::ENTER);
 }
 
-/// Says yes to whatever is still asked.
+/// Confirms all remaining prompts.
 fn agrees(terminal: &mut Terminal, questions: &[&str]) {
     for question in questions {
         terminal.answers(question, "");
@@ -132,7 +132,7 @@ fn agrees(terminal: &mut Terminal, questions: &[&str]) {
 }
 
 #[tokio::test]
-async fn hugging_face_is_chosen_from_the_menu_of_providers_and_the_key_is_asked_for() {
+async fn hugging_face_is_chosen_from_the_menu_of_providers_and_the_key_is_prompted_for() {
     let router = mock().await;
     let home = Home::new(&router.base_url());
     person(move || {

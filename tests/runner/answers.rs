@@ -1,10 +1,10 @@
-//! `streams/*.json` and `errors.json`: what an answer comes to.
+//! `streams/*.json` and `errors.json`: the events, summary or error of a response.
 
 use serde_json::{Map, Value, json};
 
 use super::{super::types::*, bytes, word};
 
-/// An answer as a case's server gives it.
+/// A response as a case's server sends it.
 pub(crate) struct Served {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
@@ -13,7 +13,7 @@ pub(crate) struct Served {
     pub(crate) close: String,
 }
 
-/// A case's answer.
+/// A case's response.
 pub(crate) fn served(case: &Value) -> Served {
     let headers = case["headers"].as_object().into_iter().flatten();
     Served {
@@ -31,7 +31,7 @@ pub(crate) fn requested_model(case: &Value) -> String {
     format!("huggingface/{}", case["model"].as_str().unwrap_or("org/name"))
 }
 
-/// Every call starts once, before its pieces, and ends at most once, after them; indices count up from 0.
+/// Every call starts once, before its deltas, and ends at most once, after them; indices count up from 0.
 pub(crate) fn check_order(events: &[ChatEvent]) {
     let (mut started, mut ended) = (0, Vec::new());
     let is_open = |index: u32, started: u32, ended: &[u32]| index < started && !ended.contains(&index);
@@ -53,7 +53,7 @@ pub(crate) fn check_order(events: &[ChatEvent]) {
     }
 }
 
-/// The events, neighbouring pieces of the same joined: where one ends has no meaning.
+/// The events, neighbouring deltas of one kind joined: their bounds have no meaning.
 pub(crate) fn joined(events: Vec<ChatEvent>) -> Vec<ChatEvent> {
     let mut all: Vec<ChatEvent> = Vec::new();
     for event in events {
@@ -74,7 +74,7 @@ pub(crate) fn joined(events: Vec<ChatEvent>) -> Vec<ChatEvent> {
     all
 }
 
-/// Whether an identifier has the form of those that the plugin makes up: `call_SALT_INDEX`.
+/// Whether an identifier has the format of generated ones: `call_SALT_INDEX`.
 fn is_made_up(id: &str, index: u32) -> bool {
     let salt = id
         .strip_prefix("call_")
@@ -91,7 +91,7 @@ fn short(event: &ChatEvent) -> Value {
             Some(signature) => json!({ "reasoning": thought.text, "signature": signature }),
         },
         ChatEvent::ToolCallStart(start) => {
-            // That made-up identifiers are unique is checked elsewhere.
+            // Another test checks that generated identifiers are unique.
             let id = if is_made_up(&start.id, start.index) {
                 "*"
             } else {
@@ -117,7 +117,7 @@ fn short_summary(summary: &Summary) -> Value {
     })
 }
 
-/// What is wrong with what a stream came to; the events are `joined`.
+/// What is wrong with the outcome of a stream; the events are `joined`.
 pub(crate) fn check_stream(
     case: &Value,
     events: &[ChatEvent],
@@ -151,7 +151,7 @@ pub(crate) fn check_stream(
     wrong
 }
 
-/// What is wrong with what an answer that is no success came to.
+/// What is wrong with the error of a response without success.
 pub(crate) fn check_failure(case: &Value, error: &Error) -> Vec<String> {
     let mut wrong = check_error(&case["error"], error);
     if (json!(error.status), error.request_sent, error.attempts) != (case["status"].clone(), true, 1) {
@@ -169,7 +169,7 @@ fn has_tag(message: &str) -> bool {
     behind.any(|text| text.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!')))
 }
 
-/// What is wrong with an error; a member that the case does not name may be anything.
+/// What is wrong with an error; members that the case does not name may have any value.
 pub(crate) fn check_error(expected: &Value, error: &Error) -> Vec<String> {
     let mut wrong = Vec::new();
     let hint = error.hint.clone().unwrap_or_default();

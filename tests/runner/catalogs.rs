@@ -1,4 +1,4 @@
-//! `catalog/*.json` and `names.json`: what becomes of the router's list.
+//! `catalog/*.json` and `names.json`: the catalog that the plugin makes of the router's list.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ pub(super) fn facts(model: &Model) -> Value {
     })
 }
 
-/// The router's answer of a case, as JSON or as any text.
+/// The router's response of a case, as JSON or as any text.
 pub(crate) fn list_body(case: &Value) -> String {
     case["bodyText"]
         .as_str()
@@ -93,7 +93,7 @@ pub(crate) fn check_catalog(expect: &Value, catalog: &ModelCatalog) -> Vec<Strin
     wrong
 }
 
-/// What is wrong with the name that a row's model got, and with whether it counts as one that thinks.
+/// What is wrong with the name of a row's model, and with whether it counts as a reasoning model.
 pub(crate) fn check_name(case: &Value, catalog: &ModelCatalog) -> Vec<String> {
     let [model] = catalog.models.as_slice() else {
         return vec![format!("there are {} models", catalog.models.len())];

@@ -1,4 +1,4 @@
-//! What a case says that a person has configured, and what the router's last list had.
+//! The configuration of a case, and the router's last list.
 
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
-//! The one runner of the case files: a case as values of the contract, and what came out compared with what the case
-//! expects.
+//! The shared runner of the case files: turns a case into values of the contract, and compares the outcome with what the
+//! case expects.
 //!
 //! Compiled twice: over a guest's types in the unit tests of the core, over a host's types in the tests of the
-//! component. Both are made from the same WIT, so one source fits both; whoever includes it has `types` and `settings`
-//! of the contract in scope. Knows nothing of how an outcome is got: that is the two drivers' part.
+//! component. Both are generated from the same WIT, so one source fits both; the including module has `types` and
+//! `settings` of the contract in scope. Must not know how an outcome is obtained: that is up to the two drivers.
 
 mod answers;
 mod catalogs;
@@ -45,7 +45,7 @@ pub(crate) fn cases(name: &str) -> Vec<Value> {
         let text = fs::read_to_string(&file).unwrap();
         let content: Value =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        // Some files begin with words about themselves.
+        // Some files begin with a description.
         let list = content.as_array().or_else(|| content["cases"].as_array());
         let list = list.unwrap_or_else(|| panic!("{} holds no list of cases", file.display()));
         assert!(!list.is_empty(), "{} holds no case", file.display());
@@ -54,14 +54,14 @@ pub(crate) fn cases(name: &str) -> Vec<Value> {
     cases
 }
 
-/// What was wrong with which case.
+/// The failures, each with its case.
 #[derive(Default)]
 pub(crate) struct Report {
     wrong: Vec<String>,
 }
 
 impl Report {
-    /// Notes what is wrong with one case, if anything is.
+    /// Records the failure of one case, if there is one.
     pub(crate) fn add(&mut self, case: &Value, wrong: Vec<String>) {
         let name = if case["name"].is_string() && case["row"].is_null() {
             &case["name"]
@@ -72,7 +72,7 @@ impl Report {
             .extend(wrong.into_iter().map(|wrong| format!("{name}: {wrong}")));
     }
 
-    /// Fails with all that was wrong.
+    /// Fails with the list of all failures.
     pub(crate) fn finish(self) {
         assert!(
             self.wrong.is_empty(),
@@ -83,7 +83,7 @@ impl Report {
     }
 }
 
-/// An enumeration's word as the contract spells it: `ErrorKind::RateLimited` is `rate-limited`.
+/// An enumeration's name as the contract spells it: `ErrorKind::RateLimited` is `rate-limited`.
 pub(crate) fn word(value: impl std::fmt::Debug) -> String {
     let debug = format!("{value:?}");
     let mut word = String::new();
@@ -96,7 +96,7 @@ pub(crate) fn word(value: impl std::fmt::Debug) -> String {
     word
 }
 
-/// A body: a text, or a list of texts and of lists of bytes, put together; none is empty; other JSON is its text.
+/// A body: a text, or a list of texts and of lists of bytes, joined; none is empty; other JSON is its text.
 pub(crate) fn bytes(value: &Value) -> Vec<u8> {
     match value {
         Value::Null => Vec::new(),

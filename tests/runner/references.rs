@@ -1,4 +1,4 @@
-//! `references.json`: what a reference, an alias or a mistake comes to.
+//! `references.json`: what a reference, an alias or an invalid text resolves to.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn routing(routing: &Routing) -> String {
     }
 }
 
-/// What is wrong with what a reference came to.
+/// What is wrong with the outcome of a reference.
 pub(crate) fn check_reference(expect: &Value, outcome: Result<&ModelRef, &Error>) -> Vec<String> {
     match (outcome, expect["error"].is_string()) {
         (Ok(found), false) => check_found(expect, found),

@@ -1,4 +1,4 @@
-//! `requests.json`: what leaves for a request, or why nothing does.
+//! `requests.json`: the body sent for a request, or why nothing is sent.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn list<T>(value: &Value, each: impl Fn(&Value) -> T) -> Vec<T> {
     value.as_array().into_iter().flatten().map(each).collect()
 }
 
-/// The text of a `…-json` field: text as it stands, anything else as JSON.
+/// The text of a `…-json` field: text as it is, anything else as JSON.
 fn raw(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), String::from)
 }
@@ -117,7 +117,7 @@ fn tool(value: &Value) -> Tool {
     })
 }
 
-/// A number; the texts `NaN` and `inf` stand for what JSON has no number for.
+/// A number; the texts `NaN` and `inf` mean numbers that JSON cannot express.
 fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }
@@ -167,7 +167,7 @@ pub(crate) fn chat_request(value: &Value, model: &str) -> ChatRequest {
     }
 }
 
-/// What a case says is known of `org/name`.
+/// What a case declares known of `org/name`.
 pub(crate) fn known_model(value: &Value) -> Option<Model> {
     let route = |route: &Value| Route {
         backend: text(&route["backend"]),
@@ -204,13 +204,13 @@ pub(crate) fn plugin_settings(value: &Value) -> Vec<Extra> {
     list(value, extra)
 }
 
-/// What is wrong with a body that left, and with the warnings beside it.
+/// What is wrong with a body that was sent, and with its warnings.
 pub(crate) fn check_body(case: &Value, body: &[u8], warnings: &[Warning]) -> Vec<String> {
     let text = String::from_utf8_lossy(body);
     if case["error"].is_object() {
         return vec![format!("it was not refused: {text}")];
     }
-    // What every request holds, a case does not repeat; null says that it is not there.
+    // Members of every request are not repeated in a case; null means absent.
     let mut expected = json!({
         "model": "org/name",
         "messages": [{"role": "user", "content": "hi"}],
@@ -239,7 +239,7 @@ pub(crate) fn check_body(case: &Value, body: &[u8], warnings: &[Warning]) -> Vec
     wrong
 }
 
-/// What is wrong with how a request was refused.
+/// What is wrong with the refusal of a request.
 pub(crate) fn check_refusal(case: &Value, error: &Error) -> Vec<String> {
     if !case["error"].is_object() {
         return vec![format!("it was refused: {error:?}")];

@@ -1,10 +1,10 @@
-//! What `models` takes: the list, and changes to the choice of models.
+//! Arguments of `models`: the list, and changes to the configured models.
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Global, With};
 
-/// What `models` takes: nothing or `list` lists them.
+/// Arguments of `models`: without a subcommand it lists, as `list` does.
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
     #[command(subcommand)]
@@ -13,27 +13,27 @@ pub(crate) struct ModelsArgs {
     pub(crate) list: ListArgs,
 }
 
-/// What is done about models.
+/// The subcommands of `models`.
 #[allow(clippy::large_enum_variant, reason = "made once, when the program starts")]
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsAction {
     /// List the models
     List(With<ListArgs>),
-    /// Make a model the default
+    /// Set the default model
     Set(With<RefArgs>),
-    /// Give a model a name
+    /// Give a model an alias
     #[command(visible_alias = "aliases", subcommand_negates_reqs = true)]
     Alias(With<AliasArgs>),
-    /// The models that are asked when the default fails
+    /// The fallback models, tried when the default model fails
     #[command(visible_alias = "fallback")]
     Fallbacks(FallbackArgs),
     /// Show the default, its fallbacks and where the key comes from
     Status(With<StatusArgs>),
-    /// Write the list of models in another program's form
+    /// Export the list of models in another program's format
     Export(With<ExportArgs>),
 }
 
-/// What names a model.
+/// The argument that names a model.
 #[derive(Debug, Args)]
 pub(crate) struct RefArgs {
     /// A reference or an alias
@@ -41,50 +41,50 @@ pub(crate) struct RefArgs {
     pub(crate) reference: String,
 }
 
-/// What `models alias` takes.
+/// Arguments of `models alias`.
 #[derive(Debug, Args)]
 pub(crate) struct AliasArgs {
     #[command(subcommand)]
     pub(crate) action: Option<AliasAction>,
-    /// The name
+    /// The alias
     #[arg(value_name = "NAME", required = true)]
     pub(crate) name: Option<String>,
-    /// A reference, or another name
+    /// A reference, or another alias
     #[arg(value_name = "REF", required = true)]
     pub(crate) reference: Option<String>,
 }
 
-/// What is done about names, in OpenClaw's words.
+/// The subcommands of `models aliases`, in OpenClaw's words.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AliasAction {
-    /// Give a model a name
+    /// Give a model an alias
     Add(With<NamedArgs>),
-    /// Take a name away
+    /// Remove an alias
     Remove(With<NameArgs>),
-    /// List the names
+    /// List the aliases
     List(With<JsonArgs>),
 }
 
-/// A name and what it is for.
+/// An alias and its model.
 #[derive(Debug, Args)]
 pub(crate) struct NamedArgs {
-    /// The name
+    /// The alias
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// A reference, or another name
+    /// A reference, or another alias
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
 }
 
-/// A name.
+/// An alias.
 #[derive(Debug, Args)]
 pub(crate) struct NameArgs {
-    /// The name
+    /// The alias
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 }
 
-/// How a list is written.
+/// Output format of a list.
 #[derive(Debug, Args)]
 pub(crate) struct JsonArgs {
     /// Write it as JSON
@@ -92,31 +92,31 @@ pub(crate) struct JsonArgs {
     pub(crate) json: bool,
 }
 
-/// What `models fallbacks` takes.
+/// Arguments of `models fallbacks`.
 #[derive(Debug, Args)]
 pub(crate) struct FallbackArgs {
     #[command(subcommand)]
     pub(crate) action: FallbackAction,
 }
 
-/// What is done about fallbacks.
+/// The subcommands of `models fallbacks`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum FallbackAction {
-    /// Put a model at the end
+    /// Append a model
     Add(With<RefArgs>),
-    /// Take a model out
+    /// Remove a model
     Remove(With<RefArgs>),
     /// List them
     List(With<JsonArgs>),
 }
 
-/// What `models status` takes.
+/// Arguments of `models status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// Exit with status 1 if a model or the key cannot be used
     #[arg(long)]
     pub(crate) check: bool,
-    /// Ask the service about the key too
+    /// Check the key with the service too
     #[arg(long)]
     pub(crate) probe: bool,
     /// Write it as JSON
@@ -124,7 +124,7 @@ pub(crate) struct StatusArgs {
     pub(crate) json: bool,
 }
 
-/// What `models export` takes.
+/// Arguments of `models export`.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// The `models: [...]` block of OpenClaw's `models.providers.<id>`
@@ -136,7 +136,7 @@ pub(crate) struct ExportArgs {
 }
 
 impl ModelsAction {
-    /// The global options behind its name, and whether it is to write JSON.
+    /// The global options given after its name, and whether it writes JSON.
     pub(super) fn global(&self) -> (Option<&Global>, bool) {
         match self {
             Self::List(with) => (Some(&with.global), false),
@@ -157,13 +157,13 @@ impl ModelsAction {
     }
 }
 
-/// What the list of models takes.
+/// Arguments of the list of models.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     /// Also list every reference of each model: its policies and its backends
     #[arg(long)]
     pub(crate) all_variants: bool,
-    /// Ask the service even without a credential (it may then list fewer)
+    /// Request the list even without a credential (it may then be shorter)
     #[arg(long)]
     pub(crate) live: bool,
     /// Only models whose reference, name, alias or backends hold all of these words
@@ -174,7 +174,7 @@ pub(crate) struct ListArgs {
     pub(crate) sort: SortKey,
 }
 
-/// What the table of models is sorted by. What is unknown comes last.
+/// Sort key of the table of models. Unknown values come last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SortKey {
     /// The name
@@ -184,7 +184,7 @@ pub(crate) enum SortKey {
     Price,
     /// The context window, the largest first
     Window,
-    /// The longest answer, the largest first
+    /// The maximum output tokens, the largest first
     Output,
     /// Tokens per second of the best route, the highest first
     Speed,

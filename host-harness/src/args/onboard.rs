@@ -1,13 +1,13 @@
-//! What `onboard` takes.
+//! Arguments of `onboard`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// What `onboard` takes, beside an option for each provider's key.
+/// Arguments of `onboard`, besides an option for each provider's key.
 #[derive(Debug, Args)]
 pub(crate) struct OnboardArgs {
-    /// Ask nothing: take the key from its option, the environment or the stored profile, and the provider's own
+    /// Do not prompt: take the key from its option, the environment or the stored profile, and the provider's own
     /// default model
     #[arg(long)]
     pub(crate) non_interactive: bool,
@@ -17,19 +17,19 @@ pub(crate) struct OnboardArgs {
     /// How to authenticate, and with that the provider
     #[arg(long, value_name = "CHOICE")]
     pub(crate) auth_choice: Option<String>,
-    /// The provider that --token is for
+    /// The provider of the key in --token
     #[arg(long, value_name = "ID", requires = "token")]
     pub(crate) token_provider: Option<String>,
-    /// A key, as it was copied; with --auth-choice apiKey or --token-provider
+    /// A key, as copied; with --auth-choice apiKey or --token-provider
     #[arg(long, value_name = "KEY")]
     pub(crate) token: Option<String>,
-    /// One more plugin to choose from; may be given several times
+    /// A further plugin to choose from; may be given several times
     #[arg(long, value_name = "FILE.wasm")]
     also: Vec<PathBuf>,
     /// Do not check the key with the service, and offer no test message
     #[arg(long)]
     pub(crate) skip_health: bool,
-    /// Make the model the default although another one is
+    /// Make the model the default even if another one is the default
     #[arg(long)]
     pub(crate) set_default: bool,
     /// How the key is stored: itself, or a reference to the environment variable that holds it
@@ -38,7 +38,7 @@ pub(crate) struct OnboardArgs {
     /// Write the result as JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// OpenClaw's options that were given and have no meaning here.
+    /// OpenClaw's options that were given and have no effect here.
     #[arg(skip)]
     pub(crate) foreign: Vec<String>,
     /// The keys that were given, by provider.

@@ -1,4 +1,4 @@
-//! What the commands for plugins by name take.
+//! Arguments of the commands that manage plugins by name.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ pub(crate) struct AcceptArgs {
     /// The plugin: a file or oci://HOST/REPOSITORY:TAG
     #[arg(id = "accepted", value_name = "PLUGIN")]
     pub(crate) plugin: PathBuf,
-    /// Accept it without asking
+    /// Accept without a confirmation prompt
     #[arg(short, long)]
     pub(crate) yes: bool,
 }
@@ -23,10 +23,10 @@ pub(crate) struct UpdateArgs {
     /// Another version than its tag stands for: a file or oci://HOST/REPOSITORY:TAG
     #[arg(long, value_name = "PLUGIN")]
     pub(crate) to: Option<PathBuf>,
-    /// Take it without asking, unless it wants more than the pinned version
+    /// Update without a confirmation prompt, unless the new version requests more than the pinned one
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// With --yes: take it even if it wants more
+    /// With --yes: update even if the new version requests more
     #[arg(long, requires = "yes")]
     pub(crate) widen: bool,
     /// Take an older version
@@ -66,7 +66,7 @@ pub(crate) struct PublishArgs {
     /// The component
     #[arg(value_name = "FILE.wasm")]
     pub(crate) file: PathBuf,
-    /// It is a WIT package, and no plugin
+    /// The file is a WIT package, not a plugin
     #[arg(long)]
     pub(crate) wit: bool,
     /// The bill of materials (CycloneDX, JSON) to publish beside it

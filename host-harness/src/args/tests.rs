@@ -1,4 +1,4 @@
-//! What is read from a line, and what is wrong usage.
+//! How command lines are parsed, and which are usage errors.
 
 use clap::CommandFactory as _;
 
@@ -9,7 +9,7 @@ fn parse(line: &str) -> Result<Cli, clap::Error> {
 }
 
 #[test]
-fn the_definition_of_the_arguments_holds_together() {
+fn the_definition_of_the_arguments_is_consistent() {
     Cli::command().debug_assert();
 }
 
@@ -52,7 +52,7 @@ fn help_and_version_end_in_status_zero() {
 }
 
 #[test]
-fn global_options_stand_before_or_behind_the_command_and_settings_add_up() {
+fn global_options_work_before_and_after_the_command_and_settings_accumulate() {
     let mut cli =
         parse("--set max-retries=0 --format json --config a.json models --set bill-to=us --config b.json")
             .expect("right usage");
@@ -64,7 +64,7 @@ fn global_options_stand_before_or_behind_the_command_and_settings_add_up() {
 }
 
 #[test]
-fn a_server_listens_on_loopback_unless_it_is_told_otherwise() {
+fn a_server_listens_on_loopback_by_default() {
     for (line, address) in [
         ("serve", "127.0.0.1:0"),
         ("serve --listen 8080", "127.0.0.1:8080"),
@@ -81,7 +81,7 @@ fn a_server_listens_on_loopback_unless_it_is_told_otherwise() {
 }
 
 #[test]
-fn a_dash_is_a_prompt_and_a_value_may_hold_an_equals_sign() {
+fn a_dash_is_a_prompt_and_a_value_may_contain_an_equals_sign() {
     let cli = parse("chat -m x/a/b - --set extra=a=b").expect("right usage");
     let Command::Chat(with) = &cli.command else {
         panic!("it is the chat command");
@@ -91,7 +91,7 @@ fn a_dash_is_a_prompt_and_a_value_may_hold_an_equals_sign() {
 }
 
 #[test]
-fn an_option_without_its_value_is_said_to_lack_it() {
+fn the_error_for_an_option_without_a_value_says_so() {
     for option in ["--base-url", "--set", "--config"] {
         let usage = without_secrets(parse(&format!("models {option}")).expect_err("a value is missing"));
         let text = usage.to_string();

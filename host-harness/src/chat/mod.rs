@@ -1,4 +1,4 @@
-//! `chat`: one question and its answer, or a conversation.
+//! `chat`: one prompt and its response, or a conversation.
 
 mod prompt;
 mod render;
@@ -38,7 +38,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     if args.prompt.is_none() && args.request.is_none() && terminal.is_text() && is_at_terminal {
         return repl::run(terminal, global, args).await;
     }
-    // What is wrong with the question is said before anything is loaded.
+    // An invalid prompt is reported before anything is loaded.
     let question = tokio::select! {
         question = prompt::question(args, |note| terminal.warn(note)) => question?,
         () = signals::interrupted() => return Err(cancelled().into()),
@@ -62,7 +62,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     }
 }
 
-/// Asks one model one question.
+/// Sends one prompt to one model.
 pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question: &str) -> Outcome {
     let request = contract::ChatRequest::new(model).user(question);
     let references = [model.to_owned()];
@@ -76,7 +76,7 @@ pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question
     answering.as_it_comes(request, &mut Gathered::default()).await
 }
 
-/// Who is asked, in this order: the named model or the configured one, then those that stand in for it.
+/// The models to try, in order: the named or configured one, then its fallbacks.
 pub(super) fn references(
     terminal: &Terminal,
     session: &Session,
@@ -109,39 +109,39 @@ pub(super) fn references(
     if references.is_empty() {
         let error = Error::new(
             Kind::Configuration,
-            "there is no model to ask: none is named or configured",
+            "no model is given: none is named or configured",
         );
         return Err(error.with_hint("name one with `-m REF`; `models` lists them"));
     }
     Ok(references)
 }
 
-/// What is said of a configured model that is not asked. One that is named by an alias has its provider in writing.
+/// The warning for a configured model that is skipped. One that an alias names has its provider written out.
 fn of_another_provider(text: &str, other: Option<&str>, id: &str) -> String {
     match other {
         Some(other) => format!(
-            "the configured model `{text}` is {other}, a model of another provider, and is not asked; only models of \
-             `{id}` are"
+            "the configured model `{text}` is {other}, a model of another provider, and is skipped; only models of \
+             `{id}` are used"
         ),
         None => format!(
-            "the configured model `{text}` is another provider's and is not asked; if it is one of `{id}`, write \
+            "the configured model `{text}` is another provider's and is skipped; if it is one of `{id}`, write \
              `{id}/{text}`"
         ),
     }
 }
 
-/// What the configuration asks of each model; what it asks in vain is said.
+/// The configured request parameters by model. Unknown ones are reported.
 pub(super) fn params(terminal: &Terminal, session: &Session) -> Result<Params> {
     let params = session.configuration.params(&session.info)?;
     for key in &params.unknown {
         terminal.warn(&format!(
-            "`{key}` is no parameter that can be asked for; it is left out"
+            "`{key}` is not a known request parameter; it is left out"
         ));
     }
     Ok(params)
 }
 
-/// One question on its way.
+/// One chat request in flight.
 struct Answering<'a> {
     terminal: &'a Terminal,
     host: &'a Host,
@@ -150,7 +150,7 @@ struct Answering<'a> {
     started: Instant,
 }
 
-/// What is known of an answer beside its events.
+/// Metadata of a response, apart from its events.
 struct Answered<'a> {
     summary: &'a Summary,
     generation: GenerationInfo,
@@ -158,9 +158,9 @@ struct Answered<'a> {
 }
 
 impl Answering<'_> {
-    /// Shows the answer when it is whole, and gives it.
+    /// Waits for the whole response, shows it and returns it.
     async fn at_once(&self, request: ChatRequest) -> Outcome<Gathered> {
-        let turning = self.terminal.spinner("waiting for the answer");
+        let turning = self.terminal.spinner("waiting for the response");
         let completed = tokio::select! {
             completed = self.fallback.complete(self.host, &request, self.references) => completed,
             () = signals::interrupted() => return Err(given_up().into()),
@@ -182,11 +182,11 @@ impl Answering<'_> {
         Ok(gathered)
     }
 
-    /// Shows the answer as it comes and gathers it; what has come stays there when the rest does not.
+    /// Shows the response as it streams, and collects it. What was received stays in `gathered` if the rest fails.
     async fn as_it_comes(&self, request: ChatRequest, gathered: &mut Gathered) -> Outcome {
         let interrupted = signals::interrupted();
         tokio::pin!(interrupted);
-        let turning = self.terminal.spinner("waiting for the first word");
+        let turning = self.terminal.spinner("waiting for the first token");
         let started = tokio::select! {
             started = self.fallback.start(self.host, &request, self.references) => started,
             () = &mut interrupted => return Err(given_up().into()),
@@ -213,10 +213,12 @@ impl Answering<'_> {
                 }
             }
         }
-        let summary = completion
-            .summary()
-            .cloned()
-            .ok_or_else(|| Error::new(Kind::PluginTrap, "the plugin ended the answer without a summary"))?;
+        let summary = completion.summary().cloned().ok_or_else(|| {
+            Error::new(
+                Kind::PluginTrap,
+                "the plugin ended the response without a summary",
+            )
+        })?;
         let answered = Answered {
             summary: &summary,
             generation: completion.generation(),
@@ -248,7 +250,7 @@ impl Answering<'_> {
         let mut more = Vec::new();
         if gathered.media > 0 {
             let message = format!(
-                "{} pictures or sounds of the answer are not shown",
+                "{} images or audio parts of the response are not shown",
                 gathered.media
             );
             more.push(Warning::new("media-not-shown", message));
@@ -270,7 +272,7 @@ impl Answering<'_> {
                 }
                 if let Some(unshown) = gathered.unshown() {
                     self.terminal.note(&format!(
-                        "beside its text, the answer has {}",
+                        "besides its text, the response has {}",
                         sanitize::line(&unshown)
                     ));
                 }
@@ -289,7 +291,7 @@ impl Answering<'_> {
         Ok(())
     }
 
-    /// Nobody answered.
+    /// Every model failed.
     fn failed(&self, failed: &Failed) -> Failure {
         let line = match self.terminal.format {
             Format::Text => {
@@ -316,7 +318,7 @@ impl Answering<'_> {
         }
     }
 
-    /// The answer ended before its end.
+    /// The response broke off.
     async fn broken(
         &self,
         mut shown: Shown,
@@ -350,7 +352,7 @@ impl Answering<'_> {
     }
 }
 
-/// What an answer cost, if every factor is known.
+/// The cost of a response, if price and usage are known.
 pub(super) async fn cost_of(host: &Host, summary: &Summary) -> Option<String> {
     let resolved = host.resolve(&summary.model).await.ok()?;
     let model = resolved.metadata?;
@@ -368,12 +370,12 @@ pub(super) async fn cost_of(host: &Host, summary: &Summary) -> Option<String> {
     cost::of(&summary.usage, price)
 }
 
-/// Given up before anything was asked.
+/// Cancelled before anything was sent.
 fn cancelled() -> Error {
-    Error::new(Kind::Cancelled, "the question was given up")
+    Error::new(Kind::Cancelled, "the prompt was cancelled")
 }
 
-/// Given up on the way: the request may have been sent, and may be billed.
+/// Cancelled in flight: the request may have been sent, and may be billed.
 fn given_up() -> Error {
-    Error::new(Kind::Cancelled, "the answer was given up").retryable(true)
+    Error::new(Kind::Cancelled, "the response was cancelled").retryable(true)
 }

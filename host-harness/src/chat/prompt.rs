@@ -1,4 +1,4 @@
-//! The question: from arguments, files and standard input to a request.
+//! The prompt: builds a request from arguments, files and standard input.
 
 use std::{
     io::{IsTerminal as _, stdin},
@@ -16,19 +16,19 @@ use model_provider_host::{
     files, sanitize,
 };
 
-/// Whoever pipes a text in beside a prompt has begun by then. A program that starts this one may leave its end of a pipe
-/// open and never write.
+/// A user who pipes text in has started by then. A program that starts this one may leave its end of the pipe open and
+/// never write.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A request and the model that it names.
+/// A request and the model named for it.
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) request: ChatRequest,
     pub(super) model: Option<String>,
 }
 
-/// Puts the question together: the request file's messages, then what the arguments add, and behind the prompt what is
-/// piped in. `say` gets what a person should know about it.
+/// Builds the request: the request file's messages, then those of the arguments; piped text follows the prompt. `say`
+/// gets warnings for the user.
 pub(super) async fn question(args: &ChatArgs, say: impl Fn(&str)) -> Result<Question> {
     let file_is_stdin = args
         .request
@@ -64,7 +64,7 @@ pub(super) async fn question(args: &ChatArgs, say: impl Fn(&str)) -> Result<Ques
             Some(text) if text.is_empty() => Some(prompt.clone()),
             Some(text) => Some(format!("{prompt}\n\n{text}")),
             None => {
-                say("nothing came from standard input in 3 s; the prompt is asked without it");
+                say("no input from standard input in 3 s; the prompt is sent without it");
                 Some(prompt.clone())
             }
         }
@@ -109,7 +109,7 @@ pub(super) async fn question(args: &ChatArgs, say: impl Fn(&str)) -> Result<Ques
     })
 }
 
-/// Whether standard input is a file or a pipe with something to say: not a terminal, and no device like `/dev/null`.
+/// Whether standard input is a file or a pipe that may have data: no terminal, and no device like `/dev/null`.
 #[cfg(unix)]
 fn is_piped(stdin: &impl std::os::fd::AsFd) -> bool {
     use rustix::fs::FileType;
@@ -122,7 +122,7 @@ fn is_piped(stdin: &impl std::io::IsTerminal) -> bool {
     !stdin.is_terminal()
 }
 
-/// A text beside a prompt; `None` if neither a text nor an end has come in this time.
+/// The text piped in beside a prompt; `None` if there is neither data nor an end of file within this time.
 async fn beside(mut from: impl AsyncRead + Unpin, patience: Duration) -> Result<Option<String>> {
     let mut first = [0; 4096];
     let Ok(read) = tokio::time::timeout(patience, from.read(&mut first)).await else {
@@ -189,14 +189,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_prompt_stands_behind_the_system_text_and_the_pictures() {
+    async fn a_prompt_follows_the_system_prompt_and_the_images() {
         let (_dir, picture) = file("a.jpg", b"\x89PNG\r\n\x1a\n");
         let args = ChatArgs {
             system: Some("be brief".into()),
             image: vec![picture],
             ..args()
         };
-        let question = question(&args, |_| ()).await.expect("a question");
+        let question = question(&args, |_| ()).await.expect("a request");
         let [system, Message::User(user)] = question.request.messages.as_slice() else {
             panic!("{:?}", question.request.messages);
         };
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_text_that_is_piped_in_beside_a_prompt_is_read_whole_and_nobody_is_waited_for_in_vain() {
+    async fn text_piped_in_beside_a_prompt_is_read_whole_and_an_idle_pipe_times_out() {
         let patience = Duration::from_millis(50);
         let long = "x".repeat(10_000) + "\n";
         let read = beside(long.as_bytes(), patience).await.expect("read");
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_model_of_a_request_file_loses_to_the_argument() {
+    async fn the_model_argument_overrides_the_request_file() {
         let (_dir, path) = file(
             "r.json",
             br#"{"model":"in/file","messages":[{"role":"user","content":"x"}]}"#,
@@ -239,7 +239,7 @@ mod tests {
             question(&from_file, |_| ())
                 .await
                 .map(model)
-                .expect("a question")
+                .expect("a request")
                 .as_deref(),
             Some("in/file")
         );
@@ -251,14 +251,14 @@ mod tests {
             question(&named, |_| ())
                 .await
                 .map(model)
-                .expect("a question")
+                .expect("a request")
                 .as_deref(),
             Some("by/name")
         );
     }
 
     #[tokio::test]
-    async fn what_asks_nothing_is_refused() {
+    async fn a_request_without_a_prompt_is_refused() {
         let (_dir, text) = file("a.png", b"no picture");
         let missing = PathBuf::from("/no/such/file");
         for wrong in [
@@ -284,7 +284,7 @@ mod tests {
                 ..args()
             },
         ] {
-            let error = question(&wrong, |_| ()).await.expect_err("it asks nothing");
+            let error = question(&wrong, |_| ()).await.expect_err("there is no prompt");
             assert_eq!(error.kind().as_str(), "invalid-request", "{error}");
         }
     }

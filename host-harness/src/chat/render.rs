@@ -1,4 +1,4 @@
-//! An answer for a person: its text on standard output, everything around it on standard error.
+//! A response as text: its content on standard output, everything around it on standard error.
 
 use std::{
     borrow::Cow,
@@ -18,14 +18,14 @@ use model_provider_host::{
     sanitize,
 };
 
-/// An answer that is being shown.
+/// A response being rendered.
 pub(crate) struct Shown {
     terminal: Terminal,
-    /// Whether thoughts are shown.
+    /// Whether reasoning is shown.
     thoughts: bool,
-    /// Whether a person reads standard output.
+    /// Whether standard output is a terminal.
     screen: bool,
-    /// Whether standard error stands in the middle of a line of thoughts.
+    /// Whether standard error is in the middle of a line of reasoning.
     in_thought: bool,
     thought: Edges,
     text: Edges,
@@ -45,7 +45,7 @@ impl Shown {
         }
     }
 
-    /// Shows an event at once; a tool call when it is whole.
+    /// Shows an event immediately; a tool call once it is complete.
     pub(crate) fn event(&mut self, event: &ChatEvent) -> io::Result<()> {
         match event {
             ChatEvent::Text(text) => {
@@ -109,12 +109,12 @@ impl Shown {
     }
 }
 
-/// Text in pieces, without the line feeds before and behind it: models begin and end their thoughts with blank lines that
-/// say nothing on a screen.
+/// Text from deltas, without leading and trailing line feeds: models start and end their reasoning with blank lines,
+/// which only waste screen lines.
 #[derive(Debug, Default)]
 struct Edges {
     has_begun: bool,
-    /// Line feeds that are shown if more comes.
+    /// Line feeds that are shown only if more text follows.
     held: String,
 }
 
@@ -141,7 +141,7 @@ fn call_line(terminal: &Terminal, call: &Call) -> String {
     format!("{} {} {arguments}", paint.cyan("tool call"), paint.bold(&name))
 }
 
-/// What is known of the answer, in a line; and what a person should know about it.
+/// The summary line of a response, and warnings about it.
 pub(crate) fn closing(
     terminal: &Terminal,
     summary: &Summary,
@@ -153,16 +153,16 @@ pub(crate) fn closing(
     self::trail(terminal, trail);
     terminal.warn_of(summary.warnings.iter().map(|warning| warning.message.as_str()));
     match summary.finish_reason {
-        FinishReason::Length => terminal.warn("the answer was cut: the longest allowed length is reached"),
+        FinishReason::Length => terminal.warn("the response was cut off at the maximum output tokens"),
         FinishReason::ContentFilter => {
-            terminal.warn("the rest of the answer was held back by a content filter");
+            terminal.warn("a content filter withheld the rest of the response");
         }
         FinishReason::Other => match &summary.raw_finish_reason {
             Some(word) => terminal.warn(&format!(
-                "the answer ended in an unusual way: {}",
+                "the response ended with an unusual finish reason: {}",
                 sanitize::name(word)
             )),
-            None => terminal.warn("nobody said why the answer ended: it may not be all of it"),
+            None => terminal.warn("the response has no finish reason and may be incomplete"),
         },
         FinishReason::Stop | FinishReason::ToolCalls => {}
     }
@@ -212,7 +212,7 @@ pub(crate) fn summary_line(
     facts.join(" · ")
 }
 
-/// Who failed before, a line each.
+/// The models that failed before, one per line.
 pub(crate) fn trail(terminal: &Terminal, trail: &[Attempt]) {
     for attempt in trail {
         let line = format!(
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_is_one_line_of_what_is_known() {
+    fn the_summary_is_one_line_of_the_known_values() {
         let usage = Usage {
             input_tokens: Some(12),
             cached_input_tokens: Some(4),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_leaves_out_what_is_not_known() {
+    fn the_summary_leaves_out_unknown_values() {
         let usage = Usage {
             input_tokens: None,
             cached_input_tokens: None,

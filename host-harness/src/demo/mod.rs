@@ -1,7 +1,7 @@
-//! `demo`: the whole tour on the embedded mock router, without network, token or configuration.
+//! `demo`: a guided tour on the embedded mock router, without network, token or configuration.
 //!
-//! Every step does the real thing and is checked: the demo ends well only if all of them did what they should. What it
-//! shows of models and references is data of the mock, which alone knows a provider.
+//! Every step runs the real code and is checked: the demo succeeds only if every check passed. The models and
+//! references that it shows are the mock's data, which alone knows a provider.
 
 mod output;
 mod steps;
@@ -29,7 +29,7 @@ use model_provider_host::{
     settings::ModelSettings,
 };
 
-/// Between two events of an answer: slow enough to be watched.
+/// Pace of a response's events: slow enough to watch.
 const PACE: Duration = Duration::from_millis(40);
 
 pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
@@ -73,14 +73,13 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
     let options = HostOptions {
         settings,
         secret: Secret::new(&data.token),
-        // The service is the mock router, and the token is none.
+        // The service is the mock router, and the token is a made-up one.
         grants: Grants::parse(component_build::GRANT)?,
     };
     let host = Host::start(plugin, options)?;
 
     scene.title(&format!("{} as one WebAssembly component", host.info().name))?;
-    scene
-        .say("No network, no token, no configuration: a router of our own on loopback plays the service.")?;
+    scene.say("No network, no token, no configuration: a mock router on loopback is the service.")?;
     let stage = steps::Stage {
         data: &data,
         router: &router,
@@ -96,14 +95,14 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
     stage.swap(&mut scene).await?;
 
     scene.title(&format!(
-        "Everything did what it should, in {}",
+        "All checks passed in {}",
         format::duration(began.elapsed())
     ))?;
     scene.say(&next_words(&host))?;
     Ok(())
 }
 
-/// What to try next, with the variable that this provider's credential is looked for in.
+/// What to try next, with the provider's environment variable for the credential.
 fn next_words(host: &Host) -> String {
     let variable = host
         .info()
@@ -134,7 +133,7 @@ struct Alias {
     reference: String,
 }
 
-/// A reference as a person writes it, and what it has to become.
+/// A reference as a user writes it, and what it has to resolve to.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Reference {
@@ -182,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_data_of_the_demo_is_whole() {
+    fn the_data_of_the_demo_is_complete() {
         let data = Data::read().expect("the data");
         for body in [
             &data.conversation,

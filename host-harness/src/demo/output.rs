@@ -1,4 +1,4 @@
-//! How the tour looks: numbered steps, what happens in them, and a mark where something was checked.
+//! How the tour looks: numbered steps, what happens in them, and a mark for each check.
 
 use std::{io, time::Duration};
 
@@ -43,7 +43,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// Something that has just been checked, and how long it took.
+    /// A check that passed, and how long it took.
     pub(super) fn done(&self, text: &str, took: Option<Duration>) -> io::Result<()> {
         let took = took.map_or_else(String::new, |took| {
             format!(" {}", self.paint.dim(&format!("({})", format::duration(took))))
@@ -53,17 +53,17 @@ impl Scene<'_> {
             .line(&format!("  {} {text}{took}", self.paint.green("✓")))
     }
 
-    /// Goes on only if it is so.
+    /// Goes on only if the condition holds.
     pub(super) fn check(&self, holds: bool, text: &str, took: Option<Duration>) -> Result<(), Failure> {
         if holds {
             return Ok(self.done(text, took)?);
         }
         self.terminal.line(&format!(
-            "  {} not so: {}",
+            "  {} failed: {}",
             self.paint.red("✗"),
             sanitize::text(text)
         ))?;
-        let message = format!("step {} of the demo did not do what it should: {text}", self.step);
+        let message = format!("step {} of the demo failed: {text}", self.step);
         Err(Error::new(Kind::PluginLoad, message).into())
     }
 }

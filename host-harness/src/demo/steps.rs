@@ -1,4 +1,4 @@
-//! The steps of the tour, each on the same host and router.
+//! The steps of the tour, all on one host and router.
 
 use std::time::Instant;
 
@@ -33,9 +33,9 @@ pub(super) struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// What the component could reach at all.
+    /// What the component can reach at all.
     pub(super) fn sandbox(&self, scene: &mut Scene<'_>) -> Outcome {
-        scene.next("A component says in its type what it can do")?;
+        scene.next("A component's imports are all that it can reach")?;
         let plugin = self.host.plugin();
         let timings = plugin.load_timings();
         scene.say(&format!(
@@ -52,20 +52,20 @@ impl Stage<'_> {
         let is_closed = |name: &String| !closed.iter().any(|prefix| name.starts_with(prefix));
         scene.check(
             plugin.imports().iter().all(is_closed),
-            "no file system, no sockets, no environment, no standard streams: it could not even ask",
+            "no file system, no sockets, no environment, no standard streams: it cannot even import them",
             None,
         )?;
         scene.done("compiled", Some(timings.compile))?;
-        scene.done("compared with the contract", Some(timings.check))?;
+        scene.done("checked against the contract", Some(timings.check))?;
         scene.done(
-            "asked what it is, in an instance of its own",
+            "`describe` called, in an instance of its own",
             Some(timings.describe),
         )?;
         Ok(())
     }
 
     pub(super) async fn models(&self, scene: &mut Scene<'_>) -> Outcome {
-        scene.next("The models, as the service lists them now")?;
+        scene.next("The models that the service lists now")?;
         let began = Instant::now();
         let catalog = self.host.list_models(DiscoveryMode::Authenticated).await?;
         let took = began.elapsed();
@@ -79,7 +79,7 @@ impl Stage<'_> {
     }
 
     pub(super) async fn references(&self, scene: &mut Scene<'_>) -> Outcome {
-        scene.next("What people write, and what it means")?;
+        scene.next("Model references, and what they resolve to")?;
         for reference in &self.data.references {
             let began = Instant::now();
             let resolved = self.host.resolve(&reference.write).await;
@@ -94,7 +94,7 @@ impl Stage<'_> {
             match resolved {
                 Ok(resolved) => {
                     let locked = if resolved.provider_locked {
-                        ", the choice of a backend is taken"
+                        ", provider-locked"
                     } else {
                         ""
                     };
@@ -117,22 +117,22 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// A question, a tool that the model wants, its result, and the answer.
+    /// A prompt, a tool call, its result, and the response.
     pub(super) async fn conversation(&self, scene: &mut Scene<'_>) -> Outcome {
-        scene.next("An answer as it comes, with a tool")?;
+        scene.next("A streaming response with a tool call")?;
         let mut request = request(&self.data.conversation)?;
         let (gathered, summary) = self.watch(scene, request.clone()).await?;
         let call = gathered.calls.first().cloned();
         let called = summary.finish_reason == FinishReason::ToolCalls;
         let Some(call) = call.filter(|_| called) else {
-            return scene.check(false, "the model wants a tool", None);
+            return scene.check(false, "the model calls a tool", None);
         };
         scene.check(
             serde_json::from_str::<serde_json::Value>(&call.arguments).is_ok(),
-            "the pieces of its arguments are one JSON value",
+            "the fragments of its arguments are one JSON value",
             None,
         )?;
-        scene.say(&format!("the tool says: {}", self.data.tool_result))?;
+        scene.say(&format!("the tool result: {}", self.data.tool_result))?;
         let wanted = AssistantPart::ToolCall(ToolCall::new(&call.id, call.name, call.arguments));
         request.messages.push(Message::assistant_parts(vec![wanted]));
         request
@@ -142,12 +142,12 @@ impl Stage<'_> {
         let answered = gathered.text.contains(&self.data.tool_result);
         scene.check(
             answered && summary.finish_reason == FinishReason::Stop,
-            "the answer uses what the tool said",
+            "the response uses the tool result",
             None,
         )
     }
 
-    /// Who saw the token.
+    /// Where the token appeared.
     pub(super) fn credential(&self, scene: &mut Scene<'_>) -> Outcome {
         scene.next("The token never enters the sandbox")?;
         let requests = self.router.requests();
@@ -159,7 +159,7 @@ impl Stage<'_> {
             })
             .count();
         scene.say(
-            "The component was told: a credential is attached by the host. The host added it on the way out.",
+            "The component knows only that the host attaches a credential. The host added it on egress.",
         )?;
         let text = format!(
             "{carried} of {} requests reached the service with it, over {}",
@@ -170,7 +170,7 @@ impl Stage<'_> {
     }
 
     pub(super) async fn failure(&self, scene: &mut Scene<'_>) -> Outcome {
-        scene.next("An error says what to do")?;
+        scene.next("An error says how to fix it")?;
         let failure = &self.data.failure;
         let scenario = |error: mock_router::MockError| Error::new(Kind::Configuration, error.to_string());
         self.router.set_scenario(&failure.scenario).map_err(scenario)?;
@@ -179,16 +179,16 @@ impl Stage<'_> {
         let took = Some(began.elapsed());
         self.router.clear_scenario();
         let Err(error) = ended else {
-            return scene.check(false, "the service refuses", took);
+            return scene.check(false, "the service refuses the request", took);
         };
         scene.block(&crate::output::error::for_a_person(scene.paint, &error))?;
-        let text = format!("a typed error, `{}`, not a guess from a text", error.kind());
+        let text = format!("a typed error, `{}`, not a guess from its message", error.kind());
         scene.check(error.kind().as_str() == failure.kind, &text, took)
     }
 
-    /// Another version of the component takes over while an answer is on its way.
+    /// A hot swap while a response is streaming.
     pub(super) async fn swap(&self, scene: &mut Scene<'_>) -> Outcome {
-        scene.next("Another version takes over in the middle of an answer")?;
+        scene.next("A hot swap in the middle of a response")?;
         let next = next_component(scene.terminal).await?;
         let compiling = scene.terminal.spinner("compiling the next version");
         let staged = Plugin::load(self.sandbox, &next).await?;
@@ -205,7 +205,7 @@ impl Stage<'_> {
         scene
             .terminal
             .write(&format!("  {} ", scene.paint.cyan("old ▏")))?;
-        // Some words of the old one, so that it is well under way.
+        // Some deltas of the old generation first, so that its response is well under way.
         let mut words = 0;
         while words < 8 {
             match old.next().await? {
@@ -224,7 +224,7 @@ impl Stage<'_> {
             report.to.number,
             report.to.version,
             report.from.number,
-            format::counted(report.draining, "answer")
+            format::counted(report.draining, "response")
         );
         scene.check(report.draining == 1, &text, None)?;
         scene.say(&format!(
@@ -235,12 +235,12 @@ impl Stage<'_> {
             format::duration(report.switch)
         ))?;
         let mut new = self.host.chat(request(&self.data.after_swap)?).await?;
-        // Both are read at once; what the old one says waits in line until the new one is shown.
+        // Both are read at the same time; the old generation's deltas are queued until the new response is shown.
         let (said, mut waiting) = mpsc::unbounded_channel();
         let reading = async {
             while let Some(event) = old.next().await? {
                 if let ChatEvent::Text(text) = event {
-                    // Whoever shows it is right here.
+                    // The receiver outlives this future.
                     let _ = said.send(text);
                 }
             }
@@ -267,7 +267,7 @@ impl Stage<'_> {
         tokio::try_join!(reading, showing)?;
         let after = new.generation();
         let text = format!(
-            "the first answer is generation {}'s ({}) to its last word, the second generation {}'s ({})",
+            "the first response is generation {}'s ({}) to its last token, the second generation {}'s ({})",
             from.number, from.version, after.number, after.version
         );
         let stayed = old.generation() == from && after == report.to && from != after;
@@ -278,7 +278,7 @@ impl Stage<'_> {
         )
     }
 
-    /// Shows an answer as it comes.
+    /// Shows a streaming response.
     async fn watch(&self, scene: &Scene<'_>, request: ChatRequest) -> Result<(Gathered, Summary), Failure> {
         let began = Instant::now();
         let mut completion = self.host.chat(request).await?;
@@ -327,10 +327,12 @@ impl Stage<'_> {
         if open {
             scene.terminal.line("")?;
         }
-        let summary = completion
-            .summary()
-            .cloned()
-            .ok_or_else(|| Error::new(Kind::PluginTrap, "the plugin ended the answer without a summary"))?;
+        let summary = completion.summary().cloned().ok_or_else(|| {
+            Error::new(
+                Kind::PluginTrap,
+                "the plugin ended the response without a summary",
+            )
+        })?;
         let cost = cost_of(self.host, &summary).await;
         let line = summary_line(
             &summary,
@@ -339,7 +341,7 @@ impl Stage<'_> {
             began.elapsed(),
         );
         scene.block(&scene.paint.dim(&sanitize::line(&line)))?;
-        scene.done("first words", first)?;
+        scene.done("first token", first)?;
         Ok((gathered, summary))
     }
 }

@@ -1,5 +1,5 @@
-//! `doctor`: looks at everything that an answer needs, in the order in which it needs it, and says what to do about
-//! what is wrong. Changes nothing.
+//! `doctor`: checks everything that a chat completion needs, in the order in which it is needed, and suggests fixes.
+//! Changes nothing.
 
 mod permissions;
 mod places;
@@ -52,7 +52,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
     }
 }
 
-/// From the files to an answer; what needs something that is broken is left out.
+/// From the files to the service; a check that depends on a failed one is skipped.
 async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
     let mut ground = match Ground::open(global) {
         Ok(ground) => ground,
@@ -76,7 +76,7 @@ async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
     let info = plugin.info().clone();
     unknown_keys::examine(report, configuration, &info);
     if let Some(error) = ground.configuration.leave_broken_list_out(&info) {
-        let fix = "correct the file, or remove it: the next live list is kept in a new one";
+        let fix = "correct the file, or remove it: the next live list is cached in a new one";
         report.add(
             "configuration",
             Level::Error,
@@ -99,7 +99,7 @@ async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
         Err(error) => return report.fail("plugin", &error),
     };
     if let Err(error) = provider::sound(report, &host, &plugin).await {
-        // What a plugin says of its own failure may lack what to do about it.
+        // A plugin's own error may have no hint.
         let fix = error.hint().unwrap_or("use another build of this plugin");
         let message = format!("it fails its self-test: {}", error.message());
         return report.add("plugin", Level::Error, message, Some(fix.to_owned()));

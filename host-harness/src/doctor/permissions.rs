@@ -1,4 +1,4 @@
-//! Who else may read the files that hold secrets, and change those that decide something.
+//! Permissions of files: who else may read those that hold secrets, or write to those that decide something.
 
 use super::report::{Level, Report};
 use model_provider_host::{
@@ -7,7 +7,7 @@ use model_provider_host::{
 };
 use openclaw_config::Configuration;
 
-/// Looks at the configuration, the state directory and its files.
+/// Checks the configuration, the state directory and its files.
 pub(super) fn examine(report: &mut Report, configuration: &Configuration) {
     let before = report.warnings;
     let changeable = configuration.changeable();
@@ -15,7 +15,7 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration) {
         say(report, exposure);
     }
     for exposure in configuration.readable() {
-        // Who may write is said already; the same mode is not said twice.
+        // A file that others may write to is reported already; the same mode is not reported twice.
         if changeable.iter().all(|known| known.path != exposure.path) {
             say(report, &exposure);
         }
@@ -36,7 +36,7 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration) {
     }
 }
 
-/// Looks at the files that the settings name.
+/// Checks the files that the settings name.
 pub(super) fn named(report: &mut Report, settings: &Settings) {
     if let Some(exposure) = settings.ca_file.as_deref().and_then(trust::changeable) {
         say(report, &exposure);

@@ -1,10 +1,10 @@
-//! Settings that stand in places where they have no effect, or where another program refuses them.
+//! Settings in places where they have no effect, or where another program refuses them.
 
 use super::report::{Level, Report};
 use model_provider_host::contract::ProviderInfo;
 use openclaw_config::Configuration;
 
-/// Looks where settings stand, and what of them does not resolve.
+/// Checks where settings are, and which of them do not resolve.
 pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: &ProviderInfo) {
     for file in configuration.included_files() {
         report.note(
@@ -59,7 +59,9 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: 
     match configuration.plugin_switched_off(info) {
         Ok(Some(key)) => report.warn(
             "plugin",
-            format!("`{key}` keeps OpenClaw from loading the plugin of this provider; it has no effect here"),
+            format!(
+                "`{key}` prevents OpenClaw from loading the plugin of this provider; it has no effect here"
+            ),
             "nothing, if only OpenClaw is to do without it; else change that key",
         ),
         Ok(None) => {}

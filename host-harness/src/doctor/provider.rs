@@ -1,4 +1,4 @@
-//! The provider: grant, key, plugin, models and the service behind it.
+//! The provider: grant, key, plugin, models and the upstream service.
 
 use super::report::{Level, Report};
 use crate::{
@@ -40,7 +40,7 @@ pub(super) async fn credential(
             report.warn(
                 "grant",
                 message,
-                "`grant FILE.wasm` shows what it asks for, and allows it if you agree",
+                "`grant FILE.wasm` shows what it requests, and allows it if you agree",
             );
             None
         }
@@ -64,7 +64,7 @@ pub(super) async fn credential(
             report.ok("key", format!("found: {}", found.source));
             if found.secret.expose().len() < SHORTEST_SEARCHED_SECRET {
                 let message = format!(
-                    "the key has fewer than {SHORTEST_SEARCHED_SECRET} bytes: answers are not searched for it"
+                    "the key has fewer than {SHORTEST_SEARCHED_SECRET} bytes: it is too short to be redacted from responses"
                 );
                 report.warn("key", message, "check that it was copied whole");
             }
@@ -97,13 +97,13 @@ fn missing_key(report: &mut Report, info: &ProviderInfo, grant: Option<&Grant>) 
                 "key",
                 Level::Error,
                 message,
-                Some("`onboard` asks for one and stores it".to_owned()),
+                Some("`onboard` prompts for one and stores it".to_owned()),
             );
         }
     }
 }
 
-/// What a swap would test as well.
+/// The plugin's self-test, which a swap runs too.
 pub(super) async fn sound(report: &mut Report, host: &Host, plugin: &Plugin) -> Result<()> {
     let info = plugin.info();
     if let Some(model) = &info.default_model {
@@ -113,7 +113,7 @@ pub(super) async fn sound(report: &mut Report, host: &Host, plugin: &Plugin) -> 
     report.ok(
         "plugin",
         format!(
-            "{} {}, {}, {} without asking anybody",
+            "{} {}, {}, {} without any request",
             info.id,
             info.version,
             plugin.path().display(),
@@ -123,7 +123,7 @@ pub(super) async fn sound(report: &mut Report, host: &Host, plugin: &Plugin) -> 
     Ok(())
 }
 
-/// A header that the operator has configured in place of the credential's.
+/// A configured header that replaces the credential's.
 pub(super) fn header(report: &mut Report, settings: &Settings, info: &ProviderInfo, has_key: bool) {
     let Some(spec) = &info.credential else {
         return;
@@ -141,13 +141,13 @@ pub(super) fn header(report: &mut Report, settings: &Settings, info: &ProviderIn
     report.warn("key", message, fix);
 }
 
-/// A model that is asked, and where it is configured.
+/// A configured model, and where it is configured.
 pub(super) struct Asked {
     place: &'static str,
     found: ModelRef,
 }
 
-/// The models that are configured: whether they resolve, and names that mean two of them. Gives back those that do.
+/// The configured models: whether they resolve, and aliases of two models. Returns those that resolve.
 pub(super) async fn models(
     report: &mut Report,
     ground: &Ground,
@@ -189,7 +189,7 @@ pub(super) async fn models(
     }
     if configured.chain().is_empty() {
         let message = match info.default_model {
-            Some(default) => format!("none is configured; {default} is asked"),
+            Some(default) => format!("none is configured; {default} is used"),
             None => "none is configured; name one with `-m`, or `models set REF`".to_owned(),
         };
         report.note("models", message);
@@ -206,7 +206,7 @@ pub(super) async fn models(
         );
     }
     for key in ground.configuration.params(&host.info())?.unknown {
-        let message = format!("`{key}` is not used here: it is no parameter that this program knows");
+        let message = format!("`{key}` is not used here: it is not a known request parameter");
         report.note("configuration", message);
     }
     for alias in settings.models.aliases() {
@@ -225,7 +225,7 @@ pub(super) async fn models(
     Ok(resolved)
 }
 
-/// Whether a list has a model.
+/// Whether a list contains a model.
 pub(crate) fn is_listed(catalog: &ModelCatalog, found: &ModelRef) -> bool {
     let mut models = catalog.models.iter();
     models.any(|model| {
@@ -233,7 +233,7 @@ pub(crate) fn is_listed(catalog: &ModelCatalog, found: &ModelRef) -> bool {
     })
 }
 
-/// Compares the models that are asked with the list that the service has just given.
+/// Compares the configured models with the list that the service has just returned.
 fn unlisted(report: &mut Report, catalog: &ModelCatalog, asked: &[Asked]) {
     for Asked { place, found } in asked.iter().filter(|asked| !is_listed(catalog, &asked.found)) {
         report.warn(
@@ -275,7 +275,7 @@ pub(super) fn proxy(report: &mut Report, ground: &Ground) {
     }
 }
 
-/// The service itself: whether it answers, takes the key, and has the same time.
+/// The service itself: whether it responds, accepts the key, and agrees on the time.
 pub(super) async fn service(
     report: &mut Report,
     host: &Host,
@@ -295,7 +295,7 @@ pub(super) async fn service(
             let why = catalog
                 .warnings
                 .first()
-                .map_or("it gave no list", |warning| &warning.message);
+                .map_or("it returned no list", |warning| &warning.message);
             let fix =
                 "check the network, the base URL and proxies; a list that is built in is used meanwhile";
             report.add("service", Level::Error, why, Some(fix.to_owned()));
@@ -312,7 +312,7 @@ pub(super) async fn service(
                 report.warn(
                     "key",
                     message,
-                    hint.unwrap_or("try again later, or ask something with `chat`"),
+                    hint.unwrap_or("try again later, or send a prompt with `chat`"),
                 );
             }
         }
@@ -320,7 +320,7 @@ pub(super) async fn service(
     match host.clock_ahead() {
         None => {}
         Some(ahead) if ahead.unsigned_abs() <= CLOCK_TOLERANCE_SECONDS => {
-            report.ok("clock", "as the service's");
+            report.ok("clock", "agrees with the service's");
         }
         Some(ahead) => {
             let side = if ahead > 0 { "behind" } else { "ahead of" };

@@ -1,11 +1,11 @@
-//! What was found, for a person and for scripts.
+//! The findings, as text and as JSON.
 
 use serde::Serialize;
 
 use crate::terminal::Terminal;
 use model_provider_host::{Error, sanitize};
 
-/// How bad something is.
+/// Severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Level {
@@ -13,13 +13,13 @@ pub(super) enum Level {
     Ok,
     /// Good to know.
     Note,
-    /// Something does not do what it seems to.
+    /// Something has not the effect that it seems to have.
     Warning,
     /// Something does not work.
     Error,
 }
 
-/// One thing that was looked at.
+/// A finding.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
     check: &'static str,
@@ -29,7 +29,7 @@ pub(super) struct Finding {
     fix: Option<String>,
 }
 
-/// All that was found.
+/// All findings.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     pub(super) findings: Vec<Finding>,
@@ -81,7 +81,7 @@ impl Report {
 }
 
 impl Finding {
-    /// The finding for a person, with what to do about it below.
+    /// A finding as text, its fix below.
     pub(super) fn line(&self, terminal: &Terminal) -> String {
         let paint = terminal.out;
         let mark = match self.level {

@@ -1,5 +1,5 @@
-//! Keys of the configuration that nobody reads: misspelt ones look as if they worked. Which keys are read, and which are
-//! OpenClaw's beside them, the configuration says.
+//! Unknown keys of the configuration: misspelt ones look as if they worked. The configuration crate knows which keys
+//! are read here, and which are OpenClaw's.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::report::Report;
 use model_provider_host::{Settings, contract::ProviderInfo};
 use openclaw_config::{Configuration, KnownKeys};
 
-/// Looks for unknown keys where known ones are used.
+/// Looks for unknown keys next to known ones.
 pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: &ProviderInfo) {
     for place in configuration.known_keys(info) {
         let found = place
@@ -24,10 +24,10 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: 
     }
 }
 
-/// Names the settings that only the plugin can know: it ignores those that it does not.
+/// Names the settings that only the plugin can know: it ignores unknown ones.
 pub(super) fn others(report: &mut Report, settings: &Settings) {
     for name in settings.extras.keys() {
-        let message = format!("`{name}` is no setting of the host; it is the plugin's, or misspelt");
+        let message = format!("`{name}` is not a setting of the host; it is the plugin's, or misspelt");
         report.note("settings", message);
     }
 }
@@ -60,7 +60,7 @@ fn say(report: &mut Report, place: &KnownKeys, key: &str) {
     report.warn("configuration", message, &fix);
 }
 
-/// The way to a key as a person writes it.
+/// The path of a key, as a user writes it.
 fn path(way: &[String], key: &str) -> String {
     let mut path = String::new();
     for name in way.iter().map(String::as_str).chain([key]) {

@@ -1,4 +1,4 @@
-//! Changes to the choice of models: the default, names, fallbacks. The file is edited; comments and order survive.
+//! Changes to the configured models: the default, aliases, fallbacks. The file is edited; comments and order survive.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use super::super::{
 use model_provider_host::{Error, Kind, Result};
 use openclaw_config::DefaultModel;
 
-/// What was changed, for scripts.
+/// The change, as JSON.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ChangedJson<'a> {
@@ -23,7 +23,7 @@ struct ChangedJson<'a> {
     changed: bool,
 }
 
-/// A session and a reference that it understands.
+/// A session and a reference that it resolved.
 struct Choice {
     session: Session,
     reference: String,
@@ -38,7 +38,7 @@ impl Choice {
     async fn in_session(terminal: &Terminal, session: Session, text: &str) -> Result<Self> {
         let named = session.named(text)?;
         if let Some(profile) = &named.profile {
-            // As OpenClaw's own `models` commands: what is chosen is a model.
+            // As in OpenClaw's own `models` commands, the choice is a model and not a profile.
             terminal.warn(&format!(
                 "the profile `{profile}` is not written down; `auth.order` of the configuration chooses among profiles"
             ));
@@ -117,11 +117,11 @@ async fn name(terminal: &Terminal, global: &Global, alias: &str, text: &str) -> 
     choice.say(terminal, Some(alias.trim()), changed, &done)
 }
 
-/// What is said of a name that only this program takes.
+/// The note about an alias that only this program accepts.
 fn unusual_name(alias: &str) -> String {
     let said = "OpenClaw's own commands take names of letters, digits and `._:-` only";
     match openclaw_config::plain_alias(alias) {
-        // Nothing of it can be kept, so that there is nothing to propose.
+        // No character of it is allowed, so that there is nothing to suggest.
         plain if plain.is_empty() => said.to_owned(),
         plain => format!("{said}, such as `{plain}`"),
     }
@@ -175,7 +175,7 @@ pub(super) async fn fallbacks(terminal: &Terminal, global: &Global, action: &Fal
         FallbackAction::Remove(with) => {
             let session = Session::for_writing(terminal, global).await?;
             let text = with.args.reference.trim();
-            // What the list shows can be taken out as it stands there, whosever it is.
+            // A listed fallback can be removed as written, whichever provider it belongs to.
             if session.configuration.remove_fallback(&session.info, text)? {
                 let reference = text.to_owned();
                 let done = format!("{reference} is no fallback now");
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_proposed_only_where_something_of_the_given_one_can_be_kept() {
+    fn a_name_is_proposed_only_where_some_characters_are_allowed() {
         assert!(unusual_name("Small Qwen").ends_with("such as `Small-Qwen`"));
         let said = unusual_name("🚀");
         assert!(!said.contains("such as") && !said.contains("``"), "{said}");

@@ -1,4 +1,4 @@
-//! `models export`: the live list as the block of models that OpenClaw's configuration has for a provider.
+//! `models export`: the live list as the models block of a provider in OpenClaw's configuration.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use super::super::{
 };
 use model_provider_host::contract::{DiscoveryMode, Model, ModelSource};
 
-/// What OpenClaw takes as input of a model, in both of its eras.
+/// The input kinds that OpenClaw accepts, in both of its eras.
 const INPUTS: [&str; 2] = ["text", "image"];
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ExportArgs) -> Outcome {
@@ -44,7 +44,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ExportArgs)
     Ok(())
 }
 
-/// One model, with keys that OpenClaw knows and no others.
+/// One model, with only the keys that OpenClaw knows.
 fn entry(model: &Model) -> Value {
     let mut entry = Map::new();
     entry.insert("id".to_owned(), model.id.as_str().into());
@@ -90,7 +90,7 @@ mod tests {
     use crate::output::fixtures;
 
     #[test]
-    fn an_exported_model_has_keys_that_openclaw_knows_and_no_others() {
+    fn an_exported_model_has_only_keys_that_openclaw_knows() {
         let mut model = fixtures::model();
         model.input.push("video".to_owned());
         let entry = entry(&model);

@@ -18,7 +18,7 @@ use model_provider_host::{
 };
 use openclaw_config::{FoundSecret, SecretSearch};
 
-/// The choice of models and whether it can be used.
+/// The configured models and whether they can be used.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StatusJson {
@@ -26,7 +26,7 @@ struct StatusJson {
     configuration: String,
     default: ModelStatus,
     fallbacks: Vec<ModelStatus>,
-    /// References of other providers, which are not asked here.
+    /// References of other providers, which are skipped here.
     elsewhere: Vec<String>,
     key: KeyStatus,
     usable: bool,
@@ -47,9 +47,9 @@ struct ModelStatus {
 struct KeyStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
-    /// What is written down and not used, and why.
+    /// What is configured and not used, and why.
     passed_over: Vec<String>,
-    /// Whether the service takes it; only if it was asked.
+    /// Whether the service accepts the key; only if it was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<String>,
     usable: bool,
@@ -86,7 +86,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &StatusArgs)
     }
     let models = configuration.default_model(&info)?;
     let live = if args.probe { live(&host).await } else { None };
-    // In the order in which `chat` asks: where the first is another provider's, the next one is.
+    // In the order in which `chat` tries them: if the first is another provider's, the next one is used.
     let mut chain = models.chain();
     if chain.is_empty() {
         chain.push(info.default_model.clone().unwrap_or_default());
@@ -118,7 +118,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &StatusArgs)
     Ok(())
 }
 
-/// The service's list, if it gives one.
+/// The service's list, if there is one.
 async fn live(host: &Host) -> Option<ModelCatalog> {
     let catalog = host.list_models(DiscoveryMode::Always).await.ok()?;
     (catalog.source == ModelSource::Live).then(|| Arc::unwrap_or_clone(catalog))

@@ -37,7 +37,7 @@ fn order(sort: SortKey, models: Vec<Model>) -> Vec<String> {
 }
 
 #[test]
-fn a_row_says_all_that_fits_on_a_line() {
+fn a_row_has_all_that_fits_on_a_line() {
     let text = models_table(Style::PLAIN, &fixtures::info(), &[fixtures::model()]);
     let words: Vec<_> = text
         .lines()
@@ -52,7 +52,7 @@ fn a_row_says_all_that_fits_on_a_line() {
 }
 
 #[test]
-fn what_is_unknown_is_a_dash() {
+fn an_unknown_value_is_a_dash() {
     let bare = Model {
         input: Vec::new(),
         routes: Vec::new(),
@@ -84,7 +84,7 @@ fn a_price_that_depends_on_the_route_is_a_lowest_price() {
 }
 
 #[test]
-fn a_filter_wants_all_its_words_in_any_case() {
+fn a_filter_requires_all_its_words_in_any_case() {
     let (info, model) = (fixtures::info(), fixtures::model());
     for filter in ["BIG", "org east", "big model", "acme/", ""] {
         assert!(matches(&info, &model, filter), "{filter}");
@@ -93,7 +93,7 @@ fn a_filter_wants_all_its_words_in_any_case() {
 }
 
 #[test]
-fn the_table_is_sorted_and_the_unknown_comes_last() {
+fn the_table_is_sorted_and_unknown_values_come_last() {
     let models = || {
         vec![
             named("b", None, Some(10)),
@@ -107,7 +107,7 @@ fn the_table_is_sorted_and_the_unknown_comes_last() {
 }
 
 #[test]
-fn every_variant_has_a_line_and_says_whether_the_choice_is_taken() {
+fn every_variant_has_a_line_and_shows_whether_it_is_provider_locked() {
     let mut catalog = catalog(vec![fixtures::model()]);
     let text = text(
         Style::PLAIN,

@@ -1,4 +1,4 @@
-//! The options of `onboard` that the loaded plugins name: `--<id>-api-key` and the authentication choices.
+//! The options of `onboard` that the loaded plugins declare: `--<id>-api-key` and the authentication choices.
 
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, parser::ValueSource};
 
@@ -12,8 +12,8 @@ pub(super) fn choice(id: &str) -> String {
     format!("{id}-api-key")
 }
 
-/// OpenClaw's own options that mean nothing here, and whether they take a value. They are taken all the same, so that its
-/// commands work as they are printed.
+/// OpenClaw's own options that have no effect here, and whether they take a value. They are accepted, so that its
+/// commands work as printed.
 const FOREIGN: [(&str, bool); 43] = [
     ("accept-risk", false),
     ("agent-name", true),
@@ -60,7 +60,7 @@ const FOREIGN: [(&str, bool); 43] = [
     ("yes", false),
 ];
 
-/// Those of them that are so common that nothing has to be said.
+/// Those that are too common for a warning.
 const SILENT: [&str; 1] = ["accept-risk"];
 
 /// Adds the options of these providers to the command line.
@@ -96,7 +96,7 @@ pub(crate) fn add(command: Command, providers: &[ProviderInfo]) -> Command {
     })
 }
 
-/// The options that were given and mean nothing here, but for those that need no word.
+/// The options that were given without effect here, except those that need no warning.
 pub(crate) fn foreign(matches: &ArgMatches) -> Vec<String> {
     let given = FOREIGN.iter().filter(|(name, _)| {
         matches.try_contains_id(name).unwrap_or(false)
@@ -106,7 +106,7 @@ pub(crate) fn foreign(matches: &ArgMatches) -> Vec<String> {
     given.map(|(name, _)| format!("--{name}")).collect()
 }
 
-/// The keys that were given; a blank one is none.
+/// The keys that were given; a blank one counts as none.
 pub(crate) fn keys(matches: &ArgMatches, providers: &[ProviderInfo]) -> Vec<(String, Secret)> {
     let given = |info: &ProviderInfo| {
         let key = matches.try_get_one::<String>(&choice(&info.id)).ok()??;

@@ -1,4 +1,4 @@
-//! Onboarding as a conversation: key, model, backend, name, fallbacks. Writes nothing.
+//! Interactive onboarding: key, model, backend, alias, fallbacks. Writes nothing.
 
 use super::{
     Provider,
@@ -14,24 +14,24 @@ use model_provider_host::{
 };
 use openclaw_config::{Alias, FoundSecret, Onboarding, SecretSource, StoredKey};
 
-/// What a person has decided, and the host that they decided it with.
+/// The user's choices, and the host that they were made with.
 pub(super) struct Decided {
     pub(super) onboarding: Onboarding,
     pub(super) host: Host,
     pub(super) wants_test: bool,
 }
 
-/// A key that is settled.
+/// A key that was decided on.
 struct Settled {
     host: Host,
     /// To be stored.
     key: Option<StoredKey>,
     profile: Option<String>,
-    /// Whether the service refused it and the person keeps it.
+    /// Whether the service refused it and the user stores it anyway.
     is_refused: bool,
 }
 
-/// What a person does about a key that is not taken.
+/// What the user does about a refused key.
 #[derive(Clone)]
 struct Remedy {
     line: &'static str,
@@ -54,12 +54,12 @@ impl Entry for Remedy {
     }
 }
 
-/// The conversation.
+/// The dialogue.
 pub(super) struct Talk<'a> {
     pub(super) terminal: &'a Terminal,
     pub(super) ground: &'a Ground,
     pub(super) provider: &'a Provider,
-    /// Whether keys are tried out and a test message is offered.
+    /// Whether keys are checked with the service and a test message is offered.
     pub(super) checks: bool,
     pub(super) args: &'a OnboardArgs,
 }
@@ -120,7 +120,7 @@ impl Talk<'_> {
         })
     }
 
-    /// A key: the given one, one that is found and confirmed, or one that is typed; tried out.
+    /// A key: the given one, a found and confirmed one, or a typed one; checked with the service.
     async fn key(&self) -> Result<Settled> {
         let info = self.info();
         let settings = self.ground.settings(info)?;
@@ -169,7 +169,7 @@ impl Talk<'_> {
             let mut settled = match settle(Some(found.secret.clone()), Some(&found)) {
                 Ok(settled) => settled,
                 Err(error) => {
-                    // Such as characters that no header can carry.
+                    // Such as characters that are invalid in a header.
                     self.say(&error);
                     continue;
                 }
@@ -238,7 +238,7 @@ impl Talk<'_> {
         }
     }
 
-    /// A key that is there already, if the person wants it.
+    /// An existing key, if the user wants to use it.
     async fn reused(&self) -> Result<Option<(Secret, SecretSource)>> {
         let info = self.info();
         let Some(found) = super::found(self.ground, info, None).await? else {
@@ -270,7 +270,7 @@ impl Talk<'_> {
         }
     }
 
-    /// The model that is asked so far, if one is configured.
+    /// The configured default model, if there is one.
     async fn current(&self, host: &Host) -> Result<Option<String>> {
         let configured = self.ground.configuration.default_model(self.info())?;
         let Some(text) = configured.primary else {
@@ -279,7 +279,7 @@ impl Talk<'_> {
         Ok(host.resolve(&text).await.ok().map(|found| found.canonical))
     }
 
-    /// The model, with a policy or without. An empty list leaves the provider's default.
+    /// The model, with or without a policy. An empty list leaves the provider's default.
     async fn model(&self, host: &Host, picks: Vec<Pick>, current: Option<&str>) -> Result<Pick> {
         let info = self.info();
         if picks.is_empty() {
@@ -305,7 +305,7 @@ impl Talk<'_> {
         Ok(pick)
     }
 
-    /// The same model from one backend, if the person prefers one; first the one that is asked so far.
+    /// The same model pinned to one backend, if the user prefers one; the configured backend comes first.
     async fn backend(&self, pick: Pick, current: Option<&str>) -> Result<Pick> {
         let current = current.and_then(|current| pick.backend_in(current));
         if pick.routes.is_empty() && current.is_none() {
@@ -319,7 +319,7 @@ impl Talk<'_> {
         })
     }
 
-    /// Whether the chosen model becomes the default: another provider's default stays unless the person says so.
+    /// Whether the chosen model becomes the default: another provider's default stays unless the user agrees.
     async fn replaces_default(&self, chosen: &str) -> Result<bool> {
         let other = self.ground.configuration.default_model(self.info())?;
         let primary = self.ground.configuration.primary()?;
@@ -361,18 +361,21 @@ impl Talk<'_> {
         prompt::text("Alias", suggestion, help, fault).await
     }
 
-    /// Those that are asked when the chosen one fails, in the order in which they are chosen.
+    /// The fallback models, in the order in which they are chosen.
     async fn fallbacks(&self, host: &Host, chosen: &str, picks: Vec<Pick>) -> Result<Vec<String>> {
         let mut left: Vec<Pick> = picks
             .into_iter()
             .filter(|pick| pick.reference != chosen)
             .collect();
         let mut chain = self.kept(host, &mut left).await?;
-        let mut question = "Fallbacks: who is asked when it fails?";
+        let mut question = "Fallbacks: which model is tried when it fails?";
         let mut nobody = "nobody";
         loop {
             if !chain.is_empty() {
-                (question, nobody) = ("Fallbacks: who is asked when all of these fail?", "nobody else");
+                (question, nobody) = (
+                    "Fallbacks: which model is tried when all of these fail?",
+                    "nobody else",
+                );
             }
             if left.is_empty() {
                 return Ok(chain);
@@ -387,8 +390,8 @@ impl Talk<'_> {
         }
     }
 
-    /// The fallbacks that are there already, if the person wants them; those stay in any case that are none of this
-    /// provider's. Takes what is kept out of what is `left` to choose.
+    /// The configured fallbacks, if the user wants to keep them; those of other providers stay in any case. Removes the kept
+    /// ones from what is `left` to choose.
     async fn kept(&self, host: &Host, left: &mut Vec<Pick>) -> Result<Vec<String>> {
         let old = self.ground.configuration.fallbacks()?;
         let mut known = Vec::new();

@@ -1,4 +1,4 @@
-//! A key as people give it, and whether the service takes it.
+//! A key as users paste it, and whether the service accepts it.
 
 use std::time::Duration;
 
@@ -8,27 +8,27 @@ use model_provider_host::{
     credential_text,
 };
 
-/// Longer than a service needs to look at a key, and shorter than a person's patience.
+/// Longer than a service needs to check a key, and short enough for an interactive program.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is known of a key.
+/// The result of a key check.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// The service knows it.
+    /// The service accepts it.
     Good,
-    /// The service does not take it.
+    /// The service rejects it.
     Bad(Error),
-    /// Nobody can tell; why, and what to do about it if that is known.
+    /// Unknown: why, and the fix if there is one.
     Unknown { why: String, hint: Option<String> },
 }
 
-/// Takes the key out of what a person copied; `None` if none is there, or what is there cannot be one.
+/// Extracts the key from pasted text; `None` if there is none, or the text cannot be a key.
 pub(super) fn pasted(text: &str, spec: Option<&CredentialSpec>) -> Option<Secret> {
     credential_text::secret(text, spec).ok().flatten()
 }
 
-/// Asks for a model that cannot exist. A service that looks at the key first says which of the two is wrong, and
-/// answers nothing that it could bill.
+/// Requests a completion of a model that cannot exist. A service that checks the key first reports which of the two is
+/// wrong, and returns nothing that it could bill.
 pub(crate) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
     let mut request = contract::ChatRequest::new(impossible(info)).user("ping");
     request.max_output_tokens = Some(1);
@@ -37,15 +37,15 @@ pub(crate) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
         completion.next().await
     };
     let Ok(outcome) = tokio::time::timeout(PATIENCE, asked).await else {
-        let why = format!("no answer in {} s", PATIENCE.as_secs());
+        let why = format!("no response in {} s", PATIENCE.as_secs());
         return Verdict::Unknown { why, hint: None };
     };
     match outcome {
-        // It was answered after all; then the key is good.
+        // A success after all: the key is valid.
         Ok(_) => Verdict::Good,
         Err(error) => match error.kind() {
             Kind::Provider(ErrorKind::ModelUnavailable) if names_the_model(&error) => Verdict::Good,
-            // Nothing is there, or nothing that knows of models: nobody has looked at the key.
+            // There is no server, or none that knows models: nothing has checked the key.
             Kind::Provider(ErrorKind::ModelUnavailable) => Verdict::Unknown {
                 why: error.message().to_owned(),
                 hint: Some("check the base URL; that of an API of this kind usually ends in /v1".to_owned()),
@@ -63,7 +63,7 @@ pub(crate) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
     }
 }
 
-/// Whether it is the model that is missing, and not the address: by the code, such as `model_not_found`, or the words.
+/// Whether the model is missing, and not the address: by the code, such as `model_not_found`, or the message.
 fn names_the_model(error: &Error) -> bool {
     let code = error.details().code.as_deref().unwrap_or_default();
     [code, error.message()]
@@ -71,7 +71,7 @@ fn names_the_model(error: &Error) -> bool {
         .any(|text| text.to_ascii_lowercase().contains("model"))
 }
 
-/// A reference of the form of the provider's own default that names nothing.
+/// A reference in the form of the provider's own default model that names no existing model.
 fn impossible(info: &ProviderInfo) -> String {
     let parts = info
         .default_model
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_found_in_what_people_copy() {
+    fn a_key_is_found_in_pasted_text() {
         for text in [
             "acme_key=1",
             " acme_key=1\r\n",
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_impossible_reference_has_the_form_of_the_default() {
+    fn the_impossible_reference_has_the_format_of_the_default() {
         let mut info = crate::output::fixtures::info();
         info.default_model = Some("acme/org/m".into());
         assert_eq!(impossible(&info), "acme/no-such-owner/no-such-model");

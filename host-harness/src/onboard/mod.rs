@@ -1,4 +1,4 @@
-//! `onboard`: key, default model and what belongs to it, asked for or taken from options, written at the end.
+//! `onboard`: sets up key, default model and fallbacks, from prompts or options; all is written at the end.
 
 pub(super) mod flags;
 mod interactive;
@@ -29,20 +29,20 @@ use openclaw_config::{Alias, FoundSecret, Onboarded, Onboarding, SecretSource, S
 
 use self::{interactive::Talk, key::Verdict, prompt::Entry};
 
-/// The provider that is set up, and the key that the options give for it.
+/// The provider being set up, and the key that the options give for it.
 struct Provider {
     plugin: Plugin,
     key: Option<Secret>,
 }
 
-/// What was written, for scripts.
+/// What was written, as JSON.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct OnboardedJson {
     provider: String,
-    /// What the provider is set up with.
+    /// The provider's configuration.
     model: String,
-    /// What is asked if no model is named.
+    /// The model that is used if none is named.
     default_model: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
@@ -74,7 +74,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
     if !stdin().is_terminal() || !stderr().is_terminal() {
         let error = Error::new(
             Kind::Configuration,
-            "onboarding asks questions, and there is no terminal to ask on",
+            "onboarding prompts for input, and there is no terminal to prompt on",
         );
         return Err(error.with_hint("run it with `--non-interactive`").into());
     }
@@ -99,7 +99,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
     Ok(())
 }
 
-/// The provider that the options name; for one who asks nothing.
+/// The provider that the options name; for non-interactive onboarding.
 fn named(plugins: &[Plugin], args: &OnboardArgs) -> Result<Provider> {
     if let Some(provider) = by_option(plugins, args)? {
         return Ok(provider);
@@ -124,7 +124,7 @@ fn named(plugins: &[Plugin], args: &OnboardArgs) -> Result<Provider> {
     }
 }
 
-/// The provider that a person chooses, unless the options name it.
+/// The provider that the user chooses, unless the options name it.
 async fn asked(plugins: &[Plugin], args: &OnboardArgs) -> Result<Provider> {
     if let Some(provider) = by_option(plugins, args)? {
         return Ok(provider);
@@ -166,7 +166,7 @@ fn by_option(plugins: &[Plugin], args: &OnboardArgs) -> Result<Option<Provider>>
 fn provider(plugins: &[Plugin], id: &str, args: &OnboardArgs) -> Result<Provider> {
     let Some(plugin) = plugins.iter().find(|plugin| plugin.info().id == id) else {
         let ids: Vec<_> = plugins.iter().map(|plugin| plugin.info().id.as_str()).collect();
-        // What was given is not repeated: it may be the key.
+        // The given value is not repeated in the error: it may be the key.
         let error = wrong("no plugin of the provider that `--token-provider` names is loaded");
         return Err(error.with_hint(format!(
             "loaded: {}; `--plugin FILE.wasm` loads another",
@@ -182,7 +182,7 @@ fn provider(plugins: &[Plugin], id: &str, args: &OnboardArgs) -> Result<Provider
     let token = args
         .token
         .as_deref()
-        // One that cannot be a key is refused, with the reason, where keys are looked for.
+        // A value that cannot be a key is refused, with the reason, by the credential lookup.
         .and_then(|token| key::pasted(token, info.credential.as_ref()).or_else(|| Secret::new(token)));
     Ok(Provider {
         plugin: plugin.clone(),
@@ -194,7 +194,7 @@ fn wrong(message: &str) -> Error {
     Error::new(Kind::Configuration, message)
 }
 
-/// A provider in the list.
+/// An entry in the list of providers.
 #[derive(Clone)]
 struct Choice {
     id: String,
@@ -236,7 +236,7 @@ impl Entry for Choice {
     }
 }
 
-/// A key that nobody may use is not worth storing.
+/// A key without a grant is not worth storing.
 fn granted(ground: &Ground, provider: &Provider) -> Result<()> {
     let info = provider.plugin.info();
     let needs_none = info.credential.is_none() || is_credential_optional(info) && provider.key.is_none();
@@ -248,7 +248,7 @@ fn granted(ground: &Ground, provider: &Provider) -> Result<()> {
         info.id
     );
     Err(Error::new(Kind::NotGranted, message)
-        .with_hint("`grant FILE.wasm` shows what it asks for, and allows it if you agree"))
+        .with_hint("`grant FILE.wasm` shows what it requests, and allows it if you agree"))
 }
 
 /// Whether a key could be used at all.
@@ -256,7 +256,7 @@ fn granted_any(ground: &Ground, info: &ProviderInfo) -> Result<bool> {
     Ok(ground.grant_of(info)?.is_some())
 }
 
-/// Looks for a key where every command looks for it.
+/// Looks a key up as every command does.
 async fn found(ground: &Ground, info: &ProviderInfo, flag: Option<&Secret>) -> Result<Option<FoundSecret>> {
     let grant = ground.grant_of(info)?;
     let flag = flag.map(Secret::expose);
@@ -266,15 +266,15 @@ async fn found(ground: &Ground, info: &ProviderInfo, flag: Option<&Secret>) -> R
         .await
 }
 
-/// The same by the files as they are now, after something was written.
+/// Looks it up again with the files as they are now, after a write.
 async fn found_now(ground: &Ground, info: &ProviderInfo) -> Result<Option<FoundSecret>> {
     let grant = ground.grant_of(info)?;
     let configuration = ground.configuration.reread()?;
     configuration.secret(info, grant, None, &ground.environment).await
 }
 
-/// What is stored of a key, and the profile that it comes from if it is one. What stands in a file of the person's is
-/// found there again.
+/// What is stored of a key, and the profile that it comes from if it is one. A key in a file of the user's own is found
+/// there again.
 fn to_store(
     ground: &Ground,
     info: &ProviderInfo,
@@ -316,7 +316,7 @@ fn variable_of(ground: &Ground, info: &ProviderInfo, key: &Secret) -> Result<Str
     )))
 }
 
-/// What there is to decide when nobody is asked.
+/// The choices of non-interactive onboarding.
 async fn decided(
     terminal: &Terminal,
     ground: &Ground,
@@ -340,7 +340,7 @@ async fn decided(
         );
         return Err(Error::new(Kind::Provider(ErrorKind::Unauthenticated), message));
     }
-    // What cannot be used, such as characters that no header carries, is not worth storing.
+    // A key with characters that no header carries is not worth storing.
     let secret = found.clone().map(FoundSecret::named);
     let has_key = secret.is_some();
     let settings = ground.settings(info)?;
@@ -366,7 +366,7 @@ async fn decided(
     })
 }
 
-/// The model that is taken where the provider names no default: the first that its service lists.
+/// The default where the provider names none: the first model that its service lists.
 async fn first_listed(terminal: &Terminal, host: &Host, discovery: DiscoveryMode) -> Result<String> {
     let catalog = host.list_models(discovery).await?;
     let Some(first) = catalog.models.first() else {
@@ -386,7 +386,7 @@ async fn first_listed(terminal: &Terminal, host: &Host, discovery: DiscoveryMode
     host.resolve(&first.id).await.map(|found| found.canonical)
 }
 
-/// Refuses a key that the service refuses; one that nobody can check is kept, with a word.
+/// Refuses a key that the service rejects; one that could not be checked is stored, with a warning.
 async fn check(terminal: &Terminal, host: &Host, info: &ProviderInfo) -> Result<()> {
     let verdict = {
         let _turning = terminal.spinner("checking the key");
@@ -405,7 +405,7 @@ async fn check(terminal: &Terminal, host: &Host, info: &ProviderInfo) -> Result<
     }
 }
 
-/// Writes what was decided and says what that was.
+/// Writes the choices and reports them.
 async fn finish(terminal: &Terminal, ground: &Ground, provider: &Provider, decided: &Onboarding) -> Outcome {
     let info = provider.plugin.info();
     let configuration = &ground.configuration;
@@ -472,7 +472,7 @@ async fn finish(terminal: &Terminal, ground: &Ground, provider: &Provider, decid
     Ok(())
 }
 
-/// A question of a few words, to see an answer.
+/// A short prompt, to see a response.
 async fn test(terminal: &Terminal, host: &Host, model: &str) -> Outcome {
     terminal.note("");
     chat::once(terminal, host, model, "Say hello in one short sentence.").await

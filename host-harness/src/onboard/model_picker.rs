@@ -1,4 +1,4 @@
-//! The lists that a person picks from: models with their policies, and the backends of a model.
+//! The lists to pick from: models with their policies, and the backends of a model.
 
 use std::{collections::HashMap, fmt};
 
@@ -11,29 +11,29 @@ use model_provider_host::{
 
 /// Longer names are cut in a list.
 const WIDEST_NAME: usize = 38;
-/// In a narrow terminal figures go before names are cut to less than this.
+/// In a narrow terminal, figures are dropped before names are cut to less than this.
 const NARROWEST_NAME: usize = 24;
-/// What stands before an entry, and one column for a cursor behind it.
+/// The prefix of an entry, and one column for a cursor after it.
 const MARGIN: usize = 3;
-/// As wide as `from $0.269 / $0.40`.
+/// The width of `from $0.269 / $0.40`.
 const PRICE_WIDTH: usize = 19;
 
-/// One reference to choose.
+/// A reference to choose.
 #[derive(Clone, Debug)]
 pub(super) struct Pick {
     pub(super) reference: String,
-    /// The name for people.
+    /// The display name.
     pub(super) label: String,
-    /// The policy in it, if there is one.
+    /// Its policy, if there is one.
     pub(super) policy: Option<Policy>,
-    /// The routes among which the person may choose: none if that choice is taken or not known.
+    /// The routes to choose from: none if the reference fixes the backend, or none is known.
     pub(super) routes: Vec<Route>,
     line: String,
     searched: String,
 }
 
 impl Pick {
-    /// One that stands in no list.
+    /// A reference that is in no list.
     pub(super) fn only(reference: String, label: String) -> Self {
         Self {
             line: label.clone(),
@@ -45,13 +45,13 @@ impl Pick {
         }
     }
 
-    /// The backend with which a reference names this model, if it names it with one.
+    /// The backend suffix with which a reference names this model, if it has one.
     pub(super) fn backend_in<'r>(&self, reference: &'r str) -> Option<&'r str> {
         let backend = reference.strip_prefix(&self.reference)?.strip_prefix(':')?;
         self.policy.is_none().then_some(backend)
     }
 
-    /// The same model from one backend.
+    /// The same model pinned to one backend.
     pub(super) fn from(mut self, backend: &str) -> Self {
         self.reference = format!("{}:{backend}", self.reference);
         self.label = format!("{} ({backend})", self.label);
@@ -59,15 +59,15 @@ impl Pick {
     }
 }
 
-/// Who is asked when another model fails: one more, or nobody.
+/// The next fallback model, or none.
 #[derive(Clone, Debug)]
 pub(super) enum StandIn {
-    /// What that is called.
+    /// The label of that choice.
     Nobody(&'static str),
     Model(Pick),
 }
 
-/// One backend to choose, or none.
+/// A backend to choose, or none.
 #[derive(Clone, Debug)]
 pub(super) struct Backend {
     pub(super) name: Option<String>,
@@ -138,8 +138,8 @@ impl Entry for Backend {
     }
 }
 
-/// Every model as it is and by each policy: the provider's default first, the others by name. A line is no wider than
-/// the terminal, which would wrap it.
+/// Every model without suffix and by each policy: the provider's default first, the others by name. A line is no wider
+/// than the terminal, which would wrap it.
 pub(super) fn picks(
     info: &ProviderInfo,
     catalog: &ModelCatalog,
@@ -180,12 +180,12 @@ pub(super) fn picks(
     picks.into_iter().map(|(pick, _)| pick).collect()
 }
 
-/// The columns that a line may take.
+/// The columns that a line may use.
 fn room(width: Option<u16>) -> usize {
     width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(MARGIN))
 }
 
-/// A model's picks, whose lines are their names so far, and the figures behind them.
+/// A model's entries, whose lines are only their names so far, and their figures.
 fn of_model(
     info: &ProviderInfo,
     model: &Model,
@@ -243,14 +243,14 @@ fn of_model(
         .collect()
 }
 
-/// Where a reference stands in a list: as it is, else as its model without the backend.
+/// The index of a reference in a list: as it is, else as its model without the backend.
 pub(super) fn standing(picks: &[Pick], reference: &str) -> Option<usize> {
     let as_it_is = picks.iter().position(|pick| pick.reference == reference);
     as_it_is.or_else(|| picks.iter().position(|pick| pick.backend_in(reference).is_some()))
 }
 
-/// No preference first, then every usable route, then the backend that is asked so far if it is none of them; and where
-/// that one stands.
+/// No preference first, then every usable route, then the configured backend if it is none of them; and the index of the
+/// configured one.
 pub(super) fn backends(routes: &[Route], current: Option<&str>, width: Option<u16>) -> (Vec<Backend>, usize) {
     let widest = routes
         .iter()
@@ -294,7 +294,7 @@ pub(super) fn backends(routes: &[Route], current: Option<&str>, width: Option<u1
     (all, at)
 }
 
-/// Whether a backend can be asked now; words that nobody knows count as good.
+/// Whether a backend is available now; an unknown status counts as available.
 fn is_usable(route: &Route) -> bool {
     !matches!(route.status.as_str(), "error" | "offline")
 }
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn the_backend_that_is_asked_so_far_is_offered_first_even_where_it_is_not_listed() {
+    fn the_configured_backend_is_offered_first_even_if_it_is_not_listed() {
         let routes = fixtures::model().routes;
         let listed = routes[0].backend.to_uppercase();
         assert_eq!(backends(&routes, Some(&listed), None).1, 1);

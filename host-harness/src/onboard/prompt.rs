@@ -1,5 +1,4 @@
-//! Questions to the person at the terminal. Knows how to ask, not what for. What a question shows of others goes through
-//! the sanitizer here.
+//! Terminal prompts. Must not know what they are for. Text from third parties that a prompt shows is sanitized here.
 
 use inquire::{
     Confirm, InquireError, Password, PasswordDisplayMode, Select, Text,
@@ -8,21 +7,21 @@ use inquire::{
 
 use model_provider_host::{Error, Kind, Result, sanitize};
 
-/// Lines of a list that are shown at once.
+/// Visible lines of a list.
 const PAGE: usize = 10;
 
-/// One entry of a list.
+/// An entry of a list.
 pub(super) trait Entry: std::fmt::Display + Clone + Send + 'static {
-    /// What the figures behind the name are, if there are some.
+    /// The heading of the figures after the name, if there are any.
     const FIGURES: &'static str = "";
 
-    /// What a search looks in, in lower case.
+    /// The text that a search matches, in lower case.
     fn searched(&self) -> &str;
-    /// What stays on the screen when it was chosen.
+    /// The text that stays on the screen once it is chosen.
     fn chosen(&self) -> &str;
 }
 
-/// The person has given up; nothing has been changed yet.
+/// The user cancelled; nothing has been changed yet.
 pub(super) fn given_up() -> Error {
     Error::new(Kind::Cancelled, "onboarding was given up; nothing was changed")
 }
@@ -37,7 +36,7 @@ async fn prompt<T: Send + 'static>(
             Err(given_up())
         }
         Ok(Err(error)) => {
-            let message = format!("the terminal cannot be asked: {error}");
+            let message = format!("the terminal cannot be used: {error}");
             Err(Error::new(Kind::Configuration, message).with_hint("run it with `--non-interactive`"))
         }
     }
@@ -53,8 +52,8 @@ pub(super) async fn yes_or_no(question: String, default: bool, help: Option<&'st
     .await
 }
 
-/// Text that is not shown; `is_good` says whether it will do. Escape empties the field: no key of an editor does, and
-/// what they leave behind cannot be seen.
+/// Hidden text; `is_good` says whether it is valid. Escape empties the field: an editor's clear keys do not, and what they
+/// leave behind is invisible.
 pub(super) async fn hidden(
     question: String,
     is_good: impl Fn(&str) -> bool + Clone + Send + 'static,
@@ -86,10 +85,10 @@ pub(super) async fn hidden(
     text.await.map(zeroize::Zeroizing::new)
 }
 
-/// What a person types who wants none of what is suggested.
+/// What the user types to decline the suggestion.
 pub(super) const NONE: &str = "-";
 
-/// Text; enter takes the suggestion, [`NONE`] gives none. `fault` says what is wrong with a text.
+/// Text; Enter accepts the suggestion, [`NONE`] declines it. `fault` says what is wrong with a text.
 pub(super) async fn text(
     question: &'static str,
     suggestion: Option<String>,
@@ -114,7 +113,7 @@ pub(super) async fn text(
     Ok(if text.trim() == NONE { String::new() } else { text })
 }
 
-/// One of a list, with search.
+/// An entry of a list, with search.
 pub(super) async fn one_of<T: Entry>(question: String, entries: Vec<T>, first: usize) -> Result<T> {
     let mut help = "↑↓ to move, type to search, enter to choose".to_owned();
     if !T::FIGURES.is_empty() {
@@ -133,7 +132,7 @@ pub(super) async fn one_of<T: Entry>(question: String, entries: Vec<T>, first: u
     .await
 }
 
-/// Entries that hold every word stay, in their order.
+/// Entries that contain every word, in their order.
 fn score<T: Entry>(typed: &str, entry: &T, _shown: &str, index: usize) -> Option<i64> {
     let typed = typed.to_lowercase();
     let holds = typed

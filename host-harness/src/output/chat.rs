@@ -1,4 +1,4 @@
-//! An answer, as JSON: whole, or event by event.
+//! A response as JSON: whole, or event by event.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +13,19 @@ use model_provider_host::{
     failover::Attempt,
 };
 
-/// What has come of an answer so far.
+/// The response received so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gathered {
     pub(crate) text: String,
     pub(crate) reasoning: String,
     pub(crate) calls: Vec<Call>,
-    /// Pictures and the like, which none of these forms can show.
+    /// Images and audio, which none of these formats can show.
     pub(crate) media: usize,
-    /// What the upstream added in its own form.
+    /// Unknown fields of the upstream.
     pub(crate) others: BTreeMap<String, Added>,
 }
 
-/// A tool that the model wants to be run.
+/// A tool call.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) index: u32,
@@ -35,7 +35,7 @@ pub(crate) struct Call {
 }
 
 impl Gathered {
-    /// The events that a whole answer would have come in.
+    /// A whole response as the events of a stream.
     pub(crate) fn events(content: Vec<AssistantPart>) -> Vec<ChatEvent> {
         use model_provider_host::contract::{ToolCallDelta, ToolCallEnd, ToolCallStart};
         let mut events = Vec::with_capacity(content.len());
@@ -63,7 +63,7 @@ impl Gathered {
         events
     }
 
-    /// Takes one event in.
+    /// Adds an event.
     pub(crate) fn take(&mut self, event: &ChatEvent) {
         match event {
             ChatEvent::Text(text) => self.text += text,
@@ -89,7 +89,7 @@ impl Gathered {
         }
     }
 
-    /// What of it a screen has no place for, in words: what is text as that, the rest by name.
+    /// Unknown fields as text, for which the screen has no place: strings with their value, the rest by name.
     pub(crate) fn unshown(&self) -> Option<String> {
         let others = self.others.iter().map(|(name, value)| match value.text() {
             Some(text) => format!("`{name}`: {text}"),
@@ -104,7 +104,7 @@ impl Gathered {
     }
 }
 
-/// What was said, then what is known of it, then how it broke off if it did.
+/// The content, then the metadata, then the error if the response broke off.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AnswerJson<'a, T: Serialize> {
@@ -116,7 +116,7 @@ pub(crate) struct AnswerJson<'a, T: Serialize> {
     rest: T,
 }
 
-/// A tool that the model wants to be run; its arguments as JSON, or as the text that they are if they are none.
+/// A tool call; its arguments as JSON, or as a string if they are not valid JSON.
 #[derive(Debug, Serialize)]
 struct CallJson<'a> {
     id: &'a str,
@@ -142,7 +142,7 @@ impl<'a, T: Serialize> AnswerJson<'a, T> {
     }
 }
 
-/// What is known of an answer at its end.
+/// Metadata at the end of a response.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SummaryJson {
@@ -161,12 +161,12 @@ pub(crate) struct SummaryJson {
     cost: Option<String>,
     warnings: Vec<Warning>,
     trail: Vec<AttemptJson>,
-    /// What the upstream added in its own form.
+    /// Unknown fields of the upstream.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) others: BTreeMap<String, Added>,
 }
 
-/// What is known of an answer that broke off.
+/// Metadata of a response that broke off.
 #[derive(Debug, Serialize)]
 pub(crate) struct BrokenJson {
     pub(crate) model: String,
@@ -177,7 +177,7 @@ pub(crate) struct BrokenJson {
     pub(crate) others: BTreeMap<String, Added>,
 }
 
-/// Nobody answered.
+/// Every model failed.
 #[derive(Debug, Serialize)]
 pub(crate) struct FailedJson {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -199,7 +199,7 @@ struct UsageJson {
     reasoning_tokens: Option<u32>,
 }
 
-/// Which generation answered.
+/// The generation that served the response.
 #[derive(Debug, Serialize)]
 pub(crate) struct GenerationJson {
     number: u64,
@@ -207,7 +207,7 @@ pub(crate) struct GenerationJson {
     version: String,
 }
 
-/// A model that was asked, or passed over, before.
+/// A model that was tried, or skipped, before.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AttemptJson {
@@ -244,7 +244,7 @@ impl SummaryJson {
     }
 }
 
-/// The contract's word for how an answer ended.
+/// The contract's name of a finish reason.
 pub(crate) fn finish_reason(reason: FinishReason) -> &'static str {
     match reason {
         FinishReason::Stop => "stop",
@@ -285,7 +285,7 @@ impl From<&GenerationInfo> for GenerationJson {
     }
 }
 
-/// One line of an answer on its way.
+/// One line of a streaming response.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(crate) enum LineJson<'a> {
@@ -299,7 +299,7 @@ pub(crate) enum LineJson<'a> {
 }
 
 impl<'a> LineJson<'a> {
-    /// The line of an event; none for what these lines have no form for.
+    /// The line of an event; `None` for events that have no line.
     pub(crate) fn of(event: &'a ChatEvent) -> Option<Self> {
         match event {
             ChatEvent::Text(text) => Some(Self::Text { text }),
@@ -315,7 +315,7 @@ impl<'a> LineJson<'a> {
                 arguments_fragment: &delta.arguments_fragment,
             }),
             ChatEvent::ToolCallEnd(end) => Some(Self::ToolCallEnd { index: end.index }),
-            // The last line has what is whole only then.
+            // Unknown fields are complete only at the end, so the last line has them.
             ChatEvent::Media(_) | ChatEvent::Other(_) => None,
         }
     }

@@ -1,4 +1,4 @@
-//! An error, as JSON and for a person.
+//! An error, as JSON and as text.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{args::Format, format, style::Style, terminal::Terminal};
 use model_provider_host::{Error, sanitize};
 
-/// One failure.
+/// A failure.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ErrorJson {
@@ -75,7 +75,7 @@ pub(crate) fn show(terminal: &Terminal, error: &Error) -> io::Result<()> {
     })
 }
 
-/// An error in a few lines: what, what to do, and what else is known.
+/// An error in a few lines: message, hint, and details.
 pub(crate) fn for_a_person(paint: Style, error: &Error) -> String {
     let details = error.details();
     let mut text = format!(
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_error_does_not_know_is_absent() {
+    fn unknown_values_of_an_error_are_absent() {
         let error = Error::new(Kind::PluginLoad, "no file");
         assert_eq!(
             serde_json::to_value(ErrorJson::from(&error)).expect("it is JSON"),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_reads_what_to_do_and_no_escape_sequence() {
+    fn an_error_as_text_has_its_hint_and_no_escape_sequence() {
         let error = Error::new(Kind::Configuration, "bad \u{1b}[2J").with_hint("mend it");
         assert_eq!(
             for_a_person(Style::PLAIN, &error),

@@ -1,4 +1,4 @@
-//! A made-up provider and its models, for the tests of what is shown.
+//! A made-up provider and its models, for tests of the output.
 
 use model_provider_host::contract::{
     Extra, Model, ModelRef, ModelSource, Policy, PolicyPick, Price, ProviderInfo, Route, Routing, Warning,

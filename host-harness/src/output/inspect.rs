@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use model_provider_host::{Grant, GrantedEndpoint, Plugin, contract::ProviderInfo};
 
-/// What a plugin is and may.
+/// A plugin's identity, imports, exports and grant.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PluginJson {
@@ -20,7 +20,7 @@ pub(crate) struct PluginJson {
     grants: Option<GrantJson>,
 }
 
-/// What it is granted. The prefix stands in the header's description, not in the contract of the command line.
+/// Its grant. The prefix is part of the header's description, and not of the JSON contract.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GrantJson {

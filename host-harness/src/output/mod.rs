@@ -1,4 +1,4 @@
-//! The JSON that scripts read: one file for each result, its keys as the contract of the command line names them.
+//! The JSON that scripts read: one file per result; the command line's contract names its keys.
 //!
 //! Keys are camelCase; a key that is absent means unknown.
 
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use model_provider_host::contract;
 
-/// What a reader should know about a result that is still a result.
+/// A warning about a result that is still a result.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Warning {
     code: String,

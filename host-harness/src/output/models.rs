@@ -8,7 +8,7 @@ use super::{Warning, warnings};
 use crate::format;
 use model_provider_host::contract::{self, ModelCatalog, ModelSource, ProviderInfo};
 
-/// What can be asked for.
+/// The list of models.
 #[derive(Debug, Serialize)]
 pub(crate) struct CatalogJson {
     pub(crate) source: &'static str,
@@ -77,7 +77,7 @@ struct RouteJson {
     tokens_per_second: Option<f64>,
 }
 
-/// One way to ask for a model: as it is, by a policy, or from one backend.
+/// One way to request a model: without suffix, by a policy, or from one backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VariantJson {
@@ -97,7 +97,7 @@ pub(crate) struct VariantJson {
     pub(crate) supports_tools: Option<bool>,
 }
 
-/// The word for a source.
+/// The name of a source.
 pub(crate) fn source(source: ModelSource) -> &'static str {
     match source {
         ModelSource::Live => "live",
@@ -111,12 +111,12 @@ pub(crate) fn reference(info: &ProviderInfo, model: &contract::Model) -> String 
     format!("{}/{}", info.id, model.id)
 }
 
-/// What a person calls a model.
+/// A model's display name.
 pub(crate) fn shown_name(model: &contract::Model) -> &str {
     model.alias.as_deref().unwrap_or(&model.display_name)
 }
 
-/// The routes that requests can take. A status that nobody knows is no fault.
+/// The routes that requests can take. An unknown status counts as available.
 pub(crate) fn usable(model: &contract::Model) -> impl Iterator<Item = &contract::Route> {
     model.routes.iter().filter(|route| !is_down(route))
 }
@@ -210,8 +210,8 @@ impl From<&contract::Route> for RouteJson {
     }
 }
 
-/// Every reference of a model: without suffix, each policy, each backend. A configured id that has a suffix already is
-/// the only one of its kind.
+/// Every reference of a model: without suffix, by each policy, by each backend. A configured id that already has a
+/// suffix has only one.
 pub(crate) fn variants(
     info: &ProviderInfo,
     model: &contract::Model,
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_of_a_model_is_absent() {
+    fn unknown_values_of_a_model_are_absent() {
         let info = fixtures::info();
         let bare = contract::Model {
             alias: None,
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_that_are_down_count_for_nothing_and_are_marked() {
+    fn unavailable_routes_are_not_counted_and_are_marked() {
         let mut model = fixtures::model();
         let mut down = model.routes[0].clone();
         down.status = "Error".to_owned();
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_catalog_says_where_it_is_from_and_what_to_know() {
+    fn a_catalog_has_its_source_and_warnings() {
         let catalog = ModelCatalog {
             models: Vec::new(),
             source: ModelSource::Bundled,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Warning, models::ModelJson, warnings};
 use model_provider_host::contract::{ModelRef, ProviderInfo, Routing};
 
-/// What a reference means.
+/// A resolved reference.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ResolvedJson {
@@ -41,7 +41,7 @@ impl ResolvedJson {
     }
 }
 
-/// `default`, a policy's word, or `backend:SLUG`.
+/// `default`, a policy's name, or `backend:SLUG`.
 pub(crate) fn routing(routing: &Routing) -> String {
     match routing {
         Routing::Default => "default".to_owned(),

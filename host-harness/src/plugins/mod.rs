@@ -1,6 +1,6 @@
-//! Plugins by name: pull, look, accept, update, roll back, deny, list and clean up.
+//! Plugins by name: pull, inspect, accept, update, roll back, deny, list and clean up.
 //!
-//! Nothing here runs a plugin for more than asking it what it is.
+//! Nothing here calls a plugin except for its description.
 
 mod publish;
 mod update;
@@ -234,7 +234,7 @@ pub(super) fn deny(terminal: &Terminal, global: &Global, args: &DenyArgs) -> Out
     let file = ground.store.policy_file().display().to_string();
     if let Some((id, _)) = ground.store.lock()?.by_digest(&digest) {
         terminal.warn(&format!(
-            "`{id}` is pinned to it: `host-harness rollback {id}` brings the one before back"
+            "`{id}` is pinned to it: `host-harness rollback {id}` brings back the previous version"
         ));
     }
     if terminal.is_text() {

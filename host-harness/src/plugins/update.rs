@@ -1,4 +1,4 @@
-//! `accept` and `update`: what is pinned from now on, side by side with what was, and taken by a person.
+//! `accept` and `update`: compare a plugin with the pinned one, and pin it once the user confirms.
 
 use std::path::Path;
 
@@ -88,14 +88,14 @@ pub(crate) async fn update(terminal: &Terminal, global: &Global, args: &UpdateAr
     taken.pin(terminal, &ground)
 }
 
-/// A reference as it is; a file by its whole path, so that it is found from everywhere.
+/// A reference as it is; a file by its absolute path, so that it is found from any directory.
 fn source_of(named: &Path) -> String {
     let is_file = named.is_file();
     let path = is_file.then(|| named.canonicalize().ok()).flatten();
     path.as_deref().unwrap_or(named).to_string_lossy().into_owned()
 }
 
-/// A plugin that was looked at, and what would be pinned.
+/// A loaded plugin, and the pin for it.
 struct Taken {
     id: String,
     pin: Pin,
@@ -139,7 +139,7 @@ impl Taken {
         })
     }
 
-    /// Old and new side by side, and what the new one asks for.
+    /// Old and new version side by side, and what the new one requests.
     fn show(&self, terminal: &Terminal) {
         let mut facts = vec![
             ("plugin", sanitize::name(&self.id).into_owned()),
@@ -154,7 +154,7 @@ impl Taken {
                 .map(|signer| ("signed by", sanitize::name(signer).into_owned())),
         );
         match &self.old {
-            None => facts.extend(inspect::granted("asks", &self.asked)),
+            None => facts.extend(inspect::granted("requests", &self.asked)),
             Some(old) => {
                 facts.push((
                     "pinned",

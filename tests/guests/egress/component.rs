@@ -1,4 +1,4 @@
-//! The exports: chat sends what the prompt says; the rest is as little as will do.
+//! The exports: chat sends the request in the prompt; the rest is minimal.
 
 use alloc::{
     format,

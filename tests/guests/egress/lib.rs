@@ -1,9 +1,8 @@
-//! A plugin that sends whatever request its prompt says, to see what the edge makes of it. Nothing of it ever serves a
-//! person.
+//! A plugin that sends any request that its prompt describes, to test the egress policy. Never for production.
 //!
 //! The prompt is the request: `METHOD URL`, a line for each header, a blank line, the body; `\r`, `\n` and `\0` stand for
-//! those characters. `@first-byte: MS` and `@between-bytes: MS` are limits of the guest's own. The answer is what came back, as text. With `tell` for a model, a failure is told as an answer as
-//! well: what a guest learns of it.
+//! those characters. `@first-byte: MS` and `@between-bytes: MS` are the guest's own timeouts. The response is returned as
+//! text. With `tell` as the model, a failure is returned as text too: what a guest learns of it.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

@@ -1,4 +1,4 @@
-//! One request as it was ordered, sent without any care.
+//! One request as ordered, sent without validation.
 
 use alloc::{
     format,
@@ -14,7 +14,7 @@ use wasi::{
     io::streams::StreamError,
 };
 
-/// Sends what the text says; gives the answer as text, or what was learnt of the failure.
+/// Sends the described request; returns the response as text, or what was learnt of the failure.
 pub(crate) fn send(text: &str) -> Result<String, String> {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
     let mut lines = head.lines();
@@ -30,7 +30,7 @@ pub(crate) fn send(text: &str) -> Result<String, String> {
     let options = RequestOptions::new();
     for line in lines {
         let (name, value) = line.split_once(": ").ok_or("no header")?;
-        // A limit of its own, in milliseconds.
+        // Its own timeout, in milliseconds.
         if let Some(limit) = name.strip_prefix('@') {
             let nanoseconds = value.parse::<u64>().ok().map(|ms| ms * 1_000_000);
             let set = match limit {
@@ -75,7 +75,7 @@ pub(crate) fn send(text: &str) -> Result<String, String> {
     drop(ready);
     let response = match future.get() {
         Some(Ok(answer)) => answer.map_err(learnt)?,
-        _ => return Err("no answer".to_string()),
+        _ => return Err("no response".to_string()),
     };
     let mut said = format!("{}\n", response.status());
     for (name, value) in response.headers().entries() {
@@ -98,7 +98,7 @@ fn learnt(code: ErrorCode) -> String {
     format!("{code:?}")
 }
 
-/// Signs that no line holds are written with a backslash.
+/// Characters that cannot be in a line are written with a backslash.
 fn meant(text: &str) -> String {
     text.replace("\\r", "\r")
         .replace("\\n", "\n")

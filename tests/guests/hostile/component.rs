@@ -1,4 +1,4 @@
-//! The exports: what every export does if nothing bad is asked for, and where the deeds come in.
+//! The exports: the harmless behaviour of every export, and where the attacks start.
 
 use alloc::{
     format,
@@ -11,6 +11,7 @@ use core::cell::RefCell;
 use wasi::http::types::ErrorCode;
 
 use crate::{
+    attacks::act,
     contract::{
         everything,
         provider::{Completion as Exported, Guest, GuestCompletion, Progress},
@@ -21,7 +22,6 @@ use crate::{
             Routing, Summary, Usage,
         },
     },
-    deeds::act,
     orders::order,
     texts::{self, text},
 };
@@ -46,7 +46,7 @@ fn id() -> String {
     ordered("id", "hostile")
 }
 
-/// Everything, or what a provider needs if it passes for another; and what is ordered beside.
+/// Every capability, or what a provider needs if it passes for another; and what is ordered on top.
 fn endpoints() -> Vec<Endpoint> {
     let endpoint = |(method, path): (&str, &str)| Endpoint {
         method: method.to_string(),
@@ -64,14 +64,14 @@ fn endpoints() -> Vec<Endpoint> {
 }
 
 /// The last part of a reference.
-fn deed_of(reference: &str) -> &str {
+fn attack_of(reference: &str) -> &str {
     reference.rsplit('/').next().unwrap_or_default()
 }
 
 fn failed(code: ErrorCode) -> Error {
     Error {
         kind: ErrorKind::Internal,
-        message: text(&format!("the deed failed: {code:?}")),
+        message: text(&format!("the attack failed: {code:?}")),
         hint: texts::wanted().then(|| text("a hint")),
         retryable: false,
         retry_after_ms: None,
@@ -125,7 +125,7 @@ fn summary(model: &str) -> Summary {
     }
 }
 
-/// What it says when it behaves: its version, so that one can hear which build answered.
+/// Its harmless text: its version, so that a test can see which build responded.
 fn words() -> String {
     text(&format!("hostile {}", ordered("version", "1.0.0")))
 }
@@ -165,14 +165,14 @@ impl Guest for Component {
             .extras
             .into_iter()
             .find(|extra| extra.key == "list");
-        let deed = wanted.map_or_else(
+        let attack = wanted.map_or_else(
             || ordered("list", ""),
             |extra| extra.value_json.trim_matches('"').to_string(),
         );
-        act(&deed).map_err(failed)?;
+        act(&attack).map_err(failed)?;
         let mut models = vec![model("a/fine".to_string())];
-        if let Some(mib) = deed.strip_prefix("rows-").and_then(|n| n.parse().ok()) {
-            // The same text again and again costs the guest little, and the host all of it.
+        if let Some(mib) = attack.strip_prefix("rows-").and_then(|n| n.parse().ok()) {
+            // Repeating the same text costs the guest little, and the host all of it.
             models = vec![model("x".repeat(1024 * 1024)); mib];
         }
         Ok(ModelCatalog {
@@ -183,16 +183,16 @@ impl Guest for Component {
     }
 
     fn resolve_ref(reference: String) -> Result<ModelRef, Error> {
-        let deed = deed_of(&reference);
-        act(deed).map_err(failed)?;
-        if deed == "unknown" {
+        let attack = attack_of(&reference);
+        act(attack).map_err(failed)?;
+        if attack == "unknown" {
             return Err(failed(ErrorCode::HttpRequestDenied));
         }
         Ok(ModelRef {
-            model: format!("a/{deed}"),
+            model: format!("a/{attack}"),
             routing: Routing::Default,
-            canonical: format!("{}/a/{deed}", id()),
-            wire_id: format!("a/{deed}"),
+            canonical: format!("{}/a/{attack}", id()),
+            wire_id: format!("a/{attack}"),
             display_name: words(),
             alias: None,
             provider_locked: false,
@@ -202,7 +202,7 @@ impl Guest for Component {
     }
 
     fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error> {
-        act(&ordered("chat", deed_of(&request.model))).map_err(failed)?;
+        act(&ordered("chat", attack_of(&request.model))).map_err(failed)?;
         Ok(ChatResponse {
             content: vec![AssistantPart::Text(words())],
             summary: summary(&request.model),
@@ -210,16 +210,16 @@ impl Guest for Component {
     }
 
     fn chat_stream(request: ChatRequest) -> Result<Exported, Error> {
-        let deed = ordered("chat", deed_of(&request.model));
-        // The prompt stays where a thief would look for it.
+        let attack = ordered("chat", attack_of(&request.model));
+        // The prompt stays in memory, where a thief would look for it.
         let kept = format!("{:?}", request.messages);
-        let reading = deed.strip_prefix("read.");
+        let reading = attack.strip_prefix("read.");
         if reading.is_none() {
-            act(&deed).map_err(failed)?;
+            act(&attack).map_err(failed)?;
         }
         Ok(Exported::new(Completion(RefCell::new(Reading {
             model: request.model,
-            deed: reading.unwrap_or_default().to_string(),
+            attack: reading.unwrap_or_default().to_string(),
             reads: 0,
             given: 0,
             _prompt: kept,
@@ -231,7 +231,7 @@ struct Completion(RefCell<Reading>);
 
 struct Reading {
     model: String,
-    deed: String,
+    attack: String,
     reads: u32,
     given: usize,
     _prompt: String,
@@ -241,9 +241,9 @@ impl GuestCompletion for Completion {
     fn read(&self, max_events: u32, _: u32) -> Result<Progress, Error> {
         let mut reading = self.0.borrow_mut();
         reading.reads += 1;
-        let (word, number) = reading.deed.split_once('-').unwrap_or((&reading.deed, ""));
+        let (word, number) = reading.attack.split_once('-').unwrap_or((&reading.attack, ""));
         match (word, number.parse::<usize>()) {
-            // So many events, as many at once as may be.
+            // This many events, as many at once as allowed.
             ("events", Ok(most)) => {
                 let now = most.saturating_sub(reading.given).min(max_events as usize);
                 reading.given += now;
@@ -252,7 +252,7 @@ impl GuestCompletion for Completion {
                     finished: (reading.given >= most).then(|| summary(&reading.model)),
                 });
             }
-            // Something to hear, and the deed at the next read.
+            // An event first, and the attack at the next read.
             ("then", _) if reading.reads == 1 => {
                 return Ok(Progress {
                     events: vec![ChatEvent::Text(words())],
@@ -260,10 +260,10 @@ impl GuestCompletion for Completion {
                 });
             }
             ("then", _) => {
-                act(reading.deed.trim_start_matches("then-")).map_err(failed)?;
+                act(reading.attack.trim_start_matches("then-")).map_err(failed)?;
             }
             _ => {
-                act(&reading.deed).map_err(failed)?;
+                act(&reading.attack).map_err(failed)?;
             }
         }
         Ok(Progress {
@@ -275,8 +275,8 @@ impl GuestCompletion for Completion {
 
 /// Runs when the component is instantiated, before any export is called.
 extern "C" fn at_start() {
-    if let Some(deed) = order("start") {
-        let _ = act(&deed);
+    if let Some(attack) = order("start") {
+        let _ = act(&attack);
     }
 }
 

@@ -1,7 +1,7 @@
-//! A plugin that does what a plugin must not do, on request. Nothing of it ever serves a person.
+//! A plugin that attacks its host, on request. Never for production.
 //!
-//! What it is to do is the last part of the reference that it is given: `hostile/a/memory-200` takes 200 MiB. What it
-//! says of itself, and what it does without a reference, stands in [`orders`], which tests rewrite in the built file.
+//! The last part of its reference names the attack: `hostile/a/memory-200` takes 200 MiB. Its description, and its
+//! behaviour without a reference, are in [`orders`], which tests rewrite in the built file.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 
@@ -9,12 +9,12 @@
 extern crate alloc;
 
 #[cfg(target_family = "wasm")]
+mod attacks;
+#[cfg(target_family = "wasm")]
 mod component;
 #[cfg(target_family = "wasm")]
 #[path = "../contract.rs"]
 mod contract;
-#[cfg(target_family = "wasm")]
-mod deeds;
 #[cfg(target_family = "wasm")]
 mod orders;
 #[cfg(target_family = "wasm")]

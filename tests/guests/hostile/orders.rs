@@ -1,5 +1,5 @@
-//! Orders that stand in the built file itself, so that one build gives many plugins: a test writes other ones over
-//! these, of the same length.
+//! Orders in the built file itself, so that one build gives many plugins: a test overwrites them with other ones of the
+//! same length.
 
 use alloc::string::{String, ToString};
 
@@ -19,7 +19,7 @@ const fn padded(mark: &[u8]) -> [u8; 512] {
 
 /// The order of this name.
 pub(crate) fn order(name: &str) -> Option<String> {
-    // As data that the compiler cannot know: it was written over after the build.
+    // As data that the compiler cannot know: it is overwritten after the build.
     let bytes = core::hint::black_box(&ORDERS);
     let text = core::str::from_utf8(bytes).ok()?.strip_prefix("orders:")?;
     text.split(';')

@@ -1,4 +1,4 @@
-//! Texts that try to drive a terminal, or to write lines that are not theirs; used if the order `texts` says so.
+//! Texts that try to control a terminal, or to forge lines; used if the order `texts` says so.
 
 use alloc::{
     format,
@@ -11,8 +11,8 @@ use crate::{
     orders::order,
 };
 
-/// A title and a cleared screen, C1 controls, forged lines of a log, of facts and of an error, the order of writing
-/// reversed, breaks of paragraphs, and what cannot be seen.
+/// A title and a cleared screen, C1 controls, forged lines of a log, of facts and of an error, reversed text direction,
+/// paragraph breaks, and invisible characters.
 const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}2J\r\n2026-01-01T00:00:00Z ERROR host_harness: forged\n\
                        digest     sha256:forged\n\u{2713} forged\nerror[forged]: forged\n\
                        \u{202e}\u{2066}\u{200f}\u{61c}\u{2028}forged\u{2029}\u{200b}\u{feff}\u{e0041}\u{7f}";
@@ -21,7 +21,7 @@ pub(crate) fn wanted() -> bool {
     order("texts").is_some()
 }
 
-/// A harmless text, or the same with hostile ones behind it.
+/// A harmless text, or the same followed by hostile ones.
 pub(crate) fn text(harmless: &str) -> String {
     if wanted() {
         format!("{harmless}{HOSTILE}")

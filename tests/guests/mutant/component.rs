@@ -28,7 +28,7 @@ mod exported {
     crate::sound_contract::bindings::export!(Component with_types_in crate::sound_contract::bindings);
 }
 
-/// How often something was called in this instance.
+/// The number of calls in this instance.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
 impl Guest for Component {

@@ -10,7 +10,7 @@ pub(crate) mod settings {
 
     pub(crate) use sound::{ConfiguredModel, CredentialState, ModelAlias, Snapshot};
 
-    /// No test waits so long.
+    /// Longer than any test waits.
     const LONG_MS: u32 = 600_000;
 
     pub(crate) fn get() -> Snapshot {

@@ -4,13 +4,13 @@ use alloc::string::{String, ToString};
 
 use crate::sound_contract::bindings::openclaw::model_provider::settings;
 
-/// Behind the mark a name, then blanks. Written over in the built file for faults of `describe`, which may not read
+/// After the mark a name, then blanks. Overwritten in the built file for faults of `describe`, which may not read
 /// settings.
 #[used]
 static FAULT: [u8; 48] = *b"planted fault:                                  ";
 
 fn built_in() -> String {
-    // As data that the compiler cannot know: it was written over after the build.
+    // As data that the compiler cannot know: it is overwritten after the build.
     let bytes = core::hint::black_box(&FAULT);
     core::str::from_utf8(&bytes[14..])
         .unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Streams whose events, end or pace are not what the contract says.
+//! Streams whose events, end or pace violate the contract.
 
 use alloc::{
     string::{String, ToString},
@@ -18,16 +18,16 @@ use crate::{
     error, fault, faulty_error, faulty_request,
 };
 
-/// A completion, and what a fault has to know of it.
+/// A completion, and the state of its fault.
 pub(crate) struct Completion(RefCell<Inner>);
 
 struct Inner {
-    /// Taken out by the fault that never lets go.
+    /// Taken by the fault that never closes it.
     chat: Option<Chat>,
     request: ChatRequest,
     heard: bool,
     ended: u32,
-    /// Events that the fault holds.
+    /// Events that the fault holds back.
     held: Vec<ChatEvent>,
     end: Option<Summary>,
 }
@@ -177,11 +177,11 @@ impl Inner {
     }
 }
 
-/// Reads all before it gives anything.
+/// Reads all of it before it returns anything.
 fn whole(chat: &mut Chat) -> Result<Progress, Error> {
     let mut events = Vec::new();
     loop {
-        // The events before an error are lost with this.
+        // The events before an error are lost.
         let mut progress = chat.read(usize::MAX, u32::MAX)?;
         events.append(&mut progress.events);
         if progress.finished.is_some() {

@@ -1,4 +1,4 @@
-//! Errors that say something else than what happened.
+//! Errors that report something else than what happened.
 
 use alloc::{string::String, vec::Vec};
 
@@ -7,7 +7,7 @@ use crate::{
     fault,
 };
 
-/// The error as the fault tells it.
+/// The error as the fault reports it.
 pub(crate) fn spoiled(mut error: Error) -> Error {
     use ErrorKind::*;
     let instead = [

@@ -1,4 +1,4 @@
-//! Lists that are not what the contract says.
+//! Lists that violate the contract.
 
 use alloc::{
     string::{String, ToString},

@@ -1,4 +1,4 @@
-//! References that are resolved in other ways than the contract says.
+//! References that resolve in violation of the contract.
 
 use alloc::{
     format,

@@ -1,4 +1,4 @@
-//! HTTP with faults of what is sent.
+//! HTTP with faults in what is sent.
 
 use alloc::vec::Vec;
 
@@ -34,7 +34,7 @@ pub(crate) fn send(
     }
     let body = edited.as_deref().or(body);
     if fault::is("request-twice") && body.is_some() {
-        // Dropped, it would be given up before it leaves.
+        // If it was dropped, the request would be cancelled before it is sent.
         core::mem::forget(sound::send(base, path, &headers, body, connect_timeout_ms)?);
     }
     sound::send(base, path, &headers, body, connect_timeout_ms)

@@ -1,7 +1,7 @@
-//! A sound provider, that of `templates/rust-plugin`, with one fault planted in it: what the conformance kit has to find.
+//! A sound provider, that of `templates/rust-plugin`, with one planted fault that the conformance kit has to find.
 //!
-//! The faults were written from the contract's sentences, not from the kit's checks. Which one is planted says the
-//! plugin's own setting `fault`, or the bytes that a test writes into the built file.
+//! The faults were written from the contract's sentences, not from the kit's checks. The plugin's own setting `fault`, or
+//! the bytes that a test writes into the built file, select the fault.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

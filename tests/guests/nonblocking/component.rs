@@ -1,4 +1,4 @@
-//! The exports. Each deed is a word, some with a number behind `-`.
+//! The exports. Each attack is a word, some with a number after `-`.
 
 use alloc::{
     format,
@@ -138,8 +138,8 @@ impl GuestCompletion for Completion {
 
 impl Reading {
     fn act(&mut self) -> Result<Step, Error> {
-        let deed = self.model.rsplit('/').next().unwrap_or_default();
-        let (word, number) = deed.split_once('-').unwrap_or((deed, ""));
+        let attack = self.model.rsplit('/').next().unwrap_or_default();
+        let (word, number) = attack.split_once('-').unwrap_or((attack, ""));
         let number: usize = number.parse().unwrap_or_default();
         let nothing = |wake_after_ms| {
             Ok(Step {
@@ -150,12 +150,12 @@ impl Reading {
                 wake_after_ms,
             })
         };
-        // Nobody asks what comes after the end.
+        // A call after the end is an error of the host, and traps.
         if self.is_over {
             core::arch::wasm32::unreachable();
         }
         match word {
-            // Never done, and wants to be called at once.
+            // Never finishes, and requests the next call at once.
             "never" => nothing(Some(0)),
             // Waits for nothing.
             "idle" => nothing(None),
@@ -164,19 +164,19 @@ impl Reading {
             "loop" => loop {
                 black_box(self.calls);
             },
-            // So many events, then a trap.
+            // This many events, then a trap.
             "trap" if self.calls <= number => Ok(Step {
                 progress: said("before", None),
                 wake_after_ms: Some(0),
             }),
             "trap" => core::arch::wasm32::unreachable(),
             "ticks" if self.calls <= number => nothing(Some(20)),
-            // Is told of a response that it does not read.
+            // Gets notified of a response that it does not read.
             "unread" if self.calls < number => {
                 self.leave_unread().map_err(failed)?;
                 nothing(None)
             }
-            // Waits all the same.
+            // Waits in the guest all the same.
             "blocks" => {
                 let future = web::begin(&base_url(), "/models", &[], false)
                     .map_err(failed)?
@@ -250,7 +250,7 @@ fn summary(model: &str) -> Summary {
 fn failed(code: ErrorCode) -> Error {
     Error {
         kind: ErrorKind::Internal,
-        message: format!("the deed failed: {code:?}"),
+        message: format!("the attack failed: {code:?}"),
         hint: None,
         retryable: false,
         retry_after_ms: None,

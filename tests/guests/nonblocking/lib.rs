@@ -1,6 +1,6 @@
-//! A plugin that never waits, and does what such a plugin must not do, on request. Nothing of it ever serves a person.
+//! A plugin that never waits, and violates the rules of such plugins on request. Never for production.
 //!
-//! What it is to do is the last part of the reference that it is given: `nonblocking/a/never` is never done.
+//! The last part of its reference names the violation: `nonblocking/a/never` never finishes.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 
@@ -26,7 +26,7 @@ mod contract {
         unreachable_pub,
         clippy::all,
         clippy::allow_attributes_without_reason,
-        reason = "generated code; its documentation stands in wit/provider.wit"
+        reason = "generated code; its documentation is in wit/provider.wit"
     )]
     pub mod bindings {
         wit_bindgen::generate!({

@@ -1,4 +1,4 @@
-//! The exports: chat measures what the prompt says; the rest is as little as will do.
+//! The exports: chat measures what the prompt says; the rest is minimal.
 
 use alloc::{
     format,
@@ -123,7 +123,7 @@ fn measure(request: &ChatRequest) -> Result<String, Error> {
     learnt.map(|lines| lines.join("\n")).map_err(failed)
 }
 
-/// Has a body repeated, and tells how it could be read.
+/// Has a body echoed, and returns how it could be read.
 fn repeated(line: &str) -> Result<String, ErrorCode> {
     let body = line.replace('~', "").replace('^', "\n");
     let base = settings::get().base_url.unwrap_or_default();

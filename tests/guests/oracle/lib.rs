@@ -1,10 +1,10 @@
-//! A plugin that wants to learn the token: it sends guesses to an upstream that repeats them, and looks how the host lets it
-//! read them. It passes for the workspace's own component, so that it has its grant and its token. Nothing of it ever
-//! serves a person.
+//! A plugin that attacks redaction to learn the token: it sends guesses to an upstream that echoes them, and measures how
+//! the host lets it read them. It passes for the workspace's own component, so that it has its grant and its token. Never
+//! for production.
 //!
-//! Each line of the prompt is the body of one request; in it `^` is a line feed and `~` nothing, so that a prompt can give
-//! whole tokens away that the host would not let in. The answer has a line for each: the sizes of what was read, in their
-//! order, and how many stars were in it.
+//! Each line of the prompt is the body of one request; in it `^` is a line feed and `~` nothing, so that a prompt can
+//! contain whole tokens that the host would refuse. The response has a line for each: the sizes of what was read, in their
+//! order, and the count of stars in it.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

@@ -1,4 +1,4 @@
-//! The whole provider: what it says of itself, its one model, and chat over server-sent events.
+//! The whole provider: its description, its one model, and chat over server-sent events.
 
 use alloc::{
     format,
@@ -23,7 +23,7 @@ use crate::{
 const BASE_URL: &str = "https://api.tiny.example/llm";
 const NAME: &str = "tiny/small/one";
 const ID: &str = "small/one";
-/// What the server calls it.
+/// The model's name at the server.
 const WIRE_ID: &str = "Qwen/Qwen3-8B";
 
 struct Component;
@@ -179,7 +179,7 @@ impl GuestCompletion for Completion {
     }
 }
 
-/// One answer on its way. Fields drop in this order.
+/// One response in flight. Fields drop in this order.
 struct Reading {
     answer: Option<Answer>,
     sent: wasi::http::types::FutureIncomingResponse,
@@ -295,7 +295,7 @@ impl Reading {
         let Some(piece) = answer.next().map_err(broken)? else {
             self.ended = Some(match self.summary.raw_finish_reason {
                 Some(_) => Ok(()),
-                None => Err(error(ErrorKind::Transport, "the answer broke off", true)),
+                None => Err(error(ErrorKind::Transport, "the response broke off", true)),
             });
             return Ok(());
         };

@@ -1,5 +1,5 @@
-//! A second provider, as small as one can be: another id, header, prefix, variable and address, one model. It shows that
-//! the host knows none.
+//! A second provider, as small as possible: another id, header, prefix, variable and address, one model. It shows that the
+//! host knows none.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

@@ -1,23 +1,23 @@
-//! What a person types in a conversation: words for the model, or a command. Knows the form, not what commands do.
+//! One line of a conversation: a prompt for the model, or a command. Parses lines, and must not know what commands do.
 
 use std::path::PathBuf;
 
 use openclaw_config::Environment;
 
-/// One line of a person.
+/// A line typed by the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Typed {
     /// Nothing.
     Blank,
-    /// For the model.
+    /// A prompt for the model.
     Words(String),
-    /// A command and what stands behind it, trimmed.
+    /// A command and its argument, trimmed.
     Command(Command, String),
-    /// Something that begins as a command but is none; the command that was probably meant.
+    /// An unknown command, and the command probably meant.
     Unknown(String, Option<Command>),
 }
 
-/// What can be commanded.
+/// The commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
     Help,
@@ -58,31 +58,30 @@ impl Command {
         }
     }
 
-    /// What it takes and what it does.
+    /// Its argument and its effect.
     pub(super) fn help(self) -> (&'static str, &'static str) {
         match self {
             Self::Model => (
                 "[REF]",
-                "the model that answers, or another one; tab completes references and aliases",
+                "show or switch the model; tab completes references and aliases",
             ),
-            Self::Models => ("[TEXT]", "the models, or those that hold a text"),
-            Self::System => ("[TEXT]", "what the model is told before; `-` for nothing"),
-            Self::Image => ("FILE", "a picture for the next question"),
-            Self::Retry => ("", "ask the last question once more"),
-            Self::New => ("", "forget what was said"),
+            Self::Models => ("[TEXT]", "list the models, or those that contain a text"),
+            Self::System => ("[TEXT]", "show or set the system prompt; `-` removes it"),
+            Self::Image => ("FILE", "attach a picture to the next prompt"),
+            Self::Retry => ("", "send the last prompt again"),
+            Self::New => ("", "start a new conversation"),
             Self::Save => (
                 "FILE",
                 "write the conversation to a new file: .json as a request, else as text",
             ),
-            Self::Help => ("", "this list"),
-            Self::Quit => ("", "end; so does Ctrl-D"),
+            Self::Help => ("", "list the commands"),
+            Self::Quit => ("", "quit, as Ctrl-D does"),
         }
     }
 }
 
 impl Typed {
-    /// Reads what was typed. `"""` around a text is one way to type several lines; `//` begins a text that begins with
-    /// `/`.
+    /// Parses a line. `"""` around a text is one way to type several lines; `//` starts a prompt that begins with `/`.
     pub(super) fn read(text: &str) -> Self {
         let text = text.trim();
         if text.is_empty() {
@@ -99,8 +98,8 @@ impl Typed {
     }
 }
 
-/// The lines that were typed, without each `\` behind which a person went on in the next line; `ends` are the texts that
-/// ended with one of those. A `\` at the end of a line that was pasted is part of the text.
+/// The lines as typed, without each `\` that continued a line; `ends` are the texts that ended in such a `\`. A `\` at
+/// the end of a pasted line is part of the text.
 pub(super) fn continued(text: &str, ends: &[String]) -> String {
     let is_typed = |at: usize| {
         let (head, tail) = text.split_at(at);
@@ -112,13 +111,13 @@ pub(super) fn continued(text: &str, ends: &[String]) -> String {
     kept.map(|(_, c)| c).collect()
 }
 
-/// Whether a person goes on in the next line by the `\` at the end of this one.
+/// Whether the `\` at the end of this line continues it.
 pub(super) fn is_continued(text: &str) -> bool {
     let text = text.trim_start();
     text.ends_with('\\') && !text.starts_with('/') && !text.starts_with(QUOTES)
 }
 
-/// Whether more lines are to come.
+/// Whether more lines are expected.
 pub(super) fn is_unfinished(text: &str) -> bool {
     let text = text.trim_start();
     match text.strip_prefix(QUOTES) {
@@ -127,13 +126,13 @@ pub(super) fn is_unfinished(text: &str) -> bool {
     }
 }
 
-/// The file that was named, below the home directory if it is said so.
+/// The path as named, with `~` expanded to the home directory.
 pub(super) fn file(typed: &str) -> PathBuf {
     Environment::process().expand_home(&file_name(typed))
 }
 
-/// A file's name as it was typed, or as tab completes it: spaces may be behind a backslash or in quotes. What is no such
-/// thing, or is a file as it is, stays as it is.
+/// A file name as typed, or as tab completion writes it: spaces are escaped with a backslash or in quotes. A text of
+/// another form, or the name of an existing file, stays as it is.
 fn file_name(text: &str) -> String {
     let is_as_it_is = cfg!(windows) || std::path::Path::new(text).exists();
     let words = (!is_as_it_is).then(|| shell_words::split(text).ok()).flatten();
@@ -180,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_and_commands_are_told_apart() {
+    fn prompts_and_commands_are_distinguished() {
         let words = |text: &str| Typed::Words(text.to_owned());
         for (text, typed) in [
             (" \n", Typed::Blank),
@@ -208,7 +207,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn names_of_files_are_read_as_they_are_completed() {
+    fn file_names_are_parsed_as_they_are_completed() {
         for (text, name) in [
             ("photo.png", "photo.png"),
             ("my\\ photo.png", "my photo.png"),
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_goes_where_a_line_was_continued_and_stays_where_it_was_pasted() {
+    fn a_backslash_is_removed_where_a_line_was_continued_and_stays_where_it_was_pasted() {
         let ends = ["one\\", "one\\\ntwo \\\n x\\"].map(str::to_owned);
         assert_eq!(
             continued("one\\\ntwo \\\n x\\\nend", &ends),
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn several_lines_end_where_they_are_said_to() {
+    fn several_lines_end_at_their_closing_mark() {
         for text in ["one\\", "\"\"\"", "\"\"\"a\nb", "one\\\ntwo\\", " \"\"\" a"] {
             assert!(is_unfinished(text), "{text:?}");
         }

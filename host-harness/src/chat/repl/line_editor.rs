@@ -1,5 +1,4 @@
-//! The line that a person types: editing, history, completion, several lines. Runs on a thread of its own, since it
-//! waits for keys.
+//! Line editor: editing, history, completion, several lines. Runs on a thread of its own, since reading keys blocks.
 
 use std::{
     path::PathBuf,
@@ -26,15 +25,15 @@ use model_provider_host::{
     sanitize,
 };
 
-/// Questions that are remembered.
+/// Entries of the history.
 const REMEMBERED: usize = 1000;
 
-/// What became of a question to the person.
+/// The outcome of a read.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// They typed this.
+    /// A line.
     Text(String),
-    /// Ctrl-C: what was typed is thrown away.
+    /// Ctrl-C: the line is discarded.
     Interrupted,
     /// Ctrl-D, or the terminal is gone.
     Ended,
@@ -43,7 +42,7 @@ pub(super) enum Input {
 /// The names that `/model` completes: references and aliases.
 pub(super) type Names = Arc<Mutex<Vec<String>>>;
 
-/// The names that a list gives: every alias, and every reference as it is, by each policy and by each backend.
+/// The names of a list: every alias, and every reference without suffix, by each policy and by each backend.
 pub(super) fn names(info: &ProviderInfo, aliases: &[ModelAlias], catalog: &ModelCatalog) -> Vec<String> {
     let mut names: Vec<String> = aliases.iter().map(|alias| alias.alias.clone()).collect();
     for model in &catalog.models {
@@ -54,7 +53,7 @@ pub(super) fn names(info: &ProviderInfo, aliases: &[ModelAlias], catalog: &Model
         names.extend(suffixes.map(|suffix| format!("{reference}:{suffix}")));
         names.push(reference);
     }
-    // What is completed is shown as it is, and becomes part of the line.
+    // A completion is shown unescaped, and becomes part of the line.
     names.retain(|name| sanitize::name(name) == name.as_str());
     names.sort_unstable();
     names.dedup();
@@ -66,21 +65,21 @@ enum Order {
     Remember(String),
 }
 
-/// The editor's other end.
+/// The handle to the editor's thread.
 pub(super) struct Editor {
     orders: mpsc::Sender<Order>,
     inputs: answers::UnboundedReceiver<Input>,
 }
 
 impl Editor {
-    /// Starts an editor whose history is kept in a file that only the user may read.
+    /// Starts an editor whose history is stored in a file that only the user may read.
     pub(super) fn start(history: PathBuf, names: Names) -> Result<Self> {
         let fault = |error: &dyn std::fmt::Display| {
             Error::new(
                 Kind::Configuration,
                 format!("the terminal cannot be used: {error}"),
             )
-            .with_hint("give the question as an argument, or pipe it in")
+            .with_hint("give the prompt as an argument, or pipe it in")
         };
         let (orders, to_do) = mpsc::channel();
         let (done, inputs) = answers::unbounded_channel();
@@ -106,7 +105,7 @@ impl Editor {
                 files: FilenameCompleter::new(),
                 ends: Mutex::default(),
             }));
-            // A history that is not there yet, or broken, is no reason not to talk.
+            // A missing or broken history must not prevent a conversation.
             let _ = line.load_history(&history);
             serve(&mut line, &to_do, &done, &history);
         });
@@ -117,7 +116,7 @@ impl Editor {
         }
     }
 
-    /// Waits for what the person types.
+    /// Waits for a line.
     pub(super) async fn read(&mut self, prompt: &str) -> Input {
         if self.orders.send(Order::Read(prompt.to_owned())).is_err() {
             return Input::Ended;
@@ -125,7 +124,7 @@ impl Editor {
         self.inputs.recv().await.unwrap_or(Input::Ended)
     }
 
-    /// Keeps what was typed for later.
+    /// Adds a line to the history.
     pub(super) fn remember(&self, text: &str) {
         let _ = self.orders.send(Order::Remember(text.to_owned()));
     }
@@ -141,7 +140,7 @@ fn serve(
         let prompt = match order {
             Order::Read(prompt) => prompt,
             Order::Remember(text) => {
-                // Each at once, so that a terminal that is closed loses none. The file is made for the user alone.
+                // Each line is written immediately, so that none is lost when the terminal is closed. Only the user may read the file.
                 if line.add_history_entry(text).unwrap_or(false) {
                     let _ = line.append_history(history);
                 }
@@ -162,12 +161,11 @@ fn serve(
     }
 }
 
-/// What helps while typing.
+/// Completion, hints and continuation of lines.
 struct Assistance {
     names: Names,
     files: FilenameCompleter,
-    /// The texts behind whose last `\` the person went on in the next line. What is pasted comes whole, and is none of
-    /// them.
+    /// The texts whose final `\` continued a line. Pasted text arrives whole and is not among them.
     ends: Mutex<Vec<String>>,
 }
 
@@ -242,7 +240,7 @@ fn pair(name: &str) -> Pair {
     }
 }
 
-/// Names that begin as typed, in any case; else those of which a part behind `/` does.
+/// Names that start with the typed text, in any case; else names with a part after a `/` that does.
 fn matching(names: &[String], typed: &str) -> Vec<Pair> {
     let typed = typed.trim_start().to_lowercase();
     let whole = names

@@ -1,4 +1,4 @@
-//! A conversation at the terminal: questions, answers as they come, and commands between them.
+//! A conversation at the terminal: prompts, streaming responses, and commands between them.
 
 mod command;
 mod line_editor;
@@ -39,21 +39,21 @@ struct Talk<'a> {
     session: &'a Session,
     args: &'a ChatArgs,
     fallback: Fallback,
-    /// Who is asked: the model, then those that stand in for it.
+    /// The models to try: the chosen one, then its fallbacks.
     references: Vec<String>,
     system: Option<String>,
     messages: Vec<Message>,
-    /// For the next question.
+    /// Attached to the next prompt.
     pictures: Vec<Media>,
-    /// The last question, whatever became of it.
+    /// The last prompt, whatever its outcome.
     last: Option<Vec<ContentPart>>,
-    /// Whether the last answer broke off and what came of it is part of the conversation: still to be said.
+    /// Whether the last response broke off and its partial text was added to the conversation, which is still to be reported.
     keeps_part: bool,
     catalog: Option<Arc<ModelCatalog>>,
     names: Names,
 }
 
-/// How long an answer may take to end its line when the program is told to end.
+/// How long a response in flight may take to end its line after the program is asked to terminate.
 const LAST_LINE: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -> Outcome {
@@ -104,7 +104,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
             }
             Input::Ended => return Ok(()),
         };
-        // What holds the key is neither obeyed nor kept: what is kept is written to files.
+        // A line that holds the key is neither obeyed nor stored: history is written to a file.
         if let Err(error) = talk.session.host.refuse_secret(&typed) {
             terminal.note(&error::for_a_person(terminal.err, &error));
             continue;
@@ -113,7 +113,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         if matches!(meant, Typed::Command(Command::Quit, _)) {
             return Ok(());
         }
-        // Before the answer, which may be the last that this terminal sees.
+        // Saved before the response, which may be the last thing this terminal shows.
         editor.remember(&typed);
         let _quiet = Unechoed::now();
         let outcome = {
@@ -122,7 +122,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
             tokio::select! {
                 biased;
                 outcome = &mut taken => outcome,
-                // An answer that is under way is told as well, and ends its line.
+                // A response in flight gets the signal as well, and ends its line.
                 () = ending.told() => match tokio::time::timeout(LAST_LINE, taken).await {
                     Ok(outcome) => outcome,
                     Err(_) => Err(ended().into()),
@@ -136,7 +136,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
             Err(failure @ Failure::Output(_)) => return Err(failure),
         }
         if std::mem::take(&mut talk.keeps_part) {
-            let kept = "what came of the answer stays in the conversation; /retry asks again";
+            let kept = "the partial response stays in the conversation; /retry sends the prompt again";
             terminal.note(&terminal.err.dim(kept));
         }
     }
@@ -147,7 +147,7 @@ impl Talk<'_> {
         self.references.first().map_or("", String::as_str)
     }
 
-    /// Says who is there, and loads the list that `/model` completes; keeps it for later if it is the usual one.
+    /// Shows the model, and loads the list that `/model` completes; caches it if it is that of the usual base URL.
     async fn meet(&mut self, keeps: bool) {
         let listing = self.session.host.list_models(self.session.settings.discovery);
         let catalog = {
@@ -175,7 +175,7 @@ impl Talk<'_> {
         ));
     }
 
-    /// Does what was typed.
+    /// Runs a typed line.
     async fn take(&mut self, typed: Typed) -> Outcome {
         match typed {
             Typed::Blank => Ok(()),
@@ -219,7 +219,7 @@ impl Talk<'_> {
         } else {
             answering.as_it_comes(request, &mut gathered).await
         };
-        // A question without an answer is no part of the conversation: many backends refuse two in a row.
+        // A prompt without a response is left out of the conversation: many backends refuse two user messages in a row.
         if !gathered.text.is_empty() {
             self.messages.push(Message::user_parts(question));
             self.messages.push(Message::assistant(gathered.text));
@@ -233,7 +233,7 @@ impl Talk<'_> {
             Command::Help => self.help(),
             Command::Model if argument.is_empty() => {
                 self.terminal.note(&format!(
-                    "asked in this order: {}",
+                    "tried in this order: {}",
                     sanitize::names(self.references.iter().map(String::as_str))
                 ));
             }
@@ -243,13 +243,13 @@ impl Talk<'_> {
             Command::Image => self.show(argument)?,
             Command::Retry => {
                 let Some(question) = self.last.clone() else {
-                    return Err(lacking("there is no question to ask again").into());
+                    return Err(lacking("there is no prompt to send again").into());
                 };
                 if matches!(self.messages.as_slice(), [.., Message::User(asked), Message::Assistant(_)] if same(&asked.content, &question))
                 {
                     self.messages.truncate(self.messages.len() - 2);
                 }
-                // Who asks again wants to know now, and not from another model.
+                // `/retry` ends this model's cooldown: the user wants its response, not a fallback's.
                 self.fallback.wake(&self.session.host, self.model()).await;
                 return self.ask(question).await;
             }
@@ -281,7 +281,7 @@ impl Talk<'_> {
             self.terminal
                 .note(&format!("{name:16} {}", self.terminal.err.dim(does)));
         }
-        let several = "a \\ at the end of a line, or \"\"\" before and behind, for several lines; Ctrl-C ends an answer";
+        let several = "a \\ at the end of a line, or \"\"\" before and after, for several lines; Ctrl-C cancels a response";
         self.terminal.note(&self.terminal.err.dim(several));
     }
 
@@ -345,7 +345,7 @@ impl Talk<'_> {
             .system
             .as_deref()
             .map_or_else(|| "nothing".into(), sanitize::text);
-        self.terminal.note(&format!("told before: {now}"));
+        self.terminal.note(&format!("system prompt: {now}"));
     }
 
     fn show(&mut self, file: &str) -> Result<()> {
@@ -354,24 +354,24 @@ impl Talk<'_> {
         }
         self.pictures.push(request_file::picture(&command::file(file))?);
         self.terminal.note(&format!(
-            "{} with the next question",
+            "{} attached to the next prompt",
             format::counted(self.pictures.len(), "picture")
         ));
         Ok(())
     }
 }
 
-/// Ended by whoever runs the program, and not by the person.
+/// The process was terminated from outside, and not by the user.
 fn ended() -> Error {
-    Error::new(Kind::Cancelled, "the conversation was ended from outside")
+    Error::new(Kind::Cancelled, "the conversation was terminated from outside")
 }
 
-/// A command that lacks something: said, and nothing else happens.
+/// A command without its argument: an error is shown and nothing changes.
 fn lacking(message: &str) -> Error {
     Error::new(Kind::Provider(ErrorKind::InvalidRequest), message)
 }
 
-/// Whether two questions are the same one.
+/// Whether two prompts are equal.
 fn same(a: &[ContentPart], b: &[ContentPart]) -> bool {
     let texts = |parts: &[ContentPart]| -> Vec<String> {
         let text = |part: &ContentPart| match part {

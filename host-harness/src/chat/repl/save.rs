@@ -1,4 +1,4 @@
-//! A conversation as a file: the body of a chat completion that `--request` takes, or text to read.
+//! A conversation as a file: the body of a chat completion that `--request` takes, or readable text.
 
 use std::{io::Write as _, path::Path};
 
@@ -8,7 +8,7 @@ use model_provider_host::{
     contract::{ContentPart, Message},
 };
 
-/// Writes a conversation to a file that is not there yet, and that only the user may read.
+/// Writes a conversation to a new file that only the user may read.
 pub(super) fn write(path: &Path, model: &str, messages: &[Message]) -> Result<()> {
     let is_json = path
         .extension()
@@ -20,7 +20,7 @@ pub(super) fn write(path: &Path, model: &str, messages: &[Message]) -> Result<()
     };
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
-    // What was said is the user's alone, until they give it away.
+    // The conversation is private to the user until they share it.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_as_json_can_be_asked_again() {
+    fn a_conversation_saved_as_json_can_be_sent_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.json");
         write(&path, "acme/m", &conversation()).unwrap();

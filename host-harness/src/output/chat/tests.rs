@@ -1,4 +1,4 @@
-//! The keys of an answer, one by one.
+//! The JSON keys of a response.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ fn gathered() -> Gathered {
 }
 
 #[test]
-fn an_answer_has_the_keys_that_scripts_read() {
+fn a_response_has_the_keys_that_scripts_read() {
     let trail = [Attempt::new(
         "acme/org/other",
         Error::new(Kind::PluginTrap, "it fell"),
@@ -98,7 +98,7 @@ fn an_answer_has_the_keys_that_scripts_read() {
 }
 
 #[test]
-fn an_answer_that_broke_off_says_what_had_come_and_why() {
+fn a_response_that_broke_off_has_its_partial_text_and_the_error() {
     let broken = BrokenJson {
         model: "acme/org/m".into(),
         generation: (&generation()).into(),
@@ -142,7 +142,7 @@ fn events_are_lines_with_a_type() {
 }
 
 #[test]
-fn what_the_upstream_adds_is_told_in_every_form() {
+fn unknown_fields_of_the_upstream_are_in_every_format() {
     let other = |key: &str, value_json: &str| {
         AssistantPart::Other(Extra {
             key: key.into(),

@@ -1,11 +1,11 @@
-//! A token with a mark, and the search for it in whatever is said or kept: every form in which a text may carry it.
+//! A marked token, and the search for it in output and files: every form in which a text may contain it.
 
 use std::path::PathBuf;
 
 use base64::{Engine as _, engine::general_purpose as base64_engine};
 use serde_json::json;
 
-/// With signs that JSON, URLs and base64 write in different ways.
+/// With characters that JSON, URLs and base64 encode in different ways.
 pub const TOKEN: &str = "hf_Mark7d/t0ken+Zq\"8xWv5~Lk";
 
 pub fn percent(text: &str) -> String {
@@ -25,7 +25,7 @@ pub fn in_json(text: &str) -> String {
     json!(text).to_string().trim_matches('"').to_owned()
 }
 
-/// Every form in which the token is looked for. Of the token itself every piece of ten letters.
+/// Every form of the token that is searched for. Of the token itself every substring of ten characters.
 fn forms() -> Vec<String> {
     let mut forms: Vec<String> = TOKEN
         .as_bytes()
@@ -36,7 +36,7 @@ fn forms() -> Vec<String> {
     for engine in [&base64_engine::STANDARD_NO_PAD, &base64_engine::URL_SAFE_NO_PAD] {
         for before in ["", "x", "xx"] {
             let encoded = engine.encode(format!("{before}{TOKEN}"));
-            // Without what its neighbours have a part in.
+            // Without the characters that share bits with their neighbours.
             forms.push(encoded[4..encoded.len() - 3].to_owned());
         }
     }
@@ -48,14 +48,14 @@ pub fn found(text: &[u8]) -> Option<String> {
     forms().into_iter().find(|form| text.contains(form.as_str()))
 }
 
-/// Fails if the token stands in this text.
+/// Fails if this text contains the token.
 pub fn search_text(what: &str, text: &[u8]) {
     if let Some(form) = found(text) {
         panic!("{what}: `{form}` in:\n{}", String::from_utf8_lossy(text));
     }
 }
 
-/// Fails if it stands in one of these files, but for those of these names, where a person put it.
+/// Fails if one of these files contains it, except for files of these names, where the user put it.
 pub fn search_files(what: &str, files: Vec<(PathBuf, Vec<u8>)>, own: &[&str]) {
     for (path, bytes) in files {
         if !own.iter().any(|own| path.ends_with(own)) {

@@ -1,4 +1,4 @@
-//! Conversations and questions that are ended from outside: the program ends, and the terminal is as it was.
+//! Conversations and prompts that are terminated from outside: the program ends, and the terminal is restored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ fn ends_well(terminal: &mut Terminal, line: &str) {
 }
 
 #[tokio::test]
-async fn a_conversation_that_is_told_to_end_ends_at_the_prompt_and_gives_the_terminal_back() {
+async fn a_conversation_terminated_at_the_prompt_restores_the_terminal() {
     let mock = mock(MockOptions::immediate()).await;
     let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
     person(move || {
@@ -37,7 +37,7 @@ async fn a_conversation_that_is_told_to_end_ends_at_the_prompt_and_gives_the_ter
             terminal.signals(signal);
             ends_well(
                 &mut terminal,
-                "error[cancelled]: the conversation was ended from outside",
+                "error[cancelled]: the conversation was terminated from outside",
             );
         }
     })
@@ -45,7 +45,7 @@ async fn a_conversation_that_is_told_to_end_ends_at_the_prompt_and_gives_the_ter
 }
 
 #[tokio::test]
-async fn a_conversation_that_is_told_to_end_ends_in_an_answer_too() {
+async fn a_conversation_terminated_during_a_response_ends() {
     let mock = mock(MockOptions::default().pace(Duration::from_millis(300))).await;
     let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
     person(move || {
@@ -57,7 +57,7 @@ async fn a_conversation_that_is_told_to_end_ends_in_an_answer_too() {
         let kept = home.read("chat-history");
         assert!(
             kept.contains("Slowly, please."),
-            "before the answer is there: {kept}"
+            "before the response is there: {kept}"
         );
         terminal.signals("-TERM");
         ends_well(&mut terminal, "error[cancelled]");
@@ -67,7 +67,7 @@ async fn a_conversation_that_is_told_to_end_ends_in_an_answer_too() {
 }
 
 #[tokio::test]
-async fn questions_that_are_ended_from_outside_give_the_terminal_back() {
+async fn prompts_terminated_from_outside_restore_the_terminal() {
     let home = Home::new("");
     person(move || {
         let other = home.other_plugin();

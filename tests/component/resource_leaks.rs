@@ -16,15 +16,15 @@ use crate::harness::{built, collect, plugin, question};
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 const REQUESTS: usize = 10_000;
-/// So many before the first look: pools fill, allocators settle.
+/// Requests before the first measurement: pools fill, allocators settle.
 const BEFORE: usize = 1_000;
 const AT_ONCE: usize = 20;
-/// What may lie in the pool at either look: those of one round, and those that the round before gave up and that are
-/// being closed. One kept for each answer that was given up would be a thousand.
+/// Connections that may be in the pool at either measurement: those of one round, and those that the previous round
+/// cancelled and that are being closed. One leaked per cancelled response would be a thousand.
 const CONNECTIONS_LEFT: usize = 2 * AT_ONCE;
 /// Server and client are both in this process.
 const DESCRIPTORS_A_CONNECTION: usize = 2;
-/// What an allocator may keep without anything being lost: 1.6 KiB a request would be more.
+/// What an allocator may retain without a leak: 1.6 KiB a request would be more.
 const MOST_GROWTH: u64 = 16 * 1024 * 1024;
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ fn held() -> Held {
     }
 }
 
-/// A server that remembers nothing, unlike the mock router.
+/// A server that records nothing, unlike the mock router.
 async fn serve(stream: TcpStream) -> std::io::Result<()> {
     let chunk = r#"data: {"choices":[{"index":0,"delta":{"content":"Hello there. "}}]}"#;
     let end = r#"data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
@@ -83,7 +83,7 @@ async fn ask(host: &Host, requests: usize) {
         let answers = (0..AT_ONCE).map(|one| async move {
             let completion = host.chat(question(MODEL, "Hello!")).await.unwrap();
             match (turn + one) % 10 {
-                // Some are given up.
+                // Some are cancelled.
                 0 => drop(completion),
                 _ => drop(collect(completion).await.summary()),
             }
@@ -92,7 +92,7 @@ async fn ask(host: &Host, requests: usize) {
     }
 }
 
-/// What is held while so many answers are open.
+/// The resources held while this many responses are open.
 async fn with_open(host: &Host, answers: usize) -> Held {
     let mut open = Vec::new();
     for _ in 0..answers {
@@ -138,9 +138,9 @@ async fn measured() {
         "{before:?} {after:?}"
     );
     assert!(after.threads <= before.threads + 2, "{before:?} {after:?}");
-    // Only those of answers that were given up had to be replaced.
+    // Only connections of cancelled responses had to be replaced.
     assert!(more as usize <= REQUESTS / 10 + AT_ONCE, "{more} new connections");
-    // At last, for the connections of so many stay a while.
+    // Last, since this many connections stay open for a while.
     let during = with_open(&host, 200).await;
     assert!(during.threads <= before.threads + 2, "{before:?} {during:?}");
 }
@@ -150,7 +150,7 @@ fn many_requests_leave_nothing_behind() {
     // Built before, so that the other process has nothing to build.
     built(Build::Release);
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["growth::measured", "--exact", "--ignored", "--nocapture"])
+        .args(["resource_leaks::measured", "--exact", "--ignored", "--nocapture"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);

@@ -1,4 +1,4 @@
-//! The deeds: one word each, with a number behind `-` for how much.
+//! The attacks: one word each, with a number after `-` for its size.
 
 use alloc::{string::String, vec, vec::Vec};
 use core::hint::black_box;
@@ -12,9 +12,9 @@ use crate::{contract::settings, web};
 
 const MIB: usize = 1024 * 1024;
 
-/// Does what a word says; gives what has to be kept for later, or says why it did not go on.
-pub(crate) fn act(deed: &str) -> Result<Vec<Vec<u8>>, ErrorCode> {
-    let (word, number) = deed.rsplit_once('-').unwrap_or((deed, ""));
+/// Runs the attack of this word; returns what has to stay allocated, or the error that stopped it.
+pub(crate) fn act(attack: &str) -> Result<Vec<Vec<u8>>, ErrorCode> {
+    let (word, number) = attack.rsplit_once('-').unwrap_or((attack, ""));
     let number: usize = number.parse().unwrap_or(usize::MAX);
     match word {
         "loop" => compute(),
@@ -58,7 +58,7 @@ pub(crate) fn act(deed: &str) -> Result<Vec<Vec<u8>>, ErrorCode> {
     Ok(Vec::new())
 }
 
-/// For ever, without a word to the host.
+/// Loops for ever, without a call to the host.
 fn compute() {
     let mut turns = 0u64;
     loop {
@@ -66,14 +66,14 @@ fn compute() {
     }
 }
 
-/// For so many milliseconds, asking for the time again and again.
+/// Loops for this many milliseconds, reading the clock all the time.
 fn busy(ms: usize) {
     let start = monotonic_clock::now();
     let end = start.saturating_add((ms as u64).saturating_mul(1_000_000));
     while monotonic_clock::now() < end {}
 }
 
-/// So many frames of the stack.
+/// This many frames of the stack.
 #[inline(never)]
 fn deep(frames: u64) -> u64 {
     if frames == 0 {
@@ -83,7 +83,7 @@ fn deep(frames: u64) -> u64 {
     black_box(below).wrapping_mul(31) ^ frames
 }
 
-/// One set of header fields of so many bytes.
+/// One set of header fields of this many bytes.
 fn fields(bytes: usize) -> Result<(), ErrorCode> {
     let fields = Fields::new();
     for _ in 0..bytes.div_ceil(1024) {
@@ -102,7 +102,7 @@ fn begin_list() -> Result<FutureIncomingResponse, ErrorCode> {
     Ok(web::begin(&base_url(), "/models", &[], false)?.sent())
 }
 
-/// So many requests at once; none is let go of before all are there.
+/// This many concurrent requests; none is dropped before all have started.
 fn open(requests: usize) -> Result<(), ErrorCode> {
     let mut open = Vec::new();
     for _ in 0..requests {
@@ -125,12 +125,12 @@ fn chat() -> Result<web::Writing, ErrorCode> {
     web::begin(&base_url(), "/chat/completions", &headers, true)
 }
 
-/// A body of so many KiB.
+/// A body of this many KiB.
 fn send(kib: usize) -> Result<(), ErrorCode> {
     let writing = chat()?;
     for _ in 0..kib {
         if !writing.write(&[b' '; 1024]) {
-            // Nobody takes it any longer; the answer's future says why.
+            // The reader is gone; the response's future has the reason.
             let web::Writing { stream, body, future } = writing;
             drop((stream, body));
             return answered(&future);
@@ -139,7 +139,7 @@ fn send(kib: usize) -> Result<(), ErrorCode> {
     answered(&writing.sent())
 }
 
-/// Asks as a provider would, and keeps the answer: all of it, its first pieces, or all of it and then traps.
+/// Sends a request as a provider would, and reads the response: all of it, its first chunks, or all of it and then traps.
 fn take(how: &str, pieces: usize) -> Result<Vec<Vec<u8>>, ErrorCode> {
     let writing = chat()?;
     writing.write(br#"{"model":"Qwen/Qwen3-8B","stream":true,"messages":[{"role":"user","content":"hi"}]}"#);
@@ -154,7 +154,7 @@ fn take(how: &str, pieces: usize) -> Result<Vec<Vec<u8>>, ErrorCode> {
         .collect();
     let mut read = 0;
     while let Some(piece) = answer.next()? {
-        // Keeping an answer without end would be a memory bomb, which is another deed.
+        // Storing an endless response would be a memory bomb, which is another attack.
         if kept.len() < 1024 {
             kept.push(piece);
         }
