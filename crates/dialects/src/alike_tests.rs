@@ -1,13 +1,13 @@
 //! Clients of every dialect have the same in the end, whole or from a stream.
 
-use model_provider_host::{
+use proptest::prelude::*;
+use provider_contract::{
     GenerationInfo,
     contract::{
         AssistantPart, ChatEvent, Extra, FinishReason, Reasoning, Summary, ToolCall, ToolCallDelta,
         ToolCallEnd, ToolCallStart, Usage,
     },
 };
-use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::{

@@ -9,7 +9,7 @@ use crate::{
     ending::{Ending, Notes},
     fault::Fault,
 };
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{AssistantPart, ChatEvent, ChatRequest, Extra},
 };

@@ -24,11 +24,9 @@ use dialects::{
     dialect::{Head, Reply},
     ending::{Ending, trail},
     fault::Fault,
+    server::{PLACEHOLDERS, refusals::no_model},
 };
 use model_provider_host::{contract::ChatRequest, failover::Failed};
-
-/// What clients send in place of a model's name where none was given.
-const PLACEHOLDERS: [&str; 2] = ["dummy", "default"];
 
 /// The handler of every dialect's address.
 pub(super) async fn completions(
@@ -125,17 +123,6 @@ fn busy(most: usize) -> Fault {
         &message,
     )
     .retry_after(1)
-}
-
-/// As of the dialects' own services: a request that was put together wrongly is not answered by whatever is there.
-fn no_model() -> Fault {
-    Fault::new(
-        StatusCode::BAD_REQUEST,
-        "invalid_request_error",
-        "missing_required_parameter",
-        "`model` is missing; name one of /v1/models, or send an empty text for the default model of this server",
-    )
-    .about("model")
 }
 
 /// Nobody answered.

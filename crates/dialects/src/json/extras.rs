@@ -1,6 +1,6 @@
 //! Members that a request has beside the fields of the contract, put together for the plugin.
 
-use model_provider_host::contract::Extra;
+use provider_contract::contract::Extra;
 use serde_json::Value;
 
 /// The key under which plugins take the members of a function within a tool or a call, so that each leaves at the depth

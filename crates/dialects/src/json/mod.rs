@@ -10,7 +10,7 @@ pub(crate) use document::Document;
 pub use node::invalid;
 pub(crate) use node::{Node, PARAM, TOO_DENSE, refused};
 
-use model_provider_host::Result;
+use provider_contract::Result;
 
 /// Checks a whole body, and reads it. What was read of a document with a fault is not all of it, so that the fault holds.
 pub(crate) fn read<T>(bytes: &[u8], read: impl FnOnce(&Node<'_>) -> Result<T>) -> Result<T> {

@@ -1,6 +1,6 @@
 //! An estimate of the tokens of a request. Nobody but the model's own tokenizer can count them, and that is upstream.
 
-use model_provider_host::contract::{AssistantPart, ChatRequest, ContentPart, Message, Tool};
+use provider_contract::contract::{AssistantPart, ChatRequest, ContentPart, Message, Tool};
 
 /// Bytes of ASCII text for a token, as tokenizers of English text and code have it on average.
 const BYTES_A_TOKEN: u64 = 4;

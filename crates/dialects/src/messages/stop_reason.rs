@@ -1,7 +1,7 @@
 //! Why a response stopped, in the dialect's words.
 
 use super::types::{Stop, StopDetails};
-use model_provider_host::contract::{FinishReason, Summary};
+use provider_contract::contract::{FinishReason, Summary};
 
 /// The key under which a plugin tells which stop sequence was met, where its upstream says so.
 const STOP_REASON: &str = "stop_reason";

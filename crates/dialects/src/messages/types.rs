@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-use model_provider_host::contract::Usage;
+use provider_contract::contract::Usage;
 
 /// A whole response, or what is known of one at its beginning.
 #[derive(Serialize)]

@@ -16,6 +16,8 @@ use std::{
 
 use tokio::time::Instant;
 
+pub use provider_contract::Attempt;
+
 use cooldown::{Cooldowns, LONGEST_NAME};
 use recent::RecentFailures;
 
@@ -43,30 +45,6 @@ struct Memory {
     canonical: HashMap<String, String>,
     cooldowns: Cooldowns,
     recent: RecentFailures,
-}
-
-/// A model that was asked, or passed over, before the one that answered.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// The reference as it was given.
-    pub reference: String,
-    /// Why it did not answer. The code `cooling-down` says that it was not asked.
-    pub error: Error,
-    /// How long that took.
-    pub elapsed: Duration,
-}
-
-impl Attempt {
-    /// One that no host made, for tests of what shows it.
-    #[must_use]
-    pub fn new(reference: impl Into<String>, error: Error, elapsed: Duration) -> Self {
-        Self {
-            reference: reference.into(),
-            error,
-            elapsed,
-        }
-    }
 }
 
 /// A response that has begun: its first event, or its end, is there.
@@ -234,11 +212,7 @@ impl Fallback {
         let mut first_error = None;
         for ((reference, key), resting) in models.iter().zip(resting) {
             if let Some(error) = resting {
-                trail.push(Attempt {
-                    reference: (*reference).clone(),
-                    error,
-                    elapsed: Duration::ZERO,
-                });
+                trail.push(Attempt::new(reference.as_str(), error, Duration::ZERO));
                 continue;
             }
             let started = Instant::now();
@@ -260,11 +234,7 @@ impl Fallback {
                         memory.recent.failed(key, Instant::now());
                     }
                     drop(memory);
-                    trail.push(Attempt {
-                        reference: (*reference).clone(),
-                        error: error.clone(),
-                        elapsed: started.elapsed(),
-                    });
+                    trail.push(Attempt::new(reference.as_str(), error.clone(), started.elapsed()));
                     // What was asked for first, and is no reference at all, is a slip of who asks: a response from
                     // somebody else would hide it.
                     let is_slip = error.kind() == Kind::Provider(ErrorKind::InvalidReference)

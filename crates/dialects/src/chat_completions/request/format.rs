@@ -1,7 +1,7 @@
 //! The format of a response's text, in the spellings that clients have for it.
 
 use crate::json::{Node, extras};
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{Extra, JsonSchema, ResponseFormat},
 };

@@ -3,7 +3,7 @@
 //! An effort that is named wins over a budget in tokens. Whether a model takes an effort is the plugin's to know.
 
 use crate::{ending::Notes, json::Node};
-use model_provider_host::Result;
+use provider_contract::Result;
 
 /// Budgets below each of these are this effort; above them all it is `high`.
 const BUDGETS: [(u32, &str); 2] = [(4096, "low"), (16_384, "medium")];

@@ -4,19 +4,10 @@
 
 use std::borrow::Cow;
 
-use axum::extract::Request;
 use http::{Uri, uri::PathAndQuery};
 
-/// The same request, its path without empty segments and needless escapes.
-pub(super) fn plain(mut request: Request) -> Request {
-    if let Some(uri) = plain_uri(request.uri()) {
-        *request.uri_mut() = uri;
-    }
-    request
-}
-
-/// `None` if the path is plain already, which most are.
-fn plain_uri(uri: &Uri) -> Option<Uri> {
+/// The same address, its path without empty segments and needless escapes. `None` if it is plain already, which most are.
+pub fn plain_uri(uri: &Uri) -> Option<Uri> {
     let path = without_escapes(uri.path());
     let is_plain = !path.contains("//") && (path.len() <= 1 || !path.ends_with('/'));
     let is_same = matches!(path, Cow::Borrowed(_));
