@@ -229,6 +229,9 @@ impl Settings {
                     fault("a JSON list of models, each with an `id`, as OpenClaw's configuration has them")
                 })?;
             }
+            KEY_VARIABLE => self.set_access_key(value)?,
+            // Some engines list the variables of the environment in the store as well. Settings have other names.
+            _ if !name.bytes().any(|byte| byte.is_ascii_lowercase()) => {}
             _ => {
                 if let Some(meant) = misspelt(name) {
                     return Err(Fault::Misspelt {

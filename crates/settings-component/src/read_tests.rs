@@ -77,3 +77,12 @@ fn a_good_access_key_is_taken() {
     let settings = Settings::from_json(r#"{"access-key": "0123456789abcdef"}"#).unwrap();
     assert_eq!(settings.access_key.as_deref(), Some("0123456789abcdef"));
 }
+
+#[test]
+fn variables_of_the_environment_among_the_settings_are_none_but_the_key() {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let pairs = [pair("HF_TOKEN", "x"), pair("PATH", "/bin"), pair("GATEWAY_ACCESS_KEY", "0123456789abcdef")];
+    let settings = Settings::from_pairs(&pairs).unwrap();
+    assert!(settings.extras.is_empty(), "{:?}", settings.extras);
+    assert_eq!(settings.access_key.as_deref(), Some("0123456789abcdef"));
+}
