@@ -11,7 +11,7 @@ use dialects::{
     responses::Responses,
 };
 use libfuzzer_sys::fuzz_target;
-use model_provider_host::{
+use provider_contract::{
     GenerationInfo,
     contract::{AssistantPart, ChatEvent, FinishReason, Reasoning, Summary, ToolCall, Usage},
 };

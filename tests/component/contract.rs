@@ -97,7 +97,7 @@ fn the_contract_in_each_package_is_the_contract() {
     let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let contract = std::fs::read_to_string(workspace.join("wit/provider.wit")).unwrap();
     for package in [
-        "crates/model-provider-host",
+        "crates/provider-contract",
         "crates/chat-completions",
         "templates/rust-plugin",
     ] {

@@ -6,9 +6,10 @@ use std::{
 };
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-/// Sources that may name no provider: the host, what is built on it, and the command line.
-const CRATES: [&str; 5] = [
+/// What may name no provider: the host, what is built on it, and the command line.
+const CRATES: [&str; 6] = [
     "crates/model-provider-host",
+    "crates/provider-contract",
     "crates/model-server",
     "crates/dialects",
     "crates/openclaw-config",

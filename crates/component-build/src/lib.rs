@@ -5,6 +5,7 @@
 //! cargo in the same directory and profile would deadlock with the outer one.
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::SystemTime,
@@ -64,6 +65,8 @@ pub const TARGET: &str = "wasm32-wasip2";
 const FILE: &str = env!("COMPONENT_FILE");
 /// A compile-time variable: the plugin reports it as its version.
 const VERSION_VARIABLE: &str = "OPENCLAW_PLUGIN_VERSION";
+/// The component of a gateway's settings reads the file that it names when it is built.
+const SETTINGS_VARIABLE: &str = "GATEWAY_SETTINGS";
 
 /// A build of the component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,7 +140,10 @@ pub fn build(which: Build, say: impl FnMut(&str)) -> Result<PathBuf> {
         // All but the version is built already. Without the copy cargo only takes longer.
         let _ = seed::seed(&Build::Release.target_dir(&workspace), &target_dir);
     }
-    let built = cargo(&workspace, package, &path, &target_dir, which.version(), say)?;
+    let version = which
+        .version()
+        .map(|version| (VERSION_VARIABLE, OsStr::new(version)));
+    let built = cargo(&workspace, package, &path, &target_dir, version, say)?;
     own_grant::write(which, &workspace)?;
     Ok(built)
 }
@@ -155,12 +161,35 @@ pub fn build_member(package: &str, say: impl FnMut(&str)) -> Result<PathBuf> {
     cargo(&workspace, package, &path, &target_dir, None, say)
 }
 
+/// Builds the component of a gateway's settings with those of a file built in.
+///
+/// # Errors
+/// As of [`build`], and if the file cannot be taken, which stands on stderr.
+pub fn build_settings(file: &Path, say: impl FnMut(&str)) -> Result<PathBuf> {
+    const PACKAGE: &str = "settings-component";
+    let workspace = Workspace::of_this_program()?;
+    // Its own folder: what asks the engine's store keeps its place.
+    let target_dir = workspace.path().join("target").join("gateway-settings");
+    let path = target_dir
+        .join(TARGET)
+        .join("release")
+        .join("settings_component.wasm");
+    cargo(
+        &workspace,
+        PACKAGE,
+        &path,
+        &target_dir,
+        Some((SETTINGS_VARIABLE, file.as_os_str())),
+        say,
+    )
+}
+
 fn cargo(
     workspace: &Workspace,
     package: &str,
     path: &Path,
     target_dir: &Path,
-    version: Option<&str>,
+    variable: Option<(&str, &OsStr)>,
     mut say: impl FnMut(&str),
 ) -> Result<PathBuf> {
     if !target_is_installed(workspace)? {
@@ -191,10 +220,8 @@ fn cargo(
         .arg(target_dir)
         .args(["--package", package])
         .args(without_paths().into_iter().flatten());
-    match version {
-        Some(version) => command.env(VERSION_VARIABLE, version),
-        None => command.env_remove(VERSION_VARIABLE),
-    };
+    command.env_remove(VERSION_VARIABLE).env_remove(SETTINGS_VARIABLE);
+    command.envs(variable);
     // Neither the component's code nor its build tools need a credential.
     for variable in credential_variables() {
         command.env_remove(variable);

@@ -1,13 +1,13 @@
 //! All dialects give clients the same content, as a whole response and as a stream.
 
-use model_provider_host::{
+use proptest::prelude::*;
+use provider_contract::{
     GenerationInfo,
     contract::{
         AssistantPart, ChatEvent, Extra, FinishReason, Reasoning, Summary, ToolCall, ToolCallDelta,
         ToolCallEnd, ToolCallStart, Usage,
     },
 };
-use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::{

@@ -10,7 +10,7 @@ use crate::{
     ending::{Ending, Notes},
     fault::Fault,
 };
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{AssistantPart, ChatEvent, ChatRequest, Extra},
 };

@@ -3,10 +3,9 @@
 
 use serde_json::{Value, json};
 
-use model_provider_host::{
-    GenerationInfo,
+use provider_contract::{
+    Attempt, GenerationInfo,
     contract::{Summary, Warning},
-    failover::Attempt,
 };
 
 /// The most members that a warning names.

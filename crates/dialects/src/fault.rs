@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::json::{PARAM, TOO_DENSE};
-use model_provider_host::{Error, Kind, contract::ErrorKind};
+use provider_contract::{Error, Kind, contract::ErrorKind};
 
 /// Clients ignore a longer `retry-after` and retry at once.
 const LONGEST_WAIT: u64 = 60;
@@ -223,7 +223,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use model_provider_host::contract;
+    use provider_contract::contract;
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -13,6 +13,7 @@ mod media;
 pub mod messages;
 pub mod passthrough;
 pub mod responses;
+pub mod server;
 
 #[cfg(test)]
 mod alike_tests;

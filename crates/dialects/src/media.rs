@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 
 use crate::json::Node;
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{Media, MediaSource},
 };

@@ -4,26 +4,25 @@
 //! server on loopback accepts only loopback names and those that the operator allows, and no request of a foreign
 //! origin, unless the operator allows that origin.
 
-use std::{
-    borrow::Cow,
-    net::{IpAddr, SocketAddr},
-};
+use std::{borrow::Cow, net::SocketAddr};
 
 use axum::extract::Request;
-use http::{HeaderMap, HeaderName, StatusCode, Uri, header, uri::Authority};
+use http::{StatusCode, header};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::ServePolicy;
-use dialects::{ending::Notes, fault::Fault};
+use dialects::{
+    ending::Notes,
+    fault::Fault,
+    server::{
+        access::{SHORTEST_KEY, authority, is_good_key, is_loopback, is_of, shown_keys},
+        refusals::{not_allowed, wrong_key},
+    },
+};
 use model_provider_host::{Error, Kind, Result, Secret, contract::Summary, redact::Redactor};
 
-/// The shortest access key; a shorter one could be guessed.
-const SHORTEST_KEY: usize = 16;
-/// The header in which clients of the Messages API send their key.
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-
-/// The access policy. The default is for loopback, without a key.
+/// Who may ask. The default is for loopback, without a key.
 #[derive(Clone, Default)]
 pub struct Access {
     /// The digest of the key, so that a comparison leaks nothing, not even its length.
@@ -57,7 +56,7 @@ impl Access {
         };
         let redaction = Redactor::new(Some(key), []);
         let key = key.expose();
-        if key.len() < SHORTEST_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !is_good_key(key) {
             let message = format!("an access key has at least {SHORTEST_KEY} visible ASCII characters");
             return Err(
                 Error::new(Kind::Configuration, message).with_hint("make one: `openssl rand -hex 32`")
@@ -132,12 +131,12 @@ impl Access {
     pub(super) fn check(&self, request: &Request, policy: &ServePolicy) -> Result<(), Fault> {
         let (headers, uri) = (request.headers(), request.uri());
         let Some(name) = authority(headers, uri) else {
-            return Err(refused(StatusCode::BAD_REQUEST, "the request names no host"));
+            return Err(not_allowed(StatusCode::BAD_REQUEST, "the request names no host"));
         };
         if !self.by_any_name && !is_loopback(name.host()) && !policy.allows_host(name.host()) {
             let message = "this server answers to the names of this machine only (localhost, 127.0.0.1, [::1]); \
                            `serve-allowed-hosts` adds others";
-            return Err(refused(StatusCode::FORBIDDEN, message));
+            return Err(not_allowed(StatusCode::FORBIDDEN, message));
         }
         if let Some(origin) = headers.get(header::ORIGIN)
             && !is_of(origin.as_bytes(), &name)
@@ -145,20 +144,14 @@ impl Access {
         {
             let message =
                 "web pages may not use this server; `serve-allowed-origins` adds the origin of an app";
-            return Err(refused(StatusCode::FORBIDDEN, message));
+            return Err(not_allowed(StatusCode::FORBIDDEN, message));
         }
         // Liveness probes have no key, and learn nothing else.
         if uri.path() == super::health::HEALTH {
             return Ok(());
         }
         if self.key.is_some() && !shown_keys(headers).iter().any(|key| self.is_key(key)) {
-            return Err(Fault::new(
-                StatusCode::UNAUTHORIZED,
-                "authentication_error",
-                "invalid_api_key",
-                "the access key of this server is missing or wrong; send it as `Authorization: Bearer KEY` or \
-                 `x-api-key: KEY`",
-            ));
+            return Err(wrong_key());
         }
         Ok(())
     }
@@ -166,45 +159,6 @@ impl Access {
 
 fn is_own(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
-}
-
-fn refused(status: StatusCode, message: &str) -> Fault {
-    Fault::new(status, "permission_error", "refused", message)
-}
-
-/// The authority that the client uses for this server.
-fn authority(headers: &HeaderMap, uri: &Uri) -> Option<Authority> {
-    let name = match uri.authority() {
-        Some(authority) => Some(authority.clone()),
-        None => headers.get(header::HOST)?.to_str().ok()?.parse().ok(),
-    };
-    // Host and port only: user information before an `@` could disguise the host.
-    name.filter(|name: &Authority| !name.as_str().contains('@'))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.trim_end_matches('.').eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<IpAddr>()
-            .is_ok_and(|ip| ip.to_canonical().is_loopback())
-}
-
-/// Whether an origin is a page of this server itself.
-fn is_of(origin: &[u8], name: &Authority) -> bool {
-    let uri = Uri::try_from(origin).ok();
-    uri.and_then(|uri| uri.into_parts().authority)
-        .is_some_and(|authority| authority == *name)
-}
-
-/// The key that a client sends, in either of the two usual headers.
-fn shown_keys(headers: &HeaderMap) -> [&str; 2] {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text(header::AUTHORIZATION)
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, key)| key);
-    [bearer, text(API_KEY)].map(|key| key.unwrap_or_default().trim())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::{
 
 use axum::{body::Body, extract::Request};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use tokio::{
@@ -26,6 +26,7 @@ use super::{
 use dialects::{
     dialect::{Asked, Dialect},
     fault::Fault,
+    server::refusals::{self, too_slow},
 };
 
 /// Larger bodies are parsed on blocking threads.
@@ -50,23 +51,7 @@ pub(super) async fn receive(
     limits: &ServeLimits,
     budget: &Arc<BodyBudget>,
 ) -> Result<Received, Fault> {
-    if let Some(coding) = coding(request.headers()) {
-        return Err(Fault::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "invalid_request_error",
-            "unsupported_content_encoding",
-            &format!("a body in `{coding}` is not read here; send it without `content-encoding`"),
-        ));
-    }
-    if !is_json(request.headers()) {
-        // A browser page may send any other content type without a preflight.
-        return Err(Fault::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "invalid_request_error",
-            "unsupported_media_type",
-            "the body has to be JSON, with `content-type: application/json`",
-        ));
-    }
+    refusals::check_body_headers(request.headers())?;
     let mut body = request.into_body();
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limits.body_bytes {
@@ -169,42 +154,8 @@ async fn next(
     }
 }
 
-/// The content coding of a body, if it has one; named only if it is a usual one.
-fn coding(headers: &HeaderMap) -> Option<&'static str> {
-    const KNOWN: [&str; 6] = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress"];
-    let given = headers.get(header::CONTENT_ENCODING)?;
-    let given = given.to_str().unwrap_or("?").trim();
-    if given.is_empty() || given.eq_ignore_ascii_case("identity") {
-        return None;
-    }
-    let known = KNOWN.iter().find(|known| given.eq_ignore_ascii_case(known));
-    Some(known.copied().unwrap_or("another encoding"))
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let given = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = given.and_then(|text| text.split(';').next()).map(str::trim);
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
-}
-
 fn too_large(limits: &ServeLimits) -> Fault {
-    Fault::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "invalid_request_error",
-        "serve-max-body-bytes",
-        &format!("the body is larger than {} bytes", limits.body_bytes),
-    )
-}
-
-fn too_slow(code: &str, message: &str) -> Fault {
-    Fault::new(
-        StatusCode::REQUEST_TIMEOUT,
-        "invalid_request_error",
-        code,
-        message,
-    )
+    refusals::too_large("serve-max-body-bytes", limits.body_bytes)
 }
 
 fn no_room(most: usize) -> Fault {
@@ -221,10 +172,5 @@ fn no_room(most: usize) -> Fault {
 
 fn unreadable(error: &axum::Error) -> Fault {
     tracing::debug!(cause = ?error.source(), "a body was not received");
-    Fault::new(
-        StatusCode::BAD_REQUEST,
-        "invalid_request_error",
-        "unreadable",
-        "the body cannot be read to its end",
-    )
+    refusals::unreadable()
 }

@@ -24,13 +24,11 @@ use dialects::{
     dialect::{Head, Reply},
     ending::{Ending, trail},
     fault::Fault,
+    server::{PLACEHOLDERS, refusals::no_model},
 };
 use model_provider_host::{contract::ChatRequest, failover::Failed};
 
-/// Placeholders that clients send instead of a model's name.
-const PLACEHOLDERS: [&str; 2] = ["dummy", "default"];
-
-/// The handler of every dialect's path.
+/// The handler of every dialect's address.
 pub(super) async fn completions(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
@@ -127,18 +125,7 @@ fn busy(most: usize) -> Fault {
     .retry_after(1)
 }
 
-/// As the dialects' own services: a malformed request is not served by a default model.
-fn no_model() -> Fault {
-    Fault::new(
-        StatusCode::BAD_REQUEST,
-        "invalid_request_error",
-        "missing_required_parameter",
-        "`model` is missing; name one of /v1/models, or send an empty text for the default model of this server",
-    )
-    .about("model")
-}
-
-/// All models failed.
+/// Nobody answered.
 pub(super) fn failed(failed: Failed) -> Fault {
     let mut fault = Fault::from(&failed.error);
     if failed.trail.len() > 1 {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Service;
 use super::response::Refusal;
-use dialects::fault::Fault;
+use dialects::{fault::Fault, server::refusals};
 
 /// The health check, which needs no access key.
 pub(super) const HEALTH: &str = "/healthz";
@@ -56,83 +56,10 @@ pub(super) fn no_seat() -> Fault {
     .retry_after(1)
 }
 
-// The path is not repeated: the client knows it, and it may hold anything.
 pub(super) async fn nowhere(uri: Uri) -> Refusal {
-    let path = uri.path();
-    let is_stored = path.starts_with("/v1/chat/completions/") || path.starts_with("/v1/responses/");
-    let known = ELSEWHERE.iter().find(|(end, _)| path.ends_with(end));
-    let message = match known {
-        _ if path == "/v1/responses/compact" => COMPACT.to_owned(),
-        _ if path == "/v1/responses/input_tokens" => COUNT.to_owned(),
-        _ if is_stored => "completions and responses are not stored by this server".to_owned(),
-        Some((_, help)) => (*help).to_owned(),
-        None => format!(
-            "there is nothing at this address; there are /v1/chat/completions, /v1/responses, /v1/messages, /v1/models, \
-             /v1/models/ID, {HEALTH} and /metrics"
-        ),
-    };
-    Refusal(Fault::new(
-        StatusCode::NOT_FOUND,
-        "invalid_request_error",
-        "unknown_url",
-        &message,
-    ))
+    Refusal(refusals::nowhere(uri.path(), ", /healthz and /metrics"))
 }
 
-/// Paths that clients of other dialects, or with another base URL, request, and what to use instead. The first
-/// matching suffix wins.
-const ELSEWHERE: [(&str, &str); 12] = [
-    (
-        "/chat/completions",
-        "the base URL for clients is http://THIS-SERVER/v1, with one `/v1`; the address is then /v1/chat/completions",
-    ),
-    (
-        "/responses",
-        "the base URL for clients is http://THIS-SERVER/v1, with one `/v1`; the address is then /v1/responses",
-    ),
-    (
-        "/completions",
-        "text completions are not served here; send the prompt as a user message: POST /v1/chat/completions or \
-         /v1/responses",
-    ),
-    (
-        "/embeddings",
-        "embeddings are not served here, only chat models; set the client to another service for them",
-    ),
-    (
-        "/messages",
-        "the base URL for clients of the Messages API is http://THIS-SERVER, without `/v1`; the address is then /v1/messages",
-    ),
-    (
-        "/models",
-        "the base URL for clients is http://THIS-SERVER/v1, with one `/v1`; the list is then at /v1/models",
-    ),
-    ("/api/chat", OLLAMA),
-    ("/api/generate", OLLAMA),
-    ("/api/tags", OLLAMA),
-    (
-        "/images/generations",
-        "image generation is not supported, only chat models; set the client to another service for it",
-    ),
-    (
-        "/audio/speech",
-        "speech synthesis is not supported, only chat models; set the client to another service for it",
-    ),
-    (
-        "/audio/transcriptions",
-        "transcription is not supported, only chat models; set the client to another service for it",
-    ),
-];
-const COMPACT: &str = "compaction is not supported; request a summary from a model, and send that as `input`";
-const COUNT: &str = "token counts are not supported: they depend on the model; a response has its `usage`";
-const OLLAMA: &str = "Ollama's own API is not served here; set the client to an OpenAI-compatible server with the base \
-                      URL http://THIS-SERVER/v1";
-
 pub(super) async fn wrong_method() -> Refusal {
-    Refusal(Fault::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "invalid_request_error",
-        "method_not_allowed",
-        "this address does not take requests of this method",
-    ))
+    Refusal(refusals::wrong_method())
 }

@@ -11,12 +11,10 @@ mod completion;
 mod connection;
 mod cors;
 mod count_tokens;
-mod dialect;
 mod health;
 mod limits;
 mod model_list;
 mod models;
-mod plain_path;
 mod policy;
 mod request_id;
 mod response;
@@ -29,6 +27,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::Request,
     middleware::from_fn_with_state,
     routing::{get, post},
 };
@@ -47,7 +46,10 @@ pub use policy::{AllowedOrigin, ServePolicy};
 pub use server::Server;
 
 use budget::BodyBudget;
-use dialect::Dialects;
+use dialects::server::{
+    addresses::{self, Dialects},
+    plain_path::plain_uri,
+};
 use model_list::Catalog;
 use request_id::Names;
 
@@ -156,7 +158,7 @@ impl Service {
                 .with_params(params)
                 .with_max_retries(policy.max_retries),
             names: Names::new(),
-            dialects: Dialects::new(&policy),
+            dialects: Dialects::new(policy.reasoning),
             host,
             default_models,
             fallbacks,
@@ -176,10 +178,10 @@ impl Service {
     /// `x-request-id` and `x-plugin-generation`.
     pub fn router(&self) -> Router {
         let routes = Router::new()
-            .route(dialect::CHAT_COMPLETIONS, post(completion::completions))
-            .route(dialect::RESPONSES, post(completion::completions))
-            .route(dialect::MESSAGES, post(completion::completions))
-            .route(dialect::COUNT_TOKENS, post(count_tokens::count))
+            .route(addresses::CHAT_COMPLETIONS, post(completion::completions))
+            .route(addresses::RESPONSES, post(completion::completions))
+            .route(addresses::MESSAGES, post(completion::completions))
+            .route(addresses::COUNT_TOKENS, post(count_tokens::count))
             .route("/v1/models", get(models::list))
             .route("/v1/models/{*id}", get(models::one))
             .route("/healthz", get(health::health))
@@ -188,7 +190,7 @@ impl Service {
             .method_not_allowed_fallback(health::wrong_method)
             .layer(from_fn_with_state(self.clone(), request_id::around))
             .with_state(self.clone());
-        let tolerant = Router::new().fallback_service(MapRequest::new(routes, plain_path::plain));
+        let tolerant = Router::new().fallback_service(MapRequest::new(routes, plain));
         match cors::layer(self.0.policy()) {
             // Outermost: an app has to be able to read an error as well.
             Some(cors) => tolerant.layer(cors),
@@ -201,6 +203,14 @@ impl Service {
     pub async fn keep_models_fresh(&self) {
         self.0.catalog.keep_fresh(self.0.limits.refresh).await;
     }
+}
+
+/// The same request, its path as it is usually written.
+fn plain(mut request: Request) -> Request {
+    if let Some(uri) = plain_uri(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
 impl Inner {

@@ -6,11 +6,14 @@ use axum::{
     response::Response,
 };
 
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Uri};
 use serde_json::Value;
 
-use super::{Service, dialect::speaks_messages, response};
-use dialects::{chat_completions as openai, fault::Fault, messages};
+use super::{Service, response};
+use dialects::{
+    chat_completions as openai, messages,
+    server::{addresses::speaks_messages, refusals::invalid_path},
+};
 use model_provider_host::{
     Error, Kind,
     contract::{ErrorKind, Model},
@@ -46,16 +49,8 @@ pub(super) async fn one(
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, response::Refusal> {
-    let Path(id) = id.map_err(|_| {
-        let message = "the model's name in the address is not valid UTF-8";
-        Fault::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_request_error",
-            "invalid_path",
-            message,
-        )
-    })?;
-    // A client may have sent the access key as the id; the error must not repeat it.
+    let Path(id) = id.map_err(|_| invalid_path())?;
+    // Somebody may have put the access key into the wrong place; what is said of the model must not repeat it.
     let id = service.0.access.redacted(&id);
     let listing = service.0.catalog.listing().await?;
     let generation = &listing.generation;

@@ -4,11 +4,11 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde_json::Value;
 
 use super::request_id::Answered;
-use dialects::fault::Fault;
+use dialects::{fault::Fault, server::refusals::headers_of};
 use model_provider_host::{Error, GenerationInfo};
 
 /// An error, as a handler returns it. [`in_dialect`] writes its body, once the dialect is known.
@@ -23,16 +23,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Self(fault) = self;
         let mut response = fault.status.into_response();
-        let headers = response.headers_mut();
-        if let Some(seconds) = fault.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        // Clients of this dialect retry by the status alone, unless this header overrides it.
-        let retry = HeaderValue::from_static(if fault.retry { "true" } else { "false" });
-        headers.insert("x-should-retry", retry);
-        if fault.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
+        response.headers_mut().extend(headers_of(&fault));
         response.extensions_mut().insert(Unwritten(fault));
         response
     }

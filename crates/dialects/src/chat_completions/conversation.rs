@@ -4,7 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use model_provider_host::contract::{AssistantPart, ContentPart, MediaSource, Message};
+use provider_contract::contract::{AssistantPart, ContentPart, MediaSource, Message};
 
 /// The body that continues a conversation with a model. Tool results are left out.
 pub fn body(model: &str, messages: &[Message]) -> Value {

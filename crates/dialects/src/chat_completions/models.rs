@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ending::known;
-use model_provider_host::contract::{Extra, Model, Price};
+use provider_contract::contract::{Extra, Model, Price};
 
 /// The list.
 pub fn list(models: &[Model]) -> Value {

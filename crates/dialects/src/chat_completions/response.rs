@@ -20,7 +20,7 @@ use crate::{
     ending::{Ending, Notes},
     passthrough::{self, Added},
 };
-use model_provider_host::contract::{AssistantPart, ChatEvent, Extra, FinishReason};
+use provider_contract::contract::{AssistantPart, ChatEvent, Extra, FinishReason};
 
 /// Keys of a message that are written here; the upstream's extras do not override them.
 const OWN_KEYS: [&str; 5] = ["role", "content", "reasoning_content", "reasoning", "tool_calls"];

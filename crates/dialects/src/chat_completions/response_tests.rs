@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialect::{has_logprobs, is_logprobs};
-use model_provider_host::{
+use provider_contract::{
     GenerationInfo,
     contract::{
         Extra, Reasoning, Summary, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage, Warning,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::passthrough::Added;
-use model_provider_host::contract::{ToolCall, Usage};
+use provider_contract::contract::{ToolCall, Usage};
 
 /// A chunk of a stream.
 #[derive(Serialize)]

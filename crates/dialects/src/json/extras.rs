@@ -1,6 +1,6 @@
 //! Builds extras from request members without a field in the contract.
 
-use model_provider_host::contract::Extra;
+use provider_contract::contract::Extra;
 use serde_json::Value;
 
 /// The key under which plugins accept the members of a function within a tool or a call, so that each is sent at

@@ -10,7 +10,7 @@ pub(crate) use document::Document;
 pub use node::invalid;
 pub(crate) use node::{Node, PARAM, TOO_DENSE, refused};
 
-use model_provider_host::Result;
+use provider_contract::Result;
 
 /// Validates a body and reads it. After a fault the result is incomplete, so the fault wins.
 pub(crate) fn read<T>(bytes: &[u8], read: impl FnOnce(&Node<'_>) -> Result<T>) -> Result<T> {

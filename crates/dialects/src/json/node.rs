@@ -6,7 +6,7 @@ use super::{
     allowance::{Allowance, Fault},
     document::{Document, Members, Raw, Shape},
 };
-use model_provider_host::{
+use provider_contract::{
     Error, Kind, Result,
     contract::{self, ErrorKind, Extra},
 };

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::types::{Block, Caller, Delta, Event};
 use crate::dialect::Frame;
-use model_provider_host::contract::{Reasoning, ToolCallStart};
+use provider_contract::contract::{Reasoning, ToolCallStart};
 
 /// The blocks of one response.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! An estimate of a request's tokens. Only the model's own tokenizer can count them, and that is upstream.
 
-use model_provider_host::contract::{AssistantPart, ChatRequest, ContentPart, Message, Tool};
+use provider_contract::contract::{AssistantPart, ChatRequest, ContentPart, Message, Tool};
 
 /// ASCII bytes per token, on average for English text and code.
 const BYTES_A_TOKEN: u64 = 4;

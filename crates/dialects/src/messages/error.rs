@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
     use crate::{dialect::Dialect as _, messages::Messages};
-    use model_provider_host::{Error, Kind, contract};
+    use provider_contract::{Error, Kind, contract};
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

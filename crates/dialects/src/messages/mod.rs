@@ -21,7 +21,7 @@ use crate::{
     dialect::{Asked, Dialect, Frame},
     fault::Fault,
 };
-use model_provider_host::Result;
+use provider_contract::Result;
 
 use self::{
     reply::MessagesReply,

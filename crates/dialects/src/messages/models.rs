@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ending::known;
-use model_provider_host::contract::{Extra, Model};
+use provider_contract::contract::{Extra, Model};
 
 /// For lists without a time: clients require one.
 const UNKNOWN_TIME: &str = "1970-01-01T00:00:00Z";
@@ -137,7 +137,7 @@ mod tests {
             id: id.to_owned(),
             display_name: "A model".to_owned(),
             alias: None,
-            source: model_provider_host::contract::ModelSource::Live,
+            source: provider_contract::contract::ModelSource::Live,
             input: Vec::new(),
             output: Vec::new(),
             reasoning: None,

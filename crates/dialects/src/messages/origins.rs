@@ -58,7 +58,7 @@ mod tests {
     use serde_json::json;
 
     use crate::{dialect::Dialect as _, fault::Fault, messages::Messages};
-    use model_provider_host::{
+    use provider_contract::{
         Error, Kind,
         contract::{self, ErrorKind, Extra},
     };

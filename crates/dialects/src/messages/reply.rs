@@ -18,7 +18,7 @@ use crate::{
     ending::{Ending, Notes},
     fault::Fault,
 };
-use model_provider_host::contract::{AssistantPart, ChatEvent, Extra, Summary, ToolCallStart};
+use provider_contract::contract::{AssistantPart, ChatEvent, Extra, Summary, ToolCallStart};
 
 /// The extra with a model's refusal.
 const REFUSAL: &str = "refusal";

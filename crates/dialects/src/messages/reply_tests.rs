@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{dialect::Dialect as _, messages::Messages};
-use model_provider_host::{
+use provider_contract::{
     Error, GenerationInfo, Kind,
     contract::{ErrorKind, FinishReason, Reasoning, ToolCallDelta, ToolCallEnd, Usage},
 };
@@ -137,7 +137,7 @@ fn parts(events: &[ChatEvent]) -> Vec<AssistantPart> {
             (ChatEvent::Reasoning(piece), _) => parts.push(AssistantPart::Reasoning(piece.clone())),
             (ChatEvent::ToolCallStart(start), _) => {
                 calls.push(parts.len());
-                parts.push(AssistantPart::ToolCall(model_provider_host::contract::ToolCall {
+                parts.push(AssistantPart::ToolCall(provider_contract::contract::ToolCall {
                     id: start.id.clone(),
                     name: start.name.clone(),
                     arguments_json: String::new(),
@@ -355,7 +355,7 @@ fn a_tool_is_called_by_the_name_that_the_client_gave_it() {
     let body = json!({"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}],
         "tools": [{"name": name, "input_schema": {}}]});
     let mut asked = Messages.parse(body.to_string().as_bytes()).expect("a request");
-    let model_provider_host::contract::Tool::Function(tool) = &asked.request.tools[0] else {
+    let provider_contract::contract::Tool::Function(tool) = &asked.request.tools[0] else {
         panic!("a function")
     };
     assert!(tool.name.len() <= 64);

@@ -1,7 +1,7 @@
 //! The stop reason of a response, in the dialect's terms.
 
 use super::types::{Stop, StopDetails};
-use model_provider_host::contract::{FinishReason, Summary};
+use provider_contract::contract::{FinishReason, Summary};
 
 /// The key under which a plugin reports the stop sequence that was met, if its upstream reports it.
 const STOP_REASON: &str = "stop_reason";

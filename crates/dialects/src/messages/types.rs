@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-use model_provider_host::contract::Usage;
+use provider_contract::contract::Usage;
 
 /// A whole response, or its known part at the beginning.
 #[derive(Serialize)]

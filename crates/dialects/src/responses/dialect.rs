@@ -13,7 +13,7 @@ use crate::{
     ending::{Ending, Notes},
     fault::Fault,
 };
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{AssistantPart, ChatEvent, Extra, FinishReason, ToolCallDelta, ToolCallEnd, ToolCallStart},
 };

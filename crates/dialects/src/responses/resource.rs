@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{json::Node, passthrough};
-use model_provider_host::contract::Usage;
+use provider_contract::contract::Usage;
 
 /// Members of the request that the response echoes unchanged.
 const AS_THEY_CAME: [&str; 14] = [

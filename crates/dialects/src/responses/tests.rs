@@ -8,7 +8,7 @@ use crate::{
     ending::Ending,
     fields::table,
 };
-use model_provider_host::{
+use provider_contract::{
     GenerationInfo,
     contract::{
         ChatEvent, Extra, FinishReason, Reasoning, Summary, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage,

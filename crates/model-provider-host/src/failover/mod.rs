@@ -16,6 +16,8 @@ use std::{
 
 use tokio::time::Instant;
 
+pub use provider_contract::Attempt;
+
 use cooldown::{Cooldowns, LONGEST_NAME};
 use recent::RecentFailures;
 
@@ -46,31 +48,7 @@ struct Memory {
     recent: RecentFailures,
 }
 
-/// A model that failed, or was skipped, before the one that responded.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// The reference as given.
-    pub reference: String,
-    /// Why it failed. The code `cooling-down` means that it was skipped.
-    pub error: Error,
-    /// The elapsed time.
-    pub elapsed: Duration,
-}
-
-impl Attempt {
-    /// An attempt that no host made, for tests of its display.
-    #[must_use]
-    pub fn new(reference: impl Into<String>, error: Error, elapsed: Duration) -> Self {
-        Self {
-            reference: reference.into(),
-            error,
-            elapsed,
-        }
-    }
-}
-
-/// A response that has started: its first event, or its end, has arrived.
+/// A response that has begun: its first event, or its end, is there.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Started {
@@ -235,11 +213,7 @@ impl Fallback {
         let mut first_error = None;
         for ((reference, key), resting) in models.iter().zip(resting) {
             if let Some(error) = resting {
-                trail.push(Attempt {
-                    reference: (*reference).clone(),
-                    error,
-                    elapsed: Duration::ZERO,
-                });
+                trail.push(Attempt::new(reference.as_str(), error, Duration::ZERO));
                 continue;
             }
             let started = Instant::now();
@@ -261,13 +235,9 @@ impl Fallback {
                         memory.recent.failed(key, Instant::now());
                     }
                     drop(memory);
-                    trail.push(Attempt {
-                        reference: (*reference).clone(),
-                        error: error.clone(),
-                        elapsed: started.elapsed(),
-                    });
-                    // An invalid reference as the first model is the caller's mistake: a response of another model
-                    // would hide it.
+                    trail.push(Attempt::new(reference.as_str(), error.clone(), started.elapsed()));
+                    // What was asked for first, and is no reference at all, is a slip of who asks: a response from
+                    // somebody else would hide it.
                     let is_slip = error.kind() == Kind::Provider(ErrorKind::InvalidReference)
                         && models.first().is_some_and(|(first, _)| first == reference);
                     if is_slip || !error.allows_fallback() {

@@ -55,29 +55,7 @@ impl GenerationState {
     }
 }
 
-/// The generation of a response.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct GenerationInfo {
-    /// 1 for the first, incremented by each swap.
-    pub number: u64,
-    /// The digest of its file.
-    pub digest: String,
-    /// The plugin's version.
-    pub version: String,
-}
-
-impl GenerationInfo {
-    /// A generation that no host made, for tests of its display.
-    #[must_use]
-    pub fn new(number: u64, version: impl Into<String>, digest: impl Into<String>) -> Self {
-        Self {
-            number,
-            version: version.into(),
-            digest: digest.into(),
-        }
-    }
-}
+pub use provider_contract::GenerationInfo;
 
 /// One plugin in service.
 pub(crate) struct Generation {
@@ -113,11 +91,11 @@ impl Generation {
     }
 
     pub(crate) fn info(&self) -> GenerationInfo {
-        GenerationInfo {
-            number: self.number,
-            digest: self.plugin.digest().to_owned(),
-            version: self.plugin.info().version.clone(),
-        }
+        GenerationInfo::new(
+            self.number,
+            self.plugin.info().version.as_str(),
+            self.plugin.digest(),
+        )
     }
 
     pub(crate) fn enter(&self, state: GenerationState) {

@@ -20,7 +20,7 @@ const LARGE: usize = 4 * 1024 * 1024;
 const AGAIN: u32 = 20;
 
 /// The setting that raises it.
-pub(crate) const TOTAL: &str = "max-total-memory-bytes";
+pub(crate) const TOTAL: &str = crate::error::Error::MEMORY_FULL;
 
 /// The memory that all guests of a sandbox may use together. Cheap to clone; clones are the same budget.
 #[derive(Clone, Debug)]

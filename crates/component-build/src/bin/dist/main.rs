@@ -2,6 +2,7 @@
 //! WIT package and a bill of materials. With `--program`, also builds the command line with the embedded component.
 //! The output is reproducible.
 
+mod gateway;
 mod sbom;
 
 use std::{error::Error, fs, path::Path, process::Command};
@@ -74,9 +75,33 @@ fn main() -> Result<(), Box<dyn Error>> {
         out.display(),
         out.display()
     );
+    gateway(&component, &out)?;
     if std::env::args().any(|argument| argument == "--program") {
         program(workspace, &out.join(file_name), &out)?;
     }
+    Ok(())
+}
+
+/// Writes the composed gateway; `--gateway-settings FILE` builds settings into it.
+fn gateway(component: &[u8], out: &Path) -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--gateway-settings");
+    let settings = match (arguments.next(), arguments.next()) {
+        (Some(_), None) => return Err("`--gateway-settings` takes a file".into()),
+        (_, file) => file,
+    };
+    let composed = gateway::build(component, settings.as_deref().map(Path::new))?;
+    let file_name = format!("{}.wasm", gateway::NAME.replace('-', "_"));
+    let digest = format!("{:x}", Sha256::digest(&composed));
+    fs::write(out.join(&file_name), &composed)?;
+    fs::write(
+        out.join(format!("{file_name}.sha256")),
+        format!("{digest}  {file_name}\n"),
+    )?;
+    println!(
+        "{}/{file_name}  {} bytes\nsha256 {digest}",
+        out.display(),
+        composed.len()
+    );
     Ok(())
 }
 

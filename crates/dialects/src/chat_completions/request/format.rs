@@ -1,7 +1,7 @@
 //! The response format, in the variants that clients send.
 
 use crate::json::{Node, extras};
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{Extra, JsonSchema, ResponseFormat},
 };

@@ -7,7 +7,7 @@ use crate::{
     json::{Node, extras},
     media,
 };
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{
         AssistantMessage, AssistantPart, ContentPart, Extra, Message, Reasoning, SystemMessage, ToolCall,

@@ -8,7 +8,7 @@ mod format;
 mod message;
 mod tools;
 
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{ChatRequest, ErrorKind, Extra, Message},
 };

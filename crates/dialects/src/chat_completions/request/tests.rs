@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{fault::Fault as ServerFault, json::PARAM};
 use http::StatusCode;
-use model_provider_host::{
+use provider_contract::{
     Error, Kind,
     contract::{self, AssistantPart, ContentPart, MediaSource, ResponseFormat, Tool, ToolChoice},
 };

@@ -1,7 +1,7 @@
 //! The tools of a request and the tool choice, in the variants that clients send.
 
 use crate::json::{Node, extras};
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
 };

@@ -2,7 +2,7 @@
 
 use super::{CACHE_CONTROL, Context, content};
 use crate::json::Node;
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{AssistantPart, Extra, Reasoning, ToolCall},
 };

@@ -5,7 +5,7 @@
 
 use super::{CACHE_CONTROL, Context};
 use crate::{json::Node, media};
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{ContentPart, Media, MediaSource},
 };

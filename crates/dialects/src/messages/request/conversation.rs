@@ -9,7 +9,7 @@ use super::{
     content::{self, Parts},
 };
 use crate::{json::Node, messages::origins::Origin};
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{AssistantMessage, Message, SystemMessage, ToolResult, UserMessage},
 };

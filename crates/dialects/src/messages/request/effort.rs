@@ -3,7 +3,7 @@
 //! An explicit effort wins over a token budget. Whether a model supports an effort is the plugin's concern.
 
 use crate::{ending::Notes, json::Node};
-use model_provider_host::Result;
+use provider_contract::Result;
 
 /// Budgets below these limits map to these efforts; above all of them the effort is `high`.
 const BUDGETS: [(u32, &str); 2] = [(4096, "low"), (16_384, "medium")];

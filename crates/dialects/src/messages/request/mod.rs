@@ -17,7 +17,7 @@ use crate::{
     fields::{self, Handling},
     json::{self, Node},
 };
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{ChatRequest, Extra, JsonSchema, ResponseFormat},
 };

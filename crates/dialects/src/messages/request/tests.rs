@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
-use model_provider_host::contract::{
+use provider_contract::contract::{
     AssistantPart, ContentPart, MediaSource, Message, ResponseFormat, Tool, ToolChoice,
 };
 

@@ -10,7 +10,7 @@ use std::{
 
 use super::CACHE_CONTROL;
 use crate::{ending::Notes, json::Node};
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
 };

@@ -10,7 +10,7 @@ use super::{
     Output,
 };
 use crate::dialect::Frame;
-use model_provider_host::contract::ToolCallStart;
+use provider_contract::contract::ToolCallStart;
 
 #[derive(Debug)]
 pub(super) struct Call {

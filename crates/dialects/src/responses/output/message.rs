@@ -14,7 +14,7 @@ use super::{
     Open, Output,
 };
 use crate::{dialect::Frame, passthrough};
-use model_provider_host::contract::Extra;
+use provider_contract::contract::Extra;
 
 #[derive(Debug)]
 pub(super) struct Message {

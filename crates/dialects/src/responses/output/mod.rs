@@ -24,7 +24,7 @@ use crate::{
     dialect::{Frame, LOGPROBS},
     passthrough::{self, Added},
 };
-use model_provider_host::contract::{ChatEvent, Extra};
+use provider_contract::contract::{ChatEvent, Extra};
 
 /// Extras of an upstream that have a place in a message.
 const ANNOTATIONS: &str = "annotations";

@@ -10,7 +10,7 @@ use super::{
     Open, Output,
 };
 use crate::dialect::Frame;
-use model_provider_host::contract::Reasoning;
+use provider_contract::contract::Reasoning;
 
 #[derive(Debug)]
 pub(super) struct Thought {

@@ -4,7 +4,7 @@ use crate::{
     json::{Node, extras},
     media,
 };
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{AssistantPart, ContentPart, Extra},
 };

@@ -5,7 +5,7 @@ use super::{
     content::{content, said},
 };
 use crate::json::{Node, extras};
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{
         AssistantMessage, AssistantPart, Message, Reasoning, SystemMessage, ToolCall, ToolResult, UserMessage,

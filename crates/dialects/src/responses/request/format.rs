@@ -1,7 +1,7 @@
 //! The response format.
 
 use crate::json::Node;
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{Extra, JsonSchema, ResponseFormat},
 };

@@ -15,7 +15,7 @@ use crate::{
     json::{self, Node, invalid},
 };
 use conversation::Conversation;
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{ChatRequest, ErrorKind, Extra, Message},
 };

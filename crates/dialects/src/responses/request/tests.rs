@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::fields::Field;
-use model_provider_host::contract::{
+use provider_contract::contract::{
     AssistantPart, ContentPart, MediaSource, ResponseFormat, Tool, ToolChoice,
 };
 

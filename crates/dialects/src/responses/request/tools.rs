@@ -3,7 +3,7 @@
 
 use super::super::conversion;
 use crate::json::{Node, extras};
-use model_provider_host::{
+use provider_contract::{
     Result,
     contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
 };

@@ -2,38 +2,41 @@
 
 use std::sync::Arc;
 
-use super::ServePolicy;
 use http::HeaderMap;
 
-use dialects::{
-    chat_completions::ChatCompletions, dialect::Dialect, messages::Messages, responses::Responses,
+use crate::{
+    chat_completions::{ChatCompletions, reasoning::ReasoningField},
+    dialect::Dialect,
+    messages::Messages,
+    responses::Responses,
 };
 
 /// The path of chat completions.
-pub(super) const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
+pub const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
 /// The path of responses.
-pub(super) const RESPONSES: &str = "/v1/responses";
+pub const RESPONSES: &str = "/v1/responses";
 
 /// The path of Messages, and the prefix of its subpaths.
-pub(super) const MESSAGES: &str = "/v1/messages";
+pub const MESSAGES: &str = "/v1/messages";
 /// The path of token counts of Messages.
-pub(super) const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
+pub const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
 /// A header that every client of the Messages API sends, and no other client.
 const ANTHROPIC_VERSION: &str = "anthropic-version";
 
 /// The dialects.
-pub(super) struct Dialects {
+#[derive(Debug)]
+pub struct Dialects {
     chat_completions: Arc<dyn Dialect>,
     responses: Arc<dyn Dialect>,
     messages: Arc<dyn Dialect>,
 }
 
 impl Dialects {
-    pub(super) fn new(policy: &ServePolicy) -> Self {
+    /// All of them; `reasoning` is where reasoning stands in a chat completion.
+    #[must_use]
+    pub fn new(reasoning: ReasoningField) -> Self {
         Self {
-            chat_completions: Arc::new(ChatCompletions {
-                reasoning: policy.reasoning,
-            }),
+            chat_completions: Arc::new(ChatCompletions { reasoning }),
             messages: Arc::new(Messages),
             responses: Arc::new(Responses),
         }
@@ -41,7 +44,8 @@ impl Dialects {
 
     /// The dialect for this path: also for unknown paths, since clients have to understand the error. On a shared
     /// path, the headers decide.
-    pub(super) fn of(&self, path: &str, headers: &HeaderMap) -> &Arc<dyn Dialect> {
+    #[must_use]
+    pub fn of(&self, path: &str, headers: &HeaderMap) -> &Arc<dyn Dialect> {
         let is_below = |address: &str| {
             path.strip_prefix(address)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -57,6 +61,7 @@ impl Dialects {
 }
 
 /// Whether a client is one of the Messages API.
-pub(super) fn speaks_messages(headers: &HeaderMap) -> bool {
+#[must_use]
+pub fn speaks_messages(headers: &HeaderMap) -> bool {
     headers.contains_key(ANTHROPIC_VERSION)
 }

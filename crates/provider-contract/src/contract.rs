@@ -1,38 +1,62 @@
-//! The contract's types, generated without an engine; the rest is the host's.
+//! The contract's types and calls, generated from `wit/`.
+//!
+//! The types are the same with the feature `host` and without: plain data. With it they can be passed to a guest as well.
 
-#[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all, reason = "generated code")]
+mod chat_request;
+
+#[cfg(feature = "host")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated code; its documentation is in wit/provider.wit"
+)]
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "wit",
+        world: "model-provider",
+        exports: { default: async },
+        additional_derives: [PartialEq],
+    });
+}
+
+/// A world of the types alone: who links this exports and imports nothing by it.
+#[cfg(not(feature = "host"))]
+#[allow(
+    missing_docs,
+    unsafe_code,
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code; its documentation is in wit/provider.wit"
+)]
 mod bindings {
     wit_bindgen::generate!({
-        path: "../../wit",
-        world: "model-provider",
+        inline: "package openclaw:provider-contract; world data { import openclaw:model-provider/types@0.2.0; }",
+        path: "wit",
+        world: "openclaw:provider-contract/data",
         additional_derives: [PartialEq],
         generate_unused_types: true,
     });
 }
 
-pub use bindings::openclaw::model_provider::types::*;
+#[cfg(feature = "host")]
+pub use bindings::exports::openclaw::model_provider::provider::Progress;
+#[cfg(feature = "host")]
+pub use bindings::openclaw::model_provider::settings;
+pub use bindings::openclaw::model_provider::types;
+/// The generated calls, for programs that drive a component without a [`Host`](crate::Host), as the benches do.
+#[cfg(feature = "host")]
+pub use bindings::{ModelProvider, ModelProviderPre};
 
-impl ChatRequest {
-    /// As the host's builder begins: a model, and nothing else.
-    #[must_use]
-    pub fn new(model: impl Into<String>) -> Self {
-        Self {
-            model: model.into(),
-            messages: Vec::new(),
-            tools: Vec::new(),
-            tool_choice: None,
-            response_format: None,
-            reasoning_effort: None,
-            max_output_tokens: None,
-            temperature: None,
-            top_p: None,
-            frequency_penalty: None,
-            presence_penalty: None,
-            seed: None,
-            stop: Vec::new(),
-            extras: Vec::new(),
-        }
-    }
+pub use types::*;
+
+/// Whether a provider works without its credential, as the fact `credential-optional` of its `extras` says. The
+/// plugin then gets `not-required` where there is no credential, also for a remote base URL.
+#[must_use]
+pub fn is_credential_optional(info: &ProviderInfo) -> bool {
+    let mut facts = info.extras.iter();
+    facts.any(|fact| fact.key == "credential-optional" && fact.value_json.trim() == "true")
 }
 
 impl Message {
@@ -66,7 +90,7 @@ impl Message {
         Self::assistant_parts(vec![AssistantPart::Text(text.into())])
     }
 
-    /// An assistant message: the parts of a response, given back.
+    /// An assistant message with the parts of a response, for the next turn.
     #[must_use]
     pub fn assistant_parts(content: Vec<AssistantPart>) -> Self {
         Self::Assistant(AssistantMessage {
@@ -88,7 +112,7 @@ impl Message {
 }
 
 impl ToolCall {
-    /// A call of a tool with these arguments, JSON as text.
+    /// A tool call with these arguments, JSON as text.
     #[must_use]
     pub fn new(id: impl Into<String>, name: impl Into<String>, arguments_json: impl Into<String>) -> Self {
         Self {

@@ -4,19 +4,11 @@
 
 use std::borrow::Cow;
 
-use axum::extract::Request;
 use http::{Uri, uri::PathAndQuery};
 
-/// The same request with a normalized path: no empty segments and no needless escapes.
-pub(super) fn plain(mut request: Request) -> Request {
-    if let Some(uri) = plain_uri(request.uri()) {
-        *request.uri_mut() = uri;
-    }
-    request
-}
-
-/// `None` if the path is normalized already, which most are.
-fn plain_uri(uri: &Uri) -> Option<Uri> {
+/// The same URI with a normalized path: no empty segments and no needless escapes. `None` if it is normalized already,
+/// which most are.
+pub fn plain_uri(uri: &Uri) -> Option<Uri> {
     let path = without_escapes(uri.path());
     let is_plain = !path.contains("//") && (path.len() <= 1 || !path.ends_with('/'));
     let is_same = matches!(path, Cow::Borrowed(_));

@@ -1,0 +1,57 @@
+//! `/v1/models` and `/v1/models/ID`. Knows no dialect's form.
+
+use dialects::{
+    chat_completions as openai,
+    fault::Fault,
+    messages,
+    server::{addresses::speaks_messages, refusals::invalid_path},
+};
+use percent_encoding::percent_decode_str;
+use provider_contract::{
+    Error, Kind,
+    contract::{DiscoveryMode, ErrorKind, Model},
+};
+
+use crate::{bindings::provider, component::Answer, request::Head};
+
+#[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+pub(crate) fn list(head: &Head, discovery: DiscoveryMode) -> Answer {
+    let catalog = provider::list_models(discovery).map_err(Error::from)?;
+    let list = if speaks_messages(&head.headers) {
+        let page = messages::models::Page::of(head.uri.query().unwrap_or_default());
+        messages::models::list(&catalog.models, &page)
+    } else {
+        openai::models::list(&catalog.models)
+    };
+    Ok(list.to_string())
+}
+
+/// One model. Its id holds slashes, written as they are or percent-encoded, and may hold a suffix.
+#[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+pub(crate) fn one(head: &Head, id: &str, discovery: DiscoveryMode) -> Answer {
+    let id = percent_decode_str(id).decode_utf8().map_err(|_| invalid_path())?;
+    let catalog = provider::list_models(discovery).map_err(Error::from)?;
+    if let Some(model) = catalog.models.iter().find(|model| model.id == id) {
+        return Ok(entry(head, &id, model));
+    }
+    let resolved = provider::resolve_ref(&id).map_err(Error::from)?;
+    match resolved.metadata {
+        Some(model) => Ok(entry(head, &id, &model)),
+        None => {
+            let message = format!("there is no model `{id}` in the list");
+            let kind = Kind::Provider(ErrorKind::ModelUnavailable);
+            Err(Fault::from(
+                Error::new(kind, message).with_hint("`/v1/models` lists them"),
+            ))
+        }
+    }
+}
+
+fn entry(head: &Head, id: &str, model: &Model) -> String {
+    let entry = if speaks_messages(&head.headers) {
+        messages::models::entry(id, model)
+    } else {
+        openai::models::entry(id, model)
+    };
+    entry.to_string()
+}

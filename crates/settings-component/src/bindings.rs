@@ -1,0 +1,47 @@
+//! The exported interfaces and, unless a file is built in, the store of the engine.
+
+#[cfg(built_in)]
+#[allow(
+    missing_docs,
+    unsafe_code,
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code"
+)]
+mod generated {
+    wit_bindgen::generate!({
+        path: ["../../wit", "../gateway-component/wit"],
+        world: "openclaw:gateway/settings-built-in",
+        pub_export_macro: true,
+        generate_unused_types: true,
+    });
+}
+
+#[cfg(not(built_in))]
+#[allow(
+    missing_docs,
+    unsafe_code,
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code"
+)]
+mod generated {
+    wit_bindgen::generate!({
+        path: ["../../wit", "../gateway-component/wit"],
+        world: "openclaw:gateway/settings-from-store",
+        pub_export_macro: true,
+        generate_unused_types: true,
+    });
+}
+
+pub(crate) use generated::exports::openclaw::{
+    gateway::configuration,
+    model_provider::{settings, types},
+};
+#[cfg(not(built_in))]
+pub(crate) use generated::wasi::config::store;
+
+pub(crate) use generated as bindings;
+pub(crate) use generated::export;
