@@ -1,6 +1,6 @@
 //! A target directory that starts as a copy of another one, so that cargo builds only what differs.
 //!
-//! Knows nothing of components. Files keep their times, by which cargo tells what is up to date.
+//! Knows nothing of components. Modification times are preserved, since cargo uses them to detect changes.
 
 use std::{
     fs::{self, File},
@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// Copies `from` to `to`, if only the first of them is there. `to` appears whole or not at all.
+/// Copies `from` to `to`, if `to` does not exist and `from` does. `to` appears atomically.
 ///
 /// # Errors
 /// If a file cannot be read or written. Nothing is lost then: cargo builds everything.
