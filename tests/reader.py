@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An independent reader of recorded answers: what a careful person says that each of them means.
+"""An independent reader of recorded responses: a second reading of what each of them means.
 
 It shares no line and no table with the plugin: it was written from the description of the wire format alone,
 so that a mistake would have to be made twice to go unseen. Where it and the plugin differ because the design
@@ -9,7 +9,7 @@ decides something that no description of the wire format says, `cases/reader-dif
 
 prints, or writes to OUT.jsonl, one JSON object a line for every file of CORPUS/sse, CORPUS/chat and CORPUS/errors:
 {file, text, reasoning, toolCalls: [{name, arguments}], usage: {input, cached, output, reasoning}, finish, rawFinish,
-error: {kind, status, code, message} or null}. An answer that ends in an error has no usage and no finish; a message
+error: {kind, status, code, message} or null}. A response that ends in an error has no usage and no finish; a message
 of null is one that the reader would have to invent.
 """
 import http.client
@@ -53,7 +53,7 @@ OPENED_BY_TEMPLATE = (
 
 
 class Failed(Exception):
-    """The answer ends in an error."""
+    """The response ends in an error."""
 
     def __init__(self, kind, status=None, code=None, message=None):
         self.record = {"kind": kind, "status": status, "code": code, "message": message}
@@ -76,7 +76,7 @@ def server_sent_events(body):
 
 
 def error_of(answer, status, headers=None, text=""):
-    """What an error answer, or an error object inside a stream, means."""
+    """The meaning of an error response, or of an error object inside a stream."""
     outer = answer if isinstance(answer, dict) else {}
     inner = outer.get("error")
     fields = inner if isinstance(inner, dict) else outer
@@ -115,7 +115,7 @@ def is_json(text):
 
 
 class Answer:
-    """One answer, put together from its chunks; a whole answer is one chunk."""
+    """One response, collected from its chunks; a whole response is one chunk."""
 
     def __init__(self, model=""):
         self.content, self.thought, self.calls = "", "", []
@@ -170,7 +170,7 @@ class Answer:
         return bool(choice.get("error"))
 
     def take_call(self, piece):
-        """A piece goes on with the call of its id, else of its index, else with the last; a name may begin a new one."""
+        """A fragment continues the call of its id, else of its index, else the last one; a name may start a new one."""
         function = piece.get("function") or {}
         ident, name, arguments = piece.get("id"), function.get("name"), function.get("arguments")
         index = piece.get("index") if isinstance(piece.get("index"), int) and piece["index"] >= 0 else None
@@ -195,7 +195,7 @@ class Answer:
         call["arguments"] += arguments
 
     def text_and_reasoning(self):
-        """A block of thoughts that opens the text belongs to the thoughts, also where the prompt has its first tag."""
+        """A reasoning block that opens the text belongs to the reasoning, also if the prompt has its first tag."""
         opened = re.match(r"\s*<think>(.*?)(</think>|\Z)", self.content, re.S)
         if opened:
             return self.content[opened.end():], self.thought + opened[1]
@@ -216,7 +216,7 @@ class Answer:
             yield {"name": call["name"], "arguments": arguments}
 
     def end(self, done):
-        """What is told at the end: the calls, the counts and why it ended."""
+        """The summary at the end: the calls, the usage and the finish reason."""
         if not self.any_choice:
             raise Failed("protocol")
         calls = list(self.tool_calls())

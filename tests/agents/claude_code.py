@@ -18,7 +18,7 @@ from harness import Checks, equal, mock_router, path_of
 from serving import KEY, Recorder, served, until
 
 MODEL = "Qwen/Qwen3-8B"
-# A name that it knows by itself, and the model that stands behind it here.
+# A model name built into it, and the model that this name is an alias of here.
 KNOWN = "claude-sonnet-4-5"
 CONFIGURATION = {
     "agents": {
@@ -28,12 +28,12 @@ CONFIGURATION = {
         }
     }
 }
-# A stream that does not end is left by whoever aborts.
+# A stream that does not end is for the tests that abort.
 ENDLESS = "mock/endless"
 
 
 class Sink:
-    """A proxy that lets nothing through, and notes what it was asked for."""
+    """A proxy that blocks everything, and records the requested hosts."""
 
     def __enter__(self):
         self.asked = asked = []
@@ -133,7 +133,7 @@ def chunk(delta, finish=None):
 
 
 def calling(tool, arguments):
-    """A stream that calls one tool, its arguments in pieces, behind some reasoning."""
+    """A stream that calls one tool, its arguments in fragments, after some reasoning."""
     text = json.dumps(arguments)
     function = {"name": tool, "arguments": text[:10]}
     call = {"index": 0, "id": f"call_{tool.lower()}", "type": "function", "function": function}

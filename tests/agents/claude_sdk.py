@@ -15,7 +15,7 @@ from serving import KEY, served
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODEL, VISION = "Qwen/Qwen3-8B", "moonshotai/Kimi-K2.5"
-# llm-comply asks for thinking only of models with such a name.
+# llm-comply requests thinking only of models with such a name.
 COMPLY_NAME = "claude-sonnet-4-5"
 CONFIGURATION = {
     "agents": {
@@ -194,7 +194,7 @@ def keeps_out(client_of, url):
 
 
 class Number(pydantic.BaseModel):
-    """What a schema asks for."""
+    """A value that satisfies a schema."""
 
     n: int
 

@@ -2,7 +2,7 @@
 CODEX in the environment.
 
 A turn, a turn with a tool that edits a file in an empty folder (by its shell, and by its patch tool, which takes a text),
-an error, and a turn that is given up. Nothing leaves this machine: whatever Codex asks elsewhere goes to a proxy that
+an error, and a cancelled turn. Nothing leaves this machine: Codex's requests to other hosts go to a proxy that
 counts and refuses it.
 """
 
@@ -60,7 +60,7 @@ stream_max_retries = 0
 
 
 class Refusing:
-    """A proxy that lets nothing through, and knows how often it was asked."""
+    """A proxy that blocks everything, and counts its requests."""
 
     def __init__(self):
         import http.server

@@ -1,4 +1,4 @@
-//! A plugin that sends any request that its prompt describes, and what leaves the host: the table `tests/cases/egress.json`.
+//! A plugin that sends any request in its prompt, and what leaves the host: the table `tests/cases/egress.json`.
 
 use std::{
     sync::{

@@ -1,7 +1,7 @@
 """The host against aimock: `aimock.py`, with HOST_HARNESS, COMPONENT and NODE_MODULES in the environment.
 
-aimock answers by our `aimock_fixtures.json` in its own way of writing streams and errors, lets in only who has the
-key, and keeps a journal of the requests, in which we look for what has to be in them.
+aimock responds from our `aimock_fixtures.json` with its own format of streams and errors, requires the key, and keeps
+a journal of the requests, whose content is checked.
 """
 
 import json
@@ -20,7 +20,7 @@ TOOLS = [
 
 
 def journal(host):
-    """Gives the requests for answers that aimock saw, oldest first."""
+    """Returns the completion requests that aimock received, oldest first."""
     _, text = fetch(f"{host.base_url.removesuffix('/v1')}/__aimock/journal", headers={"authorization": f"Bearer {TOKEN}"})
     return [entry for entry in json.loads(text) if entry["path"] == "/v1/chat/completions"]
 
@@ -46,13 +46,13 @@ def events(host):
 
 
 def what_was_sent(host):
-    """One request, and in it what was asked for and nothing else."""
+    """One request with the given parameters only."""
     before = len(journal(host))
     host.good("chat", "-m", f"huggingface/{MODEL}:cheapest", "--system", "be brief", "plain")
     entries = journal(host)
     equal(len(entries), before + 1, "the number of requests")
     headers, body = entries[-1]["headers"], entries[-1]["body"]
-    # The journal hides the value. That it is the right one is known from the answer: others get a 401.
+    # The journal hides the value. That it is the right one is known from the response: a wrong one gets a 401.
     assert "authorization" in headers, headers
     has(headers, {"content-type": "application/json"})
     assert headers["user-agent"].startswith("openclaw-huggingface-provider/"), headers
@@ -148,7 +148,7 @@ def tries_again(host):
 
 
 def cut(host):
-    """The pieces that came, then the error; never a complete answer, and never a second request."""
+    """The deltas received, then the error; never a complete response, and never a second request."""
     before = len(journal(host))
     status, answer = host.run("chat", "-m", MODEL, "cut")
     equal(status, 1, f"the status ({answer})")
@@ -163,7 +163,7 @@ def cut(host):
 
 
 def gone(host):
-    """Without a piece that came it may be asked again, and is."""
+    """Without a delta received it may be retried, and is."""
     before = len(journal(host))
     error = host.bad("chat", "-m", MODEL, "gone", settings=["max-retries=1"])
     has(error, {"kind": "transport", "retryable": True, "requestSent": True, "attempts": 2})

@@ -1,7 +1,7 @@
-"""Clients that others wrote, unmodified, through `serve`: `clients.py`, with HOST_HARNESS, COMPONENT and NODE_MODULES in
+"""Third-party clients, unmodified, through `serve`: `clients.py`, with HOST_HARNESS, COMPONENT and NODE_MODULES in
 the environment.
 
-Four clients ask the same: `openai` and `huggingface_hub` of PyPI here, `openai` and `@huggingface/inference` of npm by
+Four clients send the same requests: `openai` and `huggingface_hub` of PyPI here, `openai` and `@huggingface/inference` of npm by
 `clients/ask.mjs`. Each has to read out of our server what the mock router behind it said.
 """
 
@@ -15,7 +15,7 @@ from harness import HERE, Checks, equal, has, mock_router
 from serving import KEY, served
 
 MODEL = "Qwen/Qwen3-8B"
-# Some of these clients read reasoning from `reasoning_content`, others from `reasoning`.
+# Some of these clients read reasoning from `reasoning_content`, some from `reasoning`.
 CLIENTS_READ_EITHER = ["max-retries=0", "serve-reasoning-field=both"]
 TOOL = {
     "type": "function",
@@ -33,7 +33,7 @@ def asked(text, model=MODEL, **more):
 
 
 def gathered(chunks):
-    """Puts a streamed answer together as its reader would."""
+    """Collects a streaming response as its client would."""
     found = {"text": "", "thoughts": "", "calls": [], "pieces": 0, "finish": None, "usage": None}
     for chunk in chunks:
         chunk = plain(chunk)

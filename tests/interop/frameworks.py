@@ -1,8 +1,8 @@
-"""Frameworks that others wrote, unmodified, through `serve`: `frameworks.py [NAME…]`, with HOST_HARNESS, COMPONENT and
+"""Third-party frameworks, unmodified, through `serve`: `frameworks.py [NAME…]`, with HOST_HARNESS, COMPONENT and
 NODE_MODULES in the environment.
 
 Each does the same four things, in a file of its own under `frameworks/`: a plain response, a stream, a tool call and what
-the model makes of its result, and a second turn. Between `serve` and the mock router a recorder keeps what arrives, so
+the model makes of its result, and a second turn. Between `serve` and the mock router a recorder stores what arrives, so
 that a turn that was forgotten on the way is seen.
 """
 

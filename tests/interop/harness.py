@@ -25,7 +25,7 @@ class Checks:
         """Runs one check; says its name and, if it does not hold, why."""
         try:
             test(*args)
-        except Exception as error:  # Whatever it is, it is this check's failure and not the end of the others.
+        except Exception as error:  # Any exception fails this check, and the other checks still run.
             self.failed += 1
             print(f"FAILED  {name}: {type(error).__name__}: {error}", flush=True)
         else:

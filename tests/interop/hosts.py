@@ -1,9 +1,9 @@
 """The component, unchanged, in hosts that are not ours: `hosts.py`, with HOST_HARNESS, COMPONENT and NODE_MODULES in
 the environment.
 
-What they list, resolve and read has to be what our own host gives for the same questions to the same mock router,
-which lets in only who has a token. Then each asks llama.cpp's server again and again from one instance: it announces
-keep-alive and closes after each answer, and jco's HTTP client keeps what is announced.
+Their lists, resolutions and responses have to equal those of our own host for the same requests to the same mock
+router, which requires a token. Then each sends many requests to llama.cpp's server from one instance: the server
+announces keep-alive and closes after each response, and jco's HTTP client pools such connections.
 """
 
 import json

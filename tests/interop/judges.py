@@ -1,4 +1,4 @@
-"""Test suites that others wrote for servers of OpenAI's dialect, through `serve`: `judges.py`, with HOST_HARNESS and
+"""Third-party test suites for servers of OpenAI's dialect, through `serve`: `judges.py`, with HOST_HARNESS and
 COMPONENT in the environment, and OPENAI_SDIST naming the unpacked source distribution of PyPI's `openai`.
 
 `llm-comply` has to pass whole, for Chat Completions and for the Responses API. The chat and models tests of `openai` have to pass but for those named here, each with
@@ -18,8 +18,8 @@ import openai
 from harness import Checks, equal, fetch, mock_router
 from serving import KEY, Recorder, served
 
-# A model that sees pictures, under the names that the suites ask for: `openai` for one of OpenAI's own, and llm-comply
-# asks for reasoning only of models with such a name.
+# A model that sees pictures, under the names that the suites request: `openai` for one of OpenAI's own, and llm-comply
+# requests reasoning only of models with such a name.
 VISION = "huggingface/moonshotai/Kimi-K2.5"
 OPENAI_NAME, COMPLY_NAME = "gpt-6-astra", "gpt-5"
 # One that sees pictures and does not reason: llm-comply knows no name for events of reasoning that OpenAI's own library and
@@ -123,7 +123,7 @@ def retries_once(client_retries):
 
 
 def asks_on(times):
-    """So does one for a client that asks again and again whatever it is told."""
+    """So does one for a client that retries regardless of the response."""
     with mock_router() as mock, Recorder(mock, status=429) as upstream, served(upstream.url) as server:
         body = {"model": "Qwen/Qwen3-8B", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
         for _ in range(times):

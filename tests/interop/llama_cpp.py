@@ -1,7 +1,7 @@
 """The host against llama.cpp's own server: `llama_cpp.py`, with HOST_HARNESS and COMPONENT in the environment.
 
 A real engine with a random model. Its ways: numbers as error codes, usage in a chunk without choices, `timings`, bare
-comments while it thinks, broken UTF-8 and control characters in the text, keep-alive announced and not kept.
+comments during reasoning, broken UTF-8 and control characters in the text, keep-alive announced and not kept.
 `llama_cpp.py serve MODEL PORT [KEY]` is the server alone; the checks start it as a child process.
 """
 
@@ -172,7 +172,7 @@ def no_server(host):
 
 
 def many(host):
-    """Each answer's connection is closed by the server although it announced to keep it."""
+    """The server closes each response's connection although it announced keep-alive."""
     left, running = CHATS, []
     while left or running:
         while left and len(running) < 2:
@@ -193,7 +193,7 @@ def wants_a_key(host):
 
 
 def loads(model):
-    """Until the model is there every request is answered with 503."""
+    """Until the model is loaded every request gets a 503."""
     port = free_port()
     host = Host(f"http://127.0.0.1:{port}/v1")
     with child(serving(model, port)):

@@ -1,4 +1,4 @@
-"""`serve` as a child process, for scripts that ask it with other people's clients."""
+"""`serve` as a child process, for scripts that test it with third-party clients."""
 
 import contextlib
 import http.client
@@ -28,7 +28,7 @@ class Served:
         return self.log.read().decode(errors="replace")
 
     def ends(self):
-        """It goes when it is told to, and has written no secret."""
+        """It stops on SIGTERM, and has written no secret."""
         self.process.send_signal(signal.SIGTERM)
         equal(self.process.wait(timeout=30), 0, "the status at its end")
         said = self.logged()
@@ -71,9 +71,9 @@ def until(check, seconds=10):
 
 
 class Recorder:
-    """A server between `serve` and its upstream: it keeps the bodies of chat requests, and passes everything on.
+    """A server between `serve` and its upstream: it records the bodies of chat requests, and passes everything on.
 
-    With a `status` it answers chat requests itself, each time the same.
+    With a `status` it responds to chat requests itself, each time the same.
     """
 
     def __init__(self, upstream, status=None):

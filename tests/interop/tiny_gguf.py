@@ -1,7 +1,7 @@
 """Writes a language model of half a megabyte with random weights, as GGUF: `tiny_gguf.py FILE`.
 
 What it says makes no sense, but the engine that runs it is the real one. The vocabulary is one token per byte and a
-few words, so that answers hold spaces, control characters and broken UTF-8; a grammar in the request makes it say
+few words, so that responses contain spaces, control characters and broken UTF-8; a grammar in the request makes it say
 something definite, and a bias on `CALL` makes it call a tool. The seed is fixed: the same file each time.
 """
 
@@ -12,7 +12,7 @@ import numpy
 
 HEADS, CONTEXT = 4, 4096
 WORDS = ["\u2581hello", "\u2581world", "\u2581model", "\u2581caf\u00e9", "\u2581\u65e5\u672c", "\u2581the", "\u2581of", "."]
-# The token that ends an answer.
+# The token that ends a response.
 END_ID = 2
 # The token that begins a call of a tool, and its number: behind the three special tokens, the bytes and the words.
 CALL, CALL_ID = "<tool_call>\n", 3 + 256 + len(WORDS)
@@ -55,7 +55,7 @@ def vocabulary(more):
 
 
 def write(path, width=64, layers=2, inner=128, more=0):
-    """Writes the model to `path`. Larger figures make one that answers later; `more` words, one that is loaded later."""
+    """Writes the model to `path`. Larger figures make one that responds later; `more` words, one that is loaded later."""
     random = numpy.random.default_rng(2024)
     rows = vocabulary(more)
     out = gguf.GGUFWriter(path, "llama")

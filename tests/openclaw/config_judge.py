@@ -158,7 +158,7 @@ def judge_loaded(era):
 
 
 def judge_settings(era):
-    """Our own settings may stand in the configuration where the plugin is, as the documents say."""
+    """Our own settings may be in the configuration if the plugin is installed, as documented."""
     with tempfile.TemporaryDirectory() as folder:
         home = pathlib.Path(folder)
         own = {"bill-to": "my-org", "max-retries": 1, "discovery": {"enabled": True}}

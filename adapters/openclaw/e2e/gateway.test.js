@@ -39,7 +39,7 @@ describe("a gateway", { skip }, () => {
   /** Puts a component in place and waits until the next call would use it. */
   async function swap(bytes) {
     writeFileSync(component, bytes);
-    // A busy machine tells of a changed file late.
+    // A busy machine reports a changed file late.
     await sleep(1000);
   }
 
@@ -129,7 +129,7 @@ describe("a gateway", { skip }, () => {
       await sleep(20);
     }
     assert.ok(stopped, `the guest was not ended: ${(await turn).text}`);
-    // The guest ran for the last 8 s before it was ended; what came before is the preparation of the turn.
+    // The guest ran for the last 8 s before it was ended; the time before is the preparation of the turn.
     const meanwhile = samples.filter(({ at }) => at > stopped - 7_000 && at < stopped - 200).map(({ ms }) => ms).sort((one, more) => one - more);
     assert.ok(meanwhile.length > 20, `${meanwhile.length} of ${samples.length} samples, ended after ${stopped - samples[0].at} ms`);
     const share = (part) => meanwhile[Math.floor((meanwhile.length - 1) * part)];

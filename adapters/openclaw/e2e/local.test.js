@@ -1,4 +1,4 @@
-// Commands of real OpenClaw that need no gateway, with the plugin: configuration, list, one question, and what it says
+// Commands of real OpenClaw that need no gateway, with the plugin: configuration, list, one prompt, and what it reports
 // to a configuration that it cannot honour.
 import assert from "node:assert/strict";
 import { test } from "node:test";

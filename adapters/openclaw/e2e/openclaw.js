@@ -1,4 +1,4 @@
-// Real OpenClaw for tests: a state directory for each test, commands, a gateway, and questions to it.
+// Real OpenClaw for tests: a state directory for each test, commands, a gateway, and prompts to it.
 //
 // Everything stays on loopback and in a temporary folder; nothing of the machine's own OpenClaw is read.
 import { execFile, spawn } from "node:child_process";
@@ -26,7 +26,7 @@ export function config({ baseUrl, plugin = {}, provider = {}, load = true, ...re
       entries: { huggingface: { enabled: true, config: plugin } },
       ...(load && { load: { paths: [PLUGIN] } }),
     },
-    // Nothing is asked of anybody but the test's own router.
+    // Requests go to the test's own router only.
     models: { catalogRefresh: { enabled: false }, providers: { huggingface: { baseUrl, models: [], ...provider } } },
     gateway: { mode: "local", http: { endpoints: { chatCompletions: { enabled: true } } } },
     update: { checkOnStart: false },
@@ -156,7 +156,7 @@ export class Gateway {
     return { status: response.status, text: parsed.choices?.[0]?.message?.content ?? body };
   }
 
-  /** One agent turn, streamed; gives the pieces of text with the time of each. */
+  /** One agent turn, streamed; returns the deltas of text with the time of each. */
   async stream(content, options) {
     const response = await this.request(content, { ...options, stream: true });
     const pieces = [];

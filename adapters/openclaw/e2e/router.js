@@ -1,7 +1,7 @@
 // The upstream of these tests: the project's mock router behind a recorder, and responses that a test holds open.
 //
-// The recorder is between OpenClaw and the mock router: it keeps what was asked, and the model's organisation chooses the
-// answer: `scenario-404-model/x` is a mock router with that scenario, `tools/x` one that calls a tool once, `held/x` a
+// The recorder is between OpenClaw and the mock router: it records the requests, and the model's organisation selects the
+// response: `scenario-404-model/x` is a mock router with that scenario, `tools/x` one that calls a tool once, `held/x` a
 // response that stays open. OpenClaw offers tools with each request; only `tools/x` gets to see them.
 import { spawn } from "node:child_process";
 import http from "node:http";
@@ -82,7 +82,7 @@ export class Router {
     onward.end(sent);
   }
 
-  /** Sends one piece and waits for the test; says when the client is gone. */
+  /** Sends one chunk and waits for the test; reports when the client is gone. */
   async hold(model, response) {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write(chunk({ role: "assistant", content: "begun " }));

@@ -13,7 +13,7 @@ import { acquire } from "../src/runtime.js";
 
 const FILE = new URL("../openclaw.plugin.json", import.meta.url);
 
-/** The models that the component lists without asking anybody, and where it sends requests. */
+/** The models that the component lists without a request, and where it sends requests. */
 export async function bundled() {
   const stateDir = mkdtempSync(join(tmpdir(), "manifest-"));
   const settings = readSettings({});

@@ -129,7 +129,7 @@ export class Answer {
     this.sdk.calculateCost(this.model, usage);
   }
 
-  /** A failed or aborted call, with what came of the response. */
+  /** A failed or aborted call, with the partial response. */
   fail(text, code, aborted) {
     this.close();
     const reason = aborted ? "aborted" : "error";

@@ -1,7 +1,7 @@
 // The contract of the component: its version, the names of its interfaces, and the shapes that cross it, as the
 // transpiled JavaScript wants them (camel case, `{ tag, val }`). The only file that knows the version.
 //
-// It knows nothing of OpenClaw: what comes in is a chat completion request in OpenAI's form, and plain settings.
+// It must not know OpenClaw: its input is a chat completion request in OpenAI's format, and plain settings.
 
 /** The version that this adapter speaks; what is added within it changes nothing that is here. */
 export const VERSION = "0.2";
@@ -221,7 +221,7 @@ function responseFormat(format) {
   };
 }
 
-/** What the component asks to send: its methods and paths below the base URL. */
+/** The endpoints that the component requests: methods and paths below the base URL. */
 export function endpointsOf(info) {
   return info.endpoints.map(({ method, path }) => ({ method, path }));
 }

@@ -1,7 +1,7 @@
 // From the contract's error kinds to OpenClaw's failover reasons.
 //
-// OpenClaw classifies by the error message alone. The kind therefore stands at the end of each message as a mark, and
-// the classifier reads nothing else: what an upstream wrote does not decide it. OpenClaw asks a plugin only where its own
+// OpenClaw classifies by the error message alone. The kind is therefore at the end of each message as a mark, and
+// the classifier reads nothing else: what an upstream wrote does not decide it. OpenClaw calls a plugin only where its own
 // patterns find nothing, or where a message could be about an exceeded limit; "max" and "request" in the mark make every
 // message of ours one of those. What they say is so: the component makes one request at most.
 

@@ -43,7 +43,7 @@ function numbers(config, table) {
   );
 }
 
-/** Whether lists may ask the service. */
+/** Whether lists may query the service. */
 function discoveryMode(discovery) {
   if (discovery === undefined || discovery === true || discovery?.enabled === true) return "authenticated";
   if (discovery === false || discovery?.enabled === false) return "off";

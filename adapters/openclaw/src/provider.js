@@ -1,4 +1,4 @@
-// The provider as OpenClaw sees it: its hooks, and what each asks of the component.
+// The provider as OpenClaw sees it: its hooks, and the component call of each.
 //
 // The functions of OpenClaw's SDK are passed in, so that all of it is tested without OpenClaw.
 import { Answer } from "./answer.js";
@@ -99,7 +99,7 @@ export function provider({ runtime, settings, manifest, sdk, auth, log }) {
     const answer = new Answer(model, (event) => stream.push(event), sdk);
     const fail = (payload) => {
       const aborted = options.signal?.aborted === true;
-      // OpenClaw shows a person a sentence of its own; what the component or this host did wrong stands in the log.
+      // OpenClaw shows the user a sentence of its own; the failure of the component or this host is in the log.
       if (!aborted && (payload.kind === "internal" || payload.code?.startsWith("max-"))) log.warn(`call of ${model.id} ended: ${payload.message}`);
       answer.fail(aborted ? "Hugging Face: the request was aborted" : errorMessage(payload), `${ID}:${payload.kind}`, aborted);
       stream.end();

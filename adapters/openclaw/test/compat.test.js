@@ -1,4 +1,4 @@
-// What `compat` of a model asks for, judged by OpenClaw's own transport: the same model and conversation, once through
+// The effect of a model's `compat`, compared with OpenClaw's own transport: the same model and conversation, once through
 // that transport and once through this plugin and the component, leave as the same messages.
 //
 // Left out of the comparison is what differs on purpose: the words between tool results and a user message are our own,

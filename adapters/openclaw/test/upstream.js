@@ -1,4 +1,4 @@
-// A router in a few lines, for tests of the adapter alone: streams what a test wants, and keeps what it was asked.
+// A router in a few lines, for tests of the adapter alone: streams what a test sets, and records its requests.
 import http from "node:http";
 
 /** Starts it; `respond(request, response)` gets `request.body`. */

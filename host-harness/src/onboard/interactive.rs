@@ -390,7 +390,7 @@ impl Talk<'_> {
         }
     }
 
-    /// The configured fallbacks, if the user wants to keep them; those of other providers stay in any case. Removes the kept
+    /// The configured fallbacks, if the user wants to keep them; those of other providers always stay. Removes the kept
     /// ones from what is `left` to choose.
     async fn kept(&self, host: &Host, left: &mut Vec<Pick>) -> Result<Vec<String>> {
         let old = self.ground.configuration.fallbacks()?;

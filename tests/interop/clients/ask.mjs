@@ -1,5 +1,5 @@
-// One question by an unmodified client of npm: `ask.mjs CLIENT BASE_URL KEY BODY`, with NODE_MODULES in the environment.
-// Prints what came in the form that clients.py compares.
+// One request by an unmodified client of npm: `ask.mjs CLIENT BASE_URL KEY BODY`, with NODE_MODULES in the environment.
+// Prints the response in the format that clients.py compares.
 
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ const [, , client, baseUrl, key, text] = process.argv;
 const body = JSON.parse(text);
 const load = createRequire(join(process.env.NODE_MODULES, "none.js"));
 
-/** What each client calls asking: whole, and as it comes. */
+/** Each client's calls: whole, and streaming. */
 const clients = {
   openai() {
     const { OpenAI } = load("openai");
@@ -65,7 +65,7 @@ async function streamed(ask) {
   return found;
 }
 
-/** The status, where a client tells it. */
+/** The status, if a client reports it. */
 function status(error) {
   return error.status ?? error.httpResponse?.status ?? null;
 }

@@ -26,7 +26,7 @@ def start(base_url, token):
                 self.close_connection = True  # Cut there is cut here: the last chunk is missing.
 
         def begin(self, answer):
-            """Passes the head on; gives what writes a piece of the body."""
+            """Passes the head on; returns the function that writes a chunk of the body."""
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in ("transfer-encoding", "connection", "content-length"):

@@ -1,7 +1,7 @@
 // Masks secrets in the bytes of a response on their way to the guest, in case a server repeats them.
 //
 // What is held back until more bytes come depends on the bytes and one public constant, never on the secret, so that the
-// sizes of reads tell the guest nothing about it.
+// sizes of reads reveal nothing about it to the guest.
 
 /** The trailing run of bytes without a line feed that is held back, at most. Events end in a line feed. */
 const HELD = 512;

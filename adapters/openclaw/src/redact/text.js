@@ -1,4 +1,4 @@
-// Masks secrets in decoded text that comes in pieces, such as the deltas of a streaming response.
+// Redacts secrets in decoded text that arrives in chunks, such as the deltas of a streaming response.
 //
 // A credential is one word: printable ASCII without blanks. Only words are held back, from their eighth character on and
 // at most 512 characters, until a blank, a character outside of ASCII or the end. Prose passes as it comes, and what is
@@ -30,7 +30,7 @@ export class TextRedactor {
     this.finder = finder;
   }
 
-  /** The next piece, without secrets, as far as it may be given; may be empty. */
+  /** The next chunk, redacted, as far as it may be passed on; may be empty. */
   push(piece) {
     if (this.word === "" || piece === "") return this.take(this.word + piece, this.given);
     if (wordAtEnd(piece[0]) === 1) return this.take(this.word + piece, this.given);
@@ -69,7 +69,7 @@ export class TextRedactor {
     return out;
   }
 
-  /** What stands from `given` to `split`, without secrets; notes what is masked behind it. */
+  /** The text from `given` to `split`, redacted; records what is redacted after it. */
   give(all, given, split) {
     const ranges = [...this.finder.ranges(all), [given, given + this.begun]];
     this.begun = Math.max(0, ...ranges.filter(([begin]) => begin < split).map(([, end]) => end - split));

@@ -87,7 +87,7 @@ const calls = {
   },
 };
 
-/** What the parent is told of an error: the contract's own, or that the component trapped. */
+/** The error as the parent gets it: the contract's own, or a trap of the component. */
 function errorOf(error) {
   if (error?.payload) return error.payload;
   const full = memories.some((memory) => memory.buffer.byteLength > limits.memoryBytes - 4 * 1024 * 1024);

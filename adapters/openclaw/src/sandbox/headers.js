@@ -1,4 +1,4 @@
-// Which header fields a guest may set. Both sides of the sandbox ask here: the guest's `wasi:http`, and the network
+// Which header fields a guest may set. Both sides of the sandbox check here: the guest's `wasi:http`, and the network
 // worker before it sends.
 
 /** Set by the host alone, of one connection only, or a way to take a response apart. */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
-/** Variables that Node's HTTP and TLS read; the worker gets no others. */
+/** Variables that Node's HTTP and TLS read; the worker gets only these. */
 const ENVIRONMENT = /^(https?_proxy|no_proxy|node_extra_ca_certs|node_use_system_ca|ssl_cert_file|ssl_cert_dir)$/i;
 
 export class Network {
@@ -44,7 +44,7 @@ export class Network {
   }
 }
 
-/** A shorter header value is not masked in what others say. */
+/** A shorter header value is not redacted in responses. */
 const SHORTEST_OF_OTHERS = 16;
 
 /**
@@ -58,7 +58,7 @@ export function egress({ baseUrl, apiKey, headers = {}, credential, endpoints, l
     .filter(([name]) => isCredential(name) || /authorization|api-?key|token|secret|cookie/i.test(name))
     // The scheme before it is no secret: `Bearer`.
     .map(([name, value]) => [name, String(value).trim().split(/\s+/).at(-1)])
-    // A short word could be guessed whole, and would be told by being masked. A credential is none.
+    // A short word could be guessed, and redaction would confirm the guess. A credential is never short.
     .filter(([name, value]) => isCredential(name) || value.length >= SHORTEST_OF_OTHERS)
     .map(([, value]) => value);
   return {

@@ -15,7 +15,7 @@ import { WORD } from "./link.js";
 
 /** How many bytes of a response may be on their way to a guest. */
 const WINDOW = 1024 * 1024;
-/** How long an idle connection is kept: shorter than servers keep theirs, so that none is used that is gone. */
+/** How long an idle connection stays in the pool: shorter than on servers, so that no closed one is used. */
 const IDLE_MS = 4_000;
 const MAX_HEAD_BYTES = 64 * 1024;
 

@@ -5,11 +5,11 @@
 import { Worker, MessageChannel } from "node:worker_threads";
 import { WORD, guestTime } from "./link.js";
 
-/** Workers kept ready, and workers at once. */
+/** Idle workers in the pool, and concurrent workers. */
 const KEPT = 2;
 const MOST = 32;
 const WATCH_MS = 25;
-/** After so long without a call the kept workers end; the next call starts one. */
+/** After this time without a call the idle workers end; the next call starts one. */
 const REST_MS = 10 * 60_000;
 /** Of JavaScript's heap; linear memory has a limit of its own. */
 const HEAP = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
@@ -177,7 +177,7 @@ export class Pool {
    */
   async call(job, options) {
     const member = this.take();
-    // A worker keeps the process alive as long as somebody waits for it, and no longer.
+    // A worker keeps the process alive only while a call waits for it.
     member.worker.ref();
     try {
       await unlessAborted(member.ready, options.signal);

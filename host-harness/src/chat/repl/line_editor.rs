@@ -140,7 +140,7 @@ fn serve(
         let prompt = match order {
             Order::Read(prompt) => prompt,
             Order::Remember(text) => {
-                // Each line is written immediately, so that none is lost when the terminal is closed. Only the user may read the file.
+                // Each line is written immediately, so that a closed terminal loses none. Only the user may read the file.
                 if line.add_history_entry(text).unwrap_or(false) {
                     let _ = line.append_history(history);
                 }

@@ -47,7 +47,7 @@ struct Talk<'a> {
     pictures: Vec<Media>,
     /// The last prompt, whatever its outcome.
     last: Option<Vec<ContentPart>>,
-    /// Whether the last response broke off and its partial text was added to the conversation, which is still to be reported.
+    /// Whether the last response broke off and its partial text is in the conversation, which is still to be reported.
     keeps_part: bool,
     catalog: Option<Arc<ModelCatalog>>,
     names: Names,
