@@ -38,6 +38,24 @@ pub fn inside(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// The length of a text between its quotes, without writing it.
+#[must_use]
+pub fn length(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    let mut length = bytes.len();
+    loop {
+        rest = rest.get(unescaped(rest)..).unwrap_or_default();
+        let Some((byte, behind)) = rest.split_first() else {
+            return length;
+        };
+        length += match byte {
+            b'\n' | b'\r' | b'\t' | b'"' | b'\\' => 1,
+            _ => 5,
+        };
+        rest = behind;
+    }
+}
+
 fn escape(byte: u8, out: &mut Vec<u8>) {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
     let short = match byte {
@@ -145,6 +163,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_quoted_reads_back(text in "([a-zé\u{1F600}]|[\u{0}-\u{1f}\"\\\\]){0,64}") {
+            prop_assert_eq!(length(text.as_bytes()) + 2, quoted(&text).len());
             prop_assert_eq!(serde_json::from_slice::<alloc::string::String>(&quoted(&text)).unwrap(), text);
         }
 

@@ -82,18 +82,36 @@ impl<'o> Writer<'o> {
 
     /// A text as a JSON string.
     pub(super) fn string(&mut self, text: &str) {
+        // No text gets shorter in quotes: what cannot be held is not even begun.
+        if matches!(self.target, Target::Hold) && self.buffer.len() + text.len() > HELD {
+            self.give_up();
+        }
         self.raw("\"");
-        for fragment in text.as_bytes().chunks(QUOTED_STEP) {
-            if matches!(self.target, Target::Refused) {
-                break;
+        match self.target {
+            Target::Count => self.length += quote::length(text.as_bytes()) as u64,
+            _ => {
+                for fragment in text.as_bytes().chunks(QUOTED_STEP) {
+                    if matches!(self.target, Target::Refused) {
+                        break;
+                    }
+                    self.quoted(fragment);
+                }
             }
-            self.quoted(fragment);
         }
         self.raw("\"");
     }
 
     /// Writes a fragment inside of a JSON string: copied into the buffer at once, where it may stay.
     fn quoted(&mut self, fragment: &[u8]) {
+        // A fragment that is skipped whole is only measured.
+        if self.skip > 0 && matches!(self.target, Target::Give(_)) {
+            let length = quote::length(fragment) as u64;
+            if length <= self.skip {
+                self.skip -= length;
+                self.length += length;
+                return;
+            }
+        }
         if matches!(self.target, Target::Give(_)) && self.buffer.len() + fragment.len() > STEP {
             self.flush();
         }
