@@ -235,7 +235,7 @@ impl Terminal {
     /// the terminal itself turns a carriage return into a line feed.
     pub fn pastes(&mut self, text: &str) {
         let started = Instant::now();
-        while cfg!(unix) && mode(self.master.as_ref()) == self.mode {
+        while mode(self.master.as_ref()).contains("ICANON") {
             assert!(
                 started.elapsed() < PATIENCE,
                 "no keys are read:\n{}",
