@@ -216,6 +216,26 @@ async fn a_generation_live_again_after_a_rollback_is_not_cut_at_its_drain_deadli
     }
 }
 
+/// A generation that streams badly and has only shown that its whole responses are good: a better one stays at hand.
+#[tokio::test]
+async fn a_generation_that_is_healthy_in_one_way_only_does_not_replace_the_one_that_is_healthy_in_both() {
+    let harness = Harness::with().start_with(hostile_plugin().await).await;
+    let files = Files::new();
+    harness.ask(FINE).await.summary();
+    harness.host.complete(question(FINE, "Hello!")).await.unwrap();
+    for (name, version, attack) in [("half", "6.6.6", "read.trap"), ("bad", "7.7.7", "trap")] {
+        let file = files.ordered(name, [("version", version), ("chat", attack)]);
+        harness.host.swap(&file).await.unwrap();
+        if attack == "read.trap" {
+            let answer = harness.host.complete(question(FINE, "Hello!")).await.unwrap();
+            assert_eq!(answer.generation.version, version);
+        }
+    }
+    let heard = harness.ask(FINE).await;
+    assert_eq!(heard.text(), "hostile 1.0.0", "{:?}", heard.error);
+    assert!(warned(heard.summary()));
+}
+
 #[tokio::test]
 async fn a_whole_response_is_retried_on_the_previous_generation_too() {
     let harness = Harness::with().start_with(hostile_plugin().await).await;

@@ -32,7 +32,7 @@ pub(crate) fn may_fetch_list(mode: DiscoveryMode, credential: CredentialState) -
     match (mode, credential) {
         (DiscoveryMode::ConfiguredOnly | DiscoveryMode::Off, _) => Err(Vec::new()),
         (DiscoveryMode::Authenticated, CredentialState::Missing) => Err(Vec::from([not_live(&format!(
-            "it was not asked, because no key is attached (set {ENV_VAR}; a key is sent over https or within this \
+            "no request was sent, because no key is attached (set {ENV_VAR}; a key is sent over https or within this \
              machine only), and `discovery` is `authenticated`"
         ))])),
         (DiscoveryMode::Authenticated | DiscoveryMode::Always, _) => Ok(()),

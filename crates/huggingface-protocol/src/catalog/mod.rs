@@ -38,7 +38,7 @@ pub fn may_fetch_list(mode: DiscoveryMode, credential: CredentialState) -> Resul
         (DiscoveryMode::Authenticated, CredentialState::Missing) => {
             let [first, second] = ENV_VARS;
             Err(Vec::from([not_live(&format!(
-                "it was not asked, because no token is attached (set {first} or {second}; a token is sent over \
+                "no request was sent, because no token is attached (set {first} or {second}; a token is sent over \
                  https or within this machine only)"
             ))]))
         }

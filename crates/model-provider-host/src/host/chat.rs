@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Kind, Result},
     host::{
         chat_stream::{Begun, Exchange},
-        generation::{Generation, GenerationInfo, InFlight},
+        generation::{Generation, GenerationInfo, InFlight, Way},
         shared::{ChatOptions, Shared},
     },
     metrics::Swap,
@@ -32,7 +32,7 @@ impl Shared {
             Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
             Err(error) => {
                 let (second, warning) = self
-                    .second_choice(&admitted, &error)
+                    .second_choice(&admitted, &error, Way::Streaming)
                     .ok_or_else(|| self.scrub(error))?;
                 let begun = self.begin(&second, &request, options).await;
                 let exchange = begun.map_err(|error| self.failed(second.generation(), error))?;
@@ -61,7 +61,7 @@ impl Shared {
             Ok(response) => (response, first),
             Err(error) => {
                 let (second, warning) = self
-                    .second_choice(&first, &error)
+                    .second_choice(&first, &error, Way::Whole)
                     .ok_or_else(|| self.scrub(error))?;
                 let answer = self.whole_answer(&second, &request, options).await;
                 let mut response = answer.map_err(|error| self.failed(second.generation(), error))?;
@@ -123,18 +123,23 @@ impl Shared {
             guest.chat_complete(store, request).await
         });
         let answer = self.uncut(admitted, call).await?;
-        admitted.generation().prove();
+        admitted.generation().prove(Way::Whole);
         Ok(answer)
     }
 
     /// The generation that retries a request after a trap before the first event, and the warning about it.
-    pub(crate) fn second_choice(&self, failed: &InFlight, error: &Error) -> Option<(InFlight, Warning)> {
+    pub(crate) fn second_choice(
+        &self,
+        failed: &InFlight,
+        error: &Error,
+        way: Way,
+    ) -> Option<(InFlight, Warning)> {
         if error.kind() != Kind::PluginTrap {
             return None;
         }
         let failed = failed.generation();
         self.trapped(failed);
-        let second = self.generations.second_choice(failed)?;
+        let second = self.generations.second_choice(failed, way)?;
         let (number, other) = (failed.number, second.generation().number);
         tracing::warn!(failed = number, retried_on = other, "retried after a trap");
         let message = format!(

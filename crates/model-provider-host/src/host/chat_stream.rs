@@ -16,7 +16,7 @@ use crate::{
     contract::{self, ChatEvent, ChatRequest, Progress, Summary},
     error::{Error, Result},
     host::{
-        generation::{GenerationInfo, InFlight},
+        generation::{GenerationInfo, InFlight, Way},
         shared::{ChatOptions, Shared},
     },
     metrics::Measured,
@@ -244,7 +244,7 @@ impl ChatStream {
                     return self.end(Some(call::too_many_events(most)));
                 }
                 if !progress.events.is_empty() || progress.finished.is_some() {
-                    self.in_flight.generation().prove();
+                    self.in_flight.generation().prove(Way::Streaming);
                     self.request = None;
                     if let Some(measured) = &mut self.measured {
                         measured.first_event();
@@ -281,7 +281,7 @@ impl ChatStream {
             let error = self.host.failed(self.in_flight.generation(), error);
             return self.end(Some(error));
         };
-        let Some((second, warning)) = self.host.second_choice(&self.in_flight, &error) else {
+        let Some((second, warning)) = self.host.second_choice(&self.in_flight, &error, Way::Streaming) else {
             return self.end(Some(error));
         };
         let (host, generation) = (Arc::clone(&self.host), Arc::clone(second.generation()));

@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -71,7 +71,8 @@ pub(crate) struct Generation {
     cuts: watch::Sender<u64>,
     traps: Mutex<VecDeque<Instant>>,
     /// Whether it has produced a response, or a part of one.
-    proven: AtomicBool,
+    /// The ways in which it has responded, as bits of [`Way`].
+    proven: AtomicU8,
 }
 
 impl Generation {
@@ -86,7 +87,7 @@ impl Generation {
             idle: Notify::new(),
             cuts: watch::Sender::new(0),
             traps: Mutex::new(VecDeque::new()),
-            proven: AtomicBool::new(false),
+            proven: AtomicU8::new(0),
         })
     }
 
@@ -153,13 +154,15 @@ impl Generation {
     }
 
     /// Records that it has produced a response, or a part of one.
-    pub(crate) fn prove(&self) {
-        self.proven.store(true, Ordering::Relaxed);
+    pub(crate) fn prove(&self, way: Way) {
+        self.proven.fetch_or(way as u8, Ordering::Relaxed);
     }
 
-    /// Whether it is healthy: it has responded, and not failed recently.
-    fn is_reliable(&self) -> bool {
-        self.proven.load(Ordering::Relaxed)
+    /// Whether it is healthy: it has responded in these ways, and not failed recently.
+    fn is_reliable(&self, ways: u8) -> bool {
+        let proven = self.proven.load(Ordering::Relaxed);
+        proven != 0
+            && proven & ways == ways
             && !self
                 .traps
                 .lock()
@@ -236,6 +239,13 @@ impl Drop for InFlight {
     }
 }
 
+/// A way to respond. A plugin may trap in one and be healthy in the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    Streaming = 1,
+    Whole = 2,
+}
+
 /// The live generation and the previous one.
 pub(crate) struct Generations {
     live: ArcSwap<Generation>,
@@ -300,8 +310,12 @@ impl Generations {
         to.enter(GenerationState::Live);
         let old = self.live.swap(to);
         old.enter(GenerationState::Draining);
-        // An unproven or trapping generation does not replace a better one as the rollback target.
-        if previous.is_none() || old.is_reliable() {
+        // An unproven or trapping generation does not replace a better one as the rollback target, nor does one that
+        // has only shown that it can do one of the things that the better one did.
+        let of_previous = previous
+            .as_ref()
+            .map(|previous| previous.proven.load(Ordering::Relaxed));
+        if of_previous.is_none_or(|ways| old.is_reliable(ways)) {
             *previous = Some(Arc::clone(&old));
         }
         let turn = old.turns();
@@ -309,7 +323,7 @@ impl Generations {
     }
 
     /// Another generation, to retry a request on which this one trapped.
-    pub(crate) fn second_choice(&self, failed: &Generation) -> Option<InFlight> {
+    pub(crate) fn second_choice(&self, failed: &Generation, way: Way) -> Option<InFlight> {
         // Switches and rollbacks hold this too, so that the live and the previous generation are consistent.
         let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
         let live = self.live.load_full();
@@ -317,7 +331,7 @@ impl Generations {
         if is_live && !failed.is_watched() {
             return None;
         }
-        let proven_live = (!is_live && live.is_reliable()).then_some(&live);
+        let proven_live = (!is_live && live.is_reliable(way as u8)).then_some(&live);
         let before = previous.as_ref().filter(|before| before.number != failed.number);
         proven_live
             .or(before)

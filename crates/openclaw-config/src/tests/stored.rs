@@ -113,7 +113,7 @@ fn a_database_that_is_locked_newer_or_broken_is_reported_and_not_waited_for() {
     put(&database, "state.schema.contentVersion", "18", 1);
     assert_eq!(found(&home).as_deref(), Some("hidden"));
     put(&database, "authProfiles.store", "{", 1);
-    assert!(passed(&home).contains("no JSON"), "{}", passed(&home));
+    assert!(passed(&home).contains("not JSON"), "{}", passed(&home));
     drop(database);
     fs::write(
         home.path("state/openclaw.sqlite"),
@@ -209,7 +209,7 @@ fn a_profile_that_cannot_be_used_is_skipped_and_reported() {
         ),
         (
             r#"{"type":"token","provider":"acme","token":"t","expires":"soon"}"#,
-            "no time in milliseconds",
+            "not a time in milliseconds",
         ),
         (
             r#"{"type":"oauth","provider":"acme","access":"t"}"#,
@@ -324,7 +324,7 @@ async fn a_reference_leads_to_a_variable_a_private_file_or_the_store_and_to_no_p
             "{ source: 'file', provider: 'keys', id: '/no' }",
             "nothing at its `id`",
         ),
-        ("{ source: 'file', provider: 'keys', id: '/n' }", "no text"),
+        ("{ source: 'file', provider: 'keys', id: '/n' }", "not text"),
         ("{ source: 'file', provider: 'one', id: '/x' }", "\"value\""),
         (
             "{ source: 'exec', provider: 'vault', id: 'x' }",

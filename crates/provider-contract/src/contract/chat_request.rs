@@ -5,11 +5,11 @@ use super::{ChatRequest, ContentPart, Extra, FunctionTool, Message, ResponseForm
 impl ChatRequest {
     /// A request to a model, without messages: everything else is the model's default.
     ///
-    /// `model` is any text that [`Host::resolve`](crate::Host::resolve) accepts; an empty one is for callers that
+    /// `model` is any text that the host's `resolve` accepts; an empty one is for callers that
     /// set it later.
     ///
     /// ```
-    /// use model_provider_host::contract::ChatRequest;
+    /// use provider_contract::contract::ChatRequest;
     ///
     /// let request = ChatRequest::new("Qwen/Qwen3-8B")
     ///     .system("Reply in one sentence.")
