@@ -198,6 +198,7 @@ mod tests {
                 version: content.to_owned(),
                 contract: "0.2.0".to_owned(),
                 size: 1,
+                memory: None,
                 imports: vec!["wasi:http/types@0.2.3".to_owned()],
                 asks: Access::default(),
             },
