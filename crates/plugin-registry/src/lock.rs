@@ -163,7 +163,8 @@ impl Lock {
             return Err(fault(format!(
                 "nothing was pinned before {} of `{id}`",
                 entry.pin.digest
-            )));
+            ))
+            .hint("`host-harness accept PLUGIN` pins another version"));
         }
         let before = entry.earlier.remove(0);
         let left = std::mem::replace(&mut entry.pin, before.clone());

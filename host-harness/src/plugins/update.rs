@@ -138,7 +138,6 @@ impl Taken {
         let mut facts = vec![
             ("plugin", sanitize::name(&self.id).into_owned()),
             ("source", sanitize::name(&self.pin.source).into_owned()),
-            ("version", sanitize::name(&self.pin.facts.version).into_owned()),
             ("digest", self.pin.digest.to_string()),
         ];
         facts.extend(
@@ -148,7 +147,10 @@ impl Taken {
                 .map(|signer| ("signed by", sanitize::name(signer).into_owned())),
         );
         match &self.old {
-            None => facts.extend(inspect::granted("requests", &self.asked)),
+            None => {
+                facts.push(("version", sanitize::name(&self.pin.facts.version).into_owned()));
+                facts.extend(inspect::granted("requests", &self.asked));
+            }
             Some(old) => {
                 facts.push((
                     "pinned",
