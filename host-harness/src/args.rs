@@ -20,7 +20,6 @@ pub(super) use models::{
     StatusArgs,
 };
 pub(super) use onboard::{OnboardArgs, SecretInputMode};
-use plugin_registry::Reference;
 pub(super) use plugins::{AcceptArgs, DenyArgs, PublishArgs, PullArgs, RollbackArgs, UpdateArgs};
 
 /// Loads a model-provider plugin into a sandbox and works with it.
@@ -317,7 +316,7 @@ pub(super) struct ServeArgs {
     pub(super) listen: SocketAddr,
     /// Swap the plugin whenever its file is replaced, or whenever a tag in a registry moves
     #[arg(long, value_name = "oci://HOST/REPOSITORY:TAG", num_args = 0..=1)]
-    pub(super) watch: Option<Option<Reference>>,
+    pub(super) watch: Option<Option<String>>,
     /// How often the tag is checked
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = interval)]
     pub(super) every: Duration,

@@ -9,6 +9,7 @@ use super::{
     Outcome,
     args::{Global, ServeArgs},
     chat, format,
+    plugins::EMBEDDED_NAME,
     session::Session,
     signals,
     terminal::Terminal,
@@ -21,7 +22,10 @@ use model_provider_host::{
 };
 use model_server::{Access, Keep, ServeOptions, Server, Service};
 use openclaw_config::Environment;
-use plugin_registry::host::{Followed, follow};
+use plugin_registry::{
+    Reference, SCHEME,
+    host::{Followed, follow},
+};
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) -> Outcome {
     // An invalid address or key is reported before anything is loaded.
@@ -34,11 +38,12 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     // The tag that is watched is the plugin, if none is named.
     let mut global = global.clone();
     if let (Some(Some(reference)), None) = (&args.watch, &global.plugin) {
-        global.plugin = Some(reference.to_string().into());
+        global.plugin = Some(reference.into());
     }
     let global = &global;
     let session = Session::for_many(terminal, global).await?;
     let store = session.store.clone();
+    let tag = followed_tag(args, &session)?;
     let mut fallbacks = session.configuration.default_model(&session.info)?.fallbacks;
     if args.no_fallback {
         fallbacks.clear();
@@ -64,15 +69,14 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     };
     let service = Service::new(session.host, options);
     let mut following = None;
-    let _watcher = match &args.watch {
-        Some(None) => Some(watch(*terminal, service.host())?),
-        Some(Some(reference)) => {
-            terminal.note(&format!("watching {reference}"));
-            let host = service.host().clone();
-            let followed = follow(store, host, reference.clone(), args.every, told(*terminal));
+    let _watcher = match tag {
+        Some(tag) => {
+            terminal.note(&format!("watching {tag}"));
+            let followed = follow(store, service.host().clone(), tag, args.every, told(*terminal));
             following = Some(tokio::spawn(followed));
             None
         }
+        None if args.watch.is_some() => Some(watch(*terminal, service.host())?),
         None => None,
     };
     warn_without_credential(terminal, service.host());
@@ -93,6 +97,32 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     }
     end(terminal, server).await;
     Ok(())
+}
+
+/// The tag that `--watch` names, or that the plugin came from; `None` if there is no `--watch`, or it is for a file.
+fn followed_tag(args: &ServeArgs, session: &Session) -> Result<Option<Reference>> {
+    let Some(named) = &args.watch else { return Ok(None) };
+    let loaded = session.host.plugin().path().to_string_lossy().into_owned();
+    let fault = |message: &str| {
+        Error::new(Kind::Configuration, format!("--watch: {message}"))
+            .with_hint("name the tag: `--watch oci://HOST/REPOSITORY:TAG`")
+    };
+    let reference = match named {
+        Some(named) => session.store.reference(named)?,
+        None if loaded.starts_with(SCHEME) => session.store.reference(&loaded)?,
+        None if loaded == EMBEDDED_NAME => {
+            return Err(fault(
+                "the plugin that this program carries is no file that is replaced",
+            ));
+        }
+        None => return Ok(None),
+    };
+    if reference.digest().is_some() {
+        return Err(fault(&format!(
+            "{reference} names a digest, which never stands for another plugin"
+        )));
+    }
+    Ok(Some(reference))
 }
 
 /// Swaps whenever the plugin's file is replaced, and reports it. A refused file is in the log.

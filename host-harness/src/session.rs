@@ -1,9 +1,6 @@
 //! From arguments to a host: configuration, plugin, grant, settings, credential. The code that commands share.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Mutex,
-};
+use std::path::{Path, PathBuf};
 
 use super::{
     args::Global,
@@ -29,8 +26,6 @@ pub(super) struct Ground {
     pub(super) grants: Grants,
     pub(super) sandbox: Sandbox,
     pub(super) store: Store,
-    /// The plugins loaded so far: grants are for files, and commands know plugins by their ids.
-    loaded: Mutex<Vec<Plugin>>,
     flags: Settings,
     set: Vec<(String, String)>,
     base_url: Option<url::Url>,
@@ -95,7 +90,6 @@ impl Ground {
             grants,
             sandbox,
             store,
-            loaded: Mutex::default(),
             flags,
             set: global.set.clone(),
             base_url: global.base_url.clone(),
@@ -106,7 +100,7 @@ impl Ground {
     /// workspace, or this program itself. Policy and lock apply.
     pub(super) async fn load(&self, terminal: &Terminal, named: Option<&Path>) -> Result<Plugin> {
         let choice = match named {
-            Some(named) => Choice::named(named)?,
+            Some(named) => Choice::named(&self.store, named)?,
             None => self.unnamed(terminal).await?,
         };
         Ok(self.load_for(Mode::Run, choice).await?.plugin)
@@ -114,7 +108,8 @@ impl Ground {
 
     /// Loads a plugin to inspect it: the lock need not have it.
     pub(super) async fn look(&self, _: &Terminal, named: &Path) -> Result<Looked> {
-        self.load_for(Mode::Look, Choice::named(named)?).await
+        self.load_for(Mode::Look, Choice::named(&self.store, named)?)
+            .await
     }
 
     async fn unnamed(&self, terminal: &Terminal) -> Result<Choice> {
@@ -134,7 +129,7 @@ impl Ground {
             admission: Some(self.store.admission(mode)),
         };
         let strict = self.load_choice(mode, &choice, &options).await;
-        let loaded = match strict {
+        match strict {
             Err(error) if error.kind() == Kind::ContractMismatch && !self.flags.empty_wasi => {
                 // The configuration may allow more, but only for an id that the loaded plugin reports.
                 options.empty_wasi = true;
@@ -142,14 +137,10 @@ impl Ground {
                     return Err(error);
                 };
                 let allowed = self.settings(looked.plugin.info())?.empty_wasi;
-                if allowed { looked } else { return Err(error) }
+                if allowed { Ok(looked) } else { Err(error) }
             }
-            loaded => loaded?,
-        };
-        if let Ok(mut all) = self.loaded.lock() {
-            all.push(loaded.plugin.clone());
+            loaded => loaded,
         }
-        Ok(loaded)
     }
 
     async fn load_choice(&self, mode: Mode, choice: &Choice, options: &LoadOptions) -> Result<Looked> {
@@ -157,7 +148,7 @@ impl Ground {
         let plugin = match choice {
             Choice::File(path) => Plugin::load_with(&self.sandbox, path, options).await?,
             Choice::Embedded(bytes) => {
-                Plugin::from_bytes(&self.sandbox, "(embedded)", bytes.to_vec(), options).await?
+                Plugin::from_bytes(&self.sandbox, plugins::EMBEDDED_NAME, bytes.to_vec(), options).await?
             }
             Choice::Reference(reference) => {
                 let source = self.store.source(reference.clone(), mode);
@@ -169,14 +160,9 @@ impl Ground {
         Ok(Looked { plugin, pulled })
     }
 
-    /// A loaded plugin's grant.
-    pub(super) fn grant_of(&self, info: &ProviderInfo) -> Result<Option<&Grant>> {
-        let loaded = self.loaded.lock().ok();
-        let plugin = loaded.and_then(|all| all.iter().rfind(|plugin| plugin.info().id == info.id).cloned());
-        match plugin {
-            Some(plugin) => self.grants.check(&plugin),
-            None => Ok(None),
-        }
+    /// A loaded plugin's grant: of this file, by its digest or signer, whatever other file has its id.
+    pub(super) fn grant_of(&self, plugin: &Plugin) -> Result<Option<&Grant>> {
+        self.grants.check(plugin)
     }
 
     /// The base URL given in the arguments.
@@ -294,7 +280,7 @@ impl Session {
             ));
         }
         // Before the credential lookup: a plugin that requests too much gets no credential read.
-        let grant = ground.grant_of(&info)?;
+        let grant = ground.grant_of(&plugin)?;
         let found = ground
             .configuration
             .secret(&info, grant, None, &ground.environment)

@@ -75,6 +75,38 @@ fn the_component_is_small() {
     assert!(size <= 350_000, "{size} bytes");
 }
 
+/// The plain build's words stand in its core module, where the linker leaves them.
+#[test]
+fn the_component_tells_who_made_it_from_what_and_under_which_licence() {
+    let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let said = plugin_registry::Metadata::of(&std::fs::read(built(Build::Release)).unwrap()).annotations();
+    let said = |name: &str| said.get(&format!("org.opencontainers.image.{name}")).cloned();
+    let expected = [
+        ("title", "huggingface-provider"),
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("licenses", env!("CARGO_PKG_LICENSE")),
+        ("source", env!("CARGO_PKG_REPOSITORY")),
+        (
+            "description",
+            "OpenClaw's Hugging Face Inference provider as one WASI component",
+        ),
+    ];
+    for (name, text) in expected {
+        assert_eq!(said(name).as_deref(), Some(text), "{name}");
+    }
+    // The commit, where there is a repository and nothing names another; none for sources that were changed.
+    if let Some(revision) = said("revision").filter(|_| std::env::var_os("SOURCE_REVISION").is_none()) {
+        let git = std::process::Command::new("git")
+            .args(["cat-file", "-e", &format!("{revision}^{{commit}}")])
+            .current_dir(workspace)
+            .status();
+        assert!(
+            git.is_ok_and(|status| status.success()),
+            "{revision} is no commit"
+        );
+    }
+}
+
 #[test]
 fn the_component_contains_no_path_of_the_machine_that_built_it() {
     let component = std::fs::read(built(Build::Release)).unwrap();

@@ -54,6 +54,8 @@ mod openai_compatible;
 mod oracle;
 #[path = "../page.rs"]
 mod page;
+mod plugin_following;
+mod plugin_updates;
 mod plugins_by_reference;
 mod profiles;
 mod program;
@@ -63,6 +65,7 @@ mod reader;
 mod recorded_list;
 mod recorded_messages;
 mod redaction;
+mod registry_home;
 mod resource_leaks;
 mod responses_reader;
 mod scenarios;

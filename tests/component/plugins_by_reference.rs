@@ -1,112 +1,22 @@
-//! Plugins from a registry: pulled, pinned, accepted, followed and rolled back, by the program and in the library.
+//! Plugins from a registry: pulled, pinned and refused, by the program and in the library.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use component_build::Build;
-use mock_router::{MockOptions, MockRouter};
-use model_provider_host::{Host, Kind, LoadOptions, Plugin, Sandbox, SandboxOptions};
+use model_provider_host::{Kind, LoadOptions, Plugin};
 use plugin_registry::{
-    Artifact, Digest,
-    host::{Followed, Mode, Store, follow},
+    MANIFEST_TYPE,
+    host::{Mode, Store},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    fake_registry::{Fake, client, full, options},
-    guests::Files,
-    harness::{Harness, TOKEN, built, sandbox},
-    program::{Ended, Program},
-    swaps_under_load::load,
+    fake_registry::{Fake, full, options},
+    harness::{Harness, TOKEN, sandbox},
+    registry_home::{Home, publish, release, variants},
 };
 
 const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
-const LIMIT: Duration = Duration::from_secs(120);
-
-async fn release() -> PathBuf {
-    tokio::task::spawn_blocking(|| built(Build::Release))
-        .await
-        .expect("it builds")
-}
-
-/// Variants of the hostile plugin, which is harmless unless ordered otherwise.
-async fn variants<const N: usize>(orders: [Vec<(&'static str, &'static str)>; N]) -> (Files, [PathBuf; N]) {
-    tokio::task::spawn_blocking(move || {
-        let files = Files::new();
-        let mut number = 0;
-        let made = orders.map(|orders| {
-            number += 1;
-            files.ordered(&format!("variant-{number}"), orders)
-        });
-        (files, made)
-    })
-    .await
-    .unwrap()
-}
-
-async fn publish(fake: &Fake, tag: &str, file: &Path) -> Digest {
-    let component = std::fs::read(file).unwrap();
-    let artifact = Artifact {
-        component,
-        ..Artifact::default()
-    };
-    client()
-        .publish(&fake.reference(tag), &artifact)
-        .await
-        .unwrap()
-        .component
-}
-
-/// The program at home, for one router.
-struct Home {
-    program: Program,
-    mock: MockRouter,
-}
-
-impl Home {
-    async fn new() -> Self {
-        let mock = MockRouter::start(MockOptions::immediate()).await.unwrap();
-        let program = Program::new()
-            .variable("HF_TOKEN", TOKEN)
-            .variable("DOCKER_CONFIG", "/nowhere");
-        Self { program, mock }
-    }
-
-    async fn run(&self, arguments: &[&str]) -> Ended {
-        let url = self.mock.base_url();
-        let line = [&["--format", "json", "--base-url", &url], arguments].concat();
-        let ended = self.program.run(&line, None).await;
-        eprintln!("{arguments:?}: {ended:?}");
-        ended
-    }
-
-    async fn works(&self, arguments: &[&str]) -> Value {
-        let ended = self.run(arguments).await;
-        assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
-        ended.json()
-    }
-
-    /// Asserts a refusal of this kind; returns the hint.
-    async fn refused(&self, arguments: &[&str], kind: &str) -> String {
-        let ended = self.run(arguments).await;
-        let said = ended.json();
-        assert_eq!(
-            (ended.code, &said["error"]["kind"]),
-            (Some(1), &json!(kind)),
-            "{arguments:?}: {ended:?}"
-        );
-        said["error"].to_string()
-    }
-
-    fn lock(&self) -> Value {
-        let text = std::fs::read_to_string(self.program.state().join("plugins.lock")).unwrap();
-        serde_json::from_str(&text).unwrap()
-    }
-}
 
 #[tokio::test]
 async fn a_tag_is_pulled_pinned_and_a_second_start_is_offline() {
@@ -115,6 +25,23 @@ async fn a_tag_is_pulled_pinned_and_a_second_start_is_offline() {
     let published = home.works(&["publish", &reference, file.to_str().unwrap()]).await;
     let chat = ["--plugin", &reference, "chat", "-m", MODEL, "Hello!"];
     home.works(&chat).await;
+    // The annotations come from the metadata of the file, a plain build.
+    let told: Value = serde_json::from_slice(&fake.manifest("0.2.0")).unwrap();
+    let told = |name: &str| told["annotations"][format!("org.opencontainers.image.{name}")].clone();
+    assert_eq!(
+        ["title", "version", "licenses", "source"].map(told),
+        [
+            "huggingface-provider",
+            "0.1.0",
+            "Apache-2.0",
+            "https://github.com/openclaw/huggingface-provider"
+        ]
+    );
+    assert!(
+        told("description")
+            .as_str()
+            .is_some_and(|text| text.contains("Hugging Face"))
+    );
     let pinned = &home.lock()["plugins"]["huggingface"];
     assert_eq!(
         (&pinned["digest"], &pinned["manifest"], &pinned["source"]),
@@ -260,290 +187,130 @@ async fn a_lock_or_a_policy_that_other_users_may_write_to_is_ignored() {
     }
 }
 
+/// A host of the library with the lock that the program wrote, and a plugin of the same id from elsewhere.
 #[tokio::test]
-async fn an_update_shows_what_it_widens_needs_confirmation_and_can_be_rolled_back() {
-    let (_files, [one, two, wider]) = variants([
-        vec![("version", "1.0.0")],
-        vec![("version", "1.1.0")],
-        vec![("version", "1.2.0"), ("env", "OTHER_KEY")],
-    ])
-    .await;
-    let (fake, home) = (Fake::start().await, Home::new().await);
-    let reference = fake.reference(":1").to_string();
-    let mut digests = vec![publish(&fake, ":1", &one).await];
-    home.works(&["accept", "--yes", &reference]).await;
-    assert_eq!(home.works(&["update"]).await["updated"], false);
-
-    digests.push(publish(&fake, ":1", &two).await);
-    // The tag has moved, and the pinned version runs.
-    home.works(&["--plugin", &reference, "resolve", "hostile/a/fine"])
-        .await;
-    assert_eq!(home.lock()["plugins"]["hostile"]["digest"], digests[0].as_str());
-    let said = home.refused(&["update"], "not-granted").await;
-    assert!(said.contains("`--yes`"), "{said}");
-    let updated = home.works(&["update", "--yes"]).await;
-    assert_eq!(updated["digest"], digests[1].as_str());
-    let widens = |updated: &Value, what: &str| {
-        let changes = updated["changes"].as_array().unwrap().clone();
-        changes
-            .iter()
-            .find(|change| change["what"] == what)
-            .map(|change| change["widens"].clone())
-    };
-    assert_eq!(widens(&updated, "version"), Some(json!(false)));
-
-    digests.push(publish(&fake, ":1", &wider).await);
-    let ended = home.run(&["update", "--yes"]).await;
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.err.contains("OTHER_KEY (wants more)"), "{ended:?}");
-    assert!(ended.out.contains("`--yes --widen`"), "{ended:?}");
-    let updated = home.works(&["update", "--yes", "--widen"]).await;
-    assert_eq!(widens(&updated, "variables"), Some(json!(true)));
-    assert_eq!(
-        home.lock()["plugins"]["hostile"]["granted"]["envVars"],
-        json!(["OTHER_KEY"])
-    );
-
-    let back = home.works(&["rollback", "hostile"]).await;
-    assert_eq!(
-        (&back["digest"], &back["left"]),
-        (&json!(digests[1]), &json!(digests[2]))
-    );
-    drop(fake);
-    home.works(&["--plugin", &reference, "resolve", "hostile/a/fine"])
-        .await;
-    home.works(&["rollback"]).await;
-    assert_eq!(home.lock()["plugins"]["hostile"]["digest"], digests[0].as_str());
-}
-
-#[tokio::test]
-async fn a_downgrade_needs_its_flag() {
-    let (_files, [newer, older]) = variants([vec![("version", "1.1.0")], vec![("version", "1.0.9")]]).await;
-    let (fake, home) = (Fake::start().await, Home::new().await);
-    publish(&fake, ":1", &newer).await;
+async fn the_library_refuses_a_reference_to_what_the_lock_does_not_pin_at_start_and_at_a_swap() {
+    let (_files, [one, other]) = variants([vec![("version", "1.0.0")], vec![("version", "1.0.1")]]).await;
+    let (fake, elsewhere, home) = (Fake::start().await, Fake::start().await, Home::new().await);
+    publish(&fake, ":1", &one).await;
+    publish(&elsewhere, ":1", &other).await;
     home.works(&["accept", "--yes", &fake.reference(":1").to_string()])
         .await;
-    let digest = publish(&fake, ":1", &older).await;
-    let said = home.refused(&["update", "--yes"], "not-granted").await;
-    assert!(said.contains("1.0.9") && said.contains("--downgrade"), "{said}");
+    let before = home.lock();
+    let store = Store::new(&home.program.state()).with_options(options());
+    let run = LoadOptions {
+        admission: Some(store.admission(Mode::Run)),
+        ..LoadOptions::default()
+    };
+    let pinned = store.source(fake.reference(":1"), Mode::Run);
+    let foreign = store.source(elsewhere.reference(":1"), Mode::Run);
+    let plugin = Plugin::from_source(sandbox(), &pinned, &run).await.unwrap();
+    let host = Harness::with().start_with(plugin).await.host;
+    for error in [
+        Plugin::from_source(sandbox(), &foreign, &run).await.unwrap_err(),
+        host.swap(&foreign).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), Kind::NotGranted, "{error}");
+        assert!(error.message().contains("the lock pins `hostile`"), "{error}");
+        let command = format!("host-harness accept {}", elsewhere.reference(":1"));
+        assert!(error.hint().unwrap().contains(&command), "{error}");
+    }
+    assert_eq!(host.generation().number, 1);
+    host.swap(&pinned).await.unwrap();
+    assert_eq!(home.lock(), before, "nothing else was pinned");
+}
+
+#[tokio::test]
+async fn a_tag_that_moves_while_a_plugin_is_accepted_pins_what_was_shown() {
+    let (_files, [shown, moved]) = variants([vec![("version", "1.0.0")], vec![("version", "6.6.6")]]).await;
+    let (fake, home) = (Fake::start().await, Home::new().await);
+    publish(&fake, ":2", &moved).await;
+    let digest = publish(&fake, ":1", &shown).await;
+    let manifests = [fake.manifest("1"), fake.manifest("2")];
+    let asked = AtomicUsize::new(0);
+    fake.lie(move |_, path| {
+        path.ends_with("/manifests/1").then(|| {
+            let time = asked.fetch_add(1, Ordering::SeqCst).min(1);
+            let mut answer = full(200, manifests[time].clone());
+            answer
+                .headers_mut()
+                .insert("content-type", MANIFEST_TYPE.parse().unwrap());
+            answer
+        })
+    });
+    let reference = fake.reference(":1").to_string();
+    let accepted = home.works(&["accept", "--yes", &reference]).await;
     assert_eq!(
-        home.works(&["update", "--yes", "--downgrade"]).await["digest"],
-        digest.as_str()
+        (&accepted["version"], &accepted["digest"]),
+        (&json!("1.0.0"), &json!(digest))
     );
-}
-
-/// A host that follows the tag `1`.
-struct Following {
-    fake: Fake,
-    harness: Harness,
-    store: Store,
-    _dir: TempDir,
-    told: Arc<Mutex<Vec<String>>>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Following {
-    async fn start(first: &Path, policy: &Value) -> Self {
-        let (fake, dir) = (Fake::start().await, TempDir::new().unwrap());
-        model_provider_host::files::write_private(
-            &dir.path().join("plugin-policy.json"),
-            policy.to_string().as_bytes(),
-        )
-        .unwrap();
-        let store = Store::new(dir.path()).with_options(options());
-        publish(&fake, ":1", first).await;
-        // Compiled code is cached, so that each version is compiled once.
-        let cache_dir = Some(dir.path().join("cache"));
-        let sandbox = Sandbox::new(&SandboxOptions {
-            cache_dir,
-            ..SandboxOptions::default()
-        })
-        .unwrap();
-        let source = store.source(fake.reference(":1"), Mode::Run);
-        let options = LoadOptions {
-            admission: Some(store.admission(Mode::Run)),
-            ..LoadOptions::default()
-        };
-        let plugin = Plugin::from_source(&sandbox, &source, &options).await.unwrap();
-        let harness = Harness::with().start_with(plugin).await;
-        let told: Arc<Mutex<Vec<String>>> = Arc::default();
-        let telling = Arc::clone(&told);
-        let report = move |followed: Followed| {
-            let said = match followed {
-                Followed::Swapped(report) => format!("swapped {}", report.to.digest),
-                Followed::Waits(pending) => format!("waits {}: {}", pending.digest, pending.message),
-                other => format!("{other:?}"),
-            };
-            telling.lock().unwrap().push(said);
-        };
-        let every = Duration::from_millis(10);
-        let task = tokio::spawn(follow(
-            store.clone(),
-            harness.host.clone(),
-            fake.reference(":1"),
-            every,
-            report,
-        ));
-        Self {
-            fake,
-            harness,
-            store,
-            _dir: dir,
-            told,
-            task,
-        }
-    }
-
-    fn host(&self) -> &Host {
-        &self.harness.host
-    }
-
-    fn told(&self) -> Vec<String> {
-        self.told.lock().unwrap().clone()
-    }
-
-    async fn until(&self, what: &str, is_so: impl Fn() -> bool) {
-        let waiting = async {
-            while !is_so() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let waited = tokio::time::timeout(LIMIT, waiting).await;
-        waited.unwrap_or_else(|_| panic!("{what}: {:?}", self.told()));
-    }
-
-    async fn moves_to(&self, file: &Path) -> Digest {
-        let digest = publish(&self.fake, ":1", file).await;
-        let is_live = || self.host().plugin().digest() == digest.as_str();
-        self.until("it goes live", is_live).await;
-        digest
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_swaps_by_moving_a_tag_under_load_lose_nothing() {
-    let (_files, [one, other]) =
-        variants([vec![("version", "1.0.1+one")], vec![("version", "1.0.1+other")]]).await;
-    let following = Following::start(&one, &json!({"follow": "any"})).await;
-    let (end, ended) = tokio::sync::watch::channel(false);
-    let tasks: Vec<_> = (0..4)
-        .map(|_| {
-            tokio::spawn(load(
-                following.host().clone(),
-                "hostile/a/fine",
-                true,
-                ended.clone(),
-            ))
-        })
-        .collect();
-    for turn in 0..50 {
-        following
-            .moves_to(if turn % 2 == 0 { &other } else { &one })
-            .await;
-    }
-    end.send_replace(true);
-    let mut answers = 0;
-    for task in tasks {
-        answers += task.await.expect("nothing was lost").answers;
-    }
-    assert_eq!(following.host().generation().number, 51);
-    assert!(answers > 50, "{answers}");
-    eprintln!("{answers} responses during 50 swaps, none lost");
-    // The lock pins the live version.
-    let (live, lock) = (following.host().plugin(), following.store.lock().unwrap());
-    following
-        .until("it is pinned", || {
-            following.store.lock().unwrap().plugins["hostile"]
-                .pin
-                .digest
-                .as_str()
-                == live.digest()
-        })
+    home.works(&["--plugin", &reference, "resolve", "hostile/a/fine"])
         .await;
-    assert_eq!(lock.plugins.len(), 1);
+    assert_eq!(home.lock()["plugins"]["hostile"]["digest"], digest.as_str());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tag_moved_to_a_version_that_requests_more_waits_is_reported_once_and_a_rollback_holds() {
-    let (_files, [one, two, wider]) = variants([
-        vec![("version", "1.0.1")],
-        vec![("version", "1.0.2")],
-        vec![("version", "1.0.3"), ("env", "OTHER_KEY")],
+#[tokio::test]
+async fn a_namespace_of_the_policy_names_a_registry_and_the_lock_has_the_whole_reference() {
+    let (_files, [file]) = variants([vec![("version", "1.0.0")]]).await;
+    let (fake, home) = (Fake::start().await, Home::new().await);
+    let policy = json!({
+        "namespaces": {"lab": fake.address.to_string(), "elsewhere": "ghcr.io/openclaw"},
+        "allow": [format!("{}/openclaw", fake.address)],
+    });
+    home.program.write("plugin-policy.json", &policy.to_string());
+    home.works(&["publish", "oci://lab/openclaw/acme:1", file.to_str().unwrap()])
+        .await;
+    home.works(&["accept", "--yes", "oci://lab/openclaw/acme:1"])
+        .await;
+    assert_eq!(
+        home.lock()["plugins"]["hostile"]["source"],
+        fake.reference(":1").to_string()
+    );
+    home.works(&[
+        "--plugin",
+        "oci://lab/openclaw/acme:1",
+        "resolve",
+        "hostile/a/fine",
     ])
     .await;
-    let following = Following::start(&one, &json!({"follow": "any"})).await;
-    let first = following.host().plugin().digest().to_owned();
-    let second = following.moves_to(&two).await;
-    let digest = publish(&following.fake, ":1", &wider).await;
-    following
-        .until("it waits", || following.host().pending_update().is_some())
-        .await;
-    // After many checks it is reported once, and the live version stays.
-    let seen = following.fake.seen().len();
-    following
-        .until("it looks on", || following.fake.seen().len() > seen + 20)
-        .await;
-    let waits: Vec<_> = following
-        .told()
-        .into_iter()
-        .filter(|said| said.starts_with("waits "))
-        .collect();
-    assert_eq!(waits.len(), 1, "{waits:?}");
-    assert!(
-        waits[0].contains(digest.as_str()) && waits[0].contains("variables: OTHER_KEY"),
-        "{waits:?}"
-    );
-    assert!(waits[0].contains("host-harness update hostile"), "{waits:?}");
-    assert!(
-        following
-            .host()
-            .metrics_page()
-            .contains("model_host_update_pending 1")
-    );
-    assert_eq!(following.host().plugin().digest(), second.as_str());
-    // A rollback of the lock is live at the next check, and the tag does not bring back the version left.
-    publish(&following.fake, ":1", &two).await;
-    following
-        .store
-        .edit(|lock| Ok(lock.roll_back("hostile")?))
-        .unwrap();
-    following
-        .until("it is back", || following.host().plugin().digest() == first)
-        .await;
-    let seen = following.fake.seen().len();
-    following
-        .until("it looks on", || following.fake.seen().len() > seen + 20)
-        .await;
-    assert_eq!(following.host().plugin().digest(), first);
-    assert!(following.host().pending_update().is_none());
+    let unknown = ["--plugin", "oci://nobody/acme:1", "inspect"];
+    let said = home.refused(&unknown, "configuration").await;
+    assert!(said.contains("namespaces: elsewhere, lab"), "{said}");
+    // What it stands for is judged, not its name.
+    for beyond in ["oci://elsewhere/acme:1", "oci://lab/other/acme:1"] {
+        let said = home
+            .refused(&["--plugin", beyond, "inspect"], "plugin-load")
+            .await;
+        assert!(said.contains("does not allow"), "{said}");
+    }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tag_that_moves_without_a_signature_waits_unless_the_policy_says_otherwise() {
-    let (_files, [one, two]) = variants([vec![("version", "1.0.1")], vec![("version", "1.0.2")]]).await;
-    let following = Following::start(&one, &json!({})).await;
-    publish(&following.fake, ":1", &two).await;
-    following
-        .until("it waits", || following.host().pending_update().is_some())
-        .await;
-    assert_eq!(following.host().generation().number, 1);
-    let pending = following.host().pending_update().unwrap();
-    assert!(
-        pending.message.contains("not signed by a signer of"),
-        "{pending:?}"
-    );
-    // An unreachable registry is reported once, and the live version stays.
-    following.fake.lie(|_, _| Some(full(503, "")));
-    following
-        .until("it is said", || {
-            following.told().iter().any(|said| said.contains("503"))
-        })
-        .await;
-    assert_eq!(following.host().generation().number, 1);
+#[tokio::test]
+async fn a_key_is_for_the_granted_file_whatever_other_file_has_its_id() {
+    let (_files, [granted, other]) = variants([vec![("version", "1.0.0")], vec![("version", "2.0.0")]]).await;
+    let home = Home::new().await;
+    let [granted, other] = [&granted, &other].map(|file| file.to_str().unwrap());
+    home.works(&["grant", "--yes", granted]).await;
+    let line = |plugin, also| {
+        let set_up = ["onboard", "--non-interactive", "--mode", "local", "--skip-health"];
+        let key = [
+            "--plugin",
+            plugin,
+            "--also",
+            also,
+            "--hostile-api-key",
+            "a-key-for-one-file",
+        ];
+        [&set_up[..], &key[..]].concat()
+    };
+    home.refused(&line(other, granted), "not-granted").await;
+    let kept = |home: &Home| {
+        let files = home.program.files().into_iter();
+        files
+            .filter(|(_, bytes)| String::from_utf8_lossy(bytes).contains("a-key-for-one-file"))
+            .count()
+    };
+    assert_eq!(kept(&home), 0, "nothing is stored for it");
+    home.works(&line(granted, other)).await;
+    assert_eq!(kept(&home), 1);
 }

@@ -105,7 +105,8 @@ impl Build {
 /// # Errors
 /// This program was installed or copied, or the component is missing and cannot be built.
 pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
-    const SOURCES: [&str; 9] = [
+    const SOURCES: [&str; 10] = [
+        "build.rs",
         "src",
         "wit",
         "crates/chat-completions",

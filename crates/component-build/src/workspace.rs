@@ -59,7 +59,17 @@ mod trust {
     use super::{BuildError, Result};
 
     /// Files that a build runs or reads first.
-    const BUILT_FROM: [&str; 6] = ["src", "wit", "crates", ".cargo", "Cargo.toml", "Cargo.lock"];
+    const BUILT_FROM: [&str; 8] = [
+        "build.rs",
+        "src",
+        "wit",
+        "crates",
+        ".cargo",
+        // The build asks git for the revision, and git runs commands named there.
+        ".git/config",
+        "Cargo.toml",
+        "Cargo.lock",
+    ];
 
     /// Refuses a workspace where a user other than the effective user, the program's owner and root could change
     /// what would be built.

@@ -57,6 +57,7 @@ struct Inner {
     /// Its digest, and the signers that source and admission name.
     holders: Vec<String>,
     size: u64,
+    initial_memory_bytes: u64,
     imports: Vec<String>,
     exports: Vec<String>,
     info: ProviderInfo,
@@ -217,6 +218,7 @@ impl Plugin {
             digest,
             holders,
             size,
+            initial_memory_bytes: initial_memory_bytes(&component),
             imports,
             exports,
             info,
@@ -260,6 +262,12 @@ impl Plugin {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.0.size
+    }
+
+    /// The memory that an instance begins with, to compare with `max-memory-bytes`.
+    #[must_use]
+    pub fn initial_memory_bytes(&self) -> u64 {
+        self.0.initial_memory_bytes
     }
 
     /// The interfaces that it imports, with versions.
@@ -339,6 +347,14 @@ impl GrantHolder for Plugin {
     fn path(&self) -> &Path {
         &self.0.path
     }
+}
+
+/// The largest of its memories; others are of a few pages.
+fn initial_memory_bytes(component: &Component) -> u64 {
+    const PAGE: u64 = 64 * 1024;
+    let required = component.resources_required();
+    let pages = required.and_then(|required| required.max_initial_memory_size);
+    pages.unwrap_or(0).saturating_mul(PAGE)
 }
 
 fn interface_names(sandbox: &Sandbox, component: &Component) -> (Vec<String>, Vec<String>) {

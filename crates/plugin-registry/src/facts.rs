@@ -47,6 +47,9 @@ pub struct Facts {
     pub contract: String,
     /// Its size in bytes.
     pub size: u64,
+    /// The memory in bytes that an instance begins with; locks of earlier versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
     /// The interfaces that it imports.
     pub imports: Vec<String>,
     /// The access that it requests.
@@ -70,20 +73,35 @@ impl Facts {
     /// The differences of a newer version, in reading order.
     #[must_use]
     pub fn changes(&self, newer: &Self) -> Vec<Change> {
-        let mut changes = Vec::new();
+        let mut all = self.compared(newer);
+        all.retain(|one| one.old != one.new);
+        all
+    }
+
+    /// What is the same in a newer one.
+    #[must_use]
+    pub fn unchanged(&self, newer: &Self) -> Vec<&'static str> {
+        let all = self.compared(newer).into_iter();
+        all.filter(|one| one.old == one.new).map(|one| one.what).collect()
+    }
+
+    fn compared(&self, newer: &Self) -> Vec<Change> {
+        let mut all = Vec::new();
         let mut one = |what, old: &str, new: &str, widens: bool| {
-            if old != new {
-                changes.push(Change {
-                    what,
-                    old: old.to_owned(),
-                    new: new.to_owned(),
-                    widens,
-                });
-            }
+            all.push(Change {
+                what,
+                old: old.to_owned(),
+                new: new.to_owned(),
+                widens: widens && old != new,
+            });
         };
+        let bytes = |number: u64| format!("{number} bytes");
+        let memory = |facts: &Self| facts.memory.map_or_else(|| "not known".to_owned(), bytes);
         one("version", &self.version, &newer.version, false);
         one("contract", &self.contract, &newer.contract, true);
-        one("size", &self.size.to_string(), &newer.size.to_string(), false);
+        one("size", &bytes(self.size), &bytes(newer.size), false);
+        // No right: what it may use is the operator's `max-memory-bytes`, whatever it begins with.
+        one("memory", &memory(self), &memory(newer), false);
         let (old, new) = (&self.asks, &newer.asks);
         one("origin", &old.origin, &new.origin, true);
         one("base path", &old.base_path, &new.base_path, true);
@@ -97,7 +115,7 @@ impl Facts {
         list("requests", requests(old), requests(new));
         let variables = |access: &Access| access.env_vars.iter().cloned().collect();
         list("variables", variables(old), variables(new));
-        changes
+        all
     }
 
     /// Whether a newer one has a lower version. Invalid versions are not compared.
@@ -138,6 +156,7 @@ mod tests {
             version: "0.2.0".to_owned(),
             contract: "0.2.0".to_owned(),
             size: 100,
+            memory: Some(65_536),
             imports: vec!["wasi:http/types@0.2.3".to_owned()],
             asks: Access {
                 origin: "https://a.example".to_owned(),
@@ -168,6 +187,7 @@ mod tests {
         assert_eq!(changed(|_| {}), []);
         assert_eq!(changed(|f| f.version = "0.3.0".into()), [("version", false)]);
         assert_eq!(changed(|f| f.size = 1_000_000), [("size", false)]);
+        assert_eq!(changed(|f| f.memory = Some(131_072)), [("memory", false)]);
         assert_eq!(changed(|f| f.contract = "0.3.0".into()), [("contract", true)]);
         assert_eq!(
             changed(|f| f.asks.origin = "https://b.example".into()),
@@ -194,6 +214,37 @@ mod tests {
             [("imports", true)]
         );
         assert_eq!(changed(|f| f.imports[0] = "wasi:http/types@0.2.6".into()), []);
+    }
+
+    #[test]
+    fn each_part_is_either_changed_or_unchanged() {
+        let mut newer = facts();
+        newer.size = 101;
+        newer.asks.env_vars.clear();
+        let same = [
+            "version",
+            "contract",
+            "memory",
+            "origin",
+            "base path",
+            "header",
+            "prefix",
+            "imports",
+            "requests",
+        ];
+        assert_eq!(facts().unchanged(&newer), same);
+        let changes = facts().changes(&newer);
+        let told: Vec<_> = changes
+            .iter()
+            .map(|one| (one.what, one.old.as_str(), one.new.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("size", "100 bytes", "101 bytes"),
+                ("variables", "A_KEY, B_KEY", "none")
+            ]
+        );
     }
 
     #[test]

@@ -163,7 +163,8 @@ impl Lock {
             return Err(fault(format!(
                 "nothing was pinned before {} of `{id}`",
                 entry.pin.digest
-            )));
+            ))
+            .hint("`host-harness accept PLUGIN` pins another version"));
         }
         let before = entry.earlier.remove(0);
         let left = std::mem::replace(&mut entry.pin, before.clone());
@@ -198,6 +199,7 @@ mod tests {
                 version: content.to_owned(),
                 contract: "0.2.0".to_owned(),
                 size: 1,
+                memory: None,
                 imports: vec!["wasi:http/types@0.2.3".to_owned()],
                 asks: Access::default(),
             },

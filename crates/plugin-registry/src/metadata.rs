@@ -1,7 +1,8 @@
-//! The metadata of a component in its own custom sections: name, version, licence, source, revision, description.
+//! The metadata of a component in custom sections: name, version, licence, source, revision, description.
 //!
-//! Reads only top-level sections, and stops at the first unexpected byte: a missing value is missing in the
-//! annotations, and decides nothing.
+//! Top-level sections come first; a value that they lack is read from the first core module, where the linker leaves those
+//! of a plain build. Stops at the first unexpected byte: a missing value is missing in the annotations, and decides
+//! nothing.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,10 @@ const SECTIONS: [(&str, &str); 7] = [
     ("revision", "org.opencontainers.image.revision"),
 ];
 const TITLE: &str = "org.opencontainers.image.title";
+const MAGIC: &[u8] = b"\0asm";
+/// Section ids.
+const CUSTOM: u8 = 0;
+const CORE_MODULE: u8 = 1;
 /// The longest value.
 const LONGEST: usize = 4096;
 
@@ -27,28 +32,9 @@ impl Metadata {
     /// The metadata of a component, or of any bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let mut found = BTreeMap::new();
-        let mut rest = bytes
-            .strip_prefix(b"\0asm")
-            .and_then(|rest| rest.get(4..))
-            .unwrap_or_default();
-        while let Some((id, section, next)) = section(rest) {
-            if id == 0
-                && let Some((name, content)) = name(section)
-            {
-                let known = SECTIONS.iter().find(|(known, _)| *known == name);
-                let text = std::str::from_utf8(content)
-                    .ok()
-                    .filter(|text| text.len() <= LONGEST);
-                if let (Some((_, annotation)), Some(text)) = (known, text) {
-                    found.insert(*annotation, text.to_owned());
-                } else if name == "component-name"
-                    && let Some(title) = component_name(content)
-                {
-                    found.insert(TITLE, title.to_owned());
-                }
-            }
-            rest = next;
+        let (mut found, module) = outermost(bytes);
+        for (annotation, text) in module.map(|module| outermost(module).0).unwrap_or_default() {
+            found.entry(annotation).or_insert(text);
         }
         Self(found)
     }
@@ -59,6 +45,37 @@ impl Metadata {
         let owned = |(name, text): (&&str, &String)| ((*name).to_owned(), text.clone());
         self.0.iter().map(owned).collect()
     }
+}
+
+/// The values of the top-level sections, and the first core module among these.
+fn outermost(bytes: &[u8]) -> (BTreeMap<&'static str, String>, Option<&[u8]>) {
+    let mut found = BTreeMap::new();
+    let mut module = None;
+    let mut rest = bytes
+        .strip_prefix(MAGIC)
+        .and_then(|rest| rest.get(4..))
+        .unwrap_or_default();
+    while let Some((id, section, next)) = section(rest) {
+        if id == CUSTOM
+            && let Some((name, content)) = name(section)
+        {
+            let known = SECTIONS.iter().find(|(known, _)| *known == name);
+            let text = std::str::from_utf8(content)
+                .ok()
+                .filter(|text| text.len() <= LONGEST);
+            if let (Some((_, annotation)), Some(text)) = (known, text) {
+                found.insert(*annotation, text.to_owned());
+            } else if name == "component-name"
+                && let Some(title) = component_name(content)
+            {
+                found.insert(TITLE, title.to_owned());
+            }
+        } else if id == CORE_MODULE && module.is_none() && section.starts_with(MAGIC) {
+            module = Some(section);
+        }
+        rest = next;
+    }
+    (found, module)
 }
 
 /// A section's id, its content, and the rest.
@@ -128,5 +145,25 @@ mod tests {
             let _ = Metadata::of(&bytes[..end]);
         }
         assert_eq!(Metadata::of(b"text"), Metadata::default());
+    }
+
+    #[test]
+    fn what_the_component_leaves_out_is_read_from_its_first_core_module() {
+        let module = |version: &[u8]| {
+            let mut module = b"\0asm\x01\0\0\0".to_vec();
+            module.extend(custom("version", version));
+            module.extend(custom("source", b"https://acme.example"));
+            [&[1, u8::try_from(module.len()).unwrap()][..], &module].concat()
+        };
+        let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
+        bytes.extend(module(b"0.1.0"));
+        bytes.extend(module(b"9.9.9"));
+        let version =
+            |bytes: &[u8]| Metadata::of(bytes).annotations()["org.opencontainers.image.version"].clone();
+        assert_eq!(version(&bytes), "0.1.0", "not the second one's");
+        bytes.extend(custom("version", b"0.2.0"));
+        assert_eq!(version(&bytes), "0.2.0", "its own word comes first");
+        let found = Metadata::of(&bytes).annotations();
+        assert_eq!(found["org.opencontainers.image.source"], "https://acme.example");
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! Written by the operator as JSON. Without it any named registry is allowed, and plugins are pinned on first use.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     digest::Digest,
-    error::{Error, ErrorKind, Result},
-    reference::Reference,
+    error::{Error, ErrorKind, Result, shown},
+    reference::{self, Reference, SCHEME},
     signature::{Key, Signatures},
 };
 
@@ -62,6 +62,9 @@ pub struct Policy {
     /// Hosts that credentials may be sent to for a token.
     #[serde(default)]
     pub token_servers: Vec<String>,
+    /// Names that stand for a registry and a namespace there, such as `openclaw` for `ghcr.io/openclaw`.
+    #[serde(default)]
+    pub namespaces: BTreeMap<String, String>,
 }
 
 impl Policy {
@@ -81,7 +84,46 @@ impl Policy {
             return Err(fault("it requires a signature and `keys` is empty".to_owned())
                 .hint("list the public keys of those whose plugins you use"));
         }
+        for (name, place) in &policy.namespaces {
+            let text = format!("{SCHEME}{name}/x:1");
+            let is_name = reference::namespace(&text).is_some_and(|(first, _)| first == name);
+            if !is_name || format!("{SCHEME}{place}/x:1").parse::<Reference>().is_err() {
+                let what = format!("the namespace \"{}\": \"{}\"", shown(name), shown(place));
+                return Err(fault(what).hint(
+                    "write a name without `.`, `:` and `/`, and HOST[:PORT] for it, or HOST[:PORT]/NAMESPACE",
+                ));
+            }
+        }
         Ok(policy)
+    }
+
+    /// Reads a reference, or its short form that begins with one of `namespaces` in place of a registry.
+    ///
+    /// # Errors
+    /// It is of neither form, or there is no such namespace.
+    pub fn reference(&self, text: &str) -> Result<Reference> {
+        let Some((name, rest)) = reference::namespace(text) else {
+            return text.parse();
+        };
+        let Some(place) = self.namespaces.get(name) else {
+            let known: Vec<_> = self.namespaces.keys().map(String::as_str).collect();
+            let known = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
+            let message = format!(
+                "invalid plugin reference \"{}\": expected a registry or a namespace of the policy before the first \
+                 `/` (namespaces: {known})",
+                shown(text)
+            );
+            return Err(Error::new(ErrorKind::Reference, message).hint(format!(
+                "write oci://HOST/REPOSITORY:TAG, or say what \"{}\" stands for in `namespaces` of \
+                 plugin-policy.json",
+                shown(name)
+            )));
+        };
+        format!("{SCHEME}{place}/{rest}").parse()
     }
 
     /// Refuses a registry or namespace that is not allowed.
@@ -190,6 +232,55 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_is_expanded_before_the_policy_is_applied() {
+        let text = r#"{"namespaces": {"openclaw": "ghcr.io/openclaw", "lab": "127.0.0.1:5000"}, "allow": ["ghcr.io"]}"#;
+        let policy = Policy::parse(text).unwrap();
+        let digest = Digest::of(b"x");
+        for (short, long) in [
+            (
+                "oci://openclaw/a:1".to_owned(),
+                "oci://ghcr.io/openclaw/a:1".to_owned(),
+            ),
+            (
+                "oci://lab/x/y:1".to_owned(),
+                "oci://127.0.0.1:5000/x/y:1".to_owned(),
+            ),
+            (
+                format!("oci://openclaw/a@{digest}"),
+                format!("oci://ghcr.io/openclaw/a@{digest}"),
+            ),
+            ("oci://ghcr.io/b:1".to_owned(), "oci://ghcr.io/b:1".to_owned()),
+            // Of one name, the machine is meant.
+            ("oci://localhost/b:1".to_owned(), "oci://localhost/b:1".to_owned()),
+        ] {
+            assert_eq!(policy.reference(&short).unwrap().to_string(), long);
+        }
+        let allowed = |text: &str| policy.check_reference(&policy.reference(text).unwrap()).is_ok();
+        assert!(allowed("oci://openclaw/a:1") && !allowed("oci://lab/a:1"));
+        let error = policy.reference("oci://other/a:1").unwrap_err();
+        assert!(error.message().contains("namespaces: lab, openclaw"), "{error}");
+        assert!(
+            error
+                .fix()
+                .unwrap()
+                .contains("`namespaces` of plugin-policy.json"),
+            "{error}"
+        );
+        for wrong in [
+            "oci://openclaw/",
+            "oci://openclaw/../b:1",
+            "oci://openclaw/a",
+            "openclaw/a:1",
+        ] {
+            assert_eq!(
+                policy.reference(wrong).unwrap_err().kind(),
+                ErrorKind::Reference,
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
     fn an_invalid_policy_is_reported() {
         for (text, says) in [
             ("[]", "invalid type"),
@@ -197,6 +288,14 @@ mod tests {
             (r#"{"keys": ["RW"]}"#, "invalid public key"),
             (r#"{"deny": ["sha256:1"]}"#, "invalid digest"),
             (r#"{"permit": []}"#, "unknown field"),
+            (r#"{"namespaces": {"a.b": "ghcr.io"}}"#, "the namespace \"a.b\""),
+            (r#"{"namespaces": {"a/b": "ghcr.io"}}"#, "the namespace"),
+            (r#"{"namespaces": {"localhost": "ghcr.io"}}"#, "the namespace"),
+            (r#"{"namespaces": {"": "ghcr.io"}}"#, "the namespace"),
+            (r#"{"namespaces": {"a": "ghcr"}}"#, "the namespace"),
+            (r#"{"namespaces": {"a": "https://ghcr.io"}}"#, "the namespace"),
+            (r#"{"namespaces": {"a": "ghcr.io/x:1"}}"#, "the namespace"),
+            (r#"{"namespaces": {"a": "user@ghcr.io"}}"#, "the namespace"),
         ] {
             let error = Policy::parse(text).unwrap_err();
             assert!(error.message().contains(says), "{error}");

@@ -90,6 +90,14 @@ impl Reference {
     }
 }
 
+/// The first part of a reference and what follows, if that part is no registry: a namespace, if there is one of that name.
+pub(crate) fn namespace(text: &str) -> Option<(&str, &str)> {
+    let (first, rest) = text.strip_prefix(SCHEME)?.split_once('/')?;
+    let is_plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_-".contains(&c);
+    let is_name = !first.is_empty() && first != "localhost" && first.bytes().all(is_plain);
+    is_name.then_some((first, rest))
+}
+
 /// Whether `HOST[:PORT]` is this machine.
 pub(crate) fn is_loopback(authority: &str) -> bool {
     let host = match authority.rsplit_once(':') {

@@ -91,7 +91,7 @@ async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
     unknown_keys::others(report, &settings);
     places::examine(report, &ground.configuration, &info);
     permissions::named(report, &settings);
-    let found = provider::credential(report, &ground, &info).await;
+    let found = provider::credential(report, &ground, &plugin).await;
     let secret = found.map(FoundSecret::named);
     let has_key = secret.is_some();
     let host = match ground.start(plugin.clone(), settings.clone(), secret) {

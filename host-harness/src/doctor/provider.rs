@@ -17,12 +17,9 @@ use openclaw_config::FoundSecret;
 const CLOCK_TOLERANCE_SECONDS: u64 = 120;
 
 /// The grant and the credential that it allows.
-pub(super) async fn credential(
-    report: &mut Report,
-    ground: &Ground,
-    info: &ProviderInfo,
-) -> Option<FoundSecret> {
-    let grant = match ground.grant_of(info) {
+pub(super) async fn credential(report: &mut Report, ground: &Ground, plugin: &Plugin) -> Option<FoundSecret> {
+    let info = plugin.info();
+    let grant = match ground.grant_of(plugin) {
         Ok(Some(grant)) => {
             report.ok(
                 "grant",

@@ -60,7 +60,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &StatusArgs)
     let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
     let info = plugin.info().clone();
     ground.warn_of_broken_list(terminal, &info);
-    let grant = ground.grant_of(&info)?;
+    let grant = ground.grant_of(&plugin)?;
     let configuration = &ground.configuration;
     let search = configuration
         .search_secret(&info, grant, None, &ground.environment)

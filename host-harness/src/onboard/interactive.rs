@@ -1,10 +1,11 @@
 //! Interactive onboarding: key, model, backend, alias, fallbacks. Writes nothing.
 
 use super::{
-    Provider,
+    credential,
     key::{self, Verdict},
     model_picker::{self, Pick, StandIn},
     prompt::{self, Entry},
+    providers::Provider,
 };
 use crate::{args::OnboardArgs, models::aliases_by_reference, session::Ground, table, terminal::Terminal};
 use model_provider_host::{
@@ -129,8 +130,13 @@ impl Talk<'_> {
             let named = found.cloned().map(FoundSecret::named);
             let host = self.ground.start(plugin, settings.clone(), named)?;
             let mode = self.args.secret_input_mode;
-            let (key, profile) =
-                super::to_store(self.ground, info, mode, secret, found.map(|found| &found.source))?;
+            let (key, profile) = credential::to_store(
+                self.ground,
+                &self.provider.plugin,
+                mode,
+                secret,
+                found.map(|found| &found.source),
+            )?;
             Result::Ok(Settled {
                 host,
                 key,
@@ -149,7 +155,7 @@ impl Talk<'_> {
             }
         };
         if next.is_none() && is_credential_optional(info) {
-            let has_one = super::granted_any(self.ground, info)?
+            let has_one = credential::granted_any(self.ground, &self.provider.plugin)?
                 && prompt::yes_or_no(
                     "Does the server want a key?".to_owned(),
                     false,
@@ -241,7 +247,7 @@ impl Talk<'_> {
     /// An existing key, if the user wants to use it.
     async fn reused(&self) -> Result<Option<(Secret, SecretSource)>> {
         let info = self.info();
-        let Some(found) = super::found(self.ground, info, None).await? else {
+        let Some(found) = credential::found(self.ground, &self.provider.plugin, None).await? else {
             return Ok(None);
         };
         let question = format!(

@@ -32,15 +32,30 @@ pub(super) enum Choice {
     Embedded(&'static [u8]),
 }
 
+/// What the component is called that this program carries.
+pub(super) const EMBEDDED_NAME: &str = "(embedded)";
+
 /// The component that a release of this program carries.
 pub(super) const EMBEDDED: Option<&[u8]> = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 impl Choice {
     /// What an argument names.
-    pub(super) fn named(path: &Path) -> Result<Self> {
+    pub(super) fn named(store: &Store, path: &Path) -> Result<Self> {
         match path.to_str().filter(|text| text.starts_with(SCHEME)) {
-            Some(text) => Ok(Self::Reference(text.parse().map_err(Error::from)?)),
+            Some(text) => store.reference(text).map(Self::Reference),
             None => Ok(Self::File(path.to_owned())),
+        }
+    }
+
+    /// What the lock keeps of it: the whole reference, or the whole path of a file, so that it is found from everywhere.
+    fn source(&self) -> String {
+        match self {
+            Self::Reference(reference) => reference.to_string(),
+            Self::File(path) => {
+                let whole = path.canonicalize().ok();
+                whole.as_deref().unwrap_or(path).to_string_lossy().into_owned()
+            }
+            Self::Embedded(_) => EMBEDDED_NAME.to_owned(),
         }
     }
 
@@ -50,7 +65,7 @@ impl Choice {
         let lock = store.lock()?;
         let mut plugins = lock.plugins.values();
         match (plugins.next(), plugins.next()) {
-            (Some(only), None) => Self::named(Path::new(&only.pin.source)).map(Some),
+            (Some(only), None) => Self::named(store, Path::new(&only.pin.source)).map(Some),
             (Some(_), Some(_)) => {
                 let sources: Vec<_> = lock
                     .plugins
@@ -71,7 +86,7 @@ impl Choice {
 
 pub(super) async fn pull(terminal: &Terminal, global: &Global, args: &PullArgs) -> Outcome {
     let ground = Ground::open(global)?;
-    let reference: Reference = args.reference.parse().map_err(Error::from)?;
+    let reference = ground.store.reference(&args.reference)?;
     let pulled = {
         let _pulling = terminal.spinner(format!("pulling {reference}"));
         ground

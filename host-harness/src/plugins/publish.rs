@@ -12,17 +12,25 @@ use super::super::{
     terminal::Terminal,
 };
 use model_provider_host::{Error, Kind, Result, files};
-use plugin_registry::{Artifact, ComponentFacts, Metadata, Reference};
+use plugin_registry::{Artifact, ComponentFacts, Metadata};
 
 const VERSION: &str = "org.opencontainers.image.version";
 const TITLE: &str = "org.opencontainers.image.title";
+/// How every component begins, and a WIT package in its binary form.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 /// The largest bill of materials, and far more than a signature.
 const LARGEST: u64 = 1024 * 1024;
 
 pub(crate) async fn publish(terminal: &Terminal, global: &Global, args: &PublishArgs) -> Outcome {
     let ground = Ground::open(global)?;
-    let reference: Reference = args.reference.parse().map_err(Error::from)?;
+    let reference = ground.store.reference(&args.reference)?;
     let component = read(&args.file)?;
+    if args.wit && !component.starts_with(COMPONENT) {
+        let message = format!("{} is no WIT package in its binary form", args.file.display());
+        return Err(Error::new(Kind::Configuration, message)
+            .with_hint("`wkg wit build` or `wasm-tools component wit --wasm` makes one of the text")
+            .into());
+    }
     let mut annotations: BTreeMap<String, String> = Metadata::of(&component).annotations();
     let mut facts = ComponentFacts::default();
     if !args.wit {

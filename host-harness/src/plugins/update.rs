@@ -13,7 +13,7 @@ use super::{
         table,
         terminal::Terminal,
     },
-    pinned_id,
+    Choice, pinned_id,
 };
 use model_provider_host::{Error, Grant, Kind, Result, sanitize};
 use plugin_registry::{Change, Pin, host::Store};
@@ -21,7 +21,7 @@ use plugin_registry::{Change, Pin, host::Store};
 pub(crate) async fn accept(terminal: &Terminal, global: &Global, args: &AcceptArgs) -> Outcome {
     let ground = Ground::open(global)?;
     let looked = ground.look(terminal, &args.plugin).await?;
-    let source = source_of(&args.plugin);
+    let source = Choice::named(&ground.store, &args.plugin)?.source();
     let taken = Taken::new(&ground, looked, &source)?;
     taken.show(terminal);
     if !args.yes {
@@ -58,7 +58,8 @@ pub(crate) async fn update(terminal: &Terminal, global: &Global, args: &UpdateAr
         );
         return Err(Error::new(Kind::Configuration, message).into());
     }
-    let taken = Taken::new(&ground, looked, &source_of(&source))?;
+    let source = Choice::named(&ground.store, &source)?.source();
+    let taken = Taken::new(&ground, looked, &source)?;
     if taken.pin.digest == pin.digest {
         if terminal.is_text() {
             terminal.line(&format!("`{id}` is up to date: {}", pin.digest))?;
@@ -86,13 +87,6 @@ pub(crate) async fn update(terminal: &Terminal, global: &Global, args: &UpdateAr
             .await?;
     }
     taken.pin(terminal, &ground)
-}
-
-/// A reference as it is; a file by its absolute path, so that it is found from any directory.
-fn source_of(named: &Path) -> String {
-    let is_file = named.is_file();
-    let path = is_file.then(|| named.canonicalize().ok()).flatten();
-    path.as_deref().unwrap_or(named).to_string_lossy().into_owned()
 }
 
 /// A loaded plugin, and the pin for it.
@@ -144,7 +138,6 @@ impl Taken {
         let mut facts = vec![
             ("plugin", sanitize::name(&self.id).into_owned()),
             ("source", sanitize::name(&self.pin.source).into_owned()),
-            ("version", sanitize::name(&self.pin.facts.version).into_owned()),
             ("digest", self.pin.digest.to_string()),
         ];
         facts.extend(
@@ -154,7 +147,10 @@ impl Taken {
                 .map(|signer| ("signed by", sanitize::name(signer).into_owned())),
         );
         match &self.old {
-            None => facts.extend(inspect::granted("requests", &self.asked)),
+            None => {
+                facts.push(("version", sanitize::name(&self.pin.facts.version).into_owned()));
+                facts.extend(inspect::granted("requests", &self.asked));
+            }
             Some(old) => {
                 facts.push((
                     "pinned",
@@ -171,6 +167,8 @@ impl Taken {
                         ),
                     ));
                 }
+                let same = old.facts.unchanged(&self.pin.facts);
+                facts.push(("unchanged", same.join(", ")));
                 let lost: Vec<_> = old
                     .signers
                     .iter()

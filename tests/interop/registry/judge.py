@@ -1,5 +1,5 @@
 """Debian's docker-registry and `wash oci`: each pushes what the other pulls, byte for byte. Reads DOCKER_REGISTRY, WASH,
-HOST_HARNESS and COMPONENT."""
+HOST_HARNESS, COMPONENT and WIT_PACKAGE; WKG, if it is set, is another client that does what wash does."""
 
 import contextlib
 import hashlib
@@ -12,9 +12,11 @@ import tempfile
 import time
 import urllib.request
 
-REGISTRY, WASH, PROGRAM, COMPONENT = (
-    os.environ[name] for name in ("DOCKER_REGISTRY", "WASH", "HOST_HARNESS", "COMPONENT")
+REGISTRY, WASH, PROGRAM, COMPONENT, WIT_PACKAGE = (
+    os.environ[name] for name in ("DOCKER_REGISTRY", "WASH", "HOST_HARNESS", "COMPONENT", "WIT_PACKAGE")
 )
+WKG = os.environ.get("WKG")
+ANNOTATION = "org.opencontainers.image."
 CONFIG = """version: 0.1
 storage: {{filesystem: {{rootdirectory: {root}}}}}
 http: {{addr: 127.0.0.1:{port}}}
@@ -55,11 +57,37 @@ def ours(home, *arguments, status=0):
     return json.loads(ran.stdout)
 
 
-def wash(home, *arguments):
+def others(home, *command):
     environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home)}
-    command = [WASH, "--non-interactive", "oci", *arguments]
     ran = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, (command, ran.stdout, ran.stderr)
+
+
+def wash(home, *arguments):
+    others(home, WASH, "--non-interactive", "oci", *arguments)
+
+
+def manifest(address, name):
+    """The manifest `REPOSITORY:TAG` of a registry, as anybody reads it."""
+    repository, tag = name.rsplit(":", 1)
+    asked = urllib.request.Request(
+        f"http://{address}/v2/{repository}/manifests/{tag}",
+        headers={"Accept": "application/vnd.oci.image.manifest.v1+json"},
+    )
+    return json.load(urllib.request.urlopen(asked))
+
+
+def wkg(root, address, wanted):
+    """The same with wkg."""
+    reference = f"{address}/openclaw/provider:ours"
+    back = root / "by-wkg.wasm"
+    others(root, WKG, "oci", "pull", "--insecure", address, reference, "--output", str(back))
+    assert digest(back) == wanted
+    print("wkg pulls what publish pushed, byte for byte")
+    others(root, WKG, "oci", "push", "--insecure", address, f"{address}/openclaw/provider:wkg", COMPONENT)
+    pulled = ours(root, "pull", f"oci://{address}/openclaw/provider:wkg")
+    assert pulled["digest"] == wanted, pulled
+    print("pull takes what wkg pushed, byte for byte")
 
 
 def digest(path):
@@ -86,6 +114,24 @@ def main():
             wash(root, "pull", "--insecure", reference, str(back))
             assert digest(back) == wanted
             print("wash pulls what publish pushed, byte for byte")
+
+            # What the file says of itself is what the registry says of it.
+            told = manifest(address, "openclaw/provider:ours")["annotations"]
+            for name in ("title", "version", "licenses", "source", "description"):
+                assert told.get(ANNOTATION + name), (name, told)
+            print(f"its annotations are filled from the file: {sorted(told)}")
+
+            # The contract goes out as its own artifact.
+            contract = f"{address}/openclaw/model-provider:0.2.0"
+            ours(root, "publish", f"oci://{contract}", WIT_PACKAGE, "--wit")
+            wash(root, "pull", "--insecure", contract, str(back))
+            assert digest(back) == digest(WIT_PACKAGE)
+            print("wash pulls the WIT package, byte for byte")
+            if WKG:
+                wkg(root, address, wanted)
+                others(root, WKG, "oci", "pull", "--insecure", address, contract, "--output", str(back))
+                assert digest(back) == digest(WIT_PACKAGE)
+                print("wkg pulls the WIT package, byte for byte")
 
             # The registry has no referrers API: they are listed under a tag.
             tag = published["manifest"].replace(":", "-")

@@ -22,8 +22,8 @@ pub use follow::{Followed, follow};
 pub use source::ReferenceSource;
 
 use crate::{
-    Access, Cache, ClientOptions, Digest, Error, ErrorKind, Facts, Lock, Pin, Policy, Pulled, Registry,
-    Require, Signatures,
+    Access, Cache, ClientOptions, Digest, Error, ErrorKind, Facts, Lock, Pin, Policy, Pulled, Reference,
+    Registry, Require, Signatures,
 };
 
 /// The holder of plugins that a workspace built itself.
@@ -142,6 +142,14 @@ impl Store {
         }
     }
 
+    /// Parses a reference, or its short form with a namespace of the policy.
+    ///
+    /// # Errors
+    /// It is invalid, or the policy cannot be read.
+    pub fn reference(&self, text: &str) -> Result<Reference> {
+        Ok(self.policy()?.reference(text)?)
+    }
+
     /// Adds a digest to the deny list.
     ///
     /// # Errors
@@ -226,6 +234,7 @@ fn facts(plugin: &Plugin, asks: Option<Access>) -> Facts {
         version: plugin.info().version.clone(),
         contract: plugin.contract_version().to_owned(),
         size: plugin.size(),
+        memory: Some(plugin.initial_memory_bytes()),
         imports: plugin.imports().to_vec(),
         asks: asks.unwrap_or_default(),
     }

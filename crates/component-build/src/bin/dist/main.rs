@@ -1,21 +1,18 @@
-//! Release builder: builds the component, adds producers metadata, and writes it to `dist/` with its sha256, the
+//! Release builder: builds the component, adds its metadata, and writes it to `dist/` with its sha256, the
 //! WIT package and a bill of materials. With `--program`, also builds the command line with the embedded component.
 //! The output is reproducible.
 
 mod gateway;
+mod packages;
+mod release;
 mod sbom;
 
 use std::{error::Error, fs, path::Path, process::Command};
 
 use component_build::{Build, Workspace};
+use packages::Packages;
 use sha2::{Digest as _, Sha256};
-use wasm_encoder::RawSection;
-use wasm_metadata::{AddMetadata, AddMetadataField as Field};
-use wasmparser::{Parser, Payload};
 use wit_parser::Resolve;
-
-/// The custom section with names of the component's inner parts, which is not needed at run time.
-const NAMES: &str = "component-name";
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Elsewhere, it would write to where it was built.
@@ -26,17 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let built = component_build::build(Build::Release, |words| eprintln!("{words}"))?;
     let file_name = built.file_name().ok_or("the build names a file")?;
 
-    let mut metadata = AddMetadata::default();
-    metadata.name = Field::Set(env!("COMPONENT_PACKAGE").to_owned());
-    metadata.version = Field::Set(env!("CARGO_PKG_VERSION").parse()?);
-    metadata.licenses = Field::Set(env!("CARGO_PKG_LICENSE").parse()?);
-    metadata.source = Field::Set(env!("CARGO_PKG_REPOSITORY").parse()?);
-    metadata.description = Field::Set(env!("COMPONENT_DESCRIPTION").parse()?);
-    // Set by the release process: a build from an archive has no revision.
-    if let Ok(revision) = std::env::var("SOURCE_REVISION") {
-        metadata.revision = Field::Set(revision.parse()?);
-    }
-    let component = without_names(&metadata.to_wasm(&fs::read(&built)?)?)?;
+    let packages = Packages::of_component(workspace)?;
+    let component = release::of(&fs::read(&built)?, &packages)?;
     fs::write(out.join(file_name), &component)?;
 
     let digest = format!("{:x}", Sha256::digest(&component));
@@ -61,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::copy(workspace.join("wit/provider.wit"), out.join("provider.wit"))?;
 
     let sbom_file = format!("{}.cdx.json", env!("COMPONENT_PACKAGE"));
-    fs::write(out.join(&sbom_file), sbom::of_component(workspace, &digest)?)?;
+    fs::write(out.join(&sbom_file), sbom::of(&packages, &digest))?;
 
     println!(
         "{}/{}  {} bytes",
@@ -132,26 +120,4 @@ fn program(workspace: &Path, component: &Path, out: &Path) -> Result<(), Box<dyn
     fs::copy(target_dir.join("release").join(&name), out.join(&name))?;
     println!("{}/{name}", out.display());
     Ok(())
-}
-
-/// The component without [`NAMES`], which is 3 % of its size. The linker has no option for it.
-fn without_names(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut stripped = wasm_encoder::Component::new();
-    let mut depth = 0_usize;
-    for payload in Parser::new(0).parse_all(component) {
-        let payload = payload?;
-        let is_own = depth == 0;
-        match &payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CustomSection(section) if is_own && section.name() == NAMES => continue,
-            _ => {}
-        }
-        if let Some((id, range)) = payload.as_section().filter(|_| is_own) {
-            let range = usize::try_from(range.start)?..usize::try_from(range.end)?;
-            let data = component.get(range).ok_or("a section is cut off")?;
-            stripped.section(&RawSection { id, data });
-        }
-    }
-    Ok(stripped.finish())
 }
