@@ -16,7 +16,7 @@ import time
 import urllib.parse
 
 import memory
-from engines import ENGINES, HERE, KEY, credential_proxy, wasmtime
+from engines import ENGINES, HERE, KEY, credential_proxy, slow_router, wasmtime
 from harness import TOKEN, Checks, equal, fetch, has, mock_router, path_of
 from serving import served
 
@@ -267,7 +267,7 @@ def lets_go(url, router_log):
 
 def main():
     checks = Checks()
-    with mock_router("--pace", "60") as router, credential_proxy(router) as (proxy, envoy):
+    with slow_router(60) as router, credential_proxy(router) as (proxy, envoy):
         for name, engine in ENGINES.items():
             with engine(settings(proxy, allowed_hosts="gw.internal")) as (url, process):
                 checks.check(f"{name}: a curl streams", a_curl_streams, url, None)
