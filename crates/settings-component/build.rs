@@ -1,12 +1,7 @@
 //! Checks the file that `GATEWAY_SETTINGS` names and hands it to the compiler; without it the settings come from
 //! `wasi:config`.
 
-#[allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "only reading is needed here"
-)]
+#[allow(dead_code, reason = "only reading is needed here")]
 #[path = "src/read.rs"]
 mod read;
 

@@ -171,6 +171,7 @@ pub fn build_settings(file: &Path, say: impl FnMut(&str)) -> Result<PathBuf> {
     let workspace = Workspace::of_this_program()?;
     // Its own folder: what asks the engine's store keeps its place.
     let target_dir = workspace.path().join("target").join("gateway-settings");
+    let _ = seed::seed(&Build::Release.target_dir(&workspace), &target_dir);
     let path = target_dir
         .join(TARGET)
         .join("release")

@@ -12,6 +12,7 @@ mod generated {
     wit_bindgen::generate!({
         path: ["../../wit", "wit"],
         world: "openclaw:gateway/gateway",
+        generate_all,
         with: { "openclaw:model-provider/types@0.2.0": provider_contract::contract::types },
     });
 }

@@ -118,4 +118,8 @@ fn count(request: &IncomingRequest, head: &Head, options: &Options) -> Answer {
     Ok(messages::count_tokens(&bytes)?.to_string())
 }
 
-wasi::http::proxy::export!(Gateway with_types_in wasi);
+#[allow(unsafe_code, reason = "the exported symbols of the component, generated")]
+mod exported {
+    use super::Gateway;
+    wasi::http::proxy::export!(Gateway);
+}

@@ -59,13 +59,11 @@ impl Client {
     pub(crate) fn json(self, status: StatusCode, headers: HeaderMap, json: &str) -> Result<(), Gone> {
         let mut all = headers;
         all.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        all.insert(header::CONTENT_LENGTH, json.len().into());
-        let has_no_body = self.has_no_body;
-        let mut body = self.begin(status, all)?;
-        if has_no_body {
-            // What it announces it does not send: this is what a HEAD is.
-            return Ok(());
+        if self.has_no_body {
+            return self.begin(status, all)?.finish();
         }
+        all.insert(header::CONTENT_LENGTH, json.len().into());
+        let mut body = self.begin(status, all)?;
         body.write(json.as_bytes())?;
         body.finish()
     }

@@ -35,6 +35,7 @@ mod bindings {
         inline: "package openclaw:provider-contract; world data { import openclaw:model-provider/types@0.2.0; }",
         path: "wit",
         world: "openclaw:provider-contract/data",
+        generate_all,
         additional_derives: [PartialEq],
         generate_unused_types: true,
     });

@@ -9,10 +9,11 @@
     clippy::allow_attributes_without_reason,
     reason = "generated code"
 )]
-mod generated {
+pub(crate) mod generated {
     wit_bindgen::generate!({
         path: ["../../wit", "../gateway-component/wit"],
         world: "openclaw:gateway/settings-built-in",
+        generate_all,
         pub_export_macro: true,
         generate_unused_types: true,
     });
@@ -27,21 +28,18 @@ mod generated {
     clippy::allow_attributes_without_reason,
     reason = "generated code"
 )]
-mod generated {
+pub(crate) mod generated {
     wit_bindgen::generate!({
         path: ["../../wit", "../gateway-component/wit"],
         world: "openclaw:gateway/settings-from-store",
+        generate_all,
         pub_export_macro: true,
         generate_unused_types: true,
     });
 }
 
-pub(crate) use generated::exports::openclaw::{
-    gateway::configuration,
-    model_provider::{settings, types},
-};
+pub(crate) use generated::exports::openclaw::{gateway::configuration, model_provider::settings};
 #[cfg(not(built_in))]
 pub(crate) use generated::wasi::config::store;
 
-pub(crate) use generated as bindings;
 pub(crate) use generated::export;

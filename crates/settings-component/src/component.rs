@@ -4,11 +4,8 @@ use std::cell::OnceCell;
 
 use crate::{
     bindings::{
-        bindings,
         configuration::{self, DiscoveryMode, Options},
-        export,
         settings::{self, ConfiguredModel, CredentialState, Extra, Model, ModelAlias, Price, Snapshot},
-        types,
     },
     read::{self, Credential, Discovery, Settings},
 };
@@ -66,8 +63,6 @@ fn kept() -> Result<Settings, String> {
 }
 
 struct Component;
-
-impl types::Guest for Component {}
 
 impl configuration::Guest for Component {
     fn load() -> Result<Options, String> {
@@ -178,8 +173,13 @@ fn configured(model: &read::Model) -> ConfiguredModel {
     }
 }
 
-#[allow(unsafe_code, reason = "the exported symbols of the component, generated")]
+#[allow(
+    unsafe_code,
+    unreachable_pub,
+    reason = "the exported symbols of the component, generated"
+)]
 mod exported {
-    use super::{Component, bindings, export};
-    export!(Component with_types_in bindings);
+    use super::Component;
+    use crate::bindings::{export, generated};
+    export!(Component with_types_in generated);
 }

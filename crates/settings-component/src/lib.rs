@@ -3,6 +3,8 @@
 //!
 //! It knows no provider and no HTTP. Names and values are those of `host-harness serve`, where both have them.
 
+#![allow(dead_code, reason = "which of the two ways to read settings is used is decided by the build")]
+
 mod read;
 
 #[cfg(target_family = "wasm")]

@@ -9,13 +9,13 @@ use http::Uri;
 use serde_json::{Map, Value};
 
 /// The variable of the environment that may hold the access key, so that it need not stand among the settings.
-pub const KEY_VARIABLE: &str = "GATEWAY_ACCESS_KEY";
+pub(crate) const KEY_VARIABLE: &str = "GATEWAY_ACCESS_KEY";
 /// The shortest access key; anything shorter can be tried out.
 const SHORTEST_KEY: usize = 16;
 
 /// What is said of the credential: it is added outside, or there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Credential {
+pub(crate) enum Credential {
     AddedOutside,
     NotRequired,
     Missing,
@@ -23,7 +23,7 @@ pub enum Credential {
 
 /// When lists ask the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Discovery {
+pub(crate) enum Discovery {
     ConfiguredOnly,
     Off,
     Authenticated,
@@ -32,38 +32,38 @@ pub enum Discovery {
 
 /// A model that a person has described.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Model {
-    pub id: String,
-    pub name: Option<String>,
-    pub reasoning: Option<bool>,
-    pub input: Vec<String>,
-    pub context_window: Option<u32>,
-    pub max_tokens: Option<u32>,
+pub(crate) struct Model {
+    pub(crate) id: String,
+    pub(crate) name: Option<String>,
+    pub(crate) reasoning: Option<bool>,
+    pub(crate) input: Vec<String>,
+    pub(crate) context_window: Option<u32>,
+    pub(crate) max_tokens: Option<u32>,
     /// Input, output, input that was cached.
-    pub price: Option<(String, String, Option<String>)>,
+    pub(crate) price: Option<(String, String, Option<String>)>,
     /// Others, as JSON.
-    pub extras: Vec<(String, String)>,
+    pub(crate) extras: Vec<(String, String)>,
 }
 
 /// All settings.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    pub base_url: Option<String>,
-    pub credential: Credential,
-    pub connect_timeout_ms: u32,
-    pub first_byte_timeout_ms: u32,
-    pub idle_timeout_ms: u32,
-    pub list_timeout_ms: u32,
-    pub max_retries: u32,
-    pub discovery: Discovery,
-    pub access_key: Option<String>,
-    pub allowed_hosts: Vec<String>,
-    pub default_model: Option<String>,
-    pub max_body_bytes: u32,
-    pub aliases: Vec<(String, String)>,
-    pub models: Vec<Model>,
+pub(crate) struct Settings {
+    pub(crate) base_url: Option<String>,
+    pub(crate) credential: Credential,
+    pub(crate) connect_timeout_ms: u32,
+    pub(crate) first_byte_timeout_ms: u32,
+    pub(crate) idle_timeout_ms: u32,
+    pub(crate) list_timeout_ms: u32,
+    pub(crate) max_retries: u32,
+    pub(crate) discovery: Discovery,
+    pub(crate) access_key: Option<String>,
+    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) default_model: Option<String>,
+    pub(crate) max_body_bytes: u32,
+    pub(crate) aliases: Vec<(String, String)>,
+    pub(crate) models: Vec<Model>,
     /// The plugin's own, as JSON.
-    pub extras: BTreeMap<String, String>,
+    pub(crate) extras: BTreeMap<String, String>,
 }
 
 impl Default for Settings {
@@ -108,7 +108,7 @@ const NAMES: [&str; 14] = [
 
 /// Why settings cannot be taken. Says no value: it may be a secret in the wrong place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Not a value that this setting takes.
     Value { name: String, wants: &'static str },
     /// Close to a known name, but not one.
@@ -131,7 +131,7 @@ impl Display for Fault {
 
 impl Settings {
     /// Reads a file: one JSON object.
-    pub fn from_json(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn from_json(text: &str) -> Result<Self, Fault> {
         let all: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
             Fault::Whole(format!(
                 "the settings are no JSON object: line {}, column {}",
@@ -151,7 +151,7 @@ impl Settings {
     }
 
     /// Reads names and values, as a store of settings has them.
-    pub fn from_pairs(pairs: &[(String, String)]) -> Result<Self, Fault> {
+    pub(crate) fn from_pairs(pairs: &[(String, String)]) -> Result<Self, Fault> {
         let mut settings = Self::default();
         pairs
             .iter()
@@ -160,7 +160,7 @@ impl Settings {
     }
 
     /// Sets one by its name. A name that is not known is the plugin's own.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
         let value = value.trim();
         let fault = |wants| Fault::Value {
             name: name.to_owned(),
@@ -246,7 +246,7 @@ impl Settings {
     }
 
     /// Sets the access key, wherever it comes from.
-    pub fn set_access_key(&mut self, key: &str) -> Result<(), Fault> {
+    pub(crate) fn set_access_key(&mut self, key: &str) -> Result<(), Fault> {
         let is_good = key.len() >= SHORTEST_KEY && key.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_good {
             return Err(Fault::Value {
@@ -259,13 +259,13 @@ impl Settings {
     }
 
     /// The model of this id; an id's suffix is compared in any case.
-    pub fn find_model(&self, id: &str) -> Option<&Model> {
+    pub(crate) fn find_model(&self, id: &str) -> Option<&Model> {
         let wanted = id_key(id);
         self.models.iter().find(|model| id_key(&model.id) == wanted)
     }
 
     /// The aliases that a text means: trimmed, in any case, runs of white space as one.
-    pub fn find_alias(&self, text: &str) -> Vec<&(String, String)> {
+    pub(crate) fn find_alias(&self, text: &str) -> Vec<&(String, String)> {
         let wanted = alias_key(text);
         let found = self
             .aliases
@@ -275,7 +275,7 @@ impl Settings {
     }
 
     /// The aliases of a reference: as text, trimmed, in any case.
-    pub fn find_aliases_of(&self, reference: &str) -> Vec<&(String, String)> {
+    pub(crate) fn find_aliases_of(&self, reference: &str) -> Vec<&(String, String)> {
         let key = |text: &str| text.trim().to_lowercase();
         let wanted = key(reference);
         let found = self.aliases.iter().filter(|(_, of)| key(of) == wanted);

@@ -17,9 +17,9 @@ import tempfile
 import urllib.parse
 import urllib.request
 
-from engines import clean, credential_proxy, running
+from engines import clean, credential_proxy, running, slow_router
 from gateway import ASK, CHAT, MODEL
-from harness import fetch, free_port, mock_router, path_of
+from harness import fetch, free_port, path_of
 from nats import Nats
 
 NAME = "gateway.example"
@@ -167,7 +167,7 @@ def main():
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-"))
-        router = stack.enter_context(mock_router("--pace", "20"))
+        router = stack.enter_context(slow_router(20))
         proxy, _ = stack.enter_context(credential_proxy(router))
         reference = stack.enter_context(registry(folder))
         nats = free_port()

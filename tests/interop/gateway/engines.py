@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.parse
 
-from harness import TOKEN, fetch, free_port, path_of
+from harness import TOKEN, address, child, fetch, free_port, path_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROXY = HERE.parent.parent.parent / "docs" / "deploying" / "credential-proxy.yaml"
@@ -23,7 +23,7 @@ def clean():
 
 
 @contextlib.contextmanager
-def running(command, ready, seconds=120, **options):
+def running(command, ready, seconds=400, **options):
     """Runs a program until `ready` holds; gives its process. What it wrote is told if it does not get ready."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
@@ -33,7 +33,7 @@ def running(command, ready, seconds=120, **options):
                 if process.poll() is not None or time.monotonic() > end:
                     log.seek(0)
                     raise SystemExit(f"{command[0]} did not start: {log.read().decode(errors='replace')[-3000:]}")
-                time.sleep(0.05)
+                time.sleep(0.25)
             process.log = log
             yield process
         finally:
@@ -45,8 +45,9 @@ def running(command, ready, seconds=120, **options):
                 process.wait()
 
 
-def is_well(url):
-    return lambda: fetch(f"{url}/healthz")[0] == 200
+def slow_router(pace):
+    """The mock router with so many milliseconds between the events of a response; gives its base URL."""
+    return child([path_of("HOST_HARNESS"), "mock-router", "--pace", str(pace)], address)
 
 
 @contextlib.contextmanager
@@ -111,7 +112,7 @@ def wash(settings, key=None):
                     "dev": {"address": f"127.0.0.1:{port}"},
                     "workload": {
                         "allowedHosts": [allowed],
-                        "config": {"inline": dict(settings)},
+                        "config": dict(settings),
                         "environment": {"config": {"GATEWAY_ACCESS_KEY": key}} if key else {},
                     },
                 }

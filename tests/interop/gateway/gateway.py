@@ -16,7 +16,7 @@ import time
 import urllib.parse
 
 import memory
-from engines import ENGINES, HERE, KEY, credential_proxy, wasmtime
+from engines import ENGINES, HERE, KEY, credential_proxy, slow_router, wasmtime
 from harness import TOKEN, Checks, equal, fetch, has, mock_router, path_of
 from serving import served
 
@@ -136,7 +136,7 @@ def settings_are_used(router):
         for name in ("big one", "", "default"):
             status, _, text = ask(url, CHAT, {"model": name, "messages": ASK})
             equal(status, 200, f"the status for {name!r} ({text})")
-            has(json.loads(text)["x_plugin"], {"model": MODEL})
+            has(json.loads(text)["x_plugin"], {"model": f"huggingface/{MODEL}"})
         status, _, text = ask(url, CHAT, {"model": MODEL, "messages": [{"role": "user", "content": "x" * 3000}]})
         equal((status, json.loads(text)["error"]["code"]), (413, "max-body-bytes"), "a long body")
 
@@ -267,7 +267,7 @@ def lets_go(url, router_log):
 
 def main():
     checks = Checks()
-    with mock_router("--pace", "60") as router, credential_proxy(router) as (proxy, envoy):
+    with slow_router(60) as router, credential_proxy(router) as (proxy, envoy):
         for name, engine in ENGINES.items():
             with engine(settings(proxy, allowed_hosts="gw.internal")) as (url, process):
                 checks.check(f"{name}: a curl streams", a_curl_streams, url, None)
@@ -281,7 +281,7 @@ def main():
         checks.check("the proxy: only the provider's addresses", only_the_providers_addresses, proxy)
     with mock_router() as router:
         with credential_proxy(router) as (proxy, _), wasmtime(settings(proxy)) as (url, _):
-            for scenario in ("cut", "error-chunk"):
+            for scenario in ("cut", "event-error", "error-in-chunk"):
                 checks.check(f"a stream that breaks off: {scenario}", breaks_off, url, scenario)
         checks.check("settings are used", settings_are_used, router)
         for setting, told in (
