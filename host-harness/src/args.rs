@@ -1,6 +1,6 @@
 //! The arguments, as data. Every option that is wrong by itself is refused here, before anything is loaded.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
@@ -8,11 +8,14 @@ use clap::{
 };
 use url::Url;
 
+mod access_key;
 mod models;
 mod onboard;
 mod plugins;
+mod serve;
 
 use super::log::LogArgs;
+pub(super) use access_key::{AccessKeyAction, AccessKeyArgs, AddArgs, KeyFile, NamedKeyArgs};
 use mock_router::Chunking;
 use model_provider_host::{Settings, settings};
 pub(super) use models::{
@@ -21,6 +24,7 @@ pub(super) use models::{
 };
 pub(super) use onboard::{OnboardArgs, SecretInputMode};
 pub(super) use plugins::{AcceptArgs, DenyArgs, PublishArgs, PullArgs, RollbackArgs, UpdateArgs};
+pub(super) use serve::{HealthArgs, ServeArgs};
 
 /// Loads a model-provider plugin into a sandbox and works with it.
 #[derive(Debug, Parser)]
@@ -142,6 +146,10 @@ pub(super) enum Command {
     MockRouter(With<MockRouterArgs>),
     /// Serve the models to OpenAI-compatible clients
     Serve(With<ServeArgs>),
+    /// Make, list, change and remove the access keys of `serve`
+    AccessKey(With<AccessKeyArgs>),
+    /// Ask a server whether it is ready, for health checks of containers
+    Health(With<HealthArgs>),
     /// Take the whole tour on the embedded mock router, without network or token
     Demo(With<NoArgs>),
     /// Write the completion script for a shell
@@ -174,6 +182,8 @@ impl Command {
             Self::Conformance(with) => &with.global,
             Self::MockRouter(with) => &with.global,
             Self::Serve(with) => &with.global,
+            Self::AccessKey(with) => &with.global,
+            Self::Health(with) => &with.global,
         }
     }
 }
@@ -306,58 +316,6 @@ pub(super) struct CompletionsArgs {
 pub(super) struct ManArgs {
     /// The command; if left out, the program itself
     pub(super) command: Option<String>,
-}
-
-/// Arguments of `serve`.
-#[derive(Debug, Args)]
-pub(super) struct ServeArgs {
-    /// Where to listen: an address with a port, or a port on 127.0.0.1; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = listen_address)]
-    pub(super) listen: SocketAddr,
-    /// Swap the plugin whenever its file is replaced, or whenever a tag in a registry moves
-    #[arg(long, value_name = "oci://HOST/REPOSITORY:TAG", num_args = 0..=1)]
-    pub(super) watch: Option<Option<String>>,
-    /// How often the tag is checked
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = interval)]
-    pub(super) every: Duration,
-    /// The environment variable that holds the key which clients have to send
-    #[arg(long, value_name = "VARIABLE")]
-    pub(super) access_key_env: Option<String>,
-    /// The file that holds the key which clients have to send
-    #[arg(long, value_name = "FILE", conflicts_with = "access_key_env")]
-    pub(super) access_key_file: Option<PathBuf>,
-    /// Disable the configured fallback models
-    #[arg(long)]
-    pub(super) no_fallback: bool,
-}
-
-/// `30s`, `5m` or `1h`.
-fn interval(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => 0,
-    };
-    let number: u64 = number.parse().unwrap_or_default();
-    match number.checked_mul(seconds) {
-        Some(seconds) if (1..=30 * 86_400).contains(&seconds) => Ok(Duration::from_secs(seconds)),
-        _ => Err("expected a time from 1s to 720h, such as 30s, 5m or 1h".to_owned()),
-    }
-}
-
-/// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `8080`.
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    let loopback = |port: &str| port.parse().ok().map(|port| ([127, 0, 0, 1], port).into());
-    let address = text.parse().ok();
-    address
-        .or_else(|| loopback(text))
-        .or_else(|| loopback(text.strip_prefix("localhost:")?))
-        .ok_or_else(|| {
-            "it takes an IP address with a port, such as 127.0.0.1:8080, or a port alone".to_owned()
-        })
 }
 
 /// A usage error shows the argument as written, except for options whose value may be a misplaced secret.

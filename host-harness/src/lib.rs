@@ -3,6 +3,7 @@
 //! A client of the library like any other: it knows plugins, settings and files, and no provider. Scripts call it, so
 //! names, keys and exit statuses are a contract: 0 done, 1 a typed error, 2 wrong usage.
 
+mod access_key;
 mod args;
 mod chat;
 mod completions;
@@ -11,6 +12,7 @@ mod demo;
 mod doctor;
 mod format;
 mod grant;
+mod health;
 mod inspect;
 mod log;
 mod mock_router;
@@ -185,6 +187,8 @@ async fn run(
         (Command::Publish(with), _) => plugins::publish(terminal, &global, &with.args).await,
         (Command::MockRouter(with), _) => mock_router::run(terminal, &with.args).await,
         (Command::Serve(with), _) => serve::run(terminal, &global, &with.args).await,
+        (Command::AccessKey(with), _) => access_key::run(terminal, &with.args),
+        (Command::Health(with), _) => health::run(&with.args).await,
         (Command::Demo(_), _) => demo::run(terminal, &global).await,
         (Command::Completions(with), loaded) => {
             completions::completions(terminal, whole(loaded.as_ref()), with.args.shell)

@@ -1,9 +1,13 @@
 //! `serve`: an OpenAI-compatible server for the models.
 
-use std::path::Path;
+mod access;
+mod config_files;
 
-use tokio::net::TcpListener;
-use zeroize::Zeroizing;
+use std::sync::Arc;
+
+use tokio::{net::TcpListener, sync::Notify};
+
+use config_files::ConfigFiles;
 
 use super::{
     Outcome,
@@ -15,26 +19,23 @@ use super::{
     terminal::Terminal,
 };
 use model_provider_host::{
-    Error, Host, Kind, Result, Secret, SwapReport, Watcher,
-    contract::settings::CredentialState,
-    files::{self, trust},
-    sanitize,
+    Error, Host, Kind, Result, SwapReport, Watcher, contract::settings::CredentialState, sanitize,
 };
-use model_server::{Access, Keep, ServeOptions, Server, Service};
-use openclaw_config::Environment;
+use model_server::{
+    Access, Audit, AuditOptions, Keep, Records, ServeLimits, ServeOptions, Server, Service, UsageFile,
+};
 use plugin_registry::{
     Reference, SCHEME,
-    host::{Followed, follow},
+    host::{Followed, follow_for},
 };
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) -> Outcome {
     // An invalid address or key is reported before anything is loaded.
-    let key = access_key(terminal, args)?;
-    let access = Access::new(args.listen, key.as_ref())?;
+    let access = access::read(terminal, args)?;
     // From here on to the end of the process, even if the terminal is gone.
-    let _hang_up = signals::ignore_hang_up(|| {
-        tracing::warn!("SIGHUP: the server goes on; SIGTERM ends it, and `--watch` takes a new plugin file");
-    });
+    let hang_up = Arc::new(Notify::new());
+    let hung_up = Arc::clone(&hang_up);
+    let _hang_up = signals::on_hang_up(move || hung_up.notify_one());
     // The tag that is watched is the plugin, if none is named.
     let mut global = global.clone();
     if let (Some(Some(reference)), None) = (&args.watch, &global.plugin) {
@@ -44,42 +45,31 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     let session = Session::for_many(terminal, global).await?;
     let store = session.store.clone();
     let tag = followed_tag(args, &session)?;
-    let mut fallbacks = session.configuration.default_model(&session.info)?.fallbacks;
-    if args.no_fallback {
-        fallbacks.clear();
-    }
-    // No default model is no error: each request may name its model.
-    let default_models = chat::references(terminal, &session, None, args.no_fallback).unwrap_or_default();
-    let params = chat::params(terminal, &session)?;
+    let records = records(args, &session)?;
+    let mut changes = ConfigFiles::of(&session, args);
+    let (host, options) = options(terminal, global, args, session, access)?;
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| not_bound(args, &error))?;
-    let (configuration, info) = (session.configuration, session.info);
     // A base URL given for one call says nothing about the usual service.
-    let keep = global.base_url.is_none().then_some(());
-    if keep.is_none() {
+    if options.keep.is_none() {
         terminal.note("the list of models is not cached: `--base-url` is for this call only");
     }
-    let options = ServeOptions {
-        default_models,
-        fallbacks,
-        params,
-        access,
-        keep: keep.map(|()| -> Keep { Box::new(move |catalog| configuration.write_models(&info, catalog)) }),
-    };
-    let service = Service::new(session.host, options);
+    let service = Service::with_records(host, options, records);
     let mut following = None;
     let _watcher = match tag {
         Some(tag) => {
             terminal.note(&format!("watching {tag}"));
-            let followed = follow(store, service.host().clone(), tag, args.every, told(*terminal));
+            let hosts = service.clone();
+            let host = move || hosts.host();
+            let followed = follow_for(store, host, tag, args.every, told(*terminal));
             following = Some(tokio::spawn(followed));
             None
         }
-        None if args.watch.is_some() => Some(watch(*terminal, service.host())?),
+        None if args.watch.is_some() => Some(watch(*terminal, &service)?),
         None => None,
     };
-    warn_without_credential(terminal, service.host());
+    warn_without_credential(terminal, &service.host());
     let server = Server::start(listener, service)?;
     let interrupted = signals::interrupted();
     tokio::pin!(interrupted);
@@ -91,7 +81,26 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     }
     // Alone on the first line, whatever the format: scripts read it from there.
     terminal.line(&server.base_url())?;
-    interrupted.await;
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut interrupted => break,
+            () = hang_up.notified() => {}
+            () = changes.changed(), if args.watch_config => {}
+        }
+        match reload(terminal, global, args, &server).await {
+            Ok(files) => {
+                changes = files;
+                terminal.note("the configuration was read again, and holds from now on");
+            }
+            Err(error) => {
+                server.service().reload_refused();
+                terminal.warn(&format!(
+                    "the configuration was read again and is not taken: {error}"
+                ));
+            }
+        }
+    }
     if let Some(following) = following {
         following.abort();
     }
@@ -125,14 +134,91 @@ fn followed_tag(args: &ServeArgs, session: &Session) -> Result<Option<Reference>
     Ok(Some(reference))
 }
 
-/// Swaps whenever the plugin's file is replaced, and reports it. A refused file is in the log.
-fn watch(terminal: Terminal, host: &Host) -> Result<Watcher> {
-    terminal.note(&format!("watching {}", host.plugin().path().display()));
-    Watcher::start(host.clone(), move |swapped| {
-        if let Ok(report) = swapped {
-            say_live(terminal, &report);
-        }
+/// Reads configuration, token and keys again, and lets them hold for all requests from now on. If anything is wrong with
+/// them, nothing changes.
+async fn reload(
+    terminal: &Terminal,
+    global: &Global,
+    args: &ServeArgs,
+    server: &Server,
+) -> Result<ConfigFiles> {
+    let access = access::read(terminal, args)?;
+    let session = Session::again(terminal, global, &server.service().host()).await?;
+    let files = ConfigFiles::of(&session, args);
+    let (host, options) = options(terminal, global, args, session, access)?;
+    warn_without_credential(terminal, &host);
+    let unchanged = server.reload(host, options)?;
+    if !unchanged.is_empty() {
+        let names = unchanged.join("`, `");
+        terminal.warn(&format!(
+            "`{names}` of the configuration holds after a restart only"
+        ));
+    }
+    Ok(files)
+}
+
+/// What a server is started with, or goes on with.
+fn options(
+    terminal: &Terminal,
+    global: &Global,
+    args: &ServeArgs,
+    session: Session,
+    access: Access,
+) -> Result<(Host, ServeOptions)> {
+    let mut fallbacks = session.configuration.default_model(&session.info)?.fallbacks;
+    if args.no_fallback {
+        fallbacks.clear();
+    }
+    // No default model is no error: each request may name its model.
+    let default_models = chat::references(terminal, &session, None, args.no_fallback).unwrap_or_default();
+    let params = chat::params(terminal, &session)?;
+    let (configuration, info) = (session.configuration, session.info);
+    let keep = global.base_url.is_none().then_some(());
+    let options = ServeOptions {
+        default_models,
+        fallbacks,
+        params,
+        access,
+        keep: keep.map(|()| -> Keep { Box::new(move |catalog| configuration.write_models(&info, catalog)) }),
+    };
+    Ok((session.host, options))
+}
+
+/// Where the arguments want records to be kept.
+fn records(args: &ServeArgs, session: &Session) -> Result<Records> {
+    let limits = ServeLimits::of(&session.settings);
+    let audit = args.audit.as_ref().map(|path| {
+        Audit::open(AuditOptions {
+            max_bytes: limits.audit_bytes.into(),
+            max_files: limits.audit_files,
+            ..AuditOptions::new(path)
+        })
+    });
+    let usage = args.access_keys.as_ref().map(|_| {
+        let usual = || session.configuration.state_dir().join("access-usage.json");
+        UsageFile::open(&args.access_usage.clone().unwrap_or_else(usual))
+    });
+    Ok(Records {
+        audit: audit.transpose()?,
+        usage: usage.transpose()?,
+        #[cfg(feature = "otel")]
+        spans: model_server::SpanOptions::from_variables(|name| std::env::var(name).ok())?
+            .map(model_server::SpanExporter::start),
     })
+}
+
+/// Swaps whenever the plugin's file is replaced, and reports it. A refused file is in the log.
+fn watch(terminal: Terminal, service: &Service) -> Result<Watcher> {
+    terminal.note(&format!("watching {}", service.host().plugin().path().display()));
+    let hosts = service.clone();
+    Watcher::start_for(
+        move || hosts.host(),
+        move |swapped| {
+            if let Ok(report) = swapped {
+                say_live(terminal, &report);
+            }
+        },
+    )
 }
 
 /// Reports the result after a tag moved. A refused version is in the log.
@@ -156,7 +242,7 @@ fn say_live(terminal: Terminal, report: &SwapReport) {
 
 /// Drains responses in flight; a second interrupt ends at once.
 async fn end(terminal: &Terminal, server: Server) {
-    let host = server.service().host().clone();
+    let host = server.service().host();
     let under_way = host.metrics().in_flight;
     let deadline = host.settings().drain_deadline;
     if under_way > 0 {
@@ -191,87 +277,4 @@ fn not_bound(args: &ServeArgs, error: &std::io::Error) -> Error {
     let message = format!("the server cannot listen on {}: {error}", args.listen);
     Error::new(Kind::Configuration, message)
         .with_hint("choose another address with `--listen`; port 0 takes a free one")
-}
-
-/// The largest key file.
-const LARGEST_KEY: u64 = 64 * 1024;
-
-fn access_key(terminal: &Terminal, args: &ServeArgs) -> Result<Option<Secret>> {
-    let (text, place) = if let Some(name) = &args.access_key_env {
-        let text = Environment::process().get(name);
-        let missing = || Error::new(Kind::Configuration, format!("the variable {name} is not set"));
-        (text.ok_or_else(missing)?, format!("the variable {name}"))
-    } else if let Some(file) = &args.access_key_file {
-        warn_if_others_can_read(terminal, file);
-        let text = files::read_input_text(file, LARGEST_KEY).map(Zeroizing::new);
-        let unread = |error| {
-            let message = format!("the access key {} cannot be read: {error}", file.display());
-            Error::new(Kind::Configuration, message)
-        };
-        (text.map_err(unread)?, file.display().to_string())
-    } else {
-        return Ok(None);
-    };
-    let key = Secret::new(&text);
-    let blank = || Error::new(Kind::Configuration, format!("{place} holds no access key"));
-    Ok(Some(key.ok_or_else(blank)?))
-}
-
-fn warn_if_others_can_read(terminal: &Terminal, file: &Path) {
-    // A file descriptor passed by the shell has no mode worth a warning.
-    if !file.is_file() {
-        return;
-    }
-    if let Some(exposure) = trust::readable(file) {
-        terminal.warn(&format!(
-            "other users can read the access key: {}; `{}` fixes that",
-            exposure.message, exposure.fix
-        ));
-    } else if let Some(exposure) = trust::changeable(file) {
-        terminal.warn(&format!(
-            "other users can replace the access key: {}; `{}` fixes that",
-            exposure.message, exposure.fix
-        ));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::args::Format;
-
-    fn key_in(content: &str) -> Result<Option<Secret>> {
-        let dir = tempfile::tempdir().expect("a directory");
-        let file = dir.path().join("key");
-        model_provider_host::files::write_private(&file, content.as_bytes()).expect("written");
-        key_of(None, Some(file))
-    }
-
-    fn key_of(variable: Option<&str>, file: Option<std::path::PathBuf>) -> Result<Option<Secret>> {
-        let args = ServeArgs {
-            listen: ([127, 0, 0, 1], 0).into(),
-            watch: None,
-            every: std::time::Duration::from_secs(300),
-            access_key_env: variable.map(Into::into),
-            access_key_file: file,
-            no_fallback: false,
-        };
-        access_key(&Terminal::new(Format::Text), &args)
-    }
-
-    #[test]
-    fn an_access_key_comes_from_a_file_or_a_variable_and_is_not_shown() {
-        let key = key_in("0123456789abcdef\n")
-            .expect("a key")
-            .expect("there is one");
-        assert_eq!(key.expose(), "0123456789abcdef");
-        assert!(key_of(None, None).expect("none is fine").is_none());
-        for wrong in [
-            key_in(" \n"),
-            key_of(None, Some("/no/such/file".into())),
-            key_of(Some("NO_SUCH_VARIABLE_IS_SET"), None),
-        ] {
-            assert_eq!(wrong.expect_err("no key").kind(), Kind::Configuration);
-        }
-    }
 }

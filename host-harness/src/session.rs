@@ -1,5 +1,7 @@
 //! From arguments to a host: configuration, plugin, grant, settings, credential. The code that commands share.
 
+mod reread;
+
 use std::path::{Path, PathBuf};
 
 use super::{
@@ -12,7 +14,7 @@ use model_provider_host::{
     Error, Grant, Grants, Host, HostOptions, Kind, Limits, LoadOptions, Plugin, Proxies, Result, Sandbox,
     SandboxOptions, Secret, Settings, contract::ProviderInfo, files::trust,
 };
-use openclaw_config::{Configuration, Environment, FoundSecret, NamedModel};
+use openclaw_config::{Configuration, Environment, NamedModel};
 use plugin_registry::{
     Pulled,
     host::{Mode, Store},
@@ -46,6 +48,8 @@ pub(super) struct Session {
     pub(super) info: ProviderInfo,
     pub(super) host: Host,
     pub(super) store: Store,
+    /// The file of the provider's own tools with the credential, if it comes from one.
+    pub(super) secret_file: Option<PathBuf>,
 }
 
 /// A command has few requests in flight; a small pool reserves little address space.
@@ -61,7 +65,7 @@ impl Ground {
         let environment = Environment::process();
         let configuration =
             Configuration::load(global.config.as_deref(), &environment)?.declaring(model_server::SETTINGS);
-        Self::on(global, environment, configuration, calls)
+        Self::on(global, environment, configuration, calls, Vec::new())
     }
 
     /// For a command that writes the configuration, which need not be there yet.
@@ -69,7 +73,7 @@ impl Ground {
         let environment = Environment::process();
         let configuration = Configuration::load_or_empty(global.config.as_deref(), &environment)?
             .declaring(model_server::SETTINGS);
-        Self::on(global, environment, configuration, FEW)
+        Self::on(global, environment, configuration, FEW, Vec::new())
     }
 
     fn on(
@@ -77,13 +81,17 @@ impl Ground {
         environment: Environment,
         configuration: Configuration,
         calls: u32,
+        loaded: Vec<Plugin>,
     ) -> Result<Self> {
         let mut grants = crate::built_in_grants()?.with_state_dir(configuration.state_dir())?;
         let store = Store::new(configuration.state_dir()).with_workspace(component_build::vouches);
         store.add_grants(&mut grants)?;
         let mut flags = Settings::declaring(model_server::SETTINGS);
         apply(&mut flags, &global.set)?;
-        let sandbox = sandbox(configuration.state_dir(), &flags.limits, calls)?;
+        let sandbox = match loaded.first() {
+            Some(plugin) => plugin.sandbox().clone(),
+            None => sandbox(configuration.state_dir(), &flags.limits, calls)?,
+        };
         Ok(Self {
             environment,
             configuration,
@@ -216,12 +224,16 @@ impl Ground {
 
     /// Puts a plugin into service with this credential.
     pub(super) fn start(&self, plugin: Plugin, settings: Settings, secret: Option<Secret>) -> Result<Host> {
-        let info = plugin.info().clone();
         let options = HostOptions {
             settings,
             secret,
             grants: self.grants.clone(),
         };
+        self.start_with(plugin, options)
+    }
+
+    fn start_with(&self, plugin: Plugin, options: HostOptions) -> Result<Host> {
+        let info = plugin.info().clone();
         let host = Host::start(plugin, options)?;
         if let Some(kept) = self.configuration.kept_models(&info)? {
             host.remember_models(kept.models);
@@ -264,6 +276,7 @@ impl Session {
             info,
             host,
             store: ground.store,
+            secret_file: None,
         })
     }
 
@@ -271,31 +284,16 @@ impl Session {
         ground.warn_of_exposed(terminal);
         let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
         let info = plugin.info().clone();
-        ground.warn_of_broken_list(terminal, &info);
-        let settings = ground.settings(&info)?;
-        if let Some(exposure) = settings.ca_file.as_deref().and_then(trust::changeable) {
-            terminal.warn(&format!(
-                "`ca-file`: {}; `{}` fixes that",
-                exposure.message, exposure.fix
-            ));
-        }
-        // Before the credential lookup: a plugin that requests too much gets no credential read.
-        let grant = ground.grant_of(&plugin)?;
-        let found = ground
-            .configuration
-            .secret(&info, grant, None, &ground.environment)
-            .await?;
-        if let Some(found) = &found {
-            tracing::debug!(source = %found.source, "credential");
-        }
-        let secret = found.map(FoundSecret::named);
-        let host = ground.start(plugin, settings.clone(), secret)?;
+        let (options, secret_file) = ground.options(terminal, &plugin).await?;
+        let settings = options.settings.clone();
+        let host = ground.start_with(plugin, options)?;
         Ok(Self {
             configuration: ground.configuration,
             settings,
             info,
             host,
             store: ground.store,
+            secret_file,
         })
     }
 }

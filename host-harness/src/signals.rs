@@ -24,20 +24,20 @@ pub(super) async fn interrupted() {
     ctrl_c.await;
 }
 
-/// While this value lives, the loss of the terminal (`SIGHUP`) ends nothing: a server does not depend on the terminal that
-/// it was started from, and `SIGHUP` often means "reload", which must not stop it. `said` is called each time.
+/// While this value lives, `SIGHUP` ends nothing: a server does not depend on the terminal that it was started from, and
+/// `SIGHUP` means "reload". `hung_up` is called each time.
 #[cfg(unix)]
-pub(super) fn ignore_hang_up(said: impl Fn() + Send + 'static) -> Option<tokio::task::JoinHandle<()>> {
+pub(super) fn on_hang_up(hung_up: impl Fn() + Send + 'static) -> Option<tokio::task::JoinHandle<()>> {
     let mut hang_up = signal(SignalKind::hangup()).ok()?;
     Some(tokio::spawn(async move {
         while hang_up.recv().await.is_some() {
-            said();
+            hung_up();
         }
     }))
 }
 
 #[cfg(not(unix))]
-pub(super) fn ignore_hang_up(_: impl Fn() + Send + 'static) -> Option<tokio::task::JoinHandle<()>> {
+pub(super) fn on_hang_up(_: impl Fn() + Send + 'static) -> Option<tokio::task::JoinHandle<()>> {
     None
 }
 

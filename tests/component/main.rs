@@ -4,9 +4,11 @@
 
 mod harness;
 
+mod access_keys;
 #[cfg(target_os = "linux")]
 mod addresses;
 mod any_provider;
+mod audit;
 mod bad_swaps;
 mod bodies;
 mod cancel;
@@ -35,6 +37,7 @@ mod http;
 mod http2;
 mod installed;
 mod keep_alive;
+mod keyed;
 mod layers;
 mod leaks;
 mod leaks_by_people;
@@ -51,6 +54,7 @@ mod onboarding;
 mod onboarding_again;
 mod onboarding_by_script;
 mod openai_compatible;
+mod operations;
 mod oracle;
 #[path = "../page.rs"]
 mod page;
@@ -66,6 +70,7 @@ mod recorded_list;
 mod recorded_messages;
 mod redaction;
 mod registry_home;
+mod reload;
 mod resource_leaks;
 mod responses_reader;
 mod scenarios;
@@ -82,6 +87,8 @@ mod serve_responses;
 mod serve_streams;
 mod serve_watch;
 mod shells;
+#[cfg(feature = "otel")]
+mod spans;
 #[cfg(unix)]
 mod streams_in;
 mod swap;

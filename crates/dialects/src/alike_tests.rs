@@ -21,7 +21,7 @@ use crate::{
 
 /// A step of a response. Tool calls may be interleaved with anything.
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Text(String),
     Thought(String, bool),
     Start(String),
@@ -31,7 +31,7 @@ enum Step {
     Other(&'static str, &'static str),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let words = "[a-z\\n\"\\\\é ]{0,8}";
     let others = prop::sample::select(vec![
         (
@@ -57,7 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// The steps as events by the contract's rules, and their content.
-fn events_of(steps: Vec<Step>) -> (Vec<ChatEvent>, Read) {
+pub(crate) fn events_of(steps: Vec<Step>) -> (Vec<ChatEvent>, Read) {
     let (mut events, mut said, mut open) = (Vec::new(), Read::default(), Vec::new());
     let other = |key: &str, json: String| {
         ChatEvent::Other(Extra {
@@ -117,7 +117,7 @@ fn end(index: usize) -> ChatEvent {
 }
 
 /// The same, collected by the contract's rules.
-fn parts_of(events: &[ChatEvent]) -> Vec<AssistantPart> {
+pub(crate) fn parts_of(events: &[ChatEvent]) -> Vec<AssistantPart> {
     let (mut parts, mut calls) = (Vec::new(), Vec::new());
     for event in events {
         match (event, parts.last_mut()) {
@@ -148,7 +148,7 @@ fn parts_of(events: &[ChatEvent]) -> Vec<AssistantPart> {
     parts
 }
 
-fn asked(dialect: &dyn Dialect, body: &str) -> Asked {
+pub(crate) fn asked(dialect: &dyn Dialect, body: &str) -> Asked {
     let mut asked = dialect.parse(body.as_bytes()).expect("a request");
     asked.reply.begin(Head {
         id: "1".to_owned(),
@@ -159,7 +159,7 @@ fn asked(dialect: &dyn Dialect, body: &str) -> Asked {
     asked
 }
 
-fn summary(finish_reason: FinishReason, usage: Usage) -> Summary {
+pub(crate) fn summary(finish_reason: FinishReason, usage: Usage) -> Summary {
     Summary {
         finish_reason,
         raw_finish_reason: None,
@@ -174,7 +174,7 @@ fn summary(finish_reason: FinishReason, usage: Usage) -> Summary {
 }
 
 /// The frames of a stream, which ends normally or with a fault.
-fn streamed(
+pub(crate) fn streamed(
     dialect: &dyn Dialect,
     body: &str,
     events: &[ChatEvent],
@@ -192,7 +192,7 @@ fn streamed(
     frames
 }
 
-fn ending(summary: &Summary) -> Ending<'_> {
+pub(crate) fn ending(summary: &Summary) -> Ending<'_> {
     static GENERATION: std::sync::LazyLock<GenerationInfo> =
         std::sync::LazyLock::new(|| GenerationInfo::new(1, "0", "sha256:0"));
     Ending {
@@ -202,7 +202,7 @@ fn ending(summary: &Summary) -> Ending<'_> {
     }
 }
 
-fn values(frames: &[Frame]) -> Vec<Value> {
+pub(crate) fn values(frames: &[Frame]) -> Vec<Value> {
     let data = frames
         .iter()
         .map(|frame| &*frame.data)
@@ -222,7 +222,7 @@ fn responses_body(is_stream: bool, has_summary: bool) -> String {
     format!(r#"{{"model":"a/b","input":"x","stream":{is_stream}{summary}}}"#)
 }
 
-fn finish() -> impl Strategy<Value = FinishReason> {
+pub(crate) fn finish() -> impl Strategy<Value = FinishReason> {
     prop::sample::select(vec![
         FinishReason::Stop,
         FinishReason::Length,

@@ -16,6 +16,8 @@ pub mod responses;
 pub mod server;
 
 #[cfg(test)]
+mod alike_messages_tests;
+#[cfg(test)]
 mod alike_tests;
 #[cfg(test)]
 #[allow(unreachable_pub, reason = "the component tests use it as well")]

@@ -2,7 +2,7 @@
 //!
 //! `None` as soon as one factor is unknown: no sum is better than one that may be wrong.
 
-use crate::contract::{Model, Price, Usage};
+use crate::contract::{Model, ModelSource, Price, Summary, Usage};
 
 /// A price with more decimals than this is invalid.
 const MOST_DECIMALS: u32 = 18;
@@ -11,6 +11,10 @@ const MOST_DECIMALS: u32 = 18;
 /// price.
 #[must_use]
 pub fn of(usage: &Usage, price: &Price) -> Option<String> {
+    exact(usage, price).map(Decimal::text)
+}
+
+fn exact(usage: &Usage, price: &Price) -> Option<Decimal> {
     let input = usage.input_tokens?;
     let output = usage.output_tokens?;
     let cached = usage.cached_input_tokens.unwrap_or(0).min(input);
@@ -22,13 +26,37 @@ pub fn of(usage: &Usage, price: &Price) -> Option<String> {
     ];
     let sum = parts.into_iter().try_fold(Decimal::ZERO, Decimal::plus)?;
     // Prices are per million tokens.
-    Some(
-        Decimal {
-            decimals: sum.decimals + 6,
-            ..sum
-        }
-        .text(),
-    )
+    Some(Decimal {
+        decimals: sum.decimals + 6,
+        ..sum
+    })
+}
+
+/// The cost of a response of this model, if every factor is known.
+#[must_use]
+pub fn of_response(model: &Model, summary: &Summary) -> Option<String> {
+    let backend = summary.backend.as_deref();
+    let mut routes = model.routes.iter();
+    let is_listed = match backend {
+        Some(name) => routes.any(|route| route.backend.eq_ignore_ascii_case(name)),
+        None => routes.next().is_some(),
+    };
+    if model.source != ModelSource::Configured && !is_listed {
+        // The model's price is some backend's, but perhaps not this one's. A configured price holds for all.
+        return None;
+    }
+    of(&summary.usage, price(model, backend)?)
+}
+
+/// The highest possible cost of this usage of a model; `None` if one of its prices is unknown.
+#[must_use]
+pub fn at_most(model: &Model, usage: &Usage) -> Option<String> {
+    let routes = model.routes.iter().map(|route| route.price.as_ref());
+    let own = model.routes.is_empty().then_some(model.price.as_ref());
+    let costs = routes.chain(own).map(|price| exact(usage, price?));
+    let costs: Vec<Decimal> = costs.collect::<Option<_>>()?;
+    let highest = costs.into_iter().reduce(|a, b| if b.is_above(a) { b } else { a });
+    highest.map(Decimal::text)
 }
 
 /// The price of a response from a backend: its route's. Without a backend, or for an unlisted one, it is the
@@ -94,6 +122,12 @@ impl Decimal {
             units: scaled(self)?.checked_add(scaled(other)?)?,
             decimals,
         })
+    }
+
+    fn is_above(self, other: Self) -> bool {
+        let decimals = self.decimals.max(other.decimals);
+        let scaled = |it: Self| it.units.checked_mul(10i128.checked_pow(decimals - it.decimals)?);
+        scaled(self).zip(scaled(other)).is_none_or(|(a, b)| a > b)
     }
 
     fn text(self) -> String {
@@ -216,6 +250,10 @@ mod tests {
         assert_eq!(price(&model, Some("Two")), Some(&high));
         assert_eq!(price(&model, Some("three")), None);
         assert_eq!(price(&model, None), None, "the backend is not known");
+        let tokens = usage(Some(1_000_000), None, Some(0));
+        assert_eq!(at_most(&model, &tokens), None, "the third may cost anything");
+        model.routes.truncate(2);
+        assert_eq!(at_most(&model, &tokens).as_deref(), Some("2"));
         model.routes.truncate(1);
         assert_eq!(price(&model, None), Some(&low));
         model.routes.clear();

@@ -65,6 +65,7 @@ mod request_span;
 mod resource_usage;
 mod sandbox;
 mod secret;
+mod trace_parent;
 
 #[doc(hidden)]
 pub use egress::bare_client;
@@ -88,3 +89,4 @@ pub use resource_usage::ResourceUsage;
 pub use sandbox::{Sandbox, SandboxOptions};
 pub use secret::Secret;
 pub use settings::Settings;
+pub use trace_parent::TraceParent;

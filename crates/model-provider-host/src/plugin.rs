@@ -314,7 +314,9 @@ impl Plugin {
         call::run(context, async |store, guest| guest.describe(store).await).await
     }
 
-    pub(crate) fn sandbox(&self) -> &Sandbox {
+    /// The sandbox that it was loaded into.
+    #[must_use]
+    pub fn sandbox(&self) -> &Sandbox {
         &self.0.sandbox
     }
 
@@ -384,6 +386,7 @@ fn alone<'a>(sandbox: &Sandbox, linked: &'a Linked, options: &LoadOptions) -> Co
         Arc::new(settings),
         Arc::new(Listed::default()),
         CredentialState::Missing,
+        None,
     );
     let gate = Gate::new(None, view.clone());
     Context::new(sandbox, linked, State::new(view, gate, options.empty_wasi))

@@ -7,6 +7,7 @@ use crate::{
     contract::settings::CredentialState,
     limits::{Limits, Note},
     settings::{Listed, Settings},
+    trace_parent::TraceParent,
 };
 
 /// The context of one request: the settings as of its start. Shared by the store and the egress client.
@@ -20,15 +21,22 @@ struct ViewInner {
     settings: Arc<Settings>,
     listed: Arc<Listed>,
     credential: CredentialState,
+    trace_parent: Option<TraceParent>,
     note: Mutex<Option<Note>>,
 }
 
 impl View {
-    pub(crate) fn new(settings: Arc<Settings>, listed: Arc<Listed>, credential: CredentialState) -> Self {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        listed: Arc<Listed>,
+        credential: CredentialState,
+        trace_parent: Option<TraceParent>,
+    ) -> Self {
         Self(Arc::new(ViewInner {
             settings,
             listed,
             credential,
+            trace_parent,
             note: Mutex::new(None),
         }))
     }
@@ -44,6 +52,11 @@ impl View {
 
     pub(crate) fn credential(&self) -> CredentialState {
         self.0.credential
+    }
+
+    /// For the egress client alone: the guest is not told.
+    pub(crate) fn trace_parent(&self) -> Option<TraceParent> {
+        self.0.trace_parent
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -14,8 +14,11 @@ use axum::{
 use http::{StatusCode, header};
 
 use super::{
-    Inner, Service, body,
-    request_id::RequestId,
+    Service,
+    account::Account,
+    body,
+    current::Current,
+    request_id::{RequestId, Trace},
     response,
     seats::Sitting,
     streaming::{Start, Starting, as_it_comes},
@@ -26,52 +29,79 @@ use dialects::{
     fault::Fault,
     server::{PLACEHOLDERS, refusals::no_model},
 };
-use model_provider_host::{contract::ChatRequest, failover::Failed};
+use model_provider_host::{ChatOptions, contract::ChatRequest, failover::Failed};
 
 /// The handler of every dialect's address.
 pub(super) async fn completions(
     State(service): State<Service>,
+    Extension(current): Extension<Arc<Current>>,
+    Extension(account): Extension<Account>,
     Extension(id): Extension<RequestId>,
+    Extension(Trace(trace)): Extension<Trace>,
     request: Request,
 ) -> Result<Response, response::Refusal> {
-    let inner = &service.0;
-    let dialect = inner.dialects.of(request.uri().path(), request.headers());
+    let dialect = Arc::clone(current.dialects.of(request.uri().path(), request.headers()));
     let receiving = request.extensions().get::<Sitting>().map(Sitting::receiving);
-    let received = body::receive(request, &inner.limits, &inner.bodies).await?;
+    let received = body::receive(request, &current.limits, &service.0.bodies).await?;
     drop(receiving);
     // Only now: a slow body does not use up a permit.
-    let permit = Arc::clone(&inner.answers)
+    let permit = Arc::clone(&service.0.answers)
         .try_acquire_owned()
-        .map_err(|_| busy(inner.limits.concurrent))?;
+        .map_err(|_| busy(service.0.limits.concurrent))?;
     // Held as long as the request, which a fallback model may still need.
-    let (asked, held) = received.parse(dialect).await?;
-    let named = inner.access.redacted(&asked.model.ok_or_else(no_model)?);
-    let (references, default_for) = inner.references(named.clone());
+    let (asked, held) = received.parse(&dialect).await?;
+    let named = current.access.redacted(&asked.model.ok_or_else(no_model)?);
+    let (references, default_for) = current.references(named.clone());
+    let is_default = default_for.is_some() || named.trim().is_empty();
+    let references = account
+        .asks(&current, &named, asked.stream, (references, is_default))
+        .await?;
     let (request, mut reply) = (asked.request, asked.reply);
+    account.reserve(&current, &request)?;
     reply.begin(Head {
         id: id.to_string(),
         created: now(),
         model: named,
         default_for,
     });
-    inner.access.redact_notes(reply.notes());
+    current.access.redact_notes(reply.notes());
+    let options = ChatOptions {
+        trace_parent: Some(trace),
+        ..ChatOptions::default()
+    };
     if !asked.stream {
-        return Ok(inner.whole(&request, &references, reply).await?);
+        return Ok(current
+            .whole(&request, &references, options, reply, &account)
+            .await?);
     }
-    let asking = service.clone();
+    let asking = Arc::clone(&current);
     let mut starting: Starting = Box::pin(async move {
-        let (inner, _held) = (&asking.0, held);
-        inner.fallback.start(&inner.host, &request, &references).await
+        let (current, _held) = (asking, held);
+        current
+            .fallback
+            .start_with(&current.host, &request, &references, options)
+            .await
     });
     // An early error has its own status. A client that waits longer gets a status to see progress.
-    let start = match tokio::time::timeout(inner.limits.status_wait, &mut starting).await {
-        Ok(started) => Start::Started(Box::new(started.map_err(|nobody| located(nobody, &*reply))?)),
+    let start = match tokio::time::timeout(current.limits.status_wait, &mut starting).await {
+        Ok(Ok(started)) => Start::Started(Box::new(started)),
+        Ok(Err(nobody)) => {
+            account.failed(&nobody.error);
+            return Err(located(nobody, &*reply).into());
+        }
         Err(_) => Start::Starting(starting),
     };
-    Ok(as_it_comes(start, reply, dialect.heartbeat(), inner, permit))
+    Ok(as_it_comes(
+        start,
+        reply,
+        dialect.heartbeat(),
+        &current,
+        account,
+        permit,
+    ))
 }
 
-impl Inner {
+impl Current {
     /// The models to try, in order, as in the command line: the requested model, then its configured fallbacks. A
     /// blank name means the configured default. So does a placeholder of a client, unless it is a known name; it is
     /// returned as well, for a warning.
@@ -95,14 +125,21 @@ impl Inner {
         &self,
         request: &ChatRequest,
         references: &[String],
+        options: ChatOptions,
         mut reply: Box<dyn Reply>,
+        account: &Account,
     ) -> Result<Response, Fault> {
         let completed = self
             .fallback
-            .complete(&self.host, request, references)
+            .complete_with(&self.host, request, references, options)
             .await
-            .map_err(|nobody| located(nobody, &*reply))?;
+            .map_err(|nobody| {
+                account.failed(&nobody.error);
+                located(nobody, &*reply)
+            })?;
         let (response, generation) = (&completed.answer.response, &completed.answer.generation);
+        let (reference, trail) = (&completed.reference, completed.trail.len());
+        account.answered(reference, &response.summary, generation, trail);
         let ending = Ending {
             summary: &self.access.redacted_summary(&response.summary),
             generation,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderName, Method, header};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use super::ServePolicy;
+use super::Service;
 
 /// How long a browser may cache a preflight response.
 const MAX_AGE: Duration = Duration::from_secs(600);
@@ -20,20 +20,17 @@ const READABLE: [HeaderName; 4] = [
     HeaderName::from_static("x-should-retry"),
 ];
 
-/// `None` if no origin is allowed.
-pub(super) fn layer(policy: &ServePolicy) -> Option<CorsLayer> {
-    if policy.allowed_origins.is_empty() {
-        return None;
-    }
-    let policy = policy.clone();
-    let is_allowed = AllowOrigin::predicate(move |origin, _| policy.allows_origin(origin.as_bytes()));
-    let cors = CorsLayer::new()
+/// For the origins that are allowed when a request arrives.
+pub(super) fn layer(service: &Service) -> CorsLayer {
+    let service = service.clone();
+    let is_allowed =
+        AllowOrigin::predicate(move |origin, _| service.current().policy.allows_origin(origin.as_bytes()));
+    CorsLayer::new()
         .allow_origin(is_allowed)
         .allow_methods([Method::GET, Method::POST])
         // Clients send headers of their own, which have no effect here.
         .allow_headers(AllowHeaders::mirror_request())
         .allow_private_network(true)
         .expose_headers(READABLE)
-        .max_age(MAX_AGE);
-    Some(cors)
+        .max_age(MAX_AGE)
 }

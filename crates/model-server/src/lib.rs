@@ -1,56 +1,79 @@
 //! An HTTP server for a host: `/v1/chat/completions`, `/v1/responses`, `/v1/messages`, `/v1/models`, `/healthz`,
-//! `/metrics`.
+//! `/readyz`, `/metrics`.
 //!
 //! [`Service::router`] is for mounting in an embedder's own server; [`Server`] listens, enforces limits and shuts
 //! down gracefully. Knows the host and the dialects, and neither a provider nor the source of settings.
 
+mod access_keys;
+mod account;
+mod audit;
 mod auth;
 mod body;
+mod books;
 mod budget;
 mod completion;
 mod connection;
 mod cors;
 mod count_tokens;
+mod counts;
+mod current;
 mod health;
+mod ledger;
+mod ledger_file;
 mod limits;
 mod model_list;
+mod model_rules;
 mod models;
 mod policy;
+mod quota;
+mod readiness;
+mod record;
+mod reload;
 mod request_id;
+mod resolved;
 mod response;
 mod seats;
 mod server;
+#[cfg(feature = "otel")]
+mod spans;
+mod spend;
 mod streaming;
 mod unread;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::{
     Router,
     extract::Request,
     middleware::from_fn_with_state,
     routing::{get, post},
 };
-use tokio::sync::Semaphore;
-use tower::util::MapRequest;
+use tokio::sync::{Semaphore, watch};
+use tower::{ServiceExt as _, service_fn, util::MapRequest};
 
 use model_provider_host::{
-    Host, Result, contract::ModelCatalog, failover::Fallback, request_defaults::Params,
-    settings::DeclaredSettings,
+    Host, Result, contract::ModelCatalog, request_defaults::Params, settings::DeclaredSettings,
 };
 
+pub use access_keys::{AccessKey, AccessKeys, Expiry, KeyDigest, generate_key};
+pub use audit::{Audit, AuditOptions};
 pub use auth::Access;
+pub use books::Records;
 pub use dialects::chat_completions::reasoning::ReasoningField;
+pub use ledger_file::UsageFile;
 pub use limits::ServeLimits;
 pub use policy::{AllowedOrigin, ServePolicy};
 pub use server::Server;
+#[cfg(feature = "otel")]
+pub use spans::{SpanExporter, SpanOptions};
+pub use spend::Usd;
 
+use books::Books;
 use budget::BodyBudget;
-use dialects::server::{
-    addresses::{self, Dialects},
-    plain_path::plain_uri,
-};
-use model_list::Catalog;
+use current::Current;
+use dialects::server::{addresses, plain_path::plain_uri};
+use readiness::Readiness;
 use request_id::Names;
 
 /// The server's settings, for declaration in the host's
@@ -113,15 +136,13 @@ impl std::fmt::Debug for ServeOptions {
 pub struct Service(Arc<Inner>);
 
 struct Inner {
-    host: Host,
-    fallback: Fallback,
-    default_models: Vec<String>,
-    fallbacks: Vec<String>,
-    access: Access,
-    catalog: Catalog,
+    current: ArcSwap<Current>,
+    /// The number of reloads.
+    reloads: watch::Sender<u64>,
+    /// The limits at the start: what all requests share keeps its size.
     limits: ServeLimits,
-    policy: ServePolicy,
-    dialects: Dialects,
+    books: Arc<Books>,
+    readiness: Readiness,
     /// The budget of all request bodies.
     bodies: Arc<BodyBudget>,
     /// One permit for each response in progress.
@@ -132,7 +153,7 @@ struct Inner {
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Service")
-            .field("host", &self.0.host)
+            .field("host", &self.host())
             .finish_non_exhaustive()
     }
 }
@@ -141,37 +162,35 @@ impl Service {
     /// Serves a host, within the limits of its settings.
     #[must_use]
     pub fn new(host: Host, options: ServeOptions) -> Self {
-        let ServeOptions {
-            default_models,
-            fallbacks,
-            params,
-            access,
-            keep,
-        } = options;
-        let limits = ServeLimits::of(host.settings());
-        let policy = ServePolicy::of(host.settings());
+        Self::with_records(host, options, Records::default())
+    }
+
+    /// The same, with records of requests and of what keys use.
+    #[must_use]
+    pub fn with_records(host: Host, options: ServeOptions, records: Records) -> Self {
+        let current = Current::new(host, options, None);
+        let limits = current.limits.clone();
         Self(Arc::new(Inner {
-            catalog: Catalog::new(host.clone(), keep),
+            current: ArcSwap::new(current),
+            reloads: watch::Sender::new(0),
+            books: Arc::new(Books::new(records)),
+            readiness: Readiness::default(),
             answers: Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS))),
             bodies: BodyBudget::new(limits.total_body_bytes),
-            fallback: Fallback::new()
-                .with_params(params)
-                .with_max_retries(policy.max_retries),
             names: Names::new(),
-            dialects: Dialects::new(policy.reasoning),
-            host,
-            default_models,
-            fallbacks,
-            access,
             limits,
-            policy,
         }))
     }
 
-    /// The host behind it.
+    /// The host behind it. Each [`reload`](Self::reload) replaces it, with the same plugin and the same metrics.
     #[must_use]
-    pub fn host(&self) -> &Host {
-        &self.0.host
+    pub fn host(&self) -> Host {
+        self.current().host.clone()
+    }
+
+    /// The configuration for a request that arrives now.
+    fn current(&self) -> Arc<Current> {
+        self.0.current.load_full()
     }
 
     /// The router with all endpoints, for mounting at the root of a server. Every response has the headers
@@ -184,24 +203,38 @@ impl Service {
             .route(addresses::COUNT_TOKENS, post(count_tokens::count))
             .route("/v1/models", get(models::list))
             .route("/v1/models/{*id}", get(models::one))
-            .route("/healthz", get(health::health))
-            .route("/metrics", get(health::metrics))
+            .route(health::HEALTH, get(health::health))
+            .route(health::READY, get(health::ready))
+            .route(health::METRICS, get(health::metrics))
             .fallback(health::nowhere)
             .method_not_allowed_fallback(health::wrong_method)
             .layer(from_fn_with_state(self.clone(), request_id::around))
             .with_state(self.clone());
         let tolerant = Router::new().fallback_service(MapRequest::new(routes, plain));
-        match cors::layer(self.0.policy()) {
-            // Outermost: an app has to be able to read an error as well.
-            Some(cors) => tolerant.layer(cors),
-            None => tolerant,
-        }
+        // Outermost: an app has to be able to read an error as well.
+        let (service, for_apps) = (self.clone(), tolerant.clone().layer(cors::layer(self)));
+        Router::new().fallback_service(service_fn(move |request: Request| {
+            let has_apps = !service.current().policy.allowed_origins.is_empty();
+            let routes = if has_apps { &for_apps } else { &tolerant };
+            routes.clone().oneshot(request)
+        }))
     }
 
     /// Refreshes the model list now and whenever it is stale, as long as the future is polled. [`Server`] does this
     /// itself.
     pub async fn keep_models_fresh(&self) {
-        self.0.catalog.keep_fresh(self.0.limits.refresh).await;
+        let mut reloads = self.0.reloads.subscribe();
+        loop {
+            reloads.mark_unchanged();
+            let current = self.current();
+            tokio::select! {
+                () = current.catalog.keep_fresh(current.limits.refresh) => {}
+                // Another list is current now.
+                changed = reloads.changed() => if changed.is_err() {
+                    return;
+                },
+            }
+        }
     }
 }
 
@@ -211,10 +244,4 @@ fn plain(mut request: Request) -> Request {
         *request.uri_mut() = uri;
     }
     request
-}
-
-impl Inner {
-    fn policy(&self) -> &ServePolicy {
-        &self.policy
-    }
 }

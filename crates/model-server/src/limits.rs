@@ -36,6 +36,14 @@ pub struct ServeLimits {
     pub heartbeat: Duration,
     /// `serve-refresh-ms`: the maximum age of the model list.
     pub refresh: Duration,
+    /// `serve-reserved-output-tokens`: what is set aside of a key's day for the output of a request that names no limit.
+    pub reserved_output: u32,
+    /// `serve-audit-max-bytes`: how large a file of the audit log may get.
+    pub audit_bytes: u32,
+    /// `serve-audit-max-files`: how many files of it are kept.
+    pub audit_files: u32,
+    /// `serve-drain-delay-ms`: how long a server that is to end still takes requests, while `/readyz` says that it ends.
+    pub drain_delay: Duration,
 }
 
 impl Default for ServeLimits {
@@ -54,13 +62,17 @@ impl Default for ServeLimits {
             status_wait: Duration::from_secs(2),
             heartbeat: Duration::from_secs(5),
             refresh: Duration::from_secs(60 * 60),
+            reserved_output: 4096,
+            audit_bytes: 64 * 1024 * 1024,
+            audit_files: 10,
+            drain_delay: Duration::ZERO,
         }
     }
 }
 
 impl ServeLimits {
     /// The setting names, for help and for typing errors.
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 17] = [
         "serve-max-body-bytes",
         "serve-max-total-body-bytes",
         "serve-head-timeout-ms",
@@ -74,10 +86,15 @@ impl ServeLimits {
         "serve-status-wait-ms",
         "serve-heartbeat-ms",
         "serve-refresh-ms",
+        "serve-reserved-output-tokens",
+        "serve-audit-max-bytes",
+        "serve-audit-max-files",
+        "serve-drain-delay-ms",
     ];
 
     /// The limits that settings hold.
-    pub(crate) fn of(settings: &Settings) -> Self {
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
         let mut limits = Self::default();
         for (name, value) in settings.declared.iter() {
             // Checked when it was set.
@@ -112,6 +129,10 @@ impl ServeLimits {
             "serve-status-wait-ms" => self.status_wait = time,
             "serve-heartbeat-ms" => self.heartbeat = time,
             "serve-refresh-ms" => self.refresh = time,
+            "serve-reserved-output-tokens" => self.reserved_output = value,
+            "serve-audit-max-bytes" => self.audit_bytes = value,
+            "serve-audit-max-files" => self.audit_files = value,
+            "serve-drain-delay-ms" => self.drain_delay = time,
             _ => return None,
         }
         Some(())

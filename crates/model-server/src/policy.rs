@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::Usd;
 use model_provider_host::Settings;
 
 use dialects::chat_completions::reasoning::ReasoningField;
@@ -56,6 +57,8 @@ pub struct ServePolicy {
     pub reasoning: ReasoningField,
     /// `serve-max-retries`: the most retries of one request, if `max-retries` is higher.
     pub max_retries: u32,
+    /// `serve-unknown-cost`: dollars that a request counts of which nobody knows the cost.
+    pub unknown_cost: Usd,
 }
 
 impl Default for ServePolicy {
@@ -66,17 +69,20 @@ impl Default for ServePolicy {
             reasoning: ReasoningField::default(),
             // Clients retry as well: two layers with two retries each send nine requests.
             max_retries: 1,
+            // About what a long response of a large model costs.
+            unknown_cost: Usd::of_billionths(50_000_000),
         }
     }
 }
 
 impl ServePolicy {
     /// The setting names, for help and for typing errors.
-    pub const NAMES: [&'static str; 4] = [
+    pub const NAMES: [&'static str; 5] = [
         "serve-allowed-origins",
         "serve-allowed-hosts",
         "serve-reasoning-field",
         "serve-max-retries",
+        "serve-unknown-cost",
     ];
 
     /// The policy that settings hold.
@@ -121,6 +127,10 @@ impl ServePolicy {
                     "both" => ReasoningField::Both,
                     _ => return Err("`reasoning_content`, `reasoning` or `both`"),
                 };
+            }
+            "serve-unknown-cost" => {
+                self.unknown_cost =
+                    Usd::parse(value).ok_or("an amount in dollars, such as `0.05`; `0` is free")?;
             }
             _ => {
                 let number = value.parse().ok().filter(|number| *number <= 10);

@@ -3,7 +3,10 @@
 use std::{
     fmt,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -16,15 +19,21 @@ use http::{HeaderName, HeaderValue, Method, header};
 use tracing::Instrument as _;
 
 use super::{
-    Inner, Service, health,
+    Service,
+    account::{Account, Caller},
+    auth::Refused,
+    current::Current,
+    health,
     response::{Refusal, in_dialect},
     seats::Sitting,
     unread::{self, Lingers},
 };
-use dialects::fault::Fault;
+use dialects::{fault::Fault, server::addresses::name_of};
+use model_provider_host::TraceParent;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const GENERATION: HeaderName = HeaderName::from_static("x-plugin-generation");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The longest request id of a client.
 const LONGEST_NAME: usize = 64;
@@ -76,38 +85,59 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// The trace of a request, for requests upstream.
+#[derive(Clone, Copy)]
+pub(super) struct Trace(pub(super) TraceParent);
+
 /// The generation of a response, if known.
 #[derive(Clone, Copy)]
 pub(super) struct Answered(pub(super) u64);
 
 pub(super) async fn around(State(service): State<Service>, mut request: Request, next: Next) -> Response {
-    let inner = &service.0;
+    let current = service.current();
     let started = Instant::now();
     let is_secret =
-        |text: &str| inner.host.without_secrets(text) != text || inner.access.redacted(text) != text;
-    let id = inner.names.name(request.headers().get(REQUEST_ID), is_secret);
-    request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!("request", %id);
-    let dialect = inner.dialects.of(request.uri().path(), request.headers());
+        |text: &str| current.host.without_secrets(text) != text || current.access.redacted(text) != text;
+    let id = service.0.names.name(request.headers().get(REQUEST_ID), is_secret);
+    let (trace, parent) = trace_of(request.headers().get(TRACE_PARENT));
+    let span = tracing::info_span!("request", %id, trace = trace.trace_id(), key = tracing::field::Empty);
+    let dialect = Arc::clone(current.dialects.of(request.uri().path(), request.headers()));
+    let spoken = name_of(request.uri().path(), request.headers());
     let method = known(request.method());
-    let path = inner
+    let place = health::known(request.uri().path());
+    let account = Account::begin(
+        &service.0.books,
+        id.to_string(),
+        (trace, parent),
+        (method, place, spoken),
+    );
+    let path = current
         .host
-        .without_secrets(&inner.access.redacted(request.uri().path()));
+        .without_secrets(&current.access.redacted(request.uri().path()));
     let version = request.version();
     let lingers = request.extensions().get::<Lingers>().cloned();
+    let extensions = request.extensions_mut();
+    extensions.insert(id.clone());
+    extensions.insert(Trace(trace));
+    extensions.insert(Arc::clone(&current));
+    extensions.insert(account.clone());
     let answering = async {
-        let (request, unread) = unread::watch(request);
-        let mut response = match inner.admit(&request) {
+        let (mut request, unread) = unread::watch(request);
+        let mut response = match current.admit(&mut request, &account) {
             Ok(()) => next.run(request).await,
             Err(fault) => {
                 drop(request);
                 Refusal(fault).into_response()
             }
         };
+        let mut told = None;
         response = in_dialect(response, |fault| {
-            let fault = inner.access.redacted_fault(fault.clone());
-            (dialect.status(&fault), dialect.error(&fault, &id.0))
+            let fault = current.access.redacted_fault(fault.clone());
+            let written = (dialect.status(&fault), dialect.error(&fault, &id.0));
+            told = Some(fault);
+            written
         });
+        account.responded(response.status(), told.as_ref());
         if let Some(unread) = unread {
             unread.settle(version, lingers.as_ref(), &mut response).await;
         }
@@ -115,7 +145,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
         tracing::info!(method, path, status, elapsed = ?started.elapsed(), "request finished");
         let generation = match response.extensions().get::<Answered>() {
             Some(Answered(number)) => *number,
-            None => inner.host.generation().number,
+            None => current.host.generation().number,
         };
         let headers = response.headers_mut();
         headers.insert(GENERATION, generation.into());
@@ -137,15 +167,45 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
     answering.instrument(span).await
 }
 
-impl Inner {
-    /// Checks access; on a connection beyond the limit, admits only the health check.
+/// The span that a request is, and the one of the client's that it belongs to, if it names one.
+fn trace_of(given: Option<&HeaderValue>) -> (TraceParent, Option<TraceParent>) {
+    let parent = given
+        .and_then(|value| value.to_str().ok())
+        .and_then(TraceParent::parse);
+    (parent.map_or_else(TraceParent::new, TraceParent::child), parent)
+}
+
+impl Current {
+    /// Who may ask, and whether their key has something left; beyond the limit on connections, only how the server is.
     #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-    fn admit(&self, request: &Request) -> Result<(), Fault> {
-        self.access.check(request, self.policy())?;
+    fn admit(&self, request: &mut Request, account: &Account) -> Result<(), Fault> {
+        let path = request.uri().path();
+        if health::is_observed(path) {
+            account.leave_out();
+        }
+        let caller = match self.access.check(request, &self.policy) {
+            Ok(caller) => caller,
+            Err(Refused { fault, key, reason }) => {
+                if let Some(key) = &key {
+                    account.of(key);
+                }
+                account.refused(reason);
+                return Err(fault);
+            }
+        };
+        if let Caller::Key(key) = &caller {
+            account.of(key);
+            tracing::Span::current().record("key", &key.name);
+        }
         let sitting = request.extensions().get::<Sitting>();
-        if sitting.is_some_and(Sitting::is_reserved) && request.uri().path() != health::HEALTH {
+        if sitting.is_some_and(Sitting::is_reserved) && !health::is_probe(path) {
+            account.refused("connections");
             return Err(health::no_seat());
         }
+        if request.method() == Method::POST && health::is_counted(path) {
+            account.enter()?;
+        }
+        request.extensions_mut().insert(caller);
         Ok(())
     }
 }

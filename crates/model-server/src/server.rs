@@ -18,12 +18,12 @@ use tokio::{
 use tower::ServiceExt as _;
 
 use super::{
-    ServeLimits, Service,
+    ServeLimits, ServeOptions, Service,
     connection::{Answering, Closing},
     seats::{Seat, Seats},
     unread::Lingers,
 };
-use model_provider_host::{Error, Kind, Result};
+use model_provider_host::{Error, Host, Kind, Result};
 
 /// The head timeout on a reserved seat.
 const RESERVED_HEAD: Duration = Duration::from_secs(2);
@@ -53,11 +53,12 @@ impl Server {
                 format!("the listener has no address: {error}"),
             )
         })?;
-        service.0.access.suits(address)?;
+        service.current().access.suits(address)?;
         let ending = watch::Sender::new(false);
         let limits = service.0.limits.clone();
         let accepting = accept(listener, service.router(), ending.subscribe(), limits);
-        let fresh = service.clone();
+        let (fresh, tested) = (service.clone(), service.clone());
+        tokio::spawn(async move { tested.readiness(&tested.current()).await });
         Ok(Self {
             service,
             address,
@@ -85,10 +86,22 @@ impl Server {
         &self.service
     }
 
-    /// Shuts down gracefully: no new connections, no new requests. Responses in progress get until the deadline;
+    /// Applies another configuration, as [`Service::reload`] does.
+    ///
+    /// # Errors
+    /// `configuration` if other machines can reach the server and there would be no key; then nothing changes.
+    pub fn reload(&self, host: Host, options: ServeOptions) -> Result<Vec<&'static str>> {
+        options.access.suits(self.address)?;
+        Ok(self.service.reload(host, options))
+    }
+
+    /// Shuts down gracefully. For `serve-drain-delay-ms` it still accepts requests, while `/readyz` says `draining`.
+    /// Then no new connections, no new requests. Responses in progress get until the deadline;
     /// the rest end with the error `drained`. The host accepts no requests any more either. Returns the number of
     /// cancelled responses.
     pub async fn shutdown(mut self, deadline: Duration) -> usize {
+        self.service.0.readiness.ending();
+        tokio::time::sleep(self.service.current().limits.drain_delay).await;
         self.refreshing.abort();
         self.ending.send_replace(true);
         let started = Instant::now();
@@ -105,6 +118,8 @@ impl Server {
         {
             tracing::info!("connections that did not end were closed");
         }
+        let books = Arc::clone(&self.service.0.books);
+        let _ = tokio::task::spawn_blocking(move || books.flush()).await;
         cut
     }
 }

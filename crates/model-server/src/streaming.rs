@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::Instrument as _;
 
-use super::{Access, Inner, completion::failed, response};
+use super::{Access, account::Account, completion::failed, current::Current, response};
 use dialects::{
     dialect::{Frame, Reply, has_logprobs, is_logprobs},
     ending::Ending,
@@ -43,20 +43,23 @@ pub(super) fn as_it_comes(
     start: Start,
     reply: Box<dyn Reply>,
     heartbeat: Option<Frame>,
-    inner: &Inner,
+    current: &Current,
+    account: Account,
     permit: OwnedSemaphorePermit,
 ) -> Response {
     let generation = match &start {
         Start::Started(started) => Some(started.completion.generation()),
         Start::Starting(_) => None,
     };
+    account.opens();
     let (events, waiting) = mpsc::channel(WAITING);
     let mut client = Client {
         reply,
         frames: Vec::new(),
         events,
-        send_timeout: inner.limits.send_timeout,
-        access: inner.access.clone(),
+        send_timeout: current.limits.send_timeout,
+        access: current.access.clone(),
+        account,
     };
     let telling = async move {
         if let Some(started) = client.started(start).await {
@@ -69,7 +72,7 @@ pub(super) fn as_it_comes(
         let event = waiting.recv().await?;
         Some((Ok::<_, Infallible>(event), waiting))
     });
-    let mut alive = KeepAlive::new().interval(inner.limits.heartbeat);
+    let mut alive = KeepAlive::new().interval(current.limits.heartbeat);
     if let Some(frame) = heartbeat {
         alive = alive.event(event_of(frame));
     }
@@ -99,6 +102,7 @@ struct Client {
     send_timeout: Duration,
     /// Redacts the access key in errors.
     access: Access,
+    account: Account,
 }
 
 impl Client {
@@ -123,6 +127,7 @@ impl Client {
             Ok(started) => Some(Box::new(started)),
             Err(nobody) => {
                 tracing::info!(kind = %nobody.error.kind(), "no model responded");
+                self.account.failed(&nobody.error);
                 self.fail(failed(nobody)).await;
                 None
             }
@@ -138,6 +143,7 @@ impl Client {
             trail,
             ..
         } = started;
+        self.account.responds(&completion.generation());
         self.reply.opening(&reference, &mut self.frames);
         loop {
             if !self.flush().await {
@@ -173,11 +179,14 @@ impl Client {
             trail: &trail,
         };
         self.reply.closing(ending, &mut self.frames);
+        self.account
+            .answered(&reference, summary, &completion.generation(), trail.len());
         self.flush().await;
     }
 
     async fn broke_off(&mut self, error: &Error) {
         tracing::info!(kind = %error.kind(), "the response failed");
+        self.account.failed(error);
         self.fail(Fault::from(error)).await;
     }
 

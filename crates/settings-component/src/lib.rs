@@ -3,7 +3,10 @@
 //!
 //! It knows no provider and no HTTP. Names and values are those of `host-harness serve`, where both have them.
 
-#![allow(dead_code, reason = "which of the two ways to read settings is used is decided by the build")]
+#![allow(
+    dead_code,
+    reason = "which of the two ways to read settings is used is decided by the build"
+)]
 
 mod read;
 

@@ -23,7 +23,7 @@ use super::{
 };
 use model_provider_host::{
     ChatStream, Error, GenerationInfo, Host, Kind, Result,
-    contract::{self, ChatRequest, ModelSource, Summary},
+    contract::{self, ChatRequest, Summary},
     cost,
     failover::{Attempt, Failed, Fallback},
     request_defaults::Params,
@@ -355,19 +355,7 @@ impl Answering<'_> {
 /// The cost of a response, if price and usage are known.
 pub(super) async fn cost_of(host: &Host, summary: &Summary) -> Option<String> {
     let resolved = host.resolve(&summary.model).await.ok()?;
-    let model = resolved.metadata?;
-    let backend = summary.backend.as_deref();
-    let mut routes = model.routes.iter();
-    let is_listed = match backend {
-        Some(name) => routes.any(|route| route.backend.eq_ignore_ascii_case(name)),
-        None => routes.next().is_some(),
-    };
-    if model.source != ModelSource::Configured && !is_listed {
-        // The model's price is some backend's, but perhaps not this one's. A person's price holds for all.
-        return None;
-    }
-    let price = cost::price(&model, backend)?;
-    cost::of(&summary.usage, price)
+    cost::of_response(&resolved.metadata?, summary)
 }
 
 /// Cancelled before anything was sent.

@@ -10,7 +10,7 @@ const AROUND: u64 = 4;
 const IMAGE: u64 = 1500;
 
 /// The approximate number of tokens of a request. Non-Latin scripts are rather overestimated.
-pub(super) fn estimate(request: &ChatRequest) -> u64 {
+pub fn estimate(request: &ChatRequest) -> u64 {
     let mut count = Count::default();
     for message in &request.messages {
         count.around += AROUND;

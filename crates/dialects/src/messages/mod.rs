@@ -23,6 +23,8 @@ use crate::{
 };
 use provider_contract::Result;
 
+pub use count::estimate as estimate_tokens;
+
 use self::{
     reply::MessagesReply,
     request::{Body, Purpose},

@@ -46,17 +46,27 @@ impl Dialects {
     /// path, the headers decide.
     #[must_use]
     pub fn of(&self, path: &str, headers: &HeaderMap) -> &Arc<dyn Dialect> {
-        let is_below = |address: &str| {
-            path.strip_prefix(address)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        if is_below(RESPONSES) {
-            &self.responses
-        } else if is_below(MESSAGES) || (!is_below(CHAT_COMPLETIONS) && speaks_messages(headers)) {
-            &self.messages
-        } else {
-            &self.chat_completions
+        match name_of(path, headers) {
+            "responses" => &self.responses,
+            "messages" => &self.messages,
+            _ => &self.chat_completions,
         }
+    }
+}
+
+/// The name of the dialect for this path, for metrics and logs.
+#[must_use]
+pub fn name_of(path: &str, headers: &HeaderMap) -> &'static str {
+    let is_below = |address: &str| {
+        path.strip_prefix(address)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if is_below(RESPONSES) {
+        "responses"
+    } else if is_below(MESSAGES) || (!is_below(CHAT_COMPLETIONS) && speaks_messages(headers)) {
+        "messages"
+    } else {
+        "chat-completions"
     }
 }
 

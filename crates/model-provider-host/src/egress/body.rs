@@ -268,7 +268,7 @@ mod tests {
             Frame::trailers(trailers),
         ];
         let body = StreamBody::new(futures::stream::iter(frames.map(Ok::<_, HttpError>)));
-        let view = View::new(Arc::default(), Arc::default(), CredentialState::Missing);
+        let view = View::new(Arc::default(), Arc::default(), CredentialState::Missing, None);
         let sent = Outgoing::new(body.boxed_unsync(), view).collect().await.unwrap();
         assert!(sent.trailers().is_none());
         assert_eq!(sent.to_bytes(), "body");

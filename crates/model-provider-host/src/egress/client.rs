@@ -103,20 +103,22 @@ pub(crate) struct Edge {
     lanes: Lanes,
     redactor: Redactor,
     opened: Arc<AtomicU64>,
-    denied: AtomicU64,
+    denied: Arc<AtomicU64>,
     clock: Clock,
 }
 
 impl Edge {
-    pub(crate) fn new(policy: Policy, redactor: Redactor) -> Result<Arc<Self>> {
-        let opened = Arc::default();
+    /// `before` is the edge in whose place it comes: its counts go on.
+    pub(crate) fn new(policy: Policy, redactor: Redactor, before: Option<&Self>) -> Result<Arc<Self>> {
+        let opened = before.map(|edge| Arc::clone(&edge.opened)).unwrap_or_default();
+        let denied = before.map(|edge| Arc::clone(&edge.denied)).unwrap_or_default();
         let lanes = Lanes::new(policy.connector(&opened)?);
         Ok(Arc::new(Self {
             policy,
             lanes,
             redactor,
             opened,
-            denied: AtomicU64::new(0),
+            denied,
             clock: Clock::default(),
         }))
     }
@@ -169,6 +171,9 @@ impl Edge {
         parts.uri = self.policy.origin.uri(parts.uri.path_and_query());
         parts.headers.remove(header::HOST);
         self.policy.headers.write_to(&mut parts.headers);
+        if let Some(trace) = view.trace_parent() {
+            parts.headers.insert(headers::TRACE_PARENT, trace.header());
+        }
         let to_proxy = self.proxy_authorization();
         if let Some(value) = to_proxy {
             parts.headers.insert(header::PROXY_AUTHORIZATION, value.clone());

@@ -9,6 +9,9 @@ use crate::{
     redact::Redactor,
 };
 
+/// The header that names the trace of a request.
+pub(crate) const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// The headers that the host adds: the operator's, and the one with the credential.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OwnHeaders(Vec<OwnHeader>);
@@ -85,7 +88,7 @@ impl OwnHeaders {
 }
 
 /// Headers that a guest must not set, besides connection headers.
-const NOT_THE_GUESTS: [&str; 21] = [
+const NOT_THE_GUESTS: [&str; 23] = [
     // The credential and similar headers.
     "authorization",
     "cookie",
@@ -104,6 +107,9 @@ const NOT_THE_GUESTS: [&str; 21] = [
     "expect",
     "via",
     "forwarded",
+    // The trace of a request is set by the host.
+    "traceparent",
+    "tracestate",
     // Headers that a server may read as the method or the path, instead of those that were checked.
     "x-http-method",
     "x-http-method-override",
@@ -235,6 +241,15 @@ fn header_name(name: &str) -> Result<HeaderName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_guest_neither_sets_nor_sees_the_trace_headers() {
+        let own = OwnHeaders::default();
+        for name in ["traceparent", "tracestate"] {
+            let name = HeaderName::from_static(name);
+            assert!(own.forbid(&name) && own.hide(&name), "{name}");
+        }
+    }
 
     fn refused(name: HeaderName, value: &str) -> Option<HttpError> {
         let redactor = Redactor::new(Secret::new("a-very-secret-token").as_ref(), []);

@@ -10,7 +10,7 @@ mod tests;
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -34,7 +34,7 @@ const MOST_NAMES: usize = 1024;
 /// The cooldowns of one host. They survive swaps; share it among all requests.
 #[derive(Default)]
 pub struct Fallback {
-    memory: Mutex<Memory>,
+    memory: Arc<Mutex<Memory>>,
     params: Params,
     max_retries: Option<u32>,
 }
@@ -122,6 +122,17 @@ impl Fallback {
         self
     }
 
+    /// Without parameters and bounds, but with the same cooldowns: for a reload of the configuration.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        // An alias may mean another model now.
+        self.memory().canonical.clear();
+        Self {
+            memory: Arc::clone(&self.memory),
+            ..Self::default()
+        }
+    }
+
     /// Ends the cooldown of a model, because a user wants this model now.
     pub async fn wake(&self, host: &Host, reference: &str) {
         let key = self.key(reference, &|reference| canonical(host, reference)).await;
@@ -139,7 +150,27 @@ impl Fallback {
         request: &ChatRequest,
         references: &[String],
     ) -> Result<Started, Failed> {
-        let ask = |request, options| async move {
+        self.start_with(host, request, references, ChatOptions::default())
+            .await
+    }
+
+    /// The same as [`start`](Self::start), with options for this request. The retry limit is this object's own.
+    ///
+    /// # Errors
+    /// All models failed.
+    pub async fn start_with(
+        &self,
+        host: &Host,
+        request: &ChatRequest,
+        references: &[String],
+        options: ChatOptions,
+    ) -> Result<Started, Failed> {
+        let ask = |request, bounds: ChatOptions| async move {
+            let max_retries = bounds.max_retries;
+            let options = ChatOptions {
+                max_retries,
+                ..options
+            };
             let mut completion = host.chat_with(request, options).await?;
             completion.ready().await?;
             Ok(completion)
@@ -163,7 +194,31 @@ impl Fallback {
         request: &ChatRequest,
         references: &[String],
     ) -> Result<Completed, Failed> {
-        let ask = |request, options| host.complete_with(request, options);
+        self.complete_with(host, request, references, ChatOptions::default())
+            .await
+    }
+
+    /// The same as [`complete`](Self::complete), with options for this request. The retry limit is this object's own.
+    ///
+    /// # Errors
+    /// All models failed.
+    pub async fn complete_with(
+        &self,
+        host: &Host,
+        request: &ChatRequest,
+        references: &[String],
+        options: ChatOptions,
+    ) -> Result<Completed, Failed> {
+        let ask = |request, bounds: ChatOptions| {
+            let max_retries = bounds.max_retries;
+            host.complete_with(
+                request,
+                ChatOptions {
+                    max_retries,
+                    ..options
+                },
+            )
+        };
         let resolve = |reference| canonical(host, reference);
         let (answer, reference, trail) = self.one_of(request, references, resolve, ask).await?;
         Ok(Completed {

@@ -31,6 +31,7 @@ impl Outlet {
         grant: Option<&Grant>,
         secret: Option<&Secret>,
         info: &ProviderInfo,
+        before: Option<&Edge>,
     ) -> Result<Self> {
         let origin = match (&settings.base_url, grant) {
             (Some(url), _) => Origin::of(url),
@@ -77,7 +78,7 @@ impl Outlet {
                         ca_file: settings.ca_file.clone(),
                         via,
                     };
-                    Edge::new(policy, redactor.clone())
+                    Edge::new(policy, redactor.clone(), before)
                 };
                 origin.map(edge).transpose()
             });

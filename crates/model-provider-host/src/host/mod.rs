@@ -12,16 +12,14 @@ pub(crate) mod swap;
 #[cfg(feature = "watch")]
 pub(crate) mod watch;
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use chat_stream::ChatStream;
 use egress_setup::Outlet;
 use generation::{GenerationInfo, Generations};
-use shared::{Shared, holds_secret};
+use shared::{InService, Shared, holds_secret};
 
 use crate::{
     contract::{
@@ -32,7 +30,7 @@ use crate::{
     egress::Proxies,
     error::{Error, Kind, Result},
     grants::Grants,
-    metrics::{Call, Measured, Metrics},
+    metrics::{Call, Measured},
     plugin::Plugin,
     redact::results,
     request_span::{RequestId, Trace},
@@ -152,18 +150,45 @@ impl Host {
     /// # Errors
     /// `not-granted` if the plugin requests more than its id is granted; `configuration` for invalid settings.
     pub fn start(plugin: Plugin, options: HostOptions) -> Result<Self> {
+        let service = InService::new(Generations::new(plugin.clone()));
+        Self::configured(&plugin, options, Arc::new(service), None)
+    }
+
+    /// The same host with other settings, credential and grants. Generations, swaps and metrics are shared; requests in
+    /// flight keep the configuration that they started with. Draining one of the two drains both.
+    ///
+    /// # Errors
+    /// As of [`start`](Self::start), for the live plugin.
+    pub fn reconfigured(&self, options: HostOptions) -> Result<Self> {
+        let service = Arc::clone(&self.0.service);
+        Self::configured(&self.plugin(), options, service, Some(&self.0))
+    }
+
+    fn configured(
+        plugin: &Plugin,
+        options: HostOptions,
+        service: Arc<InService>,
+        before: Option<&Shared>,
+    ) -> Result<Self> {
         let HostOptions {
             settings,
             secret,
             grants,
         } = options;
         plugin.sandbox().check(&settings.limits)?;
-        let grant = grants.check(&plugin)?.cloned();
+        let grant = grants.check(plugin)?.cloned();
+        let edge_before = before.and_then(|before| before.edge.as_deref());
         let Outlet {
             edge,
             redactor,
             credential,
-        } = Outlet::new(&settings, grant.as_ref(), secret.as_ref(), plugin.info())?;
+        } = Outlet::new(
+            &settings,
+            grant.as_ref(),
+            secret.as_ref(),
+            plugin.info(),
+            edge_before,
+        )?;
         let source = secret.as_ref().and_then(Secret::source);
         let variables = plugin
             .info()
@@ -171,6 +196,9 @@ impl Host {
             .as_ref()
             .map(|spec| spec.env_vars.join(" or "));
         let credential_source = variables.zip(source.map(str::to_owned));
+        // The models of another upstream are not kept.
+        let is_same = |before: &&Shared| before.settings.base_url == settings.base_url;
+        let listed = before.filter(is_same).map(|before| Arc::clone(&before.listed));
         Ok(Self(Arc::new(Shared {
             credential_source,
             sandbox: plugin.sandbox().clone(),
@@ -180,13 +208,17 @@ impl Host {
             redactor,
             grant,
             grants,
-            listed: ArcSwap::default(),
-            generations: Generations::new(plugin),
-            last_swap: Mutex::new(None),
-            metrics: Metrics::new(),
-            pending_update: ArcSwapOption::default(),
-            is_draining: AtomicBool::new(false),
+            listed: listed.unwrap_or_default(),
+            service,
         })))
+    }
+
+    /// The self-test of the live plugin, as before a swap: resolve its default model, list models without network.
+    ///
+    /// # Errors
+    /// The plugin fails it.
+    pub async fn self_test(&self) -> Result<()> {
+        self.0.self_test(&self.0.generations.live()).await
     }
 
     /// The live plugin's description.

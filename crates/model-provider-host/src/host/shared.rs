@@ -24,6 +24,7 @@ use crate::{
     request_span,
     sandbox::{Sandbox, State, call::Context},
     settings::{Listed, Settings},
+    trace_parent::TraceParent,
 };
 
 /// Larger requests are searched on a blocking thread.
@@ -40,7 +41,12 @@ pub(crate) struct Shared {
     pub(crate) redactor: Redactor,
     /// The variables that a plugin names in its hints, and the credential's actual source.
     pub(super) credential_source: Option<(String, String)>,
-    pub(super) listed: ArcSwap<Listed>,
+    pub(super) listed: Arc<ArcSwap<Listed>>,
+    pub(crate) service: Arc<InService>,
+}
+
+/// The part of a host that a reconfiguration keeps: generations, metrics, and whether it is draining.
+pub(crate) struct InService {
     pub(crate) generations: Generations,
     pub(crate) last_swap: Mutex<Option<Instant>>,
     pub(crate) metrics: Arc<Metrics>,
@@ -48,6 +54,26 @@ pub(crate) struct Shared {
     pub(crate) pending_update: ArcSwapOption<PendingUpdate>,
     /// The host accepts no more requests.
     pub(crate) is_draining: AtomicBool,
+}
+
+impl InService {
+    pub(super) fn new(generations: Generations) -> Self {
+        Self {
+            generations,
+            last_swap: Mutex::new(None),
+            metrics: Metrics::new(),
+            pending_update: ArcSwapOption::default(),
+            is_draining: AtomicBool::new(false),
+        }
+    }
+}
+
+impl std::ops::Deref for Shared {
+    type Target = InService;
+
+    fn deref(&self) -> &InService {
+        &self.service
+    }
 }
 
 /// Options of one chat request that override the settings.
@@ -58,6 +84,8 @@ pub struct ChatOptions {
     /// Seed of the plugin's random values, such as ids and the jitter of its backoff. The same seed gives the same
     /// values if the plugin exports `nonblocking`; by default each request has its own.
     pub seed: Option<u64>,
+    /// The trace that the request belongs to. The host sends it to the upstream; the plugin does not see it.
+    pub trace_parent: Option<TraceParent>,
 }
 
 impl Shared {
@@ -72,6 +100,7 @@ impl Shared {
             Arc::clone(&self.settings),
             self.listed.load_full(),
             self.credential,
+            options.trace_parent,
         );
         let gate = Gate::new(self.edge.clone(), view.clone());
         Context::new(

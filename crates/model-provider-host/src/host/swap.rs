@@ -160,7 +160,7 @@ async fn drain(shared: Arc<Shared>, old: Arc<Generation>, turn: u64) {
 impl Shared {
     /// The self-test of a plugin before it gets traffic: resolve its own default model and list models without
     /// network.
-    async fn self_test(&self, staged: &Arc<Generation>) -> Result<()> {
+    pub(super) async fn self_test(&self, staged: &Arc<Generation>) -> Result<()> {
         let failed = |what: &str, error: Error| {
             // A full sandbox is not the plugin's fault.
             if error.is_sandbox_full() {

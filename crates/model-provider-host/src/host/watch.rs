@@ -43,7 +43,18 @@ impl Watcher {
     /// # Errors
     /// `configuration` if there is no such folder.
     pub fn start(host: Host, report: impl FnMut(Result<SwapReport>) + Send + 'static) -> Result<Self> {
-        let file = host.plugin().path().to_owned();
+        Self::start_for(move || host.clone(), report)
+    }
+
+    /// The same for a host that is configured anew from time to time; `host` gives the one of now.
+    ///
+    /// # Errors
+    /// As of [`start`](Self::start).
+    pub fn start_for(
+        host: impl Fn() -> Host + Send + 'static,
+        report: impl FnMut(Result<SwapReport>) + Send + 'static,
+    ) -> Result<Self> {
+        let file = host().plugin().path().to_owned();
         let folders = folders(&file)?;
         let changed = Arc::new(Notify::new());
         let told = tell(&folders, Arc::clone(&changed));
@@ -101,7 +112,7 @@ fn tell(folders: &[PathBuf], changed: Arc<Notify>) -> notify::Result<notify::Rec
 }
 
 async fn watch(
-    host: Host,
+    host: impl Fn() -> Host + Send,
     mut looking: Looking,
     changed: Arc<Notify>,
     mut report: impl FnMut(Result<SwapReport>) + Send,
@@ -109,6 +120,7 @@ async fn watch(
     // The file may have changed after the plugin was loaded and before this began.
     let mut is_told = true;
     loop {
+        let host = host();
         if looking.finds_another(&host, is_told).await {
             let swapped = host.swap(&looking.file).await;
             match &swapped {

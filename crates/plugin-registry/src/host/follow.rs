@@ -29,10 +29,22 @@ pub async fn follow(
     host: Host,
     reference: Reference,
     every: Duration,
+    report: impl FnMut(Followed) + Send,
+) {
+    follow_for(store, move || host.clone(), reference, every, report).await;
+}
+
+/// The same for a host that is configured anew from time to time; `host` gives the one of now.
+pub async fn follow_for(
+    store: Store,
+    host: impl Fn() -> Host + Send,
+    reference: Reference,
+    every: Duration,
     mut report: impl FnMut(Followed) + Send,
 ) {
     let mut seen = Seen::default();
     loop {
+        let host = host();
         let looked = look(&store, &host, &reference, &mut seen).await;
         if let Some(followed) = looked {
             match &followed {

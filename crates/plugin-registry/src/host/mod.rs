@@ -18,7 +18,7 @@ use model_provider_host::{
     files::{self, trust},
 };
 
-pub use follow::{Followed, follow};
+pub use follow::{Followed, follow, follow_for};
 pub use source::ReferenceSource;
 
 use crate::{

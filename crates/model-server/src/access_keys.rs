@@ -1,0 +1,384 @@
+//! Named access keys: the file that holds them as digests, and whose key a text is. Knows no HTTP and no accounts.
+//!
+//! A key is 256 random bits, so that a fast digest is enough: nobody can try keys out against it.
+
+use std::{collections::BTreeSet, fmt, num::NonZeroU32, sync::Arc};
+
+use ring::rand::SecureRandom as _;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::Usd;
+use model_provider_host::{Error, Kind, Result, Secret};
+
+/// How every key begins, so that people and scanners of secrets know one.
+const PREFIX: &str = "hk_";
+/// Hexadecimal digits behind it.
+const DIGITS: usize = 64;
+/// What is at least so long, and looks like a key, is not repeated.
+const TELLING: usize = 16;
+/// The longest name of a key.
+const LONGEST_NAME: usize = 64;
+/// Old and new digests of one key, while it is rotated.
+const MOST_DIGESTS: usize = 4;
+/// Keys of a file. All are compared for each request.
+const MOST_KEYS: usize = 10_000;
+
+/// The SHA-256 of a key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyDigest([u8; 32]);
+
+/// What is known of one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AccessKey {
+    /// Its name, by which metrics and the audit log know it.
+    pub name: String,
+    /// The digests of the key itself: several while it is rotated, the newest last.
+    pub sha256: Vec<KeyDigest>,
+    /// Models that it may ask: references, aliases, or patterns with `*`. Without the list it may ask all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<String>>,
+    /// Requests within any 60 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Requests at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent_requests: Option<NonZeroU32>,
+    /// Tokens of a day in UTC, input and output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_day: Option<u64>,
+    /// Dollars of a day in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd_per_day: Option<Usd>,
+    /// When it ends: `2027-01-31`, which is its first moment in UTC, or `2027-01-31T12:00:00Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Expiry>,
+    /// Whether it is switched off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+    /// Whether it may read `/metrics`, where all keys are named.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub metrics: bool,
+}
+
+/// When a key ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Expiry {
+    text: String,
+    seconds: i64,
+}
+
+/// All keys of a server.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct AccessKeys(Vec<Arc<AccessKey>>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    keys: Vec<AccessKey>,
+}
+
+impl AccessKeys {
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// `configuration`: what is wrong, and at which line. It never repeats what stands there.
+    pub fn parse(text: &str) -> Result<Self> {
+        let fault = |message: String| {
+            Error::new(Kind::Configuration, format!("access keys: {message}"))
+                .with_hint("docs/operations.md has the members of a key; `access-key add` writes them")
+        };
+        let file: File = serde_json::from_str(text).map_err(|error| fault(without_values(&error)))?;
+        let (mut names, mut digests) = (BTreeSet::new(), BTreeSet::new());
+        if file.keys.len() > MOST_KEYS {
+            return Err(fault(format!("expected at most {MOST_KEYS} keys")));
+        }
+        for (at, key) in file.keys.iter().enumerate() {
+            check_name(&key.name).map_err(|wants| fault(format!("keys[{at}].name: {wants}")))?;
+            if !names.insert(&key.name) {
+                return Err(fault(format!("two keys are named `{}`", key.name)));
+            }
+            if key.sha256.is_empty() || key.sha256.len() > MOST_DIGESTS {
+                let found = key.sha256.len();
+                let message = format!("`{}` has {found} digests; expected 1 to {MOST_DIGESTS}", key.name);
+                return Err(fault(message));
+            }
+            if !key.sha256.iter().all(|digest| digests.insert(*digest)) {
+                return Err(fault(format!("a digest of `{}` stands there twice", key.name)));
+            }
+        }
+        Ok(Self(file.keys.into_iter().map(Arc::new).collect()))
+    }
+
+    /// The text of a file that holds them.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let keys = self.0.iter().map(|key| AccessKey::clone(key)).collect();
+        // Texts and numbers are always JSON.
+        let mut text = serde_json::to_string_pretty(&File { keys }).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// All of them, in the file's order.
+    pub fn iter(&self) -> impl Iterator<Item = &AccessKey> {
+        self.0.iter().map(|key| &**key)
+    }
+
+    /// The same with one key more.
+    ///
+    /// # Errors
+    /// There is one of this name, or the name is none.
+    pub fn with(&self, key: AccessKey) -> Result<Self> {
+        check_name(&key.name).map_err(|wants| Error::new(Kind::Configuration, wants))?;
+        if self.iter().any(|known| known.name == key.name) {
+            let message = format!("there is a key `{}` already", key.name);
+            return Err(Error::new(Kind::Configuration, message)
+                .with_hint("`access-key rotate` gives it another key; `access-key remove` takes it away"));
+        }
+        let mut all = self.clone();
+        all.0.push(Arc::new(key));
+        Ok(all)
+    }
+
+    /// The same with one key changed, or taken away where `change` says so.
+    ///
+    /// # Errors
+    /// There is no key of this name.
+    pub fn changed(&self, name: &str, change: impl FnOnce(&mut AccessKey) -> bool) -> Result<Self> {
+        let mut all = self.clone();
+        let Some(at) = all.0.iter().position(|key| key.name == name) else {
+            return Err(
+                Error::new(Kind::Configuration, format!("there is no key `{name}`"))
+                    .with_hint("`access-key list` lists them"),
+            );
+        };
+        let mut key = AccessKey::clone(&all.0[at]);
+        if change(&mut key) {
+            all.0[at] = Arc::new(key);
+        } else {
+            all.0.remove(at);
+        }
+        Ok(all)
+    }
+
+    /// Whose key one of these digests is of. Takes the same time whether there is one, and wherever it stands.
+    pub(super) fn find(&self, shown: &[KeyDigest]) -> Option<&Arc<AccessKey>> {
+        let mut found = u64::MAX;
+        for (at, key) in (0u64..).zip(&self.0) {
+            for digest in &key.sha256 {
+                for shown in shown {
+                    found.conditional_assign(&at, digest.ct_eq(shown));
+                }
+            }
+        }
+        self.0.get(usize::try_from(found).ok()?)
+    }
+}
+
+impl fmt::Debug for AccessKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|key| &key.name)).finish()
+    }
+}
+
+impl AccessKey {
+    /// A key without limits, for who holds this secret.
+    #[must_use]
+    pub fn new(name: impl Into<String>, digest: KeyDigest) -> Self {
+        Self {
+            name: name.into(),
+            sha256: vec![digest],
+            models: None,
+            requests_per_minute: None,
+            concurrent_requests: None,
+            tokens_per_day: None,
+            usd_per_day: None,
+            expires: None,
+            disabled: false,
+            metrics: false,
+        }
+    }
+
+    /// Adds a digest, so that the key it is of is taken beside the one before.
+    pub fn rotate(&mut self, digest: KeyDigest) {
+        self.sha256.push(digest);
+        let over = self.sha256.len().saturating_sub(MOST_DIGESTS);
+        self.sha256.drain(..over);
+    }
+
+    /// Takes all digests away but the newest.
+    pub fn retire(&mut self) {
+        let older = self.sha256.len().saturating_sub(1);
+        self.sha256.drain(..older);
+    }
+
+    /// Why it opens nothing at this time, in a word.
+    pub(super) fn refusal(&self, now: u64) -> Option<&'static str> {
+        let ends = |expiry: &Expiry| expiry.seconds <= i64::try_from(now).unwrap_or(i64::MAX);
+        match &self.expires {
+            _ if self.disabled => Some("disabled"),
+            Some(expiry) if ends(expiry) => Some("expired"),
+            _ => None,
+        }
+    }
+}
+
+/// Makes a key. Whoever is to use it gets it; the file gets its digest.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub fn generate_key() -> Result<Secret> {
+    let mut bytes = [0; DIGITS / 2];
+    let missing = || Error::new(Kind::Configuration, "the system gives no random bytes");
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| missing())?;
+    let text = format!("{PREFIX}{}", hex(&bytes));
+    Secret::new(&text).ok_or_else(missing)
+}
+
+impl KeyDigest {
+    /// The digest of a key.
+    #[must_use]
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key).into())
+    }
+
+    /// In the same time wherever they differ.
+    pub(super) fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
+impl fmt::Display for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl Serialize for KeyDigest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyDigest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wants = "expected the SHA-256 of a key, 64 hexadecimal digits";
+        let fault = || serde::de::Error::custom(wants);
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(fault());
+        }
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| fault())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for Expiry {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let moment = if text.len() == "2027-01-31".len() {
+            format!("{text}T00:00:00Z")
+        } else {
+            text.clone()
+        };
+        let moment = OffsetDateTime::parse(&moment, &Rfc3339);
+        let moment = moment
+            .map_err(|_| "expected a day such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z")?;
+        Ok(Self {
+            text,
+            seconds: moment.unix_timestamp(),
+        })
+    }
+}
+
+impl From<Expiry> for String {
+    fn from(expiry: Expiry) -> Self {
+        expiry.text
+    }
+}
+
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A text without what has the form of a key: the server knows digests alone, and none of them is to be told.
+pub(super) fn without_keys(text: &str) -> String {
+    let mut told = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(PREFIX) {
+        let behind = at + PREFIX.len();
+        let length = rest[behind..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        told.push_str(&rest[..behind]);
+        if length < TELLING {
+            told.push_str(&rest[behind..behind + length]);
+        } else {
+            told.extend(std::iter::repeat_n('*', length));
+        }
+        rest = &rest[behind + length..];
+    }
+    told.push_str(rest);
+    told
+}
+
+fn check_name(name: &str) -> Result<(), &'static str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let begins = name
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if begins && name.len() <= LONGEST_NAME && name.bytes().all(is_plain) {
+        Ok(())
+    } else {
+        Err("expected a name of at most 64 letters, digits, `-`, `_` and `.`, a letter or digit first")
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What is wrong with a file, without what stands there: that may be a key in the wrong place.
+fn without_values(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    let own = [
+        "expected the SHA-256",
+        "expected a day",
+        "expected an amount",
+        "missing field",
+        "unknown field",
+    ];
+    let what = own.iter().find_map(|own| Some(&text[text.find(own)?..]));
+    let what = what.and_then(|what| what.split(" at line ").next());
+    // The name of an unknown member is a client's text as well.
+    let what = match what {
+        Some(what) if what.starts_with("unknown field") => "a member that no key has",
+        Some(what) => what,
+        None if error.is_data() => "a value of the wrong type",
+        None => "no JSON",
+    };
+    format!("{what} at line {line} column {column}")
+}
+
+#[cfg(test)]
+#[path = "access_keys_tests.rs"]
+mod tests;

@@ -1,0 +1,367 @@
+//! One request, from its head to the last byte of its response: what its key may ask and use, and the record that is kept
+//! when it is over. It is settled when the last part of the server that works on it lets go. Knows no dialect.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Instant, SystemTime},
+};
+
+use http::StatusCode;
+
+use super::{
+    AccessKey, Usd,
+    books::Books,
+    counts::NO_KEY,
+    current::Current,
+    ledger::{Entered, Reached},
+    ledger_file::now,
+    model_rules,
+    quota::{not_allowed, reached as fault_of},
+    record::{ABANDONED, FAILED, OK, REFUSED, Record},
+};
+use dialects::{fault::Fault, messages::estimate_tokens};
+use model_provider_host::{
+    Error, GenerationInfo, Kind, TraceParent,
+    contract::{ChatRequest, ModelRef, Summary, Usage},
+    cost,
+};
+
+/// Characters of a model's name that are kept.
+const LONGEST_NAME: usize = 256;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(super) enum Caller {
+    /// Whoever reaches a server without keys, or has the server's own.
+    Operator,
+    /// Who has a key with a name.
+    Key(Arc<AccessKey>),
+}
+
+impl Caller {
+    /// The rules of its key for models, if it has some.
+    pub(super) fn rules(&self) -> Option<&[String]> {
+        match self {
+            Self::Operator => None,
+            Self::Key(key) => key.models.as_deref(),
+        }
+    }
+}
+
+/// A request under way. Cheap to clone; clones are the same request.
+#[derive(Clone)]
+pub(super) struct Account(Arc<Inner>);
+
+struct Inner {
+    books: Arc<Books>,
+    started: Instant,
+    state: Mutex<State>,
+}
+
+struct State {
+    key: Option<Arc<AccessKey>>,
+    entered: Option<Entered>,
+    /// The models that may be asked, as they are understood.
+    models: Vec<(String, Arc<ModelRef>)>,
+    /// What is to be charged; what was reserved, if nobody says.
+    used: Option<(u64, Usd)>,
+    outcome: Option<&'static str>,
+    /// Its response comes in pieces, whose end is not there yet.
+    is_open: bool,
+    is_kept: bool,
+    record: Record,
+}
+
+impl Account {
+    /// A request has come.
+    pub(super) fn begin(
+        books: &Arc<Books>,
+        request_id: String,
+        (trace_id, parent): (TraceParent, Option<TraceParent>),
+        (method, path, dialect): (&'static str, Option<&'static str>, &'static str),
+    ) -> Self {
+        let record = Record {
+            time: SystemTime::now(),
+            request_id,
+            trace_id,
+            parent,
+            key: None,
+            method,
+            path: path.unwrap_or("elsewhere"),
+            dialect,
+            model_asked: None,
+            model_used: None,
+            model_answered: None,
+            backend: None,
+            is_stream: None,
+            input_tokens: None,
+            cached_input_tokens: None,
+            output_tokens: None,
+            reasoning_tokens: None,
+            cost_usd: None,
+            charged_tokens: None,
+            charged_usd: None,
+            latency_ms: std::time::Duration::ZERO,
+            first_event_ms: None,
+            outcome: ABANDONED,
+            status: None,
+            error: None,
+            reason: None,
+            attempts: None,
+            failed_over: 0,
+            upstream_request_id: None,
+            generation: None,
+            digest: None,
+            repeated: 0,
+        };
+        Self(Arc::new(Inner {
+            books: Arc::clone(books),
+            started: Instant::now(),
+            state: Mutex::new(State {
+                key: None,
+                entered: None,
+                models: Vec::new(),
+                used: None,
+                outcome: None,
+                is_open: false,
+                is_kept: true,
+                record,
+            }),
+        }))
+    }
+
+    /// Nobody wants a record of it: it asks how the server is.
+    pub(super) fn leave_out(&self) {
+        self.state().is_kept = false;
+    }
+
+    /// Whose key it came with.
+    pub(super) fn of(&self, key: &Arc<AccessKey>) {
+        let mut state = self.state();
+        state.record.key = Some(key.name.clone());
+        state.key = Some(Arc::clone(key));
+    }
+
+    /// The server does not have it.
+    pub(super) fn refused(&self, reason: &'static str) {
+        let mut state = self.state();
+        state.outcome = Some(REFUSED);
+        state.record.reason = Some(reason);
+        let key = state.record.key.as_deref().unwrap_or(NO_KEY);
+        self.0.books.counts.refused(key, reason);
+    }
+
+    /// Counts it against the limits of its key.
+    #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+    pub(super) fn enter(&self) -> Result<(), Fault> {
+        let Some(key) = self.key() else {
+            return Ok(());
+        };
+        let entered = self.0.books.ledger.enter(&key, now());
+        let entered = entered.map_err(|reached| self.reached(&reached))?;
+        self.state().entered = Some(entered);
+        Ok(())
+    }
+
+    /// Which model it asks, and how; the models that are asked one after the other, as far as its key may.
+    #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+    pub(super) async fn asks(
+        &self,
+        current: &Current,
+        named: &str,
+        is_stream: bool,
+        (references, is_default): (Vec<String>, bool),
+    ) -> Result<Vec<String>, Fault> {
+        {
+            let mut state = self.state();
+            let named = current.host.without_secrets(named);
+            state.record.model_asked = Some(named.chars().take(LONGEST_NAME).collect());
+            state.record.is_stream = Some(is_stream);
+        }
+        let key = self.key();
+        let rules = key.as_ref().and_then(|key| key.models.as_deref());
+        if key.is_none() && !self.0.books.want_costs() {
+            return Ok(references);
+        }
+        let (mut allowed, mut models) = (Vec::new(), Vec::new());
+        for (at, reference) in references.iter().enumerate() {
+            let resolved = current.resolver.resolve(reference).await;
+            let is_allowed = match (rules, &resolved) {
+                (None, _) => true,
+                (Some(rules), Ok(model)) => model_rules::allow(rules, model, &current.resolver).await,
+                // The model that was asked for is a slip, which is to be told; nobody else is asked in its place.
+                (Some(_), Err(error)) if at == 0 => return Err(Fault::from(error)),
+                (Some(_), Err(_)) => false,
+            };
+            // Another model answers only in the place of one that may be asked, or of none that was named.
+            if !is_allowed && at == 0 && !is_default {
+                self.refused("model");
+                return Err(not_allowed());
+            }
+            if is_allowed {
+                allowed.push(reference.clone());
+                models.extend(resolved.ok().map(|model| (reference.clone(), model)));
+            }
+        }
+        if allowed.is_empty() && !references.is_empty() {
+            self.refused("model");
+            return Err(not_allowed());
+        }
+        self.state().models = models;
+        Ok(allowed)
+    }
+
+    /// Sets aside what it may use.
+    #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+    pub(super) fn reserve(&self, current: &Current, request: &ChatRequest) -> Result<(), Fault> {
+        let Some(key) = self.key() else {
+            return Ok(());
+        };
+        let mut state = self.state();
+        let input = u32::try_from(estimate_tokens(request)).unwrap_or(u32::MAX);
+        let output = request
+            .max_output_tokens
+            .unwrap_or(current.limits.reserved_output);
+        let usage = Usage {
+            input_tokens: Some(input),
+            cached_input_tokens: None,
+            output_tokens: Some(output),
+            reasoning_tokens: None,
+        };
+        // As dear as the dearest of those that may be asked; of a model without a price what the setting says.
+        let costs = state.models.iter().map(|(_, model)| {
+            let cost = model
+                .metadata
+                .as_ref()
+                .and_then(|model| cost::at_most(model, &usage));
+            cost.and_then(|cost| Usd::parse(&cost))
+                .unwrap_or(current.policy.unknown_cost)
+        });
+        let spend = costs.max().unwrap_or(current.policy.unknown_cost);
+        let tokens = u64::from(input) + u64::from(output);
+        let Some(entered) = &mut state.entered else {
+            return Ok(());
+        };
+        let reserved = entered.reserve(&key, tokens, spend, now());
+        drop(state);
+        reserved.map_err(|reached| self.reached(&reached))
+    }
+
+    /// Its response is sent as it comes, from now on.
+    pub(super) fn opens(&self) {
+        self.state().is_open = true;
+    }
+
+    /// Who responds; the first event is there.
+    pub(super) fn responds(&self, generation: &GenerationInfo) {
+        let elapsed = self.0.started.elapsed();
+        let mut state = self.state();
+        state.record.first_event_ms.get_or_insert(elapsed);
+        state.by(generation);
+    }
+
+    /// Its response is complete.
+    pub(super) fn answered(
+        &self,
+        reference: &str,
+        summary: &Summary,
+        generation: &GenerationInfo,
+        failed_over: usize,
+    ) {
+        let mut state = self.state();
+        state.by(generation);
+        state.outcome = Some(OK);
+        let model = state.models.iter().find(|(known, _)| known == reference);
+        let metadata = model.and_then(|(_, model)| model.metadata.as_ref());
+        let cost = metadata.and_then(|model| cost::of_response(model, summary));
+        let cost = cost.and_then(|cost| Usd::parse(&cost));
+        let usage = &summary.usage;
+        let record = &mut state.record;
+        record.model_used = Some(reference.to_owned());
+        record.model_answered = Some(summary.model.clone());
+        record.backend.clone_from(&summary.backend);
+        record.upstream_request_id.clone_from(&summary.request_id);
+        record.input_tokens = usage.input_tokens;
+        record.cached_input_tokens = usage.cached_input_tokens;
+        record.output_tokens = usage.output_tokens;
+        record.reasoning_tokens = usage.reasoning_tokens;
+        record.cost_usd = cost;
+        record.attempts = Some(summary.attempts);
+        record.failed_over = failed_over as u64;
+        // What is not known counts as it was reserved.
+        if let Some(entered) = &state.entered {
+            let reserved = entered.reserved();
+            let tokens = usage.input_tokens.zip(usage.output_tokens);
+            let tokens = tokens.map(|(input, output)| u64::from(input) + u64::from(output));
+            state.used = Some((tokens.unwrap_or(reserved.0), cost.unwrap_or(reserved.1)));
+        }
+        let key = state.record.key.as_deref().unwrap_or(NO_KEY);
+        self.0
+            .books
+            .counts
+            .used(key, usage.input_tokens, usage.output_tokens, cost);
+    }
+
+    /// Nobody responded, or the response broke off.
+    pub(super) fn failed(&self, error: &Error) {
+        let mut state = self.state();
+        state.outcome = Some(FAILED);
+        state.record.error = Some(error.kind().as_str().to_owned());
+        let has_begun = state.record.first_event_ms.is_some();
+        // The host cut short what the upstream may have done, and bills.
+        let is_cut = matches!(error.kind(), Kind::Limit | Kind::Drained | Kind::Cancelled);
+        if !has_begun && !is_cut {
+            state.used = Some((0, Usd::default()));
+        }
+    }
+
+    /// The head of its response: with an error's code, if it is one.
+    pub(super) fn responded(&self, status: StatusCode, fault: Option<&Fault>) {
+        let mut state = self.state();
+        state.record.status = Some(status.as_u16());
+        if let Some(fault) = fault {
+            state.record.error = Some(fault.code.clone());
+        }
+        if !state.is_open {
+            let outcome = if status.as_u16() < 400 { OK } else { FAILED };
+            state.outcome.get_or_insert(outcome);
+        }
+    }
+
+    fn key(&self) -> Option<Arc<AccessKey>> {
+        self.state().key.clone()
+    }
+
+    fn reached(&self, reached: &Reached) -> Fault {
+        self.refused(reached.limit.as_str());
+        fault_of(reached)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn by(&mut self, generation: &GenerationInfo) {
+        self.record.generation = Some(generation.number);
+        self.record.digest = Some(generation.digest.clone());
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut record = state.record.clone();
+        if let Some(entered) = state.entered.take() {
+            let (tokens, spend) = state.used.unwrap_or(entered.reserved());
+            (record.charged_tokens, record.charged_usd) = (Some(tokens), Some(spend));
+            entered.settle(tokens, spend, now());
+        }
+        record.latency_ms = self.started.elapsed();
+        record.outcome = state.outcome.unwrap_or(ABANDONED);
+        if state.is_kept {
+            self.books.keep(record);
+        }
+    }
+}

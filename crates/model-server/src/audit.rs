@@ -1,0 +1,344 @@
+//! The audit log: one JSON line a request, written by a thread of its own and rotated by size. It never holds a response
+//! up: what does not fit into its queue is dropped, and that is said. Knows no HTTP and no keys.
+
+use std::{
+    fmt,
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{self, Receiver, SyncSender, TrySendError},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use model_provider_host::{Error, Kind, Result};
+
+/// Records that may wait for the disk.
+const WAITING: usize = 4096;
+/// How often a file that could not be written is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The longest wait for the last records.
+const LAST: Duration = Duration::from_secs(2);
+
+/// Where the audit log is, and how large it may get.
+#[derive(Clone, Debug)]
+pub struct AuditOptions {
+    /// The file. Older ones are beside it, the newest of them with `.1`.
+    pub path: PathBuf,
+    /// A file is put aside before it gets larger than this.
+    pub max_bytes: u64,
+    /// Files at most, the one that is written included.
+    pub max_files: u32,
+}
+
+impl AuditOptions {
+    /// Ten files of 64 MiB.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            max_bytes: 64 * 1024 * 1024,
+            max_files: 10,
+        }
+    }
+}
+
+/// The audit log. Cheap to clone; clones write the same file. The last one that is dropped waits for what is not written.
+#[derive(Clone)]
+pub struct Audit(Arc<Inner>);
+
+struct Inner {
+    /// `None` at the end.
+    queue: Option<SyncSender<Message>>,
+    counts: Arc<Counts>,
+    writing: Mutex<Option<JoinHandle<()>>>,
+}
+
+enum Message {
+    Line(Vec<u8>),
+    /// The file may have been moved away.
+    Reopen,
+    /// Tells when all before it is written.
+    Flush(SyncSender<()>),
+}
+
+#[derive(Default)]
+struct Counts {
+    written: AtomicU64,
+    dropped: AtomicU64,
+    failed: AtomicU64,
+    is_failing: AtomicBool,
+    is_dropping: AtomicBool,
+}
+
+/// What became of the records so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AuditState {
+    pub(super) written: u64,
+    pub(super) dropped: u64,
+    pub(super) failed: u64,
+    /// For the health check: `ok`, `dropping` or `failing`.
+    pub(super) word: &'static str,
+}
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audit")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Audit {
+    /// Opens the file, to go on behind what is there.
+    ///
+    /// # Errors
+    /// `configuration`: it cannot be written.
+    pub fn open(options: AuditOptions) -> Result<Self> {
+        let fault = |error: io::Error| {
+            let message = format!(
+                "the audit log {} cannot be written: {error}",
+                options.path.display()
+            );
+            Error::new(Kind::Configuration, message).with_hint("name another file with `--audit`")
+        };
+        let output = Output::open(&options.path).map_err(fault)?;
+        let (queue, waiting) = mpsc::sync_channel(WAITING);
+        let counts = Arc::<Counts>::default();
+        let mut writer = Writer {
+            options: options.clone(),
+            output: Some(output),
+            counts: Arc::clone(&counts),
+            tried: Instant::now(),
+        };
+        let thread = thread::Builder::new().name("audit".to_owned());
+        let writing = thread.spawn(move || writer.write_on(&waiting)).map_err(fault)?;
+        Ok(Self(Arc::new(Inner {
+            queue: Some(queue),
+            counts,
+            writing: Mutex::new(Some(writing)),
+        })))
+    }
+
+    /// Takes a record to be written soon. Never waits.
+    pub(super) fn record(&self, record: &impl Serialize) {
+        let Ok(mut line) = serde_json::to_vec(record) else {
+            return;
+        };
+        line.push(b'\n');
+        let counts = &self.0.counts;
+        match self.0.send(Message::Line(line)) {
+            Ok(()) => counts.is_dropping.store(false, Ordering::Relaxed),
+            Err(_) => {
+                counts.dropped.fetch_add(1, Ordering::Relaxed);
+                if !counts.is_dropping.swap(true, Ordering::Relaxed) {
+                    tracing::warn!("the audit log is written too slowly: records are dropped");
+                }
+            }
+        }
+    }
+
+    /// Opens the file anew: somebody else may have put it aside.
+    pub(super) fn reopen(&self) {
+        let _ = self.0.send(Message::Reopen);
+    }
+
+    /// Waits until all records so far are written, or until that takes too long.
+    pub(super) fn flush(&self) {
+        let (done, ends) = mpsc::sync_channel(1);
+        let until = Instant::now() + LAST;
+        let mut message = Message::Flush(done);
+        while let Err(TrySendError::Full(back)) = self.0.send(message) {
+            if Instant::now() > until {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+            message = back;
+        }
+        let _ = ends.recv_timeout(LAST);
+    }
+
+    pub(super) fn state(&self) -> AuditState {
+        let counts = &self.0.counts;
+        AuditState {
+            written: counts.written.load(Ordering::Relaxed),
+            dropped: counts.dropped.load(Ordering::Relaxed),
+            failed: counts.failed.load(Ordering::Relaxed),
+            word: if counts.is_failing.load(Ordering::Relaxed) {
+                "failing"
+            } else if counts.is_dropping.load(Ordering::Relaxed) {
+                "dropping"
+            } else {
+                "ok"
+            },
+        }
+    }
+}
+
+impl Inner {
+    fn send(&self, message: Message) -> std::result::Result<(), TrySendError<Message>> {
+        match &self.queue {
+            Some(queue) => queue.try_send(message),
+            None => Err(TrySendError::Disconnected(message)),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue = None;
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let until = Instant::now() + LAST;
+        // A disk that hangs must not keep the process.
+        while writing.as_ref().is_some_and(|thread| !thread.is_finished()) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// The thread's side.
+struct Writer {
+    options: AuditOptions,
+    output: Option<Output>,
+    counts: Arc<Counts>,
+    /// When the file was opened last, or was tried to be.
+    tried: Instant,
+}
+
+/// The open file.
+struct Output {
+    file: File,
+    /// What is in it; `None` for what is no file, such as a pipe, and is never put aside.
+    size: Option<u64>,
+}
+
+impl Output {
+    /// Only the user may read it. A link is not followed: it would be written wherever that leads.
+    fn open(path: &Path) -> io::Result<Self> {
+        if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
+            return Err(io::Error::other("it is a link; name the file itself"));
+        }
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Ok(Self { file, size: None });
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            if meta.permissions().mode() & 0o077 != 0 {
+                file.set_permissions(fs::Permissions::from_mode(0o600))?;
+            }
+        }
+        Ok(Self {
+            file,
+            size: Some(meta.len()),
+        })
+    }
+}
+
+impl Writer {
+    fn write_on(&mut self, waiting: &Receiver<Message>) {
+        while let Ok(message) = waiting.recv() {
+            match message {
+                Message::Line(line) => self.write(&line),
+                Message::Reopen => {
+                    self.output = None;
+                    self.reopen(true);
+                }
+                Message::Flush(done) => {
+                    let _ = done.try_send(());
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, line: &[u8]) {
+        let written = self.try_write(line);
+        let is_lost = written.is_err();
+        let count = if is_lost {
+            &self.counts.failed
+        } else {
+            &self.counts.written
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        let was_failing = self.counts.is_failing.swap(is_lost, Ordering::Relaxed);
+        match written {
+            Err(error) if !was_failing => {
+                tracing::warn!(%error, path = %self.options.path.display(), "the audit log cannot be written");
+            }
+            Ok(()) if was_failing => tracing::info!("the audit log is written again"),
+            _ => {}
+        }
+    }
+
+    fn try_write(&mut self, line: &[u8]) -> io::Result<()> {
+        self.reopen(false);
+        let output = self.output.as_mut();
+        let closed = || io::Error::other("it cannot be opened");
+        let size = output.ok_or_else(closed)?.size;
+        if size.is_some_and(|size| size > 0 && size + line.len() as u64 > self.options.max_bytes) {
+            self.rotate()?;
+        }
+        let output = self.output.as_mut().ok_or_else(closed)?;
+        match output.file.write_all(line) {
+            Ok(()) => {
+                output.size = output.size.map(|size| size + line.len() as u64);
+                Ok(())
+            }
+            Err(error) => {
+                // Half a line may be there: the next one is not to stand behind it.
+                let _ = output.file.write_all(b"\n");
+                self.output = None;
+                self.tried = Instant::now();
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens the file if it is not open; where that failed a moment ago, not again yet.
+    fn reopen(&mut self, at_once: bool) {
+        if self.output.is_none() && (at_once || self.tried.elapsed() >= AGAIN) {
+            self.tried = Instant::now();
+            self.output = Output::open(&self.options.path).ok();
+        }
+    }
+
+    /// Puts the file aside, and the oldest one away.
+    fn rotate(&mut self) -> io::Result<()> {
+        let aside = |number: u32| {
+            let mut name = self.options.path.clone().into_os_string();
+            name.push(format!(".{number}"));
+            PathBuf::from(name)
+        };
+        let oldest = self.options.max_files.saturating_sub(1);
+        if oldest == 0 {
+            fs::remove_file(&self.options.path)?;
+        }
+        for number in (1..oldest).rev() {
+            match fs::rename(aside(number), aside(number + 1)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        if oldest > 0 {
+            fs::rename(&self.options.path, aside(1))?;
+        }
+        self.output = Some(Output::open(&self.options.path)?);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "audit_tests.rs"]
+mod tests;

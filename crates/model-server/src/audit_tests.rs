@@ -1,0 +1,121 @@
+//! The audit log is whole, private and bounded, and whoever writes to it never waits.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn opened(change: impl FnOnce(&mut AuditOptions)) -> (tempfile::TempDir, PathBuf, Audit) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("audit.jsonl");
+    let mut options = AuditOptions::new(&path);
+    change(&mut options);
+    let audit = Audit::open(options).expect("it opens");
+    (dir, path, audit)
+}
+
+fn numbers(path: &Path) -> Vec<u64> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"));
+    lines.map(|line| line["n"].as_u64().expect("a number")).collect()
+}
+
+#[test]
+fn every_record_is_a_line_in_its_order_and_nobody_else_may_read_it() {
+    let (_dir, path, audit) = opened(|_| {});
+    for n in 0..500 {
+        audit.record(&json!({ "n": n, "text": "two\nlines" }));
+    }
+    drop(audit);
+    assert_eq!(numbers(&path), (0..500).collect::<Vec<_>>());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let open = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(&path, open).expect("it is ours");
+        let audit = Audit::open(AuditOptions::new(&path)).expect("it opens again");
+        audit.record(&json!({ "n": 500 }));
+        audit.flush();
+        let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!((mode & 0o777, numbers(&path).len()), (0o600, 501));
+    }
+}
+
+#[test]
+fn files_are_put_aside_by_size_and_the_oldest_goes() {
+    let (dir, path, audit) = opened(|options| {
+        options.max_bytes = 100;
+        options.max_files = 3;
+    });
+    for n in 0..100 {
+        audit.record(&json!({ "n": n }));
+    }
+    audit.flush();
+    let all = [
+        path.clone(),
+        dir.path().join("audit.jsonl.2"),
+        dir.path().join("audit.jsonl.1"),
+    ];
+    assert_eq!(fs::read_dir(dir.path()).expect("a directory").count(), 3);
+    let mut kept: Vec<u64> = Vec::new();
+    for path in [&all[1], &all[2], &all[0]] {
+        assert!(fs::metadata(path).expect("it is there").len() <= 100);
+        kept.extend(numbers(path));
+    }
+    let first = kept[0];
+    assert_eq!(kept, (first..100).collect::<Vec<_>>(), "nothing between is lost");
+    assert_eq!(audit.state().written, 100);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_written_is_said_and_tried_again() {
+    let (dir, path, audit) = opened(|_| {});
+    audit.record(&json!({ "n": 0 }));
+    audit.flush();
+    fs::rename(&path, dir.path().join("moved")).expect("somebody puts it aside");
+    fs::create_dir(&path).expect("and something is in its place");
+    audit.reopen();
+    audit.record(&json!({ "n": 1 }));
+    audit.flush();
+    assert_eq!((audit.state().word, audit.state().failed), ("failing", 1));
+    fs::remove_dir(&path).expect("it is empty");
+    audit.reopen();
+    audit.record(&json!({ "n": 2 }));
+    audit.flush();
+    assert_eq!((audit.state().word, audit.state().written), ("ok", 2));
+    assert_eq!(numbers(&path), [2]);
+    assert_eq!(numbers(&dir.path().join("moved")), [0]);
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).expect("a link");
+    assert!(Audit::open(AuditOptions::new(&link)).is_err());
+    assert!(Audit::open(AuditOptions::new(dir.path())).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_disk_does_not_take_is_dropped_and_nobody_waits_for_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let pipe = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .expect("mkfifo");
+    assert!(made.success());
+    // Somebody holds the other end and reads nothing.
+    let _reader = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&pipe)
+        .expect("a pipe");
+    let audit = Audit::open(AuditOptions::new(&pipe)).expect("it opens");
+    let long = "x".repeat(1000);
+    let started = Instant::now();
+    for n in 0..WAITING + 500 {
+        audit.record(&json!({ "n": n, "text": long }));
+    }
+    assert!(started.elapsed() < Duration::from_secs(20));
+    let state = audit.state();
+    assert!(state.dropped > 0 && state.word == "dropping", "{state:?}");
+}

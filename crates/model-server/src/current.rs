@@ -1,0 +1,50 @@
+//! What a request sees: host, models, access, limits and policy as they were when it came. Reading the configuration again
+//! puts another in its place, and changes nothing for who is under way.
+
+use std::sync::Arc;
+
+use super::{Access, ServeLimits, ServeOptions, ServePolicy, model_list::Catalog, resolved::Resolver};
+use dialects::server::addresses::Dialects;
+use model_provider_host::{Host, failover::Fallback};
+
+/// The configuration that is in force.
+pub(super) struct Current {
+    pub(super) host: Host,
+    pub(super) fallback: Fallback,
+    pub(super) default_models: Vec<String>,
+    pub(super) fallbacks: Vec<String>,
+    pub(super) access: Access,
+    pub(super) catalog: Catalog,
+    pub(super) resolver: Resolver,
+    pub(super) limits: ServeLimits,
+    pub(super) policy: ServePolicy,
+    pub(super) dialects: Dialects,
+}
+
+impl Current {
+    /// `before` is what it comes in the place of: its cooldowns go on.
+    pub(super) fn new(host: Host, options: ServeOptions, before: Option<&Self>) -> Arc<Self> {
+        let ServeOptions {
+            default_models,
+            fallbacks,
+            params,
+            access,
+            keep,
+        } = options;
+        let limits = ServeLimits::of(host.settings());
+        let policy = ServePolicy::of(host.settings());
+        let fallback = before.map_or_else(Fallback::new, |before| before.fallback.renewed());
+        Arc::new(Self {
+            catalog: Catalog::new(host.clone(), keep),
+            resolver: Resolver::new(host.clone()),
+            fallback: fallback.with_params(params).with_max_retries(policy.max_retries),
+            dialects: Dialects::new(policy.reasoning),
+            host,
+            default_models,
+            fallbacks,
+            access,
+            limits,
+            policy,
+        })
+    }
+}

@@ -1,0 +1,303 @@
+//! The account of each key: requests of the last minute, tokens and dollars of the day, and what requests under way may
+//! still use. Reserved before, settled after. Knows no HTTP, no prices and no files.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{AccessKey, Usd};
+
+/// Seconds of a minute and of a day.
+const MINUTE: u64 = 60;
+const DAY: u64 = 24 * 60 * 60;
+
+/// All accounts. Cheap to clone; clones are the same accounts.
+#[derive(Clone, Default)]
+pub(super) struct Ledger(Arc<Accounts>);
+
+#[derive(Default)]
+struct Accounts {
+    usage: Mutex<BTreeMap<String, Usage>>,
+    /// Called after each change.
+    on_change: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+/// What one key has used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    /// The day that is counted, since 1970.
+    pub(super) day: u64,
+    pub(super) tokens: u64,
+    pub(super) spent: Usd,
+    /// What is reserved for requests under way.
+    open_tokens: u64,
+    open_spend: Usd,
+    in_flight: u32,
+    /// Requests by the second in which they came, of the last minute.
+    pub(super) minute: VecDeque<(u64, u32)>,
+}
+
+/// A limit of a key, and that it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reached {
+    pub(super) limit: Limit,
+    /// What the key may use.
+    pub(super) allowed: String,
+    /// What it has used, what is reserved included.
+    pub(super) used: String,
+    /// Seconds until it has more.
+    pub(super) wait: u64,
+}
+
+/// The limits of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    RequestsPerMinute,
+    ConcurrentRequests,
+    TokensPerDay,
+    UsdPerDay,
+}
+
+/// A request under way that its key has been charged with. What was reserved counts as used unless it is settled or
+/// released: nobody saves by leaving early.
+pub(super) struct Entered {
+    accounts: Arc<Accounts>,
+    name: String,
+    tokens: u64,
+    spend: Usd,
+    is_settled: bool,
+}
+
+impl Ledger {
+    /// Accounts that go on from these, for whoever keeps them.
+    pub(super) fn going_on(
+        usage: impl IntoIterator<Item = (String, Usage)>,
+        on_change: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Accounts {
+            usage: Mutex::new(usage.into_iter().collect()),
+            on_change: Some(Box::new(on_change)),
+        }))
+    }
+
+    /// Counts a request in, unless a limit of its key is reached; `now` is in seconds since 1970.
+    pub(super) fn enter(&self, key: &AccessKey, now: u64) -> Result<Entered, Reached> {
+        let mut all = self.0.lock();
+        let usage = all.entry(key.name.clone()).or_default();
+        usage.roll(now);
+        if let Some(most) = key.requests_per_minute {
+            usage.minute_left(most.get(), now)?;
+        }
+        if let Some(most) = key.concurrent_requests
+            && usage.in_flight >= most.get()
+        {
+            return Err(Reached {
+                limit: Limit::ConcurrentRequests,
+                allowed: most.to_string(),
+                used: usage.in_flight.to_string(),
+                wait: 1,
+            });
+        }
+        usage.day_left(key, 0, Usd::default(), now)?;
+        usage.in_flight += 1;
+        match usage.minute.back_mut() {
+            // A clock that was set back counts into the last second that is known.
+            Some((second, count)) if *second >= now => *count += 1,
+            _ => usage.minute.push_back((now, 1)),
+        }
+        drop(all);
+        self.0.changed();
+        Ok(Entered {
+            accounts: Arc::clone(&self.0),
+            name: key.name.clone(),
+            tokens: 0,
+            spend: Usd::default(),
+            is_settled: false,
+        })
+    }
+
+    /// What every key has used by now, open reservations included: if this process ended now, they would count.
+    pub(super) fn usage(&self, now: u64) -> BTreeMap<String, Usage> {
+        let mut all = self.0.lock().clone();
+        for usage in all.values_mut() {
+            usage.roll(now);
+            usage.tokens = usage.tokens.saturating_add(usage.open_tokens);
+            usage.spent = usage.spent.plus(usage.open_spend);
+        }
+        all
+    }
+}
+
+impl Accounts {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Usage>> {
+        // Nothing is left half done under this lock.
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) {
+        if let Some(on_change) = &self.on_change {
+            on_change();
+        }
+    }
+}
+
+impl Usage {
+    /// As it was kept: nothing is under way.
+    pub(super) fn kept(day: u64, tokens: u64, spent: Usd, minute: VecDeque<(u64, u32)>) -> Self {
+        Self {
+            day,
+            tokens,
+            spent,
+            minute,
+            ..Self::default()
+        }
+    }
+
+    /// A new day begins at nothing; what is reserved goes along.
+    fn roll(&mut self, now: u64) {
+        let today = now / DAY;
+        // A clock that is set right by a moment does not give a day's worth again.
+        if today != self.day && today + 1 != self.day {
+            self.day = today;
+            self.tokens = 0;
+            self.spent = Usd::default();
+        }
+        while self
+            .minute
+            .front()
+            .is_some_and(|(second, _)| second + MINUTE <= now)
+        {
+            self.minute.pop_front();
+        }
+        // A clock that was far ahead.
+        if self
+            .minute
+            .back()
+            .is_some_and(|(second, _)| *second > now + MINUTE)
+        {
+            self.minute.clear();
+        }
+    }
+
+    fn minute_left(&self, most: u32, now: u64) -> Result<(), Reached> {
+        let used: u32 = self.minute.iter().map(|(_, count)| count).sum();
+        if used < most {
+            return Ok(());
+        }
+        // When enough of them are a minute old.
+        let mut left = used;
+        let free = self.minute.iter().find(|(_, count)| {
+            left -= count;
+            left < most
+        });
+        Err(Reached {
+            limit: Limit::RequestsPerMinute,
+            allowed: most.to_string(),
+            used: used.to_string(),
+            wait: free
+                .map_or(MINUTE, |(second, _)| (second + MINUTE).saturating_sub(now))
+                .max(1),
+        })
+    }
+
+    /// Whether there is more than nothing left of the day, and as much as this.
+    fn day_left(&self, key: &AccessKey, tokens: u64, spend: Usd, now: u64) -> Result<(), Reached> {
+        let wait = DAY - now % DAY;
+        if let Some(most) = key.tokens_per_day {
+            let used = self.tokens.saturating_add(self.open_tokens);
+            if used >= most || used.saturating_add(tokens) > most {
+                return Err(Reached {
+                    limit: Limit::TokensPerDay,
+                    allowed: most.to_string(),
+                    used: used.to_string(),
+                    wait,
+                });
+            }
+        }
+        if let Some(most) = key.usd_per_day {
+            let used = self.spent.plus(self.open_spend);
+            if used >= most || used.plus(spend) > most {
+                return Err(Reached {
+                    limit: Limit::UsdPerDay,
+                    allowed: most.to_string(),
+                    used: used.to_string(),
+                    wait,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Entered {
+    /// Sets aside what the request may use; once.
+    pub(super) fn reserve(
+        &mut self,
+        key: &AccessKey,
+        tokens: u64,
+        spend: Usd,
+        now: u64,
+    ) -> Result<(), Reached> {
+        let mut all = self.accounts.lock();
+        let usage = all.entry(self.name.clone()).or_default();
+        usage.roll(now);
+        usage.day_left(key, tokens, spend, now)?;
+        usage.open_tokens = usage.open_tokens.saturating_add(tokens);
+        usage.open_spend = usage.open_spend.plus(spend);
+        (self.tokens, self.spend) = (tokens, spend);
+        drop(all);
+        self.accounts.changed();
+        Ok(())
+    }
+
+    /// What was reserved.
+    pub(super) fn reserved(&self) -> (u64, Usd) {
+        (self.tokens, self.spend)
+    }
+
+    /// The request is over, and this is what it used.
+    pub(super) fn settle(mut self, tokens: u64, spend: Usd, now: u64) {
+        self.close(tokens, spend, Some(now));
+    }
+
+    fn close(&mut self, tokens: u64, spend: Usd, now: Option<u64>) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
+        let mut all = self.accounts.lock();
+        let usage = all.entry(self.name.clone()).or_default();
+        if let Some(now) = now {
+            usage.roll(now);
+        }
+        usage.in_flight = usage.in_flight.saturating_sub(1);
+        usage.open_tokens = usage.open_tokens.saturating_sub(self.tokens);
+        usage.open_spend = usage.open_spend.minus(self.spend);
+        usage.tokens = usage.tokens.saturating_add(tokens);
+        usage.spent = usage.spent.plus(spend);
+        drop(all);
+        self.accounts.changed();
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.close(self.tokens, self.spend, None);
+    }
+}
+
+impl Limit {
+    /// Its word in metrics, in the audit log and in errors.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::RequestsPerMinute => "requests-per-minute",
+            Self::ConcurrentRequests => "concurrent-requests",
+            Self::TokensPerDay => "tokens-per-day",
+            Self::UsdPerDay => "usd-per-day",
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

@@ -1,0 +1,153 @@
+//! `access-key`: the file of the keys of `serve`. A key is shown once, when it is made; the file holds its digest.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{
+    Outcome,
+    args::{AccessKeyAction, AccessKeyArgs, AddArgs, KeyFile, NamedKeyArgs},
+    terminal::Terminal,
+};
+use model_provider_host::{Error, Kind, Result, Secret, files};
+use model_server::{AccessKey, AccessKeys, KeyDigest, generate_key};
+
+/// The largest file of keys.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+pub(super) fn run(terminal: &Terminal, args: &AccessKeyArgs) -> Outcome {
+    match &args.action {
+        AccessKeyAction::Add(args) => add(terminal, args),
+        AccessKeyAction::Rotate(args) => rotate(terminal, args),
+        AccessKeyAction::Retire(args) => change(terminal, args, "has its newest key only", |key| {
+            key.retire();
+            true
+        }),
+        AccessKeyAction::Disable(args) => change(terminal, args, "is switched off", |key| {
+            key.disabled = true;
+            true
+        }),
+        AccessKeyAction::Enable(args) => change(terminal, args, "is switched on", |key| {
+            key.disabled = false;
+            true
+        }),
+        AccessKeyAction::Remove(args) => change(terminal, args, "is removed", |_| false),
+        AccessKeyAction::List(file) => list(terminal, file),
+    }
+}
+
+/// The keys of a file.
+pub(super) fn read(file: &Path) -> Result<AccessKeys> {
+    let text = files::read_input_text(file, LARGEST).map_err(|error| {
+        let message = format!("the access keys {} cannot be read: {error}", file.display());
+        Error::new(Kind::Configuration, message)
+            .with_hint("`host-harness access-key add NAME --file FILE` makes it")
+    })?;
+    AccessKeys::parse(&text)
+}
+
+fn add(terminal: &Terminal, args: &AddArgs) -> Outcome {
+    let NamedKeyArgs { name, file } = &args.named;
+    let key = generate_key()?;
+    edit(file, |keys| {
+        keys.with(AccessKey {
+            models: (!args.models.is_empty()).then(|| args.models.clone()),
+            requests_per_minute: args.requests_per_minute,
+            concurrent_requests: args.concurrent_requests,
+            tokens_per_day: args.tokens_per_day,
+            usd_per_day: args.usd_per_day,
+            expires: args.expires.clone(),
+            metrics: args.metrics,
+            ..AccessKey::new(name, KeyDigest::of(key.expose()))
+        })
+    })?;
+    show_once(terminal, name, &key)
+}
+
+fn rotate(terminal: &Terminal, args: &NamedKeyArgs) -> Outcome {
+    let key = generate_key()?;
+    edit(&args.file, |keys| {
+        keys.changed(&args.name, |known| {
+            known.rotate(KeyDigest::of(key.expose()));
+            true
+        })
+    })?;
+    show_once(terminal, &args.name, &key)
+}
+
+/// The key alone on standard output, so that it can be piped to where it belongs.
+fn show_once(terminal: &Terminal, name: &str, key: &Secret) -> Outcome {
+    if terminal.is_text() {
+        terminal.note(&format!("the key of `{name}`, shown this once:"));
+        terminal.line(key.expose())?;
+    } else {
+        terminal.json(&json!({ "name": name, "key": key.expose() }))?;
+    }
+    Ok(())
+}
+
+fn change(
+    terminal: &Terminal,
+    args: &NamedKeyArgs,
+    says: &str,
+    change: impl FnOnce(&mut AccessKey) -> bool,
+) -> Outcome {
+    edit(&args.file, |keys| keys.changed(&args.name, change))?;
+    if terminal.is_text() {
+        terminal.line(&format!(
+            "`{}` {says}; a running server knows after SIGHUP, or by itself with `--watch-config`",
+            args.name
+        ))?;
+    } else {
+        terminal.json(&json!({ "name": args.name }))?;
+    }
+    Ok(())
+}
+
+/// Changes the file in one step; nobody else changes it meanwhile.
+fn edit(file: &KeyFile, change: impl FnOnce(&AccessKeys) -> Result<AccessKeys>) -> Result<()> {
+    let path = &file.file;
+    let _lock = files::lock(path)?;
+    let keys = if path.exists() {
+        read(path)?
+    } else {
+        AccessKeys::default()
+    };
+    files::write_private(path, change(&keys)?.text().as_bytes())
+}
+
+fn list(terminal: &Terminal, file: &KeyFile) -> Outcome {
+    let keys = read(&file.file)?;
+    if !terminal.is_text() {
+        let keys: Vec<_> = keys.iter().map(described).collect();
+        terminal.json(&keys)?;
+        return Ok(());
+    }
+    for key in keys.iter() {
+        let facts = described(key);
+        let facts = facts.as_object().into_iter().flatten();
+        let facts: Vec<String> = facts
+            .filter(|(name, _)| *name != "name")
+            .map(|(name, value)| {
+                format!(
+                    "{name}={}",
+                    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+                )
+            })
+            .collect();
+        terminal.line(format!("{}  {}", key.name, facts.join(" ")).trim_end())?;
+    }
+    Ok(())
+}
+
+/// A key without its digests, which say nothing to a person.
+fn described(key: &AccessKey) -> serde_json::Value {
+    let mut described = serde_json::to_value(key).unwrap_or_default();
+    if let Some(members) = described.as_object_mut() {
+        members.shift_remove("sha256");
+        if key.sha256.len() > 1 {
+            members.insert("keys".to_owned(), key.sha256.len().into());
+        }
+    }
+    described
+}
