@@ -117,8 +117,8 @@ fn shortened(text: &str) -> String {
 async fn play(name: &'static str, plugin: Plugin) -> (String, Value) {
     let harness = Harness::with()
         .mock(|mock| mock.scenario(name))
-        .setting("first-byte-timeout-ms", "1500")
-        .setting("idle-timeout-ms", "1500")
+        .setting("first-byte-timeout-ms", "4000")
+        .setting("idle-timeout-ms", "4000")
         .setting("max-retries", "1")
         .setting("max-response-bytes", "20000000")
         .setting("max-guest-time-ms", "60000")
