@@ -25,6 +25,9 @@ function unkept(text) {
   }
 }
 
+/** What stands for the result of a tool that returned nothing. */
+export const EMPTY_RESULT = "(empty)";
+
 const EFFORTS = { minimal: "minimal", low: "low", medium: "medium", high: "high", xhigh: "xhigh", adaptive: "medium", max: "xhigh", ultra: "xhigh" };
 
 /**
@@ -36,7 +39,7 @@ export function requestBody(model, context, options = {}) {
   const system = context.systemPrompt ? [{ role: "system", content: context.systemPrompt }] : [];
   const body = {
     model: `huggingface/${model.id}`,
-    messages: [...system, ...context.messages.map(message)],
+    messages: [...system, ...context.messages.filter(saysAnything).map(message)],
     stream: true,
     tools: context.tools?.length ? context.tools.map(tool) : undefined,
     tool_choice: options.toolChoice,
@@ -65,12 +68,20 @@ function responseFormat(format) {
   return { type: "json_schema", json_schema: { name: "response", schema: format } };
 }
 
+/** A question without any blocks is left out, as OpenClaw's own transport does. */
+function saysAnything({ role, content }) {
+  return role !== "user" || typeof content === "string" || content.length > 0;
+}
+
 function message(entry) {
   if (entry.role === "user") return { role: "user", content: content(entry.content) };
   if (entry.role === "assistant") return assistant(entry);
   if (entry.role === "toolResult") {
     // The tool's name is added by the component where the model wants it.
-    const result = { role: "tool", tool_call_id: entry.toolCallId, content: content(entry.content) };
+    const said = content(entry.content);
+    // Some models take an empty result for a missing one. An error says so by itself.
+    const isBlank = typeof said === "string" && said.trim() === "" && !entry.isError;
+    const result = { role: "tool", tool_call_id: entry.toolCallId, content: isBlank ? EMPTY_RESULT : said };
     return entry.isError ? { ...result, is_error: true } : result;
   }
   throw new Error(`unknown role ${JSON.stringify(entry.role)} in the conversation`);
@@ -88,7 +99,7 @@ function content(parts) {
 
 function assistant({ content: parts }) {
   const of = (type) => (typeof parts === "string" ? [] : parts.filter((part) => part.type === type));
-  const text = typeof parts === "string" ? parts : of("text").map((part) => part.text).join("");
+  const text = typeof parts === "string" ? parts : of("text").map((part) => part.text).filter((part) => part.trim()).join("\n");
   const reasoning = of("thinking").map(({ thinking, thinkingSignature }) => {
     const { signature, members } = unkept(thinkingSignature);
     return { ...members, text: thinking, ...(signature !== undefined && { signature }) };

@@ -1,8 +1,9 @@
 // The effect of a model's `compat`, compared with OpenClaw's own transport: the same model and conversation, once through
 // that transport and once through this plugin and the component, leave as the same messages.
 //
-// Left out of the comparison is what differs on purpose: the words between tool results and a user message are our own,
-// and which reasoning goes back in a member of its own is the component's decision.
+// Left out of the comparison is what differs on purpose: the words between tool results and a user message, and for an
+// empty result, are our own; a result that is an error says so; several blocks of text are one text; and which reasoning
+// goes back in a member of its own is the component's decision.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -10,6 +11,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { provider } from "../src/provider.js";
+import { EMPTY_RESULT, requestBody } from "../src/request.js";
 import { started, TOKEN } from "./support.js";
 import { streamed, upstream } from "./upstream.js";
 
@@ -40,6 +42,29 @@ const conversations = {
   "reasoning and a call": [user("q"), said(thinking("hm"), call("a")), result("a", text("x")), user("r")],
   "text alone": [user("q"), said(text("a")), user("r")],
 };
+/** Blocks as OpenClaw's channels and tools produce them. `compat` has no part in it, so that two of it are enough. */
+const blocks = {
+  "a question of several blocks": [user([text("one"), text("two"), text("three")])],
+  "a question with a picture between blocks": [user([text("one"), picture, text("two")])],
+  "a question that is a picture": [user([picture])],
+  "a question with an empty block": [user([text(""), text("two")])],
+  "an empty question": [user("q"), said(text("a")), user("")],
+  "a question without blocks": [user("q"), said(text("a")), user([])],
+  "an answer of several blocks": [user("q"), said(text("a"), text("b")), user("r")],
+  "an answer with an empty block": [user("q"), said(text(""), text("b")), user("r")],
+  "an answer with an indented block": [user("q"), said(text("  a\n"), text("  ")), user("r")],
+  "an empty answer": [user("q"), said(text("")), user("r")],
+  "an answer without blocks": [user("q"), said(), user("r")],
+  "blocks around a call": [user("q"), said(text("a"), call("a"), text("b")), result("a", text("x")), user("r")],
+  "a blank block and a call": [user("q"), said(text(" "), call("a")), result("a", text("x")), user("r")],
+  "a result of several blocks": [user("q"), said(call("a")), result("a", text("x"), text("y")), user("r")],
+  "a result without blocks": [user("q"), said(call("a")), result("a"), user("r")],
+  "an empty result": [user("q"), said(call("a")), result("a", text("")), user("r")],
+  "a blank result": [user("q"), said(call("a")), result("a", text(" \n")), user("r")],
+  "a result that is a picture": [user("q"), said(call("a")), result("a", picture), user("r")],
+  "a result with a picture between blocks": [user("q"), said(call("a")), result("a", text("x"), picture, text("y")), user("r")],
+  "two results with pictures": [user("q"), said(call("a"), call("b")), result("a", text("x"), picture), result("b", picture), user("r")],
+};
 const settings = [
   {},
   { requiresAssistantAfterToolResult: true },
@@ -56,7 +81,10 @@ function compared(message, at, all) {
   const { role, content, tool_calls: calls, reasoning_content: reasoning, ...rest } = message;
   const isBridge = role === "assistant" && all[at - 1]?.role === "tool" && all[at + 1]?.role === "user" && typeof content === "string" && content !== "done";
   const parts = Array.isArray(content) ? content.map((part) => (/^(Image\(s\) from|Attached to)/.test(part.text ?? "") ? "(which result)" : part)) : content;
-  return { role, content: isBridge ? "(an answer)" : parts, calls, ...rest, hasReasoning: reasoning !== undefined };
+  const isText = Array.isArray(parts) && parts.every((part) => part.type === "text");
+  const whole = isText ? parts.map((part) => part.text).join("\n") : parts;
+  const shown = role === "tool" && ["(no output)", EMPTY_RESULT].includes(whole) ? "(nothing)" : whole;
+  return { role, content: isBridge ? "(an answer)" : shown, calls, ...rest, hasReasoning: reasoning !== undefined };
 }
 
 test("messages leave as OpenClaw's own transport sends them", { skip }, async (t) => {
@@ -80,7 +108,8 @@ test("messages leave as OpenClaw's own transport sends them", { skip }, async (t
   const theirs = createOpenAICompletionsTransportStreamFn();
   for (const compat of settings) {
     const row = { id: from.model, name: "m", api: from.api, provider: from.provider, baseUrl: up.baseUrl, reasoning: true, input: ["text", "image"], cost: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }, contextWindow: 10_000, maxTokens: 100, compat };
-    for (const [name, messages] of Object.entries(conversations)) {
+    const all = compat.requiresStringContent || Object.keys(compat).length === 0 ? { ...conversations, ...blocks } : conversations;
+    for (const [name, messages] of Object.entries(all)) {
       up.requests.length = 0;
       for await (const event of theirs(row, { messages: structuredClone(messages), tools: [] }, { apiKey: TOKEN })) assert.notEqual(event.type, "error", event.error?.errorMessage);
       const stream = ours(row, { messages: structuredClone(messages), tools: [] }, { apiKey: TOKEN });
@@ -91,4 +120,12 @@ test("messages leave as OpenClaw's own transport sends them", { skip }, async (t
       assert.deepEqual(found, expected, `${name}, ${JSON.stringify(compat)}`);
     }
   }
+});
+
+test("a result that is an error says so, and an empty one is not mistaken for a missing one", () => {
+  const sent = (entry) => requestBody({ id: from.model, compat: {} }, { messages: [user("q"), said(call("a")), entry] }).messages[2];
+  assert.equal(sent(result("a")).content, EMPTY_RESULT);
+  assert.equal(sent(result("a", text(" \n"))).content, EMPTY_RESULT);
+  assert.deepEqual(sent({ ...result("a", text("no")), isError: true }), { role: "tool", tool_call_id: "a", content: "no", is_error: true });
+  assert.deepEqual(sent({ ...result("a"), isError: true }), { role: "tool", tool_call_id: "a", content: "", is_error: true });
 });
