@@ -65,10 +65,10 @@ class Era:
         """What a configuration says so that the plugin is loaded."""
         return {"plugins": {"load": {"paths": [str(self.plugin)]}}} if self.plugin else {}
 
-    def run(self, home, *arguments, stdin=""):
+    def run(self, home, *arguments, stdin="", more={}):
         line = [str(self.node), str(self.program), *arguments]
         return subprocess.run(
-            line, input=stdin, env=variables(home), cwd=home, capture_output=True, text=True, timeout=PATIENCE
+            line, input=stdin, env={**variables(home), **more}, cwd=home, capture_output=True, text=True, timeout=PATIENCE
         )
 
     def fault(self, home):
@@ -251,6 +251,27 @@ def judge_their_key(era, host):
         return [f"doctor does not know: {odd}"] if odd else []
 
 
+def judge_their_reference(era, host):
+    """A profile that holds the name of a variable is understood here: the variable is asked for by its name."""
+    if era.version == "2026.2.17":
+        return []  # It has no such option.
+    with tempfile.TemporaryDirectory() as folder:
+        home = pathlib.Path(folder)
+        write(home, era.loading())
+        onboard = ["onboard", "--non-interactive", "--accept-risk", "--skip-health", "--mode", "local"]
+        more = ["--auth-choice", "huggingface-api-key", "--secret-input-mode", "ref"]
+        quiet = ["--skip-channels", "--skip-skills", "--no-install-daemon", "--skip-ui"]
+        variable = "HUGGINGFACE_HUB_TOKEN"
+        ran = era.run(home, *onboard, *more, *quiet, more={variable: KEY})
+        if ran.returncode != 0:
+            return [f"onboard: {ran.stdout[-600:]} {ran.stderr[-600:]}"]
+        doctor = json.loads(host.run(home, "doctor", "--format", "json").stdout)
+        said = [finding["message"] for finding in doctor["findings"] if finding["check"] == "key"]
+        if not any("huggingface:default" in message and variable in message for message in said):
+            return [f"doctor does not name the variable: {said}"]
+        return ["the key is in a file"] if any(KEY in path.read_text(errors="replace") for path in home.rglob("*.json")) else []
+
+
 def judge_export(era, host):
     """The exported block of models is valid there."""
     with tempfile.TemporaryDirectory() as folder:
@@ -286,6 +307,7 @@ def main():
         checks += [
             ("onboarding", lambda: judge_onboarding(era, host)),
             ("a key of OpenClaw's", lambda: judge_their_key(era, host)),
+            ("a reference of OpenClaw's", lambda: judge_their_reference(era, host)),
             ("the exported models", lambda: judge_export(era, host)),
             ("our own settings", lambda: judge_settings(era)),
         ]
