@@ -197,7 +197,7 @@ async fn a_key_asks_and_sees_the_models_that_it_may_and_no_others() {
     let keys = Keys::default()
         .key("alias", |key| key.models = Some(vec!["quick".to_owned()]))
         .key("pattern", |key| {
-            key.models = Some(vec!["deepseek-ai/*".to_owned()])
+            key.models = Some(vec!["deepseek-ai/*".to_owned()]);
         })
         .key("mock", |key| key.models = Some(vec!["mock/*".to_owned()]))
         .key("nothing", |key| key.models = Some(Vec::new()))

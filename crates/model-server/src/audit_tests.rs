@@ -53,7 +53,7 @@ fn files_are_put_aside_by_size_and_the_oldest_goes() {
     }
     audit.flush();
     let all = [
-        path.clone(),
+        path,
         dir.path().join("audit.jsonl.2"),
         dir.path().join("audit.jsonl.1"),
     ];

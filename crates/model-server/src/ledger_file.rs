@@ -258,12 +258,11 @@ mod tests {
         let path = dir.path().join("usage.json");
         let key = limited();
         let file = UsageFile::open(&path).expect("a new file");
-        file.ledger().enter(&key, now()).ok().expect("room").settle(
-            60,
-            Usd::parse("0.5").expect("money"),
-            now(),
-        );
-        let mut under_way = file.ledger().enter(&key, now()).ok().expect("room");
+        file.ledger()
+            .enter(&key, now())
+            .expect("room")
+            .settle(60, Usd::parse("0.5").expect("money"), now());
+        let mut under_way = file.ledger().enter(&key, now()).expect("room");
         under_way.reserve(&key, 30, Usd::default(), now()).expect("room");
         file.flush();
         // As if the process had been killed here.
@@ -275,10 +274,10 @@ mod tests {
             (usage.tokens, usage.spent),
             (90, Usd::parse("0.5").expect("money"))
         );
-        let mut third = again.ledger().enter(&key, now()).ok().expect("10 are left");
+        let mut third = again.ledger().enter(&key, now()).expect("10 are left");
         assert!(third.reserve(&key, 11, Usd::default(), now()).is_err());
         drop(third);
-        drop(again.ledger().enter(&key, now()).ok().expect("the fourth"));
+        drop(again.ledger().enter(&key, now()).expect("the fourth"));
         assert!(again.ledger().enter(&key, now()).is_err(), "four in this minute");
         drop((under_way, file));
         #[cfg(unix)]

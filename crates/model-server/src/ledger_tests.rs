@@ -22,7 +22,7 @@ fn no_minute_has_more_requests_than_it_may() {
     let (ledger, mut key) = (Ledger::default(), key());
     key.requests_per_minute = NonZeroU32::new(3);
     for second in [0, 0, 30] {
-        drop(ledger.enter(&key, NOW + second).ok().expect("there is room"));
+        drop(ledger.enter(&key, NOW + second).expect("there is room"));
     }
     let reached = ledger.enter(&key, NOW + 50).err().expect("three are there");
     assert_eq!((reached.limit, reached.wait), (Limit::RequestsPerMinute, 10));
@@ -39,14 +39,14 @@ fn no_minute_has_more_requests_than_it_may() {
 fn another_key_has_an_account_of_its_own() {
     let (ledger, mut one) = (Ledger::default(), key());
     (one.requests_per_minute, one.tokens_per_day) = (NonZeroU32::new(1), Some(10));
-    let mut entered = ledger.enter(&one, NOW).ok().expect("the first");
+    let mut entered = ledger.enter(&one, NOW).expect("the first");
     entered.reserve(&one, 10, Usd::default(), NOW).expect("all of it");
     let other = AccessKey {
         name: "b".to_owned(),
         ..one.clone()
     };
     assert!(ledger.enter(&one, NOW).is_err());
-    let mut entered = ledger.enter(&other, NOW).ok().expect("not hurt");
+    let mut entered = ledger.enter(&other, NOW).expect("not hurt");
     entered
         .reserve(&other, 10, Usd::default(), NOW)
         .expect("all of it");
@@ -56,7 +56,7 @@ fn another_key_has_an_account_of_its_own() {
 fn what_is_reserved_is_not_there_for_others_until_it_is_settled() {
     let (ledger, mut key) = (Ledger::default(), key());
     key.usd_per_day = Some(usd("1"));
-    let enter = || ledger.enter(&key, NOW).ok().expect("there is money");
+    let enter = || ledger.enter(&key, NOW).expect("there is money");
     let mut first = enter();
     first.reserve(&key, 5, usd("0.6"), NOW).expect("there is money");
     let mut second = enter();
@@ -82,7 +82,6 @@ fn a_day_ends_at_midnight_and_a_clock_that_is_set_right_gives_nothing_twice() {
     let midnight = 20_001 * DAY;
     ledger
         .enter(&key, midnight - 1)
-        .ok()
         .expect("fresh")
         .settle(10, Usd::default(), midnight);
     assert!(ledger.enter(&key, midnight).is_err(), "it counts where it ended");
@@ -149,10 +148,10 @@ proptest! {
         key.usd_per_day = Some(Usd::of_billionths(most));
         let mut open = Vec::new();
         for (wanted, used, how) in steps {
-            if let Ok(mut entered) = ledger.enter(&key, NOW) {
-                if entered.reserve(&key, wanted, Usd::of_billionths(wanted), NOW).is_ok() {
-                    open.push((entered, used.min(wanted)));
-                }
+            if let Ok(mut entered) = ledger.enter(&key, NOW)
+                && entered.reserve(&key, wanted, Usd::of_billionths(wanted), NOW).is_ok()
+            {
+                open.push((entered, used.min(wanted)));
             }
             match how {
                 0 => drop(open.pop()),
