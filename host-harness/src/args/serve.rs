@@ -1,4 +1,4 @@
-//! What `serve` takes, and what asks a server how it is.
+//! Arguments of `serve` and `health`.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
