@@ -31,7 +31,7 @@ fn streams(c: &mut Criterion) {
         ] {
             let host = common::host(&plugin, mock.base_url(), token, |_| {});
             group.bench_function(name, |b| {
-                b.iter(|| runtime.block_on(prompt::whole(&host, &prompt)))
+                b.iter(|| runtime.block_on(prompt::whole(&host, &prompt)));
             });
         }
         group.bench_function("native", |b| {

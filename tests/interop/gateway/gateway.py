@@ -4,6 +4,7 @@ HOST_HARNESS, COMPONENT, GATEWAY, WASMTIME, WASH and ENVOY in the environment.
 What a client gets has to be what `host-harness serve` gives for the same requests to the same mock router.
 """
 
+import functools
 import http.client
 import json
 import os
@@ -164,7 +165,8 @@ def plain(headers, text):
             return [masked(item) for item in value]
         if not isinstance(value, dict):
             return re.sub(r"serve-max-body", "max-body", value) if isinstance(value, str) else value
-        times = ("created", "created_at", "completed_at")
+        # Times, and the name that the router counts up.
+        times = ("created", "created_at", "completed_at", "requestId")
         return {name: masked(item) for name, item in value.items() if name not in times}
 
     return {name: headers.get(name) for name in kept}, masked(value)
@@ -209,10 +211,12 @@ def streams_as_serve_does(ours, theirs, path, body, headers=None):
 def the_same_as_serve(checks, router):
     with credential_proxy(router) as (proxy, _), wasmtime(settings(proxy)) as (ours, _), served(router, key=None) as server:
         theirs = server.url.removesuffix("/v1")
-        same = lambda name, *asked, **named: checks.check(f"as serve: {name}", as_serve_does, ours, theirs, *asked, **named)
+        same = lambda name, *asked, **named: checks.check(
+            f"as serve: {name}", functools.partial(as_serve_does, ours, theirs, *asked, **named)
+        )
         for case in json.loads(CASES.read_text()):
-            # Only `serve` knows the token and can refuse it.
-            if "token" in case["name"] and "question" in case["name"]:
+            # Only `serve` knows the token and can refuse it, and a proxy turns a lost connection into a 503 of its own.
+            if case["name"] in ("the token in the question", "hung up"):
                 continue
             body = case.get("text", case.get("body"))
             if body is None:
