@@ -1,4 +1,4 @@
-//! `access-key`: the file of the keys of `serve`. A key is shown once, when it is made; the file holds its digest.
+//! `access-key`: manages the key file of `serve`. A key is shown once, when it is created; the file has its digest.
 
 use std::path::Path;
 
@@ -12,22 +12,22 @@ use super::{
 use model_provider_host::{Error, Kind, Result, Secret, files};
 use model_server::{AccessKey, AccessKeys, KeyDigest, generate_key};
 
-/// The largest file of keys.
+/// The size limit of a key file.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 pub(super) fn run(terminal: &Terminal, args: &AccessKeyArgs) -> Outcome {
     match &args.action {
         AccessKeyAction::Add(args) => add(terminal, args),
         AccessKeyAction::Rotate(args) => rotate(terminal, args),
-        AccessKeyAction::Retire(args) => change(terminal, args, "has its newest key only", |key| {
+        AccessKeyAction::Retire(args) => change(terminal, args, "has only its newest key", |key| {
             key.retire();
             true
         }),
-        AccessKeyAction::Disable(args) => change(terminal, args, "is switched off", |key| {
+        AccessKeyAction::Disable(args) => change(terminal, args, "is disabled", |key| {
             key.disabled = true;
             true
         }),
-        AccessKeyAction::Enable(args) => change(terminal, args, "is switched on", |key| {
+        AccessKeyAction::Enable(args) => change(terminal, args, "is enabled", |key| {
             key.disabled = false;
             true
         }),
@@ -41,7 +41,7 @@ pub(super) fn read(file: &Path) -> Result<AccessKeys> {
     let text = files::read_input_text(file, LARGEST).map_err(|error| {
         let message = format!("the access keys {} cannot be read: {error}", file.display());
         Error::new(Kind::Configuration, message)
-            .with_hint("`host-harness access-key add NAME --file FILE` makes it")
+            .with_hint("`host-harness access-key add NAME --file FILE` creates it")
     })?;
     AccessKeys::parse(&text)
 }
@@ -75,7 +75,7 @@ fn rotate(terminal: &Terminal, args: &NamedKeyArgs) -> Outcome {
     show_once(terminal, &args.name, &key)
 }
 
-/// The key alone on standard output, so that it can be piped to where it belongs.
+/// Only the key is on standard output, so that it can be piped.
 fn show_once(terminal: &Terminal, name: &str, key: &Secret) -> Outcome {
     if terminal.is_text() {
         terminal.note(&format!("the key of `{name}`, shown this once:"));
@@ -95,7 +95,7 @@ fn change(
     edit(&args.file, |keys| keys.changed(&args.name, change))?;
     if terminal.is_text() {
         terminal.line(&format!(
-            "`{}` {says}; a running server knows after SIGHUP, or by itself with `--watch-config`",
+            "`{}` {says}; a running server applies it on SIGHUP, or automatically with `--watch-config`",
             args.name
         ))?;
     } else {
@@ -104,7 +104,7 @@ fn change(
     Ok(())
 }
 
-/// Changes the file in one step; nobody else changes it meanwhile.
+/// Edits the file atomically, under a lock.
 fn edit(file: &KeyFile, change: impl FnOnce(&AccessKeys) -> Result<AccessKeys>) -> Result<()> {
     let path = &file.file;
     let _lock = files::lock(path)?;
@@ -140,7 +140,7 @@ fn list(terminal: &Terminal, file: &KeyFile) -> Outcome {
     Ok(())
 }
 
-/// A key without its digests, which say nothing to a person.
+/// A key without its digests.
 fn described(key: &AccessKey) -> serde_json::Value {
     let mut described = serde_json::to_value(key).unwrap_or_default();
     if let Some(members) = described.as_object_mut() {

@@ -146,9 +146,9 @@ pub(super) enum Command {
     MockRouter(With<MockRouterArgs>),
     /// Serve the models to OpenAI-compatible clients
     Serve(With<ServeArgs>),
-    /// Make, list, change and remove the access keys of `serve`
+    /// Create, list, change and remove the access keys of `serve`
     AccessKey(With<AccessKeyArgs>),
-    /// Ask a server whether it is ready, for health checks of containers
+    /// Check whether a server is ready, for container health checks
     Health(With<HealthArgs>),
     /// Take the whole tour on the embedded mock router, without network or token
     Demo(With<NoArgs>),

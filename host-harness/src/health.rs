@@ -1,4 +1,4 @@
-//! `health`: asks a server whether it is ready, where there is no `curl` to do it.
+//! `health`: checks whether a server is ready, for containers without `curl`.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use tokio::net::TcpStream;
 use super::{Failure, Outcome, args::HealthArgs};
 use model_provider_host::{Error, Kind};
 
-/// The longest wait, and the longest answer.
+/// The timeout, and the size limit of the response.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST: usize = 64 * 1024;
 
 pub(super) async fn run(args: &HealthArgs) -> Outcome {
     let asked = tokio::time::timeout(PATIENCE, ask(args)).await;
     let (status, body) = asked
-        .unwrap_or_else(|_| Err("no answer in time".to_owned()))
+        .unwrap_or_else(|_| Err("no response in time".to_owned()))
         .map_err(|why| not_ready(args, &why))?;
     if status == 200 {
         return Ok(());

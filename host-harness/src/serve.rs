@@ -91,13 +91,11 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
         match reload(terminal, global, args, &server).await {
             Ok(files) => {
                 changes = files;
-                terminal.note("the configuration was read again, and holds from now on");
+                terminal.note("the configuration was reloaded");
             }
             Err(error) => {
                 server.service().reload_refused();
-                terminal.warn(&format!(
-                    "the configuration was read again and is not taken: {error}"
-                ));
+                terminal.warn(&format!("the configuration was not reloaded: {error}"));
             }
         }
     }
@@ -134,8 +132,7 @@ fn followed_tag(args: &ServeArgs, session: &Session) -> Result<Option<Reference>
     Ok(Some(reference))
 }
 
-/// Reads configuration, token and keys again, and lets them hold for all requests from now on. If anything is wrong with
-/// them, nothing changes.
+/// Reloads configuration, token and keys for all new requests. If any of them is invalid, nothing changes.
 async fn reload(
     terminal: &Terminal,
     global: &Global,
@@ -151,13 +148,13 @@ async fn reload(
     if !unchanged.is_empty() {
         let names = unchanged.join("`, `");
         terminal.warn(&format!(
-            "`{names}` of the configuration holds after a restart only"
+            "`{names}` of the configuration takes effect after a restart only"
         ));
     }
     Ok(files)
 }
 
-/// What a server is started with, or goes on with.
+/// The host and options of a server, at its start or after a reload.
 fn options(
     terminal: &Terminal,
     global: &Global,
@@ -184,7 +181,7 @@ fn options(
     Ok((session.host, options))
 }
 
-/// Where the arguments want records to be kept.
+/// The audit log, stored usage and span exporter, by the arguments.
 fn records(args: &ServeArgs, session: &Session) -> Result<Records> {
     let limits = ServeLimits::of(&session.settings);
     let audit = args.audit.as_ref().map(|path| {

@@ -1,4 +1,4 @@
-//! Named access keys: each with models, limits and an end of its own, and none is hurt by another.
+//! Named access keys: each has its own models, limits and expiry, and does not affect others.
 
 use std::num::NonZeroU32;
 
@@ -14,7 +14,7 @@ use crate::{
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 
-/// A question that says how long its answer may get.
+/// A request with an output limit.
 fn bounded(tokens: u32) -> Value {
     let mut body = question(MODEL);
     body["max_tokens"] = tokens.into();
@@ -35,7 +35,7 @@ fn figure(page: &Reply, line: &str) -> f64 {
 }
 
 #[tokio::test]
-async fn a_key_that_floods_is_stopped_and_another_is_not_hurt() {
+async fn a_key_over_its_rate_limit_is_refused_and_other_keys_are_not_affected() {
     let keys = Keys::default()
         .key("flood", |key| key.requests_per_minute = NonZeroU32::new(5))
         .key("calm", |key| key.requests_per_minute = NonZeroU32::new(100));
@@ -58,11 +58,11 @@ async fn a_key_that_floods_is_stopped_and_another_is_not_hurt() {
     );
     let sent = serving.harness.mock.requests();
     let sent = sent.iter().filter(|request| request.method == "POST").count();
-    assert_eq!(sent, 25, "what is refused never reaches the upstream");
+    assert_eq!(sent, 25, "refused requests never reach the upstream");
 }
 
 #[tokio::test]
-async fn many_requests_at_once_do_not_overspend_and_another_key_is_not_hurt() {
+async fn concurrent_requests_do_not_overspend_and_other_keys_are_not_affected() {
     let keys = Keys::default()
         .key("spender", |key| key.tokens_per_day = Some(1_000))
         .key("other", |key| key.tokens_per_day = Some(1_000_000))
@@ -78,7 +78,7 @@ async fn many_requests_at_once_do_not_overspend_and_another_key_is_not_hurt() {
     let (good, refused) = statuses(&spent);
     assert!(good > 0 && refused > 0, "{good} {refused}");
     assert_eq!(statuses(&asked), (10, 0));
-    // What is left is used up one after the other.
+    // Sequential requests use up the rest.
     let mut more = 0;
     let last = loop {
         let reply = spender.chat(&body).await;
@@ -101,7 +101,7 @@ async fn many_requests_at_once_do_not_overspend_and_another_key_is_not_hurt() {
     let output = figure(&page, r#"model_server_tokens_total{key="spender",kind="output"}"#);
     assert!(
         (input + output - used).abs() < 0.5,
-        "settled to what was used: {input} {output} {used}"
+        "settled to the actual usage: {input} {output} {used}"
     );
     let reached = figure(
         &page,
@@ -111,7 +111,7 @@ async fn many_requests_at_once_do_not_overspend_and_another_key_is_not_hurt() {
 }
 
 #[tokio::test]
-async fn dollars_are_counted_by_the_price_of_who_responded() {
+async fn cost_is_counted_at_the_price_of_the_responding_backend() {
     let keys = Keys::default()
         .key("cents", |key| key.usd_per_day = Usd::parse("0.01"))
         .key("watcher", |key| key.metrics = true);
@@ -119,7 +119,7 @@ async fn dollars_are_counted_by_the_price_of_who_responded() {
         .serve(Harness::with().setting("serve-unknown-cost", "0.004"))
         .await;
     let client = keys.client(&serving, "cents");
-    // The list, and with it the prices.
+    // Fetches the model list with its prices.
     assert_eq!(client.get("/v1/models").await.status, 200);
     let mut body = bounded(100);
     body["model"] = "deepseek-ai/DeepSeek-R1".into();
@@ -128,7 +128,7 @@ async fn dollars_are_counted_by_the_price_of_who_responded() {
     let page = keys.client(&serving, "watcher").get("/metrics").await;
     let spent = figure(&page, r#"model_server_spend_dollars_total{key="cents"}"#);
     assert!(spent > 0.0 && spent < 0.004, "by its price: {spent}");
-    // A model that nobody knows the price of counts as the setting says.
+    // A model without a price is charged as the setting says.
     body["model"] = "mock/tool-whole".into();
     let codes = [client.chat(&body).await.status, client.chat(&body).await.status];
     assert_eq!(codes, [200, 200]);
@@ -142,7 +142,7 @@ async fn dollars_are_counted_by_the_price_of_who_responded() {
 }
 
 #[tokio::test]
-async fn a_limit_is_said_in_the_form_of_each_dialect() {
+async fn a_limit_error_has_the_form_of_each_dialect() {
     let keys = Keys::default().key("a", |key| key.tokens_per_day = Some(1));
     let serving = keys.serve(Harness::with()).await;
     let client = keys.client(&serving, "a");
@@ -177,13 +177,13 @@ async fn a_limit_is_said_in_the_form_of_each_dialect() {
             .pointer("/error/message")
             .and_then(Value::as_str)
             .expect("a message");
-        assert!(message.contains("1 tokens a day"), "{message}");
+        assert!(message.contains("1 tokens per day"), "{message}");
         assert!(!reply.header("retry-after").is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_key_asks_and_sees_the_models_that_it_may_and_no_others() {
+async fn a_key_uses_and_lists_only_its_allowed_models() {
     let aliased = |settings: &mut model_provider_host::Settings| {
         let alias = model_provider_host::contract::settings::ModelAlias {
             alias: "Quick".to_owned(),
@@ -217,16 +217,12 @@ async fn a_key_asks_and_sees_the_models_that_it_may_and_no_others() {
     assert_eq!(refused.status, 403);
     assert_eq!(refused.json()["error"]["code"], "model_not_allowed");
     assert_eq!(refused.json()["error"]["param"], "model");
-    // A model that stands in for another is one of those that may be asked, too.
-    assert_eq!(
-        status("all", "mock/503-html").await,
-        200,
-        "another stands in for it"
-    );
+    // A fallback model has to be allowed, too.
+    assert_eq!(status("all", "mock/503-html").await, 200, "the fallback responds");
     assert_eq!(
         status("mock", "mock/503-html").await,
         503,
-        "but not for a key that may not ask the other"
+        "but not for a key that may not use the fallback"
     );
 
     let listed = async |name: &str| {
@@ -255,7 +251,7 @@ async fn a_key_asks_and_sees_the_models_that_it_may_and_no_others() {
 }
 
 #[tokio::test]
-async fn nothing_tells_a_key_that_has_ended_from_one_that_never_was() {
+async fn an_expired_key_and_an_unknown_key_get_the_same_response() {
     let keys = Keys::default()
         .key("ended", |key| {
             key.expires = Some(Expiry::try_from("2020-01-01".to_owned()).expect("a day"));
@@ -283,7 +279,7 @@ async fn nothing_tells_a_key_that_has_ended_from_one_that_never_was() {
     }
     assert_eq!(said[0].0, 401);
     assert!(said.iter().all(|one| *one == said[0]), "{said:?}");
-    // Only the operator is told.
+    // Only the operator sees the reason.
     let page = keys.client(&serving, "watcher").get("/metrics").await;
     for line in [
         r#"model_server_refusals_total{key="ended",reason="expired"}"#,
@@ -298,7 +294,7 @@ async fn nothing_tells_a_key_that_has_ended_from_one_that_never_was() {
         ),
         3.0
     );
-    // Nor does one client see the names of others.
+    // A client does not see the names of other keys.
     let other = Keys::default().key("b", |_| {});
     let serving = other.serve(Harness::with()).await;
     let page = other.client(&serving, "b").get("/metrics").await;
@@ -307,7 +303,7 @@ async fn nothing_tells_a_key_that_has_ended_from_one_that_never_was() {
 }
 
 #[tokio::test]
-async fn what_a_key_has_used_counts_after_a_restart() {
+async fn usage_of_a_key_survives_a_restart() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("usage.json");
     let keys = Keys::default().key("a", |key| {
@@ -327,7 +323,7 @@ async fn what_a_key_has_used_counts_after_a_restart() {
         server, harness: _, ..
     } = serving;
     server.shutdown(std::time::Duration::from_secs(5)).await;
-    // What has ended lets go of the file.
+    // A server that has shut down unlocks the file.
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     let kept: Value = serde_json::from_slice(&std::fs::read(&path).expect("the file")).expect("JSON");
     assert!(
@@ -341,7 +337,7 @@ async fn what_a_key_has_used_counts_after_a_restart() {
 }
 
 #[tokio::test]
-async fn whoever_leaves_early_pays_what_was_set_aside() {
+async fn a_client_that_disconnects_is_charged_the_reservation() {
     let keys = Keys::default()
         .key("a", |key| key.tokens_per_day = Some(1_000))
         .key("watcher", |key| key.metrics = true);
@@ -353,7 +349,7 @@ async fn whoever_leaves_early_pays_what_was_set_aside() {
     body["stream"] = true.into();
     let mut stream = client.open_chat(&body).await;
     assert!(stream.next().await.is_some());
-    assert_eq!(client.chat(&body).await.status, 429, "it is set aside");
+    assert_eq!(client.chat(&body).await.status, 429, "it is reserved");
     drop(stream);
     let watcher = keys.client(&serving, "watcher");
     let line = r#"model_server_requests_total{key="a",dialect="chat-completions",outcome="abandoned"}"#;
@@ -366,5 +362,5 @@ async fn whoever_leaves_early_pays_what_was_set_aside() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    panic!("it is not noticed that the client left");
+    panic!("the disconnect is not recorded");
 }

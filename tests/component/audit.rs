@@ -1,4 +1,4 @@
-//! The audit log of a server: a line for each request, and nothing of what was said.
+//! The audit log of a server: a line per request, without text of prompts or responses.
 
 use std::{num::NonZeroU32, path::PathBuf};
 
@@ -14,7 +14,7 @@ use crate::{
 const MODEL: &str = "Qwen/Qwen3-8B";
 const PROMPT: &str = "the prompt of this very test";
 
-/// A server with an audit log, and where that is.
+/// A server with an audit log, and the log's path.
 async fn audited(keys: &Keys, setup: crate::harness::Setup) -> (tempfile::TempDir, PathBuf, Serving) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("audit.jsonl");
@@ -26,7 +26,7 @@ async fn audited(keys: &Keys, setup: crate::harness::Setup) -> (tempfile::TempDi
     (dir, path, serving)
 }
 
-/// The lines so far, once there are so many.
+/// The lines, once there are this many.
 async fn lines(path: &PathBuf, count: usize) -> Vec<Value> {
     for _ in 0..500 {
         let text = std::fs::read_to_string(path).expect("the log");
@@ -44,7 +44,7 @@ async fn lines(path: &PathBuf, count: usize) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_line_says_who_asked_what_and_what_came_of_it_and_nothing_that_was_said() {
+async fn a_line_has_the_facts_of_a_request_and_no_text_of_it() {
     let keys = Keys::default().key("ci", |_| {});
     let (_dir, path, serving) = audited(&keys, Harness::with()).await;
     let client = keys.client(&serving, "ci");
@@ -111,7 +111,7 @@ async fn a_line_says_who_asked_what_and_what_came_of_it_and_nothing_that_was_sai
 }
 
 #[tokio::test]
-async fn failures_refusals_and_clients_that_leave_have_lines_too() {
+async fn failures_refusals_and_disconnects_have_lines_too() {
     let keys = Keys::default()
         .key("limited", |key| key.requests_per_minute = NonZeroU32::new(3))
         .key("off", |key| key.disabled = true);
@@ -171,7 +171,7 @@ async fn failures_refusals_and_clients_that_leave_have_lines_too() {
         json!("unknown-key"),
     ];
     assert_eq!(told[5], unknown.each_ref());
-    // Whoever is refused again and again fills nobody's log, and is counted.
+    // Repeated refusals do not fill the log, and are counted.
     for _ in 0..40 {
         assert_eq!(serving.client.ask(MODEL).await.status, 401);
     }
@@ -192,14 +192,14 @@ async fn failures_refusals_and_clients_that_leave_have_lines_too() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_log_that_cannot_be_written_holds_nobody_up_and_the_health_check_says_so() {
+async fn an_unwritable_log_delays_no_response_and_the_health_check_reports_it() {
     let keys = Keys::default().key("ci", |key| key.metrics = true);
     let (dir, path, serving) = audited(&keys, Harness::with()).await;
     let client = keys.client(&serving, "ci");
     assert_eq!(client.get("/healthz").await.json()["audit"], "ok");
     std::fs::rename(&path, dir.path().join("moved")).expect("it is there");
     std::fs::create_dir(&path).expect("something in its place");
-    // As after a reload: the file is opened anew.
+    // As after a reload: the file is reopened.
     let host = serving.server.service().host();
     serving.server.reload(host, keys.options()).expect("it is taken");
     let mut health = Value::Null;

@@ -1,4 +1,4 @@
-//! Access keys with their secrets, and servers that keep records, so that tests read as sentences.
+//! Test fixtures: access keys with their secrets, and servers with records.
 
 use model_server::{
     Access, AccessKey, AccessKeys, KeyDigest, Records, ServeOptions, Server, Service, generate_key,
@@ -10,7 +10,7 @@ use crate::{
     http::{Client, Serving},
 };
 
-/// Keys with their secrets, to be given to a server and to its clients.
+/// Keys with their secrets, for a server and its clients.
 #[derive(Default)]
 pub struct Keys {
     keys: AccessKeys,
@@ -18,7 +18,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// One more.
+    /// Adds a key.
     pub fn key(mut self, name: &str, change: impl FnOnce(&mut AccessKey)) -> Self {
         let secret = generate_key().expect("a key").expose().to_owned();
         let mut key = AccessKey::new(name, KeyDigest::of(&secret));
@@ -36,7 +36,7 @@ impl Keys {
         }
     }
 
-    /// Who has this one.
+    /// A client with this key.
     pub fn client(&self, serving: &Serving, name: &str) -> Client {
         let secret = self.secrets.iter().find(|(known, _)| known == name);
         Client {
@@ -59,7 +59,7 @@ impl Keys {
     }
 }
 
-/// A server that keeps records.
+/// A server with records.
 pub async fn recording(harness: Harness, options: ServeOptions, records: Records) -> Serving {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let service = Service::with_records(harness.host.clone(), options, records);

@@ -1,4 +1,4 @@
-//! What whoever runs a server sees and sets: readiness, traces, keys by the command line, a company's proxy.
+//! Operations: readiness, trace context, keys by the command line, a TLS-intercepting proxy.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ async fn plugin() -> String {
 }
 
 #[tokio::test]
-async fn a_server_is_ready_after_its_self_test_and_until_it_ends() {
+async fn a_server_is_ready_from_its_self_test_until_its_shutdown() {
     let setup = Harness::with()
         .setting("serve-drain-delay-ms", "1500")
         .mock(|mock| mock.pace(Duration::from_millis(20)));
@@ -42,7 +42,7 @@ async fn a_server_is_ready_after_its_self_test_and_until_it_ends() {
     assert!(stream.next().await.is_some());
     let ending = tokio::spawn(server.shutdown(Duration::from_secs(20)));
     tokio::time::sleep(Duration::from_millis(200)).await;
-    // Whoever balances load hears it, and what comes meanwhile is still answered.
+    // A load balancer sees it, and requests are still served meanwhile.
     let draining = client.get("/readyz").await;
     assert_eq!(
         (draining.status, draining.json()["reasons"].clone()),
@@ -55,8 +55,8 @@ async fn a_server_is_ready_after_its_self_test_and_until_it_ends() {
 }
 
 #[tokio::test]
-async fn a_server_without_the_token_that_its_upstream_wants_is_not_ready() {
-    // Over loopback a provider may need none; elsewhere it does.
+async fn a_server_without_a_required_token_is_not_ready() {
+    // Over loopback a provider may need no token; elsewhere it does.
     let mock = Arc::new(
         MockRouter::start(MockOptions::immediate())
             .await
@@ -76,13 +76,13 @@ async fn a_server_without_the_token_that_its_upstream_wants_is_not_ready() {
 }
 
 #[tokio::test]
-async fn a_trace_goes_on_to_the_upstream_as_a_span_of_the_server() {
+async fn trace_context_is_propagated_upstream_as_a_span_of_the_server() {
     const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let serving = Serving::start().await;
     let sent = || {
         let requests = serving.harness.mock.requests();
         let last = requests.iter().rev().find(|request| request.method == "POST");
-        last.expect("a question")
+        last.expect("a request")
             .header("traceparent")
             .expect("a trace")
             .to_owned()
@@ -95,7 +95,7 @@ async fn a_trace_goes_on_to_the_upstream_as_a_span_of_the_server() {
         assert_eq!((&sent[..36], &sent[52..]), (&GIVEN[..36], "-01"));
         assert_ne!(sent[36..52], GIVEN[36..52], "a span of its own");
     }
-    // What is no trace is ignored, and each request has one.
+    // An invalid header is ignored, and each request gets a trace.
     let mut traces = Vec::new();
     for given in ["00-0-0-00", "secret-words"] {
         let request = serving.client.chat_request().header("traceparent", given);
@@ -114,7 +114,7 @@ async fn a_trace_goes_on_to_the_upstream_as_a_span_of_the_server() {
 }
 
 #[tokio::test]
-async fn the_command_line_makes_a_key_shows_it_once_and_takes_it_away() {
+async fn the_command_line_creates_a_key_shows_it_once_and_removes_it() {
     let program = Program::new();
     let file = program.state().join("keys.json").to_string_lossy().into_owned();
     let run = async |arguments: &[&str]| program.run(arguments, None).await;
@@ -186,13 +186,13 @@ async fn the_command_line_makes_a_key_shows_it_once_and_takes_it_away() {
 }
 
 #[tokio::test]
-async fn behind_a_companys_proxy_and_authority_everything_works_and_without_it_the_reason_is_said() {
+async fn behind_a_tls_intercepting_proxy_requests_need_its_ca_and_the_error_names_the_setting() {
     let mock = Arc::new(
         MockRouter::start(MockOptions::immediate())
             .await
             .expect("a mock router"),
     );
-    // The proxy ends TLS with certificates of the company, as those do that look into what passes.
+    // The proxy terminates TLS with the company's certificates, as TLS-intercepting proxies do.
     let authority = Authority::new();
     let tls = TlsRouter::start(&mock, authority.server(GOOD)).await;
     let proxy = Proxy::start(tls.port(), Some("Basic dXNlcjpwYXNzd29yZA==")).await;

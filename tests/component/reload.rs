@@ -1,4 +1,4 @@
-//! Configuration, token and keys that are read again while requests are under way: nothing is lost, and what is new holds.
+//! Reload of configuration, token and keys with requests in flight: none is lost, and new values apply.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ use crate::{
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 
-/// What a host is configured anew with: this token, and the mock as before.
+/// Host options with this token, and the same mock router.
 fn options(serving: &Serving, token: &str, change: impl FnOnce(&mut Settings)) -> HostOptions {
     let mut settings = Settings::declaring(model_server::SETTINGS);
     settings.base_url = Some(serving.harness.mock.base_url().parse().expect("a URL"));
@@ -34,19 +34,16 @@ fn options(serving: &Serving, token: &str, change: impl FnOnce(&mut Settings)) -
     }
 }
 
-/// The token of the last question that the upstream got.
+/// The token of the last upstream request.
 fn last_token(mock: &MockRouter) -> String {
     let requests = mock.requests();
     let last = requests.iter().rev().find(|request| request.method == "POST");
-    let header = last
-        .expect("a question")
-        .header("authorization")
-        .expect("a token");
+    let header = last.expect("a request").header("authorization").expect("a token");
     header.trim_start_matches("Bearer ").to_owned()
 }
 
 #[tokio::test]
-async fn no_request_is_lost_while_everything_is_read_again_and_again() {
+async fn no_request_is_lost_during_repeated_reloads() {
     let setup = Harness::with().mock(|mock| mock.pace(Duration::from_millis(1)));
     let serving = Serving::with(setup, ServeOptions::default()).await;
     let (is_over, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -76,13 +73,13 @@ async fn no_request_is_lost_while_everything_is_read_again_and_again() {
         let host = serving.server.service().host();
         let host = host
             .reconfigured(options(&serving, &token, |_| {}))
-            .expect("it is configured anew");
+            .expect("reconfigured");
         serving
             .server
             .reload(host, ServeOptions::default())
             .expect("it is taken");
         tokio::time::sleep(Duration::from_millis(30)).await;
-        // Each turn is seen by somebody.
+        // Each reload is seen by some request.
         let before = answered.load(Ordering::Relaxed);
         while answered.load(Ordering::Relaxed) < before + 8 {
             assert!(
@@ -98,7 +95,7 @@ async fn no_request_is_lost_while_everything_is_read_again_and_again() {
     }
     assert_eq!(serving.client.ask(MODEL).await.status, 200);
     assert_eq!(last_token(&serving.harness.mock), format!("{TOKEN}_29"));
-    // What was counted goes on.
+    // Metrics continue.
     let host = serving.server.service().host();
     let total = host.metrics();
     let counted = total.ended(model_provider_host::metrics::Call::Chat, "ok")
@@ -108,7 +105,7 @@ async fn no_request_is_lost_while_everything_is_read_again_and_again() {
 }
 
 #[tokio::test]
-async fn a_response_under_way_goes_on_as_it_began_and_the_next_one_has_what_is_new() {
+async fn a_response_in_flight_keeps_its_configuration_and_the_next_one_has_the_new() {
     let setup = Harness::with().mock(|mock| mock.pace(Duration::from_millis(20)));
     let serving = Serving::with(setup, ServeOptions::default()).await;
     let mut stream = serving.client.open_chat(&streamed(MODEL)).await;
@@ -120,9 +117,9 @@ async fn a_response_under_way_goes_on_as_it_began_and_the_next_one_has_what_is_n
             settings.set("serve-max-body-bytes", "100").expect("a setting");
             settings.set("serve-max-connections", "7").expect("a setting");
         }))
-        .expect("it is configured anew");
+        .expect("reconfigured");
     let unchanged = serving.server.reload(host, keys.options()).expect("it is taken");
-    assert_eq!(unchanged, ["serve-max-connections"], "of a size that all share");
+    assert_eq!(unchanged, ["serve-max-connections"], "its size is shared");
     assert_eq!(serving.client.ask(MODEL).await.status, 401, "a key is needed now");
     let client = keys.client(&serving, "a");
     assert_eq!(client.ask(MODEL).await.status, 200);
@@ -135,7 +132,7 @@ async fn a_response_under_way_goes_on_as_it_began_and_the_next_one_has_what_is_n
     assert!(text.trim_end().ends_with("data: [DONE]"), "{text}");
 }
 
-/// A program that serves with a configuration and keys of its own.
+/// A server process with its own configuration and keys.
 struct Home {
     program: Program,
     mock: MockRouter,
@@ -189,7 +186,7 @@ impl Home {
     }
 }
 
-/// Asks until it comes out like this.
+/// Sends requests until one has this result.
 async fn until(client: &Client, model: &str, status: u16) {
     let trying = async {
         while client.ask(model).await.status != status {
@@ -198,12 +195,12 @@ async fn until(client: &Client, model: &str, status: u16) {
     };
     tokio::time::timeout(PATIENCE, trying)
         .await
-        .expect("it is taken in time");
+        .expect("reloaded in time");
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_signal_has_keys_token_and_configuration_read_again() {
+async fn sighup_reloads_keys_token_and_configuration() {
     let home = Home::new().await;
     let (running, a, b) = home.serve(&[]).await;
     assert_eq!(
@@ -229,7 +226,7 @@ async fn a_signal_has_keys_token_and_configuration_read_again() {
     );
     assert_eq!(last_token(&home.mock), format!("{TOKEN}_2"));
 
-    // What is wrong is said, and changes nothing.
+    // An invalid file is reported, and changes nothing.
     home.program.write("keys.json", "{\"keys\": 1}");
     running.signal("-HUP");
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -239,14 +236,14 @@ async fn a_signal_has_keys_token_and_configuration_read_again() {
     assert!(
         ended
             .err
-            .contains("read again and is not taken: configuration: access keys:"),
+            .contains("was not reloaded: configuration: access keys:"),
         "{ended:?}"
     );
     assert!(!ended.err.contains(home.keys.secret("a")) && !ended.err.contains(TOKEN));
 }
 
 #[tokio::test]
-async fn a_file_that_changes_is_read_again_by_itself_if_that_is_wanted() {
+async fn a_changed_file_is_reloaded_with_watch_config() {
     let home = Home::new().await;
     let (running, a, b) = home.serve(&["--watch-config"]).await;
     assert_eq!(a.ask("Quick").await.status, 200);

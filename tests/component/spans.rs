@@ -1,4 +1,4 @@
-//! Spans for a collector of traces, as a collector gets them.
+//! Spans as a collector receives them.
 
 use std::{
     sync::{Arc, Mutex},
@@ -21,7 +21,7 @@ use crate::{
 
 const MODEL: &str = "Qwen/Qwen3-8B";
 
-/// Takes what is sent to it, and answers with this status.
+/// Accepts requests, and responds with this status.
 struct Collector {
     port: u16,
     taken: Arc<Mutex<Vec<(String, Value)>>>,
@@ -104,7 +104,7 @@ fn attribute(span: &Value, key: &str) -> Value {
 }
 
 #[tokio::test]
-async fn each_request_is_a_span_of_its_trace_with_the_usual_names_and_nothing_that_was_said() {
+async fn each_request_is_a_span_with_standard_attributes_and_no_text() {
     let collector = Collector::start("200 OK").await;
     let records = Records {
         spans: Some(SpanExporter::start(collector.options())),
@@ -128,7 +128,7 @@ async fn each_request_is_a_span_of_its_trace_with_the_usual_names_and_nothing_th
     assert_eq!(reply.status, 200);
     assert_eq!(serving.client.chat(&streamed(MODEL)).await.status, 200);
     assert_eq!(serving.client.chat(&question("no reference")).await.status, 400);
-    // Whoever began the trace does not want it recorded.
+    // The trace is not sampled.
     let request = serving
         .client
         .chat_request()
@@ -147,7 +147,7 @@ async fn each_request_is_a_span_of_its_trace_with_the_usual_names_and_nothing_th
     let upstream = sent
         .iter()
         .find(|request| request.method == "POST")
-        .expect("a question");
+        .expect("a request");
     let upstream = upstream.header("traceparent").expect("a trace").to_owned();
     let said = reply.json();
     serving.server.shutdown(Duration::from_secs(5)).await;
@@ -160,7 +160,7 @@ async fn each_request_is_a_span_of_its_trace_with_the_usual_names_and_nothing_th
     assert_eq!(
         whole["spanId"],
         upstream[36..52],
-        "the parent of what the upstream does"
+        "the parent of the upstream's spans"
     );
     assert_eq!(whole["name"], "POST /v1/chat/completions");
     assert_eq!(attribute(whole, "gen_ai.request.model"), MODEL);
@@ -194,7 +194,7 @@ async fn each_request_is_a_span_of_its_trace_with_the_usual_names_and_nothing_th
 }
 
 #[tokio::test]
-async fn a_collector_that_refuses_holds_nobody_up() {
+async fn a_refusing_collector_delays_no_response() {
     let collector = Collector::start("503 Service Unavailable").await;
     let records = Records {
         spans: Some(SpanExporter::start(collector.options())),

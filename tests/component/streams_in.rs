@@ -190,10 +190,7 @@ async fn a_server_outlives_the_terminal_that_it_was_started_from() {
     assert_eq!(reply.status, 200, "{}", reply.text);
     let ended = running.stop().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(
-        ended.err.contains("the configuration was read again"),
-        "{ended:?}"
-    );
+    assert!(ended.err.contains("the configuration was reloaded"), "{ended:?}");
 }
 
 #[tokio::test]

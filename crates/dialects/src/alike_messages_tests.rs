@@ -1,4 +1,4 @@
-//! A client of Messages has what one of the other dialects has, whole or from a stream.
+//! A Messages client gets what clients of the other dialects get, whole or streamed.
 
 use proptest::prelude::*;
 use provider_contract::contract::{ChatEvent, FinishReason, ToolCallDelta, Usage};
@@ -15,7 +15,7 @@ use crate::{
 const BODY: &str = r#"{"model":"a/b","max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;
 const CHAT: &str = r#"{"model":"a/b","messages":[{"role":"user","content":"x"}],"stream":true}"#;
 
-/// The same events with arguments that are JSON, as the contract has them in the end.
+/// The same events, with arguments that are complete JSON, as the contract requires.
 fn with_json(events: Vec<ChatEvent>, said: &mut Read) -> Vec<ChatEvent> {
     for (_, _, arguments) in &mut said.calls {
         *arguments = format!("{{\"x\":\"{}\"}}", arguments.replace('"', "'"));
@@ -40,7 +40,7 @@ fn with_json(events: Vec<ChatEvent>, said: &mut Read) -> Vec<ChatEvent> {
     with.collect()
 }
 
-/// What a client makes of content blocks and of what is known at the end.
+/// The client's reading of content blocks and of the final fields.
 fn read(message: &Value) -> Read {
     let mut read = Read::default();
     for block in message["content"].as_array().expect("blocks") {
@@ -73,7 +73,7 @@ fn read(message: &Value) -> Read {
     read
 }
 
-/// The message that a client puts together from the events of a stream, as strict as one can be.
+/// The message that a strict client assembles from the events of a stream.
 fn folded(events: &[Value]) -> Value {
     let (mut message, mut open, mut input) = (Value::Null, false, String::new());
     for event in events {
@@ -153,13 +153,13 @@ proptest! {
         let chat = responses_reader::chat(&values(&streamed(
             &ChatCompletions::default(), CHAT, &events, Ok(&summary),
         )));
-        // A refusal is a reason of its own here, and its words stand beside it or nowhere.
+        // A refusal is a stop reason of its own here; its text is beside it or nowhere.
         let is_refused = reason == FinishReason::ContentFilter
             || (reason == FinishReason::Stop && !said.refusal.is_empty());
         let wants = Read {
             finish: if is_refused { "content_filter".to_owned() } else { chat.finish.clone() },
             refusal: if is_refused { chat.refusal.clone() } else { String::new() },
-            // What is not known is 0 in this dialect, and said to be.
+            // Unknown usage is 0 in this dialect, and marked as unknown.
             usage: json!([tokens.map_or(0, |(input, ..)| input), tokens.map_or(0, |(_, output, _)| output)]),
             ..chat
         };

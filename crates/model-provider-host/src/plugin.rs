@@ -314,7 +314,7 @@ impl Plugin {
         call::run(context, async |store, guest| guest.describe(store).await).await
     }
 
-    /// The sandbox that it was loaded into.
+    /// The sandbox that it is loaded into.
     #[must_use]
     pub fn sandbox(&self) -> &Sandbox {
         &self.0.sandbox

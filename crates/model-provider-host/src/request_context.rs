@@ -54,7 +54,7 @@ impl View {
         self.0.credential
     }
 
-    /// For the egress client alone: the guest is not told.
+    /// For the egress client only; the guest does not see it.
     pub(crate) fn trace_parent(&self) -> Option<TraceParent> {
         self.0.trace_parent
     }

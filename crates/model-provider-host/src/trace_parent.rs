@@ -1,5 +1,4 @@
-//! The W3C `traceparent` of a request: which trace it is a part of, and which span began it. Knows no HTTP client and no
-//! collector.
+//! W3C trace context (`traceparent`) of a request: trace id and parent span. Knows no HTTP client and no collector.
 
 use std::{
     fmt,
@@ -8,7 +7,7 @@ use std::{
 
 use http::HeaderValue;
 
-/// The trace that a request is a part of, as the header `traceparent` names it.
+/// The trace context of a request, as in the header `traceparent`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceParent {
     trace: u128,
@@ -20,14 +19,14 @@ pub struct TraceParent {
 const LENGTH: usize = 55;
 
 impl TraceParent {
-    /// Reads a header's value. `None` for one that the specification says to ignore.
+    /// Parses a header's value. `None` for one that the specification says to ignore.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fixed = text.get(..LENGTH)?;
         let mut parts = fixed.split('-');
         let (version, trace) = (hex(parts.next()?, 2)?, hex(parts.next()?, 32)?);
         let (span, flags) = (hex(parts.next()?, 16)?, hex(parts.next()?, 2)?);
-        // Later versions may say more behind it.
+        // Later versions may append fields.
         let is_whole = match version {
             0 => text.len() == LENGTH,
             0xff => false,
@@ -37,12 +36,12 @@ impl TraceParent {
         (is_whole && parts.next().is_none() && trace != 0 && span != 0).then_some(Self {
             trace,
             span,
-            // Of the flags only the one of the version that is written is passed on.
+            // Only the flag of the written version is propagated.
             flags: u8::try_from(flags).ok()? & 1,
         })
     }
 
-    /// A trace of its own. Its ids are no secrets, and no two are alike.
+    /// A new trace. Its ids are random, but no secrets.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -52,7 +51,7 @@ impl TraceParent {
         }
     }
 
-    /// A span of the same trace, whose parent is this one.
+    /// A child span of the same trace.
     #[must_use]
     pub fn child(self) -> Self {
         Self {
@@ -61,26 +60,26 @@ impl TraceParent {
         }
     }
 
-    /// The trace, in hexadecimal.
+    /// The trace id, in hexadecimal.
     #[must_use]
     pub fn trace_id(self) -> String {
         format!("{:032x}", self.trace)
     }
 
-    /// The span, in hexadecimal.
+    /// The span id, in hexadecimal.
     #[must_use]
     pub fn span_id(self) -> String {
         format!("{:016x}", self.span)
     }
 
-    /// Whether whoever began the trace records it.
+    /// Whether the trace is sampled.
     #[must_use]
     pub fn is_sampled(self) -> bool {
         self.flags & 1 == 1
     }
 
     pub(crate) fn header(self) -> HeaderValue {
-        // Hexadecimal and dashes are always a header's value.
+        // Hexadecimal digits and dashes are always a valid header value.
         HeaderValue::from_str(&self.to_string()).unwrap_or(HeaderValue::from_static(""))
     }
 }
@@ -103,13 +102,13 @@ impl fmt::Debug for TraceParent {
     }
 }
 
-/// Lower case alone, as the specification wants it.
+/// Lower case only, as the specification requires.
 fn hex(text: &str, digits: usize) -> Option<u128> {
     let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     (text.len() == digits && text.bytes().all(is_hex)).then(|| u128::from_str_radix(text, 16).ok())?
 }
 
-/// Not zero. The standard library's hasher is seeded at random, differently each time.
+/// Never zero. The standard library's hasher has a new random seed each time.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish().max(1)
 }
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_trace_is_ignored() {
+    fn an_invalid_traceparent_is_ignored() {
         for bad in [
             "",
             "00",
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_is_of_the_same_trace_and_a_span_of_its_own() {
+    fn a_child_is_a_new_span_of_the_same_trace() {
         let parent = TraceParent::new();
         let child = parent.child();
         assert_eq!(parent.trace_id(), child.trace_id());

@@ -1,6 +1,6 @@
-//! Named access keys: the file that holds them as digests, and whose key a text is. Knows no HTTP and no accounts.
+//! Named access keys: the file with their digests, and the lookup of a key. Knows no HTTP and no accounts.
 //!
-//! A key is 256 random bits, so that a fast digest is enough: nobody can try keys out against it.
+//! A key is 256 random bits, so a fast digest is enough: brute force is not feasible.
 
 use std::{collections::BTreeSet, fmt, num::NonZeroU32, sync::Arc};
 
@@ -13,58 +13,58 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::Usd;
 use model_provider_host::{Error, Kind, Result, Secret};
 
-/// How every key begins, so that people and scanners of secrets know one.
+/// The prefix of every key, for people and secret scanners.
 const PREFIX: &str = "hk_";
-/// Hexadecimal digits behind it.
+/// The number of hexadecimal digits after it.
 const DIGITS: usize = 64;
-/// What is at least so long, and looks like a key, is not repeated.
+/// Text that looks like a key and is at least this long is redacted.
 const TELLING: usize = 16;
 /// The longest name of a key.
 const LONGEST_NAME: usize = 64;
-/// Old and new digests of one key, while it is rotated.
+/// The limit of digests of one key, which has several during a rotation.
 const MOST_DIGESTS: usize = 4;
-/// Keys of a file. All are compared for each request.
+/// The limit of keys in a file. All are compared for each request.
 const MOST_KEYS: usize = 10_000;
 
 /// The SHA-256 of a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyDigest([u8; 32]);
 
-/// What is known of one key.
+/// One named key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccessKey {
-    /// Its name, by which metrics and the audit log know it.
+    /// Its name in metrics and in the audit log.
     pub name: String,
-    /// The digests of the key itself: several while it is rotated, the newest last.
+    /// The digests of the key: several during a rotation, the newest last.
     pub sha256: Vec<KeyDigest>,
-    /// Models that it may ask: references, aliases, or patterns with `*`. Without the list it may ask all.
+    /// The allowed models: references, aliases, or patterns with `*`. Without the list all are allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<String>>,
     /// Requests within any 60 seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<NonZeroU32>,
-    /// Requests at once.
+    /// Concurrent requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrent_requests: Option<NonZeroU32>,
-    /// Tokens of a day in UTC, input and output.
+    /// Tokens per day in UTC, input and output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_per_day: Option<u64>,
-    /// Dollars of a day in UTC.
+    /// Dollars per day in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usd_per_day: Option<Usd>,
-    /// When it ends: `2027-01-31`, which is its first moment in UTC, or `2027-01-31T12:00:00Z`.
+    /// The expiry: `2027-01-31`, which is the start of that day in UTC, or `2027-01-31T12:00:00Z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Expiry>,
-    /// Whether it is switched off.
+    /// Whether it is disabled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
-    /// Whether it may read `/metrics`, where all keys are named.
+    /// Whether it may read `/metrics`, which names all keys.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub metrics: bool,
 }
 
-/// When a key ends.
+/// The expiry of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Expiry {
@@ -83,10 +83,10 @@ struct File {
 }
 
 impl AccessKeys {
-    /// Reads the text of a file.
+    /// Parses the text of a file.
     ///
     /// # Errors
-    /// `configuration`: what is wrong, and at which line. It never repeats what stands there.
+    /// `configuration`, with the position of the fault. It never repeats a value of the file.
     pub fn parse(text: &str) -> Result<Self> {
         let fault = |message: String| {
             Error::new(Kind::Configuration, format!("access keys: {message}"))
@@ -108,17 +108,17 @@ impl AccessKeys {
                 return Err(fault(message));
             }
             if !key.sha256.iter().all(|digest| digests.insert(*digest)) {
-                return Err(fault(format!("a digest of `{}` stands there twice", key.name)));
+                return Err(fault(format!("a digest of `{}` is listed twice", key.name)));
             }
         }
         Ok(Self(file.keys.into_iter().map(Arc::new).collect()))
     }
 
-    /// The text of a file that holds them.
+    /// The text of a file with these keys.
     #[must_use]
     pub fn text(&self) -> String {
         let keys = self.0.iter().map(|key| AccessKey::clone(key)).collect();
-        // Texts and numbers are always JSON.
+        // Strings and numbers always serialize.
         let mut text = serde_json::to_string_pretty(&File { keys }).unwrap_or_default();
         text.push('\n');
         text
@@ -129,23 +129,23 @@ impl AccessKeys {
         self.0.iter().map(|key| &**key)
     }
 
-    /// The same with one key more.
+    /// The same with one more key.
     ///
     /// # Errors
-    /// There is one of this name, or the name is none.
+    /// The name is taken or invalid.
     pub fn with(&self, key: AccessKey) -> Result<Self> {
         check_name(&key.name).map_err(|wants| Error::new(Kind::Configuration, wants))?;
         if self.iter().any(|known| known.name == key.name) {
             let message = format!("there is a key `{}` already", key.name);
             return Err(Error::new(Kind::Configuration, message)
-                .with_hint("`access-key rotate` gives it another key; `access-key remove` takes it away"));
+                .with_hint("`access-key rotate` adds a new key to it; `access-key remove` removes it"));
         }
         let mut all = self.clone();
         all.0.push(Arc::new(key));
         Ok(all)
     }
 
-    /// The same with one key changed, or taken away where `change` says so.
+    /// The same with one key changed, or removed if `change` returns false.
     ///
     /// # Errors
     /// There is no key of this name.
@@ -166,7 +166,7 @@ impl AccessKeys {
         Ok(all)
     }
 
-    /// Whose key one of these digests is of. Takes the same time whether there is one, and wherever it stands.
+    /// Finds the key of one of these digests, in constant time.
     pub(super) fn find(&self, shown: &[KeyDigest]) -> Option<&Arc<AccessKey>> {
         let mut found = u64::MAX;
         for (at, key) in (0u64..).zip(&self.0) {
@@ -187,7 +187,7 @@ impl fmt::Debug for AccessKeys {
 }
 
 impl AccessKey {
-    /// A key without limits, for who holds this secret.
+    /// A key without limits.
     #[must_use]
     pub fn new(name: impl Into<String>, digest: KeyDigest) -> Self {
         Self {
@@ -204,20 +204,20 @@ impl AccessKey {
         }
     }
 
-    /// Adds a digest, so that the key it is of is taken beside the one before.
+    /// Adds a digest; the previous key stays valid.
     pub fn rotate(&mut self, digest: KeyDigest) {
         self.sha256.push(digest);
         let over = self.sha256.len().saturating_sub(MOST_DIGESTS);
         self.sha256.drain(..over);
     }
 
-    /// Takes all digests away but the newest.
+    /// Removes all digests except the newest.
     pub fn retire(&mut self) {
         let older = self.sha256.len().saturating_sub(1);
         self.sha256.drain(..older);
     }
 
-    /// Why it opens nothing at this time, in a word.
+    /// The reason why it is refused at this time, if it is.
     pub(super) fn refusal(&self, now: u64) -> Option<&'static str> {
         let ends = |expiry: &Expiry| expiry.seconds <= i64::try_from(now).unwrap_or(i64::MAX);
         match &self.expires {
@@ -228,13 +228,13 @@ impl AccessKey {
     }
 }
 
-/// Makes a key. Whoever is to use it gets it; the file gets its digest.
+/// Generates a key. The client gets the key; the file gets its digest.
 ///
 /// # Errors
-/// The system gives no random bytes.
+/// The system provides no random bytes.
 pub fn generate_key() -> Result<Secret> {
     let mut bytes = [0; DIGITS / 2];
-    let missing = || Error::new(Kind::Configuration, "the system gives no random bytes");
+    let missing = || Error::new(Kind::Configuration, "the system provides no random bytes");
     ring::rand::SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| missing())?;
@@ -249,7 +249,7 @@ impl KeyDigest {
         Self(Sha256::digest(key).into())
     }
 
-    /// In the same time wherever they differ.
+    /// Compares in constant time.
     pub(super) fn ct_eq(&self, other: &Self) -> Choice {
         self.0.ct_eq(&other.0)
     }
@@ -320,7 +320,7 @@ impl fmt::Display for Expiry {
     }
 }
 
-/// A text without what has the form of a key: the server knows digests alone, and none of them is to be told.
+/// Redacts text in the form of a key: the server has only digests, so it cannot search for the keys themselves.
 pub(super) fn without_keys(text: &str) -> String {
     let mut told = String::with_capacity(text.len());
     let mut rest = text;
@@ -356,7 +356,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What is wrong with a file, without what stands there: that may be a key in the wrong place.
+/// The fault of a file, without the value: it may be a misplaced key.
 fn without_values(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     let text = error.to_string();
@@ -369,7 +369,7 @@ fn without_values(error: &serde_json::Error) -> String {
     ];
     let what = own.iter().find_map(|own| Some(&text[text.find(own)?..]));
     let what = what.and_then(|what| what.split(" at line ").next());
-    // The name of an unknown member is a client's text as well.
+    // The name of an unknown member may be a misplaced key as well.
     let what = match what {
         Some(what) if what.starts_with("unknown field") => "a member that no key has",
         Some(what) => what,

@@ -1,4 +1,4 @@
-//! What the file of access keys says, and what it may not say.
+//! Tests of the file of access keys.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ fn key(name: &str, secret: &str) -> AccessKey {
 }
 
 #[test]
-fn a_key_is_found_by_its_digest_and_by_nothing_else() {
+fn a_key_is_found_only_by_its_digest() {
     let (old, new) = (generate_key().expect("a key"), generate_key().expect("another"));
     assert_ne!(old.expose(), new.expose());
     assert_eq!(old.expose().len(), PREFIX.len() + DIGITS);
@@ -36,7 +36,7 @@ fn a_key_is_found_by_its_digest_and_by_nothing_else() {
 }
 
 #[test]
-fn the_file_is_written_as_it_is_read_and_holds_no_key() {
+fn the_file_round_trips_and_contains_no_key() {
     let text = r#"{"keys":[{"name":"ci","sha256":["SHA"],"models":["Quick","Qwen/*"],"requestsPerMinute":60,
         "concurrentRequests":4,"tokensPerDay":1000000,"usdPerDay":"5.00","expires":"2027-01-31","metrics":true}]}"#;
     let text = text.replace("SHA", &KeyDigest::of("hk_secret").to_string());
@@ -54,7 +54,7 @@ fn the_file_is_written_as_it_is_read_and_holds_no_key() {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_refused_by_place_and_without_its_values() {
+fn an_invalid_file_is_refused_with_a_position_and_without_its_values() {
     let digest = KeyDigest::of("x").to_string();
     let good = format!(r#"{{"name":"a","sha256":["{digest}"]}}"#);
     let misplaced = "hk_0123456789abcdef0123456789abcdef";
@@ -64,7 +64,7 @@ fn a_file_that_is_wrong_is_refused_by_place_and_without_its_values() {
         (format!(r#"{{"keys":[{good},{good}]}}"#), "two keys are named `a`"),
         (
             format!(r#"{{"keys":[{good},{}]}}"#, good.replace("\"a\"", "\"b\"")),
-            "stands there twice",
+            "is listed twice",
         ),
         (
             format!(r#"{{"keys":[{}]}}"#, good.replace(&digest, misplaced)),
@@ -115,7 +115,7 @@ fn a_file_that_is_wrong_is_refused_by_place_and_without_its_values() {
 }
 
 #[test]
-fn a_key_ends_when_it_is_switched_off_or_its_time_is_over() {
+fn a_disabled_or_expired_key_is_refused() {
     let mut one = key("a", "x");
     assert_eq!(one.refusal(u64::MAX), None);
     one.expires = Some(Expiry::try_from("2027-01-31".to_owned()).expect("a day"));
@@ -128,7 +128,7 @@ fn a_key_ends_when_it_is_switched_off_or_its_time_is_over() {
 }
 
 #[test]
-fn what_has_the_form_of_a_key_is_not_repeated() {
+fn text_in_the_form_of_a_key_is_redacted() {
     let secret = generate_key().expect("a key");
     let text = format!("/v1/{}/x hk_12 hk_", secret.expose());
     let told = without_keys(&text);
@@ -137,7 +137,7 @@ fn what_has_the_form_of_a_key_is_not_repeated() {
 
 proptest! {
     #[test]
-    fn a_text_without_keys_stays_as_long_and_as_it_is(text in ".{0,40}", more in "(hk_)?[0-9a-f]{0,70}.{0,5}") {
+    fn a_text_without_keys_is_unchanged(text in ".{0,40}", more in "(hk_)?[0-9a-f]{0,70}.{0,5}") {
         let text = format!("{text}{more}");
         let told = without_keys(&text);
         prop_assert_eq!(told.chars().count(), text.chars().count());

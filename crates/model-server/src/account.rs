@@ -1,5 +1,5 @@
-//! One request, from its head to the last byte of its response: what its key may ask and use, and the record that is kept
-//! when it is over. It is settled when the last part of the server that works on it lets go. Knows no dialect.
+//! The account of one request, from its head to the last byte of its response: allowed models, limits, and its
+//! record. It is settled when the last clone is dropped. Knows no dialect.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -26,20 +26,20 @@ use model_provider_host::{
     cost,
 };
 
-/// Characters of a model's name that are kept.
+/// The limit of characters of a model's name in a record.
 const LONGEST_NAME: usize = 256;
 
-/// Who asks.
+/// The caller of a request.
 #[derive(Clone, Debug)]
 pub(super) enum Caller {
-    /// Whoever reaches a server without keys, or has the server's own.
+    /// Any client of a server without keys, or a client with the server's own key.
     Operator,
-    /// Who has a key with a name.
+    /// A client with a named key.
     Key(Arc<AccessKey>),
 }
 
 impl Caller {
-    /// The rules of its key for models, if it has some.
+    /// The model rules of its key, if it has any.
     pub(super) fn rules(&self) -> Option<&[String]> {
         match self {
             Self::Operator => None,
@@ -48,7 +48,7 @@ impl Caller {
     }
 }
 
-/// A request under way. Cheap to clone; clones are the same request.
+/// A request in flight. Cheap to clone; clones are the same request.
 #[derive(Clone)]
 pub(super) struct Account(Arc<Inner>);
 
@@ -61,19 +61,19 @@ struct Inner {
 struct State {
     key: Option<Arc<AccessKey>>,
     entered: Option<Entered>,
-    /// The models that may be asked, as they are understood.
+    /// The allowed models, resolved.
     models: Vec<(String, Arc<ModelRef>)>,
-    /// What is to be charged; what was reserved, if nobody says.
+    /// The charge; by default the reservation.
     used: Option<(u64, Usd)>,
     outcome: Option<&'static str>,
-    /// Its response comes in pieces, whose end is not there yet.
+    /// Its response is streaming and not finished yet.
     is_open: bool,
     is_kept: bool,
     record: Record,
 }
 
 impl Account {
-    /// A request has come.
+    /// Starts the account of a request.
     pub(super) fn begin(
         books: &Arc<Books>,
         request_id: String,
@@ -130,19 +130,19 @@ impl Account {
         }))
     }
 
-    /// Nobody wants a record of it: it asks how the server is.
+    /// Skips its record: it is a probe.
     pub(super) fn leave_out(&self) {
         self.state().is_kept = false;
     }
 
-    /// Whose key it came with.
+    /// Sets its key.
     pub(super) fn of(&self, key: &Arc<AccessKey>) {
         let mut state = self.state();
         state.record.key = Some(key.name.clone());
         state.key = Some(Arc::clone(key));
     }
 
-    /// The server does not have it.
+    /// Marks it as refused by the server.
     pub(super) fn refused(&self, reason: &'static str) {
         let mut state = self.state();
         state.outcome = Some(REFUSED);
@@ -163,7 +163,7 @@ impl Account {
         Ok(())
     }
 
-    /// Which model it asks, and how; the models that are asked one after the other, as far as its key may.
+    /// Sets the requested model, and returns the models to try, as far as its key allows them.
     #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
     pub(super) async fn asks(
         &self,
@@ -189,11 +189,11 @@ impl Account {
             let is_allowed = match (rules, &resolved) {
                 (None, _) => true,
                 (Some(rules), Ok(model)) => model_rules::allow(rules, model, &current.resolver).await,
-                // The model that was asked for is a slip, which is to be told; nobody else is asked in its place.
+                // The requested model does not resolve: the client has to see that error, so no fallback is tried.
                 (Some(_), Err(error)) if at == 0 => return Err(Fault::from(error)),
                 (Some(_), Err(_)) => false,
             };
-            // Another model answers only in the place of one that may be asked, or of none that was named.
+            // A fallback is tried only for an allowed model, or for the default.
             if !is_allowed && at == 0 && !is_default {
                 self.refused("model");
                 return Err(not_allowed());
@@ -211,7 +211,7 @@ impl Account {
         Ok(allowed)
     }
 
-    /// Sets aside what it may use.
+    /// Reserves its possible usage.
     #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
     pub(super) fn reserve(&self, current: &Current, request: &ChatRequest) -> Result<(), Fault> {
         let Some(key) = self.key() else {
@@ -228,7 +228,7 @@ impl Account {
             output_tokens: Some(output),
             reasoning_tokens: None,
         };
-        // As dear as the dearest of those that may be asked; of a model without a price what the setting says.
+        // The highest cost of the models to try; the setting's amount for a model without a price.
         let costs = state.models.iter().map(|(_, model)| {
             let cost = model
                 .metadata
@@ -247,12 +247,12 @@ impl Account {
         reserved.map_err(|reached| self.reached(&reached))
     }
 
-    /// Its response is sent as it comes, from now on.
+    /// Marks its response as streaming.
     pub(super) fn opens(&self) {
         self.state().is_open = true;
     }
 
-    /// Who responds; the first event is there.
+    /// Sets the responding model; the first event has arrived.
     pub(super) fn responds(&self, generation: &GenerationInfo) {
         let elapsed = self.0.started.elapsed();
         let mut state = self.state();
@@ -260,7 +260,7 @@ impl Account {
         state.by(generation);
     }
 
-    /// Its response is complete.
+    /// Marks its response as complete.
     pub(super) fn answered(
         &self,
         reference: &str,
@@ -288,7 +288,7 @@ impl Account {
         record.cost_usd = cost;
         record.attempts = Some(summary.attempts);
         record.failed_over = failed_over as u64;
-        // What is not known counts as it was reserved.
+        // Unknown usage is charged as reserved.
         if let Some(entered) = &state.entered {
             let reserved = entered.reserved();
             let tokens = usage.input_tokens.zip(usage.output_tokens);
@@ -302,20 +302,20 @@ impl Account {
             .used(key, usage.input_tokens, usage.output_tokens, cost);
     }
 
-    /// Nobody responded, or the response broke off.
+    /// Marks it as failed: no model responded, or the response was cut short.
     pub(super) fn failed(&self, error: &Error) {
         let mut state = self.state();
         state.outcome = Some(FAILED);
         state.record.error = Some(error.kind().as_str().to_owned());
         let has_begun = state.record.first_event_ms.is_some();
-        // The host cut short what the upstream may have done, and bills.
+        // The host cancelled work that the upstream may still bill.
         let is_cut = matches!(error.kind(), Kind::Limit | Kind::Drained | Kind::Cancelled);
         if !has_begun && !is_cut {
             state.used = Some((0, Usd::default()));
         }
     }
 
-    /// The head of its response: with an error's code, if it is one.
+    /// Sets the status of its response, and the error's code.
     pub(super) fn responded(&self, status: StatusCode, fault: Option<&Fault>) {
         let mut state = self.state();
         state.record.status = Some(status.as_u16());

@@ -1,5 +1,5 @@
-//! The audit log: one JSON line a request, written by a thread of its own and rotated by size. It never holds a response
-//! up: what does not fit into its queue is dropped, and that is said. Knows no HTTP and no keys.
+//! The audit log: one JSON line per request, written by its own thread and rotated by size. It never delays a
+//! response: records that do not fit into its queue are dropped and counted. Knows no HTTP and no keys.
 
 use std::{
     fmt,
@@ -19,21 +19,21 @@ use serde::Serialize;
 
 use model_provider_host::{Error, Kind, Result};
 
-/// Records that may wait for the disk.
+/// The capacity of the queue of records.
 const WAITING: usize = 4096;
-/// How often a file that could not be written is tried again.
+/// The retry interval after a failed write.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The longest wait for the last records.
+/// The timeout of a flush.
 const LAST: Duration = Duration::from_secs(2);
 
-/// Where the audit log is, and how large it may get.
+/// The path and size limits of the audit log.
 #[derive(Clone, Debug)]
 pub struct AuditOptions {
-    /// The file. Older ones are beside it, the newest of them with `.1`.
+    /// The file. Rotated files are beside it, the newest with `.1`.
     pub path: PathBuf,
-    /// A file is put aside before it gets larger than this.
+    /// A file is rotated before it gets larger than this.
     pub max_bytes: u64,
-    /// Files at most, the one that is written included.
+    /// The limit of files, including the current one.
     pub max_files: u32,
 }
 
@@ -49,7 +49,7 @@ impl AuditOptions {
     }
 }
 
-/// The audit log. Cheap to clone; clones write the same file. The last one that is dropped waits for what is not written.
+/// The audit log. Cheap to clone; clones write the same file. Dropping the last clone flushes it.
 #[derive(Clone)]
 pub struct Audit(Arc<Inner>);
 
@@ -62,9 +62,9 @@ struct Inner {
 
 enum Message {
     Line(Vec<u8>),
-    /// The file may have been moved away.
+    /// The file may have been rotated externally.
     Reopen,
-    /// Tells when all before it is written.
+    /// Signals when all earlier records are written.
     Flush(SyncSender<()>),
 }
 
@@ -77,7 +77,7 @@ struct Counts {
     is_dropping: AtomicBool,
 }
 
-/// What became of the records so far.
+/// Counts of the records so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AuditState {
     pub(super) written: u64,
@@ -96,7 +96,7 @@ impl fmt::Debug for Audit {
 }
 
 impl Audit {
-    /// Opens the file, to go on behind what is there.
+    /// Opens the file for appending.
     ///
     /// # Errors
     /// `configuration`: it cannot be written.
@@ -126,7 +126,7 @@ impl Audit {
         })))
     }
 
-    /// Takes a record to be written soon. Never waits.
+    /// Queues a record. Never waits.
     pub(super) fn record(&self, record: &impl Serialize) {
         let Ok(mut line) = serde_json::to_vec(record) else {
             return;
@@ -144,12 +144,12 @@ impl Audit {
         }
     }
 
-    /// Opens the file anew: somebody else may have put it aside.
+    /// Reopens the file: another program may have rotated it.
     pub(super) fn reopen(&self) {
         let _ = self.0.send(Message::Reopen);
     }
 
-    /// Waits until all records so far are written, or until that takes too long.
+    /// Waits until all records so far are written, or for the timeout.
     pub(super) fn flush(&self) {
         let (done, ends) = mpsc::sync_channel(1);
         let until = Instant::now() + LAST;
@@ -195,7 +195,7 @@ impl Drop for Inner {
         self.queue = None;
         let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner).take();
         let until = Instant::now() + LAST;
-        // A disk that hangs must not keep the process.
+        // A disk that hangs must not block the end of the process.
         while writing.as_ref().is_some_and(|thread| !thread.is_finished()) && Instant::now() < until {
             thread::sleep(Duration::from_millis(1));
         }
@@ -207,22 +207,22 @@ struct Writer {
     options: AuditOptions,
     output: Option<Output>,
     counts: Arc<Counts>,
-    /// When the file was opened last, or was tried to be.
+    /// The time of the last attempt to open the file.
     tried: Instant,
 }
 
 /// The open file.
 struct Output {
     file: File,
-    /// What is in it; `None` for what is no file, such as a pipe, and is never put aside.
+    /// Its size; `None` for a path that is not a regular file, such as a pipe, which is never rotated.
     size: Option<u64>,
 }
 
 impl Output {
-    /// Only the user may read it. A link is not followed: it would be written wherever that leads.
+    /// Only the user may read it. Symbolic links are not followed: they could redirect the log.
     fn open(path: &Path) -> io::Result<Self> {
         if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
-            return Err(io::Error::other("it is a link; name the file itself"));
+            return Err(io::Error::other("it is a symbolic link; name the file itself"));
         }
         let mut options = OpenOptions::new();
         options.append(true).create(true);
@@ -297,7 +297,7 @@ impl Writer {
                 Ok(())
             }
             Err(error) => {
-                // Half a line may be there: the next one is not to stand behind it.
+                // A partial line may be there: the next record starts a new line.
                 let _ = output.file.write_all(b"\n");
                 self.output = None;
                 self.tried = Instant::now();
@@ -306,7 +306,7 @@ impl Writer {
         }
     }
 
-    /// Opens the file if it is not open; where that failed a moment ago, not again yet.
+    /// Opens the file if it is not open; after a failure only once the retry interval is over.
     fn reopen(&mut self, at_once: bool) {
         if self.output.is_none() && (at_once || self.tried.elapsed() >= AGAIN) {
             self.tried = Instant::now();
@@ -314,7 +314,7 @@ impl Writer {
         }
     }
 
-    /// Puts the file aside, and the oldest one away.
+    /// Rotates the file, and removes the oldest one.
     fn rotate(&mut self) -> io::Result<()> {
         let aside = |number: u32| {
             let mut name = self.options.path.clone().into_os_string();

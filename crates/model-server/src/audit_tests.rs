@@ -1,4 +1,4 @@
-//! The audit log is whole, private and bounded, and whoever writes to it never waits.
+//! Tests of the audit log: it is complete, private and bounded, and writing to it never waits.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn numbers(path: &Path) -> Vec<u64> {
 }
 
 #[test]
-fn every_record_is_a_line_in_its_order_and_nobody_else_may_read_it() {
+fn records_are_lines_in_order_and_only_the_user_may_read_them() {
     let (_dir, path, audit) = opened(|_| {});
     for n in 0..500 {
         audit.record(&json!({ "n": n, "text": "two\nlines" }));
@@ -43,7 +43,7 @@ fn every_record_is_a_line_in_its_order_and_nobody_else_may_read_it() {
 }
 
 #[test]
-fn files_are_put_aside_by_size_and_the_oldest_goes() {
+fn files_are_rotated_by_size_and_the_oldest_is_removed() {
     let (dir, path, audit) = opened(|options| {
         options.max_bytes = 100;
         options.max_files = 3;
@@ -70,12 +70,12 @@ fn files_are_put_aside_by_size_and_the_oldest_goes() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_cannot_be_written_is_said_and_tried_again() {
+fn a_failed_write_is_reported_and_retried() {
     let (dir, path, audit) = opened(|_| {});
     audit.record(&json!({ "n": 0 }));
     audit.flush();
-    fs::rename(&path, dir.path().join("moved")).expect("somebody puts it aside");
-    fs::create_dir(&path).expect("and something is in its place");
+    fs::rename(&path, dir.path().join("moved")).expect("rotated externally");
+    fs::create_dir(&path).expect("a directory at its path");
     audit.reopen();
     audit.record(&json!({ "n": 1 }));
     audit.flush();
@@ -95,7 +95,7 @@ fn a_file_that_cannot_be_written_is_said_and_tried_again() {
 
 #[cfg(unix)]
 #[test]
-fn what_the_disk_does_not_take_is_dropped_and_nobody_waits_for_it() {
+fn a_slow_disk_drops_records_and_delays_no_caller() {
     let dir = tempfile::tempdir().expect("a directory");
     let pipe = dir.path().join("pipe");
     let made = std::process::Command::new("mkfifo")
@@ -103,7 +103,7 @@ fn what_the_disk_does_not_take_is_dropped_and_nobody_waits_for_it() {
         .status()
         .expect("mkfifo");
     assert!(made.success());
-    // Somebody holds the other end and reads nothing.
+    // The reader of the pipe is open and reads nothing.
     let _reader = OpenOptions::new()
         .read(true)
         .write(true)

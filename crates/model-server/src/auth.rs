@@ -158,7 +158,7 @@ impl Access {
         }
     }
 
-    /// Who asks, if they may.
+    /// Checks a request, and identifies its caller.
     #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
     pub(super) fn check(&self, request: &Request, policy: &ServePolicy) -> Result<Caller, Refused> {
         let (headers, uri) = (request.headers(), request.uri());
@@ -185,8 +185,8 @@ impl Access {
         self.caller(&shown_keys(headers).map(KeyDigest::of))
     }
 
-    /// Whose key is shown. All that are there are compared, so that the time tells nothing; and whoever has one that is
-    /// switched off hears what everybody hears.
+    /// Identifies the caller by the given keys. All keys are compared, so that the time leaks nothing; a disabled or
+    /// expired key gets the same response as an unknown one.
     #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
     fn caller(&self, shown: &[KeyDigest]) -> Result<Caller, Refused> {
         let is_own = self.key.map_or(Choice::from(0), |own| {
@@ -207,11 +207,11 @@ impl Access {
     }
 }
 
-/// Who may not ask.
+/// A request that is denied access.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) fault: Fault,
-    /// Whose key it came with, where that is known: for the operator, not for the client.
+    /// The key that it was sent with, if known: for the operator, not for the client.
     pub(super) key: Option<Arc<AccessKey>>,
     /// For metrics and the audit log.
     pub(super) reason: &'static str,

@@ -1,4 +1,4 @@
-//! Who may ask a server, by address, by key, and by nothing else.
+//! Tests of access control: by address, host name, origin and key.
 
 use axum::body::Body;
 use serde::Deserialize;

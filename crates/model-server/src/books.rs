@@ -1,4 +1,4 @@
-//! What is kept of requests: accounts of keys, counts, the audit log. Knows no HTTP.
+//! The records of requests: accounts of keys, metrics, the audit log. Knows no HTTP.
 
 use std::{
     collections::BTreeMap,
@@ -14,28 +14,27 @@ use super::{
     record::Record,
 };
 
-/// So often a refusal of the same key is written to the audit log; whoever is refused all the time must not push the
-/// others' records out of it.
+/// The interval between audit records of refusals of the same key: repeated refusals must not displace other records.
 const REFUSALS: Duration = Duration::from_secs(1);
 
-/// Where a server keeps records. Without them it keeps none but in memory.
+/// The record sinks of a server. By default records are in memory only.
 #[derive(Debug, Default)]
 pub struct Records {
-    /// A line for each request.
+    /// The audit log.
     pub audit: Option<Audit>,
-    /// What keys have used, over restarts.
+    /// The stored usage of keys, across restarts.
     pub usage: Option<UsageFile>,
-    /// Spans for a collector of traces.
+    /// The span exporter.
     #[cfg(feature = "otel")]
     pub spans: Option<super::SpanExporter>,
 }
 
-/// The records of a server, and what is counted in memory.
+/// The records of a server, and its metrics.
 pub(super) struct Books {
     pub(super) counts: Counts,
     pub(super) ledger: Ledger,
     records: Records,
-    /// When a refusal of a key was written last, and how many were not since then.
+    /// By key: the time of the last written refusal, and the number of suppressed ones since.
     refusals: Mutex<BTreeMap<String, (Instant, u64)>>,
 }
 
@@ -49,7 +48,7 @@ impl Books {
         }
     }
 
-    /// Whether anybody reads what a response cost, but for its key's own limit.
+    /// Whether the cost of a response is recorded, apart from its key's own limit.
     pub(super) fn want_costs(&self) -> bool {
         #[cfg(feature = "otel")]
         if self.records.spans.is_some() {
@@ -58,7 +57,7 @@ impl Books {
         self.records.audit.is_some()
     }
 
-    /// Takes the record of a request that is over.
+    /// Records a finished request.
     pub(super) fn keep(&self, mut record: Record) {
         let key = record.key.as_deref().unwrap_or(NO_KEY);
         self.counts.request(key, record.dialect, record.outcome);
@@ -78,7 +77,7 @@ impl Books {
         audit.record(&record);
     }
 
-    /// How many refusals of a key were not written since the last one that was; `None` if this is not to be either.
+    /// The number of suppressed refusals of a key since the last written one; `None` if this one is suppressed too.
     fn repeated(&self, key: &str) -> Option<u64> {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -106,14 +105,14 @@ impl Books {
         self.records.usage.as_ref().is_none_or(UsageFile::is_well)
     }
 
-    /// Somebody may have put files aside.
+    /// Reopens files, which may have been rotated externally.
     pub(super) fn reopen(&self) {
         if let Some(audit) = &self.records.audit {
             audit.reopen();
         }
     }
 
-    /// Writes what is not written yet. May wait for a disk.
+    /// Flushes all records. May wait for a disk.
     pub(super) fn flush(&self) {
         if let Some(audit) = &self.records.audit {
             audit.flush();

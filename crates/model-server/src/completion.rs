@@ -162,7 +162,7 @@ fn busy(most: usize) -> Fault {
     .retry_after(1)
 }
 
-/// Nobody answered.
+/// No model responded.
 pub(super) fn failed(failed: Failed) -> Fault {
     let mut fault = Fault::from(&failed.error);
     if failed.trail.len() > 1 {

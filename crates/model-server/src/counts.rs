@@ -1,5 +1,5 @@
-//! The server's own counts, beside those of its host: by the name of a key, by reason of refusal. Labels are names of the
-//! operator's and words of this crate, never a client's text.
+//! The server's own metrics, in addition to its host's: by key, by reason of refusal. Labels are names chosen by the
+//! operator and constants of this crate, never a client's text.
 
 use std::sync::atomic::AtomicU64;
 
@@ -15,9 +15,9 @@ use prometheus_client::{
 
 use super::{Usd, audit::AuditState, ledger::Ledger, ledger_file::now};
 
-/// The name under which requests without a named key are counted.
+/// The label of requests without a named key.
 pub(super) const NO_KEY: &str = "-";
-/// How a page ends.
+/// The end of a metrics page.
 const END: &str = "# EOF\n";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,7 +51,7 @@ struct Reload {
 
 type Dollars = Family<Key, Counter<f64, AtomicU64>>;
 
-/// Counts since the server was started.
+/// Metrics since the start of the server.
 pub(super) struct Counts {
     registry: Registry,
     requests: Family<Outcome, Counter>,
@@ -84,11 +84,7 @@ impl Counts {
             spend.clone(),
         );
         let reloads = Family::default();
-        registry.register(
-            "reloads",
-            "Times that the configuration was read again",
-            reloads.clone(),
-        );
+        registry.register("reloads", "Reloads of the configuration", reloads.clone());
         Self {
             registry,
             requests,
@@ -134,7 +130,7 @@ impl Counts {
         self.reloads.get_or_create(&Reload { outcome }).inc();
     }
 
-    /// The page of the host with these counts on it.
+    /// The host's metrics page with these metrics added.
     pub(super) fn page(
         &self,
         host: &str,
@@ -145,9 +141,9 @@ impl Counts {
     ) -> String {
         let mut more = Registry::with_prefix("model_server");
         let ready = ConstGauge::new(i64::from(is_ready));
-        more.register("ready", "Whether /readyz says that it is ready", ready);
+        more.register("ready", "Whether /readyz reports ready", ready);
         let kept = ConstGauge::new(i64::from(is_usage_kept));
-        more.register("usage_kept", "Whether what keys used could be written", kept);
+        more.register("usage_kept", "Whether the usage of keys is stored", kept);
         let tokens = Family::<Key, Gauge>::default();
         let spend = Family::<Key, Gauge<f64, AtomicU64>>::default();
         for (key, usage) in ledger.usage(now()) {
@@ -156,9 +152,9 @@ impl Counts {
             tokens.get_or_create(&labels).set(today);
             spend.get_or_create(&labels).set(usage.spent.as_f64());
         }
-        let help = "Tokens of this day in UTC that count against the limit, reserved ones included";
+        let help = "Tokens of the current day in UTC that count against the limit, including reservations";
         more.register("day_tokens", help, tokens);
-        let help = "Dollars of this day in UTC that count against the limit, reserved ones included";
+        let help = "Dollars of the current day in UTC that count against the limit, including reservations";
         more.register("day_spend_dollars", help, spend);
         if let Some(audit) = audit {
             let help = "Records of the audit log that were written";
@@ -182,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_by_key_stand_on_the_page_of_the_host() {
+    fn counts_by_key_are_on_the_metrics_page() {
         let counts = Counts::new();
         counts.request("ci", "responses", "ok");
         counts.refused(NO_KEY, "unknown");

@@ -1,5 +1,5 @@
-//! What a request sees: host, models, access, limits and policy as they were when it came. Reading the configuration again
-//! puts another in its place, and changes nothing for who is under way.
+//! The configuration of a request: host, models, access, limits and policy at its arrival. A reload replaces it for
+//! new requests and does not affect those in flight.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) struct Current {
 }
 
 impl Current {
-    /// `before` is what it comes in the place of: its cooldowns go on.
+    /// `before` is the configuration that it replaces: its cooldowns continue.
     pub(super) fn new(host: Host, options: ServeOptions, before: Option<&Self>) -> Arc<Self> {
         let ServeOptions {
             default_models,

@@ -21,9 +21,9 @@ use dialects::{
 
 /// Where anybody may ask whether the server is well.
 pub(super) const HEALTH: &str = "/healthz";
-/// Where anybody may ask whether it should get requests.
+/// The readiness check, which needs no access key.
 pub(super) const READY: &str = "/readyz";
-/// Where the metrics are.
+/// The metrics page.
 pub(super) const METRICS: &str = "/metrics";
 
 /// Whether requests to an address count against the limits of a key.
@@ -31,12 +31,12 @@ pub(super) fn is_counted(path: &str) -> bool {
     [CHAT_COMPLETIONS, RESPONSES, MESSAGES, COUNT_TOKENS].contains(&path)
 }
 
-/// Whether an address is one of those two: it tells nothing else, needs no key, and is answered when the server is full.
+/// Whether a path is a health or readiness check: both need no key and are served when the server is full.
 pub(super) fn is_probe(path: &str) -> bool {
     path == HEALTH || path == READY
 }
 
-/// The server's addresses, as the audit log names them; `None` for all others.
+/// The paths of the server, as in the audit log; `None` for any other.
 pub(super) fn known(path: &str) -> Option<&'static str> {
     let is_model = path.starts_with("/v1/models/");
     let known = [
@@ -53,7 +53,7 @@ pub(super) fn known(path: &str) -> Option<&'static str> {
     known.or(is_model.then_some("/v1/models/ID"))
 }
 
-/// Whether an address says how the server is: of such requests there is no record.
+/// Whether a path is for monitoring: such requests have no record.
 pub(super) fn is_observed(path: &str) -> bool {
     is_probe(path) || path == METRICS
 }
@@ -79,7 +79,7 @@ pub(super) async fn health(
     if let Some(pending) = host.pending_update() {
         body["pendingUpdate"] = json!(pending.digest);
     }
-    // Neither ends the server, and both are for the operator to see to.
+    // Neither stops the server; the operator has to fix both.
     if let Some(audit) = service.0.books.audit() {
         body["audit"] = json!(audit.word);
     }

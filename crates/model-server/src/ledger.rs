@@ -1,5 +1,5 @@
-//! The account of each key: requests of the last minute, tokens and dollars of the day, and what requests under way may
-//! still use. Reserved before, settled after. Knows no HTTP, no prices and no files.
+//! The ledger of keys: requests of the last minute, tokens and dollars of the day, and reservations of requests in
+//! flight. Usage is reserved before a request and settled after it. Knows no HTTP, no prices and no files.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,30 +23,30 @@ struct Accounts {
     on_change: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
-/// What one key has used.
+/// The usage of one key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Usage {
-    /// The day that is counted, since 1970.
+    /// The current day, since 1970.
     pub(super) day: u64,
     pub(super) tokens: u64,
     pub(super) spent: Usd,
-    /// What is reserved for requests under way.
+    /// Reservations of requests in flight.
     open_tokens: u64,
     open_spend: Usd,
     in_flight: u32,
-    /// Requests by the second in which they came, of the last minute.
+    /// Requests of the last minute, by second of arrival.
     pub(super) minute: VecDeque<(u64, u32)>,
 }
 
-/// A limit of a key, and that it is reached.
+/// A reached limit of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reached {
     pub(super) limit: Limit,
-    /// What the key may use.
+    /// The limit's value.
     pub(super) allowed: String,
-    /// What it has used, what is reserved included.
+    /// The usage, including reservations.
     pub(super) used: String,
-    /// Seconds until it has more.
+    /// Seconds until the limit allows more.
     pub(super) wait: u64,
 }
 
@@ -59,8 +59,8 @@ pub(super) enum Limit {
     UsdPerDay,
 }
 
-/// A request under way that its key has been charged with. What was reserved counts as used unless it is settled or
-/// released: nobody saves by leaving early.
+/// A charged request in flight. A reservation counts as usage unless it is settled or released: disconnecting early
+/// saves nothing.
 pub(super) struct Entered {
     accounts: Arc<Accounts>,
     name: String,
@@ -70,7 +70,7 @@ pub(super) struct Entered {
 }
 
 impl Ledger {
-    /// Accounts that go on from these, for whoever keeps them.
+    /// A ledger that continues from this usage.
     pub(super) fn going_on(
         usage: impl IntoIterator<Item = (String, Usage)>,
         on_change: impl Fn() + Send + Sync + 'static,
@@ -81,7 +81,7 @@ impl Ledger {
         }))
     }
 
-    /// Counts a request in, unless a limit of its key is reached; `now` is in seconds since 1970.
+    /// Admits and counts a request, unless a limit of its key is reached; `now` is in seconds since 1970.
     pub(super) fn enter(&self, key: &AccessKey, now: u64) -> Result<Entered, Reached> {
         let mut all = self.0.lock();
         let usage = all.entry(key.name.clone()).or_default();
@@ -102,7 +102,7 @@ impl Ledger {
         usage.day_left(key, 0, Usd::default(), now)?;
         usage.in_flight += 1;
         match usage.minute.back_mut() {
-            // A clock that was set back counts into the last second that is known.
+            // After the clock was set back, the last known second counts.
             Some((second, count)) if *second >= now => *count += 1,
             _ => usage.minute.push_back((now, 1)),
         }
@@ -117,7 +117,7 @@ impl Ledger {
         })
     }
 
-    /// What every key has used by now, open reservations included: if this process ended now, they would count.
+    /// The usage of every key, including open reservations: if this process ended now, they would count.
     pub(super) fn usage(&self, now: u64) -> BTreeMap<String, Usage> {
         let mut all = self.0.lock().clone();
         for usage in all.values_mut() {
@@ -131,7 +131,7 @@ impl Ledger {
 
 impl Accounts {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Usage>> {
-        // Nothing is left half done under this lock.
+        // No update under this lock is partial.
         self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -143,7 +143,7 @@ impl Accounts {
 }
 
 impl Usage {
-    /// As it was kept: nothing is under way.
+    /// As stored: no request is in flight.
     pub(super) fn kept(day: u64, tokens: u64, spent: Usd, minute: VecDeque<(u64, u32)>) -> Self {
         Self {
             day,
@@ -154,10 +154,10 @@ impl Usage {
         }
     }
 
-    /// A new day begins at nothing; what is reserved goes along.
+    /// A new day starts at zero; open reservations are carried over.
     fn roll(&mut self, now: u64) {
         let today = now / DAY;
-        // A clock that is set right by a moment does not give a day's worth again.
+        // A small clock correction does not grant the day's limit again.
         if today != self.day && today + 1 != self.day {
             self.day = today;
             self.tokens = 0;
@@ -185,7 +185,7 @@ impl Usage {
         if used < most {
             return Ok(());
         }
-        // When enough of them are a minute old.
+        // The time until enough of them are a minute old.
         let mut left = used;
         let free = self.minute.iter().find(|(_, count)| {
             left -= count;
@@ -201,7 +201,7 @@ impl Usage {
         })
     }
 
-    /// Whether there is more than nothing left of the day, and as much as this.
+    /// Whether the day's limit has anything left, and at least this much.
     fn day_left(&self, key: &AccessKey, tokens: u64, spend: Usd, now: u64) -> Result<(), Reached> {
         let wait = DAY - now % DAY;
         if let Some(most) = key.tokens_per_day {
@@ -231,7 +231,7 @@ impl Usage {
 }
 
 impl Entered {
-    /// Sets aside what the request may use; once.
+    /// Reserves the possible usage of the request; once.
     pub(super) fn reserve(
         &mut self,
         key: &AccessKey,
@@ -251,12 +251,12 @@ impl Entered {
         Ok(())
     }
 
-    /// What was reserved.
+    /// The reservation.
     pub(super) fn reserved(&self) -> (u64, Usd) {
         (self.tokens, self.spend)
     }
 
-    /// The request is over, and this is what it used.
+    /// Settles the request with its actual usage.
     pub(super) fn settle(mut self, tokens: u64, spend: Usd, now: u64) {
         self.close(tokens, spend, Some(now));
     }
@@ -287,7 +287,7 @@ impl Drop for Entered {
 }
 
 impl Limit {
-    /// Its word in metrics, in the audit log and in errors.
+    /// Its name in metrics, in the audit log and in errors.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::RequestsPerMinute => "requests-per-minute",

@@ -1,5 +1,5 @@
-//! The file that keeps the accounts of keys over a restart: written whole by a thread of its own, soon after each change.
-//! Knows no keys and no requests.
+//! The file that stores the ledger across restarts: written whole by its own thread, soon after each change. Knows no
+//! keys and no requests.
 
 use std::{
     collections::BTreeMap,
@@ -22,16 +22,16 @@ use super::{
 };
 use model_provider_host::{Error, Kind, Result, files};
 
-/// Changes that come in this time are written at once.
+/// Changes within this time are written together.
 const PAUSE: Duration = Duration::from_millis(20);
-/// The longest wait for the last write.
+/// The timeout of a flush.
 const LAST: Duration = Duration::from_secs(2);
-/// The form of the file.
+/// The version of the file format.
 const VERSION: u32 = 1;
 
-/// What the keys of a server have used, and the file that it is kept in.
+/// The usage of a server's keys, and the file that stores it.
 ///
-/// No second server may count in the same file: it is locked for as long as this lives.
+/// The file is locked while this value lives: two servers must not share it.
 pub struct UsageFile {
     shared: Arc<Shared>,
     ledger: Ledger,
@@ -80,10 +80,10 @@ impl fmt::Debug for UsageFile {
 }
 
 impl UsageFile {
-    /// Reads a file, which need not be there yet, and keeps it from now on.
+    /// Opens and locks a file, which need not exist yet.
     ///
     /// # Errors
-    /// `configuration`: another server counts in it, it cannot be read or written, or it is no such file.
+    /// `configuration`: another server has it locked, it cannot be read or written, or it is invalid.
     pub fn open(path: &Path) -> Result<Self> {
         let lock = files::lock(path)?;
         let kept = read(path)?;
@@ -95,7 +95,7 @@ impl UsageFile {
         });
         let changing = Arc::clone(&shared);
         let ledger = Ledger::going_on(kept, move || changing.change());
-        // What cannot be written is said now, and not when the first request comes.
+        // A file that cannot be written is reported at the start, not at the first request.
         files::write_private(path, &text(&ledger))?;
         let (writing, counted) = (Arc::clone(&shared), ledger.clone());
         let thread = thread::Builder::new().name("access-usage".to_owned());
@@ -114,12 +114,12 @@ impl UsageFile {
         self.ledger.clone()
     }
 
-    /// Whether the file holds what was counted, as far as is known.
+    /// Whether the last write succeeded.
     pub(super) fn is_well(&self) -> bool {
         !self.shared.is_failing.load(Ordering::Relaxed)
     }
 
-    /// Waits until all that was counted so far is written, or until that takes too long.
+    /// Waits until all changes so far are written, or for the timeout.
     pub(super) fn flush(&self) {
         let mut state = self.shared.lock();
         let wanted = state.changes;
@@ -173,9 +173,9 @@ impl Shared {
             let was_failing = self.is_failing.swap(written.is_err(), Ordering::Relaxed);
             match written {
                 Err(error) if !was_failing => {
-                    tracing::warn!(%error, "what the access keys have used is not kept; a restart would forget it");
+                    tracing::warn!(%error, "the usage of access keys is not stored; a restart would lose it");
                 }
-                Ok(()) if was_failing => tracing::info!("what the access keys have used is kept again"),
+                Ok(()) if was_failing => tracing::info!("the usage of access keys is stored again"),
                 _ => {}
             }
             self.lock().written = changes;
@@ -190,7 +190,7 @@ impl Shared {
 fn read(path: &Path) -> Result<Vec<(String, Usage)>> {
     let fault = |what: String| {
         Error::new(Kind::Configuration, format!("{} {what}", path.display()))
-            .with_hint("correct it, or remove it: then every key begins its day anew")
+            .with_hint("correct it, or remove it, which resets the usage of every key")
     };
     let text = match files::read(path, files::LARGEST) {
         Ok(text) => text,
@@ -228,7 +228,7 @@ fn text(ledger: &Ledger) -> Vec<u8> {
         version: VERSION,
         keys: keys.collect(),
     };
-    // Texts and numbers are always JSON.
+    // Strings and numbers always serialize.
     serde_json::to_vec(&form).unwrap_or_default()
 }
 
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_used_and_what_was_under_way_counts_after_a_restart() {
+    fn usage_and_open_reservations_survive_a_restart() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("usage.json");
         let key = limited();
@@ -265,7 +265,7 @@ mod tests {
         let mut under_way = file.ledger().enter(&key, now()).expect("room");
         under_way.reserve(&key, 30, Usd::default(), now()).expect("room");
         file.flush();
-        // As if the process had been killed here.
+        // As after a crash.
         let copy = dir.path().join("copy.json");
         std::fs::copy(&path, &copy).expect("it is there");
         let again = UsageFile::open(&copy).expect("the same");
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_none_is_refused_and_left_alone() {
+    fn an_invalid_file_is_refused_and_not_overwritten() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("usage.json");
         for text in [

@@ -1,4 +1,4 @@
-//! Limits of keys hold, at whatever moment and however many ask at once.
+//! Tests of the ledger: limits hold at any time and under concurrency.
 
 use std::num::NonZeroU32;
 
@@ -18,7 +18,7 @@ fn usd(text: &str) -> Usd {
 }
 
 #[test]
-fn no_minute_has_more_requests_than_it_may() {
+fn no_minute_exceeds_the_request_limit() {
     let (ledger, mut key) = (Ledger::default(), key());
     key.requests_per_minute = NonZeroU32::new(3);
     for second in [0, 0, 30] {
@@ -27,10 +27,10 @@ fn no_minute_has_more_requests_than_it_may() {
     let reached = ledger.enter(&key, NOW + 50).err().expect("three are there");
     assert_eq!((reached.limit, reached.wait), (Limit::RequestsPerMinute, 10));
     assert!(ledger.enter(&key, NOW + 60).is_ok(), "two are a minute old");
-    // The refused one did not count.
+    // The refused request did not count.
     assert!(ledger.enter(&key, NOW + 60).is_ok());
     assert_eq!(ledger.enter(&key, NOW + 60).err().expect("full again").wait, 30);
-    // Somebody lowered the limit meanwhile.
+    // The limit was lowered meanwhile.
     key.requests_per_minute = NonZeroU32::new(1);
     assert_eq!(ledger.enter(&key, NOW + 61).err().expect("full").wait, 59);
 }
@@ -53,7 +53,7 @@ fn another_key_has_an_account_of_its_own() {
 }
 
 #[test]
-fn what_is_reserved_is_not_there_for_others_until_it_is_settled() {
+fn reservations_are_unavailable_to_others_until_settled() {
     let (ledger, mut key) = (Ledger::default(), key());
     key.usd_per_day = Some(usd("1"));
     let enter = || ledger.enter(&key, NOW).expect("there is money");
@@ -66,7 +66,7 @@ fn what_is_reserved_is_not_there_for_others_until_it_is_settled() {
     drop(second);
     first.settle(3, usd("0.1"), NOW);
     enter().reserve(&key, 5, usd("0.9"), NOW).expect("what is left");
-    // Dropped without a word, it counts as reserved.
+    // Dropped without settlement, it counts as reserved.
     let usage = ledger.usage(NOW);
     assert_eq!((usage["a"].tokens, usage["a"].spent), (8, usd("1")));
     assert_eq!(
@@ -76,7 +76,7 @@ fn what_is_reserved_is_not_there_for_others_until_it_is_settled() {
 }
 
 #[test]
-fn a_day_ends_at_midnight_and_a_clock_that_is_set_right_gives_nothing_twice() {
+fn a_day_ends_at_midnight_and_clock_corrections_grant_nothing_twice() {
     let (ledger, mut key) = (Ledger::default(), key());
     key.tokens_per_day = Some(10);
     let midnight = 20_001 * DAY;
@@ -97,7 +97,7 @@ fn a_day_ends_at_midnight_and_a_clock_that_is_set_right_gives_nothing_twice() {
 }
 
 #[test]
-fn so_many_are_under_way_at_once_and_no_more() {
+fn concurrent_requests_are_limited() {
     let (ledger, mut key) = (Ledger::default(), key());
     key.concurrent_requests = NonZeroU32::new(2);
     let first = ledger.enter(&key, NOW);
@@ -111,7 +111,7 @@ fn so_many_are_under_way_at_once_and_no_more() {
 }
 
 #[test]
-fn many_threads_at_once_do_not_overspend() {
+fn concurrent_threads_do_not_overspend() {
     let (ledger, mut key) = (Ledger::default(), key());
     key.tokens_per_day = Some(1_000);
     key.requests_per_minute = NonZeroU32::new(150);
@@ -139,7 +139,7 @@ fn many_threads_at_once_do_not_overspend() {
 
 proptest! {
     #[test]
-    fn whoever_uses_no_more_than_was_reserved_never_exceeds_the_day(
+    fn usage_within_reservations_never_exceeds_the_daily_limit(
         steps in prop::collection::vec((0u64..40, 0u64..40, 0u8..4), 0..60),
         most in 1u64..200,
     ) {

@@ -36,13 +36,14 @@ pub struct ServeLimits {
     pub heartbeat: Duration,
     /// `serve-refresh-ms`: the maximum age of the model list.
     pub refresh: Duration,
-    /// `serve-reserved-output-tokens`: what is set aside of a key's day for the output of a request that names no limit.
+    /// `serve-reserved-output-tokens`: the reservation for the output of a request without an output limit.
     pub reserved_output: u32,
-    /// `serve-audit-max-bytes`: how large a file of the audit log may get.
+    /// `serve-audit-max-bytes`: the size limit of a file of the audit log.
     pub audit_bytes: u32,
-    /// `serve-audit-max-files`: how many files of it are kept.
+    /// `serve-audit-max-files`: the number of files of the audit log.
     pub audit_files: u32,
-    /// `serve-drain-delay-ms`: how long a server that is to end still takes requests, while `/readyz` says that it ends.
+    /// `serve-drain-delay-ms`: how long a server that shuts down still accepts requests, while `/readyz` reports
+    /// `draining`.
     pub drain_delay: Duration,
 }
 

@@ -1,10 +1,10 @@
-//! Which models a key may ask: names, as they are understood, and patterns. Knows no keys.
+//! The model rules of a key: resolved references, and patterns. Knows no keys.
 
 use model_provider_host::contract::ModelRef;
 
 use super::resolved::Resolver;
 
-/// Whether one of the rules allows a model. A rule that nobody understands allows nothing.
+/// Whether one of the rules allows a model. A rule that does not resolve allows nothing.
 pub(super) async fn allow(rules: &[String], asked: &ModelRef, resolver: &Resolver) -> bool {
     let asked = Names::of(asked);
     for rule in rules {
@@ -16,7 +16,7 @@ pub(super) async fn allow(rules: &[String], asked: &ModelRef, resolver: &Resolve
                 continue;
             };
             let rule = Names::of(&rule);
-            // Without a suffix it is the model, however it is routed.
+            // Without a suffix, a rule allows every routing of the model.
             rule.canonical == asked.canonical || (rule.has_no_suffix() && rule.base == asked.base)
         };
         if is_allowed {
@@ -26,13 +26,13 @@ pub(super) async fn allow(rules: &[String], asked: &ModelRef, resolver: &Resolve
     false
 }
 
-/// The same for a model of the list, which no suffix routes: whether it may be asked in some way.
+/// The same for a listed model, which has no suffix: whether any routing of it is allowed.
 pub(super) async fn list(rules: &[String], provider: &str, id: &str, resolver: &Resolver) -> bool {
     let base = format!("{provider}/{id}");
     for rule in rules {
         let rule = rule.trim();
         let is_listed = if rule.contains('*') {
-            // What stands behind a colon routes.
+            // The suffix after the colon is a route.
             let model = rule.split_once(':').map_or(rule, |(model, _)| model);
             matches(model, id) || matches(model, &base)
         } else {
@@ -51,7 +51,7 @@ struct Names {
     canonical: String,
     /// Without the suffix.
     base: String,
-    /// Where the provider's prefix ends.
+    /// The end of the provider's prefix.
     prefix: usize,
 }
 
@@ -79,7 +79,7 @@ impl Names {
     }
 }
 
-/// Whether a text is of a pattern, in which `*` stands for any characters.
+/// Whether a text matches a pattern, in which `*` matches any characters.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_any_characters() {
+    fn a_star_matches_any_characters() {
         for (pattern, text, is_match) in [
             ("Qwen/*", "Qwen/Qwen3-8B", true),
             ("Qwen/*", "Qwen/", true),

@@ -57,7 +57,7 @@ pub struct ServePolicy {
     pub reasoning: ReasoningField,
     /// `serve-max-retries`: the most retries of one request, if `max-retries` is higher.
     pub max_retries: u32,
-    /// `serve-unknown-cost`: dollars that a request counts of which nobody knows the cost.
+    /// `serve-unknown-cost`: the charge in dollars for a request of unknown cost.
     pub unknown_cost: Usd,
 }
 
@@ -69,7 +69,7 @@ impl Default for ServePolicy {
             reasoning: ReasoningField::default(),
             // Clients retry as well: two layers with two retries each send nine requests.
             max_retries: 1,
-            // About what a long response of a large model costs.
+            // About the cost of a long response of a large model.
             unknown_cost: Usd::of_billionths(50_000_000),
         }
     }

@@ -1,11 +1,11 @@
-//! What a client is told whose key has reached a limit, or may not ask. Knows no dialect: each puts it into its own form.
+//! Errors for keys that reached a limit or may not use a model. Knows no dialect: each has its own form of them.
 
 use http::StatusCode;
 
 use super::ledger::{Limit, Reached};
 use dialects::fault::Fault;
 
-/// A limit that is reached: what it allows, what is used, and when there is more.
+/// The error for a reached limit: its value, the usage, and when to retry.
 pub(super) fn reached(reached: &Reached) -> Fault {
     let Reached {
         limit,
@@ -18,26 +18,26 @@ pub(super) fn reached(reached: &Reached) -> Fault {
         Limit::TokensPerDay | Limit::UsdPerDay => ("insufficient_quota", "insufficient_quota"),
     };
     let what = match limit {
-        Limit::RequestsPerMinute => format!("{allowed} requests a minute"),
-        Limit::ConcurrentRequests => format!("{allowed} requests at once"),
-        Limit::TokensPerDay => format!("{allowed} tokens a day"),
-        Limit::UsdPerDay => format!("${allowed} a day"),
+        Limit::RequestsPerMinute => format!("{allowed} requests per minute"),
+        Limit::ConcurrentRequests => format!("{allowed} concurrent requests"),
+        Limit::TokensPerDay => format!("{allowed} tokens per day"),
+        Limit::UsdPerDay => format!("${allowed} per day"),
     };
     let message = format!(
         "this access key may use {what}; used or reserved: {used}; a request of this size is possible in {wait} s at the \
          earliest"
     );
     let mut fault = Fault::new(StatusCode::TOO_MANY_REQUESTS, class, code, &message).retry_after(*wait);
-    // Clients that are told to wait for hours are not to ask all the time instead.
+    // Clients must not retry all the time when the wait is hours.
     fault.retry = matches!(limit, Limit::RequestsPerMinute | Limit::ConcurrentRequests);
     let limit = serde_json::json!({ "name": limit.as_str(), "allowed": allowed, "used": used });
     fault.others.insert("limit".to_owned(), limit);
     fault
 }
 
-/// A model that is not for a key.
+/// The error for a model that a key may not use.
 pub(super) fn not_allowed() -> Fault {
-    let message = "this access key may not ask this model; /v1/models lists those that it may";
+    let message = "this access key may not use this model; /v1/models lists those that it may use";
     Fault::new(
         StatusCode::FORBIDDEN,
         "permission_error",

@@ -1,4 +1,4 @@
-//! Whether the server should get requests, beside whether it lives. Knows no HTTP.
+//! Readiness: whether the server should get requests. Knows no HTTP.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 use super::{Service, current::Current};
 use model_provider_host::{Host, contract::settings::CredentialState};
 
-/// What was found out so far.
+/// The result of the checks so far.
 #[derive(Debug, Default)]
 pub(super) struct Readiness {
     tested: OnceCell<()>,
@@ -15,7 +15,7 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
-    /// The server is about to end: what comes now is answered, and nothing more should be sent here.
+    /// Marks the server as shutting down: requests are still served, but load balancers should send no more.
     pub(super) fn ending(&self) {
         self.is_ending.store(true, Ordering::Relaxed);
     }
@@ -24,7 +24,7 @@ impl Readiness {
         self.is_ending.load(Ordering::Relaxed)
     }
 
-    /// Why it should get none; empty if it should.
+    /// The reasons why it is not ready; empty if it is.
     pub(super) fn reasons(&self, host: &Host) -> Vec<&'static str> {
         let reasons = [
             (self.is_ending() || host.is_draining(), "draining"),
@@ -37,15 +37,15 @@ impl Readiness {
 }
 
 impl Service {
-    /// Why it should get no requests. Until the plugin has passed its self-test once, asking tests it; a swap tests the
-    /// next one by itself.
+    /// The reasons why it is not ready. Until the plugin has passed its self-test once, each call runs it; a swap
+    /// tests the next plugin by itself.
     pub(super) async fn readiness(&self, current: &Current) -> Vec<&'static str> {
         let readiness = &self.0.readiness;
         let test = || async {
             let tested = current.host.self_test().await;
             tested.inspect_err(|error| tracing::warn!(%error, "the plugin failed its self-test"))
         };
-        // That it failed is one of the reasons.
+        // Its failure is one of the reasons.
         let _ = readiness.tested.get_or_try_init(test).await;
         readiness.reasons(&current.host)
     }

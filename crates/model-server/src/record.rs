@@ -1,5 +1,5 @@
-//! The record of one request: who asked which model, who responded, what it took. It holds nothing of what was said. A line
-//! of the audit log is one as JSON.
+//! The record of one request: key, model, backend, usage, latency and outcome. It contains no text of prompts or
+//! responses. A line of the audit log is a record as JSON.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,16 +9,16 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::Usd;
 use model_provider_host::TraceParent;
 
-/// What was done.
+/// The request succeeded.
 pub(super) const OK: &str = "ok";
-/// The upstream, the plugin or the request itself was at fault.
+/// The upstream or the plugin failed, or the request was invalid.
 pub(super) const FAILED: &str = "failed";
-/// The server would not have it.
+/// The server refused it.
 pub(super) const REFUSED: &str = "refused";
-/// The client left before the end.
+/// The client disconnected before the end.
 pub(super) const ABANDONED: &str = "abandoned";
 
-/// What is known of a request when it is over.
+/// The facts of a finished request.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Record {
@@ -27,22 +27,22 @@ pub(super) struct Record {
     pub(super) request_id: String,
     #[serde(serialize_with = "trace_id")]
     pub(super) trace_id: TraceParent,
-    /// The span that the client named as this one's parent.
+    /// The parent span from the client.
     #[serde(skip)]
-    #[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "spans alone name it"))]
+    #[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "only spans use it"))]
     pub(super) parent: Option<TraceParent>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
     pub(super) method: &'static str,
-    /// The address, for those that the server has.
+    /// The path, if the server has it.
     pub(super) path: &'static str,
     pub(super) dialect: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model_asked: Option<String>,
-    /// The reference that responded, as it was asked.
+    /// The reference that responded, as requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model_used: Option<String>,
-    /// The model as the upstream names it.
+    /// The upstream's name of the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model_answered: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,10 +57,10 @@ pub(super) struct Record {
     pub(super) output_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reasoning_tokens: Option<u32>,
-    /// Left out where a factor is not known.
+    /// Left out if a factor is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cost_usd: Option<Usd>,
-    /// What counts against the limits of the key.
+    /// The charge against the limits of the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) charged_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,15 +73,15 @@ pub(super) struct Record {
     pub(super) outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<u16>,
-    /// The code of the error that the client got.
+    /// The code of the client's error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
-    /// Why it was refused.
+    /// The reason of the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) attempts: Option<u32>,
-    /// Models that failed before.
+    /// The number of failed models before.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) failed_over: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,7 +90,7 @@ pub(super) struct Record {
     pub(super) generation: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) digest: Option<String>,
-    /// Refusals of the same key before this one that have no line of their own.
+    /// Suppressed refusals of the same key before this one.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) repeated: u64,
 }

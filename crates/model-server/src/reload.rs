@@ -1,14 +1,15 @@
-//! Taking another configuration without a restart: requests under way go on with what they began with.
+//! Reload without a restart: requests in flight keep their configuration.
 
 use super::{ServeLimits, ServeOptions, Service, current::Current};
 use model_provider_host::Host;
 
 impl Service {
-    /// Takes another configuration for all requests from now on. `host` is the one of [`host`](Self::host), configured
-    /// anew ([`Host::reconfigured`]); with it come its settings, the server's among them. Cooldowns, counts, and what keys
-    /// have used go on.
+    /// Applies a new configuration to all new requests. `host` is the current [`host`](Self::host), reconfigured
+    /// ([`Host::reconfigured`]), with its settings, including the server's. Cooldowns, metrics, and the usage of keys
+    /// continue.
     ///
-    /// Gives the settings that a restart is needed for, because they size what all requests share; they stay as they are.
+    /// Returns the changed settings that need a restart, because all requests share what they size; they are not
+    /// applied.
     pub fn reload(&self, host: Host, options: ServeOptions) -> Vec<&'static str> {
         let before = self.0.current.load_full();
         let current = Current::new(host, options, Some(&before));
@@ -20,7 +21,7 @@ impl Service {
         unchanged
     }
 
-    /// Counts that another configuration was there and could not be taken.
+    /// Counts a reload that was refused.
     pub fn reload_refused(&self) {
         self.0.books.counts.reloaded(false);
     }

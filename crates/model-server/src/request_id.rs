@@ -167,7 +167,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
     answering.instrument(span).await
 }
 
-/// The span that a request is, and the one of the client's that it belongs to, if it names one.
+/// The span of a request, and its parent span from the client, if it sent one.
 fn trace_of(given: Option<&HeaderValue>) -> (TraceParent, Option<TraceParent>) {
     let parent = given
         .and_then(|value| value.to_str().ok())
@@ -176,7 +176,7 @@ fn trace_of(given: Option<&HeaderValue>) -> (TraceParent, Option<TraceParent>) {
 }
 
 impl Current {
-    /// Who may ask, and whether their key has something left; beyond the limit on connections, only how the server is.
+    /// Checks access and the limits of the key; on a connection beyond the limit, admits only health checks.
     #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
     fn admit(&self, request: &mut Request, account: &Account) -> Result<(), Fault> {
         let path = request.uri().path();

@@ -1,4 +1,4 @@
-//! References as the live plugin understands them, remembered until it, or the list of models, is another. Knows no keys.
+//! Cache of references resolved by the live plugin, until a swap or a new model list. Knows no keys.
 
 use std::{
     collections::HashMap,
@@ -10,9 +10,9 @@ use model_provider_host::{
     contract::{ModelCatalog, ModelRef},
 };
 
-/// References that are remembered at most; clients may ask for any text.
+/// The limit of cached references; clients may send any text.
 const MOST: usize = 1024;
-/// The longest text that is remembered.
+/// The longest cached text.
 const LONGEST: usize = 512;
 
 pub(super) struct Resolver {
@@ -22,7 +22,7 @@ pub(super) struct Resolver {
 
 #[derive(Default)]
 struct Known {
-    /// Of which generation and list it is known.
+    /// The generation and model list of the cache.
     of: Option<(u64, Arc<ModelCatalog>)>,
     references: HashMap<String, Arc<ModelRef>>,
 }
@@ -35,7 +35,7 @@ impl Resolver {
         }
     }
 
-    /// What a reference or an alias means.
+    /// Resolves a reference or an alias.
     pub(super) async fn resolve(&self, reference: &str) -> Result<Arc<ModelRef>> {
         let of = (self.host.generation().number, self.host.last_listed());
         if let Some(known) = self.known(&of).references.get(reference) {
@@ -54,9 +54,9 @@ impl Resolver {
         Ok(resolved)
     }
 
-    /// What is known, as far as it is of this generation and list.
+    /// The cached value, if it is of this generation and list.
     fn known(&self, of: &(u64, Arc<ModelCatalog>)) -> MutexGuard<'_, Known> {
-        // Nothing is left half done under this lock.
+        // No update under this lock is partial.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_same = known
             .of

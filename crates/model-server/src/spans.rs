@@ -1,5 +1,5 @@
-//! Spans for a collector of traces: one for each request, sent in batches as OTLP over HTTP with JSON. Never holds a
-//! response up. It speaks plain HTTP: a collector beside the server encrypts what leaves the machine.
+//! Span exporter: one span per request, sent in batches as OTLP/JSON over HTTP. Never delays a response. It uses
+//! plain HTTP: a local collector encrypts what leaves the machine.
 
 use std::{
     fmt,
@@ -20,32 +20,32 @@ use tokio::{net::TcpStream, sync::mpsc};
 use super::record::{ABANDONED, OK, Record};
 use model_provider_host::{Error, Kind, Result};
 
-/// Spans that may wait, and spans of one message.
+/// The capacity of the queue, and of a batch.
 const WAITING: usize = 2048;
 const BATCH: usize = 256;
-/// The longest wait for more spans, for the collector, and for the last ones.
+/// The batch delay, and the timeouts of an export and of a flush.
 const GATHER: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 const LAST: Duration = Duration::from_secs(2);
-/// What a collector says is not read beyond this.
+/// The limit of a collector's response body.
 const LONGEST: usize = 64 * 1024;
 
-/// Where spans go.
+/// The options of the exporter.
 #[derive(Clone)]
 pub struct SpanOptions {
     /// The address of a collector for traces: `http://127.0.0.1:4318/v1/traces`.
     pub endpoint: Uri,
-    /// What is sent along, such as a key of the collector.
+    /// Additional headers, such as an API key of the collector.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The name of this service.
     pub service: String,
 }
 
 impl SpanOptions {
-    /// Options from the variables that OpenTelemetry names; `None` if none names a collector.
+    /// Options from OpenTelemetry's environment variables; `None` if they name no collector.
     ///
     /// # Errors
-    /// `configuration`: a variable cannot be used.
+    /// `configuration`: a variable is invalid.
     pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
         let get = |name: &str| get(name).filter(|value| !value.trim().is_empty());
         let (name, endpoint) = match get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
@@ -67,8 +67,7 @@ impl SpanOptions {
         let wants = "the address of a collector, such as http://127.0.0.1:4318; it has to begin with http://";
         let endpoint: Uri = endpoint.trim().parse().map_err(|_| fault(name, wants))?;
         if endpoint.scheme_str() != Some("http") || endpoint.host().is_none() {
-            return Err(fault(name, wants)
-                .with_hint("run a collector beside the server: it encrypts what it sends on"));
+            return Err(fault(name, wants).with_hint("run a local collector, which can forward over TLS"));
         }
         let name = "OTEL_EXPORTER_OTLP_HEADERS";
         let mut headers = Vec::new();
@@ -94,7 +93,7 @@ impl SpanOptions {
     }
 }
 
-/// Sends spans. Dropping it drops what is not sent; [`flush`](Self::flush) waits for that.
+/// Exports spans. Dropping it drops unsent spans; [`flush`](Self::flush) waits for them.
 pub struct SpanExporter {
     queue: mpsc::Sender<Message>,
     dropped: Arc<AtomicU64>,
@@ -114,7 +113,7 @@ impl fmt::Debug for SpanExporter {
 }
 
 impl SpanExporter {
-    /// Begins to send; needs a tokio runtime.
+    /// Starts the exporter; needs a tokio runtime.
     #[must_use]
     pub fn start(options: SpanOptions) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
@@ -123,7 +122,7 @@ impl SpanExporter {
         Self { queue, dropped }
     }
 
-    /// Takes the span of a request that is over, if whoever began its trace records it.
+    /// Queues the span of a finished request, if its trace is sampled.
     pub(super) fn push(&self, record: &Record) {
         if !record.trace_id.is_sampled() {
             return;
@@ -134,13 +133,13 @@ impl SpanExporter {
         }
     }
 
-    /// Spans that nobody got: the queue was full, or the collector did not take them.
+    /// Lost spans: the queue was full, or the collector refused them.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Waits until what was taken so far is sent, or until that takes too long. Not within the runtime.
+    /// Waits until all queued spans are sent, or for the timeout. Must not be called within the runtime.
     pub(super) fn flush(&self) {
         let (done, ends) = std::sync::mpsc::sync_channel(1);
         if self.queue.try_send(Message::Flush(done)).is_ok() {
@@ -153,7 +152,7 @@ async fn send_on(options: SpanOptions, mut waiting: mpsc::Receiver<Message>, dro
     let is_failing = AtomicBool::new(false);
     let mut batch: Vec<Value> = Vec::new();
     loop {
-        // The first one may take for ever, the others not.
+        // Only the wait for the first span is unlimited.
         let next = if batch.is_empty() {
             Ok(waiting.recv().await)
         } else {
@@ -175,16 +174,16 @@ async fn send_on(options: SpanOptions, mut waiting: mpsc::Receiver<Message>, dro
             let spans = std::mem::take(&mut batch);
             let count = spans.len() as u64;
             let sent = tokio::time::timeout(PATIENCE, send(&options, spans)).await;
-            let sent = sent.unwrap_or_else(|_| Err("it did not answer in time".to_owned()));
+            let sent = sent.unwrap_or_else(|_| Err("it did not respond in time".to_owned()));
             let was_failing = is_failing.swap(sent.is_err(), Ordering::Relaxed);
             match sent {
                 Err(reason) => {
                     dropped.fetch_add(count, Ordering::Relaxed);
                     if !was_failing {
-                        tracing::warn!(reason, "the collector of traces takes no spans");
+                        tracing::warn!(reason, "the collector refuses spans");
                     }
                 }
-                Ok(()) if was_failing => tracing::info!("the collector of traces takes spans again"),
+                Ok(()) if was_failing => tracing::info!("the collector accepts spans again"),
                 Ok(()) => {}
             }
         }
@@ -229,13 +228,13 @@ async fn send(options: &SpanOptions, spans: Vec<Value>) -> std::result::Result<(
     }
 }
 
-/// A request as a span, with the names that OpenTelemetry gives to such things.
+/// A request as a span, with the names of OpenTelemetry's semantic conventions.
 fn span(record: &Record) -> Value {
     let text = |key: &str, value: Option<&str>| {
         value.map(|value| json!({ "key": key, "value": { "stringValue": value } }))
     };
     let number = |key: &str, value: Option<u64>| {
-        // Whole numbers are texts in this form of JSON.
+        // 64-bit integers are strings in protobuf's JSON mapping.
         value.map(|value| json!({ "key": key, "value": { "intValue": value.to_string() } }))
     };
     let cost = record.cost_usd.map(|cost| cost.to_string());
@@ -271,7 +270,7 @@ fn span(record: &Record) -> Value {
         "traceId": record.trace_id.trace_id(),
         "spanId": record.trace_id.span_id(),
         "name": format!("{} {}", record.method, record.path),
-        // Of a server.
+        // SPAN_KIND_SERVER.
         "kind": 2,
         "startTimeUnixNano": nanos(record.time),
         "endTimeUnixNano": nanos(record.time + record.latency_ms),
@@ -289,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_collector_is_named_by_the_usual_variables() {
+    fn a_collector_is_configured_by_the_otel_variables() {
         let read = |variables: &'static [(&str, &str)]| {
             SpanOptions::from_variables(|name| {
                 let found = variables.iter().find(|(known, _)| *known == name);

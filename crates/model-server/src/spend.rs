@@ -12,7 +12,7 @@ const BILLION: u64 = 1_000_000_000;
 const DIGITS: usize = 9;
 
 impl Usd {
-    /// Reads digits with at most one point. What is smaller than a billionth is rounded up: nothing is free that is not.
+    /// Parses digits with at most one point. Amounts below a billionth are rounded up, so that no cost becomes zero.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -59,7 +59,7 @@ impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fraction = format!("{:09}", self.0 % BILLION);
         let fraction = fraction.trim_end_matches('0');
-        // As money is written, and more digits where there are any.
+        // With two decimals, or more if there are more.
         write!(f, "{}.{fraction:0<2}", self.0 / BILLION)
     }
 }

@@ -1,4 +1,4 @@
-//! What the command for access keys takes.
+//! Arguments of `access-key`.
 
 use std::{num::NonZeroU32, path::PathBuf};
 
@@ -6,33 +6,33 @@ use clap::{Args, Subcommand};
 
 use model_server::{Expiry, Usd};
 
-/// What `access-key` takes.
+/// Arguments of `access-key`.
 #[derive(Debug, Args)]
 pub(crate) struct AccessKeyArgs {
     #[command(subcommand)]
     pub(crate) action: AccessKeyAction,
 }
 
-/// What to do with the keys of a file.
+/// The subcommands of `access-key`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccessKeyAction {
-    /// Make a key and write its digest to the file; the key itself is shown once, and kept nowhere
+    /// Create a key and write its digest to the file; the key itself is shown once and stored nowhere
     Add(AddArgs),
-    /// Make another key for a name; the one before goes on until `retire`
+    /// Add a new key to a name; the previous one stays valid until `retire`
     Rotate(NamedKeyArgs),
-    /// End the keys of a name that a newer one has replaced
+    /// Remove the older keys of a name
     Retire(NamedKeyArgs),
-    /// Switch a name off; `enable` switches it on again
+    /// Disable a name; `enable` enables it again
     Disable(NamedKeyArgs),
-    /// Switch a name on
+    /// Enable a name
     Enable(NamedKeyArgs),
     /// Remove a name and its keys
     Remove(NamedKeyArgs),
-    /// List the names, their limits and ends
+    /// List the names with their limits and expiry
     List(KeyFile),
 }
 
-/// The file of keys.
+/// The key file.
 #[derive(Debug, Args)]
 pub(crate) struct KeyFile {
     /// The file that `serve --access-keys` reads
@@ -40,7 +40,7 @@ pub(crate) struct KeyFile {
     pub(crate) file: PathBuf,
 }
 
-/// A name of the file.
+/// A name in the key file.
 #[derive(Debug, Args)]
 pub(crate) struct NamedKeyArgs {
     /// The name
@@ -50,31 +50,31 @@ pub(crate) struct NamedKeyArgs {
     pub(crate) file: KeyFile,
 }
 
-/// What `access-key add` takes.
+/// Arguments of `access-key add`.
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
     #[command(flatten)]
     pub(crate) named: NamedKeyArgs,
-    /// A model that it may ask: a reference, an alias, or a pattern such as 'Qwen/*'; may be given several times
+    /// An allowed model: a reference, an alias, or a pattern such as 'Qwen/*'; may be given several times
     /// [default: all]
     #[arg(long = "model", value_name = "REF")]
     pub(crate) models: Vec<String>,
     /// Requests within any 60 seconds
     #[arg(long, value_name = "N")]
     pub(crate) requests_per_minute: Option<NonZeroU32>,
-    /// Requests at once
+    /// Concurrent requests
     #[arg(long, value_name = "N")]
     pub(crate) concurrent_requests: Option<NonZeroU32>,
-    /// Input and output tokens of a day in UTC
+    /// Input and output tokens per day in UTC
     #[arg(long, value_name = "N")]
     pub(crate) tokens_per_day: Option<u64>,
-    /// Dollars of a day in UTC
+    /// Dollars per day in UTC
     #[arg(long, value_name = "AMOUNT", value_parser = amount)]
     pub(crate) usd_per_day: Option<Usd>,
-    /// When it ends: 2027-01-31, or 2027-01-31T12:00:00Z
+    /// The expiry: 2027-01-31, or 2027-01-31T12:00:00Z
     #[arg(long, value_name = "TIME", value_parser = expiry)]
     pub(crate) expires: Option<Expiry>,
-    /// Let it read /metrics, where all names stand
+    /// Allow reading /metrics, which has all names
     #[arg(long)]
     pub(crate) metrics: bool,
 }

@@ -1,4 +1,4 @@
-//! What `serve` takes, and what asks a server how it is.
+//! Arguments of `serve` and `health`.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -22,16 +22,16 @@ pub(crate) struct ServeArgs {
     /// The file that holds the key which clients have to send
     #[arg(long, value_name = "FILE", conflicts_with = "access_key_env")]
     pub(crate) access_key_file: Option<PathBuf>,
-    /// The file of named keys with models, limits and ends of their own; `access-key add` makes it
+    /// The file of named keys, each with its models, limits and expiry; `access-key add` creates it
     #[arg(long, value_name = "FILE")]
     pub(crate) access_keys: Option<PathBuf>,
-    /// The file that keeps what named keys have used [default: access-usage.json in the state directory]
+    /// The file that stores the usage of named keys [default: access-usage.json in the state directory]
     #[arg(long, value_name = "FILE", requires = "access_keys")]
     pub(crate) access_usage: Option<PathBuf>,
-    /// Write a line for each request to this file, without anything that was said
+    /// Write an audit log to this file: a line per request, without prompts or responses
     #[arg(long, value_name = "FILE")]
     pub(crate) audit: Option<PathBuf>,
-    /// Read configuration, token and keys again whenever one of their files changes, as SIGHUP does
+    /// Reload configuration, token and keys whenever one of their files changes, as SIGHUP does
     #[arg(long)]
     pub(crate) watch_config: bool,
     /// Disable the configured fallback models
@@ -71,7 +71,7 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
 /// What `health` takes.
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
-    /// The address to ask
+    /// The address to check
     #[arg(value_name = "URL", default_value = "http://127.0.0.1:8080/readyz")]
     pub(crate) url: url::Url,
 }

@@ -15,7 +15,7 @@ use openclaw_config::Environment;
 /// The largest key file.
 const LARGEST_KEY: u64 = 64 * 1024;
 
-/// Who may ask, by the arguments.
+/// The access policy, by the arguments.
 pub(super) fn read(terminal: &Terminal, args: &ServeArgs) -> Result<Access> {
     let key = access_key(terminal, args)?;
     match &args.access_keys {

@@ -1,5 +1,5 @@
-//! The files that a server's configuration comes from, and whether one of them has changed. Looked at now and then: of a file
-//! that is replaced, mounted anew or on another machine no system tells surely.
+//! Watcher of a server's configuration files. It polls: file events are not reliable for replaced, remounted or
+//! remote files.
 
 use std::{
     path::PathBuf,
@@ -8,23 +8,23 @@ use std::{
 
 use crate::{args::ServeArgs, session::Session};
 
-/// How often they are looked at. A change counts when two looks find the same.
+/// The polling interval. A change counts when two polls see the same state.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Files, and what was seen of them last.
+/// The files, and their last seen state.
 pub(super) struct ConfigFiles {
     files: Vec<PathBuf>,
     seen: Vec<Option<Stamp>>,
 }
 
-/// What differs when a file is another.
+/// The identity of a file's content.
 type Stamp = (SystemTime, u64, u64);
 
 impl ConfigFiles {
-    /// The files that were read for a session, and those of the arguments.
+    /// The files of a session, and those of the arguments.
     pub(super) fn of(session: &Session, args: &ServeArgs) -> Self {
         let configuration = &session.configuration;
-        // The server itself writes the list of models.
+        // The server itself writes the model list.
         let own = configuration.models_path();
         let files = configuration.guarded().into_iter().map(|file| file.path);
         let files =
@@ -38,7 +38,7 @@ impl ConfigFiles {
         Self { files, seen }
     }
 
-    /// Waits until one of them is another, and none is being written any more.
+    /// Waits until one of them has changed, and all are stable.
     pub(super) async fn changed(&mut self) {
         loop {
             tokio::time::sleep(LOOK).await;

@@ -36,7 +36,7 @@ impl Ground {
         Self::on(global, environment, configuration, super::FEW, vec![plugin])
     }
 
-    /// What a host is started with, and the file that the credential stands in if it has one of its own.
+    /// The options of a host, and the file that the credential was read from, if it has one of its own.
     pub(super) async fn options(
         &mut self,
         terminal: &Terminal,
@@ -51,7 +51,7 @@ impl Ground {
                 exposure.message, exposure.fix
             ));
         }
-        // Before the credential is looked for: a plugin that asks for too much gets none read.
+        // Before the credential lookup: a plugin that requests too much gets no credential read.
         let grant = self.grant_of(plugin)?;
         let found = self
             .configuration

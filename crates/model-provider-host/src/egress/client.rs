@@ -108,7 +108,7 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    /// `before` is the edge in whose place it comes: its counts go on.
+    /// `before` is the client that it replaces: its metrics continue.
     pub(crate) fn new(policy: Policy, redactor: Redactor, before: Option<&Self>) -> Result<Arc<Self>> {
         let opened = before.map(|edge| Arc::clone(&edge.opened)).unwrap_or_default();
         let denied = before.map(|edge| Arc::clone(&edge.denied)).unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::{
     redact::Redactor,
 };
 
-/// The header that names the trace of a request.
+/// The header with the trace context of a request.
 pub(crate) const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The headers that the host adds: the operator's, and the one with the credential.

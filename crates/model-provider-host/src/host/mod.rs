@@ -158,7 +158,7 @@ impl Host {
     /// flight keep the configuration that they started with. Draining one of the two drains both.
     ///
     /// # Errors
-    /// As of [`start`](Self::start), for the live plugin.
+    /// As for [`start`](Self::start), for the live plugin.
     pub fn reconfigured(&self, options: HostOptions) -> Result<Self> {
         let service = Arc::clone(&self.0.service);
         Self::configured(&self.plugin(), options, service, Some(&self.0))

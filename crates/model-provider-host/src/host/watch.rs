@@ -46,10 +46,10 @@ impl Watcher {
         Self::start_for(move || host.clone(), report)
     }
 
-    /// The same for a host that is configured anew from time to time; `host` gives the one of now.
+    /// The same for a host that is reconfigured at run time; `host` returns the current one.
     ///
     /// # Errors
-    /// As of [`start`](Self::start).
+    /// As for [`start`](Self::start).
     pub fn start_for(
         host: impl Fn() -> Host + Send + 'static,
         report: impl FnMut(Result<SwapReport>) + Send + 'static,

@@ -34,7 +34,7 @@ pub async fn follow(
     follow_for(store, move || host.clone(), reference, every, report).await;
 }
 
-/// The same for a host that is configured anew from time to time; `host` gives the one of now.
+/// The same for a host that is reconfigured at run time; `host` returns the current one.
 pub async fn follow_for(
     store: Store,
     host: impl Fn() -> Host + Send,
