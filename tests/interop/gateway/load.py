@@ -18,6 +18,8 @@ from harness import mock_router
 from serving import served
 
 AT_ONCE = 64
+# Each request takes some ten of the engine's core instances; with the default of a thousand, 200 at once are too many.
+POOL = ["-O", "pooling-total-core-instances=8000,pooling-total-memories=2000,pooling-total-tables=4000"]
 
 
 async def request(url, body):
@@ -97,7 +99,7 @@ def main():
     lost = 0
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} of {os.cpu_count()}", flush=True)
     with mock_router() as router:
-        with credential_proxy(router) as (proxy, _), wasmtime(settings(proxy), more=["-O", "pooling-allocator"]) as (url, engine):
+        with credential_proxy(router) as (proxy, _), wasmtime(settings(proxy), more=POOL) as (url, engine):
             lost += measure("wasmtime serve", url, engine.pid, requests, streams)
         limits = ["serve-max-concurrent=1024", "max-concurrent=1024"]
         with served(router, key=None, settings=limits, seconds=1800) as server:
