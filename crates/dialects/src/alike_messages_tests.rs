@@ -188,9 +188,11 @@ proptest! {
         let all = values(&frames);
         prop_assert_eq!(&all.last().expect("an error")["type"], "error");
         let ended = events.iter().filter(|event| matches!(event, ChatEvent::ToolCallEnd(_))).count();
-        let message = folded(&all);
-        let whole = message["content"].as_array().into_iter().flatten();
-        let whole = whole.filter(|block| block["type"] == "tool_use" && block["input"] != json!({}));
-        prop_assert!(whole.count() <= ended);
+        let of = |kind: &'static str| all.iter().filter(move |value| value["type"] == kind);
+        let is_call = |stop: &&Value| {
+            of("content_block_start")
+                .any(|start| start["index"] == stop["index"] && start["content_block"]["type"] == "tool_use")
+        };
+        prop_assert!(of("content_block_stop").filter(is_call).count() <= ended);
     }
 }
