@@ -99,24 +99,26 @@ impl Build {
     }
 }
 
+/// What the component is built from. The component's own `build.rs` has the same list.
+const SOURCES: [&str; 10] = [
+    "build.rs",
+    "src",
+    "wit",
+    "crates/chat-completions",
+    "crates/chat-completions-wire",
+    "crates/component-shell",
+    "crates/huggingface-protocol",
+    ".cargo",
+    "Cargo.toml",
+    "Cargo.lock",
+];
+
 /// The default component: that of the workspace, if this program is a tool of it. Built first if it is missing or
 /// older than its sources.
 ///
 /// # Errors
 /// This program was installed or copied, or the component is missing and cannot be built.
 pub fn ensure(say: impl FnMut(&str)) -> Result<PathBuf> {
-    const SOURCES: [&str; 10] = [
-        "build.rs",
-        "src",
-        "wit",
-        "crates/chat-completions",
-        "crates/chat-completions-wire",
-        "crates/component-shell",
-        "crates/huggingface-protocol",
-        ".cargo",
-        "Cargo.toml",
-        "Cargo.lock",
-    ];
     let workspace = Workspace::of_this_program()?;
     let path = Build::Release.file(&workspace);
     let sources = SOURCES.iter().map(|source| workspace.path().join(source));
@@ -304,6 +306,18 @@ fn newest(path: &Path) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_components_own_build_has_the_same_list_of_sources() {
+        let list = |text: &str| {
+            let (_, rest) = text.split_once("const SOURCES").expect("a list");
+            rest.split_once("];").expect("an end").0.to_owned()
+        };
+        assert_eq!(
+            list(include_str!("../../../build.rs")),
+            list(include_str!("lib.rs"))
+        );
+    }
+
     #[test]
     fn a_build_gets_no_variable_that_may_hold_the_credential() {
         let found = super::credential_variables();

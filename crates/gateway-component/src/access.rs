@@ -1,4 +1,4 @@
-//! Who may ask: whoever has the key; without a key, programs that know the server by a name of its own machine. Never a web
+//! Access: clients with the key; without a key, programs that address the server by a name of its own machine. Never a web
 //! page, which could send requests to any server that its reader reaches.
 
 use http::{StatusCode, header};
@@ -46,7 +46,7 @@ pub(crate) fn check(head: &Head, options: &Options) -> Result<(), Fault> {
     }
 }
 
-/// Compares in constant time; by digest, so that not even the length is told.
+/// Compares in constant time; by digest, so that not even the length leaks.
 fn is_same(shown: &str, key: &str) -> bool {
     let [shown, key]: [[u8; 32]; 2] = [shown, key].map(|text| Sha256::digest(text).into());
     shown.ct_eq(&key).into()

@@ -1,4 +1,4 @@
-//! A request for a completion, in any dialect: read, asked of the provider, and written back whole or as it comes. Knows no
+//! A request for a completion, in any dialect: parsed, passed to the provider, and returned whole or as a stream. Knows no
 //! dialect.
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use dialects::{
     dialect::{Asked, Dialect, Frame, Head as Origin, LOGPROBS, Reply, has_logprobs},
     ending::Ending,
     fault::Fault,
-    server::{PLACEHOLDERS, refusals::no_model},
+    server::{placeholder, refusals::no_model},
 };
 use provider_contract::{
     Error, GenerationInfo,
@@ -114,8 +114,8 @@ pub(crate) fn answer(
     }
 }
 
-/// Who is asked: the model that is named. A blank name stands for the default; so does what clients send that were given no
-/// model, unless it is a name here. That name is given as well, to be told.
+/// The requested model. A blank name selects the default; so does a placeholder of a client, unless the provider knows it as
+/// a name. The placeholder is returned as well, for a warning.
 fn reference(named: &str, options: &Options) -> (String, Option<&'static str>) {
     let name = named.trim();
     let default = || {
@@ -127,10 +127,7 @@ fn reference(named: &str, options: &Options) -> (String, Option<&'static str>) {
     if name.is_empty() {
         return (default().unwrap_or_default(), None);
     }
-    let placeholder = PLACEHOLDERS
-        .into_iter()
-        .find(|known| known.eq_ignore_ascii_case(name));
-    match placeholder
+    match placeholder(name)
         .filter(|_| provider::resolve_ref(name).is_err())
         .zip(default())
     {
@@ -139,7 +136,7 @@ fn reference(named: &str, options: &Options) -> (String, Option<&'static str>) {
     }
 }
 
-/// An error of the provider, its place in the words of who asked.
+/// An error of the provider; its place is the member of the client's request.
 fn located(error: provider::Error, reply: &dyn Reply) -> Fault {
     let mut fault = Fault::from(Error::from(error));
     reply.locate(&mut fault);
@@ -168,7 +165,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// Passes a response on until it ends or nobody reads it any more; the caller then drops it, which cancels what is left.
+    /// Passes a response on until it ends or the client disconnects; the caller then drops it, which cancels what is left.
     fn tell(
         mut self,
         reference: &str,

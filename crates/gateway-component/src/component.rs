@@ -26,7 +26,7 @@ use crate::{
     request::Head,
 };
 
-/// Where anybody may ask whether the gateway is well.
+/// The path of the liveness probe, which needs no key.
 pub(crate) const HEALTH: &str = "/healthz";
 const MODELS: &str = "/v1/models";
 
@@ -49,7 +49,7 @@ impl Guest for Gateway {
             Some(fault) => refuse(client, dialect, &head, &fault),
             None => answer(&request, &head, dialect, client),
         };
-        // A client that is gone is told nothing; what was under way for it has been dropped.
+        // A client that disconnected gets no response; its request has been dropped.
         let _: Result<(), Gone> = answered;
     }
 }
@@ -85,7 +85,7 @@ fn answer(request: &IncomingRequest, head: &Head, dialect: &dyn Dialect, client:
     }
 }
 
-/// Writes an error in the dialect of who asks.
+/// Writes an error in the client's dialect.
 pub(crate) fn refuse(client: Client, dialect: &dyn Dialect, head: &Head, fault: &Fault) -> Result<(), Gone> {
     let body = dialect.error(fault, &head.id).to_string();
     let headers = refusals::headers_of(fault).collect();

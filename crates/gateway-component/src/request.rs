@@ -1,4 +1,4 @@
-//! A request's head in the types of the crate `http`, and its name. Knows nothing of what is asked.
+//! A request's head in the types of the crate `http`, and its name. Knows no dialect.
 
 use std::{
     fmt::Write as _,

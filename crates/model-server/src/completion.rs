@@ -27,7 +27,7 @@ use dialects::{
     dialect::{Head, Reply},
     ending::{Ending, trail},
     fault::Fault,
-    server::{PLACEHOLDERS, refusals::no_model},
+    server::{placeholder, refusals::no_model},
 };
 use model_provider_host::{ChatOptions, contract::ChatRequest, failover::Failed};
 
@@ -110,9 +110,7 @@ impl Current {
         if name.is_empty() {
             return (self.default_models.clone(), None);
         }
-        let placeholder = PLACEHOLDERS
-            .into_iter()
-            .find(|known| known.eq_ignore_ascii_case(name));
+        let placeholder = placeholder(name);
         let is_name = || self.host.settings().models.find_alias(name).next().is_some();
         if placeholder.is_some() && !self.default_models.is_empty() && !is_name() {
             return (self.default_models.clone(), placeholder);

@@ -1,4 +1,4 @@
-//! The exports: settings as the provider and the gateway ask for them. Read once in the life of an instance.
+//! The exports: settings of the provider and of the gateway. Read once per instance.
 
 use std::cell::OnceCell;
 
@@ -18,7 +18,7 @@ fn with<T>(use_them: impl FnOnce(&Result<Settings, String>) -> T) -> T {
     READ.with(|cell| use_them(cell.get_or_init(load)))
 }
 
-/// The settings; where they cannot be read nobody may be served, and these say nothing.
+/// The settings; where they cannot be read every request fails, and these are blank.
 fn with_settings<T>(use_them: impl FnOnce(&Settings) -> T) -> T {
     with(|read| match read {
         Ok(settings) => use_them(settings),

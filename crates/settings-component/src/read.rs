@@ -1,4 +1,4 @@
-//! Settings by name and value, read and checked. Knows neither where they come from nor who asks for them.
+//! Settings by name and value, read and checked. Knows neither their source nor the component that reads them.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ pub(crate) enum Credential {
     Missing,
 }
 
-/// When lists ask the upstream.
+/// When a list is requested from the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Discovery {
     ConfiguredOnly,

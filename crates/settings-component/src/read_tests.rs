@@ -1,4 +1,4 @@
-//! What settings are taken, and how a mistake in them is told.
+//! Which settings are accepted, and the errors for invalid ones.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What servers of the dialects have in common and no socket is needed for: addresses, who may ask, and what is refused.
+//! What servers of the dialects share without a socket: addresses, access, refusals.
 //!
 //! It knows neither a host nor an engine.
 
@@ -7,5 +7,13 @@ pub mod addresses;
 pub mod plain_path;
 pub mod refusals;
 
-/// What clients send in place of a model's name where none was given.
-pub const PLACEHOLDERS: [&str; 2] = ["dummy", "default"];
+/// Model names that clients send if none was configured.
+const PLACEHOLDERS: [&str; 2] = ["dummy", "default"];
+
+/// The placeholder that a trimmed model name is, in any letter case.
+#[must_use]
+pub fn placeholder(name: &str) -> Option<&'static str> {
+    PLACEHOLDERS
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(name))
+}

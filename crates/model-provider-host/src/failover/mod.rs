@@ -291,8 +291,8 @@ impl Fallback {
                     }
                     drop(memory);
                     trail.push(Attempt::new(reference.as_str(), error.clone(), started.elapsed()));
-                    // What was asked for first, and is no reference at all, is a slip of who asks: a response from
-                    // somebody else would hide it.
+                    // An invalid reference that was requested first is a mistake of the caller: a response from
+                    // another model would hide it.
                     let is_slip = error.kind() == Kind::Provider(ErrorKind::InvalidReference)
                         && models.first().is_some_and(|(first, _)| first == reference);
                     if is_slip || !error.allows_fallback() {

@@ -15,7 +15,7 @@ const PROVIDER: &str = "openclaw:model-provider/provider@0.2.0";
 const CONFIGURATION: &str = "openclaw:gateway/configuration@0.1.0";
 const HANDLER: &str = "wasi:http/incoming-handler@";
 
-/// Builds what is missing and composes it. `settings` is a file that is built in; without one, the engine's store is asked.
+/// Builds what is missing and composes it. `settings` is a file that is built in; without one, they are read from the engine's store.
 pub(super) fn build(provider: &[u8], settings: Option<&Path>) -> Result<Vec<u8>, Box<dyn Error>> {
     let say = |words: &str| eprintln!("{words}");
     let gateway = std::fs::read(component_build::build_member("gateway-component", say)?)?;
