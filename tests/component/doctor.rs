@@ -99,6 +99,7 @@ async fn every_problem_comes_with_a_fix() {
         models: {
           "huggingface/Qwen/Qwen3-8B": { alias: "twice", params: { transport: "sse" } },
           "huggingface/Qwen/Qwen3-32B": { alias: "Twice" },
+          "huggingface/Qwen/Qwen3-4B": { alias: "both" }, "zeta/x": { alias: "Both" },
         },
       } },
     }"#;
@@ -137,6 +138,10 @@ async fn every_problem_comes_with_a_fix() {
             &warnings,
             "aliases: the alias `twice` means huggingface/Qwen/Qwen3-8B and huggingface/Qwen/Qwen3-32B",
         );
+        finds(
+            &warnings,
+            "aliases: the alias `both` means huggingface/Qwen/Qwen3-4B here, and zeta/x too",
+        );
         #[cfg(unix)]
         {
             finds(&warnings, "files: other users can read");
@@ -144,6 +149,39 @@ async fn every_problem_comes_with_a_fix() {
         }
         finds(&of_level(&ran, "note"), "zeta/x is not one of `huggingface`");
         assert!(ran.out.contains("did you mean `baseUrl`?"), "{ran:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_openclaw_would_not_use_is_named() {
+    let mock = mock().await;
+    let profiles = r#"{ "version": 1, "profiles": { "HuggingFace:work": {
+      "type": "api_key", "provider": "HuggingFace", "key": "hf_AnotherKeyOfTheProfile" } } }"#;
+    let stored = Home::new(&mock.base_url())
+        .variable("HF_TOKEN", TOKEN)
+        .file("agents/main/agent/auth-profiles.json", profiles);
+    let config = r#"{ models: { providers: { huggingface: { apiKey: "MY_KEY", models: [] } } } }"#;
+    let bare = Home::new(&mock.base_url())
+        .variable("MY_KEY", TOKEN)
+        .file("openclaw.json", config);
+    person(move || {
+        let ran = stored.run(&["doctor", "--format", "json"]);
+        finds(&of_level(&ran, "ok"), "key: found: env: HF_TOKEN");
+        finds(
+            &of_level(&ran, "note"),
+            "key: OpenClaw uses another key, that of the profile HuggingFace:work",
+        );
+        assert!(!ran.out.contains("hf_AnotherKey"), "{ran:?}");
+        let ran = bare.run(&["doctor", "--format", "json"]);
+        finds(
+            &of_level(&ran, "ok"),
+            "key: found: models.providers.huggingface.apiKey: MY_KEY",
+        );
+        finds(
+            &of_level(&ran, "note"),
+            "key: `models.providers.huggingface.apiKey` names the variable MY_KEY",
+        );
     })
     .await;
 }

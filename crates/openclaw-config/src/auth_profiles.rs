@@ -236,8 +236,9 @@ impl Configuration {
     pub(super) fn put_profile(&self, info: &ProviderInfo, key: &StoredKey) -> Result<(String, bool)> {
         let name = format!("{}:default", info.id);
         self.move_own_profiles()?;
+        let alias = self.variables_alias();
         let changed = edit::file(&self.profiles_path(), Backup::None, |edit| {
-            put(edit, info, &name, key)
+            put(edit, info, &name, key, &alias)
         })?;
         Ok((name, changed))
     }
@@ -245,7 +246,8 @@ impl Configuration {
     /// Checks that the file can take a credential; writes nothing.
     pub(super) fn can_put_profile(&self, info: &ProviderInfo, key: &StoredKey) -> Result<()> {
         let name = format!("{}:default", info.id);
-        edit::try_out(&self.profiles_path(), |edit| put(edit, info, &name, key))
+        let alias = self.variables_alias();
+        edit::try_out(&self.profiles_path(), |edit| put(edit, info, &name, key, &alias))
     }
 
     /// Migrates the profiles of the file that earlier versions of this program wrote to OpenClaw's file, if that
@@ -284,7 +286,8 @@ pub enum StoredKey {
     Variable(String),
 }
 
-fn put(edit: &mut Edit, info: &ProviderInfo, name: &str, key: &StoredKey) -> Result<()> {
+/// Writes a profile; `alias` is the entry of `secrets.providers` that a reference to a variable names.
+fn put(edit: &mut Edit, info: &ProviderInfo, name: &str, key: &StoredKey, alias: &str) -> Result<()> {
     if edit.get(&[]).and_then(Value::as_object).is_none_or(Map::is_empty) {
         edit.set(&["version"], 1.into())?;
     }
@@ -300,7 +303,7 @@ fn put(edit: &mut Edit, info: &ProviderInfo, name: &str, key: &StoredKey) -> Res
         StoredKey::Variable(name) => (
             "keyRef",
             "key",
-            serde_json::json!({ "source": "env", "provider": "default", "id": name }),
+            serde_json::json!({ "source": "env", "provider": alias, "id": name }),
         ),
     };
     edit.set(&[profiles, profile, set], value)?;

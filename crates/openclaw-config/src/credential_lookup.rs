@@ -295,6 +295,17 @@ impl Configuration {
         Ok(None)
     }
 
+    /// Whether `models.providers.<id>.apiKey` is just the name of a variable that the plugin does not request.
+    #[must_use]
+    pub fn is_bare_name(&self, info: &ProviderInfo, name: &str) -> bool {
+        let mut requested = info.credential.iter().flat_map(|spec| &spec.env_vars);
+        let node = self.provider(info).and_then(|provider| provider.get("apiKey"));
+        let text = node
+            .ok()
+            .and_then(|node| node.value().and_then(serde_json::Value::as_str));
+        text.is_some_and(|text| text.trim() == name) && requested.all(|known| known != name)
+    }
+
     /// A variable that the configuration itself names: in the process's environment, `.env`, or `env.vars`.
     pub(super) fn variable(&self, name: &str, environment: &Environment, dotenv: &str) -> Option<String> {
         let not_blank = |value: &String| !value.trim().is_empty();

@@ -116,6 +116,23 @@ impl Configuration {
         Ok(found)
     }
 
+    /// The alias that OpenClaw writes into a reference to a variable: `secrets.defaults.env`, else the first of
+    /// `secrets.providers` with that source, else `default`.
+    pub(super) fn variables_alias(&self) -> String {
+        let secrets = self.value().get("secrets");
+        let default = secrets.and_then(|secrets| secrets.pointer("/defaults/env")?.as_str());
+        let providers = secrets.and_then(|secrets| secrets.get("providers")?.as_object());
+        let is_env = |provider: &serde_json::Value| {
+            provider.get("source").and_then(serde_json::Value::as_str) == Some(Source::Env.name())
+        };
+        let first = || {
+            let mut entries = providers.into_iter().flatten();
+            entries.find_map(|(alias, provider)| is_env(provider).then_some(alias.as_str()))
+        };
+        let default = default.map(str::trim).filter(|alias| !alias.is_empty());
+        default.or_else(first).unwrap_or("default").to_owned()
+    }
+
     /// The files of secrets that `secrets.providers` names.
     pub(super) fn secret_files(&self) -> Vec<PathBuf> {
         let secrets = self.root().get("secrets").and_then(|node| node.read::<Secrets>());
@@ -146,7 +163,9 @@ impl Configuration {
         let default = secrets
             .defaults
             .get(source.name())
-            .map_or("default", String::as_str);
+            .map(|alias| alias.trim())
+            .filter(|alias| !alias.is_empty())
+            .unwrap_or("default");
         let alias = provider.as_deref().map(str::trim).unwrap_or(default);
         let registered = secrets
             .providers

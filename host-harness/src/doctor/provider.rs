@@ -11,7 +11,7 @@ use model_provider_host::{
     contract::{DiscoveryMode, ModelCatalog, ModelRef, ModelSource, ProviderInfo, is_credential_optional},
     redact::SHORTEST_SEARCHED_SECRET,
 };
-use openclaw_config::FoundSecret;
+use openclaw_config::{FoundSecret, SecretSource};
 
 /// Clocks that are further apart than this make dates and certificates fail.
 const CLOCK_TOLERANCE_SECONDS: u64 = 120;
@@ -59,6 +59,7 @@ pub(super) async fn credential(report: &mut Report, ground: &Ground, plugin: &Pl
     match found {
         Ok(Some(found)) => {
             report.ok("key", format!("found: {}", found.source));
+            other_key_there(report, ground, info, &found);
             if found.secret.expose().len() < SHORTEST_SEARCHED_SECRET {
                 let message = format!(
                     "the key has fewer than {SHORTEST_SEARCHED_SECRET} bytes: it is too short to be redacted from responses"
@@ -75,6 +76,36 @@ pub(super) async fn credential(report: &mut Report, ground: &Ground, plugin: &Pl
             report.fail("key", &error);
             None
         }
+    }
+}
+
+/// Where OpenClaw would use another key, or the found one differently.
+fn other_key_there(report: &mut Report, ground: &Ground, info: &ProviderInfo, found: &FoundSecret) {
+    if let SecretSource::Environment(_)
+    | SecretSource::DotEnv(_)
+    | SecretSource::ConfigVariable(_)
+    | SecretSource::Shell(_) = found.source
+        // A broken store is reported where it is searched.
+        && let Ok(Some(stored)) = ground.configuration.stored_secret(info)
+        && stored.secret.expose() != found.secret.expose()
+    {
+        let message = format!(
+            "OpenClaw uses another key, that of the profile {}; here variables come first",
+            stored.profile
+        );
+        report.note("key", message);
+    }
+    if let SecretSource::ApiKey {
+        provider,
+        variable: Some(name),
+    } = &found.source
+        && ground.configuration.is_bare_name(info, name)
+    {
+        let message = format!(
+            "`models.providers.{provider}.apiKey` names the variable {name}; OpenClaw sends such a name as the key \
+             itself, unless one of its providers uses that variable. `${{{name}}}` works in both"
+        );
+        report.note("key", message);
     }
 }
 
@@ -193,7 +224,7 @@ pub(super) async fn models(
     }
     for (alias, references) in equal_aliases(settings) {
         let message = format!(
-            "the alias `{alias}` means {}; it fails when it is used",
+            "the alias `{alias}` means {}; it fails when it is used here, and OpenClaw uses the last one without a word",
             references.join(" and ")
         );
         report.warn(
@@ -201,6 +232,23 @@ pub(super) async fn models(
             message,
             "rename one of them under `agents.defaults.models`",
         );
+    }
+    for alias in settings.models.aliases() {
+        if let Some(other) = ground
+            .configuration
+            .reference_elsewhere(&host.info(), &alias.alias)?
+        {
+            let message = format!(
+                "the alias `{}` means {} here, and {other} too; OpenClaw uses the last one without a word",
+                alias.alias,
+                alias.reference.trim()
+            );
+            report.warn(
+                "aliases",
+                message,
+                "rename one of them under `agents.defaults.models`",
+            );
+        }
     }
     for key in ground.configuration.params(&host.info())?.unknown {
         let message = format!("`{key}` is not used here: it is not a known request parameter");

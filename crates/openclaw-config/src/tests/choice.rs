@@ -164,6 +164,39 @@ fn a_reference_can_be_stored_in_place_of_the_key() {
     assert_eq!(stored.secret.expose(), "from-env");
 }
 
+#[test]
+fn a_stored_reference_names_the_provider_of_secrets_that_openclaw_would_name() {
+    for (secrets, alias) in [
+        ("{}", "default"),
+        (
+            "{ defaults: { env: ' corp ' }, providers: { corp: { source: 'env' } } }",
+            "corp",
+        ),
+        ("{ defaults: { env: ' ' } }", "default"),
+        (
+            "{ providers: { f: { source: 'file', path: '/x' }, corp: { source: 'env' } } }",
+            "corp",
+        ),
+        (
+            "{ providers: { z: { source: 'env' }, default: { source: 'env' } } }",
+            "z",
+        ),
+    ] {
+        let config = format!("{{ secrets: {secrets} }}");
+        let home = Home::new(&[("openclaw.json", &config)]).with("ACME_TOKEN", "from-env");
+        let configuration = home.load();
+        configuration
+            .store_profile(&acme(), &StoredKey::Variable("ACME_TOKEN".into()))
+            .unwrap();
+        let text = fs::read_to_string(configuration.profiles_path()).unwrap();
+        let stored: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let reference = &stored["profiles"]["acme:default"]["keyRef"];
+        assert_eq!(reference["provider"], alias, "{secrets}");
+        let found = configuration.stored_secret(&acme()).unwrap().unwrap();
+        assert_eq!(found.secret.expose(), "from-env", "{secrets}");
+    }
+}
+
 const CHOICE: &str = "{
   // mine
   agents: { defaults: {
