@@ -1,11 +1,11 @@
-//! Names the revision of the sources that the component is built from, so that the file tells it.
+//! Names the revision of the sources that the component is built from, which the file's metadata then has.
 //!
 //! `SOURCE_REVISION` if it is set, and none if it is empty. Else what the package says, or the repository if the component's
 //! sources are the committed ones: a revision that other sources have would be wrong.
 
 use std::{env, fs, path::Path, process::Command};
 
-/// Set by whoever builds outside of a repository.
+/// Set for builds outside of a repository.
 const VARIABLE: &str = "SOURCE_REVISION";
 /// What cargo puts into a package.
 const PACKAGED: &str = ".cargo_vcs_info.json";
@@ -27,7 +27,7 @@ fn main() {
     println!("cargo:rustc-check-cfg=cfg(has_revision)");
     println!("cargo:rerun-if-env-changed={VARIABLE}");
     println!("cargo:rerun-if-changed=build.rs");
-    // Natively nothing is built that could tell it.
+    // A native build has no metadata.
     if env::var("CARGO_CFG_TARGET_FAMILY").as_deref() != Ok("wasm") {
         return;
     }
@@ -78,7 +78,7 @@ fn git(arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| text.trim().to_owned())
 }
 
-/// A word that stands in one line.
+/// A word on one line.
 fn is_name(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_graphic())
 }

@@ -19,6 +19,7 @@ use super::{
 use model_provider_host::{
     Host, Settings,
     contract::{DiscoveryMode, Model, ModelCatalog, ProviderInfo},
+    cost::Usd,
 };
 
 /// The title of prices.
@@ -241,7 +242,7 @@ fn compare(key: SortKey, a: &Model, b: &Model) -> Ordering {
     let output = |model: &Model| model.max_output_tokens.map_or(-1.0, f64::from);
     match key {
         SortKey::Name => Ordering::Equal,
-        SortKey::Price => smallest(|model| dollars(model).1).then(smallest(|model| dollars(model).0)),
+        SortKey::Price => by_price(a, b),
         SortKey::Window => largest(window),
         SortKey::Output => largest(output),
         SortKey::Speed => largest(|model| best_speed(model).unwrap_or(-1.0)),
@@ -251,15 +252,17 @@ fn compare(key: SortKey, a: &Model, b: &Model) -> Ordering {
     .then_with(by_name)
 }
 
-/// Prices as numbers, for comparisons only; unknown ones sort as the most expensive.
-fn dollars(model: &Model) -> (f64, f64) {
-    let figure = |text: &str| text.parse().unwrap_or(f64::INFINITY);
-    model
-        .price
-        .as_ref()
-        .map_or((f64::INFINITY, f64::INFINITY), |price| {
-            (figure(&price.input), figure(&price.output))
-        })
+/// Output price, then input price; an unknown one sorts as the most expensive.
+fn by_price(a: &Model, b: &Model) -> Ordering {
+    let of = |model: &Model| {
+        let known = |text: &str| Usd::parse(text).map_or((true, Usd::default()), |amount| (false, amount));
+        let price = model.price.as_ref();
+        (
+            known(price.map_or("", |price| &price.output)),
+            known(price.map_or("", |price| &price.input)),
+        )
+    };
+    of(a).cmp(&of(b))
 }
 
 fn footer(catalog: &ModelCatalog, all: usize) -> String {

@@ -26,7 +26,7 @@ pub(crate) fn served(case: &Value) -> Served {
     }
 }
 
-/// The reference that a case asks.
+/// The model reference of a case.
 pub(crate) fn requested_model(case: &Value) -> String {
     format!("huggingface/{}", case["model"].as_str().unwrap_or("org/name"))
 }

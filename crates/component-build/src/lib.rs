@@ -171,7 +171,7 @@ pub fn build_member(package: &str, say: impl FnMut(&str)) -> Result<PathBuf> {
 pub fn build_settings(file: &Path, say: impl FnMut(&str)) -> Result<PathBuf> {
     const PACKAGE: &str = "settings-component";
     let workspace = Workspace::of_this_program()?;
-    // Its own folder: what asks the engine's store keeps its place.
+    // Its own folder, so that builds for the engine's store stay cached.
     let target_dir = workspace.path().join("target").join("gateway-settings");
     let _ = seed::seed(&Build::Release.target_dir(&workspace), &target_dir);
     let path = target_dir

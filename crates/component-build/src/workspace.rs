@@ -65,7 +65,7 @@ mod trust {
         "wit",
         "crates",
         ".cargo",
-        // The build asks git for the revision, and git runs commands named there.
+        // The build gets the revision from git, and git runs commands named there.
         ".git/config",
         "Cargo.toml",
         "Cargo.lock",

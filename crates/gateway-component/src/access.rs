@@ -36,7 +36,7 @@ pub(crate) fn check(head: &Head, options: &Options) -> Result<(), Fault> {
             "web pages may not use this gateway",
         ));
     }
-    // Whoever watches whether it is well has no key, and learns nothing else.
+    // Health checks have no key, and get nothing else.
     if head.uri.path() == crate::component::HEALTH {
         return Ok(());
     }

@@ -36,7 +36,7 @@ const HEARTBEAT_MS: u32 = 5_000;
 /// How many events are taken at once.
 const EVENTS: u32 = 64;
 
-/// Who answers; an engine swaps the component as a whole, so there is one generation.
+/// The responding generation; an engine swaps the component as a whole, so there is one generation.
 struct Responder(GenerationInfo);
 
 impl Responder {

@@ -1,4 +1,4 @@
-//! The export: one request of a client, answered. Knows addresses; what stands behind each is in a module of its own.
+//! The export: handles one request of a client. Knows addresses; each has its handler in a module of its own.
 
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A response on its way out: its head, then a body that is flushed as it is written, within a time for who reads it. Knows
+//! A response on its way out: its head, then a body that is flushed as it is written, within a time limit for the client. Knows
 //! nothing of what is said.
 
 use wasi::{
@@ -19,7 +19,7 @@ const UNREAD_NS: u64 = 60 * 1_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Gone;
 
-/// Who waits for a response: it can be answered once.
+/// The response of a request, which can be sent once.
 pub(crate) struct Client {
     out: ResponseOutparam,
     /// Headers of every response.
@@ -72,7 +72,7 @@ impl Client {
     pub(crate) fn begin(self, status: StatusCode, headers: HeaderMap) -> Result<Body, Gone> {
         let fields = Fields::new();
         for (name, value) in headers.iter().chain(&self.common) {
-            // What the engine keeps for itself is its matter.
+            // Headers that the engine sets itself are left to it.
             let _ = fields.append(name.as_str(), value.as_bytes());
         }
         let response = OutgoingResponse::new(fields);

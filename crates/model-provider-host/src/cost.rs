@@ -1,40 +1,28 @@
-//! The cost of a response, exact: decimal text in, decimal text out, no floats in between.
+//! The cost of a response, exact.
 //!
 //! `None` as soon as one factor is unknown: no sum is better than one that may be wrong.
 
+mod usd;
+
+pub use usd::Usd;
+
 use crate::contract::{Model, ModelSource, Price, Summary, Usage};
 
-/// A price with more decimals than this is invalid.
-const MOST_DECIMALS: u32 = 18;
-
-/// The cost of a response in US dollars. Cached input tokens have their own price if there is one, else the input
-/// price.
+/// The cost of a response. Cached input tokens have their own price if there is one, else the input price.
 #[must_use]
-pub fn of(usage: &Usage, price: &Price) -> Option<String> {
-    exact(usage, price).map(Decimal::text)
-}
-
-fn exact(usage: &Usage, price: &Price) -> Option<Decimal> {
+pub fn of(usage: &Usage, price: &Price) -> Option<Usd> {
     let input = usage.input_tokens?;
     let output = usage.output_tokens?;
     let cached = usage.cached_input_tokens.unwrap_or(0).min(input);
     let cached_price = price.cached_input.as_ref().unwrap_or(&price.input);
-    let parts = [
-        Decimal::parse(&price.input)?.times(input - cached)?,
-        Decimal::parse(cached_price)?.times(cached)?,
-        Decimal::parse(&price.output)?.times(output)?,
-    ];
-    let sum = parts.into_iter().try_fold(Decimal::ZERO, Decimal::plus)?;
-    // Prices are per million tokens.
-    Some(Decimal {
-        decimals: sum.decimals + 6,
-        ..sum
-    })
+    Usd::of_tokens(&price.input, input - cached)?
+        .checked_add(Usd::of_tokens(cached_price, cached)?)?
+        .checked_add(Usd::of_tokens(&price.output, output)?)
 }
 
 /// The cost of a response of this model, if every factor is known.
 #[must_use]
-pub fn of_response(model: &Model, summary: &Summary) -> Option<String> {
+pub fn of_response(model: &Model, summary: &Summary) -> Option<Usd> {
     let backend = summary.backend.as_deref();
     let mut routes = model.routes.iter();
     let is_listed = match backend {
@@ -50,13 +38,12 @@ pub fn of_response(model: &Model, summary: &Summary) -> Option<String> {
 
 /// The highest possible cost of this usage of a model; `None` if one of its prices is unknown.
 #[must_use]
-pub fn at_most(model: &Model, usage: &Usage) -> Option<String> {
+pub fn at_most(model: &Model, usage: &Usage) -> Option<Usd> {
     let routes = model.routes.iter().map(|route| route.price.as_ref());
     let own = model.routes.is_empty().then_some(model.price.as_ref());
-    let costs = routes.chain(own).map(|price| exact(usage, price?));
-    let costs: Vec<Decimal> = costs.collect::<Option<_>>()?;
-    let highest = costs.into_iter().reduce(|a, b| if b.is_above(a) { b } else { a });
-    highest.map(Decimal::text)
+    let costs = routes.chain(own).map(|price| of(usage, price?));
+    let costs: Vec<Usd> = costs.collect::<Option<_>>()?;
+    costs.into_iter().max()
 }
 
 /// The price of a response from a backend: its route's. Without a backend, or for an unlisted one, it is the
@@ -81,68 +68,6 @@ pub fn price<'m>(model: &'m Model, backend: Option<&str>) -> Option<&'m Price> {
     }
 }
 
-/// `units` divided by ten to the power of `decimals`.
-#[derive(Clone, Copy)]
-struct Decimal {
-    units: i128,
-    decimals: u32,
-}
-
-impl Decimal {
-    const ZERO: Self = Self {
-        units: 0,
-        decimals: 0,
-    };
-
-    /// Digits and at most one point, as the contract writes prices.
-    fn parse(text: &str) -> Option<Self> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let decimals = u32::try_from(fraction.len())
-            .ok()
-            .filter(|n| *n <= MOST_DECIMALS)?;
-        let digits = || whole.bytes().chain(fraction.bytes());
-        if digits().next().is_none() || !digits().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        let units = digits().try_fold(0i128, |units, byte| {
-            units.checked_mul(10)?.checked_add(i128::from(byte - b'0'))
-        })?;
-        Some(Self { units, decimals })
-    }
-
-    fn times(self, count: u32) -> Option<Self> {
-        let units = self.units.checked_mul(count.into())?;
-        Some(Self { units, ..self })
-    }
-
-    fn plus(self, other: Self) -> Option<Self> {
-        let decimals = self.decimals.max(other.decimals);
-        let scaled = |it: Self| it.units.checked_mul(10i128.checked_pow(decimals - it.decimals)?);
-        Some(Self {
-            units: scaled(self)?.checked_add(scaled(other)?)?,
-            decimals,
-        })
-    }
-
-    fn is_above(self, other: Self) -> bool {
-        let decimals = self.decimals.max(other.decimals);
-        let scaled = |it: Self| it.units.checked_mul(10i128.checked_pow(decimals - it.decimals)?);
-        scaled(self).zip(scaled(other)).is_none_or(|(a, b)| a > b)
-    }
-
-    fn text(self) -> String {
-        let width = self.decimals as usize + 1;
-        let digits = format!("{:0width$}", self.units);
-        let (whole, fraction) = digits.split_at(digits.len() - self.decimals as usize);
-        let fraction = fraction.trim_end_matches('0');
-        if fraction.is_empty() {
-            whole.to_owned()
-        } else {
-            format!("{whole}.{fraction}")
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -158,6 +83,10 @@ mod tests {
         }
     }
 
+    fn usd(text: &str) -> Option<Usd> {
+        Some(Usd::parse(text).expect(text))
+    }
+
     fn usage(input: Option<u32>, cached: Option<u32>, output: Option<u32>) -> Usage {
         Usage {
             input_tokens: input,
@@ -170,25 +99,22 @@ mod tests {
     #[test]
     fn a_cost_is_exact() {
         let price = price_of("0.1", "0.2", None);
-        assert_eq!(
-            of(&usage(Some(3), None, Some(3)), &price).as_deref(),
-            Some("0.0000009")
-        );
+        assert_eq!(of(&usage(Some(3), None, Some(3)), &price), usd("0.0000009"));
         let price = price_of("3", "7.00", Some("0.3"));
         let tokens = usage(Some(1_000_000), Some(500_000), Some(1_000_000));
-        assert_eq!(of(&tokens, &price).as_deref(), Some("8.65"));
+        assert_eq!(of(&tokens, &price), usd("8.65"));
         let free = price_of("0", "0", None);
-        assert_eq!(of(&tokens, &free).as_deref(), Some("0"));
+        assert_eq!(of(&tokens, &free), usd("0"));
     }
 
     #[test]
     fn cached_tokens_without_a_price_of_their_own_count_as_input() {
         let tokens = usage(Some(1_000_000), Some(400_000), Some(0));
-        assert_eq!(of(&tokens, &price_of("3", "7", None)).as_deref(), Some("3"));
+        assert_eq!(of(&tokens, &price_of("3", "7", None)), usd("3"));
         let more_cached_than_sent = usage(Some(10), Some(20), Some(0));
         assert_eq!(
-            of(&more_cached_than_sent, &price_of("1", "1", Some("0"))).as_deref(),
-            Some("0")
+            of(&more_cached_than_sent, &price_of("1", "1", Some("0"))),
+            usd("0")
         );
     }
 
@@ -253,7 +179,7 @@ mod tests {
         let tokens = usage(Some(1_000_000), None, Some(0));
         assert_eq!(at_most(&model, &tokens), None, "the third may cost anything");
         model.routes.truncate(2);
-        assert_eq!(at_most(&model, &tokens).as_deref(), Some("2"));
+        assert_eq!(at_most(&model, &tokens), usd("2"));
         model.routes.truncate(1);
         assert_eq!(price(&model, None), Some(&low));
         model.routes.clear();
@@ -265,9 +191,8 @@ mod tests {
         fn whole_prices_agree_with_integer_arithmetic(i in 0u32..1000, o in 0u32..1000, a: u32, b: u32) {
             let cost = of(&usage(Some(a), None, Some(b)), &price_of(&i.to_string(), &o.to_string(), None)).unwrap();
             let micro = u64::from(a) * u64::from(i) + u64::from(b) * u64::from(o);
-            let (whole, fraction) = cost.split_once('.').unwrap_or((&cost, ""));
-            let digits = format!("{whole}{fraction:0<6}");
-            prop_assert_eq!(digits.parse::<u64>().unwrap(), micro);
+            let exact = Usd::parse(&format!("{}.{:06}", micro / 1_000_000, micro % 1_000_000));
+            prop_assert_eq!(Some(cost), exact);
         }
 
         #[test]

@@ -238,7 +238,7 @@ impl Settings {
             }
             _ if self.declared.set(name, value).map_err(fault)? => {}
             _ => {
-                if let Some(meant) = misspelt(name, self.names()) {
+                if let Some(meant) = nearest(name, self.names()) {
                     return Err(SettingError::Misspelt {
                         name: name.into(),
                         meant,
@@ -311,10 +311,19 @@ pub fn base_url(text: &str) -> Result<url::Url, String> {
     Ok(url)
 }
 
-/// The host's name that was probably meant: at edit distance one, or two in a long word.
-fn misspelt(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    names
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+/// The known name that was probably meant, whatever its case: at edit distance one, or two in a long word.
+///
+/// ```
+/// use model_provider_host::settings::nearest;
+///
+/// assert_eq!(nearest("max-retrys", ["max-retries", "base-url"]), Some("max-retries"));
+/// assert_eq!(nearest("colour", ["max-retries", "base-url"]), None);
+/// ```
+pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let name = name.to_lowercase();
+    known
+        .into_iter()
+        .map(|known| (strsim::damerau_levenshtein(&name, &known.to_lowercase()), known))
         .filter(|(distance, known)| *distance <= if known.len() > 8 { 2 } else { 1 })
         .min()
         .map(|(_, known)| known)

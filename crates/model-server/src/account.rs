@@ -234,8 +234,7 @@ impl Account {
                 .metadata
                 .as_ref()
                 .and_then(|model| cost::at_most(model, &usage));
-            cost.and_then(|cost| Usd::parse(&cost))
-                .unwrap_or(current.policy.unknown_cost)
+            cost.unwrap_or(current.policy.unknown_cost)
         });
         let spend = costs.max().unwrap_or(current.policy.unknown_cost);
         let tokens = u64::from(input) + u64::from(output);
@@ -274,7 +273,6 @@ impl Account {
         let model = state.models.iter().find(|(known, _)| known == reference);
         let metadata = model.and_then(|(_, model)| model.metadata.as_ref());
         let cost = metadata.and_then(|model| cost::of_response(model, summary));
-        let cost = cost.and_then(|cost| Usd::parse(&cost));
         let usage = &summary.usage;
         let record = &mut state.record;
         record.model_used = Some(reference.to_owned());

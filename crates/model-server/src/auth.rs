@@ -24,7 +24,7 @@ use dialects::{
 };
 use model_provider_host::{Error, Kind, Result, Secret, contract::Summary, redact::Redactor};
 
-/// Who may ask. The default is for loopback, without a key.
+/// Which clients are accepted. The default is for loopback, without a key.
 #[derive(Clone, Default)]
 pub struct Access {
     /// The digest of the key, so that a comparison leaks nothing, not even its length.

@@ -19,7 +19,7 @@ use dialects::{
     },
 };
 
-/// Where anybody may ask whether the server is well.
+/// The health check's path, open to everybody.
 pub(super) const HEALTH: &str = "/healthz";
 /// The readiness check, which needs no access key.
 pub(super) const READY: &str = "/readyz";
@@ -75,7 +75,7 @@ pub(super) async fn health(
         "generation": generation.number,
         "version": generation.version,
     });
-    // Only that one waits: what it wants is for the operator, and anybody may ask here.
+    // Only that one waits: what it wants is for the operator, and this path is open to everybody.
     if let Some(pending) = host.pending_update() {
         body["pendingUpdate"] = json!(pending.digest);
     }

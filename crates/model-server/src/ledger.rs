@@ -123,7 +123,7 @@ impl Ledger {
         for usage in all.values_mut() {
             usage.roll(now);
             usage.tokens = usage.tokens.saturating_add(usage.open_tokens);
-            usage.spent = usage.spent.plus(usage.open_spend);
+            usage.spent = usage.spent.saturating_add(usage.open_spend);
         }
         all
     }
@@ -216,8 +216,8 @@ impl Usage {
             }
         }
         if let Some(most) = key.usd_per_day {
-            let used = self.spent.plus(self.open_spend);
-            if used >= most || used.plus(spend) > most {
+            let used = self.spent.saturating_add(self.open_spend);
+            if used >= most || used.saturating_add(spend) > most {
                 return Err(Reached {
                     limit: Limit::UsdPerDay,
                     allowed: most.to_string(),
@@ -244,7 +244,7 @@ impl Entered {
         usage.roll(now);
         usage.day_left(key, tokens, spend, now)?;
         usage.open_tokens = usage.open_tokens.saturating_add(tokens);
-        usage.open_spend = usage.open_spend.plus(spend);
+        usage.open_spend = usage.open_spend.saturating_add(spend);
         (self.tokens, self.spend) = (tokens, spend);
         drop(all);
         self.accounts.changed();
@@ -272,9 +272,9 @@ impl Entered {
         }
         usage.in_flight = usage.in_flight.saturating_sub(1);
         usage.open_tokens = usage.open_tokens.saturating_sub(self.tokens);
-        usage.open_spend = usage.open_spend.minus(self.spend);
+        usage.open_spend = usage.open_spend.saturating_sub(self.spend);
         usage.tokens = usage.tokens.saturating_add(tokens);
-        usage.spent = usage.spent.plus(spend);
+        usage.spent = usage.spent.saturating_add(spend);
         drop(all);
         self.accounts.changed();
     }

@@ -145,24 +145,25 @@ proptest! {
     ) {
         let (ledger, mut key) = (Ledger::default(), key());
         key.tokens_per_day = Some(most);
-        key.usd_per_day = Some(Usd::of_billionths(most));
+        let cents = |count: u64| Usd::from_cents(count.try_into().expect("a small count"));
+        key.usd_per_day = Some(cents(most));
         let mut open = Vec::new();
         for (wanted, used, how) in steps {
             if let Ok(mut entered) = ledger.enter(&key, NOW)
-                && entered.reserve(&key, wanted, Usd::of_billionths(wanted), NOW).is_ok()
+                && entered.reserve(&key, wanted, cents(wanted), NOW).is_ok()
             {
                 open.push((entered, used.min(wanted)));
             }
             match how {
                 0 => drop(open.pop()),
                 1 => if let Some((entered, used)) = open.pop() {
-                    entered.settle(used, Usd::of_billionths(used), NOW);
+                    entered.settle(used, cents(used), NOW);
                 },
                 _ => {}
             }
             let all = ledger.usage(NOW);
             let usage = all.get("a").cloned().unwrap_or_default();
-            prop_assert!(usage.tokens <= most && usage.spent.billionths() <= most);
+            prop_assert!(usage.tokens <= most && usage.spent <= cents(most));
         }
         open.clear();
         let usage = ledger.usage(NOW).remove("a").unwrap_or_default();

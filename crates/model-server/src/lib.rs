@@ -36,7 +36,6 @@ mod seats;
 mod server;
 #[cfg(feature = "otel")]
 mod spans;
-mod spend;
 mod streaming;
 mod unread;
 
@@ -63,11 +62,11 @@ pub use books::Records;
 pub use dialects::chat_completions::reasoning::ReasoningField;
 pub use ledger_file::UsageFile;
 pub use limits::ServeLimits;
+pub use model_provider_host::cost::Usd;
 pub use policy::{AllowedOrigin, ServePolicy};
 pub use server::Server;
 #[cfg(feature = "otel")]
 pub use spans::{SpanExporter, SpanOptions};
-pub use spend::Usd;
 
 use books::Books;
 use budget::BodyBudget;

@@ -70,7 +70,7 @@ impl Default for ServePolicy {
             // Clients retry as well: two layers with two retries each send nine requests.
             max_retries: 1,
             // About the cost of a long response of a large model.
-            unknown_cost: Usd::of_billionths(50_000_000),
+            unknown_cost: Usd::from_cents(5),
         }
     }
 }

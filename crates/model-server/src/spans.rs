@@ -224,7 +224,7 @@ async fn send(options: &SpanOptions, spans: Vec<Value>) -> std::result::Result<(
     if status.is_success() {
         Ok(())
     } else {
-        Err(format!("it answered {status}"))
+        Err(format!("it responded with {status}"))
     }
 }
 

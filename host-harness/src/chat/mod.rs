@@ -355,7 +355,7 @@ impl Answering<'_> {
 /// The cost of a response, if price and usage are known.
 pub(super) async fn cost_of(host: &Host, summary: &Summary) -> Option<String> {
     let resolved = host.resolve(&summary.model).await.ok()?;
-    cost::of_response(&resolved.metadata?, summary)
+    cost::of_response(&resolved.metadata?, summary).map(|cost| cost.to_string())
 }
 
 /// Cancelled before anything was sent.

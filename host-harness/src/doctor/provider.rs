@@ -224,7 +224,7 @@ pub(super) async fn models(
     }
     for (alias, references) in equal_aliases(settings) {
         let message = format!(
-            "the alias `{alias}` means {}; it fails when it is used here, and OpenClaw uses the last one without a word",
+            "the alias `{alias}` means {}; it fails when it is used here, and OpenClaw silently uses the last one",
             references.join(" and ")
         );
         report.warn(
@@ -239,7 +239,7 @@ pub(super) async fn models(
             .reference_elsewhere(&host.info(), &alias.alias)?
         {
             let message = format!(
-                "the alias `{}` means {} here, and {other} too; OpenClaw uses the last one without a word",
+                "the alias `{}` means {} here, and {other} too; OpenClaw silently uses the last one",
                 alias.alias,
                 alias.reference.trim()
             );

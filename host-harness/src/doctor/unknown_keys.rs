@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::report::Report;
-use model_provider_host::{Settings, contract::ProviderInfo};
+use model_provider_host::{Settings, contract::ProviderInfo, settings::nearest};
 use openclaw_config::{Configuration, KnownKeys};
 
 /// Looks for unknown keys next to known ones.
@@ -43,12 +43,8 @@ fn say(report: &mut Report, place: &KnownKeys, key: &str) {
     }
     let known = place.used.iter().chain(place.others);
     let is_of_a_model = matches!(place.way.as_slice(), [models, _, id, list, _] if models == "models" && list == "models" && !id.is_empty());
-    let near = known.map(|known| {
-        let distance = strsim::damerau_levenshtein(&known.to_lowercase(), &key.to_lowercase());
-        (distance, known)
-    });
-    let fix = match near.min().filter(|(distance, _)| *distance <= 2) {
-        Some((_, meant)) => format!("did you mean `{meant}`?"),
+    let fix = match nearest(key, known.copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
         None if is_of_a_model => "put it under `providers` of host-harness.json5".to_owned(),
         None => "check its spelling; OpenClaw refuses keys that it does not know".to_owned(),
     };

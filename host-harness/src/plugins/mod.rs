@@ -47,7 +47,7 @@ impl Choice {
         }
     }
 
-    /// What the lock keeps of it: the whole reference, or the whole path of a file, so that it is found from everywhere.
+    /// Its source in the lock: the whole reference, or the whole path of a file, so that it is found from everywhere.
     fn source(&self) -> String {
         match self {
             Self::Reference(reference) => reference.to_string(),

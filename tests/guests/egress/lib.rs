@@ -2,7 +2,7 @@
 //!
 //! The prompt is the request: `METHOD URL`, a line for each header, a blank line, the body; `\r`, `\n` and `\0` stand for
 //! those characters. `@first-byte: MS` and `@between-bytes: MS` are the guest's own timeouts. The response is returned as
-//! text. With `tell` as the model, a failure is returned as text too: what a guest learns of it.
+//! text. With `tell` as the model, a failure is returned as text too: what a guest can observe.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

@@ -82,7 +82,7 @@ pub(crate) fn resident_peak() -> f64 {
     kib("/proc/self/status", "VmHWM:")
 }
 
-fn kib(file: &str, key: &str) -> f64 {
+pub(crate) fn kib(file: &str, key: &str) -> f64 {
     let text = std::fs::read_to_string(file).expect("Linux has this file");
     let line = text.lines().find_map(|line| line.strip_prefix(key));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use super::measure::kib;
+
 /// A running server; dropping it stops it.
 pub(crate) struct Process {
     child: Child,
@@ -36,6 +38,11 @@ impl Process {
 
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Its resident memory in bytes; pages that it shares count by part.
+    pub(crate) fn resident(&self) -> f64 {
+        kib(&format!("/proc/{}/smaps_rollup", self.child.id()), "Pss:")
     }
 
     /// Whether it has terminated by itself.

@@ -12,6 +12,7 @@ mod calls;
 mod child;
 mod clients;
 mod concurrency;
+mod gateways;
 mod lists;
 mod load;
 mod memory;
@@ -99,6 +100,9 @@ fn main() {
     }
     if wanted("clients") {
         clients::measure();
+    }
+    if wanted("gateways") {
+        threads.block_on(gateways::measure(&rig));
     }
 }
 

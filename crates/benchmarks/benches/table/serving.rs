@@ -1,5 +1,5 @@
-//! `serve` compared with a native proxy that passes everything on, and with the LiteLLM proxy if it is installed:
-//! each a separate process, with the same mock and the same clients.
+//! `serve` compared with a native proxy that passes everything on, and its dialects with each other: each server a
+//! separate process, with the same mock and the same clients.
 
 use std::{
     path::Path,
@@ -11,13 +11,14 @@ use axum::{Router, body::Body, extract::Request, serve::ListenerExt as _};
 use bytes::Bytes;
 use http::{Uri, header};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use tokio::net::TcpListener;
 
-use super::{Rig, Table, child, clients, time};
+use super::{Rig, Table, child, time};
 use crate::common::{
     self, data,
     measure::{median, micros},
@@ -30,8 +31,6 @@ use crate::common::{
 const AT_ONCE: usize = 32;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
-/// LiteLLM takes long to start.
-const START: Duration = Duration::from_secs(120);
 
 pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     let files = data::Files::new();
@@ -45,118 +44,159 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     ];
     for (what, stream, mock) in cases {
         let state = tempfile::tempdir().expect("a folder");
-        let mut servers = vec![
-            Server::new(plugin(rig.plugin.path(), mock.base_url(), state.path()), stream),
-            Server::new(native(mock.base_url()), stream),
-        ];
-        servers.extend(
-            litellm(mock.base_url(), state.path())
-                .await
-                .map(|server| Server::new(server, stream)),
-        );
-        // The first round warms up.
-        for round in 0..=ROUNDS {
-            for server in &mut servers {
-                let (rate, used) = server.round().await;
-                if round > 0 {
-                    server.rates.push(rate);
-                    server.used.push(used);
-                }
-            }
-        }
-        write(table, what, &servers);
+        let ours = plugin(rig.plugin.path(), mock.base_url(), state.path());
+        beside_the_floor(table, what, stream, &ours, &native(mock.base_url())).await;
+        by_dialect(table, what, stream, &ours).await;
     }
 }
 
-fn write(table: &mut Table, what: &str, servers: &[Server]) {
-    let rate = |server: &Server| median(&server.rates);
-    let used = |server: &Server| median(&server.used);
-    let [plugin, native, further @ ..] = servers else {
-        panic!("two servers of our own");
-    };
-    let (our, theirs) = (rate(plugin), rate(native));
+async fn beside_the_floor(table: &mut Table, what: &str, stream: bool, ours: &Process, native: &Process) {
+    let both = [ours, native].map(|server| (server, Caller::new(server, &Dialect::CHAT, stream)));
+    let [(rate, used), (native_rate, native_used)] = in_turns(&both).await;
     table.row(
         &format!("`serve`, {what}, {AT_ONCE} at once, against a native pass-through proxy"),
         "",
-        &format!("{our:.0} /s"),
-        &format!("{theirs:.0} /s"),
-        our / theirs,
+        &format!("{rate:.0} /s"),
+        &format!("{native_rate:.0} /s"),
+        rate / native_rate,
     );
-    let (our, theirs) = (used(plugin), used(native));
     table.row(
         "… CPU of each in the server",
         "",
-        &time(our),
-        &time(theirs),
-        our / theirs,
+        &time(used),
+        &time(native_used),
+        used / native_used,
     );
-    match further {
-        [litellm] => {
-            let (rate, used) = (rate(litellm), time(used(litellm)));
-            table.alone("… the LiteLLM proxy", "", &format!("{rate:.0} /s, {used} CPU"));
-        }
-        _ => table.alone("… the LiteLLM proxy", "", "not installed"),
+}
+
+async fn by_dialect(table: &mut Table, what: &str, stream: bool, server: &Process) {
+    let all = Dialect::ALL.map(|dialect| (server, Caller::new(server, &dialect, stream)));
+    let [(_, chat), others @ ..] = in_turns(&all).await;
+    for (dialect, (_, used)) in Dialect::ALL[1..].iter().zip(others) {
+        table.row(
+            &format!(
+                "`serve`, {what}, CPU in {}, against chat completions",
+                dialect.name
+            ),
+            "≤ 1.15×",
+            &time(used),
+            &time(chat),
+            used / chat,
+        );
     }
 }
 
-/// One of the servers, with its measurements.
-struct Server {
-    process: Process,
-    client: Client<HttpConnector, Full<Bytes>>,
-    body: Bytes,
-    rates: Vec<f64>,
-    used: Vec<f64>,
+/// The medians of requests per second and of CPU a request.
+async fn in_turns<const N: usize>(callers: &[(&Process, Caller); N]) -> [(f64, f64); N] {
+    let mut figures = [const { (Vec::new(), Vec::new()) }; N];
+    // The first round warms up.
+    for round in 0..=ROUNDS {
+        for ((server, caller), (rates, used)) in callers.iter().zip(&mut figures) {
+            let (rate, cpu) = caller.round(server).await;
+            if round > 0 {
+                rates.push(rate);
+                used.push(cpu);
+            }
+        }
+    }
+    figures.map(|(rates, used)| (median(&rates), median(&used)))
 }
 
-impl Server {
-    fn new(process: Process, stream: bool) -> Self {
-        let prompt = Prompt::short();
-        let message = serde_json::json!({"role": "user", "content": prompt.texts[0]});
-        let body = serde_json::json!({"model": prompt.model, "messages": [message], "stream": stream});
+/// An API of the server, and how it is asked for a response.
+pub(super) struct Dialect {
+    name: &'static str,
+    path: &'static str,
+    body: fn(model: &str, text: &str) -> serde_json::Value,
+}
+
+impl Dialect {
+    pub(super) const CHAT: Self = Self {
+        name: "chat completions",
+        path: "/chat/completions",
+        body: |model, text| serde_json::json!({"model": model, "messages": [{"role": "user", "content": text}]}),
+    };
+    const ALL: [Self; 3] = [
+        Self::CHAT,
         Self {
-            process,
+            name: "the Responses API",
+            path: "/responses",
+            body: |model, text| serde_json::json!({"model": model, "input": text}),
+        },
+        Self {
+            name: "the Messages API",
+            path: "/messages",
+            body: |model, text| {
+                serde_json::json!({
+                    "model": model, "max_tokens": 1024, "messages": [{"role": "user", "content": text}],
+                })
+            },
+        },
+    ];
+}
+
+/// A client of a server, which sends the same request each time.
+pub(super) struct Caller {
+    client: Client<HttpConnector, Full<Bytes>>,
+    url: String,
+    body: Bytes,
+}
+
+impl Caller {
+    pub(super) fn new(server: &Process, dialect: &Dialect, stream: bool) -> Self {
+        Self::of(server.base_url(), dialect, stream)
+    }
+
+    pub(super) fn of(base_url: &str, dialect: &Dialect, stream: bool) -> Self {
+        let prompt = Prompt::short();
+        let mut body = (dialect.body)(&prompt.model, &prompt.texts[0]);
+        body["stream"] = stream.into();
+        Self {
             client: client(),
+            url: format!("{base_url}{}", dialect.path),
             body: body.to_string().into(),
-            rates: Vec::new(),
-            used: Vec::new(),
         }
     }
 
     /// Requests per second, and the server's CPU time for each in microseconds.
-    async fn round(&self) -> (f64, f64) {
-        let (before, started) = (self.process.cpu(), Instant::now());
+    async fn round(&self, server: &Process) -> (f64, f64) {
+        let (before, started) = (server.cpu(), Instant::now());
         let callers = (0..AT_ONCE).map(async |_| {
             let mut responses = 0;
             while started.elapsed() < ROUND {
-                self.send().await;
+                self.whole().await;
                 responses += 1;
             }
             responses
         });
         let responses: u32 = futures::future::join_all(callers).await.into_iter().sum();
         let rate = f64::from(responses) / started.elapsed().as_secs_f64();
-        (rate, micros(self.process.cpu() - before) / f64::from(responses))
+        (rate, micros(server.cpu() - before) / f64::from(responses))
     }
 
-    async fn send(&self) {
-        let request = Request::post(format!("{}/chat/completions", self.process.base_url()))
+    /// Sends the request; the head of a successful response has arrived.
+    pub(super) async fn begin(&self) -> Incoming {
+        let request = Request::post(&self.url)
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::AUTHORIZATION, format!("Bearer {}", common::TOKEN))
             .body(Full::from(self.body.clone()))
             .expect("a request");
         let response = self.client.request(request).await.expect("a response");
         let status = response.status();
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .expect("a whole response")
-            .to_bytes();
-        assert!(
-            status.is_success(),
-            "{status}: {}",
-            String::from_utf8_lossy(&body)
+        if status.is_success() {
+            return response.into_body();
+        }
+        let body = response.into_body().collect().await.map(|body| body.to_bytes());
+        panic!(
+            "{}: {status}: {}",
+            self.url,
+            String::from_utf8_lossy(&body.unwrap_or_default())
         );
+    }
+
+    /// A complete response.
+    pub(super) async fn whole(&self) -> Bytes {
+        let body = self.begin().await.collect().await;
+        body.expect("a whole response").to_bytes()
     }
 }
 
@@ -169,12 +209,18 @@ fn client<B: http_body::Body<Data: Send> + Send>() -> Client<HttpConnector, B> {
         .build(connector)
 }
 
-fn plugin(file: &Path, base_url: &str, state: &Path) -> Process {
+pub(super) fn plugin(file: &Path, base_url: &str, state: &Path) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench-command-line"));
-    command
-        .arg("--plugin")
-        .arg(file)
-        .args(["--base-url", base_url, "serve"]);
+    command.arg("--plugin").arg(file);
+    // For a thousand streams of one client.
+    for setting in [
+        "serve-max-concurrent",
+        "serve-max-connections",
+        "serve-max-connections-per-address",
+    ] {
+        command.args(["--set", &format!("{setting}=2000")]);
+    }
+    command.args(["--base-url", base_url, "serve"]);
     // Without the user's settings.
     command
         .env("HOME", state)
@@ -183,7 +229,7 @@ fn plugin(file: &Path, base_url: &str, state: &Path) -> Process {
     Process::saying(&mut command)
 }
 
-fn native(base_url: &str) -> Process {
+pub(super) fn native(base_url: &str) -> Process {
     let program = std::env::current_exe().expect("this program");
     Process::saying(Command::new(program).args([child::WORD, "proxy", base_url]))
 }
@@ -204,43 +250,4 @@ pub(crate) async fn proxy(base_url: &str) {
     println!("http://{}/v1", listener.local_addr().expect("an address"));
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     axum::serve(listener, service).await.expect("it serves");
-}
-
-/// The LiteLLM proxy as in its documentation, if `benches/clients/install` has installed it.
-async fn litellm(base_url: &str, state: &Path) -> Option<Process> {
-    let program = clients::tools().join("litellm/bin/litellm");
-    if !program.is_file() {
-        return None;
-    }
-    let model = Prompt::short().model;
-    let params = serde_json::json!({"model": format!("openai/{model}"), "api_base": base_url, "api_key": common::TOKEN});
-    let config = serde_json::json!({"model_list": [{"model_name": model, "litellm_params": params}]});
-    // JSON is valid YAML.
-    let file = state.join("litellm.yaml");
-    std::fs::write(&file, config.to_string()).expect("a file");
-    let port = TcpListener::bind("127.0.0.1:0")
-        .await
-        .ok()?
-        .local_addr()
-        .ok()?
-        .port();
-    let mut command = Command::new(program);
-    command
-        .arg("--config")
-        .arg(file)
-        .args(["--host", "127.0.0.1", "--port", &port.to_string()]);
-    command
-        .env("HOME", state)
-        .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-        .env("LITELLM_TELEMETRY", "False");
-    let mut process = Process::silent(&mut command, format!("http://127.0.0.1:{port}/v1"));
-    let started = Instant::now();
-    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        if process.has_ended() || started.elapsed() > START {
-            eprintln!("LiteLLM does not start");
-            return None;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    Some(process)
 }

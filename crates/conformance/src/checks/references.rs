@@ -14,7 +14,7 @@ checks! {
     "references/white-space", "The grammar of references, which a provider may narrow (surrounding white space is ignored, prefix and suffix are read in any case):" => white_space;
     "references/without-prefix", "a model that the plugin or the settings know; an alias" => without_prefix;
     "references/unknown-model", "a reference to an unknown model, which is no error." => unknown_model;
-    "references/invalid", "The text is no model reference, or an alias of two models." => invalid;
+    "references/invalid", "Not a valid model reference, or an alias of two models." => invalid;
     "references/alias", "Resolves a model reference or an alias." => alias;
     "references/alias-spelling", "an alias (compared trimmed, in any case, runs of white space as one)" => alias_spelling;
     "references/alias-shown", "The alias that the settings give to exactly this reference." => alias_shown;

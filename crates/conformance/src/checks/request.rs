@@ -19,7 +19,7 @@ checks! {
     "request/credential-not-required", "None is needed (a local server)." => credential_not_required;
     "request/wire-id", "What the plugin sends as the model's name." => wire_id;
     "request/model-by-alias", "Any text that `resolve-ref` accepts; `canonical` is the fastest." => model_by_alias;
-    "request/invalid-model", "The text is no model reference, or an alias of two models." => invalid_model;
+    "request/invalid-model", "Not a valid model reference, or an alias of two models." => invalid_model;
     "request/open-is-not-sent", "A field that is `none` or empty is not sent, so that the upstream's own default holds." => open_is_not_sent;
     "request/no-messages", "The conversation, oldest first; at least one message." => no_messages;
     "request/order", "The conversation, oldest first; at least one message." => order;

@@ -26,7 +26,7 @@ checks! {
     "response/finish-tool-calls", "The model calls tools." => finish_tool_calls;
     "response/finish-content-filter", "The upstream withheld the rest." => finish_content_filter;
     "response/finish-other", "Another reason; see `raw-finish-reason`." => finish_other;
-    "response/raw-finish-reason", "The upstream's own word for it." => raw_finish_reason;
+    "response/raw-finish-reason", "The upstream's own finish reason." => raw_finish_reason;
     "response/usage", "Token counts, as the upstream last reported them." => usage;
     "response/usage-details", "Those of the reasoning." => usage_details;
     "response/usage-unknown", "Unknown is `none` (or the empty list), never zero, false or \"\"." => usage_unknown;

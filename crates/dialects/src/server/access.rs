@@ -1,4 +1,4 @@
-//! What a request shows of who asks: the name by which it knows the server, the page it comes from, and its key. Compares
+//! What a request shows of its client: the name by which it knows the server, the page it comes from, and its key. Compares
 //! no keys.
 
 use std::net::IpAddr;

@@ -11,7 +11,7 @@ pub fn headers_of(fault: &Fault) -> impl Iterator<Item = (HeaderName, HeaderValu
     let retry_after = fault
         .retry_after
         .map(|seconds| (header::RETRY_AFTER, seconds.into()));
-    // Clients try again by the status alone, unless they are told better.
+    // Clients retry by the status alone, unless a header says otherwise.
     let retry = HeaderValue::from_static(if fault.retry { "true" } else { "false" });
     let should_retry = (HeaderName::from_static("x-should-retry"), retry);
     let challenge = (fault.status == StatusCode::UNAUTHORIZED)
@@ -36,7 +36,7 @@ pub fn check_body_headers(headers: &HeaderMap) -> Result<(), Fault> {
         ));
     }
     if !is_json(headers) {
-        // A page in a browser may send anything else without asking first.
+        // A page in a browser may send anything else without a preflight request.
         let message = "the body has to be JSON, with `content-type: application/json`";
         return Err(Fault::new(status, INVALID, "unsupported_media_type", message));
     }
@@ -96,7 +96,7 @@ pub fn wrong_key() -> Fault {
     )
 }
 
-/// Who asks may not.
+/// The client is not allowed to.
 #[must_use]
 pub fn not_allowed(status: StatusCode, message: &str) -> Fault {
     Fault::new(status, "permission_error", "refused", message)
@@ -133,7 +133,7 @@ pub fn wrong_method() -> Fault {
     )
 }
 
-/// There is nothing at this address. It is not repeated: who asks knows it, and it may hold anything. `others` are the
+/// There is nothing at this address. The address is not repeated: the client knows it, and it may hold anything. `others` are the
 /// addresses that this server has beside the dialects'.
 #[must_use]
 pub fn nowhere(path: &str, others: &str) -> Fault {
@@ -152,7 +152,7 @@ pub fn nowhere(path: &str, others: &str) -> Fault {
     Fault::new(StatusCode::NOT_FOUND, INVALID, "unknown_url", &message)
 }
 
-/// What clients of other dialects, or of this one at another base URL, ask for, and what they are to ask for here. The
+/// What clients of other dialects, or of this one at another base URL, request, and what to request here. The
 /// first that the path ends with counts.
 const ELSEWHERE: [(&str, &str); 12] = [
     (

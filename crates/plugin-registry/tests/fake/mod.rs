@@ -1,4 +1,4 @@
-//! A fake registry in the test's process: it stores what is pushed, and misbehaves where a test tells it to.
+//! A fake registry in the test's process: it stores what is pushed, and misbehaves where a test says so.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 

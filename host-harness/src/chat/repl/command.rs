@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use model_provider_host::settings::nearest;
 use openclaw_config::Environment;
 
 /// A line typed by the user.
@@ -165,13 +166,10 @@ fn command(text: &str, rest: &str) -> Typed {
     if let Some(command) = known {
         return Typed::Command(command, argument.trim().to_owned());
     }
-    let near = Command::ALL
-        .into_iter()
-        .map(|command| (strsim::damerau_levenshtein(command.name(), &name), command))
-        .filter(|(distance, _)| *distance <= 2)
-        .min_by_key(|(distance, _)| *distance);
+    let near = nearest(&name, Command::ALL.map(Command::name))
+        .and_then(|near| Command::ALL.into_iter().find(|command| command.name() == near));
     let word = text.split_whitespace().next().unwrap_or_default();
-    Typed::Unknown(word.to_owned(), near.map(|(_, command)| command))
+    Typed::Unknown(word.to_owned(), near)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 8 * 1024;
 pub(super) fn of(plain: &[u8], packages: &Packages) -> Result<Vec<u8>> {
     let said = said_by(plain)?;
     let mut metadata = AddMetadata::default();
-    let missing = |what: &str| format!("the plain build does not tell its {what}");
+    let missing = |what: &str| format!("the metadata of the plain build has no {what}");
     metadata.name = Field::Set(said.name.ok_or_else(|| missing("name"))?);
     metadata.version = Field::Set(said.version.ok_or_else(|| missing("version"))?);
     metadata.licenses = Field::Set(said.licenses.ok_or_else(|| missing("licence"))?);
@@ -73,7 +73,7 @@ fn dependencies(packages: &Packages) -> Result<VersionInfo> {
     });
     Ok(VersionInfo {
         packages: all.collect::<Result<_>>()?,
-        // Macros and what they need are told apart: here they are left out.
+        // Macros and their dependencies are marked: here they are left out.
         format: 1,
     })
 }
