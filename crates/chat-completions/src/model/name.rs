@@ -26,7 +26,7 @@ const REASONING_FAMILIES: [(&str, &str); 8] = [
 
 /// The last part of an id, without a suffix.
 #[inline(never)]
-fn last_part(id: &str) -> &str {
+pub(super) fn last_part(id: &str) -> &str {
     // Search for a byte, not a string: string search adds much code to the component.
     let start = id.bytes().rposition(|byte| byte == b'/').map_or(0, |at| at + 1);
     let last = id.get(start..).unwrap_or(id);
@@ -34,9 +34,12 @@ fn last_part(id: &str) -> &str {
     end.and_then(|end| last.get(..end)).unwrap_or(last)
 }
 
-/// The words of an id's last part.
-pub(super) fn words(id: &str) -> impl Iterator<Item = &str> {
-    last_part(id).split(['-', ' '])
+/// Whether an id's last part, by [`last_part`], has this word, in any case. By bytes, since both separators are ASCII:
+/// every request asks for several words.
+pub(super) fn has_word(last: &str, word: &str) -> bool {
+    last.as_bytes()
+        .split(|byte| matches!(byte, b'-' | b' '))
+        .any(|of_id| of_id.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// A display name: the last part of the id with spaces for hyphens and every first letter in upper case. Never empty
@@ -71,10 +74,14 @@ fn upper_case(c: char) -> char {
 /// Whether the name indicates a reasoning model; only whole words count.
 #[must_use]
 pub fn suggests_reasoning(id: &str) -> bool {
-    let mut before = "";
-    for word in last_part(id).split(['-', '_', ' ']) {
-        let is = |known: &str| word.eq_ignore_ascii_case(known);
-        let follows = |known: &str| before.eq_ignore_ascii_case(known);
+    let mut before: &[u8] = &[];
+    // By bytes, as the separators are ASCII: a list asks it of every row.
+    for word in last_part(id)
+        .as_bytes()
+        .split(|byte| matches!(byte, b'-' | b'_' | b' '))
+    {
+        let is = |known: &str| word.eq_ignore_ascii_case(known.as_bytes());
+        let follows = |known: &str| before.eq_ignore_ascii_case(known.as_bytes());
         if REASONING_WORDS.iter().any(|known| is(known)) {
             return !follows("non") && !follows("no");
         }
