@@ -21,6 +21,8 @@ mod models;
 mod runtime;
 #[cfg(target_family = "wasm")]
 mod settings;
+#[cfg(any(target_family = "wasm", test))]
+mod size_classes;
 
 #[cfg(target_family = "wasm")]
 pub use self::{

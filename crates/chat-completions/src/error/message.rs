@@ -226,6 +226,10 @@ fn status(raw: &str) -> Option<u16> {
 
 /// The text without control characters, trimmed and capped: it may go to a terminal.
 pub(crate) fn readable(text: Cow<'_, str>) -> String {
+    // Nearly every text: only spaces can be trimmed, and nothing is replaced.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return capped(String::from(text.trim_ascii()));
+    }
     let is_blank = |c: char| c.is_whitespace() || c.is_control();
     let text = capped(String::from(text.trim_matches(is_blank)));
     if text.chars().any(|c| c.is_control() && c != '\n') {

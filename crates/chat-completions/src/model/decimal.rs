@@ -9,6 +9,9 @@ const SIGNIFICANT_DIGITS: i32 = 10;
 /// dollars.
 const POWERS: core::ops::Range<i32> = -10..6;
 
+/// Of the longest of such prices, with its point.
+const MOST_LETTERS: usize = 24;
+
 /// A JSON number's text as a plain decimal: rounded to ten significant digits (half up), zeros at its end and
 /// the exponent gone. `None` for what is no number, negative, or no sensible price.
 #[must_use]
@@ -64,19 +67,24 @@ fn plain(mut significand: u64, mut scale: i32) -> String {
     let digits = significand.to_string();
     // Where the point stands, counted from the first digit.
     let point = i32::try_from(digits.len()).unwrap_or(0) + scale;
-    let mut text = String::new();
+    let mut text = String::with_capacity(MOST_LETTERS);
+    let whole = usize::try_from(point).ok().filter(|whole| *whole > 0);
+    match whole.and_then(|whole| digits.split_at_checked(whole)) {
+        Some((whole, fraction)) if !fraction.is_empty() => {
+            text.push_str(whole);
+            text.push('.');
+            text.push_str(fraction);
+            return text;
+        }
+        _ => {}
+    }
     if point <= 0 {
         text.push_str("0.");
     }
     for _ in point..0 {
         text.push('0');
     }
-    for (at, digit) in (0_i32..).zip(digits.chars()) {
-        if at == point && at > 0 {
-            text.push('.');
-        }
-        text.push(digit);
-    }
+    text.push_str(&digits);
     for _ in 0..scale {
         text.push('0');
     }

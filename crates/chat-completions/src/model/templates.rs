@@ -55,7 +55,8 @@ pub(crate) fn opens_reasoning(model: &ModelRef) -> Result<bool, Error> {
 }
 
 fn is_known(id: &str) -> bool {
-    let has = |word: &&str| name::words(id).any(|of_id| of_id.eq_ignore_ascii_case(word));
+    let last = name::last_part(id);
+    let has = |word: &&str| name::has_word(last, word);
     FAMILIES
         .iter()
         .any(|(all, none)| all.iter().all(has) && !none.iter().any(has))

@@ -1,9 +1,6 @@
 //! Parser and printer of model references: pure, without settings, catalog or aliases.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-};
+use alloc::string::{String, ToString};
 use core::fmt;
 
 use crate::{
@@ -45,14 +42,14 @@ impl Reference {
     pub fn wire_id(&self) -> String {
         match self.suffix() {
             None => self.model.clone(),
-            Some(suffix) => format!("{}:{suffix}", self.model),
+            Some(suffix) => joined(&self.model, ":", suffix),
         }
     }
 
     /// The canonical text of the reference.
     #[must_use]
     pub fn canonical(&self) -> String {
-        format!("{ID}/{}", self.wire_id())
+        joined(ID, "/", &self.wire_id())
     }
 
     /// The same model with the router's default routing.
@@ -132,7 +129,8 @@ pub fn parse(text: &str) -> Result<Reference, ParseError> {
     if text.is_empty() {
         return Err(ParseError::Empty);
     }
-    if text.contains(char::is_whitespace) {
+    // Nearly every text is of ASCII, where the tables of characters need not be asked.
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) && text.contains(char::is_whitespace) {
         return Err(ParseError::WhiteSpace);
     }
     let (path, prefixed) = without_prefixes(text);
@@ -170,13 +168,16 @@ pub fn parse(text: &str) -> Result<Reference, ParseError> {
     if !prefixed && org.eq_ignore_ascii_case(ID) {
         return Err(ParseError::PrefixAlone);
     }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let foreign = |c: &char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    if let Some(c) = org.chars().chain(name.chars()).find(foreign) {
+    if !org.bytes().chain(name.bytes()).all(plain)
+        && let Some(c) = org.chars().chain(name.chars()).find(foreign)
+    {
         return Err(ParseError::Character(c));
     }
     let routing = suffix.or(backend).map_or(Ok(Routing::Default), routing)?;
     Ok(Reference {
-        model: format!("{org}/{name}"),
+        model: joined(org, "/", name),
         routing,
     })
 }
@@ -199,6 +200,15 @@ fn routing(suffix: &str) -> Result<Routing, ParseError> {
     } else {
         Routing::Backend(suffix)
     })
+}
+
+/// Two texts with a mark between them: `format!` takes several times as long.
+fn joined(first: &str, mark: &str, second: &str) -> String {
+    let mut text = String::with_capacity(first.len() + mark.len() + second.len());
+    for part in [first, mark, second] {
+        text.push_str(part);
+    }
+    text
 }
 
 /// The text after the first `/` if the provider's id precedes it.

@@ -100,6 +100,8 @@ where
 /// The egress client of one provider: policy, pooled connections and redaction. Survives swaps.
 pub(crate) struct Edge {
     policy: Policy,
+    /// Of the policy's origin.
+    authority: String,
     lanes: Lanes,
     redactor: Redactor,
     opened: Arc<AtomicU64>,
@@ -114,6 +116,7 @@ impl Edge {
         let denied = before.map(|edge| Arc::clone(&edge.denied)).unwrap_or_default();
         let lanes = Lanes::new(policy.connector(&opened)?);
         Ok(Arc::new(Self {
+            authority: policy.origin.authority(),
             policy,
             lanes,
             redactor,
@@ -167,8 +170,10 @@ impl Edge {
         view.connecting();
         let (mut parts, body) = request.into_parts();
         self.check(&parts.method, &parts.uri, &view)?;
-        // Normalized, however the guest spelled it; over HTTP/1 the client derives `host` from it.
-        parts.uri = self.policy.origin.uri(parts.uri.path_and_query());
+        if !self.is_plain(&parts.uri) {
+            // Normalized, however the guest spelled it; over HTTP/1 the client derives `host` from it.
+            parts.uri = self.policy.origin.uri(parts.uri.path_and_query());
+        }
         parts.headers.remove(header::HOST);
         self.policy.headers.write_to(&mut parts.headers);
         if let Some(trace) = view.trace_parent() {
@@ -229,6 +234,19 @@ impl Edge {
         via.authorization(&self.policy.origin)
     }
 
+    /// Whether an address names the origin exactly as it is written here. Others may mean the same, and are parsed.
+    fn is_plain(&self, uri: &http::Uri) -> bool {
+        let scheme = if self.policy.origin.is_https() {
+            "https"
+        } else {
+            "http"
+        };
+        uri.scheme_str() == Some(scheme)
+            && uri
+                .authority()
+                .is_some_and(|authority| authority.as_str() == self.authority)
+    }
+
     /// Whether a request is allowed: an allowed method, to the one origin.
     fn check(&self, method: &Method, uri: &http::Uri, view: &View) -> Result<(), HttpError> {
         let usual = [
@@ -249,21 +267,23 @@ impl Edge {
         }
         let wanted = uri.to_string();
         let hint = "allow an origin with `--base-url`, `baseUrl` in the configuration, or a grant";
-        let Some(url) = url::Url::parse(&wanted).ok() else {
-            let message = format!("the plugin sent a request to `{wanted}`, which is not a URL");
-            return Err(self.deny(view, &message, hint));
-        };
-        if Origin::of(&url).as_ref() != Some(&self.policy.origin)
-            || !url.username().is_empty()
-            || url.password().is_some()
-        {
-            let place = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-            let message = format!(
-                "the plugin sent a request to {place}{port}; only {} is allowed",
-                self.policy.origin
-            );
-            return Err(self.deny(view, &message, hint));
+        if !self.is_plain(uri) {
+            let Some(url) = url::Url::parse(&wanted).ok() else {
+                let message = format!("the plugin sent a request to `{wanted}`, which is not a URL");
+                return Err(self.deny(view, &message, hint));
+            };
+            if Origin::of(&url).as_ref() != Some(&self.policy.origin)
+                || !url.username().is_empty()
+                || url.password().is_some()
+            {
+                let place = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                let message = format!(
+                    "the plugin sent a request to {place}{port}; only {} is allowed",
+                    self.policy.origin
+                );
+                return Err(self.deny(view, &message, hint));
+            }
         }
         // Compared as sent, not as decoded: a path that servers may read in two ways is not allowed.
         let path = uri.path();

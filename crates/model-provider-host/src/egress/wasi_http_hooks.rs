@@ -103,6 +103,7 @@ impl WasiHttpHooks for Gate {
             None => headers::is_forbidden(name),
         };
         if let Some(edge) = &self.edge
+            && !forbidden
             && edge.replaces(name)
         {
             tracing::debug!(%name, "the configured header replaces the plugin's");

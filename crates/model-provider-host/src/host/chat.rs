@@ -96,7 +96,7 @@ impl Shared {
         let seed = options
             .seed
             .unwrap_or_else(|| RandomState::new().build_hasher().finish());
-        call::within(wall_clock, async {
+        let beginning = async {
             let (mut store, guest) = context.instantiate().await?;
             match guest.begin_chat(&mut store, request, seed).await {
                 Ok(Ok((completion, reader))) => Ok(Exchange {
@@ -107,8 +107,8 @@ impl Shared {
                 Ok(Err(error)) => Err(call::refused(&mut store, error)),
                 Err(trap) => Err(call::failure(&mut store, &trap)),
             }
-        })
-        .await
+        };
+        call::within(wall_clock, Box::pin(beginning)).await
     }
 
     /// Runs a complete response on one generation.

@@ -250,7 +250,7 @@ impl Host {
     /// # Errors
     /// The plugin's own errors. A failing upstream is a catalog with a warning, not an error.
     pub async fn list_models(&self, discovery: DiscoveryMode) -> Result<Arc<ModelCatalog>> {
-        let listing = async {
+        let listing = Box::pin(async {
             let admitted = self.0.admit()?;
             let context = self.0.context(admitted.generation());
             let call = call::run_fallible(context, async |store, guest| {
@@ -258,7 +258,7 @@ impl Host {
             });
             let listed = self.0.settle(&admitted, call).await;
             self.0.redactor.result(listed, results::catalog)
-        };
+        });
         let measured = Measured::begin(&self.0.metrics, Call::List);
         let listed = Trace::begin("list-models", "").around(listing).await;
         measured.result(&listed);
@@ -285,7 +285,7 @@ impl Host {
     /// `invalid-reference`, with suggestions.
     pub async fn resolve(&self, reference: &str) -> Result<ModelRef> {
         self.refuse_secret(reference)?;
-        let resolving = async {
+        let resolving = Box::pin(async {
             let admitted = self.0.admit()?;
             let context = self.0.context(admitted.generation());
             let call = call::run_fallible(context, async |store, guest| {
@@ -293,7 +293,7 @@ impl Host {
             });
             let resolved = self.0.settle(&admitted, call).await;
             self.0.redactor.result(resolved, results::reference)
-        };
+        });
         let measured = Measured::begin(&self.0.metrics, Call::Resolve);
         let resolved = Trace::begin("resolve-ref", reference).around(resolving).await;
         measured.result(&resolved);
@@ -315,7 +315,7 @@ impl Host {
     pub async fn chat_with(&self, request: ChatRequest, options: ChatOptions) -> Result<ChatStream> {
         let mut measured = Measured::begin(&self.0.metrics, Call::Chat);
         let mut trace = Trace::begin("chat-stream", &self.without_secrets(&request.model));
-        match trace.within(self.0.begin_chat(request, options)).await {
+        match trace.within(Box::pin(self.0.begin_chat(request, options))).await {
             Ok(begun) => Ok(ChatStream::new(begun, Arc::clone(&self.0), trace, measured)),
             Err(error) => {
                 trace.end(Some(&error));
@@ -341,7 +341,7 @@ impl Host {
         let mut measured = Measured::begin(&self.0.metrics, Call::Complete);
         let trace = Trace::begin("chat-complete", &self.without_secrets(&request.model));
         let request_id = trace.id();
-        let answered = trace.around(self.0.complete(request, options)).await;
+        let answered = trace.around(Box::pin(self.0.complete(request, options))).await;
         match &answered {
             Ok((response, _)) => measured.answered(&response.summary),
             Err(error) => measured.failed(error),

@@ -46,12 +46,13 @@ pub(crate) async fn run<T>(
     call: impl AsyncFnOnce(&mut Store<State>, &Guest) -> wasmtime::Result<T>,
 ) -> Result<T> {
     let wall_clock = context.store.data().view().limits().wall_clock;
-    within(wall_clock, async {
+    let whole = async {
         let (mut store, guest) = context.instantiate().await?;
         let result = call(&mut store, &guest).await;
         result.map_err(|error| failure(&mut store, &error))
-    })
-    .await
+    };
+    // On the heap: the futures of all callers would hold it, and copy it, twice each.
+    within(wall_clock, Box::pin(whole)).await
 }
 
 /// The same as [`run`] for calls that return an error of the contract.
@@ -66,7 +67,10 @@ pub(crate) async fn run_fallible<T>(
     .await?
 }
 
-pub(crate) async fn within<T>(wall_clock: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn within<T>(
+    wall_clock: Duration,
+    call: impl Future<Output = Result<T>> + Unpin,
+) -> Result<T> {
     tokio::time::timeout(wall_clock, call)
         .await
         .unwrap_or_else(|_| Err(out_of_time(wall_clock)))

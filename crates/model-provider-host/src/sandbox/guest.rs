@@ -4,6 +4,8 @@
 //! The generated bindings check the types of all exports for each instance, which takes a quarter of the time of
 //! the instantiation itself. Here all are checked when a plugin is loaded, and later only the one that is called.
 
+use std::pin::pin;
+
 use wasmtime::{
     Store,
     component::{
@@ -97,7 +99,7 @@ impl Linked {
     pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Guest> {
         let share = store.data().fair();
         Ok(Guest {
-            instance: in_turn(share, self.pre.instantiate_async(store)).await?,
+            instance: in_turn(share, pin!(self.pre.instantiate_async(store))).await?,
             exports: self.exports,
         })
     }
@@ -138,7 +140,7 @@ impl Guest {
     pub(crate) async fn describe(&self, store: &mut Store<State>) -> wasmtime::Result<ProviderInfo> {
         let export: Describe = self.find(store, self.exports.describe)?;
         let share = store.data().fair();
-        Ok(in_turn(share, export.call_async(store, ())).await?.0)
+        Ok(in_turn(share, pin!(export.call_async(store, ()))).await?.0)
     }
 
     pub(crate) async fn list_models(
@@ -148,7 +150,7 @@ impl Guest {
     ) -> wasmtime::Result<Fallible<ModelCatalog>> {
         let export: ListModels = self.find(store, self.exports.list_models)?;
         let share = store.data().fair();
-        Ok(in_turn(share, export.call_async(store, (discovery,)))
+        Ok(in_turn(share, pin!(export.call_async(store, (discovery,))))
             .await?
             .0
             .bounded())
@@ -161,7 +163,7 @@ impl Guest {
     ) -> wasmtime::Result<Fallible<ModelRef>> {
         let export: ResolveRef<'_> = self.find(store, self.exports.resolve_ref)?;
         let share = store.data().fair();
-        Ok(in_turn(share, export.call_async(store, (reference,)))
+        Ok(in_turn(share, pin!(export.call_async(store, (reference,))))
             .await?
             .0
             .bounded())
@@ -174,7 +176,7 @@ impl Guest {
     ) -> wasmtime::Result<Fallible<ChatResponse>> {
         let export: ChatComplete<'_> = self.find(store, self.exports.chat_complete)?;
         let share = store.data().fair();
-        Ok(in_turn(share, export.call_async(store, (request,)))
+        Ok(in_turn(share, pin!(export.call_async(store, (request,))))
             .await?
             .0
             .bounded())
@@ -192,7 +194,7 @@ impl Guest {
             Some(Nonblocking { chat_start, try_read }) => {
                 store.data_mut().wait_in_host();
                 let export: ChatStart<'_> = self.find(store, chat_start)?;
-                let begun = in_turn(share, export.call_async(&mut *store, (request, seed)))
+                let begun = in_turn(share, pin!(export.call_async(&mut *store, (request, seed))))
                     .await?
                     .0;
                 let try_read = self.find(store, try_read)?;
@@ -200,7 +202,7 @@ impl Guest {
             }
             None => {
                 let export: ChatStream<'_> = self.find(store, self.exports.chat_stream)?;
-                let begun = in_turn(share, export.call_async(&mut *store, (request,)))
+                let begun = in_turn(share, pin!(export.call_async(&mut *store, (request,))))
                     .await?
                     .0;
                 (begun, Reader::Read(self.find(store, self.exports.read)?))
@@ -243,7 +245,7 @@ impl Reader {
                 let share = store.data().fair();
                 // The plugin's own timeouts apply, and dropping this future ends the wait; so it may be long.
                 let call = read.call_async(store, (completion, max_events, u32::MAX));
-                Ok(in_turn(share, call).await?.0.bounded())
+                Ok(in_turn(share, pin!(call)).await?.0.bounded())
             }
             Self::TryRead(reader) => reader.read(store, completion, max_events).await,
         }

@@ -3,7 +3,7 @@
 
 use std::{
     future::poll_fn,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -83,7 +83,7 @@ impl TryReader {
             let call = self
                 .try_read
                 .call_async(&mut *store, (completion, max_events, whole_ms));
-            let step = match in_turn(share, call).await?.0 {
+            let step = match in_turn(share, pin!(call)).await?.0 {
                 Ok(step) => step,
                 Err(error) => return Ok(Err(error.bounded())),
             };
@@ -170,8 +170,6 @@ impl Timer {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-
     use super::*;
 
     #[tokio::test]

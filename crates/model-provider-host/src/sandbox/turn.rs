@@ -6,8 +6,9 @@ use crate::contract::Error;
 /// The result of a call that may return an error of the contract.
 pub(super) type Fallible<T> = Result<T, Error>;
 
-/// Runs a call of the guest under fair scheduling.
-pub(super) async fn in_turn<F: Future>(share: Option<FairShare>, call: F) -> F::Output {
+/// Runs a call of the guest under fair scheduling. Callers pin it: a future holds its arguments twice, so that a call
+/// passed by value would be copied, and twice as large, with each caller.
+pub(super) async fn in_turn<F: Future + Unpin>(share: Option<FairShare>, call: F) -> F::Output {
     match share {
         Some(share) => share.run(call).await,
         None => call.await,
