@@ -16,7 +16,7 @@ use wasmtime::component::Component;
 use crate::{
     contract::{ProviderInfo, settings::CredentialState},
     egress::Gate,
-    error::{Error, Kind, Result},
+    error::Result,
     grants::GrantHolder,
     limits::Limits,
     request_context::View,

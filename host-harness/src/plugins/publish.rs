@@ -120,8 +120,9 @@ fn gateway(file: &Path, found: Interfaces) -> Result<Option<ComponentFacts>> {
             file.display(),
             others.join(", ")
         );
-        return Err(Error::new(Kind::ContractMismatch, message)
-            .with_hint("`cargo dist` composes it with a provider and settings: dist/huggingface_gateway.wasm"));
+        return Err(Error::new(Kind::ContractMismatch, message).with_hint(
+            "`cargo dist` composes it with a provider and settings: dist/huggingface_gateway.wasm",
+        ));
     }
     Ok(Some(ComponentFacts {
         exports: found.exports,
