@@ -87,7 +87,7 @@ function json(what, text) {
 
 function withExtras(members, extras) {
   for (const extra of extras) {
-    if (members[extra.key] !== undefined) throw invalid(`\`${extra.key}\` is written by a field already`);
+    if (Object.hasOwn(members, extra.key) && members[extra.key] !== undefined) throw invalid(`\`${extra.key}\` is written by a field already`);
     // A name such as `__proto__` is a name like any other.
     Object.defineProperty(members, extra.key, { value: parsed(extra), enumerable: true, configurable: true });
   }
