@@ -8,7 +8,7 @@ use wasmtime::component::{ComponentType, Lift, ResourceAny, TypedFunc};
 use crate::{
     check::{Verdict, checks, expect, failed, not_tested},
     heard::{Heard, fold},
-    session::{Bench, Session},
+    session::{Bench, Session, Setup},
 };
 
 checks! {
@@ -163,9 +163,9 @@ async fn same_again(bench: &Bench) -> Result<(), Verdict> {
     })
 }
 
-/// A completion of `chat-start` with one situation.
-async fn started(bench: &Bench, situation: &str) -> Result<(Session, TryRead, ResourceAny), Verdict> {
-    let mut session = bench.with().chat(situation)?.start().await?;
+/// A completion of `chat-start`.
+async fn started(bench: &Bench, setup: Setup<'_>) -> Result<(Session, TryRead, ResourceAny), Verdict> {
+    let mut session = setup.start().await?;
     let (start, try_read) = exported(bench, &mut session)?;
     let begun = session
         .instance
@@ -188,7 +188,7 @@ async fn step(
 
 async fn no_clock(bench: &Bench) -> Result<(), Verdict> {
     for situation in ["text", "status-503"] {
-        let mut open = started(bench, situation).await?;
+        let mut open = started(bench, bench.with().chat(situation)?).await?;
         for _ in 0..200 {
             let step = step(&mut open, 16, 1).await?;
             match step {
@@ -209,7 +209,7 @@ async fn no_clock(bench: &Bench) -> Result<(), Verdict> {
 /// Time is what the host says: nobody waits here.
 async fn waited_time(bench: &Bench) -> Result<(), Verdict> {
     // The first-byte timeout of a session is 8 s.
-    let mut open = started(bench, "silent").await?;
+    let mut open = started(bench, bench.with().chat("silent")?).await?;
     for waited_ms in [0, 5_000] {
         let step = step(&mut open, 16, waited_ms).await?;
         let goes_on = matches!(&step, Ok(step) if step.progress.finished.is_none());
@@ -227,7 +227,7 @@ async fn waited_time(bench: &Bench) -> Result<(), Verdict> {
 }
 
 async fn wake(bench: &Bench) -> Result<(), Verdict> {
-    let mut open = started(bench, "silent").await?;
+    let mut open = started(bench, bench.with().chat("silent")?).await?;
     for waited_ms in [0, 1_000] {
         let step = step(&mut open, 16, waited_ms).await?;
         let wake = step.as_ref().ok().and_then(|step| step.wake_after_ms);
@@ -240,7 +240,7 @@ async fn wake(bench: &Bench) -> Result<(), Verdict> {
 }
 
 async fn max_events(bench: &Bench) -> Result<(), Verdict> {
-    let mut open = started(bench, "two-tool-calls").await?;
+    let mut open = started(bench, bench.with().chat_at_once("two-tool-calls")?).await?;
     for _ in 0..500 {
         let step = step(&mut open, 2, 1).await?;
         let step = step.map_err(|error| failed("a response to its end", error.message))?;
