@@ -28,6 +28,13 @@ struct Fault {
     /// Written into the file, for exports that may not read settings.
     #[serde(default)]
     built_in: bool,
+    /// The guest that has it.
+    #[serde(default = "mutant_guest")]
+    guest: String,
+}
+
+fn mutant_guest() -> String {
+    "mutant-guest".to_owned()
 }
 
 fn faults() -> Vec<Fault> {
@@ -58,11 +65,13 @@ fn failures(report: &Report) -> Vec<&str> {
     failed.map(|finding| finding.id).collect()
 }
 
-async fn mutant() -> Subject {
-    let file = tokio::task::spawn_blocking(|| member("mutant-guest"))
-        .await
-        .unwrap();
+async fn guest(name: &'static str) -> Subject {
+    let file = tokio::task::spawn_blocking(|| member(name)).await.unwrap();
     kit().load(&file).await.unwrap()
+}
+
+async fn mutant() -> Subject {
+    guest("mutant-guest").await
 }
 
 /// The findings for one fault.
@@ -83,11 +92,16 @@ async fn found(subject: &Subject, fault: &Fault) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_planted_fault_is_found_by_the_check_of_its_promise() {
-    let subject = mutant().await;
+    let (of_the_template, of_the_shell) = (mutant().await, guest("shell-mutant-guest").await);
     let all = faults();
     let found: Vec<(&Fault, Vec<String>)> = stream::iter(&all)
         .map(|fault| {
-            let subject = &subject;
+            let subject = if fault.guest == "shell-mutant-guest" {
+                &of_the_shell
+            } else {
+                assert_eq!(fault.guest, mutant_guest(), "{fault:?}");
+                &of_the_template
+            };
             async move { (fault, found(subject, fault).await) }
         })
         .buffered(12)
@@ -111,6 +125,27 @@ async fn every_planted_fault_is_found_by_the_check_of_its_promise() {
 async fn the_sound_provider_of_the_template_passes() {
     let report = judge(&mutant().await, &Options::default()).await;
     assert!(report.conforms, "{}", report.text());
+}
+
+/// One that takes any name as a model's and needs no credential.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_provider_of_this_workspace_passes() {
+    let report = judge(&guest("openai-compatible").await, &Options::default()).await;
+    assert!(report.conforms, "{}", report.text());
+    let why = |id: &str| {
+        let finding = report.findings.iter().find(|finding| finding.id == id).unwrap();
+        finding.why.clone().unwrap_or_default()
+    };
+    assert!(
+        why("references/invalid").contains("any-model-id"),
+        "{}",
+        report.text()
+    );
+    assert!(
+        why("request/without-credential").contains("credential-optional"),
+        "{}",
+        report.text()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,12 +128,13 @@ fn the_component_contains_no_path_of_the_machine_that_built_it() {
 fn the_contract_in_each_package_is_the_contract() {
     let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let contract = std::fs::read_to_string(workspace.join("wit/provider.wit")).unwrap();
-    for package in [
-        "crates/provider-contract",
-        "crates/chat-completions",
-        "templates/rust-plugin",
+    for folder in [
+        "crates/provider-contract/wit",
+        "crates/chat-completions/wit",
+        "templates/rust-plugin/wit",
+        "templates/javascript-plugin/wit/deps",
     ] {
-        let copy = workspace.join(package).join("wit/provider.wit");
+        let copy = workspace.join(folder).join("provider.wit");
         let copied = std::fs::read_to_string(&copy).unwrap();
         assert!(copied == contract, "copy wit/provider.wit to {}", copy.display());
     }

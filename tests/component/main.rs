@@ -64,6 +64,7 @@ mod plugins_by_reference;
 mod profiles;
 mod program;
 mod proxy;
+mod publishing;
 #[path = "../reader.rs"]
 mod reader;
 mod recorded_list;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use model_provider_host::contract::{
-    ChatRequest, DiscoveryMode, Error, Extra, Message, ModelCatalog, ModelRef, ProviderInfo,
+    ChatRequest, DiscoveryMode, Error, Extra, Message, Model, ModelCatalog, ModelRef, ProviderInfo,
     settings::{ConfiguredModel, CredentialState, ModelAlias, Snapshot},
 };
 use wasmtime::component::ResourceAny;
@@ -59,6 +59,17 @@ impl Bench {
 
     pub(crate) fn info(&self) -> &ProviderInfo {
         &self.info
+    }
+
+    /// Whether the plugin states this fact about itself: `true` in the `extras` of its description.
+    pub(crate) fn has_fact(&self, key: &str) -> bool {
+        let mut facts = self.info.extras.iter();
+        facts.any(|fact| fact.key == key && fact.value_json.trim() == "true")
+    }
+
+    /// The exchange of a situation.
+    pub(crate) fn exchange(&self, situation: &str) -> Result<Exchange, Verdict> {
+        self.dialect.exchange(situation)
     }
 
     pub(crate) fn model(&self) -> &str {
@@ -159,6 +170,12 @@ impl Setup<'_> {
 
     pub(crate) fn configured(mut self, model: ConfiguredModel) -> Self {
         self.host_settings.configured.push(model);
+        self
+    }
+
+    /// A model of an earlier list, as the host has it in its cache.
+    pub(crate) fn listed(mut self, model: Model) -> Self {
+        self.host_settings.listed.push(model);
         self
     }
 

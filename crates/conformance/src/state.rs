@@ -1,12 +1,20 @@
 //! State of a store: the settings that the plugin imports, and its HTTP egress to the upstream. This module must not
 //! know checks.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
 use model_provider_host::contract::{
     self, Model,
     settings::{self, ConfiguredModel, CredentialState, ModelAlias, Snapshot},
 };
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{HostMonotonicClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
@@ -44,23 +52,52 @@ impl Default for HostSettings {
     }
 }
 
+/// A clock that counts how often the guest reads it.
+struct CountedClock {
+    started: Instant,
+    reads: Arc<AtomicUsize>,
+}
+
+impl HostMonotonicClock for CountedClock {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
 pub(crate) struct State {
     table: ResourceTable,
     http: WasiHttpCtx,
     wasi: WasiCtx,
+    clock_reads: Arc<AtomicUsize>,
     pub(crate) host_settings: HostSettings,
     pub(crate) upstream: Upstream,
 }
 
 impl State {
     pub(crate) fn new(host_settings: HostSettings, upstream: Upstream) -> Self {
+        let clock_reads = Arc::new(AtomicUsize::new(0));
+        let clock = CountedClock {
+            started: Instant::now(),
+            reads: Arc::clone(&clock_reads),
+        };
         Self {
             table: ResourceTable::new(),
             http: WasiHttpCtx::new(),
-            wasi: WasiCtx::builder().build(),
+            wasi: WasiCtx::builder().monotonic_clock(clock).build(),
+            clock_reads,
             host_settings,
             upstream,
         }
+    }
+
+    /// How often the guest has read the clock so far.
+    pub(crate) fn clock_reads(&self) -> usize {
+        self.clock_reads.load(Ordering::Relaxed)
     }
 }
 

@@ -19,5 +19,5 @@ mod generated {
 
 pub(crate) use generated::openclaw::{
     gateway::configuration::{self, Options},
-    model_provider::provider,
+    model_provider::{provider, settings},
 };

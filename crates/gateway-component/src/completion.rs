@@ -21,6 +21,7 @@ use crate::{
     bindings::{
         Options,
         provider::{self, Completion, Progress},
+        settings,
     },
     body,
     component::refuse,
@@ -114,8 +115,8 @@ pub(crate) fn answer(
     }
 }
 
-/// The requested model. A blank name selects the default; so does a placeholder of a client, unless the provider knows it as
-/// a name. The placeholder is returned as well, for a warning.
+/// The requested model. A blank name selects the default; so does a placeholder of a client, unless it is an alias. The
+/// placeholder is returned as well, for a warning.
 fn reference(named: &str, options: &Options) -> (String, Option<&'static str>) {
     let name = named.trim();
     let default = || {
@@ -127,10 +128,8 @@ fn reference(named: &str, options: &Options) -> (String, Option<&'static str>) {
     if name.is_empty() {
         return (default().unwrap_or_default(), None);
     }
-    match placeholder(name)
-        .filter(|_| provider::resolve_ref(name).is_err())
-        .zip(default())
-    {
+    let is_alias = |name: &str| !settings::find_alias(name).is_empty();
+    match placeholder(name, is_alias).zip(default()) {
         Some((placeholder, default)) => (default, Some(placeholder)),
         None => (named.to_owned(), None),
     }

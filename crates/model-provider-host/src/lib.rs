@@ -82,7 +82,7 @@ pub use limits::Limits;
 #[cfg(feature = "metrics")]
 pub use metrics::MetricsSnapshot;
 pub use plugin::{
-    Admission, CONTRACT_VERSION, Candidate, Fetched, LoadOptions, LoadTimings, Plugin, PluginSource,
+    Admission, CONTRACT_VERSION, Candidate, Fetched, Interfaces, LoadOptions, LoadTimings, Plugin, PluginSource,
 };
 pub use request_span::RequestId;
 pub use resource_usage::ResourceUsage;

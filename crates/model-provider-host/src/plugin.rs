@@ -2,6 +2,7 @@
 
 mod contract_check;
 mod file;
+mod interfaces;
 mod source;
 
 use std::{
@@ -10,12 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wasmtime::component::{Component, types::ComponentItem};
+use wasmtime::component::Component;
 
 use crate::{
     contract::{ProviderInfo, settings::CredentialState},
     egress::Gate,
-    error::{Error, Kind, Result},
+    error::Result,
     grants::GrantHolder,
     limits::Limits,
     request_context::View,
@@ -31,6 +32,7 @@ pub use contract_check::CONTRACT_VERSION;
 use contract_check::{PROVIDER, check_contract, mismatch, version_of};
 use file::check_kind;
 pub(crate) use file::{digest, read};
+pub use interfaces::Interfaces;
 pub use source::{Admission, Candidate, Fetched, PluginSource};
 
 /// The interface of plugins that need not block.
@@ -168,23 +170,10 @@ impl Plugin {
         }
         holders.push(digest.clone());
         check_kind(path, &bytes)?;
-        let engine = sandbox.engine().clone();
-        let component = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes))
-            .await
-            .map_err(|_| Error::new(Kind::PluginLoad, "compiling the plugin was interrupted"))?
-            .map_err(|error| {
-                Error::new(
-                    Kind::PluginLoad,
-                    format!(
-                        "{} is damaged or not a component that this engine takes: {error:#}",
-                        path.display()
-                    ),
-                )
-                .with_hint("build or download the file again and compare its sha256")
-            })?;
+        let component = interfaces::compiled(sandbox, path, bytes).await?;
         let compile = started.elapsed();
         let started = Instant::now();
-        let (imports, exports) = interface_names(sandbox, &component);
+        let Interfaces { imports, exports } = Interfaces::of(sandbox, &component);
         check_contract(path, &imports, &exports, options.empty_wasi)?;
         let differs = |error: wasmtime::Error| {
             mismatch(path, &format!("it differs from the contract: {error:#}"))
@@ -357,23 +346,6 @@ fn initial_memory_bytes(component: &Component) -> u64 {
     let required = component.resources_required();
     let pages = required.and_then(|required| required.max_initial_memory_size);
     pages.unwrap_or(0).saturating_mul(PAGE)
-}
-
-fn interface_names(sandbox: &Sandbox, component: &Component) -> (Vec<String>, Vec<String>) {
-    let engine = sandbox.engine();
-    let ty = component.component_type();
-    let imports = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
-    let exports = ty
-        .exports(engine)
-        .filter(|(_, item)| {
-            matches!(
-                item.ty,
-                ComponentItem::ComponentInstance(_) | ComponentItem::ComponentFunc(_)
-            )
-        })
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    (imports, exports)
 }
 
 /// The context of a call without a host: no egress and no credential.

@@ -103,17 +103,18 @@ pub(super) async fn completions(
 
 impl Current {
     /// The models to try, in order, as in the command line: the requested model, then its configured fallbacks. A
-    /// blank name means the configured default. So does a placeholder of a client, unless it is a known name; it is
+    /// blank name means the configured default. So does a placeholder of a client, unless it is an alias; it is
     /// returned as well, for a warning.
     fn references(&self, named: String) -> (Vec<String>, Option<&'static str>) {
         let name = named.trim();
         if name.is_empty() {
             return (self.default_models.clone(), None);
         }
-        let placeholder = placeholder(name);
-        let is_name = || self.host.settings().models.find_alias(name).next().is_some();
-        if placeholder.is_some() && !self.default_models.is_empty() && !is_name() {
-            return (self.default_models.clone(), placeholder);
+        let is_alias = |name: &str| self.host.settings().models.find_alias(name).next().is_some();
+        if !self.default_models.is_empty()
+            && let Some(placeholder) = placeholder(name, is_alias)
+        {
+            return (self.default_models.clone(), Some(placeholder));
         }
         let references = std::iter::once(named).chain(self.fallbacks.iter().cloned());
         (references.collect(), None)

@@ -52,6 +52,14 @@ fn hint(cause: Cause, _: &str) -> Option<&'static str> {
     })
 }
 
+/// A fact about the plugin, for hosts and the conformance kit.
+fn fact(key: &str) -> Extra {
+    Extra {
+        key: key.to_string(),
+        value_json: "true".to_string(),
+    }
+}
+
 /// Says what the plugin is.
 pub(crate) fn describe() -> ProviderInfo {
     let endpoint = |method: &str, path: &str| Endpoint {
@@ -77,9 +85,6 @@ pub(crate) fn describe() -> ProviderInfo {
             )),
             help_url: None,
         }),
-        extras: vec![Extra {
-            key: "credential-optional".to_string(),
-            value_json: "true".to_string(),
-        }],
+        extras: vec![fact("credential-optional"), fact("any-model-id")],
     }
 }

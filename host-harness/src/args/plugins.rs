@@ -63,7 +63,7 @@ pub(crate) struct PublishArgs {
     /// Where to: oci://HOST/REPOSITORY:TAG
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
-    /// The component
+    /// The component: a plugin, or a composed gateway
     #[arg(value_name = "FILE.wasm")]
     pub(crate) file: PathBuf,
     /// The file is a WIT package, not a plugin

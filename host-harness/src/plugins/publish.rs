@@ -1,4 +1,4 @@
-//! `publish`: a component, or a WIT package, as an OCI artifact.
+//! `publish`: a plugin, a composed gateway or a WIT package, as an OCI artifact.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -11,13 +11,15 @@ use super::super::{
     table,
     terminal::Terminal,
 };
-use model_provider_host::{Error, Kind, Result, files};
+use model_provider_host::{Error, Interfaces, Kind, Result, files};
 use plugin_registry::{Artifact, ComponentFacts, Metadata};
 
 const VERSION: &str = "org.opencontainers.image.version";
 const TITLE: &str = "org.opencontainers.image.title";
 /// How every component begins, and a WIT package in its binary form.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+/// The export by which engines serve a component, with a version.
+const HANDLER: &str = "wasi:http/incoming-handler@";
 /// The largest bill of materials, and far more than a signature.
 const LARGEST: u64 = 1024 * 1024;
 
@@ -35,16 +37,26 @@ pub(crate) async fn publish(terminal: &Terminal, global: &Global, args: &Publish
     let mut facts = ComponentFacts::default();
     if !args.wit {
         // What does not load here is of no use to anybody who pulls it.
-        let plugin = ground.look(terminal, &args.file).await?.plugin;
-        facts.imports = plugin.imports().to_vec();
-        facts.exports = plugin.exports().to_vec();
-        let info = plugin.info();
-        annotations
-            .entry(VERSION.to_owned())
-            .or_insert_with(|| info.version.clone());
-        annotations
-            .entry(TITLE.to_owned())
-            .or_insert_with(|| info.name.clone());
+        match ground.look(terminal, &args.file).await {
+            Ok(looked) => {
+                let plugin = looked.plugin;
+                facts.imports = plugin.imports().to_vec();
+                facts.exports = plugin.exports().to_vec();
+                let info = plugin.info();
+                let mut add = |name: &str, value: &str| {
+                    annotations
+                        .entry(name.to_owned())
+                        .or_insert_with(|| value.to_owned());
+                };
+                add(VERSION, &info.version);
+                add(TITLE, &info.name);
+            }
+            Err(error) if error.kind() == Kind::ContractMismatch => {
+                let found = Interfaces::read(&ground.sandbox, &args.file, component.clone()).await?;
+                facts = gateway(&args.file, found)?.ok_or(error)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     annotations.extend(args.annotation.iter().cloned());
     let signature = match &args.signature {
@@ -92,6 +104,31 @@ pub(crate) async fn publish(terminal: &Terminal, global: &Global, args: &Publish
         }))?;
     }
     Ok(())
+}
+
+/// The facts of a composed gateway, for engines; `None` for a component that is none. A plugin's promises are no matter
+/// here, but it has to be whole: with an import that no engine offers it would start nowhere.
+fn gateway(file: &Path, found: Interfaces) -> Result<Option<ComponentFacts>> {
+    if !found.exports.iter().any(|name| name.starts_with(HANDLER)) {
+        return Ok(None);
+    }
+    let imports = found.imports.iter().map(String::as_str);
+    let others: Vec<&str> = imports.filter(|name| !name.starts_with("wasi:")).collect();
+    if !others.is_empty() {
+        let message = format!(
+            "{} is a gateway that is not composed: it imports {}",
+            file.display(),
+            others.join(", ")
+        );
+        return Err(Error::new(Kind::ContractMismatch, message).with_hint(
+            "`cargo dist` composes it with a provider and settings: dist/huggingface_gateway.wasm",
+        ));
+    }
+    Ok(Some(ComponentFacts {
+        exports: found.exports,
+        imports: found.imports,
+        target: None,
+    }))
 }
 
 fn fault(file: &Path, error: &std::io::Error) -> Error {

@@ -4,6 +4,7 @@ pub(crate) use crate::sound_contract::{provider, types};
 
 pub(crate) mod settings {
     use alloc::{string::String, vec::Vec};
+    use core::sync::atomic::{AtomicBool, Ordering};
 
     use super::types::Model;
     use crate::{fault, sound_contract::settings as sound};
@@ -13,8 +14,15 @@ pub(crate) mod settings {
     /// Longer than any test waits.
     const LONG_MS: u32 = 600_000;
 
+    /// Whether a whole response is read: faults of `chat-complete` alone.
+    pub(crate) static IS_WHOLE: AtomicBool = AtomicBool::new(false);
+
     pub(crate) fn get() -> Snapshot {
         let mut snapshot = sound::get();
+        if IS_WHOLE.load(Ordering::Relaxed) && fault::is("whole-ignores-timeouts") {
+            snapshot.first_byte_timeout_ms = LONG_MS;
+            snapshot.idle_timeout_ms = LONG_MS;
+        }
         if fault::is("base-url-ignored") {
             snapshot.base_url = None;
         }
@@ -49,6 +57,9 @@ pub(crate) mod settings {
 
     pub(crate) fn find_alias(text: &str) -> Vec<ModelAlias> {
         let mut found = sound::find_alias(text);
+        if fault::is("alias-with-slash-ignored") && text.contains('/') {
+            found.clear();
+        }
         if fault::is("alias-exact") {
             found.retain(|alias| alias.alias == text);
         }
@@ -66,6 +77,9 @@ pub(crate) mod settings {
     }
 
     pub(crate) fn find_listed(id: &str) -> Option<Model> {
+        if fault::is("listed-ignored") {
+            return None;
+        }
         sound::find_listed(id)
     }
 

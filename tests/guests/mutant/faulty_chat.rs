@@ -4,15 +4,16 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::cell::RefCell;
+use core::{cell::RefCell, sync::atomic::Ordering};
 
 use crate::{
     chat::Chat,
     contract::{
         provider::{GuestCompletion, Progress},
+        settings::IS_WHOLE,
         types::{
-            AssistantPart, ChatEvent, ChatRequest, ChatResponse, Error, ErrorKind, FinishReason, Reasoning,
-            Summary, ToolCallStart,
+            AssistantPart, ChatEvent, ChatRequest, ChatResponse, ContentPart, Error, ErrorKind, Extra,
+            FinishReason, Message, Reasoning, Summary, ToolCallStart, UserMessage, Warning,
         },
     },
     error, fault, faulty_error, faulty_request,
@@ -34,7 +35,12 @@ struct Inner {
 
 pub(crate) fn stream(request: ChatRequest) -> Result<Completion, Error> {
     let request = faulty_request::spoiled(request)?;
-    let mut chat = Chat::begin(&request).map_err(faulty_error::spoiled)?;
+    let mut chat = Chat::begin(&request).map_err(|mut error| {
+        if fault::is("attempts-before-sending") {
+            error.attempts = 1;
+        }
+        faulty_error::spoiled(error)
+    })?;
     let mut held = Vec::new();
     if fault::is("stream-waits-for-response") {
         if let Ok(progress) = chat.read(1, u32::MAX) {
@@ -72,11 +78,15 @@ impl Inner {
     fn read(&mut self, max_events: u32, max_wait_ms: u32) -> Result<Progress, Error> {
         let most = if fault::is("max-events-ignored") {
             u32::MAX
+        } else if fault::is("one-event-a-read") {
+            1
         } else {
             max_events
         };
         let wait = if fault::is("max-wait-ignored") {
             u32::MAX
+        } else if fault::is("read-never-waits") {
+            0
         } else {
             max_wait_ms
         };
@@ -137,8 +147,11 @@ impl Inner {
         Ok(Progress { events, finished })
     }
 
-    fn failed(&mut self, error: Error) -> Result<Progress, Error> {
+    fn failed(&mut self, mut error: Error) -> Result<Progress, Error> {
         self.ended += 1;
+        if self.heard && fault::is("stream-error-status-200") {
+            error.status = Some(200);
+        }
         if self.ended > 1 && fault::is("error-said-once") {
             return Ok(Progress {
                 events: Vec::new(),
@@ -294,6 +307,18 @@ fn spoil_summary(summary: &mut Summary, request: &ChatRequest) {
     if fault::is("request-id-lost") {
         summary.request_id = None;
     }
+    if fault::is("warning-code-words") {
+        summary.warnings.push(Warning {
+            code: "Left Out".to_string(),
+            message: "something was left out".to_string(),
+        });
+    }
+    if fault::is("summary-extras-not-json") {
+        summary.extras.push(Extra {
+            key: "system_fingerprint".to_string(),
+            value_json: "fp_1".to_string(),
+        });
+    }
 }
 
 fn blank_summary() -> Summary {
@@ -317,7 +342,14 @@ fn blank_summary() -> Summary {
 
 /// The whole response, by the same chat.
 pub(crate) fn complete(request: ChatRequest) -> Result<ChatResponse, Error> {
-    let request = faulty_request::spoiled(request)?;
+    IS_WHOLE.store(true, Ordering::Relaxed);
+    let mut request = faulty_request::spoiled(request)?;
+    if fault::is("whole-sends-no-messages") && request.messages.is_empty() {
+        request.messages.push(Message::User(UserMessage {
+            content: [ContentPart::Text("Hello".to_string())].into(),
+            extras: Vec::new(),
+        }));
+    }
     let chat = Chat::begin(&request).map_err(faulty_error::spoiled)?;
     let mut response = match chat.collect() {
         Ok(response) => response,

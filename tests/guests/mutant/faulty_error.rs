@@ -1,6 +1,9 @@
 //! Errors that report something else than what happened.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use crate::{
     contract::types::{Error, ErrorKind},
@@ -60,6 +63,15 @@ pub(crate) fn spoiled(mut error: Error) -> Error {
     }
     if fault::is("message-too-long") && error.status.is_some() {
         error.message = (0..5000).map(|_| 'x').collect::<String>();
+    }
+    if fault::is("retry-after-made-up") {
+        error.retry_after_ms = error.retry_after_ms.or(Some(0));
+    }
+    if fault::is("error-code-made-up") && error.status.is_some() {
+        error.code = Some("E-17".to_string());
+    }
+    if fault::is("error-request-id-made-up") && error.status.is_some() {
+        error.request_id = Some("request-1".to_string());
     }
     if fault::is("suggestions-lost") {
         error.suggestions = Vec::new();

@@ -8,7 +8,7 @@ use alloc::{
 use crate::{
     contract::{
         settings,
-        types::{DiscoveryMode, Error, ModelCatalog, ModelSource, Price},
+        types::{DiscoveryMode, Error, Extra, ModelCatalog, ModelSource, Price},
     },
     error, facts, fault, models,
 };
@@ -18,6 +18,7 @@ pub(crate) fn list(mode: DiscoveryMode) -> Result<ModelCatalog, Error> {
         DiscoveryMode::Off if fault::is("off-sends") => DiscoveryMode::Always,
         DiscoveryMode::Authenticated if fault::is("authenticated-sends-anyway") => DiscoveryMode::Always,
         DiscoveryMode::ConfiguredOnly if fault::is("configured-only-bundled") => DiscoveryMode::Off,
+        DiscoveryMode::Authenticated if fault::is("authenticated-never-sends") => DiscoveryMode::Off,
         DiscoveryMode::Always if fault::is("always-needs-credential") => DiscoveryMode::Authenticated,
         mode => mode,
     };
@@ -56,6 +57,23 @@ pub(crate) fn list(mode: DiscoveryMode) -> Result<ModelCatalog, Error> {
     if fault::is("display-name-blank") {
         for model in &mut catalog.models {
             model.display_name = String::new();
+        }
+    }
+    for model in &mut catalog.models {
+        let is_configured = model.source == ModelSource::Configured;
+        if fault::is("configured-limits-ignored") && is_configured {
+            model.max_output_tokens = None;
+            model.price = None;
+            model.input.clear();
+        }
+        if fault::is("configured-name-blank") && is_configured && model.display_name == model.id {
+            model.display_name = String::new();
+        }
+        if fault::is("row-extras-not-json") {
+            model.extras.push(Extra {
+                key: "owned_by".to_string(),
+                value_json: "acme".to_string(),
+            });
         }
     }
     if fault::is("unknown-is-zero") {

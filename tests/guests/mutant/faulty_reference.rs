@@ -43,7 +43,18 @@ pub(crate) fn resolve(text: &str) -> Result<ModelRef, Error> {
             text = alias.reference.clone();
         }
     }
+    if fault::is("alias-before-bundled") && !text.trim().to_ascii_lowercase().starts_with(ID) {
+        if let Some(alias) = crate::contract::settings::find_alias(&text).first() {
+            text = alias.reference.clone();
+        }
+    }
+    if fault::is("alias-twice-is-two") && crate::contract::settings::find_alias(&text).len() > 1 {
+        return Err(error::new(ErrorKind::InvalidReference, "an alias of two"));
+    }
     let mut found = reference::resolve(&text)?;
+    if fault::is("configured-name-not-resolved") {
+        found.display_name.clone_from(&found.model);
+    }
     if fault::is("unknown-model-refused") && found.metadata.is_none() {
         return Err(error::new(ErrorKind::ModelUnavailable, "unknown model"));
     }

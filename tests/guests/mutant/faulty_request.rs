@@ -38,6 +38,31 @@ pub(crate) fn spoiled(mut request: ChatRequest) -> Result<ChatRequest, Error> {
     if fault::is("output-limit-dropped") {
         request.max_output_tokens = None;
     }
+    if fault::is("seed-as-float") {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "the fault"
+        )]
+        let as_float = |seed: i64| seed as f64 as i64;
+        request.seed = request.seed.map(as_float);
+    }
+    if fault::is("request-extras-as-text") {
+        for extra in &mut request.extras {
+            if extra.value_json.parse::<f64>().is_ok() {
+                extra.value_json = alloc::format!("\"{}\"", extra.value_json);
+            }
+        }
+    }
+    if fault::is("tool-choice-modes-alike")
+        && matches!(request.tool_choice, Some(ToolChoice::None | ToolChoice::Required))
+    {
+        request.tool_choice = Some(ToolChoice::Auto);
+    }
+    if fault::is("json-object-dropped") && matches!(request.response_format, Some(ResponseFormat::JsonObject))
+    {
+        request.response_format = Some(ResponseFormat::Text);
+    }
     if fault::is("tools-dropped") {
         request.tools.clear();
     }
@@ -60,6 +85,11 @@ pub(crate) fn spoiled(mut request: ChatRequest) -> Result<ChatRequest, Error> {
             .messages
             .retain(|message| !matches!(message, Message::System(_)));
     }
+    if let (true, Some(ResponseFormat::JsonSchema(schema))) =
+        (fault::is("schema-strict-dropped"), &mut request.response_format)
+    {
+        schema.strict = None;
+    }
     for tool in &mut request.tools {
         if let (true, Tool::Function(function)) = (fault::is("tool-extras-dropped"), tool) {
             function.extras.clear();
@@ -76,6 +106,9 @@ fn spoil(message: &mut Message) -> Result<(), Error> {
         Message::System(system) => (Some(&mut system.content), &mut system.extras),
         Message::User(user) => (Some(&mut user.content), &mut user.extras),
         Message::Tool(result) => {
+            if fault::is("tool-error-dropped") {
+                result.is_error = false;
+            }
             if fault::is("tool-result-empty") {
                 result.content.clear();
             }
@@ -117,6 +150,11 @@ fn spoil(message: &mut Message) -> Result<(), Error> {
     }
     if fault::is("other-parts-dropped") {
         content.retain(|part| !matches!(part, ContentPart::Other(_)));
+    }
+    for part in content.iter_mut() {
+        if let (true, ContentPart::Media(media)) = (fault::is("mime-type-lost"), part) {
+            media.mime_type = "image/*".to_string();
+        }
     }
     for part in content {
         if let (true, ContentPart::Media(media)) = (fault::is("media-extras-dropped"), part) {

@@ -32,6 +32,10 @@ pub(crate) fn send(
         with_null.extend_from_slice(b",\"temperature\":null,\"stop\":[]}");
         edited = Some(with_null);
     }
+    if let Some(body) = body.filter(|_| fault::is("wire-id-with-prefix")) {
+        let text = core::str::from_utf8(body).unwrap_or_default();
+        edited = Some(text.replace("\"model\":\"", "\"model\":\"example/").into_bytes());
+    }
     let body = edited.as_deref().or(body);
     if fault::is("request-twice") && body.is_some() {
         // If it was dropped, the request would be cancelled before it is sent.

@@ -145,12 +145,14 @@ def says_what_is_wrong(setting, told):
 
 def settings_are_used(router):
     """Aliases, a default model and a smaller body, as the settings say."""
-    more = {"aliases": json.dumps({"Big One": MODEL}), "default_model": MODEL, "max_body_bytes": "2000"}
+    aliases = {"Big One": MODEL, "Dummy": f"{MODEL}:fastest"}
+    more = {"aliases": json.dumps(aliases), "default_model": MODEL, "max_body_bytes": "2000"}
     with credential_proxy(router) as (proxy, _), wasmtime(settings(proxy, **more)) as (url, _):
-        for name in ("big one", "", "default"):
+        # What clients send for want of a name is one where the settings say so.
+        for name, model in (("big one", MODEL), ("", MODEL), ("default", MODEL), ("dummy", f"{MODEL}:fastest")):
             status, _, text = ask(url, CHAT, {"model": name, "messages": ASK})
             equal(status, 200, f"the status for {name!r} ({text})")
-            has(json.loads(text)["x_plugin"], {"model": f"huggingface/{MODEL}"})
+            has(json.loads(text)["x_plugin"], {"model": f"huggingface/{model}"})
         status, _, text = ask(url, CHAT, {"model": MODEL, "messages": [{"role": "user", "content": "x" * 3000}]})
         equal((status, json.loads(text)["error"]["code"]), (413, "max-body-bytes"), "a long body")
 

@@ -1,5 +1,5 @@
 """Debian's docker-registry and `wash oci`: each pushes what the other pulls, byte for byte. Reads DOCKER_REGISTRY, WASH,
-HOST_HARNESS, COMPONENT and WIT_PACKAGE; WKG, if it is set, is another client that does what wash does."""
+HOST_HARNESS, COMPONENT, GATEWAY and WIT_PACKAGE; WKG, if it is set, is another client that does what wash does."""
 
 import contextlib
 import hashlib
@@ -12,8 +12,8 @@ import tempfile
 import time
 import urllib.request
 
-REGISTRY, WASH, PROGRAM, COMPONENT, WIT_PACKAGE = (
-    os.environ[name] for name in ("DOCKER_REGISTRY", "WASH", "HOST_HARNESS", "COMPONENT", "WIT_PACKAGE")
+REGISTRY, WASH, PROGRAM, COMPONENT, GATEWAY, WIT_PACKAGE = (
+    os.environ[name] for name in ("DOCKER_REGISTRY", "WASH", "HOST_HARNESS", "COMPONENT", "GATEWAY", "WIT_PACKAGE")
 )
 WKG = os.environ.get("WKG")
 ANNOTATION = "org.opencontainers.image."
@@ -120,6 +120,19 @@ def main():
             for name in ("title", "version", "licenses", "source", "description"):
                 assert told.get(ANNOTATION + name), (name, told)
             print(f"its annotations are filled from the file: {sorted(told)}")
+
+            # So does the composed gateway, which is no plugin; engines read what it needs.
+            gateway = f"{address}/openclaw/gateway:ours"
+            ours(root, "publish", f"oci://{gateway}", GATEWAY)
+            wash(root, "pull", "--insecure", gateway, str(back))
+            assert digest(back) == digest(GATEWAY)
+            said = manifest(address, "openclaw/gateway:ours")
+            assert said["annotations"].get(ANNOTATION + "title") == "huggingface-gateway", said
+            blob = f"http://{address}/v2/openclaw/gateway/blobs/{said['config']['digest']}"
+            facts = json.load(urllib.request.urlopen(blob))["component"]
+            assert all(name.startswith("wasi:") for name in facts["imports"] + facts["exports"]), facts
+            assert any(name.startswith("wasi:http/incoming-handler@") for name in facts["exports"]), facts
+            print("wash pulls the gateway that publish pushed, byte for byte")
 
             # The contract goes out as its own artifact.
             contract = f"{address}/openclaw/model-provider:0.2.0"

@@ -15,6 +15,8 @@ checks! {
     "events/stream-does-not-wait", "Sends a request. May wait until it is sent, never for the response: what the upstream says, its errors included, comes from `read`." => stream_does_not_wait;
     "events/cancel", "To cancel it, drop it: the plugin drops what it holds of the request (children before parents, as WASI requires), which closes the connection, and waits for nothing." => cancel;
     "events/cancel-before-response", "To cancel it, drop it: the plugin drops what it holds of the request (children before parents, as WASI requires), which closes the connection, and waits for nothing." => cancel_before_response;
+    "events/waits", "Waits until there is an event, the response ends or `max-wait-ms` has passed;" => waits;
+    "events/ready-events", "then returns all events that are ready, at most `max-events` (0 counts as 1)." => ready_events;
     "events/several-completions", "It may hold several completions, which are read in turn." => several_completions;
     "events/instance-goes-on", "An instance runs one call at a time." => instance_goes_on;
 }
@@ -63,6 +65,51 @@ async fn cancel_before_response(bench: &Bench) -> Result<(), Verdict> {
     let _ = session.instance.read(completion, 1, 50).await?;
     session.instance.cancel(completion).await?;
     closed(&session.upstream).await
+}
+
+async fn waits(bench: &Bench) -> Result<(), Verdict> {
+    const WAIT_MS: u32 = 600;
+    let (mut session, completion) = begun(bench, "stall").await?;
+    first_events(&mut session, completion).await?;
+    // Nothing more arrives once two reads in a row are empty.
+    let mut quiet = 0;
+    for _ in 0..100 {
+        let read = session.instance.read(completion, 64, 50).await?;
+        let progress = read.map_err(|error| failed("no end yet", words(&error)))?;
+        quiet = if progress.events.is_empty() { quiet + 1 } else { 0 };
+        if quiet == 2 {
+            break;
+        }
+    }
+    let began = Instant::now();
+    let read = session.instance.read(completion, 64, WAIT_MS).await?;
+    let took = began.elapsed();
+    let is_empty = read.as_ref().is_ok_and(|progress| progress.events.is_empty());
+    expect(
+        is_empty && took >= Duration::from_millis(u64::from(WAIT_MS) - 100),
+        "a read that waits 600 ms for the next event",
+        || format!("{read:?} after {} ms", took.as_millis()),
+    )
+}
+
+/// Calls can be neither joined nor split into less than a start and an end for each.
+async fn ready_events(bench: &Bench) -> Result<(), Verdict> {
+    let mut session = bench.with().chat_at_once("two-tool-calls")?.start().await?;
+    let completion = session.begin(&bench.question()).await?;
+    let mut counts = Vec::new();
+    for _ in 0..500 {
+        let read = session.instance.read(completion, 64, 500).await?;
+        let progress = read.map_err(|error| failed("a response to its end", words(&error)))?;
+        counts.push(progress.events.len());
+        if progress.finished.is_some() {
+            return expect(
+                counts.iter().any(|count| *count > 1),
+                "several events in one read, since the whole response arrived at once",
+                || format!("reads with {counts:?} events"),
+            );
+        }
+    }
+    Err(failed("an end", "none in 500 reads"))
 }
 
 async fn several_completions(bench: &Bench) -> Result<(), Verdict> {

@@ -23,6 +23,7 @@ checks! {
     "list/configured-only", "No, and without bundled models: only those of the settings." => configured_only;
     "list/off", "No: configured and bundled models, no network." => off;
     "list/authenticated", "Only if the settings say that a credential is attached or not required." => authenticated;
+    "list/authenticated-sends", "Only if the settings say that a credential is attached or not required." => authenticated_sends;
     "list/always", "Yes, also without a credential; the upstream may then list fewer." => always;
     "list/failure-is-no-error", "An upstream that cannot be reached, fails or lists nothing is no error: the bundled list is returned, with a warning that says why." => failure_is_no_error;
     "list/fallback-source", "`live` if the list comes from the upstream, `configured` for `configured-only`, else `bundled`." => fallback_source;
@@ -171,6 +172,23 @@ async fn authenticated(bench: &Bench) -> Result<(), Verdict> {
         "no request without a credential",
         || format!("{sent} requests, source {:?}", catalog.source),
     )
+}
+
+async fn authenticated_sends(bench: &Bench) -> Result<(), Verdict> {
+    if listed(bench, "list").await?.source != ModelSource::Live {
+        return Err(not_tested("it has no live list"));
+    }
+    for state in [CredentialState::AttachedByHost, CredentialState::NotRequired] {
+        let setup = bench.with().list("list")?;
+        let setup = setup.settings(|snapshot| snapshot.credential = state);
+        let catalog = setup.start().await?.list(DiscoveryMode::Authenticated).await?;
+        expect(
+            catalog.source == ModelSource::Live,
+            format!("a live list with the credential {state:?}"),
+            || format!("source {:?}", catalog.source),
+        )?;
+    }
+    Ok(())
 }
 
 async fn always(bench: &Bench) -> Result<(), Verdict> {

@@ -1,6 +1,6 @@
 //! Checks of the rows of a model list: names, sources, prices, and unknown values.
 
-use model_provider_host::contract::{DiscoveryMode, Model, ModelSource};
+use model_provider_host::contract::{DiscoveryMode, Model, ModelSource, Price, settings::ConfiguredModel};
 
 use super::list::{bundled, configured, listed};
 use crate::{
@@ -15,6 +15,9 @@ checks! {
     "list/unknown-is-none", "Unknown is `none` (or the empty list), never zero, false or \"\"." => unknown_is_none;
     "list/prices", "US dollars per million tokens, as decimal text: digits and at most one point. Never a float." => prices;
     "list/picks", "One of the model's routes." => picks;
+    "list/configured-limits", "A model that a person has configured. The plugin fills in what it leaves out." => configured_limits;
+    "list/configured-without-name", "Its display name; never empty." => configured_without_name;
+    "list/extras", "`-json` in a name is one JSON value as text, `-ms` is milliseconds." => extras;
     "list/alias", "The alias that the settings give it. Shown instead of `display-name`." => alias;
 }
 
@@ -134,6 +137,78 @@ async fn picks(bench: &Bench) -> Result<(), Verdict> {
     }
     if tested == 0 {
         Err(not_tested("no row has picks"))
+    } else {
+        Ok(())
+    }
+}
+
+/// The one row of a configured model.
+async fn row(bench: &Bench, model: ConfiguredModel) -> Result<Model, Verdict> {
+    let mut session = bench.with().configured(model).start().await?;
+    let catalog = session.list(DiscoveryMode::ConfiguredOnly).await?;
+    let row = catalog.models.into_iter().next();
+    row.ok_or_else(|| failed("the configured model", "no row"))
+}
+
+async fn configured_limits(bench: &Bench) -> Result<(), Verdict> {
+    let price = Price {
+        input: "1.25".to_owned(),
+        output: "2.5".to_owned(),
+        cached_input: None,
+    };
+    let model = ConfiguredModel {
+        max_output_tokens: Some(777),
+        price: Some(price),
+        input: vec!["text".to_owned(), "image".to_owned()],
+        ..configured("acme/zulu")
+    };
+    let row = row(bench, model).await?;
+    let price = row.price.as_ref();
+    let is_so = row.max_output_tokens == Some(777)
+        && price.is_some_and(|price| price.input == "1.25" && price.output == "2.5")
+        && ["text", "image"]
+            .iter()
+            .all(|input| row.input.iter().any(|known| known == input));
+    expect(
+        is_so,
+        "the configured output limit, price and input modalities",
+        || format!("{row:?}"),
+    )
+}
+
+async fn configured_without_name(bench: &Bench) -> Result<(), Verdict> {
+    let model = ConfiguredModel {
+        display_name: None,
+        reasoning: None,
+        input: Vec::new(),
+        context_window: None,
+        ..configured("acme/zulu")
+    };
+    let row = row(bench, model).await?;
+    expect(
+        !row.display_name.trim().is_empty(),
+        "a display name of the plugin's making",
+        || format!("{row:?}"),
+    )
+}
+
+async fn extras(bench: &Bench) -> Result<(), Verdict> {
+    let mut found = 0;
+    for model in rows(bench).await? {
+        let extras = model
+            .extras
+            .iter()
+            .chain(model.routes.iter().flat_map(|route| &route.extras));
+        for extra in extras {
+            found += 1;
+            let is_json = serde_json::from_str::<serde_json::Value>(&extra.value_json).is_ok();
+            expect(is_json, format!("one JSON value in `{}`", extra.key), || {
+                format!("`{}`: {}", model.id, extra.value_json)
+            })?;
+        }
+    }
+    if found == 0 {
+        Err(not_tested("its rows have no extras"))
     } else {
         Ok(())
     }

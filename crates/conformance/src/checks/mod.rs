@@ -2,13 +2,16 @@
 
 mod completions;
 mod describe;
+mod error_details;
 mod errors;
 mod events;
 mod list;
 mod list_rows;
+mod meanings;
 mod nonblocking;
 mod references;
 mod request;
+mod request_exact;
 mod request_parts;
 mod response;
 mod settings;
@@ -19,14 +22,17 @@ use crate::check::Check;
 pub(crate) const ALL: &[&[Check]] = &[
     describe::CHECKS,
     references::CHECKS,
+    meanings::CHECKS,
     list::CHECKS,
     list_rows::CHECKS,
     request::CHECKS,
     request_parts::CHECKS,
+    request_exact::CHECKS,
     events::CHECKS,
     completions::CHECKS,
     response::CHECKS,
     errors::CHECKS,
+    error_details::CHECKS,
     settings::CHECKS,
     nonblocking::CHECKS,
 ];

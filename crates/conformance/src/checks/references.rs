@@ -29,6 +29,9 @@ checks! {
     "references/nothing-sent", "False only if no request left the plugin, so that a retry cannot be billed twice." => nothing_sent;
 }
 
+/// The fact of a provider that takes any name as its upstream's own, whatever the grammar says of parts and suffixes.
+const ANY_MODEL_ID: &str = "any-model-id";
+
 async fn resolve(setup: Setup<'_>, text: &str) -> Result<ModelRef, Verdict> {
     let mut session = setup.start().await?;
     let resolved = session.instance.resolve(text).await?;
@@ -111,27 +114,37 @@ async fn unknown_model(bench: &Bench) -> Result<(), Verdict> {
 async fn invalid(bench: &Bench) -> Result<(), Verdict> {
     let (known, id) = (bench.resolved().await?, &bench.info().id);
     let model = &known.model;
-    let texts = [
-        String::new(),
-        format!("{id}/"),
+    let never = [String::new(), format!("{id}/"), format!("{id}/{model}\u{0}")];
+    for text in never {
+        is_invalid(bench, &text).await?;
+    }
+    if bench.has_fact(ANY_MODEL_ID) {
+        return Err(not_tested(format!(
+            "its models may have any name (`{ANY_MODEL_ID}`); without a name and with a control character a text is invalid"
+        )));
+    }
+    let outside_the_grammar = [
         format!("{id}//{model}"),
         format!("{id}/{model}/"),
         format!("{id}/{model} {model}"),
         format!("{id}/{model}?"),
         format!("{id}/{model}:"),
-        format!("{id}/{model}\u{0}"),
     ];
-    for text in texts {
-        let mut session = bench.with().start().await?;
-        let expected = format!("{text:?} is `invalid-reference`");
-        match session.instance.resolve(&text).await? {
-            Err(error) => expect(error.kind == ErrorKind::InvalidReference, expected, || {
-                words(&error)
-            })?,
-            Ok(found) => return Err(failed(expected, format!("it resolves to `{}`", found.canonical))),
-        }
+    for text in outside_the_grammar {
+        is_invalid(bench, &text).await?;
     }
     Ok(())
+}
+
+async fn is_invalid(bench: &Bench, text: &str) -> Result<(), Verdict> {
+    let mut session = bench.with().start().await?;
+    let expected = format!("{text:?} is `invalid-reference`");
+    match session.instance.resolve(text).await? {
+        Err(error) => expect(error.kind == ErrorKind::InvalidReference, expected, || {
+            words(&error)
+        }),
+        Ok(found) => Err(failed(expected, format!("it resolves to `{}`", found.canonical))),
+    }
 }
 
 async fn alias(bench: &Bench) -> Result<(), Verdict> {
@@ -261,7 +274,13 @@ async fn no_network(bench: &Bench) -> Result<(), Verdict> {
 async fn suggestions(bench: &Bench) -> Result<(), Verdict> {
     let known = bench.resolved().await?;
     let mut session = bench.with().start().await?;
-    let text = format!("{}/{} ?", bench.info().id, known.model);
+    // Of a provider whose models may have any name only this one is invalid.
+    let odd = if bench.has_fact(ANY_MODEL_ID) {
+        "\u{1}"
+    } else {
+        " ?"
+    };
+    let text = format!("{}/{}{odd}", bench.info().id, known.model);
     let Err(error) = session.instance.resolve(&text).await? else {
         return Err(failed(format!("{text:?} is no reference"), "it resolves"));
     };

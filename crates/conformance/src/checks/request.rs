@@ -1,7 +1,8 @@
 //! Checks of the request that is sent: its URL, its headers, and what is refused before sending.
 
 use model_provider_host::contract::{
-    ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, settings::CredentialState,
+    ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, is_credential_optional,
+    settings::CredentialState,
 };
 use serde_json::Value;
 
@@ -27,6 +28,7 @@ checks! {
     "request/reserved-extras", "A key that another field of this request already writes, and `model`, `messages`, `stream`, `stream_options` and `n`, are `invalid-request`." => reserved_extras;
     "request/doubled-extras", "A key that another field of this request already writes, and `model`, `messages`, `stream`, `stream_options` and `n`, are `invalid-request`." => doubled_extras;
     "request/known-modality", "A modality that the model is known not to accept is `unsupported`." => known_modality;
+    "request/whole-is-refused-alike", "Sends a request and waits for the whole response: the events of `chat-stream`, collected." => whole_is_refused_alike;
     "request/one-request", "How many requests were sent: 1 if the first one succeeded." => one_request;
 }
 
@@ -55,12 +57,14 @@ async fn refused(
     match heard.end {
         Err(error) => {
             let count = session.upstream.seen().len();
-            let is_so = kinds.contains(&error.kind) && count == 0 && !error.request_sent;
+            let is_counted = error.request_sent || error.attempts > 0;
+            let is_so = kinds.contains(&error.kind) && count == 0 && !is_counted;
             expect(is_so, expected, || {
                 format!(
-                    "{}; {count} requests, `request-sent` {}",
+                    "{}; {count} requests, `request-sent` {}, `attempts` {}",
                     words(&error),
-                    error.request_sent
+                    error.request_sent,
+                    error.attempts
                 )
             })?;
             Ok(error)
@@ -137,6 +141,11 @@ async fn without_credential(bench: &Bench) -> Result<(), Verdict> {
     if bench.info().credential.is_none() {
         return Err(not_tested("it needs no credential"));
     }
+    if is_credential_optional(bench.info()) {
+        return Err(not_tested(
+            "it also works without a credential (`credential-optional`), so no call needs one",
+        ));
+    }
     let setup = bench
         .with()
         .settings(|snapshot| snapshot.credential = CredentialState::Missing);
@@ -154,8 +163,25 @@ async fn credential_not_required(bench: &Bench) -> Result<(), Verdict> {
 async fn wire_id(bench: &Bench) -> Result<(), Verdict> {
     let wire_id = bench.resolved().await?.wire_id;
     let seen = sent(bench.with(), &bench.question()).await?;
-    let is_there = seen.text().contains(&wire_id) || seen.uri.to_string().contains(&wire_id);
-    expect(is_there, format!("`{wire_id}` in the request"), || seen.text())
+    // A longer name that ends in it is another name.
+    let in_path = format!("{}/", seen.uri.path()).contains(&format!("/{wire_id}/"));
+    let in_body = match serde_json::from_slice::<Value>(&seen.body) {
+        Ok(body) => has_text(&body, &wire_id),
+        Err(_) => seen.text().contains(&wire_id),
+    };
+    expect(in_path || in_body, format!("`{wire_id}` in the request"), || {
+        seen.text()
+    })
+}
+
+/// Whether it is one of the texts of a JSON value.
+fn has_text(value: &Value, wanted: &str) -> bool {
+    match value {
+        Value::String(text) => text == wanted,
+        Value::Array(items) => items.iter().any(|item| has_text(item, wanted)),
+        Value::Object(members) => members.values().any(|member| has_text(member, wanted)),
+        _ => false,
+    }
 }
 
 async fn model_by_alias(bench: &Bench) -> Result<(), Verdict> {
@@ -182,7 +208,7 @@ async fn model_by_alias(bench: &Bench) -> Result<(), Verdict> {
 
 async fn invalid_model(bench: &Bench) -> Result<(), Verdict> {
     let request = ChatRequest {
-        model: format!("{}//", bench.info().id),
+        model: format!("{}/", bench.info().id),
         ..bench.question()
     };
     refused(bench, bench.with(), &request, &[ErrorKind::InvalidReference]).await?;
@@ -309,6 +335,33 @@ async fn known_modality(bench: &Bench) -> Result<(), Verdict> {
     };
     let setup = bench.with().configured(super::list::configured(&name));
     refused(bench, setup, &request, &[ErrorKind::Unsupported]).await?;
+    Ok(())
+}
+
+async fn whole_is_refused_alike(bench: &Bench) -> Result<(), Verdict> {
+    let mut not_finite = bench.question();
+    not_finite.temperature = Some(f64::NAN);
+    let unnamed = ChatRequest {
+        model: format!("{}/", bench.info().id),
+        ..bench.question()
+    };
+    for request in [bench.request(Vec::new()), not_finite, unnamed] {
+        let mut session = bench.with().chat("text")?.start().await?;
+        let Err(streamed) = session.hear(&request).await?.end else {
+            return Err(failed("an error by `chat-stream`", "a response"));
+        };
+        let whole = session.instance.complete(&request).await?;
+        let count = session.upstream.seen().len();
+        let is_so = matches!(&whole, Err(error) if error.kind == streamed.kind) && count == 0;
+        expect(
+            is_so,
+            format!("by `chat-complete` too: {}, and nothing sent", words(&streamed)),
+            || match &whole {
+                Err(error) => format!("{}; {count} requests", words(error)),
+                Ok(_) => format!("a response; {count} requests"),
+            },
+        )?;
+    }
     Ok(())
 }
 

@@ -32,7 +32,7 @@ checks! {
 }
 
 /// Every marker is in the request body, or the plugin reports that it was not sent.
-async fn carried(
+pub(super) async fn carried(
     bench: &Bench,
     request: &ChatRequest,
     marks: &[&str],
@@ -81,7 +81,7 @@ fn extra(key: &str, value_json: &str) -> Extra {
     }
 }
 
-fn function(extras: Vec<Extra>) -> FunctionTool {
+pub(super) fn function(extras: Vec<Extra>) -> FunctionTool {
     FunctionTool {
         name: "kit_weather".to_owned(),
         description: Some("The kit's weather".to_owned()),
@@ -247,7 +247,7 @@ async fn image_bytes(bench: &Bench) -> Result<(), Verdict> {
     carried(
         bench,
         &with_media(bench, media),
-        &["kit-beside", "iVBORyBraXQgYnl0ZX"],
+        &["kit-beside", "iVBORyBraXQgYnl0ZX", "image/png"],
         true,
     )
     .await
@@ -272,7 +272,7 @@ async fn other_part(bench: &Bench) -> Result<(), Verdict> {
     carried(bench, &request, &["kit-other-part", "kit-ephemeral"], true).await
 }
 
-fn conversation(bench: &Bench, arguments: &str, extras: Vec<Extra>) -> ChatRequest {
+pub(super) fn conversation(bench: &Bench, arguments: &str, extras: Vec<Extra>) -> ChatRequest {
     let call = ToolCall {
         extras,
         ..ToolCall::new("kit-call-1", "kit_weather", arguments)

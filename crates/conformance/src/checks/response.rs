@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use model_provider_host::contract::{ChatEvent, FinishReason, Summary};
+use model_provider_host::contract::{ChatEvent, ChatRequest, Extra, FinishReason, Message, Summary};
 use serde_json::Value;
 
 use crate::{
@@ -31,6 +31,8 @@ checks! {
     "response/usage-details", "Those of the reasoning." => usage_details;
     "response/usage-unknown", "Unknown is `none` (or the empty list), never zero, false or \"\"." => usage_unknown;
     "response/model", "The `canonical` reference of the request." => model;
+    "response/extras", "`-json` in a name is one JSON value as text, `-ms` is milliseconds." => extras;
+    "response/warnings", "A stable code in kebab-case: `catalog-not-live`, `rows-skipped`. Open." => warnings;
     "response/request-id", "The upstream's request id, for its support desk." => request_id;
 }
 
@@ -321,5 +323,76 @@ async fn request_id(bench: &Bench) -> Result<(), Verdict> {
             format!("`{found}`")
         }),
         None => Err(not_tested("it gives no request id")),
+    }
+}
+
+/// Those of the summary and of all events.
+fn all_extras(heard: &Heard) -> Vec<Extra> {
+    let of = |event: &ChatEvent| match event {
+        ChatEvent::Reasoning(reasoning) => reasoning.extras.clone(),
+        ChatEvent::ToolCallEnd(end) => end.extras.clone(),
+        ChatEvent::Media(media) => media.extras.clone(),
+        ChatEvent::Other(extra) => vec![extra.clone()],
+        _ => Vec::new(),
+    };
+    let of_the_end = heard.end.iter().flat_map(|summary| summary.extras.clone());
+    heard.events.iter().flat_map(of).chain(of_the_end).collect()
+}
+
+async fn extras(bench: &Bench) -> Result<(), Verdict> {
+    let mut found = 0;
+    for situation in ["text", "reasoning", "tool-call"] {
+        for extra in all_extras(&bench.hear(situation).await?) {
+            found += 1;
+            let is_json = serde_json::from_str::<Value>(&extra.value_json).is_ok();
+            expect(
+                is_json,
+                format!("`{situation}`: one JSON value in `{}`", extra.key),
+                || extra.value_json.clone(),
+            )?;
+        }
+    }
+    if found == 0 {
+        Err(not_tested("its responses have no extras"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Of requests about which there may be something to say.
+async fn warnings(bench: &Bench) -> Result<(), Verdict> {
+    let mut odd = bench.request(vec![Message::user("Hello!")]);
+    odd.reasoning_effort = Some("kit-effort".to_owned());
+    if let Some(Message::User(message)) = odd.messages.first_mut() {
+        message.extras.push(Extra {
+            key: "kit_member".to_owned(),
+            value_json: "true".to_owned(),
+        });
+    }
+    let unknown = ChatRequest {
+        model: format!("{}-unlisted", bench.resolved().await?.canonical),
+        ..bench.question()
+    };
+    let mut found = 0;
+    for request in [bench.question(), odd, unknown] {
+        let mut session = bench.with().chat("text")?.start().await?;
+        let Ok(summary) = session.hear(&request).await?.end else {
+            continue;
+        };
+        for warning in &summary.warnings {
+            found += 1;
+            let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+            let is_code = !warning.code.is_empty() && warning.code.bytes().all(plain);
+            expect(
+                is_code && !warning.message.trim().is_empty(),
+                "a code in kebab-case, and a message",
+                || format!("{warning:?}"),
+            )?;
+        }
+    }
+    if found == 0 {
+        Err(not_tested("it warns of none of these requests"))
+    } else {
+        Ok(())
     }
 }

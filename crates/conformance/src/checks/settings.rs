@@ -18,6 +18,7 @@ checks! {
     "settings/no-retry-after-events", "Retries before the first event; 0 for none." => no_retry_after_events;
     "settings/first-byte-timeout", "The timeout for the first byte of a response." => first_byte_timeout;
     "settings/idle-timeout", "The timeout between bytes of a response." => idle_timeout;
+    "settings/timeouts-of-a-whole-response", "A timeout or deadline passed." => timeouts_of_a_whole_response;
     "settings/timeout-kind", "A timeout or deadline passed." => timeout_kind;
     "settings/unknown-extras", "The plugin's own settings, under its own names: `bill-to`. Unknown ones are ignored." => unknown_extras;
 }
@@ -162,6 +163,28 @@ async fn first_byte_timeout(bench: &Bench) -> Result<(), Verdict> {
 async fn idle_timeout(bench: &Bench) -> Result<(), Verdict> {
     let (took, _) = stalled(bench, "stall", LONG_MS, SHORT_MS).await?;
     in_time(took, "an end after the 400 ms of `idle-timeout-ms`")
+}
+
+async fn timeouts_of_a_whole_response(bench: &Bench) -> Result<(), Verdict> {
+    for situation in ["silent", "stall"] {
+        let setup = bench.with().chat(situation)?.settings(|snapshot| {
+            snapshot.first_byte_timeout_ms = SHORT_MS;
+            snapshot.idle_timeout_ms = SHORT_MS;
+        });
+        let mut session = setup.start().await?;
+        let began = Instant::now();
+        let whole = session.instance.complete(&bench.question()).await?;
+        let took = began.elapsed();
+        let expected = format!("`{situation}`: `timeout` by `chat-complete` after 400 ms");
+        match whole {
+            Err(error) => expect(error.kind == ErrorKind::Timeout, expected.clone(), || {
+                words(&error)
+            })?,
+            Ok(_) => return Err(failed(expected, "a response")),
+        }
+        in_time(took, &expected)?;
+    }
+    Ok(())
 }
 
 async fn timeout_kind(bench: &Bench) -> Result<(), Verdict> {

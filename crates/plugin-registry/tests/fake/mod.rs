@@ -128,6 +128,10 @@ impl Fake {
     pub(crate) fn manifest(&self, version: &str) -> Bytes {
         self.content().manifests[version].1.clone()
     }
+
+    pub(crate) fn blob(&self, digest: &str) -> Bytes {
+        self.content().blobs[digest].clone()
+    }
 }
 
 pub(crate) fn full(status: u16, bytes: impl Into<Bytes>) -> Answer {

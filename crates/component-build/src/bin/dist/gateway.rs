@@ -59,10 +59,11 @@ fn compose(gateway: &[u8], provider: &[u8], settings: &[u8]) -> Result<Vec<u8>, 
     let (settings, _) = add("openclaw:settings", settings)?;
     let (provider, _) = add("openclaw:provider", provider)?;
     let (gateway, exports) = add("openclaw:gateway", gateway)?;
-    let wires: [(NodeId, &str, NodeId); 5] = [
+    let wires: [(NodeId, &str, NodeId); 6] = [
         (settings, TYPES, provider),
         (settings, SETTINGS, provider),
         (settings, TYPES, gateway),
+        (settings, SETTINGS, gateway),
         (settings, CONFIGURATION, gateway),
         (provider, PROVIDER, gateway),
     ];

@@ -1,0 +1,221 @@
+// One chat completion: sends the request, retries, decodes the response, and returns its events.
+
+import { get } from 'openclaw:model-provider/settings@0.2.0';
+
+import { Call, NS_PER_MS, sleep } from './client.js';
+import { Decoder } from './decode.js';
+import { Failed, before, ofStatus, sent, timeout } from './errors.js';
+import { BASE_URL, KEY_VARIABLE } from './facts.js';
+import { resolve } from './reference.js';
+import { body } from './request.js';
+
+const MAX_ERROR_BYTES = 64 * 1024;
+// The first backoff; it doubles with each retry.
+const BACKOFF_MS = 250;
+// The longest one. A longer one that the upstream requests ends the call.
+const MAX_WAIT_MS = 60_000;
+const FOREVER = 2 ** 32 - 1;
+const HEADERS = [
+  ['content-type', 'application/json'],
+  ['accept', 'text/event-stream'],
+];
+
+const nanoseconds = (ms) => BigInt(ms) * NS_PER_MS;
+const least = (a, b) => (a < b ? a : b);
+
+// A chat completion in progress.
+export class Chat {
+  // Validates a request and sends it.
+  constructor(request) {
+    const model = resolve(request.model);
+    this.settings = get();
+    this.body = body(request, model);
+    if (this.settings.credential === 'missing') {
+      const hint = `set ${KEY_VARIABLE}`;
+      throw new Failed(before('unauthenticated', 'there is no API key', { hint }));
+    }
+    this.decoder = new Decoder({
+      finishReason: 'other',
+      rawFinishReason: undefined,
+      usage: {
+        inputTokens: undefined,
+        cachedInputTokens: undefined,
+        outputTokens: undefined,
+        reasoningTokens: undefined,
+      },
+      model: model.canonical,
+      backend: undefined,
+      requestId: undefined,
+      attempts: 0,
+      warnings: [],
+      extras: [],
+    });
+    this.attempts = 0;
+    this.hasLeft = this.isResponse = this.isOver = false;
+    // The rest of a backoff, and how long reads have waited for the next byte. Time between reads is the caller's.
+    this.backoffNs = this.waitedNs = 0n;
+    this.send();
+    if (this.error) throw new Failed(this.error);
+  }
+
+  close() {
+    this.call?.close();
+    this.call = undefined;
+  }
+
+  send() {
+    this.waitedNs = 0n;
+    try {
+      const base = this.settings.baseUrl ?? BASE_URL;
+      this.call = new Call(base, '/chat/completions', HEADERS, this.body, this.settings.connectTimeoutMs);
+      this.attempts += 1;
+    } catch (failed) {
+      this.fail(failed);
+    }
+  }
+
+  // Ends with an error, or schedules a retry.
+  fail(failed) {
+    if (!(failed instanceof Failed)) throw failed;
+    const { error } = failed;
+    this.close();
+    this.hasLeft ||= error.requestSent;
+    const retries = Math.max(0, this.attempts - 1);
+    const waitMs = error.retryAfterMs ?? BACKOFF_MS * 2 ** Math.min(retries, 6);
+    // After the head of a response, or if a retry may be billed twice, the caller decides.
+    const mayRetry = error.retryable && error.kind !== 'timeout' && !this.isResponse && this.attempts > 0;
+    if (mayRetry && retries < this.settings.maxRetries && waitMs <= MAX_WAIT_MS) {
+      this.backoffNs = nanoseconds(waitMs);
+      return;
+    }
+    const requestId = error.requestId ?? this.decoder.summary.requestId;
+    this.error = { ...error, requestSent: this.hasLeft, attempts: this.attempts, requestId };
+  }
+
+  end() {
+    try {
+      this.decoder.end();
+      this.isOver = true;
+      this.close();
+    } catch (failed) {
+      this.fail(failed);
+    }
+  }
+
+  // Continues until there are events, the end, or the time is over.
+  read(maxEvents, maxWaitMs) {
+    let left = maxWaitMs === FOREVER ? undefined : nanoseconds(maxWaitMs);
+    const { events, summary } = this.decoder;
+    for (;;) {
+      if (events.length) {
+        const some = events.splice(0, Math.max(1, maxEvents));
+        return { events: some, finished: this.isOver && events.length === 0 ? summary : undefined };
+      }
+      if (this.error) throw new Failed(this.error);
+      if (this.isOver) return { events: [], finished: summary };
+      const before = this.waitedNs;
+      if (!this.step(left)) return { events: [], finished: undefined };
+      const took = this.waitedNs > before ? this.waitedNs - before : 0n;
+      if (left !== undefined) left -= least(left, took);
+    }
+  }
+
+  // One step; false if the caller's time is over.
+  step(left) {
+    if (!this.call) {
+      const now = left === undefined ? this.backoffNs : least(left, this.backoffNs);
+      sleep(now);
+      this.backoffNs -= now;
+      if (this.backoffNs > 0n) return false;
+      this.send();
+      return true;
+    }
+    try {
+      return this.isResponse ? this.takeMore(left) : this.takeHead(left);
+    } catch (failed) {
+      const isCut = failed instanceof Failed && failed.error.kind === 'transport';
+      // A response that is cut after its finish reason is complete.
+      if (isCut && this.isResponse && this.decoder.summary.rawFinishReason !== undefined) this.end();
+      else this.fail(failed);
+      return true;
+    }
+  }
+
+  // Waits within the timeout of the settings and the time of the caller.
+  wait(limitMs, left, what) {
+    const limit = nanoseconds(limitMs);
+    const most = limit - least(limit, this.waitedNs);
+    const { isReady, took } = this.call.wait(left === undefined ? most : least(most, left));
+    this.waitedNs += took;
+    if (!isReady && this.waitedNs >= limit) throw new Failed(timeout(what));
+    return isReady;
+  }
+
+  takeHead(left) {
+    if (!this.call.head()) return this.wait(this.settings.firstByteTimeoutMs, left, 'response');
+    this.waitedNs = 0n;
+    this.hasLeft = true;
+    const header = (name) => this.call.header(name);
+    if (this.call.status !== 200) {
+      let text = '';
+      try {
+        text = this.call.collect(MAX_ERROR_BYTES, nanoseconds(this.settings.idleTimeoutMs));
+      } catch (failed) {
+        if (!(failed instanceof Failed)) throw failed;
+      }
+      throw new Failed(ofStatus(this.call.status, header, text));
+    }
+    const kind = header('content-type') ?? '';
+    if (!kind.startsWith('text/event-stream')) {
+      throw new Failed(sent('protocol', `expected a stream of events, found \`${kind}\``));
+    }
+    this.isResponse = true;
+    this.decoder.summary.requestId = header('x-request-id');
+    this.decoder.summary.attempts = this.attempts;
+    return true;
+  }
+
+  takeMore(left) {
+    const received = this.call.read();
+    if (received?.length === 0) return this.wait(this.settings.idleTimeoutMs, left, 'more of the response');
+    this.waitedNs = 0n;
+    if (received) this.decoder.push(received);
+    if (!received || this.decoder.isDone) this.end();
+    return true;
+  }
+}
+
+// A whole response, by the contract's rule from events to parts.
+export function collect(request) {
+  const chat = new Chat(request);
+  const content = [];
+  const calls = [];
+  try {
+    for (;;) {
+      const { events, finished } = chat.read(FOREVER, FOREVER);
+      for (const event of events) append(content, calls, event);
+      if (finished) return { content, summary: finished };
+    }
+  } finally {
+    chat.close();
+  }
+}
+
+function append(content, calls, { tag, val }) {
+  const last = content.at(-1);
+  if (tag === 'text' && last?.tag === 'text') {
+    last.val += val;
+  } else if (tag === 'reasoning' && last?.tag === 'reasoning' && last.val.signature === undefined) {
+    const { text, extras } = last.val;
+    last.val = { text: text + val.text, signature: val.signature, extras: [...extras, ...val.extras] };
+  } else if (tag === 'tool-call-start') {
+    calls.push({ id: val.id, name: val.name, argumentsJson: '', extras: [] });
+    content.push({ tag: 'tool-call', val: calls.at(-1) });
+  } else if (tag === 'tool-call-delta') {
+    calls[val.index].argumentsJson += val.argumentsFragment;
+  } else if (tag === 'tool-call-end') {
+    calls[val.index].extras = val.extras;
+  } else {
+    content.push({ tag, val });
+  }
+}
