@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     path::Path,
     process::{Command, ExitStatus, Output},
+    time::Duration,
 };
 
 use frozen_protocol::settings::PlainSettings as FrozenSettings;
@@ -43,6 +44,8 @@ const NATIVE: &str = "native";
 const FROZEN: &str = "native at bc404fd";
 /// Long enough for a counted process to read one chunk before the next one arrives.
 const APART_MS: u32 = 60;
+
+const MOST_GUEST_TIME: Duration = Duration::from_secs(300);
 
 /// The arguments of a process: the implementation, the work, the mock's address, the component, and the compilation
 /// cache.
@@ -181,7 +184,10 @@ pub(crate) fn child(words: &[&str]) {
         FROZEN => Client::Frozen(Box::new(FrozenTwin::new(url, FrozenSettings::default()))),
         _ => {
             let plugin = runtime.block_on(loaded(Path::new(component), Path::new(cache_dir), guests_wait));
-            let host = common::host(&plugin, url, Some(common::TOKEN), |_| {});
+            let host = common::host(&plugin, url, Some(common::TOKEN), |settings| {
+                // Under callgrind, on a busy machine, a guest takes longer than it may.
+                settings.limits.guest_time = MOST_GUEST_TIME;
+            });
             Client::Plugin(Box::new(host))
         }
     };
