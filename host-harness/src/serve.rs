@@ -19,7 +19,7 @@ use super::{
     terminal::Terminal,
 };
 use model_provider_host::{
-    Error, Host, Kind, Result, SwapReport, Watcher, contract::settings::CredentialState, sanitize,
+    Error, ErrorKind, Host, Result, SwapReport, Watcher, contract::settings::CredentialState, sanitize,
 };
 use model_server::{
     Access, Audit, AuditOptions, Keep, Records, ServeLimits, ServeOptions, Server, Service, UsageFile,
@@ -111,7 +111,7 @@ fn followed_tag(args: &ServeArgs, session: &Session) -> Result<Option<Reference>
     let Some(named) = &args.watch else { return Ok(None) };
     let loaded = session.host.plugin().path().to_string_lossy().into_owned();
     let fault = |message: &str| {
-        Error::new(Kind::Configuration, format!("--watch: {message}"))
+        Error::new(ErrorKind::Configuration, format!("--watch: {message}"))
             .with_hint("name the tag: `--watch oci://HOST/REPOSITORY:TAG`")
     };
     let reference = match named {
@@ -171,13 +171,14 @@ fn options(
     let params = chat::params(terminal, &session)?;
     let (configuration, info) = (session.configuration, session.info);
     let keep = global.base_url.is_none().then_some(());
-    let options = ServeOptions {
-        default_models,
-        fallbacks,
-        params,
-        access,
-        keep: keep.map(|()| -> Keep { Box::new(move |catalog| configuration.write_models(&info, catalog)) }),
-    };
+    let options = ServeOptions::default()
+        .with_default_models(default_models)
+        .with_fallbacks(fallbacks)
+        .with_params(params)
+        .with_access(access)
+        .with_store_models(
+            keep.map(|()| -> Keep { Box::new(move |catalog| configuration.write_models(&info, catalog)) }),
+        );
     Ok((session.host, options))
 }
 
@@ -185,11 +186,11 @@ fn options(
 fn records(args: &ServeArgs, session: &Session) -> Result<Records> {
     let limits = ServeLimits::of(&session.settings);
     let audit = args.audit.as_ref().map(|path| {
-        Audit::open(AuditOptions {
-            max_bytes: limits.audit_bytes.into(),
-            max_files: limits.audit_files,
-            ..AuditOptions::new(path)
-        })
+        Audit::open(
+            AuditOptions::new(path)
+                .with_max_bytes(limits.audit_bytes.into())
+                .with_max_files(limits.audit_files),
+        )
     });
     let usage = args.access_keys.as_ref().map(|_| {
         let usual = || session.configuration.state_dir().join("access-usage.json");
@@ -272,6 +273,6 @@ fn warn_without_credential(terminal: &Terminal, host: &Host) {
 
 fn not_bound(args: &ServeArgs, error: &std::io::Error) -> Error {
     let message = format!("the server cannot listen on {}: {error}", args.listen);
-    Error::new(Kind::Configuration, message)
+    Error::new(ErrorKind::Configuration, message)
         .with_hint("choose another address with `--listen`; port 0 takes a free one")
 }

@@ -11,8 +11,8 @@ use super::{
 };
 use component_build::Build;
 use model_provider_host::{
-    Error, Grant, Grants, Host, HostOptions, Kind, Limits, LoadOptions, Plugin, Proxies, Result, Sandbox,
-    SandboxOptions, Secret, Settings, contract::ProviderInfo, files::trust,
+    Error, ErrorKind, Grant, Grants, Host, HostOptions, Limits, LoadOptions, Plugin, Proxies, Result,
+    Sandbox, SandboxOptions, Secret, Settings, contract::ProviderInfo, files::trust,
 };
 use openclaw_config::{Configuration, Environment, NamedModel};
 use plugin_registry::{
@@ -131,14 +131,13 @@ impl Ground {
     }
 
     async fn load_for(&self, mode: Mode, choice: Choice) -> Result<Looked> {
-        let mut options = LoadOptions {
-            empty_wasi: self.flags.empty_wasi,
-            limits: self.flags.limits.clone(),
-            admission: Some(self.store.admission(mode)),
-        };
+        let mut options = LoadOptions::default()
+            .with_empty_wasi(self.flags.empty_wasi)
+            .with_limits(self.flags.limits.clone())
+            .with_admission(self.store.admission(mode));
         let strict = self.load_choice(mode, &choice, &options).await;
         match strict {
-            Err(error) if error.kind() == Kind::ContractMismatch && !self.flags.empty_wasi => {
+            Err(error) if error.kind() == ErrorKind::ContractMismatch && !self.flags.empty_wasi => {
                 // The configuration may allow more, but only for an id that the loaded plugin reports.
                 options.empty_wasi = true;
                 let Ok(looked) = self.load_choice(mode, &choice, &options).await else {
@@ -224,19 +223,18 @@ impl Ground {
 
     /// Puts a plugin into service with this credential.
     pub(super) fn start(&self, plugin: Plugin, settings: Settings, secret: Option<Secret>) -> Result<Host> {
-        let options = HostOptions {
-            settings,
-            secret,
-            grants: self.grants.clone(),
-        };
+        let options = HostOptions::default()
+            .with_settings(settings)
+            .with_credential(secret)
+            .with_grants(self.grants.clone());
         self.start_with(plugin, options)
     }
 
     fn start_with(&self, plugin: Plugin, options: HostOptions) -> Result<Host> {
         let info = plugin.info().clone();
         let host = Host::start(plugin, options)?;
-        if let Some(kept) = self.configuration.kept_models(&info)? {
-            host.remember_models(kept.models);
+        if let Some(kept) = self.configuration.cached_models(&info)? {
+            host.set_cached_models(kept.models);
         }
         Ok(host)
     }
@@ -313,7 +311,7 @@ impl Session {
                 "`{}` is the name of {other}, a model of another provider",
                 text.trim()
             );
-            return Err(Error::new(Kind::Configuration, message).with_hint(format!(
+            return Err(Error::new(ErrorKind::Configuration, message).with_hint(format!(
                 "name a model of `{id}`; those of other providers need the plugin of their provider, or OpenClaw",
                 id = info.id
             )));
@@ -326,7 +324,7 @@ pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result
     for (name, value) in set {
         settings
             .set(name, value)
-            .map_err(|error| Error::new(Kind::Configuration, format!("--set: {error}")))?;
+            .map_err(|error| Error::new(ErrorKind::Configuration, format!("--set: {error}")))?;
     }
     Ok(())
 }
@@ -334,13 +332,13 @@ pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result
 /// A sandbox that caches compiled code in the state directory, where that is safe and possible.
 pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: u32) -> Result<Sandbox> {
     let defaults = SandboxOptions::default();
-    let options = |cache_dir: Option<PathBuf>| SandboxOptions {
-        cache_dir,
-        max_concurrent: calls,
-        max_memory_bytes: limits.memory_bytes.max(defaults.max_memory_bytes),
-        max_total_memory_bytes: limits.total_memory_bytes.max(defaults.max_total_memory_bytes),
-        max_stack_bytes: limits.stack_bytes,
-        ..SandboxOptions::default()
+    let options = |cache_dir: Option<PathBuf>| {
+        SandboxOptions::default()
+            .with_cache_dir(cache_dir)
+            .with_max_concurrent(calls)
+            .with_max_memory_bytes(limits.memory_bytes.max(defaults.max_memory_bytes))
+            .with_max_total_memory_bytes(limits.total_memory_bytes.max(defaults.max_total_memory_bytes))
+            .with_max_stack_bytes(limits.stack_bytes)
     };
     Sandbox::new(&options(Some(state_dir.join("cache")))).or_else(|error| {
         let sandbox = Sandbox::new(&options(None))?;
@@ -364,6 +362,6 @@ pub(super) async fn next_component(terminal: &Terminal) -> Result<PathBuf> {
 async fn built(build: impl FnOnce() -> component_build::Result<PathBuf> + Send + 'static) -> Result<PathBuf> {
     tokio::task::spawn_blocking(build)
         .await
-        .map_err(|_| Error::new(Kind::PluginLoad, "building the component was interrupted"))?
-        .map_err(|error| Error::new(Kind::PluginLoad, error.message()).with_hint(error.hint()))
+        .map_err(|_| Error::new(ErrorKind::PluginLoad, "building the component was interrupted"))?
+        .map_err(|error| Error::new(ErrorKind::PluginLoad, error.message()).with_hint(error.hint()))
 }

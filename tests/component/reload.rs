@@ -27,11 +27,10 @@ fn options(serving: &Serving, token: &str, change: impl FnOnce(&mut Settings)) -
     let mut settings = Settings::declaring(model_server::SETTINGS);
     settings.base_url = Some(serving.harness.mock.base_url().parse().expect("a URL"));
     change(&mut settings);
-    HostOptions {
-        settings,
-        secret: Secret::new(token),
-        grants: Grants::parse(component_build::GRANT).expect("grants"),
-    }
+    HostOptions::default()
+        .with_settings(settings)
+        .with_credential(Secret::new(token))
+        .with_grants(Grants::parse(component_build::GRANT).expect("grants"))
 }
 
 /// The token of the last upstream request.
@@ -98,8 +97,8 @@ async fn no_request_is_lost_during_repeated_reloads() {
     // Metrics continue.
     let host = serving.server.service().host();
     let total = host.metrics();
-    let counted = total.ended(model_provider_host::metrics::Call::Chat, "ok")
-        + total.ended(model_provider_host::metrics::Call::Complete, "ok");
+    let counted = total.ended(model_provider_host::metrics::Operation::Chat, "ok")
+        + total.ended(model_provider_host::metrics::Operation::Complete, "ok");
     assert_eq!(counted, answered.load(Ordering::Relaxed) as u64 + 1);
     assert_eq!(host.generation().number, 1);
 }

@@ -70,19 +70,20 @@ mod trace_parent;
 #[doc(hidden)]
 pub use egress::bare_client;
 pub use egress::{Origin, Proxies};
-pub use error::{Error, Kind, Result};
-pub use grants::{AllowedEndpoints, Grant, GrantHolder, GrantedEndpoint, Grants, endpoint_words};
+pub use error::{Error, ErrorKind, Result};
+pub use grants::{AllowedEndpoints, Grant, GrantHolder, GrantedEndpoint, Grants, format_endpoints};
 #[cfg(feature = "watch")]
 pub use host::watch::Watcher;
 pub use host::{
-    Answer, ChatOptions, Host, HostOptions, chat_stream::ChatStream, generation::GenerationInfo,
+    ChatOptions, ChatResponse, Host, HostOptions, chat_stream::ChatStream, generation::GenerationInfo,
     pending_update::PendingUpdate, swap::SwapReport,
 };
 pub use limits::Limits;
 #[cfg(feature = "metrics")]
 pub use metrics::MetricsSnapshot;
 pub use plugin::{
-    Admission, CONTRACT_VERSION, Candidate, Fetched, Interfaces, LoadOptions, LoadTimings, Plugin, PluginSource,
+    Admission, CONTRACT_VERSION, Candidate, Fetched, Interfaces, LoadOptions, LoadTimings, Plugin,
+    PluginSource,
 };
 pub use request_span::RequestId;
 pub use resource_usage::ResourceUsage;

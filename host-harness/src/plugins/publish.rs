@@ -11,7 +11,7 @@ use super::super::{
     table,
     terminal::Terminal,
 };
-use model_provider_host::{Error, Interfaces, Kind, Result, files};
+use model_provider_host::{Error, ErrorKind, Interfaces, Result, files};
 use plugin_registry::{Artifact, ComponentFacts, Metadata};
 
 const VERSION: &str = "org.opencontainers.image.version";
@@ -29,7 +29,7 @@ pub(crate) async fn publish(terminal: &Terminal, global: &Global, args: &Publish
     let component = read(&args.file)?;
     if args.wit && !component.starts_with(COMPONENT) {
         let message = format!("{} is no WIT package in its binary form", args.file.display());
-        return Err(Error::new(Kind::Configuration, message)
+        return Err(Error::new(ErrorKind::Configuration, message)
             .with_hint("`wkg wit build` or `wasm-tools component wit --wasm` makes one of the text")
             .into());
     }
@@ -51,7 +51,7 @@ pub(crate) async fn publish(terminal: &Terminal, global: &Global, args: &Publish
                 add(VERSION, &info.version);
                 add(TITLE, &info.name);
             }
-            Err(error) if error.kind() == Kind::ContractMismatch => {
+            Err(error) if error.kind() == ErrorKind::ContractMismatch => {
                 let found = Interfaces::read(&ground.sandbox, &args.file, component.clone()).await?;
                 facts = gateway(&args.file, found)?.ok_or(error)?;
             }
@@ -120,7 +120,7 @@ fn gateway(file: &Path, found: Interfaces) -> Result<Option<ComponentFacts>> {
             file.display(),
             others.join(", ")
         );
-        return Err(Error::new(Kind::ContractMismatch, message).with_hint(
+        return Err(Error::new(ErrorKind::ContractMismatch, message).with_hint(
             "`cargo dist` composes it with a provider and settings: dist/huggingface_gateway.wasm",
         ));
     }
@@ -133,13 +133,13 @@ fn gateway(file: &Path, found: Interfaces) -> Result<Option<ComponentFacts>> {
 
 fn fault(file: &Path, error: &std::io::Error) -> Error {
     Error::new(
-        Kind::Configuration,
+        ErrorKind::Configuration,
         format!("{} cannot be read: {error}", file.display()),
     )
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
-    files::read(file, files::LARGEST).map_err(|error| fault(file, &error))
+    files::read(file, files::MAX_BYTES).map_err(|error| fault(file, &error))
 }
 
 fn text(file: &Path) -> Result<String> {

@@ -51,7 +51,7 @@ struct Mocks {
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum ErrorKind {
     Serve,
     Floor,
     Envoy,
@@ -59,7 +59,7 @@ enum Kind {
     LiteLlm,
 }
 
-impl Kind {
+impl ErrorKind {
     const ALL: [(Self, &str); 5] = [
         (Self::Serve, "`serve`"),
         (Self::Floor, "native pass-through proxy"),
@@ -92,7 +92,7 @@ pub(crate) async fn measure(rig: &Rig) {
         "\n| Server | CPU, short | CPU, 50 chunks | p50 added | p99 added | Gap added | {STREAMS} streams | Memory: cold, \
          loaded, 60 s after |\n|---|---|---|---|---|---|---|---|"
     );
-    for (kind, name) in Kind::ALL {
+    for (kind, name) in ErrorKind::ALL {
         match row(kind, rig, &mocks).await {
             Some(cells) => println!("| {name} | {} |", cells.join(" | ")),
             None => println!("| {name} | not installed |"),
@@ -100,7 +100,7 @@ pub(crate) async fn measure(rig: &Rig) {
     }
 }
 
-async fn row(kind: Kind, rig: &Rig, mocks: &Mocks) -> Option<Vec<String>> {
+async fn row(kind: ErrorKind, rig: &Rig, mocks: &Mocks) -> Option<Vec<String>> {
     let state = tempfile::tempdir().expect("a folder");
     let start = async |mock: &Mock| kind.start(rig, mock.base_url(), state.path()).await;
     let mut cells = Vec::new();

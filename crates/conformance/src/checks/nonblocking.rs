@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use model_provider_host::contract::{ChatEvent, ChatRequest, Error, ErrorKind, Progress};
+use model_provider_host::contract::{ChatEvent, ChatRequest, Error, Progress, ProviderErrorKind};
 use wasmtime::component::{ComponentType, Lift, ResourceAny, TypedFunc};
 
 use crate::{
@@ -218,7 +218,7 @@ async fn waited_time(bench: &Bench) -> Result<(), Verdict> {
         })?;
     }
     let step = step(&mut open, 16, 3_500).await?;
-    let is_so = matches!(&step, Err(error) if error.kind == ErrorKind::Timeout);
+    let is_so = matches!(&step, Err(error) if error.kind == ProviderErrorKind::Timeout);
     expect(
         is_so,
         "`timeout`, since the host waited for 8500 of 8000 ms",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use model_provider_host::contract::ErrorKind;
+use model_provider_host::contract::ProviderErrorKind;
 
 use crate::{
     check::{Verdict, checks, expect, failed, not_tested},
@@ -177,7 +177,7 @@ async fn timeouts_of_a_whole_response(bench: &Bench) -> Result<(), Verdict> {
         let took = began.elapsed();
         let expected = format!("`{situation}`: `timeout` by `chat-complete` after 400 ms");
         match whole {
-            Err(error) => expect(error.kind == ErrorKind::Timeout, expected.clone(), || {
+            Err(error) => expect(error.kind == ProviderErrorKind::Timeout, expected.clone(), || {
                 words(&error)
             })?,
             Ok(_) => return Err(failed(expected, "a response")),
@@ -191,7 +191,7 @@ async fn timeout_kind(bench: &Bench) -> Result<(), Verdict> {
     for situation in ["silent", "stall"] {
         let (_, error) = stalled(bench, situation, SHORT_MS, SHORT_MS).await?;
         expect(
-            error.kind == ErrorKind::Timeout && error.request_sent,
+            error.kind == ProviderErrorKind::Timeout && error.request_sent,
             "`timeout`, with the request sent",
             || {
                 format!(

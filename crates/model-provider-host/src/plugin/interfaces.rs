@@ -6,7 +6,7 @@ use wasmtime::component::{Component, types::ComponentItem};
 
 use super::file::check_kind;
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     sandbox::Sandbox,
 };
 
@@ -51,10 +51,10 @@ pub(super) async fn compiled(sandbox: &Sandbox, path: &Path, bytes: Vec<u8>) -> 
     let engine = sandbox.engine().clone();
     tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes))
         .await
-        .map_err(|_| Error::new(Kind::PluginLoad, "compiling the plugin was interrupted"))?
+        .map_err(|_| Error::new(ErrorKind::PluginLoad, "compiling the plugin was interrupted"))?
         .map_err(|error| {
             Error::new(
-                Kind::PluginLoad,
+                ErrorKind::PluginLoad,
                 format!(
                     "{} is damaged or not a component that this engine takes: {error:#}",
                     path.display()
