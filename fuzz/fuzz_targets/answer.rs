@@ -3,7 +3,7 @@
 //! the folded response has it as it ended. A whole response is equivalent to a stream of one event.
 #![no_main]
 
-use chat_completions::chat::{Exchange, Failure, FailureKind, Fold, Next};
+use chat_completions::chat::{Exchange, Failure, FailureKind, Collector, Next};
 use huggingface_protocol::contract::settings::Snapshot;
 use huggingface_protocol::contract::types::{
     AssistantPart, ChatEvent, ChatRequest, ContentPart, Error, ErrorKind, Message, ModelRef, Summary,
@@ -15,7 +15,7 @@ use huggingface_protocol::settings::{PlainSettings, Settings};
 use huggingface_provider_fuzz::{control, pieces};
 use libfuzzer_sys::fuzz_target;
 
-type Answer = (Vec<AssistantPart>, Result<Summary, Error>);
+type Outcome = (Vec<AssistantPart>, Result<Summary, Error>);
 
 fn request(model: &ModelRef) -> ChatRequest {
     ChatRequest {
@@ -109,9 +109,9 @@ impl Order {
     }
 }
 
-fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot) -> Answer {
+fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot) -> Outcome {
     let mut exchange = Exchange::new(&UPSTREAM, request(model), model.clone().into(), snapshot, 7).expect("a good request");
-    let (mut fold, mut order) = (Fold::default(), Order::default());
+    let (mut collector, mut order) = (Collector::default(), Order::default());
     let mut take = |exchange: &mut Exchange| {
         let max = if seed == 0 {
             usize::MAX
@@ -121,7 +121,7 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
         while exchange.next() == Next::Events {
             for event in exchange.take_events(max) {
                 order.check(&event);
-                fold.push(event);
+                collector.push(event);
             }
         }
     };
@@ -157,7 +157,7 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
     exchange.on_bytes(b"data: {\"choices\":[{\"delta\":{\"content\":\"late\"}}]}\n\n");
     exchange.on_end();
     assert_eq!(exchange.outcome(), Some(&outcome));
-    let content = fold.finish();
+    let content = collector.finish();
     order.check_end(&content, outcome.is_err());
     if let Err(error) = &outcome {
         assert!(!error.message.trim().is_empty() && error.message.len() <= 4096 && error.request_sent);
@@ -166,7 +166,7 @@ fn answer(kind: u8, body: &[u8], seed: u8, model: &ModelRef, snapshot: &Snapshot
 }
 
 /// Error messages name either an event of the stream or the response: this difference is removed.
-fn without_what_is_broken((content, mut outcome): Answer) -> Answer {
+fn without_what_is_broken((content, mut outcome): Outcome) -> Outcome {
     if let Err(error) = &mut outcome
         && error.kind == ErrorKind::Protocol
     {

@@ -6,7 +6,7 @@ use dialects::{
     chat_completions::ChatCompletions,
     dialect::{Dialect, Head},
     ending::Ending,
-    fault::Fault,
+    api_error::ApiError,
     messages::{Messages, count_tokens},
     responses::Responses,
 };
@@ -28,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
                 }
             }
             Err(error) => {
-                let body = dialect.error(&Fault::from(&error), "1");
+                let body = dialect.error(&ApiError::from(&error), "1");
                 assert!(body["error"]["message"].is_string());
             }
         }
@@ -36,7 +36,7 @@ fuzz_target!(|input: &[u8]| {
 });
 
 /// The response that is written, whole or streamed.
-fn answer(mut asked: dialects::dialect::Asked) -> Vec<String> {
+fn answer(mut asked: dialects::dialect::ParsedRequest) -> Vec<String> {
     let summary = Summary {
         finish_reason: FinishReason::Stop,
         raw_finish_reason: None,
@@ -56,7 +56,7 @@ fn answer(mut asked: dialects::dialect::Asked) -> Vec<String> {
     let ending = Ending {
         summary: &summary,
         generation: &GenerationInfo::new(1, "0", "sha256:0"),
-        trail: &[],
+        attempts: &[],
     };
     let parts = [
         AssistantPart::Reasoning(Reasoning::new("r")),

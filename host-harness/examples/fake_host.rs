@@ -6,8 +6,8 @@ mod common;
 
 use futures::{Stream, StreamExt as _, stream};
 use model_provider_host::{
-    Error, Kind, Result,
-    contract::{ChatEvent, ChatRequest, ErrorKind},
+    Error, ErrorKind, Result,
+    contract::{ChatEvent, ChatRequest, ProviderErrorKind},
 };
 
 /// The program's code. It takes any stream of events, and so knows no host.
@@ -31,7 +31,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let text = |part: &str| Ok(ChatEvent::Text(part.to_owned()));
     let events = stream::iter([text("One"), text(". Two"), text(". Three.")]);
     assert_eq!(first_sentence(events).await?, "One.");
-    let limited = Error::new(Kind::Provider(ErrorKind::RateLimited), "try later").retryable(true);
+    let limited =
+        Error::new(ErrorKind::Provider(ProviderErrorKind::RateLimited), "try later").retryable(true);
     let failed = first_sentence(stream::iter([text("One"), Err(limited)])).await;
     assert!(failed.is_err_and(|error| error.is_retryable()));
     println!("the fake: both cases hold");

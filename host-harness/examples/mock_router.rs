@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A response of the test's own: the next request gets it, later ones the default response.
     let chunk = r#"{"id":"1","model":"m","choices":[{"index":0,"delta":{"content":"scripted"},"finish_reason":"stop"}]}"#;
     router.push(Script::sse([chunk, "[DONE]"]));
-    let response = host.complete(request()).await?.response;
+    let response = host.complete(request()).await?;
     println!("{:?}", response.content);
 
     // Every request is recorded.

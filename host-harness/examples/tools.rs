@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .function("get_weather", "The weather of a city", schema);
 
     loop {
-        let response = example.host.complete(request.clone()).await?.response;
+        let response = example.host.complete(request.clone()).await?;
         // The model's turn goes back as it is, reasoning and signatures included.
         request = request.message(Message::assistant_parts(response.content.clone()));
         if response.summary.finish_reason != FinishReason::ToolCalls {

@@ -40,6 +40,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let response = host
         .complete(ChatRequest::new("Qwen/Qwen2.5-7B-Instruct").user("Hello!"))
         .await?;
-    println!("a response of {} parts", response.response.content.len());
+    println!("a response of {} parts", response.content.len());
     Ok(())
 }

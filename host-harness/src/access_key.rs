@@ -9,7 +9,7 @@ use super::{
     args::{AccessKeyAction, AccessKeyArgs, AddArgs, KeyFile, NamedKeyArgs},
     terminal::Terminal,
 };
-use model_provider_host::{Error, Kind, Result, Secret, files};
+use model_provider_host::{Error, ErrorKind, Result, Secret, files};
 use model_server::{AccessKey, AccessKeys, KeyDigest, generate_key};
 
 /// The size limit of a key file.
@@ -40,7 +40,7 @@ pub(super) fn run(terminal: &Terminal, args: &AccessKeyArgs) -> Outcome {
 pub(super) fn read(file: &Path) -> Result<AccessKeys> {
     let text = files::read_input_text(file, LARGEST).map_err(|error| {
         let message = format!("the access keys {} cannot be read: {error}", file.display());
-        Error::new(Kind::Configuration, message)
+        Error::new(ErrorKind::Configuration, message)
             .with_hint("`host-harness access-key add NAME --file FILE` creates it")
     })?;
     AccessKeys::parse(&text)

@@ -319,7 +319,7 @@ pub(super) struct ManArgs {
 }
 
 /// A usage error shows the argument as written, except for options whose value may be a misplaced secret.
-pub(super) fn without_secrets(mut usage: clap::Error) -> clap::Error {
+pub(super) fn redact(mut usage: clap::Error) -> clap::Error {
     let option = match usage.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(option)) => option.as_str(),
         _ => "",

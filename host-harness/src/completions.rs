@@ -4,7 +4,7 @@ use clap::Command;
 use clap_complete::Shell;
 
 use super::{Failure, Outcome, terminal::Terminal};
-use model_provider_host::{Error, Kind};
+use model_provider_host::{Error, ErrorKind};
 
 /// Writes the script that completes this command line in a shell.
 pub(super) fn completions(terminal: &Terminal, mut command: Command, shell: Shell) -> Outcome {
@@ -30,7 +30,7 @@ pub(super) fn manual(terminal: &Terminal, mut command: Command, of: Option<&str>
         Some(name) => {
             let found = command.find_subcommand(name).cloned();
             found.ok_or_else(|| {
-                let error = Error::new(Kind::Configuration, format!("there is no command `{name}`"));
+                let error = Error::new(ErrorKind::Configuration, format!("there is no command `{name}`"));
                 Failure::Error(error.with_hint("`--help` lists them"))
             })?
         }

@@ -8,19 +8,19 @@ use super::{
     terminal::Terminal,
 };
 use conformance::{Dialect, Kit, Options, Report};
-use model_provider_host::{Error, Kind};
+use model_provider_host::{Error, ErrorKind};
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ConformanceArgs) -> Outcome {
     if args.list {
         return list(terminal, args.only.as_deref());
     }
     let Some(file) = &args.file else {
-        return Err(Error::new(Kind::Configuration, "there is no component to test").into());
+        return Err(Error::new(ErrorKind::Configuration, "there is no component to test").into());
     };
     let only = args.only.as_deref().unwrap_or_default();
     if !conformance::checks().any(|check| check.id.starts_with(only)) {
         let error = Error::new(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             format!("there is no check whose name begins with `{only}`"),
         );
         return Err(error.with_hint("`conformance --list` lists them").into());
@@ -60,7 +60,7 @@ fn json_of(value: &str) -> Value {
 fn write(file: &std::path::Path, report: &Report) -> Result<(), Error> {
     std::fs::write(file, report.junit() + "\n").map_err(|error| {
         let message = format!("cannot write {}: {error}", file.display());
-        Error::new(Kind::Configuration, message)
+        Error::new(ErrorKind::Configuration, message)
     })
 }
 

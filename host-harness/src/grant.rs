@@ -14,7 +14,7 @@ use super::{
     terminal::Terminal,
     termios::Kept,
 };
-use model_provider_host::{Error, Grant, Kind, Plugin, sanitize};
+use model_provider_host::{Error, ErrorKind, Grant, Plugin, sanitize};
 
 /// The granted capabilities, as JSON.
 #[derive(Debug, Serialize)]
@@ -32,12 +32,12 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
     let plugin = ground.look(terminal, &args.file).await?.plugin;
     let holders = holders(&plugin, args.signer)?;
     let info = plugin.info();
-    let Some(asked) = Grant::asked_by(info) else {
+    let Some(asked) = Grant::requested_by(info) else {
         let message = format!(
             "the plugin `{}` names `{}` as its base URL, which is no http or https URL",
             info.id, info.default_base_url
         );
-        return Err(Error::new(Kind::NotGranted, message).into());
+        return Err(Error::new(ErrorKind::NotGranted, message).into());
     };
     let mut facts = vec![
         ("plugin", format!("{} ({})", sanitize::name(&info.name), info.id)),
@@ -58,7 +58,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
     };
     if !args.yes && !confirmed(terminal, &info.id, question, help, "--yes").await? {
         let message = format!("`{}` was not granted this", info.id);
-        return Err(Error::new(Kind::Cancelled, message).into());
+        return Err(Error::new(ErrorKind::Cancelled, message).into());
     }
     let file = ground
         .grants
@@ -89,7 +89,7 @@ fn holders(plugin: &Plugin, is_for_signer: bool) -> Result<Vec<String>, Error> {
     let keys: Vec<_> = plugin.holders().iter().filter(is_key).cloned().collect();
     if keys.is_empty() {
         let message = format!("{} is not signed by a key of the policy", plugin.path().display());
-        return Err(Error::new(Kind::NotGranted, message)
+        return Err(Error::new(ErrorKind::NotGranted, message)
             .with_hint("put the key into `keys` of plugin-policy.json, or leave `--signer` out"));
     }
     Ok(keys)
@@ -105,7 +105,7 @@ pub(super) async fn confirmed(
 ) -> Result<bool, Error> {
     if !stdin().is_terminal() || !stderr().is_terminal() {
         let error = Error::new(
-            Kind::NotGranted,
+            ErrorKind::NotGranted,
             format!("granting this to `{id}` needs a confirmation, and there is no terminal to prompt on"),
         );
         return Err(error.with_hint(format!("if it is right, run the same command with `{flags}`")));

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::{Failure, Outcome, args::HealthArgs};
-use model_provider_host::{Error, Kind};
+use model_provider_host::{Error, ErrorKind};
 
 /// The timeout, and the size limit of the response.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,7 +52,10 @@ async fn ask(args: &HealthArgs) -> Result<(u16, String), String> {
 }
 
 fn not_ready(args: &HealthArgs, why: &str) -> Failure {
-    Error::new(Kind::Configuration, format!("{} is not ready: {why}", args.url))
-        .with_hint("`serve` prints where it listens; its log says more")
-        .into()
+    Error::new(
+        ErrorKind::Configuration,
+        format!("{} is not ready: {why}", args.url),
+    )
+    .with_hint("`serve` prints where it listens; its log says more")
+    .into()
 }

@@ -35,11 +35,11 @@ use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use model_provider_host::{Error, Grants, Kind, contract::ProviderInfo};
+use model_provider_host::{Error, ErrorKind, Grants, contract::ProviderInfo};
 
 use self::{
     args::{Cli, Command, Format, Global},
-    plugin_args::{Ahead, Loaded},
+    plugin_args::{Loaded, PluginArgs},
     terminal::Terminal,
 };
 
@@ -83,7 +83,10 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let error = Error::new(Kind::Configuration, format!("no runtime can be started: {error}"));
+            let error = Error::new(
+                ErrorKind::Configuration,
+                format!("no runtime can be started: {error}"),
+            );
             return report(&Terminal::new(Format::Text), Failure::Error(error));
         }
     };
@@ -95,7 +98,7 @@ pub fn main() -> ExitCode {
 
 async fn read_and_run() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let ahead = Ahead::look(&arguments);
+    let ahead = PluginArgs::look(&arguments);
     let loaded = if ahead.needs_plugins() {
         Some(ahead.load(&Terminal::new(Format::Text)).await)
     } else {
@@ -104,7 +107,7 @@ async fn read_and_run() -> ExitCode {
     let (Cli { mut global, command }, loaded) = match read(&arguments, loaded) {
         Ok(read) => read,
         Err(Unread::Usage(usage)) => {
-            let usage = args::without_secrets(usage);
+            let usage = args::redact(usage);
             // Help and version go to stdout with status 0, wrong usage to stderr with status 2.
             let _ = usage.print();
             return exit_code(usage.exit_code());
@@ -199,7 +202,7 @@ async fn run(
         (Command::Onboard(_), None) => {
             let message =
                 "the command could not be identified among the options; write the command's name in full";
-            Err(Error::new(Kind::Configuration, message).into())
+            Err(Error::new(ErrorKind::Configuration, message).into())
         }
     }
 }

@@ -304,9 +304,11 @@ mod tests {
             let writer = memory.clone();
             let subscriber = subscriber("debug", format, colour, move || writer.clone());
             tracing::subscriber::with_default(subscriber, || {
-                let error =
-                    model_provider_host::Error::new(model_provider_host::error::Kind::PluginLoad, FORGED)
-                        .with_hint(FORGED);
+                let error = model_provider_host::Error::new(
+                    model_provider_host::error::ErrorKind::PluginLoad,
+                    FORGED,
+                )
+                .with_hint(FORGED);
                 let span = tracing::info_span!("call", about = %FORGED, debug = ?FORGED);
                 let _entered = span.enter();
                 tracing::warn!(%error, text = FORGED, code = ?Some(FORGED), "{FORGED}");
@@ -334,6 +336,6 @@ mod tests {
             LogFormat::Text,
             || tracing::warn!(text = %"x".repeat(1_000_000), "long"),
         );
-        assert!(log.len() < 2 * sanitize::LONGEST_LINE, "{}", log.len());
+        assert!(log.len() < 2 * sanitize::MAX_LINE_CHARS, "{}", log.len());
     }
 }

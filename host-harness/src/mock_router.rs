@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Outcome, args::MockRouterArgs, signals, terminal::Terminal};
 use mock_router::{MockOptions, MockRouter};
-use model_provider_host::{Error, Kind};
+use model_provider_host::{Error, ErrorKind};
 
 pub(super) async fn run(terminal: &Terminal, args: &MockRouterArgs) -> Outcome {
     if args.scenario.as_deref() == Some("list") {
@@ -24,7 +24,7 @@ pub(super) async fn run(terminal: &Terminal, args: &MockRouterArgs) -> Outcome {
     }
     let router = MockRouter::start(options)
         .await
-        .map_err(|error| Error::new(Kind::Configuration, error.to_string()))?;
+        .map_err(|error| Error::new(ErrorKind::Configuration, error.to_string()))?;
     // Alone on the first line, whatever the format: scripts read it from there.
     terminal.line(&router.base_url())?;
     signals::interrupted().await;

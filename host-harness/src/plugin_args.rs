@@ -11,7 +11,7 @@ use model_provider_host::{Plugin, Result};
 
 /// What the first look finds.
 #[derive(Debug)]
-pub(super) struct Ahead {
+pub(super) struct PluginArgs {
     command: Option<String>,
     early: Early,
 }
@@ -32,7 +32,7 @@ pub(super) struct Loaded {
     pub(super) plugins: Vec<Plugin>,
 }
 
-impl Ahead {
+impl PluginArgs {
     pub(super) fn look(arguments: &[OsString]) -> Self {
         let options = Early::augment_args(
             Command::new("ahead")
@@ -97,9 +97,9 @@ impl Ahead {
 mod tests {
     use super::*;
 
-    fn look(line: &str) -> Ahead {
+    fn look(line: &str) -> PluginArgs {
         let words = std::iter::once("host-harness").chain(line.split_whitespace());
-        Ahead::look(&words.map(OsString::from).collect::<Vec<_>>())
+        PluginArgs::look(&words.map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use dialects::chat_completions::request::{ChatBody, invalid, picture_of};
+use dialects::chat_completions::request::{ChatBody, image_of, invalid};
 use model_provider_host::{
-    Error, Kind, Result,
-    contract::{ErrorKind, Media},
+    Error, ErrorKind, Result,
+    contract::{Media, ProviderErrorKind},
     files,
 };
 
@@ -23,7 +23,7 @@ pub(super) fn read(name: &Path, bytes: &[u8]) -> Result<ChatBody> {
 
 /// An image from a file; its type follows from its first bytes, never from its name.
 pub(super) fn picture(path: &Path) -> Result<Media> {
-    picture_of(read_file("picture", path)?).ok_or_else(|| {
+    image_of(read_file("picture", path)?).ok_or_else(|| {
         invalid(&format!(
             "{} is no PNG, JPEG, GIF or WebP picture",
             path.display()
@@ -34,9 +34,9 @@ pub(super) fn picture(path: &Path) -> Result<Media> {
 
 /// Reads a file that belongs to a request.
 pub(super) fn read_file(what: &str, path: &Path) -> Result<Vec<u8>> {
-    files::read_input(path, files::LARGEST).map_err(|error| {
+    files::read_input(path, files::MAX_BYTES).map_err(|error| {
         let message = format!("the {what} {} cannot be read: {error}", path.display());
-        Error::new(Kind::Provider(ErrorKind::InvalidRequest), message)
+        Error::new(ErrorKind::Provider(ProviderErrorKind::InvalidRequest), message)
     })
 }
 

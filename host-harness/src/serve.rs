@@ -19,7 +19,7 @@ use super::{
     terminal::Terminal,
 };
 use model_provider_host::{
-    Error, Host, Kind, Result, SwapReport, Watcher, contract::settings::CredentialState, sanitize,
+    Error, ErrorKind, Host, Result, SwapReport, Watcher, contract::settings::CredentialState, sanitize,
 };
 use model_server::{
     Access, Audit, AuditOptions, Keep, Records, ServeLimits, ServeOptions, Server, Service, UsageFile,
@@ -111,7 +111,7 @@ fn followed_tag(args: &ServeArgs, session: &Session) -> Result<Option<Reference>
     let Some(named) = &args.watch else { return Ok(None) };
     let loaded = session.host.plugin().path().to_string_lossy().into_owned();
     let fault = |message: &str| {
-        Error::new(Kind::Configuration, format!("--watch: {message}"))
+        Error::new(ErrorKind::Configuration, format!("--watch: {message}"))
             .with_hint("name the tag: `--watch oci://HOST/REPOSITORY:TAG`")
     };
     let reference = match named {
@@ -272,6 +272,6 @@ fn warn_without_credential(terminal: &Terminal, host: &Host) {
 
 fn not_bound(args: &ServeArgs, error: &std::io::Error) -> Error {
     let message = format!("the server cannot listen on {}: {error}", args.listen);
-    Error::new(Kind::Configuration, message)
+    Error::new(ErrorKind::Configuration, message)
         .with_hint("choose another address with `--listen`; port 0 takes a free one")
 }

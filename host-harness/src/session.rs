@@ -11,8 +11,8 @@ use super::{
 };
 use component_build::Build;
 use model_provider_host::{
-    Error, Grant, Grants, Host, HostOptions, Kind, Limits, LoadOptions, Plugin, Proxies, Result, Sandbox,
-    SandboxOptions, Secret, Settings, contract::ProviderInfo, files::trust,
+    Error, ErrorKind, Grant, Grants, Host, HostOptions, Limits, LoadOptions, Plugin, Proxies, Result,
+    Sandbox, SandboxOptions, Secret, Settings, contract::ProviderInfo, files::trust,
 };
 use openclaw_config::{Configuration, Environment, NamedModel};
 use plugin_registry::{
@@ -138,7 +138,7 @@ impl Ground {
         };
         let strict = self.load_choice(mode, &choice, &options).await;
         match strict {
-            Err(error) if error.kind() == Kind::ContractMismatch && !self.flags.empty_wasi => {
+            Err(error) if error.kind() == ErrorKind::ContractMismatch && !self.flags.empty_wasi => {
                 // The configuration may allow more, but only for an id that the loaded plugin reports.
                 options.empty_wasi = true;
                 let Ok(looked) = self.load_choice(mode, &choice, &options).await else {
@@ -235,8 +235,8 @@ impl Ground {
     fn start_with(&self, plugin: Plugin, options: HostOptions) -> Result<Host> {
         let info = plugin.info().clone();
         let host = Host::start(plugin, options)?;
-        if let Some(kept) = self.configuration.kept_models(&info)? {
-            host.remember_models(kept.models);
+        if let Some(kept) = self.configuration.cached_models(&info)? {
+            host.set_cached_models(kept.models);
         }
         Ok(host)
     }
@@ -313,7 +313,7 @@ impl Session {
                 "`{}` is the name of {other}, a model of another provider",
                 text.trim()
             );
-            return Err(Error::new(Kind::Configuration, message).with_hint(format!(
+            return Err(Error::new(ErrorKind::Configuration, message).with_hint(format!(
                 "name a model of `{id}`; those of other providers need the plugin of their provider, or OpenClaw",
                 id = info.id
             )));
@@ -326,7 +326,7 @@ pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result
     for (name, value) in set {
         settings
             .set(name, value)
-            .map_err(|error| Error::new(Kind::Configuration, format!("--set: {error}")))?;
+            .map_err(|error| Error::new(ErrorKind::Configuration, format!("--set: {error}")))?;
     }
     Ok(())
 }
@@ -364,6 +364,6 @@ pub(super) async fn next_component(terminal: &Terminal) -> Result<PathBuf> {
 async fn built(build: impl FnOnce() -> component_build::Result<PathBuf> + Send + 'static) -> Result<PathBuf> {
     tokio::task::spawn_blocking(build)
         .await
-        .map_err(|_| Error::new(Kind::PluginLoad, "building the component was interrupted"))?
-        .map_err(|error| Error::new(Kind::PluginLoad, error.message()).with_hint(error.hint()))
+        .map_err(|_| Error::new(ErrorKind::PluginLoad, "building the component was interrupted"))?
+        .map_err(|error| Error::new(ErrorKind::PluginLoad, error.message()).with_hint(error.hint()))
 }

@@ -87,7 +87,7 @@ impl Terminal {
     /// Writes some warnings; of many, the first ones and the count of the rest.
     pub(super) fn warn_of<'w>(&self, messages: impl IntoIterator<Item = &'w str>) {
         let mut messages = messages.into_iter();
-        for message in messages.by_ref().take(sanitize::MOST) {
+        for message in messages.by_ref().take(sanitize::MAX_NAMES) {
             self.warn(message);
         }
         match messages.count() {

@@ -11,13 +11,13 @@ use rustix::{
 
 /// The terminal's current mode, restored on drop. An editor and a prompt restore what they change, except when the process
 /// ends while they wait for a key on a thread of their own.
-pub(super) struct Kept {
+pub(super) struct SavedMode {
     #[cfg(unix)]
     before: Option<Termios>,
 }
 
 #[cfg(unix)]
-impl Kept {
+impl SavedMode {
     pub(super) fn now() -> Self {
         Self {
             before: tcgetattr(stdin()).ok(),
@@ -26,7 +26,7 @@ impl Kept {
 }
 
 #[cfg(unix)]
-impl Drop for Kept {
+impl Drop for SavedMode {
     fn drop(&mut self) {
         let Some(before) = &self.before else {
             return;
@@ -86,7 +86,7 @@ fn is_in_foreground() -> bool {
 }
 
 #[cfg(not(unix))]
-impl Kept {
+impl SavedMode {
     pub(super) fn now() -> Self {
         Self {}
     }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use model_provider_host::{
-    Grant, Grants, Kind, Plugin, Secret,
-    contract::{DiscoveryMode, ErrorKind, FinishReason, settings::CredentialState},
+    ErrorKind, Grant, Grants, Plugin, Secret,
+    contract::{DiscoveryMode, FinishReason, ProviderErrorKind, settings::CredentialState},
 };
 use tempfile::TempDir;
 
@@ -24,7 +24,7 @@ struct Provider {
 impl Provider {
     fn of(plugin: Plugin) -> Self {
         Self {
-            grant: Grant::asked_by(plugin.info()).expect("it names an origin"),
+            grant: Grant::requested_by(plugin.info()).expect("it names an origin"),
             model: plugin
                 .info()
                 .default_model
@@ -83,7 +83,7 @@ for_each_provider! {
         assert!(found.canonical.starts_with(&prefix), "{}", found.canonical);
         assert_eq!(harness.host.resolve(&found.canonical).await.unwrap().canonical, found.canonical);
         let error = harness.host.resolve(&format!("{prefix}no such model")).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Provider(ErrorKind::InvalidReference));
+        assert_eq!(error.kind(), ErrorKind::Provider(ProviderErrorKind::InvalidReference));
         assert!(harness.mock.requests().is_empty(), "a reference needs no network");
     }
 
@@ -95,8 +95,8 @@ for_each_provider! {
         assert_eq!((summary.finish_reason, summary.attempts), (FinishReason::Stop, 1));
         assert!(summary.usage.input_tokens.is_some() && summary.usage.output_tokens.is_some());
         let whole = harness.host.complete(question(&provider.model, "Hello!")).await.unwrap();
-        assert_eq!(parts_text(&whole.response.content), streamed.text());
-        assert_eq!(whole.response.summary.usage, summary.usage);
+        assert_eq!(parts_text(&whole.content), streamed.text());
+        assert_eq!(whole.summary.usage, summary.usage);
     }
 
     async fn the_host_adds_the_granted_header_and_nothing_else_carries_the_token(provider: Provider) {
@@ -118,7 +118,7 @@ for_each_provider! {
         let harness = setup.start_with(provider.plugin.clone()).await;
         assert_eq!(harness.host.credential(), CredentialState::Missing);
         let heard = harness.ask(&provider.model).await;
-        assert_eq!(heard.error().kind(), Kind::Provider(ErrorKind::Unauthenticated));
+        assert_eq!(heard.error().kind(), ErrorKind::Provider(ProviderErrorKind::Unauthenticated));
         assert!(!heard.error().details().request_sent && harness.mock.requests().is_empty());
     }
 
@@ -185,7 +185,7 @@ for_each_provider! {
         let harness = provider.start().await;
         let other = if provider.plugin.path() == tiny() { plugin().await.path().to_owned() } else { tiny() };
         let error = harness.host.swap(&other).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Configuration);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(error.message().contains(&provider.plugin.info().id), "{error}");
         harness.ask(&provider.model).await.summary();
         assert_eq!(harness.host.generation().number, 1);

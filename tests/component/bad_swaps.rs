@@ -6,7 +6,7 @@ use std::{
 };
 
 use component_build::Build;
-use model_provider_host::{Error, Kind, contract::Summary};
+use model_provider_host::{Error, ErrorKind, contract::Summary};
 
 use crate::{
     guests::{Files, hostile_plugin, replaced},
@@ -41,7 +41,7 @@ async fn a_component_of_another_world_is_refused() {
     let (harness, files) = (Harness::start().await, Files::new());
     let file = files.write("world", &wat::parse_str("(component)").unwrap());
     let error = refused(&harness, MODEL, &file).await;
-    assert_eq!(error.kind(), Kind::ContractMismatch);
+    assert_eq!(error.kind(), ErrorKind::ContractMismatch);
     assert!(
         error.message().contains("openclaw:model-provider/provider"),
         "{error}"
@@ -53,7 +53,7 @@ async fn a_newer_and_an_older_contract_are_refused_with_both_versions() {
     let (harness, files) = (Harness::start().await, Files::new());
     for version in ["0.3.0", "0.1.9", "1.2.0", "2.0.0"] {
         let error = refused(&harness, MODEL, &of_contract(&files, version)).await;
-        assert_eq!(error.kind(), Kind::ContractMismatch);
+        assert_eq!(error.kind(), ErrorKind::ContractMismatch);
         assert!(
             error.message().contains(version) && error.message().contains("0.2.0"),
             "{error}"
@@ -76,7 +76,7 @@ async fn a_component_of_another_shape_under_the_same_version_is_refused() {
         &files.write("shape", &wat::parse_str(text).unwrap()),
     )
     .await;
-    assert_eq!(error.kind(), Kind::ContractMismatch, "{error}");
+    assert_eq!(error.kind(), ErrorKind::ContractMismatch, "{error}");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_plugin_that_fails_its_self_test_is_refused() {
     for (at, (order, value)) in orders.into_iter().enumerate() {
         let file = files.ordered(&at.to_string(), [(order, value)]);
         let error = refused(&harness, FINE, &file).await;
-        assert_eq!(error.kind(), Kind::PluginLoad);
+        assert_eq!(error.kind(), ErrorKind::PluginLoad);
         assert!(error.message().contains("self-test"), "{error}");
     }
 }
@@ -112,7 +112,7 @@ async fn after_a_swap_the_new_code_responds() {
         assert_eq!(completion.generation().version, version);
         assert_eq!(collect(completion).await.text(), format!("hostile {version}"));
         let whole = harness.host.complete(question(FINE, "Hello!")).await.unwrap();
-        assert_eq!(parts_text(&whole.response.content), format!("hostile {version}"));
+        assert_eq!(parts_text(&whole.content), format!("hostile {version}"));
         assert_eq!(
             harness.host.resolve(FINE).await.unwrap().display_name,
             format!("hostile {version}")
@@ -249,7 +249,7 @@ async fn a_whole_response_is_retried_on_the_previous_generation_too() {
     harness.host.swap(&bad).await.unwrap();
     let answer = harness.host.complete(question(FINE, "Hello!")).await.unwrap();
     assert_eq!(answer.generation.number, 1);
-    assert!(warned(&answer.response.summary));
+    assert!(warned(&answer.summary));
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn after_its_first_event_a_trap_ends_the_response() {
     for _ in 0..3 {
         let heard = harness.ask(FINE).await;
         assert_eq!(heard.text(), "hostile 6.6.6", "the events before it stay valid");
-        assert_eq!(heard.error().kind(), Kind::PluginTrap);
+        assert_eq!(heard.error().kind(), ErrorKind::PluginTrap);
     }
     assert_eq!(
         harness.host.generation().number,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::{Stream, StreamExt as _, stream};
 use mock_router::{Chunking, End, Script};
 use model_provider_host::{
-    contract::{DiscoveryMode, ErrorKind, settings, types},
+    contract::{DiscoveryMode, ProviderErrorKind, settings, types},
     settings::ModelSettings,
 };
 use serde_json::Value;
@@ -192,7 +192,7 @@ async fn every_request_is_sent_as_it_is_natively_or_not_at_all() {
             .await;
         harness
             .host
-            .remember_models(runner::known_model(&case["model"]).into_iter().collect());
+            .set_cached_models(runner::known_model(&case["model"]).into_iter().collect());
         harness.mock.push(Script::sse([
             r#"{"choices":[{"delta":{"content":"ok"},"finish_reason":"stop"}]}"#,
             "[DONE]",
@@ -225,6 +225,6 @@ async fn a_case_that_does_not_hold_is_found() {
     let wrong = check_reference(&expect("huggingface/Qwen/Qwen3-8B", false), Ok(&found));
     assert_eq!(wrong.len(), 2, "{wrong:?}");
     let error = harness.host.resolve("huggingface/a/b:x:y").await.unwrap_err();
-    assert_eq!(error.details().kind, ErrorKind::InvalidReference);
+    assert_eq!(error.details().kind, ProviderErrorKind::InvalidReference);
     assert_eq!(check_reference(&right, Err(error.details())).len(), 1);
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mock_router::Script;
 use model_provider_host::{
-    Kind,
-    contract::{ChatEvent, ErrorKind, FinishReason},
+    ErrorKind,
+    contract::{ChatEvent, FinishReason, ProviderErrorKind},
 };
 
 use crate::harness::{Harness, parts_text, question, weather_tool};
@@ -30,12 +30,9 @@ async fn the_whole_response_equals_the_collected_stream() {
     let harness = Harness::start().await;
     let streamed = harness.ask(MODEL).await;
     let whole = harness.host.complete(question(MODEL, "Hello!")).await.unwrap();
-    assert_eq!(parts_text(&whole.response.content), streamed.text());
-    assert_eq!(
-        whole.response.summary.finish_reason,
-        streamed.summary().finish_reason
-    );
-    assert_eq!(whole.response.summary.usage, streamed.summary().usage);
+    assert_eq!(parts_text(&whole.content), streamed.text());
+    assert_eq!(whole.summary.finish_reason, streamed.summary().finish_reason);
+    assert_eq!(whole.summary.usage, streamed.summary().usage);
 }
 
 #[tokio::test]
@@ -72,7 +69,10 @@ async fn a_model_that_nobody_serves_is_unavailable() {
     let harness = Harness::start().await;
     let heard = harness.ask("huggingface/nobody/nothing").await;
     let error = heard.error();
-    assert_eq!(error.kind(), Kind::Provider(ErrorKind::ModelUnavailable));
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Provider(ProviderErrorKind::ModelUnavailable)
+    );
     assert_eq!(error.details().status, Some(400));
     assert_eq!(error.details().code.as_deref(), Some("model_not_found"));
     assert!(error.details().request_sent && !error.is_retryable() && error.hint().is_some());
@@ -110,7 +110,10 @@ async fn the_first_byte_timeout_covers_head_and_body_together() {
         .delay(pause);
     harness.mock.push(late.wait(pause).chunk("data: [DONE]\n\n"));
     let heard = harness.ask(MODEL).await;
-    assert_eq!(heard.error().kind(), Kind::Provider(ErrorKind::Timeout));
+    assert_eq!(
+        heard.error().kind(),
+        ErrorKind::Provider(ProviderErrorKind::Timeout)
+    );
     assert!(
         heard.error().message().contains("within 1 s"),
         "{:?}",
@@ -122,7 +125,10 @@ async fn the_first_byte_timeout_covers_head_and_body_together() {
 async fn a_bad_token_is_unauthenticated() {
     let harness = Harness::with().token(Some("not-a-token-of-theirs")).start().await;
     let heard = harness.ask(MODEL).await;
-    assert_eq!(heard.error().kind(), Kind::Provider(ErrorKind::Unauthenticated));
+    assert_eq!(
+        heard.error().kind(),
+        ErrorKind::Provider(ProviderErrorKind::Unauthenticated)
+    );
 }
 
 #[tokio::test]
@@ -152,7 +158,10 @@ async fn without_a_token_elsewhere_nothing_is_sent() {
     };
     let host = model_provider_host::Host::start(harness.host.plugin(), options).unwrap();
     let error = host.chat(question(MODEL, "Hello!")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Unauthenticated));
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Provider(ProviderErrorKind::Unauthenticated)
+    );
     assert!(!error.details().request_sent);
     let said = format!("{} {}", error.message(), error.hint().unwrap_or_default());
     assert!(
@@ -207,7 +216,7 @@ async fn a_refused_connection_is_retried_and_nothing_was_sent() {
     let host = model_provider_host::Host::start(harness.host.plugin(), options).unwrap();
     let heard = crate::harness::collect(host.chat(question(MODEL, "Hello!")).await.unwrap()).await;
     let error = heard.error();
-    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));
+    assert_eq!(error.kind(), ErrorKind::Provider(ProviderErrorKind::Transport));
     assert!(error.is_retryable() && !error.details().request_sent);
     assert_eq!(error.details().attempts, 2);
 }

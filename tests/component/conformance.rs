@@ -141,7 +141,7 @@ async fn our_host_passes_the_checks_of_the_probe() {
         .await
         .unwrap();
     let plugin = model_provider_host::Plugin::load(sandbox(), &file).await.unwrap();
-    let grant = model_provider_host::Grant::asked_by(plugin.info()).unwrap();
+    let grant = model_provider_host::Grant::requested_by(plugin.info()).unwrap();
     let setup = Harness::with().grants(|grants| grants.insert("host-probe".to_owned(), grant));
     let harness = setup.start_with(plugin).await;
     let catalog = harness.host.list_models(DiscoveryMode::Always).await.unwrap();

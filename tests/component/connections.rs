@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use component_build::Build;
 use mock_router::{End, MockOptions, MockRouter, Script};
 use model_provider_host::{
-    Kind, Proxies,
-    contract::{DiscoveryMode, ErrorKind, ModelSource},
+    ErrorKind, Proxies,
+    contract::{DiscoveryMode, ModelSource, ProviderErrorKind},
 };
 
 use tokio::{
@@ -149,7 +149,7 @@ async fn an_invalid_certificate_is_refused_and_nothing_is_sent() {
             .unwrap();
         let heard = harness.ask(MODEL).await;
         let error = heard.error();
-        assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));
+        assert_eq!(error.kind(), ErrorKind::Provider(ProviderErrorKind::Transport));
         let place = format!("https://localhost:{}", tls.port());
         assert!(error.message().contains(&place), "{error}");
         assert!(error.message().contains(word), "{error}");
@@ -190,7 +190,7 @@ async fn a_failed_connection_reports_its_cause_and_does_not_affect_a_later_respo
         .unwrap();
     let heard = harness.ask(MODEL).await;
     let error = heard.error();
-    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));
+    assert_eq!(error.kind(), ErrorKind::Provider(ProviderErrorKind::Transport));
     assert!(
         error.message().contains(&place) && error.message().contains("refused"),
         "{error}"
@@ -215,7 +215,7 @@ async fn a_connection_lost_in_the_handshake_is_no_certificate_error_and_is_retri
         .unwrap();
     let heard = harness.ask(MODEL).await;
     let error = heard.error();
-    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));
+    assert_eq!(error.kind(), ErrorKind::Provider(ProviderErrorKind::Transport));
     assert!(!error.to_string().contains("certificate"), "{error}");
     assert!(
         !error.details().request_sent && error.details().attempts == 2,
@@ -338,7 +338,7 @@ async fn a_proxy_that_refuses_is_named_and_its_password_is_not() {
     .await;
     let heard = harness.ask(MODEL).await;
     let error = heard.error();
-    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Transport));
+    assert_eq!(error.kind(), ErrorKind::Provider(ProviderErrorKind::Transport));
     let wanted = format!("the proxy http://{place} (ALL_PROXY) requires a user name and a password");
     assert!(error.message().contains(&wanted), "{error}");
     assert!(!format!("{error:?}").contains("secret-word"), "{error:?}");
@@ -384,7 +384,10 @@ async fn an_address_that_is_never_reached_is_not_reached_through_a_proxy_either(
     for origin in ["https://169.254.169.254/v1", "https://[fd00:ec2::254]/v1"] {
         let harness = behind(&url, origin, Arc::clone(&mock)).await;
         let heard = harness.ask(MODEL).await;
-        assert_eq!(heard.error().kind(), Kind::Provider(ErrorKind::Denied));
+        assert_eq!(
+            heard.error().kind(),
+            ErrorKind::Provider(ProviderErrorKind::Denied)
+        );
         assert_eq!(proxy.asked(), Vec::<String>::new());
     }
 }

@@ -65,7 +65,7 @@ async fn the_grant_of_the_build_is_what_the_component_requests() {
     let granted = grants.check(&plugin).unwrap();
     assert_eq!(
         granted,
-        model_provider_host::Grant::asked_by(plugin.info()).as_ref()
+        model_provider_host::Grant::requested_by(plugin.info()).as_ref()
     );
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use mock_router::Script;
-use model_provider_host::{Grant, Kind, Plugin, Secret, contract::ErrorKind};
+use model_provider_host::{ErrorKind, Grant, Plugin, Secret, contract::ProviderErrorKind};
 use serde::Deserialize;
 use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
 
@@ -101,7 +101,7 @@ impl Drop for Forbidden {
 /// The guest with a grant, a token and an operator's header, in front of a mock router.
 async fn harness() -> Harness {
     let plugin = plugin().await;
-    let grant = Grant::asked_by(plugin.info()).unwrap();
+    let grant = Grant::requested_by(plugin.info()).unwrap();
     Harness::with()
         .mock(|mock| mock.require_key(false))
         .grants(|grants| grants.insert("egress", grant))
@@ -134,7 +134,10 @@ async fn a_request_outside_the_allowed_origin_is_denied_and_nothing_of_it_is_sen
         let heard = harness.send(question("ask", &order)).await;
         check(heard.error.is_some(), &heard);
         if let (Some(says), Some(error)) = (&case.says, &heard.error) {
-            check(error.kind() == Kind::Provider(ErrorKind::Denied), error);
+            check(
+                error.kind() == ErrorKind::Provider(ProviderErrorKind::Denied),
+                error,
+            );
             check(
                 error.message().contains(&filled(says, port, forbidden.port)),
                 error,
@@ -145,7 +148,10 @@ async fn a_request_outside_the_allowed_origin_is_denied_and_nothing_of_it_is_sen
                 "--base-url"
             });
             check(error.hint().is_some_and(|given| given.contains(hint)), error);
-            check(harness.host.denials() == 1, &harness.host.denials());
+            check(
+                harness.host.blocked_requests() == 1,
+                &harness.host.blocked_requests(),
+            );
         }
 
         let learnt = harness.send(question("tell", &order)).await.text();
@@ -227,7 +233,7 @@ async fn some_addresses_are_not_reached_even_if_the_operator_configures_them() {
             let error = heard.error();
             assert_eq!(
                 error.kind(),
-                Kind::Provider(ErrorKind::Denied),
+                ErrorKind::Provider(ProviderErrorKind::Denied),
                 "{}: {error}",
                 case.what
             );
@@ -323,7 +329,10 @@ async fn a_partial_response_is_refused() {
         .push_models(Script::text(206, "text/plain", "the second half"));
     let order = format!("GET {}/models", harness.mock.base_url());
     let heard = harness.send(question("ask", &order)).await;
-    assert_eq!(heard.error().kind(), Kind::Provider(ErrorKind::Denied));
+    assert_eq!(
+        heard.error().kind(),
+        ErrorKind::Provider(ProviderErrorKind::Denied)
+    );
     assert!(heard.error().message().contains("206"), "{}", heard.error());
 }
 

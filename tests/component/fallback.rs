@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mock_router::{MockOptions, MockRouter};
-use model_provider_host::{Kind, contract::ErrorKind, failover::Fallback};
+use model_provider_host::{ErrorKind, contract::ProviderErrorKind, failover::Failover};
 use serde_json::json;
 
 use crate::{
@@ -27,14 +27,17 @@ async fn where_no_server_listens_each_model_is_tried_and_the_attempts_say_why_ea
         .unwrap();
     let (host, request) = (&harness.host, question(MODELS[0], "Hello!"));
     let models = MODELS.map(str::to_owned);
-    let started = Fallback::new().start(host, &request, &models).await.map(drop);
-    let completed = Fallback::new().complete(host, &request, &models).await.map(drop);
+    let started = Failover::new().start(host, &request, &models).await.map(drop);
+    let completed = Failover::new().complete(host, &request, &models).await.map(drop);
     for failed in [started.unwrap_err(), completed.unwrap_err()] {
-        assert_eq!(failed.error.kind(), Kind::Provider(ErrorKind::Transport));
+        assert_eq!(
+            failed.error.kind(),
+            ErrorKind::Provider(ProviderErrorKind::Transport)
+        );
         assert!(failed.error.message().contains(REFUSED), "{failed}");
-        let trail: Vec<_> = failed.trail.iter().map(|attempt| &attempt.reference).collect();
-        assert_eq!(trail, MODELS);
-        for attempt in &failed.trail {
+        let attempts: Vec<_> = failed.attempts.iter().map(|attempt| &attempt.reference).collect();
+        assert_eq!(attempts, MODELS);
+        for attempt in &failed.attempts {
             let error = &attempt.error;
             assert!(error.message().contains(REFUSED), "{error}");
             // It was tried, and not skipped.

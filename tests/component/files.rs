@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use component_build::Build;
-use model_provider_host::{Error, Kind, Plugin};
+use model_provider_host::{Error, ErrorKind, Plugin};
 use tempfile::TempDir;
 
 use crate::{
@@ -26,7 +26,7 @@ fn file(dir: &TempDir, bytes: impl AsRef<[u8]>) -> PathBuf {
 #[tokio::test]
 async fn a_missing_file_is_named() {
     let error = refused(Path::new("/nowhere/plugin.wasm")).await;
-    assert_eq!(error.kind(), Kind::PluginLoad);
+    assert_eq!(error.kind(), ErrorKind::PluginLoad);
     assert!(error.message().contains("/nowhere/plugin.wasm"), "{error}");
 }
 
@@ -34,7 +34,7 @@ async fn a_missing_file_is_named() {
 async fn a_core_module_is_distinguished_from_a_component() {
     let dir = TempDir::new().unwrap();
     let error = refused(&file(&dir, b"\0asm\x01\0\0\0")).await;
-    assert_eq!(error.kind(), Kind::PluginLoad);
+    assert_eq!(error.kind(), ErrorKind::PluginLoad);
     assert!(error.message().contains("core module"), "{error}");
 }
 
@@ -55,7 +55,7 @@ async fn a_truncated_component_is_damaged() {
     let dir = TempDir::new().unwrap();
     let whole = std::fs::read(built(Build::Release)).unwrap();
     let error = refused(&file(&dir, &whole[..whole.len() / 2])).await;
-    assert_eq!(error.kind(), Kind::PluginLoad);
+    assert_eq!(error.kind(), ErrorKind::PluginLoad);
     assert!(error.message().contains("damaged"), "{error}");
 }
 
@@ -63,7 +63,7 @@ async fn a_truncated_component_is_damaged() {
 async fn a_component_of_another_world_is_a_mismatch() {
     let dir = TempDir::new().unwrap();
     let error = refused(&file(&dir, wat::parse_str("(component)").unwrap())).await;
-    assert_eq!(error.kind(), Kind::ContractMismatch);
+    assert_eq!(error.kind(), ErrorKind::ContractMismatch);
     assert!(
         error.message().contains("openclaw:model-provider/provider"),
         "{error}"
@@ -75,7 +75,7 @@ async fn another_version_of_the_contract_names_both() {
     let dir = TempDir::new().unwrap();
     let text = r#"(component (instance $i) (export "openclaw:model-provider/provider@0.9.0" (instance $i)))"#;
     let error = refused(&file(&dir, wat::parse_str(text).unwrap())).await;
-    assert_eq!(error.kind(), Kind::ContractMismatch);
+    assert_eq!(error.kind(), ErrorKind::ContractMismatch);
     assert!(
         error.message().contains("0.9.0") && error.message().contains("0.2.0"),
         "{error}"
@@ -97,7 +97,7 @@ async fn a_later_compatible_version_with_an_interface_more_is_loaded() {
 async fn a_later_incompatible_version_is_refused_with_both_versions() {
     let files = Files::new();
     let error = refused(&files.of_a_later_contract("0.3.0")).await;
-    assert_eq!(error.kind(), Kind::ContractMismatch);
+    assert_eq!(error.kind(), ErrorKind::ContractMismatch);
     assert!(
         error.message().contains("0.3.0") && error.message().contains("0.2.0"),
         "{error}"
@@ -112,7 +112,7 @@ async fn extra_imports_are_named_with_the_command_that_avoids_them() {
         (instance $i)
         (export "openclaw:model-provider/provider@0.2.0" (instance $i)))"#;
     let error = refused(&file(&dir, wat::parse_str(text).unwrap())).await;
-    assert_eq!(error.kind(), Kind::ContractMismatch);
+    assert_eq!(error.kind(), ErrorKind::ContractMismatch);
     assert!(error.message().contains("wasi:cli/environment@0.2.6"), "{error}");
     assert!(error.hint().unwrap().contains("wasm32-wasip2"), "{error}");
 }
@@ -140,6 +140,6 @@ async fn what_is_no_file_or_far_too_large_is_refused_before_it_is_read() {
     // A sparse file.
     large.set_len(1 << 40).unwrap();
     let error = refused(&path).await;
-    assert_eq!(error.kind(), Kind::PluginLoad);
+    assert_eq!(error.kind(), ErrorKind::PluginLoad);
     assert!(error.message().contains("1099511627776 bytes"), "{error}");
 }

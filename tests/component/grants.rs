@@ -7,7 +7,7 @@ use std::{
 };
 
 use model_provider_host::{
-    Error, Grant, GrantedEndpoint, Grants, HostOptions, Kind, Plugin, contract::ErrorKind,
+    Error, ErrorKind, Grant, GrantedEndpoint, Grants, HostOptions, Plugin, contract::ProviderErrorKind,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -50,7 +50,7 @@ fn asking(files: &Files, order: &str, value: &str) -> PathBuf {
 }
 
 fn names_both(error: &Error, asked: &str, granted: &str) {
-    assert_eq!(error.kind(), Kind::NotGranted, "{error}");
+    assert_eq!(error.kind(), ErrorKind::NotGranted, "{error}");
     let asked = asked.trim_end_matches("/v1");
     assert!(
         error.message().contains(&format!("{asked}` (granted: "))
@@ -101,20 +101,20 @@ async fn more_than_the_grant_is_refused_at_a_swap_and_nothing_is_sent() {
 async fn a_request_beyond_the_endpoints_of_the_grant_is_denied_and_not_sent() {
     let file = tokio::task::spawn_blocking(crate::guests::egress).await.unwrap();
     let plugin = Plugin::load(sandbox(), &file).await.unwrap();
-    let mut grant = Grant::asked_by(plugin.info()).unwrap();
+    let mut grant = Grant::requested_by(plugin.info()).unwrap();
     grant.endpoints = vec![GrantedEndpoint::new("GET", "/models")];
     let error = Harness::with()
         .grants(|grants| grants.insert("egress", grant.clone()))
         .try_start_with(plugin.clone())
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Kind::NotGranted);
+    assert_eq!(error.kind(), ErrorKind::NotGranted);
     assert!(
         error.message().contains("`DELETE /` (granted: GET /models)"),
         "{error}"
     );
 
-    let all = Grant::asked_by(plugin.info()).unwrap();
+    let all = Grant::requested_by(plugin.info()).unwrap();
     let harness = Harness::with()
         .mock(|mock| mock.require_key(false))
         .grants(|grants| grants.insert("egress", all))
@@ -134,7 +134,11 @@ async fn a_request_beyond_the_endpoints_of_the_grant_is_denied_and_not_sent() {
         assert_eq!(harness.mock.requests().len() > before, goes, "{order}");
         if !goes {
             let error = heard.error();
-            assert_eq!(error.kind(), Kind::Provider(ErrorKind::Denied), "{error}");
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Provider(ProviderErrorKind::Denied),
+                "{error}"
+            );
             assert!(error.message().contains("`GET /api/whoami-v2`"), "{error}");
             assert!(error.message().contains("allowed: GET /v1/"), "{error}");
         }
@@ -174,13 +178,13 @@ async fn a_grant_for_a_file_that_claims_anothers_id_takes_nothing_from_the_other
     );
 
     // And in a host that runs the one, the other is refused, whatever it was granted elsewhere.
-    let asked = Grant::asked_by(Plugin::load(sandbox(), &evil).await.unwrap().info()).unwrap();
+    let asked = Grant::requested_by(Plugin::load(sandbox(), &evil).await.unwrap().info()).unwrap();
     let harness = Harness::with()
         .grants(|grants| grants.insert("huggingface", asked))
         .start()
         .await;
     let error = harness.host.swap(&evil).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotGranted, "{error}");
+    assert_eq!(error.kind(), ErrorKind::NotGranted, "{error}");
     harness.ask(MODEL).await.summary();
 }
 
@@ -218,10 +222,10 @@ async fn a_header_of_the_connection_is_refused_even_if_it_is_granted() {
     let plugin = Plugin::load(sandbox(), &asking(&files, "header", "host"))
         .await
         .unwrap();
-    let asked = model_provider_host::Grant::asked_by(plugin.info()).unwrap();
+    let asked = model_provider_host::Grant::requested_by(plugin.info()).unwrap();
     let setup = Harness::with().grants(|grants| grants.insert("huggingface", asked));
     let error = setup.try_start_with(plugin).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Configuration);
+    assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.message().contains("`host`"), "{error}");
 }
 
@@ -233,7 +237,7 @@ async fn a_base_url_that_is_none_is_refused() {
             .await
             .unwrap();
         let error = Harness::with().try_start_with(plugin).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::NotGranted);
+        assert_eq!(error.kind(), ErrorKind::NotGranted);
         assert!(error.message().contains(url), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use base64::{
 };
 use component_build::Build;
 use mock_router::{End, Script};
-use model_provider_host::{Error, Kind, Plugin, Sandbox, SandboxOptions};
+use model_provider_host::{Error, ErrorKind, Plugin, Sandbox, SandboxOptions};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -188,7 +188,7 @@ async fn a_thief_that_traps_in_mid_stream_has_no_token() {
         harness.mock.push(answer(Duration::from_millis(50), End::Finish));
         let (_, error) = stopped(&harness, &format!("huggingface/a/{attack}")).await;
         let error = error.expect("it traps");
-        assert_eq!(error.kind(), Kind::PluginTrap);
+        assert_eq!(error.kind(), ErrorKind::PluginTrap);
         searched(&error);
         assert!(
             !found(error.guest_memories(), LAST_WORD.as_bytes()),
@@ -206,7 +206,7 @@ async fn a_thief_that_traps_after_the_response_has_no_token() {
         harness.mock.push(answer(Duration::ZERO, End::Finish));
         let (_, error) = stopped(&harness, &format!("huggingface/a/{attack}")).await;
         let error = error.expect("it traps");
-        assert_eq!(error.kind(), Kind::PluginTrap);
+        assert_eq!(error.kind(), ErrorKind::PluginTrap);
         searched(&error);
         assert!(
             found(error.guest_memories(), LAST_WORD.as_bytes()),
@@ -228,7 +228,7 @@ async fn a_thief_that_traps_after_an_error_has_no_token() {
         harness.mock.push(refusal(status));
         let (_, error) = stopped(&harness, "huggingface/a/take_and_trap").await;
         let error = error.expect("it traps");
-        assert_eq!(error.kind(), Kind::PluginTrap);
+        assert_eq!(error.kind(), ErrorKind::PluginTrap);
         searched(&error);
         assert!(
             found(error.guest_memories(), ERROR_WORD.as_bytes()),

@@ -58,7 +58,7 @@ pub async fn waiting_plugin() -> Plugin {
             ..SandboxOptions::default()
         };
         let plugin = load(&Sandbox::new(&options).expect("an engine")).await;
-        assert!(!plugin.host_waits());
+        assert!(!plugin.is_nonblocking());
         plugin
     };
     PLUGIN.get_or_init(load).await.clone()

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use mock_router::Script;
-use model_provider_host::{Kind, contract::ErrorKind};
+use model_provider_host::{ErrorKind, contract::ProviderErrorKind};
 
 use crate::{
     connections::{HTTP_2, MODEL, Secured, Way},
@@ -64,7 +64,10 @@ async fn a_connection_that_died_silently_is_closed_and_gets_no_more_requests() {
     // The response timeouts are those of a slow model: two minutes to the first token.
     let lost = tokio::time::timeout(Duration::from_secs(100), harness.ask(MODEL));
     let lost = lost.await.expect("the server gets a ping");
-    assert_eq!(lost.error().kind(), Kind::Provider(ErrorKind::Transport));
+    assert_eq!(
+        lost.error().kind(),
+        ErrorKind::Provider(ProviderErrorKind::Transport)
+    );
     harness.ask(MODEL).await.summary();
     assert_eq!(secured.connections(), [1, 2]);
 }

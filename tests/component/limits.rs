@@ -6,7 +6,7 @@ use std::{
 };
 
 use model_provider_host::{
-    Error, Host, Kind, Limits, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode,
+    Error, ErrorKind, Host, Limits, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode,
 };
 use serde::Deserialize;
 
@@ -227,7 +227,7 @@ async fn a_limit_that_the_sandbox_cannot_give_is_refused_when_the_host_starts() 
             .try_start_with(hostile_plugin().await)
             .await
             .unwrap_err();
-        assert_eq!(error.kind(), Kind::Configuration);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(
             error.message().contains(name) && error.message().contains(value),
             "{error}"
@@ -253,7 +253,7 @@ async fn a_full_sandbox_says_so_and_serves_again_when_there_is_room() {
     for _ in 0..5 {
         let error = harness.host.chat(ask()).await.unwrap_err();
         assert!(error.is_sandbox_full() && !error.is_plugin_fault(), "{error}");
-        assert_eq!(error.kind(), Kind::Limit);
+        assert_eq!(error.kind(), ErrorKind::Limit);
         assert_eq!(error.details().code.as_deref(), Some("max-concurrent"));
         assert!(error.is_retryable() && !error.details().request_sent && error.hint().is_some());
     }
@@ -296,7 +296,7 @@ async fn waiting_is_no_guest_time() {
     }
     assert_eq!(events, 11);
     assert!(began.elapsed() > Duration::from_secs(9), "{:?}", began.elapsed());
-    let used = completion.used();
+    let used = completion.resource_usage();
     eprintln!("{used:?}");
     assert!(used.guest_time < budget, "{used:?}");
 }

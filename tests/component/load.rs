@@ -7,7 +7,7 @@ use std::{
 
 use component_build::Build;
 use mock_router::MockRouter;
-use model_provider_host::{Kind, Plugin, Sandbox, SandboxOptions};
+use model_provider_host::{ErrorKind, Plugin, Sandbox, SandboxOptions};
 use model_server::ServeOptions;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -102,7 +102,7 @@ async fn a_guest_that_exceeds_the_total_memory_is_refused_and_the_others_go_on()
         .chat(request("hostile/a/memory-40", "Hello!"))
         .await
         .expect_err("twice that is too much");
-    assert_eq!(error.kind(), Kind::Limit, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
     assert_eq!(
         error.details().code.as_deref(),
         Some("max-total-memory-bytes"),
@@ -149,7 +149,7 @@ async fn a_host_cannot_promise_its_guests_more_memory_than_the_sandbox_has_for_a
         .try_start_with(hostile_plugin().await)
         .await
         .expect_err("the sandbox has less");
-    assert_eq!(error.kind(), Kind::Configuration);
+    assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(
         error
             .hint()

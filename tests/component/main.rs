@@ -71,6 +71,9 @@ mod recorded_messages;
 mod redaction;
 mod registry_home;
 mod reload;
+mod repl;
+#[cfg(unix)]
+mod repl_again;
 mod resource_leaks;
 mod responses_reader;
 mod scenarios;
@@ -93,9 +96,6 @@ mod spans;
 mod streams_in;
 mod swap;
 mod swaps_under_load;
-mod talk;
-#[cfg(unix)]
-mod talk_again;
 mod terminal;
 #[cfg(unix)]
 mod termination;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use component_build::Build;
 use mock_router::Script;
-use model_provider_host::{contract::DiscoveryMode, metrics::Call};
+use model_provider_host::{contract::DiscoveryMode, metrics::Operation};
 use model_server::ServeOptions;
 use serde_json::json;
 
@@ -32,13 +32,13 @@ async fn every_call_is_counted_by_its_outcome() {
     host.list_models(DiscoveryMode::Always).await.unwrap();
     drop(host.chat(question("mock/stall", "Hello!")).await.unwrap());
     let now = host.metrics();
-    assert_eq!(now.ended(Call::Chat, "ok"), 2);
-    assert_eq!(now.ended(Call::Chat, "payment-required"), 1);
-    assert_eq!(now.ended(Call::Chat, "invalid-reference"), 1);
-    assert_eq!(now.ended(Call::Chat, "abandoned"), 1);
-    assert_eq!(now.ended(Call::Complete, "ok"), 1);
-    assert_eq!(now.ended(Call::List, "ok"), 1);
-    assert_eq!(now.ended(Call::Resolve, "ok"), 1);
+    assert_eq!(now.ended(Operation::Chat, "ok"), 2);
+    assert_eq!(now.ended(Operation::Chat, "payment-required"), 1);
+    assert_eq!(now.ended(Operation::Chat, "invalid-reference"), 1);
+    assert_eq!(now.ended(Operation::Chat, "abandoned"), 1);
+    assert_eq!(now.ended(Operation::Complete, "ok"), 1);
+    assert_eq!(now.ended(Operation::List, "ok"), 1);
+    assert_eq!(now.ended(Operation::Resolve, "ok"), 1);
     assert_eq!(now.in_flight, 0);
     assert_eq!(now.attempts, 1 + 1 + 1 + 2, "retries are counted");
     let output = u64::from(summary.usage.output_tokens.unwrap());
@@ -54,7 +54,7 @@ async fn every_call_is_counted_by_its_outcome() {
     );
     assert_eq!((now.generations_loaded, now.draining), (1, 0));
     assert_eq!(
-        (now.generation, now.connections_opened >= 1, now.denials),
+        (now.generation, now.connections_opened >= 1, now.blocked_requests),
         (1, true, 0)
     );
 }
@@ -71,7 +71,7 @@ async fn swaps_are_counted_and_counts_survive_them() {
         .unwrap_err();
     let now = harness.host.metrics();
     assert_eq!((now.swaps, now.swaps_refused, now.swaps_rolled_back), (1, 1, 0));
-    assert_eq!((now.generation, now.ended(Call::Chat, "ok")), (2, 1));
+    assert_eq!((now.generation, now.ended(Operation::Chat, "ok")), (2, 1));
     assert_eq!(
         now.generations_loaded, 2,
         "the previous generation is retained for a rollback"

@@ -1,8 +1,8 @@
 //! Lists and references through the component.
 
 use model_provider_host::{
-    Kind,
-    contract::{DiscoveryMode, ErrorKind, ModelSource, types::Routing},
+    ErrorKind,
+    contract::{DiscoveryMode, ModelSource, ProviderErrorKind, types::Routing},
 };
 
 use crate::harness::Harness;
@@ -57,7 +57,10 @@ async fn a_policy_locks_the_provider_and_keeps_the_models_metadata() {
 async fn an_invalid_reference_comes_with_suggestions() {
     let harness = Harness::start().await;
     let error = harness.host.resolve("huggingface/DeepSeek-R1").await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Provider(ErrorKind::InvalidReference));
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Provider(ProviderErrorKind::InvalidReference)
+    );
     assert_eq!(
         error.details().suggestions.first().map(String::as_str),
         Some("huggingface/deepseek-ai/DeepSeek-R1")

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use mock_router::{Chunking, End, Script};
 use model_provider_host::{
-    ChatOptions, ChatStream, Error, Kind, Plugin, Sandbox, SandboxOptions,
-    contract::{ChatEvent, ChatRequest, ErrorKind},
+    ChatOptions, ChatStream, Error, ErrorKind, Plugin, Sandbox, SandboxOptions,
+    contract::{ChatEvent, ChatRequest, ProviderErrorKind},
 };
 use serde_json::json;
 
@@ -52,16 +52,16 @@ async fn did(attack: &str, settings: &[(&str, &str)]) -> Heard {
     heard
 }
 
-fn limit(error: &Error) -> (Kind, Option<&str>) {
+fn limit(error: &Error) -> (ErrorKind, Option<&str>) {
     (error.kind(), error.details().code.as_deref())
 }
 
 #[tokio::test]
 async fn the_host_waits_for_nonblocking_plugins_and_blocking_ones_wait_in_the_guest() {
-    assert!(plugin().await.host_waits() || std::env::var_os("GUESTS_WAIT").is_some());
-    assert!(guest().await.host_waits());
-    assert!(!waiting_plugin().await.host_waits());
-    assert!(!tiny_plugin().await.host_waits());
+    assert!(plugin().await.is_nonblocking() || std::env::var_os("GUESTS_WAIT").is_some());
+    assert!(guest().await.is_nonblocking());
+    assert!(!waiting_plugin().await.is_nonblocking());
+    assert!(!tiny_plugin().await.is_nonblocking());
 }
 
 #[tokio::test]
@@ -94,40 +94,55 @@ async fn a_plugin_gets_the_time_waited_which_is_no_less_than_it_requested() {
 #[tokio::test]
 async fn a_plugin_that_never_finishes_is_called_at_intervals_until_its_deadline() {
     let heard = did("never", &[("max-wall-clock-ms", "500")]).await;
-    assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
+    assert_eq!(
+        limit(heard.error()),
+        (ErrorKind::Limit, Some("max-wall-clock-ms"))
+    );
     // With a thousand calls a second at most, half a second uses a fraction of this.
     let heard = did(
         "never",
         &[("max-wall-clock-ms", "500"), ("max-guest-time-ms", "400")],
     )
     .await;
-    assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
+    assert_eq!(
+        limit(heard.error()),
+        (ErrorKind::Limit, Some("max-wall-clock-ms"))
+    );
 }
 
 #[tokio::test]
 async fn a_plugin_that_requests_a_wait_of_a_month_is_ended_by_the_deadline() {
     let heard = did("huge", &[("max-wall-clock-ms", "300")]).await;
-    assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
+    assert_eq!(
+        limit(heard.error()),
+        (ErrorKind::Limit, Some("max-wall-clock-ms"))
+    );
 }
 
 #[tokio::test]
 async fn a_plugin_that_waits_for_nothing_is_ended_at_once() {
     let heard = did("idle", &[]).await;
     let error = heard.error();
-    assert_eq!(error.kind(), Kind::PluginTrap, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::PluginTrap, "{error:?}");
     assert!(error.message().contains("waits for nothing"), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_plugin_that_computes_for_ever_is_interrupted() {
     let heard = did("loop", &[("max-guest-time-ms", "100")]).await;
-    assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-guest-time-ms")));
+    assert_eq!(
+        limit(heard.error()),
+        (ErrorKind::Limit, Some("max-guest-time-ms"))
+    );
     let heard = did(
         "loop",
         &[("max-guest-time-ms", "60000"), ("max-wall-clock-ms", "300")],
     )
     .await;
-    assert_eq!(limit(heard.error()), (Kind::Limit, Some("max-wall-clock-ms")));
+    assert_eq!(
+        limit(heard.error()),
+        (ErrorKind::Limit, Some("max-wall-clock-ms"))
+    );
 }
 
 #[tokio::test]
@@ -135,7 +150,7 @@ async fn a_trap_ends_the_response_and_leaves_the_events_before_it() {
     for events in [0, 1, 3] {
         let heard = did(&format!("trap-{events}"), &[]).await;
         assert_eq!(heard.text(), "before".repeat(events));
-        assert_eq!(heard.error().kind(), Kind::PluginTrap);
+        assert_eq!(heard.error().kind(), ErrorKind::PluginTrap);
     }
 }
 
@@ -212,7 +227,7 @@ async fn the_same_bytes_and_the_same_seed_give_the_same_events() {
     };
     let first = with_seed(&harness, ask(), Some(1)).await;
     assert!(!first.is_empty());
-    if plugin().await.host_waits() {
+    if plugin().await.is_nonblocking() {
         assert_eq!(first, with_seed(&harness, ask(), Some(1)).await);
         // The id of the call, which it makes up, comes from the seed.
         assert_ne!(first, with_seed(&harness, ask(), Some(2)).await);
@@ -277,7 +292,7 @@ async fn each_timeout_is_the_plugins_own_either_way() {
             let error = heard.error();
             assert_eq!(
                 error.kind(),
-                Kind::Provider(ErrorKind::Timeout),
+                ErrorKind::Provider(ProviderErrorKind::Timeout),
                 "{scenario}: {error:?}"
             );
             assert!(error.message().contains(message), "{scenario}: {error:?}");

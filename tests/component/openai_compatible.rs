@@ -6,8 +6,8 @@ use std::{path::PathBuf, sync::OnceLock};
 use component_build::Build;
 use mock_router::{MockOptions, MockRouter};
 use model_provider_host::{
-    Grant, Kind, Plugin,
-    contract::{DiscoveryMode, ErrorKind, FinishReason, ModelSource, settings::CredentialState},
+    ErrorKind, Grant, Plugin,
+    contract::{DiscoveryMode, FinishReason, ModelSource, ProviderErrorKind, settings::CredentialState},
 };
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -78,7 +78,7 @@ async fn without_a_key_and_a_grant_it_lists_and_chats_at_the_base_url() {
         .complete(question("Qwen/Qwen3-8B", "Hello!"))
         .await
         .unwrap();
-    assert_eq!(parts_text(&whole.response.content), streamed.text());
+    assert_eq!(parts_text(&whole.content), streamed.text());
     for request in harness.mock.requests() {
         assert_eq!(request.header("authorization"), None);
         assert!(
@@ -94,7 +94,7 @@ async fn without_a_key_and_a_grant_it_lists_and_chats_at_the_base_url() {
 #[tokio::test]
 async fn with_a_grant_the_host_adds_the_key_on_egress() {
     let plugin = compatible().await;
-    let grant = Grant::asked_by(plugin.info()).unwrap();
+    let grant = Grant::requested_by(plugin.info()).unwrap();
     assert_eq!(grant.env_vars, ["OPENAI_COMPATIBLE_API_KEY"]);
     let setup = Harness::with().grants(|grants| grants.insert(plugin.info().id.clone(), grant));
     let harness = setup.start_with(plugin).await;
@@ -113,7 +113,10 @@ async fn a_server_that_wants_a_key_says_so_and_the_hint_names_the_variable() {
     let harness = Harness::with().token(None).start_with(compatible().await).await;
     let heard = harness.ask(MODEL).await;
     let error = heard.error();
-    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Unauthenticated));
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Provider(ProviderErrorKind::Unauthenticated)
+    );
     assert!(
         error.hint().unwrap().contains("OPENAI_COMPATIBLE_API_KEY"),
         "{error}"

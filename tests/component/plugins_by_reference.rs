@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use model_provider_host::{Kind, LoadOptions, Plugin};
+use model_provider_host::{ErrorKind, LoadOptions, Plugin};
 use plugin_registry::{
     MANIFEST_TYPE,
     host::{Mode, Store},
@@ -85,7 +85,7 @@ async fn a_tampered_layer_never_reaches_the_compiler() {
         let error = Plugin::from_source(sandbox(), &source, &LoadOptions::default())
             .await
             .unwrap_err();
-        assert_eq!(error.kind(), Kind::PluginLoad, "{error}");
+        assert_eq!(error.kind(), ErrorKind::PluginLoad, "{error}");
         assert!(
             error
                 .message()
@@ -121,11 +121,11 @@ async fn a_file_that_is_not_what_the_lock_says_is_refused_at_start_at_a_swap_and
         ..LoadOptions::default()
     };
     let error = Plugin::load_with(sandbox(), &other, &run).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotGranted, "{error}");
+    assert_eq!(error.kind(), ErrorKind::NotGranted, "{error}");
     let plugin = Plugin::load_with(sandbox(), &one, &run).await.unwrap();
     let host = Harness::with().start_with(plugin).await.host;
     let error = host.swap(&other).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotGranted, "{error}");
+    assert_eq!(error.kind(), ErrorKind::NotGranted, "{error}");
     assert!(error.hint().unwrap().contains("host-harness accept "), "{error}");
     assert_eq!(host.generation().number, 1);
     // Accepted, it loads; and denied, never again.
@@ -210,7 +210,7 @@ async fn the_library_refuses_a_reference_to_what_the_lock_does_not_pin_at_start_
         Plugin::from_source(sandbox(), &foreign, &run).await.unwrap_err(),
         host.swap(&foreign).await.unwrap_err(),
     ] {
-        assert_eq!(error.kind(), Kind::NotGranted, "{error}");
+        assert_eq!(error.kind(), ErrorKind::NotGranted, "{error}");
         assert!(error.message().contains("the lock pins `hostile`"), "{error}");
         let command = format!("host-harness accept {}", elsewhere.reference(":1"));
         assert!(error.hint().unwrap().contains(&command), "{error}");

@@ -3,8 +3,8 @@
 
 use mock_router::Script;
 use model_provider_host::{
-    Kind,
-    contract::{ChatEvent, DiscoveryMode, ErrorKind, Message},
+    ErrorKind,
+    contract::{ChatEvent, DiscoveryMode, Message, ProviderErrorKind},
 };
 use serde_json::{Value, json};
 
@@ -96,7 +96,7 @@ async fn a_token_that_is_escaped_or_cut_into_deltas_is_shown_to_nobody() {
 
         harness.mock.push(Script::sse(&events));
         let whole = harness.host.complete(question(MODEL, "Hello!")).await.unwrap();
-        hides(&format!("{:?}", whole.response.content));
+        hides(&format!("{:?}", whole.content));
         assert!(
             !format!("{whole:?}").contains(&TOKEN[..SHOWN]),
             "of a whole response nothing is shown"
@@ -198,7 +198,10 @@ async fn after_a_model_has_echoed_the_token_the_conversation_goes_on() {
         .chat(question(MODEL, format!("It is {TOKEN}.")))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Kind::Provider(ErrorKind::InvalidRequest));
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Provider(ProviderErrorKind::InvalidRequest)
+    );
 }
 
 #[tokio::test]

@@ -98,8 +98,8 @@ async fn no_request_is_lost_during_repeated_reloads() {
     // Metrics continue.
     let host = serving.server.service().host();
     let total = host.metrics();
-    let counted = total.ended(model_provider_host::metrics::Call::Chat, "ok")
-        + total.ended(model_provider_host::metrics::Call::Complete, "ok");
+    let counted = total.ended(model_provider_host::metrics::Operation::Chat, "ok")
+        + total.ended(model_provider_host::metrics::Operation::Complete, "ok");
     assert_eq!(counted, answered.load(Ordering::Relaxed) as u64 + 1);
     assert_eq!(host.generation().number, 1);
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use model_provider_host::{
-    Error, Kind, Sandbox, SandboxOptions, Settings,
+    Error, ErrorKind, Sandbox, SandboxOptions, Settings,
     contract::{
-        AssistantPart, ChatRequest, ContentPart, ErrorKind, Extra, Media, MediaSource, Message, Reasoning,
-        ResponseFormat, SystemMessage, Tool, ToolCall, ToolChoice,
+        AssistantPart, ChatRequest, ContentPart, Extra, Media, MediaSource, Message, ProviderErrorKind,
+        Reasoning, ResponseFormat, SystemMessage, Tool, ToolCall, ToolChoice,
         settings::{ConfiguredModel, ModelAlias},
         types::JsonSchema,
     },
@@ -129,7 +129,7 @@ fn places() -> Vec<Place> {
 fn refused(error: &Error, place: &str) {
     assert_eq!(
         error.kind(),
-        Kind::Provider(ErrorKind::InvalidRequest),
+        ErrorKind::Provider(ProviderErrorKind::InvalidRequest),
         "{place}: {error}"
     );
     assert!(
@@ -160,7 +160,11 @@ async fn a_request_that_holds_the_token_is_refused_before_the_plugin_sees_it() {
         let mut harmless = question("hostile/a/trap", "Hello!");
         put(&mut harmless, "harmless".to_owned());
         let error = harness.host.chat(harmless).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::PluginTrap, "{place}: the plugin was called");
+        assert_eq!(
+            error.kind(),
+            ErrorKind::PluginTrap,
+            "{place}: the plugin was called"
+        );
     }
     let error = harness
         .host
@@ -224,7 +228,7 @@ async fn a_setting_that_holds_the_token_is_refused_when_the_host_starts() {
             .try_start_with(plugin().await)
             .await;
         let error = started.unwrap_err();
-        assert_eq!(error.kind(), Kind::Configuration);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(error.message().contains(place), "{place}: {error}");
         assert!(!format!("{error:?}").contains(TOKEN), "{error}");
     }
@@ -270,7 +274,7 @@ mod compiled_code {
             fs::create_dir(&cache).unwrap();
             fs::set_permissions(&cache, Permissions::from_mode(open)).unwrap();
             let error = caching_in(&cache).unwrap_err();
-            assert_eq!(error.kind(), Kind::Configuration);
+            assert_eq!(error.kind(), ErrorKind::Configuration);
             assert!(error.message().contains(&cache.display().to_string()), "{error}");
             assert!(
                 error.message().contains(&format!("{open:03o}")) && error.hint().is_some(),
@@ -294,7 +298,7 @@ mod compiled_code {
         for path in [link, file] {
             assert_eq!(
                 caching_in(&path).unwrap_err().kind(),
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 "{}",
                 path.display()
             );
@@ -311,7 +315,7 @@ mod compiled_code {
             return eprintln!("skipped: only root can give a directory away");
         }
         let error = caching_in(&cache).unwrap_err();
-        assert_eq!(error.kind(), Kind::Configuration);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(error.message().contains("another user"), "{error}");
     }
 }

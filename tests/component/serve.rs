@@ -267,8 +267,8 @@ async fn a_failed_model_fails_over_to_the_configured_ones_and_the_response_says_
     for body in [question("mock/402-depleted"), question(" ")] {
         let answer = serving.client.chat(&body).await.json();
         assert_eq!(answer["model"], MODEL, "{answer}");
-        let trail = answer["x_plugin"]["trail"].as_array().expect("a trail");
-        assert_eq!(trail.len(), 1, "{answer}");
+        let attempts = answer["x_plugin"]["trail"].as_array().expect("a trail");
+        assert_eq!(attempts.len(), 1, "{answer}");
     }
     let (chunks, _) = serving.client.chat(&streamed("mock/402-depleted")).await.events();
     assert!(chunks.iter().all(|chunk| chunk["model"] == MODEL));
@@ -321,7 +321,7 @@ async fn a_fresh_list_is_cached_and_a_cached_list_is_served_without_network() {
         .mock(|mock| mock.scenario("models-500"))
         .start()
         .await;
-    offline.host.remember_models(catalog.models);
+    offline.host.set_cached_models(catalog.models);
     let serving = Serving::over(offline, ServeOptions::default()).await;
     assert_eq!(serving.client.get("/v1/models").await.json(), listed);
     let bundled = Serving::with(

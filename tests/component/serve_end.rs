@@ -93,14 +93,14 @@ async fn at_the_drain_deadline_the_remaining_responses_end_with_an_error() {
     let error = harness.ask(MODEL).await;
     assert_eq!(
         error.error().kind(),
-        model_provider_host::Kind::Drained,
+        model_provider_host::ErrorKind::Drained,
         "the host has ended as well"
     );
     assert_eq!(
         harness
             .host
             .metrics()
-            .ended(model_provider_host::metrics::Call::Chat, "drained"),
+            .ended(model_provider_host::metrics::Operation::Chat, "drained"),
         2
     );
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use component_build::Build;
 use futures::future::join_all;
-use model_provider_host::Kind;
+use model_provider_host::ErrorKind;
 use tempfile::TempDir;
 
 use crate::{
@@ -45,7 +45,7 @@ async fn a_file_that_is_no_plugin_changes_nothing() {
     let whole = std::fs::read(built(Build::NextVersion)).unwrap();
     std::fs::write(&file, &whole[..whole.len() / 3]).unwrap();
     let error = harness.host.swap(&file).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::PluginLoad);
+    assert_eq!(error.kind(), ErrorKind::PluginLoad);
     assert_eq!(harness.host.generation().number, 1);
     harness.ask(MODEL).await.summary();
 }
@@ -78,7 +78,7 @@ async fn refused_swaps_are_as_far_apart_as_accepted_ones() {
     let bad = files.write("bad", b"no plugin");
     let began = Instant::now();
     for refused in join_all((0..10).map(|_| harness.host.swap(&bad))).await {
-        assert_eq!(refused.unwrap_err().kind(), Kind::PluginLoad);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::PluginLoad);
     }
     assert!(began.elapsed() >= 9 * APART, "{:?}", began.elapsed());
     let report = harness.host.swap(&tiny()).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_passed_drain_deadline_ends_the_response_with_its_own_error_kind() {
     let old = harness.host.chat(question(MODEL, "Hello!")).await.unwrap();
     harness.host.swap(&built(Build::NextVersion)).await.unwrap();
     let heard = collect(old).await;
-    assert_eq!(heard.error().kind(), Kind::Drained);
+    assert_eq!(heard.error().kind(), ErrorKind::Drained);
     assert!(heard.error().is_retryable());
 }
 

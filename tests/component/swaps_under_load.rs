@@ -4,7 +4,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use component_build::Build;
-use model_provider_host::{ChatStream, Host, Kind, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode};
+use model_provider_host::{
+    ChatStream, ErrorKind, Host, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode,
+};
 
 use crate::{
     bad_swaps::of_contract,
@@ -46,9 +48,9 @@ pub async fn load(
         tokio::time::sleep(Duration::from_millis(2)).await;
         let warnings = if turn % 4 == 0 {
             let answer = host.complete(question(model, "Hello!")).await.unwrap();
-            let text = parts_text(&answer.response.content);
+            let text = parts_text(&answer.content);
             check_marker(marked, &text, &answer.generation.version);
-            answer.response.summary.warnings
+            answer.summary.warnings
         } else {
             let began = host.generation().number;
             let mut completion = host.chat(question(model, "Hello!")).await.unwrap();
@@ -119,7 +121,7 @@ impl Dice {
 /// A file to swap to: how it ends, or the version that is live afterwards.
 struct Candidate {
     file: PathBuf,
-    ends: Result<&'static str, Kind>,
+    ends: Result<&'static str, ErrorKind>,
 }
 
 fn good(file: PathBuf, version: &'static str) -> Candidate {
@@ -129,7 +131,7 @@ fn good(file: PathBuf, version: &'static str) -> Candidate {
     }
 }
 
-fn bad(file: PathBuf, kind: Kind) -> Candidate {
+fn bad(file: PathBuf, kind: ErrorKind) -> Candidate {
     Candidate {
         file,
         ends: Err(kind),
@@ -199,18 +201,21 @@ async fn a_hundred_random_swaps_of_good_and_bad_builds_lose_nothing() {
         good(built(Build::NextVersion), "0.1.0-next"),
         good(disguised("first use", ("chat", "trap")), "9.9.9"),
         good(disguised("first read", ("chat", "read.trap")), "9.9.9"),
-        bad(files.write("half", &whole[..whole.len() / 2]), Kind::PluginLoad),
+        bad(
+            files.write("half", &whole[..whole.len() / 2]),
+            ErrorKind::PluginLoad,
+        ),
         bad(
             files.write("world", &wat::parse_str("(component)").unwrap()),
-            Kind::ContractMismatch,
+            ErrorKind::ContractMismatch,
         ),
-        bad(of_contract(&files, "0.3.0"), Kind::ContractMismatch),
+        bad(of_contract(&files, "0.3.0"), ErrorKind::ContractMismatch),
         bad(
             disguised("self-test", ("default-model", "unknown")),
-            Kind::PluginLoad,
+            ErrorKind::PluginLoad,
         ),
-        bad(hostile(), Kind::Configuration),
-        bad(disguised("describe", ("describe", "trap")), Kind::PluginTrap),
+        bad(hostile(), ErrorKind::Configuration),
+        bad(disguised("describe", ("describe", "trap")), ErrorKind::PluginTrap),
     ];
     let seen = a_hundred_random_swaps(&harness, MODEL, false, &all).await;
     assert!(seen.warned > 0, "some failed over to the previous generation");
@@ -238,7 +243,7 @@ async fn every_response_under_random_swaps_is_of_the_generation_that_it_names() 
         ),
         bad(
             files.ordered("refused", [("default-model", "trap")]),
-            Kind::PluginLoad,
+            ErrorKind::PluginLoad,
         ),
     ];
     let seen = a_hundred_random_swaps(&harness, FINE, true, &all).await;

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use mock_router::{MockOptions, MockRouter};
 use model_provider_host::{
-    Kind,
-    contract::{ChatEvent, DiscoveryMode, ErrorKind},
+    ErrorKind,
+    contract::{ChatEvent, DiscoveryMode, ProviderErrorKind},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -93,7 +93,11 @@ async fn a_server_that_stops_reading_a_request_has_the_timeout_of_a_response() {
         .host(Harness::with().setting("first-byte-timeout-ms", "300"))
         .await;
     let error = asked(&harness).await;
-    assert_eq!(error.kind(), Kind::Provider(ErrorKind::Timeout), "{error:?}");
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Provider(ProviderErrorKind::Timeout),
+        "{error:?}"
+    );
     assert!(error.message().contains("300 ms"), "{error:?}");
     // Part of the request was sent, so that the server may be processing it.
     assert!(error.details().request_sent);
@@ -110,7 +114,7 @@ async fn a_request_that_is_still_being_sent_ends_with_its_host() {
         host.drain(Duration::from_millis(100)).await
     };
     let (error, cut) = tokio::join!(asked(&harness), drained);
-    assert_eq!((error.kind(), cut), (Kind::Drained, 1), "{error:?}");
+    assert_eq!((error.kind(), cut), (ErrorKind::Drained, 1), "{error:?}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use component_build::Build;
-use model_provider_host::{Host, Kind, Plugin, Sandbox, SandboxOptions, Watcher};
+use model_provider_host::{ErrorKind, Host, Plugin, Sandbox, SandboxOptions, Watcher};
 use tempfile::TempDir;
 
 use crate::harness::{Harness, Setup, built, collect, question, sandbox};
@@ -23,7 +23,7 @@ struct Watched {
     _folder: TempDir,
     file: PathBuf,
     /// The version of each swap, or its error.
-    reports: Arc<Mutex<Vec<Result<String, Kind>>>>,
+    reports: Arc<Mutex<Vec<Result<String, ErrorKind>>>>,
     _watcher: Watcher,
 }
 
@@ -91,7 +91,7 @@ impl Watched {
     }
 
     /// The reports, once there are this many.
-    async fn reports(&self, count: usize) -> Vec<Result<String, Kind>> {
+    async fn reports(&self, count: usize) -> Vec<Result<String, ErrorKind>> {
         until("it is reported", || self.reports.lock().unwrap().len() >= count).await;
         self.reports.lock().unwrap().clone()
     }
@@ -129,7 +129,7 @@ async fn a_file_written_in_place_in_chunks_is_swapped_in_once_it_is_complete() {
     let (last, before) = reports.split_last().unwrap();
     assert_eq!(*last, Ok("0.1.0-next".to_owned()), "{reports:?}");
     assert!(
-        before.iter().all(|report| *report == Err(Kind::PluginLoad)),
+        before.iter().all(|report| *report == Err(ErrorKind::PluginLoad)),
         "{reports:?}"
     );
 }
@@ -139,7 +139,7 @@ async fn a_broken_file_is_reported_once_and_the_next_change_is_another_try() {
     let watched = Watched::start().await;
     let bytes = next();
     put(&watched.file, &bytes[..bytes.len() / 2]);
-    assert_eq!(watched.reports(1).await, [Err(Kind::PluginLoad)]);
+    assert_eq!(watched.reports(1).await, [Err(ErrorKind::PluginLoad)]);
     // Touched, but the same.
     put(&watched.file, &bytes[..bytes.len() / 2]);
     tokio::time::sleep(Duration::from_millis(600)).await;
@@ -171,7 +171,7 @@ async fn a_file_that_a_full_sandbox_did_not_take_is_taken_when_there_is_room() {
         .await
         .unwrap();
     put(&watched.file, &bytes);
-    assert_eq!(watched.reports(1).await, [Err(Kind::Limit)]);
+    assert_eq!(watched.reports(1).await, [Err(ErrorKind::Limit)]);
     drop(held);
     let is_taken = || watched.reports.lock().unwrap().last() == Some(&Ok("0.1.0-next".to_owned()));
     until("it is taken", is_taken).await;

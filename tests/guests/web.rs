@@ -88,20 +88,20 @@ impl Writing {
 }
 
 /// A response whose body is being read. Fields drop in this order: children before parents, as WASI requires.
-pub(crate) struct Answer {
+pub(crate) struct WebResponse {
     pub(crate) stream: InputStream,
     _body: IncomingBody,
     pub(crate) response: IncomingResponse,
 }
 
 /// Waits for the response's head.
-pub(crate) fn answer(future: &FutureIncomingResponse) -> Result<Answer, ErrorCode> {
+pub(crate) fn answer(future: &FutureIncomingResponse) -> Result<WebResponse, ErrorCode> {
     future.subscribe().block();
     look(future)?.ok_or(ErrorCode::InternalError(None))
 }
 
 /// The response, if its head has arrived.
-pub(crate) fn look(future: &FutureIncomingResponse) -> Result<Option<Answer>, ErrorCode> {
+pub(crate) fn look(future: &FutureIncomingResponse) -> Result<Option<WebResponse>, ErrorCode> {
     let response = match future.get() {
         None => return Ok(None),
         Some(Ok(Ok(response))) => response,
@@ -111,14 +111,14 @@ pub(crate) fn look(future: &FutureIncomingResponse) -> Result<Option<Answer>, Er
     let gone = |()| ErrorCode::InternalError(None);
     let body = response.consume().map_err(gone)?;
     let stream = body.stream().map_err(gone)?;
-    Ok(Some(Answer {
+    Ok(Some(WebResponse {
         stream,
         _body: body,
         response,
     }))
 }
 
-impl Answer {
+impl WebResponse {
     /// Waits for the next chunk of the body; `None` at its end.
     pub(crate) fn next(&self) -> Result<Option<Vec<u8>>, ErrorCode> {
         match self.stream.blocking_read(PIECE) {

@@ -19,7 +19,7 @@ use super::{
 };
 use chat_completions::{
     Resolved, Upstream,
-    chat::{Exchange, Failure, FailureKind, Fold, Next, Sink},
+    chat::{Collector, Exchange, Failure, FailureKind, Next, Sink},
     contract::{
         nonblocking::Step,
         provider::{GuestCompletion, Progress},
@@ -88,15 +88,15 @@ pub fn chat_complete(
     resolve: Resolve,
 ) -> Result<ChatResponse, Error> {
     let mut driver = Driver::new(upstream, request, resolve, http::now())?;
-    let mut fold = Fold::default();
+    let mut collector = Collector::default();
     loop {
         let progress = driver.read(usize::MAX, u64::MAX)?;
         for event in progress.events {
-            fold.push(event);
+            collector.push(event);
         }
         if let Some(summary) = progress.finished {
             return Ok(ChatResponse {
-                content: fold.finish(),
+                content: collector.finish(),
                 summary,
             });
         }

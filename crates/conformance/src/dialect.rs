@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use bytes::Bytes;
-use model_provider_host::{Error, Kind, Result};
+use model_provider_host::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -109,7 +109,7 @@ impl Dialect {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
         text.and_then(|text| Self::parse(&text)).map_err(|why| {
             let message = format!("cannot use the router file {}: {why}", path.display());
-            Error::new(Kind::Configuration, message)
+            Error::new(ErrorKind::Configuration, message)
                 .with_hint("docs/conformance.md lists the situations and how each is written")
         })
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use model_provider_host::{
-    CONTRACT_VERSION, Error, Kind, Result,
+    CONTRACT_VERSION, Error, ErrorKind, Result,
     contract::{self, ModelProviderPre, settings},
 };
 use wasmtime::{
@@ -38,7 +38,7 @@ impl Kit {
     pub fn new() -> Result<Self> {
         let cannot = |why: String| {
             Error::new(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 format!("the conformance kit cannot start: {why}"),
             )
         };
@@ -67,8 +67,12 @@ impl Kit {
     /// # Errors
     /// `plugin-load` for a file that cannot be read or is no component; `contract-mismatch` for one of another world.
     pub async fn load(&self, path: &Path) -> Result<Subject> {
-        let cannot =
-            |why: String| Error::new(Kind::PluginLoad, format!("cannot load {}: {why}", path.display()));
+        let cannot = |why: String| {
+            Error::new(
+                ErrorKind::PluginLoad,
+                format!("cannot load {}: {why}", path.display()),
+            )
+        };
         let bytes = tokio::fs::read(path)
             .await
             .map_err(|error| cannot(error.to_string()))?;
@@ -82,14 +86,18 @@ impl Kit {
     pub async fn compile(&self, path: &Path, bytes: Vec<u8>) -> Result<Subject> {
         let engine = self.engine.clone();
         let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
-        let load =
-            |why: String| Error::new(Kind::PluginLoad, format!("cannot load {}: {why}", path.display()));
+        let load = |why: String| {
+            Error::new(
+                ErrorKind::PluginLoad,
+                format!("cannot load {}: {why}", path.display()),
+            )
+        };
         let component = compiled
             .map_err(|error| load(error.to_string()))?
             .map_err(|error| load(format!("it is damaged or no component: {error:#}")))?;
         let differs = |error: wasmtime::Error| {
             Error::new(
-                Kind::ContractMismatch,
+                ErrorKind::ContractMismatch,
                 format!(
                     "{} does not fit the contract {CONTRACT_VERSION}: {error:#}",
                     path.display()

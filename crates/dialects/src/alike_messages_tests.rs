@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     alike_tests::{asked, ending, events_of, finish, parts_of, step, streamed, summary, values},
+    api_error::ApiError,
     chat_completions::ChatCompletions,
-    fault::Fault,
     messages::Messages,
     responses_reader::{self, Read},
 };
@@ -183,7 +183,7 @@ proptest! {
         let (events, mut said) = events_of(steps);
         let mut events = with_json(events, &mut said);
         events.truncate(cut);
-        let fault = Fault::new(http::StatusCode::BAD_GATEWAY, "server_error", "transport", "it broke off");
+        let fault = ApiError::new(http::StatusCode::BAD_GATEWAY, "server_error", "transport", "it broke off");
         let frames = streamed(&Messages, BODY, &events, Err(&fault));
         let all = values(&frames);
         prop_assert_eq!(&all.last().expect("an error")["type"], "error");

@@ -11,10 +11,10 @@ use provider_contract::{
 use serde_json::Value;
 
 use crate::{
+    api_error::ApiError,
     chat_completions::ChatCompletions,
-    dialect::{Asked, Dialect, Frame, Head},
+    dialect::{Dialect, Frame, Head, ParsedRequest},
     ending::Ending,
-    fault::Fault,
     responses::Responses,
     responses_reader::{self, Read},
 };
@@ -148,7 +148,7 @@ pub(crate) fn parts_of(events: &[ChatEvent]) -> Vec<AssistantPart> {
     parts
 }
 
-pub(crate) fn asked(dialect: &dyn Dialect, body: &str) -> Asked {
+pub(crate) fn asked(dialect: &dyn Dialect, body: &str) -> ParsedRequest {
     let mut asked = dialect.parse(body.as_bytes()).expect("a request");
     asked.reply.begin(Head {
         id: "1".to_owned(),
@@ -178,7 +178,7 @@ pub(crate) fn streamed(
     dialect: &dyn Dialect,
     body: &str,
     events: &[ChatEvent],
-    end: Result<&Summary, &Fault>,
+    end: Result<&Summary, &ApiError>,
 ) -> Vec<Frame> {
     let (mut asked, mut frames) = (asked(dialect, body), Vec::new());
     asked.reply.opening("a/b", &mut frames);
@@ -198,7 +198,7 @@ pub(crate) fn ending(summary: &Summary) -> Ending<'_> {
     Ending {
         summary,
         generation: &GENERATION,
-        trail: &[],
+        attempts: &[],
     }
 }
 
@@ -276,7 +276,7 @@ proptest! {
     fn content_before_an_error_is_the_same_too(steps in prop::collection::vec(step(), 0..12), cut in 0..12_usize) {
         let (mut events, _) = events_of(steps);
         events.truncate(cut);
-        let fault = Fault::new(http::StatusCode::BAD_GATEWAY, "server_error", "transport", "it broke off");
+        let fault = ApiError::new(http::StatusCode::BAD_GATEWAY, "server_error", "transport", "it broke off");
         let chat = responses_reader::chat(&values(&streamed(&ChatCompletions::default(), CHAT, &events, Err(&fault))));
         let frames = streamed(&Responses, &responses_body(true, false), &events, Err(&fault));
         prop_assert_eq!(responses_reader::stream(&values(&frames)), chat);
@@ -286,7 +286,7 @@ proptest! {
 #[test]
 fn a_stream_that_fails_before_it_begins_is_complete() {
     let (mut asked, mut frames) = (asked(&Responses, &responses_body(true, false)), Vec::new());
-    let fault = Fault::new(
+    let fault = ApiError::new(
         http::StatusCode::BAD_GATEWAY,
         "server_error",
         "transport",

@@ -7,8 +7,8 @@ use http::{HeaderName, StatusCode};
 use serde_json::Value;
 
 use crate::{
-    ending::{Ending, Notes},
-    fault::Fault,
+    api_error::ApiError,
+    ending::{Ending, RequestNotes},
 };
 use provider_contract::{
     Result,
@@ -21,15 +21,15 @@ pub trait Dialect: Debug + Send + Sync {
     ///
     /// # Errors
     /// The body is malformed, has no prompt, or requires what no upstream supports.
-    fn parse(&self, body: &[u8]) -> Result<Asked>;
+    fn parse(&self, body: &[u8]) -> Result<ParsedRequest>;
 
     /// The HTTP status of an error.
-    fn status(&self, fault: &Fault) -> StatusCode {
+    fn status(&self, fault: &ApiError) -> StatusCode {
         fault.status
     }
 
     /// The body of an error response.
-    fn error(&self, fault: &Fault, request_id: &str) -> Value;
+    fn error(&self, fault: &ApiError, request_id: &str) -> Value;
 
     /// The header in which clients look for the request id, besides `x-request-id`.
     fn request_id_header(&self) -> Option<HeaderName> {
@@ -44,7 +44,7 @@ pub trait Dialect: Debug + Send + Sync {
 
 /// A parsed request.
 #[derive(Debug)]
-pub struct Asked {
+pub struct ParsedRequest {
     /// The request; its `model` is empty.
     pub request: ChatRequest,
     /// The requested model.
@@ -52,7 +52,7 @@ pub struct Asked {
     /// Whether the response is streamed.
     pub stream: bool,
     /// Serializes the response.
-    pub reply: Box<dyn Reply>,
+    pub reply: Box<dyn ResponseWriter>,
 }
 
 /// The common data of one response.
@@ -70,12 +70,12 @@ pub struct Head {
 
 /// Serializes the response to one request: [`whole`](Self::whole), or as a stream of `opening`, each `event`, then
 /// `closing` or `failed`. A stream may fail before it is opened.
-pub trait Reply: Debug + Send + Sync {
+pub trait ResponseWriter: Debug + Send + Sync {
     /// Sets the data that is known before a model responds. Called first.
     fn begin(&mut self, head: Head);
 
     /// Notes about the request, for the response. They may repeat the client's text, which the server redacts.
-    fn notes(&mut self) -> &mut Notes;
+    fn notes(&mut self) -> &mut RequestNotes;
 
     /// The whole response as JSON.
     fn whole(&mut self, model: &str, content: &[AssistantPart], ending: Ending<'_>) -> String;
@@ -90,10 +90,10 @@ pub trait Reply: Debug + Send + Sync {
     fn closing(&mut self, ending: Ending<'_>, frames: &mut Vec<Frame>);
 
     /// Maps the path of an error to the client's body, where the contract's order differs.
-    fn locate(&self, _fault: &mut Fault) {}
+    fn locate(&self, _fault: &mut ApiError) {}
 
     /// The last frames of a response that failed or never started.
-    fn failed(&mut self, fault: &Fault, frames: &mut Vec<Frame>);
+    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>);
 }
 
 /// One server-sent event.

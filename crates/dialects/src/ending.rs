@@ -19,12 +19,12 @@ pub struct Ending<'a> {
     /// The generation that responded.
     pub generation: &'a GenerationInfo,
     /// The failed attempts before it.
-    pub trail: &'a [Attempt],
+    pub attempts: &'a [Attempt],
 }
 
 /// A dialect's notes about a request and its response, besides the contract's.
 #[derive(Clone, Debug, Default)]
-pub struct Notes {
+pub struct RequestNotes {
     /// Images, audio or files of the response that the dialect cannot represent.
     pub media: usize,
     /// The paths of members of the request that were not passed on.
@@ -35,7 +35,7 @@ pub struct Notes {
     pub warnings: Vec<Warning>,
 }
 
-impl Notes {
+impl RequestNotes {
     /// Adds a warning.
     pub fn warn(&mut self, code: &str, message: impl Into<String>) {
         self.warnings.push(Warning {
@@ -84,7 +84,7 @@ impl Notes {
 
 impl Ending<'_> {
     /// The data without a place in the dialect.
-    pub fn details(&self, notes: &Notes) -> Value {
+    pub fn details(&self, notes: &RequestNotes) -> Value {
         let summary = self.summary;
         let mut warnings: Vec<Value> = summary.warnings.iter().map(warning).collect();
         warnings.extend(notes.warnings());
@@ -97,7 +97,7 @@ impl Ending<'_> {
             "generation": self.generation.number,
             "version": self.generation.version,
             "warnings": warnings,
-            "trail": trail(self.trail),
+            "trail": attempts(self.attempts),
         }))
     }
 }
@@ -107,7 +107,7 @@ fn warning(warning: &Warning) -> Value {
 }
 
 /// The failed attempts and their errors.
-pub fn trail(attempts: &[Attempt]) -> Vec<Value> {
+pub fn attempts(attempts: &[Attempt]) -> Vec<Value> {
     let told = attempts.iter().map(|attempt| {
         json!({
             "ref": attempt.reference,

@@ -3,10 +3,10 @@
 //!
 //! A server uses them through [`dialect::Dialect`] and need not know any of them.
 
+pub mod api_error;
 pub mod chat_completions;
 pub mod dialect;
 pub mod ending;
-pub mod fault;
 pub mod fields;
 mod json;
 mod media;

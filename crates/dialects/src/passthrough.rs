@@ -9,13 +9,13 @@ use serde_json::value::RawValue;
 /// A value, from one event or several.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum Added {
+pub enum Passthrough {
     /// As written.
     Raw(Box<RawValue>),
     /// Concatenated elements of several lists.
     List(Vec<Box<RawValue>>),
     /// Merged members of several objects.
-    Object(BTreeMap<String, Added>),
+    Object(BTreeMap<String, Passthrough>),
 }
 
 /// The extra that arrives in text deltas, like the content.
@@ -27,7 +27,7 @@ pub fn read(json: &str) -> Option<Box<RawValue>> {
     RawValue::from_string(json.replace(['\r', '\n'], " ")).ok()
 }
 
-impl Added {
+impl Passthrough {
     /// Merges a later fragment: lists are concatenated, objects merged by member, and anything else is replaced.
     /// Null adds nothing.
     pub fn add(&mut self, more: Box<RawValue>) {
@@ -78,10 +78,10 @@ impl Added {
 }
 
 /// Inserts a member, or merges it with the existing one.
-pub fn put<K: Ord + AsRef<str>>(members: &mut BTreeMap<K, Added>, name: K, value: Box<RawValue>) {
+pub fn put<K: Ord + AsRef<str>>(members: &mut BTreeMap<K, Passthrough>, name: K, value: Box<RawValue>) {
     match members.entry(name) {
         Entry::Vacant(entry) => {
-            entry.insert(Added::Raw(value));
+            entry.insert(Passthrough::Raw(value));
         }
         Entry::Occupied(mut entry) if entry.key().as_ref() == REFUSAL => entry.get_mut().join(value),
         Entry::Occupied(mut entry) => entry.get_mut().add(value),

@@ -6,9 +6,9 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use dialects::{
-    fault::Fault,
+    api_error::ApiError,
     server::{
-        access::{authority, is_loopback, is_of, shown_keys},
+        access::{authority, is_loopback, is_of, presented_keys},
         refusals::{not_allowed, wrong_key},
     },
 };
@@ -16,7 +16,7 @@ use dialects::{
 use crate::{bindings::Options, request::Head};
 
 #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-pub(crate) fn check(head: &Head, options: &Options) -> Result<(), Fault> {
+pub(crate) fn check(head: &Head, options: &Options) -> Result<(), ApiError> {
     let Some(name) = authority(&head.headers, &head.uri) else {
         return Err(not_allowed(StatusCode::BAD_REQUEST, "the request names no host"));
     };
@@ -41,7 +41,13 @@ pub(crate) fn check(head: &Head, options: &Options) -> Result<(), Fault> {
         return Ok(());
     }
     match &options.access_key {
-        Some(key) if !shown_keys(&head.headers).iter().any(|shown| is_same(shown, key)) => Err(wrong_key()),
+        Some(key)
+            if !presented_keys(&head.headers)
+                .iter()
+                .any(|shown| is_same(shown, key)) =>
+        {
+            Err(wrong_key())
+        }
         _ => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use wasi::{
 };
 
 use dialects::{
-    fault::Fault,
+    api_error::ApiError,
     server::refusals::{check_body_headers, too_large, too_slow, unreadable},
 };
 
@@ -24,7 +24,11 @@ const SETTING: &str = "max-body-bytes";
 
 /// Receives the body of a request.
 #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-pub(crate) fn receive(request: &IncomingRequest, headers: &HeaderMap, most: u32) -> Result<Vec<u8>, Fault> {
+pub(crate) fn receive(
+    request: &IncomingRequest,
+    headers: &HeaderMap,
+    most: u32,
+) -> Result<Vec<u8>, ApiError> {
     check_body_headers(headers)?;
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let announced = headers
@@ -49,7 +53,7 @@ pub(crate) fn receive(request: &IncomingRequest, headers: &HeaderMap, most: u32)
 }
 
 #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-fn wait(stream: &InputStream, ends: u64) -> Result<(), Fault> {
+fn wait(stream: &InputStream, ends: u64) -> Result<(), ApiError> {
     let pause = monotonic_clock::now().saturating_add(PAUSE_NS);
     let timer = monotonic_clock::subscribe_instant(ends.min(pause));
     let more = stream.subscribe();

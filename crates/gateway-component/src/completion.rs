@@ -7,9 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use wasi::http::types::IncomingRequest;
 
 use dialects::{
-    dialect::{Asked, Dialect, Frame, Head as Origin, LOGPROBS, Reply, has_logprobs},
+    api_error::ApiError,
+    dialect::{Dialect, Frame, Head as Origin, LOGPROBS, ParsedRequest, ResponseWriter, has_logprobs},
     ending::Ending,
-    fault::Fault,
     server::{placeholder, refusals::no_model},
 };
 use provider_contract::{
@@ -48,7 +48,7 @@ impl Responder {
         Ending {
             summary,
             generation: &self.0,
-            trail: &[],
+            attempts: &[],
         }
     }
 }
@@ -60,11 +60,11 @@ pub(crate) fn answer(
     options: &Options,
     client: Client,
 ) -> Result<(), Gone> {
-    let read = || -> Result<Asked, Fault> {
+    let read = || -> Result<ParsedRequest, ApiError> {
         let bytes = body::receive(request, &head.headers, options.max_body_bytes)?;
         Ok(dialect.parse(&bytes)?)
     };
-    let Asked {
+    let ParsedRequest {
         mut request,
         model,
         stream,
@@ -137,8 +137,8 @@ fn reference(named: &str, options: &Options) -> (String, Option<&'static str>) {
 }
 
 /// An error of the provider; its place is the member of the client's request.
-fn located(error: provider::Error, reply: &dyn Reply) -> Fault {
-    let mut fault = Fault::from(Error::from(error));
+fn located(error: provider::Error, reply: &dyn ResponseWriter) -> ApiError {
+    let mut fault = ApiError::from(Error::from(error));
     reply.locate(&mut fault);
     fault
 }
@@ -160,7 +160,7 @@ fn event_stream() -> HeaderMap {
 /// A response as it comes. Its errors are events as well: its status has been sent.
 struct Stream {
     body: Body,
-    reply: Box<dyn Reply>,
+    reply: Box<dyn ResponseWriter>,
     heartbeat: Option<Frame>,
 }
 
@@ -195,7 +195,7 @@ impl Stream {
                     self.send(&mut frames)?;
                 }
                 Err(error) => {
-                    let fault = Fault::from(Error::from(error));
+                    let fault = ApiError::from(Error::from(error));
                     self.reply.failed(&fault, &mut frames);
                     self.send(&mut frames)?;
                     return self.body.finish();

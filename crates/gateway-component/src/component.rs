@@ -8,9 +8,9 @@ use wasi::{
 };
 
 use dialects::{
+    api_error::ApiError,
     chat_completions::reasoning::ReasoningField,
     dialect::Dialect,
-    fault::Fault,
     messages,
     server::{
         addresses::{CHAT_COMPLETIONS, COUNT_TOKENS, Dialects, MESSAGES, RESPONSES},
@@ -31,7 +31,7 @@ pub(crate) const HEALTH: &str = "/healthz";
 const MODELS: &str = "/v1/models";
 
 /// A response that is JSON, or an error.
-pub(crate) type Answer = Result<String, Fault>;
+pub(crate) type JsonResponse = Result<String, ApiError>;
 
 struct Gateway;
 
@@ -75,7 +75,7 @@ fn answer(request: &IncomingRequest, head: &Head, dialect: &dyn Dialect, client:
             (CHAT_COMPLETIONS | RESPONSES | MESSAGES | COUNT_TOKENS | MODELS | HEALTH, _) | (_, Some(_)) => {
                 Err(refusals::wrong_method())
             }
-            _ => Err(refusals::nowhere(path, " and /healthz")),
+            _ => Err(refusals::not_found(path, " and /healthz")),
         }
     });
     match answer {
@@ -86,21 +86,26 @@ fn answer(request: &IncomingRequest, head: &Head, dialect: &dyn Dialect, client:
 }
 
 /// Writes an error in the client's dialect.
-pub(crate) fn refuse(client: Client, dialect: &dyn Dialect, head: &Head, fault: &Fault) -> Result<(), Gone> {
+pub(crate) fn refuse(
+    client: Client,
+    dialect: &dyn Dialect,
+    head: &Head,
+    fault: &ApiError,
+) -> Result<(), Gone> {
     let body = dialect.error(fault, &head.id).to_string();
     let headers = refusals::headers_of(fault).collect();
     client.json(dialect.status(fault), headers, &body)
 }
 
 /// Nobody is served by halves: with other settings than were meant, requests would go elsewhere, or let anybody in.
-fn misconfigured(head: &Head, why: &str) -> Fault {
+fn misconfigured(head: &Head, why: &str) -> ApiError {
     eprintln!("the gateway's settings cannot be taken: {why}");
     let message = if head.uri.path() == HEALTH {
         "the gateway's settings cannot be taken".to_owned()
     } else {
         format!("the gateway's settings cannot be taken: {why}")
     };
-    Fault::new(
+    ApiError::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "server_error",
         "configuration",
@@ -113,7 +118,7 @@ fn health() -> String {
 }
 
 #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-fn count(request: &IncomingRequest, head: &Head, options: &Options) -> Answer {
+fn count(request: &IncomingRequest, head: &Head, options: &Options) -> JsonResponse {
     let bytes = body::receive(request, &head.headers, options.max_body_bytes)?;
     Ok(messages::count_tokens(&bytes)?.to_string())
 }

@@ -1,23 +1,22 @@
 //! `/v1/models` and `/v1/models/ID`. Knows no dialect's form.
 
 use dialects::{
-    chat_completions as openai,
-    fault::Fault,
-    messages,
-    server::{addresses::speaks_messages, refusals::invalid_path},
+    api_error::ApiError,
+    chat_completions as openai, messages,
+    server::{addresses::is_messages_client, refusals::invalid_path},
 };
 use percent_encoding::percent_decode_str;
 use provider_contract::{
-    Error, Kind,
-    contract::{DiscoveryMode, ErrorKind, Model},
+    Error, ErrorKind,
+    contract::{DiscoveryMode, Model, ProviderErrorKind},
 };
 
-use crate::{bindings::provider, component::Answer, request::Head};
+use crate::{bindings::provider, component::JsonResponse, request::Head};
 
 #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-pub(crate) fn list(head: &Head, discovery: DiscoveryMode) -> Answer {
+pub(crate) fn list(head: &Head, discovery: DiscoveryMode) -> JsonResponse {
     let catalog = provider::list_models(discovery).map_err(Error::from)?;
-    let list = if speaks_messages(&head.headers) {
+    let list = if is_messages_client(&head.headers) {
         let page = messages::models::Page::of(head.uri.query().unwrap_or_default());
         messages::models::list(&catalog.models, &page)
     } else {
@@ -28,7 +27,7 @@ pub(crate) fn list(head: &Head, discovery: DiscoveryMode) -> Answer {
 
 /// One model. Its id holds slashes, written as they are or percent-encoded, and may hold a suffix.
 #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-pub(crate) fn one(head: &Head, id: &str, discovery: DiscoveryMode) -> Answer {
+pub(crate) fn one(head: &Head, id: &str, discovery: DiscoveryMode) -> JsonResponse {
     let id = percent_decode_str(id).decode_utf8().map_err(|_| invalid_path())?;
     let catalog = provider::list_models(discovery).map_err(Error::from)?;
     if let Some(model) = catalog.models.iter().find(|model| model.id == id) {
@@ -39,8 +38,8 @@ pub(crate) fn one(head: &Head, id: &str, discovery: DiscoveryMode) -> Answer {
         Some(model) => Ok(entry(head, &id, &model)),
         None => {
             let message = format!("there is no model `{id}` in the list");
-            let kind = Kind::Provider(ErrorKind::ModelUnavailable);
-            Err(Fault::from(
+            let kind = ErrorKind::Provider(ProviderErrorKind::ModelUnavailable);
+            Err(ApiError::from(
                 Error::new(kind, message).with_hint("`/v1/models` lists them"),
             ))
         }
@@ -48,7 +47,7 @@ pub(crate) fn one(head: &Head, id: &str, discovery: DiscoveryMode) -> Answer {
 }
 
 fn entry(head: &Head, id: &str, model: &Model) -> String {
-    let entry = if speaks_messages(&head.headers) {
+    let entry = if is_messages_client(&head.headers) {
         messages::models::entry(id, model)
     } else {
         openai::models::entry(id, model)

@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use wasi::http::types::{self as wasi_http, IncomingRequest};
 
-use dialects::{fault::Fault, server::plain_path::plain_uri};
+use dialects::{api_error::ApiError, server::plain_path::plain_uri};
 
 const REQUEST_ID: &str = "x-request-id";
 /// The longest name of a client's own.
@@ -26,7 +26,7 @@ pub(crate) struct Head {
 
 impl Head {
     /// Reads it. What is no head in HTTP gives one of which everything that could be read is there, and the fault.
-    pub(crate) fn of(request: &IncomingRequest) -> (Self, Option<Fault>) {
+    pub(crate) fn of(request: &IncomingRequest) -> (Self, Option<ApiError>) {
         let mut headers = HeaderMap::new();
         let mut fault = None;
         for (name, value) in request.headers().entries() {
@@ -65,8 +65,8 @@ impl Head {
     }
 }
 
-fn unreadable(message: &str) -> Fault {
-    Fault::new(
+fn unreadable(message: &str) -> ApiError {
+    ApiError::new(
         StatusCode::BAD_REQUEST,
         "invalid_request_error",
         "unreadable",

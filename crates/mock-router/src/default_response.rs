@@ -9,7 +9,7 @@ use super::sse_chunk::{Envelope, EventStyle};
 use super::tool_call::{Call, Turn};
 
 /// The input of the response.
-pub(super) struct Question<'a> {
+pub(super) struct ChatPrompt<'a> {
     /// The request body.
     pub(super) request: &'a Value,
     /// The backend that serves the response.
@@ -65,7 +65,7 @@ struct Composed {
 }
 
 /// The default response, streamed or whole, as requested.
-pub(super) fn compose(question: &Question<'_>, style: &EventStyle) -> Script {
+pub(super) fn compose(question: &ChatPrompt<'_>, style: &EventStyle) -> Script {
     let composed = compose_parts(question);
     let prompt = tokens(&question.request["messages"].to_string());
     if question.request["stream"] == true {
@@ -75,7 +75,7 @@ pub(super) fn compose(question: &Question<'_>, style: &EventStyle) -> Script {
     }
 }
 
-fn compose_parts(question: &Question<'_>) -> Composed {
+fn compose_parts(question: &ChatPrompt<'_>) -> Composed {
     let request = question.request;
     let asked = last_user_text(request);
     let reasoning = if question.reasoning && request["reasoning_effort"] != "none" {
@@ -104,7 +104,7 @@ fn compose_parts(question: &Question<'_>) -> Composed {
     }
 }
 
-fn text(question: &Question<'_>, asked: &str) -> String {
+fn text(question: &ChatPrompt<'_>, asked: &str) -> String {
     let request = question.request;
     match request["response_format"]["type"].as_str() {
         Some("json_schema") => {
@@ -155,7 +155,7 @@ fn bounded(request: &Value, text: &str) -> (String, &'static str) {
     }
 }
 
-fn stream(question: &Question<'_>, composed: &Composed, prompt: usize, style: &EventStyle) -> Script {
+fn stream(question: &ChatPrompt<'_>, composed: &Composed, prompt: usize, style: &EventStyle) -> Script {
     let wanted = question.request["stream_options"]["include_usage"] == true;
     let place = usage_place(question.backend);
     let (mut spoken, mut thought) = (0, 0);
@@ -207,7 +207,7 @@ fn stream(question: &Question<'_>, composed: &Composed, prompt: usize, style: &E
     script.chunk(style.event("[DONE]"))
 }
 
-fn whole(question: &Question<'_>, composed: &Composed, prompt: usize) -> Script {
+fn whole(question: &ChatPrompt<'_>, composed: &Composed, prompt: usize) -> Script {
     let mut message = Map::new();
     message.insert("role".to_owned(), Value::from("assistant"));
     let thought = pieces(&composed.reasoning).len();

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::MockError;
 use super::catalog::{Catalog, Lookup};
-use super::default_response::{self, Question};
+use super::default_response::{self, ChatPrompt};
 use super::faulty_stream::Control;
 use super::options::MockOptions;
 use super::player::{Body, play};
@@ -284,7 +284,7 @@ impl Router {
         };
         let reasoning = self.catalog.is_reasoning(&subject.model);
         default_response::compose(
-            &Question {
+            &ChatPrompt {
                 request,
                 backend,
                 reasoning,

@@ -77,12 +77,12 @@ pub(super) struct Scenario {
     what: String,
     #[serde(default)]
     pub(super) on: Endpoint,
-    answers: Vec<Answer>,
+    answers: Vec<ScenarioResponse>,
 }
 
 impl Scenario {
     /// The response to request number `count` (from 0) of this scenario.
-    pub(super) fn answer(&self, count: usize) -> Option<&Answer> {
+    pub(super) fn answer(&self, count: usize) -> Option<&ScenarioResponse> {
         self.answers.get(count).or(self.answers.last())
     }
 }
@@ -110,7 +110,7 @@ enum Begin {
 /// One response of a data file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub(super) struct Answer {
+pub(super) struct ScenarioResponse {
     /// Starts from the router's default response; the other keys override it.
     pub(super) default: bool,
     begin: Begin,
@@ -147,7 +147,7 @@ struct EventStep {
     times: Option<u64>,
 }
 
-impl Answer {
+impl ScenarioResponse {
     /// The script of this response. `default` composes the router's default response.
     pub(super) fn script(
         &self,

@@ -50,7 +50,7 @@ pub fn of_response(model: &Model, summary: &Summary) -> Option<String> {
 
 /// The highest possible cost of this usage of a model; `None` if one of its prices is unknown.
 #[must_use]
-pub fn at_most(model: &Model, usage: &Usage) -> Option<String> {
+pub fn upper_bound(model: &Model, usage: &Usage) -> Option<String> {
     let routes = model.routes.iter().map(|route| route.price.as_ref());
     let own = model.routes.is_empty().then_some(model.price.as_ref());
     let costs = routes.chain(own).map(|price| exact(usage, price?));
@@ -251,9 +251,9 @@ mod tests {
         assert_eq!(price(&model, Some("three")), None);
         assert_eq!(price(&model, None), None, "the backend is not known");
         let tokens = usage(Some(1_000_000), None, Some(0));
-        assert_eq!(at_most(&model, &tokens), None, "the third may cost anything");
+        assert_eq!(upper_bound(&model, &tokens), None, "the third may cost anything");
         model.routes.truncate(2);
-        assert_eq!(at_most(&model, &tokens).as_deref(), Some("2"));
+        assert_eq!(upper_bound(&model, &tokens).as_deref(), Some("2"));
         model.routes.truncate(1);
         assert_eq!(price(&model, None), Some(&low));
         model.routes.clear();

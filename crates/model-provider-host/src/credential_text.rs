@@ -19,7 +19,7 @@ const NOT_IN_A_TOKEN: [char; 4] = ['`', '{', '}', '…'];
 /// Removes what was copied along: line breaks, zero-width characters, quotes of all kinds, `<…>`, the name of a
 /// variable or a header in front, and the prefix that the host adds itself.
 #[must_use]
-pub fn cleaned(text: &str, spec: Option<&CredentialSpec>) -> Zeroizing<String> {
+pub fn clean(text: &str, spec: Option<&CredentialSpec>) -> Zeroizing<String> {
     let mut seen = Zeroizing::new(String::with_capacity(text.len()));
     seen.extend(text.chars().filter(|c| !is_unseen(*c)));
     let mut key = seen.trim();
@@ -43,7 +43,7 @@ pub fn cleaned(text: &str, spec: Option<&CredentialSpec>) -> Zeroizing<String> {
 /// # Errors
 /// It holds a character that no token has. Says which kind and where, never the text.
 pub fn secret(text: &str, spec: Option<&CredentialSpec>) -> Result<Option<Secret>, String> {
-    let key = cleaned(text, spec);
+    let key = clean(text, spec);
     let prefix = prefix(spec);
     let is_bearer = prefix.eq_ignore_ascii_case("Bearer");
     for (at, c) in key.chars().enumerate() {

@@ -70,12 +70,12 @@ mod trace_parent;
 #[doc(hidden)]
 pub use egress::bare_client;
 pub use egress::{Origin, Proxies};
-pub use error::{Error, Kind, Result};
-pub use grants::{AllowedEndpoints, Grant, GrantHolder, GrantedEndpoint, Grants, endpoint_words};
+pub use error::{Error, ErrorKind, Result};
+pub use grants::{AllowedEndpoints, Grant, GrantHolder, GrantedEndpoint, Grants, format_endpoints};
 #[cfg(feature = "watch")]
 pub use host::watch::Watcher;
 pub use host::{
-    Answer, ChatOptions, Host, HostOptions, chat_stream::ChatStream, generation::GenerationInfo,
+    ChatOptions, ChatResponse, Host, HostOptions, chat_stream::ChatStream, generation::GenerationInfo,
     pending_update::PendingUpdate, swap::SwapReport,
 };
 pub use limits::Limits;

@@ -118,7 +118,7 @@ impl Limits {
 /// Why the host stopped or blocked something, recorded where it happened. The guest sees only that it failed; the
 /// host replaces the guest's own error with this.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Note {
+pub(crate) enum StopReason {
     /// A limit of this name was reached.
     Limit {
         /// The setting that raises it.
@@ -155,7 +155,7 @@ pub(crate) struct Meter {
     /// The peak of all memories together, in bytes.
     pub(crate) memory_peak: usize,
     /// The first limit that was reached.
-    pub(crate) reached: Option<Note>,
+    pub(crate) reached: Option<StopReason>,
 }
 
 impl Meter {
@@ -195,7 +195,7 @@ impl ResourceLimiter for Meter {
     ) -> wasmtime::Result<bool> {
         let total = self.memory_used.saturating_add(desired.saturating_sub(current));
         if total > self.memory_limit {
-            self.reached.get_or_insert_with(|| Note::Limit {
+            self.reached.get_or_insert_with(|| StopReason::Limit {
                 name: "max-memory-bytes",
                 message: format!(
                     "the plugin requested {total} bytes of memory; the limit is {}",
@@ -213,7 +213,8 @@ impl ResourceLimiter for Meter {
                 self.total_limit,
                 budget.used()
             );
-            self.reached.get_or_insert(Note::Limit { name: TOTAL, message });
+            self.reached
+                .get_or_insert(StopReason::Limit { name: TOTAL, message });
             return Ok(false);
         }
         self.memory_used = total;
@@ -228,7 +229,7 @@ impl ResourceLimiter for Meter {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         if desired > self.table_limit {
-            self.reached.get_or_insert_with(|| Note::Limit {
+            self.reached.get_or_insert_with(|| StopReason::Limit {
                 name: "max-table-elements",
                 message: format!(
                     "the plugin requested a table of {desired} elements; the limit is {}",

@@ -14,15 +14,15 @@ use wasmtime::component::{Component, types::ComponentItem};
 
 use crate::{
     contract::{ProviderInfo, settings::CredentialState},
-    egress::Gate,
-    error::{Error, Kind, Result},
+    egress::EgressHooks,
+    error::{Error, ErrorKind, Result},
     grants::GrantHolder,
     limits::Limits,
-    request_context::View,
+    request_context::RequestContext,
     sandbox::{
         Sandbox, State,
         call::{self, Context},
-        guest::Linked,
+        guest::GuestPre,
     },
     settings::{Listed, Settings},
 };
@@ -62,7 +62,7 @@ struct Inner {
     exports: Vec<String>,
     info: ProviderInfo,
     sandbox: Sandbox,
-    linked: Linked,
+    guest_pre: GuestPre,
     options: LoadOptions,
     timings: LoadTimings,
 }
@@ -171,10 +171,10 @@ impl Plugin {
         let engine = sandbox.engine().clone();
         let component = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes))
             .await
-            .map_err(|_| Error::new(Kind::PluginLoad, "compiling the plugin was interrupted"))?
+            .map_err(|_| Error::new(ErrorKind::PluginLoad, "compiling the plugin was interrupted"))?
             .map_err(|error| {
                 Error::new(
-                    Kind::PluginLoad,
+                    ErrorKind::PluginLoad,
                     format!(
                         "{} is damaged or not a component that this engine takes: {error:#}",
                         path.display()
@@ -193,18 +193,19 @@ impl Plugin {
         let interface = format!("{PROVIDER}@{CONTRACT_VERSION}");
         let nonblocking = format!("{NONBLOCKING}@{CONTRACT_VERSION}");
         let nonblocking = (!sandbox.guests_wait()).then_some(nonblocking.as_str());
-        let linked = sandbox
+        let guest_pre = sandbox
             .link(&component, options.empty_wasi)
-            .and_then(|pre| Linked::new(pre, &interface, nonblocking))
+            .and_then(|pre| GuestPre::new(pre, &interface, nonblocking))
             .map_err(differs)?;
         let check = started.elapsed();
         let started = Instant::now();
-        let described = call::run(alone(sandbox, &linked, options), async |store, guest| match guest
-            .check(store)
-        {
-            Ok(()) => guest.describe(store).await.map(Ok),
-            Err(error) => Ok(Err(error)),
-        });
+        let described = call::run(
+            alone(sandbox, &guest_pre, options),
+            async |store, guest| match guest.check(store) {
+                Ok(()) => guest.describe(store).await.map(Ok),
+                Err(error) => Ok(Err(error)),
+            },
+        );
         let info = described.await?.map_err(differs)?;
         let timings = LoadTimings {
             compile,
@@ -223,7 +224,7 @@ impl Plugin {
             exports,
             info,
             sandbox: sandbox.clone(),
-            linked,
+            guest_pre,
             options: options.clone(),
             timings,
         };
@@ -295,8 +296,8 @@ impl Plugin {
     /// Whether the host waits for its responses, and calls it only when data has arrived: it exports `nonblocking`,
     /// and the sandbox allows it.
     #[must_use]
-    pub fn host_waits(&self) -> bool {
-        self.0.linked.host_waits()
+    pub fn is_nonblocking(&self) -> bool {
+        self.0.guest_pre.is_nonblocking()
     }
 
     /// The durations of the loading steps.
@@ -310,7 +311,7 @@ impl Plugin {
     /// # Errors
     /// `plugin-trap` or `limit` if the call fails.
     pub async fn describe(&self) -> Result<ProviderInfo> {
-        let context = alone(&self.0.sandbox, &self.0.linked, &self.0.options);
+        let context = alone(&self.0.sandbox, &self.0.guest_pre, &self.0.options);
         call::run(context, async |store, guest| guest.describe(store).await).await
     }
 
@@ -320,8 +321,8 @@ impl Plugin {
         &self.0.sandbox
     }
 
-    pub(crate) fn linked(&self) -> &Linked {
-        &self.0.linked
+    pub(crate) fn guest_pre(&self) -> &GuestPre {
+        &self.0.guest_pre
     }
 
     pub(crate) fn admission(&self) -> Option<Arc<dyn Admission>> {
@@ -377,19 +378,19 @@ fn interface_names(sandbox: &Sandbox, component: &Component) -> (Vec<String>, Ve
 }
 
 /// The context of a call without a host: no egress and no credential.
-fn alone<'a>(sandbox: &Sandbox, linked: &'a Linked, options: &LoadOptions) -> Context<'a> {
+fn alone<'a>(sandbox: &Sandbox, guest_pre: &'a GuestPre, options: &LoadOptions) -> Context<'a> {
     let settings = Settings {
         limits: options.limits.clone(),
         ..Settings::default()
     };
-    let view = View::new(
+    let context = RequestContext::new(
         Arc::new(settings),
         Arc::new(Listed::default()),
         CredentialState::Missing,
         None,
     );
-    let gate = Gate::new(None, view.clone());
-    Context::new(sandbox, linked, State::new(view, gate, options.empty_wasi))
+    let hooks = EgressHooks::new(None, context.clone());
+    Context::new(sandbox, guest_pre, State::new(context, hooks, options.empty_wasi))
 }
 
 /// A plugin's id becomes a key of files and flags, so it must have the form that the contract requires.

@@ -5,39 +5,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
     contract::settings::CredentialState,
-    limits::{Limits, Note},
+    limits::{Limits, StopReason},
     settings::{Listed, Settings},
     trace_parent::TraceParent,
 };
 
 /// The context of one request: the settings as of its start. Shared by the store and the egress client.
 #[derive(Clone)]
-pub(crate) struct View(Arc<ViewInner>);
+pub(crate) struct RequestContext(Arc<RequestContextInner>);
 
 /// The limit on one response body.
 pub(crate) const RESPONSE_BYTES: &str = "max-response-bytes";
 
-struct ViewInner {
+struct RequestContextInner {
     settings: Arc<Settings>,
     listed: Arc<Listed>,
     credential: CredentialState,
     trace_parent: Option<TraceParent>,
-    note: Mutex<Option<Note>>,
+    stop_reason: Mutex<Option<StopReason>>,
 }
 
-impl View {
+impl RequestContext {
     pub(crate) fn new(
         settings: Arc<Settings>,
         listed: Arc<Listed>,
         credential: CredentialState,
         trace_parent: Option<TraceParent>,
     ) -> Self {
-        Self(Arc::new(ViewInner {
+        Self(Arc::new(RequestContextInner {
             settings,
             listed,
             credential,
             trace_parent,
-            note: Mutex::new(None),
+            stop_reason: Mutex::new(None),
         }))
     }
 
@@ -65,45 +65,45 @@ impl View {
 
     /// Records why the host stopped something; the first reason wins. A connection failure counts only until the
     /// next request.
-    pub(crate) fn note(&self, note: Note) {
-        let mut noted = self.noted();
-        if matches!(*noted, None | Some(Note::Unconnected { .. })) {
-            *noted = Some(note);
+    pub(crate) fn stop(&self, reason: StopReason) {
+        let mut stop_reason = self.stop_reason();
+        if matches!(*stop_reason, None | Some(StopReason::Unconnected { .. })) {
+            *stop_reason = Some(reason);
         }
     }
 
     /// A new request starts.
     pub(crate) fn connecting(&self) {
-        let mut noted = self.noted();
-        if matches!(*noted, Some(Note::Unconnected { .. })) {
-            *noted = None;
+        let mut stop_reason = self.stop_reason();
+        if matches!(*stop_reason, Some(StopReason::Unconnected { .. })) {
+            *stop_reason = None;
         }
     }
 
     /// A request got a response: an earlier blocked one did not stop the guest.
     pub(crate) fn answered(&self) {
-        let mut noted = self.noted();
-        if matches!(*noted, Some(Note::Denied { .. })) {
-            *noted = None;
+        let mut stop_reason = self.stop_reason();
+        if matches!(*stop_reason, Some(StopReason::Denied { .. })) {
+            *stop_reason = None;
         }
     }
 
     /// Whether a response exceeded its limit: a retry could be billed again, and would end the same.
-    pub(crate) fn is_answered_at_length(&self) -> bool {
+    pub(crate) fn is_response_over_limit(&self) -> bool {
         matches!(
-            *self.noted(),
-            Some(Note::Limit {
+            *self.stop_reason(),
+            Some(StopReason::Limit {
                 name: RESPONSE_BYTES,
                 ..
             })
         )
     }
 
-    pub(crate) fn take_note(&self) -> Option<Note> {
-        self.noted().take()
+    pub(crate) fn take_stop_reason(&self) -> Option<StopReason> {
+        self.stop_reason().take()
     }
 
-    fn noted(&self) -> MutexGuard<'_, Option<Note>> {
-        self.0.note.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stop_reason(&self) -> MutexGuard<'_, Option<StopReason>> {
+        self.0.stop_reason.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

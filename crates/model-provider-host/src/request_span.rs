@@ -81,7 +81,7 @@ impl Trace {
                 let details = error.details();
                 let (status, attempts) = (details.status, details.attempts);
                 // An upstream's message may repeat the prompt.
-                let reason = error.is_of_host().then(|| error.message());
+                let reason = error.is_host_error().then(|| error.message());
                 let kind = error.kind().as_str();
                 let upstream = details.request_id.as_deref();
                 tracing::info!(?elapsed, kind, reason, status, attempts, upstream, "failed");

@@ -6,11 +6,11 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 /// The longest line that is shown or logged, in characters.
-pub const LONGEST_LINE: usize = 4096;
+pub const MAX_LINE_CHARS: usize = 4096;
 /// The longest name: a model reference with its backend has room.
-pub const LONGEST_NAME: usize = 256;
+pub const MAX_NAME_CHARS: usize = 256;
 /// The most entries of a list that are shown (warnings, suggestions); the rest is counted.
-pub const MOST: usize = 20;
+pub const MAX_NAMES: usize = 20;
 
 const REPLACEMENT: char = '\u{fffd}';
 
@@ -87,18 +87,18 @@ pub fn flat(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown.collect())
 }
 
-/// One line of at most [`LONGEST_LINE`] characters: a message, a value, a log field.
+/// One line of at most [`MAX_LINE_CHARS`] characters: a message, a value, a log field.
 pub fn line(text: &str) -> Cow<'_, str> {
-    match cut(text, LONGEST_LINE) {
+    match cut(text, MAX_LINE_CHARS) {
         None => flat(text),
         Some(head) => Cow::Owned(format!("{}…", flat(head))),
     }
 }
 
-/// A name: one line of at most [`LONGEST_NAME`] visible characters. Runs of blanks become one: a wide gap would
+/// A name: one line of at most [`MAX_NAME_CHARS`] visible characters. Runs of blanks become one: a wide gap would
 /// push what follows into another line of the terminal.
 pub fn name(text: &str) -> Cow<'_, str> {
-    let (head, more) = match cut(text, LONGEST_NAME) {
+    let (head, more) = match cut(text, MAX_NAME_CHARS) {
         None => (text, ""),
         Some(head) => (head, "…"),
     };
@@ -132,10 +132,10 @@ pub fn name(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A list of names, at most [`MOST`] of them.
+/// A list of names, at most [`MAX_NAMES`] of them.
 pub fn names<'t>(all: impl IntoIterator<Item = &'t str>) -> String {
     let mut all = all.into_iter();
-    let mut shown: Vec<_> = all.by_ref().take(MOST).map(name).collect();
+    let mut shown: Vec<_> = all.by_ref().take(MAX_NAMES).map(name).collect();
     let left = all.count();
     if left > 0 {
         shown.push(Cow::Owned(format!("{left} more")));
@@ -262,9 +262,9 @@ mod tests {
         assert_eq!(name("Good     \u{a0}\u{2003}\n digest"), "Good digest");
         assert_eq!(name(" a  b "), "a b ");
         let long = name(&"é".repeat(10_000)).into_owned();
-        assert_eq!(long.chars().count(), LONGEST_NAME + 1);
+        assert_eq!(long.chars().count(), MAX_NAME_CHARS + 1);
         assert!(long.ends_with('…'));
-        assert_eq!(line(&"é".repeat(10_000)).chars().count(), LONGEST_LINE + 1);
+        assert_eq!(line(&"é".repeat(10_000)).chars().count(), MAX_LINE_CHARS + 1);
     }
 
     #[test]

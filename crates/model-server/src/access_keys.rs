@@ -11,7 +11,7 @@ use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::Usd;
-use model_provider_host::{Error, Kind, Result, Secret};
+use model_provider_host::{Error, ErrorKind, Result, Secret};
 
 /// The prefix of every key, for people and secret scanners.
 const PREFIX: &str = "hk_";
@@ -89,7 +89,7 @@ impl AccessKeys {
     /// `configuration`, with the position of the fault. It never repeats a value of the file.
     pub fn parse(text: &str) -> Result<Self> {
         let fault = |message: String| {
-            Error::new(Kind::Configuration, format!("access keys: {message}"))
+            Error::new(ErrorKind::Configuration, format!("access keys: {message}"))
                 .with_hint("docs/operations.md has the members of a key; `access-key add` writes them")
         };
         let file: File = serde_json::from_str(text).map_err(|error| fault(without_values(&error)))?;
@@ -134,10 +134,10 @@ impl AccessKeys {
     /// # Errors
     /// The name is taken or invalid.
     pub fn with(&self, key: AccessKey) -> Result<Self> {
-        check_name(&key.name).map_err(|wants| Error::new(Kind::Configuration, wants))?;
+        check_name(&key.name).map_err(|wants| Error::new(ErrorKind::Configuration, wants))?;
         if self.iter().any(|known| known.name == key.name) {
             let message = format!("there is a key `{}` already", key.name);
-            return Err(Error::new(Kind::Configuration, message)
+            return Err(Error::new(ErrorKind::Configuration, message)
                 .with_hint("`access-key rotate` adds a new key to it; `access-key remove` removes it"));
         }
         let mut all = self.clone();
@@ -153,7 +153,7 @@ impl AccessKeys {
         let mut all = self.clone();
         let Some(at) = all.0.iter().position(|key| key.name == name) else {
             return Err(
-                Error::new(Kind::Configuration, format!("there is no key `{name}`"))
+                Error::new(ErrorKind::Configuration, format!("there is no key `{name}`"))
                     .with_hint("`access-key list` lists them"),
             );
         };
@@ -234,7 +234,7 @@ impl AccessKey {
 /// The system provides no random bytes.
 pub fn generate_key() -> Result<Secret> {
     let mut bytes = [0; DIGITS / 2];
-    let missing = || Error::new(Kind::Configuration, "the system provides no random bytes");
+    let missing = || Error::new(ErrorKind::Configuration, "the system provides no random bytes");
     ring::rand::SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| missing())?;

@@ -19,9 +19,9 @@ use super::{
     quota::{not_allowed, reached as fault_of},
     record::{ABANDONED, FAILED, OK, REFUSED, Record},
 };
-use dialects::{fault::Fault, messages::estimate_tokens};
+use dialects::{api_error::ApiError, messages::estimate_tokens};
 use model_provider_host::{
-    Error, GenerationInfo, Kind, TraceParent,
+    Error, ErrorKind, GenerationInfo, TraceParent,
     contract::{ChatRequest, ModelRef, Summary, Usage},
     cost,
 };
@@ -91,7 +91,7 @@ impl Account {
             dialect,
             model_asked: None,
             model_used: None,
-            model_answered: None,
+            response_model: None,
             backend: None,
             is_stream: None,
             input_tokens: None,
@@ -153,7 +153,7 @@ impl Account {
 
     /// Counts it against the limits of its key.
     #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-    pub(super) fn enter(&self) -> Result<(), Fault> {
+    pub(super) fn enter(&self) -> Result<(), ApiError> {
         let Some(key) = self.key() else {
             return Ok(());
         };
@@ -171,10 +171,10 @@ impl Account {
         named: &str,
         is_stream: bool,
         (references, is_default): (Vec<String>, bool),
-    ) -> Result<Vec<String>, Fault> {
+    ) -> Result<Vec<String>, ApiError> {
         {
             let mut state = self.state();
-            let named = current.host.without_secrets(named);
+            let named = current.host.redact(named);
             state.record.model_asked = Some(named.chars().take(LONGEST_NAME).collect());
             state.record.is_stream = Some(is_stream);
         }
@@ -190,7 +190,7 @@ impl Account {
                 (None, _) => true,
                 (Some(rules), Ok(model)) => model_rules::allow(rules, model, &current.resolver).await,
                 // The requested model does not resolve: the client has to see that error, so no fallback is tried.
-                (Some(_), Err(error)) if at == 0 => return Err(Fault::from(error)),
+                (Some(_), Err(error)) if at == 0 => return Err(ApiError::from(error)),
                 (Some(_), Err(_)) => false,
             };
             // A fallback is tried only for an allowed model, or for the default.
@@ -213,7 +213,7 @@ impl Account {
 
     /// Reserves its possible usage.
     #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-    pub(super) fn reserve(&self, current: &Current, request: &ChatRequest) -> Result<(), Fault> {
+    pub(super) fn reserve(&self, current: &Current, request: &ChatRequest) -> Result<(), ApiError> {
         let Some(key) = self.key() else {
             return Ok(());
         };
@@ -233,7 +233,7 @@ impl Account {
             let cost = model
                 .metadata
                 .as_ref()
-                .and_then(|model| cost::at_most(model, &usage));
+                .and_then(|model| cost::upper_bound(model, &usage));
             cost.and_then(|cost| Usd::parse(&cost))
                 .unwrap_or(current.policy.unknown_cost)
         });
@@ -278,7 +278,7 @@ impl Account {
         let usage = &summary.usage;
         let record = &mut state.record;
         record.model_used = Some(reference.to_owned());
-        record.model_answered = Some(summary.model.clone());
+        record.response_model = Some(summary.model.clone());
         record.backend.clone_from(&summary.backend);
         record.upstream_request_id.clone_from(&summary.request_id);
         record.input_tokens = usage.input_tokens;
@@ -309,14 +309,17 @@ impl Account {
         state.record.error = Some(error.kind().as_str().to_owned());
         let has_begun = state.record.first_event_ms.is_some();
         // The host cancelled work that the upstream may still bill.
-        let is_cut = matches!(error.kind(), Kind::Limit | Kind::Drained | Kind::Cancelled);
+        let is_cut = matches!(
+            error.kind(),
+            ErrorKind::Limit | ErrorKind::Drained | ErrorKind::Cancelled
+        );
         if !has_begun && !is_cut {
             state.used = Some((0, Usd::default()));
         }
     }
 
     /// Sets the status of its response, and the error's code.
-    pub(super) fn responded(&self, status: StatusCode, fault: Option<&Fault>) {
+    pub(super) fn responded(&self, status: StatusCode, fault: Option<&ApiError>) {
         let mut state = self.state();
         state.record.status = Some(status.as_u16());
         if let Some(fault) = fault {
@@ -332,7 +335,7 @@ impl Account {
         self.state().key.clone()
     }
 
-    fn reached(&self, reached: &Reached) -> Fault {
+    fn reached(&self, reached: &Reached) -> ApiError {
         self.refused(reached.limit.as_str());
         fault_of(reached)
     }

@@ -17,7 +17,7 @@ use std::{
 
 use serde::Serialize;
 
-use model_provider_host::{Error, Kind, Result};
+use model_provider_host::{Error, ErrorKind, Result};
 
 /// The capacity of the queue of records.
 const WAITING: usize = 4096;
@@ -106,7 +106,7 @@ impl Audit {
                 "the audit log {} cannot be written: {error}",
                 options.path.display()
             );
-            Error::new(Kind::Configuration, message).with_hint("name another file with `--audit`")
+            Error::new(ErrorKind::Configuration, message).with_hint("name another file with `--audit`")
         };
         let output = Output::open(&options.path).map_err(fault)?;
         let (queue, waiting) = mpsc::sync_channel(WAITING);

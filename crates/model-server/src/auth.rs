@@ -15,14 +15,14 @@ use super::{
     ledger_file::now,
 };
 use dialects::{
-    ending::Notes,
-    fault::Fault,
+    api_error::ApiError,
+    ending::RequestNotes,
     server::{
-        access::{SHORTEST_KEY, authority, is_good_key, is_loopback, is_of, shown_keys},
+        access::{SHORTEST_KEY, authority, is_loopback, is_of, is_valid_key, presented_keys},
         refusals::{not_allowed, wrong_key},
     },
 };
-use model_provider_host::{Error, Kind, Result, Secret, contract::Summary, redact::Redactor};
+use model_provider_host::{Error, ErrorKind, Result, Secret, contract::Summary, redact::Redactor};
 
 /// Who may ask. The default is for loopback, without a key.
 #[derive(Clone, Default)]
@@ -61,10 +61,10 @@ impl Access {
         };
         let redaction = Redactor::new(Some(key), []);
         let key = key.expose();
-        if !is_good_key(key) {
+        if !is_valid_key(key) {
             let message = format!("an access key has at least {SHORTEST_KEY} visible ASCII characters");
             return Err(
-                Error::new(Kind::Configuration, message).with_hint("make one: `openssl rand -hex 32`")
+                Error::new(ErrorKind::Configuration, message).with_hint("make one: `openssl rand -hex 32`")
             );
         }
         Ok(Self {
@@ -97,7 +97,7 @@ impl Access {
             return Ok(());
         }
         let message = format!("{address} can be reached from other machines, and no access key is set");
-        Err(Error::new(Kind::Configuration, message).with_hint(
+        Err(Error::new(ErrorKind::Configuration, message).with_hint(
             "name one with `--access-key-env VARIABLE` or `--access-key-file FILE`, keys with `--access-keys FILE`, or listen \
              on 127.0.0.1",
         ))
@@ -132,7 +132,7 @@ impl Access {
     }
 
     /// Redacts the key in an error, which may repeat what a client sent, such as the name of a tool.
-    pub(super) fn redacted_fault(&self, mut fault: Fault) -> Fault {
+    pub(super) fn redacted_fault(&self, mut fault: ApiError) -> ApiError {
         if self.is_locked() {
             fault.map_texts(&|text| self.redacted(text));
         }
@@ -152,7 +152,7 @@ impl Access {
     }
 
     /// Redacts the key in the notes of a reply: they may name what a client sent.
-    pub(super) fn redact_notes(&self, notes: &mut Notes) {
+    pub(super) fn redact_notes(&self, notes: &mut RequestNotes) {
         if self.is_locked() {
             notes.redact(|text| self.redacted(text));
         }
@@ -182,7 +182,7 @@ impl Access {
         if super::health::is_probe(uri.path()) || !self.is_locked() {
             return Ok(Caller::Operator);
         }
-        self.caller(&shown_keys(headers).map(KeyDigest::of))
+        self.caller(&presented_keys(headers).map(KeyDigest::of))
     }
 
     /// Identifies the caller by the given keys. All keys are compared, so that the time leaks nothing; a disabled or
@@ -210,7 +210,7 @@ impl Access {
 /// A request that is denied access.
 #[derive(Debug)]
 pub(super) struct Refused {
-    pub(super) fault: Fault,
+    pub(super) fault: ApiError,
     /// The key that it was sent with, if known: for the operator, not for the client.
     pub(super) key: Option<Arc<AccessKey>>,
     /// For metrics and the audit log.

@@ -58,7 +58,7 @@ fn an_address_that_other_machines_reach_needs_a_strong_key() {
     for open in ["0.0.0.0:1", "[::]:1", "192.168.0.2:1", "10.0.0.1:1"] {
         let address = open.parse().expect("an address");
         let error = Access::new(address, None).expect_err("other machines reach it");
-        assert_eq!(error.kind(), Kind::Configuration);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(Access::new(address, key.as_ref()).is_ok());
     }
     for own in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1"] {
@@ -84,14 +84,14 @@ fn an_address_that_other_machines_reach_needs_a_strong_key() {
 fn no_error_repeats_the_key_anywhere() {
     let key = "0123456789abcdef";
     let access = Access::new(loopback(), Secret::new(key).as_ref()).expect("a key");
-    let mut fault = Fault::new(
+    let mut fault = ApiError::new(
         StatusCode::BAD_REQUEST,
         "t",
         "c",
         &format!("tool_choice {key} names none"),
     );
-    let trail = serde_json::json!([{ "reason": format!("no {key}") }]);
-    fault.others.insert("trail".to_owned(), trail);
+    let attempts = serde_json::json!([{ "reason": format!("no {key}") }]);
+    fault.others.insert("trail".to_owned(), attempts);
     let fault = access.redacted_fault(fault.about(&format!("tools.{key}")));
     assert!(!fault.members().to_string().contains(key), "{fault:?}");
     assert_eq!(fault.message, "tool_choice **************** names none");
@@ -123,9 +123,9 @@ fn no_warning_of_a_good_response_repeats_the_key() {
     };
     let told = access.redacted_summary(&summary);
     assert_eq!(told.warnings[0].message, "`****************` was left out");
-    let mut notes = Notes {
+    let mut notes = RequestNotes {
         left_out: vec!["x".to_owned(), format!("tool_choice.{key}")],
-        ..Notes::default()
+        ..RequestNotes::default()
     };
     notes.warn("left-out", format!("`{key}`"));
     access.redact_notes(&mut notes);

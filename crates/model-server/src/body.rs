@@ -24,8 +24,8 @@ use super::{
     budget::{BodyBudget, Held},
 };
 use dialects::{
-    dialect::{Asked, Dialect},
-    fault::Fault,
+    api_error::ApiError,
+    dialect::{Dialect, ParsedRequest},
     server::refusals::{self, too_slow},
 };
 
@@ -50,7 +50,7 @@ pub(super) async fn receive(
     request: Request,
     limits: &ServeLimits,
     budget: &Arc<BodyBudget>,
-) -> Result<Received, Fault> {
+) -> Result<Received, ApiError> {
     refusals::check_body_headers(request.headers())?;
     let mut body = request.into_body();
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
@@ -79,7 +79,7 @@ pub(super) async fn receive(
 
 impl Received {
     /// Parses it. Its share of the budget passes on to the parsed request.
-    pub(super) async fn parse(self, dialect: &Arc<dyn Dialect>) -> Result<(Asked, Held), Fault> {
+    pub(super) async fn parse(self, dialect: &Arc<dyn Dialect>) -> Result<(ParsedRequest, Held), ApiError> {
         let dialect = Arc::clone(dialect);
         self.read(move |bytes| dialect.parse(bytes)).await
     }
@@ -88,7 +88,7 @@ impl Received {
     pub(super) async fn read<T: Send + 'static>(
         self,
         read: impl FnOnce(&[u8]) -> model_provider_host::Result<T> + Send + 'static,
-    ) -> Result<(T, Held), Fault> {
+    ) -> Result<(T, Held), ApiError> {
         let Self { bytes, held } = self;
         let read = if bytes.len() < LARGE {
             read(&bytes)
@@ -102,15 +102,15 @@ impl Received {
 async fn read_elsewhere<T: Send + 'static>(
     bytes: Bytes,
     read: impl FnOnce(&[u8]) -> model_provider_host::Result<T> + Send + 'static,
-) -> Result<model_provider_host::Result<T>, Fault> {
+) -> Result<model_provider_host::Result<T>, ApiError> {
     let _turn = PARSERS.acquire().await.map_err(|_| ending())?;
     let reading = tokio::task::spawn_blocking(move || read(&bytes));
     reading.await.map_err(|_| ending())
 }
 
-fn ending() -> Fault {
+fn ending() -> ApiError {
     let message = "the server is ending";
-    Fault::new(
+    ApiError::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "server_error",
         "drained",
@@ -125,7 +125,7 @@ async fn next(
     started: Instant,
     so_far: usize,
     limits: &ServeLimits,
-) -> Result<Option<Bytes>, Fault> {
+) -> Result<Option<Bytes>, ApiError> {
     let whole = started + limits.body_deadline;
     let rate = started + GRACE + Duration::from_secs(so_far as u64 / limits.body_rate.max(1) as u64);
     let pause = Instant::now() + limits.body_timeout;
@@ -154,14 +154,14 @@ async fn next(
     }
 }
 
-fn too_large(limits: &ServeLimits) -> Fault {
+fn too_large(limits: &ServeLimits) -> ApiError {
     refusals::too_large("serve-max-body-bytes", limits.body_bytes)
 }
 
-fn no_room(most: usize) -> Fault {
+fn no_room(most: usize) -> ApiError {
     let message =
         format!("the requests under way hold all of the {most} bytes that their bodies may have together");
-    Fault::new(
+    ApiError::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "server_error",
         "serve-max-total-body-bytes",
@@ -170,7 +170,7 @@ fn no_room(most: usize) -> Fault {
     .retry_after(1)
 }
 
-fn unreadable(error: &axum::Error) -> Fault {
+fn unreadable(error: &axum::Error) -> ApiError {
     tracing::debug!(cause = ?error.source(), "a body was not received");
     refusals::unreadable()
 }

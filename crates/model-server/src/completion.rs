@@ -24,9 +24,9 @@ use super::{
     streaming::{Start, Starting, as_it_comes},
 };
 use dialects::{
-    dialect::{Head, Reply},
-    ending::{Ending, trail},
-    fault::Fault,
+    api_error::ApiError,
+    dialect::{Head, ResponseWriter},
+    ending::{Ending, attempts},
     server::{placeholder, refusals::no_model},
 };
 use model_provider_host::{ChatOptions, contract::ChatRequest, failover::Failed};
@@ -45,7 +45,7 @@ pub(super) async fn completions(
     let received = body::receive(request, &current.limits, &service.0.bodies).await?;
     drop(receiving);
     // Only now: a slow body does not use up a permit.
-    let permit = Arc::clone(&service.0.answers)
+    let permit = Arc::clone(&service.0.in_progress)
         .try_acquire_owned()
         .map_err(|_| busy(service.0.limits.concurrent))?;
     // Held as long as the request, which a fallback model may still need.
@@ -124,9 +124,9 @@ impl Current {
         request: &ChatRequest,
         references: &[String],
         options: ChatOptions,
-        mut reply: Box<dyn Reply>,
+        mut reply: Box<dyn ResponseWriter>,
         account: &Account,
-    ) -> Result<Response, Fault> {
+    ) -> Result<Response, ApiError> {
         let completed = self
             .fallback
             .complete_with(&self.host, request, references, options)
@@ -135,13 +135,13 @@ impl Current {
                 account.failed(&nobody.error);
                 located(nobody, &*reply)
             })?;
-        let (response, generation) = (&completed.answer.response, &completed.answer.generation);
-        let (reference, trail) = (&completed.reference, completed.trail.len());
-        account.answered(reference, &response.summary, generation, trail);
+        let (response, generation) = (&completed.response, &completed.response.generation);
+        let (reference, attempts) = (&completed.reference, completed.attempts.len());
+        account.answered(reference, &response.summary, generation, attempts);
         let ending = Ending {
             summary: &self.access.redacted_summary(&response.summary),
             generation,
-            trail: &completed.trail,
+            attempts: &completed.attempts,
         };
         let written = reply.whole(&completed.reference, &response.content, ending);
         let json = [(header::CONTENT_TYPE, "application/json")];
@@ -149,9 +149,9 @@ impl Current {
     }
 }
 
-fn busy(most: usize) -> Fault {
+fn busy(most: usize) -> ApiError {
     let message = format!("{most} responses are in progress, which is the limit of this server");
-    Fault::new(
+    ApiError::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "server_error",
         "serve-max-concurrent",
@@ -161,18 +161,18 @@ fn busy(most: usize) -> Fault {
 }
 
 /// No model responded.
-pub(super) fn failed(failed: Failed) -> Fault {
-    let mut fault = Fault::from(&failed.error);
-    if failed.trail.len() > 1 {
+pub(super) fn failed(failed: Failed) -> ApiError {
+    let mut fault = ApiError::from(&failed.error);
+    if failed.attempts.len() > 1 {
         fault
             .others
-            .insert("trail".to_owned(), trail(&failed.trail).into());
+            .insert("trail".to_owned(), attempts(&failed.attempts).into());
     }
     fault
 }
 
 /// The same, with the error's location in the client's terms.
-fn located(nobody: Failed, reply: &dyn Reply) -> Fault {
+fn located(nobody: Failed, reply: &dyn ResponseWriter) -> ApiError {
     let mut fault = failed(nobody);
     reply.locate(&mut fault);
     fault

@@ -104,18 +104,18 @@ impl AsyncWrite for Closing {
 }
 
 /// A response's body; its connection is busy until it is dropped.
-pub(super) struct Answering {
+pub(super) struct InProgress {
     body: Body,
     _busy: Busy,
 }
 
-impl Answering {
+impl InProgress {
     pub(super) fn new(body: Body, busy: Busy) -> Self {
         Self { body, _busy: busy }
     }
 }
 
-impl http_body::Body for Answering {
+impl http_body::Body for InProgress {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::{Access, ServeLimits, ServeOptions, ServePolicy, model_list::Catalog, resolved::Resolver};
 use dialects::server::addresses::Dialects;
-use model_provider_host::{Host, failover::Fallback};
+use model_provider_host::{Host, failover::Failover};
 
 /// The configuration that is in force.
 pub(super) struct Current {
     pub(super) host: Host,
-    pub(super) fallback: Fallback,
+    pub(super) fallback: Failover,
     pub(super) default_models: Vec<String>,
     pub(super) fallbacks: Vec<String>,
     pub(super) access: Access,
@@ -33,7 +33,7 @@ impl Current {
         } = options;
         let limits = ServeLimits::of(host.settings());
         let policy = ServePolicy::of(host.settings());
-        let fallback = before.map_or_else(Fallback::new, |before| before.fallback.renewed());
+        let fallback = before.map_or_else(Failover::new, |before| before.fallback.with_shared_cooldowns());
         Arc::new(Self {
             catalog: Catalog::new(host.clone(), keep),
             resolver: Resolver::new(host.clone()),

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Service, account::Caller, current::Current, response::Refusal};
 use dialects::{
-    fault::Fault,
+    api_error::ApiError,
     server::{
         addresses::{CHAT_COMPLETIONS, COUNT_TOKENS, MESSAGES, RESPONSES},
         refusals,
@@ -110,7 +110,7 @@ pub(super) async fn metrics(
 ) -> Result<Response, Refusal> {
     // The page names all keys.
     if matches!(&caller, Caller::Key(key) if !key.metrics) {
-        return Err(Refusal(Fault::new(
+        return Err(Refusal(ApiError::new(
             StatusCode::FORBIDDEN,
             "permission_error",
             "metrics_not_allowed",
@@ -128,8 +128,8 @@ pub(super) async fn metrics(
 }
 
 /// The connection limit is reached.
-pub(super) fn no_seat() -> Fault {
-    Fault::new(
+pub(super) fn no_seat() -> ApiError {
+    ApiError::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "server_error",
         "serve-max-connections",
@@ -138,8 +138,11 @@ pub(super) fn no_seat() -> Fault {
     .retry_after(1)
 }
 
-pub(super) async fn nowhere(uri: Uri) -> Refusal {
-    Refusal(refusals::nowhere(uri.path(), ", /healthz, /readyz and /metrics"))
+pub(super) async fn not_found(uri: Uri) -> Refusal {
+    Refusal(refusals::not_found(
+        uri.path(),
+        ", /healthz, /readyz and /metrics",
+    ))
 }
 
 pub(super) async fn wrong_method() -> Refusal {

@@ -20,7 +20,7 @@ use super::{
     Usd,
     ledger::{Ledger, Usage},
 };
-use model_provider_host::{Error, Kind, Result, files};
+use model_provider_host::{Error, ErrorKind, Result, files};
 
 /// Changes within this time are written together.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -101,7 +101,12 @@ impl UsageFile {
         let thread = thread::Builder::new().name("access-usage".to_owned());
         let writing = thread
             .spawn(move || writing.write_on(&counted))
-            .map_err(|error| Error::new(Kind::Configuration, format!("no thread can be started: {error}")))?;
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Configuration,
+                    format!("no thread can be started: {error}"),
+                )
+            })?;
         Ok(Self {
             shared,
             ledger,
@@ -189,10 +194,10 @@ impl Shared {
 
 fn read(path: &Path) -> Result<Vec<(String, Usage)>> {
     let fault = |what: String| {
-        Error::new(Kind::Configuration, format!("{} {what}", path.display()))
+        Error::new(ErrorKind::Configuration, format!("{} {what}", path.display()))
             .with_hint("correct it, or remove it, which resets the usage of every key")
     };
-    let text = match files::read(path, files::LARGEST) {
+    let text = match files::read(path, files::MAX_BYTES) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(fault(format!("cannot be read: {error}"))),
@@ -303,7 +308,7 @@ mod tests {
         ] {
             std::fs::write(&path, text).expect("written");
             let error = UsageFile::open(&path).expect_err(text);
-            assert_eq!(error.kind(), Kind::Configuration);
+            assert_eq!(error.kind(), ErrorKind::Configuration);
             assert_eq!(std::fs::read_to_string(&path).expect("there"), text);
         }
         assert!(UsageFile::open(&dir.path().join("usage.json/x")).is_err());

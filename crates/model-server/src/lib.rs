@@ -104,7 +104,7 @@ const SETTING_NAMES: [&str; ServeLimits::NAMES.len() + ServePolicy::NAMES.len()]
 };
 
 /// Stores a model list, so that the next start has it without network.
-pub type Keep = Box<dyn Fn(&ModelCatalog) -> Result<()> + Send + Sync>;
+pub type StoreModels = Box<dyn Fn(&ModelCatalog) -> Result<()> + Send + Sync>;
 
 /// The options of a [`Service`].
 #[derive(Default)]
@@ -118,7 +118,7 @@ pub struct ServeOptions {
     /// The access policy.
     pub access: Access,
     /// Stores a fresh model list.
-    pub keep: Option<Keep>,
+    pub keep: Option<StoreModels>,
 }
 
 impl std::fmt::Debug for ServeOptions {
@@ -146,7 +146,7 @@ struct Inner {
     /// The budget of all request bodies.
     bodies: Arc<BodyBudget>,
     /// One permit for each response in progress.
-    answers: Arc<Semaphore>,
+    in_progress: Arc<Semaphore>,
     names: Names,
 }
 
@@ -175,7 +175,7 @@ impl Service {
             reloads: watch::Sender::new(0),
             books: Arc::new(Books::new(records)),
             readiness: Readiness::default(),
-            answers: Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS))),
+            in_progress: Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS))),
             bodies: BodyBudget::new(limits.total_body_bytes),
             names: Names::new(),
             limits,
@@ -206,7 +206,7 @@ impl Service {
             .route(health::HEALTH, get(health::health))
             .route(health::READY, get(health::ready))
             .route(health::METRICS, get(health::metrics))
-            .fallback(health::nowhere)
+            .fallback(health::not_found)
             .method_not_allowed_fallback(health::wrong_method)
             .layer(from_fn_with_state(self.clone(), request_id::around))
             .with_state(self.clone());

@@ -8,7 +8,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
-use super::Keep;
+use super::StoreModels;
 use model_provider_host::{
     GenerationInfo, Host, Result,
     contract::{DiscoveryMode, Model, ModelCatalog, ModelSource},
@@ -31,14 +31,14 @@ pub(super) struct Listing {
 
 pub(super) struct Catalog {
     host: Host,
-    keep: Option<Arc<Keep>>,
+    keep: Option<Arc<StoreModels>>,
     current: ArcSwapOption<Listing>,
     /// One request refreshes the list; concurrent ones wait for its result.
     asking: Mutex<()>,
 }
 
 impl Catalog {
-    pub(super) fn new(host: Host, keep: Option<Keep>) -> Self {
+    pub(super) fn new(host: Host, keep: Option<StoreModels>) -> Self {
         Self {
             host,
             keep: keep.map(Arc::new),
@@ -101,7 +101,7 @@ impl Catalog {
 
     async fn ask(&self) -> Result<Arc<Listing>> {
         let discovery = self.host.settings().discovery;
-        let before = self.host.last_listed();
+        let before = self.host.cached_models();
         let mut generation = self.host.generation();
         let mut catalog = self.host.list_models(discovery).await?;
         // A list during which a swap happened may be of either generation; swaps end eventually.
@@ -109,10 +109,10 @@ impl Catalog {
             generation = self.host.generation();
             catalog = self.host.list_models(discovery).await?;
         }
-        for warning in catalog.warnings.iter().take(sanitize::MOST) {
+        for warning in catalog.warnings.iter().take(sanitize::MAX_NAMES) {
             tracing::warn!(code = warning.code, "{}", warning.message);
         }
-        let more = catalog.warnings.len().saturating_sub(sanitize::MOST);
+        let more = catalog.warnings.len().saturating_sub(sanitize::MAX_NAMES);
         if more > 0 {
             tracing::warn!(more, "more warnings of this list are not logged");
         }

@@ -14,11 +14,11 @@ use serde_json::Value;
 use super::{account::Caller, current::Current, model_rules, response};
 use dialects::{
     chat_completions as openai, messages,
-    server::{addresses::speaks_messages, refusals::invalid_path},
+    server::{addresses::is_messages_client, refusals::invalid_path},
 };
 use model_provider_host::{
-    Error, Kind,
-    contract::{ErrorKind, Model},
+    Error, ErrorKind,
+    contract::{Model, ProviderErrorKind},
 };
 
 pub(super) async fn list(
@@ -29,7 +29,7 @@ pub(super) async fn list(
 ) -> Result<Response, response::Refusal> {
     let listing = current.catalog.listing().await?;
     let models = &*allowed(&current, &caller, &listing.catalog.models).await;
-    let list = if speaks_messages(&headers) {
+    let list = if is_messages_client(&headers) {
         let page = messages::models::Page::of(uri.query().unwrap_or_default());
         messages::models::list(models, &page)
     } else {
@@ -54,7 +54,7 @@ async fn allowed<'m>(current: &Current, caller: &Caller, models: &'m [Model]) ->
 }
 
 fn entry(headers: &HeaderMap, id: &str, model: &Model) -> Json<Value> {
-    Json(if speaks_messages(headers) {
+    Json(if is_messages_client(headers) {
         messages::models::entry(id, model)
     } else {
         openai::models::entry(id, model)
@@ -94,7 +94,7 @@ pub(super) async fn one(
 
 fn unlisted(id: &str) -> response::Refusal {
     let message = format!("there is no model `{id}` in the list");
-    let kind = Kind::Provider(ErrorKind::ModelUnavailable);
+    let kind = ErrorKind::Provider(ProviderErrorKind::ModelUnavailable);
     Error::new(kind, message)
         .with_hint("`/v1/models` lists them")
         .into()

@@ -3,10 +3,10 @@
 use http::StatusCode;
 
 use super::ledger::{Limit, Reached};
-use dialects::fault::Fault;
+use dialects::api_error::ApiError;
 
 /// The error for a reached limit: its value, the usage, and when to retry.
-pub(super) fn reached(reached: &Reached) -> Fault {
+pub(super) fn reached(reached: &Reached) -> ApiError {
     let Reached {
         limit,
         allowed,
@@ -27,7 +27,7 @@ pub(super) fn reached(reached: &Reached) -> Fault {
         "this access key may use {what}; used or reserved: {used}; a request of this size is possible in {wait} s at the \
          earliest"
     );
-    let mut fault = Fault::new(StatusCode::TOO_MANY_REQUESTS, class, code, &message).retry_after(*wait);
+    let mut fault = ApiError::new(StatusCode::TOO_MANY_REQUESTS, class, code, &message).retry_after(*wait);
     // Clients must not retry all the time when the wait is hours.
     fault.retry = matches!(limit, Limit::RequestsPerMinute | Limit::ConcurrentRequests);
     let limit = serde_json::json!({ "name": limit.as_str(), "allowed": allowed, "used": used });
@@ -36,9 +36,9 @@ pub(super) fn reached(reached: &Reached) -> Fault {
 }
 
 /// The error for a model that a key may not use.
-pub(super) fn not_allowed() -> Fault {
+pub(super) fn not_allowed() -> ApiError {
     let message = "this access key may not use this model; /v1/models lists those that it may use";
-    Fault::new(
+    ApiError::new(
         StatusCode::FORBIDDEN,
         "permission_error",
         "model_not_allowed",

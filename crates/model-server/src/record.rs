@@ -44,7 +44,7 @@ pub(super) struct Record {
     pub(super) model_used: Option<String>,
     /// The upstream's name of the model.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) model_answered: Option<String>,
+    pub(super) response_model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) backend: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -28,7 +28,7 @@ use super::{
     seats::Sitting,
     unread::{self, Lingers},
 };
-use dialects::{fault::Fault, server::addresses::name_of};
+use dialects::{api_error::ApiError, server::addresses::name_of};
 use model_provider_host::TraceParent;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -91,13 +91,12 @@ pub(super) struct Trace(pub(super) TraceParent);
 
 /// The generation of a response, if known.
 #[derive(Clone, Copy)]
-pub(super) struct Answered(pub(super) u64);
+pub(super) struct RespondedBy(pub(super) u64);
 
 pub(super) async fn around(State(service): State<Service>, mut request: Request, next: Next) -> Response {
     let current = service.current();
     let started = Instant::now();
-    let is_secret =
-        |text: &str| current.host.without_secrets(text) != text || current.access.redacted(text) != text;
+    let is_secret = |text: &str| current.host.redact(text) != text || current.access.redacted(text) != text;
     let id = service.0.names.name(request.headers().get(REQUEST_ID), is_secret);
     let (trace, parent) = trace_of(request.headers().get(TRACE_PARENT));
     let span = tracing::info_span!("request", %id, trace = trace.trace_id(), key = tracing::field::Empty);
@@ -113,7 +112,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
     );
     let path = current
         .host
-        .without_secrets(&current.access.redacted(request.uri().path()));
+        .redact(&current.access.redacted(request.uri().path()));
     let version = request.version();
     let lingers = request.extensions().get::<Lingers>().cloned();
     let extensions = request.extensions_mut();
@@ -143,8 +142,8 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
         }
         let status = response.status().as_u16();
         tracing::info!(method, path, status, elapsed = ?started.elapsed(), "request finished");
-        let generation = match response.extensions().get::<Answered>() {
-            Some(Answered(number)) => *number,
+        let generation = match response.extensions().get::<RespondedBy>() {
+            Some(RespondedBy(number)) => *number,
             None => current.host.generation().number,
         };
         let headers = response.headers_mut();
@@ -178,7 +177,7 @@ fn trace_of(given: Option<&HeaderValue>) -> (TraceParent, Option<TraceParent>) {
 impl Current {
     /// Checks access and the limits of the key; on a connection beyond the limit, admits only health checks.
     #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-    fn admit(&self, request: &mut Request, account: &Account) -> Result<(), Fault> {
+    fn admit(&self, request: &mut Request, account: &Account) -> Result<(), ApiError> {
         let path = request.uri().path();
         if health::is_observed(path) {
             account.leave_out();

@@ -37,7 +37,7 @@ impl Resolver {
 
     /// Resolves a reference or an alias.
     pub(super) async fn resolve(&self, reference: &str) -> Result<Arc<ModelRef>> {
-        let of = (self.host.generation().number, self.host.last_listed());
+        let of = (self.host.generation().number, self.host.cached_models());
         if let Some(known) = self.known(&of).references.get(reference) {
             return Ok(Arc::clone(known));
         }

@@ -7,17 +7,17 @@ use axum::{
 use http::StatusCode;
 use serde_json::Value;
 
-use super::request_id::Answered;
-use dialects::{fault::Fault, server::refusals::headers_of};
+use super::request_id::RespondedBy;
+use dialects::{api_error::ApiError, server::refusals::headers_of};
 use model_provider_host::{Error, GenerationInfo};
 
 /// An error, as a handler returns it. [`in_dialect`] writes its body, once the dialect is known.
 #[derive(Debug)]
-pub(super) struct Refusal(pub(super) Fault);
+pub(super) struct Refusal(pub(super) ApiError);
 
 /// The error of a response, until its dialect is known.
 #[derive(Clone)]
-struct Unwritten(Fault);
+struct Unwritten(ApiError);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -32,7 +32,7 @@ impl IntoResponse for Refusal {
 /// Writes the status and the body of an error; any other response is unchanged.
 pub(super) fn in_dialect(
     mut response: Response,
-    write: impl FnOnce(&Fault) -> (StatusCode, Value),
+    write: impl FnOnce(&ApiError) -> (StatusCode, Value),
 ) -> Response {
     let Some(Unwritten(fault)) = response.extensions_mut().remove() else {
         return response;
@@ -46,21 +46,21 @@ pub(super) fn in_dialect(
     response
 }
 
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
+impl From<ApiError> for Refusal {
+    fn from(fault: ApiError) -> Self {
         Self(fault)
     }
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self(Fault::from(error))
+        Self(ApiError::from(error))
     }
 }
 
 /// Records the generation of a response.
 pub(super) fn by(generation: &GenerationInfo, answer: impl IntoResponse) -> Response {
     let mut response = answer.into_response();
-    response.extensions_mut().insert(Answered(generation.number));
+    response.extensions_mut().insert(RespondedBy(generation.number));
     response
 }

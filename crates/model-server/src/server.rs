@@ -19,11 +19,11 @@ use tower::ServiceExt as _;
 
 use super::{
     ServeLimits, ServeOptions, Service,
-    connection::{Answering, Closing},
+    connection::{Closing, InProgress},
     seats::{Seat, Seats},
     unread::Lingers,
 };
-use model_provider_host::{Error, Host, Kind, Result};
+use model_provider_host::{Error, ErrorKind, Host, Result};
 
 /// The head timeout on a reserved seat.
 const RESERVED_HEAD: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ impl Server {
     pub fn start(listener: TcpListener, service: Service) -> Result<Self> {
         let address = listener.local_addr().map_err(|error| {
             Error::new(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 format!("the listener has no address: {error}"),
             )
         })?;
@@ -107,7 +107,7 @@ impl Server {
         let started = Instant::now();
         let cut = self.service.host().drain(deadline).await;
         // Finished responses still have to be sent…
-        let answers = Arc::clone(&self.service.0.answers);
+        let answers = Arc::clone(&self.service.0.in_progress);
         let all = u32::try_from(self.service.0.limits.concurrent).unwrap_or(u32::MAX);
         let left = deadline.saturating_sub(started.elapsed());
         let _ = tokio::time::timeout(left, answers.acquire_many_owned(all)).await;
@@ -188,7 +188,7 @@ async fn serve(
         let answering = router.clone().oneshot(request);
         async move {
             let response = answering.await?;
-            Ok::<_, std::convert::Infallible>(response.map(|body| Body::new(Answering::new(body, busy))))
+            Ok::<_, std::convert::Infallible>(response.map(|body| Body::new(InProgress::new(body, busy))))
         }
     });
     let connection = http1::Builder::new()

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpStream, sync::mpsc};
 
 use super::record::{ABANDONED, OK, Record};
-use model_provider_host::{Error, Kind, Result};
+use model_provider_host::{Error, ErrorKind, Result};
 
 /// The capacity of the queue, and of a batch.
 const WAITING: usize = 2048;
@@ -60,7 +60,7 @@ impl SpanOptions {
         };
         let fault = |name: &str, wants: &str| {
             Error::new(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 format!("the variable {name} is wrong: expected {wants}"),
             )
         };
@@ -246,7 +246,7 @@ fn span(record: &Record) -> Value {
         text("error.type", record.error.as_deref()),
         text("gen_ai.operation.name", is_chat.then_some("chat")),
         text("gen_ai.request.model", record.model_asked.as_deref()),
-        text("gen_ai.response.model", record.model_answered.as_deref()),
+        text("gen_ai.response.model", record.response_model.as_deref()),
         text("gen_ai.provider.name", record.backend.as_deref()),
         number("gen_ai.usage.input_tokens", record.input_tokens.map(Into::into)),
         number("gen_ai.usage.output_tokens", record.output_tokens.map(Into::into)),

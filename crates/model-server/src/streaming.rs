@@ -14,12 +14,12 @@ use tracing::Instrument as _;
 
 use super::{Access, account::Account, completion::failed, current::Current, response};
 use dialects::{
-    dialect::{Frame, Reply, has_logprobs, is_logprobs},
+    api_error::ApiError,
+    dialect::{Frame, ResponseWriter, has_logprobs, is_logprobs},
     ending::Ending,
-    fault::Fault,
 };
 use model_provider_host::{
-    ChatStream, Error, Kind,
+    ChatStream, Error, ErrorKind,
     contract::{ChatEvent, Extra},
     failover::{Failed, Started},
 };
@@ -41,14 +41,14 @@ pub(super) enum Start {
 /// The response as a stream of events. Errors are events too, since the status has been sent.
 pub(super) fn as_it_comes(
     start: Start,
-    reply: Box<dyn Reply>,
+    reply: Box<dyn ResponseWriter>,
     heartbeat: Option<Frame>,
     current: &Current,
     account: Account,
     permit: OwnedSemaphorePermit,
 ) -> Response {
     let generation = match &start {
-        Start::Started(started) => Some(started.completion.generation()),
+        Start::Started(started) => Some(started.stream.generation()),
         Start::Starting(_) => None,
     };
     account.opens();
@@ -95,7 +95,7 @@ fn event_of(frame: Frame) -> Event {
 
 /// The client's end of the stream.
 struct Client {
-    reply: Box<dyn Reply>,
+    reply: Box<dyn ResponseWriter>,
     /// Written and unsent frames.
     frames: Vec<Frame>,
     events: mpsc::Sender<Event>,
@@ -138,9 +138,9 @@ impl Client {
     /// rest.
     async fn tell(&mut self, started: Started) {
         let Started {
-            mut completion,
+            stream: mut completion,
             reference,
-            trail,
+            attempts,
             ..
         } = started;
         self.account.responds(&completion.generation());
@@ -168,7 +168,7 @@ impl Client {
         }
         let Some(summary) = completion.summary() else {
             let error = Error::new(
-                Kind::PluginTrap,
+                ErrorKind::PluginTrap,
                 "the plugin ended the response without a summary",
             );
             return self.broke_off(&error).await;
@@ -176,21 +176,21 @@ impl Client {
         let ending = Ending {
             summary: &self.access.redacted_summary(summary),
             generation: &completion.generation(),
-            trail: &trail,
+            attempts: &attempts,
         };
         self.reply.closing(ending, &mut self.frames);
         self.account
-            .answered(&reference, summary, &completion.generation(), trail.len());
+            .answered(&reference, summary, &completion.generation(), attempts.len());
         self.flush().await;
     }
 
     async fn broke_off(&mut self, error: &Error) {
         tracing::info!(kind = %error.kind(), "the response failed");
         self.account.failed(error);
-        self.fail(Fault::from(error)).await;
+        self.fail(ApiError::from(error)).await;
     }
 
-    async fn fail(&mut self, fault: Fault) {
+    async fn fail(&mut self, fault: ApiError) {
         let fault = self.access.redacted_fault(fault);
         self.reply.failed(&fault, &mut self.frames);
         self.flush().await;
@@ -222,7 +222,7 @@ impl Client {
 
 /// The log probabilities of an event, if they have arrived with it.
 async fn logprobs_of(event: &ChatEvent, completion: &mut ChatStream) -> Option<Extra> {
-    if !has_logprobs(event) || !completion.peek_ready().await.is_some_and(is_logprobs) {
+    if !has_logprobs(event) || !completion.peek().await.is_some_and(is_logprobs) {
         return None;
     }
     match completion.next().await {

@@ -18,7 +18,7 @@ use super::{
     report::Unresolved,
     schema::Profile,
 };
-use model_provider_host::{Error, Kind, Result, Secret, contract::ProviderInfo};
+use model_provider_host::{Error, ErrorKind, Result, Secret, contract::ProviderInfo};
 use order::{Order, since_1970};
 use stores::Stores;
 
@@ -126,7 +126,7 @@ impl Configuration {
                 [] => "no profile is stored; `onboard` stores one".to_owned(),
                 known => format!("stored are {}", known.join(", ")),
             };
-            return Err(Error::new(Kind::Configuration, why).with_hint(hint));
+            return Err(Error::new(ErrorKind::Configuration, why).with_hint(hint));
         }
         if found.is_none() && passed.len() == before {
             let why = format!("it names the profile `{name}`, which is not stored");

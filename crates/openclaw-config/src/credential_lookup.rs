@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{
     Configuration, Environment, dotenv, report::Unresolved, schema::ShellEnv, secret_ref::SecretInput, shell,
 };
-use model_provider_host::{Error, Grant, Kind, Result, Secret, contract::ProviderInfo, credential_text};
+use model_provider_host::{Error, ErrorKind, Grant, Result, Secret, contract::ProviderInfo, credential_text};
 
 /// The default timeout of the login shell; `env.shellEnv.timeoutMs` overrides it.
 const SHELL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -213,7 +213,7 @@ impl Configuration {
     ) -> Result<Option<(Secret, Option<String>)>, String> {
         let cleaned = match input {
             SecretInput::Text(text) => {
-                &SecretInput::Text(credential_text::cleaned(text, info.credential.as_ref()))
+                &SecretInput::Text(credential_text::clean(text, info.credential.as_ref()))
             }
             other => other,
         };
@@ -313,7 +313,7 @@ impl Configuration {
     pub(super) fn dotenv(&self) -> Result<Zeroizing<String>> {
         dotenv::read(&self.state_dir.join(".env")).map_err(|(path, error)| {
             let message = format!("{} cannot be read: {error}", path.display());
-            Error::new(Kind::Configuration, message)
+            Error::new(ErrorKind::Configuration, message)
         })
     }
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use include::Included;
 pub(super) use include::Roots;
-use model_provider_host::{Error, Kind, Result, files};
+use model_provider_host::{Error, ErrorKind, Result, files};
 pub(super) use node::Node;
 
 /// The nesting limit. The parser recurses and would overflow its stack on deeper documents.
@@ -53,7 +53,7 @@ impl Document {
         }
         if deepest(&document.text) > DEEPEST {
             let message = format!("{}: nested deeper than {DEEPEST} levels", path.display());
-            return Err(Error::new(Kind::Configuration, message));
+            return Err(Error::new(ErrorKind::Configuration, message));
         }
         document.own = json5::from_str(&document.text).map_err(|error| {
             let what = error
@@ -69,7 +69,7 @@ impl Document {
             };
             let (line, column) = (place.line + 1, place.column + 1);
             Error::new(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 format!("{}: line {line}, column {column}: {what}", path.display()),
             )
             .with_hint("the file is JSON5: braces, quotes and commas have to match up; comments are allowed")
@@ -95,12 +95,12 @@ impl Document {
 
     /// Reads the file; `None` if it does not exist.
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
-        match files::read_input_text(path, files::LARGEST) {
+        match files::read_input_text(path, files::MAX_BYTES) {
             Ok(text) => Self::parse(path, text).map(Some),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {
                 let message = format!("{} cannot be read: {error}", path.display());
-                let fault = Error::new(Kind::Configuration, message);
+                let fault = Error::new(ErrorKind::Configuration, message);
                 Err(if error.kind() == std::io::ErrorKind::InvalidData {
                     fault.with_hint("save the file as UTF-8; some editors of Windows write UTF-16")
                 } else {

@@ -15,7 +15,7 @@ use model_provider_host::files;
 /// The text of a file; empty if it does not exist. Bytes that are not UTF-8 affect their own value only. UTF-16, as
 /// Windows editors save it, is decoded.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, (PathBuf, io::Error)> {
-    match files::read(path, files::LARGEST) {
+    match files::read(path, files::MAX_BYTES) {
         Ok(bytes) => Ok(decode(&Zeroizing::new(bytes))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Zeroizing::default()),
         Err(error) => Err((path.to_owned(), error)),

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::document::{Document, Roots};
-use model_provider_host::{Error, Kind, Result, files};
+use model_provider_host::{Error, ErrorKind, Result, files};
 
 /// A byte order mark.
 const MARK: &str = "\u{feff}";
@@ -126,7 +126,7 @@ impl Edit {
         };
         let text = CstRootNode::parse(text, &ParseOptions::default()).map_err(|error| {
             let message = format!("{} cannot be edited: {error}", path.display());
-            Error::new(Kind::Configuration, message).with_hint(
+            Error::new(ErrorKind::Configuration, message).with_hint(
                 "the file is good, but uses a form of JSON5 that cannot be edited here; write that place as plain \
                  JSON, or make the change by hand",
             )
@@ -194,7 +194,7 @@ impl Edit {
             "`{}` is defined in {file}, and included files are not written",
             keys.join(".")
         );
-        Error::new(Kind::Configuration, message)
+        Error::new(ErrorKind::Configuration, message)
             .with_hint(format!("make the change in {file}; nothing was changed"))
     }
 
@@ -273,7 +273,7 @@ impl Edit {
                 return self.stands_elsewhere(keys);
             }
             let message = format!("{}: `{}` is not a list", self.path.display(), keys.join("."));
-            Error::new(Kind::Configuration, message).with_hint("correct the file; nothing was changed")
+            Error::new(ErrorKind::Configuration, message).with_hint("correct the file; nothing was changed")
         };
         let old = self.get(keys).and_then(Value::as_array).ok_or_else(no_list)?;
         let stale: Vec<bool> = old.iter().map(is_stale).collect();
@@ -349,7 +349,7 @@ impl Edit {
             "{} cannot be edited safely; nothing was changed",
             self.path.display()
         );
-        Err(Error::new(Kind::Configuration, message)
+        Err(Error::new(ErrorKind::Configuration, message)
             .with_hint("a duplicate key is the usual reason; leave one, or make the change by hand"))
     }
 
@@ -359,7 +359,7 @@ impl Edit {
             self.path.display(),
             keys.join(".")
         );
-        Error::new(Kind::Configuration, message).with_hint("correct the file; nothing was changed")
+        Error::new(ErrorKind::Configuration, message).with_hint("correct the file; nothing was changed")
     }
 }
 

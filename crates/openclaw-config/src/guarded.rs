@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Configuration;
 use model_provider_host::{
-    Error, Kind, Result,
+    Error, ErrorKind, Result,
     contract::ProviderInfo,
     files::trust::{self, Exposure},
 };
@@ -120,7 +120,7 @@ impl Configuration {
             "the configuration names {what}, which decides where the credential is sent, and is not trusted: {}",
             exposure.message
         );
-        Err(Error::new(Kind::Configuration, message).with_hint(format!(
+        Err(Error::new(ErrorKind::Configuration, message).with_hint(format!(
             "review the file, then `{}`; or name it with `--base-url` or `--set ca-file=FILE`",
             exposure.fix
         )))

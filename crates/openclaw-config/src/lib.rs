@@ -44,14 +44,14 @@ pub use default_model::{DefaultModel, NamedModel};
 pub use environment::Environment;
 pub use guarded::Guarded;
 pub use model_selection::is_plain_alias;
-pub use models_cache::KeptModels;
+pub use models_cache::CachedModels;
 pub use onboarding::{Alias, Onboarded, Onboarding};
 pub use openclaw_plugin::PluginConfig;
 pub use report::Unresolved;
 pub use schema::KnownKeys;
 
 use document::{Document, Node, Roots};
-use model_provider_host::{Error, Kind, Result, contract::ProviderInfo, settings::DeclaredSettings};
+use model_provider_host::{Error, ErrorKind, Result, contract::ProviderInfo, settings::DeclaredSettings};
 
 /// The parsed configuration file, and the location of its state.
 pub struct Configuration {
@@ -105,7 +105,7 @@ impl Configuration {
         let configuration = Self::load_or_empty(named, environment)?;
         if named.is_some() && !configuration.is_present {
             let message = format!("there is no configuration file {}", configuration.path.display());
-            return Err(Error::new(Kind::Configuration, message)
+            return Err(Error::new(ErrorKind::Configuration, message)
                 .with_hint("check the name after --config, or leave it out for the default file"));
         }
         Ok(configuration)
@@ -133,7 +133,7 @@ impl Configuration {
         let state_dir = state.or_else(|| named.map(folder)).or(home);
         let (Some(path), Some(state_dir)) = (path, state_dir) else {
             let message = "there is no home directory to look for the configuration in";
-            return Err(Error::new(Kind::Configuration, message)
+            return Err(Error::new(ErrorKind::Configuration, message)
                 .with_hint("name the file with --config, or set OPENCLAW_STATE_DIR"));
         };
         // The compilation cache needs an absolute directory, since a program may change its working directory.

@@ -6,7 +6,7 @@ use super::{
     Configuration,
     onboarding::{Alias, name_model},
 };
-use model_provider_host::{Error, Kind, Result, contract::ProviderInfo};
+use model_provider_host::{Error, ErrorKind, Result, contract::ProviderInfo};
 
 /// The path of the fallbacks.
 const FALLBACKS: [&str; 4] = ["agents", "defaults", "model", "fallbacks"];
@@ -54,19 +54,19 @@ impl Configuration {
         let alias = alias.trim();
         if alias.is_empty() || alias.contains('/') {
             let message = format!("`{alias}` cannot be a name: expected text without `/`");
-            return Err(Error::new(Kind::Configuration, message)
+            return Err(Error::new(ErrorKind::Configuration, message)
                 .with_hint("letters, digits and `._:-` work everywhere, such as `Small-Qwen`"));
         }
         if let Some(other) = self.reference_of(info, alias)?
             && !super::is_same_reference(&other, reference, &info.id)
         {
             let message = format!("`{alias}` is the name of {other} already");
-            return Err(Error::new(Kind::Configuration, message)
+            return Err(Error::new(ErrorKind::Configuration, message)
                 .with_hint("choose another name, or rename that one first"));
         }
         if let Some(other) = self.reference_elsewhere(info, alias)? {
             let message = format!("`{alias}` is the name of {other} already, a model of another provider");
-            return Err(Error::new(Kind::Configuration, message).with_hint("choose another name"));
+            return Err(Error::new(ErrorKind::Configuration, message).with_hint("choose another name"));
         }
         self.edit(|edit| self.name_entry(edit, info, reference, &Alias::Set(alias.to_owned())))
     }
@@ -88,7 +88,7 @@ impl Configuration {
             return Ok(true);
         }
         let message = format!("`agents.defaults.models` has no alias for {reference}");
-        Err(Error::new(Kind::Configuration, message)
+        Err(Error::new(ErrorKind::Configuration, message)
             .with_hint("the alias is defined in `models.providers` or in models.json; remove it there"))
     }
 

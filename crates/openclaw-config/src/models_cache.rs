@@ -30,7 +30,7 @@ pub(super) fn is_discovered(entry: Option<&Value>) -> bool {
 /// The models of the last live list.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct KeptModels {
+pub struct CachedModels {
     /// The models, in the list's order.
     pub models: Vec<Model>,
     /// When the file was written.
@@ -54,7 +54,7 @@ impl Configuration {
     /// Ignores a broken `models.json` and returns what is wrong with it: only a cached list is lost. The file is
     /// not changed, since it may hold a user's entries.
     pub fn leave_broken_list_out(&mut self, info: &ProviderInfo) -> Option<Error> {
-        let read = self.kept_models(info).and_then(|_| self.own_kept_models(info));
+        let read = self.cached_models(info).and_then(|_| self.own_kept_models(info));
         let error = read.err()?;
         self.leaves_list_out = true;
         Some(error)
@@ -64,7 +64,7 @@ impl Configuration {
     ///
     /// # Errors
     /// The file is broken.
-    pub fn kept_models(&self, info: &ProviderInfo) -> Result<Option<KeptModels>> {
+    pub fn cached_models(&self, info: &ProviderInfo) -> Result<Option<CachedModels>> {
         let Some(document) = self.kept_document()? else {
             return Ok(None);
         };
@@ -76,7 +76,7 @@ impl Configuration {
             .map(read_model)
             .collect::<Result<Vec<_>>>()?;
         let written = std::fs::metadata(self.models_path()).and_then(|meta| meta.modified());
-        Ok((!models.is_empty()).then(|| KeptModels {
+        Ok((!models.is_empty()).then(|| CachedModels {
             models,
             written: written.ok(),
         }))

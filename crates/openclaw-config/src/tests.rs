@@ -47,7 +47,7 @@ pub(crate) fn acme() -> ProviderInfo {
 }
 
 fn grant() -> Grant {
-    let mut grant = Grant::asked_by(&acme()).unwrap();
+    let mut grant = Grant::requested_by(&acme()).unwrap();
     grant.env_vars.retain(|name| name.starts_with("ACME"));
     grant
 }
@@ -315,7 +315,7 @@ fn what_is_wrong_is_named_with_place_and_key_and_without_its_value() {
             panic!("accepted: {text}");
         };
         let message = error.message();
-        assert_eq!(error.kind(), Kind::Configuration);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(
             message.starts_with(&home.path("openclaw.json").display().to_string()),
             "{message}"

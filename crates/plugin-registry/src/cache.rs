@@ -81,8 +81,8 @@ impl Cache {
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let dir = path.parent().unwrap_or(&self.dir);
         let written = || -> io::Result<()> {
-            private_dir(&self.dir)?;
-            private_dir(dir)?;
+            create_private_dir(&self.dir)?;
+            create_private_dir(dir)?;
             // Created with 0600, which the rename preserves.
             let mut file = tempfile::NamedTempFile::new_in(dir)?;
             file.write_all(bytes)?;
@@ -156,7 +156,7 @@ impl Cache {
 }
 
 /// Creates a private folder, or removes other users' access to it.
-fn private_dir(dir: &Path) -> io::Result<()> {
+fn create_private_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

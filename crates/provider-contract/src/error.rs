@@ -4,13 +4,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::contract::{self, ErrorKind};
+use crate::contract::{self, ProviderErrorKind};
 
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error. Holds no credential. The message is for a user, not for a log: an upstream's message may repeat the
-/// prompt ([`Error::is_of_host`]).
+/// prompt ([`Error::is_host_error`]).
 ///
 /// Boxed, so that results stay small.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Error(Box<Inner>);
 
 #[derive(Clone)]
 struct Inner {
-    kind: Kind,
+    kind: ErrorKind,
     details: contract::Error,
     /// Shared, because errors are cloned and memories are large.
     guest_memories: Option<Arc<[Vec<u8>]>>,
@@ -39,9 +39,9 @@ impl fmt::Debug for Inner {
 /// The kind of an error, for callers to branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ErrorKind {
     /// An error of the plugin, with the contract's kinds.
-    Provider(ErrorKind),
+    Provider(ProviderErrorKind),
     /// The file is not a component, cannot be read or does not compile.
     PluginLoad,
     /// The component has another world, or an unsupported version of the contract.
@@ -60,26 +60,26 @@ pub enum Kind {
     Configuration,
 }
 
-impl Kind {
+impl ErrorKind {
     /// All kinds.
     pub const ALL: [Self; 25] = [
-        Self::Provider(ErrorKind::InvalidRequest),
-        Self::Provider(ErrorKind::InvalidReference),
-        Self::Provider(ErrorKind::Unauthenticated),
-        Self::Provider(ErrorKind::PermissionDenied),
-        Self::Provider(ErrorKind::PaymentRequired),
-        Self::Provider(ErrorKind::ModelUnavailable),
-        Self::Provider(ErrorKind::ContextOverflow),
-        Self::Provider(ErrorKind::Unsupported),
-        Self::Provider(ErrorKind::ContentFiltered),
-        Self::Provider(ErrorKind::RateLimited),
-        Self::Provider(ErrorKind::Upstream),
-        Self::Provider(ErrorKind::Timeout),
-        Self::Provider(ErrorKind::Transport),
-        Self::Provider(ErrorKind::Denied),
-        Self::Provider(ErrorKind::Protocol),
-        Self::Provider(ErrorKind::Internal),
-        Self::Provider(ErrorKind::Other),
+        Self::Provider(ProviderErrorKind::InvalidRequest),
+        Self::Provider(ProviderErrorKind::InvalidReference),
+        Self::Provider(ProviderErrorKind::Unauthenticated),
+        Self::Provider(ProviderErrorKind::PermissionDenied),
+        Self::Provider(ProviderErrorKind::PaymentRequired),
+        Self::Provider(ProviderErrorKind::ModelUnavailable),
+        Self::Provider(ProviderErrorKind::ContextOverflow),
+        Self::Provider(ProviderErrorKind::Unsupported),
+        Self::Provider(ProviderErrorKind::ContentFiltered),
+        Self::Provider(ProviderErrorKind::RateLimited),
+        Self::Provider(ProviderErrorKind::Upstream),
+        Self::Provider(ProviderErrorKind::Timeout),
+        Self::Provider(ProviderErrorKind::Transport),
+        Self::Provider(ProviderErrorKind::Denied),
+        Self::Provider(ProviderErrorKind::Protocol),
+        Self::Provider(ProviderErrorKind::Internal),
+        Self::Provider(ProviderErrorKind::Other),
         Self::PluginLoad,
         Self::ContractMismatch,
         Self::NotGranted,
@@ -95,23 +95,23 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Provider(kind) => match kind {
-                ErrorKind::InvalidRequest => "invalid-request",
-                ErrorKind::InvalidReference => "invalid-reference",
-                ErrorKind::Unauthenticated => "unauthenticated",
-                ErrorKind::PermissionDenied => "permission-denied",
-                ErrorKind::PaymentRequired => "payment-required",
-                ErrorKind::ModelUnavailable => "model-unavailable",
-                ErrorKind::ContextOverflow => "context-overflow",
-                ErrorKind::Unsupported => "unsupported",
-                ErrorKind::ContentFiltered => "content-filtered",
-                ErrorKind::RateLimited => "rate-limited",
-                ErrorKind::Upstream => "upstream",
-                ErrorKind::Timeout => "timeout",
-                ErrorKind::Transport => "transport",
-                ErrorKind::Denied => "denied",
-                ErrorKind::Protocol => "protocol",
-                ErrorKind::Internal => "internal",
-                ErrorKind::Other => "other",
+                ProviderErrorKind::InvalidRequest => "invalid-request",
+                ProviderErrorKind::InvalidReference => "invalid-reference",
+                ProviderErrorKind::Unauthenticated => "unauthenticated",
+                ProviderErrorKind::PermissionDenied => "permission-denied",
+                ProviderErrorKind::PaymentRequired => "payment-required",
+                ProviderErrorKind::ModelUnavailable => "model-unavailable",
+                ProviderErrorKind::ContextOverflow => "context-overflow",
+                ProviderErrorKind::Unsupported => "unsupported",
+                ProviderErrorKind::ContentFiltered => "content-filtered",
+                ProviderErrorKind::RateLimited => "rate-limited",
+                ProviderErrorKind::Upstream => "upstream",
+                ProviderErrorKind::Timeout => "timeout",
+                ProviderErrorKind::Transport => "transport",
+                ProviderErrorKind::Denied => "denied",
+                ProviderErrorKind::Protocol => "protocol",
+                ProviderErrorKind::Internal => "internal",
+                ProviderErrorKind::Other => "other",
             },
             Self::PluginLoad => "plugin-load",
             Self::ContractMismatch => "contract-mismatch",
@@ -125,7 +125,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -139,10 +139,10 @@ impl Error {
 
     /// An error of the host's own: nothing was sent, and the same request fails again.
     #[must_use]
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let provider_kind = match kind {
-            Kind::Provider(kind) => kind,
-            _ => ErrorKind::Other,
+            ErrorKind::Provider(kind) => kind,
+            _ => ProviderErrorKind::Other,
         };
         Self(Box::new(Inner {
             kind,
@@ -224,7 +224,7 @@ impl Error {
 
     /// The kind, to branch on.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
@@ -264,14 +264,14 @@ impl Error {
     /// Whether the message is the host's own. Any other message may repeat text of the request, and does not belong
     /// in a log.
     #[must_use]
-    pub fn is_of_host(&self) -> bool {
-        !matches!(self.0.kind, Kind::Provider(_))
+    pub fn is_host_error(&self) -> bool {
+        !matches!(self.0.kind, ErrorKind::Provider(_))
     }
 
     /// Whether the plugin's code is at fault: a trap, or a limit that it reached.
     #[must_use]
     pub fn is_plugin_fault(&self) -> bool {
-        matches!(self.0.kind, Kind::PluginTrap | Kind::Limit) && !self.is_sandbox_full()
+        matches!(self.0.kind, ErrorKind::PluginTrap | ErrorKind::Limit) && !self.is_sandbox_full()
     }
 
     /// Whether the sandbox was full: no free instance, or not enough memory beside the other guests. The plugin and
@@ -279,7 +279,7 @@ impl Error {
     #[must_use]
     pub fn is_sandbox_full(&self) -> bool {
         let full = [Self::SANDBOX_FULL, Self::MEMORY_FULL];
-        self.0.kind == Kind::Limit
+        self.0.kind == ErrorKind::Limit
             && self
                 .0
                 .details
@@ -293,8 +293,11 @@ impl Error {
     #[must_use]
     pub fn allows_fallback(&self) -> bool {
         match self.0.kind {
-            Kind::Provider(kind) => !matches!(kind, ErrorKind::InvalidRequest | ErrorKind::ContextOverflow),
-            Kind::PluginTrap | Kind::Limit => !self.is_sandbox_full(),
+            ErrorKind::Provider(kind) => !matches!(
+                kind,
+                ProviderErrorKind::InvalidRequest | ProviderErrorKind::ContextOverflow
+            ),
+            ErrorKind::PluginTrap | ErrorKind::Limit => !self.is_sandbox_full(),
             _ => false,
         }
     }
@@ -311,7 +314,7 @@ impl Error {
 impl From<contract::Error> for Error {
     fn from(details: contract::Error) -> Self {
         Self(Box::new(Inner {
-            kind: Kind::Provider(details.kind),
+            kind: ErrorKind::Provider(details.kind),
             details,
             guest_memories: None,
             source: None,

@@ -7,5 +7,5 @@ pub mod contract;
 pub mod error;
 mod responder;
 
-pub use error::{Error, Kind, Result};
+pub use error::{Error, ErrorKind, Result};
 pub use responder::{Attempt, GenerationInfo};

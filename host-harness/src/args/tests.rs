@@ -93,14 +93,14 @@ fn a_dash_is_a_prompt_and_a_value_may_contain_an_equals_sign() {
 #[test]
 fn the_error_for_an_option_without_a_value_says_so() {
     for option in ["--base-url", "--set", "--config"] {
-        let usage = without_secrets(parse(&format!("models {option}")).expect_err("a value is missing"));
+        let usage = redact(parse(&format!("models {option}")).expect_err("a value is missing"));
         let text = usage.to_string();
         assert!(
             text.contains("a value is required") && !text.contains('…'),
             "{text}"
         );
     }
-    let usage = without_secrets(parse("models --base-url acme_secret").expect_err("no URL"));
+    let usage = redact(parse("models --base-url acme_secret").expect_err("no URL"));
     assert!(
         usage.to_string().contains("'…'") && !usage.to_string().contains("acme_"),
         "{usage}"

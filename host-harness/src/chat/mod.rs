@@ -22,10 +22,10 @@ use super::{
     terminal::Terminal,
 };
 use model_provider_host::{
-    ChatStream, Error, GenerationInfo, Host, Kind, Result,
+    ChatStream, Error, ErrorKind, GenerationInfo, Host, Result,
     contract::{self, ChatRequest, Summary},
     cost,
-    failover::{Attempt, Failed, Fallback},
+    failover::{Attempt, Failed, Failover},
     request_defaults::Params,
     sanitize,
 };
@@ -45,8 +45,8 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     };
     let session = Session::asking(terminal, global, question.model.as_deref()).await?;
     let references = references(terminal, &session, question.model, args.no_fallback)?;
-    let fallback = Fallback::new().with_params(params(terminal, &session)?);
-    let answering = Answering {
+    let fallback = Failover::new().with_params(params(terminal, &session)?);
+    let answering = Responding {
         terminal,
         host: &session.host,
         references: &references,
@@ -66,11 +66,11 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
 pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question: &str) -> Outcome {
     let request = contract::ChatRequest::new(model).user(question);
     let references = [model.to_owned()];
-    let answering = Answering {
+    let answering = Responding {
         terminal,
         host,
         references: &references,
-        fallback: &Fallback::new(),
+        fallback: &Failover::new(),
         started: Instant::now(),
     };
     answering.as_it_comes(request, &mut Gathered::default()).await
@@ -108,7 +108,7 @@ pub(super) fn references(
     }
     if references.is_empty() {
         let error = Error::new(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             "no model is given: none is named or configured",
         );
         return Err(error.with_hint("name one with `-m REF`; `models` lists them"));
@@ -142,22 +142,22 @@ pub(super) fn params(terminal: &Terminal, session: &Session) -> Result<Params> {
 }
 
 /// One chat request in flight.
-struct Answering<'a> {
+struct Responding<'a> {
     terminal: &'a Terminal,
     host: &'a Host,
     references: &'a [String],
-    fallback: &'a Fallback,
+    fallback: &'a Failover,
     started: Instant,
 }
 
 /// Metadata of a response, apart from its events.
-struct Answered<'a> {
+struct Responded<'a> {
     summary: &'a Summary,
     generation: GenerationInfo,
-    trail: &'a [Attempt],
+    failed_attempts: &'a [Attempt],
 }
 
-impl Answering<'_> {
+impl Responding<'_> {
     /// Waits for the whole response, shows it and returns it.
     async fn at_once(&self, request: ChatRequest) -> Outcome<Gathered> {
         let turning = self.terminal.spinner("waiting for the response");
@@ -169,14 +169,14 @@ impl Answering<'_> {
         let completed = completed.map_err(|failed| self.failed(&failed))?;
         let mut gathered = Gathered::default();
         let mut shown = Shown::new(self.terminal);
-        for event in Gathered::events(completed.answer.response.content) {
+        for event in Gathered::events(completed.response.content) {
             gathered.take(&event);
             self.show(&mut shown, &event)?;
         }
-        let answered = Answered {
-            summary: &completed.answer.response.summary,
-            generation: completed.answer.generation,
-            trail: &completed.trail,
+        let answered = Responded {
+            summary: &completed.response.summary,
+            generation: completed.response.generation,
+            failed_attempts: &completed.attempts,
         };
         self.finish(shown, &gathered, answered).await?;
         Ok(gathered)
@@ -193,7 +193,7 @@ impl Answering<'_> {
         };
         drop(turning);
         let started = started.map_err(|failed| self.failed(&failed))?;
-        let mut completion = started.completion;
+        let mut completion = started.stream;
         let mut shown = Shown::new(self.terminal);
         loop {
             let next = tokio::select! {
@@ -208,21 +208,21 @@ impl Answering<'_> {
                 Ok(None) => break,
                 Err(error) => {
                     let reference = &started.reference;
-                    let broken = (&completion, reference.as_str(), started.trail.as_slice());
+                    let broken = (&completion, reference.as_str(), started.attempts.as_slice());
                     return Err(self.broken(shown, gathered, error, broken).await?);
                 }
             }
         }
         let summary = completion.summary().cloned().ok_or_else(|| {
             Error::new(
-                Kind::PluginTrap,
+                ErrorKind::PluginTrap,
                 "the plugin ended the response without a summary",
             )
         })?;
-        let answered = Answered {
+        let answered = Responded {
             summary: &summary,
             generation: completion.generation(),
-            trail: &started.trail,
+            failed_attempts: &started.attempts,
         };
         self.finish(shown, gathered, answered).await
     }
@@ -240,11 +240,11 @@ impl Answering<'_> {
         Ok(())
     }
 
-    async fn finish(&self, mut shown: Shown, gathered: &Gathered, answered: Answered<'_>) -> Outcome {
-        let Answered {
+    async fn finish(&self, mut shown: Shown, gathered: &Gathered, answered: Responded<'_>) -> Outcome {
+        let Responded {
             summary,
             generation,
-            trail,
+            failed_attempts,
         } = answered;
         let cost = cost_of(self.host, summary).await;
         let mut more = Vec::new();
@@ -264,7 +264,7 @@ impl Answering<'_> {
                     summary,
                     &generation,
                     cost.as_deref(),
-                    trail,
+                    failed_attempts,
                     elapsed,
                 );
                 for warning in &more {
@@ -278,12 +278,12 @@ impl Answering<'_> {
                 }
             }
             Format::Json => {
-                let mut summary = SummaryJson::new(summary, &generation, cost, trail, more);
+                let mut summary = SummaryJson::new(summary, &generation, cost, failed_attempts, more);
                 summary.others.clone_from(&gathered.others);
                 self.terminal.json(&AnswerJson::new(gathered, summary))?;
             }
             Format::Ndjson => {
-                let mut summary = SummaryJson::new(summary, &generation, cost, trail, more);
+                let mut summary = SummaryJson::new(summary, &generation, cost, failed_attempts, more);
                 summary.others.clone_from(&gathered.others);
                 self.terminal.json(&LineJson::Finished { summary })?;
             }
@@ -295,8 +295,8 @@ impl Answering<'_> {
     fn failed(&self, failed: &Failed) -> Failure {
         let line = match self.terminal.format {
             Format::Text => {
-                if failed.trail.len() > 1 {
-                    render::trail(self.terminal, &failed.trail);
+                if failed.attempts.len() > 1 {
+                    render::failed_attempts(self.terminal, &failed.attempts);
                 }
                 return failed.error.clone().into();
             }
@@ -304,13 +304,13 @@ impl Answering<'_> {
             Format::Ndjson => Some("error"),
         };
         // One model that failed is the error itself.
-        if failed.trail.len() < 2 {
+        if failed.attempts.len() < 2 {
             return failed.error.clone().into();
         }
         let json = FailedJson {
             line,
             error: ErrorJson::from(&failed.error),
-            trail: attempts(&failed.trail),
+            failed_attempts: attempts(&failed.attempts),
         };
         match self.terminal.json(&json) {
             Ok(()) => Failure::Shown,
@@ -324,7 +324,7 @@ impl Answering<'_> {
         mut shown: Shown,
         gathered: &Gathered,
         error: Error,
-        (completion, reference, trail): (&ChatStream, &str, &[Attempt]),
+        (completion, reference, failed_attempts): (&ChatStream, &str, &[Attempt]),
     ) -> Outcome<Failure> {
         match self.terminal.format {
             Format::Text => {
@@ -341,7 +341,7 @@ impl Answering<'_> {
                 let broken = BrokenJson {
                     model: resolved.map_or_else(|_| reference.to_owned(), |resolved| resolved.canonical),
                     generation: (&completion.generation()).into(),
-                    trail: attempts(trail),
+                    failed_attempts: attempts(failed_attempts),
                     error: ErrorJson::from(&error),
                     others: gathered.others.clone(),
                 };
@@ -360,10 +360,10 @@ pub(super) async fn cost_of(host: &Host, summary: &Summary) -> Option<String> {
 
 /// Cancelled before anything was sent.
 fn cancelled() -> Error {
-    Error::new(Kind::Cancelled, "the prompt was cancelled")
+    Error::new(ErrorKind::Cancelled, "the prompt was cancelled")
 }
 
 /// Cancelled in flight: the request may have been sent, and may be billed.
 fn given_up() -> Error {
-    Error::new(Kind::Cancelled, "the response was cancelled").retryable(true)
+    Error::new(ErrorKind::Cancelled, "the response was cancelled").retryable(true)
 }

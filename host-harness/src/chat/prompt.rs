@@ -9,7 +9,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::{args::ChatArgs, request_file};
-use dialects::chat_completions::request::{asks_something, invalid};
+use dialects::chat_completions::request::{check_prompt, invalid};
 use model_provider_host::{
     Result,
     contract::{ChatRequest, ContentPart, Message},
@@ -98,7 +98,7 @@ pub(super) async fn question(args: &ChatArgs, say: impl Fn(&str)) -> Result<Ques
     if !parts.is_empty() {
         request.messages.push(Message::user_parts(parts));
     }
-    asks_something(&request.messages)
+    check_prompt(&request.messages)
         .map_err(|error| error.with_hint("give a prompt, or a request file with at least one message"))?;
     if let Some(system) = &args.system {
         request.messages.insert(0, Message::system(system));
@@ -142,7 +142,7 @@ async fn standard_input() -> Result<Vec<u8>> {
 
 async fn whole(from: impl AsyncRead + Unpin) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let most = files::LARGEST;
+    let most = files::MAX_BYTES;
     from.take(most + 1)
         .read_to_end(&mut bytes)
         .await

@@ -147,10 +147,10 @@ pub(crate) fn closing(
     summary: &Summary,
     generation: &GenerationInfo,
     cost: Option<&str>,
-    trail: &[Attempt],
+    failed_attempts: &[Attempt],
     elapsed: Duration,
 ) {
-    self::trail(terminal, trail);
+    self::failed_attempts(terminal, failed_attempts);
     terminal.warn_of(summary.warnings.iter().map(|warning| warning.message.as_str()));
     match summary.finish_reason {
         FinishReason::Length => terminal.warn("the response was cut off at the maximum output tokens"),
@@ -213,8 +213,8 @@ pub(crate) fn summary_line(
 }
 
 /// The models that failed before, one per line.
-pub(crate) fn trail(terminal: &Terminal, trail: &[Attempt]) {
-    for attempt in trail {
+pub(crate) fn failed_attempts(terminal: &Terminal, failed_attempts: &[Attempt]) {
+    for attempt in failed_attempts {
         let line = format!(
             "{} failed after {}: {}: {}",
             sanitize::name(&attempt.reference),

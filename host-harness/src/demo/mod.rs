@@ -24,7 +24,7 @@ use super::{
 use dialects::chat_completions::request::ChatBody;
 use mock_router::{MockOptions, MockRouter};
 use model_provider_host::{
-    Error, Grants, Host, HostOptions, Kind, Plugin, Result, Secret, Settings,
+    Error, ErrorKind, Grants, Host, HostOptions, Plugin, Result, Secret, Settings,
     contract::{ChatRequest, settings::ModelAlias},
     settings::ModelSettings,
 };
@@ -35,7 +35,7 @@ const PACE: Duration = Duration::from_millis(40);
 pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
     tokio::select! {
         outcome = tour(terminal, global) => outcome,
-        () = signals::interrupted() => Err(Error::new(Kind::Cancelled, "the demo was ended early").into()),
+        () = signals::interrupted() => Err(Error::new(ErrorKind::Cancelled, "the demo was ended early").into()),
     }
 }
 
@@ -44,13 +44,13 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
     let data = Data::read()?;
     let state = tempfile::tempdir().map_err(|error| {
         Error::new(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             format!("no temporary directory can be made: {error}"),
         )
     })?;
     let router = MockRouter::start(MockOptions::default().pace(PACE))
         .await
-        .map_err(|error| Error::new(Kind::Configuration, error.to_string()))?;
+        .map_err(|error| Error::new(ErrorKind::Configuration, error.to_string()))?;
     let mut scene = Scene {
         terminal,
         paint: terminal.out,
@@ -155,7 +155,7 @@ struct FailureData {
 impl Data {
     fn read() -> Result<Self> {
         serde_json::from_str(mock_router::DEMO)
-            .map_err(|error| Error::new(Kind::Configuration, format!("the demo's own data: {error}")))
+            .map_err(|error| Error::new(ErrorKind::Configuration, format!("the demo's own data: {error}")))
     }
 
     fn aliases(&self) -> Vec<ModelAlias> {

@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use super::{Failure, Style, Terminal};
 use crate::format;
-use model_provider_host::{Error, Kind, sanitize};
+use model_provider_host::{Error, ErrorKind, sanitize};
 
 /// Where the tour is shown.
 pub(super) struct Scene<'a> {
@@ -64,6 +64,6 @@ impl Scene<'_> {
             sanitize::text(text)
         ))?;
         let message = format!("step {} of the demo failed: {text}", self.step);
-        Err(Error::new(Kind::PluginLoad, message).into())
+        Err(Error::new(ErrorKind::PluginLoad, message).into())
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     session::next_component,
 };
 use model_provider_host::{
-    Error, Host, Kind, Plugin, Sandbox,
+    Error, ErrorKind, Host, Plugin, Sandbox,
     contract::{
         AssistantPart, ChatEvent, ChatRequest, DiscoveryMode, FinishReason, Message, ModelSource, Summary,
         ToolCall,
@@ -172,7 +172,8 @@ impl Stage<'_> {
     pub(super) async fn failure(&self, scene: &mut Scene<'_>) -> Outcome {
         scene.next("An error says how to fix it")?;
         let failure = &self.data.failure;
-        let scenario = |error: mock_router::MockError| Error::new(Kind::Configuration, error.to_string());
+        let scenario =
+            |error: mock_router::MockError| Error::new(ErrorKind::Configuration, error.to_string());
         self.router.set_scenario(&failure.scenario).map_err(scenario)?;
         let began = Instant::now();
         let ended = self.host.complete(request(&failure.request)?).await;
@@ -329,7 +330,7 @@ impl Stage<'_> {
         }
         let summary = completion.summary().cloned().ok_or_else(|| {
             Error::new(
-                Kind::PluginTrap,
+                ErrorKind::PluginTrap,
                 "the plugin ended the response without a summary",
             )
         })?;

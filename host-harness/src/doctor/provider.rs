@@ -9,7 +9,7 @@ use crate::{
 use model_provider_host::{
     Grant, Host, Plugin, Result, Settings,
     contract::{DiscoveryMode, ModelCatalog, ModelRef, ModelSource, ProviderInfo, is_credential_optional},
-    redact::SHORTEST_SEARCHED_SECRET,
+    redact::MIN_REDACTED_LEN,
 };
 use openclaw_config::FoundSecret;
 
@@ -59,7 +59,7 @@ pub(super) async fn credential(report: &mut Report, ground: &Ground, plugin: &Pl
     match found {
         Ok(Some(found)) => {
             report.ok("key", format!("found: {}", found.source));
-            if found.secret.expose().len() < SHORTEST_SEARCHED_SECRET {
+            if found.secret.expose().len() < MIN_REDACTED_LEN {
                 let message = format!(
                     "the key has fewer than {SHORTEST_SEARCHED_SECRET} bytes: it is too short to be redacted from responses"
                 );
@@ -314,7 +314,7 @@ pub(super) async fn service(
             }
         }
     }
-    match host.clock_ahead() {
+    match host.clock_skew() {
         None => {}
         Some(ahead) if ahead.unsigned_abs() <= CLOCK_TOLERANCE_SECONDS => {
             report.ok("clock", "agrees with the service's");

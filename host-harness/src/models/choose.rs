@@ -8,7 +8,7 @@ use super::super::{
     session::Session,
     terminal::Terminal,
 };
-use model_provider_host::{Error, Kind, Result};
+use model_provider_host::{Error, ErrorKind, Result};
 use openclaw_config::DefaultModel;
 
 /// The change, as JSON.
@@ -131,7 +131,7 @@ async fn unname(terminal: &Terminal, global: &Global, alias: &str) -> Outcome {
     let session = Session::for_writing(terminal, global).await?;
     let Some(reference) = session.configuration.reference_of(&session.info, alias)? else {
         let message = format!("there is no model with the name `{alias}`");
-        return Err(Error::new(Kind::Configuration, message)
+        return Err(Error::new(ErrorKind::Configuration, message)
             .with_hint("`models alias list` shows the names")
             .into());
     };
@@ -188,7 +188,7 @@ pub(super) async fn fallbacks(terminal: &Terminal, global: &Global, action: &Fal
                 .remove_fallback(&session.info, &choice.reference)?
             {
                 let message = format!("{} is no fallback", choice.reference);
-                return Err(Error::new(Kind::Configuration, message)
+                return Err(Error::new(ErrorKind::Configuration, message)
                     .with_hint("`models fallbacks list` shows them")
                     .into());
             }

@@ -2,7 +2,7 @@
 
 use super::{key, providers::Provider, wrong};
 use crate::{args::SecretInputMode, session::Ground};
-use model_provider_host::{Error, Kind, Plugin, Result, Secret, contract::is_credential_optional};
+use model_provider_host::{Error, ErrorKind, Plugin, Result, Secret, contract::is_credential_optional};
 use openclaw_config::{FoundSecret, SecretSource, StoredKey};
 
 /// A key without a grant is not worth storing.
@@ -16,7 +16,7 @@ pub(super) fn granted(ground: &Ground, provider: &Provider) -> Result<()> {
         "`{}` is granted no credential, so that a key would be of no use",
         info.id
     );
-    Err(Error::new(Kind::NotGranted, message)
+    Err(Error::new(ErrorKind::NotGranted, message)
         .with_hint("`grant FILE.wasm` shows what it requests, and allows it if you agree"))
 }
 

@@ -56,7 +56,7 @@ impl Entry for Remedy {
 }
 
 /// The dialogue.
-pub(super) struct Talk<'a> {
+pub(super) struct Wizard<'a> {
     pub(super) terminal: &'a Terminal,
     pub(super) ground: &'a Ground,
     pub(super) provider: &'a Provider,
@@ -65,7 +65,7 @@ pub(super) struct Talk<'a> {
     pub(super) args: &'a OnboardArgs,
 }
 
-impl Talk<'_> {
+impl Wizard<'_> {
     fn info(&self) -> &ProviderInfo {
         self.provider.plugin.info()
     }

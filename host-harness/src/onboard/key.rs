@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use model_provider_host::{
-    Error, Host, Kind, Secret,
-    contract::{self, CredentialSpec, ErrorKind, ProviderInfo},
+    Error, ErrorKind, Host, Secret,
+    contract::{self, CredentialSpec, ProviderErrorKind, ProviderInfo},
     credential_text,
 };
 
@@ -44,13 +44,15 @@ pub(crate) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
         // A success after all: the key is valid.
         Ok(_) => Verdict::Good,
         Err(error) => match error.kind() {
-            Kind::Provider(ErrorKind::ModelUnavailable) if names_the_model(&error) => Verdict::Good,
+            ErrorKind::Provider(ProviderErrorKind::ModelUnavailable) if names_the_model(&error) => {
+                Verdict::Good
+            }
             // There is no server, or none that knows models: nothing has checked the key.
-            Kind::Provider(ErrorKind::ModelUnavailable) => Verdict::Unknown {
+            ErrorKind::Provider(ProviderErrorKind::ModelUnavailable) => Verdict::Unknown {
                 why: error.message().to_owned(),
                 hint: Some("check the base URL; that of an API of this kind usually ends in /v1".to_owned()),
             },
-            Kind::Provider(ErrorKind::Unauthenticated | ErrorKind::PermissionDenied)
+            ErrorKind::Provider(ProviderErrorKind::Unauthenticated | ProviderErrorKind::PermissionDenied)
                 if error.details().request_sent =>
             {
                 Verdict::Bad(error)

@@ -17,13 +17,13 @@ use super::{
     termios::Kept,
 };
 use model_provider_host::{
-    Error, Host, Kind, Result,
-    contract::{DiscoveryMode, ErrorKind, ProviderInfo, is_credential_optional},
+    Error, ErrorKind, Host, Result,
+    contract::{DiscoveryMode, ProviderErrorKind, ProviderInfo, is_credential_optional},
     sanitize,
 };
 use openclaw_config::{Alias, FoundSecret, Onboarded, Onboarding, StoredKey};
 
-use self::{interactive::Talk, key::Verdict, providers::Provider};
+use self::{interactive::Wizard, key::Verdict, providers::Provider};
 
 /// What was written, as JSON.
 #[derive(Debug, Serialize)]
@@ -63,7 +63,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
     }
     if !stdin().is_terminal() || !stderr().is_terminal() {
         let error = Error::new(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             "onboarding prompts for input, and there is no terminal to prompt on",
         );
         return Err(error.with_hint("run it with `--non-interactive`").into());
@@ -75,7 +75,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
             let provider = providers::asked(&plugins, args).await?;
             credential::granted(&ground, &provider)?;
             let checks = !args.skip_health;
-            let talk = Talk { terminal, ground: &ground, provider: &provider, checks, args };
+            let talk = Wizard { terminal, ground: &ground, provider: &provider, checks, args };
             let decided = talk.hold().await?;
             Ok::<_, Error>((provider, decided))
         } => talked?,
@@ -90,7 +90,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
 }
 
 fn wrong(message: &str) -> Error {
-    Error::new(Kind::Configuration, message)
+    Error::new(ErrorKind::Configuration, message)
 }
 
 /// The choices of non-interactive onboarding.
@@ -115,7 +115,10 @@ async fn decided(
             flags::choice(&info.id),
             info.id
         );
-        return Err(Error::new(Kind::Provider(ErrorKind::Unauthenticated), message));
+        return Err(Error::new(
+            ErrorKind::Provider(ProviderErrorKind::Unauthenticated),
+            message,
+        ));
     }
     // A key with characters that no header carries is not worth storing.
     let secret = found.clone().map(FoundSecret::named);

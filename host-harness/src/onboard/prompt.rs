@@ -5,7 +5,7 @@ use inquire::{
     validator::{ErrorMessage, Validation},
 };
 
-use model_provider_host::{Error, Kind, Result, sanitize};
+use model_provider_host::{Error, ErrorKind, Result, sanitize};
 
 /// Visible lines of a list.
 const PAGE: usize = 10;
@@ -23,7 +23,10 @@ pub(super) trait Entry: std::fmt::Display + Clone + Send + 'static {
 
 /// The user cancelled; nothing has been changed yet.
 pub(super) fn given_up() -> Error {
-    Error::new(Kind::Cancelled, "onboarding was given up; nothing was changed")
+    Error::new(
+        ErrorKind::Cancelled,
+        "onboarding was given up; nothing was changed",
+    )
 }
 
 async fn prompt<T: Send + 'static>(
@@ -37,7 +40,7 @@ async fn prompt<T: Send + 'static>(
         }
         Ok(Err(error)) => {
             let message = format!("the terminal cannot be used: {error}");
-            Err(Error::new(Kind::Configuration, message).with_hint("run it with `--non-interactive`"))
+            Err(Error::new(ErrorKind::Configuration, message).with_hint("run it with `--non-interactive`"))
         }
     }
 }

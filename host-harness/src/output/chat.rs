@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Warning, error::ErrorJson, warnings};
-use dialects::chat_completions::{passthrough as added, passthrough::Added};
+use dialects::chat_completions::{passthrough as added, passthrough::Passthrough};
 use model_provider_host::{
     GenerationInfo,
     contract::{AssistantPart, ChatEvent, FinishReason, Summary, Usage},
@@ -22,7 +22,7 @@ pub(crate) struct Gathered {
     /// Images and audio, which none of these formats can show.
     pub(crate) media: usize,
     /// Unknown fields of the upstream.
-    pub(crate) others: BTreeMap<String, Added>,
+    pub(crate) others: BTreeMap<String, Passthrough>,
 }
 
 /// A tool call.
@@ -160,10 +160,11 @@ pub(crate) struct SummaryJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<String>,
     warnings: Vec<Warning>,
-    trail: Vec<AttemptJson>,
+    #[serde(rename = "trail")]
+    failed_attempts: Vec<AttemptJson>,
     /// Unknown fields of the upstream.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) others: BTreeMap<String, Added>,
+    pub(crate) others: BTreeMap<String, Passthrough>,
 }
 
 /// Metadata of a response that broke off.
@@ -171,10 +172,11 @@ pub(crate) struct SummaryJson {
 pub(crate) struct BrokenJson {
     pub(crate) model: String,
     pub(crate) generation: GenerationJson,
-    pub(crate) trail: Vec<AttemptJson>,
+    #[serde(rename = "trail")]
+    pub(crate) failed_attempts: Vec<AttemptJson>,
     pub(crate) error: ErrorJson,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) others: BTreeMap<String, Added>,
+    pub(crate) others: BTreeMap<String, Passthrough>,
 }
 
 /// Every model failed.
@@ -183,7 +185,8 @@ pub(crate) struct FailedJson {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<&'static str>,
     pub(crate) error: ErrorJson,
-    pub(crate) trail: Vec<AttemptJson>,
+    #[serde(rename = "trail")]
+    pub(crate) failed_attempts: Vec<AttemptJson>,
 }
 
 #[derive(Debug, Serialize)]
@@ -222,7 +225,7 @@ impl SummaryJson {
         summary: &Summary,
         generation: &GenerationInfo,
         cost: Option<String>,
-        trail: &[Attempt],
+        failed_attempts: &[Attempt],
         more: Vec<Warning>,
     ) -> Self {
         let mut warnings = warnings(&summary.warnings);
@@ -238,7 +241,7 @@ impl SummaryJson {
             generation: generation.into(),
             cost,
             warnings,
-            trail: attempts(trail),
+            failed_attempts: attempts(failed_attempts),
             others: BTreeMap::new(),
         }
     }
@@ -255,13 +258,13 @@ pub(crate) fn finish_reason(reason: FinishReason) -> &'static str {
     }
 }
 
-pub(crate) fn attempts(trail: &[Attempt]) -> Vec<AttemptJson> {
+pub(crate) fn attempts(failed_attempts: &[Attempt]) -> Vec<AttemptJson> {
     let attempt = |attempt: &Attempt| AttemptJson {
         reference: attempt.reference.clone(),
         error: ErrorJson::from(&attempt.error),
         elapsed_ms: u64::try_from(attempt.elapsed.as_millis()).unwrap_or(u64::MAX),
     };
-    trail.iter().map(attempt).collect()
+    failed_attempts.iter().map(attempt).collect()
 }
 
 impl From<&Usage> for UsageJson {

@@ -130,14 +130,14 @@ mod tests {
 
     use super::*;
     use model_provider_host::{
-        Kind,
-        contract::{self, ErrorKind},
+        ErrorKind,
+        contract::{self, ProviderErrorKind},
     };
 
     #[test]
     fn an_error_has_the_keys_that_scripts_read() {
         let error = Error::from(contract::Error {
-            kind: ErrorKind::RateLimited,
+            kind: ProviderErrorKind::RateLimited,
             message: "slow down".into(),
             hint: Some("wait".into()),
             retryable: true,
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn unknown_values_of_an_error_are_absent() {
-        let error = Error::new(Kind::PluginLoad, "no file");
+        let error = Error::new(ErrorKind::PluginLoad, "no file");
         assert_eq!(
             serde_json::to_value(ErrorJson::from(&error)).expect("it is JSON"),
             json!({
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_error_as_text_has_its_hint_and_no_escape_sequence() {
-        let error = Error::new(Kind::Configuration, "bad \u{1b}[2J").with_hint("mend it");
+        let error = Error::new(ErrorKind::Configuration, "bad \u{1b}[2J").with_hint("mend it");
         assert_eq!(
             for_a_person(Style::PLAIN, &error),
             "error[configuration]: bad \u{fffd}[2J\n  hint: mend it"

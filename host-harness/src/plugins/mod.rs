@@ -20,7 +20,7 @@ use super::{
     table,
     terminal::Terminal,
 };
-use model_provider_host::{Error, Kind, Result, sanitize};
+use model_provider_host::{Error, ErrorKind, Result, sanitize};
 use plugin_registry::{Digest, Entry, Pin, Reference, SCHEME, host::Store};
 
 /// What a plugin is loaded from.
@@ -73,7 +73,7 @@ impl Choice {
                     .map(|entry| entry.pin.source.as_str())
                     .collect();
                 let message = format!("the lock pins {} plugins", lock.plugins.len());
-                Err(Error::new(Kind::Configuration, message)
+                Err(Error::new(ErrorKind::Configuration, message)
                     .with_hint(format!("name one with `--plugin`: {}", sources.join(", "))))
             }
             (None, _) => {
@@ -267,10 +267,10 @@ fn pinned_id(store: &Store, named: Option<&str>) -> Result<String> {
     match (named, known.as_slice()) {
         (Some(named), _) if known.contains(&named) => Ok(named.to_owned()),
         (None, [only]) => Ok((*only).to_owned()),
-        (_, []) => Err(Error::new(Kind::Configuration, "no plugin is pinned")
+        (_, []) => Err(Error::new(ErrorKind::Configuration, "no plugin is pinned")
             .with_hint("`host-harness accept PLUGIN` pins one")),
         _ => Err(
-            Error::new(Kind::Configuration, "expected the id of a pinned plugin")
+            Error::new(ErrorKind::Configuration, "expected the id of a pinned plugin")
                 .with_hint(format!("name one of {}", known.join(", "))),
         ),
     }

@@ -11,7 +11,7 @@ use super::super::{
     table,
     terminal::Terminal,
 };
-use model_provider_host::{Error, Kind, Result, files};
+use model_provider_host::{Error, ErrorKind, Result, files};
 use plugin_registry::{Artifact, ComponentFacts, Metadata};
 
 const VERSION: &str = "org.opencontainers.image.version";
@@ -27,7 +27,7 @@ pub(crate) async fn publish(terminal: &Terminal, global: &Global, args: &Publish
     let component = read(&args.file)?;
     if args.wit && !component.starts_with(COMPONENT) {
         let message = format!("{} is no WIT package in its binary form", args.file.display());
-        return Err(Error::new(Kind::Configuration, message)
+        return Err(Error::new(ErrorKind::Configuration, message)
             .with_hint("`wkg wit build` or `wasm-tools component wit --wasm` makes one of the text")
             .into());
     }
@@ -96,13 +96,13 @@ pub(crate) async fn publish(terminal: &Terminal, global: &Global, args: &Publish
 
 fn fault(file: &Path, error: &std::io::Error) -> Error {
     Error::new(
-        Kind::Configuration,
+        ErrorKind::Configuration,
         format!("{} cannot be read: {error}", file.display()),
     )
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
-    files::read(file, files::LARGEST).map_err(|error| fault(file, &error))
+    files::read(file, files::MAX_BYTES).map_err(|error| fault(file, &error))
 }
 
 fn text(file: &Path) -> Result<String> {

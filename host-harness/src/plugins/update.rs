@@ -15,7 +15,7 @@ use super::{
     },
     Choice, pinned_id,
 };
-use model_provider_host::{Error, Grant, Kind, Result, sanitize};
+use model_provider_host::{Error, ErrorKind, Grant, Result, sanitize};
 use plugin_registry::{Change, Pin, host::Store};
 
 pub(crate) async fn accept(terminal: &Terminal, global: &Global, args: &AcceptArgs) -> Outcome {
@@ -37,11 +37,11 @@ pub(crate) async fn update(terminal: &Terminal, global: &Global, args: &UpdateAr
     let pin = &lock
         .plugins
         .get(&id)
-        .ok_or_else(|| Error::new(Kind::Configuration, "it is not pinned"))?
+        .ok_or_else(|| Error::new(ErrorKind::Configuration, "it is not pinned"))?
         .pin;
     if pin.reference().is_some_and(|reference| reference.tag().is_none()) {
         let message = format!("`{id}` is pinned by its digest: {}", pin.source);
-        return Err(Error::new(Kind::Configuration, message)
+        return Err(Error::new(ErrorKind::Configuration, message)
             .with_hint("`host-harness accept oci://…:TAG` takes another version")
             .into());
     }
@@ -56,7 +56,7 @@ pub(crate) async fn update(terminal: &Terminal, global: &Global, args: &UpdateAr
             source.display(),
             looked.plugin.info().id
         );
-        return Err(Error::new(Kind::Configuration, message).into());
+        return Err(Error::new(ErrorKind::Configuration, message).into());
     }
     let source = Choice::named(&ground.store, &source)?.source();
     let taken = Taken::new(&ground, looked, &source)?;
@@ -75,7 +75,7 @@ pub(crate) async fn update(terminal: &Terminal, global: &Global, args: &UpdateAr
             sanitize::name(&taken.pin.facts.version),
             sanitize::name(&pin.facts.version)
         );
-        return Err(Error::new(Kind::NotGranted, message)
+        return Err(Error::new(ErrorKind::NotGranted, message)
             .with_hint("`--downgrade` takes it; `rollback` brings back what was pinned before")
             .into());
     }
@@ -106,9 +106,9 @@ impl Taken {
                 "the plugin `{}` names `{}` as its base URL, which is no http or https URL",
                 info.id, info.default_base_url
             );
-            Error::new(Kind::NotGranted, message)
+            Error::new(ErrorKind::NotGranted, message)
         };
-        let asked = Grant::asked_by(info).ok_or_else(no_url)?;
+        let asked = Grant::requested_by(info).ok_or_else(no_url)?;
         let pulled = looked
             .pulled
             .as_ref()
@@ -190,7 +190,7 @@ impl Taken {
             return Ok(());
         }
         Err(Error::new(
-            Kind::Cancelled,
+            ErrorKind::Cancelled,
             format!("`{}` was not accepted", self.id),
         ))
     }

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::{access_key, args::ServeArgs, terminal::Terminal};
 use model_provider_host::{
-    Error, Kind, Result, Secret,
+    Error, ErrorKind, Result, Secret,
     files::{self, trust},
 };
 use model_server::Access;
@@ -30,21 +30,26 @@ pub(super) fn read(terminal: &Terminal, args: &ServeArgs) -> Result<Access> {
 fn access_key(terminal: &Terminal, args: &ServeArgs) -> Result<Option<Secret>> {
     let (text, place) = if let Some(name) = &args.access_key_env {
         let text = Environment::process().get(name);
-        let missing = || Error::new(Kind::Configuration, format!("the variable {name} is not set"));
+        let missing = || {
+            Error::new(
+                ErrorKind::Configuration,
+                format!("the variable {name} is not set"),
+            )
+        };
         (text.ok_or_else(missing)?, format!("the variable {name}"))
     } else if let Some(file) = &args.access_key_file {
         warn_if_others_can_read(terminal, file);
         let text = files::read_input_text(file, LARGEST_KEY).map(Zeroizing::new);
         let unread = |error| {
             let message = format!("the access key {} cannot be read: {error}", file.display());
-            Error::new(Kind::Configuration, message)
+            Error::new(ErrorKind::Configuration, message)
         };
         (text.map_err(unread)?, file.display().to_string())
     } else {
         return Ok(None);
     };
     let key = Secret::new(&text);
-    let blank = || Error::new(Kind::Configuration, format!("{place} holds no access key"));
+    let blank = || Error::new(ErrorKind::Configuration, format!("{place} holds no access key"));
     Ok(Some(key.ok_or_else(blank)?))
 }
 
@@ -106,7 +111,7 @@ mod tests {
             key_of(None, Some("/no/such/file".into())),
             key_of(Some("NO_SUCH_VARIABLE_IS_SET"), None),
         ] {
-            assert_eq!(wrong.expect_err("no key").kind(), Kind::Configuration);
+            assert_eq!(wrong.expect_err("no key").kind(), ErrorKind::Configuration);
         }
     }
 }

@@ -112,7 +112,7 @@ struct Reading {
     waited_ms: u64,
     is_over: bool,
     /// A request whose response is never read. Fields drop in this order.
-    unread: Option<web::Answer>,
+    unread: Option<web::WebResponse>,
     future: Option<FutureIncomingResponse>,
 }
 

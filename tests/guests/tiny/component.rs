@@ -17,7 +17,7 @@ use crate::{
         settings::{self, CredentialState},
         types::*,
     },
-    web::{self, Answer},
+    web::{self, WebResponse},
 };
 
 const BASE_URL: &str = "https://api.tiny.example/llm";
@@ -181,7 +181,7 @@ impl GuestCompletion for Completion {
 
 /// One response in flight. Fields drop in this order.
 struct Reading {
-    answer: Option<Answer>,
+    answer: Option<WebResponse>,
     sent: wasi::http::types::FutureIncomingResponse,
     bytes: Vec<u8>,
     events: Vec<ChatEvent>,

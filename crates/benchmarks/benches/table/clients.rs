@@ -205,7 +205,7 @@ impl Client {
         match self {
             Self::Plugin(host) => {
                 let result = host.complete(prompt.for_host()).await.expect("a response");
-                match &result.response.content[..] {
+                match &result.content[..] {
                     [AssistantPart::Text(text)] => text.len(),
                     other => panic!("{other:?} is no text"),
                 }

@@ -64,7 +64,7 @@ async fn decoding(rig: &Rig, table: &mut Table) {
         async || {
             let mut completion = host.chat(prompt.for_host()).await.expect("a response");
             prompt::drain(&mut completion).await;
-            micros(completion.used().guest_time)
+            micros(completion.resource_usage().guest_time)
         },
         async || wall(async { decode(stream.as_bytes(), &prompt) }).await,
     )

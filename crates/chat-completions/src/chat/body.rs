@@ -5,8 +5,9 @@ use alloc::string::ToString;
 
 use super::{
     members::{self, Place},
-    messages, request,
+    messages,
     rules::Rules,
+    validate,
     writer::Writer,
 };
 use crate::contract::types::{ChatRequest, FunctionTool, ResponseFormat, Tool, ToolChoice};
@@ -22,11 +23,11 @@ pub(super) fn write(request: &ChatRequest, model: &str, rules: &Rules, out: &mut
     if rules.usage_in_streaming {
         out.raw(",\"stream_options\":{\"include_usage\":true}");
     }
-    if !request::has_own_limit(request) {
+    if !validate::has_own_limit(request) {
         let limit = request.max_output_tokens.map(|tokens| tokens.to_string());
         out.optional(&rules.max_tokens_field, limit);
     }
-    for (name, number) in request::numbers(request) {
+    for (name, number) in validate::numbers(request) {
         out.optional(name, number.and_then(super::writer::decimal));
     }
     out.optional("seed", request.seed.map(|seed| seed.to_string()));

@@ -5,8 +5,8 @@ use alloc::{format, vec::Vec};
 
 use super::{
     image,
-    request::{Checked, invalid, unsupported, warn},
     rules::{Replay, Rules},
+    validate::{Checked, invalid, unsupported, warn},
 };
 use crate::{
     contract::types::{

@@ -16,11 +16,12 @@ use alloc::{
 use super::{
     body, credential,
     driver::{Failure, FailureKind, Next, RequestHead, Sink},
-    faults::{self, Progress},
-    head, normalize, request,
+    head, normalize,
     response::{RequestFacts, ResponseDecoder},
     retry,
     rules::Rules,
+    transport_error::{self, Progress},
+    validate,
     writer::Writer,
 };
 use crate::{
@@ -103,7 +104,7 @@ impl Exchange {
         let Resolved { model, instead } = resolved;
         let renamed = normalize::unique_call_ids(&mut request.messages);
         let rules = Rules::of(model.metadata.as_ref());
-        let mut warnings = request::check(&request, &model, &rules)?;
+        let mut warnings = validate::check(&request, &model, &rules)?;
         warnings.extend(renamed);
         let added_header = (upstream.header)(snapshot)?;
         credential::check(upstream, snapshot)?;
@@ -295,7 +296,7 @@ impl Exchange {
                         | FailureKind::Reset
                         | FailureKind::Protocol
                 );
-                let error = faults::failure(failure.kind, self.progress(), self.limit_ms());
+                let error = transport_error::failure(failure.kind, self.progress(), self.limit_ms());
                 self.settle(error, may_retry);
             }
             State::Waiting(_) | State::Ended(_) => {}

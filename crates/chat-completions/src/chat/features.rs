@@ -4,8 +4,8 @@
 use alloc::{format, string::String};
 
 use super::{
-    request::{Checked, invalid, unsupported},
     rules::Rules,
+    validate::{Checked, invalid, unsupported},
 };
 use crate::{
     contract::types::{

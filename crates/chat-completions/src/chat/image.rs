@@ -3,7 +3,7 @@
 
 use alloc::{borrow::Cow, format, string::String};
 
-use super::request::{Checked, invalid, unsupported};
+use super::validate::{Checked, invalid, unsupported};
 use crate::{
     contract::types::{Media, MediaSource},
     warning::quote,

@@ -1,6 +1,6 @@
 //! Chat: a request to the upstream's JSON, and each possible response to chat events.
 //!
-//! [`Exchange`] is the entry point: one call with its retries, driven by a shell that does the I/O. [`Fold`] combines
+//! [`Exchange`] is the entry point: one call with its retries, driven by a shell that does the I/O. [`Collector`] combines
 //! events into a whole response.
 
 #![allow(
@@ -9,15 +9,14 @@
 )]
 
 mod body;
+mod collect;
 mod conversation;
 mod credential;
 mod driver;
 mod events;
 mod exchange;
-mod faults;
 mod features;
 mod finish;
-mod fold;
 mod head;
 mod image;
 mod left_out;
@@ -25,7 +24,6 @@ mod members;
 mod messages;
 mod normalize;
 mod notices;
-mod request;
 mod response;
 mod retry;
 mod rules;
@@ -33,9 +31,11 @@ mod rules;
 mod tests;
 mod think_tags;
 mod tools;
+mod transport_error;
 mod usage;
+mod validate;
 mod writer;
 
+pub use collect::Collector;
 pub use driver::{Failure, FailureKind, Next, RequestHead, Sink};
 pub use exchange::Exchange;
-pub use fold::Fold;

@@ -20,7 +20,9 @@ use self::{
     choices::{Choices, Verdict},
     framing::{End, Form},
 };
-use super::{events::Events, faults, finish, notices::Notices, think_tags::ThinkTags, tools::Tools, usage};
+use super::{
+    events::Events, finish, notices::Notices, think_tags::ThinkTags, tools::Tools, transport_error, usage,
+};
 use crate::{
     contract::types::{ChatEvent, Error, Extra, FinishReason, Usage, Warning},
     error, json,
@@ -223,7 +225,7 @@ impl ResponseDecoder {
         let meaning = self.finish_word.as_deref().map(finish::meaning);
         let is_cut = meaning.is_some_and(finish::Meaning::is_cut);
         if let Err(broken) = self.tools.finish(is_cut, &mut self.events) {
-            return self.fail(faults::broken_call(broken, meaning));
+            return self.fail(transport_error::broken_call(broken, meaning));
         }
         self.notices.ended_early = end == End::Body && !said_why;
         self.result = Some(Ok(self.finished(meaning)));
@@ -233,21 +235,21 @@ impl ResponseDecoder {
     fn missing(&mut self, end: End, said_why: bool) -> Option<Error> {
         let is_nothing = !self.events.any() && !self.tools.any();
         if said_why {
-            return (is_nothing && self.notices.is_unread).then(faults::unread);
+            return (is_nothing && self.notices.is_unread).then(transport_error::unread);
         }
         if let Some(error) = self.doubt.take() {
             return Some(*error);
         }
         if self.chunks == 0 && self.notices.skipped > 0 {
-            return Some(faults::no_json("The event stream"));
+            return Some(transport_error::no_json("The event stream"));
         }
         if is_nothing && self.notices.is_unread {
-            return Some(faults::unread());
+            return Some(transport_error::unread());
         }
         if self.chunks == 0 || (end == End::Said && is_nothing) {
-            return Some(faults::empty());
+            return Some(transport_error::empty());
         }
-        (end == End::Body && !self.ends_with_calls()).then(faults::cut_off)
+        (end == End::Body && !self.ends_with_calls()).then(transport_error::cut_off)
     }
 
     /// The outcome of a complete response.

@@ -1,6 +1,6 @@
 //! Checks of errors: for each error response and each network failure, the kind, and whether a request was sent.
 
-use model_provider_host::contract::{Error, ErrorKind};
+use model_provider_host::contract::{Error, ProviderErrorKind};
 
 use crate::{
     check::{Verdict, checks, expect, failed, not_tested},
@@ -45,7 +45,7 @@ async fn error(bench: &Bench, situation: &str) -> Result<(Error, usize), Verdict
     }
 }
 
-async fn kind(bench: &Bench, situation: &str, kinds: &[ErrorKind]) -> Result<(), Verdict> {
+async fn kind(bench: &Bench, situation: &str, kinds: &[ProviderErrorKind]) -> Result<(), Verdict> {
     let (error, _) = error(bench, situation).await?;
     expect(
         kinds.contains(&error.kind),
@@ -55,23 +55,23 @@ async fn kind(bench: &Bench, situation: &str, kinds: &[ErrorKind]) -> Result<(),
 }
 
 async fn e400(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "status-400", &[ErrorKind::InvalidRequest]).await
+    kind(bench, "status-400", &[ProviderErrorKind::InvalidRequest]).await
 }
 
 async fn e401(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "status-401", &[ErrorKind::Unauthenticated]).await
+    kind(bench, "status-401", &[ProviderErrorKind::Unauthenticated]).await
 }
 
 async fn e402(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "status-402", &[ErrorKind::PaymentRequired]).await
+    kind(bench, "status-402", &[ProviderErrorKind::PaymentRequired]).await
 }
 
 async fn e403(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "status-403", &[ErrorKind::PermissionDenied]).await
+    kind(bench, "status-403", &[ProviderErrorKind::PermissionDenied]).await
 }
 
 async fn e404(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "status-404", &[ErrorKind::ModelUnavailable]).await
+    kind(bench, "status-404", &[ProviderErrorKind::ModelUnavailable]).await
 }
 
 /// The contract has no kind for it, but a refusal is no failure of the upstream.
@@ -79,7 +79,7 @@ async fn e413(bench: &Bench) -> Result<(), Verdict> {
     let (error, _) = error(bench, "status-413").await?;
     let is_failure = matches!(
         error.kind,
-        ErrorKind::Upstream | ErrorKind::Transport | ErrorKind::Internal
+        ProviderErrorKind::Upstream | ProviderErrorKind::Transport | ProviderErrorKind::Internal
     );
     expect(
         !is_failure && !error.retryable,
@@ -89,39 +89,44 @@ async fn e413(bench: &Bench) -> Result<(), Verdict> {
 }
 
 async fn e429(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "status-429", &[ErrorKind::RateLimited]).await
+    kind(bench, "status-429", &[ProviderErrorKind::RateLimited]).await
 }
 
 async fn e5xx(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "status-500", &[ErrorKind::Upstream]).await?;
-    kind(bench, "status-503", &[ErrorKind::Upstream]).await
+    kind(bench, "status-500", &[ProviderErrorKind::Upstream]).await?;
+    kind(bench, "status-503", &[ProviderErrorKind::Upstream]).await
 }
 
 async fn context_overflow(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "status-400-context", &[ErrorKind::ContextOverflow]).await
+    kind(bench, "status-400-context", &[ProviderErrorKind::ContextOverflow]).await
 }
 
 async fn in_stream(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "error-in-stream", &[ErrorKind::Upstream]).await
+    kind(bench, "error-in-stream", &[ProviderErrorKind::Upstream]).await
 }
 
 async fn malformed(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "malformed-response", &[ErrorKind::Protocol]).await?;
-    kind(bench, "malformed-stream", &[ErrorKind::Protocol]).await
+    kind(bench, "malformed-response", &[ProviderErrorKind::Protocol]).await?;
+    kind(bench, "malformed-stream", &[ProviderErrorKind::Protocol]).await
 }
 
 async fn cut(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "cut", &[ErrorKind::Transport]).await?;
-    kind(bench, "ended-early", &[ErrorKind::Transport]).await
+    kind(bench, "cut", &[ProviderErrorKind::Transport]).await?;
+    kind(bench, "ended-early", &[ProviderErrorKind::Transport]).await
 }
 
 async fn refused(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "refused", &[ErrorKind::Transport]).await?;
-    kind(bench, "not-http", &[ErrorKind::Transport, ErrorKind::Protocol]).await
+    kind(bench, "refused", &[ProviderErrorKind::Transport]).await?;
+    kind(
+        bench,
+        "not-http",
+        &[ProviderErrorKind::Transport, ProviderErrorKind::Protocol],
+    )
+    .await
 }
 
 async fn malformed_error(bench: &Bench) -> Result<(), Verdict> {
-    kind(bench, "status-500-malformed", &[ErrorKind::Upstream]).await
+    kind(bench, "status-500-malformed", &[ProviderErrorKind::Upstream]).await
 }
 
 const STATUSES: [(&str, u16); 9] = [

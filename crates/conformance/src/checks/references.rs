@@ -1,6 +1,6 @@
 //! Checks of model references: parsing, printing, equality, aliases, and invalid ones.
 
-use model_provider_host::contract::{ErrorKind, ModelRef, Routing};
+use model_provider_host::contract::{ModelRef, ProviderErrorKind, Routing};
 
 use crate::{
     check::{Verdict, checks, expect, failed, not_tested},
@@ -125,9 +125,11 @@ async fn invalid(bench: &Bench) -> Result<(), Verdict> {
         let mut session = bench.with().start().await?;
         let expected = format!("{text:?} is `invalid-reference`");
         match session.instance.resolve(&text).await? {
-            Err(error) => expect(error.kind == ErrorKind::InvalidReference, expected, || {
-                words(&error)
-            })?,
+            Err(error) => expect(
+                error.kind == ProviderErrorKind::InvalidReference,
+                expected,
+                || words(&error),
+            )?,
             Ok(found) => return Err(failed(expected, format!("it resolves to `{}`", found.canonical))),
         }
     }
@@ -176,7 +178,8 @@ async fn alias_of_two(bench: &Bench) -> Result<(), Verdict> {
     match session.instance.resolve("mine").await? {
         Err(error) => {
             let has = |reference: &String| error.suggestions.contains(reference);
-            let is_so = error.kind == ErrorKind::InvalidReference && has(&known.canonical) && has(&other);
+            let is_so =
+                error.kind == ProviderErrorKind::InvalidReference && has(&known.canonical) && has(&other);
             expect(is_so, expected, || {
                 format!("{}; suggestions {:?}", words(&error), error.suggestions)
             })

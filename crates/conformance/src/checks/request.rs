@@ -1,7 +1,8 @@
 //! Checks of the request that is sent: its URL, its headers, and what is refused before sending.
 
 use model_provider_host::contract::{
-    ChatRequest, ContentPart, Error, ErrorKind, Extra, Media, MediaSource, Message, settings::CredentialState,
+    ChatRequest, ContentPart, Error, Extra, Media, MediaSource, Message, ProviderErrorKind,
+    settings::CredentialState,
 };
 use serde_json::Value;
 
@@ -46,7 +47,7 @@ async fn refused(
     bench: &Bench,
     setup: Setup<'_>,
     request: &ChatRequest,
-    kinds: &[ErrorKind],
+    kinds: &[ProviderErrorKind],
 ) -> Result<Error, Verdict> {
     let mut session = setup.chat("text")?.start().await?;
     let heard = session.hear(request).await?;
@@ -140,7 +141,13 @@ async fn without_credential(bench: &Bench) -> Result<(), Verdict> {
     let setup = bench
         .with()
         .settings(|snapshot| snapshot.credential = CredentialState::Missing);
-    refused(bench, setup, &bench.question(), &[ErrorKind::Unauthenticated]).await?;
+    refused(
+        bench,
+        setup,
+        &bench.question(),
+        &[ProviderErrorKind::Unauthenticated],
+    )
+    .await?;
     Ok(())
 }
 
@@ -185,7 +192,13 @@ async fn invalid_model(bench: &Bench) -> Result<(), Verdict> {
         model: format!("{}//", bench.info().id),
         ..bench.question()
     };
-    refused(bench, bench.with(), &request, &[ErrorKind::InvalidReference]).await?;
+    refused(
+        bench,
+        bench.with(),
+        &request,
+        &[ProviderErrorKind::InvalidReference],
+    )
+    .await?;
     Ok(())
 }
 
@@ -211,7 +224,7 @@ async fn no_messages(bench: &Bench) -> Result<(), Verdict> {
         bench,
         bench.with(),
         &bench.request(Vec::new()),
-        &[ErrorKind::InvalidRequest],
+        &[ProviderErrorKind::InvalidRequest],
     )
     .await?;
     Ok(())
@@ -249,7 +262,13 @@ async fn not_finite(bench: &Bench) -> Result<(), Verdict> {
         with(|request| request.frequency_penalty = Some(f64::NAN)),
         with(|request| request.presence_penalty = Some(f64::NAN)),
     ] {
-        refused(bench, bench.with(), &request, &[ErrorKind::InvalidRequest]).await?;
+        refused(
+            bench,
+            bench.with(),
+            &request,
+            &[ProviderErrorKind::InvalidRequest],
+        )
+        .await?;
     }
     Ok(())
 }
@@ -274,7 +293,13 @@ async fn reserved_extras(bench: &Bench) -> Result<(), Verdict> {
         ("n", "2"),
     ] {
         let request = with_extra(bench, key, json);
-        refused(bench, bench.with(), &request, &[ErrorKind::InvalidRequest]).await?;
+        refused(
+            bench,
+            bench.with(),
+            &request,
+            &[ProviderErrorKind::InvalidRequest],
+        )
+        .await?;
     }
     Ok(())
 }
@@ -292,7 +317,13 @@ async fn doubled_extras(bench: &Bench) -> Result<(), Verdict> {
         temperature: Some(0.625),
         ..with_extra(bench, "temperature", "1")
     };
-    refused(bench, bench.with(), &request, &[ErrorKind::InvalidRequest]).await?;
+    refused(
+        bench,
+        bench.with(),
+        &request,
+        &[ProviderErrorKind::InvalidRequest],
+    )
+    .await?;
     Ok(())
 }
 
@@ -308,7 +339,7 @@ async fn known_modality(bench: &Bench) -> Result<(), Verdict> {
         ..bench.request(vec![Message::user_parts(vec![ContentPart::Media(image)])])
     };
     let setup = bench.with().configured(super::list::configured(&name));
-    refused(bench, setup, &request, &[ErrorKind::Unsupported]).await?;
+    refused(bench, setup, &request, &[ProviderErrorKind::Unsupported]).await?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Checks that every part of a request is sent: each has a marker, which is searched in the request body.
 
 use model_provider_host::contract::{
-    AssistantPart, ChatRequest, ContentPart, ErrorKind, Extra, FunctionTool, JsonSchema, Media, MediaSource,
-    Message, ResponseFormat, Tool, ToolCall, ToolChoice,
+    AssistantPart, ChatRequest, ContentPart, Extra, FunctionTool, JsonSchema, Media, MediaSource, Message,
+    ProviderErrorKind, ResponseFormat, Tool, ToolCall, ToolChoice,
 };
 
 use crate::{
@@ -59,7 +59,7 @@ async fn carried(
                 || format!("{left_out:?} is missing, without a warning, in {sent}"),
             )
         }
-        Err(error) if error.kind == ErrorKind::Unsupported && may_refuse && sent.is_empty() => {
+        Err(error) if error.kind == ProviderErrorKind::Unsupported && may_refuse && sent.is_empty() => {
             Err(not_tested(format!(
                 "it says that it does not support this: {}",
                 error.message

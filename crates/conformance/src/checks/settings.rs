@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use model_provider_host::contract::ErrorKind;
+use model_provider_host::contract::ProviderErrorKind;
 
 use crate::{
     check::{Verdict, checks, expect, failed, not_tested},
@@ -168,7 +168,7 @@ async fn timeout_kind(bench: &Bench) -> Result<(), Verdict> {
     for situation in ["silent", "stall"] {
         let (_, error) = stalled(bench, situation, SHORT_MS, SHORT_MS).await?;
         expect(
-            error.kind == ErrorKind::Timeout && error.request_sent,
+            error.kind == ProviderErrorKind::Timeout && error.request_sent,
             "`timeout`, with the request sent",
             || {
                 format!(

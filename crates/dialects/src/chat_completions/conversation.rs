@@ -14,7 +14,7 @@ pub fn body(model: &str, messages: &[Message]) -> Value {
             Message::System(system) => Some(json!({ "role": "system", "content": content(&system.content) })),
             Message::User(user) => Some(json!({ "role": "user", "content": content(&user.content) })),
             Message::Assistant(model) => {
-                Some(json!({ "role": "assistant", "content": said(&model.content) }))
+                Some(json!({ "role": "assistant", "content": assistant_text(&model.content) }))
             }
             Message::Tool(_) => None,
         })
@@ -43,7 +43,7 @@ fn content(parts: &[ContentPart]) -> Value {
 }
 
 /// The text of a response.
-pub fn said(parts: &[AssistantPart]) -> String {
+pub fn assistant_text(parts: &[AssistantPart]) -> String {
     parts
         .iter()
         .filter_map(|part| match part {

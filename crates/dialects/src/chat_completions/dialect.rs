@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::{
     reasoning::ReasoningField,
-    request::{ChatBody, asks_something},
+    request::{ChatBody, check_prompt},
     response::Envelope,
 };
 use crate::{
-    dialect::{Asked, Dialect, Frame, Head, Reply},
-    ending::{Ending, Notes},
-    fault::Fault,
+    api_error::ApiError,
+    dialect::{Dialect, Frame, Head, ParsedRequest, ResponseWriter},
+    ending::{Ending, RequestNotes},
 };
 use provider_contract::{
     Result,
@@ -25,21 +25,21 @@ pub struct ChatCompletions {
 }
 
 impl Dialect for ChatCompletions {
-    fn parse(&self, body: &[u8]) -> Result<Asked> {
+    fn parse(&self, body: &[u8]) -> Result<ParsedRequest> {
         let body = ChatBody::parse(body)?;
-        asks_something(&body.request.messages)?;
+        check_prompt(&body.request.messages)?;
         let envelope = Envelope {
             id: String::new(),
             created: 0,
             model: String::new(),
             include_usage: body.include_usage,
             reasoning: self.reasoning,
-            notes: Notes {
+            notes: RequestNotes {
                 left_out: body.left_out,
-                ..Notes::default()
+                ..RequestNotes::default()
             },
         };
-        Ok(Asked {
+        Ok(ParsedRequest {
             request: body.request,
             model: body.model,
             stream: body.stream,
@@ -47,17 +47,17 @@ impl Dialect for ChatCompletions {
         })
     }
 
-    fn error(&self, fault: &Fault, _request_id: &str) -> Value {
+    fn error(&self, fault: &ApiError, _request_id: &str) -> Value {
         error(fault)
     }
 }
 
-fn error(fault: &Fault) -> Value {
+fn error(fault: &ApiError) -> Value {
     json!({ "error": fault.members() })
 }
 
-impl Reply for Envelope {
-    fn notes(&mut self) -> &mut Notes {
+impl ResponseWriter for Envelope {
+    fn notes(&mut self) -> &mut RequestNotes {
         &mut self.notes
     }
 
@@ -88,7 +88,7 @@ impl Reply for Envelope {
         frames.push(Frame::data("[DONE]"));
     }
 
-    fn failed(&mut self, fault: &Fault, frames: &mut Vec<Frame>) {
+    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>) {
         frames.push(Frame::data(error(fault).to_string()));
     }
 }

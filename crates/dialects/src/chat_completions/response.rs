@@ -11,14 +11,14 @@ use serde_json::{Value, value::RawValue};
 use super::{
     reasoning::ReasoningField,
     types::{
-        CallDelta, Choice, Chunk, Delta, FunctionDelta, Message, UsageJson, Whole, WholeChoice, tool_call,
-        usage,
+        CallDelta, ChatCompletion, Choice, Chunk, CompletionChoice, Delta, FunctionDelta, Message, UsageJson,
+        tool_call, usage,
     },
 };
 use crate::{
     dialect::LOGPROBS,
-    ending::{Ending, Notes},
-    passthrough::{self, Added},
+    ending::{Ending, RequestNotes},
+    passthrough::{self, Passthrough},
 };
 use provider_contract::contract::{AssistantPart, ChatEvent, Extra, FinishReason};
 
@@ -39,7 +39,7 @@ pub struct Envelope {
     /// The response field of reasoning.
     pub reasoning: ReasoningField,
     /// Notes about the request and its response.
-    pub notes: Notes,
+    pub notes: RequestNotes,
 }
 
 /// The dialect's finish reason. It has none for "other", and typed clients refuse unknown ones; the upstream's raw
@@ -150,7 +150,7 @@ impl Envelope {
     }
 
     /// The whole response.
-    pub fn whole<'a>(&'a self, content: &'a [AssistantPart], ending: Ending<'_>) -> Whole<'a> {
+    pub fn whole<'a>(&'a self, content: &'a [AssistantPart], ending: Ending<'_>) -> ChatCompletion<'a> {
         let mut message = Message {
             role: "assistant",
             ..Message::default()
@@ -165,7 +165,7 @@ impl Envelope {
                 AssistantPart::Media(_) => media += 1,
                 AssistantPart::Other(extra) => match other(&extra.key, &extra.value_json) {
                     Some((LOGPROBS, more)) => match &mut logprobs {
-                        None => logprobs = Some(Added::Raw(more)),
+                        None => logprobs = Some(Passthrough::Raw(more)),
                         Some(so_far) => so_far.add(more),
                     },
                     Some((key, more)) => passthrough::put(&mut message.others, key, more),
@@ -185,22 +185,22 @@ impl Envelope {
         // Typed clients require them, even if they are null or empty.
         for (key, unsaid) in [("refusal", "null"), ("annotations", "[]")] {
             if let Some(unsaid) = passthrough::read(unsaid) {
-                message.others.entry(key).or_insert(Added::Raw(unsaid));
+                message.others.entry(key).or_insert(Passthrough::Raw(unsaid));
             }
         }
-        Whole {
+        ChatCompletion {
             id: &self.id,
             object: "chat.completion",
             created: self.created,
             model: &self.model,
-            choices: [WholeChoice {
+            choices: [CompletionChoice {
                 index: 0,
                 message,
                 logprobs,
                 finish_reason: finish_reason(ending.summary.finish_reason),
             }],
             usage: usage(&ending.summary.usage),
-            x_plugin: ending.details(&Notes {
+            x_plugin: ending.details(&RequestNotes {
                 media,
                 ..self.notes.clone()
             }),

@@ -18,7 +18,7 @@ fn envelope(include_usage: bool) -> Envelope {
         model: "a/b".into(),
         include_usage,
         reasoning: ReasoningField::default(),
-        notes: Notes::default(),
+        notes: RequestNotes::default(),
     }
 }
 
@@ -117,7 +117,7 @@ fn usage_comes_last_if_it_was_requested_and_is_known() {
     let ending = Ending {
         summary: &summary,
         generation: &generation,
-        trail: &[],
+        attempts: &[],
     };
     let without = envelope(false).closing(ending);
     assert_eq!(without.len(), 1);
@@ -158,7 +158,7 @@ fn a_response_ends_with_a_finish_reason_of_the_dialect_and_all_other_data() {
         let ending = Ending {
             summary: &summary,
             generation: &generation,
-            trail: &[],
+            attempts: &[],
         };
         let mut envelope = envelope(false);
         envelope.notes.media = 1;
@@ -182,7 +182,7 @@ fn a_whole_response_has_text_reasoning_and_calls_where_clients_look() {
     let ending = Ending {
         summary: &summary,
         generation: &generation,
-        trail: &[],
+        attempts: &[],
     };
     let text = |text: &str| AssistantPart::Text(text.into());
     let thought = AssistantPart::Reasoning(Reasoning::new("hm"));
@@ -209,7 +209,7 @@ fn extras_that_arrive_in_fragments_are_merged_at_the_end() {
     let ending = Ending {
         summary: &summary,
         generation: &generation,
-        trail: &[],
+        attempts: &[],
     };
     let pieces = [
         ("logprobs", json!({"content": [{"token": "a"}], "refusal": null})),
@@ -256,7 +256,7 @@ fn what_an_upstream_adds_is_passed_on_as_it_was_written() {
     let ending = Ending {
         summary: &summary,
         generation: &generation,
-        trail: &[],
+        attempts: &[],
     };
     // More digits than a float has, a number beyond all integer types, and half a surrogate pair.
     let written = r#"{"a":-0.11082194000482559,"b":123456789012345678901,"c":1.0,"d":"\ud800"}"#;
@@ -293,7 +293,7 @@ fn reasoning_is_in_one_field_unless_the_operator_configures_both() {
     let ending = Ending {
         summary: &summary,
         generation: &generation,
-        trail: &[],
+        attempts: &[],
     };
     let thought = || Reasoning::new("hm");
     for (field, names) in [

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-use crate::passthrough::Added;
+use crate::passthrough::Passthrough;
 use provider_contract::contract::{ToolCall, Usage};
 
 /// A chunk of a stream.
@@ -82,22 +82,22 @@ pub struct FunctionDelta<'a> {
 
 /// A whole response.
 #[derive(Serialize)]
-pub struct Whole<'a> {
+pub struct ChatCompletion<'a> {
     pub id: &'a str,
     pub object: &'static str,
     pub created: u64,
     pub model: &'a str,
-    pub choices: [WholeChoice<'a>; 1],
+    pub choices: [CompletionChoice<'a>; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageJson>,
     pub x_plugin: Value,
 }
 
 #[derive(Serialize)]
-pub struct WholeChoice<'a> {
+pub struct CompletionChoice<'a> {
     pub index: u32,
     pub message: Message<'a>,
-    pub logprobs: Option<Added>,
+    pub logprobs: Option<Passthrough>,
     pub finish_reason: &'static str,
 }
 
@@ -111,13 +111,13 @@ pub struct Message<'a> {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reasoning: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tool_calls: Vec<WholeCall<'a>>,
+    pub tool_calls: Vec<CompletionToolCall<'a>>,
     #[serde(flatten)]
-    pub others: BTreeMap<&'a str, Added>,
+    pub others: BTreeMap<&'a str, Passthrough>,
 }
 
 #[derive(Serialize)]
-pub struct WholeCall<'a> {
+pub struct CompletionToolCall<'a> {
     pub id: &'a str,
     #[serde(rename = "type")]
     pub kind: &'static str,
@@ -161,8 +161,8 @@ pub fn usage(usage: &Usage) -> Option<UsageJson> {
     })
 }
 
-pub fn tool_call(call: &ToolCall) -> WholeCall<'_> {
-    WholeCall {
+pub fn tool_call(call: &ToolCall) -> CompletionToolCall<'_> {
+    CompletionToolCall {
         id: &call.id,
         kind: "function",
         function: FunctionDelta {

@@ -7,8 +7,8 @@ use super::{
     document::{Document, Members, Raw, Shape},
 };
 use provider_contract::{
-    Error, Kind, Result,
-    contract::{self, ErrorKind, Extra},
+    Error, ErrorKind, Result,
+    contract::{self, Extra, ProviderErrorKind},
 };
 
 /// An `f64` is exact for integers below this.
@@ -16,7 +16,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The error of a malformed request.
 pub fn invalid(message: &str) -> Error {
-    Error::new(Kind::Provider(ErrorKind::InvalidRequest), message)
+    Error::new(ErrorKind::Provider(ProviderErrorKind::InvalidRequest), message)
 }
 
 /// The key of an error's extras with the path of the invalid member, as plugins name it too.
@@ -27,8 +27,8 @@ pub(crate) const WHOLE: &str = "the body";
 pub(crate) const TOO_DENSE: &str = "request-structure";
 
 /// An error about the value at a path.
-pub(crate) fn refused(kind: ErrorKind, path: &str, message: &str) -> Error {
-    let error = Error::new(Kind::Provider(kind), message);
+pub(crate) fn refused(kind: ProviderErrorKind, path: &str, message: &str) -> Error {
+    let error = Error::new(ErrorKind::Provider(kind), message);
     if path == WHOLE {
         return error;
     }
@@ -45,8 +45,8 @@ pub(crate) fn refused(kind: ErrorKind, path: &str, message: &str) -> Error {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match &fault {
-            Fault::Dense(_) => Self::new(Kind::Limit, fault.to_string()).with_code(TOO_DENSE),
-            Fault::Surrogate(path) => refused(ErrorKind::InvalidRequest, path, &fault.to_string()),
+            Fault::Dense(_) => Self::new(ErrorKind::Limit, fault.to_string()).with_code(TOO_DENSE),
+            Fault::Surrogate(path) => refused(ProviderErrorKind::InvalidRequest, path, &fault.to_string()),
             Fault::Syntax(_) | Fault::Deep => invalid(&fault.to_string()),
         }
     }
@@ -129,13 +129,17 @@ impl<'a> Node<'a> {
 
     /// An error about the value at this path.
     pub(crate) fn invalid_at(&self, path: &str, what: &str) -> Error {
-        refused(ErrorKind::InvalidRequest, path, &format!("`{path}` {what}"))
+        refused(
+            ProviderErrorKind::InvalidRequest,
+            path,
+            &format!("`{path}` {what}"),
+        )
     }
 
     /// An `unsupported` error about it.
     pub(crate) fn unsupported(&self, what: &str) -> Error {
         let message = format!("`{}` {what}", self.path());
-        refused(ErrorKind::Unsupported, self.path(), &message)
+        refused(ProviderErrorKind::Unsupported, self.path(), &message)
     }
 
     /// A type error.
@@ -192,7 +196,11 @@ impl<'a> Node<'a> {
         }
         self.field(key).ok_or_else(|| {
             let path = self.path_of(key);
-            refused(ErrorKind::InvalidRequest, &path, &format!("`{path}` is missing"))
+            refused(
+                ProviderErrorKind::InvalidRequest,
+                &path,
+                &format!("`{path}` is missing"),
+            )
         })
     }
 

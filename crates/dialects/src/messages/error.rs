@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::request::NO_THREADS;
-use crate::{ending::known, fault::Fault};
+use crate::{api_error::ApiError, ending::known};
 
 /// The service's own status of an overload.
 const OVERLOADED: u16 = 529;
@@ -16,7 +16,7 @@ const TOO_LONG: &str = "context_length_exceeded";
 const TOO_LONG_WORDS: &str = "prompt is too long";
 
 /// The type and the status of an error.
-fn class(fault: &Fault) -> (&'static str, u16) {
+fn class(fault: &ApiError) -> (&'static str, u16) {
     let status = fault.status.as_u16();
     match status {
         401 => ("authentication_error", status),
@@ -33,12 +33,12 @@ fn class(fault: &Fault) -> (&'static str, u16) {
 }
 
 /// The status of the response.
-pub(super) fn status(fault: &Fault) -> StatusCode {
+pub(super) fn status(fault: &ApiError) -> StatusCode {
     StatusCode::from_u16(class(fault).1).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// The body of the response, and the data of an event of a stream.
-pub(super) fn body(fault: &Fault, request_id: &str) -> Value {
+pub(super) fn body(fault: &ApiError, request_id: &str) -> Value {
     let message = if fault.code == TOO_LONG && !fault.message.to_ascii_lowercase().contains(TOO_LONG_WORDS) {
         format!("{TOO_LONG_WORDS}: {}", fault.message)
     } else {
@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
     use crate::{dialect::Dialect as _, messages::Messages};
-    use provider_contract::{Error, Kind, contract};
+    use provider_contract::{Error, ErrorKind, contract};
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -84,9 +84,9 @@ mod tests {
         r#type: String,
     }
 
-    fn fault(kind: Kind, case: &Case) -> Fault {
+    fn fault(kind: ErrorKind, case: &Case) -> ApiError {
         let mut error = Error::new(kind, "what happened").with_hint("what to do");
-        if matches!(kind, Kind::Provider(_)) {
+        if matches!(kind, ErrorKind::Provider(_)) {
             error = Error::from(contract::Error {
                 status: case.status,
                 code: case.code.clone(),
@@ -96,19 +96,19 @@ mod tests {
         } else if let Some(code) = &case.code {
             error = error.with_code(code);
         }
-        Fault::from(&error)
+        ApiError::from(&error)
     }
 
     #[test]
     fn every_kind_has_a_type_of_the_dialect_and_its_status() {
         let cases = include_str!("../../../../tests/cases/messages-errors.json");
         let cases: Vec<Case> = serde_json::from_str(cases).expect("the cases");
-        for kind in Kind::ALL {
+        for kind in ErrorKind::ALL {
             let has_case = cases.iter().any(|case| case.kind == kind.as_str());
             assert!(has_case, "{kind} has no case");
         }
         for case in cases {
-            let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == case.kind);
+            let kind = ErrorKind::ALL.into_iter().find(|kind| kind.as_str() == case.kind);
             let fault = fault(kind.expect("a kind"), &case);
             let body = body(&fault, "id");
             assert_eq!(status(&fault).as_u16(), case.gives.status, "{}", case.kind);
@@ -124,7 +124,7 @@ mod tests {
     fn a_client_that_requests_a_thread_gets_the_error_on_which_it_falls_back() {
         let asked = br#"{"model":"m","max_tokens":1,"messages":[],"thread":{"type":"create"}}"#;
         let error = Messages.parse(asked).expect_err("there are no threads");
-        let body = body(&Fault::from(&error), "id");
+        let body = body(&ApiError::from(&error), "id");
         assert_eq!(body["error"]["type"], "invalid_request_error");
         assert_eq!(
             body["error"]["details"]["error_code"],
@@ -141,8 +141,11 @@ mod tests {
                 "Prompt is too long: 9 tokens > 8 maximum",
             ),
         ] {
-            let error = Error::new(Kind::Provider(contract::ErrorKind::ContextOverflow), message);
-            assert_eq!(body(&Fault::from(&error), "id")["error"]["message"], told);
+            let error = Error::new(
+                ErrorKind::Provider(contract::ProviderErrorKind::ContextOverflow),
+                message,
+            );
+            assert_eq!(body(&ApiError::from(&error), "id")["error"]["message"], told);
         }
     }
 }

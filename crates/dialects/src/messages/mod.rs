@@ -9,8 +9,8 @@ mod error;
 pub mod fields;
 pub mod models;
 mod origins;
-mod reply;
 mod request;
+mod response;
 mod stop_reason;
 mod types;
 
@@ -18,16 +18,16 @@ use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    dialect::{Asked, Dialect, Frame},
-    fault::Fault,
+    api_error::ApiError,
+    dialect::{Dialect, Frame, ParsedRequest},
 };
 use provider_contract::Result;
 
 pub use count::estimate as estimate_tokens;
 
 use self::{
-    reply::MessagesReply,
     request::{Body, Purpose},
+    response::MessagesResponse,
 };
 
 /// The dialect of `/v1/messages`.
@@ -35,10 +35,10 @@ use self::{
 pub struct Messages;
 
 impl Dialect for Messages {
-    fn parse(&self, body: &[u8]) -> Result<Asked> {
+    fn parse(&self, body: &[u8]) -> Result<ParsedRequest> {
         let body = Body::parse(body, Purpose::Response)?;
-        Ok(Asked {
-            reply: Box::new(MessagesReply::new(
+        Ok(ParsedRequest {
+            reply: Box::new(MessagesResponse::new(
                 body.notes,
                 body.request.stop.clone(),
                 body.long_names,
@@ -50,11 +50,11 @@ impl Dialect for Messages {
         })
     }
 
-    fn status(&self, fault: &Fault) -> StatusCode {
+    fn status(&self, fault: &ApiError) -> StatusCode {
         error::status(fault)
     }
 
-    fn error(&self, fault: &Fault, request_id: &str) -> Value {
+    fn error(&self, fault: &ApiError, request_id: &str) -> Value {
         error::body(fault, request_id)
     }
 

@@ -57,10 +57,10 @@ fn indexed(path: &str) -> Option<(&str, usize, &str)> {
 mod tests {
     use serde_json::json;
 
-    use crate::{dialect::Dialect as _, fault::Fault, messages::Messages};
+    use crate::{api_error::ApiError, dialect::Dialect as _, messages::Messages};
     use provider_contract::{
-        Error, Kind,
-        contract::{self, ErrorKind, Extra},
+        Error, ErrorKind,
+        contract::{self, Extra, ProviderErrorKind},
     };
 
     #[test]
@@ -104,13 +104,13 @@ mod tests {
                     value_json: json!(upstream).to_string(),
                 }],
                 ..Error::new(
-                    Kind::Provider(ErrorKind::InvalidRequest),
+                    ErrorKind::Provider(ProviderErrorKind::InvalidRequest),
                     format!("{upstream} is wrong."),
                 )
                 .details()
                 .clone()
             });
-            let mut fault = Fault::from(&error);
+            let mut fault = ApiError::from(&error);
             asked.reply.locate(&mut fault);
             assert_eq!(fault.param.as_deref(), Some(here), "{upstream}");
             assert_eq!(fault.message, format!("{here} is wrong."));

@@ -9,9 +9,9 @@ use super::{
     resource::{Echo, Resource, Status, usage},
 };
 use crate::{
-    dialect::{Asked, Dialect, Frame, Head, Reply},
-    ending::{Ending, Notes},
-    fault::Fault,
+    api_error::ApiError,
+    dialect::{Dialect, Frame, Head, ParsedRequest, ResponseWriter},
+    ending::{Ending, RequestNotes},
 };
 use provider_contract::{
     Result,
@@ -23,7 +23,7 @@ use provider_contract::{
 pub struct Responses;
 
 impl Dialect for Responses {
-    fn parse(&self, body: &[u8]) -> Result<Asked> {
+    fn parse(&self, body: &[u8]) -> Result<ParsedRequest> {
         let mut body = Body::parse(body)?;
         let custom = std::mem::take(&mut body.custom);
         let output = Output::new(&body, custom);
@@ -35,7 +35,7 @@ impl Dialect for Responses {
             output,
             is_open: false,
         };
-        Ok(Asked {
+        Ok(ParsedRequest {
             request: body.request,
             model: body.model,
             stream: body.stream,
@@ -43,7 +43,7 @@ impl Dialect for Responses {
         })
     }
 
-    fn error(&self, fault: &Fault, _request_id: &str) -> Value {
+    fn error(&self, fault: &ApiError, _request_id: &str) -> Value {
         json!({ "error": fault.members() })
     }
 }
@@ -55,7 +55,7 @@ struct Response {
     head: Head,
     id: String,
     echo: Echo,
-    notes: Notes,
+    notes: RequestNotes,
     output: Output,
     is_open: bool,
 }
@@ -119,8 +119,8 @@ impl Response {
     }
 }
 
-impl Reply for Response {
-    fn notes(&mut self) -> &mut Notes {
+impl ResponseWriter for Response {
+    fn notes(&mut self) -> &mut RequestNotes {
         &mut self.notes
     }
 
@@ -155,7 +155,7 @@ impl Reply for Response {
         self.end(ending, frames);
     }
 
-    fn failed(&mut self, fault: &Fault, frames: &mut Vec<Frame>) {
+    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>) {
         self.open(frames);
         self.output.close(Status::Incomplete, frames);
         let said = Said::Error {

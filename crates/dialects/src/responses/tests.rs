@@ -48,7 +48,7 @@ fn stream(body: &Value, events: &[(ChatEvent, Option<Extra>)]) -> Vec<Value> {
     let ending = Ending {
         summary: &summary,
         generation: &GenerationInfo::new(3, "0.1.0", "sha256:0"),
-        trail: &[],
+        attempts: &[],
     };
     asked.reply.closing(ending, &mut frames);
     frames

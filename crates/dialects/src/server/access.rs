@@ -41,7 +41,7 @@ pub fn is_of(origin: &[u8], name: &Authority) -> bool {
 
 /// What a client shows as its key, in the two places where clients do.
 #[must_use]
-pub fn shown_keys(headers: &HeaderMap) -> [&str; 2] {
+pub fn presented_keys(headers: &HeaderMap) -> [&str; 2] {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(header::AUTHORIZATION)
         .and_then(|value| value.split_once(' '))
@@ -52,6 +52,6 @@ pub fn shown_keys(headers: &HeaderMap) -> [&str; 2] {
 
 /// Whether a text can be an access key.
 #[must_use]
-pub fn is_good_key(key: &str) -> bool {
+pub fn is_valid_key(key: &str) -> bool {
     key.len() >= SHORTEST_KEY && key.bytes().all(|byte| byte.is_ascii_graphic())
 }

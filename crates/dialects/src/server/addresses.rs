@@ -63,7 +63,7 @@ pub fn name_of(path: &str, headers: &HeaderMap) -> &'static str {
     };
     if is_below(RESPONSES) {
         "responses"
-    } else if is_below(MESSAGES) || (!is_below(CHAT_COMPLETIONS) && speaks_messages(headers)) {
+    } else if is_below(MESSAGES) || (!is_below(CHAT_COMPLETIONS) && is_messages_client(headers)) {
         "messages"
     } else {
         "chat-completions"
@@ -72,6 +72,6 @@ pub fn name_of(path: &str, headers: &HeaderMap) -> &'static str {
 
 /// Whether a client is one of the Messages API.
 #[must_use]
-pub fn speaks_messages(headers: &HeaderMap) -> bool {
+pub fn is_messages_client(headers: &HeaderMap) -> bool {
     headers.contains_key(ANTHROPIC_VERSION)
 }

@@ -2,12 +2,12 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::fault::Fault;
+use crate::api_error::ApiError;
 
 const INVALID: &str = "invalid_request_error";
 
 /// The headers of a response that is an error.
-pub fn headers_of(fault: &Fault) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+pub fn headers_of(fault: &ApiError) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
     let retry_after = fault
         .retry_after
         .map(|seconds| (header::RETRY_AFTER, seconds.into()));
@@ -24,11 +24,11 @@ pub fn headers_of(fault: &Fault) -> impl Iterator<Item = (HeaderName, HeaderValu
 /// # Errors
 /// It is anything else.
 #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-pub fn check_body_headers(headers: &HeaderMap) -> Result<(), Fault> {
+pub fn check_body_headers(headers: &HeaderMap) -> Result<(), ApiError> {
     let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     if let Some(coding) = coding(headers) {
         let message = format!("a body in `{coding}` is not read here; send it without `content-encoding`");
-        return Err(Fault::new(
+        return Err(ApiError::new(
             status,
             INVALID,
             "unsupported_content_encoding",
@@ -38,7 +38,7 @@ pub fn check_body_headers(headers: &HeaderMap) -> Result<(), Fault> {
     if !is_json(headers) {
         // A page in a browser may send anything else without asking first.
         let message = "the body has to be JSON, with `content-type: application/json`";
-        return Err(Fault::new(status, INVALID, "unsupported_media_type", message));
+        return Err(ApiError::new(status, INVALID, "unsupported_media_type", message));
     }
     Ok(())
 }
@@ -65,30 +65,30 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// A body is larger than so many bytes, the limit of this setting.
 #[must_use]
-pub fn too_large(setting: &str, most: usize) -> Fault {
+pub fn too_large(setting: &str, most: usize) -> ApiError {
     let message = format!("the body is larger than {most} bytes");
-    Fault::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID, setting, &message)
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID, setting, &message)
 }
 
 /// A body came too slowly.
 #[must_use]
-pub fn too_slow(code: &str, message: &str) -> Fault {
-    Fault::new(StatusCode::REQUEST_TIMEOUT, INVALID, code, message)
+pub fn too_slow(code: &str, message: &str) -> ApiError {
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, INVALID, code, message)
 }
 
 /// A body broke off.
 #[must_use]
-pub fn unreadable() -> Fault {
+pub fn unreadable() -> ApiError {
     let message = "the body cannot be read to its end";
-    Fault::new(StatusCode::BAD_REQUEST, INVALID, "unreadable", message)
+    ApiError::new(StatusCode::BAD_REQUEST, INVALID, "unreadable", message)
 }
 
 /// The key is missing or wrong.
 #[must_use]
-pub fn wrong_key() -> Fault {
+pub fn wrong_key() -> ApiError {
     let message = "the access key of this server is missing or wrong; send it as `Authorization: Bearer KEY` or \
                    `x-api-key: KEY`";
-    Fault::new(
+    ApiError::new(
         StatusCode::UNAUTHORIZED,
         "authentication_error",
         "invalid_api_key",
@@ -98,14 +98,14 @@ pub fn wrong_key() -> Fault {
 
 /// Who asks may not.
 #[must_use]
-pub fn not_allowed(status: StatusCode, message: &str) -> Fault {
-    Fault::new(status, "permission_error", "refused", message)
+pub fn not_allowed(status: StatusCode, message: &str) -> ApiError {
+    ApiError::new(status, "permission_error", "refused", message)
 }
 
 /// As of the dialects' own services: a request that was put together wrongly is not answered by whatever is there.
 #[must_use]
-pub fn no_model() -> Fault {
-    Fault::new(
+pub fn no_model() -> ApiError {
+    ApiError::new(
         StatusCode::BAD_REQUEST,
         INVALID,
         "missing_required_parameter",
@@ -116,16 +116,16 @@ pub fn no_model() -> Fault {
 
 /// The name of a model in an address is no text.
 #[must_use]
-pub fn invalid_path() -> Fault {
+pub fn invalid_path() -> ApiError {
     let message = "the model's name in the address is no UTF-8 text";
-    Fault::new(StatusCode::BAD_REQUEST, INVALID, "invalid_path", message)
+    ApiError::new(StatusCode::BAD_REQUEST, INVALID, "invalid_path", message)
 }
 
 /// The address does not take requests of this method.
 #[must_use]
-pub fn wrong_method() -> Fault {
+pub fn wrong_method() -> ApiError {
     let message = "this address does not take requests of this method";
-    Fault::new(
+    ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         INVALID,
         "method_not_allowed",
@@ -136,7 +136,7 @@ pub fn wrong_method() -> Fault {
 /// There is nothing at this address. It is not repeated: who asks knows it, and it may hold anything. `others` are the
 /// addresses that this server has beside the dialects'.
 #[must_use]
-pub fn nowhere(path: &str, others: &str) -> Fault {
+pub fn not_found(path: &str, others: &str) -> ApiError {
     let is_stored = path.starts_with("/v1/chat/completions/") || path.starts_with("/v1/responses/");
     let known = ELSEWHERE.iter().find(|(end, _)| path.ends_with(end));
     let message = match known {
@@ -149,7 +149,7 @@ pub fn nowhere(path: &str, others: &str) -> Fault {
              /v1/models/ID{others}"
         ),
     };
-    Fault::new(StatusCode::NOT_FOUND, INVALID, "unknown_url", &message)
+    ApiError::new(StatusCode::NOT_FOUND, INVALID, "unknown_url", &message)
 }
 
 /// What clients of other dialects, or of this one at another base URL, ask for, and what they are to ask for here. The

@@ -10,7 +10,7 @@ use crate::MockRouter;
 
 /// A parsed response.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct HttpResponse {
     pub(super) status: u16,
     pub(super) head: String,
     pub(super) body: Vec<u8>,
@@ -18,7 +18,7 @@ pub(super) struct Answer {
     pub(super) complete: bool,
 }
 
-impl Answer {
+impl HttpResponse {
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -68,7 +68,7 @@ pub(super) fn request(method: &str, path: &str, key: Option<&str>, body: &str) -
 }
 
 /// Reads one response from an open connection, up to `limit` bytes of it or until nothing arrives for a while.
-pub(super) async fn read_answer(stream: &mut TcpStream, limit: usize) -> Option<Answer> {
+pub(super) async fn read_answer(stream: &mut TcpStream, limit: usize) -> Option<HttpResponse> {
     let mut bytes = Vec::new();
     let mut look_at = 0;
     loop {
@@ -91,11 +91,11 @@ pub(super) async fn read_answer(stream: &mut TcpStream, limit: usize) -> Option<
     }
 }
 
-fn take_apart(bytes: &[u8]) -> Option<Answer> {
+fn take_apart(bytes: &[u8]) -> Option<HttpResponse> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = String::from_utf8(bytes[..end].to_vec()).expect("a head is text");
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    let mut answer = Answer {
+    let mut answer = HttpResponse {
         status,
         head,
         body: Vec::new(),
@@ -139,13 +139,13 @@ pub(super) async fn send(
     path: &str,
     key: Option<&str>,
     body: &str,
-) -> Option<Answer> {
+) -> Option<HttpResponse> {
     // More than the finite body of any scenario.
     send_up_to(mock, &request(method, path, key, body), 10 << 20).await
 }
 
 /// One request on its own connection; an endless response is read up to this many bytes.
-pub(super) async fn send_up_to(mock: &MockRouter, request: &str, limit: usize) -> Option<Answer> {
+pub(super) async fn send_up_to(mock: &MockRouter, request: &str, limit: usize) -> Option<HttpResponse> {
     let mut stream = connect(mock).await;
     stream
         .write_all(request.as_bytes())
@@ -155,7 +155,7 @@ pub(super) async fn send_up_to(mock: &MockRouter, request: &str, limit: usize) -
 }
 
 /// A chat request with a valid key.
-pub(super) async fn chat(mock: &MockRouter, body: &Value) -> Answer {
+pub(super) async fn chat(mock: &MockRouter, body: &Value) -> HttpResponse {
     let answer = send(
         mock,
         "POST",
@@ -167,6 +167,6 @@ pub(super) async fn chat(mock: &MockRouter, body: &Value) -> Answer {
     answer.expect("a response")
 }
 
-pub(super) async fn get(mock: &MockRouter, path: &str) -> Answer {
+pub(super) async fn get(mock: &MockRouter, path: &str) -> HttpResponse {
     send(mock, "GET", path, None, "").await.expect("a response")
 }

@@ -83,7 +83,7 @@ fn with_tool(mut request: Value) -> Value {
     request
 }
 
-fn arguments(answer: &client::Answer) -> Value {
+fn arguments(answer: &client::HttpResponse) -> Value {
     let deltas = answer.chunks();
     let calls = deltas
         .iter()

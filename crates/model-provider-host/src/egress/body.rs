@@ -19,22 +19,22 @@ use tracing::Span;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::{
-    limits::Note,
+    limits::StopReason,
     redact::body::BodyRedactor,
-    request_context::{RESPONSE_BYTES, View},
+    request_context::{RESPONSE_BYTES, RequestContext},
 };
 
 /// A request body from a guest.
 pub(super) struct Outgoing {
     inner: WasiBody,
     left: u64,
-    view: View,
+    context: RequestContext,
 }
 
 impl Outgoing {
-    pub(super) fn new(inner: WasiBody, view: View) -> Self {
-        let left = view.limits().request_bytes;
-        Self { inner, left, view }
+    pub(super) fn new(inner: WasiBody, context: RequestContext) -> Self {
+        let left = context.limits().request_bytes;
+        Self { inner, left, context }
     }
 }
 
@@ -52,8 +52,8 @@ impl Body for Outgoing {
         {
             let len = data.len() as u64;
             if len > self.left {
-                let most = self.view.limits().request_bytes;
-                self.view.note(Note::Limit {
+                let most = self.context.limits().request_bytes;
+                self.context.stop(StopReason::Limit {
                     name: "max-request-bytes",
                     message: format!("the request's body is longer than {most} bytes"),
                 });
@@ -82,28 +82,28 @@ impl Body for Outgoing {
 }
 
 /// Guard that counts an open request, of a guest or on a pooled client.
-pub(super) struct Open(Arc<AtomicUsize>);
+pub(super) struct RequestGuard(Arc<AtomicUsize>);
 
-impl Open {
-    pub(super) fn one_more(count: &Arc<AtomicUsize>) -> Self {
+impl RequestGuard {
+    pub(super) fn enter(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(count))
     }
 }
 
-impl Drop for Open {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// A timeout between two chunks. Time in which nobody polls does not count.
-struct Between {
+struct BetweenBytesTimeout {
     most: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl Between {
+impl BetweenBytesTimeout {
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let begin = || Box::pin(tokio::time::sleep(self.most));
         self.waiting.get_or_insert_with(begin).as_mut().poll(cx)
@@ -111,38 +111,38 @@ impl Between {
 }
 
 /// A response body for a guest.
-pub(super) struct Answer {
+pub(super) struct ResponseBody {
     inner: Incoming,
     left: u64,
     redactor: BodyRedactor,
     ended: bool,
     /// The error that ends the body when the received data has been returned.
     failed: Option<HttpError>,
-    view: View,
-    between: Option<Between>,
+    context: RequestContext,
+    between: Option<BetweenBytesTimeout>,
     /// The span of the attempt: bodies are read outside of it.
     span: Span,
-    _open: [Open; 2],
+    _open: [RequestGuard; 2],
 }
 
-impl Answer {
+impl ResponseBody {
     /// `most_between` is the guest's own between-bytes timeout.
     pub(super) fn new(
         inner: Incoming,
         redactor: BodyRedactor,
-        view: View,
-        open: [Open; 2],
+        context: RequestContext,
+        open: [RequestGuard; 2],
         most_between: Option<Duration>,
     ) -> Self {
-        let left = view.limits().response_bytes;
+        let left = context.limits().response_bytes;
         Self {
             inner,
             left,
             redactor,
             ended: false,
             failed: None,
-            view,
-            between: most_between.map(|most| Between { most, waiting: None }),
+            context,
+            between: most_between.map(|most| BetweenBytesTimeout { most, waiting: None }),
             span: Span::current(),
             _open: open,
         }
@@ -150,12 +150,12 @@ impl Answer {
 
     fn end(&mut self, how: &str) {
         self.ended = true;
-        let bytes = self.view.limits().response_bytes - self.left;
+        let bytes = self.context.limits().response_bytes - self.left;
         self.span.in_scope(|| tracing::debug!(bytes, "{how}"));
     }
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = HttpError;
 
@@ -185,8 +185,8 @@ impl Body for Answer {
                     let len = data.len() as u64;
                     if len > self.left {
                         self.end("response body is too long");
-                        let most = self.view.limits().response_bytes;
-                        self.view.note(Note::Limit {
+                        let most = self.context.limits().response_bytes;
+                        self.context.stop(StopReason::Limit {
                             name: RESPONSE_BYTES,
                             message: format!("the response body is longer than {most} bytes"),
                         });
@@ -268,8 +268,11 @@ mod tests {
             Frame::trailers(trailers),
         ];
         let body = StreamBody::new(futures::stream::iter(frames.map(Ok::<_, HttpError>)));
-        let view = View::new(Arc::default(), Arc::default(), CredentialState::Missing, None);
-        let sent = Outgoing::new(body.boxed_unsync(), view).collect().await.unwrap();
+        let context = RequestContext::new(Arc::default(), Arc::default(), CredentialState::Missing, None);
+        let sent = Outgoing::new(body.boxed_unsync(), context)
+            .collect()
+            .await
+            .unwrap();
         assert!(sent.trailers().is_none());
         assert_eq!(sent.to_bytes(), "body");
     }

@@ -15,7 +15,7 @@ use hyper_util::client::legacy::{ResponseFuture, connect::capture_connection};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use super::{
-    body::{Answer, Open, Outgoing, Withheld},
+    body::{Outgoing, RequestGuard, ResponseBody, Withheld},
     clock_skew::Clock,
     connection::Uses,
     connector::{Connector, Dial, Resolver},
@@ -23,16 +23,16 @@ use super::{
     dial::ConnectError,
     headers::{self, OwnHeaders},
     origin::Origin,
-    pool::{self, Lanes},
-    proxy::Via,
+    pool::{self, ConnectionPool},
+    proxy::ProxyRoute,
     tls::Tls,
 };
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     grants::AllowedEndpoints,
-    limits::Note,
+    limits::StopReason,
     redact::Redactor,
-    request_context::View,
+    request_context::RequestContext,
     settings::Settings,
 };
 
@@ -51,13 +51,13 @@ pub(crate) struct Policy {
     /// Certificate authorities to trust besides the platform's.
     pub(crate) ca_file: Option<std::path::PathBuf>,
     /// The proxy for the origin.
-    pub(crate) via: Option<Via>,
+    pub(crate) via: Option<ProxyRoute>,
 }
 
 impl Policy {
     /// Builds the connector for the origin; it counts the connections that it opens.
     fn connector(&self, opened: &Arc<AtomicU64>) -> Result<Connector> {
-        let needs_tls = self.origin.is_https() || self.via.as_ref().is_some_and(Via::is_https);
+        let needs_tls = self.origin.is_https() || self.via.as_ref().is_some_and(ProxyRoute::is_https);
         Ok(Connector::new(Dial {
             origin: self.origin.clone(),
             allow_private: self.allow_private,
@@ -83,7 +83,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let origin = settings.base_url.as_ref().and_then(Origin::of);
-    let origin = origin.ok_or_else(|| Error::new(Kind::Configuration, "there is no base URL"))?;
+    let origin = origin.ok_or_else(|| Error::new(ErrorKind::Configuration, "there is no base URL"))?;
     let policy = Policy {
         via: settings.proxies.before(&origin)?,
         origin,
@@ -98,24 +98,28 @@ where
 }
 
 /// The egress client of one provider: policy, pooled connections and redaction. Survives swaps.
-pub(crate) struct Edge {
+pub(crate) struct EgressClient {
     policy: Policy,
-    lanes: Lanes,
+    pool: ConnectionPool,
     redactor: Redactor,
     opened: Arc<AtomicU64>,
     denied: Arc<AtomicU64>,
     clock: Clock,
 }
 
-impl Edge {
+impl EgressClient {
     /// `before` is the client that it replaces: its metrics continue.
     pub(crate) fn new(policy: Policy, redactor: Redactor, before: Option<&Self>) -> Result<Arc<Self>> {
-        let opened = before.map(|edge| Arc::clone(&edge.opened)).unwrap_or_default();
-        let denied = before.map(|edge| Arc::clone(&edge.denied)).unwrap_or_default();
-        let lanes = Lanes::new(policy.connector(&opened)?);
+        let opened = before
+            .map(|egress| Arc::clone(&egress.opened))
+            .unwrap_or_default();
+        let denied = before
+            .map(|egress| Arc::clone(&egress.denied))
+            .unwrap_or_default();
+        let pool = ConnectionPool::new(policy.connector(&opened)?);
         Ok(Arc::new(Self {
             policy,
-            lanes,
+            pool,
             redactor,
             opened,
             denied,
@@ -129,16 +133,16 @@ impl Edge {
     }
 
     /// Blocked requests and headers.
-    pub(crate) fn denials(&self) -> u64 {
+    pub(crate) fn blocked_requests(&self) -> u64 {
         self.denied.load(Ordering::Relaxed)
     }
 
     /// See [`Clock::ahead`].
-    pub(crate) fn clock_ahead(&self) -> Option<i64> {
+    pub(crate) fn clock_skew(&self) -> Option<i64> {
         self.clock.ahead()
     }
 
-    pub(super) fn count_denial(&self) {
+    pub(super) fn count_blocked_request(&self) {
         self.denied.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -151,27 +155,27 @@ impl Edge {
         self.policy.headers.replace(name)
     }
 
-    fn deny(&self, view: &View, message: &str, hint: &str) -> HttpError {
-        self.count_denial();
-        deny::deny(view, self.redactor.own(message), hint)
+    fn deny(&self, context: &RequestContext, message: &str, hint: &str) -> HttpError {
+        self.count_blocked_request();
+        deny::deny(context, self.redactor.own(message), hint)
     }
 
     /// Sends one request of a guest; `most_between` is the guest's own between-bytes timeout.
     pub(super) async fn send(
         self: Arc<Self>,
         request: Request<WasiBody>,
-        view: View,
-        open: Open,
+        context: RequestContext,
+        open: RequestGuard,
         most_between: Option<Duration>,
     ) -> Result<Response<WasiBody>, HttpError> {
-        view.connecting();
+        context.connecting();
         let (mut parts, body) = request.into_parts();
-        self.check(&parts.method, &parts.uri, &view)?;
+        self.check(&parts.method, &parts.uri, &context)?;
         // Normalized, however the guest spelled it; over HTTP/1 the client derives `host` from it.
         parts.uri = self.policy.origin.uri(parts.uri.path_and_query());
         parts.headers.remove(header::HOST);
         self.policy.headers.write_to(&mut parts.headers);
-        if let Some(trace) = view.trace_parent() {
+        if let Some(trace) = context.trace_parent() {
             parts.headers.insert(headers::TRACE_PARENT, trace.header());
         }
         let to_proxy = self.proxy_authorization();
@@ -179,10 +183,10 @@ impl Edge {
             parts.headers.insert(header::PROXY_AUTHORIZATION, value.clone());
         }
         let path = parts.uri.path().to_owned();
-        let mut request = Request::from_parts(parts, Outgoing::new(body, view.clone()));
+        let mut request = Request::from_parts(parts, Outgoing::new(body, context.clone()));
         let connection = capture_connection(&mut request);
         let started = Instant::now();
-        let (client, place) = self.lanes.enter();
+        let (client, place) = self.pool.enter();
         let answer = client.request(request).await;
         let reused = connection
             .connection_metadata()
@@ -193,18 +197,18 @@ impl Edge {
                 extras.get::<Uses>().is_some_and(Uses::again)
             });
         let elapsed = started.elapsed();
-        let answer = answer.map_err(|error| self.failure(&error, reused, &view))?;
-        view.answered();
+        let answer = answer.map_err(|error| self.failure(&error, reused, &context))?;
+        context.answered();
         let (mut parts, body) = answer.into_parts();
         tracing::info!(origin = %self.policy.origin, path, status = parts.status.as_u16(), reused, ?elapsed, "response");
         self.clock.hear(&parts.headers);
         if let Some(via) = &self.policy.via
             && parts.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
         {
-            return Err(self.unconnected(&via.wants_authorization(), &view));
+            return Err(self.unconnected(&via.wants_authorization(), &context));
         }
         if let Some(what) = headers::in_part(parts.status, &parts.headers) {
-            return Err(self.partial(what, &view));
+            return Err(self.partial(what, &context));
         }
         let unsearchable = headers::check_codings(&parts.headers, &self.redactor);
         headers::clean(&mut parts.headers, &self.policy.headers, &self.redactor);
@@ -219,7 +223,7 @@ impl Edge {
                 Err(why)
             };
         }
-        let body = Answer::new(body, self.redactor.body(), view, [open, place], most_between);
+        let body = ResponseBody::new(body, self.redactor.body(), context, [open, place], most_between);
         Ok(Response::from_parts(parts, body.boxed_unsync()))
     }
 
@@ -230,7 +234,7 @@ impl Edge {
     }
 
     /// Whether a request is allowed: an allowed method, to the one origin.
-    fn check(&self, method: &Method, uri: &http::Uri, view: &View) -> Result<(), HttpError> {
+    fn check(&self, method: &Method, uri: &http::Uri, context: &RequestContext) -> Result<(), HttpError> {
         let usual = [
             Method::GET,
             Method::HEAD,
@@ -245,13 +249,13 @@ impl Edge {
             let message = format!("the plugin tried to send a `{method}` request");
             let methods: Vec<_> = usual.iter().map(Method::as_str).collect();
             let hint = format!("a plugin may send {}", methods.join(", "));
-            return Err(self.deny(view, &message, &hint));
+            return Err(self.deny(context, &message, &hint));
         }
         let wanted = uri.to_string();
         let hint = "allow an origin with `--base-url`, `baseUrl` in the configuration, or a grant";
         let Some(url) = url::Url::parse(&wanted).ok() else {
             let message = format!("the plugin sent a request to `{wanted}`, which is not a URL");
-            return Err(self.deny(view, &message, hint));
+            return Err(self.deny(context, &message, hint));
         };
         if Origin::of(&url).as_ref() != Some(&self.policy.origin)
             || !url.username().is_empty()
@@ -263,7 +267,7 @@ impl Edge {
                 "the plugin sent a request to {place}{port}; only {} is allowed",
                 self.policy.origin
             );
-            return Err(self.deny(view, &message, hint));
+            return Err(self.deny(context, &message, hint));
         }
         // Compared as sent, not as decoded: a path that servers may read in two ways is not allowed.
         let path = uri.path();
@@ -275,12 +279,12 @@ impl Edge {
             );
             let hint =
                 "a grant names the requests that a plugin may send; `grant FILE.wasm` shows what it requests";
-            return Err(self.deny(view, &message, hint));
+            return Err(self.deny(context, &message, hint));
         }
         if self.redactor.finds(wanted.as_bytes()) {
             let message = "the plugin put the credential into an address";
             let hint = "the host adds the credential to requests; this plugin should not know it";
-            return Err(self.deny(view, message, hint));
+            return Err(self.deny(context, message, hint));
         }
         Ok(())
     }
@@ -289,10 +293,15 @@ impl Edge {
     ///
     /// A reused connection that closed without a byte is `connection-terminated`: the server had closed it before,
     /// so the request may be retried. On a fresh connection the same is `HTTP-response-incomplete`.
-    fn failure(&self, error: &hyper_util::client::legacy::Error, reused: bool, view: &View) -> HttpError {
+    fn failure(
+        &self,
+        error: &hyper_util::client::legacy::Error,
+        reused: bool,
+        context: &RequestContext,
+    ) -> HttpError {
         let source = error.source();
         if let Some(connect) = source.and_then(|source| source.downcast_ref::<ConnectError>()) {
-            return self.unconnected(connect, view);
+            return self.unconnected(connect, context);
         }
         let hyper = source.and_then(|source| source.downcast_ref::<hyper::Error>());
         let parse = hyper.is_some_and(hyper::Error::is_parse);
@@ -306,26 +315,26 @@ impl Edge {
     }
 
     /// A partial response: a credential that is cut at its end could not be found.
-    fn partial(&self, what: &str, view: &View) -> HttpError {
-        self.count_denial();
+    fn partial(&self, what: &str, context: &RequestContext) -> HttpError {
+        self.count_blocked_request();
         let message = format!("{} sent {what}, which was not requested", self.policy.origin);
         let hint = "a response has to come whole, so that it can be searched for the credential";
-        deny::deny(view, self.redactor.own(&message), hint);
+        deny::deny(context, self.redactor.own(&message), hint);
         HttpError::HttpProtocolError
     }
 
     /// A connection failure: the guest gets the class, the operator the reason.
-    fn unconnected(&self, error: &ConnectError, view: &View) -> HttpError {
+    fn unconnected(&self, error: &ConnectError, context: &RequestContext) -> HttpError {
         let (why, hint) = error.reason();
         let origin = &self.policy.origin;
         if matches!(error, ConnectError::Prohibited(_)) {
-            self.deny(view, &format!("{origin} is not reached: {why}"), hint);
+            self.deny(context, &format!("{origin} is not reached: {why}"), hint);
         } else {
             let message = self
                 .redactor
                 .own(&format!("there is no connection to {origin}: {why}"));
             tracing::info!(reason = message, hint, "no connection");
-            view.note(Note::Unconnected {
+            context.stop(StopReason::Unconnected {
                 message,
                 hint: hint.to_owned(),
             });

@@ -18,12 +18,12 @@ use hyper_util::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Bytes in both directions: TCP, TLS, or either within a proxy's tunnel.
-pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait IoStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> IoStream for T {}
 
 /// Any of these streams; wrapping it for hyper costs nothing.
-pub(super) type Bytes = TokioIo<Box<dyn Duplex>>;
+pub(super) type Bytes = TokioIo<Box<dyn IoStream>>;
 
 /// Counts the requests on a connection, to distinguish a reused one from a fresh one.
 #[derive(Clone, Debug, Default)]

@@ -16,10 +16,10 @@ use http::Uri;
 use hyper_util::rt::TokioIo;
 
 use super::{
-    connection::{Conn, Duplex},
+    connection::{Conn, IoStream},
     dial::{ConnectError, dial},
     origin::Origin,
-    proxy::Via,
+    proxy::ProxyRoute,
     tls::Tls,
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Dial {
     /// The connect timeout, handshakes included.
     pub(super) timeout: Duration,
     pub(super) tls: Option<Tls>,
-    pub(super) via: Option<Via>,
+    pub(super) via: Option<ProxyRoute>,
     pub(super) resolver: Resolver,
     /// Connections opened so far.
     pub(super) opened: Arc<AtomicU64>,
@@ -100,7 +100,7 @@ impl Dial {
         self.origin.admits(address.ip(), self.allow_private)
     }
 
-    async fn direct(&self, host: &str, port: u16) -> Result<Box<dyn Duplex>, ConnectError> {
+    async fn direct(&self, host: &str, port: u16) -> Result<Box<dyn IoStream>, ConnectError> {
         let found = self.resolver.resolve(host, port).await?;
         let (admitted, refused): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|address| self.admits(address));

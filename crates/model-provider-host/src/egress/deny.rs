@@ -2,13 +2,13 @@
 
 use wasmtime_wasi_http::Error as HttpError;
 
-use crate::{limits::Note, request_context::View};
+use crate::{limits::StopReason, request_context::RequestContext};
 
 /// Reports to the operator what was blocked and how to allow it: in the log, and as the error that replaces the
 /// guest's. The guest learns only that the request was blocked.
-pub(super) fn deny(view: &View, message: String, hint: &str) -> HttpError {
+pub(super) fn deny(context: &RequestContext, message: String, hint: &str) -> HttpError {
     tracing::warn!(reason = message, hint, "denied");
-    view.note(Note::Denied {
+    context.stop(StopReason::Denied {
         message,
         hint: hint.to_owned(),
     });

@@ -7,7 +7,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::net::TcpStream;
 use wasmtime_wasi_http::Error as HttpError;
 
-use super::{connection::Duplex, tls};
+use super::{connection::IoStream, tls};
 
 /// The delay before the next address is tried in parallel.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -98,7 +98,7 @@ impl std::error::Error for ConnectError {}
 
 /// Connects to the first address that accepts. One that does not respond does not delay the rest: after a head
 /// start the next one is tried in parallel, as in RFC 8305.
-pub(super) async fn dial(addresses: &[SocketAddr]) -> Result<Box<dyn Duplex>, ConnectError> {
+pub(super) async fn dial(addresses: &[SocketAddr]) -> Result<Box<dyn IoStream>, ConnectError> {
     let mut last = ConnectError::Dns;
     let mut untried = in_turn(addresses).into_iter();
     let mut dialled = FuturesUnordered::new();

@@ -5,7 +5,7 @@ use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError};
 
 use crate::secret::Secret;
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     redact::Redactor,
 };
 
@@ -32,7 +32,7 @@ impl OwnHeaders {
         let text = zeroize::Zeroizing::new(format!("{prefix}{}", secret.expose()));
         let value = HeaderValue::from_str(&text).map_err(|_| {
             Error::new(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 "the credential has characters that a header cannot carry",
             )
             .with_hint("copy it again; it is plain text without spaces or line breaks")
@@ -45,7 +45,7 @@ impl OwnHeaders {
     pub(crate) fn operators(&mut self, name: &str, value: &Secret) -> Result<()> {
         let parsed = HeaderValue::from_str(value.expose()).map_err(|_| {
             Error::new(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 format!("the value of the configured header `{name}` cannot be sent"),
             )
             .with_hint("a header's value is plain text without line breaks")
@@ -228,10 +228,10 @@ fn strange_charset(content_type: &HeaderValue) -> Option<String> {
 
 fn header_name(name: &str) -> Result<HeaderName> {
     let parsed = HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| Error::new(Kind::Configuration, format!("`{name}` is not a header name")))?;
+        .map_err(|_| Error::new(ErrorKind::Configuration, format!("`{name}` is not a header name")))?;
     if DEFAULT_FORBIDDEN_HEADERS.contains(&parsed) {
         return Err(Error::new(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             format!("the header `{name}` belongs to the connection"),
         ));
     }

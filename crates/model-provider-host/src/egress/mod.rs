@@ -28,9 +28,9 @@ mod wasi_http_hooks;
 
 #[doc(hidden)]
 pub use client::bare_client;
-pub(crate) use client::{Edge, Policy};
+pub(crate) use client::{EgressClient, Policy};
 pub(crate) use headers::OwnHeaders;
 pub use origin::Origin;
 pub use proxy::Proxies;
-pub(crate) use proxy::Via;
-pub(crate) use wasi_http_hooks::Gate;
+pub(crate) use proxy::ProxyRoute;
+pub(crate) use wasi_http_hooks::EgressHooks;

@@ -16,7 +16,7 @@ use hyper_util::{
 };
 
 use super::{
-    body::{Open, Outgoing},
+    body::{Outgoing, RequestGuard},
     connector::Connector,
 };
 
@@ -34,42 +34,44 @@ const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW * MOST as u32;
 /// The HTTP/2 keep-alive interval and timeout: after this much silence on a connection with requests, a ping is
 /// sent; without a reply within the same time the connection is closed. Otherwise a path that drops all packets
 /// would get one request after another, since a connection in use is never idle.
-const ASKED: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// All clients; each has its own connections.
-pub(super) struct Lanes {
+pub(super) struct ConnectionPool {
     connector: Connector,
-    lanes: Mutex<Vec<Lane>>,
+    clients: Mutex<Vec<PooledClient>>,
 }
 
-struct Lane {
+struct PooledClient {
     client: Client<Connector, Outgoing>,
     open: Arc<AtomicUsize>,
 }
 
-impl Lanes {
+impl ConnectionPool {
     pub(super) fn new(connector: Connector) -> Self {
         Self {
             connector,
-            lanes: Mutex::default(),
+            clients: Mutex::default(),
         }
     }
 
     /// A client with capacity for one more request, which counts until the guard is dropped.
-    pub(super) fn enter(&self) -> (Client<Connector, Outgoing>, Open) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn enter(&self) -> (Client<Connector, Outgoing>, RequestGuard) {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         // The first with capacity: with fewer requests the later ones become idle, and their connections are
         // closed.
-        let found = lanes.iter().find(|lane| lane.open.load(Ordering::Relaxed) < MOST);
-        if let Some(lane) = found {
-            return (lane.client.clone(), Open::one_more(&lane.open));
+        let found = clients
+            .iter()
+            .find(|pooled| pooled.open.load(Ordering::Relaxed) < MOST);
+        if let Some(pooled) = found {
+            return (pooled.client.clone(), RequestGuard::enter(&pooled.open));
         }
-        let lane = Lane {
+        let pooled = PooledClient {
             client: client(&self.connector),
             open: Arc::default(),
         };
-        let entered = (lane.client.clone(), Open::one_more(&lane.open));
-        lanes.push(lane);
+        let entered = (pooled.client.clone(), RequestGuard::enter(&pooled.open));
+        clients.push(pooled);
         entered
     }
 }
@@ -84,8 +86,8 @@ where
         .pool_idle_timeout(POOL_IDLE)
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())
-        .http2_keep_alive_interval(ASKED)
-        .http2_keep_alive_timeout(ASKED)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .http2_keep_alive_timeout(KEEP_ALIVE)
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .build(connector.clone())

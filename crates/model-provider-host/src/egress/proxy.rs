@@ -20,13 +20,13 @@ use zeroize::Zeroizing;
 use crate::secret::Secret;
 
 use super::{
-    connection::{Bytes, Duplex},
+    connection::{Bytes, IoStream},
     dial::{ConnectError, dial},
     no_proxy,
     origin::Origin,
     tls::Tls,
 };
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The values of `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`, each also in upper case. Empty by
 /// default: the embedder decides whether and from where they are read.
@@ -68,7 +68,7 @@ impl Proxies {
     }
 
     /// The proxy for an origin. Never one for this machine itself.
-    pub(crate) fn before(&self, origin: &Origin) -> Result<Option<Via>> {
+    pub(crate) fn before(&self, origin: &Origin) -> Result<Option<ProxyRoute>> {
         let named = if origin.is_https() {
             &self.https
         } else {
@@ -76,7 +76,7 @@ impl Proxies {
         };
         match named.as_ref().or(self.all.as_ref()) {
             Some(named) if !origin.is_loopback() && !no_proxy::covers(&self.except, origin) => {
-                Via::new(named, origin).map(Some)
+                ProxyRoute::new(named, origin).map(Some)
             }
             _ => Ok(None),
         }
@@ -97,7 +97,7 @@ impl fmt::Debug for Proxies {
 
 /// The proxy for one origin. Displayed without its password.
 #[derive(Clone)]
-pub(crate) struct Via {
+pub(crate) struct ProxyRoute {
     label: String,
     host: String,
     port: u16,
@@ -114,12 +114,12 @@ enum Over {
     Socks,
 }
 
-impl Via {
+impl ProxyRoute {
     fn new(named: &Named, origin: &Origin) -> Result<Self> {
         let variable = named.variable;
         // Errors do not show the text, which may hold a password.
         let wrong = |what: &str| {
-            Error::new(Kind::Configuration, format!("the proxy in `{variable}` {what}")).with_hint(
+            Error::new(ErrorKind::Configuration, format!("the proxy in `{variable}` {what}")).with_hint(
                 "give it as http://HOST:PORT, https://HOST:PORT or socks5h://HOST:PORT, with NAME:PASSWORD@ before \
                  the host if it asks for them, other signs than letters and digits percent-encoded",
             )
@@ -180,7 +180,7 @@ impl Via {
         &self,
         origin: &Origin,
         tls: Option<&Tls>,
-    ) -> Result<(Box<dyn Duplex>, bool), ConnectError> {
+    ) -> Result<(Box<dyn IoStream>, bool), ConnectError> {
         let stream = self.dial(tls).await?;
         if self.over != Over::Socks && !origin.is_https() {
             return Ok((stream.into_inner(), true));
@@ -245,7 +245,7 @@ impl Via {
     }
 }
 
-impl fmt::Debug for Via {
+impl fmt::Debug for ProxyRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.label)
     }
@@ -338,7 +338,7 @@ mod tests {
             let error = proxies
                 .before(&Origin::parse("https://a.test").unwrap())
                 .unwrap_err();
-            assert_eq!(error.kind(), Kind::Configuration);
+            assert_eq!(error.kind(), ErrorKind::Configuration);
             assert!(error.message().contains("`HTTPS_PROXY`"), "{error}");
             assert!(
                 !format!("{error} {error:?} {proxies:?}").contains("pass-word"),

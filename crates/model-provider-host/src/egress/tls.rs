@@ -10,11 +10,11 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 
 use super::{
-    connection::{Bytes, Duplex},
+    connection::{Bytes, IoStream},
     pinned::{self, Pinned},
 };
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     files,
 };
 
@@ -31,7 +31,8 @@ impl Tls {
     /// Trusts the platform's authorities, the bundled ones, and those of a file.
     pub(super) fn new(ca_file: Option<&Path>) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let fault = |error: String| Error::new(Kind::Configuration, format!("TLS cannot be set up: {error}"));
+        let fault =
+            |error: String| Error::new(ErrorKind::Configuration, format!("TLS cannot be set up: {error}"));
         let (roots, own) = roots(ca_file)?;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -57,20 +58,20 @@ impl Tls {
     /// TLS handshake with the service; true if it negotiates HTTP/2.
     pub(super) async fn with_service(
         &self,
-        stream: Box<dyn Duplex>,
+        stream: Box<dyn IoStream>,
         host: &str,
     ) -> io::Result<(Bytes, bool)> {
         let stream = self.service.connect(server_name(host)?, stream).await?;
         let speaks_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok((TokioIo::new(Box::new(stream) as Box<dyn Duplex>), speaks_h2))
+        Ok((TokioIo::new(Box::new(stream) as Box<dyn IoStream>), speaks_h2))
     }
 
     /// TLS handshake with a proxy.
     pub(super) async fn with_proxy(
         &self,
-        stream: Box<dyn Duplex>,
+        stream: Box<dyn IoStream>,
         host: &str,
-    ) -> io::Result<Box<dyn Duplex>> {
+    ) -> io::Result<Box<dyn IoStream>> {
         Ok(Box::new(self.proxy.connect(server_name(host)?, stream).await?))
     }
 }
@@ -94,12 +95,12 @@ fn roots(ca_file: Option<&Path>) -> Result<(RootCertStore, Vec<CertificateDer<'s
     };
     let bad = |what: String| {
         Error::new(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             format!("the certificates in {}: {what}", path.display()),
         )
         .with_hint("`ca-file` names a PEM file with the certificates of your authority")
     };
-    let text = files::read(path, files::LARGEST).map_err(|error| bad(error.to_string()))?;
+    let text = files::read(path, files::MAX_BYTES).map_err(|error| bad(error.to_string()))?;
     let mut own: Vec<CertificateDer<'static>> = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(&text) {
         let certificate = certificate.map_err(|error| bad(format!("they cannot be read: {error}")))?;
@@ -215,7 +216,7 @@ mod tests {
                 std::fs::write(&file, content).unwrap();
             }
             let error = roots(Some(&file)).unwrap_err();
-            assert_eq!(error.kind(), Kind::Configuration);
+            assert_eq!(error.kind(), ErrorKind::Configuration);
             assert!(
                 error.message().contains("own.pem") && error.message().contains(word),
                 "{error}"

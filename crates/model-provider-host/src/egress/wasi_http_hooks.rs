@@ -16,27 +16,27 @@ use wasmtime_wasi_http::{
     p2::bindings::http::types::ErrorCode,
 };
 
-use super::{body::Open, client::Edge, deny::deny, headers};
-use crate::{limits::Note, request_context::View};
+use super::{body::RequestGuard, client::EgressClient, deny::deny, headers};
+use crate::{limits::StopReason, request_context::RequestContext};
 
 /// The most blocked headers of one request that are logged.
 const MOST_LOGGED: usize = 8;
 
 /// The egress client, if there is one, and what this request has used of it.
-pub(crate) struct Gate {
-    edge: Option<Arc<Edge>>,
-    view: View,
+pub(crate) struct EgressHooks {
+    egress: Option<Arc<EgressClient>>,
+    context: RequestContext,
     open: Arc<AtomicUsize>,
     started: usize,
     denied: usize,
 }
 
-impl Gate {
+impl EgressHooks {
     /// Hooks for this egress client; without one, every request is blocked.
-    pub(crate) fn new(edge: Option<Arc<Edge>>, view: View) -> Self {
+    pub(crate) fn new(egress: Option<Arc<EgressClient>>, context: RequestContext) -> Self {
         Self {
-            edge,
-            view,
+            egress,
+            context,
             open: Arc::new(AtomicUsize::new(0)),
             started: 0,
             denied: 0,
@@ -48,18 +48,18 @@ impl Gate {
         self.started > 0
     }
 
-    fn admit(&mut self) -> Result<(Arc<Edge>, Open), HttpError> {
-        let Some(edge) = &self.edge else {
+    fn admit(&mut self) -> Result<(Arc<EgressClient>, RequestGuard), HttpError> {
+        let Some(egress) = &self.egress else {
             let message = "the plugin has no grant, so all its requests are blocked".to_owned();
             let hint = "write one with `grant FILE.wasm`, or name the destination with `--base-url`";
-            return Err(deny(&self.view, message, hint));
+            return Err(deny(&self.context, message, hint));
         };
-        if self.view.is_answered_at_length() {
+        if self.context.is_response_over_limit() {
             return Err(HttpError::HttpRequestDenied);
         }
-        let limits = self.view.limits();
+        let limits = self.context.limits();
         let over = |name, most: usize, what: &str| {
-            self.view.note(Note::Limit {
+            self.context.stop(StopReason::Limit {
                 name,
                 message: format!("the plugin {what} more than {most} requests"),
             });
@@ -72,7 +72,7 @@ impl Gate {
             return Err(over("max-requests", limits.requests, "made"));
         }
         self.started += 1;
-        Ok((Arc::clone(edge), Open::one_more(&self.open)))
+        Ok((Arc::clone(egress), RequestGuard::enter(&self.open)))
     }
 }
 
@@ -85,12 +85,12 @@ type Sent = Result<
     HttpError,
 >;
 
-impl WasiHttpHooks for Gate {
+impl WasiHttpHooks for EgressHooks {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
-        match &self.edge {
-            Some(edge) => {
-                let edge = Arc::clone(edge);
-                Arc::new(move |name| edge.forbids(name))
+        match &self.egress {
+            Some(egress) => {
+                let egress = Arc::clone(egress);
+                Arc::new(move |name| egress.forbids(name))
             }
             None => Arc::new(headers::is_forbidden),
         }
@@ -98,18 +98,18 @@ impl WasiHttpHooks for Gate {
 
     /// Called for headers that the guest sets; those of responses have been removed before.
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
-        let forbidden = match &self.edge {
-            Some(edge) => edge.forbids(name),
+        let forbidden = match &self.egress {
+            Some(egress) => egress.forbids(name),
             None => headers::is_forbidden(name),
         };
-        if let Some(edge) = &self.edge
-            && edge.replaces(name)
+        if let Some(egress) = &self.egress
+            && egress.replaces(name)
         {
             tracing::debug!(%name, "the configured header replaces the plugin's");
         }
         if forbidden {
-            if let Some(edge) = &self.edge {
-                edge.count_denial();
+            if let Some(egress) = &self.egress {
+                egress.count_blocked_request();
             }
             let message = format!("the plugin tried to set the header `{name}`, which plugins must not set");
             let hint = "the host writes what belongs to the connection and to the credential; a header of your own \
@@ -119,7 +119,7 @@ impl WasiHttpHooks for Gate {
                 // A guest may try any number of times, and must not flood the operator's log.
                 n if n > MOST_LOGGED => {}
                 n => {
-                    deny(&self.view, message, hint);
+                    deny(&self.context, message, hint);
                     if n == MOST_LOGGED {
                         tracing::warn!("further blocked headers of this request are counted and not logged");
                     }
@@ -136,12 +136,12 @@ impl WasiHttpHooks for Gate {
         _fut: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let admitted = self.admit();
-        let view = self.view.clone();
+        let context = self.context.clone();
         let span = tracing::info_span!("http", attempt = self.started, method = %request.method());
         let sending = async move {
-            let (edge, open) = admitted?;
+            let (egress, open) = admitted?;
             let options = options.unwrap_or_default();
-            let sent = edge.send(request, view, open, options.between_bytes_timeout);
+            let sent = egress.send(request, context, open, options.between_bytes_timeout);
             // The guest's own timeout. The connect timeout comes from the settings.
             let answer = match options.first_byte_timeout {
                 None => sent.await?,

@@ -22,9 +22,9 @@ use cooldown::{Cooldowns, LONGEST_NAME};
 use recent::RecentFailures;
 
 use crate::{
-    contract::{ChatRequest, ErrorKind},
-    error::{Error, Kind, Result},
-    host::{Answer, ChatOptions, Host, chat_stream::ChatStream},
+    contract::{ChatRequest, ProviderErrorKind},
+    error::{Error, ErrorKind, Result},
+    host::{ChatOptions, ChatResponse, Host, chat_stream::ChatStream},
     request_defaults::Params,
 };
 
@@ -33,7 +33,7 @@ const MOST_NAMES: usize = 1024;
 
 /// The cooldowns of one host. They survive swaps; share it among all requests.
 #[derive(Default)]
-pub struct Fallback {
+pub struct Failover {
     memory: Arc<Mutex<Memory>>,
     params: Params,
     max_retries: Option<u32>,
@@ -53,11 +53,11 @@ struct Memory {
 #[non_exhaustive]
 pub struct Started {
     /// The response.
-    pub completion: ChatStream,
+    pub stream: ChatStream,
     /// The reference of the responding model, as given.
     pub reference: String,
     /// The failed attempts before it.
-    pub trail: Vec<Attempt>,
+    pub attempts: Vec<Attempt>,
 }
 
 /// A complete response.
@@ -65,11 +65,11 @@ pub struct Started {
 #[non_exhaustive]
 pub struct Completed {
     /// The response.
-    pub answer: Answer,
+    pub response: ChatResponse,
     /// The reference of the responding model, as given.
     pub reference: String,
     /// The failed attempts before it.
-    pub trail: Vec<Attempt>,
+    pub attempts: Vec<Attempt>,
 }
 
 /// All models failed.
@@ -79,13 +79,13 @@ pub struct Failed {
     /// The error that no other model can avoid; else that of the first model that was tried.
     pub error: Error,
     /// All failed attempts, the last one included.
-    pub trail: Vec<Attempt>,
+    pub attempts: Vec<Attempt>,
 }
 
-impl fmt::Debug for Fallback {
+impl fmt::Debug for Failover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let resting = self.memory().cooldowns.len();
-        f.debug_struct("Fallback")
+        f.debug_struct("Failover")
             .field("cooling_down", &resting)
             .finish_non_exhaustive()
     }
@@ -99,7 +99,7 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-impl Fallback {
+impl Failover {
     /// No cooldowns yet.
     #[must_use]
     pub fn new() -> Self {
@@ -124,7 +124,7 @@ impl Fallback {
 
     /// Without parameters and bounds, but with the same cooldowns: for a reload of the configuration.
     #[must_use]
-    pub fn renewed(&self) -> Self {
+    pub fn with_shared_cooldowns(&self) -> Self {
         // An alias may mean another model now.
         self.memory().canonical.clear();
         Self {
@@ -134,7 +134,7 @@ impl Fallback {
     }
 
     /// Ends the cooldown of a model, because a user wants this model now.
-    pub async fn wake(&self, host: &Host, reference: &str) {
+    pub async fn end_cooldown(&self, host: &Host, reference: &str) {
         let key = self.key(reference, &|reference| canonical(host, reference)).await;
         self.memory().cooldowns.recovered(&key);
     }
@@ -171,16 +171,16 @@ impl Fallback {
                 max_retries,
                 ..options
             };
-            let mut completion = host.chat_with(request, options).await?;
-            completion.ready().await?;
-            Ok(completion)
+            let mut stream = host.chat_with(request, options).await?;
+            stream.ready().await?;
+            Ok(stream)
         };
         let resolve = |reference| canonical(host, reference);
-        let (completion, reference, trail) = self.one_of(request, references, resolve, ask).await?;
+        let (stream, reference, attempts) = self.one_of(request, references, resolve, ask).await?;
         Ok(Started {
-            completion,
+            stream,
             reference,
-            trail,
+            attempts,
         })
     }
 
@@ -220,11 +220,11 @@ impl Fallback {
             )
         };
         let resolve = |reference| canonical(host, reference);
-        let (answer, reference, trail) = self.one_of(request, references, resolve, ask).await?;
+        let (response, reference, attempts) = self.one_of(request, references, resolve, ask).await?;
         Ok(Completed {
-            answer,
+            response,
             reference,
-            trail,
+            attempts,
         })
     }
 
@@ -264,11 +264,11 @@ impl Fallback {
             // At least one model has to be tried.
             *first = None;
         }
-        let mut trail: Vec<Attempt> = Vec::new();
+        let mut attempts: Vec<Attempt> = Vec::new();
         let mut first_error = None;
         for ((reference, key), resting) in models.iter().zip(resting) {
             if let Some(error) = resting {
-                trail.push(Attempt::new(reference.as_str(), error, Duration::ZERO));
+                attempts.push(Attempt::new(reference.as_str(), error, Duration::ZERO));
                 continue;
             }
             let started = Instant::now();
@@ -276,12 +276,12 @@ impl Fallback {
             request.model.clone_from(reference);
             self.params.fill(&mut request, &[reference, key]);
             match ask(request, self.options(key, started)).await {
-                Ok(answer) => {
+                Ok(response) => {
                     let mut memory = self.memory();
                     memory.cooldowns.recovered(key);
                     memory.recent.recovered(key);
                     drop(memory);
-                    return Ok((answer, (*reference).clone(), trail));
+                    return Ok((response, (*reference).clone(), attempts));
                 }
                 Err(error) => {
                     let mut memory = self.memory();
@@ -290,13 +290,13 @@ impl Fallback {
                         memory.recent.failed(key, Instant::now());
                     }
                     drop(memory);
-                    trail.push(Attempt::new(reference.as_str(), error.clone(), started.elapsed()));
+                    attempts.push(Attempt::new(reference.as_str(), error.clone(), started.elapsed()));
                     // An invalid reference that was requested first is a mistake of the caller: a response from
                     // another model would hide it.
-                    let is_slip = error.kind() == Kind::Provider(ErrorKind::InvalidReference)
+                    let is_slip = error.kind() == ErrorKind::Provider(ProviderErrorKind::InvalidReference)
                         && models.first().is_some_and(|(first, _)| first == reference);
                     if is_slip || !error.allows_fallback() {
-                        return Err(Failed { error, trail });
+                        return Err(Failed { error, attempts });
                     }
                     first_error.get_or_insert(error);
                 }
@@ -304,11 +304,11 @@ impl Fallback {
         }
         let error = first_error.unwrap_or_else(|| {
             Error::new(
-                Kind::Provider(ErrorKind::InvalidRequest),
+                ErrorKind::Provider(ProviderErrorKind::InvalidRequest),
                 "no model is configured or requested",
             )
         });
-        Err(Failed { error, trail })
+        Err(Failed { error, attempts })
     }
 
     /// The options of a call to a model.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Writing a file takes milliseconds; a process that holds the lock for longer hangs, or is malicious.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ fn within(path: &Path, ending: &str, patience: Duration) -> Result<File> {
     let name = PathBuf::from(name);
     let fault = |what: String| {
         let message = format!("{} cannot be locked: {what}", name.display());
-        Error::new(Kind::Configuration, message)
+        Error::new(ErrorKind::Configuration, message)
     };
     let file = open(&name).map_err(|error| fault(error.to_string()))?;
     #[cfg(unix)]
@@ -85,7 +85,7 @@ fn own(name: &Path, file: &File) -> Result<()> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let fault = |what: String| {
         let message = format!("{} cannot be locked: {what}", name.display());
-        Error::new(Kind::Configuration, message)
+        Error::new(ErrorKind::Configuration, message)
     };
     let meta = file.metadata().map_err(|error| fault(error.to_string()))?;
     if !super::trust::is_trusted(meta.uid()) {

@@ -12,22 +12,22 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 pub use lock::{lock, lock_as};
 pub use read::{open, read, read_input, read_input_text};
 
 /// The size limit of a file of this program or of a configuration.
-pub const LARGEST: u64 = 64 * 1024 * 1024;
+pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Creates a directory or checks an existing one: it is the user's own, and inaccessible to other users.
 ///
 /// # Errors
 /// It cannot be created, belongs to another user, or is accessible to other users and cannot be closed.
-pub fn private_dir(dir: &Path) -> Result<()> {
+pub fn create_private_dir(dir: &Path) -> Result<()> {
     let fault = |what: String| {
         Error::new(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             format!("the directory {}: {what}", dir.display()),
         )
     };
@@ -58,8 +58,8 @@ pub fn private_dir(dir: &Path) -> Result<()> {
 /// users may hold files of theirs already, so it is refused instead of closed.
 ///
 /// # Errors
-/// As of [`private_dir`], and it is accessible to other users.
-pub fn trusted_dir(dir: &Path) -> Result<()> {
+/// As of [`create_private_dir`], and it is accessible to other users.
+pub fn check_trusted_dir(dir: &Path) -> Result<()> {
     #[cfg(unix)]
     if let Ok(meta) = fs::symlink_metadata(dir) {
         use std::os::unix::fs::PermissionsExt as _;
@@ -69,12 +69,12 @@ pub fn trusted_dir(dir: &Path) -> Result<()> {
                 "the directory {} is accessible to other users ({mode:03o})",
                 dir.display()
             );
-            return Err(Error::new(Kind::Configuration, message).with_hint(
+            return Err(Error::new(ErrorKind::Configuration, message).with_hint(
                 "other users may have put files there: remove it, and it is created again for you alone",
             ));
         }
     }
-    private_dir(dir)
+    create_private_dir(dir)
 }
 
 /// Creates a folder and its parents, accessible to the user only.
@@ -97,7 +97,7 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     })
     .map_err(|error| {
         Error::new(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             format!("{} cannot be written: {error}", path.display()),
         )
     })

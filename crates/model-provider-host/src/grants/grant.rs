@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::endpoints::{GrantedEndpoint, words as endpoint_words};
+use super::endpoints::{GrantedEndpoint, words as format_endpoints};
 use crate::{
     contract::ProviderInfo,
     egress::Origin,
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
 };
 
 /// What one provider is allowed.
@@ -33,14 +33,14 @@ pub struct Grant {
 impl Grant {
     /// The grant that a plugin requests; `None` if its base URL is invalid.
     #[must_use]
-    pub fn asked_by(info: &ProviderInfo) -> Option<Self> {
+    pub fn requested_by(info: &ProviderInfo) -> Option<Self> {
         let url = Url::parse(info.default_base_url.trim()).ok()?;
         let origin = Origin::of(&url)?;
         let credential = info.credential.as_ref();
         Some(Self {
             origin: origin.to_string(),
             base_path: url.path().trim_end_matches('/').to_owned(),
-            endpoints: asked_endpoints(info),
+            endpoints: requested_endpoints(info),
             header: credential
                 .map(|c| c.header.to_ascii_lowercase())
                 .unwrap_or_default(),
@@ -51,8 +51,8 @@ impl Grant {
 
     /// Whether this grant covers the requested one.
     #[must_use]
-    pub fn covers(&self, asked: &Self) -> bool {
-        self.beyond(asked).is_empty()
+    pub fn covers(&self, requested: &Self) -> bool {
+        self.beyond(requested).is_empty()
     }
 
     /// Refuses a plugin that requests more than this grant.
@@ -60,7 +60,7 @@ impl Grant {
     /// # Errors
     /// It does; the error names all of it, and what is granted.
     pub(crate) fn check(&self, info: &ProviderInfo) -> Result<()> {
-        let beyond = self.beyond(&asked(info)?);
+        let beyond = self.beyond(&requested(info)?);
         if beyond.is_empty() {
             return Ok(());
         }
@@ -69,7 +69,7 @@ impl Grant {
             info.id,
             beyond.join("; ")
         );
-        Err(Error::new(Kind::NotGranted, message)
+        Err(Error::new(ErrorKind::NotGranted, message)
             .with_hint("if that is right, allow it with `grant FILE.wasm`; if not, do not use this file"))
     }
 
@@ -82,31 +82,34 @@ impl Grant {
     }
 
     /// What a requested grant exceeds, as text; empty if nothing.
-    pub(super) fn beyond(&self, asked: &Self) -> Vec<String> {
+    pub(super) fn beyond(&self, requested: &Self) -> Vec<String> {
         let mut beyond = Vec::new();
-        if Origin::parse(&self.origin) != Origin::parse(&asked.origin) {
-            beyond.push(format!("the origin {} (granted: {})", asked.origin, self.origin));
+        if Origin::parse(&self.origin) != Origin::parse(&requested.origin) {
+            beyond.push(format!(
+                "the origin {} (granted: {})",
+                requested.origin, self.origin
+            ));
         }
-        if self.base_path != asked.base_path && !self.endpoints.is_empty() {
+        if self.base_path != requested.base_path && !self.endpoints.is_empty() {
             beyond.push(format!(
                 "requests below `{}/` (granted: `{}/`)",
-                asked.base_path, self.base_path
+                requested.base_path, self.base_path
             ));
         }
-        let granted_endpoints = endpoint_words(&self.endpoints);
-        let wanted = asked.endpoints.iter();
+        let granted_endpoints = format_endpoints(&self.endpoints);
+        let wanted = requested.endpoints.iter();
         let wanted = wanted.filter(|wanted| !self.endpoints.iter().any(|granted| granted.covers(wanted)));
         beyond.extend(wanted.map(|wanted| format!("the request `{wanted}` (granted: {granted_endpoints})")));
-        if !asked.header.is_empty() && !asked.header.eq_ignore_ascii_case(&self.header) {
+        if !requested.header.is_empty() && !requested.header.eq_ignore_ascii_case(&self.header) {
             beyond.push(format!(
                 "the header `{}` (granted: `{}`)",
-                asked.header, self.header
+                requested.header, self.header
             ));
         }
-        if !asked.header.is_empty() && asked.prefix != self.prefix {
+        if !requested.header.is_empty() && requested.prefix != self.prefix {
             beyond.push(format!(
                 "the prefix `{}` (granted: `{}`)",
-                asked.prefix, self.prefix
+                requested.prefix, self.prefix
             ));
         }
         let granted = if self.env_vars.is_empty() {
@@ -115,7 +118,7 @@ impl Grant {
             self.env_vars.join(", ")
         };
         beyond.extend(
-            asked
+            requested
                 .env_vars
                 .iter()
                 .filter(|name| !self.env_vars.contains(name))
@@ -126,18 +129,18 @@ impl Grant {
 }
 
 /// The grant that a plugin requests.
-pub(super) fn asked(info: &ProviderInfo) -> Result<Grant> {
-    Grant::asked_by(info).ok_or_else(|| {
+pub(super) fn requested(info: &ProviderInfo) -> Result<Grant> {
+    Grant::requested_by(info).ok_or_else(|| {
         let message = format!("`{}` names `{}` as its base URL", info.id, info.default_base_url);
         Error::new(
-            Kind::NotGranted,
+            ErrorKind::NotGranted,
             format!("{message}, which is not an http or https URL"),
         )
     })
 }
 
 /// The endpoints that a plugin requests.
-pub(crate) fn asked_endpoints(info: &ProviderInfo) -> Vec<GrantedEndpoint> {
+pub(crate) fn requested_endpoints(info: &ProviderInfo) -> Vec<GrantedEndpoint> {
     let named = info.endpoints.iter();
     named
         .map(|endpoint| GrantedEndpoint::new(&endpoint.method, &endpoint.path))

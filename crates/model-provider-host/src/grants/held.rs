@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::grant::Grant;
 use crate::{
     contract::ProviderInfo,
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     files,
     files::trust,
 };
@@ -88,7 +88,7 @@ pub(super) fn parse(text: &str) -> Result<ById, String> {
 /// The grants in a file, which need not exist. One without a holder was written by an earlier version, for an id
 /// that any file may claim: no plugin gets it.
 pub(super) fn written(file: &Path) -> Result<ById> {
-    let fault = |message: String| Error::new(Kind::Configuration, message);
+    let fault = |message: String| Error::new(ErrorKind::Configuration, message);
     if let Some(exposure) = trust::changeable(file) {
         let message = format!(
             "the grants in {} are not trusted: {}",
@@ -100,7 +100,7 @@ pub(super) fn written(file: &Path) -> Result<ById> {
             exposure.fix
         )));
     }
-    match files::read_input_text(file, files::LARGEST) {
+    match files::read_input_text(file, files::MAX_BYTES) {
         Ok(text) => parse(&text).map_err(|error| {
             fault(format!("the grants in {}: {error}", file.display()))
                 .with_hint("fix it, or remove it and write new grants with `grant FILE.wasm`")
@@ -123,7 +123,7 @@ pub(super) fn print(by_id: &ById) -> Result<String> {
     values
         .collect::<Result<BTreeMap<_, _>, _>>()
         .and_then(|values| serde_json::to_string_pretty(&values))
-        .map_err(|error| Error::new(Kind::Configuration, format!("the grants: {error}")))
+        .map_err(|error| Error::new(ErrorKind::Configuration, format!("the grants: {error}")))
 }
 
 /// Adds a grant of an id, if it is new; holders of equal grants are merged.

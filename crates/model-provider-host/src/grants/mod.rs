@@ -11,17 +11,17 @@ mod held;
 
 use std::path::{Path, PathBuf};
 
-use grant::asked;
+use grant::requested;
 use held::{ById, EARLIER, Held, add, parse, print, written};
 
 pub use endpoints::GrantedEndpoint;
-pub use endpoints::{AllowedEndpoints, words as endpoint_words};
+pub use endpoints::{AllowedEndpoints, words as format_endpoints};
 pub use grant::Grant;
-pub(crate) use grant::asked_endpoints;
+pub(crate) use grant::requested_endpoints;
 pub use held::GrantHolder;
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     files,
     files::trust,
 };
@@ -41,8 +41,8 @@ impl Grants {
     /// # Errors
     /// `configuration` if it is not such JSON.
     pub fn parse(json: &str) -> Result<Self> {
-        let by_id =
-            parse(json).map_err(|error| Error::new(Kind::Configuration, format!("the grants: {error}")))?;
+        let by_id = parse(json)
+            .map_err(|error| Error::new(ErrorKind::Configuration, format!("the grants: {error}")))?;
         Ok(Self { by_id, file: None })
     }
 
@@ -111,7 +111,7 @@ impl Grants {
     pub fn write(&mut self, id: &str, holders: &[String], grant: Grant) -> Result<&Path> {
         let file = self.file.as_deref().ok_or_else(|| {
             Error::new(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 "grants need a state directory to be written to",
             )
         })?;
@@ -146,8 +146,8 @@ impl Grants {
         if own.is_empty() {
             return Err(not_for(plugin, all));
         }
-        let asked = asked(info)?;
-        let nearest = own.into_iter().min_by_key(|grant| grant.beyond(&asked).len());
+        let requested = requested(info)?;
+        let nearest = own.into_iter().min_by_key(|grant| grant.beyond(&requested).len());
         match nearest {
             Some(grant) => grant.check(info).map(|()| Some(grant)),
             None => Ok(None),
@@ -176,7 +176,7 @@ fn not_for(plugin: &impl GrantHolder, all: &[Held]) -> Error {
     } else {
         "grant"
     };
-    Error::new(Kind::NotGranted, message).with_hint(format!(
+    Error::new(ErrorKind::NotGranted, message).with_hint(format!(
         "`host-harness {command} {quoted}` shows what it requests, and allows it for this file if you agree"
     ))
 }
@@ -236,10 +236,13 @@ mod tests {
         let read = parse(old).unwrap();
         let read = &read["acme"][0].grant;
         assert!(read.endpoints.is_empty());
-        let mut asked = grant("https://a.test");
-        asked.prefix = String::new();
-        asked.env_vars.clear();
-        assert_eq!(read.beyond(&asked), ["the request `GET /models` (granted: none)"]);
+        let mut requested = grant("https://a.test");
+        requested.prefix = String::new();
+        requested.env_vars.clear();
+        assert_eq!(
+            read.beyond(&requested),
+            ["the request `GET /models` (granted: none)"]
+        );
     }
 
     #[test]

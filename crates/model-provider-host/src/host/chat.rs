@@ -6,11 +6,11 @@ use std::{
 };
 
 use crate::{
-    contract::{ChatRequest, ChatResponse, Warning},
-    error::{Error, Kind, Result},
+    contract::{ChatRequest, Warning, types::ChatResponse},
+    error::{Error, ErrorKind, Result},
     host::{
         chat_stream::{Begun, Exchange},
-        generation::{Generation, GenerationInfo, InFlight, Way},
+        generation::{Generation, GenerationInfo, InFlight, ResponseMode},
         shared::{ChatOptions, Shared},
     },
     metrics::Swap,
@@ -32,8 +32,8 @@ impl Shared {
             Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
             Err(error) => {
                 let (second, warning) = self
-                    .second_choice(&admitted, &error, Way::Streaming)
-                    .ok_or_else(|| self.scrub(error))?;
+                    .previous_generation(&admitted, &error, ResponseMode::Streaming)
+                    .ok_or_else(|| self.redact_error(error))?;
                 let begun = self.begin(&second, &request, options).await;
                 let exchange = begun.map_err(|error| self.failed(second.generation(), error))?;
                 (exchange, second, None, Some(warning))
@@ -57,13 +57,13 @@ impl Shared {
     ) -> Result<(ChatResponse, GenerationInfo)> {
         let request = self.without_secret(request).await?;
         let first = self.admit()?;
-        let (mut response, answered) = match self.whole_answer(&first, &request, options).await {
+        let (mut response, answered) = match self.complete_once(&first, &request, options).await {
             Ok(response) => (response, first),
             Err(error) => {
                 let (second, warning) = self
-                    .second_choice(&first, &error, Way::Whole)
-                    .ok_or_else(|| self.scrub(error))?;
-                let answer = self.whole_answer(&second, &request, options).await;
+                    .previous_generation(&first, &error, ResponseMode::Whole)
+                    .ok_or_else(|| self.redact_error(error))?;
+                let answer = self.complete_once(&second, &request, options).await;
                 let mut response = answer.map_err(|error| self.failed(second.generation(), error))?;
                 response.summary.warnings.push(warning);
                 (response, second)
@@ -80,7 +80,7 @@ impl Shared {
         request: &ChatRequest,
         options: ChatOptions,
     ) -> Result<Exchange> {
-        self.uncut(admitted, self.start_chat(admitted.generation(), request, options))
+        self.unless_cancelled(admitted, self.start_chat(admitted.generation(), request, options))
             .await
     }
 
@@ -112,7 +112,7 @@ impl Shared {
     }
 
     /// Runs a complete response on one generation.
-    async fn whole_answer(
+    async fn complete_once(
         &self,
         admitted: &InFlight,
         request: &ChatRequest,
@@ -122,24 +122,24 @@ impl Shared {
         let call = call::run_fallible(context, async |store, guest| {
             guest.chat_complete(store, request).await
         });
-        let answer = self.uncut(admitted, call).await?;
-        admitted.generation().prove(Way::Whole);
+        let answer = self.unless_cancelled(admitted, call).await?;
+        admitted.generation().mark_healthy(ResponseMode::Whole);
         Ok(answer)
     }
 
     /// The generation that retries a request after a trap before the first event, and the warning about it.
-    pub(crate) fn second_choice(
+    pub(crate) fn previous_generation(
         &self,
         failed: &InFlight,
         error: &Error,
-        way: Way,
+        mode: ResponseMode,
     ) -> Option<(InFlight, Warning)> {
-        if error.kind() != Kind::PluginTrap {
+        if error.kind() != ErrorKind::PluginTrap {
             return None;
         }
         let failed = failed.generation();
         self.trapped(failed);
-        let second = self.generations.second_choice(failed, way)?;
+        let second = self.generations.previous_generation(failed, mode)?;
         let (number, other) = (failed.number, second.generation().number);
         tracing::warn!(failed = number, retried_on = other, "retried after a trap");
         let message = format!(
@@ -163,7 +163,7 @@ impl Shared {
     }
 
     /// Waits for a call, unless its generation is cancelled meanwhile.
-    pub(crate) async fn uncut<T>(
+    pub(crate) async fn unless_cancelled<T>(
         &self,
         admitted: &InFlight,
         call: impl Future<Output = Result<T>>,

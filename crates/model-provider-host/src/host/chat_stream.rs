@@ -16,7 +16,7 @@ use crate::{
     contract::{self, ChatEvent, ChatRequest, Progress, Summary},
     error::{Error, Result},
     host::{
-        generation::{GenerationInfo, InFlight, Way},
+        generation::{GenerationInfo, InFlight, ResponseMode},
         shared::{ChatOptions, Shared},
     },
     metrics::Measured,
@@ -164,7 +164,7 @@ impl ChatStream {
 
     /// The guest's resource usage for this response, as of the last events or the end.
     #[must_use]
-    pub fn used(&self) -> ResourceUsage {
+    pub fn resource_usage(&self) -> ResourceUsage {
         self.used
     }
 
@@ -194,7 +194,7 @@ impl ChatStream {
 
     /// The next event, if it is available already: waits for the guest and never for the upstream. Does not consume
     /// it.
-    pub async fn peek_ready(&mut self) -> Option<&ChatEvent> {
+    pub async fn peek(&mut self) -> Option<&ChatEvent> {
         if self.events.is_empty() && self.is_more_ready {
             // The next call returns whatever else comes of this.
             self.fill().await;
@@ -244,7 +244,7 @@ impl ChatStream {
                     return self.end(Some(call::too_many_events(most)));
                 }
                 if !progress.events.is_empty() || progress.finished.is_some() {
-                    self.in_flight.generation().prove(Way::Streaming);
+                    self.in_flight.generation().mark_healthy(ResponseMode::Streaming);
                     self.request = None;
                     if let Some(measured) = &mut self.measured {
                         measured.first_event();
@@ -281,7 +281,10 @@ impl ChatStream {
             let error = self.host.failed(self.in_flight.generation(), error);
             return self.end(Some(error));
         };
-        let Some((second, warning)) = self.host.second_choice(&self.in_flight, &error, Way::Streaming) else {
+        let Some((second, warning)) =
+            self.host
+                .previous_generation(&self.in_flight, &error, ResponseMode::Streaming)
+        else {
             return self.end(Some(error));
         };
         let (host, generation) = (Arc::clone(&self.host), Arc::clone(second.generation()));
@@ -296,12 +299,12 @@ impl ChatStream {
     /// Ends the response: flushes held-back text, and drops the store with everything that is still open.
     fn end(&mut self, error: Option<Error>) {
         self.redactor.finish(&mut self.events);
-        let error = error.map(|error| self.host.scrub(error));
+        let error = error.map(|error| self.host.redact_error(error));
         self.trace.end(error.as_ref());
         if let Some(mut measured) = self.measured.take() {
             match (&error, &self.summary) {
                 (Some(error), _) => measured.failed(error),
-                (None, Some(summary)) => measured.answered(summary),
+                (None, Some(summary)) => measured.succeeded(summary),
                 (None, None) => {}
             }
         }

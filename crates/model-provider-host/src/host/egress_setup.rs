@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::{
     contract::{ProviderInfo, is_credential_optional, settings::CredentialState},
-    egress::{Edge, Origin, OwnHeaders, Policy, Via},
-    error::{Error, Kind, Result},
-    grants::{AllowedEndpoints, Grant, asked_endpoints},
+    egress::{EgressClient, Origin, OwnHeaders, Policy, ProxyRoute},
+    error::{Error, ErrorKind, Result},
+    grants::{AllowedEndpoints, Grant, requested_endpoints},
     host::credential_check as walk,
     redact::Redactor,
     secret::Secret,
@@ -17,7 +17,7 @@ use crate::{
 /// The egress of one host.
 pub(crate) struct Outlet {
     /// `None`: all requests are blocked.
-    pub(crate) edge: Option<Arc<Edge>>,
+    pub(crate) egress: Option<Arc<EgressClient>>,
     /// Finds all secrets of this host.
     pub(crate) redactor: Redactor,
     /// The credential's state, as reported to the plugin.
@@ -31,7 +31,7 @@ impl Outlet {
         grant: Option<&Grant>,
         secret: Option<&Secret>,
         info: &ProviderInfo,
-        before: Option<&Edge>,
+        before: Option<&EgressClient>,
     ) -> Result<Self> {
         let origin = match (&settings.base_url, grant) {
             (Some(url), _) => Origin::of(url),
@@ -45,14 +45,14 @@ impl Outlet {
         };
         // Without a grant, requests go to the operator's base URL, without a credential, to the endpoints that the
         // plugin names.
-        let endpoints = grant.map_or_else(|| asked_endpoints(info), |grant| grant.endpoints.clone());
+        let endpoints = grant.map_or_else(|| requested_endpoints(info), |grant| grant.endpoints.clone());
         let endpoints = AllowedEndpoints::new(base_path, Some(endpoints));
         let via = match &origin {
             Some(origin) => settings.proxies.before(origin)?,
             None => None,
         };
         let operators = settings.headers.iter().map(|(_, value)| value);
-        let password = via.as_ref().and_then(Via::password);
+        let password = via.as_ref().and_then(ProxyRoute::password);
         let redactor = Redactor::new(secret, operators.chain(password));
         let credential = match (&origin, secret) {
             _ if info.credential.is_none() => CredentialState::NotRequired,
@@ -65,10 +65,10 @@ impl Outlet {
             _ => CredentialState::Missing,
         };
         let attached = secret.filter(|_| credential == CredentialState::AttachedByHost);
-        let edge = check(settings, origin.as_ref(), &redactor)
+        let egress = check(settings, origin.as_ref(), &redactor)
             .and_then(|()| headers(settings, grant.zip(attached)))
             .and_then(|headers| {
-                let edge = |origin| {
+                let egress = |origin| {
                     let policy = Policy {
                         origin,
                         endpoints,
@@ -78,12 +78,12 @@ impl Outlet {
                         ca_file: settings.ca_file.clone(),
                         via,
                     };
-                    Edge::new(policy, redactor.clone(), before)
+                    EgressClient::new(policy, redactor.clone(), before)
                 };
-                origin.map(edge).transpose()
+                origin.map(egress).transpose()
             });
         Ok(Self {
-            edge: edge.map_err(|error| redactor.error(error))?,
+            egress: egress.map_err(|error| redactor.error(error))?,
             redactor,
             credential,
         })
@@ -94,13 +94,13 @@ impl Outlet {
 fn check(settings: &Settings, origin: Option<&Origin>, redactor: &Redactor) -> Result<()> {
     if let Some(place) = walk::any_setting(settings, |bytes| redactor.finds(bytes)) {
         return Err(
-            Error::new(Kind::Configuration, format!("{place} holds the credential"))
+            Error::new(ErrorKind::Configuration, format!("{place} holds the credential"))
                 .with_hint("remove it; the host adds the credential to requests, and nothing else needs it"),
         );
     }
     if !settings.headers.is_empty() && origin.is_some_and(|origin| !origin.is_safe_for_credentials()) {
         return Err(Error::new(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             "configured headers would be sent without encryption",
         )
         .with_hint("use https for the base URL, or take the headers out of the configuration"));

@@ -64,15 +64,15 @@ pub(crate) struct Generation {
     state: AtomicU8,
     live_since: Mutex<Option<Instant>>,
     /// How often it has become live: a drain that began in an earlier epoch is obsolete.
-    turns: AtomicU64,
+    epoch: AtomicU64,
     in_flight: AtomicUsize,
     idle: Notify,
     /// How often it was cut; requests from before the last time are cancelled.
-    cuts: watch::Sender<u64>,
+    cancellations: watch::Sender<u64>,
     traps: Mutex<VecDeque<Instant>>,
     /// Whether it has produced a response, or a part of one.
-    /// The ways in which it has responded, as bits of [`Way`].
-    proven: AtomicU8,
+    /// The ways in which it has responded, as bits of [`ResponseMode`].
+    healthy: AtomicU8,
 }
 
 impl Generation {
@@ -82,12 +82,12 @@ impl Generation {
             plugin,
             state: AtomicU8::new(GenerationState::Staged as u8),
             live_since: Mutex::new(None),
-            turns: AtomicU64::new(0),
+            epoch: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             idle: Notify::new(),
-            cuts: watch::Sender::new(0),
+            cancellations: watch::Sender::new(0),
             traps: Mutex::new(VecDeque::new()),
-            proven: AtomicU8::new(0),
+            healthy: AtomicU8::new(0),
         })
     }
 
@@ -103,7 +103,7 @@ impl Generation {
         self.state.store(state as u8, Ordering::Release);
         if state == GenerationState::Live {
             *self.live_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-            self.turns.fetch_add(1, Ordering::AcqRel);
+            self.epoch.fetch_add(1, Ordering::AcqRel);
         }
         self.tell(state);
     }
@@ -118,16 +118,16 @@ impl Generation {
     }
 
     /// How often it has become live.
-    pub(crate) fn turns(&self) -> u64 {
-        self.turns.load(Ordering::Acquire)
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     /// Marks it as retired, unless it became live again meanwhile.
-    pub(crate) fn retire(&self, turn: u64) {
+    pub(crate) fn retire(&self, epoch: u64) {
         let (draining, retired) = (GenerationState::Draining as u8, GenerationState::Retired as u8);
         let (then, now) = (Ordering::AcqRel, Ordering::Acquire);
         // Atomically: a rollback may make it live at any moment.
-        if self.turns() == turn && (self.state.compare_exchange(draining, retired, then, now)).is_ok() {
+        if self.epoch() == epoch && (self.state.compare_exchange(draining, retired, then, now)).is_ok() {
             self.tell(GenerationState::Retired);
         }
     }
@@ -149,20 +149,21 @@ impl Generation {
 
     /// Cancels all requests in flight. Later ones (retries of a request on which the next generation trapped) are
     /// not affected.
-    pub(crate) fn cut(&self) {
-        self.cuts.send_modify(|cuts| *cuts += 1);
+    pub(crate) fn cancel_all(&self) {
+        self.cancellations
+            .send_modify(|cancellations| *cancellations += 1);
     }
 
     /// Records that it has produced a response, or a part of one.
-    pub(crate) fn prove(&self, way: Way) {
-        self.proven.fetch_or(way as u8, Ordering::Relaxed);
+    pub(crate) fn mark_healthy(&self, mode: ResponseMode) {
+        self.healthy.fetch_or(mode as u8, Ordering::Relaxed);
     }
 
     /// Whether it is healthy: it has responded in these ways, and not failed recently.
-    fn is_reliable(&self, ways: u8) -> bool {
-        let proven = self.proven.load(Ordering::Relaxed);
-        proven != 0
-            && proven & ways == ways
+    fn is_healthy(&self, ways: u8) -> bool {
+        let healthy = self.healthy.load(Ordering::Relaxed);
+        healthy != 0
+            && healthy & ways == ways
             && !self
                 .traps
                 .lock()
@@ -191,7 +192,7 @@ impl Generation {
 /// A request in flight in a generation, until it ends or is dropped.
 pub(crate) struct InFlight {
     generation: Arc<Generation>,
-    cuts: u64,
+    cancellations: u64,
     is_over: bool,
 }
 
@@ -200,10 +201,10 @@ impl InFlight {
         // Sequentially consistent with the switch and the shutdown, which write their flag first and then read this
         // counter, while this writes the counter first and then reads the flag: one of the two sees the other.
         generation.in_flight.fetch_add(1, Ordering::SeqCst);
-        let cuts = *generation.cuts.borrow();
+        let cancellations = *generation.cancellations.borrow();
         Self {
             generation: Arc::clone(generation),
-            cuts,
+            cancellations,
             is_over: false,
         }
     }
@@ -223,10 +224,14 @@ impl InFlight {
 
     /// Resolves when this request is cancelled by its generation's drain deadline.
     pub(crate) fn cancelled(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (mut cuts, ours) = (self.generation.cuts.subscribe(), self.cuts);
+        let (mut cancellations, ours) = (self.generation.cancellations.subscribe(), self.cancellations);
         async move {
             // A dropped generation cancels nothing any more.
-            if cuts.wait_for(|cuts| *cuts > ours).await.is_err() {
+            if cancellations
+                .wait_for(|cancellations| *cancellations > ours)
+                .await
+                .is_err()
+            {
                 std::future::pending::<()>().await;
             }
         }
@@ -241,7 +246,7 @@ impl Drop for InFlight {
 
 /// A way to respond. A plugin may trap in one and be healthy in the other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Way {
+pub(crate) enum ResponseMode {
     Streaming = 1,
     Whole = 2,
 }
@@ -314,16 +319,16 @@ impl Generations {
         // has only shown that it can do one of the things that the better one did.
         let of_previous = previous
             .as_ref()
-            .map(|previous| previous.proven.load(Ordering::Relaxed));
-        if of_previous.is_none_or(|ways| old.is_reliable(ways)) {
+            .map(|previous| previous.healthy.load(Ordering::Relaxed));
+        if of_previous.is_none_or(|ways| old.is_healthy(ways)) {
             *previous = Some(Arc::clone(&old));
         }
-        let turn = old.turns();
-        (old, turn)
+        let epoch = old.epoch();
+        (old, epoch)
     }
 
     /// Another generation, to retry a request on which this one trapped.
-    pub(crate) fn second_choice(&self, failed: &Generation, way: Way) -> Option<InFlight> {
+    pub(crate) fn previous_generation(&self, failed: &Generation, mode: ResponseMode) -> Option<InFlight> {
         // Switches and rollbacks hold this too, so that the live and the previous generation are consistent.
         let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
         let live = self.live.load_full();
@@ -331,9 +336,9 @@ impl Generations {
         if is_live && !failed.is_watched() {
             return None;
         }
-        let proven_live = (!is_live && live.is_reliable(way as u8)).then_some(&live);
+        let healthy_live = (!is_live && live.is_healthy(mode as u8)).then_some(&live);
         let before = previous.as_ref().filter(|before| before.number != failed.number);
-        proven_live
+        healthy_live
             .or(before)
             // It has been rolled back meanwhile, or replaced by one that may do better.
             .or((!is_live).then_some(&live))

@@ -23,14 +23,14 @@ use shared::{InService, Shared, holds_secret};
 
 use crate::{
     contract::{
-        ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
-        settings::CredentialState,
+        AssistantPart, ChatRequest, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
+        Summary, settings::CredentialState,
     },
     credential_text,
     egress::Proxies,
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     grants::Grants,
-    metrics::{Call, Measured},
+    metrics::{Measured, Operation},
     plugin::Plugin,
     redact::results,
     request_span::{RequestId, Trace},
@@ -75,7 +75,7 @@ impl HostOptions {
         match unreadable.take() {
             None => Ok(options),
             Some(name) => Err(Error::new(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 format!("the variable `{name}` is not valid UTF-8"),
             )
             .with_hint("set it to the plain text of the credential or address")),
@@ -103,7 +103,7 @@ impl HostOptions {
             let Some(text) = get(name) else { continue };
             secret = credential_text::secret(&text, info.credential.as_ref()).map_err(|why| {
                 Error::new(
-                    Kind::Configuration,
+                    ErrorKind::Configuration,
                     format!("`{name}` is not a valid credential: {why}"),
                 )
                 .with_hint("put the key itself there, copied whole")
@@ -127,9 +127,11 @@ impl HostOptions {
 /// A complete response and its generation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Answer {
-    /// The response.
-    pub response: ChatResponse,
+pub struct ChatResponse {
+    /// Its content, in order.
+    pub content: Vec<AssistantPart>,
+    /// Its metadata: usage, finish reason, warnings.
+    pub summary: Summary,
     /// The generation that produced it.
     pub generation: GenerationInfo,
     /// Its id in the log.
@@ -177,9 +179,9 @@ impl Host {
         } = options;
         plugin.sandbox().check(&settings.limits)?;
         let grant = grants.check(plugin)?.cloned();
-        let edge_before = before.and_then(|before| before.edge.as_deref());
+        let egress_before = before.and_then(|before| before.egress.as_deref());
         let Outlet {
-            edge,
+            egress,
             redactor,
             credential,
         } = Outlet::new(
@@ -187,7 +189,7 @@ impl Host {
             grant.as_ref(),
             secret.as_ref(),
             plugin.info(),
-            edge_before,
+            egress_before,
         )?;
         let source = secret.as_ref().and_then(Secret::source);
         let variables = plugin
@@ -204,7 +206,7 @@ impl Host {
             sandbox: plugin.sandbox().clone(),
             settings: Arc::new(settings),
             credential,
-            edge,
+            egress,
             redactor,
             grant,
             grants,
@@ -259,7 +261,7 @@ impl Host {
             let listed = self.0.settle(&admitted, call).await;
             self.0.redactor.result(listed, results::catalog)
         };
-        let measured = Measured::begin(&self.0.metrics, Call::List);
+        let measured = Measured::begin(&self.0.metrics, Operation::List);
         let listed = Trace::begin("list-models", "").around(listing).await;
         measured.result(&listed);
         let catalog = Arc::new(listed?);
@@ -270,7 +272,7 @@ impl Host {
     }
 
     /// Sets a cached list of an earlier run, for resolving and suggestions, until a live one replaces it.
-    pub fn remember_models(&self, models: Vec<Model>) {
+    pub fn set_cached_models(&self, models: Vec<Model>) {
         let catalog = Arc::new(ModelCatalog {
             models,
             source: ModelSource::Live,
@@ -284,7 +286,7 @@ impl Host {
     /// # Errors
     /// `invalid-reference`, with suggestions.
     pub async fn resolve(&self, reference: &str) -> Result<ModelRef> {
-        self.refuse_secret(reference)?;
+        self.refuse_credential(reference)?;
         let resolving = async {
             let admitted = self.0.admit()?;
             let context = self.0.context(admitted.generation());
@@ -294,7 +296,7 @@ impl Host {
             let resolved = self.0.settle(&admitted, call).await;
             self.0.redactor.result(resolved, results::reference)
         };
-        let measured = Measured::begin(&self.0.metrics, Call::Resolve);
+        let measured = Measured::begin(&self.0.metrics, Operation::Resolve);
         let resolved = Trace::begin("resolve-ref", reference).around(resolving).await;
         measured.result(&resolved);
         resolved
@@ -313,8 +315,8 @@ impl Host {
     /// # Errors
     /// As [`chat`](Self::chat).
     pub async fn chat_with(&self, request: ChatRequest, options: ChatOptions) -> Result<ChatStream> {
-        let mut measured = Measured::begin(&self.0.metrics, Call::Chat);
-        let mut trace = Trace::begin("chat-stream", &self.without_secrets(&request.model));
+        let mut measured = Measured::begin(&self.0.metrics, Operation::Chat);
+        let mut trace = Trace::begin("chat-stream", &self.redact(&request.model));
         match trace.within(self.0.begin_chat(request, options)).await {
             Ok(begun) => Ok(ChatStream::new(begun, Arc::clone(&self.0), trace, measured)),
             Err(error) => {
@@ -329,7 +331,7 @@ impl Host {
     ///
     /// # Errors
     /// The request is invalid, the upstream failed, or the response broke off.
-    pub async fn complete(&self, request: ChatRequest) -> Result<Answer> {
+    pub async fn complete(&self, request: ChatRequest) -> Result<ChatResponse> {
         self.complete_with(request, ChatOptions::default()).await
     }
 
@@ -337,18 +339,19 @@ impl Host {
     ///
     /// # Errors
     /// As [`complete`](Self::complete).
-    pub async fn complete_with(&self, request: ChatRequest, options: ChatOptions) -> Result<Answer> {
-        let mut measured = Measured::begin(&self.0.metrics, Call::Complete);
-        let trace = Trace::begin("chat-complete", &self.without_secrets(&request.model));
+    pub async fn complete_with(&self, request: ChatRequest, options: ChatOptions) -> Result<ChatResponse> {
+        let mut measured = Measured::begin(&self.0.metrics, Operation::Complete);
+        let trace = Trace::begin("chat-complete", &self.redact(&request.model));
         let request_id = trace.id();
         let answered = trace.around(self.0.complete(request, options)).await;
         match &answered {
-            Ok((response, _)) => measured.answered(&response.summary),
+            Ok((response, _)) => measured.succeeded(&response.summary),
             Err(error) => measured.failed(error),
         }
         let (response, generation) = answered?;
-        Ok(Answer {
-            response,
+        Ok(ChatResponse {
+            content: response.content,
+            summary: response.summary,
             generation,
             request_id,
         })
@@ -360,26 +363,29 @@ impl Host {
         &self.0.settings
     }
 
-    /// The last live list, or the models set by [`remember_models`](Self::remember_models); else empty.
+    /// The last live list, or the models set by [`set_cached_models`](Self::set_cached_models); else empty.
     #[must_use]
-    pub fn last_listed(&self) -> Arc<ModelCatalog> {
+    pub fn cached_models(&self) -> Arc<ModelCatalog> {
         Arc::clone(self.0.listed.load().catalog())
     }
 
     /// Connections opened so far, for all requests.
     #[must_use]
     pub fn connections_opened(&self) -> u64 {
-        self.0.edge.as_ref().map_or(0, |edge| edge.connections_opened())
+        self.0
+            .egress
+            .as_ref()
+            .map_or(0, |egress| egress.connections_opened())
     }
 
     /// By how many seconds the service's clock was ahead of this machine's, by the last response with a date.
     #[must_use]
-    pub fn clock_ahead(&self) -> Option<i64> {
-        self.0.edge.as_ref()?.clock_ahead()
+    pub fn clock_skew(&self) -> Option<i64> {
+        self.0.egress.as_ref()?.clock_skew()
     }
 
     /// Refuses a text that contains the credential.
-    pub fn refuse_secret(&self, text: &str) -> Result<()> {
+    pub fn refuse_credential(&self, text: &str) -> Result<()> {
         if self.0.redactor.finds(text.as_bytes()) {
             return Err(holds_secret());
         }
@@ -387,13 +393,16 @@ impl Host {
     }
 
     /// Redacts a foreign text for the log.
-    pub fn without_secrets(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         self.0.redactor.said(text)
     }
 
     /// The blocked requests so far.
     #[must_use]
-    pub fn denials(&self) -> u64 {
-        self.0.edge.as_ref().map_or(0, |edge| edge.denials())
+    pub fn blocked_requests(&self) -> u64 {
+        self.0
+            .egress
+            .as_ref()
+            .map_or(0, |egress| egress.blocked_requests())
     }
 }

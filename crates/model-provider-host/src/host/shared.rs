@@ -15,12 +15,12 @@ use super::{
 };
 use crate::{
     contract::{ChatRequest, settings::CredentialState},
-    egress::{Edge, Gate},
-    error::{Error, Kind, Result},
+    egress::{EgressClient, EgressHooks},
+    error::{Error, ErrorKind, Result},
     grants::{Grant, Grants},
     metrics::Metrics,
     redact::Redactor,
-    request_context::View,
+    request_context::RequestContext,
     request_span,
     sandbox::{Sandbox, State, call::Context},
     settings::{Listed, Settings},
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     /// The grant of the plugin, and of every one that replaces it.
     pub(crate) grant: Option<Grant>,
     pub(super) credential: CredentialState,
-    pub(super) edge: Option<Arc<Edge>>,
+    pub(super) egress: Option<Arc<EgressClient>>,
     pub(crate) redactor: Redactor,
     /// The variables that a plugin names in its hints, and the credential's actual source.
     pub(super) credential_source: Option<(String, String)>,
@@ -96,17 +96,17 @@ impl Shared {
     pub(crate) fn context_with<'a>(&self, generation: &'a Generation, options: ChatOptions) -> Context<'a> {
         request_span::generation(generation.number);
         let plugin = &generation.plugin;
-        let view = View::new(
+        let context = RequestContext::new(
             Arc::clone(&self.settings),
             self.listed.load_full(),
             self.credential,
             options.trace_parent,
         );
-        let gate = Gate::new(self.edge.clone(), view.clone());
+        let hooks = EgressHooks::new(self.egress.clone(), context.clone());
         Context::new(
             &self.sandbox,
-            plugin.linked(),
-            State::new(view, gate, plugin.empty_wasi())
+            plugin.guest_pre(),
+            State::new(context, hooks, plugin.empty_wasi())
                 .with_max_retries(options.max_retries)
                 .measured(Arc::clone(&self.metrics)),
         )
@@ -118,29 +118,32 @@ impl Shared {
         admitted: &InFlight,
         call: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let settled = self.uncut(admitted, call).await;
+        let settled = self.unless_cancelled(admitted, call).await;
         settled.map_err(|error| self.failed(admitted.generation(), error))
     }
 
     /// Records a failed call in its generation, and redacts the error.
     pub(crate) fn failed(&self, generation: &Arc<Generation>, error: Error) -> Error {
-        if error.kind() == Kind::PluginTrap {
+        if error.kind() == ErrorKind::PluginTrap {
             self.trapped(generation);
         }
-        self.scrub(error)
+        self.redact_error(error)
     }
 
-    pub(crate) fn scrub(&self, error: Error) -> Error {
+    pub(crate) fn redact_error(&self, error: Error) -> Error {
         self.redactor.error(self.name_source(error))
     }
 
     /// Names the credential's source in hints: a plugin knows only its variables.
     fn name_source(&self, error: Error) -> Error {
-        use crate::contract::ErrorKind::{PermissionDenied, Unauthenticated};
+        use crate::contract::ProviderErrorKind::{PermissionDenied, Unauthenticated};
         let Some((variables, source)) = &self.credential_source else {
             return error;
         };
-        if !matches!(error.kind(), Kind::Provider(Unauthenticated | PermissionDenied)) {
+        if !matches!(
+            error.kind(),
+            ErrorKind::Provider(Unauthenticated | PermissionDenied)
+        ) {
             return error;
         }
         let hint = match error.hint() {
@@ -158,16 +161,17 @@ impl Shared {
     /// blocking thread.
     pub(crate) async fn without_secret(self: &Arc<Self>, request: ChatRequest) -> Result<ChatRequest> {
         if !credential_check::is_larger(&request, LARGE) {
-            self.refuse_secret(&request)?;
+            self.refuse_credential(&request)?;
             return Ok(request);
         }
         let host = Arc::clone(self);
-        let searching = tokio::task::spawn_blocking(move || host.refuse_secret(&request).map(|()| request));
+        let searching =
+            tokio::task::spawn_blocking(move || host.refuse_credential(&request).map(|()| request));
         searching.await.unwrap_or_else(|_| Err(self.drained()))
     }
 
     /// Refuses a request that contains the credential before the guest sees it.
-    fn refuse_secret(&self, request: &ChatRequest) -> Result<()> {
+    fn refuse_credential(&self, request: &ChatRequest) -> Result<()> {
         if credential_check::any(request, |bytes| self.redactor.finds(bytes)) {
             Err(holds_secret())
         } else {
@@ -178,7 +182,7 @@ impl Shared {
 
 pub(super) fn holds_secret() -> Error {
     Error::new(
-        Kind::Provider(crate::contract::ErrorKind::InvalidRequest),
+        ErrorKind::Provider(crate::contract::ProviderErrorKind::InvalidRequest),
         "the request holds the credential",
     )
     .with_hint("remove it; the host adds it to requests, and nothing else needs it")

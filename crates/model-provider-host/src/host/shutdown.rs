@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     host::{Host, generation::InFlight, shared::Shared},
 };
 
@@ -20,7 +20,7 @@ impl Host {
         let left = self.0.generations.in_flight();
         tracing::warn!(left, "shutdown: requests in flight are cancelled");
         for generation in generations {
-            generation.cut();
+            generation.cancel_all();
         }
         left
     }
@@ -54,6 +54,8 @@ impl Shared {
                 "retry; `drain-deadline-ms` is the time that responses get after a swap",
             )
         };
-        Error::new(Kind::Drained, message).retryable(true).with_hint(hint)
+        Error::new(ErrorKind::Drained, message)
+            .retryable(true)
+            .with_hint(hint)
     }
 }

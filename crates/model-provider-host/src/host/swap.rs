@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     contract::DiscoveryMode,
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     host::{
         Host,
         generation::{Generation, GenerationInfo, GenerationState},
@@ -104,9 +104,8 @@ impl Host {
                 plugin.path().display(),
                 plugin.info().id
             );
-            return Err(
-                Error::new(Kind::Configuration, message).with_hint("start another host for another provider")
-            );
+            return Err(Error::new(ErrorKind::Configuration, message)
+                .with_hint("start another host for another provider"));
         }
         // The file may have been granted something since the host was started.
         let grants = shared.grants.reread()?;
@@ -122,7 +121,7 @@ impl Host {
         staged.enter(GenerationState::Verified);
         let started = Instant::now();
         let to = staged.info();
-        let (old, turn) = shared.generations.switch(staged);
+        let (old, epoch) = shared.generations.switch(staged);
         shared.pending_update.store(None);
         let switch = started.elapsed();
         let report = SwapReport {
@@ -134,27 +133,27 @@ impl Host {
             switch,
             draining: old.in_flight(),
         };
-        tokio::spawn(drain(Arc::clone(shared), old, turn));
+        tokio::spawn(drain(Arc::clone(shared), old, epoch));
         Ok(report)
     }
 }
 
 /// Drains an old generation, then retires it. It stays loaded until the next swap, for a rollback; after one, this
 /// drain is obsolete and cancels nothing.
-async fn drain(shared: Arc<Shared>, old: Arc<Generation>, turn: u64) {
+async fn drain(shared: Arc<Shared>, old: Arc<Generation>, epoch: u64) {
     if tokio::time::timeout(shared.settings.drain_deadline, old.idle())
         .await
         .is_err()
-        && old.turns() == turn
+        && old.epoch() == epoch
     {
         tracing::warn!(
             generation = old.number,
             left = old.in_flight(),
             "drain deadline: requests in flight are cancelled"
         );
-        old.cut();
+        old.cancel_all();
     }
-    old.retire(turn);
+    old.retire(epoch);
 }
 
 impl Shared {
@@ -167,7 +166,7 @@ impl Shared {
                 return error;
             }
             Error::new(
-                Kind::PluginLoad,
+                ErrorKind::PluginLoad,
                 format!("the plugin failed its self-test: {what}: {}", error.message()),
             )
             .with_hint("the previous plugin stays in service")

@@ -16,7 +16,7 @@ use notify::{
 use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     host::{Host, swap::SwapReport},
     plugin,
 };
@@ -87,7 +87,7 @@ fn folders(file: &Path) -> Result<Vec<PathBuf>> {
     let own = parent(file);
     if !own.is_dir() {
         let message = format!("there is no folder {} to watch", own.display());
-        return Err(Error::new(Kind::Configuration, message));
+        return Err(Error::new(ErrorKind::Configuration, message));
     }
     let meant = file.canonicalize().map(|file| parent(&file));
     let elsewhere = meant

@@ -21,7 +21,7 @@ pub(crate) use uncounted::Metrics;
 #[cfg(feature = "metrics")]
 pub use {
     prometheus::PAGE_TYPE,
-    snapshot::{CallCount, MetricsSnapshot, Times},
+    snapshot::{CallCount, DurationSum, MetricsSnapshot},
 };
 
 /// A successful call.
@@ -32,7 +32,7 @@ const ABANDONED: &str = "abandoned";
 /// An export of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Call {
+pub enum Operation {
     /// A streaming response.
     Chat,
     /// A complete response.
@@ -43,7 +43,7 @@ pub enum Call {
     Resolve,
 }
 
-impl Call {
+impl Operation {
     const ALL: [Self; 4] = [Self::Chat, Self::Complete, Self::List, Self::Resolve];
 
     /// Its label value: `chat`.
@@ -79,14 +79,14 @@ impl Swap {
 /// One call in flight. Dropped before its end it counts as abandoned.
 pub(crate) struct Measured {
     metrics: Arc<Metrics>,
-    call: Call,
+    call: Operation,
     started: Instant,
     has_begun: bool,
     has_ended: bool,
 }
 
 impl Measured {
-    pub(crate) fn begin(metrics: &Arc<Metrics>, call: Call) -> Self {
+    pub(crate) fn begin(metrics: &Arc<Metrics>, call: Operation) -> Self {
         metrics.begun();
         Self {
             metrics: Arc::clone(metrics),
@@ -105,7 +105,7 @@ impl Measured {
     }
 
     /// Its response is complete.
-    pub(crate) fn answered(&mut self, summary: &Summary) {
+    pub(crate) fn succeeded(&mut self, summary: &Summary) {
         self.metrics.completed(summary, self.started.elapsed());
         self.end(OK);
     }

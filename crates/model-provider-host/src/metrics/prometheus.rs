@@ -23,10 +23,10 @@ use prometheus_client::{
 };
 
 use super::{
-    ABANDONED, Call, OK, Swap,
-    snapshot::{Beside, CallCount, MetricsSnapshot, Times},
+    ABANDONED, OK, Operation, Swap,
+    snapshot::{CallCount, DurationSum, ExternalValues, MetricsSnapshot},
 };
-use crate::{contract::Summary, error::Kind, resource_usage::ResourceUsage};
+use crate::{contract::Summary, error::ErrorKind, resource_usage::ResourceUsage};
 
 /// The media type of the page.
 pub const PAGE_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -71,8 +71,8 @@ impl Timed {
         self.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
-    fn sum(&self) -> Times {
-        Times {
+    fn sum(&self) -> DurationSum {
+        DurationSum {
             count: self.count.load(Ordering::Relaxed),
             total: Duration::from_micros(self.micros.load(Ordering::Relaxed)),
         }
@@ -177,7 +177,7 @@ impl Metrics {
         self.attempts.inc_by(attempts.into());
     }
 
-    pub(super) fn ended(&self, call: Call, outcome: &'static str) {
+    pub(super) fn ended(&self, call: Operation, outcome: &'static str) {
         self.in_flight.dec();
         let call = call.as_str();
         self.ended.get_or_create(&Ended { call, outcome }).inc();
@@ -190,9 +190,13 @@ impl Metrics {
     }
 
     /// The current values.
-    pub(crate) fn snapshot(&self, beside: Beside) -> MetricsSnapshot {
-        let outcomes = || [OK, ABANDONED].into_iter().chain(Kind::ALL.map(Kind::as_str));
-        let calls = Call::ALL
+    pub(crate) fn snapshot(&self, external_values: ExternalValues) -> MetricsSnapshot {
+        let outcomes = || {
+            [OK, ABANDONED]
+                .into_iter()
+                .chain(ErrorKind::ALL.map(ErrorKind::as_str))
+        };
+        let calls = Operation::ALL
             .into_iter()
             .flat_map(|call| outcomes().map(move |outcome| (call, outcome)))
             .filter_map(|(call, outcome)| {
@@ -225,30 +229,34 @@ impl Metrics {
             swaps: swaps(Swap::Done),
             swaps_refused: swaps(Swap::Refused),
             swaps_rolled_back: swaps(Swap::RolledBack),
-            connections_opened: beside.connections_opened,
-            denials: beside.denials,
-            generation: beside.generation,
-            generations_loaded: beside.generations_loaded,
-            draining: beside.draining,
+            connections_opened: external_values.connections_opened,
+            blocked_requests: external_values.blocked_requests,
+            generation: external_values.generation,
+            generations_loaded: external_values.generations_loaded,
+            draining: external_values.draining,
         }
     }
 
     /// The metrics as a text page.
-    pub(crate) fn page(&self, beside: Beside) -> String {
+    pub(crate) fn page(&self, external_values: ExternalValues) -> String {
         let mut more = Registry::with_prefix("model_host");
-        let opened = ConstCounter::new(beside.connections_opened);
+        let opened = ConstCounter::new(external_values.connections_opened);
         more.register("connections", "Connections opened to the upstream", opened);
         let help = "Requests of the plugin that the egress policy blocked";
-        more.register("denials", help, ConstCounter::new(beside.denials));
-        let live = ConstGauge::new(i64::try_from(beside.generation).unwrap_or(i64::MAX));
+        more.register(
+            "denials",
+            help,
+            ConstCounter::new(external_values.blocked_requests),
+        );
+        let live = ConstGauge::new(i64::try_from(external_values.generation).unwrap_or(i64::MAX));
         more.register("generation", "Live generation of the plugin", live);
-        let loaded = ConstGauge::new(i64::try_from(beside.generations_loaded).unwrap_or(i64::MAX));
+        let loaded = ConstGauge::new(i64::try_from(external_values.generations_loaded).unwrap_or(i64::MAX));
         let help = "Generations in memory: live, draining, or retained for rollback";
         more.register("generations_loaded", help, loaded);
         let help = "Whether a newer plugin waits for approval, because it requests more than the live one";
-        let pending = ConstGauge::new(i64::from(beside.is_update_pending));
+        let pending = ConstGauge::new(i64::from(external_values.is_update_pending));
         more.register("update_pending", help, pending);
-        let draining = ConstGauge::new(i64::try_from(beside.draining).unwrap_or(i64::MAX));
+        let draining = ConstGauge::new(i64::try_from(external_values.draining).unwrap_or(i64::MAX));
         more.register(
             "answers_draining",
             "Calls in flight in generations that are no longer live",

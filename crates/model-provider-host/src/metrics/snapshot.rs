@@ -2,29 +2,29 @@
 
 use std::time::Duration;
 
-use super::Call;
+use super::Operation;
 use crate::host::Host;
 
 impl Host {
     /// A snapshot of its metrics.
     #[must_use]
     pub fn metrics(&self) -> MetricsSnapshot {
-        self.0.metrics.snapshot(self.beside())
+        self.0.metrics.snapshot(self.external_values())
     }
 
     /// Its metrics as a text page for Prometheus, of the type [`PAGE_TYPE`](super::PAGE_TYPE).
     #[must_use]
     pub fn metrics_page(&self) -> String {
-        self.0.metrics.page(self.beside())
+        self.0.metrics.page(self.external_values())
     }
 
-    fn beside(&self) -> Beside {
+    fn external_values(&self) -> ExternalValues {
         let generations = &self.0.generations;
         let live = generations.live();
         let all = generations.in_flight();
-        Beside {
+        ExternalValues {
             connections_opened: self.connections_opened(),
-            denials: self.denials(),
+            blocked_requests: self.blocked_requests(),
             generation: live.number,
             generations_loaded: generations.all().len() as u64,
             is_update_pending: self.0.pending_update.load().is_some(),
@@ -34,9 +34,9 @@ impl Host {
 }
 
 /// Values that are counted elsewhere.
-pub(crate) struct Beside {
+pub(crate) struct ExternalValues {
     pub(crate) connections_opened: u64,
-    pub(crate) denials: u64,
+    pub(crate) blocked_requests: u64,
     pub(crate) generation: u64,
     pub(crate) generations_loaded: u64,
     pub(crate) is_update_pending: bool,
@@ -62,9 +62,9 @@ pub struct MetricsSnapshot {
     /// Those of them that were reasoning.
     pub reasoning_tokens: u64,
     /// Time to first token.
-    pub first_token: Times,
+    pub first_token: DurationSum,
     /// Guest time.
-    pub guest_time: Times,
+    pub guest_time: DurationSum,
     /// Peak memory of a guest, in bytes.
     pub guest_memory_peak: u64,
     /// Successful swaps.
@@ -76,7 +76,7 @@ pub struct MetricsSnapshot {
     /// Connections opened to the upstream.
     pub connections_opened: u64,
     /// Requests of the plugin that the egress policy blocked.
-    pub denials: u64,
+    pub blocked_requests: u64,
     /// The number of the generation that is live.
     pub generation: u64,
     /// Generations in memory: live, draining, or retained for rollback.
@@ -88,7 +88,7 @@ pub struct MetricsSnapshot {
 impl MetricsSnapshot {
     /// The number of calls with this outcome: `ok`, `abandoned`, or the name of an error kind.
     #[must_use]
-    pub fn ended(&self, call: Call, outcome: &str) -> u64 {
+    pub fn ended(&self, call: Operation, outcome: &str) -> u64 {
         let mut counts = self.calls.iter();
         counts
             .find(|count| count.call == call && count.outcome == outcome)
@@ -101,7 +101,7 @@ impl MetricsSnapshot {
 #[non_exhaustive]
 pub struct CallCount {
     /// The call.
-    pub call: Call,
+    pub call: Operation,
     /// `ok`, `abandoned`, or the name of an error kind.
     pub outcome: &'static str,
     /// How many.
@@ -111,7 +111,7 @@ pub struct CallCount {
 /// Durations, summed up.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct Times {
+pub struct DurationSum {
     /// The number of durations.
     pub count: u64,
     /// Their sum.

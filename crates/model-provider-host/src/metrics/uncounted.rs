@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Call, Swap};
+use super::{Operation, Swap};
 use crate::{contract::Summary, resource_usage::ResourceUsage};
 
 /// Has the counters' interface, and does nothing.
@@ -27,5 +27,5 @@ impl Metrics {
 
     pub(super) fn attempts(&self, _attempts: u32) {}
 
-    pub(super) fn ended(&self, _call: Call, _outcome: &'static str) {}
+    pub(super) fn ended(&self, _call: Operation, _outcome: &'static str) {}
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The interface that makes a component a model provider.
 pub(super) const PROVIDER: &str = "openclaw:model-provider/provider";
@@ -30,7 +30,7 @@ pub(super) fn version_of<'a>(name: &'a str, interface: &str) -> Option<&'a str> 
 
 pub(super) fn mismatch(path: &Path, what: &str) -> Error {
     Error::new(
-        Kind::ContractMismatch,
+        ErrorKind::ContractMismatch,
         format!("{} is incompatible: {what}", path.display()),
     )
 }

@@ -5,7 +5,7 @@ use std::{io::Read as _, path::Path};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     files,
     files::trust,
 };
@@ -22,14 +22,14 @@ pub(crate) async fn read(path: &Path) -> Result<Vec<u8>> {
     let path = path.to_owned();
     tokio::task::spawn_blocking(move || read_now(&path))
         .await
-        .map_err(|_| Error::new(Kind::PluginLoad, "reading the plugin was interrupted"))?
+        .map_err(|_| Error::new(ErrorKind::PluginLoad, "reading the plugin was interrupted"))?
 }
 
 fn read_now(path: &Path) -> Result<Vec<u8>> {
     let unreadable = |error| unreadable(path, &error);
     let unfit = |what: &str| {
         let message = format!("{} {what}", path.display());
-        Error::new(Kind::PluginLoad, message).with_hint("name the file of a built component")
+        Error::new(ErrorKind::PluginLoad, message).with_hint("name the file of a built component")
     };
     // A pipe or a device may never end.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -43,7 +43,7 @@ fn read_now(path: &Path) -> Result<Vec<u8>> {
             path.display(),
             exposure.message
         );
-        return Err(Error::new(Kind::PluginLoad, message).with_hint(format!(
+        return Err(Error::new(ErrorKind::PluginLoad, message).with_hint(format!(
             "others could put another plugin in its place; if the file is the right one, `{}`, or use a copy in a folder \
              of your own",
             exposure.fix
@@ -66,7 +66,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     } else {
         format!("the plugin file {} cannot be read: {error}", path.display())
     };
-    Error::new(Kind::PluginLoad, message).with_hint(
+    Error::new(ErrorKind::PluginLoad, message).with_hint(
         "build it with `cargo build --release --target wasm32-wasip2`, or name another with `--plugin`",
     )
 }
@@ -82,6 +82,8 @@ pub(super) fn check_kind(path: &Path, bytes: &[u8]) -> Result<()> {
         [] => "is empty",
         _ => "is not WebAssembly",
     };
-    Err(Error::new(Kind::PluginLoad, format!("{} {what}", path.display()))
-        .with_hint("a plugin is a WASI 0.2 component that exports `openclaw:model-provider/provider`"))
+    Err(
+        Error::new(ErrorKind::PluginLoad, format!("{} {what}", path.display()))
+            .with_hint("a plugin is a WASI 0.2 component that exports `openclaw:model-provider/provider`"),
+    )
 }

@@ -19,7 +19,7 @@ use events::EventRedactor;
 use finder::Finder;
 use forms::SHORTEST_OF_OTHERS;
 
-pub use forms::SHORTEST as SHORTEST_SEARCHED_SECRET;
+pub use forms::SHORTEST as MIN_REDACTED_LEN;
 
 use crate::{
     error::{Error, Result},
@@ -91,7 +91,11 @@ impl Redactor {
 
     /// Redacts an error.
     pub(crate) fn error(&self, error: Error) -> Error {
-        let finder = if error.is_of_host() { &self.own } else { &self.said };
+        let finder = if error.is_host_error() {
+            &self.own
+        } else {
+            &self.said
+        };
         error.map_details(|details| results::error(finder, details))
     }
 

@@ -24,7 +24,7 @@ const MOST_ARRIVED: usize = 64 * 1024;
 #[derive(Default)]
 pub(super) struct Arrivals {
     /// The guest does not block: the host waits.
-    host_waits: bool,
+    is_nonblocking: bool,
     /// The guest found no capacity in a request body.
     wants_room: bool,
     bodies: Vec<Arc<Mutex<Arrived>>>,
@@ -43,12 +43,12 @@ pub(crate) enum Look {
 impl Arrivals {
     /// Makes the host wait from now on.
     pub(super) fn wait_in_host(&mut self) {
-        self.host_waits = true;
+        self.is_nonblocking = true;
     }
 
     /// Whether the host waits.
-    pub(super) fn host_waits(&self) -> bool {
-        self.host_waits
+    pub(super) fn is_nonblocking(&self) -> bool {
+        self.is_nonblocking
     }
 
     /// The guest has found no capacity in a request body, and is to be woken when there is some.

@@ -7,12 +7,12 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmCoreDump, component::
 use wasmtime_wasi_http::FieldMapError;
 
 use crate::{
-    contract::{self, ErrorKind},
-    error::{Error, Kind, Result},
-    limits::Note,
+    contract::{self, ProviderErrorKind},
+    error::{Error, ErrorKind, Result},
+    limits::StopReason,
     sandbox::{
         Sandbox, State,
-        guest::{Guest, Linked},
+        guest::{Guest, GuestPre},
         memory,
     },
 };
@@ -20,20 +20,20 @@ use crate::{
 /// The context of a call: its own store, and the pre-linked component.
 pub(crate) struct Context<'a> {
     store: Store<State>,
-    linked: &'a Linked,
+    guest_pre: &'a GuestPre,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(sandbox: &Sandbox, linked: &'a Linked, state: State) -> Self {
+    pub(crate) fn new(sandbox: &Sandbox, guest_pre: &'a GuestPre, state: State) -> Self {
         Self {
             store: sandbox.store(state),
-            linked,
+            guest_pre,
         }
     }
 
     /// Instantiates. The guest runs only if its component has a start function.
     pub(crate) async fn instantiate(mut self) -> Result<(Store<State>, Guest)> {
-        match self.linked.instantiate(&mut self.store).await {
+        match self.guest_pre.instantiate(&mut self.store).await {
             Ok(guest) => Ok((self.store, guest)),
             Err(error) => Err(failure(&mut self.store, &error)),
         }
@@ -45,7 +45,7 @@ pub(crate) async fn run<T>(
     context: Context<'_>,
     call: impl AsyncFnOnce(&mut Store<State>, &Guest) -> wasmtime::Result<T>,
 ) -> Result<T> {
-    let wall_clock = context.store.data().view().limits().wall_clock;
+    let wall_clock = context.store.data().context().limits().wall_clock;
     within(wall_clock, async {
         let (mut store, guest) = context.instantiate().await?;
         let result = call(&mut store, &guest).await;
@@ -90,7 +90,7 @@ pub(crate) fn too_many_events(most: u64) -> Error {
 }
 
 fn limit(name: &'static str, message: &str) -> Error {
-    Error::new(Kind::Limit, message)
+    Error::new(ErrorKind::Limit, message)
         .with_code(name)
         .with_hint(format!(
             "if you trust the plugin with more, raise `{name}` with `--set {name}=…`"
@@ -100,7 +100,7 @@ fn limit(name: &'static str, message: &str) -> Error {
 /// The memory budget is used up by other requests. The caller knows whether this one had been sent already.
 fn no_memory_left(message: String) -> Error {
     let name = memory::TOTAL;
-    Error::new(Kind::Limit, message)
+    Error::new(ErrorKind::Limit, message)
         .with_code(name)
         .with_hint(format!(
             "retry when other requests have ended, or raise `{name}` with `--set {name}=…`"
@@ -109,14 +109,14 @@ fn no_memory_left(message: String) -> Error {
 }
 
 /// Maps a recorded stop reason to an error; `None` if the host stopped nothing.
-fn stopped(note: Note) -> Option<Error> {
+fn stopped(note: StopReason) -> Option<Error> {
     match note {
-        Note::Limit { name, message } if name == memory::TOTAL => Some(no_memory_left(message)),
-        Note::Limit { name, message } => Some(limit(name, &message)),
-        Note::Denied { message, hint } => {
-            Some(Error::new(Kind::Provider(ErrorKind::Denied), message).with_hint(hint))
+        StopReason::Limit { name, message } if name == memory::TOTAL => Some(no_memory_left(message)),
+        StopReason::Limit { name, message } => Some(limit(name, &message)),
+        StopReason::Denied { message, hint } => {
+            Some(Error::new(ErrorKind::Provider(ProviderErrorKind::Denied), message).with_hint(hint))
         }
-        Note::Unconnected { .. } => None,
+        StopReason::Unconnected { .. } => None,
     }
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn failure(store: &mut Store<State>, error: &wasmtime::Error) -> Erro
 }
 
 fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
-    if let Some(stopped) = store.data_mut().take_note().and_then(stopped) {
+    if let Some(stopped) = store.data_mut().take_stop_reason().and_then(stopped) {
         return match store.data().has_asked() && stopped.is_retryable() {
             true => stopped.retryable(true),
             false => stopped,
@@ -150,7 +150,7 @@ fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
         );
     }
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
-        return Error::new(Kind::Limit, format!("the sandbox is full: {full}"))
+        return Error::new(ErrorKind::Limit, format!("the sandbox is full: {full}"))
             .with_code(Error::SANDBOX_FULL)
             .with_hint("retry when other requests have ended, or create a larger sandbox (`SandboxOptions`)")
             .retryable(false);
@@ -179,17 +179,20 @@ fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
         }
     };
     tracing::debug!(error = ?error, "plugin trap");
-    Error::new(Kind::PluginTrap, format!("the plugin failed: {what}"))
+    Error::new(ErrorKind::PluginTrap, format!("the plugin failed: {what}"))
         .with_hint("this is a bug of the plugin; the request may have been sent")
 }
 
 /// Replaces the guest's error by the host's own if the host was the cause.
 pub(crate) fn refused(store: &mut Store<State>, mut error: contract::Error) -> Error {
-    match store.data_mut().take_note() {
+    match store.data_mut().take_stop_reason() {
         // A blocked request did not matter if the upstream responded after it.
-        Some(Note::Denied { .. }) if error.status.is_some() => error.into(),
-        Some(Note::Unconnected { message, hint }) => {
-            if matches!(error.kind, ErrorKind::Transport | ErrorKind::Timeout) {
+        Some(StopReason::Denied { .. }) if error.status.is_some() => error.into(),
+        Some(StopReason::Unconnected { message, hint }) => {
+            if matches!(
+                error.kind,
+                ProviderErrorKind::Transport | ProviderErrorKind::Timeout
+            ) {
                 error.message = message;
                 error.hint = Some(hint);
             }

@@ -17,27 +17,27 @@ const LINGER: u32 = 100;
 
 /// The ticker, shared by its users; its thread ends with the last one.
 #[derive(Clone)]
-pub(super) struct Ticker(Arc<Handle>);
+pub(super) struct EpochTicker(Arc<Handle>);
 
 /// One store for which it ticks.
-pub(super) struct Ticking(Ticker);
+pub(super) struct TickGuard(EpochTicker);
 
 struct Handle {
-    state: Arc<State>,
+    state: Arc<TickerState>,
     thread: Thread,
 }
 
 #[derive(Default)]
-struct State {
+struct TickerState {
     stores: AtomicUsize,
     sleeps: AtomicBool,
     is_over: AtomicBool,
 }
 
-impl Ticker {
+impl EpochTicker {
     /// Starts it. `tick` returns the time until the next tick.
     pub(super) fn start(tick: impl FnMut() -> Duration + Send + 'static) -> io::Result<Self> {
-        let state = Arc::<State>::default();
+        let state = Arc::<TickerState>::default();
         let run = {
             let state = Arc::clone(&state);
             move || state.run(tick)
@@ -50,7 +50,7 @@ impl Ticker {
     }
 
     /// Ticks until the returned guard is dropped.
-    pub(super) fn tick(&self) -> Ticking {
+    pub(super) fn tick(&self) -> TickGuard {
         let Handle { state, thread } = &*self.0;
         state.stores.fetch_add(1, SeqCst);
         // The count is written before this flag is read, and the thread does the reverse: one of the two sees the
@@ -58,11 +58,11 @@ impl Ticker {
         if state.sleeps.load(SeqCst) {
             thread.unpark();
         }
-        Ticking(self.clone())
+        TickGuard(self.clone())
     }
 }
 
-impl Drop for Ticking {
+impl Drop for TickGuard {
     fn drop(&mut self) {
         self.0.0.state.stores.fetch_sub(1, SeqCst);
     }
@@ -75,7 +75,7 @@ impl Drop for Handle {
     }
 }
 
-impl State {
+impl TickerState {
     fn run(&self, mut tick: impl FnMut() -> Duration) {
         let mut idle = 0;
         let mut pause = tick();
@@ -122,7 +122,7 @@ mod tests {
     fn it_ticks_while_there_is_a_store_and_sleeps_when_there_has_been_none_for_a_while() {
         let ticks = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&ticks);
-        let ticker = Ticker::start(move || {
+        let ticker = EpochTicker::start(move || {
             counted.fetch_add(1, SeqCst);
             TICK
         })

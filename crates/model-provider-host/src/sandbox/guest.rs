@@ -13,7 +13,9 @@ use wasmtime::{
 
 use crate::{
     bounds::Bounded as _,
-    contract::{ChatRequest, ChatResponse, DiscoveryMode, ModelCatalog, ModelRef, Progress, ProviderInfo},
+    contract::{
+        ChatRequest, DiscoveryMode, ModelCatalog, ModelRef, Progress, ProviderInfo, types::ChatResponse,
+    },
     sandbox::{
         State,
         try_read::{TryRead, TryReader},
@@ -30,7 +32,7 @@ type ChatStart<'a> = TypedFunc<(&'a ChatRequest, u64), (Fallible<ResourceAny>,)>
 type Read = TypedFunc<(ResourceAny, u32, u32), (Fallible<Progress>,)>;
 
 /// A component with linked imports and resolved exports.
-pub(crate) struct Linked {
+pub(crate) struct GuestPre {
     pre: InstancePre<State>,
     exports: Exports,
 }
@@ -53,7 +55,7 @@ struct Nonblocking {
     try_read: ComponentExportIndex,
 }
 
-impl Linked {
+impl GuestPre {
     /// Resolves the exports of these interfaces; the second one is optional.
     pub(crate) fn new(
         pre: InstancePre<State>,
@@ -89,7 +91,7 @@ impl Linked {
     }
 
     /// Whether its guests do not block, so that the host waits for them.
-    pub(crate) fn host_waits(&self) -> bool {
+    pub(crate) fn is_nonblocking(&self) -> bool {
         self.exports.nonblocking.is_some()
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use wasmtime::CallHook;
 
 use super::fair::FairShare;
-use crate::limits::Note;
+use crate::limits::StopReason;
 
 /// The stopwatch of one store.
 pub(crate) struct GuestTime {
@@ -68,8 +68,8 @@ impl GuestTime {
     }
 
     /// The stop reason, if the limit is exceeded.
-    pub(crate) fn exceeded(&self) -> Option<Note> {
-        (self.spent() > self.budget).then(|| Note::Limit {
+    pub(crate) fn exceeded(&self) -> Option<StopReason> {
+        (self.spent() > self.budget).then(|| StopReason::Limit {
             name: "max-guest-time-ms",
             message: format!(
                 "the plugin computed for more than {} ms without finishing",

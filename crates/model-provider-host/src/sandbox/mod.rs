@@ -29,11 +29,11 @@ use wasmtime_wasi_http::{
 
 use crate::{
     contract::settings,
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
 };
 
 use crate::limits::Limits;
-use epoch_ticker::Ticker;
+use epoch_ticker::EpochTicker;
 use fair::FairQueue;
 pub(crate) use fair::FairShare;
 use memory::{MemoryBudget, Trimmer};
@@ -43,7 +43,7 @@ pub(crate) use store_state::State;
 #[derive(Clone)]
 pub struct Sandbox {
     engine: Engine,
-    ticker: Ticker,
+    ticker: EpochTicker,
     memory: MemoryBudget,
     fair: FairQueue,
     linker: Arc<Linker<State>>,
@@ -106,7 +106,7 @@ impl Sandbox {
             MemoryBudget::new(options.max_total_memory_bytes),
             FairQueue::default(),
         );
-        let ticker = Ticker::start({
+        let ticker = EpochTicker::start({
             let engine = engine.clone();
             let fair = fair.clone();
             let mut trimmer = Trimmer::new(engine.clone(), memory.clone());
@@ -162,7 +162,7 @@ impl Sandbox {
             _ => format!("set `{name}` to {most} or less, which is the maximum"),
         };
         let message = format!("`{name}` is {wanted}, and the sandbox's limit is {most}");
-        Err(Error::new(Kind::Configuration, message).with_hint(hint))
+        Err(Error::new(ErrorKind::Configuration, message).with_hint(hint))
     }
 
     /// The linear memory of all guests at present, in bytes.
@@ -196,9 +196,9 @@ impl Sandbox {
 
     /// A store for one request: its own table, limits and stopwatch.
     pub(crate) fn store(&self, mut state: State) -> Store<State> {
-        state.ticking = Some(self.ticker.tick());
+        state.tick_guard = Some(self.ticker.tick());
         state.join(self.memory.clone(), self.fair.share());
-        let hostcall_bytes = state.view().limits().hostcall_bytes;
+        let hostcall_bytes = state.context().limits().hostcall_bytes;
         let mut store = Store::new(&self.engine, state);
         store.limiter(State::meter);
         store.set_hostcall_fuel(hostcall_bytes);
@@ -210,7 +210,7 @@ impl Sandbox {
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();
             if let Some(note) = state.time.exceeded() {
-                state.view().note(note);
+                state.context().stop(note);
                 return Ok(UpdateDeadline::Interrupt);
             }
             Ok(if state.time.has_had_its_slice() {
@@ -292,12 +292,12 @@ fn config(options: &SandboxOptions, reservation: u64, guard: u64) -> Result<Conf
 /// The compilation cache. It holds native code: a directory that other users can write to would let them run
 /// theirs.
 fn cache(dir: &Path) -> Result<wasmtime::Cache> {
-    crate::files::trusted_dir(dir)?;
+    crate::files::check_trusted_dir(dir)?;
     let mut config = wasmtime::CacheConfig::new();
     config.with_directory(dir);
     wasmtime::Cache::new(config).map_err(|error| {
         Error::new(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             format!("the code cache {} cannot be used: {error}", dir.display()),
         )
     })
@@ -317,5 +317,8 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 }
 
 fn internal(what: &str, error: &wasmtime::Error) -> Error {
-    Error::new(Kind::Configuration, format!("{what} cannot be set up: {error:#}"))
+    Error::new(
+        ErrorKind::Configuration,
+        format!("{what} cannot be set up: {error:#}"),
+    )
 }

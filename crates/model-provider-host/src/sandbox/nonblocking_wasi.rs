@@ -46,7 +46,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         "[method]incoming-body.stream",
         |mut store, (id,): (Resource<HostIncomingBody>,)| {
             let state: &mut State = store.data_mut();
-            if !state.arrivals.host_waits() {
+            if !state.arrivals.is_nonblocking() {
                 return Ok((state.http().stream(id)?,));
             }
             let Some(stream) = state.table.get_mut(&id)?.take_stream() else {

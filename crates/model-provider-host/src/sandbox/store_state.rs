@@ -18,20 +18,20 @@ use wasmtime_wasi_io::IoView;
 
 use super::{
     arrivals::{Arrivals, Look},
-    epoch_ticker::Ticking,
+    epoch_ticker::TickGuard,
     fair::FairShare,
     guest_time::GuestTime,
     memory::MemoryBudget,
 };
-use crate::limits::{Meter, Note};
+use crate::limits::{Meter, StopReason};
 use crate::{
     contract::{
         self, Model,
         settings::{self, ConfiguredModel, ModelAlias, Snapshot},
     },
-    egress::Gate,
+    egress::EgressHooks,
     metrics::Metrics,
-    request_context::View,
+    request_context::RequestContext,
     resource_usage::ResourceUsage,
 };
 
@@ -43,15 +43,15 @@ pub(crate) struct State {
     clocks: WasiClocksCtx,
     /// Only for guests that import the whole of WASI; it is empty.
     wasi: Option<WasiCtx>,
-    gate: Gate,
+    hooks: EgressHooks,
     meter: Meter,
-    view: View,
+    context: RequestContext,
     pub(super) time: GuestTime,
     metrics: Option<Arc<Metrics>>,
     /// The most retries of this request, if fewer than the setting.
     max_retries: Option<u32>,
     /// Set once it is in a store.
-    pub(super) ticking: Option<Ticking>,
+    pub(super) tick_guard: Option<TickGuard>,
 }
 
 impl Drop for State {
@@ -63,8 +63,8 @@ impl Drop for State {
 }
 
 impl State {
-    pub(crate) fn new(view: View, gate: Gate, empty_wasi: bool) -> Self {
-        let limits = view.limits();
+    pub(crate) fn new(context: RequestContext, hooks: EgressHooks, empty_wasi: bool) -> Self {
+        let limits = context.limits();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources);
         let mut http = WasiHttpCtx::new();
@@ -75,13 +75,13 @@ impl State {
             http,
             clocks: WasiClocksCtx::default(),
             wasi: empty_wasi.then(|| WasiCtx::builder().build()),
-            gate,
+            hooks,
             meter: Meter::new(limits),
             time: GuestTime::new(limits.guest_time),
-            view,
+            context,
             metrics: None,
             max_retries: None,
-            ticking: None,
+            tick_guard: None,
         }
     }
 
@@ -97,18 +97,21 @@ impl State {
         self
     }
 
-    pub(crate) fn view(&self) -> &View {
-        &self.view
+    pub(crate) fn context(&self) -> &RequestContext {
+        &self.context
     }
 
     /// Why the host stopped this request, if it did.
-    pub(crate) fn take_note(&mut self) -> Option<Note> {
-        self.meter.reached.take().or_else(|| self.view.take_note())
+    pub(crate) fn take_stop_reason(&mut self) -> Option<StopReason> {
+        self.meter
+            .reached
+            .take()
+            .or_else(|| self.context.take_stop_reason())
     }
 
     /// Whether the guest has made a request.
     pub(crate) fn has_asked(&self) -> bool {
-        self.gate.has_started()
+        self.hooks.has_started()
     }
 
     /// The guest's resource usage so far.
@@ -166,7 +169,7 @@ impl IoView for State {
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView {
-            hooks: &mut self.gate,
+            hooks: &mut self.hooks,
             table: &mut self.table,
             ctx: &mut self.http,
         }
@@ -195,7 +198,7 @@ impl contract::types::Host for State {}
 
 impl settings::Host for State {
     fn get(&mut self) -> Snapshot {
-        let mut snapshot = self.view.settings().snapshot(self.view.credential());
+        let mut snapshot = self.context.settings().snapshot(self.context.credential());
         if let Some(most) = self.max_retries {
             snapshot.max_retries = snapshot.max_retries.min(most);
         }
@@ -203,23 +206,28 @@ impl settings::Host for State {
     }
 
     fn list_configured(&mut self) -> Vec<ConfiguredModel> {
-        self.view.settings().models.configured().to_vec()
+        self.context.settings().models.configured().to_vec()
     }
 
     fn find_configured(&mut self, id: String) -> Option<ConfiguredModel> {
-        self.view.settings().models.find(&id).cloned()
+        self.context.settings().models.find(&id).cloned()
     }
 
     fn list_aliases(&mut self) -> Vec<ModelAlias> {
-        self.view.settings().models.aliases().to_vec()
+        self.context.settings().models.aliases().to_vec()
     }
 
     fn find_alias(&mut self, text: String) -> Vec<ModelAlias> {
-        self.view.settings().models.find_alias(&text).cloned().collect()
+        self.context
+            .settings()
+            .models
+            .find_alias(&text)
+            .cloned()
+            .collect()
     }
 
     fn find_aliases_of(&mut self, reference: String) -> Vec<ModelAlias> {
-        self.view
+        self.context
             .settings()
             .models
             .find_aliases_of(&reference)
@@ -228,10 +236,10 @@ impl settings::Host for State {
     }
 
     fn find_listed(&mut self, id: String) -> Option<Model> {
-        self.view.listed().find(&id).cloned()
+        self.context.listed().find(&id).cloned()
     }
 
     fn listed_ids(&mut self) -> Vec<String> {
-        self.view.listed().ids()
+        self.context.listed().ids()
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{Document, Key, place};
-use model_provider_host::{Error, Kind, Result};
+use model_provider_host::{Error, ErrorKind, Result};
 
 /// The key that names the files.
 pub(crate) const INCLUDE: &str = "$include";
@@ -209,7 +209,7 @@ impl File<'_> {
         keys.push(Key::Name(INCLUDE.to_owned()));
         let place = self.document.where_is(&keys);
         Error::new(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             format!("{place}: `{}` {what}", Key::path(&keys)),
         )
         .with_hint("correct the path; it is relative to the file that names it")

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 
 use super::{Document, Key};
-use model_provider_host::{Error, Kind, Result};
+use model_provider_host::{Error, ErrorKind, Result};
 
 /// A position in a document. An absent or `null` value has a node too.
 #[derive(Clone)]
@@ -160,7 +160,7 @@ impl<'a> Node<'a> {
             format!("`{}`", self.key())
         };
         message += &format!(": {key} {what}");
-        Error::new(Kind::Configuration, message)
+        Error::new(ErrorKind::Configuration, message)
     }
 
     /// The path of this node: `models.providers.acme.models[0].id`.

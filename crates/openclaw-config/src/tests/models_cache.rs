@@ -72,7 +72,7 @@ fn a_live_list_is_cached_and_a_user_s_entries_stay() {
     );
     assert_eq!(value["providers"]["acme"]["baseUrl"], "x");
     assert_eq!(value["providers"]["acme"]["models"][0]["options"]["a"], 1);
-    let kept = configuration.kept_models(&acme()).unwrap().unwrap();
+    let kept = configuration.cached_models(&acme()).unwrap().unwrap();
     assert_eq!(kept.models, [live("a/b"), live("c/d")]);
     assert!(kept.written.is_some());
     let settings = configuration.settings(&acme()).unwrap();
@@ -91,7 +91,7 @@ fn a_live_list_is_cached_and_a_user_s_entries_stay() {
     };
     configuration.write_models(&acme(), &bundled).unwrap();
     assert!(
-        configuration.kept_models(&acme()).unwrap().is_some(),
+        configuration.cached_models(&acme()).unwrap().is_some(),
         "a list that is not live changes nothing"
     );
 }
@@ -135,7 +135,7 @@ fn what_a_person_wrote_stays_to_the_letter_whatever_its_form() {
                 fs::read_to_string(path.with_extension("json.bak")).unwrap(),
                 before
             );
-            let kept = configuration.kept_models(&acme()).unwrap();
+            let kept = configuration.cached_models(&acme()).unwrap();
             let kept = kept.map(|kept| kept.models).unwrap_or_default();
             assert!(kept.iter().all(|model| *model == live(&model.id)), "{kept:?}");
             let is_listed = |id: &str| list.models.iter().any(|model| model.id == id);
@@ -164,7 +164,7 @@ fn a_list_that_is_only_discovered_is_renewed_without_a_copy_beside_it() {
         configuration
             .write_models(&acme(), &catalog(ids.map(live).to_vec()))
             .unwrap();
-        let kept = configuration.kept_models(&acme()).unwrap().unwrap();
+        let kept = configuration.cached_models(&acme()).unwrap().unwrap();
         assert_eq!(kept.models, ids.map(live));
         let text = std::fs::read_to_string(&path).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
@@ -227,7 +227,7 @@ proptest! {
         }
         let list = catalog(vec![model.clone()]);
         configuration.write_models(&acme(), &list).unwrap();
-        let kept = configuration.kept_models(&acme()).unwrap().unwrap();
+        let kept = configuration.cached_models(&acme()).unwrap().unwrap();
         prop_assert_eq!(&kept.models[0].display_name, &model.display_name);
         prop_assert_eq!(&kept.models[0].routes, &model.routes);
     }

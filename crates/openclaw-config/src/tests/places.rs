@@ -225,7 +225,7 @@ fn what_stops_openclaw_from_loading_the_plugin_is_reported() {
 async fn the_files_of_a_provider_s_own_tools_are_read_last() {
     let find = async |home: &Home| {
         let (info, environment) = (known(), home.environment());
-        let mut grant = Grant::asked_by(&info).unwrap();
+        let mut grant = Grant::requested_by(&info).unwrap();
         grant.env_vars.retain(|name| name.starts_with("ACME"));
         let found = home.load().secret(&info, Some(&grant), None, &environment).await;
         found
@@ -338,7 +338,7 @@ async fn variables_of_the_providers_tools_are_read_as_those_tools_and_openclaw_r
     fs::write(home.dir.path().join("hf/token"), "hf_own").unwrap();
     let settings = home.load().settings(&known()).unwrap();
     assert_eq!(settings.extras["bill-to"], "\"our-org\"");
-    let grant = Grant::asked_by(&known()).unwrap();
+    let grant = Grant::requested_by(&known()).unwrap();
     let find = async |home: &Home| {
         let search = home.search(&known(), &grant).await;
         (

@@ -5,7 +5,8 @@ use std::{path::PathBuf, time::Duration};
 
 use futures::future::BoxFuture;
 use model_provider_host::{
-    Error as HostError, Fetched, Host, Kind, PendingUpdate, Plugin, PluginSource, Result, SwapReport,
+    Error as HostError, ErrorKind as HostErrorKind, Fetched, Host, PendingUpdate, Plugin, PluginSource,
+    Result, SwapReport,
 };
 
 use super::{Store, facts, provenance};
@@ -96,7 +97,7 @@ async fn look(store: &Store, host: &Host, reference: &Reference, seen: &mut Seen
             Ok(()) => Some(Followed::Swapped(Box::new(report))),
             Err(error) => Some(Followed::Failed(error)),
         },
-        Err(error) if error.kind() == Kind::NotGranted => {
+        Err(error) if error.kind() == HostErrorKind::NotGranted => {
             let message = match error.hint() {
                 Some(hint) => format!("{}; {hint}", error.message()),
                 None => error.message().to_owned(),
@@ -122,7 +123,7 @@ async fn newer(store: &Store, host: &Host, reference: &Reference) -> Result<Opti
     let Some((id, entry)) = lock.by_source(reference) else {
         let message =
             format!("{reference} is not in the lock, so that there is nothing to compare a newer one with");
-        return Err(HostError::new(Kind::NotGranted, message)
+        return Err(HostError::new(HostErrorKind::NotGranted, message)
             .with_hint(format!("pin it with `host-harness accept {reference}`")));
     };
     let (id, pin) = (id.to_owned(), entry.pin.clone());
@@ -206,11 +207,13 @@ impl PluginSource for Newer {
                         "{} has moved to {}, which is not signed by a signer of {}",
                         self.reference, self.pulled.digest, self.pin.digest
                     );
-                    return Err(HostError::new(Kind::NotGranted, message).with_hint(format!(
-                        "look at it and take it with `host-harness update {}`; `\"follow\": \"any\"` in \
+                    return Err(
+                        HostError::new(HostErrorKind::NotGranted, message).with_hint(format!(
+                            "look at it and take it with `host-harness update {}`; `\"follow\": \"any\"` in \
                          plugin-policy.json takes what a tag moves to without a signature",
-                        self.id
-                    )));
+                            self.id
+                        )),
+                    );
                 }
                 // It gets the grants of the pinned version, and no more: its requested access is compared before it
                 // goes live.
@@ -228,7 +231,7 @@ impl PluginSource for Newer {
         if self.is_pinned {
             return Ok(());
         }
-        let asks = model_provider_host::Grant::asked_by(plugin.info());
+        let asks = model_provider_host::Grant::requested_by(plugin.info());
         let newer = facts(plugin, asks.as_ref().and_then(convert::<_, Access>));
         let mut more: Vec<_> = self
             .pin
@@ -258,9 +261,11 @@ impl PluginSource for Newer {
             self.pulled.digest,
             more.join("; ")
         );
-        Err(HostError::new(Kind::NotGranted, message).with_hint(format!(
-            "look at it and take it with `host-harness update {}`",
-            self.id
-        )))
+        Err(
+            HostError::new(HostErrorKind::NotGranted, message).with_hint(format!(
+                "look at it and take it with `host-harness update {}`",
+                self.id
+            )),
+        )
     }
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use model_provider_host::{
-    Admission, Candidate, Error as HostError, Grant, Grants, Kind, Plugin, Result,
+    Admission, Candidate, Error as HostError, ErrorKind as HostErrorKind, Grant, Grants, Plugin, Result,
     files::{self, trust},
 };
 
@@ -32,9 +32,9 @@ pub const WORKSPACE: &str = "workspace";
 impl From<Error> for HostError {
     fn from(error: Error) -> Self {
         let kind = match error.kind() {
-            ErrorKind::Locked => Kind::NotGranted,
-            ErrorKind::Reference | ErrorKind::File => Kind::Configuration,
-            _ => Kind::PluginLoad,
+            ErrorKind::Locked => HostErrorKind::NotGranted,
+            ErrorKind::Reference | ErrorKind::File => HostErrorKind::Configuration,
+            _ => HostErrorKind::PluginLoad,
         };
         let converted = Self::new(kind, error.message());
         match error.fix() {
@@ -159,8 +159,12 @@ impl Store {
         let _held = files::lock(&file)?;
         let mut policy = self.policy()?;
         policy.deny.insert(digest.clone());
-        let text = serde_json::to_string_pretty(&policy)
-            .map_err(|error| HostError::new(Kind::Configuration, format!("the plugin policy: {error}")))?;
+        let text = serde_json::to_string_pretty(&policy).map_err(|error| {
+            HostError::new(
+                HostErrorKind::Configuration,
+                format!("the plugin policy: {error}"),
+            )
+        })?;
         files::write_private(&file, format!("{text}\n").as_bytes())
     }
 
@@ -205,7 +209,7 @@ impl Store {
         pulled: Option<(&Digest, &[String])>,
         is_granted: bool,
     ) -> Option<Pin> {
-        let asks = Grant::asked_by(plugin.info())
+        let asks = Grant::requested_by(plugin.info())
             .as_ref()
             .and_then(convert::<_, Access>);
         Some(Pin {
@@ -247,7 +251,7 @@ fn convert<T: serde::Serialize, U: serde::de::DeserializeOwned>(value: &T) -> Op
 
 /// Reads a file that decides what is loaded, if it exists.
 fn read(path: &Path) -> Result<Option<String>> {
-    let fault = |message: String| HostError::new(Kind::Configuration, message);
+    let fault = |message: String| HostError::new(HostErrorKind::Configuration, message);
     if let Some(exposure) = trust::changeable(path) {
         let message = format!("{} is not trusted: {}", path.display(), exposure.message);
         return Err(fault(message).with_hint(format!(
@@ -255,7 +259,7 @@ fn read(path: &Path) -> Result<Option<String>> {
             exposure.fix
         )));
     }
-    match files::read_input_text(path, files::LARGEST) {
+    match files::read_input_text(path, files::MAX_BYTES) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(fault(format!("{} cannot be read: {error}", path.display()))),
@@ -265,7 +269,7 @@ fn read(path: &Path) -> Result<Option<String>> {
 /// The error for a file that does not match the lock, with the command that accepts it.
 fn not_locked(what: &str, found: &str, source: &str) -> HostError {
     let quoted = trust::quoted(Path::new(source));
-    HostError::new(Kind::NotGranted, format!("{what}, and not {found}"))
+    HostError::new(HostErrorKind::NotGranted, format!("{what}, and not {found}"))
         .with_hint(format!("if you want it, run `host-harness accept {quoted}`"))
 }
 

@@ -19,8 +19,8 @@ use plugin_registry::{
 };
 use tokio::net::TcpListener;
 
-pub(crate) type Answer = Response<BoxBody<Bytes, std::io::Error>>;
-type Lie = Arc<dyn Fn(&Method, &str) -> Option<Answer> + Send + Sync>;
+pub(crate) type FakeResponse = Response<BoxBody<Bytes, std::io::Error>>;
+type Lie = Arc<dyn Fn(&Method, &str) -> Option<FakeResponse> + Send + Sync>;
 
 /// One received request.
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ impl Fake {
     }
 
     /// Overrides responses where `lie` returns one.
-    pub(crate) fn lie(&self, lie: impl Fn(&Method, &str) -> Option<Answer> + Send + Sync + 'static) {
+    pub(crate) fn lie(&self, lie: impl Fn(&Method, &str) -> Option<FakeResponse> + Send + Sync + 'static) {
         self.content().lie = Some(Arc::new(lie));
     }
 
@@ -130,19 +130,19 @@ impl Fake {
     }
 }
 
-pub(crate) fn full(status: u16, bytes: impl Into<Bytes>) -> Answer {
+pub(crate) fn full(status: u16, bytes: impl Into<Bytes>) -> FakeResponse {
     let body = Full::new(bytes.into()).map_err(|never| match never {}).boxed();
     Response::builder().status(status).body(body).unwrap()
 }
 
-pub(crate) fn redirect(to: &str) -> Answer {
+pub(crate) fn redirect(to: &str) -> FakeResponse {
     let mut answer = full(307, "");
     answer.headers_mut().insert("location", to.parse().unwrap());
     answer
 }
 
 /// A body without a length, in these chunks; then it ends, is truncated, or never ends.
-pub(crate) fn parts(parts: Vec<&'static [u8]>, breaks: bool) -> Answer {
+pub(crate) fn parts(parts: Vec<&'static [u8]>, breaks: bool) -> FakeResponse {
     let end = breaks.then(|| Err(std::io::Error::other("broken off")));
     let frames = parts
         .into_iter()
@@ -164,7 +164,7 @@ impl<I: Iterator + Unpin> futures_core::Stream for Frames<I> {
     }
 }
 
-async fn respond(content: &Mutex<Content>, request: Request<Incoming>) -> Answer {
+async fn respond(content: &Mutex<Content>, request: Request<Incoming>) -> FakeResponse {
     let (head, body) = request.into_parts();
     let path = head.uri.path_and_query().unwrap().to_string();
     let lie = {

@@ -20,7 +20,7 @@ use tokio::sync::mpsc as answers;
 use super::command::{self, Command};
 use crate::output::models::reference;
 use model_provider_host::{
-    Error, Kind, Result,
+    Error, ErrorKind, Result,
     contract::{ModelCatalog, ProviderInfo, settings::ModelAlias},
     sanitize,
 };
@@ -76,7 +76,7 @@ impl Editor {
     pub(super) fn start(history: PathBuf, names: Names) -> Result<Self> {
         let fault = |error: &dyn std::fmt::Display| {
             Error::new(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 format!("the terminal cannot be used: {error}"),
             )
             .with_hint("give the prompt as an argument, or pipe it in")

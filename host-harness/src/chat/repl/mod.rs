@@ -13,7 +13,7 @@ use self::{
     command::{Command, Typed},
     line_editor::{Editor, Input, Names},
 };
-use super::Answering;
+use super::Responding;
 use crate::{
     Failure, Outcome,
     args::{ChatArgs, Global, SortKey},
@@ -27,18 +27,18 @@ use crate::{
     termios::{Kept, Unechoed},
 };
 use model_provider_host::{
-    Error, Kind, Result,
-    contract::{ChatRequest, ContentPart, ErrorKind, Media, Message, ModelCatalog},
-    failover::Fallback,
+    Error, ErrorKind, Result,
+    contract::{ChatRequest, ContentPart, Media, Message, ModelCatalog, ProviderErrorKind},
+    failover::Failover,
     sanitize,
 };
 
 /// One conversation.
-struct Talk<'a> {
+struct ReplSession<'a> {
     terminal: &'a Terminal,
     session: &'a Session,
     args: &'a ChatArgs,
-    fallback: Fallback,
+    fallback: Failover,
     /// The models to try: the chosen one, then its fallbacks.
     references: Vec<String>,
     system: Option<String>,
@@ -70,11 +70,11 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         session.configuration.state_dir().join("chat-history"),
         Arc::clone(&names),
     )?;
-    let mut talk = Talk {
+    let mut talk = ReplSession {
         terminal,
         session: &session,
         args,
-        fallback: Fallback::new().with_params(super::params(terminal, &session)?),
+        fallback: Failover::new().with_params(super::params(terminal, &session)?),
         references,
         system: args.system.clone(),
         messages: Vec::new(),
@@ -105,7 +105,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
             Input::Ended => return Ok(()),
         };
         // A line that holds the key is neither obeyed nor stored: history is written to a file.
-        if let Err(error) = talk.session.host.refuse_secret(&typed) {
+        if let Err(error) = talk.session.host.refuse_credential(&typed) {
             terminal.note(&error::for_a_person(terminal.err, &error));
             continue;
         }
@@ -142,7 +142,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     }
 }
 
-impl Talk<'_> {
+impl ReplSession<'_> {
     fn model(&self) -> &str {
         self.references.first().map_or("", String::as_str)
     }
@@ -206,7 +206,7 @@ impl Talk<'_> {
             .extend(self.system.as_deref().map(Message::system));
         request.messages.extend(self.messages.iter().cloned());
         request.messages.push(Message::user_parts(question.clone()));
-        let answering = Answering {
+        let answering = Responding {
             terminal: self.terminal,
             host: &self.session.host,
             references: &self.references,
@@ -250,7 +250,7 @@ impl Talk<'_> {
                     self.messages.truncate(self.messages.len() - 2);
                 }
                 // `/retry` ends this model's cooldown: the user wants its response, not a fallback's.
-                self.fallback.wake(&self.session.host, self.model()).await;
+                self.fallback.end_cooldown(&self.session.host, self.model()).await;
                 return self.ask(question).await;
             }
             Command::New => {
@@ -295,7 +295,9 @@ impl Talk<'_> {
         }
         let warnings = found.warnings.iter().map(|warning| warning.message.as_str());
         self.terminal.warn_of(warnings);
-        self.fallback.wake(&self.session.host, &found.canonical).await;
+        self.fallback
+            .end_cooldown(&self.session.host, &found.canonical)
+            .await;
         let rest = self.references.split_off(self.references.len().min(1));
         let name = found.alias.as_deref().unwrap_or(&found.display_name);
         let mut facts = vec![(
@@ -363,12 +365,15 @@ impl Talk<'_> {
 
 /// The process was terminated from outside, and not by the user.
 fn ended() -> Error {
-    Error::new(Kind::Cancelled, "the conversation was terminated from outside")
+    Error::new(
+        ErrorKind::Cancelled,
+        "the conversation was terminated from outside",
+    )
 }
 
 /// A command without its argument: an error is shown and nothing changes.
 fn lacking(message: &str) -> Error {
-    Error::new(Kind::Provider(ErrorKind::InvalidRequest), message)
+    Error::new(ErrorKind::Provider(ProviderErrorKind::InvalidRequest), message)
 }
 
 /// Whether two prompts are equal.

@@ -4,7 +4,7 @@ use std::{io::Write as _, path::Path};
 
 use dialects::chat_completions::conversation::{self, said};
 use model_provider_host::{
-    Error, Kind, Result,
+    Error, ErrorKind, Result,
     contract::{ContentPart, Message},
 };
 
@@ -27,7 +27,7 @@ pub(super) fn write(path: &Path, model: &str, messages: &[Message]) -> Result<()
     file.and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|error| {
             let message = format!("{} cannot be written: {error}", path.display());
-            let error = Error::new(Kind::Configuration, message);
+            let error = Error::new(ErrorKind::Configuration, message);
             if path.exists() {
                 error.with_hint("name a file that is not there yet")
             } else {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use model_provider_host::{
-    Error, Kind,
+    Error, ErrorKind,
     contract::{self, Extra, Reasoning, ToolCall},
 };
 
@@ -56,16 +56,16 @@ fn gathered() -> Gathered {
 
 #[test]
 fn a_response_has_the_keys_that_scripts_read() {
-    let trail = [Attempt::new(
+    let failed_attempts = [Attempt::new(
         "acme/org/other",
-        Error::new(Kind::PluginTrap, "it fell"),
+        Error::new(ErrorKind::PluginTrap, "it fell"),
         Duration::from_millis(7),
     )];
     let summary = SummaryJson::new(
         &summary(),
         &generation(),
         Some("0.000008".into()),
-        &trail,
+        &failed_attempts,
         Vec::new(),
     );
     let gathered = gathered();
@@ -102,8 +102,8 @@ fn a_response_that_broke_off_has_its_partial_text_and_the_error() {
     let broken = BrokenJson {
         model: "acme/org/m".into(),
         generation: (&generation()).into(),
-        trail: Vec::new(),
-        error: (&Error::new(Kind::Cancelled, "given up")).into(),
+        failed_attempts: Vec::new(),
+        error: (&Error::new(ErrorKind::Cancelled, "given up")).into(),
         others: BTreeMap::new(),
     };
     let gathered = Gathered {
@@ -210,7 +210,7 @@ fn the_last_lines_are_a_summary_or_an_error() {
             "trail"
         ]
     );
-    let error = ErrorJson::from(&Error::new(Kind::Drained, "swapped"));
+    let error = ErrorJson::from(&Error::new(ErrorKind::Drained, "swapped"));
     let line = serde_json::to_value(LineJson::Error { error }).expect("it is JSON");
     assert_eq!(
         (&line["type"], &line["error"]["kind"]),

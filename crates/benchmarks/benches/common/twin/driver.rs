@@ -14,7 +14,7 @@ use model_provider_host::{Settings, bare_client, settings::base_url};
 
 use super::protocol::{
     begin, catalog,
-    chat::{Exchange, Failure, FailureKind, Fold, Next},
+    chat::{Collector, Exchange, Failure, FailureKind, Next},
     contract::types::{AssistantPart, ChatEvent, ChatRequest, Error, ModelCatalog, Summary},
     provider, reference,
     settings::{PlainSettings, Settings as _},
@@ -129,14 +129,14 @@ impl ChatStream<'_> {
 
     /// Reads to the end and folds the events.
     pub(crate) async fn whole(mut self) -> Vec<AssistantPart> {
-        let mut fold = Fold::default();
+        let mut collector = Collector::default();
         loop {
             let events = self.next().await;
             if events.is_empty() {
                 self.outcome().as_ref().expect("a good end");
-                return fold.finish();
+                return collector.finish();
             }
-            events.into_iter().for_each(|event| fold.push(event));
+            events.into_iter().for_each(|event| collector.push(event));
         }
     }
 

@@ -8,7 +8,7 @@ use alloc::{borrow::Cow, format};
 
 use super::ResponseDecoder;
 use crate::{
-    chat::{faults, finish},
+    chat::{finish, transport_error},
     contract::types::Error,
     error,
     wire::{
@@ -134,7 +134,7 @@ impl ResponseDecoder {
             if finish::meaning(&word) == finish::Meaning::Failed {
                 return Some(match choice.error {
                     Some(error) => error::from_event(error),
-                    None => faults::failed(&word),
+                    None => transport_error::failed(&word),
                 });
             }
             self.finish_word = Some(word.into_owned());

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::ResponseDecoder;
 use crate::{
-    chat::faults,
+    chat::transport_error,
     error, json,
     wire::{chunk::Chunk, sse, text::lossy},
 };
@@ -46,13 +46,13 @@ impl ResponseDecoder {
             self.form = match bytes.first() {
                 None => return,
                 Some(b'{' | b'[') => Form::Whole(Vec::new()),
-                Some(b'<') => return self.fail(faults::page()),
+                Some(b'<') => return self.fail(transport_error::page()),
                 Some(_) => Form::Stream(sse::Decoder::default()),
             };
         }
         match &mut self.form {
             Form::Whole(body) if body.len() + bytes.len() > sse::LIMIT => {
-                self.fail(faults::too_long("The response"));
+                self.fail(transport_error::too_long("The response"));
             }
             Form::Whole(body) => body.extend_from_slice(bytes),
             Form::Stream(decoder) => {
@@ -74,7 +74,7 @@ impl ResponseDecoder {
                 let body = core::mem::take(body);
                 let text = lossy(&body);
                 if !self.object(text.trim_ascii(), sse::Kind::Message) {
-                    return self.fail(faults::no_json("The response"));
+                    return self.fail(transport_error::no_json("The response"));
                 }
                 if self.result.is_none() {
                     self.conclude(End::Said);
@@ -129,7 +129,7 @@ impl ResponseDecoder {
                     self.notices.late += 1;
                     self.conclude(End::Body);
                 }
-                Err(sse::TooLong) => self.fail(faults::too_long("A line of the response")),
+                Err(sse::TooLong) => self.fail(transport_error::too_long("A line of the response")),
             }
         }
         self.form = Form::Stream(decoder);
@@ -207,7 +207,7 @@ impl ResponseDecoder {
         } else if !data.starts_with('{') || kind == sse::Kind::Other {
             self.notices.skipped += 1;
         } else if is_closed {
-            self.fail(faults::no_json("An event of the response"));
+            self.fail(transport_error::no_json("An event of the response"));
         }
     }
 }

@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use self::independent::Reader;
 use super::{corpus::*, *};
-use crate::{chat::Fold, contract::types::AssistantPart};
+use crate::{chat::Collector, contract::types::AssistantPart};
 
 #[path = "../../../../../tests/reader.rs"]
 mod independent;
 
 /// An outcome in the reader's form.
 fn reading(outcome: Outcome) -> Value {
-    let mut fold = Fold::default();
-    outcome.events.into_iter().for_each(|event| fold.push(event));
+    let mut collector = Collector::default();
+    outcome.events.into_iter().for_each(|event| collector.push(event));
     let (mut text, mut reasoning, mut calls) = (String::new(), String::new(), Vec::new());
-    for part in fold.finish() {
+    for part in collector.finish() {
         match part {
             AssistantPart::Text(more) => text += &more,
             AssistantPart::Reasoning(more) => reasoning += &more.text,

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    chat::{Fold, Sink},
+    chat::{Collector, Sink},
     contract::types::*,
 };
 
@@ -127,12 +127,12 @@ fn the_parts_of_a_response_can_be_sent_back() {
     let stream = "{\"choices\":[{\"message\":{\"content\":\"<think>t</think>x\",\"tool_calls\":[\
                   {\"id\":\"0\",\"function\":{\"name\":\"f\",\"arguments\":\"null\"}},\
                   {\"id\":\"0\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"stop\"}]}";
-    let mut fold = Fold::default();
+    let mut collector = Collector::default();
     outcome(&Served::ok(stream), &[])
         .events
         .into_iter()
-        .for_each(|event| fold.push(event));
-    let parts = fold.finish();
+        .for_each(|event| collector.push(event));
+    let parts = collector.finish();
     let results = parts.iter().filter_map(|part| match part {
         AssistantPart::ToolCall(call) => Some(Message::Tool(ToolResult {
             call_id: call.id.clone(),

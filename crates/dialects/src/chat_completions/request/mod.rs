@@ -10,7 +10,7 @@ mod tools;
 
 use provider_contract::{
     Result,
-    contract::{ChatRequest, ErrorKind, Extra, Message},
+    contract::{ChatRequest, Extra, Message, ProviderErrorKind},
 };
 
 use self::tools::Choice;
@@ -19,7 +19,7 @@ use crate::{
     fields::find,
     json::{self, Node},
 };
-pub use crate::{json::invalid, media::picture_of};
+pub use crate::{json::invalid, media::image_of};
 
 /// The most unknown members that are passed on. The plugin handles each one individually.
 const MOST_EXTRAS: usize = 1024;
@@ -40,10 +40,14 @@ pub struct ChatBody {
 }
 
 /// Refuses a request without messages.
-pub fn asks_something(messages: &[Message]) -> Result<()> {
+pub fn check_prompt(messages: &[Message]) -> Result<()> {
     if messages.is_empty() {
         let message = "`messages` is missing or empty: there is no prompt";
-        return Err(json::refused(ErrorKind::InvalidRequest, "messages", message));
+        return Err(json::refused(
+            ProviderErrorKind::InvalidRequest,
+            "messages",
+            message,
+        ));
     }
     Ok(())
 }

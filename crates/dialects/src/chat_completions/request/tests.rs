@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{fault::Fault as ServerFault, json::PARAM};
+use crate::{api_error::ApiError as ServerFault, json::PARAM};
 use http::StatusCode;
 use provider_contract::{
-    Error, Kind,
+    Error, ErrorKind,
     contract::{self, AssistantPart, ContentPart, MediaSource, ResponseFormat, Tool, ToolChoice},
 };
 
@@ -44,7 +44,7 @@ fn request_files_become_what_the_cases_say() {
             .text
             .unwrap_or_else(|| case.body.unwrap_or_default().to_string());
         let read = ChatBody::parse(text.as_bytes()).and_then(|file| {
-            asks_something(&file.request.messages)?;
+            check_prompt(&file.request.messages)?;
             Ok(file)
         });
         match (read, case.becomes, case.error) {
@@ -187,7 +187,7 @@ fn the_path_of_an_invalid_member_is_the_param_of_every_error() {
             key: PARAM.to_owned(),
             value_json: r#""messages[0].tool_call_id""#.to_owned(),
         }],
-        ..Error::new(Kind::Provider(ErrorKind::InvalidRequest), "wrong")
+        ..Error::new(ErrorKind::Provider(ProviderErrorKind::InvalidRequest), "wrong")
             .details()
             .clone()
     });

@@ -2,7 +2,7 @@
 //!
 //! An explicit effort wins over a token budget. Whether a model supports an effort is the plugin's concern.
 
-use crate::{ending::Notes, json::Node};
+use crate::{ending::RequestNotes, json::Node};
 use provider_contract::Result;
 
 /// Budgets below these limits map to these efforts; above all of them the effort is `high`.
@@ -18,7 +18,7 @@ pub(super) struct Effort {
 
 impl Effort {
     /// Reads `thinking`.
-    pub(super) fn thinking(&mut self, thinking: &Node<'_>, notes: &mut Notes) -> Result<()> {
+    pub(super) fn thinking(&mut self, thinking: &Node<'_>, notes: &mut RequestNotes) -> Result<()> {
         let kind = thinking.need("type")?;
         match &*kind.text()? {
             "enabled" => {

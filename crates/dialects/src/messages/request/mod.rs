@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use super::{fields::FIELDS, origins::Origins};
 use crate::{
-    ending::Notes,
+    ending::RequestNotes,
     fields::{self, Handling},
     json::{self, Node},
 };
@@ -50,7 +50,7 @@ pub(super) struct Body {
     /// Whether the response is streamed.
     pub(super) stream: bool,
     /// Notes about the request, for the response.
-    pub(super) notes: Notes,
+    pub(super) notes: RequestNotes,
     /// The client's tool names that exceed the contract's length, by the shortened names.
     pub(super) long_names: HashMap<String, String>,
     /// Maps the request to paths in the body.
@@ -67,7 +67,7 @@ impl Body {
 /// Context and notes of parsing the parts of a request.
 #[derive(Debug, Default)]
 struct Context {
-    notes: Notes,
+    notes: RequestNotes,
     tools: Toolbox,
     effort: Effort,
 }

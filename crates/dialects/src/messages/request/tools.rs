@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::CACHE_CONTROL;
-use crate::{ending::Notes, json::Node};
+use crate::{ending::RequestNotes, json::Node};
 use provider_contract::{
     Result,
     contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
@@ -44,7 +44,7 @@ struct Entry {
 
 impl Toolbox {
     /// Adds a tool of the request.
-    pub(super) fn declare(&mut self, tool: &Node<'_>, notes: &mut Notes) -> Result<()> {
+    pub(super) fn declare(&mut self, tool: &Node<'_>, notes: &mut RequestNotes) -> Result<()> {
         let kind = tool.optional_text("type")?;
         if let Some(kind) = kind.filter(|kind| kind != "custom") {
             self.has_search |= kind.starts_with(SEARCH);
@@ -115,7 +115,7 @@ impl Toolbox {
     }
 
     /// `tool_addition`: the name of a declared tool, or a definition.
-    pub(super) fn add(&mut self, block: &Node<'_>, notes: &mut Notes) -> Result<()> {
+    pub(super) fn add(&mut self, block: &Node<'_>, notes: &mut RequestNotes) -> Result<()> {
         let tool = block.need("tool")?;
         match &*tool.need("type")?.text()? {
             "tool_reference" => {
@@ -141,7 +141,7 @@ impl Toolbox {
     }
 
     /// `tool_removal`.
-    pub(super) fn remove(&mut self, block: &Node<'_>, notes: &mut Notes) -> Result<()> {
+    pub(super) fn remove(&mut self, block: &Node<'_>, notes: &mut RequestNotes) -> Result<()> {
         let tool = block.need("tool")?;
         let is_removed = match &*tool.need("type")?.text()? {
             "tool_reference" => {
@@ -162,7 +162,7 @@ impl Toolbox {
         mut self,
         choice: Option<&Node<'_>>,
         request: &mut ChatRequest,
-        notes: &mut Notes,
+        notes: &mut RequestNotes,
     ) -> Result<(HashMap<String, String>, Vec<String>)> {
         let choice = choice
             .map(|choice| self.choice(choice, request, notes))
@@ -189,7 +189,7 @@ impl Toolbox {
         &mut self,
         choice: &Node<'_>,
         request: &mut ChatRequest,
-        notes: &mut Notes,
+        notes: &mut RequestNotes,
     ) -> Result<ToolChoice> {
         notes
             .left_out

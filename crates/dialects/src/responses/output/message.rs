@@ -39,7 +39,7 @@ impl Output {
     pub(super) fn message(&mut self, frames: &mut Vec<Frame>) -> Message {
         match self.open.take() {
             Some(Open::Message(message)) => return message,
-            Some(Open::Thought(thought)) => self.end_thought(&thought, Status::Completed, frames),
+            Some(Open::ReasoningItem(thought)) => self.end_thought(&thought, Status::Completed, frames),
             None => {}
         }
         let index = self.place();

@@ -3,7 +3,7 @@
 
 mod call;
 mod message;
-mod thought;
+mod reasoning;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use self::{
     call::Call,
     message::{Message, annotations, probabilities},
-    thought::Thought,
+    reasoning::ReasoningItem,
 };
 use super::{
     events::{Events, Said},
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     dialect::{Frame, LOGPROBS},
-    passthrough::{self, Added},
+    passthrough::{self, Passthrough},
 };
 use provider_contract::contract::{ChatEvent, Extra};
 
@@ -41,7 +41,7 @@ pub(super) struct Output {
     /// Images, audio or files, for which there is no item.
     pub(super) media: usize,
     /// Extras of the upstream without a place.
-    pub(super) others: BTreeMap<String, Added>,
+    pub(super) others: BTreeMap<String, Passthrough>,
     /// The suffix of item ids.
     pub(super) id: String,
     wants_summary: bool,
@@ -52,7 +52,7 @@ pub(super) struct Output {
 #[derive(Debug)]
 enum Open {
     Message(Message),
-    Thought(Thought),
+    ReasoningItem(ReasoningItem),
 }
 
 impl Output {
@@ -131,7 +131,7 @@ impl Output {
     fn close_open(&mut self, status: Status, frames: &mut Vec<Frame>) {
         match self.open.take() {
             Some(Open::Message(message)) => self.end_message(message, status, frames),
-            Some(Open::Thought(thought)) => self.end_thought(&thought, status, frames),
+            Some(Open::ReasoningItem(thought)) => self.end_thought(&thought, status, frames),
             None => {}
         }
     }

@@ -10,14 +10,14 @@ mod tools;
 
 use super::{fields::FIELDS, resource::Echo};
 use crate::{
-    ending::Notes,
+    ending::RequestNotes,
     fields::{Handling, find},
     json::{self, Node, invalid},
 };
 use conversation::Conversation;
 use provider_contract::{
     Result,
-    contract::{ChatRequest, ErrorKind, Extra, Message},
+    contract::{ChatRequest, Extra, Message, ProviderErrorKind},
 };
 
 /// The most unknown members that are passed on. The plugin handles each one individually.
@@ -39,7 +39,7 @@ pub(super) struct Body {
     pub(super) wants_sealed: bool,
     /// Members that the response echoes.
     pub(super) echo: Echo,
-    pub(super) notes: Notes,
+    pub(super) notes: RequestNotes,
 }
 
 impl Body {
@@ -57,7 +57,7 @@ impl Body {
             wants_summary: false,
             wants_sealed: false,
             echo: Echo::default(),
-            notes: Notes::default(),
+            notes: RequestNotes::default(),
         };
         for field in body.fields("an object, the body of a request for a response")? {
             match find(FIELDS, field.key()) {
@@ -213,7 +213,7 @@ impl Body {
         let mut conversation = Conversation::default();
         let nothing = || {
             let message = "`input` is missing or empty: there is no prompt";
-            json::refused(ErrorKind::InvalidRequest, "input", message)
+            json::refused(ProviderErrorKind::InvalidRequest, "input", message)
         };
         conversation.read(&body.field("input").ok_or_else(nothing)?)?;
         let (mut messages, left_out) = conversation.end();

@@ -13,7 +13,7 @@ use crate::dialect::Frame;
 use provider_contract::contract::Reasoning;
 
 #[derive(Debug)]
-pub(super) struct Thought {
+pub(super) struct ReasoningItem {
     index: usize,
     id: String,
     text: String,
@@ -26,7 +26,7 @@ impl Output {
             return;
         }
         let mut thought = match self.open.take() {
-            Some(Open::Thought(thought)) => thought,
+            Some(Open::ReasoningItem(thought)) => thought,
             Some(Open::Message(message)) => {
                 self.end_message(message, Status::Completed, frames);
                 self.new_thought(frames)
@@ -52,11 +52,11 @@ impl Output {
                 thought.signature = Some(signature.clone());
                 self.end_thought(&thought, Status::Completed, frames);
             }
-            None => self.open = Some(Open::Thought(thought)),
+            None => self.open = Some(Open::ReasoningItem(thought)),
         }
     }
 
-    pub(super) fn new_thought(&mut self, frames: &mut Vec<Frame>) -> Thought {
+    pub(super) fn new_thought(&mut self, frames: &mut Vec<Frame>) -> ReasoningItem {
         let index = self.place();
         let id = self.item_id("rs", index);
         let item = Item::Reasoning {
@@ -67,7 +67,7 @@ impl Output {
             encrypted_content: None,
         };
         self.begin(index, &item, frames);
-        Thought {
+        ReasoningItem {
             index,
             id,
             text: String::new(),
@@ -77,7 +77,7 @@ impl Output {
 
     pub(super) fn thought_part(
         &mut self,
-        thought: &Thought,
+        thought: &ReasoningItem,
         step: &str,
         text: &str,
         frames: &mut Vec<Frame>,
@@ -93,7 +93,7 @@ impl Output {
         self.events.push(frames, kind, Said::Part { at, part: &part });
     }
 
-    pub(super) fn end_thought(&mut self, thought: &Thought, status: Status, frames: &mut Vec<Frame>) {
+    pub(super) fn end_thought(&mut self, thought: &ReasoningItem, status: Status, frames: &mut Vec<Frame>) {
         let text = thought.text.as_str();
         let mut parts = Vec::new();
         if !text.is_empty() {
@@ -131,7 +131,7 @@ impl Output {
     }
 }
 
-impl Thought {
+impl ReasoningItem {
     fn at(&self, is_summary: bool) -> At<'_> {
         At {
             item_id: &self.id,

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{dialect::Dialect as _, messages::Messages};
 use provider_contract::{
-    Error, GenerationInfo, Kind,
-    contract::{ErrorKind, FinishReason, Reasoning, ToolCallDelta, ToolCallEnd, Usage},
+    Error, ErrorKind, GenerationInfo,
+    contract::{FinishReason, ProviderErrorKind, Reasoning, ToolCallDelta, ToolCallEnd, Usage},
 };
 
 #[derive(Deserialize)]
@@ -34,9 +34,9 @@ struct Case {
     warnings: Vec<String>,
 }
 
-fn reply(case: &Case) -> MessagesReply {
-    let mut reply = MessagesReply::new(
-        Notes::default(),
+fn reply(case: &Case) -> MessagesResponse {
+    let mut reply = MessagesResponse::new(
+        RequestNotes::default(),
         case.stops.clone(),
         HashMap::new(),
         Origins::default(),
@@ -248,7 +248,7 @@ fn responses_match_the_cases_whole_and_as_a_stream() {
         let ending = Ending {
             summary: &summary,
             generation: &generation,
-            trail: &[],
+            attempts: &[],
         };
         let (mut streamed, mut frames) = (reply(&case), Vec::new());
         streamed.opening("a/b", &mut frames);
@@ -303,7 +303,7 @@ fn counts_add_up_to_the_contracts_input_and_unknown_ones_are_reported() {
         let ending = Ending {
             summary: &summary(&case),
             generation: &generation,
-            trail: &[],
+            attempts: &[],
         };
         let whole: Value = serde_json::from_str(&reply(&case).whole("m", &[], ending)).expect("JSON");
         let counted = &whole["usage"];
@@ -334,8 +334,11 @@ fn a_failed_response_ends_no_incomplete_call() {
     ] {
         reply.event(&event(&said), None, &mut frames);
     }
-    let lost = Error::new(Kind::Provider(ErrorKind::Transport), "the connection was lost");
-    reply.failed(&Fault::from(&lost), &mut frames);
+    let lost = Error::new(
+        ErrorKind::Provider(ProviderErrorKind::Transport),
+        "the connection was lost",
+    );
+    reply.failed(&ApiError::from(&lost), &mut frames);
     let names: Vec<_> = frames.iter().filter_map(|frame| frame.event).collect();
     let expected = [
         "message_start",

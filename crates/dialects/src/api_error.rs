@@ -5,14 +5,14 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::json::{PARAM, TOO_DENSE};
-use provider_contract::{Error, Kind, contract::ErrorKind};
+use provider_contract::{Error, ErrorKind, contract::ProviderErrorKind};
 
 /// Clients ignore a longer `retry-after` and retry at once.
 const LONGEST_WAIT: u64 = 60;
 
 /// An error, ready to be written in a dialect.
 #[derive(Clone, Debug)]
-pub struct Fault {
+pub struct ApiError {
     /// The status of the response, if none has been sent yet.
     pub status: StatusCode,
     /// Its class, as in OpenAI's API: `invalid_request_error`.
@@ -64,24 +64,26 @@ impl Words {
     }
 
     fn of(error: &Error) -> Self {
-        let Kind::Provider(kind) = error.kind() else {
+        let ErrorKind::Provider(kind) = error.kind() else {
             return Self::of_the_host(error);
         };
         match kind {
-            ErrorKind::InvalidRequest => words(400, "invalid_request_error"),
-            ErrorKind::InvalidReference => words(400, "invalid_request_error").about_the_model(),
-            ErrorKind::Unsupported => words(400, "invalid_request_error"),
-            ErrorKind::ContextOverflow => words(400, "invalid_request_error").code("context_length_exceeded"),
-            ErrorKind::ContentFiltered => words(400, "invalid_request_error").code("content_filter"),
-            ErrorKind::Unauthenticated => words(401, "authentication_error"),
-            ErrorKind::PaymentRequired => words(402, "insufficient_quota").code("insufficient_quota"),
-            ErrorKind::PermissionDenied => words(403, "permission_error"),
-            ErrorKind::ModelUnavailable => words(404, "not_found_error")
+            ProviderErrorKind::InvalidRequest => words(400, "invalid_request_error"),
+            ProviderErrorKind::InvalidReference => words(400, "invalid_request_error").about_the_model(),
+            ProviderErrorKind::Unsupported => words(400, "invalid_request_error"),
+            ProviderErrorKind::ContextOverflow => {
+                words(400, "invalid_request_error").code("context_length_exceeded")
+            }
+            ProviderErrorKind::ContentFiltered => words(400, "invalid_request_error").code("content_filter"),
+            ProviderErrorKind::Unauthenticated => words(401, "authentication_error"),
+            ProviderErrorKind::PaymentRequired => words(402, "insufficient_quota").code("insufficient_quota"),
+            ProviderErrorKind::PermissionDenied => words(403, "permission_error"),
+            ProviderErrorKind::ModelUnavailable => words(404, "not_found_error")
                 .code("model_not_found")
                 .about_the_model(),
-            ErrorKind::RateLimited => words(429, "rate_limit_error").code("rate_limit_exceeded"),
+            ProviderErrorKind::RateLimited => words(429, "rate_limit_error").code("rate_limit_exceeded"),
             // The upstream distinguishes server errors, and clients branch on them.
-            ErrorKind::Upstream => words(
+            ProviderErrorKind::Upstream => words(
                 error
                     .details()
                     .status
@@ -89,24 +91,26 @@ impl Words {
                     .unwrap_or(502),
                 "server_error",
             ),
-            ErrorKind::Timeout => words(504, "server_error"),
-            ErrorKind::Transport | ErrorKind::Protocol => words(502, "server_error"),
-            ErrorKind::Denied | ErrorKind::Internal | ErrorKind::Other => words(500, "server_error"),
+            ProviderErrorKind::Timeout => words(504, "server_error"),
+            ProviderErrorKind::Transport | ProviderErrorKind::Protocol => words(502, "server_error"),
+            ProviderErrorKind::Denied | ProviderErrorKind::Internal | ProviderErrorKind::Other => {
+                words(500, "server_error")
+            }
         }
     }
 
     fn of_the_host(error: &Error) -> Self {
         match (error.kind(), error.details().code.as_deref()) {
-            (Kind::Drained | Kind::Cancelled, _) => words(503, "server_error"),
+            (ErrorKind::Drained | ErrorKind::Cancelled, _) => words(503, "server_error"),
             _ if error.is_sandbox_full() => words(503, "server_error"),
-            (Kind::Limit, Some("max-wall-clock-ms")) => words(504, "server_error"),
-            (Kind::Limit, Some("max-request-bytes" | TOO_DENSE)) => words(413, "invalid_request_error"),
+            (ErrorKind::Limit, Some("max-wall-clock-ms")) => words(504, "server_error"),
+            (ErrorKind::Limit, Some("max-request-bytes" | TOO_DENSE)) => words(413, "invalid_request_error"),
             _ => words(500, "server_error"),
         }
     }
 }
 
-impl Fault {
+impl ApiError {
     /// An error of the server's own.
     pub fn new(status: StatusCode, class: &'static str, code: &str, message: &str) -> Self {
         Self {
@@ -173,13 +177,13 @@ fn map_value(value: &mut Value, map: &impl Fn(&str) -> String) {
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         Self::from(&error)
     }
 }
 
-impl From<&Error> for Fault {
+impl From<&Error> for ApiError {
     fn from(error: &Error) -> Self {
         let words = Words::of(error);
         let details = error.details();
@@ -190,7 +194,7 @@ impl From<&Error> for Fault {
         let retry_after = details
             .retry_after_ms
             .map(|ms| u64::from(ms).div_ceil(1000))
-            .or_else(|| (error.kind() == Kind::Drained || error.is_sandbox_full()).then_some(1));
+            .or_else(|| (error.kind() == ErrorKind::Drained || error.is_sandbox_full()).then_some(1));
         let mut others = Map::new();
         if let Some(upstream) = &details.code {
             others.insert("upstream_code".to_owned(), upstream.as_str().into());
@@ -249,17 +253,17 @@ mod tests {
     fn every_kind_has_a_status_and_words_of_the_dialect() {
         let cases: Vec<Case> =
             serde_json::from_str(include_str!("../../../tests/cases/openai-errors.json")).expect("the cases");
-        for kind in Kind::ALL {
+        for kind in ErrorKind::ALL {
             assert!(
                 cases.iter().any(|case| case.kind == kind.as_str()),
                 "{kind} has no case"
             );
         }
         for case in cases {
-            let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == case.kind);
+            let kind = ErrorKind::ALL.into_iter().find(|kind| kind.as_str() == case.kind);
             let kind = kind.unwrap_or_else(|| panic!("there is no kind {}", case.kind));
             let mut error = Error::new(kind, "what happened").with_hint("what to do");
-            if matches!(kind, Kind::Provider(_)) {
+            if matches!(kind, ErrorKind::Provider(_)) {
                 error = Error::from(contract::Error {
                     status: case.status,
                     code: case.code.clone(),
@@ -269,7 +273,7 @@ mod tests {
             } else if let Some(code) = &case.code {
                 error = error.with_code(code);
             }
-            let fault = Fault::from(&error);
+            let fault = ApiError::from(&error);
             let said = fault.members();
             assert_eq!(fault.status.as_u16(), case.gives.status, "{}", case.kind);
             assert_eq!(said["message"], "what happened (what to do)");
@@ -285,11 +289,14 @@ mod tests {
         let error = Error::from(contract::Error {
             code: Some("model_not_found".into()),
             suggestions: vec!["a/b".into()],
-            ..Error::new(Kind::Provider(ErrorKind::ModelUnavailable), "no such model")
-                .details()
-                .clone()
+            ..Error::new(
+                ErrorKind::Provider(ProviderErrorKind::ModelUnavailable),
+                "no such model",
+            )
+            .details()
+            .clone()
         });
-        let said = Fault::from(&error).members();
+        let said = ApiError::from(&error).members();
         assert_eq!(said["upstream_code"], "model_not_found");
         assert_eq!(said["suggestions"], json!(["a/b"]));
     }

@@ -6,13 +6,13 @@ use crate::contract::types::{AssistantPart, ChatEvent, ToolCall};
 
 /// Folds events into the content of a response.
 #[derive(Debug, Default)]
-pub struct Fold {
+pub struct Collector {
     parts: Vec<AssistantPart>,
     /// Of each call, by its index: which part it is.
     calls: Vec<(u32, usize)>,
 }
 
-impl Fold {
+impl Collector {
     /// Takes the next event.
     pub fn push(&mut self, event: ChatEvent) {
         match (event, self.parts.last_mut()) {
@@ -75,13 +75,13 @@ mod tests {
 
     #[test]
     fn calls_side_by_side_keep_their_own_arguments() {
-        let mut fold = Fold::default();
+        let mut collector = Collector::default();
         for index in [0, 1] {
             let (id, name) = (alloc::format!("c{index}"), "f".into());
-            fold.push(ChatEvent::ToolCallStart(ToolCallStart { index, id, name }));
+            collector.push(ChatEvent::ToolCallStart(ToolCallStart { index, id, name }));
         }
         for (index, fragment) in [(0, "{\"a\""), (1, "{}"), (0, ":1}")] {
-            fold.push(ChatEvent::ToolCallDelta(ToolCallDelta {
+            collector.push(ChatEvent::ToolCallDelta(ToolCallDelta {
                 index,
                 arguments_fragment: fragment.into(),
             }));
@@ -91,25 +91,25 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(
-            fold.finish().iter().map(arguments).collect::<Vec<_>>(),
+            collector.finish().iter().map(arguments).collect::<Vec<_>>(),
             [r#"{"a":1}"#, "{}"]
         );
     }
 
     #[test]
     fn a_signature_ends_its_reasoning() {
-        let mut fold = Fold::default();
+        let mut collector = Collector::default();
         let thought = |text: &str, signature: Option<&str>| Reasoning {
             text: text.into(),
             signature: signature.map(Into::into),
             extras: vec![],
         };
         for (text, signature) in [("a", None), ("b", Some("s")), ("c", None)] {
-            fold.push(ChatEvent::Reasoning(thought(text, signature)));
+            collector.push(ChatEvent::Reasoning(thought(text, signature)));
         }
         let expected = vec![thought("ab", Some("s")), thought("c", None)];
         assert_eq!(
-            fold.finish(),
+            collector.finish(),
             expected
                 .into_iter()
                 .map(AssistantPart::Reasoning)

@@ -14,9 +14,9 @@ use super::{
     types::{Block, Caller, Event, Message, Stop, UsageJson},
 };
 use crate::{
-    dialect::{Frame, Head, LOGPROBS, Reply},
-    ending::{Ending, Notes},
-    fault::Fault,
+    api_error::ApiError,
+    dialect::{Frame, Head, LOGPROBS, ResponseWriter},
+    ending::{Ending, RequestNotes},
 };
 use provider_contract::contract::{AssistantPart, ChatEvent, Extra, Summary, ToolCallStart};
 
@@ -32,10 +32,10 @@ const LONGEST_NAME: usize = 64;
 
 /// Serializes the response to one request.
 #[derive(Debug)]
-pub(super) struct MessagesReply {
+pub(super) struct MessagesResponse {
     request_id: String,
     id: String,
-    notes: Notes,
+    notes: RequestNotes,
     /// The stop sequences of the request.
     stops: Vec<String>,
     /// The client's tool names, by the shortened names that were sent.
@@ -47,9 +47,9 @@ pub(super) struct MessagesReply {
     not_shown: BTreeSet<String>,
 }
 
-impl MessagesReply {
+impl MessagesResponse {
     pub(super) fn new(
-        notes: Notes,
+        notes: RequestNotes,
         stops: Vec<String>,
         long_names: HashMap<String, String>,
         origins: Origins,
@@ -109,8 +109,8 @@ impl MessagesReply {
     }
 }
 
-impl Reply for MessagesReply {
-    fn notes(&mut self) -> &mut Notes {
+impl ResponseWriter for MessagesResponse {
+    fn notes(&mut self) -> &mut RequestNotes {
         &mut self.notes
     }
 
@@ -224,7 +224,7 @@ impl Reply for MessagesReply {
         frames.push(frame(&Event::MessageStop));
     }
 
-    fn locate(&self, fault: &mut Fault) {
+    fn locate(&self, fault: &mut ApiError) {
         let Some(here) = fault.param.as_deref().and_then(|param| self.origins.of(param)) else {
             return;
         };
@@ -234,7 +234,7 @@ impl Reply for MessagesReply {
     }
 
     /// No block is ended: a client might run an incomplete call.
-    fn failed(&mut self, fault: &Fault, frames: &mut Vec<Frame>) {
+    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>) {
         let mut fault = fault.clone();
         self.locate(&mut fault);
         let body = error::body(&fault, &self.request_id);
@@ -243,5 +243,5 @@ impl Reply for MessagesReply {
 }
 
 #[cfg(test)]
-#[path = "reply_tests.rs"]
+#[path = "response_tests.rs"]
 mod tests;
