@@ -131,11 +131,10 @@ impl Ground {
     }
 
     async fn load_for(&self, mode: Mode, choice: Choice) -> Result<Looked> {
-        let mut options = LoadOptions {
-            empty_wasi: self.flags.empty_wasi,
-            limits: self.flags.limits.clone(),
-            admission: Some(self.store.admission(mode)),
-        };
+        let mut options = LoadOptions::default()
+            .with_empty_wasi(self.flags.empty_wasi)
+            .with_limits(self.flags.limits.clone())
+            .with_admission(self.store.admission(mode));
         let strict = self.load_choice(mode, &choice, &options).await;
         match strict {
             Err(error) if error.kind() == ErrorKind::ContractMismatch && !self.flags.empty_wasi => {
@@ -224,11 +223,10 @@ impl Ground {
 
     /// Puts a plugin into service with this credential.
     pub(super) fn start(&self, plugin: Plugin, settings: Settings, secret: Option<Secret>) -> Result<Host> {
-        let options = HostOptions {
-            settings,
-            secret,
-            grants: self.grants.clone(),
-        };
+        let options = HostOptions::default()
+            .with_settings(settings)
+            .with_credential(secret)
+            .with_grants(self.grants.clone());
         self.start_with(plugin, options)
     }
 
@@ -334,13 +332,13 @@ pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result
 /// A sandbox that caches compiled code in the state directory, where that is safe and possible.
 pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: u32) -> Result<Sandbox> {
     let defaults = SandboxOptions::default();
-    let options = |cache_dir: Option<PathBuf>| SandboxOptions {
-        cache_dir,
-        max_concurrent: calls,
-        max_memory_bytes: limits.memory_bytes.max(defaults.max_memory_bytes),
-        max_total_memory_bytes: limits.total_memory_bytes.max(defaults.max_total_memory_bytes),
-        max_stack_bytes: limits.stack_bytes,
-        ..SandboxOptions::default()
+    let options = |cache_dir: Option<PathBuf>| {
+        SandboxOptions::default()
+            .with_cache_dir(cache_dir)
+            .with_max_concurrent(calls)
+            .with_max_memory_bytes(limits.memory_bytes.max(defaults.max_memory_bytes))
+            .with_max_total_memory_bytes(limits.total_memory_bytes.max(defaults.max_total_memory_bytes))
+            .with_max_stack_bytes(limits.stack_bytes)
     };
     Sandbox::new(&options(Some(state_dir.join("cache")))).or_else(|error| {
         let sandbox = Sandbox::new(&options(None))?;

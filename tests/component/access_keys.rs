@@ -310,10 +310,7 @@ async fn usage_of_a_key_survives_a_restart() {
         key.requests_per_minute = NonZeroU32::new(3);
         key.tokens_per_day = Some(1_000_000);
     });
-    let records = || Records {
-        usage: Some(UsageFile::open(&path).expect("a file")),
-        ..Records::default()
-    };
+    let records = || Records::default().with_usage(UsageFile::open(&path).expect("a file"));
     let serving = recording(Harness::start().await, keys.options(), records()).await;
     let client = keys.client(&serving, "a");
     for _ in 0..2 {

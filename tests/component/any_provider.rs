@@ -123,10 +123,7 @@ for_each_provider! {
     }
 
     async fn without_a_grant_and_a_base_url_nothing_can_be_reached(provider: Provider) {
-        let options = model_provider_host::HostOptions {
-            secret: Secret::new(TOKEN),
-            ..Default::default()
-        };
+        let options = model_provider_host::HostOptions::default().with_credential(Secret::new(TOKEN));
         let host = model_provider_host::Host::start(provider.plugin.clone(), options).unwrap();
         assert_eq!(host.credential(), CredentialState::Missing);
         host.complete(question(&provider.model, "Hello!")).await.unwrap_err();

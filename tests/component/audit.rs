@@ -18,10 +18,7 @@ const PROMPT: &str = "the prompt of this very test";
 async fn audited(keys: &Keys, setup: crate::harness::Setup) -> (tempfile::TempDir, PathBuf, Serving) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("audit.jsonl");
-    let records = Records {
-        audit: Some(Audit::open(AuditOptions::new(&path)).expect("it opens")),
-        ..Records::default()
-    };
+    let records = Records::default().with_audit(Audit::open(AuditOptions::new(&path)).expect("it opens"));
     let serving = recording(setup.start().await, keys.options(), records).await;
     (dir, path, serving)
 }

@@ -151,11 +151,9 @@ async fn without_a_token_a_server_on_this_machine_is_called_without_one() {
 async fn without_a_token_elsewhere_nothing_is_sent() {
     let harness = Harness::with().token(None).start().await;
     let settings = model_provider_host::Settings::default();
-    let options = model_provider_host::HostOptions {
-        settings,
-        secret: None,
-        grants: model_provider_host::Grants::parse(component_build::GRANT).unwrap(),
-    };
+    let options = model_provider_host::HostOptions::default()
+        .with_settings(settings)
+        .with_grants(model_provider_host::Grants::parse(component_build::GRANT).unwrap());
     let host = model_provider_host::Host::start(harness.host.plugin(), options).unwrap();
     let error = host.chat(question(MODEL, "Hello!")).await.unwrap_err();
     assert_eq!(
@@ -208,11 +206,7 @@ async fn a_refused_connection_is_retried_and_nothing_was_sent() {
     let mut settings = model_provider_host::Settings::default();
     settings.set("base-url", &format!("http://{nobody}/v1")).unwrap();
     settings.set("max-retries", "1").unwrap();
-    let options = model_provider_host::HostOptions {
-        settings,
-        secret: None,
-        grants: Default::default(),
-    };
+    let options = model_provider_host::HostOptions::default().with_settings(settings);
     let host = model_provider_host::Host::start(harness.host.plugin(), options).unwrap();
     let heard = crate::harness::collect(host.chat(question(MODEL, "Hello!")).await.unwrap()).await;
     let error = heard.error();

@@ -35,11 +35,9 @@ async fn meaning(case: &Value) -> Vec<String> {
     for alias in settings.models.aliases() {
         written.extend([alias.alias.clone(), alias.reference.clone()]);
     }
-    let options = HostOptions {
-        settings,
-        secret: None,
-        grants: Grants::parse(component_build::GRANT).unwrap(),
-    };
+    let options = HostOptions::default()
+        .with_settings(settings)
+        .with_grants(Grants::parse(component_build::GRANT).unwrap());
     let host = Host::start(plugin, options).unwrap();
     for reference in model.chain() {
         match host.resolve(&reference).await {

@@ -110,11 +110,9 @@ fn searched(error: &Error) {
 async fn dumping() -> &'static Sandbox {
     static SANDBOX: OnceCell<Sandbox> = OnceCell::const_new();
     let make = async || {
-        let options = SandboxOptions {
-            coredump_on_trap: true,
-            max_concurrent: 8,
-            ..SandboxOptions::default()
-        };
+        let options = SandboxOptions::default()
+            .with_coredump_on_trap(true)
+            .with_max_concurrent(8);
         Sandbox::new(&options).unwrap()
     };
     SANDBOX.get_or_init(make).await

@@ -34,10 +34,7 @@ pub fn built(which: Build) -> PathBuf {
 pub fn sandbox() -> &'static Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     SANDBOX.get_or_init(|| {
-        let options = SandboxOptions {
-            guests_wait: std::env::var_os("GUESTS_WAIT").is_some(),
-            ..SandboxOptions::default()
-        };
+        let options = SandboxOptions::default().with_guests_wait(std::env::var_os("GUESTS_WAIT").is_some());
         Sandbox::new(&options).expect("an engine")
     })
 }
@@ -52,11 +49,9 @@ pub async fn plugin() -> Plugin {
 pub async fn waiting_plugin() -> Plugin {
     static PLUGIN: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
     let load = || async {
-        let options = SandboxOptions {
-            guests_wait: true,
-            max_concurrent: 64,
-            ..SandboxOptions::default()
-        };
+        let options = SandboxOptions::default()
+            .with_guests_wait(true)
+            .with_max_concurrent(64);
         let plugin = load(&Sandbox::new(&options).expect("an engine")).await;
         assert!(!plugin.is_nonblocking());
         plugin
@@ -161,11 +156,10 @@ impl Setup {
     pub fn start_at(self, base_url: &str, mock: Arc<MockRouter>, plugin: Plugin) -> Result<Harness, Error> {
         let mut settings = self.settings;
         settings.base_url = Some(base_url.parse().expect("a URL"));
-        let options = HostOptions {
-            settings,
-            secret: self.token.as_deref().and_then(Secret::new),
-            grants: self.grants,
-        };
+        let options = HostOptions::default()
+            .with_settings(settings)
+            .with_credential(self.token.as_deref().and_then(Secret::new))
+            .with_grants(self.grants);
         let host = Host::start(plugin, options)?;
         Ok(Harness { mock, host })
     }

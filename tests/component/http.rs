@@ -48,10 +48,8 @@ impl Serving {
     pub async fn locked(key: &str) -> Self {
         let secret = model_provider_host::Secret::new(key);
         let address = "127.0.0.1:0".parse().expect("an address");
-        let options = ServeOptions {
-            access: Access::new(address, secret.as_ref()).expect("a good key"),
-            ..ServeOptions::default()
-        };
+        let options =
+            ServeOptions::default().with_access(Access::new(address, secret.as_ref()).expect("a good key"));
         Self::with(Harness::with(), options).await
     }
 }

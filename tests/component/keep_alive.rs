@@ -75,10 +75,8 @@ fn post(path: &str, more: &str, body: &str) -> String {
 async fn locked() -> Serving {
     let secret = model_provider_host::Secret::new(KEY);
     let address = "127.0.0.1:0".parse().expect("an address");
-    let options = model_server::ServeOptions {
-        access: model_server::Access::new(address, secret.as_ref()).expect("a good key"),
-        ..model_server::ServeOptions::default()
-    };
+    let options = model_server::ServeOptions::default()
+        .with_access(model_server::Access::new(address, secret.as_ref()).expect("a good key"));
     Serving::with(Harness::with().setting("serve-max-body-bytes", "1000"), options).await
 }
 

@@ -30,10 +30,8 @@ impl Keys {
 
     pub fn options(&self) -> ServeOptions {
         let address = "127.0.0.1:0".parse().expect("an address");
-        ServeOptions {
-            access: Access::with_keys(address, None, self.keys.clone()).expect("keys"),
-            ..ServeOptions::default()
-        }
+        ServeOptions::default()
+            .with_access(Access::with_keys(address, None, self.keys.clone()).expect("keys"))
     }
 
     /// A client with this key.

@@ -104,11 +104,9 @@ impl Case {
         let Some(stack) = set.get("max-stack-bytes") else {
             return setup.start_with(hostile_plugin().await).await;
         };
-        let options = SandboxOptions {
-            max_stack_bytes: stack.parse().unwrap(),
-            max_concurrent: 4,
-            ..SandboxOptions::default()
-        };
+        let options = SandboxOptions::default()
+            .with_max_stack_bytes(stack.parse().unwrap())
+            .with_max_concurrent(4);
         let sandbox = Sandbox::new(&options).unwrap();
         let plugin = Plugin::load(&sandbox, &hostile()).await.unwrap();
         setup.start_with(plugin).await
@@ -238,10 +236,7 @@ async fn a_limit_that_the_sandbox_cannot_give_is_refused_when_the_host_starts() 
 
 #[tokio::test]
 async fn a_full_sandbox_says_so_and_serves_again_when_there_is_room() {
-    let options = SandboxOptions {
-        max_concurrent: 2,
-        ..SandboxOptions::default()
-    };
+    let options = SandboxOptions::default().with_max_concurrent(2);
     let full = Sandbox::new(&options).unwrap();
     let plugin = Plugin::load(&full, &hostile()).await.unwrap();
     let harness = Harness::with().start_with(plugin).await;

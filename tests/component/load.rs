@@ -80,11 +80,11 @@ async fn guests_that_compute_for_ever_delay_no_good_request_and_no_health_check(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guest_that_exceeds_the_total_memory_is_refused_and_the_others_go_on() {
-    let sandbox = Sandbox::new(&SandboxOptions {
-        max_total_memory_bytes: 64 * 1024 * 1024,
-        max_concurrent: 8,
-        ..SandboxOptions::default()
-    })
+    let sandbox = Sandbox::new(
+        &SandboxOptions::default()
+            .with_max_total_memory_bytes(64 * 1024 * 1024)
+            .with_max_concurrent(8),
+    )
     .expect("a sandbox");
     let plugin = Plugin::load(&sandbox, &hostile()).await.expect("it loads");
     let harness = Harness::with()

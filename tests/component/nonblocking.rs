@@ -24,10 +24,7 @@ async fn guest() -> Plugin {
     static PLUGIN: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
     let load = || async {
         let file = tokio::task::spawn_blocking(nonblocking).await.expect("it builds");
-        let sandbox = Sandbox::new(&SandboxOptions {
-            max_concurrent: 64,
-            ..SandboxOptions::default()
-        });
+        let sandbox = Sandbox::new(&SandboxOptions::default().with_max_concurrent(64));
         let plugin = Plugin::load(&sandbox.expect("an engine"), &file).await;
         plugin.expect("it loads")
     };
@@ -66,11 +63,9 @@ async fn the_host_waits_for_nonblocking_plugins_and_blocking_ones_wait_in_the_gu
 
 #[tokio::test]
 async fn an_engine_with_guests_wait_calls_read_even_of_a_nonblocking_plugin() {
-    let options = SandboxOptions {
-        guests_wait: true,
-        max_concurrent: 4,
-        ..SandboxOptions::default()
-    };
+    let options = SandboxOptions::default()
+        .with_guests_wait(true)
+        .with_max_concurrent(4);
     let sandbox = Sandbox::new(&options).unwrap();
     let plugin = Plugin::load(&sandbox, &nonblocking()).await.unwrap();
     let harness = Harness::with()
@@ -192,10 +187,9 @@ async fn a_nonblocking_plugin_may_still_wait_in_the_guest() {
 }
 
 async fn with_seed(harness: &Harness, request: ChatRequest, seed: Option<u64>) -> Vec<ChatEvent> {
-    let options = ChatOptions {
-        seed,
-        ..ChatOptions::default()
-    };
+    let options = seed.map_or_else(ChatOptions::default, |seed| {
+        ChatOptions::default().with_seed(seed)
+    });
     let completion = harness.host.chat_with(request, options).await.unwrap();
     let heard = collect(completion).await;
     heard.summary();

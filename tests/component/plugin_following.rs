@@ -52,16 +52,9 @@ impl Following {
         publish(&fake, ":1", first).await;
         // Compiled code is cached, so that each version is compiled once.
         let cache_dir = Some(dir.path().join("cache"));
-        let sandbox = Sandbox::new(&SandboxOptions {
-            cache_dir,
-            ..SandboxOptions::default()
-        })
-        .unwrap();
+        let sandbox = Sandbox::new(&SandboxOptions::default().with_cache_dir(cache_dir)).unwrap();
         let source = store.source(fake.reference(":1"), Mode::Run);
-        let options = LoadOptions {
-            admission: Some(store.admission(Mode::Run)),
-            ..LoadOptions::default()
-        };
+        let options = LoadOptions::default().with_admission(store.admission(Mode::Run));
         let plugin = Plugin::from_source(&sandbox, &source, &options).await.unwrap();
         let harness = Harness::with().start_with(plugin).await;
         let told: Arc<Mutex<Vec<String>>> = Arc::default();

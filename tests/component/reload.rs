@@ -27,11 +27,10 @@ fn options(serving: &Serving, token: &str, change: impl FnOnce(&mut Settings)) -
     let mut settings = Settings::declaring(model_server::SETTINGS);
     settings.base_url = Some(serving.harness.mock.base_url().parse().expect("a URL"));
     change(&mut settings);
-    HostOptions {
-        settings,
-        secret: Secret::new(token),
-        grants: Grants::parse(component_build::GRANT).expect("grants"),
-    }
+    HostOptions::default()
+        .with_settings(settings)
+        .with_credential(Secret::new(token))
+        .with_grants(Grants::parse(component_build::GRANT).expect("grants"))
 }
 
 /// The token of the last upstream request.

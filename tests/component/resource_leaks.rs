@@ -119,10 +119,7 @@ async fn measured() {
             tokio::spawn(serve(stream));
         }
     });
-    let options = HostOptions {
-        settings,
-        ..HostOptions::default()
-    };
+    let options = HostOptions::default().with_settings(settings);
     let host = Host::start(plugin().await, options).unwrap();
     ask(&host, BEFORE).await;
     let before = held();

@@ -245,11 +245,11 @@ mod compiled_code {
     use super::*;
 
     fn caching_in(dir: &Path) -> Result<Sandbox, Error> {
-        Sandbox::new(&SandboxOptions {
-            cache_dir: Some(dir.to_owned()),
-            max_concurrent: 2,
-            ..SandboxOptions::default()
-        })
+        Sandbox::new(
+            &SandboxOptions::default()
+                .with_cache_dir(dir.to_owned())
+                .with_max_concurrent(2),
+        )
     }
 
     fn mode(path: &Path) -> u32 {

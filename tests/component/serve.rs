@@ -251,11 +251,9 @@ async fn a_response_in_flight_during_a_swap_names_the_generation_that_serves_it(
 
 #[tokio::test]
 async fn a_failed_model_fails_over_to_the_configured_ones_and_the_response_says_so() {
-    let options = ServeOptions {
-        default_models: vec!["mock/503-loading".into(), MODEL.into()],
-        fallbacks: vec![MODEL.into()],
-        ..ServeOptions::default()
-    };
+    let options = ServeOptions::default()
+        .with_default_models(vec!["mock/503-loading".into(), MODEL.into()])
+        .with_fallbacks(vec![MODEL.into()]);
     let serving = Serving::with(Harness::with().setting("max-retries", "0"), options).await;
     let mut unnamed = question(MODEL);
     unnamed.as_object_mut().expect("an object").remove("model");
@@ -276,10 +274,7 @@ async fn a_failed_model_fails_over_to_the_configured_ones_and_the_response_says_
 
 #[tokio::test]
 async fn an_error_that_no_fallback_model_can_fix_is_returned_at_once() {
-    let options = ServeOptions {
-        fallbacks: vec![MODEL.into()],
-        ..ServeOptions::default()
-    };
+    let options = ServeOptions::default().with_fallbacks(vec![MODEL.into()]);
     let serving = Serving::with(Harness::with(), options).await;
     let reply = serving.client.ask("mock/400-context-nested").await;
     assert_eq!(reply.json()["error"]["code"], "context_length_exceeded");
@@ -289,10 +284,7 @@ async fn an_error_that_no_fallback_model_can_fix_is_returned_at_once() {
 
 #[tokio::test]
 async fn without_fallbacks_only_the_named_model_is_tried() {
-    let options = ServeOptions {
-        default_models: vec![MODEL.into()],
-        ..ServeOptions::default()
-    };
+    let options = ServeOptions::default().with_default_models(vec![MODEL.into()]);
     let serving = Serving::with(Harness::with(), options).await;
     assert_eq!(serving.client.ask("mock/402-depleted").await.status, 402);
 }
@@ -301,13 +293,10 @@ async fn without_fallbacks_only_the_named_model_is_tried() {
 async fn a_fresh_list_is_cached_and_a_cached_list_is_served_without_network() {
     let kept: Arc<Mutex<Vec<ModelCatalog>>> = Arc::default();
     let keeping = Arc::clone(&kept);
-    let options = ServeOptions {
-        keep: Some(Box::new(move |catalog| {
-            keeping.lock().unwrap().push(catalog.clone());
-            Ok(())
-        })),
-        ..ServeOptions::default()
-    };
+    let options = ServeOptions::default().with_store_models(Box::new(move |catalog| {
+        keeping.lock().unwrap().push(catalog.clone());
+        Ok(())
+    }));
     let serving = Serving::with(Harness::with(), options).await;
     let listed = serving.client.get("/v1/models").await.json();
     let catalog = kept.lock().unwrap().first().expect("it was cached").clone();

@@ -104,10 +104,8 @@ async fn an_app_with_an_allowed_origin_gets_cors_headers_in_the_preflight_and_th
 async fn an_app_reads_why_it_is_refused_without_the_key() {
     let secret = model_provider_host::Secret::new("a-key-of-this-server");
     let address = "127.0.0.1:0".parse().expect("an address");
-    let options = ServeOptions {
-        access: model_server::Access::new(address, secret.as_ref()).expect("a good key"),
-        ..ServeOptions::default()
-    };
+    let options = ServeOptions::default()
+        .with_access(model_server::Access::new(address, secret.as_ref()).expect("a good key"));
     let setup = Harness::with().setting("serve-allowed-origins", "app://");
     let serving = Serving::with(setup, options).await;
     let request = serving
@@ -167,10 +165,7 @@ async fn paths_as_clients_put_them_together_are_understood() {
 
 #[tokio::test]
 async fn a_client_without_a_model_gets_the_default_model_and_its_name() {
-    let options = || ServeOptions {
-        default_models: vec![MODEL.into()],
-        ..ServeOptions::default()
-    };
+    let options = || ServeOptions::default().with_default_models(vec![MODEL.into()]);
     let serving = Serving::with(Harness::with(), options()).await;
     for name in ["dummy", "Default"] {
         let whole = serving.client.ask(name).await.json();

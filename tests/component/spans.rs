@@ -106,10 +106,7 @@ fn attribute(span: &Value, key: &str) -> Value {
 #[tokio::test]
 async fn each_request_is_a_span_with_standard_attributes_and_no_text() {
     let collector = Collector::start("200 OK").await;
-    let records = Records {
-        spans: Some(SpanExporter::start(collector.options())),
-        ..Records::default()
-    };
+    let records = Records::default().with_spans(SpanExporter::start(collector.options()));
     let serving = recording(Harness::start().await, ServeOptions::default(), records).await;
     let request = serving
         .client
@@ -196,10 +193,7 @@ async fn each_request_is_a_span_with_standard_attributes_and_no_text() {
 #[tokio::test]
 async fn a_refusing_collector_delays_no_response() {
     let collector = Collector::start("503 Service Unavailable").await;
-    let records = Records {
-        spans: Some(SpanExporter::start(collector.options())),
-        ..Records::default()
-    };
+    let records = Records::default().with_spans(SpanExporter::start(collector.options()));
     let serving = recording(Harness::start().await, ServeOptions::default(), records).await;
     for _ in 0..5 {
         assert_eq!(serving.client.ask(MODEL).await.status, 200);

@@ -140,10 +140,7 @@ fn bad(file: PathBuf, kind: ErrorKind) -> Candidate {
 
 /// An engine with a code cache, so that a hundred swaps compile each file once.
 async fn caching(files: &Files, setup: Setup, first: PathBuf) -> Harness {
-    let options = SandboxOptions {
-        cache_dir: Some(files.path().join("cache")),
-        ..SandboxOptions::default()
-    };
+    let options = SandboxOptions::default().with_cache_dir(files.path().join("cache"));
     let sandbox = Sandbox::new(&options).unwrap();
     let plugin = Plugin::load(&sandbox, &first).await.unwrap();
     setup.start_with(plugin).await

@@ -153,10 +153,7 @@ async fn a_broken_file_is_reported_once_and_the_next_change_is_another_try() {
 
 #[tokio::test]
 async fn a_file_that_a_full_sandbox_did_not_take_is_taken_when_there_is_room() {
-    let options = SandboxOptions {
-        max_concurrent: 1,
-        ..SandboxOptions::default()
-    };
+    let options = SandboxOptions::default().with_max_concurrent(1);
     let small = Sandbox::new(&options).unwrap();
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("plugin.wasm");

@@ -104,11 +104,10 @@ pub async fn configured_with(text: &str, models: Option<&str>) -> Configured {
     let mut settings = configuration.settings(plugin.info()).expect("settings");
     settings.base_url = Some(mock.base_url().parse().expect("a URL"));
     let models = ModelSettings::clone(&settings.models);
-    let options = HostOptions {
-        settings,
-        secret: Secret::new(TOKEN),
-        grants: Grants::parse(component_build::GRANT).expect("grants"),
-    };
+    let options = HostOptions::default()
+        .with_settings(settings)
+        .with_credential(Secret::new(TOKEN))
+        .with_grants(Grants::parse(component_build::GRANT).expect("grants"));
     let host = Host::start(plugin, options).expect("a host");
     Configured {
         mock,

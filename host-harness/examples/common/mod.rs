@@ -21,15 +21,11 @@ pub async fn start() -> Result<Example, Box<dyn std::error::Error>> {
     let sandbox = Sandbox::new(&SandboxOptions::default())?;
     let plugin = Plugin::load(&sandbox, &file).await?;
     let router = MockRouter::start(MockOptions::default()).await?;
-    let settings = Settings {
-        base_url: Some(router.base_url().parse()?),
-        ..Settings::default()
-    };
-    let options = HostOptions {
-        settings,
-        secret: Secret::new("hf_token_of_an_example"),
-        grants: Grants::parse(component_build::GRANT)?,
-    };
+    let settings = Settings::default().with_base_url(router.base_url().parse()?);
+    let options = HostOptions::default()
+        .with_settings(settings)
+        .with_credential(Secret::new("hf_token_of_an_example"))
+        .with_grants(Grants::parse(component_build::GRANT)?);
     let host = Host::start(plugin, options)?;
     Ok(Example { router, host, file })
 }

@@ -64,18 +64,15 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
     let loading = terminal.spinner("compiling the component");
     let plugin = Plugin::load(&sandbox, &path).await?;
     drop(loading);
-    let mut settings = Settings {
-        models: ModelSettings::new(Vec::new(), data.aliases()).into(),
-        ..Settings::declaring(model_server::SETTINGS)
-    };
+    let mut settings = Settings::declaring(model_server::SETTINGS)
+        .with_models(ModelSettings::new(Vec::new(), data.aliases()));
     session::apply(&mut settings, &global.set)?;
     settings.base_url = model_provider_host::settings::base_url(&router.base_url()).ok();
-    let options = HostOptions {
-        settings,
-        secret: Secret::new(&data.token),
+    let options = HostOptions::default()
+        .with_settings(settings)
+        .with_credential(Secret::new(&data.token))
         // The service is the mock router, and the token is a made-up one.
-        grants: Grants::parse(component_build::GRANT)?,
-    };
+        .with_grants(Grants::parse(component_build::GRANT)?);
     let host = Host::start(plugin, options)?;
 
     scene.title(&format!("{} as one WebAssembly component", host.info().name))?;

@@ -64,11 +64,10 @@ impl Ground {
             SecretSource::File(path) => Some(self.environment.expand_home(path)),
             _ => None,
         });
-        let options = HostOptions {
-            settings,
-            secret: found.map(FoundSecret::named),
-            grants: self.grants.clone(),
-        };
+        let options = HostOptions::default()
+            .with_settings(settings)
+            .with_credential(found.map(FoundSecret::named))
+            .with_grants(self.grants.clone());
         Ok((options, file))
     }
 }

@@ -69,15 +69,11 @@ pub(crate) fn host(
     token: Option<&str>,
     change: impl FnOnce(&mut Settings),
 ) -> Host {
-    let mut settings = Settings {
-        base_url: Some(base_url.parse().expect("a URL")),
-        ..Settings::default()
-    };
+    let mut settings = Settings::default().with_base_url(base_url.parse().expect("a URL"));
     change(&mut settings);
-    let options = HostOptions {
-        settings,
-        secret: token.and_then(Secret::new),
-        grants: Grants::parse(component_build::GRANT).expect("grants"),
-    };
+    let options = HostOptions::default()
+        .with_settings(settings)
+        .with_credential(token.and_then(Secret::new))
+        .with_grants(Grants::parse(component_build::GRANT).expect("grants"));
     Host::start(plugin.clone(), options).expect("a host")
 }

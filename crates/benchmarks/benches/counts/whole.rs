@@ -198,13 +198,11 @@ fn counted_work(runtime: &Runtime, client: &Client, what: &str) {
 }
 
 async fn loaded(component: &Path, cache_dir: &Path, guests_wait: bool) -> Plugin {
-    let options = SandboxOptions {
-        guests_wait,
-        cache_dir: Some(cache_dir.to_owned()),
+    let options = SandboxOptions::default()
+        .with_guests_wait(guests_wait)
+        .with_cache_dir(cache_dir.to_owned())
         // Under callgrind the address space is smaller.
-        max_concurrent: 4,
-        ..SandboxOptions::default()
-    };
+        .with_max_concurrent(4);
     let sandbox = Sandbox::new(&options).expect("an engine");
     let plugin = Plugin::load(&sandbox, component).await;
     plugin.expect("the component loads")

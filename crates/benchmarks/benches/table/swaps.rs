@@ -26,11 +26,9 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     let mock = Mock::paced(1);
     let file = rig.plugin.path();
     let folder = tempfile::tempdir().expect("a folder");
-    let options = SandboxOptions {
+    let options = SandboxOptions::default()
         // The folder does not exist yet: the sandbox creates it for the user alone, and accepts no other.
-        cache_dir: Some(folder.path().join("cache")),
-        ..SandboxOptions::default()
-    };
+        .with_cache_dir(folder.path().join("cache"));
     let sandbox = Sandbox::new(&options).expect("an engine");
     let plugin = Plugin::load(&sandbox, file).await.expect("it loads");
     let cached = common::host(&plugin, mock.base_url(), Some(common::TOKEN), |_| {});
