@@ -1,5 +1,12 @@
 //! Embeds the component of a release, if `cargo dist` names one: an installed program needs no other file then.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a build script fails by a panic"
+)]
+
 use std::{env, fs, path::Path};
 
 const VARIABLE: &str = "EMBEDDED_COMPONENT";

@@ -1,6 +1,13 @@
 //! Build script: finds the workspace's component package, so that no source of the host names a provider, and the
 //! directory of the workspace's own programs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a build script fails by a panic"
+)]
+
 use std::{env, fs, path::Path};
 
 fn main() {

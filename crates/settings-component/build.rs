@@ -1,6 +1,13 @@
 //! Checks the file that `GATEWAY_SETTINGS` names and hands it to the compiler; without it the settings come from
 //! `wasi:config`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a build script fails by a panic"
+)]
+
 #[allow(dead_code, reason = "only reading is needed here")]
 #[path = "src/read.rs"]
 mod read;

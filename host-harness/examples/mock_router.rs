@@ -1,6 +1,8 @@
 //! The mock router in a program's own tests: faults on demand, and a record of what was sent.
 //! `cargo run -p host-harness --example mock_router`.
 
+#![allow(clippy::expect_used, reason = "the program stands for somebody's test")]
+
 #[allow(dead_code, unreachable_pub, reason = "each example uses a part")]
 mod common;
 

@@ -50,16 +50,15 @@ fn add(terminal: &Terminal, args: &AddArgs) -> Outcome {
     let NamedKeyArgs { name, file } = &args.named;
     let key = generate_key()?;
     edit(file, |keys| {
-        keys.with(AccessKey {
-            models: (!args.models.is_empty()).then(|| args.models.clone()),
-            requests_per_minute: args.requests_per_minute,
-            concurrent_requests: args.concurrent_requests,
-            tokens_per_day: args.tokens_per_day,
-            usd_per_day: args.usd_per_day,
-            expires: args.expires.clone(),
-            metrics: args.metrics,
-            ..AccessKey::new(name, KeyDigest::of(key.expose()))
-        })
+        let mut added = AccessKey::new(name, KeyDigest::of(key.expose()));
+        added.models = (!args.models.is_empty()).then(|| args.models.clone());
+        added.requests_per_minute = args.requests_per_minute;
+        added.concurrent_requests = args.concurrent_requests;
+        added.tokens_per_day = args.tokens_per_day;
+        added.usd_per_day = args.usd_per_day;
+        added.expires.clone_from(&args.expires);
+        added.metrics = args.metrics;
+        keys.with(added)
     })?;
     show_once(terminal, name, &key)
 }

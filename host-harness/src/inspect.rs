@@ -97,21 +97,18 @@ pub(super) fn granted(name: &'static str, grant: &Grant) -> Vec<(&'static str, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model_provider_host::GrantedEndpoint;
 
     #[test]
     fn a_grant_reads_as_text() {
-        let grant = Grant {
-            origin: "https://acme.example".into(),
-            base_path: "/v1".into(),
-            endpoints: vec![
-                GrantedEndpoint::new("GET", "/models"),
-                GrantedEndpoint::new("POST", "/chat"),
-            ],
-            header: "authorization".into(),
-            prefix: "Bearer ".into(),
-            env_vars: vec!["ACME_TOKEN".into(), "ACME_KEY".into()],
-        };
+        let grant = serde_json::json!({
+            "origin": "https://acme.example",
+            "basePath": "/v1",
+            "endpoints": [{ "method": "GET", "path": "/models" }, { "method": "POST", "path": "/chat" }],
+            "header": "authorization",
+            "prefix": "Bearer ",
+            "envVars": ["ACME_TOKEN", "ACME_KEY"],
+        });
+        let grant: Grant = serde_json::from_value(grant).expect("a grant");
         let words: Vec<_> = granted("asks", &grant).into_iter().collect();
         assert_eq!(words[0], ("asks", "to reach https://acme.example".to_owned()));
         assert_eq!(words[1].1, "these requests there: GET /v1/models, POST /v1/chat");

@@ -22,7 +22,7 @@ use model_provider_host::{
     Error, ErrorKind, Host, Result, SwapReport, Watcher, contract::settings::CredentialState, sanitize,
 };
 use model_server::{
-    Access, Audit, AuditOptions, Keep, Records, ServeLimits, ServeOptions, Server, Service, UsageFile,
+    Access, Audit, AuditOptions, Records, ServeLimits, ServeOptions, Server, Service, StoreModels, UsageFile,
 };
 use plugin_registry::{
     Reference, SCHEME,
@@ -52,7 +52,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
         .await
         .map_err(|error| not_bound(args, &error))?;
     // A base URL given for one call says nothing about the usual service.
-    if options.keep.is_none() {
+    if options.store_models.is_none() {
         terminal.note("the list of models is not cached: `--base-url` is for this call only");
     }
     let service = Service::with_records(host, options, records);
@@ -171,14 +171,13 @@ fn options(
     let params = chat::params(terminal, &session)?;
     let (configuration, info) = (session.configuration, session.info);
     let keep = global.base_url.is_none().then_some(());
-    let options = ServeOptions::default()
+    let mut options = ServeOptions::default()
         .with_default_models(default_models)
         .with_fallbacks(fallbacks)
         .with_params(params)
-        .with_access(access)
-        .with_store_models(
-            keep.map(|()| -> Keep { Box::new(move |catalog| configuration.write_models(&info, catalog)) }),
-        );
+        .with_access(access);
+    options.store_models =
+        keep.map(|()| -> StoreModels { Box::new(move |catalog| configuration.write_models(&info, catalog)) });
     Ok((session.host, options))
 }
 
@@ -196,13 +195,15 @@ fn records(args: &ServeArgs, session: &Session) -> Result<Records> {
         let usual = || session.configuration.state_dir().join("access-usage.json");
         UsageFile::open(&args.access_usage.clone().unwrap_or_else(usual))
     });
-    Ok(Records {
-        audit: audit.transpose()?,
-        usage: usage.transpose()?,
-        #[cfg(feature = "otel")]
-        spans: model_server::SpanOptions::from_variables(|name| std::env::var(name).ok())?
+    let records = Records::default()
+        .with_audit(audit.transpose()?)
+        .with_usage(usage.transpose()?);
+    #[cfg(feature = "otel")]
+    let records = records.with_spans(
+        model_server::SpanOptions::from_variables(|name| std::env::var(name).ok())?
             .map(model_server::SpanExporter::start),
-    })
+    );
+    Ok(records)
 }
 
 /// Swaps whenever the plugin's file is replaced, and reports it. A refused file is in the log.

@@ -204,7 +204,7 @@ async fn an_embedder_without_configuration_reads_the_variables_of_the_grant_and_
         others.clone().all(|name| name.to_lowercase().ends_with("_proxy")),
         "{read:?}"
     );
-    assert!(options.secret.is_some());
+    assert!(options.credential.is_some());
     assert!(!format!("{options:?}").contains(TOKEN));
 
     let files = Files::new();

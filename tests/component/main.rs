@@ -1,5 +1,11 @@
 //! The built component in the host, against the mock router: what a user of the two together gets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test program fails by a panic"
+)]
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 
 mod harness;

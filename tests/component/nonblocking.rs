@@ -187,10 +187,9 @@ async fn a_nonblocking_plugin_may_still_wait_in_the_guest() {
 }
 
 async fn with_seed(harness: &Harness, request: ChatRequest, seed: Option<u64>) -> Vec<ChatEvent> {
-    let options = ChatOptions {
-        seed,
-        ..ChatOptions::default()
-    };
+    let options = seed.map_or_else(ChatOptions::default, |seed| {
+        ChatOptions::default().with_seed(seed)
+    });
     let completion = harness.host.chat_with(request, options).await.unwrap();
     let heard = collect(completion).await;
     heard.summary();

@@ -1,5 +1,12 @@
 //! Cost of calls that need only an instance: `describe`, and `resolve-ref` with few and many settings.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a bench stops by a panic"
+)]
+
 mod common;
 
 use std::{hint::black_box, sync::Arc};

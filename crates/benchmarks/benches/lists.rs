@@ -1,5 +1,12 @@
 //! `list-models` from the fetched bytes to the models that the caller gets, by the plugin and by the native twin.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a bench stops by a panic"
+)]
+
 mod common;
 
 use common::{data, mock::Mock, twin::Twin};

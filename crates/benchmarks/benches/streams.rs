@@ -1,5 +1,12 @@
 //! Streaming responses: decoding of a long one, and a complete short one, by the plugin and by the native twin.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a bench stops by a panic"
+)]
+
 mod common;
 
 use common::{

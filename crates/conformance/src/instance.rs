@@ -4,8 +4,8 @@ use std::{any::Any, time::Duration};
 
 use futures::FutureExt as _;
 use model_provider_host::contract::{
-    ChatRequest, ChatResponse, DiscoveryMode, Error, ModelCatalog, ModelProvider, ModelRef, Progress,
-    ProviderInfo,
+    ChatRequest, DiscoveryMode, Error, ModelCatalog, ModelProvider, ModelRef, Progress, ProviderInfo,
+    types::ChatResponse,
 };
 use wasmtime::{
     Store, UpdateDeadline,

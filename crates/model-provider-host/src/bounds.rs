@@ -3,7 +3,7 @@
 
 use wasmtime::component::ResourceAny;
 
-use crate::contract::{self, ChatResponse, ModelCatalog, ModelRef, Progress, Warning};
+use crate::contract::{self, ModelCatalog, ModelRef, Progress, Warning, types::ChatResponse};
 
 /// The most warnings of one result; one more says how many were dropped.
 const MOST_WARNINGS: usize = 100;

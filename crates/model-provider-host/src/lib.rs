@@ -1,13 +1,11 @@
 //! A host for model-provider plugins: WebAssembly components of the world `openclaw:model-provider/model-provider`.
 //!
 //! ```no_run
-//! use std::path::Path;
-//!
 //! use model_provider_host::{Grants, Host, HostOptions, Plugin, Sandbox, contract::{ChatEvent, ChatRequest}};
 //!
 //! # async fn run(grants: Grants) -> model_provider_host::Result<()> {
 //! let sandbox = Sandbox::new(&Default::default())?;
-//! let plugin = Plugin::load(&sandbox, "provider.wasm".as_ref()).await?;
+//! let plugin = Plugin::load(&sandbox, "provider.wasm").await?;
 //! let options = HostOptions::from_env(&plugin, grants)?;
 //! let host = Host::start(plugin, options)?;
 //!
@@ -17,7 +15,7 @@
 //!         print!("{text}");
 //!     }
 //! }
-//! host.swap(Path::new("provider-next.wasm")).await?; // responses in flight finish in the old version
+//! host.swap("provider-next.wasm").await?; // responses in flight finish in the old version
 //! # Ok(()) }
 //! ```
 //!

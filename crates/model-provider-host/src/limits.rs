@@ -8,6 +8,7 @@ use crate::sandbox::memory::{MemoryBudget, TOTAL};
 
 /// The limits of one request. Each store gets its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// `max-memory-bytes`: linear memory, all memories together.
     pub memory_bytes: usize,

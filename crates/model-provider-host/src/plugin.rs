@@ -3,6 +3,7 @@
 mod contract_check;
 mod file;
 mod interfaces;
+mod load_options;
 mod source;
 
 use std::{
@@ -18,7 +19,6 @@ use crate::{
     egress::EgressHooks,
     error::Result,
     grants::GrantHolder,
-    limits::Limits,
     request_context::RequestContext,
     sandbox::{
         Sandbox, State,
@@ -33,21 +33,11 @@ use contract_check::{PROVIDER, check_contract, mismatch, version_of};
 use file::check_kind;
 pub(crate) use file::{digest, read};
 pub use interfaces::Interfaces;
+pub use load_options::LoadOptions;
 pub use source::{Admission, Candidate, Fetched, PluginSource};
 
 /// The interface of plugins that need not block.
 const NONBLOCKING: &str = "openclaw:model-provider/nonblocking";
-
-/// How a component is loaded.
-#[derive(Clone, Debug, Default)]
-pub struct LoadOptions {
-    /// Whether it may import the rest of WASI, which is empty: for components of languages whose runtimes need it.
-    pub empty_wasi: bool,
-    /// The limits of its `describe` call.
-    pub limits: Limits,
-    /// Judges files before they are compiled: this one, and its replacements. Without it every component is loaded.
-    pub admission: Option<Arc<dyn Admission>>,
-}
 
 /// A component that is loaded into a sandbox and checked. Cheap to clone.
 #[derive(Clone)]
@@ -98,7 +88,7 @@ impl Plugin {
     /// `plugin-load` for a file that cannot be read, that other users can change, or that is not a component;
     /// `contract-mismatch` for a component of another world or version, or one with imports that the sandbox does
     /// not offer; `plugin-trap` or `limit` if `describe` fails.
-    pub async fn load(sandbox: &Sandbox, path: &Path) -> Result<Self> {
+    pub async fn load(sandbox: &Sandbox, path: impl AsRef<Path>) -> Result<Self> {
         Self::load_with(sandbox, path, &LoadOptions::default()).await
     }
 
@@ -106,8 +96,8 @@ impl Plugin {
     ///
     /// # Errors
     /// As of [`load`](Self::load).
-    pub async fn load_with(sandbox: &Sandbox, path: &Path, options: &LoadOptions) -> Result<Self> {
-        Self::from_source(sandbox, path, options).await
+    pub async fn load_with(sandbox: &Sandbox, path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
+        Self::from_source(sandbox, path.as_ref(), options).await
     }
 
     /// The same for bytes in memory, from `origin`.
@@ -121,11 +111,7 @@ impl Plugin {
         options: &LoadOptions,
     ) -> Result<Self> {
         let origin = origin.into();
-        let fetched = Fetched {
-            origin,
-            bytes,
-            holders: None,
-        };
+        let fetched = Fetched::new(origin, bytes);
         Self::loaded(sandbox, fetched, options, Instant::now()).await
     }
 

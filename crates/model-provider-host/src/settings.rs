@@ -2,6 +2,7 @@
 //!
 //! Their source (files, flags, environment) is the configuration's business.
 
+mod builder;
 mod model_index;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ pub use model_index::ModelSettings;
 
 /// All settings of one provider.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Settings {
     /// The operator's own base URL; `None` for the plugin's.
     pub base_url: Option<url::Url>,
@@ -85,6 +87,7 @@ impl Declared {
 /// Declarations of settings by crates on top of a host, such as a server. The host checks the values; their owner
 /// interprets them.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct DeclaredSettings {
     /// Their names.
     pub names: &'static [&'static str],

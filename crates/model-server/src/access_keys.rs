@@ -33,6 +33,7 @@ pub struct KeyDigest([u8; 32]);
 /// One named key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AccessKey {
     /// Its name in metrics and in the audit log.
     pub name: String,

@@ -28,6 +28,7 @@ const LAST: Duration = Duration::from_secs(2);
 
 /// The path and size limits of the audit log.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct AuditOptions {
     /// The file. Rotated files are beside it, the newest with `.1`.
     pub path: PathBuf,
@@ -46,6 +47,20 @@ impl AuditOptions {
             max_bytes: 64 * 1024 * 1024,
             max_files: 10,
         }
+    }
+
+    /// A file is rotated before it gets larger than this.
+    #[must_use]
+    pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// Limits the files, including the current one.
+    #[must_use]
+    pub fn with_max_files(mut self, max_files: u32) -> Self {
+        self.max_files = max_files;
+        self
     }
 }
 

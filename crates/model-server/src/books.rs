@@ -19,6 +19,7 @@ const REFUSALS: Duration = Duration::from_secs(1);
 
 /// The record sinks of a server. By default records are in memory only.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Records {
     /// The audit log.
     pub audit: Option<Audit>,
@@ -27,6 +28,30 @@ pub struct Records {
     /// The span exporter.
     #[cfg(feature = "otel")]
     pub spans: Option<super::SpanExporter>,
+}
+
+impl Records {
+    /// Sets the audit log.
+    #[must_use]
+    pub fn with_audit(mut self, audit: impl Into<Option<Audit>>) -> Self {
+        self.audit = audit.into();
+        self
+    }
+
+    /// Sets the stored usage of keys.
+    #[must_use]
+    pub fn with_usage(mut self, usage: impl Into<Option<UsageFile>>) -> Self {
+        self.usage = usage.into();
+        self
+    }
+
+    /// Sets the span exporter.
+    #[cfg(feature = "otel")]
+    #[must_use]
+    pub fn with_spans(mut self, spans: impl Into<Option<super::SpanExporter>>) -> Self {
+        self.spans = spans.into();
+        self
+    }
 }
 
 /// The records of a server, and its metrics.

@@ -65,10 +65,7 @@ pub(super) async fn completions(
         default_for,
     });
     current.access.redact_notes(reply.notes());
-    let options = ChatOptions {
-        trace_parent: Some(trace),
-        ..ChatOptions::default()
-    };
+    let options = ChatOptions::default().with_trace_parent(trace);
     if !asked.stream {
         return Ok(current
             .whole(&request, &references, options, reply, &account)

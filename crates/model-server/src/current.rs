@@ -29,13 +29,13 @@ impl Current {
             fallbacks,
             params,
             access,
-            keep,
+            store_models,
         } = options;
         let limits = ServeLimits::of(host.settings());
         let policy = ServePolicy::of(host.settings());
         let fallback = before.map_or_else(Failover::new, |before| before.fallback.with_shared_cooldowns());
         Arc::new(Self {
-            catalog: Catalog::new(host.clone(), keep),
+            catalog: Catalog::new(host.clone(), store_models),
             resolver: Resolver::new(host.clone()),
             fallback: fallback.with_params(params).with_max_retries(policy.max_retries),
             dialects: Dialects::new(policy.reasoning),

@@ -84,7 +84,8 @@ impl UsageFile {
     ///
     /// # Errors
     /// `configuration`: another server has it locked, it cannot be read or written, or it is invalid.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
         let lock = files::lock(path)?;
         let kept = read(path)?;
         let shared = Arc::new(Shared {

@@ -77,16 +77,13 @@ use request_id::Names;
 
 /// The server's settings, for declaration in the host's
 /// ([`Settings::declaring`](model_provider_host::Settings::declaring)).
-pub const SETTINGS: DeclaredSettings = DeclaredSettings {
-    names: &SETTING_NAMES,
-    check: |name, value| {
-        if ServePolicy::NAMES.contains(&name) {
-            ServePolicy::default().set(name, value)
-        } else {
-            ServeLimits::check(value)
-        }
-    },
-};
+pub const SETTINGS: DeclaredSettings = DeclaredSettings::new(&SETTING_NAMES, |name, value| {
+    if ServePolicy::NAMES.contains(&name) {
+        ServePolicy::default().set(name, value)
+    } else {
+        ServeLimits::check(value)
+    }
+});
 
 const SETTING_NAMES: [&str; ServeLimits::NAMES.len() + ServePolicy::NAMES.len()] = {
     let mut names = [""; ServeLimits::NAMES.len() + ServePolicy::NAMES.len()];
@@ -106,7 +103,15 @@ const SETTING_NAMES: [&str; ServeLimits::NAMES.len() + ServePolicy::NAMES.len()]
 pub type StoreModels = Box<dyn Fn(&ModelCatalog) -> Result<()> + Send + Sync>;
 
 /// The options of a [`Service`].
+///
+/// ```
+/// use model_server::ServeOptions;
+///
+/// let options = ServeOptions::default().with_default_models(vec!["Qwen/Qwen3-8B".to_owned()]);
+/// assert!(options.fallbacks.is_empty());
+/// ```
 #[derive(Default)]
+#[non_exhaustive]
 pub struct ServeOptions {
     /// The default models: the first, then its fallbacks.
     pub default_models: Vec<String>,
@@ -117,7 +122,44 @@ pub struct ServeOptions {
     /// The access policy.
     pub access: Access,
     /// Stores a fresh model list.
-    pub keep: Option<StoreModels>,
+    pub store_models: Option<StoreModels>,
+}
+
+impl ServeOptions {
+    /// Sets the default models: the first, then its fallbacks.
+    #[must_use]
+    pub fn with_default_models(mut self, default_models: Vec<String>) -> Self {
+        self.default_models = default_models;
+        self
+    }
+
+    /// Sets the fallback models of a model that a request names, in order.
+    #[must_use]
+    pub fn with_fallbacks(mut self, fallbacks: Vec<String>) -> Self {
+        self.fallbacks = fallbacks;
+        self
+    }
+
+    /// Sets the default request parameters by model.
+    #[must_use]
+    pub fn with_params(mut self, params: Params) -> Self {
+        self.params = params;
+        self
+    }
+
+    /// Sets the access policy.
+    #[must_use]
+    pub fn with_access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Sets what stores a fresh model list.
+    #[must_use]
+    pub fn with_store_models(mut self, store_models: StoreModels) -> Self {
+        self.store_models = Some(store_models);
+        self
+    }
 }
 
 impl std::fmt::Debug for ServeOptions {

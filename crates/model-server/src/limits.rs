@@ -7,6 +7,7 @@ use model_provider_host::Settings;
 
 /// The limits of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServeLimits {
     /// `serve-max-body-bytes`: the size of one request body.
     pub body_bytes: usize,

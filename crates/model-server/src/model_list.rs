@@ -31,17 +31,17 @@ pub(super) struct Listing {
 
 pub(super) struct Catalog {
     host: Host,
-    keep: Option<Arc<StoreModels>>,
+    store_models: Option<Arc<StoreModels>>,
     current: ArcSwapOption<Listing>,
     /// One request refreshes the list; concurrent ones wait for its result.
     asking: Mutex<()>,
 }
 
 impl Catalog {
-    pub(super) fn new(host: Host, keep: Option<StoreModels>) -> Self {
+    pub(super) fn new(host: Host, store_models: Option<StoreModels>) -> Self {
         Self {
             host,
-            keep: keep.map(Arc::new),
+            store_models: store_models.map(Arc::new),
             current: ArcSwapOption::empty(),
             asking: Mutex::new(()),
         }
@@ -136,9 +136,11 @@ impl Catalog {
 
     /// Passes a live list on for caching; a failure does not prevent its use.
     async fn hand_on(&self, catalog: &Arc<ModelCatalog>) {
-        let Some(keep) = self.keep.clone() else { return };
-        let keeping = Arc::clone(catalog);
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || keep(&keeping)).await {
+        let Some(store) = self.store_models.clone() else {
+            return;
+        };
+        let storing = Arc::clone(catalog);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store(&storing)).await {
             tracing::warn!(%error, "the model list could not be cached");
         }
     }

@@ -48,6 +48,7 @@ impl AllowedOrigin {
 
 /// Access and response options of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServePolicy {
     /// `serve-allowed-origins`: origins of pages that may use it, besides its own.
     pub allowed_origins: Vec<AllowedOrigin>,

@@ -32,6 +32,7 @@ const LONGEST: usize = 64 * 1024;
 
 /// The options of the exporter.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct SpanOptions {
     /// The address of a collector for traces: `http://127.0.0.1:4318/v1/traces`.
     pub endpoint: Uri,

@@ -85,7 +85,8 @@ fn values_of(output: &[u8], count: usize) -> Option<Vec<Option<Zeroizing<String>
     (values.len() == count && parts.next().is_some()).then_some(values)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

@@ -45,12 +45,22 @@ mod bindings {
 pub use bindings::exports::openclaw::model_provider::provider::Progress;
 #[cfg(feature = "host")]
 pub use bindings::openclaw::model_provider::settings;
+/// The generated module, for `with` of other bindings; callers use its types from here.
+#[doc(hidden)]
 pub use bindings::openclaw::model_provider::types;
 /// The generated calls, for programs that drive a component without a [`Host`](crate::Host), as the benches do.
 #[cfg(feature = "host")]
 pub use bindings::{ModelProvider, ModelProviderPre};
 
-pub use types::*;
+/// The kind of an error of the plugin, inside [`ErrorKind`](crate::ErrorKind).
+pub use types::ErrorKind as ProviderErrorKind;
+pub use types::{
+    AssistantMessage, AssistantPart, ChatEvent, ChatRequest, ContentPart, CredentialSpec, DiscoveryMode,
+    Endpoint, Error, Extra, FinishReason, FunctionTool, JsonSchema, Media, MediaSource, Message, Model,
+    ModelCatalog, ModelRef, ModelSource, Policy, PolicyPick, Price, ProviderInfo, Reasoning, ResponseFormat,
+    Route, Routing, Summary, SystemMessage, Tool, ToolCall, ToolCallDelta, ToolCallEnd, ToolCallStart,
+    ToolChoice, ToolResult, Usage, UserMessage, Warning,
+};
 
 /// Whether a provider works without its credential, as the fact `credential-optional` of its `extras` says. The
 /// plugin then gets `not-required` where there is no credential, also for a remote base URL.

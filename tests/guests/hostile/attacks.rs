@@ -27,6 +27,7 @@ pub(crate) fn act(attack: &str) -> Result<Vec<Vec<u8>>, ErrorCode> {
         }
         "panic" => {
             let nothing: Option<u8> = black_box(None);
+            #[expect(clippy::unwrap_used, reason = "the attack is a panic")]
             black_box(nothing.unwrap());
         }
         "trap" => core::arch::wasm32::unreachable(),

@@ -5,6 +5,13 @@
 //! For whole calls, and those of the native twin, instructions by callgrind, if it is installed. Both depend on the
 //! compiler, so only counts with the same compiler are compared.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a bench stops by a panic"
+)]
+
 mod baseline;
 mod cases;
 mod guest;

@@ -5,6 +5,13 @@
 //! median. Memory is measured in a process of its own for each figure: this program again, as `child`.
 //! `concurrency` also draws `benches/concurrency.svg`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a bench stops by a panic"
+)]
+
 #[path = "../common/mod.rs"]
 mod common;
 

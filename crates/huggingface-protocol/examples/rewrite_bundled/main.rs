@@ -9,6 +9,12 @@
 //! in the table it updates the figures that the list has (window, price, modalities), each with its source, and
 //! leaves the rest unchanged; it adds and removes no model. A second run changes nothing.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "an example stops at the first surprise"
+)]
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::{

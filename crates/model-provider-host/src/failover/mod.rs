@@ -85,7 +85,7 @@ pub struct Failed {
 impl fmt::Debug for Failover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let resting = self.memory().cooldowns.len();
-        f.debug_struct("Fallback")
+        f.debug_struct("Failover")
             .field("cooling_down", &resting)
             .finish_non_exhaustive()
     }

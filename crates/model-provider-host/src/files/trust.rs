@@ -218,7 +218,8 @@ mod of_others {
 #[cfg(not(unix))]
 pub use of_others::*;
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::{
         fs::{self, Permissions},

@@ -13,6 +13,7 @@ use crate::{
 /// What one provider is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Grant {
     /// The origin that the credential is sent to: `https://host[:port]`.
     pub origin: String,

@@ -67,9 +67,9 @@ impl Grants {
     ///
     /// # Errors
     /// The file exists and cannot be read.
-    pub fn with_state_dir(self, dir: &Path) -> Result<Self> {
+    pub fn with_state_dir(self, dir: impl AsRef<Path>) -> Result<Self> {
         let mut all = self;
-        all.file = Some(dir.join("grants.json"));
+        all.file = Some(dir.as_ref().join("grants.json"));
         all.reread()
     }
 

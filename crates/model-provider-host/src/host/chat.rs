@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    contract::{ChatRequest, ChatResponse, Warning},
+    contract::{ChatRequest, Warning, types::ChatResponse},
     error::{Error, ErrorKind, Result},
     host::{
         chat_stream::{Begun, Exchange},

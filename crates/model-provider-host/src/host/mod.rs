@@ -5,6 +5,7 @@ pub(crate) mod chat_stream;
 pub(crate) mod credential_check;
 pub(crate) mod egress_setup;
 pub(crate) mod generation;
+mod options;
 pub(crate) mod pending_update;
 pub(crate) mod shared;
 mod shutdown;
@@ -14,8 +15,6 @@ pub(crate) mod watch;
 
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use chat_stream::ChatStream;
 use egress_setup::Outlet;
 use generation::{GenerationInfo, Generations};
@@ -23,13 +22,10 @@ use shared::{InService, Shared, holds_secret};
 
 use crate::{
     contract::{
-        ChatRequest, ChatResponse, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
-        settings::CredentialState,
+        AssistantPart, ChatRequest, DiscoveryMode, Model, ModelCatalog, ModelRef, ModelSource, ProviderInfo,
+        Summary, settings::CredentialState,
     },
-    credential_text,
-    egress::Proxies,
-    error::{Error, ErrorKind, Result},
-    grants::Grants,
+    error::Result,
     metrics::{Measured, Operation},
     plugin::Plugin,
     redact::results,
@@ -39,97 +35,21 @@ use crate::{
     settings::{Listed, Settings},
 };
 
+pub use options::HostOptions;
 pub use shared::ChatOptions;
 
 /// A provider in service: one live plugin, swappable at run time. Cheap to clone; clones are the same host.
 #[derive(Clone)]
 pub struct Host(pub(crate) Arc<Shared>);
 
-/// The options of a host.
-#[derive(Debug, Default)]
-pub struct HostOptions {
-    /// The settings, for the plugin and the host.
-    pub settings: Settings,
-    /// The credential. The caller reads it from a source that the grant allows.
-    pub secret: Option<Secret>,
-    /// The grants of plugins.
-    pub grants: Grants,
-}
-
-impl HostOptions {
-    /// Options from the environment of this process: [`from_variables`](Self::from_variables) with the process's
-    /// variables.
-    ///
-    /// # Errors
-    /// As [`from_variables`](Self::from_variables); `configuration` also if a granted variable is not UTF-8.
-    pub fn from_env(plugin: &Plugin, grants: Grants) -> Result<Self> {
-        let unreadable = std::cell::Cell::new(None);
-        let options = Self::from_variables(plugin, grants, |name| match std::env::var(name) {
-            Ok(text) => Some(text.into()),
-            Err(std::env::VarError::NotPresent) => None,
-            Err(std::env::VarError::NotUnicode(_)) => {
-                unreadable.set(Some(name.to_owned()));
-                None
-            }
-        })?;
-        match unreadable.take() {
-            None => Ok(options),
-            Some(name) => Err(Error::new(
-                ErrorKind::Configuration,
-                format!("the variable `{name}` is not valid UTF-8"),
-            )
-            .with_hint("set it to the plain text of the credential or address")),
-        }
-    }
-
-    /// Default options for a plugin: the credential from the first of its variables that is set, and the usual
-    /// proxies. `get` reads a variable; it is called only for those that the grant allows and those of proxies.
-    ///
-    /// # Errors
-    /// `not-granted` if the plugin requests more than its grant; then nothing is read. `configuration` if a
-    /// variable holds a text that is no valid credential.
-    pub fn from_variables(
-        plugin: &Plugin,
-        grants: Grants,
-        get: impl Fn(&str) -> Option<Zeroizing<String>>,
-    ) -> Result<Self> {
-        let info = plugin.info();
-        let mut secret = None;
-        for name in grants
-            .check(plugin)?
-            .into_iter()
-            .flat_map(|grant| grant.readable(info))
-        {
-            let Some(text) = get(name) else { continue };
-            secret = credential_text::secret(&text, info.credential.as_ref()).map_err(|why| {
-                Error::new(
-                    ErrorKind::Configuration,
-                    format!("`{name}` is not a valid credential: {why}"),
-                )
-                .with_hint("put the key itself there, copied whole")
-            })?;
-            if secret.is_some() {
-                break;
-            }
-        }
-        let settings = Settings {
-            proxies: Proxies::from_variables(get),
-            ..Settings::default()
-        };
-        Ok(Self {
-            settings,
-            secret,
-            grants,
-        })
-    }
-}
-
 /// A complete response and its generation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ChatResponse {
-    /// The response.
-    pub response: ChatResponse,
+    /// Its content, in order.
+    pub content: Vec<AssistantPart>,
+    /// Its metadata: usage, finish reason, warnings.
+    pub summary: Summary,
     /// The generation that produced it.
     pub generation: GenerationInfo,
     /// Its id in the log.
@@ -172,7 +92,7 @@ impl Host {
     ) -> Result<Self> {
         let HostOptions {
             settings,
-            secret,
+            credential: secret,
             grants,
         } = options;
         plugin.sandbox().check(&settings.limits)?;
@@ -348,7 +268,8 @@ impl Host {
         }
         let (response, generation) = answered?;
         Ok(ChatResponse {
-            response,
+            content: response.content,
+            summary: response.summary,
             generation,
             request_id,
         })

@@ -2,9 +2,21 @@
 
 /// A newer plugin that is not installed automatically, because it requests more than the live one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PendingUpdate {
     /// Its digest.
     pub digest: String,
     /// What it requests, and the command that accepts it.
     pub message: String,
+}
+
+impl PendingUpdate {
+    /// The plugin of this digest; `message` says what it requests, and the command that accepts it.
+    #[must_use]
+    pub fn new(digest: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            digest: digest.into(),
+            message: message.into(),
+        }
+    }
 }

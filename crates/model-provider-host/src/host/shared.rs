@@ -77,7 +77,15 @@ impl std::ops::Deref for Shared {
 }
 
 /// Options of one chat request that override the settings.
+///
+/// ```
+/// use model_provider_host::ChatOptions;
+///
+/// let options = ChatOptions::default().with_max_retries(0).with_seed(7);
+/// assert_eq!(options.seed, Some(7));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ChatOptions {
     /// The most retries, if fewer than the setting `max-retries`.
     pub max_retries: Option<u32>,
@@ -86,6 +94,29 @@ pub struct ChatOptions {
     pub seed: Option<u64>,
     /// The trace that the request belongs to. The host sends it to the upstream; the plugin does not see it.
     pub trace_parent: Option<TraceParent>,
+}
+
+impl ChatOptions {
+    /// Limits the retries of this request.
+    #[must_use]
+    pub fn with_max_retries(mut self, max_retries: u32) -> Self {
+        self.max_retries = Some(max_retries);
+        self
+    }
+
+    /// Sets the seed of the plugin's random values.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Sets the trace that the request belongs to.
+    #[must_use]
+    pub fn with_trace_parent(mut self, trace_parent: TraceParent) -> Self {
+        self.trace_parent = Some(trace_parent);
+        self
+    }
 }
 
 impl Shared {

@@ -13,6 +13,7 @@ use super::{Plugin, file};
 use crate::error::Result;
 
 /// The bytes of a plugin.
+#[non_exhaustive]
 pub struct Fetched {
     /// Their origin for errors and `inspect`: a path or a reference.
     pub origin: PathBuf,
@@ -21,6 +22,25 @@ pub struct Fetched {
     /// Their holders beside the digest: the names that grants are bound to. `None` if nothing has been verified
     /// yet.
     pub holders: Option<Vec<String>>,
+}
+
+impl Fetched {
+    /// Bytes of this origin that nothing has verified yet.
+    #[must_use]
+    pub fn new(origin: impl Into<PathBuf>, bytes: Vec<u8>) -> Self {
+        Self {
+            origin: origin.into(),
+            bytes,
+            holders: None,
+        }
+    }
+
+    /// The same, verified: with its holders beside the digest.
+    #[must_use]
+    pub fn with_holders(mut self, holders: Vec<String>) -> Self {
+        self.holders = Some(holders);
+        self
+    }
 }
 
 impl fmt::Debug for Fetched {
@@ -52,19 +72,27 @@ pub trait PluginSource: Send + Sync {
 
 impl PluginSource for Path {
     fn fetch(&self) -> BoxFuture<'_, Result<Fetched>> {
-        Box::pin(async move {
-            Ok(Fetched {
-                origin: self.to_owned(),
-                bytes: file::read(self).await?,
-                holders: None,
-            })
-        })
+        Box::pin(async move { Ok(Fetched::new(self, file::read(self).await?)) })
     }
 }
 
 impl PluginSource for PathBuf {
     fn fetch(&self) -> BoxFuture<'_, Result<Fetched>> {
         self.as_path().fetch()
+    }
+}
+
+/// A path as text.
+impl PluginSource for str {
+    fn fetch(&self) -> BoxFuture<'_, Result<Fetched>> {
+        Path::new(self).fetch()
+    }
+}
+
+/// A path as text.
+impl PluginSource for String {
+    fn fetch(&self) -> BoxFuture<'_, Result<Fetched>> {
+        self.as_str().fetch()
     }
 }
 

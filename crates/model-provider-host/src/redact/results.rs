@@ -3,8 +3,8 @@
 
 use super::finder::{Finder, blank, into_text};
 use crate::contract::{
-    AssistantPart, ChatResponse, Error, Extra, Media, MediaSource, Model, ModelCatalog, ModelRef, PolicyPick,
-    Price, Reasoning, Route, Routing, Summary, ToolCall, Usage, Warning,
+    AssistantPart, Error, Extra, Media, MediaSource, Model, ModelCatalog, ModelRef, PolicyPick, Price,
+    Reasoning, Route, Routing, Summary, ToolCall, Usage, Warning, types::ChatResponse,
 };
 
 fn option(finder: &Finder, text: &mut Option<String>) {

@@ -15,7 +15,9 @@ use wasmtime::{
 
 use crate::{
     bounds::Bounded as _,
-    contract::{ChatRequest, ChatResponse, DiscoveryMode, ModelCatalog, ModelRef, Progress, ProviderInfo},
+    contract::{
+        ChatRequest, DiscoveryMode, ModelCatalog, ModelRef, Progress, ProviderInfo, types::ChatResponse,
+    },
     sandbox::{
         State,
         try_read::{TryRead, TryReader},

@@ -60,7 +60,16 @@ impl std::fmt::Debug for Sandbox {
 }
 
 /// The options of a [`Sandbox`].
+///
+/// ```
+/// use model_provider_host::{Sandbox, SandboxOptions};
+///
+/// let sandbox = Sandbox::new(&SandboxOptions::default().with_max_concurrent(8))?;
+/// assert_eq!(sandbox.memory_in_use(), 0);
+/// # Ok::<(), model_provider_host::Error>(())
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SandboxOptions {
     /// The compilation cache; `None` for no cache. The directory has to belong to the user alone.
     pub cache_dir: Option<std::path::PathBuf>,
@@ -91,6 +100,57 @@ impl Default for SandboxOptions {
             coredump_on_trap: false,
             guests_wait: false,
         }
+    }
+}
+
+impl SandboxOptions {
+    /// Sets the directory of the compilation cache; `None` for no cache.
+    #[must_use]
+    pub fn with_cache_dir(mut self, cache_dir: impl Into<Option<std::path::PathBuf>>) -> Self {
+        self.cache_dir = cache_dir.into();
+        self
+    }
+
+    /// Limits concurrent requests, all plugins and generations together.
+    #[must_use]
+    pub fn with_max_concurrent(mut self, max_concurrent: u32) -> Self {
+        self.max_concurrent = max_concurrent;
+        self
+    }
+
+    /// Sets the upper bound of a request's memory limit, in bytes.
+    #[must_use]
+    pub fn with_max_memory_bytes(mut self, max_memory_bytes: usize) -> Self {
+        self.max_memory_bytes = max_memory_bytes;
+        self
+    }
+
+    /// Limits the memory of all concurrent requests together, in bytes.
+    #[must_use]
+    pub fn with_max_total_memory_bytes(mut self, max_total_memory_bytes: usize) -> Self {
+        self.max_total_memory_bytes = max_total_memory_bytes;
+        self
+    }
+
+    /// Sets the stack size of each request, in bytes.
+    #[must_use]
+    pub fn with_max_stack_bytes(mut self, max_stack_bytes: usize) -> Self {
+        self.max_stack_bytes = max_stack_bytes;
+        self
+    }
+
+    /// Sets whether a trap stores the guest's memories in its error.
+    #[must_use]
+    pub fn with_coredump_on_trap(mut self, coredump_on_trap: bool) -> Self {
+        self.coredump_on_trap = coredump_on_trap;
+        self
+    }
+
+    /// Sets whether every guest blocks in `read`.
+    #[must_use]
+    pub fn with_guests_wait(mut self, guests_wait: bool) -> Self {
+        self.guests_wait = guests_wait;
+        self
     }
 }
 

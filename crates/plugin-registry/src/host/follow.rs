@@ -1,7 +1,7 @@
 //! Following a tag: a newer plugin is swapped in automatically if policy and lock allow it, and waits for approval
 //! otherwise.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use model_provider_host::{
@@ -102,7 +102,7 @@ async fn look(store: &Store, host: &Host, reference: &Reference, seen: &mut Seen
                 Some(hint) => format!("{}; {hint}", error.message()),
                 None => error.message().to_owned(),
             };
-            let pending = PendingUpdate { digest, message };
+            let pending = PendingUpdate::new(digest, message);
             host.set_pending_update(Some(pending.clone()));
             Some(Followed::Waits(pending))
         }
@@ -219,11 +219,8 @@ impl PluginSource for Newer {
                 // goes live.
                 holders.push(self.pin.digest.to_string());
             }
-            Ok(Fetched {
-                origin: PathBuf::from(self.reference.to_string()),
-                bytes: self.pulled.component.clone(),
-                holders: Some(holders),
-            })
+            let origin = self.reference.to_string();
+            Ok(Fetched::new(origin, self.pulled.component.clone()).with_holders(holders))
         })
     }
 

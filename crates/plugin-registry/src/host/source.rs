@@ -58,11 +58,7 @@ impl PluginSource for ReferenceSource {
             {
                 holders.push(WORKSPACE.to_owned());
             }
-            Ok(Fetched {
-                origin,
-                bytes: pulled.component,
-                holders: Some(holders),
-            })
+            Ok(Fetched::new(origin, pulled.component).with_holders(holders))
         })
     }
 
