@@ -226,8 +226,6 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for SizeClasses<A> {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
-
     use std::{alloc::System, boxed::Box, vec::Vec};
 
     use super::*;
