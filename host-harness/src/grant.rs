@@ -12,7 +12,7 @@ use super::{
     session::Ground,
     signals, table,
     terminal::Terminal,
-    termios::Kept,
+    termios::SavedMode,
 };
 use model_provider_host::{Error, ErrorKind, Grant, Plugin, sanitize};
 
@@ -111,7 +111,7 @@ pub(super) async fn confirmed(
         return Err(error.with_hint(format!("if it is right, run the same command with `{flags}`")));
     }
     terminal.err.rule_questions();
-    let _mode = Kept::now();
+    let _mode = SavedMode::now();
     let asked = tokio::task::spawn_blocking(move || {
         inquire::Confirm::new(&question)
             .with_default(false)

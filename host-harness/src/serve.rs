@@ -193,7 +193,7 @@ fn records(args: &ServeArgs, session: &Session) -> Result<Records> {
     });
     let usage = args.access_keys.as_ref().map(|_| {
         let usual = || session.configuration.state_dir().join("access-usage.json");
-        UsageFile::open(&args.access_usage.clone().unwrap_or_else(usual))
+        UsageFile::open(args.access_usage.clone().unwrap_or_else(usual))
     });
     let records = Records::default()
         .with_audit(audit.transpose()?)

@@ -312,6 +312,6 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Configuration);
             assert_eq!(std::fs::read_to_string(&path).expect("there"), text);
         }
-        assert!(UsageFile::open(&dir.path().join("usage.json/x")).is_err());
+        assert!(UsageFile::open(dir.path().join("usage.json/x")).is_err());
     }
 }

@@ -62,7 +62,7 @@ pub(super) async fn credential(report: &mut Report, ground: &Ground, plugin: &Pl
             other_key_there(report, ground, info, &found);
             if found.secret.expose().len() < MIN_REDACTED_LEN {
                 let message = format!(
-                    "the key has fewer than {SHORTEST_SEARCHED_SECRET} bytes: it is too short to be redacted from responses"
+                    "the key has fewer than {MIN_REDACTED_LEN} bytes: it is too short to be redacted from responses"
                 );
                 report.warn("key", message, "check that it was copied whole");
             }

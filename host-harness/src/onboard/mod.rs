@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{
     Outcome, args::OnboardArgs, chat, plugin_args::Loaded, session::Ground, signals, terminal::Terminal,
-    termios::Kept,
+    termios::SavedMode,
 };
 use model_provider_host::{
     Error, ErrorKind, Host, Result,
@@ -69,7 +69,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
         return Err(error.with_hint("run it with `--non-interactive`").into());
     }
     terminal.err.rule_questions();
-    let (_mode, mut ending) = (Kept::now(), signals::Ending::watched());
+    let (_mode, mut ending) = (SavedMode::now(), signals::Ending::watched());
     let (provider, decided) = tokio::select! {
         talked = async {
             let provider = providers::asked(&plugins, args).await?;

@@ -148,7 +148,7 @@ impl Caller {
 
     pub(super) fn of(base_url: &str, dialect: &Dialect, stream: bool) -> Self {
         let prompt = Prompt::short();
-        let mut body = (dialect.body)(&prompt.model, &prompt.texts[0]);
+        let mut body = (dialect.body)(prompt.model, &prompt.texts[0]);
         body["stream"] = stream.into();
         Self {
             client: client(),

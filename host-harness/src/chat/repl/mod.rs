@@ -24,7 +24,7 @@ use crate::{
     signals::{self, Ending},
     table,
     terminal::Terminal,
-    termios::{Kept, Unechoed},
+    termios::{SavedMode, Unechoed},
 };
 use model_provider_host::{
     Error, ErrorKind, Result,
@@ -65,7 +65,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     let session = Session::asking(terminal, global, args.model.as_deref()).await?;
     let references = super::references(terminal, &session, args.model.clone(), args.no_fallback)?;
     let names = Names::default();
-    let (_mode, mut ending) = (Kept::now(), Ending::watched());
+    let (_mode, mut ending) = (SavedMode::now(), Ending::watched());
     let mut editor = Editor::start(
         session.configuration.state_dir().join("chat-history"),
         Arc::clone(&names),

@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, path::Path};
 
-use dialects::chat_completions::conversation::{self, said};
+use dialects::chat_completions::conversation::{self, assistant_text};
 use model_provider_host::{
     Error, ErrorKind, Result,
     contract::{ContentPart, Message},
@@ -51,7 +51,7 @@ fn transcript(model: &str, messages: &[Message]) -> String {
         let (who, what) = match message {
             Message::System(system) => ("System", words(&system.content)),
             Message::User(user) => ("You", words(&user.content)),
-            Message::Assistant(assistant) => ("Model", said(&assistant.content)),
+            Message::Assistant(assistant) => ("Model", assistant_text(&assistant.content)),
             Message::Tool(_) => continue,
         };
         text += &format!("\n## {who}\n\n{}\n", what.trim());

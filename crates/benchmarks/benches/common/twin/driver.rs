@@ -34,12 +34,9 @@ pub(crate) struct Twin {
 
 impl Twin {
     pub(crate) fn new(url: &str, settings: PlainSettings) -> Self {
-        let of_the_edge = Settings {
-            base_url: Some(base_url(url).expect("a URL")),
-            ..Settings::default()
-        };
+        let settings_of_egress = Settings::default().with_base_url(base_url(url).expect("a URL"));
         Self {
-            client: Arc::new(bare_client(&of_the_edge).expect("a client")),
+            client: Arc::new(bare_client(&settings_of_egress).expect("a client")),
             base_url: url.to_owned(),
             settings,
             authorization: format!("Bearer {TOKEN}"),

@@ -1,7 +1,12 @@
 //! The twin with the protocol as it was at commit bc404fd.
 
 mod protocol {
-    pub(crate) use frozen_protocol::{catalog, chat, contract, provider, reference, settings};
+    pub(crate) use frozen_protocol::{catalog, contract, provider, reference, settings};
+
+    /// With today's names.
+    pub(crate) mod chat {
+        pub(crate) use frozen_protocol::chat::{Exchange, Failure, FailureKind, Fold as Collector, Next};
+    }
 
     use chat::Exchange;
     use contract::{
