@@ -21,7 +21,7 @@ mod models;
 mod runtime;
 #[cfg(target_family = "wasm")]
 mod settings;
-#[cfg(any(target_family = "wasm", test))]
+#[cfg(all(test, not(target_family = "wasm")))]
 mod size_classes;
 
 #[cfg(target_family = "wasm")]

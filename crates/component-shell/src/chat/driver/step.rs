@@ -10,7 +10,7 @@ use chat_completions::{
 
 impl Driver {
     /// Reads what is available, and returns when to call again.
-    pub(super) fn step(&mut self, max_events: usize, waited_ms: u64) -> Result<Step, Error> {
+    pub(in crate::chat) fn step(&mut self, max_events: usize, waited_ms: u64) -> Result<Step, Error> {
         let waited = waited_ms.saturating_mul(NS_PER_MS);
         self.waited_ns = self.waited_ns.saturating_add(waited);
         self.is_quiet = false;
