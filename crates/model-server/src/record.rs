@@ -44,6 +44,7 @@ pub(super) struct Record {
     pub(super) model_used: Option<String>,
     /// The upstream's name of the model.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "modelAnswered")]
     pub(super) response_model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) backend: Option<String>,

@@ -121,7 +121,7 @@ fn gateway(file: &Path, found: Interfaces) -> Result<Option<ComponentFacts>> {
             others.join(", ")
         );
         return Err(Error::new(ErrorKind::ContractMismatch, message).with_hint(
-            "`cargo dist` composes it with a provider and settings: dist/huggingface_gateway.wasm",
+            "`cargo dist` composes it with a provider and settings: dist/NAME_gateway.wasm",
         ));
     }
     Ok(Some(ComponentFacts {

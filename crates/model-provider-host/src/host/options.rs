@@ -20,7 +20,7 @@ use crate::{
 /// let settings = Settings::default().with_base_url("http://127.0.0.1:8000/v1".parse()?);
 /// let options = HostOptions::default()
 ///     .with_settings(settings)
-///     .with_credential(Secret::new("hf_token_of_an_example"));
+///     .with_credential(Secret::new("a-token-of-an-example"));
 /// assert!(options.credential.is_some());
 /// # Ok::<(), url::ParseError>(())
 /// ```
