@@ -120,9 +120,8 @@ fn gateway(file: &Path, found: Interfaces) -> Result<Option<ComponentFacts>> {
             file.display(),
             others.join(", ")
         );
-        return Err(Error::new(ErrorKind::ContractMismatch, message).with_hint(
-            "`cargo dist` composes it with a provider and settings: dist/NAME_gateway.wasm",
-        ));
+        return Err(Error::new(ErrorKind::ContractMismatch, message)
+            .with_hint("`cargo dist` composes it with a provider and settings: dist/NAME_gateway.wasm"));
     }
     Ok(Some(ComponentFacts {
         exports: found.exports,

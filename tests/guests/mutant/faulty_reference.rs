@@ -43,7 +43,12 @@ pub(crate) fn resolve(text: &str) -> Result<ModelRef, Error> {
             text = alias.reference.clone();
         }
     }
-    if fault::is("alias-before-bundled") && !text.trim().to_ascii_lowercase().starts_with(ID) {
+    if fault::is("alias-before-bundled")
+        && !text
+            .trim()
+            .to_ascii_lowercase()
+            .starts_with(&alloc::format!("{ID}/"))
+    {
         if let Some(alias) = crate::contract::settings::find_alias(&text).first() {
             text = alias.reference.clone();
         }
