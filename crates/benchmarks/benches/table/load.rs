@@ -45,7 +45,12 @@ pub(crate) async fn measure(table: &mut Table) {
     let spinning: Vec<_> = (0..SPINNING)
         .map(|_| {
             let response = server.client.request(server.chat("hostile/a/read.loop"));
-            tokio::spawn(async move { drop(response.await) })
+            // The head comes before the first event; the response has not ended then.
+            tokio::spawn(async move {
+                if let Ok(response) = response.await {
+                    drop(response.into_body().collect().await);
+                }
+            })
         })
         .collect();
     tokio::time::sleep(Duration::from_secs(2)).await;
