@@ -102,7 +102,7 @@ async fn in_turns<const N: usize>(callers: &[(&Process, Caller); N]) -> [(f64, f
     figures.map(|(rates, used)| (median(&rates), median(&used)))
 }
 
-/// An API of the server, and how it is asked for a response.
+/// An API of the server: its path, and the body of a request.
 pub(super) struct Dialect {
     name: &'static str,
     path: &'static str,
