@@ -1,47 +1,20 @@
 """Debian's docker-registry and `wash oci`: each pushes what the other pulls, byte for byte. Reads DOCKER_REGISTRY, WASH,
 HOST_HARNESS, COMPONENT, GATEWAY and WIT_PACKAGE; WKG, if it is set, is another client that does what wash does."""
 
-import contextlib
-import hashlib
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import tempfile
-import time
 import urllib.request
 
-REGISTRY, WASH, PROGRAM, COMPONENT, GATEWAY, WIT_PACKAGE = (
-    os.environ[name] for name in ("DOCKER_REGISTRY", "WASH", "HOST_HARNESS", "COMPONENT", "GATEWAY", "WIT_PACKAGE")
+from debian_registry import digest, registry
+
+WASH, PROGRAM, COMPONENT, GATEWAY, WIT_PACKAGE = (
+    os.environ[name] for name in ("WASH", "HOST_HARNESS", "COMPONENT", "GATEWAY", "WIT_PACKAGE")
 )
 WKG = os.environ.get("WKG")
 ANNOTATION = "org.opencontainers.image."
-CONFIG = """version: 0.1
-storage: {{filesystem: {{rootdirectory: {root}}}}}
-http: {{addr: 127.0.0.1:{port}}}
-log: {{level: error}}
-"""
-
-
-@contextlib.contextmanager
-def registry(root):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = root / "config.yml"
-    config.write_text(CONFIG.format(root=root / "data", port=port))
-    running = subprocess.Popen([REGISTRY, "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(100):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/").close()
-                break
-            time.sleep(0.1)
-        yield f"127.0.0.1:{port}"
-    finally:
-        running.terminate()
-        running.wait()
 
 
 def ours(home, *arguments, status=0):
@@ -88,10 +61,6 @@ def wkg(root, address, wanted):
     pulled = ours(root, "pull", f"oci://{address}/openclaw/provider:wkg")
     assert pulled["digest"] == wanted, pulled
     print("pull takes what wkg pushed, byte for byte")
-
-
-def digest(path):
-    return "sha256:" + hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
 def main():

@@ -51,7 +51,7 @@ struct Mocks {
 }
 
 #[derive(Clone, Copy)]
-enum ErrorKind {
+enum Server {
     Serve,
     Floor,
     Envoy,
@@ -59,7 +59,7 @@ enum ErrorKind {
     LiteLlm,
 }
 
-impl ErrorKind {
+impl Server {
     const ALL: [(Self, &str); 5] = [
         (Self::Serve, "`serve`"),
         (Self::Floor, "native pass-through proxy"),
@@ -92,17 +92,17 @@ pub(crate) async fn measure(rig: &Rig) {
         "\n| Server | CPU, short | CPU, 50 chunks | p50 added | p99 added | Gap added | {STREAMS} streams | Memory: cold, \
          loaded, 60 s after |\n|---|---|---|---|---|---|---|---|"
     );
-    for (kind, name) in ErrorKind::ALL {
-        match row(kind, rig, &mocks).await {
+    for (which, name) in Server::ALL {
+        match row(which, rig, &mocks).await {
             Some(cells) => println!("| {name} | {} |", cells.join(" | ")),
             None => println!("| {name} | not installed |"),
         }
     }
 }
 
-async fn row(kind: ErrorKind, rig: &Rig, mocks: &Mocks) -> Option<Vec<String>> {
+async fn row(which: Server, rig: &Rig, mocks: &Mocks) -> Option<Vec<String>> {
     let state = tempfile::tempdir().expect("a folder");
-    let start = async |mock: &Mock| kind.start(rig, mock.base_url(), state.path()).await;
+    let start = async |mock: &Mock| which.start(rig, mock.base_url(), state.path()).await;
     let mut cells = Vec::new();
     {
         let server = start(&mocks.short).await?;
