@@ -313,8 +313,8 @@ fn is_host(text: &str) -> bool {
 
 /// A value for the plugin: JSON as it is, anything else as text.
 fn as_json(value: &str) -> String {
-    match serde_json::from_str::<&serde_json::value::RawValue>(value) {
-        Ok(json) => json.get().to_owned(),
+    match serde_json::from_str::<Value>(value) {
+        Ok(_) => value.trim().to_owned(),
         Err(_) => Value::from(value).to_string(),
     }
 }
