@@ -87,9 +87,9 @@ def mock_router(machine):
         running.wait()
 
 
-def tampered(data, of):
+def tampered(root, of):
     """One bit of a layer is another one; its length is the same."""
-    file = blob(data, of)
+    file = blob(root, of)
     layer = bytearray(file.read_bytes())
     layer[len(layer) // 2] ^= 1
     file.write_bytes(layer)
@@ -119,7 +119,7 @@ def main():
                 pinned = machine.run("user", "list")
                 assert wanted in json.dumps(pinned), pinned
 
-                tampered(root / "data", wanted)
+                tampered(root, wanted)
                 refused = machine.run("victim", "--plugin", reference, *chat, status=1)
                 print("a tampered layer:", refused["error"]["message"])
                 compiled = [file for file in (machine.root / "victim").rglob("*") if file.is_file() and "cache" in file.parts]
