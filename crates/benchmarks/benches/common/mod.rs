@@ -21,6 +21,9 @@ use tokio::runtime::Runtime;
 /// A token that the mock accepts; long enough for redaction to search for it.
 pub(crate) const TOKEN: &str = "hf_a_token_of_the_benches_only";
 
+/// Enough for two thousand guests at once.
+const TOTAL_MEMORY: usize = 8 * 1024 * 1024 * 1024;
+
 /// The released component, built if it is not up to date; or the file in `COMPONENT`, to compare two builds.
 pub(crate) fn component() -> PathBuf {
     if let Some(file) = std::env::var_os("COMPONENT") {
@@ -54,9 +57,14 @@ pub(crate) fn threads() -> Runtime {
         .expect("a runtime")
 }
 
+pub(crate) fn sandbox_options() -> SandboxOptions {
+    SandboxOptions::default().with_max_total_memory_bytes(TOTAL_MEMORY)
+}
+
 /// The component, in a sandbox of its own.
 pub(crate) async fn loaded() -> Plugin {
-    let sandbox = Sandbox::new(&SandboxOptions::default()).expect("an engine");
+    let options = sandbox_options();
+    let sandbox = Sandbox::new(&options).expect("an engine");
     Plugin::load(&sandbox, &component())
         .await
         .expect("the component loads")
@@ -70,6 +78,7 @@ pub(crate) fn host(
     change: impl FnOnce(&mut Settings),
 ) -> Host {
     let mut settings = Settings::default().with_base_url(base_url.parse().expect("a URL"));
+    settings.limits.total_memory_bytes = TOTAL_MEMORY;
     change(&mut settings);
     let options = HostOptions::default()
         .with_settings(settings)

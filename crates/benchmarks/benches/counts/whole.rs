@@ -10,7 +10,7 @@ use std::{
 
 use frozen_protocol::settings::PlainSettings as FrozenSettings;
 use huggingface_protocol::{reference, settings::PlainSettings};
-use model_provider_host::{Host, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode};
+use model_provider_host::{Host, Plugin, Sandbox, contract::DiscoveryMode};
 use tokio::runtime::Runtime;
 
 use crate::common::{
@@ -204,7 +204,7 @@ fn counted_work(runtime: &Runtime, client: &Client, what: &str) {
 }
 
 async fn loaded(component: &Path, cache_dir: &Path, guests_wait: bool) -> Plugin {
-    let options = SandboxOptions::default()
+    let options = common::sandbox_options()
         .with_guests_wait(guests_wait)
         .with_cache_dir(cache_dir.to_owned())
         // Under callgrind the address space is smaller.

@@ -19,6 +19,7 @@ mod calls;
 mod child;
 mod clients;
 mod concurrency;
+mod frozen;
 mod gateways;
 mod lists;
 mod load;
@@ -70,6 +71,9 @@ fn main() {
     let mut table = Table::default();
     for _ in 0..runs {
         table.begin();
+        if wanted("frozen") {
+            runtime.block_on(frozen::measure(&rig, &mut table));
+        }
         if wanted("calls") {
             runtime.block_on(calls::measure(&rig, &mut table));
         }

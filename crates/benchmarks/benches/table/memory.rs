@@ -22,7 +22,7 @@ pub(crate) fn measure(table: &mut Table) {
         ["plugin", "twin"].map(|who| child::run(&["waiting", who, mock.base_url(), "2000"]));
     table.row(
         "Resident memory of a waiting stream, of 2,000",
-        "≤ 100 KB",
+        "≤ 80 KB",
         &format!("{:.0} KB", plugin / KB),
         &format!("{:.0} KB", twin / KB),
         plugin / twin,

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use model_provider_host::{Host, Plugin, Sandbox, SandboxOptions, SwapReport};
+use model_provider_host::{Host, Plugin, Sandbox, SwapReport};
 
 use super::{Rig, Table, time};
 use crate::common::{
@@ -26,7 +26,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     let mock = Mock::paced(1);
     let file = rig.plugin.path();
     let folder = tempfile::tempdir().expect("a folder");
-    let options = SandboxOptions::default()
+    let options = common::sandbox_options()
         // The folder does not exist yet: the sandbox creates it for the user alone, and accepts no other.
         .with_cache_dir(folder.path().join("cache"));
     let sandbox = Sandbox::new(&options).expect("an engine");
