@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::{net::TcpListener, sync::Notify};
 
-use config_files::ConfigFiles;
+use config_files::{Before, ConfigFiles};
 
 use super::{
     Outcome,
@@ -31,6 +31,7 @@ use plugin_registry::{
 
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) -> Outcome {
     // An invalid address or key is reported before anything is loaded.
+    let before = Before::of(args);
     let access = access::read(terminal, args)?;
     // From here on to the end of the process, even if the terminal is gone.
     let hang_up = Arc::new(Notify::new());
@@ -46,7 +47,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
     let store = session.store.clone();
     let tag = followed_tag(args, &session)?;
     let records = records(args, &session)?;
-    let mut changes = ConfigFiles::of(&session, args);
+    let mut changes = ConfigFiles::of(&session, args, &before);
     let (host, options) = options(terminal, global, args, session, access)?;
     let listener = TcpListener::bind(args.listen)
         .await
@@ -139,9 +140,10 @@ async fn reload(
     args: &ServeArgs,
     server: &Server,
 ) -> Result<ConfigFiles> {
+    let before = Before::of(args);
     let access = access::read(terminal, args)?;
     let session = Session::again(terminal, global, &server.service().host()).await?;
-    let files = ConfigFiles::of(&session, args);
+    let files = ConfigFiles::of(&session, args, &before);
     let (host, options) = options(terminal, global, args, session, access)?;
     warn_without_credential(terminal, &host);
     let unchanged = server.reload(host, options)?;

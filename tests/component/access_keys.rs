@@ -178,7 +178,9 @@ async fn a_limit_error_has_the_form_of_each_dialect() {
             .and_then(Value::as_str)
             .expect("a message");
         assert!(message.contains("1 tokens per day"), "{message}");
-        assert!(!reply.header("retry-after").is_empty());
+        // It is larger than the limit of a day: no wait would help.
+        assert!(message.contains("shorten it"), "{message}");
+        assert!(!reply.headers.contains_key("retry-after"), "{:?}", reply.headers);
     }
 }
 
@@ -360,4 +362,43 @@ async fn a_client_that_disconnects_is_charged_the_reservation() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     panic!("the disconnect is not recorded");
+}
+
+#[tokio::test]
+async fn a_response_that_broke_off_is_charged_and_a_request_that_was_refused_is_not() {
+    let cases = [
+        ("mock/500-message", false, false),
+        ("mock/500-message", true, false),
+        ("mock/tool-args-cut", false, true),
+        ("mock/tool-args-cut", true, true),
+        ("mock/cut", false, true),
+        ("mock/cut", true, true),
+    ];
+    let named = |at: usize| format!("key-{at}");
+    let keys = Keys::default().key("watcher", |key| key.metrics = true);
+    let keys = (0..cases.len()).fold(keys, |keys, at| {
+        keys.key(&named(at), |key| key.tokens_per_day = Some(1_000_000))
+    });
+    let serving = keys.serve(Harness::with().setting("max-retries", "0")).await;
+    let watcher = keys.client(&serving, "watcher");
+    for (at, (model, is_stream, is_charged)) in cases.into_iter().enumerate() {
+        let name = named(at);
+        let mut body = bounded(600);
+        (body["model"], body["stream"]) = (model.into(), is_stream.into());
+        keys.client(&serving, &name).chat(&body).await;
+        let line = format!(
+            r#"model_server_requests_total{{key="{name}",dialect="chat-completions",outcome="failed"}}"#
+        );
+        let mut page = watcher.get("/metrics").await;
+        for _ in 0..500 {
+            if page.text.contains(&line) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            page = watcher.get("/metrics").await;
+        }
+        assert!(page.text.contains(&line), "{model} did not fail: {}", page.text);
+        let used = figure(&page, &format!(r#"model_server_day_tokens{{key="{name}"}}"#));
+        assert_eq!(used >= 600.0, is_charged, "{model}, stream: {is_stream}: {used}");
+    }
 }

@@ -143,17 +143,39 @@ pub fn stream(events: &[Value]) -> Read {
     }
     let last = events.last().expect("an end");
     let mut response = last["response"].clone();
-    if last["type"] == "response.failed" {
-        // The partial content.
-        response["output"] = items.iter().map(|item| item["done"].clone()).collect();
-    }
-    let done: Vec<Value> = items.into_iter().map(|item| item["done"].clone()).collect();
+    let is_failed = last["type"] == "response.failed";
+    let is_open = |item: &Value| is_failed && item["done"].is_null();
+    let done: Vec<Value> = items
+        .iter()
+        .filter(|item| !is_open(item))
+        .map(|item| item["done"].clone())
+        .collect();
     assert_eq!(
         response["output"],
         Value::from(done),
-        "the items of the end are those that came"
+        "the items of the end are those that are done"
     );
+    if is_failed {
+        let partial = |item: &Value| match is_open(item) {
+            true => partial_call(&item["added"], &deltas),
+            false => item["done"].clone(),
+        };
+        response["output"] = items.iter().map(partial).collect();
+    }
     whole(&response)
+}
+
+/// A call that a failed response did not complete: nothing but a call may lack its end.
+fn partial_call(added: &Value, deltas: &BTreeMap<(String, u64), String>) -> Value {
+    let mut call = added.clone();
+    let said = match text(&added["type"]) {
+        "function_call" => "arguments",
+        "custom_tool_call" => "input",
+        _ => panic!("it has no end: {added}"),
+    };
+    let so_far = deltas.get(&(text(&added["id"]).to_owned(), 0));
+    call[said] = so_far.cloned().unwrap_or_default().into();
+    call
 }
 
 /// Reads the chunks of a streamed chat completion.

@@ -235,6 +235,63 @@ async fn an_error_within_a_stream_is_its_last_event() {
 }
 
 #[tokio::test]
+async fn no_call_of_a_response_that_fails_is_done() {
+    let serving = Serving::with(
+        Harness::with().setting("max-retries", "0"),
+        ServeOptions::default(),
+    )
+    .await;
+    for model in ["mock/tool-cut", "mock/tool-whole-then-error"] {
+        let body = json!({"model": model, "input": "x", "stream": true});
+        let (events, _) = serving.client.respond(&body).await.events();
+        let read = responses_reader::stream(&events);
+        assert!(read.error.is_some() && !read.calls.is_empty(), "{events:?}");
+        let ends = events.iter().filter(|event| {
+            [
+                "response.output_item.done",
+                "response.function_call_arguments.done",
+            ]
+            .map(Value::from)
+            .contains(&event["type"])
+        });
+        assert_eq!(ends.count(), 0, "a client would run it: {events:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_the_plugin_names_the_item_of_the_request() {
+    let serving = Serving::start().await;
+    let call = json!({"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"});
+    for (input, param) in [
+        (
+            json!([{"role": "user", "content": "x"}, call]),
+            "input[1].call_id",
+        ),
+        (
+            json!([{"role": "user", "content": "x"}, {"role": "user", "content": []}]),
+            "input[1]",
+        ),
+        (
+            json!([{"type": "reasoning", "summary": []},
+                {"type": "function_call_output", "call_id": "c1", "output": "x"}]),
+            "input[1].call_id",
+        ),
+    ] {
+        let refused = serving
+            .client
+            .respond(&json!({"model": MODEL, "input": input}))
+            .await;
+        let error = &refused.json()["error"];
+        assert_eq!((refused.status, &error["param"]), (400, &json!(param)), "{error}");
+        let message = error["message"].as_str().expect("a message");
+        assert!(
+            message.contains(param) && !message.contains("messages["),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_access_key_is_accepted_in_either_header() {
     let key = "an-access-key-of-a-server";
     let serving = Serving::locked(key).await;

@@ -154,7 +154,7 @@ pub(crate) fn asked(dialect: &dyn Dialect, body: &str) -> ParsedRequest {
         id: "1".to_owned(),
         created: 7,
         model: "a/b".to_owned(),
-        default_for: None,
+        ..Head::default()
     });
     asked
 }
@@ -279,7 +279,11 @@ proptest! {
         let fault = ApiError::new(http::StatusCode::BAD_GATEWAY, "server_error", "transport", "it broke off");
         let chat = responses_reader::chat(&values(&streamed(&ChatCompletions::default(), CHAT, &events, Err(&fault))));
         let frames = streamed(&Responses, &responses_body(true, false), &events, Err(&fault));
-        prop_assert_eq!(responses_reader::stream(&values(&frames)), chat);
+        let all = values(&frames);
+        let done = |event: &&Value| event["type"] == "response.output_item.done" && event["item"]["type"] == "function_call";
+        let ended = events.iter().filter(|event| matches!(event, ChatEvent::ToolCallEnd(_))).count();
+        prop_assert_eq!(all.iter().filter(done).count(), ended, "a call is done once it is complete");
+        prop_assert_eq!(responses_reader::stream(&all), chat);
     }
 }
 

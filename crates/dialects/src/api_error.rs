@@ -142,6 +142,16 @@ impl ApiError {
         }
     }
 
+    /// Names the member by its path in the client's body, if `of` knows it.
+    pub(crate) fn relocate(&mut self, of: impl FnOnce(&str) -> Option<String>) {
+        let Some(here) = self.param.as_deref().and_then(of) else {
+            return;
+        };
+        if let Some(there) = self.param.replace(here.clone()) {
+            self.message = self.message.replacen(&there, &here, 1);
+        }
+    }
+
     /// Changes each of its texts, which may repeat what a client sent.
     pub fn map_texts(&mut self, map: &impl Fn(&str) -> String) {
         for text in [&mut self.message, &mut self.code]

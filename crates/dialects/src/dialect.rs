@@ -58,8 +58,10 @@ pub struct ParsedRequest {
 /// The common data of one response.
 #[derive(Clone, Debug, Default)]
 pub struct Head {
-    /// The request's id, from which the response's id is derived.
+    /// A unique id, from which the response's id is derived.
     pub id: String,
+    /// The request's id.
+    pub request_id: String,
     /// Seconds since 1970.
     pub created: u64,
     /// The requested model, for output before a model responds.

@@ -4,6 +4,7 @@
 //! A server uses them through [`dialect::Dialect`] and need not know any of them.
 
 pub mod api_error;
+mod call_ids;
 pub mod chat_completions;
 pub mod dialect;
 pub mod ending;

@@ -79,7 +79,8 @@ pub(crate) fn answer(
     };
     let (reference, default_for) = reference(&named, options);
     reply.begin(Origin {
-        id: head.id.clone(),
+        id: head.response_id(),
+        request_id: head.id.clone(),
         created: now(),
         model: named,
         default_for,

@@ -65,6 +65,13 @@ impl Head {
     }
 }
 
+impl Head {
+    /// A unique id for the response: clients may name several requests alike.
+    pub(crate) fn response_id(&self) -> String {
+        format!("{}-{}", self.id, &new_name()[..8])
+    }
+}
+
 fn unreadable(message: &str) -> ApiError {
     ApiError::new(
         StatusCode::BAD_REQUEST,

@@ -365,7 +365,9 @@ fn without_values(error: &serde_json::Error) -> String {
         "expected the SHA-256",
         "expected a day",
         "expected an amount",
+        "expected a nonzero",
         "missing field",
+        "duplicate field",
         "unknown field",
     ];
     let what = own.iter().find_map(|own| Some(&text[text.find(own)?..]));

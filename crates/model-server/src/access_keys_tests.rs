@@ -98,7 +98,11 @@ fn an_invalid_file_is_refused_with_a_position_and_without_its_values() {
                 r#"{{"keys":[{}]}}"#,
                 good.replace('}', r#","requestsPerMinute":0}"#)
             ),
-            "wrong type",
+            "expected a nonzero",
+        ),
+        (
+            format!(r#"{{"keys":[{good}],"keys":[]}}"#),
+            "duplicate field `keys`",
         ),
         (
             format!(r#"{{"keys":[{{"sha256":["{digest}"]}}]}}"#),

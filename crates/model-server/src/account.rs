@@ -18,11 +18,12 @@ use super::{
     model_rules,
     quota::{not_allowed, reached as fault_of},
     record::{ABANDONED, FAILED, OK, REFUSED, Record},
+    reservation::possible_usage,
 };
-use dialects::{api_error::ApiError, messages::estimate_tokens};
+use dialects::api_error::ApiError;
 use model_provider_host::{
     Error, ErrorKind, GenerationInfo, TraceParent,
-    contract::{ChatRequest, ModelRef, Summary, Usage},
+    contract::{ChatRequest, ModelRef, Summary},
     cost,
 };
 
@@ -218,16 +219,7 @@ impl Account {
             return Ok(());
         };
         let mut state = self.state();
-        let input = u32::try_from(estimate_tokens(request)).unwrap_or(u32::MAX);
-        let output = request
-            .max_output_tokens
-            .unwrap_or(current.limits.reserved_output);
-        let usage = Usage {
-            input_tokens: Some(input),
-            cached_input_tokens: None,
-            output_tokens: Some(output),
-            reasoning_tokens: None,
-        };
+        let usage = possible_usage(request, current.limits.reserved_output);
         // The highest cost of the models to try; the setting's amount for a model without a price.
         let costs = state.models.iter().map(|(_, model)| {
             let cost = model
@@ -237,7 +229,8 @@ impl Account {
             cost.unwrap_or(current.policy.unknown_cost)
         });
         let spend = costs.max().unwrap_or(current.policy.unknown_cost);
-        let tokens = u64::from(input) + u64::from(output);
+        let tokens = [usage.input_tokens, usage.output_tokens];
+        let tokens = tokens.into_iter().flatten().map(u64::from).sum();
         let Some(entered) = &mut state.entered else {
             return Ok(());
         };
@@ -305,7 +298,7 @@ impl Account {
         let mut state = self.state();
         state.outcome = Some(FAILED);
         state.record.error = Some(error.kind().as_str().to_owned());
-        let has_begun = state.record.first_event_ms.is_some();
+        let has_begun = state.record.first_event_ms.is_some() || has_begun(error);
         // The host cancelled work that the upstream may still bill.
         let is_cut = matches!(
             error.kind(),
@@ -341,6 +334,14 @@ impl Account {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the error is of a response that began: the upstream took the request and may bill it, but what came broke off
+/// or could not be read. A request that got an error status is not billed.
+fn has_begun(error: &Error) -> bool {
+    let details = error.details();
+    let is_named = details.backend.is_some() || details.request_id.is_some();
+    details.request_sent && details.status.is_none() && is_named
 }
 
 impl State {

@@ -4,7 +4,7 @@
 use std::{
     fmt,
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -90,6 +90,8 @@ struct Counts {
     failed: AtomicU64,
     is_failing: AtomicBool,
     is_dropping: AtomicBool,
+    /// The file is to be opened again, and the queue had no room to say so.
+    has_moved: AtomicBool,
 }
 
 /// Counts of the records so far.
@@ -161,7 +163,9 @@ impl Audit {
 
     /// Reopens the file: another program may have rotated it.
     pub(super) fn reopen(&self) {
-        let _ = self.0.send(Message::Reopen);
+        if self.0.send(Message::Reopen).is_err() {
+            self.0.counts.has_moved.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Waits until all records so far are written, or for the timeout.
@@ -243,10 +247,15 @@ impl Output {
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path)?;
+        let mut file = options.open(path)?;
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Ok(Self { file, size: None });
+        }
+        let mut size = meta.len();
+        if is_torn(path).unwrap_or(false) {
+            file.write_all(b"\n")?;
+            size += 1;
         }
         #[cfg(unix)]
         {
@@ -257,9 +266,27 @@ impl Output {
         }
         Ok(Self {
             file,
-            size: Some(meta.len()),
+            size: Some(size),
         })
     }
+
+    /// Whether a line would make the file too large.
+    fn is_full(&self, line: &[u8], most: u64) -> bool {
+        self.size
+            .is_some_and(|size| size > 0 && size + line.len() as u64 > most)
+    }
+}
+
+/// Whether the last line has no end: a full disk or a crash cut it. The next record would be part of it.
+fn is_torn(path: &Path) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 impl Writer {
@@ -267,10 +294,7 @@ impl Writer {
         while let Ok(message) = waiting.recv() {
             match message {
                 Message::Line(line) => self.write(&line),
-                Message::Reopen => {
-                    self.output = None;
-                    self.reopen(true);
-                }
+                Message::Reopen => self.open_again(),
                 Message::Flush(done) => {
                     let _ = done.try_send(());
                 }
@@ -278,7 +302,15 @@ impl Writer {
         }
     }
 
+    fn open_again(&mut self) {
+        self.output = None;
+        self.reopen(true);
+    }
+
     fn write(&mut self, line: &[u8]) {
+        if self.counts.has_moved.swap(false, Ordering::Relaxed) {
+            self.open_again();
+        }
         let written = self.try_write(line);
         let is_lost = written.is_err();
         let count = if is_lost {
@@ -299,26 +331,31 @@ impl Writer {
 
     fn try_write(&mut self, line: &[u8]) -> io::Result<()> {
         self.reopen(false);
-        let output = self.output.as_mut();
-        let closed = || io::Error::other("it cannot be opened");
-        let size = output.ok_or_else(closed)?.size;
-        if size.is_some_and(|size| size > 0 && size + line.len() as u64 > self.options.max_bytes) {
-            self.rotate()?;
+        let output = self.output.take();
+        let output = output.ok_or_else(|| io::Error::other("it cannot be opened"))?;
+        // Whatever fails, the file is opened again before the next record.
+        self.tried = Instant::now();
+        let mut output = self.with_room(output, line)?;
+        output.file.write_all(line)?;
+        output.size = output.size.map(|size| size + line.len() as u64);
+        self.output = Some(output);
+        Ok(())
+    }
+
+    /// The file, or the next one if this one is full.
+    fn with_room(&self, output: Output, line: &[u8]) -> io::Result<Output> {
+        let most = self.options.max_bytes;
+        if !output.is_full(line, most) {
+            return Ok(output);
         }
-        let output = self.output.as_mut().ok_or_else(closed)?;
-        match output.file.write_all(line) {
-            Ok(()) => {
-                output.size = output.size.map(|size| size + line.len() as u64);
-                Ok(())
-            }
-            Err(error) => {
-                // A partial line may be there: the next record starts a new line.
-                let _ = output.file.write_all(b"\n");
-                self.output = None;
-                self.tried = Instant::now();
-                Err(error)
-            }
+        drop(output);
+        // Another program may have moved or removed the file: what counts is what is at the path now.
+        let output = Output::open(&self.options.path)?;
+        if !output.is_full(line, most) {
+            return Ok(output);
         }
+        self.rotate()?;
+        Output::open(&self.options.path)
     }
 
     /// Opens the file if it is not open; after a failure only once the retry interval is over.
@@ -329,8 +366,8 @@ impl Writer {
         }
     }
 
-    /// Rotates the file, and removes the oldest one.
-    fn rotate(&mut self) -> io::Result<()> {
+    /// Rotates the files, and removes the oldest one.
+    fn rotate(&self) -> io::Result<()> {
         let aside = |number: u32| {
             let mut name = self.options.path.clone().into_os_string();
             name.push(format!(".{number}"));
@@ -349,7 +386,6 @@ impl Writer {
         if oldest > 0 {
             fs::rename(&self.options.path, aside(1))?;
         }
-        self.output = Some(Output::open(&self.options.path)?);
         Ok(())
     }
 }

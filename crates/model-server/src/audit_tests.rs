@@ -68,6 +68,55 @@ fn files_are_rotated_by_size_and_the_oldest_is_removed() {
     assert_eq!(audit.state().written, 100);
 }
 
+#[test]
+fn a_line_that_a_crash_or_a_full_disk_cut_does_not_swallow_the_next_record() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("audit.jsonl");
+    fs::write(&path, "{\"n\":0}\n{\"n\":").expect("written");
+    let audit = Audit::open(AuditOptions::new(&path)).expect("it opens");
+    audit.record(&json!({ "n": 1 }));
+    drop(audit);
+    let text = fs::read_to_string(&path).expect("it is there");
+    assert_eq!(text, "{\"n\":0}\n{\"n\":\n{\"n\":1}\n");
+}
+
+#[test]
+fn a_file_that_was_removed_or_moved_without_a_word_costs_no_record_and_no_older_file() {
+    for is_moved in [false, true] {
+        let (dir, path, audit) = opened(|options| options.max_bytes = 30);
+        let older = dir.path().join("audit.jsonl.1");
+        fs::write(&older, "older").expect("written");
+        for n in 0..3 {
+            audit.record(&json!({ "n": n }));
+        }
+        audit.flush();
+        if is_moved {
+            fs::rename(&path, dir.path().join("moved")).expect("it is there");
+        } else {
+            fs::remove_file(&path).expect("it is there");
+        }
+        // The open file is full, and at its path there is none.
+        for n in 3..6 {
+            audit.record(&json!({ "n": n }));
+        }
+        audit.flush();
+        assert_eq!(numbers(&path), [3, 4, 5]);
+        assert_eq!(fs::read_to_string(&older).expect("it is there"), "older");
+        assert_eq!((audit.state().word, audit.state().written), ("ok", 6));
+    }
+}
+
+#[test]
+fn a_rotated_file_is_opened_again_even_while_the_queue_is_full() {
+    let (_dir, path, audit) = opened(|_| {});
+    fs::remove_file(&path).expect("it is there");
+    // As `reopen` leaves it where the queue has no room.
+    audit.0.counts.has_moved.store(true, Ordering::Relaxed);
+    audit.record(&json!({ "n": 0 }));
+    audit.flush();
+    assert_eq!(numbers(&path), [0]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_failed_write_is_reported_and_retried() {

@@ -59,7 +59,8 @@ pub(super) async fn completions(
     let (request, mut reply) = (asked.request, asked.reply);
     account.reserve(&current, &request)?;
     reply.begin(Head {
-        id: id.to_string(),
+        id: id.of_response().to_owned(),
+        request_id: id.to_string(),
         created: now(),
         model: named,
         default_for,

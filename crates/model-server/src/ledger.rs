@@ -46,6 +46,8 @@ pub(super) struct Reached {
     pub(super) allowed: String,
     /// The usage, including reservations.
     pub(super) used: String,
+    /// What the request may use, if that is more than the limit: it never fits.
+    pub(super) too_much: Option<String>,
     /// Seconds until the limit allows more.
     pub(super) wait: u64,
 }
@@ -96,6 +98,7 @@ impl Ledger {
                 limit: Limit::ConcurrentRequests,
                 allowed: most.to_string(),
                 used: usage.in_flight.to_string(),
+                too_much: None,
                 wait: 1,
             });
         }
@@ -195,6 +198,7 @@ impl Usage {
             limit: Limit::RequestsPerMinute,
             allowed: most.to_string(),
             used: used.to_string(),
+            too_much: None,
             wait: free
                 .map_or(MINUTE, |(second, _)| (second + MINUTE).saturating_sub(now))
                 .max(1),
@@ -211,6 +215,7 @@ impl Usage {
                     limit: Limit::TokensPerDay,
                     allowed: most.to_string(),
                     used: used.to_string(),
+                    too_much: (tokens > most).then(|| format!("{tokens} tokens")),
                     wait,
                 });
             }
@@ -222,6 +227,7 @@ impl Usage {
                     limit: Limit::UsdPerDay,
                     allowed: most.to_string(),
                     used: used.to_string(),
+                    too_much: (spend > most).then(|| format!("${spend}")),
                     wait,
                 });
             }

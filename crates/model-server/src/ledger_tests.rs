@@ -63,6 +63,11 @@ fn reservations_are_unavailable_to_others_until_settled() {
     let reached = second.reserve(&key, 5, usd("0.6"), NOW).expect_err("not so much");
     assert_eq!((reached.limit, &*reached.used), (Limit::UsdPerDay, "0.60"));
     assert_eq!(reached.wait, DAY / 2, "until the day is over");
+    assert_eq!(reached.too_much, None);
+    let never = second
+        .reserve(&key, 5, usd("1.01"), NOW)
+        .expect_err("more than a day's");
+    assert_eq!(never.too_much.as_deref(), Some("$1.01"));
     drop(second);
     first.settle(3, usd("0.1"), NOW);
     enter().reserve(&key, 5, usd("0.9"), NOW).expect("what is left");

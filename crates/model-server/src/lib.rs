@@ -30,6 +30,7 @@ mod readiness;
 mod record;
 mod reload;
 mod request_id;
+mod reservation;
 mod resolved;
 mod response;
 mod seats;

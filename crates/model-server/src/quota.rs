@@ -11,6 +11,7 @@ pub(super) fn reached(reached: &Reached) -> ApiError {
         limit,
         allowed,
         used,
+        too_much,
         wait,
     } = reached;
     let (class, code) = match limit {
@@ -23,11 +24,21 @@ pub(super) fn reached(reached: &Reached) -> ApiError {
         Limit::TokensPerDay => format!("{allowed} tokens per day"),
         Limit::UsdPerDay => format!("${allowed} per day"),
     };
-    let message = format!(
-        "this access key may use {what}; used or reserved: {used}; a request of this size is possible in {wait} s at the \
-         earliest"
-    );
-    let mut fault = ApiError::new(StatusCode::TOO_MANY_REQUESTS, class, code, &message).retry_after(*wait);
+    let message = match too_much {
+        Some(needed) => format!(
+            "this access key may use {what}, and this request alone may use {needed}: shorten it, or lower its output \
+             limit"
+        ),
+        None => format!(
+            "this access key may use {what}; used or reserved: {used}; a request of this size is possible in {wait} s at \
+             the earliest"
+        ),
+    };
+    let fault = ApiError::new(StatusCode::TOO_MANY_REQUESTS, class, code, &message);
+    let mut fault = match too_much {
+        Some(_) => fault,
+        None => fault.retry_after(*wait),
+    };
     // Clients must not retry all the time when the wait is hours.
     fault.retry = matches!(limit, Limit::RequestsPerMinute | Limit::ConcurrentRequests);
     let limit = serde_json::json!({ "name": limit.as_str(), "allowed": allowed, "used": used });
@@ -45,4 +56,36 @@ pub(super) fn not_allowed() -> ApiError {
         message,
     )
     .about("model")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_never_fits_is_not_told_to_wait() {
+        let told = |too_much: Option<&str>| {
+            reached(&Reached {
+                limit: Limit::TokensPerDay,
+                allowed: "1000".to_owned(),
+                used: "10".to_owned(),
+                too_much: too_much.map(str::to_owned),
+                wait: 60,
+            })
+        };
+        let never = told(Some("4096 tokens"));
+        assert_eq!((never.retry_after, never.retry), (None, false));
+        assert!(
+            never.message.contains("4096 tokens: shorten it"),
+            "{}",
+            never.message
+        );
+        let later = told(None);
+        assert_eq!((later.retry_after, later.retry), (Some(60), false));
+        assert!(
+            later.message.contains("used or reserved: 10;"),
+            "{}",
+            later.message
+        );
+    }
 }

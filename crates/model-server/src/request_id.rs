@@ -64,24 +64,41 @@ impl Names {
             .and_then(|value| value.to_str().ok())
             .filter(is_plain)
             .filter(|name| !is_secret(name));
-        RequestId(match given {
-            Some(name) => name.to_owned(),
-            None => format!(
-                "{:016x}{:08x}",
-                self.start,
-                self.count.fetch_add(1, Ordering::Relaxed)
-            ),
-        })
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        match given {
+            Some(name) => RequestId {
+                name: name.to_owned(),
+                of_response: format!("{name}-{:08x}", self.start.wrapping_add(count) & 0xffff_ffff),
+            },
+            None => {
+                let name = format!("{:016x}{count:08x}", self.start);
+                RequestId {
+                    of_response: name.clone(),
+                    name,
+                }
+            }
+        }
     }
 }
 
 /// A request id.
 #[derive(Clone, Debug)]
-pub(super) struct RequestId(String);
+pub(super) struct RequestId {
+    name: String,
+    of_response: String,
+}
+
+impl RequestId {
+    /// From which the id of the response is made. It is unique, while clients name several requests alike: those of
+    /// one request of their own.
+    pub(super) fn of_response(&self) -> &str {
+        &self.of_response
+    }
+}
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
@@ -132,7 +149,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
         let mut told = None;
         response = in_dialect(response, |fault| {
             let fault = current.access.redacted_fault(fault.clone());
-            let written = (dialect.status(&fault), dialect.error(&fault, &id.0));
+            let written = (dialect.status(&fault), dialect.error(&fault, &id.name));
             told = Some(fault);
             written
         });
@@ -148,7 +165,7 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
         };
         let headers = response.headers_mut();
         headers.insert(GENERATION, generation.into());
-        if let Ok(id) = HeaderValue::from_str(&id.0) {
+        if let Ok(id) = HeaderValue::from_str(&id.name) {
             if let Some(name) = dialect.request_id_header() {
                 headers.insert(name, id.clone());
             }
@@ -232,5 +249,16 @@ mod tests {
             assert_ne!(name(odd), odd);
         }
         assert_ne!(name(""), name(""), "no two are the same");
+    }
+
+    #[test]
+    fn responses_to_requests_of_one_name_have_ids_of_their_own() {
+        let names = Names::new();
+        let given = HeaderValue::from_static("of-my-own-request");
+        let id = |given| names.name(given, |_| false).of_response().to_owned();
+        let (one, two, other) = (id(Some(&given)), id(Some(&given)), id(None));
+        assert!(one.starts_with("of-my-own-request-") && two.starts_with("of-my-own-request-"));
+        assert_ne!(one, two);
+        assert_ne!(other, id(None));
     }
 }

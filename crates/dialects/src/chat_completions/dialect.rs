@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     api_error::ApiError,
+    call_ids,
     dialect::{Dialect, Frame, Head, ParsedRequest, ResponseWriter},
     ending::{Ending, RequestNotes},
 };
@@ -40,10 +41,10 @@ impl Dialect for ChatCompletions {
             },
         };
         Ok(ParsedRequest {
+            reply: call_ids::unique(&body.request, envelope),
             request: body.request,
             model: body.model,
             stream: body.stream,
-            reply: Box::new(envelope),
         })
     }
 

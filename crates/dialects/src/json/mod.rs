@@ -5,10 +5,12 @@ pub(crate) mod document;
 pub(crate) mod escapes;
 pub(crate) mod extras;
 mod node;
+mod path;
 
 pub(crate) use document::Document;
 pub use node::invalid;
 pub(crate) use node::{Node, PARAM, TOO_DENSE, refused};
+pub(crate) use path::indexed;
 
 use provider_contract::Result;
 

@@ -1,6 +1,6 @@
 //! An estimate of a request's tokens. Only the model's own tokenizer can count them, and that is upstream.
 
-use provider_contract::contract::{AssistantPart, ChatRequest, ContentPart, Message, Tool};
+use provider_contract::contract::{AssistantPart, ChatRequest, ContentPart, Message, ResponseFormat, Tool};
 
 /// ASCII bytes per token, on average for English text and code.
 const BYTES_A_TOKEN: u64 = 4;
@@ -34,6 +34,11 @@ pub fn estimate(request: &ChatRequest) -> u64 {
             }
             Tool::Other(other) => count.text(&other.value_json),
         }
+    }
+    match &request.response_format {
+        Some(ResponseFormat::JsonSchema(schema)) => count.text(&schema.schema_json),
+        Some(ResponseFormat::Other(other)) => count.text(&other.value_json),
+        Some(ResponseFormat::Text | ResponseFormat::JsonObject) | None => {}
     }
     count.tokens()
 }
@@ -110,6 +115,11 @@ mod tests {
             (
                 "tools",
                 json!([{"name": "f", "description": "z".repeat(80), "input_schema": {"type": "object"}}]),
+                20,
+            ),
+            (
+                "output_config",
+                json!({"format": {"type": "json_schema", "schema": {"title": "s".repeat(80)}}}),
                 20,
             ),
             (

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api_error::ApiError,
+    call_ids,
     dialect::{Dialect, Frame, ParsedRequest},
 };
 use provider_contract::Result;
@@ -37,13 +38,14 @@ pub struct Messages;
 impl Dialect for Messages {
     fn parse(&self, body: &[u8]) -> Result<ParsedRequest> {
         let body = Body::parse(body, Purpose::Response)?;
+        let response = MessagesResponse::new(
+            body.notes,
+            body.request.stop.clone(),
+            body.long_names,
+            body.origins,
+        );
         Ok(ParsedRequest {
-            reply: Box::new(MessagesResponse::new(
-                body.notes,
-                body.request.stop.clone(),
-                body.long_names,
-                body.origins,
-            )),
+            reply: call_ids::unique(&body.request, response),
             request: body.request,
             model: body.model,
             stream: body.stream,

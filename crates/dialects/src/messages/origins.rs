@@ -1,6 +1,8 @@
 //! Maps the contract's messages and tools to their paths in the body. Plugins report errors in the contract's
 //! order, which differs where messages were joined, results came first, or tools were left out.
 
+use crate::json::indexed;
+
 /// The path of a message of the contract.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origin {
@@ -44,13 +46,6 @@ impl Origin {
             None => format!("{}{rest}", self.path),
         }
     }
-}
-
-/// Splits a path that begins with a list into its name, the index, and the rest.
-fn indexed(path: &str) -> Option<(&str, usize, &str)> {
-    let (list, rest) = path.split_once('[')?;
-    let (at, rest) = rest.split_once(']')?;
-    Some((list, at.parse().ok()?, rest))
 }
 
 #[cfg(test)]

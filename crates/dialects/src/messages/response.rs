@@ -116,7 +116,7 @@ impl ResponseWriter for MessagesResponse {
 
     fn begin(&mut self, head: Head) {
         self.id = format!("msg_{}", head.id);
-        self.request_id = head.id;
+        self.request_id = head.request_id;
         self.notes.default_for = head.default_for;
     }
 
@@ -225,12 +225,7 @@ impl ResponseWriter for MessagesResponse {
     }
 
     fn locate(&self, fault: &mut ApiError) {
-        let Some(here) = fault.param.as_deref().and_then(|param| self.origins.of(param)) else {
-            return;
-        };
-        if let Some(there) = fault.param.replace(here.clone()) {
-            fault.message = fault.message.replacen(&there, &here, 1);
-        }
+        fault.relocate(|path| self.origins.of(path));
     }
 
     /// No block is ended: a client might run an incomplete call.

@@ -42,7 +42,8 @@ fn reply(case: &Case) -> MessagesResponse {
         Origins::default(),
     );
     reply.begin(Head {
-        id: "1".to_owned(),
+        id: "1-a".to_owned(),
+        request_id: "1".to_owned(),
         ..Head::default()
     });
     reply

@@ -4,12 +4,14 @@ use serde_json::{Value, json};
 
 use super::{
     events::Said,
+    origins::Origins,
     output::Output,
     request::Body,
-    resource::{Echo, Resource, Status, usage},
+    resource::{self, Details, Echo, Resource, Status, usage},
 };
 use crate::{
     api_error::ApiError,
+    call_ids,
     dialect::{Dialect, Frame, Head, ParsedRequest, ResponseWriter},
     ending::{Ending, RequestNotes},
 };
@@ -32,14 +34,15 @@ impl Dialect for Responses {
             id: String::new(),
             echo: body.echo,
             notes: body.notes,
+            origins: body.origins,
             output,
             is_open: false,
         };
         Ok(ParsedRequest {
+            reply: call_ids::unique(&body.request, response),
             request: body.request,
             model: body.model,
             stream: body.stream,
-            reply: Box::new(response),
         })
     }
 
@@ -56,6 +59,7 @@ struct Response {
     id: String,
     echo: Echo,
     notes: RequestNotes,
+    origins: Origins,
     output: Output,
     is_open: bool,
 }
@@ -95,11 +99,10 @@ impl Response {
         let mut output = std::mem::take(&mut self.output);
         let mut events = std::mem::take(&mut output.events);
         self.notes.media = output.media;
-        let mut x_plugin = ending.details(&self.notes);
-        if !output.others.is_empty() {
-            // As written: a number keeps its digits where a client reads it as text.
-            x_plugin["message"] = serde_json::to_value(&output.others).unwrap_or_default();
-        }
+        let x_plugin = Details {
+            ending: ending.details(&self.notes),
+            message: std::mem::take(&mut output.others),
+        };
         let items = output.items();
         let resource = Resource {
             status,
@@ -155,9 +158,15 @@ impl ResponseWriter for Response {
         self.end(ending, frames);
     }
 
+    fn locate(&self, fault: &mut ApiError) {
+        fault.relocate(|path| self.origins.of(path));
+    }
+
     fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>) {
+        let mut fault = fault.clone();
+        self.locate(&mut fault);
         self.open(frames);
-        self.output.close(Status::Incomplete, frames);
+        self.output.break_off(frames);
         let said = Said::Error {
             code: &fault.code,
             message: &fault.message,
@@ -165,11 +174,13 @@ impl ResponseWriter for Response {
             error: fault.members(),
         };
         self.output.events.push(frames, "error", said);
-        let output = std::mem::take(&mut self.output);
-        let mut events = output.events;
+        let mut output = std::mem::take(&mut self.output);
+        let mut events = std::mem::take(&mut output.events);
+        let items = output.items();
         let resource = Resource {
             status: Status::Failed,
-            error: Some(json!({ "code": fault.code, "message": fault.message })),
+            output: &items,
+            error: Some(resource::error(&fault)),
             ..self.resource()
         };
         events.push(frames, "response.failed", Said::Response { response: &resource });

@@ -8,6 +8,7 @@ mod dialect;
 mod events;
 pub mod fields;
 mod items;
+mod origins;
 mod output;
 mod request;
 mod resource;

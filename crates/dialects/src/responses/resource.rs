@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 
-use crate::{json::Node, passthrough};
+use crate::{
+    api_error::ApiError,
+    json::Node,
+    passthrough::{self, Passthrough},
+};
 use provider_contract::contract::Usage;
 
 /// Members of the request that the response echoes unchanged.
@@ -144,7 +148,17 @@ pub(super) struct Resource<'a> {
     #[serde(flatten)]
     pub(super) echo: &'a BTreeMap<&'static str, Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) x_plugin: Option<Value>,
+    pub(super) x_plugin: Option<Details>,
+}
+
+/// What has no place in the dialect.
+#[derive(Serialize)]
+pub(super) struct Details {
+    #[serde(flatten)]
+    pub(super) ending: Value,
+    /// The upstream's extras of the message, as written: a number keeps its digits.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) message: BTreeMap<String, Passthrough>,
 }
 
 impl<'a> Resource<'a> {
@@ -167,6 +181,17 @@ impl<'a> Resource<'a> {
     }
 }
 
+/// The error of a failed response. Its codes are a closed list: typed clients refuse another one.
+pub(super) fn error(fault: &ApiError) -> Value {
+    let code = match fault.class {
+        "server_error" => "server_error",
+        "rate_limit_error" => "rate_limit_exceeded",
+        // Not in the list, but agents branch on it.
+        _ => &*fault.code,
+    };
+    json!({ "code": code, "message": fault.message, "type": fault.class, "param": fault.param })
+}
+
 /// The usage of a response. Clients require all numbers: an unknown detail is 0.
 #[derive(Serialize)]
 pub(super) struct UsageJson {
@@ -180,6 +205,8 @@ pub(super) struct UsageJson {
 #[derive(Serialize)]
 struct InputDetails {
     cached_tokens: u32,
+    /// No upstream reports it.
+    cache_write_tokens: u32,
 }
 
 #[derive(Serialize)]
@@ -194,6 +221,7 @@ pub(super) fn usage(usage: &Usage) -> Option<UsageJson> {
         input_tokens,
         input_tokens_details: InputDetails {
             cached_tokens: usage.cached_input_tokens.unwrap_or_default(),
+            cache_write_tokens: 0,
         },
         output_tokens,
         output_tokens_details: OutputDetails {

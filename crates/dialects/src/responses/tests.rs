@@ -1,9 +1,11 @@
 //! Responses as clients read them.
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Responses;
 use crate::{
+    api_error::ApiError,
     dialect::{Dialect, Frame, Head},
     ending::Ending,
     fields::table,
@@ -11,7 +13,8 @@ use crate::{
 use provider_contract::{
     GenerationInfo,
     contract::{
-        ChatEvent, Extra, FinishReason, Reasoning, Summary, ToolCallDelta, ToolCallEnd, ToolCallStart, Usage,
+        AssistantPart, ChatEvent, Extra, FinishReason, Reasoning, Summary, ToolCallDelta, ToolCallEnd,
+        ToolCallStart, Usage,
     },
 };
 
@@ -23,13 +26,27 @@ fn stream(body: &Value, events: &[(ChatEvent, Option<Extra>)]) -> Vec<Value> {
         id: "9".to_owned(),
         created: 7,
         model: "a/b".to_owned(),
-        default_for: None,
+        ..Head::default()
     });
     asked.reply.opening("a/b", &mut frames);
     for (event, logprobs) in events {
         asked.reply.event(event, logprobs.as_ref(), &mut frames);
     }
-    let summary = Summary {
+    let summary = summary();
+    let ending = Ending {
+        summary: &summary,
+        generation: &GenerationInfo::new(3, "0.1.0", "sha256:0"),
+        attempts: &[],
+    };
+    asked.reply.closing(ending, &mut frames);
+    frames
+        .iter()
+        .map(|frame| serde_json::from_str(&frame.data).expect("JSON"))
+        .collect()
+}
+
+fn summary() -> Summary {
+    Summary {
         finish_reason: FinishReason::Stop,
         raw_finish_reason: None,
         usage: Usage {
@@ -44,17 +61,7 @@ fn stream(body: &Value, events: &[(ChatEvent, Option<Extra>)]) -> Vec<Value> {
         attempts: 1,
         warnings: Vec::new(),
         extras: Vec::new(),
-    };
-    let ending = Ending {
-        summary: &summary,
-        generation: &GenerationInfo::new(3, "0.1.0", "sha256:0"),
-        attempts: &[],
-    };
-    asked.reply.closing(ending, &mut frames);
-    frames
-        .iter()
-        .map(|frame| serde_json::from_str(&frame.data).expect("JSON"))
-        .collect()
+    }
 }
 
 fn alone(events: impl IntoIterator<Item = ChatEvent>) -> Vec<(ChatEvent, Option<Extra>)> {
@@ -135,7 +142,8 @@ fn a_stream_has_the_events_of_the_service_in_their_order() {
     assert_eq!(response["x_plugin"]["backend"], "groq");
     assert_eq!(
         response["usage"],
-        json!({"input_tokens": 3, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 2,
+        json!({"input_tokens": 3, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens": 2,
             "output_tokens_details": {"reasoning_tokens": 1}, "total_tokens": 5})
     );
     assert_eq!(
@@ -172,6 +180,67 @@ fn reasoning_is_in_the_summary_if_the_client_requests_one() {
         {"role": "user", "content": "x"}]});
     let asked = Responses.parse(sealed.to_string().as_bytes()).expect("a request");
     assert!(format!("{:?}", asked.request.messages).contains("\"hm\""));
+}
+
+#[test]
+fn a_call_is_not_done_when_the_response_breaks_off_so_that_no_client_runs_it() {
+    let body = json!({"model": "a/b", "input": "x", "stream": true,
+        "tools": [{"type": "function", "name": "f"}, {"type": "custom", "name": "sh"}]});
+    let mut asked = Responses.parse(body.to_string().as_bytes()).expect("a request");
+    let mut frames = Vec::new();
+    asked.reply.opening("a/b", &mut frames);
+    asked
+        .reply
+        .event(&ChatEvent::Text("ok".to_owned()), None, &mut frames);
+    for (index, (name, arguments)) in [
+        ("f", "{\"path\":\"/\"}"),
+        ("sh", "{\"input\":\"rm -r /tmp"),
+        ("f", "{"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let index = u32::try_from(index).expect("a small number");
+        for event in call(name, &[arguments]) {
+            let event = match event {
+                ChatEvent::ToolCallStart(start) => ChatEvent::ToolCallStart(ToolCallStart { index, ..start }),
+                ChatEvent::ToolCallDelta(delta) => ChatEvent::ToolCallDelta(ToolCallDelta { index, ..delta }),
+                // The plugin ends no call of a response that breaks off.
+                _ => continue,
+            };
+            asked.reply.event(&event, None, &mut frames);
+        }
+    }
+    let fault = ApiError::new(
+        StatusCode::BAD_GATEWAY,
+        "server_error",
+        "transport",
+        "it broke off",
+    );
+    asked.reply.failed(&fault, &mut frames);
+    let events: Vec<Value> = frames
+        .iter()
+        .map(|frame| serde_json::from_str(&frame.data).expect("JSON"))
+        .collect();
+    let ends: Vec<&str> = names(&events)
+        .into_iter()
+        .filter(|name| name.ends_with(".done"))
+        .collect();
+    assert_eq!(
+        ends,
+        ["output_text.done", "content_part.done", "output_item.done"]
+    );
+    let response = &events.last().expect("an end")["response"];
+    assert_eq!(response["status"], "failed");
+    assert_eq!(
+        response["error"],
+        json!({"code": "server_error", "message": "it broke off", "type": "server_error", "param": null})
+    );
+    assert_eq!(
+        response["output"],
+        json!([{"type": "message", "id": "msg__0", "status": "completed", "role": "assistant",
+            "content": [{"type": "output_text", "text": "ok", "annotations": [], "logprobs": []}]}])
+    );
 }
 
 #[test]
@@ -224,6 +293,25 @@ fn log_probabilities_stand_with_their_text_and_annotations_are_flat() {
         json!([{"title": "t", "type": "url_citation", "url": "u"}])
     );
     assert_eq!(response["x_plugin"]["message"], json!({"audio": {"id": 1}}));
+}
+
+#[test]
+fn what_an_upstream_adds_keeps_its_digits() {
+    let body = json!({"model": "a/b", "input": "x"}).to_string();
+    let mut asked = Responses.parse(body.as_bytes()).expect("a request");
+    let score = "1.000000000000000000001e-9";
+    let extra = AssistantPart::Other(Extra {
+        key: "audio".to_owned(),
+        value_json: format!("{{\"score\":{score}}}"),
+    });
+    let summary = summary();
+    let ending = Ending {
+        summary: &summary,
+        generation: &GenerationInfo::new(3, "0.1.0", "sha256:0"),
+        attempts: &[],
+    };
+    let whole = asked.reply.whole("a/b", &[extra], ending);
+    assert!(whole.contains(score), "{whole}");
 }
 
 #[test]

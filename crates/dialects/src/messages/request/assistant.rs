@@ -65,7 +65,8 @@ fn call(block: &Node<'_>, context: &mut Context) -> Result<ToolCall> {
         id: block.need("id")?.string()?,
         name: context.tools.used(&name),
         arguments_json: match block.field("input") {
-            Some(input) => input.object_json()?,
+            // Whatever it is: an input that a model gave wrongly is in the conversation for good.
+            Some(input) => input.json(),
             None => "{}".to_owned(),
         },
         extras: Vec::new(),

@@ -68,7 +68,7 @@ impl Output {
         output
     }
 
-    /// The items, once all are complete.
+    /// The complete items.
     pub(super) fn items(self) -> Vec<Box<RawValue>> {
         self.items.into_iter().flatten().collect()
     }
@@ -97,6 +97,13 @@ impl Output {
         while let Some((index, _)) = self.calls.first_key_value() {
             self.end_call(*index, status, frames);
         }
+    }
+
+    /// Completes the open text of a response that failed. A call has no end: clients run a call once it is done, and
+    /// this one may be incomplete, or would be run again with the next request.
+    pub(super) fn break_off(&mut self, frames: &mut Vec<Frame>) {
+        self.close_open(Status::Incomplete, frames);
+        self.calls.clear();
     }
 
     fn place(&mut self) -> usize {

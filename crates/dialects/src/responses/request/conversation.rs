@@ -1,7 +1,12 @@
 //! The items of a request as messages. One step of a model is several items here, and one message in the contract.
+//!
+//! The dialect lets other items stand between a call and its result; upstreams do not. So a result is moved behind its
+//! call.
+
+use std::collections::{HashMap, HashSet};
 
 use super::{
-    super::conversion,
+    super::{conversion, origins::Origin},
     content::{content, said},
 };
 use crate::json::{Node, extras};
@@ -18,17 +23,40 @@ const OF_ITEMS: [&str; 3] = ["type", "id", "status"];
 /// The messages so far.
 #[derive(Default)]
 pub(super) struct Conversation {
-    messages: Vec<Message>,
+    turns: Vec<Turn>,
+    /// The turn of each call, by its id; of equal ids the last.
+    calls: HashMap<String, usize>,
     /// The assistant message of the current step.
-    step: Option<AssistantMessage>,
+    step: Option<Step>,
     left_out: Vec<String>,
+    /// The ids of calls that are left out: so are their results.
+    left_out_calls: HashSet<String>,
+}
+
+/// A message, and the results of its calls.
+struct Turn {
+    message: Entry,
+    results: Vec<Entry>,
+}
+
+type Entry = (Message, Origin);
+
+/// An assistant message that is not complete yet.
+struct Step {
+    message: AssistantMessage,
+    origin: Origin,
 }
 
 impl Conversation {
     pub(super) fn read(&mut self, input: &Node<'_>) -> Result<()> {
         if input.is_text() {
             if !input.is_empty() {
-                self.messages.push(Message::user(input.string()?));
+                let content = Some((input.path().to_owned(), false));
+                let origin = Origin {
+                    content,
+                    ..Origin::of_item(input.path())
+                };
+                self.push(Message::user(input.string()?), origin);
             }
             return Ok(());
         }
@@ -38,19 +66,35 @@ impl Conversation {
         Ok(())
     }
 
-    /// The messages, and the paths of what is left out.
-    pub(super) fn end(mut self) -> (Vec<Message>, Vec<String>) {
+    /// The messages and the place of each, and the paths of what is left out.
+    pub(super) fn end(mut self) -> (Vec<Entry>, Vec<String>) {
         self.end_step();
-        (self.messages, self.left_out)
+        let turns = self.turns.into_iter();
+        let entries = turns.flat_map(|turn| std::iter::once(turn.message).chain(turn.results));
+        (entries.collect(), self.left_out)
     }
 
     fn end_step(&mut self) {
-        self.messages.extend(self.step.take().map(Message::Assistant));
+        let Some(Step { message, origin }) = self.step.take() else {
+            return;
+        };
+        for part in &message.content {
+            if let AssistantPart::ToolCall(call) = part {
+                self.calls.insert(call.id.clone(), self.turns.len());
+            }
+        }
+        self.turns.push(Turn {
+            message: (Message::Assistant(message), origin),
+            results: Vec::new(),
+        });
     }
 
-    fn push(&mut self, message: Message) {
+    fn push(&mut self, message: Message, origin: Origin) {
         self.end_step();
-        self.messages.push(message);
+        self.turns.push(Turn {
+            message: (message, origin),
+            results: Vec::new(),
+        });
     }
 
     fn item(&mut self, item: &Node<'_>) -> Result<()> {
@@ -73,11 +117,16 @@ impl Conversation {
             }
             Some("function_call_output" | "custom_tool_call_output") => self.result(item)?,
             Some("item_reference") => {
-                return Err(item
-                    .unsupported("refers to a stored item, and none are stored here; send the item itself"));
+                return Err(item.unsupported(
+                    "refers to a stored item, and none are stored here; send the item itself, as clients do with \
+                     `store: false`",
+                ));
             }
             // Calls of server tools: this conversation has no results of them.
-            Some(_) => self.left_out.push(item.path().to_owned()),
+            Some(_) => {
+                self.left_out_calls.extend(item.optional_text("call_id")?);
+                self.left_out.push(item.path().to_owned());
+            }
         }
         Ok(())
     }
@@ -92,40 +141,50 @@ impl Conversation {
                     // Some models distinguish the two; the plugin knows which.
                     extras.push(extras::text("role", word));
                 }
-                self.push(Message::System(SystemMessage {
-                    content: content(&given)?,
-                    extras,
-                }));
+                let content = content(&given)?;
+                self.push(
+                    Message::System(SystemMessage { content, extras }),
+                    place(item, &given),
+                );
             }
-            "user" => self.push(Message::User(UserMessage {
-                content: content(&given)?,
-                extras,
-            })),
+            "user" => {
+                let content = content(&given)?;
+                self.push(
+                    Message::User(UserMessage { content, extras }),
+                    place(item, &given),
+                );
+            }
             "assistant" => {
                 let parts = said(&given)?;
                 // A second message is a step of its own. After a call it belongs to the call's step, since results
                 // follow.
-                if self
-                    .step
-                    .as_ref()
-                    .is_some_and(|step| has_said(step) && !has_called(step))
-                {
+                if self.has_only_said() {
                     self.end_step();
                 }
-                let step = self.step();
-                step.content.extend(parts);
-                step.extras.extend(extras);
+                let step = self.step(item);
+                step.message.content.extend(parts);
+                step.message.extras.extend(extras);
             }
             _ => return Err(role.wrong("`system`, `developer`, `user` or `assistant`")),
         }
         Ok(())
     }
 
-    fn step(&mut self) -> &mut AssistantMessage {
-        self.step.get_or_insert_with(|| AssistantMessage {
-            content: Vec::new(),
-            extras: Vec::new(),
+    /// The current step, which this item begins or continues.
+    fn step(&mut self, item: &Node<'_>) -> &mut Step {
+        self.step.get_or_insert_with(|| Step {
+            message: AssistantMessage {
+                content: Vec::new(),
+                extras: Vec::new(),
+            },
+            origin: Origin::of_item(item.path()),
         })
+    }
+
+    /// Whether the current step has content, and no call.
+    fn has_only_said(&self) -> bool {
+        let step = self.step.as_ref().map(|step| &step.message);
+        step.is_some_and(|step| has_said(step) && !has_called(step))
     }
 
     fn reasoning(&mut self, item: &Node<'_>) -> Result<()> {
@@ -143,14 +202,11 @@ impl Conversation {
             return Ok(());
         }
         let extras = item.others(&[&OF_ITEMS[..], &["summary", "content", "encrypted_content"]].concat());
-        if self
-            .step
-            .as_ref()
-            .is_some_and(|step| has_said(step) && !has_called(step))
-        {
+        if self.has_only_said() {
             self.end_step();
         }
-        self.step().content.push(AssistantPart::Reasoning(Reasoning {
+        let step = self.step(item);
+        step.message.content.push(AssistantPart::Reasoning(Reasoning {
             text,
             signature,
             extras,
@@ -165,19 +221,47 @@ impl Conversation {
             arguments_json,
             extras: item.others(&[&OF_ITEMS[..], &["call_id", "name", of_arguments]].concat()),
         };
-        self.step().content.push(AssistantPart::ToolCall(call));
+        let step = self.step(item);
+        step.message.content.push(AssistantPart::ToolCall(call));
+        step.origin.calls.push(item.path().to_owned());
         Ok(())
     }
 
     fn result(&mut self, item: &Node<'_>) -> Result<()> {
-        let output = item.field("output").map(|output| content(&output)).transpose()?;
-        self.push(Message::Tool(ToolResult {
-            call_id: item.need("call_id")?.string()?,
-            content: output.unwrap_or_default(),
+        let call_id = item.need("call_id")?.string()?;
+        if self.left_out_calls.contains(&call_id) {
+            self.left_out.push(item.path().to_owned());
+            return Ok(());
+        }
+        let output = item.field("output");
+        let origin = output
+            .as_ref()
+            .map_or_else(|| Origin::of_item(item.path()), |output| place(item, output));
+        self.end_step();
+        let turn = self.calls.get(&call_id).copied();
+        let result = Message::Tool(ToolResult {
+            call_id,
+            content: output
+                .map(|output| content(&output))
+                .transpose()?
+                .unwrap_or_default(),
             is_error: false,
             extras: item.others(&[&OF_ITEMS[..], &["call_id", "output"]].concat()),
-        }));
+        });
+        match turn.and_then(|turn| self.turns.get_mut(turn)) {
+            Some(turn) => turn.results.push((result, origin)),
+            // The plugin says which call is missing.
+            None => self.push(result, origin),
+        }
         Ok(())
+    }
+}
+
+/// The place of a message with this content.
+fn place(item: &Node<'_>, content: &Node<'_>) -> Origin {
+    Origin {
+        content: Some((content.path().to_owned(), !content.is_text())),
+        ..Origin::of_item(item.path())
     }
 }
 

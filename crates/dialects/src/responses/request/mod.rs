@@ -8,7 +8,11 @@ mod conversation;
 mod format;
 mod tools;
 
-use super::{fields::FIELDS, resource::Echo};
+use super::{
+    fields::FIELDS,
+    origins::{Origin, Origins},
+    resource::Echo,
+};
 use crate::{
     ending::RequestNotes,
     fields::{Handling, find},
@@ -40,6 +44,8 @@ pub(super) struct Body {
     /// Members that the response echoes.
     pub(super) echo: Echo,
     pub(super) notes: RequestNotes,
+    /// Maps the request to paths in the body.
+    pub(super) origins: Origins,
 }
 
 impl Body {
@@ -58,6 +64,7 @@ impl Body {
             wants_sealed: false,
             echo: Echo::default(),
             notes: RequestNotes::default(),
+            origins: Origins::default(),
         };
         for field in body.fields("an object, the body of a request for a response")? {
             match find(FIELDS, field.key()) {
@@ -222,9 +229,13 @@ impl Body {
         }
         self.notes.left_out.extend(left_out);
         if let Some(instructions) = body.field("instructions").filter(|said| !said.is_empty()) {
-            messages.insert(0, Message::system(instructions.string()?));
+            let origin = Origin {
+                content: Some((instructions.path().to_owned(), false)),
+                ..Origin::of_item(instructions.path())
+            };
+            messages.insert(0, (Message::system(instructions.string()?), origin));
         }
-        self.request.messages = messages;
+        (self.request.messages, self.origins.messages) = messages.into_iter().unzip();
         Ok(())
     }
 
@@ -235,6 +246,7 @@ impl Body {
             self.notes.warn("tools-left-out", message);
         }
         self.echo.tools(offered.echo);
+        self.origins.tools = offered.paths;
         self.custom = offered.custom;
         if let Some(parallel) = body.field("parallel_tool_calls") {
             let flag = parallel.flag()?;

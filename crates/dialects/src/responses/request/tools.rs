@@ -43,6 +43,8 @@ pub(super) struct Offered {
     pub(super) left_out: Vec<String>,
     /// The offered tools, as the response echoes them.
     pub(super) echo: Vec<String>,
+    /// The paths of the offered tools.
+    pub(super) paths: Vec<String>,
 }
 
 impl Offered {
@@ -80,10 +82,11 @@ impl Offered {
             }
         };
         self.echo.push(echo(tool, &kind));
+        self.paths.push(tool.path().to_owned());
         Ok(Some(function))
     }
 
-    fn choice(&self, choice: &Node<'_>, request: &mut ChatRequest) -> Result<ToolChoice> {
+    fn choice(&mut self, choice: &Node<'_>, request: &mut ChatRequest) -> Result<ToolChoice> {
         if choice.is_text() {
             let word = word(&choice.text()?)
                 .ok_or_else(|| choice.wrong("`auto`, `none`, `required` or an object that names a tool"))?;
@@ -106,22 +109,26 @@ impl Offered {
     }
 
     /// A subset of the tools: the rest is not offered, since upstreams have no other way to express that.
-    fn limited(&self, choice: &Node<'_>, request: &mut ChatRequest) -> Result<ToolChoice> {
+    fn limited(&mut self, choice: &Node<'_>, request: &mut ChatRequest) -> Result<ToolChoice> {
         let mode = choice.need("mode")?;
         let mut only = Vec::new();
         for tool in choice.need("tools")?.items()? {
             // Those of other types are left out as they are among the tools.
-            if let Some(name) = tool.field("name") {
-                let name = name.string()?;
+            let kind = tool.optional_text("type")?;
+            let is_named = matches!(kind.as_deref(), None | Some("function" | "custom"));
+            if is_named || tool.field("name").is_some() {
+                let name = tool.need("name")?.string()?;
                 if !has(request, &name) && self.left_out.is_empty() {
                     return Err(tool.invalid("names a tool that is not among `tools`"));
                 }
                 only.push(name);
             }
         }
-        request
-            .tools
-            .retain(|tool| matches!(tool, Tool::Function(function) if only.contains(&function.name)));
+        let tools = std::mem::take(&mut request.tools).into_iter();
+        let offered = tools.zip(std::mem::take(&mut self.paths));
+        let allowed = offered
+            .filter(|(tool, _)| matches!(tool, Tool::Function(function) if only.contains(&function.name)));
+        (request.tools, self.paths) = allowed.unzip();
         let word = word(&mode.text()?).ok_or_else(|| mode.wrong("`auto` or `required`"))?;
         self.can_be(choice, word, request)
     }
