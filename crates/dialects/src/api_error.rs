@@ -11,6 +11,15 @@ use provider_contract::{Error, ErrorKind, contract::ProviderErrorKind};
 const LONGEST_WAIT: u64 = 60;
 
 /// An error, ready to be written in a dialect.
+///
+/// ```
+/// use dialects::api_error::ApiError;
+/// use provider_contract::{Error, ErrorKind, contract::ProviderErrorKind};
+///
+/// let kind = ErrorKind::Provider(ProviderErrorKind::ContextOverflow);
+/// let error = ApiError::from(Error::new(kind, "the prompt has 9000 tokens; the limit is 8192"));
+/// assert_eq!((error.status.as_u16(), &*error.code), (400, "context_length_exceeded"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct ApiError {
     /// The status of the response, if none has been sent yet.

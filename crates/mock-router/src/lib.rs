@@ -92,6 +92,19 @@ pub enum Protocol {
 }
 
 /// A running mock router. It stops, and closes its connections, when it is dropped.
+///
+/// ```
+/// use mock_router::{MockOptions, MockRouter, Script};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let router = MockRouter::start(MockOptions::immediate()).await?;
+/// router.push(Script::sse([r#"{"choices":[{"delta":{"content":"Hi"}}]}"#, "[DONE]"]));
+/// println!("the upstream of a test: {}", router.base_url());
+/// assert!(router.requests().is_empty());
+/// # Ok::<(), mock_router::MockError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct MockRouter {
     router: Arc<Router>,

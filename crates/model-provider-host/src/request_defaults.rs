@@ -6,6 +6,18 @@ use std::collections::HashMap;
 use crate::contract::ChatRequest;
 
 /// Parameters by reference.
+///
+/// ```
+/// use model_provider_host::{contract::ChatRequest, request_defaults::Params};
+///
+/// let mut params = Params::default();
+/// params.insert("Qwen/Qwen3-8B", ChatRequest::new("").temperature(0.2).max_output_tokens(500));
+///
+/// let mut request = ChatRequest::new("qwen/qwen3-8b").max_output_tokens(50);
+/// params.fill(&mut request, &["qwen/qwen3-8b"]);
+/// assert_eq!(request.temperature, Some(0.2));
+/// assert_eq!(request.max_output_tokens, Some(50)); // the request's own
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     by_reference: HashMap<String, ChatRequest>,

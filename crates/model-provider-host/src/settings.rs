@@ -21,6 +21,16 @@ pub(crate) use model_index::Listed;
 pub use model_index::ModelSettings;
 
 /// All settings of one provider.
+///
+/// ```
+/// use model_provider_host::Settings;
+///
+/// let mut settings = Settings::default().with_base_url("http://127.0.0.1:8000/v1".parse()?);
+/// settings.set("idle-timeout-ms", "5000")?;
+/// settings.set("bill-to", "my-org")?; // unknown to the host: for the plugin, as JSON
+/// assert_eq!(settings.extras["bill-to"], r#""my-org""#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
@@ -86,6 +96,23 @@ impl Declared {
 
 /// Declarations of settings by crates on top of a host, such as a server. The host checks the values; their owner
 /// interprets them.
+///
+/// ```
+/// use model_provider_host::{Settings, settings::DeclaredSettings};
+///
+/// const DECLARED: DeclaredSettings = DeclaredSettings::new(&["workers"], |_, value| {
+///     value.parse::<u8>().map(drop).map_err(|_| "a whole number up to 255")
+/// });
+///
+/// let mut settings = Settings::declaring(DECLARED);
+/// settings.set("workers", "4")?;
+/// assert_eq!(settings.declared.iter().next(), Some(("workers", "4")));
+/// assert_eq!(
+///     settings.set("workers", "many").unwrap_err().to_string(),
+///     "invalid value of `workers`: expected a whole number up to 255"
+/// );
+/// # Ok::<(), model_provider_host::settings::SettingError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct DeclaredSettings {

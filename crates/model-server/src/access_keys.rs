@@ -66,6 +66,15 @@ pub struct AccessKey {
 }
 
 /// The expiry of a key.
+///
+/// ```
+/// use model_server::Expiry;
+///
+/// let expiry = Expiry::try_from("2027-01-31".to_owned())?;
+/// assert_eq!(expiry.to_string(), "2027-01-31");
+/// assert!(Expiry::try_from("soon".to_owned()).is_err());
+/// # Ok::<(), &'static str>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Expiry {
@@ -74,6 +83,18 @@ pub struct Expiry {
 }
 
 /// All keys of a server.
+///
+/// ```
+/// use model_server::{AccessKey, AccessKeys, KeyDigest, generate_key};
+///
+/// let key = generate_key()?; // for the client; the server stores its digest only
+/// let mut alice = AccessKey::new("alice", KeyDigest::of(key.expose()));
+/// alice.tokens_per_day = Some(1_000_000);
+///
+/// let keys = AccessKeys::default().with(alice)?;
+/// assert_eq!(AccessKeys::parse(&keys.text())?, keys);
+/// # Ok::<(), model_provider_host::Error>(())
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct AccessKeys(Vec<Arc<AccessKey>>);
 

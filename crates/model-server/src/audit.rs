@@ -27,6 +27,13 @@ const AGAIN: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_secs(2);
 
 /// The path and size limits of the audit log.
+///
+/// ```
+/// use model_server::AuditOptions;
+///
+/// let options = AuditOptions::new("audit.jsonl").with_max_bytes(10_000_000).with_max_files(5);
+/// assert_eq!(options.max_files, 5);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AuditOptions {

@@ -25,6 +25,17 @@ use dialects::{
 use model_provider_host::{Error, ErrorKind, Result, Secret, contract::Summary, redact::Redactor};
 
 /// Which clients are accepted. The default is for loopback, without a key.
+///
+/// ```
+/// use model_provider_host::Secret;
+/// use model_server::Access;
+///
+/// let everywhere = "0.0.0.0:8080".parse()?;
+/// assert!(Access::new(everywhere, None).is_err()); // other machines could use the credential
+/// let key = Secret::new("0123456789abcdef0123456789abcdef");
+/// assert!(Access::new(everywhere, key.as_ref()).is_ok());
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Access {
     /// The digest of the key, so that a comparison leaks nothing, not even its length.

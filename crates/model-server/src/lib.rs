@@ -173,6 +173,20 @@ impl std::fmt::Debug for ServeOptions {
 }
 
 /// A host as an HTTP service. Cheap to clone; clones are the same service.
+///
+/// ```no_run
+/// # async fn run(host: model_provider_host::Host) -> std::io::Result<()> {
+/// use axum::{Router, routing::get};
+/// use model_server::{ServeOptions, Service};
+///
+/// let service = Service::new(host, ServeOptions::default());
+/// let app = Router::new()
+///     .route("/", get(|| async { "the program's own page" }))
+///     .merge(service.router());
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+/// axum::serve(listener, app).await
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
 

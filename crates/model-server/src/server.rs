@@ -31,6 +31,21 @@ const RESERVED_HEAD: Duration = Duration::from_secs(2);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A running server. Dropping it closes its connections at once; [`shutdown`](Self::shutdown) waits for responses.
+///
+/// ```no_run
+/// # async fn run(host: model_provider_host::Host) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use model_server::{ServeOptions, Server, Service};
+///
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let server = Server::start(listener, Service::new(host, ServeOptions::default()))?;
+/// println!("listening on {}", server.base_url());
+/// tokio::signal::ctrl_c().await?;
+/// let cancelled = server.shutdown(Duration::from_secs(30)).await;
+/// println!("{cancelled} responses were cancelled");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Server {
     service: Service,

@@ -12,6 +12,17 @@ use super::{
 use model_provider_host::{Result, contract::ProviderInfo, settings::ModelSettings};
 
 /// The default model and its fallbacks.
+///
+/// ```
+/// use openclaw_config::DefaultModel;
+///
+/// let model = DefaultModel {
+///     primary: Some("acme/big".to_owned()),
+///     fallbacks: vec!["acme/small".to_owned()],
+///     ..DefaultModel::default()
+/// };
+/// assert_eq!(model.chain(), ["acme/big", "acme/small"]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DefaultModel {
     /// The first: a reference of this provider, or an alias.

@@ -54,6 +54,20 @@ use document::{Document, Node, Roots};
 use model_provider_host::{Error, ErrorKind, Result, contract::ProviderInfo, settings::DeclaredSettings};
 
 /// The parsed configuration file, and the location of its state.
+///
+/// ```
+/// use openclaw_config::{Configuration, Environment};
+///
+/// let home = tempfile::tempdir()?;
+/// let file = home.path().join("openclaw.json");
+/// std::fs::write(&file, "{ agents: { defaults: { model: { primary: 'acme/big' } } } }")?;
+///
+/// let environment = Environment::new([("ACME_API_KEY", "sk_0123")], Some(home.path().to_owned()));
+/// let configuration = Configuration::load(Some(&file), &environment)?;
+/// assert!(configuration.is_present());
+/// assert_eq!(configuration.primary()?.as_deref(), Some("acme/big"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Configuration {
     document: Document,
     path: PathBuf,

@@ -30,6 +30,13 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The values of `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`, each also in upper case. Empty by
 /// default: the embedder decides whether and from where they are read.
+///
+/// ```
+/// use model_provider_host::{Proxies, Settings};
+///
+/// let proxies = Proxies::from_variables(|name| std::env::var(name).ok().map(Into::into));
+/// let settings = Settings::default().with_proxies(proxies);
+/// ```
 #[derive(Clone, Default)]
 pub struct Proxies {
     https: Option<Named>,

@@ -39,6 +39,22 @@ pub use options::HostOptions;
 pub use shared::ChatOptions;
 
 /// A provider in service: one live plugin, swappable at run time. Cheap to clone; clones are the same host.
+///
+/// ```no_run
+/// # use model_provider_host::{Grants, Plugin, Result};
+/// # async fn run(plugin: Plugin, grants: Grants) -> Result<()> {
+/// use model_provider_host::{Host, HostOptions, contract::ChatRequest};
+///
+/// let options = HostOptions::from_env(&plugin, grants)?;
+/// let host = Host::start(plugin, options)?;
+/// let model = host.resolve("Qwen/Qwen3-8B:fastest").await?;
+/// let response = host.complete(ChatRequest::new(model.canonical).user("Hello!")).await?;
+/// println!("{:?} (generation {})", response.content, response.generation.number);
+///
+/// let report = host.swap("provider-next.wasm").await?;
+/// println!("{} responses finish in generation {}", report.draining, report.from.number);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Host(pub(crate) Arc<Shared>);
 

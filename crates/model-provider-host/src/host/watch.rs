@@ -29,6 +29,17 @@ const LONGEST: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Watches a plugin's file until it is dropped.
+///
+/// ```no_run
+/// # fn run(host: model_provider_host::Host) -> model_provider_host::Result<()> {
+/// use model_provider_host::Watcher;
+///
+/// let _watcher = Watcher::start(host, |result| match result {
+///     Ok(report) => println!("generation {} is live", report.to.number),
+///     Err(error) => eprintln!("the live plugin stays: {error}"),
+/// })?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Watcher {
     watching: JoinHandle<()>,

@@ -27,6 +27,15 @@ use crate::{
 };
 
 /// All secrets of one host. Cheap to clone.
+///
+/// ```
+/// use model_provider_host::{Secret, redact::Redactor};
+///
+/// let credential = Secret::new("sk_0123456789abcdef");
+/// let redactor = Redactor::new(credential.as_ref(), []);
+/// assert!(redactor.finds(b"Bearer sk_0123456789abcdef"));
+/// assert!(!redactor.own("sent sk_0123456789abcdef").contains("0123456789"));
+/// ```
 #[derive(Clone)]
 pub struct Redactor {
     /// For text of upstreams, guests and callers. Guessable values are excluded: redaction would confirm a guess.

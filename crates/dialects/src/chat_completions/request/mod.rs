@@ -25,6 +25,16 @@ pub use crate::{json::invalid, media::image_of};
 const MOST_EXTRAS: usize = 1024;
 
 /// The parsed body of a chat completion.
+///
+/// ```
+/// use dialects::chat_completions::request::ChatBody;
+///
+/// let body = br#"{"messages": [{"role": "user", "content": "Hello!"}], "temperature": 0.5, "user": "u1"}"#;
+/// let parsed = ChatBody::parse(body)?;
+/// assert_eq!(parsed.request.temperature, Some(0.5));
+/// assert!(!parsed.stream);
+/// # Ok::<(), provider_contract::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ChatBody {
     /// The request; its `model` is empty, its messages may be.
