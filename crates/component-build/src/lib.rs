@@ -168,8 +168,9 @@ pub fn build_member(package: &str, say: impl FnMut(&str)) -> Result<PathBuf> {
 ///
 /// # Errors
 /// As of [`build`], and if the file cannot be taken, which stands on stderr.
-pub fn build_settings(file: &Path, say: impl FnMut(&str)) -> Result<PathBuf> {
+pub fn build_settings(file: impl AsRef<Path>, say: impl FnMut(&str)) -> Result<PathBuf> {
     const PACKAGE: &str = "settings-component";
+    let file = file.as_ref();
     let workspace = Workspace::of_this_program()?;
     // Its own folder, so that builds for the engine's store stay cached.
     let target_dir = workspace.path().join("target").join("gateway-settings");

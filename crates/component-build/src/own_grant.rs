@@ -57,7 +57,8 @@ fn written(path: &Path) -> Vec<String> {
 /// Whether this program's workspace vouches for a file: it was built by [`build`](crate::build), or is in the
 /// workspace's own target directory, beside the program. A user who can write there can replace the program.
 #[must_use]
-pub fn vouches(file: &Path, digest: &str) -> bool {
+pub fn vouches(file: impl AsRef<Path>, digest: &str) -> bool {
+    let file = file.as_ref();
     let Ok(workspace) = Workspace::of_this_program() else {
         return false;
     };

@@ -56,7 +56,7 @@ pub enum MockError {
         source: io::Error,
     },
     /// There is no scenario of this name.
-    #[error("there is no scenario `{name}`{}; `--scenario list` lists them", did_you_mean(.nearest))]
+    #[error("there is no scenario `{name}`{}; `--scenario list` lists them", suggestion(.nearest))]
     UnknownScenario {
         /// The requested name.
         name: String,
@@ -76,7 +76,7 @@ pub enum MockError {
     Data(String),
 }
 
-fn did_you_mean(name: &Option<&'static str>) -> String {
+fn suggestion(name: &Option<&'static str>) -> String {
     name.map(|name| format!("; did you mean `{name}`?"))
         .unwrap_or_default()
 }

@@ -17,6 +17,7 @@ use crate::{
     secret::Secret,
 };
 
+pub use did_you_mean::nearest;
 pub(crate) use model_index::Listed;
 pub use model_index::ModelSettings;
 
@@ -339,24 +340,6 @@ pub fn base_url(text: &str) -> Result<url::Url, String> {
         return Err("it has a query or a fragment; give the address of the API alone".to_owned());
     }
     Ok(url)
-}
-
-/// The known name that was probably meant, whatever its case: at edit distance one, or two in a long word.
-///
-/// ```
-/// use model_provider_host::settings::nearest;
-///
-/// assert_eq!(nearest("max-retrys", ["max-retries", "base-url"]), Some("max-retries"));
-/// assert_eq!(nearest("colour", ["max-retries", "base-url"]), None);
-/// ```
-pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let name = name.to_lowercase();
-    known
-        .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(&name, &known.to_lowercase()), known))
-        .filter(|(distance, known)| *distance <= if known.len() > 8 { 2 } else { 1 })
-        .min()
-        .map(|(_, known)| known)
 }
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ impl Settings {
             // Some engines list the variables of the environment in the store as well. Settings have other names.
             _ if !name.bytes().any(|byte| byte.is_ascii_lowercase()) => {}
             _ => {
-                if let Some(meant) = misspelt(name) {
+                if let Some(meant) = did_you_mean::nearest(name, NAMES) {
                     return Err(Fault::Misspelt {
                         name: name.to_owned(),
                         meant,
@@ -361,16 +361,6 @@ fn model(members: Map<String, Value>) -> Option<Model> {
         }
     }
     (!model.id.is_empty()).then_some(model)
-}
-
-/// The name that was probably meant: one letter away, or two in a long word.
-fn misspelt(name: &str) -> Option<&'static str> {
-    NAMES
-        .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, known)| *distance <= if known.len() > 8 { 2 } else { 1 })
-        .min()
-        .map(|(_, known)| known)
 }
 
 #[cfg(test)]

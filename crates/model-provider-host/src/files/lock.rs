@@ -19,7 +19,8 @@ const LOOK: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// The lock file beside it cannot be created, belongs to another user, or is held for too long.
-pub fn lock(path: &Path) -> Result<File> {
+pub fn lock(path: impl AsRef<Path>) -> Result<File> {
+    let path = path.as_ref();
     within(path, ".lock", PATIENCE)
 }
 
@@ -27,7 +28,8 @@ pub fn lock(path: &Path) -> Result<File> {
 ///
 /// # Errors
 /// As of [`lock`].
-pub fn lock_as(path: &Path, ending: &str) -> Result<File> {
+pub fn lock_as(path: impl AsRef<Path>, ending: &str) -> Result<File> {
+    let path = path.as_ref();
     within(path, ending, PATIENCE)
 }
 

@@ -24,7 +24,8 @@ pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 ///
 /// # Errors
 /// It cannot be created, belongs to another user, or is accessible to other users and cannot be closed.
-pub fn create_private_dir(dir: &Path) -> Result<()> {
+pub fn create_private_dir(dir: impl AsRef<Path>) -> Result<()> {
+    let dir = dir.as_ref();
     let fault = |what: String| {
         Error::new(
             ErrorKind::Configuration,
@@ -59,7 +60,8 @@ pub fn create_private_dir(dir: &Path) -> Result<()> {
 ///
 /// # Errors
 /// As of [`create_private_dir`], and it is accessible to other users.
-pub fn check_trusted_dir(dir: &Path) -> Result<()> {
+pub fn check_trusted_dir(dir: impl AsRef<Path>) -> Result<()> {
+    let dir = dir.as_ref();
     #[cfg(unix)]
     if let Ok(meta) = fs::symlink_metadata(dir) {
         use std::os::unix::fs::PermissionsExt as _;
@@ -91,7 +93,8 @@ fn make_dir(dir: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+pub fn write_private(path: impl AsRef<Path>, content: &[u8]) -> Result<()> {
+    let path = path.as_ref();
     write_by(path, content, |file| {
         file.persist(path).map(drop).map_err(|error| error.error)
     })

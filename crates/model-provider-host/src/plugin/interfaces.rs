@@ -40,7 +40,8 @@ impl Interfaces {
     ///
     /// # Errors
     /// `plugin-load` for bytes that are not a component which this engine takes.
-    pub async fn read(sandbox: &Sandbox, path: &Path, bytes: Vec<u8>) -> Result<Self> {
+    pub async fn read(sandbox: &Sandbox, path: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Self> {
+        let path = path.as_ref();
         check_kind(path, &bytes)?;
         Ok(Self::of(sandbox, &compiled(sandbox, path, bytes).await?))
     }

@@ -67,7 +67,8 @@ pub struct Store {
 impl Store {
     /// The plugins of this state directory, which need not exist.
     #[must_use]
-    pub fn new(state_dir: &Path) -> Self {
+    pub fn new(state_dir: impl AsRef<Path>) -> Self {
+        let state_dir = state_dir.as_ref();
         Self {
             dir: Arc::new(state_dir.to_owned()),
             options: Arc::default(),
