@@ -167,7 +167,7 @@ pub fn build_member(package: &str, say: impl FnMut(&str)) -> Result<PathBuf> {
 /// Builds the component of a gateway's settings with those of a file built in.
 ///
 /// # Errors
-/// As of [`build`], and if the file cannot be taken, which stands on stderr.
+/// As of [`build`], or the settings are invalid; the reason is on stderr.
 pub fn build_settings(file: impl AsRef<Path>, say: impl FnMut(&str)) -> Result<PathBuf> {
     const PACKAGE: &str = "settings-component";
     let file = file.as_ref();

@@ -35,12 +35,12 @@ pub trait Dialect: Debug + Send + Sync {
     fn parse(&self, body: &[u8]) -> Result<ParsedRequest>;
 
     /// The HTTP status of an error.
-    fn status(&self, fault: &ApiError) -> StatusCode {
-        fault.status
+    fn status(&self, error: &ApiError) -> StatusCode {
+        error.status
     }
 
     /// The body of an error response.
-    fn error(&self, fault: &ApiError, request_id: &str) -> Value;
+    fn error(&self, error: &ApiError, request_id: &str) -> Value;
 
     /// The header in which clients look for the request id, besides `x-request-id`.
     fn request_id_header(&self) -> Option<HeaderName> {
@@ -121,10 +121,10 @@ pub trait ResponseWriter: Debug + Send + Sync {
     fn closing(&mut self, ending: Ending<'_>, frames: &mut Vec<Frame>);
 
     /// Maps the path of an error to the client's body, where the contract's order differs.
-    fn locate(&self, _fault: &mut ApiError) {}
+    fn locate(&self, _error: &mut ApiError) {}
 
     /// The last frames of a response that failed or never started.
-    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>);
+    fn failed(&mut self, error: &ApiError, frames: &mut Vec<Frame>);
 }
 
 /// One server-sent event.

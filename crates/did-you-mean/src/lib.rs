@@ -16,7 +16,12 @@ pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Opti
     let name = name.to_ascii_lowercase();
     known
         .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(&name, &known.to_ascii_lowercase()), known))
+        .map(|known| {
+            (
+                strsim::damerau_levenshtein(&name, &known.to_ascii_lowercase()),
+                known,
+            )
+        })
         .filter(|(distance, known)| *distance <= if known.len() > 8 { 2 } else { 1 })
         .min()
         .map(|(_, known)| known)

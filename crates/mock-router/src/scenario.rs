@@ -73,7 +73,7 @@ pub(super) struct Scenario {
 
 impl Scenario {
     /// The response to request number `count` (from 0) of this scenario.
-    pub(super) fn answer(&self, count: usize) -> Option<&ScenarioResponse> {
+    pub(super) fn response(&self, count: usize) -> Option<&ScenarioResponse> {
         self.answers.get(count).or(self.answers.last())
     }
 }

@@ -22,7 +22,7 @@ use crate::contract::ChatRequest;
 pub struct Params {
     by_reference: HashMap<String, ChatRequest>,
     /// The defaults of models without their own.
-    of_others: Option<ChatRequest>,
+    default: Option<ChatRequest>,
     /// Unknown parameter keys, with their location.
     pub unknown: Vec<String>,
 }
@@ -36,14 +36,14 @@ impl Params {
 
     /// Sets the defaults of all models without their own.
     pub fn insert_default(&mut self, wanted: ChatRequest) {
-        self.of_others = Some(wanted);
+        self.default = Some(wanted);
     }
 
     /// Fills unset parameters with the defaults of the request's model; of several names the first known one
     /// counts.
     pub fn fill(&self, request: &mut ChatRequest, names: &[&str]) {
         let own = names.iter().find_map(|name| self.by_reference.get(&key(name)));
-        let Some(wanted) = own.or(self.of_others.as_ref()) else {
+        let Some(wanted) = own.or(self.default.as_ref()) else {
             return;
         };
         let wanted = wanted.clone();

@@ -25,9 +25,9 @@ impl Secret {
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let breaks = ['\r', '\n', '\u{2028}', '\u{2029}'];
-        let mut kept = Zeroizing::new(String::with_capacity(text.len()));
-        kept.extend(text.chars().filter(|c| !breaks.contains(c)));
-        let trimmed = kept.trim();
+        let mut joined = Zeroizing::new(String::with_capacity(text.len()));
+        joined.extend(text.chars().filter(|c| !breaks.contains(c)));
+        let trimmed = joined.trim();
         (!trimmed.is_empty()).then(|| Self {
             text: Zeroizing::new(trimmed.to_owned()),
             source: None,

@@ -27,12 +27,12 @@ pub(super) fn reached(reached: &Reached) -> ApiError {
         "this access key may use {what}; used or reserved: {used}; a request of this size is possible in {wait} s at the \
          earliest"
     );
-    let mut fault = ApiError::new(StatusCode::TOO_MANY_REQUESTS, class, code, &message).retry_after(*wait);
+    let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, class, code, &message).retry_after(*wait);
     // Clients must not retry all the time when the wait is hours.
-    fault.retry = matches!(limit, Limit::RequestsPerMinute | Limit::ConcurrentRequests);
+    error.retry = matches!(limit, Limit::RequestsPerMinute | Limit::ConcurrentRequests);
     let limit = serde_json::json!({ "name": limit.as_str(), "allowed": allowed, "used": used });
-    fault.others.insert("limit".to_owned(), limit);
-    fault
+    error.extras.insert("limit".to_owned(), limit);
+    error
 }
 
 /// The error for a model that a key may not use.

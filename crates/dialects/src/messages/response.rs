@@ -224,20 +224,20 @@ impl ResponseWriter for MessagesResponse {
         frames.push(frame(&Event::MessageStop));
     }
 
-    fn locate(&self, fault: &mut ApiError) {
-        let Some(here) = fault.param.as_deref().and_then(|param| self.origins.of(param)) else {
+    fn locate(&self, error: &mut ApiError) {
+        let Some(here) = error.param.as_deref().and_then(|param| self.origins.of(param)) else {
             return;
         };
-        if let Some(there) = fault.param.replace(here.clone()) {
-            fault.message = fault.message.replacen(&there, &here, 1);
+        if let Some(there) = error.param.replace(here.clone()) {
+            error.message = error.message.replacen(&there, &here, 1);
         }
     }
 
     /// No block is ended: a client might run an incomplete call.
-    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>) {
-        let mut fault = fault.clone();
-        self.locate(&mut fault);
-        let body = error::body(&fault, &self.request_id);
+    fn failed(&mut self, error: &ApiError, frames: &mut Vec<Frame>) {
+        let mut error = error.clone();
+        self.locate(&mut error);
+        let body = error::body(&error, &self.request_id);
         frames.push(Frame::named("error", body.to_string()));
     }
 }

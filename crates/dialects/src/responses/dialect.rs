@@ -43,8 +43,8 @@ impl Dialect for Responses {
         })
     }
 
-    fn error(&self, fault: &ApiError, _request_id: &str) -> Value {
-        json!({ "error": fault.members() })
+    fn error(&self, error: &ApiError, _request_id: &str) -> Value {
+        json!({ "error": error.members() })
     }
 }
 
@@ -96,9 +96,9 @@ impl Response {
         let mut events = std::mem::take(&mut output.events);
         self.notes.media = output.media;
         let mut x_plugin = ending.details(&self.notes);
-        if !output.others.is_empty() {
+        if !output.extras.is_empty() {
             // As written: a number keeps its digits where a client reads it as text.
-            x_plugin["message"] = serde_json::to_value(&output.others).unwrap_or_default();
+            x_plugin["message"] = serde_json::to_value(&output.extras).unwrap_or_default();
         }
         let items = output.items();
         let resource = Resource {
@@ -155,21 +155,21 @@ impl ResponseWriter for Response {
         self.end(ending, frames);
     }
 
-    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>) {
+    fn failed(&mut self, error: &ApiError, frames: &mut Vec<Frame>) {
         self.open(frames);
         self.output.close(Status::Incomplete, frames);
         let said = Said::Error {
-            code: &fault.code,
-            message: &fault.message,
-            param: fault.param.as_deref(),
-            error: fault.members(),
+            code: &error.code,
+            message: &error.message,
+            param: error.param.as_deref(),
+            error: error.members(),
         };
         self.output.events.push(frames, "error", said);
         let output = std::mem::take(&mut self.output);
         let mut events = output.events;
         let resource = Resource {
             status: Status::Failed,
-            error: Some(json!({ "code": fault.code, "message": fault.message })),
+            error: Some(json!({ "code": error.code, "message": error.message })),
             ..self.resource()
         };
         events.push(frames, "response.failed", Said::Response { response: &resource });

@@ -42,7 +42,7 @@ pub struct Dialects {
 }
 
 impl Dialects {
-    /// All of them; `reasoning` is where reasoning stands in a chat completion.
+    /// All of them; `reasoning` is the field of reasoning in a chat completion.
     #[must_use]
     pub fn new(reasoning: ReasoningField) -> Self {
         Self {

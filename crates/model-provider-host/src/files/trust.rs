@@ -64,7 +64,7 @@ mod of_unix {
     /// The same for an open file, so that the checked file is the one that is read.
     pub fn changeable_as(path: impl AsRef<Path>, meta: &Metadata) -> Option<Exposure> {
         let path = path.as_ref();
-        writers(path, meta).or_else(|| folders(path).iter().find_map(|folder| changeable_folder(folder)))
+        writers(path, meta).or_else(|| folders(path).iter().find_map(changeable_folder))
     }
 
     /// How other users can change a folder: add files, or replace existing ones.
@@ -268,7 +268,7 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).unwrap();
         mode(dir.path(), 0o700);
         assert_eq!(changeable(&link), None);
-        assert_eq!(changeable(&dir.path().join("none")), None);
+        assert_eq!(changeable(dir.path().join("none")), None);
     }
 
     #[test]

@@ -277,7 +277,7 @@ mod tests {
                 grant: grant("https://a.test"),
             },
         );
-        files::write_private(&dir.path().join("grants.json"), print(&by_id).unwrap().as_bytes()).unwrap();
+        files::write_private(dir.path().join("grants.json"), print(&by_id).unwrap().as_bytes()).unwrap();
         let read = Grants::default().with_state_dir(dir.path()).unwrap();
         assert_eq!(read.by_id["acme"][0].holders, [EARLIER]);
     }

@@ -277,12 +277,12 @@ impl Host {
         let mut measured = Measured::begin(&self.0.metrics, Operation::Complete);
         let trace = Trace::begin("chat-complete", &self.redact(&request.model));
         let request_id = trace.id();
-        let answered = trace.around(Box::pin(self.0.complete(request, options))).await;
-        match &answered {
+        let completed = trace.around(Box::pin(self.0.complete(request, options))).await;
+        match &completed {
             Ok((response, _)) => measured.succeeded(&response.summary),
             Err(error) => measured.failed(error),
         }
-        let (response, generation) = answered?;
+        let (response, generation) = completed?;
         Ok(ChatResponse {
             content: response.content,
             summary: response.summary,

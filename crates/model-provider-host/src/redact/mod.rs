@@ -46,13 +46,22 @@ pub struct Redactor {
     own: Finder,
 }
 
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redactor").finish_non_exhaustive()
+    }
+}
+
 impl Redactor {
     /// For a credential, and other secrets: the operator's headers, passwords of proxies.
-    pub fn new<'a>(credential: Option<&'a Secret>, others: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let others: Vec<&str> = others.into_iter().map(Secret::expose).collect();
+    pub fn new<'a>(
+        credential: Option<&'a Secret>,
+        other_secrets: impl IntoIterator<Item = &'a Secret>,
+    ) -> Self {
+        let other_secrets: Vec<&str> = other_secrets.into_iter().map(Secret::expose).collect();
         let credential = credential.map(Secret::expose);
         let said = || {
-            let long = others.iter().copied();
+            let long = other_secrets.iter().copied();
             credential
                 .into_iter()
                 .chain(long.filter(|value| value.len() >= SHORTEST_OF_OTHERS))
@@ -60,7 +69,10 @@ impl Redactor {
         Self {
             said: Finder::new(said(), body::HELD),
             in_text: Finder::new(said(), text::HELD),
-            own: Finder::new(credential.into_iter().chain(others.iter().copied()), body::HELD),
+            own: Finder::new(
+                credential.into_iter().chain(other_secrets.iter().copied()),
+                body::HELD,
+            ),
         }
     }
 

@@ -81,7 +81,7 @@ impl ChatBody {
         }
         read.limits(body)?;
         if let Some(choice) = body.field("tool_choice") {
-            let left_out = Choice::read(&choice)?.apply(&mut read.request, &choice)?;
+            let left_out = Choice::read(&choice)?.apply(&mut read.request)?;
             read.left_out.extend(left_out);
         }
         Ok(read)
@@ -109,7 +109,7 @@ impl ChatBody {
             return Err(options.wrong("an object"));
         }
         self.include_usage = options.optional_flag(INCLUDE_USAGE)?.unwrap_or_default();
-        self.left_out.extend(options.paths_of_others(&[INCLUDE_USAGE]));
+        self.left_out.extend(options.unknown_paths(&[INCLUDE_USAGE]));
         Ok(())
     }
 

@@ -85,7 +85,7 @@ impl Conversation {
     fn message(&mut self, item: &Node<'_>) -> Result<()> {
         let role = item.need("role")?;
         let given = item.need("content")?;
-        let mut extras = item.others(&[&OF_ITEMS[..], &["role", "content"]].concat());
+        let mut extras = item.unknown_fields(&[&OF_ITEMS[..], &["role", "content"]].concat());
         match &*role.text()? {
             word @ ("system" | "developer") => {
                 if word == "developer" {
@@ -142,7 +142,8 @@ impl Conversation {
         if text.is_empty() && signature.is_none() {
             return Ok(());
         }
-        let extras = item.others(&[&OF_ITEMS[..], &["summary", "content", "encrypted_content"]].concat());
+        let extras =
+            item.unknown_fields(&[&OF_ITEMS[..], &["summary", "content", "encrypted_content"]].concat());
         if self
             .step
             .as_ref()
@@ -163,7 +164,7 @@ impl Conversation {
             id: item.need("call_id")?.string()?,
             name: item.need("name")?.string()?,
             arguments_json,
-            extras: item.others(&[&OF_ITEMS[..], &["call_id", "name", of_arguments]].concat()),
+            extras: item.unknown_fields(&[&OF_ITEMS[..], &["call_id", "name", of_arguments]].concat()),
         };
         self.step().content.push(AssistantPart::ToolCall(call));
         Ok(())
@@ -175,7 +176,7 @@ impl Conversation {
             call_id: item.need("call_id")?.string()?,
             content: output.unwrap_or_default(),
             is_error: false,
-            extras: item.others(&[&OF_ITEMS[..], &["call_id", "output"]].concat()),
+            extras: item.unknown_fields(&[&OF_ITEMS[..], &["call_id", "output"]].concat()),
         }));
         Ok(())
     }
