@@ -12,9 +12,9 @@ use subtle::{Choice, ConstantTimeEq as _};
 use model_provider_host::{Error, ErrorKind, Result, Secret};
 
 /// The prefix of every key, for people and secret scanners.
-const PREFIX: &str = "hk_";
+pub(super) const PREFIX: &str = "hk_";
 /// The number of hexadecimal digits after it.
-const DIGITS: usize = 64;
+pub(super) const DIGITS: usize = 64;
 /// Text that looks like a key and is at least this long is redacted.
 const TELLING: usize = 16;
 

@@ -282,7 +282,7 @@ mod tests {
     fn what_is_no_json_or_nests_too_deep_is_refused_before_anything_is_read() {
         for wrong in ["", "{", r#"{"a":}"#, "[1] 2", r#""\x""#, r#"{"a":"\"#] {
             let read = Document::new(wrong.as_bytes());
-            assert!(matches!(read, Err(Fault::Syntax(_))), "{wrong}");
+            assert!(matches!(read, Err(ParseError::Syntax(_))), "{wrong}");
         }
         assert!(matches!(Document::new(b"\"\xff\""), Err(ParseError::Syntax(_))));
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
