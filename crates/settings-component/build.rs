@@ -38,7 +38,7 @@ fn main() {
     }
     let out = env::var_os("OUT_DIR").expect("cargo sets it");
     if let Err(error) = fs::write(Path::new(&out).join("settings.json"), text) {
-        fail(&format!("the settings cannot be kept: {error}"));
+        fail(&format!("the settings cannot be stored: {error}"));
     }
     println!("cargo:rustc-cfg=built_in");
 }

@@ -47,13 +47,13 @@ pub(super) fn cost(decimal: &str) -> String {
             .get(from..)
             .is_some_and(|rest| rest.bytes().any(|b| b != b'0'))
     };
-    let kept = fraction.get(..6).unwrap_or(fraction);
-    if rest(6) && whole.bytes().chain(kept.bytes()).all(|b| b == b'0') {
+    let digits = fraction.get(..6).unwrap_or(fraction);
+    if rest(6) && whole.bytes().chain(digits.bytes()).all(|b| b == b'0') {
         return "<$0.000001".to_owned();
     }
     let about = if rest(6) { "≈" } else { "" };
-    let kept = kept.trim_end_matches('0');
-    format!("{about}{}", dollars(&format!("{whole}.{kept}")))
+    let digits = digits.trim_end_matches('0');
+    format!("{about}{}", dollars(&format!("{whole}.{digits}")))
 }
 
 /// `yes`, `no` or a dash.

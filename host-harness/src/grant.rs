@@ -32,7 +32,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
     let plugin = ground.look(terminal, &args.file).await?.plugin;
     let holders = holders(&plugin, args.signer)?;
     let info = plugin.info();
-    let Some(asked) = Grant::requested_by(info) else {
+    let Some(requested) = Grant::requested_by(info) else {
         let message = format!(
             "the plugin `{}` names `{}` as its base URL, which is no http or https URL",
             info.id, info.default_base_url
@@ -44,7 +44,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
         ("version", sanitize::name(&info.version).into_owned()),
         ("digest", plugin.digest().to_owned()),
     ];
-    facts.extend(inspect::granted("requests", &asked));
+    facts.extend(inspect::granted("requests", &requested));
     for grant in ground.grants.of(&info.id) {
         facts.extend(inspect::granted("has", grant));
     }
@@ -62,7 +62,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
     }
     let file = ground
         .grants
-        .write(&info.id, &holders, asked.clone())?
+        .write(&info.id, &holders, requested.clone())?
         .display()
         .to_string();
     if terminal.is_text() {
@@ -73,7 +73,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) 
             name: info.name.clone(),
             version: info.version.clone(),
             digest: plugin.digest().to_owned(),
-            grants: GrantJson::from(&asked),
+            grants: GrantJson::from(&requested),
             file,
         })?;
     }
@@ -112,17 +112,17 @@ pub(super) async fn confirmed(
     }
     terminal.err.rule_questions();
     let _mode = SavedMode::now();
-    let asked = tokio::task::spawn_blocking(move || {
+    let requested = tokio::task::spawn_blocking(move || {
         inquire::Confirm::new(&question)
             .with_default(false)
             .with_help_message(help)
             .prompt()
     });
-    let answered = tokio::select! {
-        answered = asked => answered,
+    let confirmed = tokio::select! {
+        confirmed = requested => confirmed,
         () = signals::interrupted() => return Ok(false),
     };
-    match answered {
+    match confirmed {
         Ok(Ok(answer)) => Ok(answer),
         // Escape, Ctrl-C, or the terminal went away.
         Ok(Err(_)) | Err(_) => Ok(false),

@@ -15,8 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST: usize = 64 * 1024;
 
 pub(super) async fn run(args: &HealthArgs) -> Outcome {
-    let asked = tokio::time::timeout(PATIENCE, ask(args)).await;
-    let (status, body) = asked
+    let response = tokio::time::timeout(PATIENCE, ask(args)).await;
+    let (status, body) = response
         .unwrap_or_else(|_| Err("no response in time".to_owned()))
         .map_err(|why| not_ready(args, &why))?;
     if status == 200 {
@@ -32,18 +32,18 @@ async fn ask(args: &HealthArgs) -> Result<(u16, String), String> {
         _ => return Err("expected a URL that begins with http://".to_owned()),
     };
     let port = url.port_or_known_default().unwrap_or(80);
-    let told = |error: &dyn std::fmt::Display| error.to_string();
+    let text = |error: &dyn std::fmt::Display| error.to_string();
     let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await;
-    let stream = TokioIo::new(stream.map_err(|error| told(&error))?);
+    let stream = TokioIo::new(stream.map_err(|error| text(&error))?);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
         .await
-        .map_err(|error| told(&error))?;
+        .map_err(|error| text(&error))?;
     let connection = tokio::spawn(connection);
     let request = Request::get(url.path())
         .header(header::HOST, format!("{host}:{port}"))
         .body(Empty::<Bytes>::new())
-        .map_err(|error| told(&error))?;
-    let response = sender.send_request(request).await.map_err(|error| told(&error))?;
+        .map_err(|error| text(&error))?;
+    let response = sender.send_request(request).await.map_err(|error| text(&error))?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), LONGEST).collect().await;
     connection.abort();

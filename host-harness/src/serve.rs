@@ -63,7 +63,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
             terminal.note(&format!("watching {tag}"));
             let hosts = service.clone();
             let host = move || hosts.host();
-            let followed = follow_for(store, host, tag, args.every, told(*terminal));
+            let followed = follow_for(store, host, tag, args.every, report_to(*terminal));
             following = Some(tokio::spawn(followed));
             None
         }
@@ -111,7 +111,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
 fn followed_tag(args: &ServeArgs, session: &Session) -> Result<Option<Reference>> {
     let Some(named) = &args.watch else { return Ok(None) };
     let loaded = session.host.plugin().path().to_string_lossy().into_owned();
-    let fault = |message: &str| {
+    let failure = |message: &str| {
         Error::new(ErrorKind::Configuration, format!("--watch: {message}"))
             .with_hint("name the tag: `--watch oci://HOST/REPOSITORY:TAG`")
     };
@@ -119,14 +119,14 @@ fn followed_tag(args: &ServeArgs, session: &Session) -> Result<Option<Reference>
         Some(named) => session.store.reference(named)?,
         None if loaded.starts_with(SCHEME) => session.store.reference(&loaded)?,
         None if loaded == EMBEDDED_NAME => {
-            return Err(fault(
+            return Err(failure(
                 "the plugin that this program carries is no file that is replaced",
             ));
         }
         None => return Ok(None),
     };
     if reference.digest().is_some() {
-        return Err(fault(&format!(
+        return Err(failure(&format!(
             "{reference} names a digest, which never stands for another plugin"
         )));
     }
@@ -223,7 +223,7 @@ fn watch(terminal: Terminal, service: &Service) -> Result<Watcher> {
 }
 
 /// Reports the result after a tag moved. A refused version is in the log.
-fn told(terminal: Terminal) -> impl FnMut(Followed) + Send {
+fn report_to(terminal: Terminal) -> impl FnMut(Followed) + Send {
     move |followed| {
         if let Followed::Swapped(report) = followed {
             say_live(terminal, &report);

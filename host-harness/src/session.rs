@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     args::Global,
-    plugins::{self, Choice},
+    plugins::{self, PluginChoice},
     terminal::Terminal,
 };
 use component_build::Build;
@@ -108,7 +108,7 @@ impl Ground {
     /// workspace, or this program itself. Policy and lock apply.
     pub(super) async fn load(&self, terminal: &Terminal, named: Option<&Path>) -> Result<Plugin> {
         let choice = match named {
-            Some(named) => Choice::named(&self.store, named)?,
+            Some(named) => PluginChoice::named(&self.store, named)?,
             None => self.unnamed(terminal).await?,
         };
         Ok(self.load_for(Mode::Run, choice).await?.plugin)
@@ -116,21 +116,21 @@ impl Ground {
 
     /// Loads a plugin to inspect it: the lock need not have it.
     pub(super) async fn look(&self, _: &Terminal, named: &Path) -> Result<Looked> {
-        self.load_for(Mode::Look, Choice::named(&self.store, named)?)
+        self.load_for(Mode::Look, PluginChoice::named(&self.store, named)?)
             .await
     }
 
-    async fn unnamed(&self, terminal: &Terminal) -> Result<Choice> {
-        if let Some(choice) = Choice::installed(&self.store, self.configuration.state_dir())? {
+    async fn unnamed(&self, terminal: &Terminal) -> Result<PluginChoice> {
+        if let Some(choice) = PluginChoice::installed(&self.store, self.configuration.state_dir())? {
             return Ok(choice);
         }
         match plugins::EMBEDDED {
-            Some(component) => Ok(Choice::Embedded(component)),
-            None => own_component(terminal).await.map(Choice::File),
+            Some(component) => Ok(PluginChoice::Embedded(component)),
+            None => own_component(terminal).await.map(PluginChoice::File),
         }
     }
 
-    async fn load_for(&self, mode: Mode, choice: Choice) -> Result<Looked> {
+    async fn load_for(&self, mode: Mode, choice: PluginChoice) -> Result<Looked> {
         let mut options = LoadOptions::default()
             .with_empty_wasi(self.flags.empty_wasi)
             .with_limits(self.flags.limits.clone())
@@ -150,14 +150,14 @@ impl Ground {
         }
     }
 
-    async fn load_choice(&self, mode: Mode, choice: &Choice, options: &LoadOptions) -> Result<Looked> {
+    async fn load_choice(&self, mode: Mode, choice: &PluginChoice, options: &LoadOptions) -> Result<Looked> {
         let mut pulled = None;
         let plugin = match choice {
-            Choice::File(path) => Plugin::load_with(&self.sandbox, path, options).await?,
-            Choice::Embedded(bytes) => {
+            PluginChoice::File(path) => Plugin::load_with(&self.sandbox, path, options).await?,
+            PluginChoice::Embedded(bytes) => {
                 Plugin::from_bytes(&self.sandbox, plugins::EMBEDDED_NAME, bytes.to_vec(), options).await?
             }
-            Choice::Reference(reference) => {
+            PluginChoice::Reference(reference) => {
                 let source = self.store.source(reference.clone(), mode);
                 let plugin = Plugin::from_source(&self.sandbox, &source, options).await?;
                 pulled = source.pulled();
@@ -247,9 +247,9 @@ impl Session {
     }
 
     /// The same for a command that uses this model, whose `@PROFILE` may select the credential.
-    pub(super) async fn asking(terminal: &Terminal, global: &Global, model: Option<&str>) -> Result<Self> {
+    pub(super) async fn for_model(terminal: &Terminal, global: &Global, model: Option<&str>) -> Result<Self> {
         let mut ground = Ground::open(global)?;
-        ground.configuration = ground.configuration.asking(model);
+        ground.configuration = ground.configuration.for_model(model);
         Self::on(ground, terminal, global).await
     }
 

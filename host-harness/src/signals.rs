@@ -49,7 +49,7 @@ pub(super) struct Ending {
     terminate: Option<Signal>,
     #[cfg(unix)]
     hang_up: Option<Signal>,
-    is_told: bool,
+    has_arrived: bool,
 }
 
 impl Ending {
@@ -58,15 +58,15 @@ impl Ending {
         return Self {
             terminate: signal(SignalKind::terminate()).ok(),
             hang_up: signal(SignalKind::hangup()).ok(),
-            is_told: false,
+            has_arrived: false,
         };
         #[cfg(not(unix))]
         Self::default()
     }
 
     /// Resolves when it has arrived.
-    pub(super) async fn told(&mut self) {
-        if self.is_told {
+    pub(super) async fn arrived(&mut self) {
+        if self.has_arrived {
             return;
         }
         #[cfg(unix)]
@@ -76,12 +76,12 @@ impl Ending {
         }
         #[cfg(not(unix))]
         std::future::pending::<()>().await;
-        self.is_told = true;
+        self.has_arrived = true;
     }
 
     /// Whether it has arrived.
-    pub(super) fn is_told(&mut self) -> bool {
-        self.told().now_or_never().is_some()
+    pub(super) fn has_arrived(&mut self) -> bool {
+        self.arrived().now_or_never().is_some()
     }
 }
 

@@ -87,7 +87,7 @@ for_each_provider! {
         assert!(harness.mock.requests().is_empty(), "a reference needs no network");
     }
 
-    async fn the_stream_and_the_whole_answer_say_the_same(provider: Provider) {
+    async fn a_stream_and_a_complete_response_have_the_same_content(provider: Provider) {
         let harness = provider.start().await;
         let streamed = harness.ask(&provider.model).await;
         let summary = streamed.summary();
@@ -153,7 +153,7 @@ for_each_provider! {
         harness.ask(&provider.model).await.summary();
     }
 
-    async fn dropping_an_answer_closes_its_connection(provider: Provider) {
+    async fn dropping_a_stream_closes_its_connection(provider: Provider) {
         let setup = provider.setup().mock(|mock| mock.scenario("stall"));
         let harness = setup.start_with(provider.plugin.clone()).await;
         let mut completion = harness.host.chat(question(&provider.model, "Hello!")).await.unwrap();
@@ -164,7 +164,7 @@ for_each_provider! {
             .expect("the connection is closed");
     }
 
-    async fn a_swap_lets_the_old_answer_end_and_the_new_plugin_begin(provider: Provider) {
+    async fn a_swap_lets_the_old_response_finish_and_the_new_plugin_respond(provider: Provider) {
         let setup = provider.setup().mock(|mock| mock.pace(Duration::from_millis(20)));
         let harness = setup.start_with(provider.plugin.clone()).await;
         let old = harness.host.chat(question(&provider.model, "Hello!")).await.unwrap();

@@ -86,7 +86,7 @@ impl Secured {
             Way::Direct => Vec::new(),
             Way::Proxy => vec!["CONNECT router.test:443 HTTP/1.1"; count],
         };
-        assert_eq!(self.proxy.asked(), tunnels);
+        assert_eq!(self.proxy.requests(), tunnels);
     }
 }
 
@@ -315,7 +315,7 @@ async fn a_proxy_gets_plain_http_requests_and_its_credentials() {
     let harness = behind(&url, "http://router.test/v1", mock).await;
     let listed = harness.host.list_models(DiscoveryMode::Always).await.unwrap();
     assert_eq!(listed.source, ModelSource::Live);
-    assert_eq!(proxy.asked(), ["GET http://router.test/v1/models HTTP/1.1"]);
+    assert_eq!(proxy.requests(), ["GET http://router.test/v1/models HTTP/1.1"]);
     let seen = &harness.mock.requests()[0];
     assert!(
         seen.header("authorization").is_none(),
@@ -388,6 +388,6 @@ async fn an_address_that_is_never_reached_is_not_reached_through_a_proxy_either(
             heard.error().kind(),
             ErrorKind::Provider(ProviderErrorKind::Denied)
         );
-        assert_eq!(proxy.asked(), Vec::<String>::new());
+        assert_eq!(proxy.requests(), Vec::<String>::new());
     }
 }

@@ -77,7 +77,7 @@ fn the_component_is_small() {
 
 /// The plain build's words stand in its core module, where the linker leaves them.
 #[test]
-fn the_component_tells_who_made_it_from_what_and_under_which_licence() {
+fn the_component_names_its_author_source_and_licence() {
     let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let said = plugin_registry::Metadata::of(&std::fs::read(built(Build::Release)).unwrap()).annotations();
     let said = |name: &str| said.get(&format!("org.opencontainers.image.{name}")).cloned();

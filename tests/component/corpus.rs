@@ -35,7 +35,7 @@ pub fn files(dir: &Path, ending: &str) -> Vec<PathBuf> {
 }
 
 /// The reference of the model that a recording requested, as far as its name is one.
-fn asked(file: &Path) -> String {
+fn request(file: &Path) -> String {
     let record = fs::read_to_string(file.with_extension("json")).unwrap();
     let record: Value = serde_json::from_str(&record).unwrap();
     let id = record["model_requested"].as_str().unwrap_or_default();
@@ -49,7 +49,7 @@ fn asked(file: &Path) -> String {
 
 /// Replays one file with this chunking, and collects the events.
 async fn replay(file: PathBuf, chunking: Chunking) -> Heard {
-    let model = asked(&file);
+    let model = request(&file);
     let harness = Harness::with()
         .mock(|mock| mock.replay([file]).chunking(chunking))
         .setting("max-retries", "0")

@@ -140,7 +140,7 @@ fn echoing(script: Script) -> Script {
 }
 
 /// Text, a pause, and the last word.
-fn answer(pause: Duration, end: End) -> Script {
+fn response(pause: Duration, end: End) -> Script {
     let end_event = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
     let script = Script::sse::<&str>([]).chunk(event(&in_every_form(TOKEN)));
     let script = if pause.is_zero() {
@@ -183,7 +183,9 @@ async fn a_thief_that_traps_in_mid_stream_has_no_token() {
     let files = Files::new();
     let harness = harness(hostile(&files).await, "2000").await;
     for attack in ["take_some-1", "read.take_some-1"] {
-        harness.mock.push(answer(Duration::from_millis(50), End::Finish));
+        harness
+            .mock
+            .push(response(Duration::from_millis(50), End::Finish));
         let (_, error) = stopped(&harness, &format!("huggingface/a/{attack}")).await;
         let error = error.expect("it traps");
         assert_eq!(error.kind(), ErrorKind::PluginTrap);
@@ -201,7 +203,7 @@ async fn a_thief_that_traps_after_the_response_has_no_token() {
     let files = Files::new();
     let harness = harness(hostile(&files).await, "2000").await;
     for attack in ["take_and_trap", "read.take_and_trap"] {
-        harness.mock.push(answer(Duration::ZERO, End::Finish));
+        harness.mock.push(response(Duration::ZERO, End::Finish));
         let (_, error) = stopped(&harness, &format!("huggingface/a/{attack}")).await;
         let error = error.expect("it traps");
         assert_eq!(error.kind(), ErrorKind::PluginTrap);
@@ -269,7 +271,7 @@ async fn interrupted(script: impl Fn() -> Script, wanted: impl Fn(usize, &Error)
 
 #[tokio::test]
 async fn the_component_interrupted_in_mid_stream_has_no_token() {
-    let script = || answer(Duration::from_millis(40), End::Finish);
+    let script = || response(Duration::from_millis(40), End::Finish);
     searched(&interrupted(script, |events, _| events > 0).await);
 }
 

@@ -140,7 +140,7 @@ async fn a_body_too_long_to_be_drained_closes_the_connection_and_the_response_sa
 }
 
 #[tokio::test]
-async fn a_client_with_expect_continue_is_not_told_to_send_an_unread_body() {
+async fn a_client_with_expect_continue_gets_no_100_for_an_unread_body() {
     let serving = locked().await;
     let mut connection = Connection::open(&serving.client).await;
     let request = post(

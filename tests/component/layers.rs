@@ -255,6 +255,11 @@ fn the_crates_of_a_component_depend_on_each_other_downwards_only() {
     }
 }
 
+#[test]
+fn the_mock_router_depends_on_nothing_of_the_host() {
+    assert_eq!(dependencies("mock-router"), ["did-you-mean"]);
+}
+
 /// The code of a crate, its unit tests and their data aside.
 fn code(package: &str) -> String {
     let mut files = BTreeMap::new();

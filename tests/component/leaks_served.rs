@@ -44,7 +44,7 @@ fn search(what: &str, reply: &Reply) {
     search_text(what, reply.text.as_bytes());
 }
 
-fn asked(model: &str, stream: bool) -> Value {
+fn request(model: &str, stream: bool) -> Value {
     let mut body = question(model);
     body["stream"] = stream.into();
     body
@@ -115,13 +115,15 @@ async fn a_server_returns_counts_and_logs_no_token() {
     let names: Vec<&str> = scenarios().map(|(name, _)| name).collect();
     assert!(names.len() > 50);
     for (turn, name) in names.into_iter().enumerate() {
-        let reply = client.chat(&asked(&format!("mock/{name}"), turn % 2 == 0)).await;
+        let reply = client
+            .chat(&request(&format!("mock/{name}"), turn % 2 == 0))
+            .await;
         search(name, &reply);
     }
     let mut blanked = 0;
     for (turn, script) in echoes().into_iter().enumerate() {
         mock.push(script);
-        let reply = client.chat(&asked(MODEL, turn % 2 == 0)).await;
+        let reply = client.chat(&request(MODEL, turn % 2 == 0)).await;
         search(&format!("echo {turn}"), &reply);
         blanked += usize::from(reply.text.contains("****"));
     }

@@ -40,7 +40,7 @@ fn stands_in(terminal: &mut Terminal, question: &str, words: &str) {
 }
 
 #[tokio::test]
-async fn a_token_of_the_environment_is_offered_and_the_default_model_stands_first() {
+async fn a_token_of_the_environment_is_offered_and_the_default_model_is_first() {
     let mock = mock().await;
     let home = Home::new(&mock.base_url()).variable("HF_TOKEN", TOKEN);
     person(move || {

@@ -215,7 +215,7 @@ async fn behind_a_tls_intercepting_proxy_requests_need_its_ca_and_the_error_name
     assert_eq!(program.run(&["health", &url], None).await.code, Some(0));
     assert!(
         proxy
-            .asked()
+            .requests()
             .iter()
             .all(|line| line == "CONNECT router.test:443 HTTP/1.1")
     );

@@ -44,7 +44,7 @@ impl Following {
     async fn start(first: &Path, policy: &Value) -> Self {
         let (fake, dir) = (Fake::start().await, TempDir::new().unwrap());
         model_provider_host::files::write_private(
-            &dir.path().join("plugin-policy.json"),
+            dir.path().join("plugin-policy.json"),
             policy.to_string().as_bytes(),
         )
         .unwrap();
@@ -135,7 +135,7 @@ async fn fifty_swaps_by_moving_a_tag_under_load_lose_nothing() {
     end.send_replace(true);
     let mut answers = 0;
     for task in tasks {
-        answers += task.await.expect("nothing was lost").answers;
+        answers += task.await.expect("nothing was lost").responses;
     }
     assert_eq!(following.host().generation().number, 51);
     assert!(answers > 50, "{answers}");

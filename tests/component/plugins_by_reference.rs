@@ -115,7 +115,7 @@ async fn a_file_that_is_not_what_the_lock_says_is_refused_at_start_at_a_swap_and
         "{said}"
     );
     // In the library, with the lock that the program wrote.
-    let store = Store::new(&home.program.state());
+    let store = Store::new(home.program.state());
     let run = LoadOptions::default().with_admission(store.admission(Mode::Run));
     let error = Plugin::load_with(sandbox(), &other, &run).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotGranted, "{error}");
@@ -194,7 +194,7 @@ async fn the_library_refuses_a_reference_to_what_the_lock_does_not_pin_at_start_
     home.works(&["accept", "--yes", &fake.reference(":1").to_string()])
         .await;
     let before = home.lock();
-    let store = Store::new(&home.program.state()).with_options(options());
+    let store = Store::new(home.program.state()).with_options(options());
     let run = LoadOptions::default().with_admission(store.admission(Mode::Run));
     let pinned = store.source(fake.reference(":1"), Mode::Run);
     let foreign = store.source(elsewhere.reference(":1"), Mode::Run);

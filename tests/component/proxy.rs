@@ -53,7 +53,7 @@ impl Proxy {
     }
 
     /// The first line of every connection so far.
-    pub fn asked(&self) -> Vec<String> {
+    pub fn requests(&self) -> Vec<String> {
         let heads = self.heads.lock().expect("nobody panics");
         let lines = heads.iter().filter_map(|head| head.lines().next());
         lines.map(str::to_owned).collect()

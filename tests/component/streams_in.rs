@@ -129,7 +129,7 @@ async fn piped(mock: &MockRouter, arguments: &[&str], text: &[u8]) -> Ended {
 }
 
 /// The last message that was sent.
-fn asked(mock: &MockRouter) -> String {
+fn last_request(mock: &MockRouter) -> String {
     let sent = mock.requests();
     let chat = sent
         .iter()
@@ -152,20 +152,20 @@ async fn text_piped_in_beside_a_prompt_follows_it() {
     let chat = ["chat", "-m", MODEL, "Summarise:"];
     let ended = piped(&mock, &chat, b"line one\nline two\n").await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(asked(&mock), "Summarise:\n\nline one\nline two");
+    assert_eq!(last_request(&mock), "Summarise:\n\nline one\nline two");
     let ended = piped(&mock, &chat, b"").await;
-    assert_eq!((ended.code, &*asked(&mock)), (Some(0), "Summarise:"));
+    assert_eq!((ended.code, &*last_request(&mock)), (Some(0), "Summarise:"));
     let ended = piped(&mock, &["chat", "-m", MODEL], b"only this\n").await;
-    assert_eq!((ended.code, &*asked(&mock)), (Some(0), "only this"));
+    assert_eq!((ended.code, &*last_request(&mock)), (Some(0), "only this"));
     let ended = piped(&mock, &["chat", "-m", MODEL, "-"], b"only this\n").await;
-    assert_eq!((ended.code, &*asked(&mock)), (Some(0), "only this"));
+    assert_eq!((ended.code, &*last_request(&mock)), (Some(0), "only this"));
     let ended = piped(&mock, &chat, b"\xff\xfe").await;
     assert!(ended.code == Some(1) && ended.err.contains("UTF-8"), "{ended:?}");
     let body = br#"{"messages":[{"role":"user","content":"from a request"}]}"#;
     for request in ["-", "/dev/stdin"] {
         let ended = piped(&mock, &["chat", "-m", MODEL, "--request", request], body).await;
         assert_eq!(
-            (ended.code, &*asked(&mock)),
+            (ended.code, &*last_request(&mock)),
             (Some(0), "from a request"),
             "{ended:?}"
         );

@@ -20,14 +20,14 @@ const FINE: &str = "hostile/a/fine";
 /// What the load observed.
 #[derive(Default)]
 pub struct Seen {
-    pub answers: usize,
+    pub responses: usize,
     warned: usize,
     outlasted: u64,
 }
 
 impl Seen {
     fn add(&mut self, other: &Self) {
-        self.answers += other.answers;
+        self.responses += other.responses;
         self.warned += other.warned;
         self.outlasted = self.outlasted.max(other.outlasted);
     }
@@ -59,7 +59,7 @@ pub async fn load(
             seen.outlasted = seen.outlasted.max(host.generation().number.saturating_sub(began));
             heard.summary().warnings.clone()
         };
-        seen.answers += 1;
+        seen.responses += 1;
         seen.warned += usize::from(
             warnings
                 .iter()
@@ -180,9 +180,9 @@ async fn a_hundred_random_swaps(
     }
     eprintln!(
         "{switched} switches, {} responses, {} of them by the previous generation; one outlasted {} swaps",
-        seen.answers, seen.warned, seen.outlasted
+        seen.responses, seen.warned, seen.outlasted
     );
-    assert!(switched > 20 && seen.answers > 50);
+    assert!(switched > 20 && seen.responses > 50);
     seen
 }
 

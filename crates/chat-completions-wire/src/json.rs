@@ -1,7 +1,7 @@
 //! JSON that strangers wrote: looked at member by member, of any type, and only as far as it is wanted.
 //!
 //! Values stay the text that came (`&str`), borrowed; what they mean is decided where they are used, so that
-//! a wrong type is an absent value and a member that occurs twice is no fault. This module must not know the
+//! a wrong type is an absent value and a member that occurs twice is no error. This module must not know the
 //! wire format.
 
 use alloc::{borrow::Cow, string::String};

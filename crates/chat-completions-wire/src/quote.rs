@@ -112,6 +112,10 @@ fn first_escape(block: &[u8; BLOCK]) -> Option<usize> {
 
 /// The offset of the first byte in a block that needs an escape.
 #[cfg(not(target_feature = "simd128"))]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature of the one with vectors, whose blocks are larger"
+)]
 #[inline]
 fn first_escape(block: &[u8; BLOCK]) -> Option<usize> {
     let found = escapes(u64::from_le_bytes(*block));

@@ -167,9 +167,10 @@ pub fn build_member(package: &str, say: impl FnMut(&str)) -> Result<PathBuf> {
 /// Builds the component of a gateway's settings with those of a file built in.
 ///
 /// # Errors
-/// As of [`build`], and if the file cannot be taken, which stands on stderr.
-pub fn build_settings(file: &Path, say: impl FnMut(&str)) -> Result<PathBuf> {
+/// As of [`build`], or the settings are invalid; the reason is on stderr.
+pub fn build_settings(file: impl AsRef<Path>, say: impl FnMut(&str)) -> Result<PathBuf> {
     const PACKAGE: &str = "settings-component";
+    let file = file.as_ref();
     let workspace = Workspace::of_this_program()?;
     // Its own folder, so that builds for the engine's store stay cached.
     let target_dir = workspace.path().join("target").join("gateway-settings");

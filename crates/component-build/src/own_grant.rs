@@ -14,13 +14,13 @@ const FILE: &str = "grants.json";
 
 /// Writes the grant for the digest of a build.
 pub(crate) fn write(which: Build, workspace: &Workspace) -> Result<()> {
-    let fault = |error: std::io::Error| {
+    let failure = |error: std::io::Error| {
         BuildError::new(
             format!("the grant of the component cannot be written: {error}"),
             "check that the target directory can be written",
         )
     };
-    let component = std::fs::read(which.file(workspace)).map_err(fault)?;
+    let component = std::fs::read(which.file(workspace)).map_err(failure)?;
     let digest = format!("sha256:{:x}", Sha256::digest(component));
     let path = which.target_dir(workspace).join(FILE);
     if written(&path).contains(&digest) {
@@ -38,7 +38,7 @@ pub(crate) fn write(which: Build, workspace: &Workspace) -> Result<()> {
     let part = path.with_extension(format!("{}.part", std::process::id()));
     std::fs::write(&part, format!("{grants:#}\n"))
         .and_then(|()| std::fs::rename(&part, &path))
-        .map_err(fault)
+        .map_err(failure)
 }
 
 /// The digests that have a grant.

@@ -83,7 +83,7 @@ mod trust {
             let Ok(meta) = path.symlink_metadata() else {
                 continue;
             };
-            if let Some(why) = fault(&meta, &owners) {
+            if let Some(why) = distrust(&meta, &owners) {
                 let message = format!("{} {why}, so nothing is built there", path.display());
                 return Err(BuildError::new(
                     message,
@@ -95,7 +95,7 @@ mod trust {
     }
 
     /// Why another user could replace a file.
-    fn fault(meta: &Metadata, owners: &[u32]) -> Option<&'static str> {
+    fn distrust(meta: &Metadata, owners: &[u32]) -> Option<&'static str> {
         if meta.file_type().is_symlink() {
             return None;
         }

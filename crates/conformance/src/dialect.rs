@@ -105,7 +105,8 @@ impl Dialect {
     ///
     /// # Errors
     /// `configuration`, with the path in the file, if it cannot be read or is invalid.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
         text.and_then(|text| Self::parse(&text)).map_err(|why| {
             let message = format!("cannot use the router file {}: {why}", path.display());

@@ -1,7 +1,7 @@
 //! Conformance kit: judges any component of the world `openclaw:model-provider/model-provider` as a black box.
 //!
 //! It knows the contract and no provider. Each check cites the sentence of the contract that it checks. It drives the
-//! component itself, without the [`model_provider_host::Host`], which would hide a plugin's faults: it blocks
+//! component itself, without the [`model_provider_host::Host`], which would hide a plugin's bugs: it blocks
 //! headers, truncates texts and does not read beyond an end.
 
 mod check;

@@ -66,7 +66,8 @@ impl Kit {
     ///
     /// # Errors
     /// `plugin-load` for a file that cannot be read or is no component; `contract-mismatch` for one of another world.
-    pub async fn load(&self, path: &Path) -> Result<Subject> {
+    pub async fn load(&self, path: impl AsRef<Path>) -> Result<Subject> {
+        let path = path.as_ref();
         let cannot = |why: String| {
             Error::new(
                 ErrorKind::PluginLoad,
@@ -83,7 +84,8 @@ impl Kit {
     ///
     /// # Errors
     /// As for [`load`](Self::load).
-    pub async fn compile(&self, path: &Path, bytes: Vec<u8>) -> Result<Subject> {
+    pub async fn compile(&self, path: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Subject> {
+        let path = path.as_ref();
         let engine = self.engine.clone();
         let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
         let load = |why: String| {

@@ -183,8 +183,8 @@ proptest! {
         let (events, mut said) = events_of(steps);
         let mut events = with_json(events, &mut said);
         events.truncate(cut);
-        let fault = ApiError::new(http::StatusCode::BAD_GATEWAY, "server_error", "transport", "it broke off");
-        let frames = streamed(&Messages, BODY, &events, Err(&fault));
+        let error = ApiError::new(http::StatusCode::BAD_GATEWAY, "server_error", "transport", "it broke off");
+        let frames = streamed(&Messages, BODY, &events, Err(&error));
         let all = values(&frames);
         prop_assert_eq!(&all.last().expect("an error")["type"], "error");
         let ended = events.iter().filter(|event| matches!(event, ChatEvent::ToolCallEnd(_))).count();

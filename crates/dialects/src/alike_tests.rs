@@ -173,7 +173,7 @@ pub(crate) fn summary(finish_reason: FinishReason, usage: Usage) -> Summary {
     }
 }
 
-/// The frames of a stream, which ends normally or with a fault.
+/// The frames of a stream, which ends normally or with an error.
 pub(crate) fn streamed(
     dialect: &dyn Dialect,
     body: &str,
@@ -187,7 +187,7 @@ pub(crate) fn streamed(
     }
     match end {
         Ok(summary) => asked.reply.closing(ending(summary), &mut frames),
-        Err(fault) => asked.reply.failed(fault, &mut frames),
+        Err(error) => asked.reply.failed(error, &mut frames),
     }
     frames
 }
@@ -276,9 +276,9 @@ proptest! {
     fn content_before_an_error_is_the_same_too(steps in prop::collection::vec(step(), 0..12), cut in 0..12_usize) {
         let (mut events, _) = events_of(steps);
         events.truncate(cut);
-        let fault = ApiError::new(http::StatusCode::BAD_GATEWAY, "server_error", "transport", "it broke off");
-        let chat = responses_reader::chat(&values(&streamed(&ChatCompletions::default(), CHAT, &events, Err(&fault))));
-        let frames = streamed(&Responses, &responses_body(true, false), &events, Err(&fault));
+        let error = ApiError::new(http::StatusCode::BAD_GATEWAY, "server_error", "transport", "it broke off");
+        let chat = responses_reader::chat(&values(&streamed(&ChatCompletions::default(), CHAT, &events, Err(&error))));
+        let frames = streamed(&Responses, &responses_body(true, false), &events, Err(&error));
         let all = values(&frames);
         let done = |event: &&Value| event["type"] == "response.output_item.done" && event["item"]["type"] == "function_call";
         let ended = events.iter().filter(|event| matches!(event, ChatEvent::ToolCallEnd(_))).count();
@@ -290,13 +290,13 @@ proptest! {
 #[test]
 fn a_stream_that_fails_before_it_begins_is_complete() {
     let (mut asked, mut frames) = (asked(&Responses, &responses_body(true, false)), Vec::new());
-    let fault = ApiError::new(
+    let error = ApiError::new(
         http::StatusCode::BAD_GATEWAY,
         "server_error",
         "transport",
         "nobody",
     );
-    asked.reply.failed(&fault, &mut frames);
+    asked.reply.failed(&error, &mut frames);
     let events = values(&frames);
     let names: Vec<_> = events.iter().map(|event| event["type"].as_str()).collect();
     assert_eq!(

@@ -11,6 +11,15 @@ use provider_contract::{Error, ErrorKind, contract::ProviderErrorKind};
 const LONGEST_WAIT: u64 = 60;
 
 /// An error, ready to be written in a dialect.
+///
+/// ```
+/// use dialects::api_error::ApiError;
+/// use provider_contract::{Error, ErrorKind, contract::ProviderErrorKind};
+///
+/// let kind = ErrorKind::Provider(ProviderErrorKind::ContextOverflow);
+/// let error = ApiError::from(Error::new(kind, "the prompt has 9000 tokens; the limit is 8192"));
+/// assert_eq!((error.status.as_u16(), &*error.code), (400, "context_length_exceeded"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct ApiError {
     /// The status of the response, if none has been sent yet.
@@ -24,7 +33,7 @@ pub struct ApiError {
     /// The path of the invalid member of the request.
     pub param: Option<String>,
     /// Additional members: `upstream_code`, `suggestions`, `trail`.
-    pub others: Map<String, Value>,
+    pub extras: Map<String, Value>,
     /// The `retry-after` in seconds.
     pub retry_after: Option<u64>,
     /// Whether the same request may succeed later.
@@ -119,13 +128,14 @@ impl ApiError {
             code: code.to_owned(),
             message: message.to_owned(),
             param: None,
-            others: Map::new(),
+            extras: Map::new(),
             retry_after: None,
             retry: false,
         }
     }
 
     /// Marks it as retryable after this many seconds.
+    #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         Self {
             retry_after: Some(seconds),
@@ -135,6 +145,7 @@ impl ApiError {
     }
 
     /// Sets the path of the member.
+    #[must_use]
     pub fn about(self, param: &str) -> Self {
         Self {
             param: Some(param.to_owned()),
@@ -160,7 +171,7 @@ impl ApiError {
         {
             *text = map(text);
         }
-        self.others.values_mut().for_each(|value| map_value(value, map));
+        self.extras.values_mut().for_each(|value| map_value(value, map));
     }
 
     /// The members of an error in OpenAI's form, which several dialects share.
@@ -171,7 +182,7 @@ impl ApiError {
             "param": self.param,
             "code": self.code,
         });
-        for (name, value) in &self.others {
+        for (name, value) in &self.extras {
             members[name] = value.clone();
         }
         members
@@ -205,12 +216,12 @@ impl From<&Error> for ApiError {
             .retry_after_ms
             .map(|ms| u64::from(ms).div_ceil(1000))
             .or_else(|| (error.kind() == ErrorKind::Drained || error.is_sandbox_full()).then_some(1));
-        let mut others = Map::new();
+        let mut extras = Map::new();
         if let Some(upstream) = &details.code {
-            others.insert("upstream_code".to_owned(), upstream.as_str().into());
+            extras.insert("upstream_code".to_owned(), upstream.as_str().into());
         }
         if !details.suggestions.is_empty() {
-            others.insert("suggestions".to_owned(), details.suggestions.clone().into());
+            extras.insert("suggestions".to_owned(), details.suggestions.clone().into());
         }
         Self {
             status: StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
@@ -219,7 +230,7 @@ impl From<&Error> for ApiError {
             code: words.code.unwrap_or_else(|| error.kind().as_str()).to_owned(),
             message,
             param: words.param.map(str::to_owned).or_else(|| param(error)),
-            others,
+            extras,
             retry_after,
             retry: error.is_retryable() && retry_after.is_none_or(|seconds| seconds <= LONGEST_WAIT),
         }
@@ -283,14 +294,14 @@ mod tests {
             } else if let Some(code) = &case.code {
                 error = error.with_code(code);
             }
-            let fault = ApiError::from(&error);
-            let said = fault.members();
-            assert_eq!(fault.status.as_u16(), case.gives.status, "{}", case.kind);
+            let error = ApiError::from(&error);
+            let said = error.members();
+            assert_eq!(error.status.as_u16(), case.gives.status, "{}", case.kind);
             assert_eq!(said["message"], "what happened (what to do)");
             assert_eq!(said["type"], case.gives.r#type, "{}", case.kind);
             assert_eq!(said["code"], case.gives.code, "{}", case.kind);
             assert_eq!(said["param"], json!(case.gives.param), "{}", case.kind);
-            assert_eq!(fault.retry_after, case.gives.retry_after, "{}", case.kind);
+            assert_eq!(error.retry_after, case.gives.retry_after, "{}", case.kind);
         }
     }
 

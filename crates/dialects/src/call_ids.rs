@@ -115,12 +115,12 @@ impl<W: ResponseWriter> ResponseWriter for UniqueIds<W> {
         self.reply.closing(ending, frames);
     }
 
-    fn locate(&self, fault: &mut ApiError) {
-        self.reply.locate(fault);
+    fn locate(&self, error: &mut ApiError) {
+        self.reply.locate(error);
     }
 
-    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>) {
-        self.reply.failed(fault, frames);
+    fn failed(&mut self, error: &ApiError, frames: &mut Vec<Frame>) {
+        self.reply.failed(error, frames);
     }
 }
 

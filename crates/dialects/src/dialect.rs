@@ -16,6 +16,17 @@ use provider_contract::{
 };
 
 /// A dialect.
+///
+/// ```
+/// use dialects::{chat_completions::ChatCompletions, dialect::Dialect};
+///
+/// let dialect: &dyn Dialect = &ChatCompletions::default();
+/// let body = br#"{"model": "a/b", "messages": [{"role": "user", "content": "Hello!"}], "stream": true}"#;
+/// let parsed = dialect.parse(body)?;
+/// assert_eq!(parsed.model.as_deref(), Some("a/b"));
+/// assert!(parsed.stream);
+/// # Ok::<(), provider_contract::Error>(())
+/// ```
 pub trait Dialect: Debug + Send + Sync {
     /// Parses the body of a request.
     ///
@@ -24,12 +35,12 @@ pub trait Dialect: Debug + Send + Sync {
     fn parse(&self, body: &[u8]) -> Result<ParsedRequest>;
 
     /// The HTTP status of an error.
-    fn status(&self, fault: &ApiError) -> StatusCode {
-        fault.status
+    fn status(&self, error: &ApiError) -> StatusCode {
+        error.status
     }
 
     /// The body of an error response.
-    fn error(&self, fault: &ApiError, request_id: &str) -> Value;
+    fn error(&self, error: &ApiError, request_id: &str) -> Value;
 
     /// The header in which clients look for the request id, besides `x-request-id`.
     fn request_id_header(&self) -> Option<HeaderName> {
@@ -72,6 +83,26 @@ pub struct Head {
 
 /// Serializes the response to one request: [`whole`](Self::whole), or as a stream of `opening`, each `event`, then
 /// `closing` or `failed`. A stream may fail before it is opened.
+///
+/// ```
+/// use dialects::{
+///     dialect::{Dialect, Head},
+///     messages::Messages,
+/// };
+/// use provider_contract::contract::ChatEvent;
+///
+/// let body = br#"{"model": "m", "max_tokens": 99, "messages": [{"role": "user", "content": "Hello!"}]}"#;
+/// let mut writer = Messages.parse(body)?.reply;
+/// writer.begin(Head {
+///     id: "5f3a9c01-000017".to_owned(),
+///     ..Head::default()
+/// });
+/// let mut frames = Vec::new();
+/// writer.opening("Qwen/Qwen3-8B", &mut frames);
+/// writer.event(&ChatEvent::Text("Hi".to_owned()), None, &mut frames);
+/// assert_eq!(frames[0].event, Some("message_start"));
+/// # Ok::<(), provider_contract::Error>(())
+/// ```
 pub trait ResponseWriter: Debug + Send + Sync {
     /// Sets the data that is known before a model responds. Called first.
     fn begin(&mut self, head: Head);
@@ -92,10 +123,10 @@ pub trait ResponseWriter: Debug + Send + Sync {
     fn closing(&mut self, ending: Ending<'_>, frames: &mut Vec<Frame>);
 
     /// Maps the path of an error to the client's body, where the contract's order differs.
-    fn locate(&self, _fault: &mut ApiError) {}
+    fn locate(&self, _error: &mut ApiError) {}
 
     /// The last frames of a response that failed or never started.
-    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>);
+    fn failed(&mut self, error: &ApiError, frames: &mut Vec<Frame>);
 }
 
 /// One server-sent event.

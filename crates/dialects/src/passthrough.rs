@@ -7,6 +7,18 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// A value, from one event or several.
+///
+/// ```
+/// use dialects::passthrough::{Passthrough, read};
+///
+/// let mut logprobs = Passthrough::Raw(read(r#"{"content":[{"token":"a"}]}"#).expect("JSON"));
+/// logprobs.add(read(r#"{"content":[{"token":"b"}]}"#).expect("JSON"));
+/// assert_eq!(
+///     serde_json::to_string(&logprobs)?,
+///     r#"{"content":[{"token":"a"},{"token":"b"}]}"#
+/// );
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Passthrough {

@@ -15,7 +15,7 @@ use dialects::{
 
 use crate::{bindings::Options, request::Head};
 
-#[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+#[allow(clippy::result_large_err, reason = "an error is made once a request")]
 pub(crate) fn check(head: &Head, options: &Options) -> Result<(), ApiError> {
     let Some(name) = authority(&head.headers, &head.uri) else {
         return Err(not_allowed(StatusCode::BAD_REQUEST, "the request names no host"));

@@ -23,7 +23,7 @@ const READ_SIZE: u64 = 256 * 1024;
 const SETTING: &str = "max-body-bytes";
 
 /// Receives the body of a request.
-#[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+#[allow(clippy::result_large_err, reason = "an error is made once a request")]
 pub(crate) fn receive(
     request: &IncomingRequest,
     headers: &HeaderMap,
@@ -52,7 +52,7 @@ pub(crate) fn receive(
     }
 }
 
-#[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+#[allow(clippy::result_large_err, reason = "an error is made once a request")]
 fn wait(stream: &InputStream, ends: u64) -> Result<(), ApiError> {
     let pause = monotonic_clock::now().saturating_add(PAUSE_NS);
     let timer = monotonic_clock::subscribe_instant(ends.min(pause));

@@ -54,7 +54,7 @@ impl Responder {
     }
 }
 
-pub(crate) fn answer(
+pub(crate) fn respond(
     request: &IncomingRequest,
     head: &Head,
     dialect: &dyn Dialect,
@@ -71,8 +71,8 @@ pub(crate) fn answer(
         stream,
         mut reply,
     } = match read() {
-        Ok(asked) => asked,
-        Err(fault) => return refuse(client, dialect, head, &fault),
+        Ok(parsed) => parsed,
+        Err(error) => return refuse(client, dialect, head, &error),
     };
     let Some(named) = model else {
         return refuse(client, dialect, head, &no_model());
@@ -101,7 +101,7 @@ pub(crate) fn answer(
                     reply,
                     heartbeat,
                 };
-                writer.tell(&reference, &completion, first, &responder)
+                writer.stream(&reference, &completion, first, &responder)
             }
             Err(error) => refuse(client, dialect, head, &located(error, &*reply)),
         };
@@ -138,9 +138,9 @@ fn reference(named: &str, options: &Options) -> (String, Option<&'static str>) {
 
 /// An error of the provider; its place is the member of the client's request.
 fn located(error: provider::Error, reply: &dyn ResponseWriter) -> ApiError {
-    let mut fault = ApiError::from(Error::from(error));
-    reply.locate(&mut fault);
-    fault
+    let mut error = ApiError::from(Error::from(error));
+    reply.locate(&mut error);
+    error
 }
 
 fn event_stream() -> HeaderMap {
@@ -149,7 +149,7 @@ fn event_stream() -> HeaderMap {
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/event-stream"),
     );
-    // Tells nginx, and what is made like it, not to gather a stream.
+    // Disables response buffering in nginx and similar proxies.
     headers.insert(
         HeaderName::from_static("x-accel-buffering"),
         HeaderValue::from_static("no"),
@@ -166,7 +166,7 @@ struct Stream {
 
 impl Stream {
     /// Passes a response on until it ends or the client disconnects; the caller then drops it, which cancels what is left.
-    fn tell(
+    fn stream(
         mut self,
         reference: &str,
         completion: &Completion,
@@ -195,8 +195,8 @@ impl Stream {
                     self.send(&mut frames)?;
                 }
                 Err(error) => {
-                    let fault = ApiError::from(Error::from(error));
-                    self.reply.failed(&fault, &mut frames);
+                    let error = ApiError::from(Error::from(error));
+                    self.reply.failed(&error, &mut frames);
                     self.send(&mut frames)?;
                     return self.body.finish();
                 }

@@ -37,7 +37,7 @@ struct Gateway;
 
 impl Guest for Gateway {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        let (head, fault) = Head::of(&request);
+        let (head, error) = Head::of(&request);
         let dialects = Dialects::new(ReasoningField::default());
         let dialect = dialects.of(head.uri.path(), &head.headers).as_ref();
         let mut client = Client::new(out, head.method == Method::HEAD);
@@ -45,21 +45,26 @@ impl Guest for Gateway {
             client.with(name, &head.id);
         }
         client.with(http::HeaderName::from_static("x-request-id"), &head.id);
-        let answered = match fault {
-            Some(fault) => refuse(client, dialect, &head, &fault),
-            None => answer(&request, &head, dialect, client),
+        let sent = match error {
+            Some(error) => refuse(client, dialect, &head, &error),
+            None => respond(&request, &head, dialect, client),
         };
         // A client that disconnected gets no response; its request has been dropped.
-        let _: Result<(), Gone> = answered;
+        let _: Result<(), Gone> = sent;
     }
 }
 
-fn answer(request: &IncomingRequest, head: &Head, dialect: &dyn Dialect, client: Client) -> Result<(), Gone> {
+fn respond(
+    request: &IncomingRequest,
+    head: &Head,
+    dialect: &dyn Dialect,
+    client: Client,
+) -> Result<(), Gone> {
     let options = match configuration::load() {
         Ok(options) => options,
         Err(why) => return refuse(client, dialect, head, &misconfigured(head, &why)),
     };
-    let answer = access::check(head, &options).and_then(|()| {
+    let checked = access::check(head, &options).and_then(|()| {
         let path = head.uri.path();
         let (gets, posts) = (
             matches!(head.method, Method::GET | Method::HEAD),
@@ -78,10 +83,10 @@ fn answer(request: &IncomingRequest, head: &Head, dialect: &dyn Dialect, client:
             _ => Err(refusals::not_found(path, " and /healthz")),
         }
     });
-    match answer {
+    match checked {
         Ok(Some(json)) => client.json(StatusCode::OK, HeaderMap::new(), &json),
-        Ok(None) => completion::answer(request, head, dialect, &options, client),
-        Err(fault) => refuse(client, dialect, head, &fault),
+        Ok(None) => completion::respond(request, head, dialect, &options, client),
+        Err(error) => refuse(client, dialect, head, &error),
     }
 }
 
@@ -90,11 +95,11 @@ pub(crate) fn refuse(
     client: Client,
     dialect: &dyn Dialect,
     head: &Head,
-    fault: &ApiError,
+    error: &ApiError,
 ) -> Result<(), Gone> {
-    let body = dialect.error(fault, &head.id).to_string();
-    let headers = refusals::headers_of(fault).collect();
-    client.json(dialect.status(fault), headers, &body)
+    let body = dialect.error(error, &head.id).to_string();
+    let headers = refusals::headers_of(error).collect();
+    client.json(dialect.status(error), headers, &body)
 }
 
 /// Nobody is served by halves: with other settings than were meant, requests would go elsewhere, or let anybody in.
@@ -117,7 +122,7 @@ fn health() -> String {
     json!({ "status": "ok", "version": provider::describe().version }).to_string()
 }
 
-#[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+#[allow(clippy::result_large_err, reason = "an error is made once a request")]
 fn count(request: &IncomingRequest, head: &Head, options: &Options) -> JsonResponse {
     let bytes = body::receive(request, &head.headers, options.max_body_bytes)?;
     Ok(messages::count_tokens(&bytes)?.to_string())

@@ -13,7 +13,7 @@ use provider_contract::{
 
 use crate::{bindings::provider, component::JsonResponse, request::Head};
 
-#[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+#[allow(clippy::result_large_err, reason = "an error is made once a request")]
 pub(crate) fn list(head: &Head, discovery: DiscoveryMode) -> JsonResponse {
     let catalog = provider::list_models(discovery).map_err(Error::from)?;
     let list = if is_messages_client(&head.headers) {
@@ -26,7 +26,7 @@ pub(crate) fn list(head: &Head, discovery: DiscoveryMode) -> JsonResponse {
 }
 
 /// One model. Its id holds slashes, written as they are or percent-encoded, and may hold a suffix.
-#[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+#[allow(clippy::result_large_err, reason = "an error is made once a request")]
 pub(crate) fn one(head: &Head, id: &str, discovery: DiscoveryMode) -> JsonResponse {
     let id = percent_decode_str(id).decode_utf8().map_err(|_| invalid_path())?;
     let catalog = provider::list_models(discovery).map_err(Error::from)?;

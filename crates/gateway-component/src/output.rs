@@ -1,5 +1,5 @@
-//! A response on its way out: its head, then a body that is flushed as it is written, within a time limit for the client. Knows
-//! nothing of what is said.
+//! An outgoing response: its head, then a body that is flushed as it is written, with a timeout for the client. Does
+//! not know the content.
 
 use wasi::{
     clocks::monotonic_clock,

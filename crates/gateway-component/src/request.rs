@@ -25,10 +25,10 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Reads it. What is no head in HTTP gives one of which everything that could be read is there, and the fault.
+    /// Reads it. An invalid head gives an error, and a head with everything that could be read.
     pub(crate) fn of(request: &IncomingRequest) -> (Self, Option<ApiError>) {
         let mut headers = HeaderMap::new();
-        let mut fault = None;
+        let mut error = None;
         for (name, value) in request.headers().entries() {
             match (
                 HeaderName::from_bytes(name.as_bytes()),
@@ -37,7 +37,7 @@ impl Head {
                 (Ok(name), Ok(value)) => {
                     headers.append(name, value);
                 }
-                _ => fault = Some(unreadable("a header of the request is none of HTTP")),
+                _ => error = Some(unreadable("a header of the request is none of HTTP")),
             }
         }
         let id = headers
@@ -52,7 +52,7 @@ impl Head {
             None => uri,
         };
         let uri = uri.build().unwrap_or_else(|_| {
-            fault = Some(unreadable("the address of the request is none of HTTP"));
+            error = Some(unreadable("the address of the request is none of HTTP"));
             Uri::default()
         });
         let head = Self {
@@ -61,7 +61,7 @@ impl Head {
             headers,
             id,
         };
-        (head, fault)
+        (head, error)
     }
 }
 

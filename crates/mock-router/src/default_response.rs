@@ -77,16 +77,16 @@ pub(super) fn compose(question: &ChatPrompt<'_>, style: &EventStyle) -> Script {
 
 fn compose_parts(question: &ChatPrompt<'_>) -> Composed {
     let request = question.request;
-    let asked = last_user_text(request);
+    let prompt = last_user_text(request);
     let reasoning = if question.reasoning && request["reasoning_effort"] != "none" {
         format!(
             "Words in the question: {}. I answer briefly and say where I come from.",
-            asked.split_whitespace().count()
+            prompt.split_whitespace().count()
         )
     } else {
         String::new()
     };
-    if let Some(call) = Turn::of(request).call(&asked) {
+    if let Some(call) = Turn::of(request).call(&prompt) {
         return Composed {
             reasoning,
             text: String::new(),
@@ -94,7 +94,7 @@ fn compose_parts(question: &ChatPrompt<'_>) -> Composed {
             finish: "tool_calls",
         };
     }
-    let full = text(question, &asked);
+    let full = text(question, &prompt);
     let (text, finish) = bounded(request, &full);
     Composed {
         reasoning,
@@ -104,17 +104,22 @@ fn compose_parts(question: &ChatPrompt<'_>) -> Composed {
     }
 }
 
-fn text(question: &ChatPrompt<'_>, asked: &str) -> String {
+fn text(question: &ChatPrompt<'_>, prompt: &str) -> String {
     let request = question.request;
     match request["response_format"]["type"].as_str() {
         Some("json_schema") => {
-            return schema::sample(&request["response_format"]["json_schema"]["schema"], asked).to_string();
+            return schema::sample(&request["response_format"]["json_schema"]["schema"], prompt).to_string();
         }
-        Some("json_object") => return json!({"answer": asked, "model": question.envelope.model}).to_string(),
+        Some("json_object") => {
+            return json!({"answer": prompt, "model": question.envelope.model}).to_string();
+        }
         _ => {}
     }
     if let Some(result) = Turn::of(request).result() {
-        return format!("The tool says: {}. That answers “{asked}”.", message_text(result));
+        return format!(
+            "The tool says: {}. That answers “{prompt}”.",
+            message_text(result)
+        );
     }
     let model = question.envelope.model.as_str();
     let backend = question.backend;
@@ -125,7 +130,7 @@ fn text(question: &ChatPrompt<'_>, asked: &str) -> String {
         String::new()
     };
     format!(
-        "You wrote: “{asked}”.{seen} This is the mock router speaking for {model}, served by {backend}. \
+        "You wrote: “{prompt}”.{seen} This is the mock router speaking for {model}, served by {backend}. \
          It streams real bytes over a real connection: ¡hola, 世界! 👋"
     )
 }

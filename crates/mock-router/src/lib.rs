@@ -56,7 +56,7 @@ pub enum MockError {
         source: io::Error,
     },
     /// There is no scenario of this name.
-    #[error("there is no scenario `{name}`{}; `--scenario list` lists them", did_you_mean(.nearest))]
+    #[error("there is no scenario `{name}`{}; `--scenario list` lists them", suggestion(.nearest))]
     UnknownScenario {
         /// The requested name.
         name: String,
@@ -76,7 +76,7 @@ pub enum MockError {
     Data(String),
 }
 
-fn did_you_mean(name: &Option<&'static str>) -> String {
+fn suggestion(name: &Option<&'static str>) -> String {
     name.map(|name| format!("; did you mean `{name}`?"))
         .unwrap_or_default()
 }
@@ -92,6 +92,19 @@ pub enum Protocol {
 }
 
 /// A running mock router. It stops, and closes its connections, when it is dropped.
+///
+/// ```
+/// use mock_router::{MockOptions, MockRouter, Script};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let router = MockRouter::start(MockOptions::immediate()).await?;
+/// router.push(Script::sse([r#"{"choices":[{"delta":{"content":"Hi"}}]}"#, "[DONE]"]));
+/// println!("the upstream of a test: {}", router.base_url());
+/// assert!(router.requests().is_empty());
+/// # Ok::<(), mock_router::MockError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct MockRouter {
     router: Arc<Router>,

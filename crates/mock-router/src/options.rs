@@ -5,6 +5,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// How a response body is split into chunks; each chunk is a separate write.
+///
+/// ```
+/// use mock_router::Chunking;
+///
+/// assert_eq!("every:7".parse(), Ok(Chunking::Every(7)));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Chunking {
@@ -48,6 +54,17 @@ impl FromStr for Chunking {
 }
 
 /// Options of a mock router.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use mock_router::{Chunking, MockOptions};
+///
+/// let options = MockOptions::default()
+///     .chunking(Chunking::Every(7))
+///     .pace(Duration::from_millis(5))
+///     .scenario("tool-no-id");
+/// ```
 #[derive(Clone, Debug)]
 pub struct MockOptions {
     pub(super) port: u16,

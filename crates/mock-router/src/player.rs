@@ -31,7 +31,7 @@ pub(super) async fn play(
         tokio::time::sleep(script.delay).await;
     }
     match script.head {
-        Head::Http => answer(script, exchange, control, pace),
+        Head::Http => respond(script, exchange, control, pace),
         // The exchange is held until the client disconnects, which drops this future.
         Head::Never => Ok(std::future::pending().await),
         Head::HangUp => {
@@ -49,7 +49,7 @@ pub(super) async fn play(
     }
 }
 
-fn answer(
+fn respond(
     mut script: Script,
     mut exchange: Exchange,
     control: Control,

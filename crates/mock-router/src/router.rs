@@ -139,16 +139,12 @@ impl Router {
         match (path, &request.method) {
             (CHAT, &Method::POST) => self.chat(request),
             (MODELS, &Method::GET) => self.models(request),
-            (CHAT, _) => Ok(self
-                .named("405-method", &Subject::default())?
-                .header("allow", "POST")),
-            (MODELS, _) => Ok(self
-                .named("405-method", &Subject::default())?
-                .header("allow", "GET")),
+            (CHAT, _) => Ok(Self::named("405-method", &Subject::default())?.header("allow", "POST")),
+            (MODELS, _) => Ok(Self::named("405-method", &Subject::default())?.header("allow", "GET")),
             _ => match path.strip_prefix(MODELS).and_then(|rest| rest.strip_prefix('/')) {
                 Some(id) if request.method == Method::GET => match self.catalog.model(id) {
                     Some(model) => Ok(Script::json(200, model)),
-                    None => self.named(
+                    None => Self::named(
                         "404-model",
                         &Subject {
                             model: id.to_owned(),
@@ -156,10 +152,8 @@ impl Router {
                         },
                     ),
                 },
-                Some(_) => Ok(self
-                    .named("405-method", &Subject::default())?
-                    .header("allow", "GET")),
-                None => self.named("404-path", &Subject::default()),
+                Some(_) => Ok(Self::named("405-method", &Subject::default())?.header("allow", "GET")),
+                None => Self::named("404-path", &Subject::default()),
             },
         }
     }
@@ -184,7 +178,7 @@ impl Router {
 
     fn chat(&self, request: &RecordedRequest) -> Result<Script, MockError> {
         if let Some(refusal) = self.key_refusal(request) {
-            return self.named(refusal, &Subject::default());
+            return Self::named(refusal, &Subject::default());
         }
         if let Some(script) = lock(&self.play).chat.pop_front() {
             return Ok(script);
@@ -193,7 +187,7 @@ impl Router {
             return Ok(script);
         }
         let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
-            return self.named("400-not-json", &Subject::default());
+            return Self::named("400-not-json", &Subject::default());
         };
         let named = body["model"].as_str().unwrap_or_default();
         let (model, suffix) = match named.split_once(':') {
@@ -225,19 +219,19 @@ impl Router {
             });
         }
         if body["messages"].as_array().is_none_or(Vec::is_empty) {
-            return self.named("400-no-messages", &subject);
+            return Self::named("400-no-messages", &subject);
         }
         let backend = match self.catalog.look_up(model, suffix) {
             Lookup::Backend(backend) => backend,
             // A recorded list does not limit the models of requests.
             _ if self.replaying() => "together".to_owned(),
-            Lookup::NoModel => return self.named("400-model-not-found", &subject),
-            Lookup::NotChat => return self.named("400-not-chat", &subject),
-            Lookup::NotServed => return self.named("400-not-enabled", &subject),
-            Lookup::BadSuffix => return self.named("400-bad-suffix", &subject),
+            Lookup::NoModel => return Self::named("400-model-not-found", &subject),
+            Lookup::NotChat => return Self::named("400-not-chat", &subject),
+            Lookup::NotServed => return Self::named("400-not-enabled", &subject),
+            Lookup::BadSuffix => return Self::named("400-bad-suffix", &subject),
         };
         if default_response::count_images(&body) > 0 && self.catalog.lacks_vision(model) {
-            let mut refusal = self.named("relayed-no-vision", &subject)?;
+            let mut refusal = Self::named("relayed-no-vision", &subject)?;
             refusal.set_header("x-inference-provider", backend);
             return Ok(refusal);
         }
@@ -313,17 +307,17 @@ impl Router {
             *count += 1;
             *count - 1
         };
-        let answer = scenario.answer(count);
-        let answer =
-            answer.ok_or_else(|| MockError::Data(format!("scenario {} has no response", scenario.name)))?;
-        answer.script(subject, default)
+        let response = scenario.response(count);
+        let response =
+            response.ok_or_else(|| MockError::Data(format!("scenario {} has no response", scenario.name)))?;
+        response.script(subject, default)
     }
 
     /// The first response of a scenario, as the router's own.
-    fn named(&self, name: &str, subject: &Subject) -> Result<Script, MockError> {
+    fn named(name: &str, subject: &Subject) -> Result<Script, MockError> {
         let scenario = scenario::find(name)?;
-        let answer = scenario.answer(0);
-        let answer = answer.ok_or_else(|| MockError::Data(format!("scenario {name} has no response")))?;
-        answer.script(subject, |_| Script::status(500))
+        let response = scenario.response(0);
+        let response = response.ok_or_else(|| MockError::Data(format!("scenario {name} has no response")))?;
+        response.script(subject, |_| Script::status(500))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
+use did_you_mean::nearest;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -42,22 +43,12 @@ pub fn scenarios() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// The scenario of this name.
 pub(super) fn find(name: &str) -> Result<&'static Scenario, MockError> {
     let all = SCENARIOS.as_ref().map_err(|why| MockError::Data(why.clone()))?;
-    all.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
-        let shared = |known: &str| {
-            let parts = name
-                .split('-')
-                .filter(|asked| known.split('-').any(|part| part == *asked));
-            (parts.count(), std::cmp::Reverse(known.len().abs_diff(name.len())))
-        };
-        let nearest = all
-            .iter()
-            .map(|scenario| scenario.name.as_str())
-            .max_by_key(|known| shared(known));
-        MockError::UnknownScenario {
+    all.iter()
+        .find(|scenario| scenario.name == name)
+        .ok_or_else(|| MockError::UnknownScenario {
             name: name.to_owned(),
-            nearest: nearest.filter(|known| shared(known).0 > 0),
-        }
-    })
+            nearest: nearest(name, all.iter().map(|scenario| scenario.name.as_str())),
+        })
 }
 
 /// The endpoint of a scenario; the other one behaves normally.
@@ -82,7 +73,7 @@ pub(super) struct Scenario {
 
 impl Scenario {
     /// The response to request number `count` (from 0) of this scenario.
-    pub(super) fn answer(&self, count: usize) -> Option<&ScenarioResponse> {
+    pub(super) fn response(&self, count: usize) -> Option<&ScenarioResponse> {
         self.answers.get(count).or(self.answers.last())
     }
 }

@@ -52,7 +52,7 @@ impl<'a> Turn<'a> {
 
     /// The call of the response: the chosen tool, or the first one; where a call is required, the next one that has
     /// not been called.
-    pub(super) fn call(&self, asked: &str) -> Option<Call> {
+    pub(super) fn call(&self, prompt: &str) -> Option<Call> {
         let choice = &self.request["tool_choice"];
         let tools = self.request["tools"].as_array()?;
         let named = choice["function"]["name"].as_str();
@@ -68,7 +68,7 @@ impl<'a> Turn<'a> {
         }?;
         let function = &tool["function"];
         let arguments = match function.get("parameters") {
-            Some(parameters) => schema::sample(parameters, asked),
+            Some(parameters) => schema::sample(parameters, prompt),
             None => json!({}),
         };
         let arguments = if arguments.is_object() {
@@ -133,42 +133,48 @@ mod tests {
 
     #[test]
     fn a_tool_is_called_once_per_prompt_wherever_its_result_is() {
-        let (auto, asked, calls, result) =
+        let (auto, prompt, calls, result) =
             (json!("auto"), ("user", "q"), ("calls", "look_up"), ("tool", "r"));
         let look_up = Some("look_up".to_owned());
-        assert_eq!(called(&[asked], &auto), look_up);
-        assert_eq!(called(&[asked, calls, result], &auto), None);
-        assert_eq!(called(&[asked, calls, result, ("user", "a note")], &auto), None);
-        assert_eq!(called(&[asked, calls, result, ("system", "a note")], &auto), None);
-        assert_eq!(called(&[asked, calls, result, result], &auto), None);
+        assert_eq!(called(&[prompt], &auto), look_up);
+        assert_eq!(called(&[prompt, calls, result], &auto), None);
+        assert_eq!(called(&[prompt, calls, result, ("user", "a note")], &auto), None);
         assert_eq!(
-            called(&[asked, calls, ("user", "where is it?")], &auto),
+            called(&[prompt, calls, result, ("system", "a note")], &auto),
+            None
+        );
+        assert_eq!(called(&[prompt, calls, result, result], &auto), None);
+        assert_eq!(
+            called(&[prompt, calls, ("user", "where is it?")], &auto),
             look_up,
             "no result"
         );
-        let second = [asked, calls, result, ("assistant", "so"), ("user", "and?")];
+        let second = [prompt, calls, result, ("assistant", "so"), ("user", "and?")];
         assert_eq!(called(&second, &auto), look_up, "another prompt");
         assert_eq!(
-            called(&[asked, calls, result], &json!({"function": {"name": "look_up"}})),
+            called(
+                &[prompt, calls, result],
+                &json!({"function": {"name": "look_up"}})
+            ),
             None
         );
-        assert_eq!(called(&[asked], &json!("none")), None);
+        assert_eq!(called(&[prompt], &json!("none")), None);
     }
 
     #[test]
     fn a_call_that_is_required_is_of_the_next_tool() {
         let required = json!("required");
-        let (asked, result) = (("user", "q"), ("tool", "r"));
+        let (prompt, result) = (("user", "q"), ("tool", "r"));
         let last = Some("final_answer".to_owned());
-        assert_eq!(called(&[asked, ("calls", "look_up"), result], &required), last);
+        assert_eq!(called(&[prompt, ("calls", "look_up"), result], &required), last);
         // A client without tool calls describes them in text.
         let told = ("assistant", "Calling tools: [{'function': {'name': 'look_up'}}]");
         assert_eq!(
-            called(&[asked, told, ("user", "Observation: r")], &required),
+            called(&[prompt, told, ("user", "Observation: r")], &required),
             last
         );
         let all = [
-            asked,
+            prompt,
             ("calls", "look_up"),
             result,
             ("calls", "final_answer"),

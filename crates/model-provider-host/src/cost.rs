@@ -9,6 +9,23 @@ pub use usd::Usd;
 use crate::contract::{Model, ModelSource, Price, Summary, Usage};
 
 /// The cost of a response. Cached input tokens have their own price if there is one, else the input price.
+///
+/// ```
+/// use model_provider_host::{contract::{Price, Usage}, cost};
+///
+/// let price = Price {
+///     input: "0.10".to_owned(),
+///     output: "0.40".to_owned(),
+///     cached_input: None,
+/// };
+/// let usage = Usage {
+///     input_tokens: Some(1_000),
+///     cached_input_tokens: None,
+///     output_tokens: Some(500),
+///     reasoning_tokens: None,
+/// };
+/// assert_eq!(cost::of(&usage, &price).expect("known").to_string(), "0.0003");
+/// ```
 #[must_use]
 pub fn of(usage: &Usage, price: &Price) -> Option<Usd> {
     let input = usage.input_tokens?;

@@ -7,6 +7,16 @@ use wasmtime::ResourceLimiter;
 use crate::sandbox::memory::{MemoryBudget, TOTAL};
 
 /// The limits of one request. Each store gets its own.
+///
+/// ```
+/// use model_provider_host::{Limits, Settings};
+///
+/// let mut settings = Settings::default();
+/// settings.set("max-guest-time-ms", "500")?;
+/// assert_eq!(settings.limits.guest_time.as_millis(), 500);
+/// assert!(Limits::NAMES.contains(&"max-guest-time-ms"));
+/// # Ok::<(), model_provider_host::settings::SettingError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

@@ -40,6 +40,17 @@ pub use source::{Admission, Candidate, Fetched, PluginSource};
 const NONBLOCKING: &str = "openclaw:model-provider/nonblocking";
 
 /// A component that is loaded into a sandbox and checked. Cheap to clone.
+///
+/// ```no_run
+/// # async fn run() -> model_provider_host::Result<()> {
+/// use model_provider_host::{Plugin, Sandbox};
+///
+/// let sandbox = Sandbox::new(&Default::default())?;
+/// let plugin = Plugin::load(&sandbox, "provider.wasm").await?;
+/// println!("{} {}", plugin.info().id, plugin.digest());
+/// println!("imports {}", plugin.imports().join(", "));
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Plugin(Arc<Inner>);
 

@@ -81,7 +81,7 @@ impl RequestContext {
     }
 
     /// A request got a response: an earlier blocked one did not stop the guest.
-    pub(crate) fn answered(&self) {
+    pub(crate) fn responded(&self) {
         let mut stop_reason = self.stop_reason();
         if matches!(*stop_reason, Some(StopReason::Denied { .. })) {
             *stop_reason = None;

@@ -6,11 +6,23 @@ use std::collections::HashMap;
 use crate::contract::ChatRequest;
 
 /// Parameters by reference.
+///
+/// ```
+/// use model_provider_host::{contract::ChatRequest, request_defaults::Params};
+///
+/// let mut params = Params::default();
+/// params.insert("Qwen/Qwen3-8B", ChatRequest::new("").temperature(0.2).max_output_tokens(500));
+///
+/// let mut request = ChatRequest::new("qwen/qwen3-8b").max_output_tokens(50);
+/// params.fill(&mut request, &["qwen/qwen3-8b"]);
+/// assert_eq!(request.temperature, Some(0.2));
+/// assert_eq!(request.max_output_tokens, Some(50)); // the request's own
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     by_reference: HashMap<String, ChatRequest>,
     /// The defaults of models without their own.
-    of_others: Option<ChatRequest>,
+    default: Option<ChatRequest>,
     /// Unknown parameter keys, with their location.
     pub unknown: Vec<String>,
 }
@@ -24,14 +36,14 @@ impl Params {
 
     /// Sets the defaults of all models without their own.
     pub fn insert_default(&mut self, wanted: ChatRequest) {
-        self.of_others = Some(wanted);
+        self.default = Some(wanted);
     }
 
     /// Fills unset parameters with the defaults of the request's model; of several names the first known one
     /// counts.
     pub fn fill(&self, request: &mut ChatRequest, names: &[&str]) {
         let own = names.iter().find_map(|name| self.by_reference.get(&key(name)));
-        let Some(wanted) = own.or(self.of_others.as_ref()) else {
+        let Some(wanted) = own.or(self.default.as_ref()) else {
             return;
         };
         let wanted = wanted.clone();

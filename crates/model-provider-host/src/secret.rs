@@ -5,6 +5,15 @@ use std::{fmt, sync::Arc};
 use zeroize::Zeroizing;
 
 /// A secret, such as a token. `Debug` and `Display` only show that there is one.
+///
+/// ```
+/// use model_provider_host::Secret;
+///
+/// let key = Secret::new(" sk_0123456789\n").expect("not blank").from_source("ACME_KEY");
+/// assert_eq!(format!("{key:?} {key}"), "Secret(…) …");
+/// assert_eq!(key.preview(), "sk_0…6789");
+/// assert_eq!(key.expose(), "sk_0123456789");
+/// ```
 #[derive(Clone)]
 pub struct Secret {
     text: Zeroizing<String>,
@@ -16,9 +25,9 @@ impl Secret {
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let breaks = ['\r', '\n', '\u{2028}', '\u{2029}'];
-        let mut kept = Zeroizing::new(String::with_capacity(text.len()));
-        kept.extend(text.chars().filter(|c| !breaks.contains(c)));
-        let trimmed = kept.trim();
+        let mut joined = Zeroizing::new(String::with_capacity(text.len()));
+        joined.extend(text.chars().filter(|c| !breaks.contains(c)));
+        let trimmed = joined.trim();
         (!trimmed.is_empty()).then(|| Self {
             text: Zeroizing::new(trimmed.to_owned()),
             source: None,

@@ -3,6 +3,7 @@
 //! Their source (files, flags, environment) is the configuration's business.
 
 mod builder;
+mod declared;
 mod model_index;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -17,10 +18,22 @@ use crate::{
     secret::Secret,
 };
 
+pub use declared::{Declared, DeclaredSettings};
+pub use did_you_mean::nearest;
 pub(crate) use model_index::Listed;
 pub use model_index::ModelSettings;
 
 /// All settings of one provider.
+///
+/// ```
+/// use model_provider_host::Settings;
+///
+/// let mut settings = Settings::default().with_base_url("http://127.0.0.1:8000/v1".parse()?);
+/// settings.set("idle-timeout-ms", "5000")?;
+/// settings.set("bill-to", "my-org")?; // unknown to the host: for the plugin, as JSON
+/// assert_eq!(settings.extras["bill-to"], r#""my-org""#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
@@ -58,50 +71,6 @@ pub struct Settings {
     pub models: Arc<ModelSettings>,
     /// The settings that crates on top of the host declare.
     pub declared: Declared,
-}
-
-/// Declared settings with the values that were set.
-#[derive(Clone, Debug, Default)]
-pub struct Declared {
-    settings: DeclaredSettings,
-    values: BTreeMap<&'static str, String>,
-}
-
-impl Declared {
-    /// The settings that were set, with checked values.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.values.iter().map(|(name, value)| (*name, value.as_str()))
-    }
-
-    /// Sets one if its name is declared; returns whether it is.
-    fn set(&mut self, name: &str, value: &str) -> Result<bool, &'static str> {
-        let Some(name) = self.settings.names.iter().find(|known| **known == name) else {
-            return Ok(false);
-        };
-        (self.settings.check)(name, value)?;
-        self.values.insert(name, value.to_owned());
-        Ok(true)
-    }
-}
-
-/// Declarations of settings by crates on top of a host, such as a server. The host checks the values; their owner
-/// interprets them.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct DeclaredSettings {
-    /// Their names.
-    pub names: &'static [&'static str],
-    /// Checks a value for a name; the error says what the setting accepts.
-    pub check: fn(name: &str, value: &str) -> Result<(), &'static str>,
-}
-
-impl Default for DeclaredSettings {
-    fn default() -> Self {
-        Self {
-            names: &[],
-            check: |_, _| Ok(()),
-        }
-    }
 }
 
 impl Default for Settings {
@@ -168,12 +137,8 @@ impl Settings {
     /// The defaults, with the declarations of crates on top of the host.
     #[must_use]
     pub fn declaring(declared: DeclaredSettings) -> Self {
-        let declared = Declared {
-            settings: declared,
-            values: BTreeMap::new(),
-        };
         Self {
-            declared,
+            declared: Declared::new(declared),
             ..Self::default()
         }
     }
@@ -183,7 +148,7 @@ impl Settings {
         NAMES
             .into_iter()
             .chain(Limits::NAMES)
-            .chain(self.declared.settings.names.iter().copied())
+            .chain(self.declared.names())
     }
 
     /// Sets one by name and text, as `--set NAME=VALUE` and a plugin's `config` do. Names that the host does not
@@ -193,7 +158,7 @@ impl Settings {
     /// The value is invalid, or the name is a misspelling of one of the host's.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), SettingError> {
         let value = value.trim();
-        let fault = |wants| SettingError::Value {
+        let invalid = |wants| SettingError::Value {
             name: name.into(),
             wants,
         };
@@ -201,12 +166,12 @@ impl Settings {
             value
                 .parse::<u32>()
                 .map(|ms| Duration::from_millis(ms.into()))
-                .map_err(|_| fault("milliseconds, a whole number"))
+                .map_err(|_| invalid("milliseconds, a whole number"))
         };
         let flag = || match value {
             "true" | "on" | "yes" | "1" => Ok(true),
             "false" | "off" | "no" | "0" => Ok(false),
-            _ => Err(fault("true or false")),
+            _ => Err(invalid("true or false")),
         };
         match name {
             "connect-timeout-ms" => self.connect_timeout = millis()?,
@@ -219,7 +184,7 @@ impl Settings {
                     .parse()
                     .ok()
                     .filter(|n| *n <= 10)
-                    .ok_or_else(|| fault("a whole number from 0 to 10"))?;
+                    .ok_or_else(|| invalid("a whole number from 0 to 10"))?;
             }
             "discovery" => {
                 self.discovery = match value {
@@ -227,19 +192,19 @@ impl Settings {
                     "off" | "false" => DiscoveryMode::Off,
                     "authenticated" | "true" => DiscoveryMode::Authenticated,
                     "always" => DiscoveryMode::Always,
-                    _ => return Err(fault("`configured-only`, `off`, `authenticated` or `always`")),
+                    _ => return Err(invalid("`configured-only`, `off`, `authenticated` or `always`")),
                 };
             }
             "allow-private" => self.allow_private = flag()?,
             "empty-wasi" => self.empty_wasi = flag()?,
             "ca-file" => self.ca_file = Some(value.into()),
-            "base-url" => self.base_url = Some(base_url(value).map_err(|_| fault("an http or https URL"))?),
+            "base-url" => self.base_url = Some(base_url(value).map_err(|_| invalid("an http or https URL"))?),
             _ if Limits::NAMES.contains(&name) => {
-                let number = value.parse().map_err(|_| fault("a whole number"))?;
+                let number = value.parse().map_err(|_| invalid("a whole number"))?;
                 let known = self.limits.set(name, number);
                 debug_assert!(known.is_some(), "Limits::NAMES and Limits::set agree");
             }
-            _ if self.declared.set(name, value).map_err(fault)? => {}
+            _ if self.declared.set(name, value).map_err(invalid)? => {}
             _ => {
                 if let Some(meant) = nearest(name, self.names()) {
                     return Err(SettingError::Misspelt {
@@ -314,24 +279,6 @@ pub fn base_url(text: &str) -> Result<url::Url, String> {
     Ok(url)
 }
 
-/// The known name that was probably meant, whatever its case: at edit distance one, or two in a long word.
-///
-/// ```
-/// use model_provider_host::settings::nearest;
-///
-/// assert_eq!(nearest("max-retrys", ["max-retries", "base-url"]), Some("max-retries"));
-/// assert_eq!(nearest("colour", ["max-retries", "base-url"]), None);
-/// ```
-pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let name = name.to_lowercase();
-    known
-        .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(&name, &known.to_lowercase()), known))
-        .filter(|(distance, known)| *distance <= if known.len() > 8 { 2 } else { 1 })
-        .min()
-        .map(|(_, known)| known)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,11 +312,11 @@ mod tests {
             check: |_, value| value.parse::<u8>().map(drop).map_err(|_| "a number"),
         };
         let mut settings = Settings::declaring(DECLARED);
-        let fault = SettingError::Value {
+        let invalid = SettingError::Value {
             name: "serve-workers".into(),
             wants: "a number",
         };
-        assert_eq!(settings.set("serve-workers", "many"), Err(fault));
+        assert_eq!(settings.set("serve-workers", "many"), Err(invalid));
         settings.set("serve-workers", " 3 ").unwrap();
         assert_eq!(
             settings.declared.iter().collect::<Vec<_>>(),

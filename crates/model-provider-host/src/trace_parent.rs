@@ -8,6 +8,17 @@ use std::{
 use http::HeaderValue;
 
 /// The trace context of a request, as in the header `traceparent`.
+///
+/// ```
+/// use model_provider_host::{ChatOptions, TraceParent};
+///
+/// let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// let received = TraceParent::parse(header).expect("a valid header");
+/// let span = received.child();
+/// assert_eq!(span.trace_id(), received.trace_id());
+/// assert_ne!(span.span_id(), received.span_id());
+/// let options = ChatOptions::default().with_trace_parent(span);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceParent {
     trace: u128,

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::key_digest::{DIGITS, PREFIX, generate_key, without_keys};
 
 fn key(name: &str, secret: &str) -> AccessKey {
     AccessKey::new(name, KeyDigest::of(secret))

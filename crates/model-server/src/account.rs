@@ -56,10 +56,10 @@ pub(super) struct Account(Arc<Inner>);
 struct Inner {
     books: Arc<Books>,
     started: Instant,
-    state: Mutex<State>,
+    state: Mutex<AccountState>,
 }
 
-struct State {
+struct AccountState {
     key: Option<Arc<AccessKey>>,
     entered: Option<Entered>,
     /// The allowed models, resolved.
@@ -118,7 +118,7 @@ impl Account {
         Self(Arc::new(Inner {
             books: Arc::clone(books),
             started: Instant::now(),
-            state: Mutex::new(State {
+            state: Mutex::new(AccountState {
                 key: None,
                 entered: None,
                 models: Vec::new(),
@@ -153,7 +153,7 @@ impl Account {
     }
 
     /// Counts it against the limits of its key.
-    #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+    #[allow(clippy::result_large_err, reason = "an error is made once a request")]
     pub(super) fn enter(&self) -> Result<(), ApiError> {
         let Some(key) = self.key() else {
             return Ok(());
@@ -165,8 +165,8 @@ impl Account {
     }
 
     /// Sets the requested model, and returns the models to try, as far as its key allows them.
-    #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
-    pub(super) async fn asks(
+    #[allow(clippy::result_large_err, reason = "an error is made once a request")]
+    pub(super) async fn requests(
         &self,
         current: &Current,
         named: &str,
@@ -213,7 +213,7 @@ impl Account {
     }
 
     /// Reserves its possible usage.
-    #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+    #[allow(clippy::result_large_err, reason = "an error is made once a request")]
     pub(super) fn reserve(&self, current: &Current, request: &ChatRequest) -> Result<(), ApiError> {
         let Some(key) = self.key() else {
             return Ok(());
@@ -253,7 +253,7 @@ impl Account {
     }
 
     /// Marks its response as complete.
-    pub(super) fn answered(
+    pub(super) fn completed(
         &self,
         reference: &str,
         summary: &Summary,
@@ -310,11 +310,11 @@ impl Account {
     }
 
     /// Sets the status of its response, and the error's code.
-    pub(super) fn responded(&self, status: StatusCode, fault: Option<&ApiError>) {
+    pub(super) fn responded(&self, status: StatusCode, error: Option<&ApiError>) {
         let mut state = self.state();
         state.record.status = Some(status.as_u16());
-        if let Some(fault) = fault {
-            state.record.error = Some(fault.code.clone());
+        if let Some(error) = error {
+            state.record.error = Some(error.code.clone());
         }
         if !state.is_open {
             let outcome = if status.as_u16() < 400 { OK } else { FAILED };
@@ -331,7 +331,7 @@ impl Account {
         fault_of(reached)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AccountState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -344,7 +344,7 @@ fn has_begun(error: &Error) -> bool {
     details.request_sent && details.status.is_none() && is_named
 }
 
-impl State {
+impl AccountState {
     fn by(&mut self, generation: &GenerationInfo) {
         self.record.generation = Some(generation.number);
         self.record.digest = Some(generation.digest.clone());

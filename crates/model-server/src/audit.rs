@@ -27,6 +27,13 @@ const AGAIN: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_secs(2);
 
 /// The path and size limits of the audit log.
+///
+/// ```
+/// use model_server::AuditOptions;
+///
+/// let options = AuditOptions::new("audit.jsonl").with_max_bytes(10_000_000).with_max_files(5);
+/// assert_eq!(options.max_files, 5);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AuditOptions {
@@ -70,12 +77,12 @@ pub struct Audit(Arc<Inner>);
 
 struct Inner {
     /// `None` at the end.
-    queue: Option<SyncSender<Message>>,
+    queue: Option<SyncSender<AuditMessage>>,
     counts: Arc<Counts>,
     writing: Mutex<Option<JoinHandle<()>>>,
 }
 
-enum Message {
+enum AuditMessage {
     Line(Vec<u8>),
     /// The file may have been rotated externally.
     Reopen,
@@ -118,14 +125,14 @@ impl Audit {
     /// # Errors
     /// `configuration`: it cannot be written.
     pub fn open(options: AuditOptions) -> Result<Self> {
-        let fault = |error: io::Error| {
+        let failure = |error: io::Error| {
             let message = format!(
                 "the audit log {} cannot be written: {error}",
                 options.path.display()
             );
             Error::new(ErrorKind::Configuration, message).with_hint("name another file with `--audit`")
         };
-        let output = Output::open(&options.path).map_err(fault)?;
+        let output = Output::open(&options.path).map_err(failure)?;
         let (queue, waiting) = mpsc::sync_channel(WAITING);
         let counts = Arc::<Counts>::default();
         let mut writer = Writer {
@@ -135,7 +142,7 @@ impl Audit {
             tried: Instant::now(),
         };
         let thread = thread::Builder::new().name("audit".to_owned());
-        let writing = thread.spawn(move || writer.write_on(&waiting)).map_err(fault)?;
+        let writing = thread.spawn(move || writer.write_on(&waiting)).map_err(failure)?;
         Ok(Self(Arc::new(Inner {
             queue: Some(queue),
             counts,
@@ -150,7 +157,7 @@ impl Audit {
         };
         line.push(b'\n');
         let counts = &self.0.counts;
-        match self.0.send(Message::Line(line)) {
+        match self.0.send(AuditMessage::Line(line)) {
             Ok(()) => counts.is_dropping.store(false, Ordering::Relaxed),
             Err(_) => {
                 counts.dropped.fetch_add(1, Ordering::Relaxed);
@@ -163,7 +170,7 @@ impl Audit {
 
     /// Reopens the file: another program may have rotated it.
     pub(super) fn reopen(&self) {
-        if self.0.send(Message::Reopen).is_err() {
+        if self.0.send(AuditMessage::Reopen).is_err() {
             self.0.counts.has_moved.store(true, Ordering::Relaxed);
         }
     }
@@ -172,7 +179,7 @@ impl Audit {
     pub(super) fn flush(&self) {
         let (done, ends) = mpsc::sync_channel(1);
         let until = Instant::now() + LAST;
-        let mut message = Message::Flush(done);
+        let mut message = AuditMessage::Flush(done);
         while let Err(TrySendError::Full(back)) = self.0.send(message) {
             if Instant::now() > until {
                 return;
@@ -201,7 +208,7 @@ impl Audit {
 }
 
 impl Inner {
-    fn send(&self, message: Message) -> std::result::Result<(), TrySendError<Message>> {
+    fn send(&self, message: AuditMessage) -> std::result::Result<(), TrySendError<AuditMessage>> {
         match &self.queue {
             Some(queue) => queue.try_send(message),
             None => Err(TrySendError::Disconnected(message)),
@@ -290,12 +297,12 @@ fn is_torn(path: &Path) -> io::Result<bool> {
 }
 
 impl Writer {
-    fn write_on(&mut self, waiting: &Receiver<Message>) {
+    fn write_on(&mut self, waiting: &Receiver<AuditMessage>) {
         while let Ok(message) = waiting.recv() {
             match message {
-                Message::Line(line) => self.write(&line),
-                Message::Reopen => self.open_again(),
-                Message::Flush(done) => {
+                AuditMessage::Line(line) => self.write(&line),
+                AuditMessage::Reopen => self.open_again(),
+                AuditMessage::Flush(done) => {
                     let _ = done.try_send(());
                 }
             }

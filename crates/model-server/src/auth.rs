@@ -11,7 +11,7 @@ use http::{StatusCode, header};
 use subtle::Choice;
 
 use super::{
-    AccessKey, AccessKeys, KeyDigest, ServePolicy, access_keys::without_keys, account::Caller,
+    AccessKey, AccessKeys, KeyDigest, ServePolicy, account::Caller, key_digest::without_keys,
     ledger_file::now,
 };
 use dialects::{
@@ -25,6 +25,17 @@ use dialects::{
 use model_provider_host::{Error, ErrorKind, Result, Secret, contract::Summary, redact::Redactor};
 
 /// Which clients are accepted. The default is for loopback, without a key.
+///
+/// ```
+/// use model_provider_host::Secret;
+/// use model_server::Access;
+///
+/// let everywhere = "0.0.0.0:8080".parse()?;
+/// assert!(Access::new(everywhere, None).is_err()); // other machines could use the credential
+/// let key = Secret::new("0123456789abcdef0123456789abcdef");
+/// assert!(Access::new(everywhere, key.as_ref()).is_ok());
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Access {
     /// The digest of the key, so that a comparison leaks nothing, not even its length.
@@ -132,11 +143,11 @@ impl Access {
     }
 
     /// Redacts the key in an error, which may repeat what a client sent, such as the name of a tool.
-    pub(super) fn redacted_fault(&self, mut fault: ApiError) -> ApiError {
+    pub(super) fn redacted_error(&self, mut error: ApiError) -> ApiError {
         if self.is_locked() {
-            fault.map_texts(&|text| self.redacted(text));
+            error.map_texts(&|text| self.redacted(text));
         }
-        fault
+        error
     }
 
     /// Redacts the key in the summary of a response: a warning may repeat what a client sent.
@@ -159,7 +170,7 @@ impl Access {
     }
 
     /// Checks a request, and identifies its caller.
-    #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+    #[allow(clippy::result_large_err, reason = "an error is made once a request")]
     pub(super) fn check(&self, request: &Request, policy: &ServePolicy) -> Result<Caller, Refused> {
         let (headers, uri) = (request.headers(), request.uri());
         let Some(name) = authority(headers, uri) else {
@@ -187,7 +198,7 @@ impl Access {
 
     /// Identifies the caller by the given keys. All keys are compared, so that the time leaks nothing; a disabled or
     /// expired key gets the same response as an unknown one.
-    #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+    #[allow(clippy::result_large_err, reason = "an error is made once a request")]
     fn caller(&self, shown: &[KeyDigest]) -> Result<Caller, Refused> {
         let is_own = self.key.map_or(Choice::from(0), |own| {
             let equal = shown.iter().map(|shown| own.ct_eq(shown));
@@ -199,7 +210,7 @@ impl Access {
             _ if is_own.into() => Ok(Caller::Operator),
             (Some(key), None) => Ok(Caller::Key(key)),
             (key, reason) => Err(Refused {
-                fault: wrong_key(),
+                error: wrong_key(),
                 key,
                 reason: reason.unwrap_or("unknown-key"),
             }),
@@ -210,7 +221,7 @@ impl Access {
 /// A request that is denied access.
 #[derive(Debug)]
 pub(super) struct Refused {
-    pub(super) fault: ApiError,
+    pub(super) error: ApiError,
     /// The key that it was sent with, if known: for the operator, not for the client.
     pub(super) key: Option<Arc<AccessKey>>,
     /// For metrics and the audit log.
@@ -223,7 +234,7 @@ fn is_own(address: SocketAddr) -> bool {
 
 fn refused(status: StatusCode, message: &str) -> Refused {
     Refused {
-        fault: not_allowed(status, message),
+        error: not_allowed(status, message),
         key: None,
         reason: "address",
     }

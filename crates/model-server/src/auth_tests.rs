@@ -47,7 +47,7 @@ fn only_programs_of_this_machine_and_clients_with_the_key_have_access() {
         let status = access
             .check(&request, &policy)
             .err()
-            .map(|refused| refused.fault.status.as_u16());
+            .map(|refused| refused.error.status.as_u16());
         assert_eq!(status, case.status, "{}", case.name);
     }
 }
@@ -84,17 +84,17 @@ fn an_address_that_other_machines_reach_needs_a_strong_key() {
 fn no_error_repeats_the_key_anywhere() {
     let key = "0123456789abcdef";
     let access = Access::new(loopback(), Secret::new(key).as_ref()).expect("a key");
-    let mut fault = ApiError::new(
+    let mut error = ApiError::new(
         StatusCode::BAD_REQUEST,
         "t",
         "c",
         &format!("tool_choice {key} names none"),
     );
     let attempts = serde_json::json!([{ "reason": format!("no {key}") }]);
-    fault.others.insert("trail".to_owned(), attempts);
-    let fault = access.redacted_fault(fault.about(&format!("tools.{key}")));
-    assert!(!fault.members().to_string().contains(key), "{fault:?}");
-    assert_eq!(fault.message, "tool_choice **************** names none");
+    error.extras.insert("trail".to_owned(), attempts);
+    let error = access.redacted_error(error.about(&format!("tools.{key}")));
+    assert!(!error.members().to_string().contains(key), "{error:?}");
+    assert_eq!(error.message, "tool_choice **************** names none");
 }
 
 #[test]

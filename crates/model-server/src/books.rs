@@ -18,6 +18,16 @@ use super::{
 const REFUSALS: Duration = Duration::from_secs(1);
 
 /// The record sinks of a server. By default records are in memory only.
+///
+/// ```no_run
+/// # fn run() -> model_provider_host::Result<()> {
+/// use model_server::{Audit, AuditOptions, Records, UsageFile};
+///
+/// let records = Records::default()
+///     .with_audit(Audit::open(AuditOptions::new("audit.jsonl"))?)
+///     .with_usage(UsageFile::open("access-usage.json")?);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Records {

@@ -49,14 +49,14 @@ pub(super) async fn completions(
         .try_acquire_owned()
         .map_err(|_| busy(service.0.limits.concurrent))?;
     // Held as long as the request, which a fallback model may still need.
-    let (asked, held) = received.parse(&dialect).await?;
-    let named = current.access.redacted(&asked.model.ok_or_else(no_model)?);
+    let (parsed, held) = received.parse(&dialect).await?;
+    let named = current.access.redacted(&parsed.model.ok_or_else(no_model)?);
     let (references, default_for) = current.references(named.clone());
     let is_default = default_for.is_some() || named.trim().is_empty();
     let references = account
-        .asks(&current, &named, asked.stream, (references, is_default))
+        .requests(&current, &named, parsed.stream, (references, is_default))
         .await?;
-    let (request, mut reply) = (asked.request, asked.reply);
+    let (request, mut reply) = (parsed.request, parsed.reply);
     account.reserve(&current, &request)?;
     reply.begin(Head {
         id: id.of_response().to_owned(),
@@ -67,14 +67,14 @@ pub(super) async fn completions(
     });
     current.access.redact_notes(reply.notes());
     let options = ChatOptions::default().with_trace_parent(trace);
-    if !asked.stream {
+    if !parsed.stream {
         return Ok(current
             .whole(&request, &references, options, reply, &account)
             .await?);
     }
-    let asking = Arc::clone(&current);
+    let of_task = Arc::clone(&current);
     let mut starting: Starting = Box::pin(async move {
-        let (current, _held) = (asking, held);
+        let (current, _held) = (of_task, held);
         current
             .fallback
             .start_with(&current.host, &request, &references, options)
@@ -136,7 +136,7 @@ impl Current {
             })?;
         let (response, generation) = (&completed.response, &completed.response.generation);
         let (reference, attempts) = (&completed.reference, completed.attempts.len());
-        account.answered(reference, &response.summary, generation, attempts);
+        account.completed(reference, &response.summary, generation, attempts);
         let ending = Ending {
             summary: &self.access.redacted_summary(&response.summary),
             generation,
@@ -161,20 +161,20 @@ fn busy(most: usize) -> ApiError {
 
 /// No model responded.
 pub(super) fn failed(failed: Failed) -> ApiError {
-    let mut fault = ApiError::from(&failed.error);
+    let mut error = ApiError::from(&failed.error);
     if failed.attempts.len() > 1 {
-        fault
-            .others
+        error
+            .extras
             .insert("trail".to_owned(), attempts(&failed.attempts).into());
     }
-    fault
+    error
 }
 
 /// The same, with the error's location in the client's terms.
 fn located(nobody: Failed, reply: &dyn ResponseWriter) -> ApiError {
-    let mut fault = failed(nobody);
-    reply.locate(&mut fault);
-    fault
+    let mut error = failed(nobody);
+    reply.locate(&mut error);
+    error
 }
 
 fn now() -> u64 {

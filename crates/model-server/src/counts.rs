@@ -142,8 +142,8 @@ impl Counts {
         let mut more = Registry::with_prefix("model_server");
         let ready = ConstGauge::new(i64::from(is_ready));
         more.register("ready", "Whether /readyz reports ready", ready);
-        let kept = ConstGauge::new(i64::from(is_usage_kept));
-        more.register("usage_kept", "Whether the usage of keys is stored", kept);
+        let stored = ConstGauge::new(i64::from(is_usage_kept));
+        more.register("usage_kept", "Whether the usage of keys is stored", stored);
         let tokens = Family::<Key, Gauge>::default();
         let spend = Family::<Key, Gauge<f64, AtomicU64>>::default();
         for (key, usage) in ledger.usage(now()) {

@@ -147,7 +147,7 @@ impl Accounts {
 
 impl Usage {
     /// As stored: no request is in flight.
-    pub(super) fn kept(day: u64, tokens: u64, spent: Usd, minute: VecDeque<(u64, u32)>) -> Self {
+    pub(super) fn stored(day: u64, tokens: u64, spent: Usd, minute: VecDeque<(u64, u32)>) -> Self {
         Self {
             day,
             tokens,

@@ -41,14 +41,14 @@ pub struct UsageFile {
 
 struct Shared {
     path: PathBuf,
-    state: Mutex<State>,
-    told: Condvar,
+    state: Mutex<WriteState>,
+    changed: Condvar,
     /// The last write failed.
     is_failing: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
+struct WriteState {
     changes: u64,
     written: u64,
     is_ending: bool,
@@ -58,12 +58,12 @@ struct State {
 #[serde(deny_unknown_fields)]
 struct Form {
     version: u32,
-    keys: BTreeMap<String, Kept>,
+    keys: BTreeMap<String, StoredUsage>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Kept {
+struct StoredUsage {
     day: u64,
     tokens: u64,
     usd: Usd,
@@ -87,15 +87,15 @@ impl UsageFile {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let lock = files::lock(path)?;
-        let kept = read(path)?;
+        let stored = read(path)?;
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             state: Mutex::default(),
-            told: Condvar::new(),
+            changed: Condvar::new(),
             is_failing: AtomicBool::new(false),
         });
         let changing = Arc::clone(&shared);
-        let ledger = Ledger::going_on(kept, move || changing.change());
+        let ledger = Ledger::going_on(stored, move || changing.change());
         // A file that cannot be written is reported at the start, not at the first request.
         files::write_private(path, &text(&ledger))?;
         let (writing, counted) = (Arc::clone(&shared), ledger.clone());
@@ -132,7 +132,7 @@ impl UsageFile {
         while state.written < wanted {
             let (next, waited) = self
                 .shared
-                .told
+                .changed
                 .wait_timeout(state, LAST)
                 .unwrap_or_else(PoisonError::into_inner);
             state = next;
@@ -146,7 +146,7 @@ impl UsageFile {
 impl Drop for UsageFile {
     fn drop(&mut self) {
         self.shared.lock().is_ending = true;
-        self.shared.told.notify_all();
+        self.shared.changed.notify_all();
         if let Some(writing) = self.writing.take() {
             let _ = writing.join();
         }
@@ -154,13 +154,13 @@ impl Drop for UsageFile {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WriteState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change(&self) {
         self.lock().changes += 1;
-        self.told.notify_all();
+        self.changed.notify_all();
     }
 
     /// Writes after each change, until the end.
@@ -168,7 +168,7 @@ impl Shared {
         loop {
             let mut state = self.lock();
             while state.changes == state.written && !state.is_ending {
-                state = self.told.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             if state.changes == state.written {
                 return;
@@ -185,7 +185,7 @@ impl Shared {
                 _ => {}
             }
             self.lock().written = changes;
-            self.told.notify_all();
+            self.changed.notify_all();
             if !is_ending {
                 thread::sleep(PAUSE);
             }
@@ -194,27 +194,27 @@ impl Shared {
 }
 
 fn read(path: &Path) -> Result<Vec<(String, Usage)>> {
-    let fault = |what: String| {
+    let failure = |what: String| {
         Error::new(ErrorKind::Configuration, format!("{} {what}", path.display()))
             .with_hint("correct it, or remove it, which resets the usage of every key")
     };
     let text = match files::read(path, files::MAX_BYTES) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(fault(format!("cannot be read: {error}"))),
+        Err(error) => return Err(failure(format!("cannot be read: {error}"))),
     };
     let form: Form = serde_json::from_slice(&text)
-        .map_err(|error| fault(format!("is no account of access keys: {error}")))?;
+        .map_err(|error| failure(format!("is no account of access keys: {error}")))?;
     if form.version != VERSION {
-        return Err(fault(format!(
+        return Err(failure(format!(
             "has the version {}; expected {VERSION}",
             form.version
         )));
     }
-    let usage = form.keys.into_iter().map(|(name, kept)| {
+    let usage = form.keys.into_iter().map(|(name, stored)| {
         (
             name,
-            Usage::kept(kept.day, kept.tokens, kept.usd, kept.minute.into()),
+            Usage::stored(stored.day, stored.tokens, stored.usd, stored.minute.into()),
         )
     });
     Ok(usage.collect())
@@ -222,13 +222,13 @@ fn read(path: &Path) -> Result<Vec<(String, Usage)>> {
 
 fn text(ledger: &Ledger) -> Vec<u8> {
     let keys = ledger.usage(now()).into_iter().map(|(name, usage)| {
-        let kept = Kept {
+        let stored = StoredUsage {
             day: usage.day,
             tokens: usage.tokens,
             usd: usage.spent,
             minute: usage.minute.into(),
         };
-        (name, kept)
+        (name, stored)
     });
     let form = Form {
         version: VERSION,
@@ -248,7 +248,7 @@ pub(super) fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AccessKey, access_keys::KeyDigest};
+    use crate::{AccessKey, key_digest::KeyDigest};
 
     fn limited() -> AccessKey {
         AccessKey {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use proptest::prelude::*;
 
 use super::*;
-use crate::access_keys::KeyDigest;
+use crate::key_digest::KeyDigest;
 
 const NOW: u64 = 20_000 * DAY + 12 * 60 * 60;
 

@@ -17,7 +17,9 @@ mod cors;
 mod count_tokens;
 mod counts;
 mod current;
+mod expiry;
 mod health;
+mod key_digest;
 mod ledger;
 mod ledger_file;
 mod limits;
@@ -56,11 +58,13 @@ use model_provider_host::{
     Host, Result, contract::ModelCatalog, request_defaults::Params, settings::DeclaredSettings,
 };
 
-pub use access_keys::{AccessKey, AccessKeys, Expiry, KeyDigest, generate_key};
+pub use access_keys::{AccessKey, AccessKeys};
 pub use audit::{Audit, AuditOptions};
 pub use auth::Access;
 pub use books::Records;
 pub use dialects::chat_completions::reasoning::ReasoningField;
+pub use expiry::Expiry;
+pub use key_digest::{KeyDigest, generate_key};
 pub use ledger_file::UsageFile;
 pub use limits::ServeLimits;
 pub use model_provider_host::cost::Usd;
@@ -74,7 +78,7 @@ use budget::BodyBudget;
 use current::Current;
 use dialects::server::{addresses, plain_path::plain_uri};
 use readiness::Readiness;
-use request_id::Names;
+use request_id::RequestIdGenerator;
 
 /// The server's settings, for declaration in the host's
 /// ([`Settings::declaring`](model_provider_host::Settings::declaring)).
@@ -174,6 +178,20 @@ impl std::fmt::Debug for ServeOptions {
 }
 
 /// A host as an HTTP service. Cheap to clone; clones are the same service.
+///
+/// ```no_run
+/// # async fn run(host: model_provider_host::Host) -> std::io::Result<()> {
+/// use axum::{Router, routing::get};
+/// use model_server::{ServeOptions, Service};
+///
+/// let service = Service::new(host, ServeOptions::default());
+/// let app = Router::new()
+///     .route("/", get(|| async { "the program's own page" }))
+///     .merge(service.router());
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+/// axum::serve(listener, app).await
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
 
@@ -189,7 +207,7 @@ struct Inner {
     bodies: Arc<BodyBudget>,
     /// One permit for each response in progress.
     in_progress: Arc<Semaphore>,
-    names: Names,
+    names: RequestIdGenerator,
 }
 
 impl std::fmt::Debug for Service {
@@ -219,7 +237,7 @@ impl Service {
             readiness: Readiness::default(),
             in_progress: Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS))),
             bodies: BodyBudget::new(limits.total_body_bytes),
-            names: Names::new(),
+            names: RequestIdGenerator::new(),
             limits,
         }))
     }

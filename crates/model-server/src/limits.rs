@@ -6,6 +6,16 @@ use std::time::Duration;
 use model_provider_host::Settings;
 
 /// The limits of a server.
+///
+/// ```
+/// use model_provider_host::Settings;
+/// use model_server::{SETTINGS, ServeLimits};
+///
+/// let mut settings = Settings::declaring(SETTINGS);
+/// settings.set("serve-max-concurrent", "7")?;
+/// assert_eq!(ServeLimits::of(&settings).concurrent, 7);
+/// # Ok::<(), model_provider_host::settings::SettingError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServeLimits {

@@ -34,7 +34,7 @@ pub(super) struct Catalog {
     store_models: Option<Arc<StoreModels>>,
     current: ArcSwapOption<Listing>,
     /// One request refreshes the list; concurrent ones wait for its result.
-    asking: Mutex<()>,
+    refreshing: Mutex<()>,
 }
 
 impl Catalog {
@@ -43,7 +43,7 @@ impl Catalog {
             host,
             store_models: store_models.map(Arc::new),
             current: ArcSwapOption::empty(),
-            asking: Mutex::new(()),
+            refreshing: Mutex::new(()),
         }
     }
 
@@ -52,7 +52,7 @@ impl Catalog {
         match self.known() {
             Some(listing) => Ok(listing),
             None => {
-                let _turn = self.asking.lock().await;
+                let _turn = self.refreshing.lock().await;
                 match self.known() {
                     Some(listing) => Ok(listing),
                     None => self.ask().await,
@@ -70,15 +70,15 @@ impl Catalog {
     /// Refreshes the list now, and whenever it is older than `age`.
     pub(super) async fn keep_fresh(&self, age: Duration) {
         loop {
-            let turn = self.asking.lock().await;
+            let turn = self.refreshing.lock().await;
             let left = self.fresh_for(age);
-            let asked = if left.is_zero() {
+            let refreshed = if left.is_zero() {
                 self.ask().await.map(drop)
             } else {
                 Ok(())
             };
             drop(turn);
-            let wait = match asked {
+            let wait = match refreshed {
                 // A swap makes the list stale at once, so this checks from time to time; and a tiny `age` does not
                 // cause constant requests.
                 Ok(()) => left.clamp(SHORTEST_WAIT, LONGEST_WAIT),

@@ -5,19 +5,19 @@ use model_provider_host::contract::ModelRef;
 use super::resolved::Resolver;
 
 /// Whether one of the rules allows a model. A rule that does not resolve allows nothing.
-pub(super) async fn allow(rules: &[String], asked: &ModelRef, resolver: &Resolver) -> bool {
-    let asked = Names::of(asked);
+pub(super) async fn allow(rules: &[String], requested: &ModelRef, resolver: &Resolver) -> bool {
+    let requested = ModelNames::of(requested);
     for rule in rules {
         let rule = rule.trim();
         let is_allowed = if rule.contains('*') {
-            asked.all().any(|name| matches(rule, name))
+            requested.all().any(|name| matches(rule, name))
         } else {
             let Ok(rule) = resolver.resolve(rule).await else {
                 continue;
             };
-            let rule = Names::of(&rule);
+            let rule = ModelNames::of(&rule);
             // Without a suffix, a rule allows every routing of the model.
-            rule.canonical == asked.canonical || (rule.has_no_suffix() && rule.base == asked.base)
+            rule.canonical == requested.canonical || (rule.has_no_suffix() && rule.base == requested.base)
         };
         if is_allowed {
             return true;
@@ -37,7 +37,7 @@ pub(super) async fn list(rules: &[String], provider: &str, id: &str, resolver: &
             matches(model, id) || matches(model, &base)
         } else {
             let resolved = resolver.resolve(rule).await;
-            resolved.is_ok_and(|rule| Names::of(&rule).base == base)
+            resolved.is_ok_and(|rule| ModelNames::of(&rule).base == base)
         };
         if is_listed {
             return true;
@@ -47,7 +47,7 @@ pub(super) async fn list(rules: &[String], provider: &str, id: &str, resolver: &
 }
 
 /// The spellings of a reference that patterns are compared with.
-struct Names {
+struct ModelNames {
     canonical: String,
     /// Without the suffix.
     base: String,
@@ -55,7 +55,7 @@ struct Names {
     prefix: usize,
 }
 
-impl Names {
+impl ModelNames {
     fn of(reference: &ModelRef) -> Self {
         let canonical = reference.canonical.clone();
         let prefix = canonical.find('/').map_or(0, |at| at + 1);

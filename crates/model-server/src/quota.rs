@@ -34,16 +34,16 @@ pub(super) fn reached(reached: &Reached) -> ApiError {
              the earliest"
         ),
     };
-    let fault = ApiError::new(StatusCode::TOO_MANY_REQUESTS, class, code, &message);
-    let mut fault = match too_much {
-        Some(_) => fault,
-        None => fault.retry_after(*wait),
+    let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, class, code, &message);
+    let mut error = match too_much {
+        Some(_) => error,
+        None => error.retry_after(*wait),
     };
     // Clients must not retry all the time when the wait is hours.
-    fault.retry = matches!(limit, Limit::RequestsPerMinute | Limit::ConcurrentRequests);
+    error.retry = matches!(limit, Limit::RequestsPerMinute | Limit::ConcurrentRequests);
     let limit = serde_json::json!({ "name": limit.as_str(), "allowed": allowed, "used": used });
-    fault.others.insert("limit".to_owned(), limit);
-    fault
+    error.extras.insert("limit".to_owned(), limit);
+    error
 }
 
 /// The error for a model that a key may not use.

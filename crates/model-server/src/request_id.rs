@@ -39,12 +39,12 @@ const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 const LONGEST_NAME: usize = 64;
 
 /// Generates request ids: a number that differs per process, and a counter.
-pub(super) struct Names {
+pub(super) struct RequestIdGenerator {
     start: u64,
     count: AtomicU64,
 }
 
-impl Names {
+impl RequestIdGenerator {
     pub(super) fn new() -> Self {
         Self {
             // The standard library's hasher has a random seed.
@@ -141,19 +141,19 @@ pub(super) async fn around(State(service): State<Service>, mut request: Request,
         let (mut request, unread) = unread::watch(request);
         let mut response = match current.admit(&mut request, &account) {
             Ok(()) => next.run(request).await,
-            Err(fault) => {
+            Err(error) => {
                 drop(request);
-                Refusal(fault).into_response()
+                Refusal(error).into_response()
             }
         };
-        let mut told = None;
-        response = in_dialect(response, |fault| {
-            let fault = current.access.redacted_fault(fault.clone());
-            let written = (dialect.status(&fault), dialect.error(&fault, &id.name));
-            told = Some(fault);
+        let mut written_error = None;
+        response = in_dialect(response, |error| {
+            let error = current.access.redacted_error(error.clone());
+            let written = (dialect.status(&error), dialect.error(&error, &id.name));
+            written_error = Some(error);
             written
         });
-        account.responded(response.status(), told.as_ref());
+        account.responded(response.status(), written_error.as_ref());
         if let Some(unread) = unread {
             unread.settle(version, lingers.as_ref(), &mut response).await;
         }
@@ -193,7 +193,7 @@ fn trace_of(given: Option<&HeaderValue>) -> (TraceParent, Option<TraceParent>) {
 
 impl Current {
     /// Checks access and the limits of the key; on a connection beyond the limit, admits only health checks.
-    #[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+    #[allow(clippy::result_large_err, reason = "an error is made once a request")]
     fn admit(&self, request: &mut Request, account: &Account) -> Result<(), ApiError> {
         let path = request.uri().path();
         if health::is_observed(path) {
@@ -201,12 +201,12 @@ impl Current {
         }
         let caller = match self.access.check(request, &self.policy) {
             Ok(caller) => caller,
-            Err(Refused { fault, key, reason }) => {
+            Err(Refused { error, key, reason }) => {
                 if let Some(key) = &key {
                     account.of(key);
                 }
                 account.refused(reason);
-                return Err(fault);
+                return Err(error);
             }
         };
         if let Caller::Key(key) = &caller {
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_client_may_name_its_request_in_plain_characters() {
-        let names = Names::new();
+        let names = RequestIdGenerator::new();
         let name = |given: &str| {
             let given = HeaderValue::from_str(given).ok();
             names.name(given.as_ref(), |text| text == "a-key").to_string()

@@ -21,10 +21,10 @@ struct Unwritten(ApiError);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self(fault) = self;
-        let mut response = fault.status.into_response();
-        response.headers_mut().extend(headers_of(&fault));
-        response.extensions_mut().insert(Unwritten(fault));
+        let Self(error) = self;
+        let mut response = error.status.into_response();
+        response.headers_mut().extend(headers_of(&error));
+        response.extensions_mut().insert(Unwritten(error));
         response
     }
 }
@@ -34,10 +34,10 @@ pub(super) fn in_dialect(
     mut response: Response,
     write: impl FnOnce(&ApiError) -> (StatusCode, Value),
 ) -> Response {
-    let Some(Unwritten(fault)) = response.extensions_mut().remove() else {
+    let Some(Unwritten(error)) = response.extensions_mut().remove() else {
         return response;
     };
-    let (status, body) = write(&fault);
+    let (status, body) = write(&error);
     let body = Json(body).into_response();
     let (mut parts, body) = (response.into_parts().0, body.into_parts());
     parts.status = status;
@@ -47,8 +47,8 @@ pub(super) fn in_dialect(
 }
 
 impl From<ApiError> for Refusal {
-    fn from(fault: ApiError) -> Self {
-        Self(fault)
+    fn from(error: ApiError) -> Self {
+        Self(error)
     }
 }
 
@@ -59,8 +59,8 @@ impl From<Error> for Refusal {
 }
 
 /// Records the generation of a response.
-pub(super) fn by(generation: &GenerationInfo, answer: impl IntoResponse) -> Response {
-    let mut response = answer.into_response();
+pub(super) fn by(generation: &GenerationInfo, result: impl IntoResponse) -> Response {
+    let mut response = result.into_response();
     response.extensions_mut().insert(RespondedBy(generation.number));
     response
 }

@@ -41,13 +41,13 @@ struct Inner {
 }
 
 struct Taken {
-    seat: Arc<State>,
+    seat: Arc<SeatState>,
     address: IpAddr,
     /// Set once the connection's task exists.
     task: Option<AbortHandle>,
 }
 
-struct State {
+struct SeatState {
     phase: AtomicU8,
     /// The start of its phase, in microseconds since the server's start.
     since: AtomicU64,
@@ -56,13 +56,13 @@ struct State {
 
 /// A connection's seat; released on drop.
 pub(super) struct Seat {
-    state: Arc<State>,
+    state: Arc<SeatState>,
     seats: Seats,
 }
 
 /// A connection's seat, as its requests see it.
 #[derive(Clone)]
-pub(super) struct Sitting(Arc<State>, Instant);
+pub(super) struct Sitting(Arc<SeatState>, Instant);
 
 /// A request in progress on a seat.
 pub(super) struct Busy(Sitting);
@@ -110,7 +110,7 @@ impl Seats {
                 return None;
             }
         }
-        let state = Arc::new(State {
+        let state = Arc::new(SeatState {
             phase: AtomicU8::new(OPENING),
             since: AtomicU64::new(now),
             is_reserved,
@@ -148,7 +148,7 @@ fn leave(taken: &[Taken], now: u64, may: impl Fn(&Taken) -> bool) -> bool {
     ] {
         let latest = now.saturating_sub(u64::try_from(age.as_micros()).unwrap_or(u64::MAX));
         let is_so = |one: &&Taken| {
-            let State { phase: of, since, .. } = &*one.seat;
+            let SeatState { phase: of, since, .. } = &*one.seat;
             one.task.is_some() && of.load(SeqCst) == phase && since.load(SeqCst) <= latest && may(one)
         };
         let mut oldest: Vec<&Taken> = taken.iter().filter(is_so).collect();

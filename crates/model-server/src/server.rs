@@ -31,6 +31,21 @@ const RESERVED_HEAD: Duration = Duration::from_secs(2);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A running server. Dropping it closes its connections at once; [`shutdown`](Self::shutdown) waits for responses.
+///
+/// ```no_run
+/// # async fn run(host: model_provider_host::Host) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use model_server::{ServeOptions, Server, Service};
+///
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let server = Server::start(listener, Service::new(host, ServeOptions::default()))?;
+/// println!("listening on {}", server.base_url());
+/// tokio::signal::ctrl_c().await?;
+/// let cancelled = server.shutdown(Duration::from_secs(30)).await;
+/// println!("{cancelled} responses were cancelled");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Server {
     service: Service,
@@ -107,10 +122,10 @@ impl Server {
         let started = Instant::now();
         let cut = self.service.host().drain(deadline).await;
         // Finished responses still have to be sent…
-        let answers = Arc::clone(&self.service.0.in_progress);
+        let responses = Arc::clone(&self.service.0.in_progress);
         let all = u32::try_from(self.service.0.limits.concurrent).unwrap_or(u32::MAX);
         let left = deadline.saturating_sub(started.elapsed());
-        let _ = tokio::time::timeout(left, answers.acquire_many_owned(all)).await;
+        let _ = tokio::time::timeout(left, responses.acquire_many_owned(all)).await;
         // …and so do the errors of cancelled ones.
         if tokio::time::timeout(LAST_WORDS, &mut self.accepting)
             .await
@@ -140,7 +155,7 @@ async fn accept(
     // Owned by this task, so that aborting it closes every connection.
     let mut open = JoinSet::new();
     let seats = Seats::new(&limits);
-    let told = ending.clone();
+    let ending_of_connections = ending.clone();
     let ended = has_ended(&mut ending);
     tokio::pin!(ended);
     loop {
@@ -150,7 +165,7 @@ async fn accept(
                 Ok((stream, address)) => match seats.take(address.ip()) {
                     Some(seat) => {
                         let sitting = seat.sitting();
-                        let serving = serve(stream, router.clone(), told.clone(), seat, limits.head_timeout);
+                        let serving = serve(stream, router.clone(), ending_of_connections.clone(), seat, limits.head_timeout);
                         seats.served_by(&sitting, open.spawn(serving));
                     }
                     None => tracing::warn!("a connection was closed: not even a reserved seat is free"),
@@ -181,7 +196,7 @@ async fn serve(
     let (sitting, lingers) = (seat.sitting(), Lingers::default());
     let stream = Closing::new(stream, lingers.clone());
     let is_reserved = sitting.is_reserved();
-    let answer = service_fn(move |mut request: Request<Incoming>| {
+    let respond = service_fn(move |mut request: Request<Incoming>| {
         let busy = sitting.busy();
         request.extensions_mut().insert(sitting.clone());
         request.extensions_mut().insert(lingers.clone());
@@ -199,7 +214,7 @@ async fn serve(
         } else {
             head_timeout
         })
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(stream), respond);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

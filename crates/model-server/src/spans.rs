@@ -59,16 +59,16 @@ impl SpanOptions {
                 None => return Ok(None),
             },
         };
-        let fault = |name: &str, wants: &str| {
+        let invalid = |name: &str, wants: &str| {
             Error::new(
                 ErrorKind::Configuration,
                 format!("the variable {name} is wrong: expected {wants}"),
             )
         };
         let wants = "the address of a collector, such as http://127.0.0.1:4318; it has to begin with http://";
-        let endpoint: Uri = endpoint.trim().parse().map_err(|_| fault(name, wants))?;
+        let endpoint: Uri = endpoint.trim().parse().map_err(|_| invalid(name, wants))?;
         if endpoint.scheme_str() != Some("http") || endpoint.host().is_none() {
-            return Err(fault(name, wants).with_hint("run a local collector, which can forward over TLS"));
+            return Err(invalid(name, wants).with_hint("run a local collector, which can forward over TLS"));
         }
         let name = "OTEL_EXPORTER_OTLP_HEADERS";
         let mut headers = Vec::new();
@@ -79,10 +79,13 @@ impl SpanOptions {
         {
             let (key, value) = pair
                 .split_once('=')
-                .ok_or_else(|| fault(name, "NAME=VALUE,NAME=VALUE"))?;
+                .ok_or_else(|| invalid(name, "NAME=VALUE,NAME=VALUE"))?;
             let value = percent_encoding::percent_decode_str(value.trim()).decode_utf8_lossy();
-            let key: HeaderName = key.trim().parse().map_err(|_| fault(name, "names of headers"))?;
-            let mut value = HeaderValue::from_str(&value).map_err(|_| fault(name, "values of headers"))?;
+            let key: HeaderName = key
+                .trim()
+                .parse()
+                .map_err(|_| invalid(name, "names of headers"))?;
+            let mut value = HeaderValue::from_str(&value).map_err(|_| invalid(name, "values of headers"))?;
             value.set_sensitive(true);
             headers.push((key, value));
         }
@@ -96,11 +99,11 @@ impl SpanOptions {
 
 /// Exports spans. Dropping it drops unsent spans; [`flush`](Self::flush) waits for them.
 pub struct SpanExporter {
-    queue: mpsc::Sender<Message>,
+    queue: mpsc::Sender<ExportMessage>,
     dropped: Arc<AtomicU64>,
 }
 
-enum Message {
+enum ExportMessage {
     Span(Box<Value>),
     Flush(std::sync::mpsc::SyncSender<()>),
 }
@@ -128,7 +131,7 @@ impl SpanExporter {
         if !record.trace_id.is_sampled() {
             return;
         }
-        let span = Message::Span(Box::new(span(record)));
+        let span = ExportMessage::Span(Box::new(span(record)));
         if self.queue.try_send(span).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -143,13 +146,13 @@ impl SpanExporter {
     /// Waits until all queued spans are sent, or for the timeout. Must not be called within the runtime.
     pub(super) fn flush(&self) {
         let (done, ends) = std::sync::mpsc::sync_channel(1);
-        if self.queue.try_send(Message::Flush(done)).is_ok() {
+        if self.queue.try_send(ExportMessage::Flush(done)).is_ok() {
             let _ = ends.recv_timeout(LAST);
         }
     }
 }
 
-async fn send_on(options: SpanOptions, mut waiting: mpsc::Receiver<Message>, dropped: Arc<AtomicU64>) {
+async fn send_on(options: SpanOptions, mut waiting: mpsc::Receiver<ExportMessage>, dropped: Arc<AtomicU64>) {
     let is_failing = AtomicBool::new(false);
     let mut batch: Vec<Value> = Vec::new();
     loop {
@@ -161,14 +164,14 @@ async fn send_on(options: SpanOptions, mut waiting: mpsc::Receiver<Message>, dro
         };
         let done = match next {
             Ok(None) => return,
-            Ok(Some(Message::Span(span))) => {
+            Ok(Some(ExportMessage::Span(span))) => {
                 batch.push(*span);
                 if batch.len() < BATCH {
                     continue;
                 }
                 None
             }
-            Ok(Some(Message::Flush(done))) => Some(done),
+            Ok(Some(ExportMessage::Flush(done))) => Some(done),
             Err(_) => None,
         };
         if !batch.is_empty() {
@@ -198,11 +201,11 @@ async fn send(options: &SpanOptions, spans: Vec<Value>) -> std::result::Result<(
     let endpoint = &options.endpoint;
     let host = endpoint.host().unwrap_or_default();
     let port = endpoint.port_u16().unwrap_or(80);
-    let told = |error: &dyn fmt::Display| error.to_string();
+    let text = |error: &dyn fmt::Display| error.to_string();
     let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await;
-    let stream = TokioIo::new(stream.map_err(|error| told(&error))?);
+    let stream = TokioIo::new(stream.map_err(|error| text(&error))?);
     let handshake = hyper::client::conn::http1::handshake(stream).await;
-    let (mut sender, connection) = handshake.map_err(|error| told(&error))?;
+    let (mut sender, connection) = handshake.map_err(|error| text(&error))?;
     let connection = tokio::spawn(connection);
     let mut request = Request::post(endpoint.path_and_query().map_or("/", |path| path.as_str()))
         .header(header::HOST, format!("{host}:{port}"))
@@ -217,8 +220,8 @@ async fn send(options: &SpanOptions, spans: Vec<Value>) -> std::result::Result<(
         "scopeSpans": [{ "scope": scope, "spans": spans }],
     }] });
     let request = request.body(Full::<Bytes>::from(body.to_string()));
-    let response = sender.send_request(request.map_err(|error| told(&error))?).await;
-    let response = response.map_err(|error| told(&error))?;
+    let response = sender.send_request(request.map_err(|error| text(&error))?).await;
+    let response = response.map_err(|error| text(&error))?;
     let status = response.status();
     let _ = Limited::new(response.into_body(), LONGEST).collect().await;
     connection.abort();

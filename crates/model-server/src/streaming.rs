@@ -63,7 +63,7 @@ pub(super) fn as_it_comes(
     };
     let telling = async move {
         if let Some(started) = client.started(start).await {
-            client.tell(*started).await;
+            client.stream(*started).await;
         }
         drop(permit);
     };
@@ -136,7 +136,7 @@ impl Client {
 
     /// Forwards a response until it ends or the client is gone. Either way it is dropped here, which cancels the
     /// rest.
-    async fn tell(&mut self, started: Started) {
+    async fn stream(&mut self, started: Started) {
         let Started {
             stream: mut completion,
             reference,
@@ -180,7 +180,7 @@ impl Client {
         };
         self.reply.closing(ending, &mut self.frames);
         self.account
-            .answered(&reference, summary, &completion.generation(), attempts.len());
+            .completed(&reference, summary, &completion.generation(), attempts.len());
         self.flush().await;
     }
 
@@ -190,9 +190,9 @@ impl Client {
         self.fail(ApiError::from(error)).await;
     }
 
-    async fn fail(&mut self, fault: ApiError) {
-        let fault = self.access.redacted_fault(fault);
-        self.reply.failed(&fault, &mut self.frames);
+    async fn fail(&mut self, error: ApiError) {
+        let error = self.access.redacted_error(error);
+        self.reply.failed(&error, &mut self.frames);
         self.flush().await;
     }
 

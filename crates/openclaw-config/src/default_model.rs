@@ -12,6 +12,17 @@ use super::{
 use model_provider_host::{Result, contract::ProviderInfo, settings::ModelSettings};
 
 /// The default model and its fallbacks.
+///
+/// ```
+/// use openclaw_config::DefaultModel;
+///
+/// let model = DefaultModel {
+///     primary: Some("acme/big".to_owned()),
+///     fallbacks: vec!["acme/small".to_owned()],
+///     ..DefaultModel::default()
+/// };
+/// assert_eq!(model.chain(), ["acme/big", "acme/small"]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DefaultModel {
     /// The first: a reference of this provider, or an alias.
@@ -99,19 +110,19 @@ impl Configuration {
             profile,
             is_asked_for: false,
         });
-        let Some(text) = &self.asks else {
+        let Some(text) = &self.requested_model else {
             return Ok(of_default);
         };
-        let asked = self.named_model(info, text)?;
+        let requested = self.named_model(info, text)?;
         let spelled = [
-            asked.reference.clone(),
-            format!("{}/{}", info.id, asked.reference),
+            requested.reference.clone(),
+            format!("{}/{}", info.id, requested.reference),
         ];
         let is_default = default.primary.is_some_and(|primary| {
             let mut spelled = spelled.iter();
             spelled.any(|reference| self.is_meant(info, &primary, reference))
         });
-        Ok(match asked.profile {
+        Ok(match requested.profile {
             Some(profile) => Some(Pinned {
                 profile,
                 is_asked_for: true,
@@ -238,7 +249,7 @@ impl Configuration {
                 (model.primary, texts(model.fallbacks))
             }
             None => (None, Vec::new()),
-            Some(_) => return Err(node.fault("a reference in quotes, or { primary, fallbacks }")),
+            Some(_) => return Err(node.invalid("a reference in quotes, or { primary, fallbacks }")),
         };
         Ok((primary.filter(|text| !text.is_empty()), fallbacks))
     }

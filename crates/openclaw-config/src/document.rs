@@ -100,11 +100,11 @@ impl Document {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {
                 let message = format!("{} cannot be read: {error}", path.display());
-                let fault = Error::new(ErrorKind::Configuration, message);
+                let invalid = Error::new(ErrorKind::Configuration, message);
                 Err(if error.kind() == std::io::ErrorKind::InvalidData {
-                    fault.with_hint("save the file as UTF-8; some editors of Windows write UTF-16")
+                    invalid.with_hint("save the file as UTF-8; some editors of Windows write UTF-16")
                 } else {
-                    fault
+                    invalid
                 })
             }
         }

@@ -45,7 +45,7 @@ pub(super) fn find(text: &str, wanted: &str) -> Option<String> {
     find_value(text, wanted).map(|(value, _)| value)
 }
 
-/// Like [`find`], with surrounding backticks kept: where a key is expected, they mark a command substitution.
+/// Like [`find`], with surrounding backticks preserved: where a key is expected, they mark a command substitution.
 pub(super) fn find_as_written(text: &str, wanted: &str) -> Option<Zeroizing<String>> {
     let (value, quote) = find_value(text, wanted)?;
     let value = Zeroizing::new(value);

@@ -90,7 +90,7 @@ pub(super) fn file_with_includes(
         Backup::None => false,
     });
     if is_kept {
-        files::write_private(&with_ending(path, ".bak"), old.as_bytes())?;
+        files::write_private(with_ending(path, ".bak"), old.as_bytes())?;
     }
     files::write_private(path, new.as_bytes())?;
     Ok(true)
@@ -212,7 +212,7 @@ impl Edit {
         let mut object = self
             .text
             .object_value()
-            .ok_or_else(|| self.fault(&[], "the file"))?;
+            .ok_or_else(|| self.invalid(&[], "the file"))?;
         let mut map = self.value.as_object_mut();
         for (depth, key) in way.iter().enumerate() {
             let inner = match member(&object, key) {
@@ -237,7 +237,7 @@ impl Edit {
             });
             let (Some(inner), Some(inner_map)) = (inner, inner_map) else {
                 let key = keys.get(..=depth).unwrap_or(keys).join(".");
-                return Err(self.fault(keys, &format!("`{key}`")));
+                return Err(self.invalid(keys, &format!("`{key}`")));
             };
             (object, map) = (inner, Some(inner_map));
         }
@@ -353,7 +353,7 @@ impl Edit {
             .with_hint("a duplicate key is the usual reason; leave one, or make the change by hand"))
     }
 
-    fn fault(&self, keys: &[&str], what: &str) -> Error {
+    fn invalid(&self, keys: &[&str], what: &str) -> Error {
         let message = format!(
             "{}: {what} is not an object in braces, so that `{}` cannot be set",
             self.path.display(),

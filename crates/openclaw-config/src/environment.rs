@@ -9,6 +9,16 @@ use std::{
 use zeroize::Zeroizing;
 
 /// Source of variables and of the home directory. Variables are looked up one by one; nothing enumerates them.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use openclaw_config::Environment;
+///
+/// let environment = Environment::new([("PATH", "/usr/bin")], Some("/home/ann".into()));
+/// assert_eq!(environment.get("PATH").as_deref().map(String::as_str), Some("/usr/bin"));
+/// assert_eq!(environment.expand_home("~/.openclaw"), Path::new("/home/ann/.openclaw"));
+/// ```
 #[derive(Clone, Default)]
 pub struct Environment {
     /// `None`: those of the process.

@@ -54,6 +54,20 @@ use document::{Document, Node, Roots};
 use model_provider_host::{Error, ErrorKind, Result, contract::ProviderInfo, settings::DeclaredSettings};
 
 /// The parsed configuration file, and the location of its state.
+///
+/// ```
+/// use openclaw_config::{Configuration, Environment};
+///
+/// let home = tempfile::tempdir()?;
+/// let file = home.path().join("openclaw.json");
+/// std::fs::write(&file, "{ agents: { defaults: { model: { primary: 'acme/big' } } } }")?;
+///
+/// let environment = Environment::new([("ACME_API_KEY", "sk_0123")], Some(home.path().to_owned()));
+/// let configuration = Configuration::load(Some(&file), &environment)?;
+/// assert!(configuration.is_present());
+/// assert_eq!(configuration.primary()?.as_deref(), Some("acme/big"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Configuration {
     document: Document,
     path: PathBuf,
@@ -65,7 +79,7 @@ pub struct Configuration {
     /// The settings that crates on top of the host declare.
     declared: DeclaredSettings,
     /// The model that the user named instead of the default.
-    asks: Option<String>,
+    requested_model: Option<String>,
 }
 
 impl fmt::Debug for Configuration {
@@ -89,8 +103,8 @@ impl Configuration {
 
     /// The same for a command that uses this model. The reference may name the profile whose credential is used.
     #[must_use]
-    pub fn asking(mut self, model: Option<&str>) -> Self {
-        self.asks = model.map(str::to_owned);
+    pub fn for_model(mut self, model: Option<&str>) -> Self {
+        self.requested_model = model.map(str::to_owned);
         self
     }
 
@@ -147,7 +161,9 @@ impl Configuration {
     /// The file is not valid JSON5.
     pub fn reread(&self) -> Result<Self> {
         let again = Self::read(self.path.clone(), self.state_dir.clone(), &self.environment)?;
-        Ok(again.declaring(self.declared).asking(self.asks.as_deref()))
+        Ok(again
+            .declaring(self.declared)
+            .for_model(self.requested_model.as_deref()))
     }
 
     fn read(path: PathBuf, state_dir: PathBuf, environment: &Environment) -> Result<Self> {
@@ -160,7 +176,7 @@ impl Configuration {
             state_dir,
             environment: environment.clone(),
             declared: DeclaredSettings::default(),
-            asks: None,
+            requested_model: None,
         };
         configuration.complete()?;
         Ok(configuration)

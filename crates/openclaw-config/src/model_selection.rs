@@ -103,7 +103,7 @@ impl Configuration {
             return Ok(false);
         }
         self.edit(|edit| {
-            self.open_model(edit)?;
+            open_model(edit)?;
             let mut all = known.clone();
             all.push(reference.to_owned());
             edit.renew(&FALLBACKS, |_| false, &[reference.into()])?;
@@ -146,14 +146,14 @@ impl Configuration {
                 &info.id,
             )
     }
+}
 
-    /// Makes `agents.defaults.model` an object, so that it can have fallbacks.
-    fn open_model(&self, edit: &mut super::edit::Edit) -> Result<()> {
-        let model = ["agents", "defaults", "model"];
-        match edit.seen(&model) {
-            Some(Value::String(text)) => edit.set(&model, json!({ "primary": text.trim() })),
-            _ => Ok(()),
-        }
+/// Makes `agents.defaults.model` an object, so that it can have fallbacks.
+fn open_model(edit: &mut super::edit::Edit) -> Result<()> {
+    let model = ["agents", "defaults", "model"];
+    match edit.seen(&model) {
+        Some(Value::String(text)) => edit.set(&model, json!({ "primary": text.trim() })),
+        _ => Ok(()),
     }
 }
 

@@ -15,6 +15,25 @@ use super::{
 use model_provider_host::{Result, contract::ProviderInfo};
 
 /// The user's choices.
+///
+/// ```no_run
+/// # use model_provider_host::{Result, Secret, contract::ProviderInfo};
+/// # fn run(configuration: openclaw_config::Configuration, info: ProviderInfo, key: Secret) -> Result<()> {
+/// use openclaw_config::{Alias, Onboarding, StoredKey};
+///
+/// let choices = Onboarding {
+///     key: Some(StoredKey::Plain(key)),
+///     profile: None,
+///     base_url: None,
+///     model: "acme/big".to_owned(),
+///     replaces_default: false,
+///     alias: Alias::IfNone("big".to_owned()),
+///     fallbacks: None,
+/// };
+/// let onboarded = configuration.onboard(&info, &choices)?;
+/// println!("the default model is {}", onboarded.default);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Onboarding {
     /// The credential to store; `None` leaves stored ones unchanged.

@@ -73,7 +73,7 @@ fn read_all(wanted: &mut ChatRequest, params: &Node<'_>, unknown: &mut Vec<Strin
 
 /// Whether it is a known request parameter. OpenClaw and the wire format spell them alike.
 fn read(wanted: &mut ChatRequest, name: &str, node: &Node<'_>, value: &Value) -> Result<bool> {
-    let number = || value.as_f64().ok_or_else(|| node.fault("a number"));
+    let number = || value.as_f64().ok_or_else(|| node.invalid("a number"));
     match name {
         "temperature" => wanted.temperature = Some(number()?),
         "topP" | "top_p" => wanted.top_p = Some(number()?),
@@ -82,7 +82,7 @@ fn read(wanted: &mut ChatRequest, name: &str, node: &Node<'_>, value: &Value) ->
         "maxTokens" | "max_tokens" | "maxCompletionTokens" | "max_completion_tokens" => {
             wanted.max_output_tokens = node.count()?;
         }
-        "seed" => wanted.seed = Some(value.as_i64().ok_or_else(|| node.fault("a whole number"))?),
+        "seed" => wanted.seed = Some(value.as_i64().ok_or_else(|| node.invalid("a whole number"))?),
         "stop" => {
             wanted.stop = match value {
                 Value::String(text) => vec![text.clone()],

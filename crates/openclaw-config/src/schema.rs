@@ -221,15 +221,15 @@ pub struct KnownKeys {
     /// Used here.
     pub used: &'static [&'static str],
     /// OpenClaw's keys that are not used here.
-    pub others: &'static [&'static str],
+    pub unused: &'static [&'static str],
 }
 
 /// The objects whose keys are all known, for a provider that the file spells `id` and a plugin of this id.
 pub(super) fn known_keys(provider: &str, plugin: &str, models: usize, entries: &[&str]) -> Vec<KnownKeys> {
-    let place = |way: &[&str], used, others| KnownKeys {
+    let place = |way: &[&str], used, unused| KnownKeys {
         way: way.iter().map(|name| (*name).to_owned()).collect(),
         used,
-        others,
+        unused,
     };
     let mut places = vec![
         place(
@@ -299,7 +299,7 @@ mod tests {
         for place in known_keys("a", "a", 1, &["a/b"]) {
             assert!(!place.used.is_empty(), "{place:?}");
             assert!(
-                place.others.iter().all(|key| !place.used.contains(key)),
+                place.unused.iter().all(|key| !place.used.contains(key)),
                 "{place:?}"
             );
         }

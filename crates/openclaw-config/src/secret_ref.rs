@@ -59,14 +59,14 @@ impl Source {
 #[derive(Default, Deserialize)]
 #[serde(default, expecting = "an object in braces")]
 struct Secrets {
-    providers: BTreeMap<String, Provider>,
+    providers: BTreeMap<String, SecretProvider>,
     defaults: BTreeMap<String, String>,
 }
 
 /// `secrets.providers.<alias>`.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an object in braces")]
-struct Provider {
+struct SecretProvider {
     source: Source,
     #[serde(default)]
     path: Option<String>,
@@ -143,7 +143,7 @@ impl Configuration {
         files.filter_map(|provider| self.secret_file(provider)).collect()
     }
 
-    fn secret_file(&self, provider: &Provider) -> Option<PathBuf> {
+    fn secret_file(&self, provider: &SecretProvider) -> Option<PathBuf> {
         let path = provider
             .path
             .as_deref()
@@ -208,7 +208,7 @@ impl Configuration {
         }
     }
 
-    fn in_file(&self, provider: &Provider, id: &str) -> Result<Zeroizing<String>, String> {
+    fn in_file(&self, provider: &SecretProvider, id: &str) -> Result<Zeroizing<String>, String> {
         let path = self
             .secret_file(provider)
             .ok_or_else(|| "its provider names no `path`".to_owned())?;
@@ -232,30 +232,30 @@ impl Configuration {
 /// Reads a file that only the user may access.
 fn private_text(path: &Path, largest: u64) -> Result<Zeroizing<String>, String> {
     use std::io::Read as _;
-    let fault = |what: &dyn fmt::Display| format!("{} {what}", path.display());
-    let cannot = |error: std::io::Error| fault(&format_args!("cannot be read: {error}"));
+    let invalid = |what: &dyn fmt::Display| format!("{} {what}", path.display());
+    let cannot = |error: std::io::Error| invalid(&format_args!("cannot be read: {error}"));
     let meta = std::fs::symlink_metadata(path).map_err(cannot)?;
     if !meta.is_file() {
-        return Err(fault(&"is a link or not a regular file"));
+        return Err(invalid(&"is a link or not a regular file"));
     }
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
         if meta.uid() != rustix::process::geteuid().as_raw() {
-            return Err(fault(&"belongs to another user"));
+            return Err(invalid(&"belongs to another user"));
         }
         if meta.nlink() > 1 {
-            return Err(fault(&"has a second name (a hard link)"));
+            return Err(invalid(&"has a second name (a hard link)"));
         }
         if meta.mode() & 0o077 != 0 {
-            return Err(fault(&"is accessible to other users; chmod 600 it"));
+            return Err(invalid(&"is accessible to other users; chmod 600 it"));
         }
     }
     let mut text = Zeroizing::new(String::new());
     let file = std::fs::File::open(path).map_err(cannot)?;
     file.take(largest + 1).read_to_string(&mut text).map_err(cannot)?;
     if text.len() as u64 > largest {
-        return Err(fault(&format_args!("is larger than {largest} bytes")));
+        return Err(invalid(&format_args!("is larger than {largest} bytes")));
     }
     Ok(text)
 }

@@ -269,7 +269,7 @@ impl<'i> Models<'i> {
     fn add_one(&mut self, entry: &Node<'_>) -> Result<()> {
         let model = entry
             .read::<schema::Model>()?
-            .ok_or_else(|| entry.fault("an object in braces"))?;
+            .ok_or_else(|| entry.invalid("an object in braces"))?;
         let id = model.id.as_deref().ok_or_else(|| {
             entry
                 .wrong("has no `id`")

@@ -53,13 +53,13 @@ impl Cache {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(fault(&path, &error)),
+            Err(error) => return Err(failure(&path, &error)),
         };
         if digest.check("file in the cache", &bytes).is_ok() {
             return Ok(Some(bytes));
         }
         tracing::warn!(file = %path.display(), "a file in the cache is corrupted; it is removed");
-        fs::remove_file(&path).map_err(|error| fault(&path, &error))?;
+        fs::remove_file(&path).map_err(|error| failure(&path, &error))?;
         Ok(None)
     }
 
@@ -89,7 +89,7 @@ impl Cache {
             file.as_file().sync_all()?;
             file.persist(path).map(drop).map_err(|error| error.error)
         };
-        written().map_err(|error| fault(path, &error))
+        written().map_err(|error| failure(path, &error))
     }
 
     fn signatures_path(&self, manifest: &Digest) -> PathBuf {
@@ -122,7 +122,7 @@ impl Cache {
         let entries = match fs::read_dir(&dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(fault(&dir, &error)),
+            Err(error) => return Err(failure(&dir, &error)),
         };
         let mut all: Vec<_> = entries
             .flatten()
@@ -146,7 +146,7 @@ impl Cache {
                 continue;
             }
             let path = self.path(&digest);
-            fs::remove_file(&path).map_err(|error| fault(&path, &error))?;
+            fs::remove_file(&path).map_err(|error| failure(&path, &error))?;
             let _ = fs::remove_file(self.signatures_path(&digest));
             files += 1;
             bytes += size;
@@ -172,7 +172,7 @@ fn create_private_dir(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn fault(path: &Path, error: &io::Error) -> Error {
+fn failure(path: &Path, error: &io::Error) -> Error {
     Error::new(
         ErrorKind::File,
         format!("{} in the plugin cache: {error}", path.display()),

@@ -300,10 +300,9 @@ impl Client {
         if response.status != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        let challenges = response.headers.get_all(header::WWW_AUTHENTICATE).iter();
+        let mut challenges = response.headers.get_all(header::WWW_AUTHENTICATE).iter();
         let challenge = challenges
-            .filter_map(|header| Challenge::read(header.to_str().ok()?))
-            .next()
+            .find_map(|header| Challenge::read(header.to_str().ok()?))
             .ok_or_else(|| auth::unauthorized(registry))?;
         let token = auth::answer(
             &self.http,

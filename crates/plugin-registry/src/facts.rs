@@ -53,7 +53,8 @@ pub struct Facts {
     /// The interfaces that it imports.
     pub imports: Vec<String>,
     /// The access that it requests.
-    pub asks: Access,
+    #[serde(rename = "asks")]
+    pub requests: Access,
 }
 
 /// One difference between two versions.
@@ -102,7 +103,7 @@ impl Facts {
         one("size", &bytes(self.size), &bytes(newer.size), false);
         // No right: what it may use is the operator's `max-memory-bytes`, whatever it begins with.
         one("memory", &memory(self), &memory(newer), false);
-        let (old, new) = (&self.asks, &newer.asks);
+        let (old, new) = (&self.requests, &newer.requests);
         one("origin", &old.origin, &new.origin, true);
         one("base path", &old.base_path, &new.base_path, true);
         one("header", &old.header, &new.header, !new.header.is_empty());
@@ -158,7 +159,7 @@ mod tests {
             size: 100,
             memory: Some(65_536),
             imports: vec!["wasi:http/types@0.2.3".to_owned()],
-            asks: Access {
+            requests: Access {
                 origin: "https://a.example".to_owned(),
                 base_path: "/v1".to_owned(),
                 endpoints: vec![Endpoint {
@@ -190,23 +191,29 @@ mod tests {
         assert_eq!(changed(|f| f.memory = Some(131_072)), [("memory", false)]);
         assert_eq!(changed(|f| f.contract = "0.3.0".into()), [("contract", true)]);
         assert_eq!(
-            changed(|f| f.asks.origin = "https://b.example".into()),
+            changed(|f| f.requests.origin = "https://b.example".into()),
             [("origin", true)]
         );
         assert_eq!(
-            changed(|f| f.asks.base_path = String::new()),
+            changed(|f| f.requests.base_path = String::new()),
             [("base path", true)]
         );
-        assert_eq!(changed(|f| f.asks.header = "x-key".into()), [("header", true)]);
-        assert_eq!(changed(|f| f.asks.prefix = String::new()), [("prefix", true)]);
         assert_eq!(
-            changed(|f| f.asks.env_vars.push("C_KEY".into())),
+            changed(|f| f.requests.header = "x-key".into()),
+            [("header", true)]
+        );
+        assert_eq!(changed(|f| f.requests.prefix = String::new()), [("prefix", true)]);
+        assert_eq!(
+            changed(|f| f.requests.env_vars.push("C_KEY".into())),
             [("variables", true)]
         );
-        assert_eq!(changed(|f| f.asks.env_vars.truncate(1)), [("variables", false)]);
-        assert_eq!(changed(|f| f.asks.endpoints.clear()), [("requests", false)]);
         assert_eq!(
-            changed(|f| f.asks.endpoints[0].path = "/".into()),
+            changed(|f| f.requests.env_vars.truncate(1)),
+            [("variables", false)]
+        );
+        assert_eq!(changed(|f| f.requests.endpoints.clear()), [("requests", false)]);
+        assert_eq!(
+            changed(|f| f.requests.endpoints[0].path = "/".into()),
             [("requests", true)]
         );
         assert_eq!(
@@ -220,7 +227,7 @@ mod tests {
     fn each_part_is_either_changed_or_unchanged() {
         let mut newer = facts();
         newer.size = 101;
-        newer.asks.env_vars.clear();
+        newer.requests.env_vars.clear();
         let same = [
             "version",
             "contract",

@@ -87,13 +87,16 @@ impl Lock {
     /// # Errors
     /// It is not valid JSON of this format.
     pub fn parse(text: &str) -> Result<Self> {
-        let fault = |what: String| {
+        let failure = |what: String| {
             Error::new(ErrorKind::File, format!("the lock file plugins.lock: {what}"))
                 .hint("bring it back from version control, or remove it and accept the plugins again")
         };
-        let lock: Self = serde_json::from_str(text).map_err(|error| fault(error.to_string()))?;
+        let lock: Self = serde_json::from_str(text).map_err(|error| failure(error.to_string()))?;
         if lock.version != FORM {
-            return Err(fault(format!("expected version {FORM}, found {}", lock.version)));
+            return Err(failure(format!(
+                "expected version {FORM}, found {}",
+                lock.version
+            )));
         }
         Ok(lock)
     }
@@ -151,16 +154,16 @@ impl Lock {
     /// # Errors
     /// There is no such plugin, or no previous version.
     pub fn roll_back(&mut self, id: &str) -> Result<(Pin, Pin)> {
-        let fault = |what: String| Error::new(ErrorKind::Locked, what);
+        let failure = |what: String| Error::new(ErrorKind::Locked, what);
         let known: Vec<_> = self.plugins.keys().cloned().collect();
         let entry = self.plugins.get_mut(id).ok_or_else(|| {
-            fault(format!(
+            failure(format!(
                 "no plugin `{id}` is pinned (pinned: {})",
                 known.join(", ")
             ))
         })?;
         if entry.earlier.is_empty() {
-            return Err(fault(format!(
+            return Err(failure(format!(
                 "nothing was pinned before {} of `{id}`",
                 entry.pin.digest
             ))
@@ -201,7 +204,7 @@ mod tests {
                 size: 1,
                 memory: None,
                 imports: vec!["wasi:http/types@0.2.3".to_owned()],
-                asks: Access::default(),
+                requests: Access::default(),
             },
             granted: Some(Access::default()),
             signers: vec!["minisign:RW".to_owned()],

@@ -73,15 +73,15 @@ impl Policy {
     /// # Errors
     /// It is not valid JSON of this form, or it requires signatures and names no key.
     pub fn parse(text: &str) -> Result<Self> {
-        let fault = |what: String| Error::new(ErrorKind::Policy, format!("the plugin policy: {what}"));
+        let failure = |what: String| Error::new(ErrorKind::Policy, format!("the plugin policy: {what}"));
         // Must be an object: serde would accept a list as members in order, and an empty one as a policy without
         // rules.
         let members: serde_json::Map<_, _> =
-            serde_json::from_str(text).map_err(|error| fault(error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| failure(error.to_string()))?;
         let policy: Self =
-            serde_json::from_value(members.into()).map_err(|error| fault(error.to_string()))?;
+            serde_json::from_value(members.into()).map_err(|error| failure(error.to_string()))?;
         if policy.require == Require::Signature && policy.keys.is_empty() {
-            return Err(fault("it requires a signature and `keys` is empty".to_owned())
+            return Err(failure("it requires a signature and `keys` is empty".to_owned())
                 .hint("list the public keys of those whose plugins you use"));
         }
         for (name, place) in &policy.namespaces {
@@ -89,7 +89,7 @@ impl Policy {
             let is_name = reference::namespace(&text).is_some_and(|(first, _)| first == name);
             if !is_name || format!("{SCHEME}{place}/x:1").parse::<Reference>().is_err() {
                 let what = format!("the namespace \"{}\": \"{}\"", shown(name), shown(place));
-                return Err(fault(what).hint(
+                return Err(failure(what).hint(
                     "write a name without `.`, `:` and `/`, and HOST[:PORT] for it, or HOST[:PORT]/NAMESPACE",
                 ));
             }

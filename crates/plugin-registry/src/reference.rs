@@ -112,26 +112,26 @@ impl FromStr for Reference {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let fault = |what: &str| {
+        let failure = |what: &str| {
             let message = format!("invalid plugin reference \"{}\": {what}", shown(text));
             Error::new(ErrorKind::Reference, message)
                 .hint("write oci://HOST/REPOSITORY:TAG, or @sha256:… in place of the tag")
         };
         let rest = text
             .strip_prefix(SCHEME)
-            .ok_or_else(|| fault("expected oci:// at its beginning"))?;
+            .ok_or_else(|| failure("expected oci:// at its beginning"))?;
         let (rest, digest) = match rest.split_once('@') {
             Some((rest, digest)) => {
-                let digest = digest.parse().map_err(|error: Error| fault(error.message()))?;
+                let digest = digest.parse().map_err(|error: Error| failure(error.message()))?;
                 (rest, Some(digest))
             }
             None => (rest, None),
         };
         let (registry, path) = rest
             .split_once('/')
-            .ok_or_else(|| fault("expected a registry, `/` and a repository"))?;
+            .ok_or_else(|| failure("expected a registry, `/` and a repository"))?;
         if !is_registry(registry) {
-            return Err(fault(
+            return Err(failure(
                 "expected a registry such as ghcr.io, registry.example:5000 or 127.0.0.1:5000 before the first `/`",
             ));
         }
@@ -140,19 +140,19 @@ impl FromStr for Reference {
             None => (path, None),
         };
         if !is_repository(repository) {
-            return Err(fault(
+            return Err(failure(
                 "expected a repository of lower-case letters, digits, `.`, `_`, `-` and `/`",
             ));
         }
         if let Some(tag) = tag
             && !is_tag(tag)
         {
-            return Err(fault(
+            return Err(failure(
                 "expected a tag of at most 128 letters, digits, `.`, `_` and `-`",
             ));
         }
         if tag.is_none() && digest.is_none() {
-            return Err(fault("expected a tag or a digest; there is no default version"));
+            return Err(failure("expected a tag or a digest; there is no default version"));
         }
         Ok(Self {
             registry: registry.to_owned(),

@@ -48,7 +48,7 @@ pub use bindings::openclaw::model_provider::settings;
 /// The generated module, for `with` of other bindings; callers use its types from here.
 #[doc(hidden)]
 pub use bindings::openclaw::model_provider::types;
-/// The generated calls, for programs that drive a component without a [`Host`](crate::Host), as the benches do.
+/// The generated calls, for programs that drive a component without a host, as the benches do.
 #[cfg(feature = "host")]
 pub use bindings::{ModelProvider, ModelProviderPre};
 
@@ -111,6 +111,18 @@ impl Message {
     }
 
     /// The result of the tool call of this id, as one text.
+    ///
+    /// ```
+    /// use provider_contract::contract::{AssistantPart, ChatRequest, Message, ToolCall};
+    ///
+    /// let call = ToolCall::new("call_1", "weather", r#"{"city":"Oslo"}"#);
+    /// let request = ChatRequest::new("Qwen/Qwen3-8B")
+    ///     .function("weather", "Current weather of a city", r#"{"type":"object"}"#)
+    ///     .user("How is the weather in Oslo?")
+    ///     .message(Message::assistant_parts(vec![AssistantPart::ToolCall(call)]))
+    ///     .message(Message::tool_result("call_1", "4 °C, rain"));
+    /// assert_eq!(request.messages.len(), 3);
+    /// ```
     #[must_use]
     pub fn tool_result(call_id: impl Into<String>, text: impl Into<String>) -> Self {
         Self::Tool(ToolResult {
@@ -149,6 +161,17 @@ impl Reasoning {
 
 impl Media {
     /// An image, audio, video or file of this media type.
+    ///
+    /// ```
+    /// use provider_contract::contract::{ChatRequest, ContentPart, Media, MediaSource};
+    ///
+    /// let image = Media::new("image/png", MediaSource::Url("https://example.com/a.png".to_owned()));
+    /// let request = ChatRequest::new("Qwen/Qwen3-VL-8B-Instruct").user_parts(vec![
+    ///     ContentPart::Text("What is this?".to_owned()),
+    ///     ContentPart::Media(image),
+    /// ]);
+    /// assert_eq!(request.messages.len(), 1);
+    /// ```
     #[must_use]
     pub fn new(mime_type: impl Into<String>, source: MediaSource) -> Self {
         Self {

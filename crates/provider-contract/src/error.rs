@@ -13,6 +13,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// prompt ([`Error::is_host_error`]).
 ///
 /// Boxed, so that results stay small.
+///
+/// ```
+/// use provider_contract::{Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::Configuration, "there is no setting `colour`").with_hint("remove it");
+/// assert_eq!(error.to_string(), "configuration: there is no setting `colour` (remove it)");
+/// assert!(error.is_host_error() && !error.is_retryable() && !error.allows_fallback());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Error(Box<Inner>);
 
@@ -37,6 +45,14 @@ impl fmt::Debug for Inner {
 }
 
 /// The kind of an error, for callers to branch on.
+///
+/// ```
+/// use provider_contract::{ErrorKind, contract::ProviderErrorKind};
+///
+/// let kind = ErrorKind::Provider(ProviderErrorKind::RateLimited);
+/// assert_eq!(kind.as_str(), "rate-limited");
+/// assert!(ErrorKind::ALL.contains(&kind));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -5,6 +5,13 @@ use std::time::Duration;
 use crate::error::Error;
 
 /// The generation of a response.
+///
+/// ```
+/// use provider_contract::GenerationInfo;
+///
+/// let generation = GenerationInfo::new(2, "0.3.1", "sha256:5891b5b5");
+/// assert_eq!((generation.number, &*generation.version), (2, "0.3.1"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GenerationInfo {
@@ -29,6 +36,16 @@ impl GenerationInfo {
 }
 
 /// A model that failed, or was skipped, before the one that responded.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use provider_contract::{Attempt, Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::Limit, "the plugin used more than 2 s of time");
+/// let attempt = Attempt::new("Qwen/Qwen3-8B", error, Duration::from_secs(2));
+/// assert_eq!(attempt.error.kind(), ErrorKind::Limit);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attempt {

@@ -30,28 +30,28 @@ fn with_settings<T>(use_them: impl FnOnce(&Settings) -> T) -> T {
 }
 
 fn load() -> Result<Settings, String> {
-    let mut settings = kept()?;
+    let mut settings = stored()?;
     // Over what the store says: who starts the engine has the last word.
     if let Ok(key) = std::env::var(read::KEY_VARIABLE) {
-        let fault = |_| {
+        let invalid = |_| {
             format!(
                 "the variable `{}` takes at least 16 visible ASCII characters",
                 read::KEY_VARIABLE
             )
         };
-        settings.set_access_key(key.trim()).map_err(fault)?;
+        settings.set_access_key(key.trim()).map_err(invalid)?;
     }
     Ok(settings)
 }
 
 #[cfg(built_in)]
-fn kept() -> Result<Settings, String> {
+fn stored() -> Result<Settings, String> {
     Settings::from_json(include_str!(concat!(env!("OUT_DIR"), "/settings.json")))
-        .map_err(|fault| fault.to_string())
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(not(built_in))]
-fn kept() -> Result<Settings, String> {
+fn stored() -> Result<Settings, String> {
     use crate::bindings::store;
     let pairs = store::get_all().map_err(|error| {
         let (store::Error::Upstream(what) | store::Error::Io(what)) = error;
@@ -59,7 +59,7 @@ fn kept() -> Result<Settings, String> {
         eprintln!("the store of settings failed: {what}");
         "the engine's store of settings (wasi:config) failed; its log says why".to_owned()
     })?;
-    Settings::from_pairs(&pairs).map_err(|fault| fault.to_string())
+    Settings::from_pairs(&pairs).map_err(|error| error.to_string())
 }
 
 struct Component;

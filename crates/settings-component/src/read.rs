@@ -41,7 +41,7 @@ pub(crate) struct Model {
     pub(crate) max_tokens: Option<u32>,
     /// Input, output, input that was cached.
     pub(crate) price: Option<(String, String, Option<String>)>,
-    /// Others, as JSON.
+    /// Unknown fields, as JSON.
     pub(crate) extras: Vec<(String, String)>,
 }
 
@@ -108,7 +108,7 @@ const NAMES: [&str; 14] = [
 
 /// Why settings cannot be taken. Says no value: it may be a secret in the wrong place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum SettingError {
     /// Not a value that this setting takes.
     Value { name: String, wants: &'static str },
     /// Close to a known name, but not one.
@@ -117,7 +117,7 @@ pub(crate) enum Fault {
     Whole(String),
 }
 
-impl Display for Fault {
+impl Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value { name, wants } => write!(f, "the setting `{name}` takes {wants}"),
@@ -131,9 +131,9 @@ impl Display for Fault {
 
 impl Settings {
     /// Reads a file: one JSON object.
-    pub(crate) fn from_json(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn from_json(text: &str) -> Result<Self, SettingError> {
         let all: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
-            Fault::Whole(format!(
+            SettingError::Whole(format!(
                 "the settings are no JSON object: line {}, column {}",
                 error.line(),
                 error.column()
@@ -151,7 +151,7 @@ impl Settings {
     }
 
     /// Reads names and values, as a store of settings has them.
-    pub(crate) fn from_pairs(pairs: &[(String, String)]) -> Result<Self, Fault> {
+    pub(crate) fn from_pairs(pairs: &[(String, String)]) -> Result<Self, SettingError> {
         let mut settings = Self::default();
         pairs
             .iter()
@@ -160,19 +160,19 @@ impl Settings {
     }
 
     /// Sets one by its name. A name that is not known is the plugin's own.
-    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), SettingError> {
         let value = value.trim();
-        let fault = |wants| Fault::Value {
+        let invalid = |wants| SettingError::Value {
             name: name.to_owned(),
             wants,
         };
-        let millis = || value.parse().map_err(|_| fault("milliseconds, a whole number"));
+        let millis = || value.parse().map_err(|_| invalid("milliseconds, a whole number"));
         match name {
             "base-url" => {
                 let is_good = is_base_url(value);
                 self.base_url = Some(value.to_owned());
                 is_good.then_some(()).ok_or_else(|| {
-                    fault("an http or https URL with a host, without user name, query and fragment")
+                    invalid("an http or https URL with a host, without user name, query and fragment")
                 })?;
             }
             "credential" => {
@@ -181,7 +181,7 @@ impl Settings {
                     "not-required" => Credential::NotRequired,
                     "missing" => Credential::Missing,
                     _ => {
-                        return Err(fault(
+                        return Err(invalid(
                             "`attached-by-host`, `not-required` or `missing`, and never the credential",
                         ));
                     }
@@ -193,7 +193,7 @@ impl Settings {
             "list-timeout-ms" => self.list_timeout_ms = millis()?,
             "max-retries" => {
                 let number = value.parse().ok().filter(|number| *number <= 10);
-                self.max_retries = number.ok_or_else(|| fault("a whole number from 0 to 10"))?;
+                self.max_retries = number.ok_or_else(|| invalid("a whole number from 0 to 10"))?;
             }
             "discovery" => {
                 self.discovery = match value {
@@ -201,7 +201,7 @@ impl Settings {
                     "off" | "false" => Discovery::Off,
                     "authenticated" | "true" => Discovery::Authenticated,
                     "always" => Discovery::Always,
-                    _ => return Err(fault("`configured-only`, `off`, `authenticated` or `always`")),
+                    _ => return Err(invalid("`configured-only`, `off`, `authenticated` or `always`")),
                 }
             }
             "access-key" => self.set_access_key(value)?,
@@ -209,7 +209,7 @@ impl Settings {
                 let hosts = value.split(',').map(str::trim).filter(|host| !host.is_empty());
                 let hosts: Vec<String> = hosts.map(str::to_ascii_lowercase).collect();
                 if !hosts.iter().all(|host| is_host(host)) {
-                    return Err(fault(
+                    return Err(invalid(
                         "a list of host names without scheme and port, separated by commas; never `*`",
                     ));
                 }
@@ -218,23 +218,23 @@ impl Settings {
             "default-model" => self.default_model = Some(value.to_owned()).filter(|name| !name.is_empty()),
             "max-body-bytes" => {
                 let number = value.parse().ok().filter(|number| *number > 0);
-                self.max_body_bytes = number.ok_or_else(|| fault("a whole number above 0"))?;
+                self.max_body_bytes = number.ok_or_else(|| invalid("a whole number above 0"))?;
             }
             "aliases" => {
                 let aliases = aliases(value);
-                self.aliases = aliases.ok_or_else(|| fault("a JSON object: alias to model reference"))?;
+                self.aliases = aliases.ok_or_else(|| invalid("a JSON object: alias to model reference"))?;
             }
             "models" => {
                 self.models = models(value).ok_or_else(|| {
-                    fault("a JSON list of models, each with an `id`, as OpenClaw's configuration has them")
+                    invalid("a JSON list of models, each with an `id`, as OpenClaw's configuration has them")
                 })?;
             }
             KEY_VARIABLE => self.set_access_key(value)?,
             // Some engines list the variables of the environment in the store as well. Settings have other names.
             _ if !name.bytes().any(|byte| byte.is_ascii_lowercase()) => {}
             _ => {
-                if let Some(meant) = misspelt(name) {
-                    return Err(Fault::Misspelt {
+                if let Some(meant) = did_you_mean::nearest(name, NAMES) {
+                    return Err(SettingError::Misspelt {
                         name: name.to_owned(),
                         meant,
                     });
@@ -246,10 +246,10 @@ impl Settings {
     }
 
     /// Sets the access key, wherever it comes from.
-    pub(crate) fn set_access_key(&mut self, key: &str) -> Result<(), Fault> {
+    pub(crate) fn set_access_key(&mut self, key: &str) -> Result<(), SettingError> {
         let is_good = key.len() >= SHORTEST_KEY && key.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_good {
-            return Err(Fault::Value {
+            return Err(SettingError::Value {
                 name: "access-key".to_owned(),
                 wants: "at least 16 visible ASCII characters; make one with `openssl rand -hex 32`",
             });
@@ -361,16 +361,6 @@ fn model(members: Map<String, Value>) -> Option<Model> {
         }
     }
     (!model.id.is_empty()).then_some(model)
-}
-
-/// The name that was probably meant: one letter away, or two in a long word.
-fn misspelt(name: &str) -> Option<&'static str> {
-    NAMES
-        .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, known)| *distance <= if known.len() > 8 { 2 } else { 1 })
-        .min()
-        .map(|(_, known)| known)
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         question = prompt::question(args, |note| terminal.warn(note)) => question?,
         () = signals::interrupted() => return Err(cancelled().into()),
     };
-    let session = Session::asking(terminal, global, question.model.as_deref()).await?;
+    let session = Session::for_model(terminal, global, question.model.as_deref()).await?;
     let references = references(terminal, &session, question.model, args.no_fallback)?;
     let fallback = Failover::new().with_params(params(terminal, &session)?);
     let answering = Responding {

@@ -88,7 +88,7 @@ async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
         Ok(settings) => settings,
         Err(error) => return report.fail("configuration", &error),
     };
-    unknown_keys::others(report, &settings);
+    unknown_keys::settings_of_plugin(report, &settings);
     places::examine(report, &ground.configuration, &info);
     permissions::named(report, &settings);
     let found = provider::credential(report, &ground, &plugin).await;
@@ -105,11 +105,11 @@ async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
         return report.add("plugin", Level::Error, message, Some(fix.to_owned()));
     }
     provider::header(report, &settings, &info, has_key);
-    let asked = provider::models(report, &ground, &host, &settings).await;
-    let asked = asked.unwrap_or_else(|error| {
+    let configured_models = provider::models(report, &ground, &host, &settings).await;
+    let configured_models = configured_models.unwrap_or_else(|error| {
         report.fail("models", &error);
         Vec::new()
     });
     provider::proxy(report, &ground);
-    provider::service(report, &host, &info, has_key, &asked).await;
+    provider::service(report, &host, &info, has_key, &configured_models).await;
 }

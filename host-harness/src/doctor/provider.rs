@@ -170,7 +170,7 @@ pub(super) fn header(report: &mut Report, settings: &Settings, info: &ProviderIn
 }
 
 /// A configured model, and where it is configured.
-pub(super) struct Asked {
+pub(super) struct ConfiguredModel {
     place: &'static str,
     found: ModelRef,
 }
@@ -181,18 +181,18 @@ pub(super) async fn models(
     ground: &Ground,
     host: &Host,
     settings: &Settings,
-) -> Result<Vec<Asked>> {
+) -> Result<Vec<ConfiguredModel>> {
     let info = host.info();
     let configured = ground.configuration.default_model(&info)?;
-    let asked = configured.primary.iter().map(|primary| ("default", primary));
-    let asked = asked.chain(
+    let configured_models = configured.primary.iter().map(|primary| ("default", primary));
+    let configured_models = configured_models.chain(
         configured
             .fallbacks
             .iter()
             .map(|reference| ("fallback", reference)),
     );
     let mut resolved = Vec::new();
-    for (place, reference) in asked {
+    for (place, reference) in configured_models {
         match host.resolve(reference).await {
             Ok(found) => {
                 let mut message = format!("{place}: {reference}");
@@ -207,7 +207,7 @@ pub(super) async fn models(
                         "check the spelling of the suffix",
                     );
                 }
-                resolved.push(Asked { place, found });
+                resolved.push(ConfiguredModel { place, found });
             }
             Err(error) => report.fail("models", &error),
         }
@@ -279,8 +279,11 @@ pub(crate) fn is_listed(catalog: &ModelCatalog, found: &ModelRef) -> bool {
 }
 
 /// Compares the configured models with the list that the service has just returned.
-fn unlisted(report: &mut Report, catalog: &ModelCatalog, asked: &[Asked]) {
-    for Asked { place, found } in asked.iter().filter(|asked| !is_listed(catalog, &asked.found)) {
+fn unlisted(report: &mut Report, catalog: &ModelCatalog, configured_models: &[ConfiguredModel]) {
+    for ConfiguredModel { place, found } in configured_models
+        .iter()
+        .filter(|model| !is_listed(catalog, &model.found))
+    {
         report.warn(
             "models",
             format!("{place}: the service does not list {}", found.canonical),
@@ -326,7 +329,7 @@ pub(super) async fn service(
     host: &Host,
     info: &ProviderInfo,
     has_key: bool,
-    asked: &[Asked],
+    configured_models: &[ConfiguredModel],
 ) {
     match host.list_models(DiscoveryMode::Always).await {
         Ok(catalog) if catalog.source == ModelSource::Live => {
@@ -334,7 +337,7 @@ pub(super) async fn service(
                 "service",
                 format!("it lists {}", format::counted(catalog.models.len(), "model")),
             );
-            unlisted(report, &catalog, asked);
+            unlisted(report, &catalog, configured_models);
         }
         Ok(catalog) => {
             let why = catalog

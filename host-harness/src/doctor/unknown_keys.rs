@@ -25,7 +25,7 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: 
 }
 
 /// Names the settings that only the plugin can know: it ignores unknown ones.
-pub(super) fn others(report: &mut Report, settings: &Settings) {
+pub(super) fn settings_of_plugin(report: &mut Report, settings: &Settings) {
     for name in settings.extras.keys() {
         let message = format!("`{name}` is not a setting of the host; it is the plugin's, or misspelt");
         report.note("settings", message);
@@ -34,14 +34,14 @@ pub(super) fn others(report: &mut Report, settings: &Settings) {
 
 fn say(report: &mut Report, place: &KnownKeys, key: &str) {
     let path = path(&place.way, key);
-    if place.others.contains(&key) {
+    if place.unused.contains(&key) {
         report.note(
             "configuration",
             format!("`{path}` is OpenClaw's, and not used here"),
         );
         return;
     }
-    let known = place.used.iter().chain(place.others);
+    let known = place.used.iter().chain(place.unused);
     let is_of_a_model = matches!(place.way.as_slice(), [models, _, id, list, _] if models == "models" && list == "models" && !id.is_empty());
     let fix = match nearest(key, known.copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),

@@ -24,12 +24,12 @@ struct ChangedJson<'a> {
 }
 
 /// A session and a reference that it resolved.
-struct Choice {
+struct ModelChoice {
     session: Session,
     reference: String,
 }
 
-impl Choice {
+impl ModelChoice {
     async fn of(terminal: &Terminal, global: &Global, text: &str) -> Result<Self> {
         let session = Session::for_writing(terminal, global).await?;
         Self::in_session(terminal, session, text).await
@@ -73,7 +73,7 @@ impl Choice {
 }
 
 pub(super) async fn set(terminal: &Terminal, global: &Global, text: &str) -> Outcome {
-    let choice = Choice::of(terminal, global, text).await?;
+    let choice = ModelChoice::of(terminal, global, text).await?;
     let session = &choice.session;
     let changed = session
         .configuration
@@ -105,7 +105,7 @@ pub(super) async fn alias(terminal: &Terminal, global: &Global, args: &AliasArgs
 }
 
 async fn name(terminal: &Terminal, global: &Global, alias: &str, text: &str) -> Outcome {
-    let choice = Choice::of(terminal, global, text).await?;
+    let choice = ModelChoice::of(terminal, global, text).await?;
     let session = &choice.session;
     let changed = session
         .configuration
@@ -137,7 +137,7 @@ async fn unname(terminal: &Terminal, global: &Global, alias: &str) -> Outcome {
     };
     let changed = session.configuration.remove_alias(&session.info, &reference)?;
     let done = format!("{reference} has no name now");
-    Choice { session, reference }.say(terminal, None, changed, &done)
+    ModelChoice { session, reference }.say(terminal, None, changed, &done)
 }
 
 async fn list_aliases(terminal: &Terminal, global: &Global) -> Outcome {
@@ -160,7 +160,7 @@ async fn list_aliases(terminal: &Terminal, global: &Global) -> Outcome {
 pub(super) async fn fallbacks(terminal: &Terminal, global: &Global, action: &FallbackAction) -> Outcome {
     match action {
         FallbackAction::Add(with) => {
-            let choice = Choice::of(terminal, global, &with.args.reference).await?;
+            let choice = ModelChoice::of(terminal, global, &with.args.reference).await?;
             let session = &choice.session;
             let changed = session
                 .configuration
@@ -179,9 +179,9 @@ pub(super) async fn fallbacks(terminal: &Terminal, global: &Global, action: &Fal
             if session.configuration.remove_fallback(&session.info, text)? {
                 let reference = text.to_owned();
                 let done = format!("{reference} is no fallback now");
-                return Choice { session, reference }.say(terminal, None, true, &done);
+                return ModelChoice { session, reference }.say(terminal, None, true, &done);
             }
-            let choice = Choice::in_session(terminal, session, text).await?;
+            let choice = ModelChoice::in_session(terminal, session, text).await?;
             let session = &choice.session;
             if !session
                 .configuration

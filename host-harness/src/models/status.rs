@@ -91,12 +91,12 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &StatusArgs)
     if chain.is_empty() {
         chain.push(info.default_model.clone().unwrap_or_default());
     }
-    let mut asked = Vec::with_capacity(chain.len());
+    let mut statuses = Vec::with_capacity(chain.len());
     for text in chain {
-        asked.push(model(&host, live.as_ref(), text).await);
+        statuses.push(model(&host, live.as_ref(), text).await);
     }
-    let default = asked.remove(0);
-    let fallbacks = asked;
+    let default = statuses.remove(0);
+    let fallbacks = statuses;
     let is_good = |model: &ModelStatus| model.error.is_none();
     let status = StatusJson {
         usable: is_good(&default) && fallbacks.iter().all(is_good) && key.usable,

@@ -32,11 +32,11 @@ pub(super) fn pasted(text: &str, spec: Option<&CredentialSpec>) -> Option<Secret
 pub(crate) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
     let mut request = contract::ChatRequest::new(impossible(info)).user("ping");
     request.max_output_tokens = Some(1);
-    let asked = async {
+    let accepted = async {
         let mut completion = host.chat(request).await?;
         completion.next().await
     };
-    let Ok(outcome) = tokio::time::timeout(PATIENCE, asked).await else {
+    let Ok(outcome) = tokio::time::timeout(PATIENCE, accepted).await else {
         let why = format!("no response in {} s", PATIENCE.as_secs());
         return Verdict::Unknown { why, hint: None };
     };

@@ -4,6 +4,7 @@ mod credential;
 pub(super) mod flags;
 mod interactive;
 pub(super) mod key;
+mod model_dialogue;
 mod model_picker;
 mod prompt;
 mod providers;
@@ -72,7 +73,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
     let (_mode, mut ending) = (SavedMode::now(), signals::Ending::watched());
     let (provider, decided) = tokio::select! {
         talked = async {
-            let provider = providers::asked(&plugins, args).await?;
+            let provider = providers::choose(&plugins, args).await?;
             credential::granted(&ground, &provider)?;
             let checks = !args.skip_health;
             let talk = Wizard { terminal, ground: &ground, provider: &provider, checks, args };
@@ -80,7 +81,7 @@ pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs)
             Ok::<_, Error>((provider, decided))
         } => talked?,
         () = signals::interrupted() => return Err(prompt::given_up().into()),
-        () = ending.told() => return Err(prompt::given_up().into()),
+        () = ending.arrived() => return Err(prompt::given_up().into()),
     };
     finish(terminal, &ground, &provider, &decided.onboarding).await?;
     if decided.wants_test {

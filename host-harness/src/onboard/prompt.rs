@@ -91,17 +91,17 @@ pub(super) async fn hidden(
 /// What the user types to decline the suggestion.
 pub(super) const NONE: &str = "-";
 
-/// Text; Enter accepts the suggestion, [`NONE`] declines it. `fault` says what is wrong with a text.
+/// Text; Enter accepts the suggestion, [`NONE`] declines it. `problem` says what is wrong with a text.
 pub(super) async fn text(
     question: &'static str,
     suggestion: Option<String>,
     help: &'static str,
-    fault: impl Fn(&str) -> Option<String> + Clone + Send + 'static,
+    problem: impl Fn(&str) -> Option<String> + Clone + Send + 'static,
 ) -> Result<String> {
     let validator = move |text: &str| {
-        let fault = fault(text).filter(|_| text.trim() != NONE);
-        Ok(fault.map_or(Validation::Valid, |fault| {
-            Validation::Invalid(ErrorMessage::Custom(sanitize::line(&fault).into_owned()))
+        let problem = problem(text).filter(|_| text.trim() != NONE);
+        Ok(problem.map_or(Validation::Valid, |problem| {
+            Validation::Invalid(ErrorMessage::Custom(sanitize::line(&problem).into_owned()))
         }))
     };
     let suggestion = suggestion.map(|suggestion| sanitize::name(&suggestion).into_owned());

@@ -40,14 +40,17 @@ pub(super) fn named(plugins: &[Plugin], args: &OnboardArgs) -> Result<Provider> 
 }
 
 /// The provider that the user chooses, unless the options name it.
-pub(super) async fn asked(plugins: &[Plugin], args: &OnboardArgs) -> Result<Provider> {
+pub(super) async fn choose(plugins: &[Plugin], args: &OnboardArgs) -> Result<Provider> {
     if let Some(provider) = by_option(plugins, args)? {
         return Ok(provider);
     }
     if let [(id, _)] = args.keys.as_slice() {
         return provider(plugins, id, args);
     }
-    let entries = plugins.iter().map(|plugin| Choice::of(plugin.info())).collect();
+    let entries = plugins
+        .iter()
+        .map(|plugin| ProviderChoice::of(plugin.info()))
+        .collect();
     let choice = prompt::one_of("Provider".to_owned(), entries, 0).await?;
     provider(plugins, &choice.id, args)
 }
@@ -107,14 +110,14 @@ fn provider(plugins: &[Plugin], id: &str, args: &OnboardArgs) -> Result<Provider
 
 /// An entry in the list of providers.
 #[derive(Clone)]
-struct Choice {
+struct ProviderChoice {
     id: String,
     name: String,
     line: String,
     searched: String,
 }
 
-impl Choice {
+impl ProviderChoice {
     fn of(info: &ProviderInfo) -> Self {
         let label = info
             .credential
@@ -131,13 +134,13 @@ impl Choice {
     }
 }
 
-impl std::fmt::Display for Choice {
+impl std::fmt::Display for ProviderChoice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.line)
     }
 }
 
-impl Entry for Choice {
+impl Entry for ProviderChoice {
     fn searched(&self) -> &str {
         &self.searched
     }

@@ -25,7 +25,7 @@ use plugin_registry::{Digest, Entry, Pin, Reference, SCHEME, host::Store};
 
 /// What a plugin is loaded from.
 #[derive(Debug)]
-pub(super) enum Choice {
+pub(super) enum PluginChoice {
     File(PathBuf),
     Reference(Reference),
     /// The component that this program carries.
@@ -38,7 +38,7 @@ pub(super) const EMBEDDED_NAME: &str = "(embedded)";
 /// The component that a release of this program carries.
 pub(super) const EMBEDDED: Option<&[u8]> = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-impl Choice {
+impl PluginChoice {
     /// What an argument names.
     pub(super) fn named(store: &Store, path: &Path) -> Result<Self> {
         match path.to_str().filter(|text| text.starts_with(SCHEME)) {
@@ -192,13 +192,13 @@ pub(super) fn gc(terminal: &Terminal, global: &Global) -> Outcome {
     let ground = Ground::open(global)?;
     let (lock, cache) = (ground.store.lock()?, ground.store.cache());
     // What a pinned manifest needs besides itself: its configuration.
-    let mut kept: Vec<Digest> = Vec::new();
+    let mut previous: Vec<Digest> = Vec::new();
     for entry in lock.plugins.values() {
         for pin in std::iter::once(&entry.pin).chain(&entry.earlier) {
             let Some(manifest) = &pin.manifest else { continue };
             let bytes = cache.get(manifest).map_err(Error::from)?.unwrap_or_default();
             let read: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-            kept.extend(
+            previous.extend(
                 read["config"]["digest"]
                     .as_str()
                     .and_then(|digest| digest.parse().ok()),
@@ -206,7 +206,7 @@ pub(super) fn gc(terminal: &Terminal, global: &Global) -> Outcome {
         }
     }
     let (files, bytes) = cache
-        .collect(|digest| lock.names(digest) || kept.contains(digest))
+        .collect(|digest| lock.names(digest) || previous.contains(digest))
         .map_err(Error::from)?;
     if terminal.is_text() {
         terminal.line(&format!(

@@ -130,7 +130,7 @@ fn gateway(file: &Path, found: Interfaces) -> Result<Option<ComponentFacts>> {
     }))
 }
 
-fn fault(file: &Path, error: &std::io::Error) -> Error {
+fn failure(file: &Path, error: &std::io::Error) -> Error {
     Error::new(
         ErrorKind::Configuration,
         format!("{} cannot be read: {error}", file.display()),
@@ -138,9 +138,9 @@ fn fault(file: &Path, error: &std::io::Error) -> Error {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
-    files::read(file, files::MAX_BYTES).map_err(|error| fault(file, &error))
+    files::read(file, files::MAX_BYTES).map_err(|error| failure(file, &error))
 }
 
 fn text(file: &Path) -> Result<String> {
-    files::read_input_text(file, LARGEST).map_err(|error| fault(file, &error))
+    files::read_input_text(file, LARGEST).map_err(|error| failure(file, &error))
 }

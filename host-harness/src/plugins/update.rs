@@ -13,7 +13,7 @@ use super::{
         table,
         terminal::Terminal,
     },
-    Choice, pinned_id,
+    PluginChoice, pinned_id,
 };
 use model_provider_host::{Error, ErrorKind, Grant, Result, sanitize};
 use plugin_registry::{Change, Pin, host::Store};
@@ -21,7 +21,7 @@ use plugin_registry::{Change, Pin, host::Store};
 pub(crate) async fn accept(terminal: &Terminal, global: &Global, args: &AcceptArgs) -> Outcome {
     let ground = Ground::open(global)?;
     let looked = ground.look(terminal, &args.plugin).await?;
-    let source = Choice::named(&ground.store, &args.plugin)?.source();
+    let source = PluginChoice::named(&ground.store, &args.plugin)?.source();
     let taken = Taken::new(&ground, looked, &source)?;
     taken.show(terminal);
     if !args.yes {
@@ -58,7 +58,7 @@ pub(crate) async fn update(terminal: &Terminal, global: &Global, args: &UpdateAr
         );
         return Err(Error::new(ErrorKind::Configuration, message).into());
     }
-    let source = Choice::named(&ground.store, &source)?.source();
+    let source = PluginChoice::named(&ground.store, &source)?.source();
     let taken = Taken::new(&ground, looked, &source)?;
     if taken.pin.digest == pin.digest {
         if terminal.is_text() {
@@ -95,7 +95,7 @@ struct Taken {
     pin: Pin,
     old: Option<Pin>,
     changes: Vec<Change>,
-    asked: Grant,
+    requested: Grant,
 }
 
 impl Taken {
@@ -108,7 +108,7 @@ impl Taken {
             );
             Error::new(ErrorKind::NotGranted, message)
         };
-        let asked = Grant::requested_by(info).ok_or_else(no_url)?;
+        let requested = Grant::requested_by(info).ok_or_else(no_url)?;
         let pulled = looked
             .pulled
             .as_ref()
@@ -129,7 +129,7 @@ impl Taken {
             pin,
             old,
             changes,
-            asked,
+            requested,
         })
     }
 
@@ -149,7 +149,7 @@ impl Taken {
         match &self.old {
             None => {
                 facts.push(("version", sanitize::name(&self.pin.facts.version).into_owned()));
-                facts.extend(inspect::granted("requests", &self.asked));
+                facts.extend(inspect::granted("requests", &self.requested));
             }
             Some(old) => {
                 facts.push((

@@ -112,7 +112,7 @@ fn of_several_choices_one_counts_and_a_single_one_counts_whatever_its_index() {
 }
 
 #[test]
-fn what_stands_in_a_choice_beside_its_message_is_found() {
+fn members_of_a_choice_beside_its_message_are_found() {
     let text = r#"{"choices":[{"tool_calls":[{"id":"a"}],"error":{"code":1},"delta":{"tool_calls":[{"id":"b"}]}}],
         "warnings":[{"message":"w"}],"tool_calls":[{"id":"c"}]}"#;
     let chunk = decode(text).unwrap();

@@ -1,5 +1,5 @@
 //! Validation of a chat request before anything is sent. A request that every backend would refuse, or that cannot be
-//! sent, is refused with the path of the fault in the upstream's spelling, so that a client of any dialect finds it
+//! sent, is refused with the path of the error in the upstream's spelling, so that a client of any dialect finds it
 //! in its own request. A request that only some backends refuse is sent.
 
 use alloc::{

@@ -44,7 +44,7 @@ pub(super) fn last_part(id: &str) -> &str {
 }
 
 /// Whether an id's last part, by [`last_part`], has this word, in any case. By bytes, since both separators are ASCII:
-/// every request asks for several words.
+/// every request checks several words.
 pub(super) fn has_word(last: &str, word: &str) -> bool {
     last.as_bytes()
         .split(|byte| matches!(byte, b'-' | b' '))
@@ -68,7 +68,7 @@ pub fn display_name(id: &str) -> String {
     }
 }
 
-/// By bytes, as nearly every name is: a list asks for one of each row.
+/// By bytes, as nearly every name is: a list checks one of each row.
 fn of_ascii(last: &str) -> String {
     let mut within_word = false;
     let mut name = last.as_bytes().to_vec();
@@ -109,7 +109,7 @@ fn upper_case(c: char) -> char {
 #[must_use]
 pub fn suggests_reasoning(id: &str) -> bool {
     let mut before: &[u8] = &[];
-    // By bytes, as the separators are ASCII: a list asks it of every row.
+    // By bytes, as the separators are ASCII: a list checks every row.
     for word in last_part(id)
         .as_bytes()
         .split(|byte| matches!(byte, b'-' | b'_' | b' '))

@@ -1,4 +1,4 @@
-//! Checks of what an error tells beside its kind: it is the upstream's own, or `none`.
+//! Checks of the details of an error besides its kind: each is the upstream's own, or `none`.
 
 use model_provider_host::contract::Error;
 

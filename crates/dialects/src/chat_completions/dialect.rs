@@ -48,13 +48,13 @@ impl Dialect for ChatCompletions {
         })
     }
 
-    fn error(&self, fault: &ApiError, _request_id: &str) -> Value {
-        error(fault)
+    fn error(&self, error: &ApiError, _request_id: &str) -> Value {
+        error_body(error)
     }
 }
 
-fn error(fault: &ApiError) -> Value {
-    json!({ "error": fault.members() })
+fn error_body(error: &ApiError) -> Value {
+    json!({ "error": error.members() })
 }
 
 impl ResponseWriter for Envelope {
@@ -89,7 +89,7 @@ impl ResponseWriter for Envelope {
         frames.push(Frame::data("[DONE]"));
     }
 
-    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>) {
-        frames.push(Frame::data(error(fault).to_string()));
+    fn failed(&mut self, error: &ApiError, frames: &mut Vec<Frame>) {
+        frames.push(Frame::data(error_body(error).to_string()));
     }
 }

@@ -98,7 +98,7 @@ impl Envelope {
                     return Some(self.chunk(choice, None));
                 }
                 Delta {
-                    others: BTreeMap::from([(key, value)]),
+                    extras: BTreeMap::from([(key, value)]),
                     ..Delta::default()
                 }
             }
@@ -130,6 +130,7 @@ impl Envelope {
         self.text(&[choice], self.include_usage.then_some(None), x_plugin)
     }
 
+    #[expect(clippy::option_option, reason = "a member that is absent, null or a value")]
     fn text(
         &self,
         choices: &[Choice<'_>],
@@ -168,7 +169,7 @@ impl Envelope {
                         None => logprobs = Some(Passthrough::Raw(more)),
                         Some(so_far) => so_far.add(more),
                     },
-                    Some((key, more)) => passthrough::put(&mut message.others, key, more),
+                    Some((key, more)) => passthrough::put(&mut message.extras, key, more),
                     None => {}
                 },
             }
@@ -185,7 +186,7 @@ impl Envelope {
         // Typed clients require them, even if they are null or empty.
         for (key, unsaid) in [("refusal", "null"), ("annotations", "[]")] {
             if let Some(unsaid) = passthrough::read(unsaid) {
-                message.others.entry(key).or_insert(Passthrough::Raw(unsaid));
+                message.extras.entry(key).or_insert(Passthrough::Raw(unsaid));
             }
         }
         ChatCompletion {

@@ -318,7 +318,7 @@ fn reasoning_is_in_one_field_unless_the_operator_configures_both() {
 }
 
 #[test]
-fn log_probabilities_stand_in_the_chunk_of_their_text() {
+fn log_probabilities_are_in_the_chunk_of_their_text() {
     let logprobs = Extra {
         key: LOGPROBS.into(),
         value_json: r#"{"content":[{"token":"a","logprob":-0.11082194000482559}]}"#.into(),

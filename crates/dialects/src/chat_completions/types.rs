@@ -9,7 +9,7 @@ use crate::passthrough::Passthrough;
 use provider_contract::contract::{ToolCall, Usage};
 
 /// A chunk of a stream.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Chunk<'a> {
     pub id: &'a str,
     pub object: &'static str,
@@ -23,7 +23,7 @@ pub struct Chunk<'a> {
     pub x_plugin: Option<Value>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Choice<'a> {
     pub index: u32,
     pub delta: Delta<'a>,
@@ -44,7 +44,7 @@ impl<'a> Choice<'a> {
 }
 
 /// The delta of a chunk.
-#[derive(Default, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<&'static str>,
@@ -60,10 +60,10 @@ pub struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<[CallDelta<'a>; 1]>,
     #[serde(flatten)]
-    pub others: BTreeMap<&'a str, Box<RawValue>>,
+    pub extras: BTreeMap<&'a str, Box<RawValue>>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct CallDelta<'a> {
     pub index: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ pub struct CallDelta<'a> {
     pub function: FunctionDelta<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct FunctionDelta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
@@ -81,7 +81,7 @@ pub struct FunctionDelta<'a> {
 }
 
 /// A whole response.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct ChatCompletion<'a> {
     pub id: &'a str,
     pub object: &'static str,
@@ -93,7 +93,7 @@ pub struct ChatCompletion<'a> {
     pub x_plugin: Value,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct CompletionChoice<'a> {
     pub index: u32,
     pub message: Message<'a>,
@@ -101,7 +101,7 @@ pub struct CompletionChoice<'a> {
     pub finish_reason: &'static str,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Message<'a> {
     pub role: &'static str,
     /// Null in a response with tool calls and without text; else a missing text is an empty string.
@@ -113,10 +113,10 @@ pub struct Message<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<CompletionToolCall<'a>>,
     #[serde(flatten)]
-    pub others: BTreeMap<&'a str, Passthrough>,
+    pub extras: BTreeMap<&'a str, Passthrough>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct CompletionToolCall<'a> {
     pub id: &'a str,
     #[serde(rename = "type")]

@@ -21,7 +21,7 @@ const PASSED_ON: usize = 128;
 
 /// Why a document, or a part of it, cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum ParseError {
     /// It is not JSON.
     Syntax(String),
     /// Nested too deeply.
@@ -32,7 +32,7 @@ pub(crate) enum Fault {
     Dense(usize),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(what) => write!(f, "it is not JSON: {what}"),
@@ -50,13 +50,13 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The remaining memory of parsing one document, and its first fault. What is read after a fault is incomplete, so
+/// The remaining memory of parsing one document, and its first error. What is read after an error is incomplete, so
 /// the caller has to check for one at the end.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     most: usize,
     left: Cell<usize>,
-    fault: RefCell<Option<Fault>>,
+    error: RefCell<Option<ParseError>>,
 }
 
 impl Allowance {
@@ -65,17 +65,17 @@ impl Allowance {
         Self {
             most,
             left: Cell::new(most),
-            fault: RefCell::new(None),
+            error: RefCell::new(None),
         }
     }
 
-    /// Takes memory if this much is left; else records the fault.
+    /// Takes memory if this much is left; else records the error.
     pub(crate) fn take(&self, bytes: usize) -> bool {
         match self.left.get().checked_sub(bytes) {
             Some(left) => self.left.set(left),
-            None => self.note(Fault::Dense(self.most)),
+            None => self.note(ParseError::Dense(self.most)),
         }
-        self.fault.borrow().is_none()
+        self.error.borrow().is_none()
     }
 
     /// Returns memory.
@@ -92,12 +92,12 @@ impl Allowance {
         self.take(PASSED_ON)
     }
 
-    pub(crate) fn note(&self, fault: Fault) {
-        self.fault.borrow_mut().get_or_insert(fault);
+    pub(crate) fn note(&self, error: ParseError) {
+        self.error.borrow_mut().get_or_insert(error);
     }
 
-    /// The first fault.
-    pub(crate) fn fault(&self) -> Option<Fault> {
-        self.fault.borrow().clone()
+    /// The first error.
+    pub(crate) fn error(&self) -> Option<ParseError> {
+        self.error.borrow().clone()
     }
 }

@@ -9,7 +9,7 @@ use std::{borrow::Cow, collections::HashSet};
 use serde_json::value::RawValue;
 
 use super::{
-    allowance::{Allowance, DEEPEST, ELEMENT, Fault, MEMBER},
+    allowance::{Allowance, DEEPEST, ELEMENT, MEMBER, ParseError},
     escapes::{behind_text, unescaped},
 };
 
@@ -37,13 +37,14 @@ pub(crate) enum Shape {
 
 impl<'a> Document<'a> {
     /// Validates a whole text, without its byte order mark.
-    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, Fault> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes).map_err(|error| Fault::Syntax(error.to_string()))?;
+        let text = std::str::from_utf8(bytes).map_err(|error| ParseError::Syntax(error.to_string()))?;
         if nests_too_deep(bytes) {
-            return Err(Fault::Deep);
+            return Err(ParseError::Deep);
         }
-        let root: &RawValue = serde_json::from_str(text).map_err(|error| Fault::Syntax(error.to_string()))?;
+        let root: &RawValue =
+            serde_json::from_str(text).map_err(|error| ParseError::Syntax(error.to_string()))?;
         Ok(Self {
             root: Raw(root.get()),
             allowance: Allowance::of(text),
@@ -172,7 +173,7 @@ fn member<'a>(text: &'a str, allowance: &Allowance) -> Option<(Cow<'a, str>, Raw
     let (name, value) = text.split_at_checked(text.len() - behind)?;
     let value = value.trim_start().strip_prefix(':')?.trim_start();
     let Some(name) = Raw(name).text() else {
-        allowance.note(Fault::Surrogate("the name of a member".to_owned()));
+        allowance.note(ParseError::Surrogate("the name of a member".to_owned()));
         return None;
     };
     Some((name, Raw(value)))
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn members_stand_in_their_order_and_of_one_name_the_last_counts() {
+    fn members_are_in_their_order_and_of_one_name_the_last_counts() {
         let document = document(r#" {"a":1,"b":[ ],"\u0061":{"x":2}} "#);
         let members = document.root.members(&document.allowance).list.clone();
         let shown: Vec<(&str, &str)> = members
@@ -281,14 +282,14 @@ mod tests {
     fn what_is_no_json_or_nests_too_deep_is_refused_before_anything_is_read() {
         for wrong in ["", "{", r#"{"a":}"#, "[1] 2", r#""\x""#, r#"{"a":"\"#] {
             let read = Document::new(wrong.as_bytes());
-            assert!(matches!(read, Err(Fault::Syntax(_))), "{wrong}");
+            assert!(matches!(read, Err(ParseError::Syntax(_))), "{wrong}");
         }
-        assert!(matches!(Document::new(b"\"\xff\""), Err(Fault::Syntax(_))));
+        assert!(matches!(Document::new(b"\"\xff\""), Err(ParseError::Syntax(_))));
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(Document::new(nested(DEEPEST).as_bytes()).is_ok());
         assert_eq!(
             Document::new(nested(DEEPEST + 1).as_bytes()).err(),
-            Some(Fault::Deep)
+            Some(ParseError::Deep)
         );
         let quoted = format!(r#"["{}\"{}"]"#, "[".repeat(500), "[".repeat(500));
         assert!(
@@ -344,7 +345,10 @@ mod tests {
             let document = document(&text);
             let read = document.root.items(&document.allowance).count();
             assert_eq!(read == count, fits, "{count}");
-            assert_eq!(matches!(document.allowance.fault(), Some(Fault::Dense(_))), !fits);
+            assert_eq!(
+                matches!(document.allowance.error(), Some(ParseError::Dense(_))),
+                !fits
+            );
             assert!(read * ELEMENT <= LEAST + text.len());
         }
     }
@@ -358,6 +362,6 @@ mod tests {
             assert_eq!(members.list.len(), 2);
         }
         assert_eq!(document.allowance.left(), LEAST + text.len());
-        assert_eq!(document.allowance.fault(), None);
+        assert_eq!(document.allowance.error(), None);
     }
 }

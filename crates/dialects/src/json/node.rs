@@ -3,7 +3,7 @@
 use std::{borrow::Cow, cell::OnceCell, rc::Rc};
 
 use super::{
-    allowance::{Allowance, Fault},
+    allowance::{Allowance, ParseError},
     document::{Document, Members, Raw, Shape},
 };
 use provider_contract::{
@@ -42,12 +42,23 @@ pub(crate) fn refused(kind: ProviderErrorKind, path: &str, message: &str) -> Err
     })
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        match &fault {
-            Fault::Dense(_) => Self::new(ErrorKind::Limit, fault.to_string()).with_code(TOO_DENSE),
-            Fault::Surrogate(path) => refused(ProviderErrorKind::InvalidRequest, path, &fault.to_string()),
-            Fault::Syntax(_) | Fault::Deep => invalid(&fault.to_string()),
+/// An error about the value at this path.
+pub(crate) fn invalid_at(path: &str, what: &str) -> Error {
+    refused(
+        ProviderErrorKind::InvalidRequest,
+        path,
+        &format!("`{path}` {what}"),
+    )
+}
+
+impl From<ParseError> for Error {
+    fn from(error: ParseError) -> Self {
+        match &error {
+            ParseError::Dense(_) => Self::new(ErrorKind::Limit, error.to_string()).with_code(TOO_DENSE),
+            ParseError::Surrogate(path) => {
+                refused(ProviderErrorKind::InvalidRequest, path, &error.to_string())
+            }
+            ParseError::Syntax(_) | ParseError::Deep => invalid(&error.to_string()),
         }
     }
 }
@@ -117,23 +128,14 @@ impl<'a> Node<'a> {
 
     fn compact(&self, value: Raw<'a>, path: &str) -> String {
         value.compact().unwrap_or_else(|| {
-            self.allowance.note(Fault::Surrogate(path.to_owned()));
+            self.allowance.note(ParseError::Surrogate(path.to_owned()));
             String::new()
         })
     }
 
     /// An error about it: `what` follows its path.
     pub(crate) fn invalid(&self, what: &str) -> Error {
-        self.invalid_at(self.path(), what)
-    }
-
-    /// An error about the value at this path.
-    pub(crate) fn invalid_at(&self, path: &str, what: &str) -> Error {
-        refused(
-            ProviderErrorKind::InvalidRequest,
-            path,
-            &format!("`{path}` {what}"),
-        )
+        invalid_at(self.path(), what)
     }
 
     /// An `unsupported` error about it.
@@ -205,24 +207,24 @@ impl<'a> Node<'a> {
     }
 
     /// Its members except these, as written; null members are dropped.
-    pub(crate) fn others(&self, known: &[&str]) -> Vec<Extra> {
-        let mut others = Vec::new();
+    pub(crate) fn unknown_fields(&self, known: &[&str]) -> Vec<Extra> {
+        let mut unknown_fields = Vec::new();
         for (key, value) in self.members() {
             let is_other = !known.contains(&&**key) && value.shape() != Shape::Null;
             if is_other && self.allowance.pass_on() {
-                others.push(Extra {
+                unknown_fields.push(Extra {
                     key: key.clone().into_owned(),
                     value_json: self.compact(*value, &self.path_of(key)),
                 });
             }
         }
-        others
+        unknown_fields
     }
 
     /// The paths of its members except these.
-    pub(crate) fn paths_of_others(&self, known: &[&str]) -> Vec<String> {
-        let others = self.others(known).into_iter();
-        others.map(|extra| self.path_of(&extra.key)).collect()
+    pub(crate) fn unknown_paths(&self, known: &[&str]) -> Vec<String> {
+        let unknown_fields = self.unknown_fields(known).into_iter();
+        unknown_fields.map(|extra| self.path_of(&extra.key)).collect()
     }
 
     pub(crate) fn text(&self) -> Result<Cow<'a, str>> {
@@ -230,7 +232,7 @@ impl<'a> Node<'a> {
             Shape::Text => self
                 .value
                 .text()
-                .ok_or_else(|| Fault::Surrogate(self.path().to_owned()).into()),
+                .ok_or_else(|| ParseError::Surrogate(self.path().to_owned()).into()),
             _ => Err(self.wrong("text")),
         }
     }

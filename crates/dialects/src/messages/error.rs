@@ -16,8 +16,8 @@ const TOO_LONG: &str = "context_length_exceeded";
 const TOO_LONG_WORDS: &str = "prompt is too long";
 
 /// The type and the status of an error.
-fn class(fault: &ApiError) -> (&'static str, u16) {
-    let status = fault.status.as_u16();
+fn class(error: &ApiError) -> (&'static str, u16) {
+    let status = error.status.as_u16();
     match status {
         401 => ("authentication_error", status),
         402 => ("billing_error", status),
@@ -33,30 +33,30 @@ fn class(fault: &ApiError) -> (&'static str, u16) {
 }
 
 /// The status of the response.
-pub(super) fn status(fault: &ApiError) -> StatusCode {
-    StatusCode::from_u16(class(fault).1).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+pub(super) fn status(error: &ApiError) -> StatusCode {
+    StatusCode::from_u16(class(error).1).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// The body of the response, and the data of an event of a stream.
-pub(super) fn body(fault: &ApiError, request_id: &str) -> Value {
-    let message = if fault.code == TOO_LONG && !fault.message.to_ascii_lowercase().contains(TOO_LONG_WORDS) {
-        format!("{TOO_LONG_WORDS}: {}", fault.message)
+pub(super) fn body(error: &ApiError, request_id: &str) -> Value {
+    let message = if error.code == TOO_LONG && !error.message.to_ascii_lowercase().contains(TOO_LONG_WORDS) {
+        format!("{TOO_LONG_WORDS}: {}", error.message)
     } else {
-        fault.message.clone()
+        error.message.clone()
     };
-    let mut details = json!({ "code": fault.code, "param": fault.param });
-    for (name, value) in &fault.others {
+    let mut details = json!({ "code": error.code, "param": error.param });
+    for (name, value) in &error.extras {
         details[name] = value.clone();
     }
-    let mut error = json!({ "type": class(fault).0, "message": message, "x_plugin": known(details) });
-    if fault
-        .others
+    let mut object = json!({ "type": class(error).0, "message": message, "x_plugin": known(details) });
+    if error
+        .extras
         .get("upstream_code")
         .is_some_and(|code| *code == NO_THREADS)
     {
-        error["details"] = json!({ "error_code": NO_THREADS, "unsupported": ["thread"] });
+        object["details"] = json!({ "error_code": NO_THREADS, "unsupported": ["thread"] });
     }
-    json!({ "type": "error", "error": error, "request_id": request_id })
+    json!({ "type": "error", "error": object, "request_id": request_id })
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
         r#type: String,
     }
 
-    fn fault(kind: ErrorKind, case: &Case) -> ApiError {
+    fn api_error(kind: ErrorKind, case: &Case) -> ApiError {
         let mut error = Error::new(kind, "what happened").with_hint("what to do");
         if matches!(kind, ErrorKind::Provider(_)) {
             error = Error::from(contract::Error {
@@ -109,9 +109,9 @@ mod tests {
         }
         for case in cases {
             let kind = ErrorKind::ALL.into_iter().find(|kind| kind.as_str() == case.kind);
-            let fault = fault(kind.expect("a kind"), &case);
-            let body = body(&fault, "id");
-            assert_eq!(status(&fault).as_u16(), case.gives.status, "{}", case.kind);
+            let error = api_error(kind.expect("a kind"), &case);
+            let body = body(&error, "id");
+            assert_eq!(status(&error).as_u16(), case.gives.status, "{}", case.kind);
             assert_eq!(body["error"]["type"], case.gives.r#type, "{}", case.kind);
             assert_eq!(body["type"], "error");
             assert_eq!(body["request_id"], "id");

@@ -52,12 +52,12 @@ impl Dialect for Messages {
         })
     }
 
-    fn status(&self, fault: &ApiError) -> StatusCode {
-        error::status(fault)
+    fn status(&self, error: &ApiError) -> StatusCode {
+        error::status(error)
     }
 
-    fn error(&self, fault: &ApiError, request_id: &str) -> Value {
-        error::body(fault, request_id)
+    fn error(&self, error: &ApiError, request_id: &str) -> Value {
+        error::body(error, request_id)
     }
 
     fn request_id_header(&self) -> Option<HeaderName> {

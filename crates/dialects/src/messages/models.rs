@@ -9,6 +9,13 @@ use provider_contract::contract::{Extra, Model};
 const UNKNOWN_TIME: &str = "1970-01-01T00:00:00Z";
 
 /// The requested part of the list.
+///
+/// ```
+/// use dialects::messages::models::Page;
+///
+/// let page = Page::of("limit=20&after_id=Qwen%2FQwen3-8B");
+/// assert_eq!((page.limit, page.after.as_deref()), (Some(20), Some("Qwen/Qwen3-8B")));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     /// The most entries; `None` for all.

@@ -105,10 +105,10 @@ mod tests {
                 .details()
                 .clone()
             });
-            let mut fault = ApiError::from(&error);
-            asked.reply.locate(&mut fault);
-            assert_eq!(fault.param.as_deref(), Some(here), "{upstream}");
-            assert_eq!(fault.message, format!("{here} is wrong."));
+            let mut error = ApiError::from(&error);
+            asked.reply.locate(&mut error);
+            assert_eq!(error.param.as_deref(), Some(here), "{upstream}");
+            assert_eq!(error.message, format!("{here} is wrong."));
         }
     }
 }

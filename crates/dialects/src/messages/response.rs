@@ -224,15 +224,15 @@ impl ResponseWriter for MessagesResponse {
         frames.push(frame(&Event::MessageStop));
     }
 
-    fn locate(&self, fault: &mut ApiError) {
-        fault.relocate(|path| self.origins.of(path));
+    fn locate(&self, error: &mut ApiError) {
+        error.relocate(|path| self.origins.of(path));
     }
 
     /// No block is ended: a client might run an incomplete call.
-    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>) {
-        let mut fault = fault.clone();
-        self.locate(&mut fault);
-        let body = error::body(&fault, &self.request_id);
+    fn failed(&mut self, error: &ApiError, frames: &mut Vec<Frame>) {
+        let mut error = error.clone();
+        self.locate(&mut error);
+        let body = error::body(&error, &self.request_id);
         frames.push(Frame::named("error", body.to_string()));
     }
 }

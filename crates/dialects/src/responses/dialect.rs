@@ -46,8 +46,8 @@ impl Dialect for Responses {
         })
     }
 
-    fn error(&self, fault: &ApiError, _request_id: &str) -> Value {
-        json!({ "error": fault.members() })
+    fn error(&self, error: &ApiError, _request_id: &str) -> Value {
+        json!({ "error": error.members() })
     }
 }
 
@@ -101,7 +101,7 @@ impl Response {
         self.notes.media = output.media;
         let x_plugin = Details {
             ending: ending.details(&self.notes),
-            message: std::mem::take(&mut output.others),
+            message: std::mem::take(&mut output.extras),
         };
         let items = output.items();
         let resource = Resource {
@@ -158,20 +158,20 @@ impl ResponseWriter for Response {
         self.end(ending, frames);
     }
 
-    fn locate(&self, fault: &mut ApiError) {
-        fault.relocate(|path| self.origins.of(path));
+    fn locate(&self, error: &mut ApiError) {
+        error.relocate(|path| self.origins.of(path));
     }
 
-    fn failed(&mut self, fault: &ApiError, frames: &mut Vec<Frame>) {
-        let mut fault = fault.clone();
-        self.locate(&mut fault);
+    fn failed(&mut self, error: &ApiError, frames: &mut Vec<Frame>) {
+        let mut error = error.clone();
+        self.locate(&mut error);
         self.open(frames);
         self.output.break_off(frames);
         let said = Said::Error {
-            code: &fault.code,
-            message: &fault.message,
-            param: fault.param.as_deref(),
-            error: fault.members(),
+            code: &error.code,
+            message: &error.message,
+            param: error.param.as_deref(),
+            error: error.members(),
         };
         self.output.events.push(frames, "error", said);
         let mut output = std::mem::take(&mut self.output);
@@ -180,7 +180,7 @@ impl ResponseWriter for Response {
         let resource = Resource {
             status: Status::Failed,
             output: &items,
-            error: Some(resource::error(&fault)),
+            error: Some(resource::error(&error)),
             ..self.resource()
         };
         events.push(frames, "response.failed", Said::Response { response: &resource });

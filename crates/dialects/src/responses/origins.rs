@@ -119,10 +119,10 @@ mod tests {
             ("temperature", "temperature"),
         ] {
             let message = format!("{there} is wrong.");
-            let mut fault = ApiError::new(StatusCode::BAD_REQUEST, "", "", &message).about(there);
-            asked.reply.locate(&mut fault);
-            assert_eq!(fault.param.as_deref(), Some(here), "{there}");
-            assert_eq!(fault.message, format!("{here} is wrong."));
+            let mut error = ApiError::new(StatusCode::BAD_REQUEST, "", "", &message).about(there);
+            asked.reply.locate(&mut error);
+            assert_eq!(error.param.as_deref(), Some(here), "{there}");
+            assert_eq!(error.message, format!("{here} is wrong."));
         }
     }
 }

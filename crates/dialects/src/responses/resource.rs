@@ -182,14 +182,14 @@ impl<'a> Resource<'a> {
 }
 
 /// The error of a failed response. Its codes are a closed list: typed clients refuse another one.
-pub(super) fn error(fault: &ApiError) -> Value {
-    let code = match fault.class {
+pub(super) fn error(cause: &ApiError) -> Value {
+    let code = match cause.class {
         "server_error" => "server_error",
         "rate_limit_error" => "rate_limit_exceeded",
         // Not in the list, but agents branch on it.
-        _ => &*fault.code,
+        _ => &*cause.code,
     };
-    json!({ "code": code, "message": fault.message, "type": fault.class, "param": fault.param })
+    json!({ "code": code, "message": cause.message, "type": cause.class, "param": cause.param })
 }
 
 /// The usage of a response. Clients require all numbers: an unknown detail is 0.

@@ -211,13 +211,13 @@ fn a_call_is_not_done_when_the_response_breaks_off_so_that_no_client_runs_it() {
             asked.reply.event(&event, None, &mut frames);
         }
     }
-    let fault = ApiError::new(
+    let error = ApiError::new(
         StatusCode::BAD_GATEWAY,
         "server_error",
         "transport",
         "it broke off",
     );
-    asked.reply.failed(&fault, &mut frames);
+    asked.reply.failed(&error, &mut frames);
     let events: Vec<Value> = frames
         .iter()
         .map(|frame| serde_json::from_str(&frame.data).expect("JSON"))

@@ -24,6 +24,16 @@ pub const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
 const ANTHROPIC_VERSION: &str = "anthropic-version";
 
 /// The dialects.
+///
+/// ```
+/// use dialects::server::addresses::{Dialects, MESSAGES, name_of};
+/// use http::HeaderMap;
+///
+/// let dialects = Dialects::new(Default::default());
+/// let dialect = dialects.of(MESSAGES, &HeaderMap::new());
+/// assert!(dialect.request_id_header().is_some());
+/// assert_eq!(name_of(MESSAGES, &HeaderMap::new()), "messages");
+/// ```
 #[derive(Debug)]
 pub struct Dialects {
     chat_completions: Arc<dyn Dialect>,
@@ -32,7 +42,7 @@ pub struct Dialects {
 }
 
 impl Dialects {
-    /// All of them; `reasoning` is where reasoning stands in a chat completion.
+    /// All of them; `reasoning` is the field of reasoning in a chat completion.
     #[must_use]
     pub fn new(reasoning: ReasoningField) -> Self {
         Self {

@@ -7,14 +7,14 @@ use crate::api_error::ApiError;
 const INVALID: &str = "invalid_request_error";
 
 /// The headers of a response that is an error.
-pub fn headers_of(fault: &ApiError) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-    let retry_after = fault
+pub fn headers_of(error: &ApiError) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let retry_after = error
         .retry_after
         .map(|seconds| (header::RETRY_AFTER, seconds.into()));
     // Clients retry by the status alone, unless a header says otherwise.
-    let retry = HeaderValue::from_static(if fault.retry { "true" } else { "false" });
+    let retry = HeaderValue::from_static(if error.retry { "true" } else { "false" });
     let should_retry = (HeaderName::from_static("x-should-retry"), retry);
-    let challenge = (fault.status == StatusCode::UNAUTHORIZED)
+    let challenge = (error.status == StatusCode::UNAUTHORIZED)
         .then(|| (header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
     retry_after.into_iter().chain([should_retry]).chain(challenge)
 }
@@ -23,7 +23,7 @@ pub fn headers_of(fault: &ApiError) -> impl Iterator<Item = (HeaderName, HeaderV
 ///
 /// # Errors
 /// It is anything else.
-#[allow(clippy::result_large_err, reason = "a fault is made once a request")]
+#[allow(clippy::result_large_err, reason = "an error is made once a request")]
 pub fn check_body_headers(headers: &HeaderMap) -> Result<(), ApiError> {
     let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     if let Some(coding) = coding(headers) {
@@ -102,7 +102,8 @@ pub fn not_allowed(status: StatusCode, message: &str) -> ApiError {
     ApiError::new(status, "permission_error", "refused", message)
 }
 
-/// As of the dialects' own services: a request that was put together wrongly is not answered by whatever is there.
+/// The request names no model. It is refused, as the dialects' own services do, and gets no default model: the client
+/// has put it together wrongly.
 #[must_use]
 pub fn no_model() -> ApiError {
     ApiError::new(
@@ -114,14 +115,14 @@ pub fn no_model() -> ApiError {
     .about("model")
 }
 
-/// The name of a model in an address is no text.
+/// The model's name in the path is not UTF-8.
 #[must_use]
 pub fn invalid_path() -> ApiError {
     let message = "the model's name in the address is no UTF-8 text";
     ApiError::new(StatusCode::BAD_REQUEST, INVALID, "invalid_path", message)
 }
 
-/// The address does not take requests of this method.
+/// The path does not support this method.
 #[must_use]
 pub fn wrong_method() -> ApiError {
     let message = "this address does not take requests of this method";
@@ -133,10 +134,10 @@ pub fn wrong_method() -> ApiError {
     )
 }
 
-/// There is nothing at this address. The address is not repeated: the client knows it, and it may hold anything. `others` are the
-/// addresses that this server has beside the dialects'.
+/// There is no such path. The message does not repeat it: the client knows it, and it may contain anything. `more_paths`
+/// are the paths of this server besides the dialects' own.
 #[must_use]
-pub fn not_found(path: &str, others: &str) -> ApiError {
+pub fn not_found(path: &str, more_paths: &str) -> ApiError {
     let is_stored = path.starts_with("/v1/chat/completions/") || path.starts_with("/v1/responses/");
     let known = ELSEWHERE.iter().find(|(end, _)| path.ends_with(end));
     let message = match known {
@@ -146,7 +147,7 @@ pub fn not_found(path: &str, others: &str) -> ApiError {
         Some((_, help)) => (*help).to_owned(),
         None => format!(
             "there is nothing at this address; there are /v1/chat/completions, /v1/responses, /v1/messages, /v1/models, \
-             /v1/models/ID{others}"
+             /v1/models/ID{more_paths}"
         ),
     };
     ApiError::new(StatusCode::NOT_FOUND, INVALID, "unknown_url", &message)

@@ -1,9 +1,6 @@
 //! Metadata that follows from a model's routes: window, price, abilities, and the routes that the policies choose.
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{string::String, vec::Vec};
 
 use chat_completions::model::decimal;
 
@@ -63,7 +60,7 @@ pub(super) fn summarize(model: &mut Model) {
     let cheapest = cheapest(&usable);
     let pick = |policy: &str, route: &Route| PolicyPick {
         policy: String::from(policy),
-        backend: route.backend.to_string(),
+        backend: route.backend.clone(),
     };
     model.context_window = window(&usable);
     model.price = cheapest.map(|(_, price)| price.clone());

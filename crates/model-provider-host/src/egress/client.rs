@@ -192,7 +192,7 @@ impl EgressClient {
         let connection = capture_connection(&mut request);
         let started = Instant::now();
         let (client, place) = self.pool.enter();
-        let answer = client.request(request).await;
+        let response = client.request(request).await;
         let reused = connection
             .connection_metadata()
             .as_ref()
@@ -202,9 +202,9 @@ impl EgressClient {
                 extras.get::<Uses>().is_some_and(Uses::again)
             });
         let elapsed = started.elapsed();
-        let answer = answer.map_err(|error| self.failure(&error, reused, &context))?;
-        context.answered();
-        let (mut parts, body) = answer.into_parts();
+        let response = response.map_err(|error| self.failure(&error, reused, &context))?;
+        context.responded();
+        let (mut parts, body) = response.into_parts();
         tracing::info!(origin = %self.policy.origin, path, status = parts.status.as_u16(), reused, ?elapsed, "response");
         self.clock.hear(&parts.headers);
         if let Some(via) = &self.policy.via

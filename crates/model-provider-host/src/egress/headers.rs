@@ -88,8 +88,8 @@ impl OwnHeaders {
     }
 }
 
-/// The same without a policy: headers of the connection, the credential, or the form of the response. A `match`: it is
-/// asked several times for each header.
+/// The same without a policy: headers of the connection, the credential, or the form of the response. A `match`: it runs
+/// several times for each header.
 pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
     let text = name.as_str();
     matches!(

@@ -11,6 +11,17 @@ use url::{Host, Url};
 use super::address::{Class, class_of};
 
 /// Scheme, host and port: what a grant names and what a request is compared with.
+///
+/// ```
+/// use model_provider_host::Origin;
+///
+/// let origin = Origin::parse("https://router.example/v1").expect("an http or https URL");
+/// assert_eq!(origin.to_string(), "https://router.example");
+/// assert_eq!(Some(&origin), Origin::parse("https://ROUTER.example:443").as_ref());
+/// // A public name must not resolve to a private address.
+/// assert!(!origin.admits("10.0.0.1".parse()?, false));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     https: bool,

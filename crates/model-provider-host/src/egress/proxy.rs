@@ -30,6 +30,13 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The values of `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`, each also in upper case. Empty by
 /// default: the embedder decides whether and from where they are read.
+///
+/// ```
+/// use model_provider_host::{Proxies, Settings};
+///
+/// let proxies = Proxies::from_variables(|name| std::env::var(name).ok().map(Into::into));
+/// let settings = Settings::default().with_proxies(proxies);
+/// ```
 #[derive(Clone, Default)]
 pub struct Proxies {
     https: Option<Named>,
@@ -172,7 +179,7 @@ impl ProxyRoute {
 
     /// The error for a proxy that requires other credentials.
     pub(crate) fn wants_authorization(&self) -> ConnectError {
-        self.fault("requires a user name and a password, or rejects the given ones")
+        self.failure("requires a user name and a password, or rejects the given ones")
     }
 
     /// Opens a connection to the origin; true if the proxy forwards the requests on it.
@@ -223,7 +230,7 @@ impl ProxyRoute {
     }
 
     fn unreachable(&self, why: &ConnectError) -> ConnectError {
-        self.fault(&format!("cannot be reached: {}", why.reason().0))
+        self.failure(&format!("cannot be reached: {}", why.reason().0))
     }
 
     /// The proxy refused a tunnel. The library gives the reason as text only.
@@ -231,11 +238,11 @@ impl ProxyRoute {
         if why.contains("authorization required") {
             self.wants_authorization()
         } else {
-            self.fault(&format!("refused the tunnel: {why}"))
+            self.failure(&format!("refused the tunnel: {why}"))
         }
     }
 
-    fn fault(&self, what: &str) -> ConnectError {
+    fn failure(&self, what: &str) -> ConnectError {
         ConnectError::Proxy(format!("the proxy {} {what}", self.label))
     }
 

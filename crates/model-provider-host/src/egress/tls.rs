@@ -31,16 +31,16 @@ impl Tls {
     /// Trusts the platform's authorities, the bundled ones, and those of a file.
     pub(super) fn new(ca_file: Option<&Path>) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let fault =
+        let failure =
             |error: String| Error::new(ErrorKind::Configuration, format!("TLS cannot be set up: {error}"));
         let (roots, own) = roots(ca_file)?;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| fault(error.to_string()))?;
+            .map_err(|error| failure(error.to_string()))?;
         let mut config = if own.is_empty() {
             builder.with_root_certificates(roots).with_no_client_auth()
         } else {
-            let verifier = Pinned::new(roots, own, provider).map_err(fault)?;
+            let verifier = Pinned::new(roots, own, provider).map_err(failure)?;
             builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(verifier))

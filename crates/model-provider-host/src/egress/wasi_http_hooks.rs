@@ -144,16 +144,16 @@ impl WasiHttpHooks for EgressHooks {
             let options = options.unwrap_or_default();
             let sent = egress.send(request, context, open, options.between_bytes_timeout);
             // The guest's own timeout. The connect timeout comes from the settings.
-            let answer = match options.first_byte_timeout {
+            let response = match options.first_byte_timeout {
                 None => sent.await?,
                 Some(first_byte) => {
                     let limit = first_byte.saturating_add(options.connect_timeout.unwrap_or_default());
-                    let answer = tokio::time::timeout(limit, sent).await;
-                    answer.map_err(|_| HttpError::HttpResponseTimeout)??
+                    let response = tokio::time::timeout(limit, sent).await;
+                    response.map_err(|_| HttpError::HttpResponseTimeout)??
                 }
             };
             Ok((
-                answer,
+                response,
                 Box::new(async { Ok(()) }) as Box<dyn Future<Output = _> + Send>,
             ))
         };

@@ -32,6 +32,21 @@ use crate::{
 const MOST_NAMES: usize = 1024;
 
 /// The cooldowns of one host. They survive swaps; share it among all requests.
+///
+/// ```no_run
+/// # async fn run(host: model_provider_host::Host) -> Result<(), model_provider_host::failover::Failed> {
+/// use model_provider_host::{contract::ChatRequest, failover::Failover};
+///
+/// let failover = Failover::new().with_max_retries(1);
+/// let models = ["Qwen/Qwen3-8B".to_owned(), "openai/gpt-oss-20b".to_owned()];
+/// let request = ChatRequest::new("").user("Hello!");
+/// let completed = failover.complete(&host, &request, &models).await?;
+/// for attempt in &completed.attempts {
+///     eprintln!("{} failed: {}", attempt.reference, attempt.error);
+/// }
+/// println!("{}: {:?}", completed.reference, completed.response.content);
+/// # Ok(()) }
+/// ```
 #[derive(Default)]
 pub struct Failover {
     memory: Arc<Mutex<Memory>>,

@@ -19,7 +19,8 @@ const LOOK: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// The lock file beside it cannot be created, belongs to another user, or is held for too long.
-pub fn lock(path: &Path) -> Result<File> {
+pub fn lock(path: impl AsRef<Path>) -> Result<File> {
+    let path = path.as_ref();
     within(path, ".lock", PATIENCE)
 }
 
@@ -27,7 +28,8 @@ pub fn lock(path: &Path) -> Result<File> {
 ///
 /// # Errors
 /// As of [`lock`].
-pub fn lock_as(path: &Path, ending: &str) -> Result<File> {
+pub fn lock_as(path: impl AsRef<Path>, ending: &str) -> Result<File> {
+    let path = path.as_ref();
     within(path, ending, PATIENCE)
 }
 
@@ -35,11 +37,11 @@ fn within(path: &Path, ending: &str, patience: Duration) -> Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     let name = PathBuf::from(name);
-    let fault = |what: String| {
+    let failure = |what: String| {
         let message = format!("{} cannot be locked: {what}", name.display());
         Error::new(ErrorKind::Configuration, message)
     };
-    let file = open(&name).map_err(|error| fault(error.to_string()))?;
+    let file = open(&name).map_err(|error| failure(error.to_string()))?;
     #[cfg(unix)]
     own(&name, &file)?;
     let until = Instant::now() + patience;
@@ -48,7 +50,7 @@ fn within(path: &Path, ending: &str, patience: Duration) -> Result<File> {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOOK),
             Err(TryLockError::WouldBlock) => {
-                let error = fault(format!(
+                let error = failure(format!(
                     "another process has held it for {} s",
                     patience.as_secs()
                 ));
@@ -56,7 +58,7 @@ fn within(path: &Path, ending: &str, patience: Duration) -> Result<File> {
                     "end the process that holds it (`fuser` names it), or remove the lock file and try again",
                 ));
             }
-            Err(TryLockError::Error(error)) => return Err(fault(error.to_string())),
+            Err(TryLockError::Error(error)) => return Err(failure(error.to_string())),
         }
     }
 }
@@ -83,15 +85,17 @@ fn open(name: &Path) -> io::Result<File> {
 #[cfg(unix)]
 fn own(name: &Path, file: &File) -> Result<()> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-    let fault = |what: String| {
+    let failure = |what: String| {
         let message = format!("{} cannot be locked: {what}", name.display());
         Error::new(ErrorKind::Configuration, message)
     };
-    let meta = file.metadata().map_err(|error| fault(error.to_string()))?;
+    let meta = file.metadata().map_err(|error| failure(error.to_string()))?;
     if !super::trust::is_trusted(meta.uid()) {
         let fix = format!("rm {}", super::trust::quoted(name));
-        return Err(fault(format!("it belongs to another user (uid {})", meta.uid()))
-            .with_hint(format!("remove it: `{fix}`")));
+        return Err(
+            failure(format!("it belongs to another user (uid {})", meta.uid()))
+                .with_hint(format!("remove it: `{fix}`")),
+        );
     }
     if meta.mode() & 0o077 != 0 {
         // A process that has it open already is waited for like any other.
@@ -151,7 +155,7 @@ mod tests {
             println!("skipped: only root can give a file away");
             return;
         }
-        let error = lock(&dir.path().join("a")).unwrap_err();
+        let error = lock(dir.path().join("a")).unwrap_err();
         assert!(error.message().contains("another user"), "{error}");
         assert!(error.hint().is_some_and(|hint| hint.contains("rm ")), "{error}");
     }

@@ -24,31 +24,34 @@ pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 ///
 /// # Errors
 /// It cannot be created, belongs to another user, or is accessible to other users and cannot be closed.
-pub fn create_private_dir(dir: &Path) -> Result<()> {
-    let fault = |what: String| {
+pub fn create_private_dir(dir: impl AsRef<Path>) -> Result<()> {
+    let dir = dir.as_ref();
+    let failure = |what: String| {
         Error::new(
             ErrorKind::Configuration,
             format!("the directory {}: {what}", dir.display()),
         )
     };
-    make_dir(dir).map_err(|error| fault(error.to_string()))?;
+    make_dir(dir).map_err(|error| failure(error.to_string()))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-        let meta = fs::symlink_metadata(dir).map_err(|error| fault(error.to_string()))?;
+        let meta = fs::symlink_metadata(dir).map_err(|error| failure(error.to_string()))?;
         if !meta.is_dir() {
-            return Err(fault("is a link or a file, not a directory".to_owned()));
+            return Err(failure("is a link or a file, not a directory".to_owned()));
         }
         // A file that this process creates belongs to its effective user.
         let probe = tempfile::tempfile()
             .and_then(|file| file.metadata())
-            .map_err(|error| fault(error.to_string()))?;
+            .map_err(|error| failure(error.to_string()))?;
         if meta.uid() != probe.uid() {
-            return Err(fault("belongs to another user; name one of your own".to_owned()));
+            return Err(failure(
+                "belongs to another user; name one of your own".to_owned(),
+            ));
         }
         if meta.mode() & 0o077 != 0 {
             fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
-                .map_err(|error| fault(format!("is accessible to other users: {error}")))?;
+                .map_err(|error| failure(format!("is accessible to other users: {error}")))?;
         }
     }
     Ok(())
@@ -59,7 +62,8 @@ pub fn create_private_dir(dir: &Path) -> Result<()> {
 ///
 /// # Errors
 /// As of [`create_private_dir`], and it is accessible to other users.
-pub fn check_trusted_dir(dir: &Path) -> Result<()> {
+pub fn check_trusted_dir(dir: impl AsRef<Path>) -> Result<()> {
+    let dir = dir.as_ref();
     #[cfg(unix)]
     if let Ok(meta) = fs::symlink_metadata(dir) {
         use std::os::unix::fs::PermissionsExt as _;
@@ -91,7 +95,8 @@ fn make_dir(dir: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+pub fn write_private(path: impl AsRef<Path>, content: &[u8]) -> Result<()> {
+    let path = path.as_ref();
     write_by(path, content, |file| {
         file.persist(path).map(drop).map_err(|error| error.error)
     })

@@ -11,7 +11,8 @@ use std::{
 ///
 /// # Errors
 /// It is not a regular file, is larger, or cannot be read.
-pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read(path: impl AsRef<Path>, most: u64) -> io::Result<Vec<u8>> {
+    let path = path.as_ref();
     whole(open(path)?, most)
 }
 
@@ -20,7 +21,8 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As of [`read`].
-pub fn read_input(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read_input(path: impl AsRef<Path>, most: u64) -> io::Result<Vec<u8>> {
+    let path = path.as_ref();
     if !is_descriptor(path) {
         return read(path, most);
     }
@@ -35,7 +37,8 @@ pub fn read_input(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As of [`read_input`], or it is not UTF-8 text.
-pub fn read_input_text(path: &Path, most: u64) -> io::Result<String> {
+pub fn read_input_text(path: impl AsRef<Path>, most: u64) -> io::Result<String> {
+    let path = path.as_ref();
     let bytes = read_input(path, most)?;
     String::from_utf8(bytes)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
@@ -45,7 +48,8 @@ pub fn read_input_text(path: &Path, most: u64) -> io::Result<String> {
 ///
 /// # Errors
 /// It is not a regular file, or cannot be opened.
-pub fn open(path: &Path) -> io::Result<File> {
+pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
+    let path = path.as_ref();
     regular(&fs::metadata(path)?)?;
     let mut options = File::options();
     options.read(true);

@@ -19,7 +19,8 @@ pub struct Exposure {
 }
 
 /// A path, quoted for a shell.
-pub fn quoted(path: &Path) -> String {
+pub fn quoted(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
     let text = path.to_string_lossy();
     match shell_words::quote(&text) {
         // Control characters would break the line.
@@ -54,18 +55,21 @@ mod of_unix {
 
     /// How other users can change a file: directly, or by its folder. `None` if they cannot, or if it does not
     /// exist. Of a symbolic link, both folders count.
-    pub fn changeable(path: &Path) -> Option<Exposure> {
+    pub fn changeable(path: impl AsRef<Path>) -> Option<Exposure> {
+        let path = path.as_ref();
         let meta = fs::metadata(path).ok()?;
         changeable_as(path, &meta)
     }
 
     /// The same for an open file, so that the checked file is the one that is read.
-    pub fn changeable_as(path: &Path, meta: &Metadata) -> Option<Exposure> {
-        writers(path, meta).or_else(|| folders(path).iter().find_map(|folder| changeable_folder(folder)))
+    pub fn changeable_as(path: impl AsRef<Path>, meta: &Metadata) -> Option<Exposure> {
+        let path = path.as_ref();
+        writers(path, meta).or_else(|| folders(path).iter().find_map(changeable_folder))
     }
 
     /// How other users can change a folder: add files, or replace existing ones.
-    pub fn changeable_folder(folder: &Path) -> Option<Exposure> {
+    pub fn changeable_folder(folder: impl AsRef<Path>) -> Option<Exposure> {
+        let folder = folder.as_ref();
         let meta = fs::metadata(folder).ok()?;
         if meta.mode() & STICKY != 0 && is_trusted(meta.uid()) {
             return None;
@@ -74,13 +78,15 @@ mod of_unix {
     }
 
     /// The first parent folder that other users can change.
-    pub fn changeable_above(folder: &Path) -> Option<Exposure> {
+    pub fn changeable_above(folder: impl AsRef<Path>) -> Option<Exposure> {
+        let folder = folder.as_ref();
         let folder = fs::canonicalize(folder).ok()?;
         folder.ancestors().skip(1).find_map(changeable_folder)
     }
 
     /// Whether other users can read a file.
-    pub fn readable(path: &Path) -> Option<Exposure> {
+    pub fn readable(path: impl AsRef<Path>) -> Option<Exposure> {
+        let path = path.as_ref();
         let meta = fs::metadata(path).ok()?;
         let mode = meta.mode() & 0o777;
         let by = if !is_trusted(meta.uid()) {
@@ -100,7 +106,8 @@ mod of_unix {
     }
 
     /// Whether other users can reach a file: no folder above it excludes them.
-    pub fn is_reachable(path: &Path) -> bool {
+    pub fn is_reachable(path: impl AsRef<Path>) -> bool {
+        let path = path.as_ref();
         let Ok(path) = fs::canonicalize(path) else {
             return false;
         };
@@ -190,27 +197,27 @@ mod of_others {
 
     use super::Exposure;
 
-    pub fn changeable(_: &Path) -> Option<Exposure> {
+    pub fn changeable(_: impl AsRef<Path>) -> Option<Exposure> {
         None
     }
 
-    pub fn changeable_as(_: &Path, _: &Metadata) -> Option<Exposure> {
+    pub fn changeable_as(_: impl AsRef<Path>, _: &Metadata) -> Option<Exposure> {
         None
     }
 
-    pub fn changeable_folder(_: &Path) -> Option<Exposure> {
+    pub fn changeable_folder(_: impl AsRef<Path>) -> Option<Exposure> {
         None
     }
 
-    pub fn changeable_above(_: &Path) -> Option<Exposure> {
+    pub fn changeable_above(_: impl AsRef<Path>) -> Option<Exposure> {
         None
     }
 
-    pub fn readable(_: &Path) -> Option<Exposure> {
+    pub fn readable(_: impl AsRef<Path>) -> Option<Exposure> {
         None
     }
 
-    pub fn is_reachable(_: &Path) -> bool {
+    pub fn is_reachable(_: impl AsRef<Path>) -> bool {
         false
     }
 }
@@ -261,7 +268,7 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).unwrap();
         mode(dir.path(), 0o700);
         assert_eq!(changeable(&link), None);
-        assert_eq!(changeable(&dir.path().join("none")), None);
+        assert_eq!(changeable(dir.path().join("none")), None);
     }
 
     #[test]

@@ -8,6 +8,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// One kind of request that a plugin may send.
+///
+/// ```
+/// use model_provider_host::GrantedEndpoint;
+///
+/// assert_eq!(GrantedEndpoint::new("get", "models").to_string(), "GET /models");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GrantedEndpoint {
@@ -51,6 +57,15 @@ pub fn words(endpoints: &[GrantedEndpoint]) -> String {
 }
 
 /// The allowed requests to one origin.
+///
+/// ```
+/// use model_provider_host::{AllowedEndpoints, GrantedEndpoint};
+///
+/// let allowed = AllowedEndpoints::new("/v1", Some(vec![GrantedEndpoint::new("GET", "/models")]));
+/// assert!(allowed.allow("GET", "/v1/models/a/b"));
+/// assert!(!allowed.allow("POST", "/v1/models"));
+/// assert!(!allowed.allow("GET", "/v1/models/../keys"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct AllowedEndpoints {
     /// The base URL's path, without a slash at its end.

@@ -11,6 +11,20 @@ use crate::{
 };
 
 /// What one provider is allowed.
+///
+/// ```no_run
+/// # async fn run(plugin: model_provider_host::Plugin) -> model_provider_host::Result<()> {
+/// use model_provider_host::{Grant, Grants, format_endpoints};
+///
+/// // What the plugin requests, for an operator to decide.
+/// let requested = Grant::requested_by(plugin.info()).expect("a valid base URL");
+/// println!("{}: {}", requested.origin, format_endpoints(&requested.endpoints));
+///
+/// let mut grants = Grants::default();
+/// grants.insert_for(plugin.digest(), &plugin.info().id, requested);
+/// assert!(grants.check(&plugin)?.is_some());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]

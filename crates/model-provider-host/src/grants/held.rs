@@ -88,25 +88,25 @@ pub(super) fn parse(text: &str) -> Result<ById, String> {
 /// The grants in a file, which need not exist. One without a holder was written by an earlier version, for an id
 /// that any file may claim: no plugin gets it.
 pub(super) fn written(file: &Path) -> Result<ById> {
-    let fault = |message: String| Error::new(ErrorKind::Configuration, message);
+    let failure = |message: String| Error::new(ErrorKind::Configuration, message);
     if let Some(exposure) = trust::changeable(file) {
         let message = format!(
             "the grants in {} are not trusted: {}",
             file.display(),
             exposure.message
         );
-        return Err(fault(message).with_hint(format!(
+        return Err(failure(message).with_hint(format!(
             "a user who can change them decides where credentials are sent; review the file, then `{}`",
             exposure.fix
         )));
     }
     match files::read_input_text(file, files::MAX_BYTES) {
         Ok(text) => parse(&text).map_err(|error| {
-            fault(format!("the grants in {}: {error}", file.display()))
+            failure(format!("the grants in {}: {error}", file.display()))
                 .with_hint("fix it, or remove it and write new grants with `grant FILE.wasm`")
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ById::new()),
-        Err(error) => Err(fault(format!(
+        Err(error) => Err(failure(format!(
             "the grants in {} cannot be read: {error}",
             file.display()
         ))),

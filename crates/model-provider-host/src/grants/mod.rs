@@ -27,6 +27,25 @@ use crate::{
 };
 
 /// All grants: built-in ones and those that the operator wrote.
+///
+/// ```
+/// use model_provider_host::Grants;
+///
+/// let grants = Grants::parse(
+///     r#"{"acme": {
+///         "for": ["sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"],
+///         "origin": "https://api.acme.example",
+///         "basePath": "/v1",
+///         "endpoints": [{"method": "POST", "path": "/chat/completions"}],
+///         "header": "authorization",
+///         "prefix": "Bearer ",
+///         "envVars": ["ACME_API_KEY"]
+///     }}"#,
+/// )?;
+/// assert_eq!(grants.of("acme").count(), 1);
+/// assert_eq!(grants.of("other").count(), 0);
+/// # Ok::<(), model_provider_host::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
     by_id: ById,
@@ -258,7 +277,7 @@ mod tests {
                 grant: grant("https://a.test"),
             },
         );
-        files::write_private(&dir.path().join("grants.json"), print(&by_id).unwrap().as_bytes()).unwrap();
+        files::write_private(dir.path().join("grants.json"), print(&by_id).unwrap().as_bytes()).unwrap();
         let read = Grants::default().with_state_dir(dir.path()).unwrap();
         assert_eq!(read.by_id["acme"][0].holders, [EARLIER]);
     }

@@ -63,8 +63,8 @@ impl Shared {
                 let (second, warning) = self
                     .previous_generation(&first, &error, ResponseMode::Whole)
                     .ok_or_else(|| self.redact_error(error))?;
-                let answer = self.complete_once(&second, &request, options).await;
-                let mut response = answer.map_err(|error| self.failed(second.generation(), error))?;
+                let response = self.complete_once(&second, &request, options).await;
+                let mut response = response.map_err(|error| self.failed(second.generation(), error))?;
                 response.summary.warnings.push(warning);
                 (response, second)
             }
@@ -122,9 +122,9 @@ impl Shared {
         let call = call::run_fallible(context, async |store, guest| {
             guest.chat_complete(store, request).await
         });
-        let answer = self.unless_cancelled(admitted, call).await?;
+        let response = self.unless_cancelled(admitted, call).await?;
         admitted.generation().mark_healthy(ResponseMode::Whole);
-        Ok(answer)
+        Ok(response)
     }
 
     /// The generation that retries a request after a trap before the first event, and the warning about it.

@@ -32,6 +32,21 @@ const BATCH: u32 = 256;
 /// A streaming response: events, then a [`summary`](Self::summary). Dropping it cancels the request.
 ///
 /// Read it by [`next`](Self::next), or as a [`Stream`] of `Result<ChatEvent>`, which ends after an error.
+///
+/// ```no_run
+/// # async fn run(host: model_provider_host::Host) -> model_provider_host::Result<()> {
+/// use futures::TryStreamExt as _;
+/// use model_provider_host::contract::{ChatEvent, ChatRequest};
+///
+/// let mut stream = host.chat(ChatRequest::new("Qwen/Qwen3-8B").user("Hello!")).await?;
+/// while let Some(event) = stream.try_next().await? {
+///     if let ChatEvent::Text(text) = event {
+///         print!("{text}");
+///     }
+/// }
+/// println!("{:?}", stream.summary().map(|summary| &summary.usage));
+/// # Ok(()) }
+/// ```
 pub struct ChatStream {
     phase: Phase,
     events: VecDeque<ChatEvent>,

@@ -39,6 +39,22 @@ pub use options::HostOptions;
 pub use shared::ChatOptions;
 
 /// A provider in service: one live plugin, swappable at run time. Cheap to clone; clones are the same host.
+///
+/// ```no_run
+/// # use model_provider_host::{Grants, Plugin, Result};
+/// # async fn run(plugin: Plugin, grants: Grants) -> Result<()> {
+/// use model_provider_host::{Host, HostOptions, contract::ChatRequest};
+///
+/// let options = HostOptions::from_env(&plugin, grants)?;
+/// let host = Host::start(plugin, options)?;
+/// let model = host.resolve("Qwen/Qwen3-8B:fastest").await?;
+/// let response = host.complete(ChatRequest::new(model.canonical).user("Hello!")).await?;
+/// println!("{:?} (generation {})", response.content, response.generation.number);
+///
+/// let report = host.swap("provider-next.wasm").await?;
+/// println!("{} responses finish in generation {}", report.draining, report.from.number);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Host(pub(crate) Arc<Shared>);
 
@@ -261,12 +277,12 @@ impl Host {
         let mut measured = Measured::begin(&self.0.metrics, Operation::Complete);
         let trace = Trace::begin("chat-complete", &self.redact(&request.model));
         let request_id = trace.id();
-        let answered = trace.around(Box::pin(self.0.complete(request, options))).await;
-        match &answered {
+        let completed = trace.around(Box::pin(self.0.complete(request, options))).await;
+        match &completed {
             Ok((response, _)) => measured.succeeded(&response.summary),
             Err(error) => measured.failed(error),
         }
-        let (response, generation) = answered?;
+        let (response, generation) = completed?;
         Ok(ChatResponse {
             content: response.content,
             summary: response.summary,

@@ -1,6 +1,15 @@
 //! A newer plugin that waits for an operator's approval. Does not know where it comes from.
 
 /// A newer plugin that is not installed automatically, because it requests more than the live one.
+///
+/// ```no_run
+/// # fn run(host: model_provider_host::Host) {
+/// use model_provider_host::PendingUpdate;
+///
+/// host.set_pending_update(Some(PendingUpdate::new("sha256:5891b5…", "it requests `POST /embeddings`")));
+/// assert!(host.pending_update().is_some());
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PendingUpdate {

@@ -29,11 +29,22 @@ const LONGEST: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Watches a plugin's file until it is dropped.
+///
+/// ```no_run
+/// # fn run(host: model_provider_host::Host) -> model_provider_host::Result<()> {
+/// use model_provider_host::Watcher;
+///
+/// let _watcher = Watcher::start(host, |result| match result {
+///     Ok(report) => println!("generation {} is live", report.to.number),
+///     Err(error) => eprintln!("the live plugin stays: {error}"),
+/// })?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Watcher {
     watching: JoinHandle<()>,
     /// The watcher's handle. `None` where the system has no change events.
-    _told: Option<notify::RecommendedWatcher>,
+    _changes: Option<notify::RecommendedWatcher>,
 }
 
 impl Watcher {
@@ -57,8 +68,8 @@ impl Watcher {
         let file = host().plugin().path().to_owned();
         let folders = folders(&file)?;
         let changed = Arc::new(Notify::new());
-        let told = tell(&folders, Arc::clone(&changed));
-        let told = told
+        let changes = watcher(&folders, Arc::clone(&changed));
+        let changes = changes
             .inspect_err(|error| {
                 tracing::warn!(%error, "no change events for the plugin's file; polling it instead");
             })
@@ -66,7 +77,7 @@ impl Watcher {
         let watching = watch(host, Looking::at(file), changed, report);
         Ok(Self {
             watching: tokio::spawn(watching),
-            _told: told,
+            _changes: changes,
         })
     }
 }
@@ -96,7 +107,7 @@ fn folders(file: &Path) -> Result<Vec<PathBuf>> {
     Ok(std::iter::once(own).chain(elsewhere).collect())
 }
 
-fn tell(folders: &[PathBuf], changed: Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
+fn watcher(folders: &[PathBuf], changed: Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // Reading is not a change, above all not our own.
         let is_reading = |kind: EventKind| matches!(kind, EventKind::Access(how) if how != AccessKind::Close(AccessMode::Write));

@@ -44,6 +44,15 @@ pub(crate) struct ExternalValues {
 }
 
 /// Metrics of a host since it was started.
+///
+/// ```no_run
+/// # fn run(host: model_provider_host::Host) {
+/// use model_provider_host::metrics::Operation;
+///
+/// let metrics = host.metrics();
+/// println!("{} completed, {} in flight", metrics.ended(Operation::Chat, "ok"), metrics.in_flight);
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MetricsSnapshot {

@@ -11,6 +11,22 @@ use crate::{
 };
 
 /// The interfaces of a component, with versions.
+///
+/// ```
+/// use model_provider_host::{ErrorKind, Interfaces, Sandbox};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let sandbox = Sandbox::new(&Default::default())?;
+/// let component = b"\0asm\x0d\0\x01\0".to_vec(); // an empty one
+/// let interfaces = Interfaces::read(&sandbox, "empty.wasm", component).await?;
+/// assert!(interfaces.imports.is_empty() && interfaces.exports.is_empty());
+///
+/// let error = Interfaces::read(&sandbox, "text.wasm", b"text".to_vec()).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::PluginLoad);
+/// # Ok::<(), model_provider_host::Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interfaces {
     /// Those that it imports.
@@ -24,7 +40,8 @@ impl Interfaces {
     ///
     /// # Errors
     /// `plugin-load` for bytes that are not a component which this engine takes.
-    pub async fn read(sandbox: &Sandbox, path: &Path, bytes: Vec<u8>) -> Result<Self> {
+    pub async fn read(sandbox: &Sandbox, path: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Self> {
+        let path = path.as_ref();
         check_kind(path, &bytes)?;
         Ok(Self::of(sandbox, &compiled(sandbox, path, bytes).await?))
     }

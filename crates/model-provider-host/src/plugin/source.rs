@@ -53,6 +53,24 @@ impl fmt::Debug for Fetched {
 }
 
 /// A source of plugins, at start or at a swap.
+///
+/// ```
+/// use futures::{FutureExt as _, future::BoxFuture};
+/// use model_provider_host::{Fetched, PluginSource, Result};
+///
+/// /// A plugin that is built into this program.
+/// struct BuiltIn(&'static [u8]);
+///
+/// impl PluginSource for BuiltIn {
+///     fn fetch(&self) -> BoxFuture<'_, Result<Fetched>> {
+///         async { Ok(Fetched::new("built-in", self.0.to_vec())) }.boxed()
+///     }
+/// }
+///
+/// let fetched = BuiltIn(b"\0asm").fetch().now_or_never().expect("no wait")?;
+/// assert_eq!(fetched.bytes, b"\0asm");
+/// # Ok::<(), model_provider_host::Error>(())
+/// ```
 pub trait PluginSource: Send + Sync {
     /// Fetches it.
     ///
@@ -109,6 +127,27 @@ pub struct Candidate<'a> {
 }
 
 /// Decides which plugins are loaded: a policy, a lock file, a list of denied digests.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use model_provider_host::{Admission, Candidate, Error, ErrorKind, LoadOptions, Result};
+///
+/// /// Loads plugins of these digests only.
+/// #[derive(Debug)]
+/// struct Pinned(Vec<String>);
+///
+/// impl Admission for Pinned {
+///     fn admit(&self, candidate: &Candidate<'_>) -> Result<Vec<String>> {
+///         if self.0.iter().any(|digest| digest == candidate.digest) {
+///             return Ok(Vec::new());
+///         }
+///         Err(Error::new(ErrorKind::PluginLoad, format!("{} is not pinned", candidate.digest)))
+///     }
+/// }
+///
+/// let options = LoadOptions::default().with_admission(Arc::new(Pinned(Vec::new())));
+/// ```
 pub trait Admission: Send + Sync + fmt::Debug {
     /// Judges bytes before they are compiled. Returns their holders beside the digest.
     ///

@@ -27,6 +27,15 @@ use crate::{
 };
 
 /// All secrets of one host. Cheap to clone.
+///
+/// ```
+/// use model_provider_host::{Secret, redact::Redactor};
+///
+/// let credential = Secret::new("sk_0123456789abcdef");
+/// let redactor = Redactor::new(credential.as_ref(), []);
+/// assert!(redactor.finds(b"Bearer sk_0123456789abcdef"));
+/// assert!(!redactor.own("sent sk_0123456789abcdef").contains("0123456789"));
+/// ```
 #[derive(Clone)]
 pub struct Redactor {
     /// For text of upstreams, guests and callers. Guessable values are excluded: redaction would confirm a guess.
@@ -37,13 +46,22 @@ pub struct Redactor {
     own: Finder,
 }
 
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redactor").finish_non_exhaustive()
+    }
+}
+
 impl Redactor {
     /// For a credential, and other secrets: the operator's headers, passwords of proxies.
-    pub fn new<'a>(credential: Option<&'a Secret>, others: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let others: Vec<&str> = others.into_iter().map(Secret::expose).collect();
+    pub fn new<'a>(
+        credential: Option<&'a Secret>,
+        other_secrets: impl IntoIterator<Item = &'a Secret>,
+    ) -> Self {
+        let other_secrets: Vec<&str> = other_secrets.into_iter().map(Secret::expose).collect();
         let credential = credential.map(Secret::expose);
         let said = || {
-            let long = others.iter().copied();
+            let long = other_secrets.iter().copied();
             credential
                 .into_iter()
                 .chain(long.filter(|value| value.len() >= SHORTEST_OF_OTHERS))
@@ -51,7 +69,10 @@ impl Redactor {
         Self {
             said: Finder::new(said(), body::HELD),
             in_text: Finder::new(said(), text::HELD),
-            own: Finder::new(credential.into_iter().chain(others.iter().copied()), body::HELD),
+            own: Finder::new(
+                credential.into_iter().chain(other_secrets.iter().copied()),
+                body::HELD,
+            ),
         }
     }
 

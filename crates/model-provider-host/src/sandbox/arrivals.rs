@@ -110,7 +110,7 @@ impl Arrivals {
 
     /// Drains the bodies, so that their connections can be reused. Ready when all have ended, or when the byte
     /// budget is used up.
-    pub(super) fn poll_ends(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_ends(&self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
         for body in &self.bodies {
             let mut body = lock(body);
             while body.end.is_none() && *left > 0 {

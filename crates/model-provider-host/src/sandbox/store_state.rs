@@ -139,7 +139,7 @@ impl State {
     }
 
     /// See [`Arrivals::poll_ends`].
-    pub(super) fn poll_ends(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_ends(&self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
         self.arrivals.poll_ends(left, cx)
     }
 

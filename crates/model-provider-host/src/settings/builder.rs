@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{DeclaredSettings, ModelSettings, Settings};
+use super::{ModelSettings, Settings};
 use crate::{egress::Proxies, limits::Limits};
 
 impl Settings {
@@ -39,16 +39,5 @@ impl Settings {
     pub fn with_models(mut self, models: impl Into<Arc<ModelSettings>>) -> Self {
         self.models = models.into();
         self
-    }
-}
-
-impl DeclaredSettings {
-    /// Settings of these names, whose values `check` judges.
-    #[must_use]
-    pub const fn new(
-        names: &'static [&'static str],
-        check: fn(name: &str, value: &str) -> Result<(), &'static str>,
-    ) -> Self {
-        Self { names, check }
     }
 }

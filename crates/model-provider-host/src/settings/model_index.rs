@@ -12,6 +12,17 @@ use crate::contract::{
 };
 
 /// The user's model entries and aliases, indexed for the lookups of the contract.
+///
+/// ```
+/// use model_provider_host::{contract::settings::ModelAlias, settings::ModelSettings};
+///
+/// let alias = ModelAlias {
+///     alias: "Big Model".to_owned(),
+///     reference: "Qwen/Qwen3-235B-A22B".to_owned(),
+/// };
+/// let models = ModelSettings::new(Vec::new(), vec![alias]);
+/// assert_eq!(models.find_alias("big  model").count(), 1);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ModelSettings {
     configured: Vec<ConfiguredModel>,

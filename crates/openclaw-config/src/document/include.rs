@@ -137,7 +137,7 @@ impl File<'_> {
                 }
                 if !included.is_object() {
                     let what = "has other keys beside it, but what it includes is not an object";
-                    return Err(self.fault(way, what));
+                    return Err(self.invalid(way, what));
                 }
                 Ok(merge(included, Value::Object(own)))
             }
@@ -152,7 +152,7 @@ impl File<'_> {
         roots: &Roots,
         files: &mut Vec<Included>,
     ) -> Result<Value> {
-        let wrong = || self.fault(way, "names no file: write a path in quotes, or a list of them");
+        let wrong = || self.invalid(way, "names no file: write a path in quotes, or a list of them");
         match names {
             Value::String(name) => self.load(name, way, roots, files),
             Value::Array(list) => {
@@ -168,23 +168,25 @@ impl File<'_> {
     }
 
     fn load(&self, name: &str, way: &[Key], roots: &Roots, files: &mut Vec<Included>) -> Result<Value> {
-        let fault = |what: &str| self.fault(way, &format!("names \"{name}\", which {what}"));
+        let invalid = |what: &str| self.invalid(way, &format!("names \"{name}\", which {what}"));
         if name.contains('\0') || name.len() >= 4096 {
-            return Err(self.fault(way, "names no path"));
+            return Err(self.invalid(way, "names no path"));
         }
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let path = normal(&folder.join(name));
         if !roots.allow(&path) {
             let what = "is outside the folder of the configuration";
-            return Err(fault(what).with_hint("move it there, or name its folder in OPENCLAW_INCLUDE_ROOTS"));
+            return Err(
+                invalid(what).with_hint("move it there, or name its folder in OPENCLAW_INCLUDE_ROOTS")
+            );
         }
         if path == self.path || self.chain.contains(&path) {
-            return Err(fault("includes this file again"));
+            return Err(invalid("includes this file again"));
         }
         if self.chain.len() >= DEEPEST {
-            return Err(fault(&format!("is included more than {DEEPEST} levels deep")));
+            return Err(invalid(&format!("is included more than {DEEPEST} levels deep")));
         }
-        let text = read(&path).map_err(|why| fault(&why))?;
+        let text = read(&path).map_err(|why| invalid(&why))?;
         let document = Document::parse_any(&path, text)?;
         let mut at = self.at.clone();
         at.extend_from_slice(way);
@@ -204,7 +206,7 @@ impl File<'_> {
         file.process(&document.own, &mut Vec::new(), roots, files)
     }
 
-    fn fault(&self, way: &[Key], what: &str) -> Error {
+    fn invalid(&self, way: &[Key], what: &str) -> Error {
         let mut keys = way.to_vec();
         keys.push(Key::Name(INCLUDE.to_owned()));
         let place = self.document.where_is(&keys);

@@ -55,7 +55,7 @@ impl<'a> Node<'a> {
         match self.value {
             None => Ok(None),
             Some(Value::Object(object)) => Ok(Some(object)),
-            Some(_) => Err(self.fault("an object in braces")),
+            Some(_) => Err(self.invalid("an object in braces")),
         }
     }
 
@@ -76,7 +76,7 @@ impl<'a> Node<'a> {
                 .enumerate()
                 .map(|(index, value)| self.step(Key::Index(index), Some(value)))
                 .collect()),
-            Some(_) => Err(self.fault("a list in square brackets")),
+            Some(_) => Err(self.invalid("a list in square brackets")),
         }
     }
 
@@ -84,7 +84,7 @@ impl<'a> Node<'a> {
         match self.value {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(self.fault("text in quotes")),
+            Some(_) => Err(self.invalid("text in quotes")),
         }
     }
 
@@ -99,7 +99,7 @@ impl<'a> Node<'a> {
         items
             .iter()
             .map(|item| {
-                let text = item.text()?.ok_or_else(|| item.fault("text in quotes"))?;
+                let text = item.text()?.ok_or_else(|| item.invalid("text in quotes"))?;
                 Ok(text.trim().to_owned())
             })
             .collect()
@@ -109,7 +109,7 @@ impl<'a> Node<'a> {
         match self.value {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(_) => Err(self.fault("true or false")),
+            Some(_) => Err(self.invalid("true or false")),
         }
     }
 
@@ -128,7 +128,7 @@ impl<'a> Node<'a> {
                 reason = "whole and in range: checked above"
             )]
             Some(n) => Ok(Some(n as u32)),
-            None => Err(self.fault("a whole number above 0")),
+            None => Err(self.invalid("a whole number above 0")),
         }
     }
 
@@ -137,7 +137,7 @@ impl<'a> Node<'a> {
     }
 
     /// A type error: expected `expected`, found the type of this value. Never shows the value: it may be a secret.
-    pub(crate) fn fault(&self, expected: &str) -> Error {
+    pub(crate) fn invalid(&self, expected: &str) -> Error {
         let found = match self.value {
             None => "is missing",
             Some(Value::Null) => "is null",
@@ -193,7 +193,7 @@ impl<'a> Node<'a> {
                 // The rest of the message may hold the value.
                 let text = error.inner().to_string();
                 match text.rsplit_once("expected ") {
-                    Some((_, expected)) => node.fault(expected),
+                    Some((_, expected)) => node.invalid(expected),
                     None => match text.strip_prefix("missing field ") {
                         Some(field) => node
                             .wrong(&format!("has no {field}"))

@@ -73,8 +73,10 @@ async fn the_profile_of_the_requested_model_is_used_and_no_other_replaces_it() {
     let home = home.with("ACME_TOKEN", "env");
     let environment = home.environment();
     let key = async |model| {
-        let asking = home.load().asking(Some(model));
-        let found = asking.secret(&acme(), Some(&grant()), None, &environment).await;
+        let configuration = home.load().for_model(Some(model));
+        let found = configuration
+            .secret(&acme(), Some(&grant()), None, &environment)
+            .await;
         found.map(|found| found.unwrap().secret.expose().to_owned())
     };
     for (model, expected) in [

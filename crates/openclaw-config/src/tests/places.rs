@@ -267,7 +267,7 @@ async fn the_files_of_a_provider_s_own_tools_are_read_last() {
 }
 
 #[test]
-fn who_pays_may_stand_in_a_variable_unless_it_is_configured() {
+fn who_pays_may_be_in_a_variable_unless_it_is_configured() {
     let bill_to = |config: &str| {
         let home = Home::new(&[("openclaw.json", config)]).with("HF_BILL_TO", " our-org ");
         home.load()

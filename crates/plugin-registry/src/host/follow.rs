@@ -228,8 +228,8 @@ impl PluginSource for Newer {
         if self.is_pinned {
             return Ok(());
         }
-        let asks = model_provider_host::Grant::requested_by(plugin.info());
-        let newer = facts(plugin, asks.as_ref().and_then(convert::<_, Access>));
+        let requests = model_provider_host::Grant::requested_by(plugin.info());
+        let newer = facts(plugin, requests.as_ref().and_then(convert::<_, Access>));
         let mut more: Vec<_> = self
             .pin
             .facts

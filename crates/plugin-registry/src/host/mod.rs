@@ -67,7 +67,8 @@ pub struct Store {
 impl Store {
     /// The plugins of this state directory, which need not exist.
     #[must_use]
-    pub fn new(state_dir: &Path) -> Self {
+    pub fn new(state_dir: impl AsRef<Path>) -> Self {
+        let state_dir = state_dir.as_ref();
         Self {
             dir: Arc::new(state_dir.to_owned()),
             options: Arc::default(),
@@ -209,15 +210,15 @@ impl Store {
         pulled: Option<(&Digest, &[String])>,
         is_granted: bool,
     ) -> Option<Pin> {
-        let asks = Grant::requested_by(plugin.info())
+        let requests = Grant::requested_by(plugin.info())
             .as_ref()
             .and_then(convert::<_, Access>);
         Some(Pin {
             digest: plugin.digest().parse().ok()?,
             manifest: pulled.map(|(manifest, _)| manifest.clone()),
             source: source.to_owned(),
-            granted: asks.clone().filter(|_| is_granted),
-            facts: facts(plugin, asks),
+            granted: requests.clone().filter(|_| is_granted),
+            facts: facts(plugin, requests),
             signers: match pulled {
                 Some((_, signers)) => signers.to_vec(),
                 None => signers(plugin),
@@ -233,14 +234,14 @@ fn signers(plugin: &Plugin) -> Vec<String> {
 }
 
 /// The facts of a plugin.
-fn facts(plugin: &Plugin, asks: Option<Access>) -> Facts {
+fn facts(plugin: &Plugin, requests: Option<Access>) -> Facts {
     Facts {
         version: plugin.info().version.clone(),
         contract: plugin.contract_version().to_owned(),
         size: plugin.size(),
         memory: Some(plugin.initial_memory_bytes()),
         imports: plugin.imports().to_vec(),
-        asks: asks.unwrap_or_default(),
+        requests: requests.unwrap_or_default(),
     }
 }
 
@@ -251,10 +252,10 @@ fn convert<T: serde::Serialize, U: serde::de::DeserializeOwned>(value: &T) -> Op
 
 /// Reads a file that decides what is loaded, if it exists.
 fn read(path: &Path) -> Result<Option<String>> {
-    let fault = |message: String| HostError::new(HostErrorKind::Configuration, message);
+    let failure = |message: String| HostError::new(HostErrorKind::Configuration, message);
     if let Some(exposure) = trust::changeable(path) {
         let message = format!("{} is not trusted: {}", path.display(), exposure.message);
-        return Err(fault(message).with_hint(format!(
+        return Err(failure(message).with_hint(format!(
             "a user who can change it decides which plugins are loaded; review the file, then `{}`",
             exposure.fix
         )));
@@ -262,7 +263,7 @@ fn read(path: &Path) -> Result<Option<String>> {
     match files::read_input_text(path, files::MAX_BYTES) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(fault(format!("{} cannot be read: {error}", path.display()))),
+        Err(error) => Err(failure(format!("{} cannot be read: {error}", path.display()))),
     }
 }
 

@@ -15,7 +15,7 @@ use rustyline::{
     history::DefaultHistory,
     validate::{ValidationContext, ValidationResult, Validator},
 };
-use tokio::sync::mpsc as answers;
+use tokio::sync::mpsc as channel;
 
 use super::command::{self, Command};
 use crate::output::models::reference;
@@ -68,13 +68,13 @@ enum Order {
 /// The handle to the editor's thread.
 pub(super) struct Editor {
     orders: mpsc::Sender<Order>,
-    inputs: answers::UnboundedReceiver<Input>,
+    inputs: channel::UnboundedReceiver<Input>,
 }
 
 impl Editor {
     /// Starts an editor whose history is stored in a file that only the user may read.
     pub(super) fn start(history: PathBuf, names: Names) -> Result<Self> {
-        let fault = |error: &dyn std::fmt::Display| {
+        let failure = |error: &dyn std::fmt::Display| {
             Error::new(
                 ErrorKind::Configuration,
                 format!("the terminal cannot be used: {error}"),
@@ -82,11 +82,11 @@ impl Editor {
             .with_hint("give the prompt as an argument, or pipe it in")
         };
         let (orders, to_do) = mpsc::channel();
-        let (done, inputs) = answers::unbounded_channel();
+        let (done, inputs) = channel::unbounded_channel();
         let (ready, is_ready) = mpsc::channel();
         let config = Config::builder()
             .max_history_size(REMEMBERED)
-            .map_err(|error| fault(&error))?
+            .map_err(|error| failure(&error))?
             .auto_add_history(false)
             .completion_type(CompletionType::List)
             .build();
@@ -111,8 +111,8 @@ impl Editor {
         });
         match is_ready.recv() {
             Ok(Ok(())) => Ok(Self { orders, inputs }),
-            Ok(Err(error)) => Err(fault(&error)),
-            Err(error) => Err(fault(&error)),
+            Ok(Err(error)) => Err(failure(&error)),
+            Err(error) => Err(failure(&error)),
         }
     }
 
@@ -133,7 +133,7 @@ impl Editor {
 fn serve(
     line: &mut Line<Assistance, DefaultHistory>,
     orders: &mpsc::Receiver<Order>,
-    done: &answers::UnboundedSender<Input>,
+    done: &channel::UnboundedSender<Input>,
     history: &std::path::Path,
 ) {
     while let Ok(order) = orders.recv() {

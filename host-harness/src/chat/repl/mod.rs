@@ -62,7 +62,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
         .iter()
         .map(|path| request_file::picture(path))
         .collect::<Result<Vec<_>>>()?;
-    let session = Session::asking(terminal, global, args.model.as_deref()).await?;
+    let session = Session::for_model(terminal, global, args.model.as_deref()).await?;
     let references = super::references(terminal, &session, args.model.clone(), args.no_fallback)?;
     let names = Names::default();
     let (_mode, mut ending) = (SavedMode::now(), Ending::watched());
@@ -87,13 +87,13 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
     let quiet = Unechoed::now();
     tokio::select! {
         () = talk.meet(global.base_url.is_none()) => {}
-        () = ending.told() => return Err(ended().into()),
+        () = ending.arrived() => return Err(ended().into()),
     }
     drop(quiet);
     loop {
         let input = tokio::select! {
             biased;
-            () = ending.told() => return Err(ended().into()),
+            () = ending.arrived() => return Err(ended().into()),
             input = editor.read("> ") => input,
         };
         let typed = match input {
@@ -123,14 +123,14 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
                 biased;
                 outcome = &mut taken => outcome,
                 // A response in flight gets the signal as well, and ends its line.
-                () = ending.told() => match tokio::time::timeout(LAST_LINE, taken).await {
+                () = ending.arrived() => match tokio::time::timeout(LAST_LINE, taken).await {
                     Ok(outcome) => outcome,
                     Err(_) => Err(ended().into()),
                 },
             }
         };
         match outcome {
-            Err(failure) if ending.is_told() => return Err(failure),
+            Err(failure) if ending.has_arrived() => return Err(failure),
             Ok(()) | Err(Failure::Shown) => {}
             Err(Failure::Error(error)) => terminal.note(&error::for_a_person(terminal.err, &error)),
             Err(failure @ Failure::Output(_)) => return Err(failure),

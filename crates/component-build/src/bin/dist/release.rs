@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_release_tells_who_made_it_and_what_it_is_built_of_to_whoever_reads_the_outermost_sections() {
+    fn the_outermost_sections_of_a_release_name_its_author_and_its_dependencies() {
         let workspace = Workspace::of_this_program().unwrap();
         let plain = std::fs::read(component_build::build(Build::Release, |_| {}).unwrap()).unwrap();
         let packages = Packages::of_component(workspace.path()).unwrap();

@@ -25,7 +25,7 @@ const OF_ENVELOPES: [&str; 5] = ["type", "name", "description", "schema", "stric
 pub(super) fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
     let kind = format.need("type")?.string()?;
     match kind.as_str() {
-        "text" if format.others(&["type"]).is_empty() => Ok(ResponseFormat::Text),
+        "text" if format.unknown_fields(&["type"]).is_empty() => Ok(ResponseFormat::Text),
         "json_object" => json_object(format),
         "json_schema" => json_schema(format),
         _ => Ok(other(&kind, format)),
@@ -36,11 +36,11 @@ fn json_object(format: &Node<'_>) -> Result<ResponseFormat> {
     // With a schema in it, it is the variant of text-generation-inference, or of llama.cpp.
     for key in ["value", "schema"] {
         if let Some(schema) = format.field(key) {
-            let beside = format.others(&["type", key]);
+            let beside = format.unknown_fields(&["type", key]);
             return Ok(with(nameless(&schema)?, beside));
         }
     }
-    if format.others(&["type"]).is_empty() {
+    if format.unknown_fields(&["type"]).is_empty() {
         Ok(ResponseFormat::JsonObject)
     } else {
         Ok(other("json_object", format))
@@ -52,7 +52,7 @@ fn json_schema(format: &Node<'_>) -> Result<ResponseFormat> {
     let Some(inner) = format.field("json_schema") else {
         return Ok(ResponseFormat::JsonSchema(enveloped(format)?));
     };
-    let beside = format.others(&["type", "json_schema"]);
+    let beside = format.unknown_fields(&["type", "json_schema"]);
     let is_bare = inner.field("schema").is_none() && OF_SCHEMAS.iter().any(|key| inner.field(key).is_some());
     let schema = if is_bare {
         bare(&inner)?
@@ -69,7 +69,7 @@ fn enveloped(inner: &Node<'_>) -> Result<JsonSchema> {
         description: inner.optional_text("description")?,
         schema_json: inner.need("schema")?.object_json()?,
         strict: inner.optional_flag("strict")?,
-        extras: inner.others(&OF_ENVELOPES),
+        extras: inner.unknown_fields(&OF_ENVELOPES),
     })
 }
 
@@ -83,7 +83,7 @@ fn bare(inner: &Node<'_>) -> Result<JsonSchema> {
     let schema_json = if of_envelope.is_empty() {
         inner.object_json()?
     } else {
-        extras::object("schema", &inner.others(&of_envelope)).value_json
+        extras::object("schema", &inner.unknown_fields(&of_envelope)).value_json
     };
     Ok(JsonSchema {
         name: name.map_or_else(|| Ok(NAME.to_owned()), |name| name.string())?,

@@ -35,7 +35,7 @@ fn read(message: &Node<'_>, at: usize, called: &mut Option<String>) -> Result<Me
     let role = message.need("role")?;
     match &*role.text()? {
         word @ ("system" | "developer") => {
-            let mut extras = message.others(&["role", "content"]);
+            let mut extras = message.unknown_fields(&["role", "content"]);
             if word == "developer" {
                 // Some models distinguish the two; the plugin knows which.
                 extras.push(extras::text("role", word));
@@ -47,14 +47,14 @@ fn read(message: &Node<'_>, at: usize, called: &mut Option<String>) -> Result<Me
         }
         "user" => Ok(Message::User(UserMessage {
             content: content(&message.need("content")?)?,
-            extras: message.others(&["role", "content"]),
+            extras: message.unknown_fields(&["role", "content"]),
         })),
         "assistant" => assistant(message, at, called),
         "tool" => Ok(Message::Tool(ToolResult {
             call_id: message.need("tool_call_id")?.string()?,
             content: result(message)?,
             is_error: false,
-            extras: message.others(&["role", "content", "tool_call_id"]),
+            extras: message.unknown_fields(&["role", "content", "tool_call_id"]),
         })),
         "function" => Ok(Message::Tool(ToolResult {
             call_id: called
@@ -62,7 +62,7 @@ fn read(message: &Node<'_>, at: usize, called: &mut Option<String>) -> Result<Me
                 .ok_or_else(|| role.invalid("is `function`, but no `function_call` waits for its result"))?,
             content: result(message)?,
             is_error: false,
-            extras: message.others(&["role", "content"]),
+            extras: message.unknown_fields(&["role", "content"]),
         })),
         _ => Err(role.wrong("`system`, `developer`, `user`, `assistant` or `tool`")),
     }
@@ -93,7 +93,7 @@ fn content(content: &Node<'_>) -> Result<Vec<ContentPart>> {
 fn part(part: &Node<'_>) -> Result<ContentPart> {
     let kind = part.need("type")?.text()?;
     match &*kind {
-        "text" if part.others(&["type", "text"]).is_empty() => {
+        "text" if part.unknown_fields(&["type", "text"]).is_empty() => {
             Ok(ContentPart::Text(part.need("text")?.string()?))
         }
         "image_url" => image(part),
@@ -106,7 +106,7 @@ fn part(part: &Node<'_>) -> Result<ContentPart> {
 
 fn input_text(part: &Node<'_>) -> Result<ContentPart> {
     let text = part.need("text")?;
-    let beside = part.others(&["type", "text"]);
+    let beside = part.unknown_fields(&["type", "text"]);
     if beside.is_empty() {
         return Ok(ContentPart::Text(text.string()?));
     }
@@ -117,17 +117,17 @@ fn input_text(part: &Node<'_>) -> Result<ContentPart> {
 
 fn input_image(part: &Node<'_>) -> Result<ContentPart> {
     let mut media = media::from_url(&part.need("image_url")?, "image")?;
-    media.extras = part.others(&["type", "image_url"]);
+    media.extras = part.unknown_fields(&["type", "image_url"]);
     Ok(ContentPart::Media(media))
 }
 
 fn image(part: &Node<'_>) -> Result<ContentPart> {
     let image = part.need("image_url")?;
-    let beside = part.others(&["type", "image_url"]);
+    let beside = part.unknown_fields(&["type", "image_url"]);
     let (url, within) = if image.is_text() {
         (image, Vec::new())
     } else {
-        (image.need("url")?, image.others(&["url"]))
+        (image.need("url")?, image.unknown_fields(&["url"]))
     };
     // The member's position is known for `detail` only.
     if within.iter().any(|extra| extra.key != "detail") || beside.iter().any(|extra| extra.key == "detail") {
@@ -165,7 +165,7 @@ fn assistant(message: &Node<'_>, at: usize, called: &mut Option<String>) -> Resu
         calls.push(function_call(id, &call)?);
     }
     let reasoning = reasoning(message, !calls.is_empty())?;
-    let mut extras = message.others(&["role", "content", "tool_calls", "function_call"]);
+    let mut extras = message.unknown_fields(&["role", "content", "tool_calls", "function_call"]);
     // A duplicate of the reasoning is dropped; anything else is not dropped silently.
     let found = reasoning.as_ref().map_or("", |found| &found.text);
     let is_said =
@@ -223,7 +223,7 @@ fn text_in_parts(message: &Node<'_>, key: &str, text: &str) -> Option<String> {
 fn assistant_part(part: &Node<'_>) -> Result<AssistantPart> {
     let kind = part.need("type")?;
     match &*kind.text()? {
-        "text" | "output_text" if part.others(&["type", "text"]).is_empty() => {
+        "text" | "output_text" if part.unknown_fields(&["type", "text"]).is_empty() => {
             Ok(AssistantPart::Text(part.need("text")?.string()?))
         }
         "thinking" => {
@@ -231,7 +231,7 @@ fn assistant_part(part: &Node<'_>) -> Result<AssistantPart> {
             Ok(AssistantPart::Reasoning(Reasoning {
                 text: plain_text(&thinking)?,
                 signature: part.optional_text("signature")?,
-                extras: part.others(&["type", "thinking", "signature"]),
+                extras: part.unknown_fields(&["type", "thinking", "signature"]),
             }))
         }
         kind @ ("text" | "refusal" | "redacted_thinking") => Ok(AssistantPart::Other(Extra {
@@ -266,7 +266,7 @@ fn tool_call(call: &Node<'_>) -> Result<ToolCall> {
     }
     let mut read = function_call(call.need("id")?.string()?, &call.need("function")?)?;
     // Unknown members: first those of the call, then those of its function, under a key of their own.
-    let of_function = std::mem::replace(&mut read.extras, call.others(&["id", "type", "function"]));
+    let of_function = std::mem::replace(&mut read.extras, call.unknown_fields(&["id", "type", "function"]));
     read.extras.extend(of_function);
     read.extras.extend(kind.map(|kind| extras::text("type", &kind)));
     Ok(read)
@@ -278,7 +278,7 @@ fn function_call(id: String, function: &Node<'_>) -> Result<ToolCall> {
         id,
         name: function.need("name")?.string()?,
         arguments_json: arguments(function)?,
-        extras: extras::of_function(function.others(&["name", "arguments"])),
+        extras: extras::of_function(function.unknown_fields(&["name", "arguments"])),
     })
 }
 

@@ -25,6 +25,16 @@ pub use crate::{json::invalid, media::image_of};
 const MOST_EXTRAS: usize = 1024;
 
 /// The parsed body of a chat completion.
+///
+/// ```
+/// use dialects::chat_completions::request::ChatBody;
+///
+/// let body = br#"{"messages": [{"role": "user", "content": "Hello!"}], "temperature": 0.5, "user": "u1"}"#;
+/// let parsed = ChatBody::parse(body)?;
+/// assert_eq!(parsed.request.temperature, Some(0.5));
+/// assert!(!parsed.stream);
+/// # Ok::<(), provider_contract::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ChatBody {
     /// The request; its `model` is empty, its messages may be.
@@ -71,7 +81,7 @@ impl ChatBody {
         }
         read.limits(body)?;
         if let Some(choice) = body.field("tool_choice") {
-            let left_out = Choice::read(&choice)?.apply(&mut read.request, &choice)?;
+            let left_out = Choice::read(&choice)?.apply(&mut read.request)?;
             read.left_out.extend(left_out);
         }
         Ok(read)
@@ -99,7 +109,7 @@ impl ChatBody {
             return Err(options.wrong("an object"));
         }
         self.include_usage = options.optional_flag(INCLUDE_USAGE)?.unwrap_or_default();
-        self.left_out.extend(options.paths_of_others(&[INCLUDE_USAGE]));
+        self.left_out.extend(options.unknown_paths(&[INCLUDE_USAGE]));
         Ok(())
     }
 

@@ -49,8 +49,9 @@ fn request_files_become_what_the_cases_say() {
         });
         match (read, case.becomes, case.error) {
             (Ok(file), Some(expected), None) if shown(&file) == expected => {}
-            (Err(error), None, Some(fault))
-                if error.kind().as_str() == fault.kind && error.message().contains(&fault.mentions) => {}
+            (Err(error), None, Some(expected))
+                if error.kind().as_str() == expected.kind && error.message().contains(&expected.mentions) => {
+            }
             (read, ..) => wrong.push(format!("{name}: {:?}", read.map(|file| shown(&file).to_string()))),
         }
     }

@@ -1,6 +1,6 @@
 //! The tools of a request and the tool choice, in the variants that clients send.
 
-use crate::json::{Node, extras};
+use crate::json::{Node, extras, invalid_at};
 use provider_contract::{
     Result,
     contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
@@ -28,9 +28,13 @@ pub(super) fn tool(tool: &Node<'_>) -> Result<Tool> {
         Some(schema) => schema.object_json()?,
         None => NO_PARAMETERS.to_owned(),
     };
-    let others = function.others(&["type", "name", "description", "parameters", "strict"]);
+    let others = function.unknown_fields(&["type", "name", "description", "parameters", "strict"]);
     let extras = match nested {
-        Some(_) => [tool.others(&["type", "function"]), extras::of_function(others)].concat(),
+        Some(_) => [
+            tool.unknown_fields(&["type", "function"]),
+            extras::of_function(others),
+        ]
+        .concat(),
         None => others,
     };
     Ok(Tool::Function(FunctionTool {
@@ -73,7 +77,7 @@ impl Choice {
             return Ok(Self::free(
                 word,
                 is_serial,
-                choice.paths_of_others(&["type", SERIAL]),
+                choice.unknown_paths(&["type", SERIAL]),
             ));
         }
         if !matches!(kind.as_str(), "" | "function" | "tool") {
@@ -81,15 +85,15 @@ impl Choice {
         }
         let Some(function) = choice.field("function") else {
             let name = choice.need("name")?.string()?;
-            let left_out = choice.paths_of_others(&["type", "name", SERIAL]);
+            let left_out = choice.unknown_paths(&["type", "name", SERIAL]);
             return Ok(Self::free(ToolChoice::Named(name), is_serial, left_out));
         };
         let name = function.need("name")?.string()?;
-        let is_plain =
-            function.others(&["name"]).is_empty() && choice.others(&["type", "function", SERIAL]).is_empty();
+        let is_plain = function.unknown_fields(&["name"]).is_empty()
+            && choice.unknown_fields(&["type", "function", SERIAL]).is_empty();
         Ok(if is_plain || kind != "function" {
-            let mut left_out = function.paths_of_others(&["name"]);
-            left_out.extend(choice.paths_of_others(&["type", "function", SERIAL]));
+            let mut left_out = function.unknown_paths(&["name"]);
+            left_out.extend(choice.unknown_paths(&["type", "function", SERIAL]));
             Self::free(ToolChoice::Named(name), is_serial, left_out)
         } else {
             // With members that the contract cannot represent, it is passed on unchanged.
@@ -116,9 +120,9 @@ impl Choice {
             let named = tool.field("function").unwrap_or_else(|| tool.clone());
             only.push(named.need("name")?.string()?);
         }
-        let mut left_out = limits.paths_of_others(&["type", "mode", "tools", SERIAL]);
+        let mut left_out = limits.unknown_paths(&["type", "mode", "tools", SERIAL]);
         if nested.is_some() {
-            left_out.extend(choice.paths_of_others(&["type", "allowed_tools", SERIAL]));
+            left_out.extend(choice.unknown_paths(&["type", "allowed_tools", SERIAL]));
         }
         let word = word(&mode.text()?).ok_or_else(|| mode.wrong("`auto` or `required`"))?;
         Ok(Self {
@@ -129,11 +133,11 @@ impl Choice {
 
     /// Sets the choice, and removes the tools that it does not allow: upstreams have no other way to express that.
     /// Returns the paths of dropped members.
-    pub(super) fn apply(self, request: &mut ChatRequest, choice: &Node<'_>) -> Result<Vec<String>> {
+    pub(super) fn apply(self, request: &mut ChatRequest) -> Result<Vec<String>> {
         if let Some((only, path)) = &self.only {
             let is_there = |name: &String| request.tools.iter().any(|tool| is_called(tool, name));
             if !only.iter().all(is_there) {
-                return Err(choice.invalid_at(path, "names a tool that is not among `tools`"));
+                return Err(invalid_at(path, "names a tool that is not among `tools`"));
             }
             request
                 .tools

@@ -42,7 +42,7 @@ impl Effort {
         // signature here.
         notes
             .left_out
-            .extend(thinking.paths_of_others(&["type", "budget_tokens", "display"]));
+            .extend(thinking.unknown_paths(&["type", "budget_tokens", "display"]));
         Ok(())
     }
 

@@ -75,7 +75,7 @@ struct Context {
 impl Context {
     /// Notes the members of a value that are not passed on: all but these.
     fn leave(&mut self, value: &Node<'_>, known: &[&str]) {
-        self.notes.left_out.extend(value.paths_of_others(known));
+        self.notes.left_out.extend(value.unknown_paths(known));
     }
 }
 
@@ -178,7 +178,7 @@ fn format(format: &Node<'_>) -> Result<ResponseFormat> {
         description: None,
         schema_json: format.need("schema")?.object_json()?,
         strict: Some(true),
-        extras: format.others(&["type", "name", "schema"]),
+        extras: format.unknown_fields(&["type", "name", "schema"]),
     }))
 }
 

@@ -51,12 +51,12 @@ fn requests_become_what_the_cases_say() {
                     wrong.push(format!("{}: {found}", case.name));
                 }
             }
-            (Err(error), None, Some(fault)) => {
+            (Err(error), None, Some(expected)) => {
                 let param = error.details().extras.iter().find(|extra| extra.key == "param");
                 let param = param.and_then(|param| serde_json::from_str(&param.value_json).ok());
-                if error.kind().as_str() != fault.kind
-                    || !error.message().contains(&fault.mentions)
-                    || param != fault.param
+                if error.kind().as_str() != expected.kind
+                    || !error.message().contains(&expected.mentions)
+                    || param != expected.param
                 {
                     wrong.push(format!("{}: {param:?} {error:?}", case.name));
                 }

@@ -69,7 +69,7 @@ impl Toolbox {
             "eager_input_streaming",
             CACHE_CONTROL,
         ];
-        notes.left_out.extend(tool.paths_of_others(&known));
+        notes.left_out.extend(tool.unknown_paths(&known));
         let name = tool.need("name")?.string()?;
         let function = FunctionTool {
             name: self.used(&name),
@@ -193,7 +193,7 @@ impl Toolbox {
     ) -> Result<ToolChoice> {
         notes
             .left_out
-            .extend(choice.paths_of_others(&["type", "name", SERIAL]));
+            .extend(choice.unknown_paths(&["type", "name", SERIAL]));
         if choice.optional_flag(SERIAL)?.unwrap_or_default() {
             request.extras.push(Extra {
                 key: PARALLEL.to_owned(),

@@ -41,7 +41,7 @@ pub(super) struct Output {
     /// Images, audio or files, for which there is no item.
     pub(super) media: usize,
     /// Extras of the upstream without a place.
-    pub(super) others: BTreeMap<String, Passthrough>,
+    pub(super) extras: BTreeMap<String, Passthrough>,
     /// The suffix of item ids.
     pub(super) id: String,
     wants_summary: bool,
@@ -161,7 +161,7 @@ impl Output {
             }
             key => {
                 if let Some(value) = passthrough::read(&extra.value_json) {
-                    passthrough::put(&mut self.others, key.to_owned(), value);
+                    passthrough::put(&mut self.extras, key.to_owned(), value);
                 }
             }
         }

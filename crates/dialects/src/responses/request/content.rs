@@ -38,7 +38,7 @@ fn part(part: &Node<'_>) -> Result<ContentPart> {
 fn text(part: &Node<'_>) -> Result<ContentPart> {
     let text = part.need("text")?;
     // Annotations and log probabilities of an earlier response mean nothing to a model.
-    let beside = part.others(&["type", "text", "annotations", "logprobs"]);
+    let beside = part.unknown_fields(&["type", "text", "annotations", "logprobs"]);
     if beside.is_empty() {
         return Ok(ContentPart::Text(text.string()?));
     }
@@ -54,7 +54,7 @@ fn image(part: &Node<'_>) -> Result<ContentPart> {
         );
     }
     let mut media = media::from_url(&part.need("image_url")?, "image")?;
-    media.extras = part.others(&["type", "image_url"]);
+    media.extras = part.unknown_fields(&["type", "image_url"]);
     Ok(ContentPart::Media(media))
 }
 
@@ -69,7 +69,7 @@ fn file(part: &Node<'_>) -> Result<ContentPart> {
         }
     }
     part.need("file_data")?.text()?;
-    let members = part.others(&["type"]);
+    let members = part.unknown_fields(&["type"]);
     let file = extras::object("file", &members);
     let members = [extras::text("type", "file"), file];
     Ok(ContentPart::Other(extras::object("file", &members)))

@@ -134,7 +134,7 @@ impl Conversation {
     fn message(&mut self, item: &Node<'_>) -> Result<()> {
         let role = item.need("role")?;
         let given = item.need("content")?;
-        let mut extras = item.others(&[&OF_ITEMS[..], &["role", "content"]].concat());
+        let mut extras = item.unknown_fields(&[&OF_ITEMS[..], &["role", "content"]].concat());
         match &*role.text()? {
             word @ ("system" | "developer") => {
                 if word == "developer" {
@@ -201,7 +201,7 @@ impl Conversation {
         if text.is_empty() && signature.is_none() {
             return Ok(());
         }
-        let extras = item.others(&[&OF_ITEMS[..], &["summary", "content", "encrypted_content"]].concat());
+        let extras = item.unknown_fields(&[&OF_ITEMS[..], &["summary", "content", "encrypted_content"]].concat());
         if self.has_only_said() {
             self.end_step();
         }
@@ -219,7 +219,7 @@ impl Conversation {
             id: item.need("call_id")?.string()?,
             name: item.need("name")?.string()?,
             arguments_json,
-            extras: item.others(&[&OF_ITEMS[..], &["call_id", "name", of_arguments]].concat()),
+            extras: item.unknown_fields(&[&OF_ITEMS[..], &["call_id", "name", of_arguments]].concat()),
         };
         let step = self.step(item);
         step.message.content.push(AssistantPart::ToolCall(call));
@@ -246,7 +246,7 @@ impl Conversation {
                 .transpose()?
                 .unwrap_or_default(),
             is_error: false,
-            extras: item.others(&[&OF_ITEMS[..], &["call_id", "output"]].concat()),
+            extras: item.unknown_fields(&[&OF_ITEMS[..], &["call_id", "output"]].concat()),
         });
         match turn.and_then(|turn| self.turns.get_mut(turn)) {
             Some(turn) => turn.results.push((result, origin)),

@@ -157,7 +157,7 @@ impl Body {
         if options.optional_flag(OBFUSCATED)? == Some(true) {
             self.notes.left_out.push(options.path_of(OBFUSCATED));
         }
-        let others = options.paths_of_others(&[OBFUSCATED]);
+        let others = options.unknown_paths(&[OBFUSCATED]);
         self.notes.left_out.extend(others);
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Body {
         } else {
             &["format"]
         };
-        let others = text.paths_of_others(known);
+        let others = text.unknown_paths(known);
         self.notes.left_out.extend(others);
         Ok(())
     }
@@ -193,7 +193,7 @@ impl Body {
             summary => summary,
         };
         self.wants_summary = summary.is_some_and(|summary| summary != "none");
-        let others = reasoning.paths_of_others(&["effort", "summary", "generate_summary"]);
+        let others = reasoning.unknown_paths(&["effort", "summary", "generate_summary"]);
         self.notes.left_out.extend(others);
         Ok(())
     }

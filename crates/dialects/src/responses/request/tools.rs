@@ -10,7 +10,7 @@ use provider_contract::{
 
 /// The parameters of a function without parameters.
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
-/// Tells the model how to call a custom tool.
+/// Instructs the model how to call a custom tool.
 const AS_ARGUMENT: &str = "Give the whole input of the tool, as plain text, in the argument `input`.";
 /// Tool types that a warning may name. Other tools are named by their index.
 const ELSEWHERE: [&str; 18] = [
@@ -151,7 +151,7 @@ fn function(tool: &Node<'_>) -> Result<FunctionTool> {
             None => NO_PARAMETERS.to_owned(),
         },
         strict: tool.optional_flag("strict")?,
-        extras: tool.others(&["type", "name", "description", "parameters", "strict"]),
+        extras: tool.unknown_fields(&["type", "name", "description", "parameters", "strict"]),
     })
 }
 
@@ -173,13 +173,13 @@ fn custom(tool: &Node<'_>) -> Result<FunctionTool> {
         description: Some(description),
         parameters_json: conversion::text_parameters(),
         strict: None,
-        extras: tool.others(&["type", "name", "description", "format"]),
+        extras: tool.unknown_fields(&["type", "name", "description", "format"]),
     })
 }
 
 /// A tool with all members that clients require.
 fn echo(tool: &Node<'_>, kind: &str) -> String {
-    let mut members = tool.others(&[]);
+    let mut members = tool.unknown_fields(&[]);
     if kind == "function" {
         for key in ["description", "parameters", "strict"] {
             if tool.field(key).is_none() {
