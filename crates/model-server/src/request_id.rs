@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn responses_to_requests_of_one_name_have_ids_of_their_own() {
-        let names = Names::new();
+        let names = RequestIdGenerator::new();
         let given = HeaderValue::from_static("of-my-own-request");
         let id = |given| names.name(given, |_| false).of_response().to_owned();
         let (one, two, other) = (id(Some(&given)), id(Some(&given)), id(None));

@@ -55,8 +55,14 @@ mod tests {
             ),
             Some(32_000)
         );
-        assert_eq!(reserved(Some(1), &[("max_completion_tokens", "3.2e4")]), Some(32_000));
+        assert_eq!(
+            reserved(Some(1), &[("max_completion_tokens", "3.2e4")]),
+            Some(32_000)
+        );
         assert_eq!(reserved(Some(1), &[("max_new_tokens", "1e300")]), Some(u32::MAX));
-        assert_eq!(reserved(Some(1), &[("max_new_tokens", "\"9\""), ("seed", "7")]), Some(1));
+        assert_eq!(
+            reserved(Some(1), &[("max_new_tokens", "\"9\""), ("seed", "7")]),
+            Some(1)
+        );
     }
 }

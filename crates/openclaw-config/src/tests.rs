@@ -391,7 +391,7 @@ proptest! {
         let path = PathBuf::from("c.json5");
         if let Ok(document) = Document::parse(&path, text) {
             let state_dir = PathBuf::from("/nowhere");
-            let configuration = Configuration { document, path, state_dir, is_present: true, leaves_list_out: false, environment, declared: DeclaredSettings::default(), asks: None };
+            let configuration = Configuration { document, path, state_dir, is_present: true, leaves_list_out: false, environment, declared: DeclaredSettings::default(), requested_model: None };
             let _ = configuration.settings(&acme());
             let _ = configuration.default_model(&acme());
         }

@@ -140,7 +140,7 @@ fn pin(pulled: &plugin_registry::Pulled, source: &str) -> plugin_registry::Pin {
             size: pulled.component.len() as u64,
             memory: None,
             imports: Vec::new(),
-            asks: plugin_registry::Access::default(),
+            requests: plugin_registry::Access::default(),
         },
         granted: None,
         signers: pulled.signers.clone(),

@@ -17,6 +17,8 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, InputStream, Pollable, StreamError};
 use wasmtime_wasi_http::p2::{body::HostIncomingBodyStream, types::HostFutureIncomingResponse};
 
+use super::room::{self, Outgoing, RoomStream};
+
 /// The most unread bytes of one body; the rest stays in the network.
 const MOST_ARRIVED: usize = 64 * 1024;
 
@@ -25,9 +27,8 @@ const MOST_ARRIVED: usize = 64 * 1024;
 pub(super) struct Arrivals {
     /// The guest does not block: the host waits.
     is_nonblocking: bool,
-    /// The guest found no capacity in a request body.
-    wants_room: bool,
     bodies: Vec<Arc<Mutex<Arrived>>>,
+    requests: Vec<Arc<Mutex<Outgoing>>>,
 }
 
 /// The result of a readiness check.
@@ -51,9 +52,11 @@ impl Arrivals {
         self.is_nonblocking
     }
 
-    /// The guest has found no capacity in a request body, and is to be woken when there is some.
-    pub(super) fn wants_room(&mut self) {
-        self.wants_room = true;
+    /// A request body, whose capacity the host waits for.
+    pub(super) fn request(&mut self, stream: DynOutputStream) -> DynOutputStream {
+        let outgoing = Outgoing::new(stream);
+        self.requests.push(Arc::clone(&outgoing));
+        Box::new(RoomStream(outgoing))
     }
 
     /// A response body, buffered by the host.
@@ -84,6 +87,17 @@ impl Arrivals {
             }
             look = Look::Waiting;
         }
+        self.requests.retain(|request| Arc::strong_count(request) > 1);
+        for request in &self.requests {
+            let mut request = room::lock(request);
+            if !request.wants_room() {
+                continue;
+            }
+            if request.poll_room(cx).is_ready() {
+                return Look::Arrived;
+            }
+            look = Look::Waiting;
+        }
         for entry in table.iter_mut() {
             if let Some(response) = entry.downcast_mut::<HostFutureIncomingResponse>() {
                 // Only once: a guest that ignores a ready response is not woken for it again.
@@ -92,14 +106,6 @@ impl Arrivals {
                 };
                 if let Poll::Ready(came) = Pin::new(coming).poll(cx) {
                     *response = HostFutureIncomingResponse::Ready(came);
-                    return Look::Arrived;
-                }
-                look = Look::Waiting;
-            } else if self.wants_room
-                && let Some(stream) = entry.downcast_mut::<DynOutputStream>()
-            {
-                if stream.as_mut().ready().as_mut().poll(cx).is_ready() {
-                    self.wants_room = false;
                     return Look::Arrived;
                 }
                 look = Look::Waiting;

@@ -11,6 +11,7 @@ pub(crate) mod guest;
 mod guest_time;
 pub(crate) mod memory;
 mod nonblocking_wasi;
+mod room;
 mod store_state;
 mod try_read;
 mod turn;

@@ -7,16 +7,16 @@ use std::{
 };
 
 use wasmtime::component::{Linker, Resource};
-use wasmtime_wasi::p2::DynOutputStream;
 use wasmtime_wasi_http::{
     WasiHttpView as _,
     p2::{
-        bindings::http::types::{ErrorCode, HostFutureIncomingResponse as _, HostIncomingBody as _},
-        body::HostIncomingBody,
+        bindings::http::types::{
+            ErrorCode, HostFutureIncomingResponse as _, HostIncomingBody as _, HostOutgoingBody as _,
+        },
+        body::{HostIncomingBody, HostOutgoingBody},
         types::{HostFutureIncomingResponse, HostIncomingResponse},
     },
 };
-use wasmtime_wasi_io::bindings::wasi::io::streams::{Host as _, HostOutputStream as _};
 
 use super::State;
 
@@ -56,19 +56,18 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             Ok((Ok(state.table.push_child(stream, &id)?),))
         },
     )?;
-    let mut streams = linker.instance("wasi:io/streams@0.2.12")?;
-    streams.func_wrap(
-        "[method]output-stream.check-write",
-        |mut store, (id,): (Resource<DynOutputStream>,)| {
+    http.func_wrap(
+        "[method]outgoing-body.write",
+        |mut store, (id,): (Resource<HostOutgoingBody>,)| {
             let state: &mut State = store.data_mut();
-            let room = match state.table.check_write(id) {
-                Ok(room) => Ok(room),
-                Err(error) => Err(state.table.convert_stream_error(error)?),
-            };
-            if let Ok(0) = room {
-                state.arrivals.wants_room();
+            if !state.arrivals.is_nonblocking() {
+                return Ok((state.http().write(id)?,));
             }
-            Ok((room,))
+            let Some(stream) = state.table.get_mut(&id)?.take_output_stream() else {
+                return Ok((Err(()),));
+            };
+            let stream = state.arrivals.request(stream);
+            Ok((Ok(state.table.push_child(stream, &id)?),))
         },
     )?;
     linker.allow_shadowing(false);

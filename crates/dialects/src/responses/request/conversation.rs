@@ -201,7 +201,8 @@ impl Conversation {
         if text.is_empty() && signature.is_none() {
             return Ok(());
         }
-        let extras = item.unknown_fields(&[&OF_ITEMS[..], &["summary", "content", "encrypted_content"]].concat());
+        let extras =
+            item.unknown_fields(&[&OF_ITEMS[..], &["summary", "content", "encrypted_content"]].concat());
         if self.has_only_said() {
             self.end_step();
         }
