@@ -1,4 +1,4 @@
-//! What the component is built of, by cargo's account: its crates and which of them needs which.
+//! What components are built of, by cargo's account: their crates and which of them needs which.
 //!
 //! Macros and build scripts are left out: they are not in the component. Knows no form that it is written down in.
 
@@ -11,10 +11,11 @@ use std::{
 
 use serde_json::Value;
 
-/// The crates of the component, in the order of their names and versions.
+/// The crates of one or more components, each crate once, in the order of their names and versions.
 pub(super) struct Packages {
     packages: Vec<Value>,
-    root: usize,
+    /// By place in `packages`.
+    roots: Vec<usize>,
     /// By place in `packages`.
     needs: Vec<BTreeSet<usize>>,
 }
@@ -22,6 +23,11 @@ pub(super) struct Packages {
 impl Packages {
     /// Of the component of this workspace.
     pub(super) fn of_component(workspace: &Path) -> Result<Self, Box<dyn Error>> {
+        Self::of(workspace, &[env!("COMPONENT_PACKAGE")])
+    }
+
+    /// Of the components of this workspace with these names.
+    pub(super) fn of(workspace: &Path, roots: &[&str]) -> Result<Self, Box<dyn Error>> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .current_dir(workspace)
@@ -37,19 +43,21 @@ impl Packages {
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into());
         }
-        Self::read(
-            &serde_json::from_slice(&output.stdout)?,
-            env!("COMPONENT_PACKAGE"),
-        )
+        Self::read(&serde_json::from_slice(&output.stdout)?, roots)
     }
 
-    fn read(metadata: &Value, root: &str) -> Result<Self, Box<dyn Error>> {
+    fn read(metadata: &Value, roots: &[&str]) -> Result<Self, Box<dyn Error>> {
         let all = metadata["packages"].as_array().ok_or("cargo names packages")?;
-        let named = all.iter().find(|package| package["name"] == root);
-        let root = named.and_then(id).ok_or("the component is a package")?;
+        let roots = roots.iter().map(|root| {
+            let named = all.iter().find(|package| package["name"] == *root);
+            named
+                .and_then(id)
+                .ok_or_else(|| format!("cargo names no package {root}"))
+        });
+        let roots = roots.collect::<Result<Vec<_>, _>>()?;
         let edges = edges(metadata);
         let mut found = BTreeSet::new();
-        let mut open = vec![root];
+        let mut open = roots.clone();
         while let Some(id) = open.pop() {
             if found.insert(id) {
                 open.extend(edges.iter().filter(|(from, _)| *from == id).map(|(_, to)| *to));
@@ -72,10 +80,13 @@ impl Packages {
                 needs[*from].insert(*to);
             }
         }
-        let root = *places.get(root).ok_or("the component is a package")?;
+        let roots = roots
+            .iter()
+            .filter_map(|root| places.get(*root).copied())
+            .collect();
         Ok(Self {
             packages,
-            root,
+            roots,
             needs,
         })
     }
@@ -90,9 +101,9 @@ impl Packages {
         &self.packages[place]
     }
 
-    /// The place of the component itself.
-    pub(super) fn root(&self) -> usize {
-        self.root
+    /// The places of the components themselves, in the order in which they were named.
+    pub(super) fn roots(&self) -> &[usize] {
+        &self.roots
     }
 }
 
@@ -130,4 +141,52 @@ fn is_macro(package: &Value) -> bool {
     targets
         .flat_map(|target| target["kind"].as_array().into_iter().flatten())
         .any(|kind| kind == "proc-macro")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn metadata() -> Value {
+        let package = |name: &str, kind: &str| json!({"id": name, "name": name, "version": "1.0.0", "targets": [{"kind": [kind]}]});
+        let on = |name: &str, kind: Value| json!({"pkg": name, "dep_kinds": [{"kind": kind}]});
+        json!({
+            "packages": [
+                package("one", "cdylib"), package("two", "cdylib"), package("shared", "lib"), package("own", "lib"),
+                package("macro", "proc-macro"), package("test-tool", "lib"), package("other", "lib"),
+            ],
+            "resolve": {"nodes": [
+                {"id": "one", "deps": [on("shared", Value::Null), on("macro", Value::Null)]},
+                {"id": "two", "deps": [on("shared", Value::Null), on("own", Value::Null), on("test-tool", json!("dev"))]},
+                {"id": "own", "deps": [on("shared", Value::Null)]},
+                {"id": "other", "deps": [on("one", Value::Null)]},
+            ]},
+        })
+    }
+
+    fn names(packages: &Packages) -> Vec<String> {
+        packages.all().map(|(package, _)| text(package, "name")).collect()
+    }
+
+    #[test]
+    fn a_crate_of_two_components_is_listed_once_and_each_keeps_what_it_needs() {
+        let packages = Packages::read(&metadata(), &["two", "one"]).unwrap();
+        assert_eq!(names(&packages), ["one", "own", "shared", "two"]);
+        assert_eq!(packages.roots(), [3, 0], "as they were named");
+        let needs: Vec<Vec<usize>> = packages
+            .all()
+            .map(|(_, needs)| needs.iter().copied().collect())
+            .collect();
+        assert_eq!(needs, [vec![2], vec![2], vec![], vec![1, 2]]);
+    }
+
+    #[test]
+    fn a_component_has_no_crates_of_another() {
+        let packages = Packages::read(&metadata(), &["one"]).unwrap();
+        assert_eq!(names(&packages), ["one", "shared"]);
+        let error = Packages::read(&metadata(), &["one", "three"]).err().unwrap();
+        assert!(error.to_string().contains("three"), "{error}");
+    }
 }
