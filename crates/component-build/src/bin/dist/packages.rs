@@ -28,62 +28,63 @@ impl Packages {
 
     /// Of the components of this workspace with these names.
     pub(super) fn of(workspace: &Path, roots: &[&str]) -> Result<Self, Box<dyn Error>> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .current_dir(workspace)
-            .args([
-                "metadata",
-                "--format-version",
-                "1",
-                "--locked",
-                "--filter-platform",
+        let arguments = [
+            "--format-version",
+            "1",
+            "--filter-platform",
+            component_build::TARGET,
+        ];
+        let metadata = serde_json::from_str(&cargo(workspace, "metadata", &arguments)?)?;
+        let mut trees = String::new();
+        for root in roots {
+            // One at a time: of several, cargo would join the features, and `metadata` joins those of the whole workspace.
+            let arguments = [
+                "--package",
+                root,
+                "--target",
                 component_build::TARGET,
-            ])
-            .output()?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into());
+                "--edges",
+                "normal,no-proc-macro",
+                "--prefix",
+                "depth",
+                "--format",
+                " {p}",
+            ];
+            trees += &cargo(workspace, "tree", &arguments)?;
         }
-        Self::read(&serde_json::from_slice(&output.stdout)?, roots)
+        Self::read(&metadata, &trees, roots)
     }
 
-    fn read(metadata: &Value, roots: &[&str]) -> Result<Self, Box<dyn Error>> {
+    /// `trees` says which package needs which, `metadata` all else of them.
+    fn read(metadata: &Value, trees: &str, roots: &[&str]) -> Result<Self, Box<dyn Error>> {
         let all = metadata["packages"].as_array().ok_or("cargo names packages")?;
-        let roots = roots.iter().map(|root| {
-            let named = all.iter().find(|package| package["name"] == *root);
-            named
-                .and_then(id)
-                .ok_or_else(|| format!("cargo names no package {root}"))
-        });
-        let roots = roots.collect::<Result<Vec<_>, _>>()?;
-        let edges = edges(metadata);
-        let mut found = BTreeSet::new();
-        let mut open = roots.clone();
-        while let Some(id) = open.pop() {
-            if found.insert(id) {
-                open.extend(edges.iter().filter(|(from, _)| *from == id).map(|(_, to)| *to));
-            }
-        }
+        let edges = edges(trees)?;
+        let found: BTreeSet<_> = edges.keys().collect();
         let mut packages: Vec<_> = all
             .iter()
-            .filter(|package| id(package).is_some_and(|id| found.contains(id)))
+            .filter(|package| found.contains(&name_of(package)))
             .cloned()
             .collect();
-        packages.sort_by_key(|package| (text(package, "name"), text(package, "version")));
+        packages.sort_by_key(name_of);
         let places: BTreeMap<_, _> = packages
             .iter()
             .enumerate()
-            .filter_map(|(at, package)| Some((id(package)?.to_owned(), at)))
+            .map(|(at, package)| (name_of(package), at))
             .collect();
+        let place = |name: &Name| {
+            let place = places.get(name).copied();
+            place.ok_or_else(|| format!("cargo knows nothing of {} {}", name.0, name.1))
+        };
         let mut needs = vec![BTreeSet::new(); packages.len()];
-        for (from, to) in edges {
-            if let (Some(from), Some(to)) = (places.get(from), places.get(to)) {
-                needs[*from].insert(*to);
-            }
+        for (from, to) in &edges {
+            let to = to.iter().map(place).collect::<Result<_, _>>()?;
+            needs[place(from)?] = to;
         }
-        let roots = roots
-            .iter()
-            .filter_map(|root| places.get(*root).copied())
-            .collect();
+        let roots = roots.iter().map(|root| {
+            let place = packages.iter().position(|package| package["name"] == *root);
+            place.ok_or_else(|| format!("cargo names no package {root}"))
+        });
+        let roots = roots.collect::<Result<_, _>>()?;
         Ok(Self {
             packages,
             roots,
@@ -112,35 +113,48 @@ pub(super) fn text(package: &Value, member: &str) -> String {
     package[member].as_str().unwrap_or_default().to_owned()
 }
 
-fn id(package: &Value) -> Option<&str> {
-    package["id"].as_str()
+/// Name and version.
+type Name = (String, String);
+
+fn name_of(package: &Value) -> Name {
+    (text(package, "name"), text(package, "version"))
 }
 
-fn edges(metadata: &Value) -> Vec<(&str, &str)> {
-    let nodes = metadata["resolve"]["nodes"].as_array().into_iter().flatten();
-    let is_normal = |on: &&Value| {
-        let kinds = on["dep_kinds"].as_array().into_iter().flatten();
-        kinds.into_iter().any(|kind| kind["kind"].is_null())
-    };
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let macros: BTreeSet<_> = packages
-        .filter(|package| is_macro(package))
-        .filter_map(id)
-        .collect();
-    nodes
-        .flat_map(|node| {
-            let on = node["deps"].as_array().into_iter().flatten().filter(is_normal);
-            on.filter_map(|on| Some((node["id"].as_str()?, on["pkg"].as_str()?)))
-        })
-        .filter(|(_, to)| !macros.contains(to))
-        .collect()
+fn cargo(workspace: &Path, command: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(workspace)
+        .args([command, "--locked"])
+        .args(arguments)
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
 }
 
-fn is_macro(package: &Value) -> bool {
-    let targets = package["targets"].as_array().into_iter().flatten();
-    targets
-        .flat_map(|target| target["kind"].as_array().into_iter().flatten())
-        .any(|kind| kind == "proc-macro")
+/// Each package of trees with those that it needs, from lines such as `2 memchr v2.7.6 (*)`: the depth, the package.
+/// What a package needs is below its first line only.
+fn edges(trees: &str) -> Result<BTreeMap<Name, BTreeSet<Name>>, Box<dyn Error>> {
+    let mut edges: BTreeMap<Name, BTreeSet<Name>> = BTreeMap::new();
+    let mut above: Vec<Name> = Vec::new();
+    for line in trees.lines().filter(|line| !line.is_empty()) {
+        let mut words = line.split(' ');
+        let mut word = || {
+            words
+                .next()
+                .ok_or_else(|| format!("expected a package, found {line}"))
+        };
+        let depth: usize = word()?.parse()?;
+        let name = (word()?.to_owned(), word()?.trim_start_matches('v').to_owned());
+        above.truncate(depth);
+        if let Some(from) = above.last() {
+            edges.entry(from.clone()).or_default().insert(name.clone());
+        }
+        edges.entry(name.clone()).or_default();
+        above.push(name);
+    }
+    Ok(edges)
 }
 
 #[cfg(test)]
@@ -149,44 +163,50 @@ mod tests {
 
     use super::*;
 
+    const ONE: &str = "0 one v1.0.0 (/workspace/one)\n1 shared v1.0.0\n2 deep v2.0.0\n1 deep v1.0.0\n";
+    const TWO: &str =
+        "0 two v1.0.0 (/workspace/two)\n1 own v1.0.0\n2 shared v1.0.0\n3 deep v2.0.0\n1 shared v1.0.0 (*)\n";
+
     fn metadata() -> Value {
-        let package = |name: &str, kind: &str| json!({"id": name, "name": name, "version": "1.0.0", "targets": [{"kind": [kind]}]});
-        let on = |name: &str, kind: Value| json!({"pkg": name, "dep_kinds": [{"kind": kind}]});
-        json!({
-            "packages": [
-                package("one", "cdylib"), package("two", "cdylib"), package("shared", "lib"), package("own", "lib"),
-                package("macro", "proc-macro"), package("test-tool", "lib"), package("other", "lib"),
-            ],
-            "resolve": {"nodes": [
-                {"id": "one", "deps": [on("shared", Value::Null), on("macro", Value::Null)]},
-                {"id": "two", "deps": [on("shared", Value::Null), on("own", Value::Null), on("test-tool", json!("dev"))]},
-                {"id": "own", "deps": [on("shared", Value::Null)]},
-                {"id": "other", "deps": [on("one", Value::Null)]},
-            ]},
-        })
+        let all = [
+            ("one", "1.0.0"),
+            ("two", "1.0.0"),
+            ("shared", "1.0.0"),
+            ("own", "1.0.0"),
+            ("deep", "2.0.0"),
+            ("deep", "1.0.0"),
+            ("other", "1.0.0"),
+        ];
+        json!({"packages": all.map(|(name, version)| json!({"name": name, "version": version}))})
     }
 
     fn names(packages: &Packages) -> Vec<String> {
         packages.all().map(|(package, _)| text(package, "name")).collect()
     }
 
-    #[test]
-    fn a_crate_of_two_components_is_listed_once_and_each_keeps_what_it_needs() {
-        let packages = Packages::read(&metadata(), &["two", "one"]).unwrap();
-        assert_eq!(names(&packages), ["one", "own", "shared", "two"]);
-        assert_eq!(packages.roots(), [3, 0], "as they were named");
-        let needs: Vec<Vec<usize>> = packages
+    fn needs(packages: &Packages) -> Vec<Vec<usize>> {
+        packages
             .all()
             .map(|(_, needs)| needs.iter().copied().collect())
-            .collect();
-        assert_eq!(needs, [vec![2], vec![2], vec![], vec![1, 2]]);
+            .collect()
+    }
+
+    #[test]
+    fn a_crate_of_two_components_is_listed_once_and_each_keeps_what_it_needs() {
+        let packages = Packages::read(&metadata(), &[TWO, ONE].concat(), &["two", "one"]).unwrap();
+        assert_eq!(names(&packages), ["deep", "deep", "one", "own", "shared", "two"]);
+        assert_eq!(packages.roots(), [5, 2], "as they were named");
+        assert_eq!(
+            needs(&packages),
+            [vec![], vec![], vec![0, 4], vec![4], vec![1], vec![3, 4]]
+        );
     }
 
     #[test]
     fn a_component_has_no_crates_of_another() {
-        let packages = Packages::read(&metadata(), &["one"]).unwrap();
-        assert_eq!(names(&packages), ["one", "shared"]);
-        let error = Packages::read(&metadata(), &["one", "three"]).err().unwrap();
+        let packages = Packages::read(&metadata(), ONE, &["one"]).unwrap();
+        assert_eq!(names(&packages), ["deep", "deep", "one", "shared"]);
+        let error = Packages::read(&metadata(), ONE, &["one", "three"]).err().unwrap();
         assert!(error.to_string().contains("three"), "{error}");
     }
 }
