@@ -10,6 +10,11 @@ use super::{
 use conformance::{Dialect, Kit, Options, Report};
 use model_provider_host::{Error, ErrorKind};
 
+/// A plugin for another API than that of the kit's upstream fails one of these.
+const UNDERSTOOD: &[&str] = &["list/live", "request/base-url", "response/finish-stop"];
+const ANOTHER_API: &str = "\nThe upstream of this test spoke OpenAI's chat completions. If the plugin is for another API, describe it in a \
+                           router file: `--router-file FILE`, docs/conformance.md.";
+
 pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ConformanceArgs) -> Outcome {
     if args.list {
         return list(terminal, args.only.as_deref());
@@ -45,11 +50,22 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &Conformance
     } else {
         terminal.json(&report)?;
     }
+    if args.router_file.is_none() && may_be_of_another_api(&report) {
+        terminal.note(ANOTHER_API);
+    }
     if report.conforms {
         Ok(())
     } else {
         Err(Failure::Shown)
     }
+}
+
+fn may_be_of_another_api(report: &Report) -> bool {
+    let mut failed = report
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict == "failed");
+    failed.any(|finding| UNDERSTOOD.contains(&finding.id))
 }
 
 /// A value as JSON, or as a string if it is not JSON.

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::OnceLock};
 
-use conformance::{Kit, Options, Report, Subject, judge};
+use conformance::{Dialect, Kit, Options, Report, Subject, judge};
 use futures::{StreamExt as _, stream};
 use model_provider_host::contract::DiscoveryMode;
 use serde::Deserialize;
@@ -186,4 +186,22 @@ async fn our_host_passes_the_checks_of_the_probe() {
         .collect();
     assert_eq!(said.len(), 18);
     assert!(said.iter().all(|(_, said)| *said == "passed"), "{said:?}");
+}
+
+#[tokio::test]
+async fn an_upstream_may_have_words_of_its_own_for_the_end_of_a_response() {
+    let chunk = json!({"choices": [{"delta": {"content": "Hello"}, "finish_reason": "COMPLETE"}]});
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("router.json");
+    for (word, found) in [("COMPLETE", vec![]), ("stop", vec!["response/raw-finish-reason"])] {
+        let text = json!({"sse": [chunk, "[DONE]"], "finishReason": word});
+        let router = json!({"basedOn": "chat-completions", "situations": {"text": text}});
+        std::fs::write(&file, router.to_string()).unwrap();
+        let options = Options {
+            dialect: Dialect::read(&file).unwrap(),
+            only: Some("response/raw-finish-reason".to_owned()),
+            ..Options::default()
+        };
+        assert_eq!(failures(&judge(&mutant().await, &options).await), found, "{word}");
+    }
 }

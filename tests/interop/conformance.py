@@ -90,6 +90,20 @@ def javascript_template(folder):
     conforms(built(command, there, "my_provider.wasm"), NONBLOCKING)
 
 
+def another_api(folder):
+    """Without a router file, a plugin for another API hears where to describe it."""
+    there = shutil.copytree(TEMPLATES / "rust-plugin", pathlib.Path(folder, "other"), ignore=shutil.ignore_patterns("target"))
+    facts = there / "src" / "facts.rs"
+    facts.write_text(facts.read_text().replace("text/event-stream", "application/x-ndjson"))
+    target = os.path.abspath(os.environ.get("TEMPLATE_TARGET", os.path.join(folder, "target")))
+    file = os.path.join(target, "wasm32-wasip2", "release", "my_provider.wasm")
+    file = built(["cargo", "build", "--quiet", "--release"], there, file, {"CARGO_TARGET_DIR": target})
+    status, _, err = kit(file, "--only", "response/finish")
+    equal((status, "--router-file" in err), (1, True), "the status, and the note")
+    status, _, err = kit(file, "--only", "references/")
+    equal((status, err), (0, ""), "what knows no API")
+
+
 def is_no_plugin(folder):
     """A component of another world, and none at all."""
     for content, told in ((b"\0asm\x0d\0\x01\0", "contract-mismatch"), (b"text", "plugin-load")):
@@ -106,6 +120,7 @@ def main():
         checks.check("the provider of any compatible server", conforms, path_of("OPENAI_COMPATIBLE"), ANY_NAME)
         checks.check("the template in Rust", rust_template, folder)
         checks.check("the template in JavaScript", javascript_template, folder)
+        checks.check("a plugin for another API", another_api, folder)
         checks.check("what is no plugin", is_no_plugin, folder)
     checks.done()
 

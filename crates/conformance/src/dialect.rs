@@ -24,6 +24,8 @@ pub struct Dialect {
     /// The model reference for chats; the plugin's default model if it is missing.
     pub(crate) model: Option<String>,
     situations: BTreeMap<String, Exchange>,
+    /// The upstream's own words for the reasons why a response ended, by situation.
+    finish_reasons: BTreeMap<String, String>,
     absent: BTreeMap<String, String>,
 }
 
@@ -65,6 +67,12 @@ struct Situation {
     /// Chunks of text, as they are.
     #[serde(default)]
     body: Option<Vec<String>>,
+    /// JSON values, each in a line of its own.
+    #[serde(default)]
+    lines: Option<Vec<Value>>,
+    /// The upstream's own word for the reason why the response ends.
+    #[serde(default)]
+    finish_reason: Option<String>,
     /// How often the body is repeated.
     #[serde(default)]
     times: Option<usize>,
@@ -92,15 +100,20 @@ impl Default for Dialect {
     /// OpenAI's chat completions.
     fn default() -> Self {
         // The file is part of this crate, and a test reads it.
-        Self::parse(CHAT_COMPLETIONS).unwrap_or(Self {
-            model: None,
-            situations: BTreeMap::new(),
-            absent: BTreeMap::new(),
-        })
+        Self::parse(CHAT_COMPLETIONS).unwrap_or_else(|_| Self::empty())
     }
 }
 
 impl Dialect {
+    fn empty() -> Self {
+        Self {
+            model: None,
+            situations: BTreeMap::new(),
+            finish_reasons: BTreeMap::new(),
+            absent: BTreeMap::new(),
+        }
+    }
+
     /// Reads a router file.
     ///
     /// # Errors
@@ -118,11 +131,7 @@ impl Dialect {
     fn parse(text: &str) -> Result<Self, String> {
         let file: File = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let mut dialect = match file.based_on.as_deref() {
-            None => Self {
-                model: None,
-                situations: BTreeMap::new(),
-                absent: BTreeMap::new(),
-            },
+            None => Self::empty(),
             Some("chat-completions") => Self::default(),
             Some(other) => {
                 return Err(format!(
@@ -141,7 +150,11 @@ impl Dialect {
                 return Err(format!("there is no situation `{name}`"));
             }
         }
-        for (name, situation) in file.situations {
+        for (name, mut situation) in file.situations {
+            match situation.finish_reason.take() {
+                Some(word) => dialect.finish_reasons.insert(name.clone(), word),
+                None => dialect.finish_reasons.remove(&name),
+            };
             let exchange = situation
                 .exchange()
                 .map_err(|why| format!("situation `{name}`: {why}"))?;
@@ -153,6 +166,11 @@ impl Dialect {
         }
         dialect.model = file.model;
         Ok(dialect)
+    }
+
+    /// The upstream's own word for the reason why the response of a situation ends, if the file names it.
+    pub(crate) fn finish_reason(&self, situation: &str) -> Option<&str> {
+        self.finish_reasons.get(situation).map(String::as_str)
     }
 
     /// The exchange of a situation, or why checks that need it are not tested.
@@ -174,12 +192,13 @@ impl Situation {
             Some(Connection::Silent) => return Ok(Exchange::Silent),
             None => {}
         }
-        let (kind, pieces) = match (self.sse, self.json, self.body) {
-            (Some(events), None, None) => ("text/event-stream", events.iter().map(event).collect()),
-            (None, Some(json), None) => ("application/json", vec![json.to_string()]),
-            (None, None, Some(pieces)) => ("text/plain", pieces),
-            (None, None, None) => ("text/plain", Vec::new()),
-            _ => return Err("expected one of `sse`, `json` and `body`".to_owned()),
+        let (kind, pieces) = match (self.sse, self.lines, self.json, self.body) {
+            (Some(events), None, None, None) => ("text/event-stream", events.iter().map(event).collect()),
+            (None, Some(lines), None, None) => ("application/x-ndjson", lines.iter().map(line).collect()),
+            (None, None, Some(json), None) => ("application/json", vec![json.to_string()]),
+            (None, None, None, Some(pieces)) => ("text/plain", pieces),
+            (None, None, None, None) => ("text/plain", Vec::new()),
+            _ => return Err("expected one of `sse`, `lines`, `json` and `body`".to_owned()),
         };
         let times = self.times.unwrap_or(1);
         let count = pieces.len() * times;
@@ -218,9 +237,37 @@ fn event(event: &Value) -> String {
     }
 }
 
+fn line(value: &Value) -> String {
+    format!("{value}\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn played(dialect: &Dialect, situation: &str) -> Played {
+        match dialect.exchange(situation) {
+            Ok(Exchange::Response(played)) => played,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn lines_of_json_arrive_one_by_one() {
+        let text = r#"{"situations": {"text": {"lines": [{"text": "wörld"}, "end"]}}}"#;
+        let played = played(&Dialect::parse(text).unwrap(), "text");
+        assert_eq!(played.body, ["{\"text\":\"wörld\"}\n", "\"end\"\n"]);
+        let kind = ("content-type".to_owned(), "application/x-ndjson".to_owned());
+        assert_eq!(played.headers, [kind]);
+    }
+
+    #[test]
+    fn an_upstream_has_words_of_its_own_for_the_end_of_a_response() {
+        let text = r#"{"basedOn": "chat-completions", "situations": {"text": {"lines": [], "finishReason": "COMPLETE"}}}"#;
+        let dialect = Dialect::parse(text).unwrap();
+        assert_eq!(dialect.finish_reason("text"), Some("COMPLETE"));
+        assert_eq!(dialect.finish_reason("finish-other"), None);
+    }
 
     #[test]
     fn the_dialect_of_chat_completions_is_read_whole() {

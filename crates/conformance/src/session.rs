@@ -72,6 +72,11 @@ impl Bench {
         self.dialect.exchange(situation)
     }
 
+    /// The upstream's own word for the reason why the response of a situation ends.
+    pub(crate) fn finish_reason<'a>(&'a self, situation: &str, usual: &'a str) -> &'a str {
+        self.dialect.finish_reason(situation).unwrap_or(usual)
+    }
+
     pub(crate) fn model(&self) -> &str {
         &self.model
     }

@@ -5,7 +5,7 @@ import { get } from 'openclaw:model-provider/settings@0.2.0';
 import { Call, NS_PER_MS, sleep } from './client.js';
 import { Decoder } from './decode.js';
 import { Failed, before, ofStatus, sent, timeout } from './errors.js';
-import { BASE_URL, KEY_VARIABLE } from './facts.js';
+import { BASE_URL, CHAT_PATH, KEY_VARIABLE, REQUEST_ID_HEADER, STREAM_TYPE } from './facts.js';
 import { resolve } from './reference.js';
 import { body } from './request.js';
 
@@ -17,7 +17,7 @@ const MAX_WAIT_MS = 60_000;
 const FOREVER = 2 ** 32 - 1;
 const HEADERS = [
   ['content-type', 'application/json'],
-  ['accept', 'text/event-stream'],
+  ['accept', STREAM_TYPE],
 ];
 
 const nanoseconds = (ms) => BigInt(ms) * NS_PER_MS;
@@ -67,7 +67,7 @@ export class Chat {
     this.waitedNs = 0n;
     try {
       const base = this.settings.baseUrl ?? BASE_URL;
-      this.call = new Call(base, '/chat/completions', HEADERS, this.body, this.settings.connectTimeoutMs);
+      this.call = new Call(base, CHAT_PATH, HEADERS, this.body, this.settings.connectTimeoutMs);
       this.attempts += 1;
     } catch (failed) {
       this.fail(failed);
@@ -166,11 +166,11 @@ export class Chat {
       throw new Failed(ofStatus(this.call.status, header, text));
     }
     const kind = header('content-type') ?? '';
-    if (!kind.startsWith('text/event-stream')) {
-      throw new Failed(sent('protocol', `expected a stream of events, found \`${kind}\``));
+    if (!kind.startsWith(STREAM_TYPE)) {
+      throw new Failed(sent('protocol', `expected \`${STREAM_TYPE}\`, found \`${kind}\``));
     }
     this.isResponse = true;
-    this.decoder.summary.requestId = header('x-request-id');
+    this.decoder.summary.requestId = header(REQUEST_ID_HEADER);
     this.decoder.summary.attempts = this.attempts;
     return true;
   }

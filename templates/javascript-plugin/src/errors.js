@@ -1,5 +1,7 @@
 // Errors of the contract, from the upstream's responses and from the network. Knows no streams.
 
+import { REQUEST_ID_HEADER } from './facts.js';
+
 // The contract's limit for a message.
 const MAX_MESSAGE_BYTES = 4096;
 const KINDS = {
@@ -116,7 +118,7 @@ export function ofStatus(status, header, body) {
   // Seconds; a date is ignored, since the component has no wall clock.
   const after = (header('retry-after') ?? '').trim();
   if (/^\d{1,6}$/.test(after)) error.retryAfterMs = Number(after) * 1000;
-  error.requestId = header('x-request-id');
+  error.requestId = header(REQUEST_ID_HEADER);
   return error;
 }
 

@@ -1,8 +1,15 @@
-// Facts of one service: change these. Knows no HTTP.
+// Facts of one service: change these. Knows no HTTP, nor the form of bodies.
 
 // The prefix of model references, and the key in a configuration.
 export const ID = 'example';
 export const BASE_URL = 'https://api.example.com/v1';
+// Paths below the base URL: the model list and chat completions.
+export const LIST_PATH = '/models';
+export const CHAT_PATH = '/chat/completions';
+// The media type of a streaming response.
+export const STREAM_TYPE = 'text/event-stream';
+// The response header with the service's id of the request.
+export const REQUEST_ID_HEADER = 'x-request-id';
 // The bundled models: ids and display names.
 export const BUNDLED = new Map([['example-large', 'Example Large']]);
 export const KEY_VARIABLE = 'EXAMPLE_API_KEY';
@@ -16,8 +23,8 @@ export function describe() {
     docsUrl: undefined,
     defaultBaseUrl: BASE_URL,
     endpoints: [
-      { method: 'GET', path: '/models' },
-      { method: 'POST', path: '/chat/completions' },
+      { method: 'GET', path: LIST_PATH },
+      { method: 'POST', path: CHAT_PATH },
     ],
     defaultModel: `${ID}/${[...BUNDLED.keys()][0]}`,
     policies: [],

@@ -11,7 +11,7 @@ import {
 
 import { Call, NS_PER_MS } from './client.js';
 import { Failed, asText, before, ofStatus, sent, timeout } from './errors.js';
-import { BASE_URL, BUNDLED, ID } from './facts.js';
+import { BASE_URL, BUNDLED, ID, LIST_PATH } from './facts.js';
 
 const MAX_LIST_BYTES = 16 * 1024 * 1024;
 const WINDOWS = ['context_length', 'context_window', 'max_model_len'];
@@ -101,7 +101,7 @@ function live() {
 function fetchRows() {
   const settings = get();
   let left = BigInt(settings.listTimeoutMs) * NS_PER_MS;
-  const call = new Call(settings.baseUrl ?? BASE_URL, '/models', [], undefined, settings.connectTimeoutMs);
+  const call = new Call(settings.baseUrl ?? BASE_URL, LIST_PATH, [], undefined, settings.connectTimeoutMs);
   let body;
   try {
     while (!call.head()) {

@@ -1,9 +1,6 @@
 //! One chat completion: sends the request, retries, decodes the response, and returns its events.
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{string::String, vec::Vec};
 
 use crate::{
     contract::{
@@ -16,7 +13,7 @@ use crate::{
     },
     decode::Decoder,
     error,
-    facts::BASE_URL,
+    facts::{BASE_URL, CHAT_PATH, KEY_VARIABLE, REQUEST_ID_HEADER, STREAM_TYPE},
     http::{self, NS_PER_MS, Piece, Response, Sent},
     reference, request,
 };
@@ -55,7 +52,7 @@ impl Chat {
         let body = request::body(request, &model)?;
         if snapshot.credential == CredentialState::Missing {
             let mut missing = error::new(ErrorKind::Unauthenticated, "there is no API key");
-            missing.hint = Some("set EXAMPLE_API_KEY".to_string());
+            missing.hint = Some(alloc::format!("set {KEY_VARIABLE}"));
             return Err(missing);
         }
         let summary = Summary {
@@ -93,9 +90,9 @@ impl Chat {
     fn send(&mut self) {
         let base = self.snapshot.base_url.as_deref().unwrap_or(BASE_URL);
         self.waited_ns = 0;
-        let headers = [("content-type", "application/json"), ("accept", "text/event-stream")];
+        let headers = [("content-type", "application/json"), ("accept", STREAM_TYPE)];
         let connect = self.snapshot.connect_timeout_ms;
-        match http::send(base, "/chat/completions", &headers, Some(&self.body), connect) {
+        match http::send(base, CHAT_PATH, &headers, Some(&self.body), connect) {
             Ok(sent) => {
                 self.attempts += 1;
                 self.phase = Phase::Sent(sent);
@@ -249,12 +246,12 @@ impl Chat {
             return self.fail(error::of_status(&response, &body));
         }
         let kind = response.header("content-type").unwrap_or_default();
-        if !kind.starts_with("text/event-stream") {
-            let message = alloc::format!("expected a stream of events, found `{kind}`");
+        if !kind.starts_with(STREAM_TYPE) {
+            let message = alloc::format!("expected `{STREAM_TYPE}`, found `{kind}`");
             return self.fail(error::sent(ErrorKind::Protocol, message));
         }
         let summary = &mut self.decoder.summary;
-        summary.request_id = response.header("x-request-id");
+        summary.request_id = response.header(REQUEST_ID_HEADER);
         summary.attempts = self.attempts;
         self.phase = Phase::Body(response);
     }

@@ -14,7 +14,7 @@ use crate::{
         types::{DiscoveryMode, Error, ErrorKind, Model, ModelCatalog, ModelSource, Warning},
     },
     error,
-    facts::{BASE_URL, BUNDLED},
+    facts::{BASE_URL, BUNDLED, LIST_PATH},
     http::{self, NS_PER_MS},
     reference,
 };
@@ -88,7 +88,7 @@ fn fetch() -> Result<Vec<Value>, Error> {
     let snapshot = settings::get();
     let base = snapshot.base_url.as_deref().unwrap_or(BASE_URL);
     let mut left = u64::from(snapshot.list_timeout_ms) * NS_PER_MS;
-    let sent = http::send(base, "/models", &[], None, snapshot.connect_timeout_ms);
+    let sent = http::send(base, LIST_PATH, &[], None, snapshot.connect_timeout_ms);
     let mut sent = sent.map_err(|failure| error::of_failure(&failure))?;
     let response = loop {
         match sent.response().map_err(|failure| error::of_failure(&failure))? {

@@ -1,5 +1,5 @@
 """Debian's docker-registry and `wash oci`: each pushes what the other pulls, byte for byte. Reads DOCKER_REGISTRY, WASH,
-HOST_HARNESS, COMPONENT, GATEWAY and WIT_PACKAGE; WKG, if it is set, is another client that does what wash does."""
+HOST_HARNESS, COMPONENT, GATEWAY, GATEWAY_SBOM and WIT_PACKAGE; WKG, if it is set, is another client that does what wash does."""
 
 import json
 import os
@@ -10,8 +10,8 @@ import urllib.request
 
 from debian_registry import digest, registry
 
-WASH, PROGRAM, COMPONENT, GATEWAY, WIT_PACKAGE = (
-    os.environ[name] for name in ("WASH", "HOST_HARNESS", "COMPONENT", "GATEWAY", "WIT_PACKAGE")
+WASH, PROGRAM, COMPONENT, GATEWAY, GATEWAY_SBOM, WIT_PACKAGE = (
+    os.environ[name] for name in ("WASH", "HOST_HARNESS", "COMPONENT", "GATEWAY", "GATEWAY_SBOM", "WIT_PACKAGE")
 )
 WKG = os.environ.get("WKG")
 ANNOTATION = "org.opencontainers.image."
@@ -92,7 +92,11 @@ def main():
 
             # So does the composed gateway, which is no plugin; engines read what it needs.
             gateway = f"{address}/openclaw/gateway:ours"
-            ours(root, "publish", f"oci://{gateway}", GATEWAY)
+            told = ours(root, "publish", f"oci://{gateway}", GATEWAY, "--sbom", GATEWAY_SBOM)
+            kinds = [one["artifactType"] for one in told["referrers"]]
+            assert kinds == ["application/vnd.cyclonedx+json"], told
+            bill = json.loads(pathlib.Path(GATEWAY_SBOM).read_text())["metadata"]["component"]
+            assert "sha256:" + bill["hashes"][0]["content"] == digest(GATEWAY), bill
             wash(root, "pull", "--insecure", gateway, str(back))
             assert digest(back) == digest(GATEWAY)
             said = manifest(address, "openclaw/gateway:ours")

@@ -65,7 +65,8 @@ pub(super) async fn carried(
                 error.message
             )))
         }
-        Err(error) => Err(failed("a request, or `unsupported`", words(&error))),
+        Err(error) if may_refuse => Err(failed("a request, or `unsupported`", words(&error))),
+        Err(error) => Err(failed("a request", words(&error))),
     }
 }
 
@@ -320,24 +321,37 @@ async fn request_extras(bench: &Bench) -> Result<(), Verdict> {
 }
 
 async fn message_extras(bench: &Bench) -> Result<(), Verdict> {
-    let mut request = conversation(bench, "{}", Vec::new());
-    request.messages.insert(0, Message::system("Be brief."));
-    let marks = [
+    const MARKS: [&str; 4] = [
         "kit-extra-system",
         "kit-extra-user",
         "kit-extra-assistant",
         "kit-extra-tool",
     ];
-    for message in &mut request.messages {
-        let (extras, mark) = match message {
-            Message::System(message) => (&mut message.extras, marks[0]),
-            Message::User(message) => (&mut message.extras, marks[1]),
-            Message::Assistant(message) => (&mut message.extras, marks[2]),
-            Message::Tool(message) => (&mut message.extras, marks[3]),
-        };
-        extras.push(extra("kit_member", &format!("\"{mark}\"")));
+    let marked = |mut request: ChatRequest| {
+        for message in &mut request.messages {
+            let (extras, mark) = match message {
+                Message::System(message) => (&mut message.extras, MARKS[0]),
+                Message::User(message) => (&mut message.extras, MARKS[1]),
+                Message::Assistant(message) => (&mut message.extras, MARKS[2]),
+                Message::Tool(message) => (&mut message.extras, MARKS[3]),
+            };
+            extras.push(extra("kit_member", &format!("\"{mark}\"")));
+        }
+        request
+    };
+    let spoken = marked(bench.request(vec![
+        Message::system("Be brief."),
+        Message::user("Weather?"),
+        Message::assistant_parts(vec![AssistantPart::Text("Sunny.".to_owned())]),
+        Message::user("And now?"),
+    ]));
+    carried(bench, &spoken, &MARKS[..3], false).await?;
+    // A plugin without tools refuses this one, whatever members its messages have.
+    let with_tools = marked(conversation(bench, "{}", Vec::new()));
+    match carried(bench, &with_tools, &MARKS[1..], true).await {
+        Err(Verdict::NotTested { .. }) => Ok(()),
+        verdict => verdict,
     }
-    carried(bench, &request, &marks, false).await
 }
 
 async fn part_extras(bench: &Bench) -> Result<(), Verdict> {

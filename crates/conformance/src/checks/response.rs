@@ -244,7 +244,8 @@ async fn finish_other(bench: &Bench) -> Result<(), Verdict> {
 }
 
 async fn raw_finish_reason(bench: &Bench) -> Result<(), Verdict> {
-    for (situation, word) in [("text", "stop"), ("finish-other", "pause_turn")] {
+    for (situation, usual) in [("text", "stop"), ("finish-other", "pause_turn")] {
+        let word = bench.finish_reason(situation, usual);
         let heard = bench.hear(situation).await?;
         let raw = summary(&heard)?.raw_finish_reason.clone();
         if raw.is_none() && situation == "text" {

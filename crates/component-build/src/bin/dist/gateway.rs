@@ -9,16 +9,36 @@ use wasm_metadata::{AddMetadata, AddMetadataField as Field};
 /// What the component is called, here and where it is published.
 pub(super) const NAME: &str = "huggingface-gateway";
 
+/// The packages of its parts: the gateway itself, the provider and the settings.
+pub(super) const PACKAGES: [&str; 3] = [
+    "gateway-component",
+    env!("COMPONENT_PACKAGE"),
+    "settings-component",
+];
+
 const TYPES: &str = "openclaw:model-provider/types@0.2.0";
 const SETTINGS: &str = "openclaw:model-provider/settings@0.2.0";
 const PROVIDER: &str = "openclaw:model-provider/provider@0.2.0";
 const CONFIGURATION: &str = "openclaw:gateway/configuration@0.1.0";
 const HANDLER: &str = "wasi:http/incoming-handler@";
 
+/// The composed gateway.
+pub(super) struct Gateway {
+    pub(super) component: Vec<u8>,
+    pub(super) parts: [Part; 3],
+}
+
+/// A component that is in it, byte for byte.
+pub(super) struct Part {
+    pub(super) package: &'static str,
+    pub(super) bytes: Vec<u8>,
+}
+
 /// Builds what is missing and composes it. `settings` is a file that is built in; without one, they are read from the engine's store.
-pub(super) fn build(provider: &[u8], settings: Option<&Path>) -> Result<Vec<u8>, Box<dyn Error>> {
+pub(super) fn build(provider: &[u8], settings: Option<&Path>) -> Result<Gateway, Box<dyn Error>> {
     let say = |words: &str| eprintln!("{words}");
-    let gateway = std::fs::read(component_build::build_member("gateway-component", say)?)?;
+    let [of_gateway, of_provider, of_settings] = PACKAGES;
+    let gateway = std::fs::read(component_build::build_member(of_gateway, say)?)?;
     let settings = match settings {
         Some(file) => component_build::build_settings(
             &file
@@ -26,9 +46,10 @@ pub(super) fn build(provider: &[u8], settings: Option<&Path>) -> Result<Vec<u8>,
                 .map_err(|error| format!("{} cannot be read: {error}", file.display()))?,
             say,
         )?,
-        None => component_build::build_member("settings-component", say)?,
+        None => component_build::build_member(of_settings, say)?,
     };
-    let composed = compose(&gateway, provider, &std::fs::read(settings)?)?;
+    let settings = std::fs::read(settings)?;
+    let composed = compose(&gateway, provider, &settings)?;
     let mut metadata = AddMetadata::default();
     metadata.name = Field::Set(NAME.to_owned());
     metadata.version = Field::Set(env!("CARGO_PKG_VERSION").parse()?);
@@ -40,7 +61,15 @@ pub(super) fn build(provider: &[u8], settings: Option<&Path>) -> Result<Vec<u8>,
     if let Ok(revision) = std::env::var("SOURCE_REVISION") {
         metadata.revision = Field::Set(revision.parse()?);
     }
-    Ok(metadata.to_wasm(&composed)?)
+    let part = |package, bytes| Part { package, bytes };
+    Ok(Gateway {
+        component: metadata.to_wasm(&composed)?,
+        parts: [
+            part(of_gateway, gateway),
+            part(of_provider, provider.to_vec()),
+            part(of_settings, settings),
+        ],
+    })
 }
 
 /// The three as one. What only WASI has they go on importing, each interface once.
@@ -119,7 +148,10 @@ mod tests {
 
     #[test]
     fn the_gateway_imports_wasi_and_nothing_else_and_exports_a_handler_of_requests() {
-        is_golden(&build(&provider(), None).expect("a gateway"), "gateway.txt");
+        is_golden(
+            &build(&provider(), None).expect("a gateway").component,
+            "gateway.txt",
+        );
     }
 
     #[test]
@@ -128,7 +160,7 @@ mod tests {
         let file = dir.path().join("settings.json");
         std::fs::write(&file, r#"{"base-url": "http://127.0.0.1:8091/v1"}"#).expect("a file");
         is_golden(
-            &build(&provider(), Some(&file)).expect("a gateway"),
+            &build(&provider(), Some(&file)).expect("a gateway").component,
             "gateway-built-in.txt",
         );
     }
@@ -143,8 +175,9 @@ mod tests {
             r#"{"access-key": "0123456789abcdef"}"#,
         ] {
             std::fs::write(&file, text).expect("a file");
-            build(&provider(), Some(&file)).expect_err(text);
+            assert!(build(&provider(), Some(&file)).is_err(), "{text}");
         }
-        build(&provider(), Some(&dir.path().join("none.json"))).expect_err("there is no file");
+        let none = build(&provider(), Some(&dir.path().join("none.json")));
+        assert!(none.is_err(), "there is no file");
     }
 }

@@ -1,5 +1,6 @@
 //! Release builder: builds the component, adds its metadata, and writes it to `dist/` with its sha256, the
-//! WIT package and a bill of materials. With `--program`, also builds the command line with the embedded component.
+//! WIT package and a bill of materials; composes the gateway, and writes it with its sha256 and a bill of materials too.
+//! With `--program`, also builds the command line with the embedded component.
 //! The output is reproducible.
 
 mod gateway;
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let component = release::of(&fs::read(&built)?, &packages)?;
     fs::write(out.join(file_name), &component)?;
 
-    let digest = format!("{:x}", Sha256::digest(&component));
+    let digest = sha256(&component);
     let sum = format!("{digest}  {}\n", file_name.to_string_lossy());
     fs::write(out.join(format!("{}.sha256", file_name.to_string_lossy())), &sum)?;
 
@@ -63,32 +64,40 @@ fn main() -> Result<(), Box<dyn Error>> {
         out.display(),
         out.display()
     );
-    gateway(&component, &out)?;
+    gateway(workspace, &component, &out)?;
     if std::env::args().any(|argument| argument == "--program") {
         program(workspace, &out.join(file_name), &out)?;
     }
     Ok(())
 }
 
+fn sha256(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
+}
+
 /// Writes the composed gateway; `--gateway-settings FILE` builds settings into it.
-fn gateway(component: &[u8], out: &Path) -> Result<(), Box<dyn Error>> {
+fn gateway(workspace: &Path, component: &[u8], out: &Path) -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip_while(|argument| argument != "--gateway-settings");
     let settings = match (arguments.next(), arguments.next()) {
         (Some(_), None) => return Err("`--gateway-settings` takes a file".into()),
         (_, file) => file,
     };
-    let composed = gateway::build(component, settings.as_deref().map(Path::new))?;
+    let built = gateway::build(component, settings.as_deref().map(Path::new))?;
     let file_name = format!("{}.wasm", gateway::NAME.replace('-', "_"));
-    let digest = format!("{:x}", Sha256::digest(&composed));
-    fs::write(out.join(&file_name), &composed)?;
+    let digest = sha256(&built.component);
+    fs::write(out.join(&file_name), &built.component)?;
     fs::write(
         out.join(format!("{file_name}.sha256")),
         format!("{digest}  {file_name}\n"),
     )?;
+    let packages = Packages::of(workspace, &gateway::PACKAGES)?;
+    let sbom_file = format!("{}.cdx.json", gateway::NAME);
+    fs::write(out.join(&sbom_file), sbom::of_gateway(&packages, &built))?;
     println!(
-        "{}/{file_name}  {} bytes\nsha256 {digest}",
+        "{}/{file_name}  {} bytes\nsha256 {digest}\n{}/{sbom_file}",
         out.display(),
-        composed.len()
+        built.component.len(),
+        out.display()
     );
     Ok(())
 }

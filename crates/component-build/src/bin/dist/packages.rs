@@ -1,4 +1,4 @@
-//! What the component is built of, by cargo's account: its crates and which of them needs which.
+//! What components are built of, by cargo's account: their crates and which of them needs which.
 //!
 //! Macros and build scripts are left out: they are not in the component. Knows no form that it is written down in.
 
@@ -11,10 +11,11 @@ use std::{
 
 use serde_json::Value;
 
-/// The crates of the component, in the order of their names and versions.
+/// The crates of one or more components, each crate once, in the order of their names and versions.
 pub(super) struct Packages {
     packages: Vec<Value>,
-    root: usize,
+    /// By place in `packages`.
+    roots: Vec<usize>,
     /// By place in `packages`.
     needs: Vec<BTreeSet<usize>>,
 }
@@ -22,60 +23,71 @@ pub(super) struct Packages {
 impl Packages {
     /// Of the component of this workspace.
     pub(super) fn of_component(workspace: &Path) -> Result<Self, Box<dyn Error>> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .current_dir(workspace)
-            .args([
-                "metadata",
-                "--format-version",
-                "1",
-                "--locked",
-                "--filter-platform",
-                component_build::TARGET,
-            ])
-            .output()?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into());
-        }
-        Self::read(
-            &serde_json::from_slice(&output.stdout)?,
-            env!("COMPONENT_PACKAGE"),
-        )
+        Self::of(workspace, &[env!("COMPONENT_PACKAGE")])
     }
 
-    fn read(metadata: &Value, root: &str) -> Result<Self, Box<dyn Error>> {
-        let all = metadata["packages"].as_array().ok_or("cargo names packages")?;
-        let named = all.iter().find(|package| package["name"] == root);
-        let root = named.and_then(id).ok_or("the component is a package")?;
-        let edges = edges(metadata);
-        let mut found = BTreeSet::new();
-        let mut open = vec![root];
-        while let Some(id) = open.pop() {
-            if found.insert(id) {
-                open.extend(edges.iter().filter(|(from, _)| *from == id).map(|(_, to)| *to));
-            }
+    /// Of the components of this workspace with these names.
+    pub(super) fn of(workspace: &Path, roots: &[&str]) -> Result<Self, Box<dyn Error>> {
+        let arguments = [
+            "--format-version",
+            "1",
+            "--filter-platform",
+            component_build::TARGET,
+        ];
+        let metadata = serde_json::from_str(&cargo(workspace, "metadata", &arguments)?)?;
+        let mut trees = String::new();
+        for root in roots {
+            // One at a time: of several, cargo would join the features, and `metadata` joins those of the whole workspace.
+            let arguments = [
+                "--package",
+                root,
+                "--target",
+                component_build::TARGET,
+                "--edges",
+                "normal,no-proc-macro",
+                "--prefix",
+                "depth",
+                "--format",
+                " {p}",
+            ];
+            trees += &cargo(workspace, "tree", &arguments)?;
         }
+        Self::read(&metadata, &trees, roots)
+    }
+
+    /// `trees` says which package needs which, `metadata` all else of them.
+    fn read(metadata: &Value, trees: &str, roots: &[&str]) -> Result<Self, Box<dyn Error>> {
+        let all = metadata["packages"].as_array().ok_or("cargo names packages")?;
+        let edges = edges(trees)?;
+        let found: BTreeSet<_> = edges.keys().collect();
         let mut packages: Vec<_> = all
             .iter()
-            .filter(|package| id(package).is_some_and(|id| found.contains(id)))
+            .filter(|package| found.contains(&name_of(package)))
             .cloned()
             .collect();
-        packages.sort_by_key(|package| (text(package, "name"), text(package, "version")));
+        packages.sort_by_key(name_of);
         let places: BTreeMap<_, _> = packages
             .iter()
             .enumerate()
-            .filter_map(|(at, package)| Some((id(package)?.to_owned(), at)))
+            .map(|(at, package)| (name_of(package), at))
             .collect();
+        let place = |name: &Name| {
+            let place = places.get(name).copied();
+            place.ok_or_else(|| format!("cargo knows nothing of {} {}", name.0, name.1))
+        };
         let mut needs = vec![BTreeSet::new(); packages.len()];
-        for (from, to) in edges {
-            if let (Some(from), Some(to)) = (places.get(from), places.get(to)) {
-                needs[*from].insert(*to);
-            }
+        for (from, to) in &edges {
+            let to = to.iter().map(place).collect::<Result<_, _>>()?;
+            needs[place(from)?] = to;
         }
-        let root = *places.get(root).ok_or("the component is a package")?;
+        let roots = roots.iter().map(|root| {
+            let place = packages.iter().position(|package| package["name"] == *root);
+            place.ok_or_else(|| format!("cargo names no package {root}"))
+        });
+        let roots = roots.collect::<Result<_, _>>()?;
         Ok(Self {
             packages,
-            root,
+            roots,
             needs,
         })
     }
@@ -90,9 +102,9 @@ impl Packages {
         &self.packages[place]
     }
 
-    /// The place of the component itself.
-    pub(super) fn root(&self) -> usize {
-        self.root
+    /// The places of the components themselves, in the order in which they were named.
+    pub(super) fn roots(&self) -> &[usize] {
+        &self.roots
     }
 }
 
@@ -101,33 +113,100 @@ pub(super) fn text(package: &Value, member: &str) -> String {
     package[member].as_str().unwrap_or_default().to_owned()
 }
 
-fn id(package: &Value) -> Option<&str> {
-    package["id"].as_str()
+/// Name and version.
+type Name = (String, String);
+
+fn name_of(package: &Value) -> Name {
+    (text(package, "name"), text(package, "version"))
 }
 
-fn edges(metadata: &Value) -> Vec<(&str, &str)> {
-    let nodes = metadata["resolve"]["nodes"].as_array().into_iter().flatten();
-    let is_normal = |on: &&Value| {
-        let kinds = on["dep_kinds"].as_array().into_iter().flatten();
-        kinds.into_iter().any(|kind| kind["kind"].is_null())
-    };
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let macros: BTreeSet<_> = packages
-        .filter(|package| is_macro(package))
-        .filter_map(id)
-        .collect();
-    nodes
-        .flat_map(|node| {
-            let on = node["deps"].as_array().into_iter().flatten().filter(is_normal);
-            on.filter_map(|on| Some((node["id"].as_str()?, on["pkg"].as_str()?)))
-        })
-        .filter(|(_, to)| !macros.contains(to))
-        .collect()
+fn cargo(workspace: &Path, command: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(workspace)
+        .args([command, "--locked"])
+        .args(arguments)
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
 }
 
-fn is_macro(package: &Value) -> bool {
-    let targets = package["targets"].as_array().into_iter().flatten();
-    targets
-        .flat_map(|target| target["kind"].as_array().into_iter().flatten())
-        .any(|kind| kind == "proc-macro")
+/// Each package of trees with those that it needs, from lines such as `2 memchr v2.7.6 (*)`: the depth, the package.
+/// What a package needs is below its first line only.
+fn edges(trees: &str) -> Result<BTreeMap<Name, BTreeSet<Name>>, Box<dyn Error>> {
+    let mut edges: BTreeMap<Name, BTreeSet<Name>> = BTreeMap::new();
+    let mut above: Vec<Name> = Vec::new();
+    for line in trees.lines().filter(|line| !line.is_empty()) {
+        let mut words = line.split(' ');
+        let mut word = || {
+            words
+                .next()
+                .ok_or_else(|| format!("expected a package, found {line}"))
+        };
+        let depth: usize = word()?.parse()?;
+        let name = (word()?.to_owned(), word()?.trim_start_matches('v').to_owned());
+        above.truncate(depth);
+        if let Some(from) = above.last() {
+            edges.entry(from.clone()).or_default().insert(name.clone());
+        }
+        edges.entry(name.clone()).or_default();
+        above.push(name);
+    }
+    Ok(edges)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ONE: &str = "0 one v1.0.0 (/workspace/one)\n1 shared v1.0.0\n2 deep v2.0.0\n1 deep v1.0.0\n";
+    const TWO: &str =
+        "0 two v1.0.0 (/workspace/two)\n1 own v1.0.0\n2 shared v1.0.0\n3 deep v2.0.0\n1 shared v1.0.0 (*)\n";
+
+    fn metadata() -> Value {
+        let all = [
+            ("one", "1.0.0"),
+            ("two", "1.0.0"),
+            ("shared", "1.0.0"),
+            ("own", "1.0.0"),
+            ("deep", "2.0.0"),
+            ("deep", "1.0.0"),
+            ("other", "1.0.0"),
+        ];
+        json!({"packages": all.map(|(name, version)| json!({"name": name, "version": version}))})
+    }
+
+    fn names(packages: &Packages) -> Vec<String> {
+        packages.all().map(|(package, _)| text(package, "name")).collect()
+    }
+
+    fn needs(packages: &Packages) -> Vec<Vec<usize>> {
+        packages
+            .all()
+            .map(|(_, needs)| needs.iter().copied().collect())
+            .collect()
+    }
+
+    #[test]
+    fn a_crate_of_two_components_is_listed_once_and_each_keeps_what_it_needs() {
+        let packages = Packages::read(&metadata(), &[TWO, ONE].concat(), &["two", "one"]).unwrap();
+        assert_eq!(names(&packages), ["deep", "deep", "one", "own", "shared", "two"]);
+        assert_eq!(packages.roots(), [5, 2], "as they were named");
+        assert_eq!(
+            needs(&packages),
+            [vec![], vec![], vec![0, 4], vec![4], vec![1], vec![3, 4]]
+        );
+    }
+
+    #[test]
+    fn a_component_has_no_crates_of_another() {
+        let packages = Packages::read(&metadata(), ONE, &["one"]).unwrap();
+        assert_eq!(names(&packages), ["deep", "deep", "one", "shared"]);
+        let error = Packages::read(&metadata(), ONE, &["one", "three"]).err().unwrap();
+        assert!(error.to_string().contains("three"), "{error}");
+    }
 }

@@ -68,7 +68,7 @@ fn dependencies(packages: &Packages) -> Result<VersionInfo> {
             source,
             kind: DependencyKind::Runtime,
             dependencies: needs.iter().copied().collect(),
-            root: at == packages.root(),
+            root: packages.roots().contains(&at),
         })
     });
     Ok(VersionInfo {
