@@ -27,9 +27,8 @@ pub(super) async fn run(args: &HealthArgs) -> Outcome {
 
 async fn ask(args: &HealthArgs) -> Result<(u16, String), String> {
     let url = &args.url;
-    let host = match (url.scheme(), url.host_str()) {
-        ("http", Some(host)) => host,
-        _ => return Err("expected a URL that begins with http://".to_owned()),
+    let ("http", Some(host)) = (url.scheme(), url.host_str()) else {
+        return Err("expected a URL that begins with http://".to_owned());
     };
     let port = url.port_or_known_default().unwrap_or(80);
     let text = |error: &dyn std::fmt::Display| error.to_string();

@@ -23,6 +23,7 @@ pub(super) struct Terminal {
     pub(super) err: Style,
 }
 
+#[expect(clippy::unused_self, reason = "whoever writes to the terminal has to have it")]
 impl Terminal {
     pub(super) fn new(format: Format) -> Self {
         Self {

@@ -12,6 +12,10 @@ pub(crate) struct ServeArgs {
     pub(crate) listen: SocketAddr,
     /// Swap the plugin whenever its file is replaced, or whenever a tag in a registry moves
     #[arg(long, value_name = "oci://HOST/REPOSITORY:TAG", num_args = 0..=1)]
+    #[expect(
+        clippy::option_option,
+        reason = "clap's form of an option with or without a value"
+    )]
     pub(crate) watch: Option<Option<String>>,
     /// How often the tag is checked
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = interval)]

@@ -186,7 +186,7 @@ mod tests {
                 let (whole, fraction) = price.split_once('.').unwrap_or((&price, ""));
                 let padded = format!("{whole}{fraction:0<scale$}");
                 prop_assert_eq!(padded.parse::<u64>().unwrap(), units, "{}", price);
-                prop_assert_eq!(price_text(&price), Some(price.to_string()));
+                prop_assert_eq!(price_text(&price), Some(price.clone()));
                 prop_assert!(!price.contains('.') || !price.ends_with('0'));
             } else {
                 prop_assert!(units / 10_u64.pow(u32::try_from(scale).unwrap()) >= 1_000_000);

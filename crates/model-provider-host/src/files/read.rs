@@ -149,7 +149,7 @@ mod tests {
                 .contains("more than 4 bytes")
         );
         assert_eq!(
-            read(&dir.path().join("b"), 4).unwrap_err().kind(),
+            read(dir.path().join("b"), 4).unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
         assert!(
