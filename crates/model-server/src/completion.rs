@@ -65,7 +65,8 @@ pub(super) async fn completions(
         default_for,
     });
     current.access.redact_notes(reply.notes());
-    let options = ChatOptions::default().with_trace_parent(trace);
+    let mut options = ChatOptions::default().with_trace_parent(trace);
+    options.principal = account.principal(&current);
     if !asked.stream {
         return Ok(current
             .whole(&request, &references, options, reply, &account)

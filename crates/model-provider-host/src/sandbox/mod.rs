@@ -5,17 +5,20 @@
 
 mod arrivals;
 pub(crate) mod call;
+pub(crate) mod call_state;
 mod epoch_ticker;
+pub(crate) mod exchange;
 mod fair;
 pub(crate) mod guest;
 mod guest_time;
 pub(crate) mod memory;
 mod nonblocking_wasi;
+pub(crate) mod shared;
 mod store_state;
 mod try_read;
 mod turn;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use wasmtime::{
     Config, Engine, PoolingAllocationConfig, Store, UpdateDeadline,
@@ -33,10 +36,12 @@ use crate::{
 };
 
 use crate::limits::Limits;
+use call_state::CallState;
 use epoch_ticker::EpochTicker;
 use fair::FairQueue;
 pub(crate) use fair::FairShare;
 use memory::{MemoryBudget, Trimmer};
+use shared::terms::Terms;
 pub(crate) use store_state::State;
 
 /// One engine with its linker. Cheap to clone.
@@ -48,6 +53,8 @@ pub struct Sandbox {
     fair: FairQueue,
     linker: Arc<Linker<State>>,
     permissive_linker: Arc<Linker<State>>,
+    /// If calls may share a store: the terms, and the imports of such stores.
+    sharing: Option<(Terms, Arc<Linker<State>>)>,
     max_memory_bytes: usize,
     max_stack_bytes: usize,
     guests_wait: bool,
@@ -87,6 +94,19 @@ pub struct SandboxOptions {
     /// Whether every guest blocks in `read`, even one that exports `nonblocking`; for tests and benches of both
     /// modes.
     pub guests_wait: bool,
+    /// How many requests of one principal ([`ChatOptions::principal`](crate::ChatOptions::principal)) may be in one store
+    /// at once; 1, the default, for a store of its own for each. Only streaming responses of plugins that export
+    /// `nonblocking` share one.
+    pub calls_per_store: u32,
+    /// How many requests may be in a shared store one after the other; then it takes no more.
+    pub calls_per_store_in_all: u32,
+    /// The age from which on a shared store takes no more requests.
+    pub shared_store_age: Duration,
+    /// The guest memory from which on a shared store takes no more requests, in bytes.
+    pub shared_store_memory_bytes: usize,
+    /// The most that is kept of each request in a shared store, in bytes, to go on in another instance if this one traps
+    /// in another request.
+    pub replay_bytes: usize,
 }
 
 impl Default for SandboxOptions {
@@ -99,6 +119,11 @@ impl Default for SandboxOptions {
             max_stack_bytes: Limits::default().stack_bytes,
             coredump_on_trap: false,
             guests_wait: false,
+            calls_per_store: 1,
+            calls_per_store_in_all: 1000,
+            shared_store_age: Duration::from_secs(60),
+            shared_store_memory_bytes: 16 * 1024 * 1024,
+            replay_bytes: 1024 * 1024,
         }
     }
 }
@@ -152,6 +177,51 @@ impl SandboxOptions {
         self.guests_wait = guests_wait;
         self
     }
+
+    /// Lets this many requests of one principal share a store at once.
+    #[must_use]
+    pub fn with_calls_per_store(mut self, calls_per_store: u32) -> Self {
+        self.calls_per_store = calls_per_store;
+        self
+    }
+
+    /// Limits the requests of a shared store, one after the other.
+    #[must_use]
+    pub fn with_calls_per_store_in_all(mut self, calls_per_store_in_all: u32) -> Self {
+        self.calls_per_store_in_all = calls_per_store_in_all;
+        self
+    }
+
+    /// Sets the age from which on a shared store takes no more requests.
+    #[must_use]
+    pub fn with_shared_store_age(mut self, shared_store_age: Duration) -> Self {
+        self.shared_store_age = shared_store_age;
+        self
+    }
+
+    /// Sets the guest memory from which on a shared store takes no more requests, in bytes.
+    #[must_use]
+    pub fn with_shared_store_memory_bytes(mut self, shared_store_memory_bytes: usize) -> Self {
+        self.shared_store_memory_bytes = shared_store_memory_bytes;
+        self
+    }
+
+    /// Limits what is kept of each request in a shared store, in bytes.
+    #[must_use]
+    pub fn with_replay_bytes(mut self, replay_bytes: usize) -> Self {
+        self.replay_bytes = replay_bytes;
+        self
+    }
+
+    fn terms(&self) -> Option<Terms> {
+        (self.calls_per_store > 1).then(|| {
+            Terms::new(
+                (self.calls_per_store, self.calls_per_store_in_all),
+                self.shared_store_age,
+                (self.shared_store_memory_bytes, self.replay_bytes),
+            )
+        })
+    }
 }
 
 impl Sandbox {
@@ -183,6 +253,13 @@ impl Sandbox {
         });
         // Without the ticker nothing stops a guest that never returns.
         let ticker = ticker.map_err(|error| internal("the sandbox's ticker", &error.into()))?;
+        let sharing = options.terms().map(|terms| {
+            let mut shared = Linker::<State>::clone(&linker);
+            shared::linker::add_to_linker(&mut shared)
+                .map(|()| (terms, Arc::new(shared)))
+                .map_err(|error| internal("the imports of shared stores", &error))
+        });
+        let sharing = sharing.transpose()?;
         let mut permissive = Linker::<State>::clone(&linker);
         store_state::add_empty_wasi(&mut permissive)
             // It adds the stock `wasi:io` again.
@@ -195,6 +272,7 @@ impl Sandbox {
             fair,
             linker,
             permissive_linker: Arc::new(permissive),
+            sharing,
             max_memory_bytes: options.max_memory_bytes,
             max_stack_bytes: options.max_stack_bytes,
             guests_wait: options.guests_wait,
@@ -223,6 +301,12 @@ impl Sandbox {
         };
         let message = format!("`{name}` is {wanted}, and the sandbox's limit is {most}");
         Err(Error::new(ErrorKind::Configuration, message).with_hint(hint))
+    }
+
+    /// How many requests of one principal may share a store at once; 1 if none do.
+    #[must_use]
+    pub fn calls_per_store(&self) -> u32 {
+        self.sharing.as_ref().map_or(1, |(terms, _)| terms.at_once())
     }
 
     /// The linear memory of all guests at present, in bytes.
@@ -254,26 +338,63 @@ impl Sandbox {
         linker.instantiate_pre(component)
     }
 
+    /// Links a component for stores that calls share, if they may.
+    pub(crate) fn link_shared(
+        &self,
+        component: &Component,
+        empty_wasi: bool,
+    ) -> wasmtime::Result<Option<InstancePre<State>>> {
+        match &self.sharing {
+            // A language runtime may hold a handle of one call beyond its end, such as that of its standard error.
+            Some((_, linker)) if !empty_wasi => linker.instantiate_pre(component).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The terms on which calls share a store, if they may.
+    pub(crate) fn terms(&self) -> Option<Terms> {
+        self.sharing.as_ref().map(|(terms, _)| *terms)
+    }
+
+    /// The memory budget of all guests.
+    pub(crate) fn memory(&self) -> &MemoryBudget {
+        &self.memory
+    }
+
+    /// Begins a call: from now on it counts for the ticker and for fair scheduling.
+    pub(crate) fn begin(&self, call: &mut CallState) {
+        if call.tick_guard.is_none() {
+            call.tick_guard = Some(self.ticker.tick());
+            call.time.share(self.fair.share());
+        }
+    }
+
     /// A store for one request: its own table, limits and stopwatch.
     pub(crate) fn store(&self, mut state: State) -> Store<State> {
-        state.tick_guard = Some(self.ticker.tick());
-        state.join(self.memory.clone(), self.fair.share());
+        self.begin(&mut state.call);
+        self.store_between_calls(state)
+    }
+
+    /// A store whose calls begin one by one.
+    pub(crate) fn store_between_calls(&self, mut state: State) -> Store<State> {
+        state.join(self.memory.clone());
         let hostcall_bytes = state.context().limits().hostcall_bytes;
         let mut store = Store::new(&self.engine, state);
         store.limiter(State::meter);
         store.set_hostcall_fuel(hostcall_bytes);
         store.call_hook(|mut context, hook| {
-            context.data_mut().time.crossing(hook);
+            context.data_mut().call.time.crossing(hook);
             Ok(())
         });
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();
-            if let Some(note) = state.time.exceeded() {
+            if let Some(note) = state.call.time.exceeded() {
                 state.context().stop(note);
                 return Ok(UpdateDeadline::Interrupt);
             }
-            Ok(if state.time.has_had_its_slice() {
+            Ok(if state.call.time.has_had_its_slice() {
+                state.call.yields();
                 UpdateDeadline::Yield(1)
             } else {
                 UpdateDeadline::Continue(1)
