@@ -9,9 +9,7 @@ use base64::{
 };
 use component_build::Build;
 use mock_router::{End, Script};
-use model_provider_host::{
-    ChatOptions, Error, ErrorKind, Plugin, Principal, Sandbox, SandboxOptions,
-};
+use model_provider_host::{ChatOptions, Error, ErrorKind, Plugin, Principal, Sandbox, SandboxOptions};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -279,7 +277,10 @@ async fn interrupted(
                 }
                 if wanted(events, &error) {
                     let is_shared = harness.host.metrics().shared_calls > 0;
-                    assert_eq!(is_shared, options.principal.is_some() && own().await.is_nonblocking());
+                    assert_eq!(
+                        is_shared,
+                        options.principal.is_some() && own().await.is_nonblocking()
+                    );
                     return error;
                 }
             }

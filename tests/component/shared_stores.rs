@@ -63,7 +63,11 @@ pub fn of(principal: &str) -> ChatOptions {
 /// Begins a response of this principal.
 pub async fn begin(harness: &Harness, principal: &str, prompt: &str) -> ChatStream {
     let request = question(MODEL, prompt);
-    harness.host.chat_with(request, of(principal)).await.expect("it begins")
+    harness
+        .host
+        .chat_with(request, of(principal))
+        .await
+        .expect("it begins")
 }
 
 /// The whole response of this principal.
@@ -136,7 +140,10 @@ async fn calls_of_plugins_that_wait_themselves_share_no_store() {
     for (plugin, model) in [(blocking, "tiny/any"), (waiting, MODEL)] {
         assert!(!plugin.is_nonblocking());
         let harness = Harness::with().start_with(plugin).await;
-        let begun = harness.host.chat_with(question(model, "Hello!"), of("alice")).await;
+        let begun = harness
+            .host
+            .chat_with(question(model, "Hello!"), of("alice"))
+            .await;
         drop(begun);
         assert_eq!(shared_by(&harness.host.metrics()), (0, 0), "{model}");
     }
@@ -147,7 +154,11 @@ async fn calls_that_see_other_settings_share_no_store() {
     let harness = started(Harness::with(), None).await;
     let first = begin(&harness, "alice", "Hello!").await;
     let other = of("alice").with_max_retries(0);
-    let second = harness.host.chat_with(question(MODEL, "Hello!"), other).await.unwrap();
+    let second = harness
+        .host
+        .chat_with(question(MODEL, "Hello!"), other)
+        .await
+        .unwrap();
     assert_eq!(harness.host.metrics().shared_stores, 2, "fewer retries");
     harness.host.list_models(DiscoveryMode::Always).await.unwrap();
     let third = begin(&harness, "alice", "Hello!").await;
@@ -162,7 +173,9 @@ async fn a_large_request_has_a_store_of_its_own() {
     let harness = started(Harness::with().setting("max-guest-time-ms", "60000"), None).await;
     let chunk = json!({"choices": [{"index": 0, "delta": {"content": "yes"}}]}).to_string();
     for (bytes, calls) in [(200_000, 1), (300_000, 1)] {
-        harness.mock.push(Script::sse([chunk.clone(), "[DONE]".to_owned()]));
+        harness
+            .mock
+            .push(Script::sse([chunk.clone(), "[DONE]".to_owned()]));
         let heard = ask(&harness, "alice", &"x".repeat(bytes)).await;
         heard.summary();
         assert_eq!(heard.text(), "yes");
@@ -216,7 +229,9 @@ async fn a_store_without_a_call_is_dropped_after_a_while_and_by_a_swap_at_once()
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(LIMIT, is_dropped).await.expect("it is dropped");
+    tokio::time::timeout(LIMIT, is_dropped)
+        .await
+        .expect("it is dropped");
 
     let held = begin(&harness, "alice", "Hello!").await;
     ask(&harness, "bob", "Hello!").await.summary();
@@ -246,7 +261,9 @@ async fn each_call_in_a_store_has_limits_and_errors_of_its_own() {
         responses.push(begin(&harness, "alice", "Hello!").await);
     }
     arrived(&harness, 5).await;
-    harness.mock.push(Script::sse::<&str>([]).repeat(": x\n\n", Some(10_000)));
+    harness
+        .mock
+        .push(Script::sse::<&str>([]).repeat(": x\n\n", Some(10_000)));
     let long = begin(&harness, "alice", "Hello!").await;
     arrived(&harness, 6).await;
     harness.mock.push(Script::status(402));
@@ -264,7 +281,11 @@ async fn each_call_in_a_store_has_limits_and_errors_of_its_own() {
     assert_eq!(long.error().kind(), ErrorKind::Limit);
     assert_eq!(long.error().details().code.as_deref(), Some("max-response-bytes"));
     let of_upstream = ErrorKind::Provider(ProviderErrorKind::PaymentRequired);
-    assert_eq!(poor.error().kind(), of_upstream, "the limit of one is not the other's");
+    assert_eq!(
+        poor.error().kind(),
+        of_upstream,
+        "the limit of one is not the other's"
+    );
 }
 
 #[tokio::test]
@@ -286,7 +307,9 @@ async fn a_call_that_is_cancelled_closes_its_request_and_leaves_the_others() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(LIMIT, closed).await.expect("its request is closed");
+    tokio::time::timeout(LIMIT, closed)
+        .await
+        .expect("its request is closed");
     for mut response in responses {
         let mut text = String::new();
         while let Some(event) = response.next().await.unwrap() {
@@ -315,7 +338,10 @@ async fn a_guest_that_computes_in_one_call_delays_the_same_principal_only() {
     assert_eq!(heard.text(), expected);
     assert!(!computing.is_finished(), "bob has not waited for it");
     let stopped = computing.await.unwrap();
-    assert_eq!(stopped.error().details().code.as_deref(), Some("max-guest-time-ms"));
+    assert_eq!(
+        stopped.error().details().code.as_deref(),
+        Some("max-guest-time-ms")
+    );
     let heard = beside.await.unwrap();
     heard.summary();
     assert_eq!(heard.text(), expected, "it goes on elsewhere");
@@ -343,8 +369,15 @@ async fn a_server_shares_stores_by_access_key_and_without_keys_none() {
     let keys = Keys::default().key("alice", |_| {}).key("bob", |_| {});
     let harness = Harness::with().start_with(usual_guest().await).await;
     let serving = Serving::over(harness, keys.options()).await;
+    // Another list would be another store.
+    assert_eq!(keys.client(&serving, "alice").get("/v1/models").await.status, 200);
     let metrics = || shared_by(&serving.harness.host.metrics());
-    for (name, expected) in [("alice", (1, 1)), ("alice", (1, 2)), ("bob", (2, 3)), ("bob", (2, 4))] {
+    for (name, expected) in [
+        ("alice", (1, 1)),
+        ("alice", (1, 2)),
+        ("bob", (2, 3)),
+        ("bob", (2, 4)),
+    ] {
         let reply = keys.client(&serving, name).chat(&streamed(MODEL)).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
         assert_eq!(metrics(), expected, "{name}");

@@ -228,13 +228,19 @@ async fn load(
     let mut responses = 0;
     while !*over.borrow() {
         let prompt = format!("What is {number} times {responses}?");
-        let response = host.chat_with(question(MODEL, prompt.as_str()), of(&principal)).await;
+        let response = host
+            .chat_with(question(MODEL, prompt.as_str()), of(&principal))
+            .await;
         let heard = match response {
             Ok(response) => collect(response).await,
             Err(error) => panic!("it was lost: {error:?}"),
         };
         assert!(heard.error.is_none(), "it was lost: {heard:?}");
-        assert_eq!(heard.text(), expected.replace("PROMPT", &prompt), "it was altered");
+        assert_eq!(
+            heard.text(),
+            expected.replace("PROMPT", &prompt),
+            "it was altered"
+        );
         heard.summary();
         responses += 1;
     }
@@ -269,7 +275,10 @@ async fn a_hundred_traps_under_load_lose_nothing_and_alter_nothing() {
         responses += task.await.expect("nothing was lost or altered");
     }
     let metrics = harness.host.metrics();
-    eprintln!("{trapped} traps, {responses} responses, {} of them replayed", metrics.replays);
+    eprintln!(
+        "{trapped} traps, {responses} responses, {} of them replayed",
+        metrics.replays
+    );
     assert_eq!((trapped, metrics.replays_failed), (100, 0));
     assert!(metrics.replays > 100 && responses > 100, "{metrics:?}");
 }

@@ -216,7 +216,10 @@ async fn a_hundred_random_swaps_lose_nothing_where_calls_share_stores() {
     let options = ChatOptions::default().with_principal(Principal::named("alice"));
     let harness = random_swaps(4, options).await;
     let metrics = harness.host.metrics();
-    eprintln!("{} calls in {} shared stores", metrics.shared_calls, metrics.shared_stores);
+    eprintln!(
+        "{} calls in {} shared stores",
+        metrics.shared_calls, metrics.shared_stores
+    );
     assert!(metrics.shared_calls > metrics.shared_stores && metrics.shared_stores > 1);
     assert_eq!(metrics.replays_failed, 0);
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use model_provider_host::ChatOptions;
+
 use super::{
     Table,
     child::{self, Client, settle},
@@ -70,7 +72,8 @@ pub(crate) async fn child(by_plugin: bool, base_url: &str, count: usize) -> (f64
     match Client::patient(if by_plugin { "plugin" } else { "twin" }, base_url).await {
         Client::Plugin(host) => {
             let prompt = Prompt::short();
-            futures::future::join_all((0..8).map(|_| prompt::first(&host, &prompt, ChatOptions::default()))).await;
+            futures::future::join_all((0..8).map(|_| prompt::first(&host, &prompt, ChatOptions::default())))
+                .await;
             let response = || {
                 let host = host.clone();
                 tokio::spawn(async move { prompt::whole(&host, &Prompt::short()).await })

@@ -38,7 +38,10 @@ async fn first_token(rig: &Rig, table: &mut Table) {
         let host = common::host(&rig.plugin, mock.base_url(), token, |_| {});
         let plugin = async || {
             let mut completion = None;
-            let took = wall(async { completion = Some(prompt::first(&host, &prompt, ChatOptions::default()).await) }).await;
+            let took = wall(async {
+                completion = Some(prompt::first(&host, &prompt, ChatOptions::default()).await)
+            })
+            .await;
             let (mut completion, _) = completion.expect("a response");
             prompt::drain(&mut completion).await;
             took

@@ -110,9 +110,11 @@ impl TryReader {
         whole_ms
     }
 
-    /// The guest was not called after all.
+    /// The guest was not called after all, and is to be called without another wait: what it was to be woken for is told
+    /// once.
     pub(super) fn give_back(&mut self, whole_ms: u64) {
         self.waited += Duration::from_millis(whole_ms);
+        self.wake_after = Some(Duration::ZERO);
     }
 
     /// Takes the result of a call.

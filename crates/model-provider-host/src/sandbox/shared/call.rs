@@ -65,7 +65,8 @@ impl Stores {
                 return Ok(None);
             };
             let slot = Arc::clone(&place.slot);
-            let mut seat = match slot.first_seat(&self.sandbox, &self.guest_pre, &mut call).await {
+            let maker = Some((&self.sandbox, &*self.guest_pre));
+            let mut seat = match slot.seat(&mut call, maker).await {
                 Ok(seat) => seat,
                 Err(NoSeat::Gone) => continue,
                 Err(NoSeat::Failed(error)) => return Err(error),
@@ -174,7 +175,7 @@ async fn step(
     told: &Told,
     (max_events, waited_ms): (u32, u64),
 ) -> Stepped {
-    let mut seat = match slot.seat(&mut held.call).await {
+    let mut seat = match slot.seat(&mut held.call, None).await {
         Ok(seat) => seat,
         Err(NoSeat::Gone) => return Stepped::Gone,
         Err(NoSeat::Failed(error)) => return Stepped::Ended(Outcome::Trapped(error)),

@@ -19,7 +19,7 @@ pub(super) fn empty() -> WasiBody {
 }
 
 /// Closes connections. Streams of bodies are closed by whoever holds the bodies.
-pub(in crate::sandbox) fn close(table: &mut ResourceTable) {
+pub(crate) fn close(table: &mut ResourceTable) {
     for entry in table.iter_mut() {
         if let Some(response) = entry.downcast_mut::<HostFutureIncomingResponse>() {
             *response = HostFutureIncomingResponse::Consumed;

@@ -36,7 +36,7 @@ use super::{
 type Begun = Result<Resource<HostFutureIncomingResponse>, ErrorCode>;
 
 /// Overrides the functions of a linker for guests that never wait.
-pub(in crate::sandbox) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     linker.instance("wasi:http/outgoing-handler@0.2.12")?.func_wrap(
         "handle",

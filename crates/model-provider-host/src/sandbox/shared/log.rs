@@ -9,7 +9,7 @@ use super::super::{arrivals::Arrived, memory::MemoryBudget};
 
 /// A log and those who write to it: the call, its imports, and its bodies.
 #[derive(Clone)]
-pub(in crate::sandbox) struct Logged(Arc<Mutex<Log>>);
+pub(crate) struct Logged(Arc<Mutex<Log>>);
 
 impl Logged {
     /// A log of at most this many bytes, charged to the memory of all guests.
@@ -32,7 +32,7 @@ impl Logged {
         })))
     }
 
-    pub(in crate::sandbox) fn lock(&self) -> MutexGuard<'_, Log> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Log> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -85,7 +85,7 @@ enum Mode {
     Off(&'static str),
 }
 
-pub(in crate::sandbox) struct Log {
+pub(crate) struct Log {
     mode: Mode,
     entries: Vec<Entry>,
     /// Of all bodies, in the order in which they were read.
@@ -215,7 +215,7 @@ impl Log {
     }
 
     /// The running guest yields to others.
-    pub(in crate::sandbox) fn yields(&mut self) {
+    pub(crate) fn yields(&mut self) {
         self.has_yielded = true;
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Slot {
     freed: Notify,
     /// Nobody can run in it any more.
     is_dead: AtomicBool,
+    /// A call has given up waiting for its turn: no others should come.
+    is_left: AtomicBool,
     /// The guest was entered and has not returned.
     is_inside: AtomicBool,
     /// Its memory after the last turn, in bytes.
@@ -63,11 +65,17 @@ struct Live {
 /// A turn: the right to run guest code with the state of one call.
 pub(super) struct Seat<'s> {
     slot: &'s Slot,
-    /// `None` once it is given back.
-    live: Option<Held<'s, Option<Box<Live>>>>,
+    store: Lock<'s>,
     call: &'s mut CallState,
     /// The store has the state of the call.
     is_call_in: bool,
+}
+
+/// The lock of a store; whoever waits for it is told when it is dropped.
+struct Lock<'s> {
+    /// `None` once it is given back.
+    held: Option<Held<'s, Option<Box<Live>>>>,
+    freed: &'s Notify,
 }
 
 /// Why there is no turn.
@@ -84,6 +92,7 @@ impl Slot {
             live: tokio::sync::Mutex::new(None),
             freed: Notify::new(),
             is_dead: AtomicBool::new(false),
+            is_left: AtomicBool::new(false),
             is_inside: AtomicBool::new(false),
             memory: AtomicUsize::new(0),
             over: Mutex::new(Vec::new()),
@@ -92,6 +101,11 @@ impl Slot {
 
     pub(super) fn is_dead(&self) -> bool {
         self.is_dead.load(Relaxed)
+    }
+
+    /// Whether no more calls should come.
+    pub(super) fn is_shunned(&self) -> bool {
+        self.is_dead() || self.is_left.load(Relaxed)
     }
 
     pub(super) fn memory(&self) -> usize {
@@ -113,14 +127,28 @@ impl Slot {
         self.over.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a turn.
-    pub(super) async fn seat<'s>(&'s self, call: &'s mut CallState) -> Result<Seat<'s>, NoSeat> {
-        let Ok(live) = tokio::time::timeout(PATIENCE, pin!(self.free())).await else {
-            return Err(NoSeat::Gone);
-        };
+    /// Waits for a turn. With an engine and a plugin the first one makes the store.
+    pub(super) async fn seat<'s>(
+        &'s self,
+        call: &'s mut CallState,
+        maker: Option<(&Sandbox, &GuestPre)>,
+    ) -> Result<Seat<'s>, NoSeat> {
+        let mut store = self.lock().await.ok_or(NoSeat::Gone)?;
+        if let Some((sandbox, guest_pre)) = maker
+            && let Some(held) = &mut store.held
+            && held.is_none()
+            && !self.is_dead()
+        {
+            let state = State::new(CallState::between_calls(call), false);
+            let made = Live::made(sandbox, guest_pre, state).await;
+            if made.is_err() {
+                self.is_dead.store(true, Relaxed);
+            }
+            **held = Some(Box::new(made.map_err(NoSeat::Failed)?));
+        }
         let mut seat = Seat {
             slot: self,
-            live: Some(live),
+            store,
             call,
             is_call_in: false,
         };
@@ -128,68 +156,71 @@ impl Slot {
             seat.drop_one(over).await?;
         }
         seat.exchange();
-        match self.is_dead() || seat.live().is_none() {
+        match self.is_dead() || !seat.is_call_in {
             true => Err(NoSeat::Gone),
             false => Ok(seat),
         }
     }
 
-    /// The first turn makes the store.
-    pub(super) async fn first_seat<'s>(
-        &'s self,
-        sandbox: &Sandbox,
-        guest_pre: &GuestPre,
-        call: &'s mut CallState,
-    ) -> Result<Seat<'s>, NoSeat> {
-        {
-            let Ok(mut live) = tokio::time::timeout(PATIENCE, pin!(self.free())).await else {
-                return Err(NoSeat::Gone);
-            };
-            if live.is_none() && !self.is_dead() {
-                let state = State::new(CallState::between_calls(call), false);
-                let mut store = sandbox.store_between_calls(state);
-                match made(guest_pre, &mut store).await {
-                    Ok((guest, try_read)) => {
-                        *live = Some(Box::new(Live {
-                            store,
-                            guest,
-                            try_read,
-                        }));
-                    }
-                    Err(error) => {
-                        self.is_dead.store(true, Relaxed);
-                        drop(live);
-                        self.freed.notify_waiters();
-                        return Err(NoSeat::Failed(failure(&mut store, &error)));
-                    }
+    /// Waits until nobody has a turn; `None` if that takes too long.
+    async fn lock(&self) -> Option<Lock<'_>> {
+        let lock = |held| Lock {
+            held: Some(held),
+            freed: &self.freed,
+        };
+        if let Ok(held) = self.live.try_lock() {
+            return Some(lock(held));
+        }
+        let free = async {
+            loop {
+                let mut freed = pin!(self.freed.notified());
+                freed.as_mut().enable();
+                if let Ok(held) = self.live.try_lock() {
+                    return lock(held);
                 }
+                freed.await;
             }
-            drop(live);
-            self.freed.notify_waiters();
+        };
+        let free = tokio::time::timeout(PATIENCE, free).await;
+        if free.is_err() {
+            self.is_left.store(true, Relaxed);
         }
-        self.seat(call).await
-    }
-
-    /// Waits until nobody has a turn.
-    async fn free(&self) -> Held<'_, Option<Box<Live>>> {
-        loop {
-            let mut freed = pin!(self.freed.notified());
-            freed.as_mut().enable();
-            if let Ok(live) = self.live.try_lock() {
-                return live;
-            }
-            freed.await;
-        }
+        free.ok()
     }
 }
 
-async fn made(guest_pre: &GuestPre, store: &mut Store<State>) -> wasmtime::Result<(Guest, TryRead)> {
-    let guest = guest_pre.instantiate_shared(store).await?;
-    let try_read = guest.try_read(store)?;
-    Ok((guest, try_read))
+impl Lock<'_> {
+    fn live(&mut self) -> Option<&mut Live> {
+        self.held.as_mut()?.as_deref_mut()
+    }
+}
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        // All that wait look, so it has to be free by then.
+        drop(self.held.take());
+        self.freed.notify_waiters();
+    }
 }
 
 impl Live {
+    /// A store with an instance.
+    async fn made(sandbox: &Sandbox, guest_pre: &GuestPre, state: State) -> Result<Self, Error> {
+        let mut store = sandbox.store_between_calls(state);
+        let guest = match guest_pre.instantiate_shared(&mut store).await {
+            Ok(guest) => guest,
+            Err(error) => return Err(failure(&mut store, &error)),
+        };
+        match guest.try_read(&mut store) {
+            Ok(try_read) => Ok(Self {
+                store,
+                guest,
+                try_read,
+            }),
+            Err(error) => Err(failure(&mut store, &error)),
+        }
+    }
+
     /// Drops a completion, in the state in which it was made.
     async fn drop_one(&mut self, is_inside: &AtomicBool, over: &mut Over) -> wasmtime::Result<()> {
         self.store.data_mut().exchange(&mut over.call);
@@ -203,13 +234,9 @@ impl Live {
 }
 
 impl Seat<'_> {
-    fn live(&mut self) -> Option<&mut Live> {
-        self.live.as_mut()?.as_deref_mut()
-    }
-
     /// Gives the store the state of the call, or takes it back.
     fn exchange(&mut self) {
-        if let Some(Some(live)) = self.live.as_deref_mut() {
+        if let Some(live) = self.store.live() {
             live.store.data_mut().exchange(self.call);
             self.is_call_in = !self.is_call_in;
         }
@@ -217,7 +244,7 @@ impl Seat<'_> {
 
     /// The export that reads.
     pub(super) fn try_read(&mut self) -> Option<TryRead> {
-        self.live().map(|live| live.try_read)
+        self.store.live().map(|live| live.try_read)
     }
 
     /// Starts a response.
@@ -227,7 +254,7 @@ impl Seat<'_> {
         seed: u64,
     ) -> Option<wasmtime::Result<Fallible<ResourceAny>>> {
         let is_inside = &self.slot.is_inside;
-        let live = self.live.as_mut()?.as_deref_mut()?;
+        let live = self.store.live()?;
         let (share, log) = (live.store.data().fair(), live.store.data().call.log.clone());
         let export = match live.guest.chat_start(&mut live.store) {
             Ok(export) => export,
@@ -246,7 +273,7 @@ impl Seat<'_> {
         waited_ms: u64,
     ) -> Option<wasmtime::Result<Fallible<Step>>> {
         let is_inside = &self.slot.is_inside;
-        let live = self.live.as_mut()?.as_deref_mut()?;
+        let live = self.store.live()?;
         let (share, log) = (live.store.data().fair(), live.store.data().call.log.clone());
         let export = live.try_read;
         let call = pin!(export.call_async(&mut live.store, (completion, max_events, waited_ms)));
@@ -257,7 +284,7 @@ impl Seat<'_> {
     /// Drops the completion of a call that is over.
     async fn drop_one(&mut self, mut over: Over) -> Result<(), NoSeat> {
         let is_inside = &self.slot.is_inside;
-        let Some(live) = self.live.as_mut().and_then(|live| live.as_deref_mut()) else {
+        let Some(live) = self.store.live() else {
             return Err(NoSeat::Gone);
         };
         if let Err(error) = live.drop_one(is_inside, &mut over).await {
@@ -270,7 +297,7 @@ impl Seat<'_> {
 
     /// What an error that the guest returned means.
     pub(super) fn refused(&mut self, error: crate::contract::Error) -> Error {
-        match self.live() {
+        match self.store.live() {
             Some(live) => super::super::call::refused(&mut live.store, error),
             None => error.into(),
         }
@@ -278,7 +305,7 @@ impl Seat<'_> {
 
     /// The guest was stopped: the store cannot be used any more. What that means, for the call that has the turn.
     pub(super) fn failed(mut self, error: &wasmtime::Error) -> Error {
-        let failed = match self.live() {
+        let failed = match self.store.live() {
             Some(live) => failure(&mut live.store, error),
             None => Error::new(crate::error::ErrorKind::PluginTrap, "the plugin is gone"),
         };
@@ -292,39 +319,27 @@ impl Seat<'_> {
         }
         self.slot.is_dead.store(true, Relaxed);
         self.slot.is_inside.store(false, Relaxed);
-        let gone = self.live.as_mut().and_then(|live| live.take());
-        self.give_back();
-        // Only now, so that nobody waits for it.
-        drop(gone);
+        if let Some(held) = &mut self.store.held {
+            **held = None;
+        }
         let over = std::mem::take(&mut *self.slot.over());
         drop(over);
-    }
-
-    fn give_back(&mut self) {
-        if let Some(live) = self.live.take() {
-            drop(live);
-            self.slot.freed.notify_waiters();
-        }
     }
 }
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        if self.live.is_none() {
-            return;
-        }
         // Dropped in the middle of a call, a guest cannot go on.
         if self.slot.is_inside.load(Relaxed) {
             return self.kill();
         }
-        if let Some(live) = self.live() {
+        if let Some(live) = self.store.live() {
             let memory = live.store.data().memory();
             self.slot.memory.store(memory, Relaxed);
         }
         if self.is_call_in {
             self.exchange();
         }
-        self.give_back();
     }
 }
 

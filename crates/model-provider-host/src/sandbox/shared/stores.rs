@@ -60,7 +60,7 @@ impl Entry {
     /// Whether it takes no more calls, even if it has room.
     fn is_worn(&self, terms: &Terms) -> bool {
         self.so_far >= terms.in_all
-            || self.slot.is_dead()
+            || self.slot.is_shunned()
             || self.slot.memory() >= terms.memory_bytes
             || self.made.elapsed() >= terms.age
     }

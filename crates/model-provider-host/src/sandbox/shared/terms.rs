@@ -18,7 +18,7 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    pub(in crate::sandbox) fn new(
+    pub(crate) fn new(
         (at_once, in_all): (u32, u32),
         age: Duration,
         (memory_bytes, replay_bytes): (usize, usize),
@@ -32,7 +32,7 @@ impl Terms {
         }
     }
 
-    pub(in crate::sandbox) fn at_once(&self) -> u32 {
+    pub(crate) fn at_once(&self) -> u32 {
         self.at_once
     }
 }
