@@ -6,17 +6,17 @@ use std::time::Duration;
 use futures::future::join_all;
 use mock_router::Script;
 use model_provider_host::{
-    ChatOptions, ChatStream, ErrorKind, MetricsSnapshot, Plugin, Principal, Sandbox, SandboxOptions,
+    ChatOptions, ChatStream, ErrorKind, MetricsSnapshot, Plugin, Principal, Sandbox, SandboxOptions, Secret,
     contract::{ChatEvent, DiscoveryMode, ProviderErrorKind},
 };
-use model_server::ServeOptions;
+use model_server::{Access, ServeOptions};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::{
     guests::{shared, tiny},
     harness::{Harness, Heard, Setup, collect, question},
-    http::{Serving, streamed},
+    http::{Client, Serving, streamed},
     keyed::Keys,
 };
 
@@ -382,11 +382,26 @@ async fn a_server_shares_stores_by_access_key_and_without_keys_none() {
         assert_eq!(reply.status, 200, "{}", reply.text);
         assert_eq!(metrics(), expected, "{name}");
     }
-    let harness = Harness::with().start_with(usual_guest().await).await;
-    let open = Serving::over(harness, ServeOptions::default()).await;
-    for _ in 0..2 {
-        let reply = open.client.chat(&streamed(MODEL)).await;
-        assert_eq!(reply.status, 200, "{}", reply.text);
+    // With the server's own key all clients are one principal, without one they are nobody.
+    let own_key = "an-access-key-of-the-tests";
+    let address = "127.0.0.1:0".parse().expect("an address");
+    let access = Access::new(address, Secret::new(own_key).as_ref()).expect("a good key");
+    let locked = ServeOptions::default().with_access(access);
+    for (options, key, expected) in [
+        (locked, Some(own_key.to_owned()), (1, 2)),
+        (ServeOptions::default(), None, (0, 0)),
+    ] {
+        let harness = Harness::with().start_with(usual_guest().await).await;
+        let serving = Serving::over(harness, options).await;
+        let client = Client {
+            key,
+            ..serving.client.clone()
+        };
+        assert_eq!(client.get("/v1/models").await.status, 200);
+        for _ in 0..2 {
+            let reply = client.chat(&streamed(MODEL)).await;
+            assert_eq!(reply.status, 200, "{}", reply.text);
+        }
+        assert_eq!(shared_by(&serving.harness.host.metrics()), expected);
     }
-    assert_eq!(shared_by(&open.harness.host.metrics()), (0, 0));
 }
