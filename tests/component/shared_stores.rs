@@ -187,8 +187,7 @@ async fn a_large_request_has_a_store_of_its_own() {
 
 #[tokio::test]
 async fn a_store_is_retired_by_its_count_its_age_and_its_memory() {
-    let quick = || Harness::with();
-    let harness = quick()
+    let harness = Harness::with()
         .start_with(guest(sharing().with_calls_per_store_in_all(3)).await)
         .await;
     for _ in 0..7 {
@@ -197,7 +196,7 @@ async fn a_store_is_retired_by_its_count_its_age_and_its_memory() {
     assert_eq!(shared_by(&harness.host.metrics()), (3, 7), "three in each");
 
     let aging = sharing().with_shared_store_age(Duration::from_millis(300));
-    let harness = quick().start_with(guest(aging).await).await;
+    let harness = Harness::with().start_with(guest(aging).await).await;
     for _ in 0..2 {
         ask(&harness, "alice", "Hello!").await.summary();
     }
@@ -208,7 +207,7 @@ async fn a_store_is_retired_by_its_count_its_age_and_its_memory() {
     assert!((2..=3).contains(&stores), "{stores}");
 
     let small = sharing().with_shared_store_memory_bytes(4 * 1024 * 1024);
-    let harness = quick().start_with(guest(small).await).await;
+    let harness = Harness::with().start_with(guest(small).await).await;
     ask(&harness, "alice", "Hello!").await.summary();
     ask(&harness, "alice", "attack:memory-1").await.summary();
     assert_eq!(harness.host.metrics().shared_stores, 1);

@@ -32,6 +32,7 @@ struct Kept {
 }
 
 /// What becomes of a request.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub(super) enum Sending {
     /// It is sent.
     Now(Request<WasiBody>),

@@ -13,6 +13,7 @@ pub(crate) struct OwnExchange {
 }
 
 /// What a read comes to.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub(crate) enum Outcome {
     /// Events, or the end.
     Progress(Progress),

@@ -101,6 +101,7 @@ impl Stores {
 }
 
 /// The result of one call of the guest.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 enum Stepped {
     Took(Progress),
     Ended(Outcome),

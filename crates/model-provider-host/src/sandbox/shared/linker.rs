@@ -30,7 +30,7 @@ use super::{
     },
     body::LoggedBody,
     closing::empty,
-    log::{Entry, Logged},
+    log::Entry,
 };
 
 type Begun = Result<Resource<HostFutureIncomingResponse>, ErrorCode>;
@@ -205,7 +205,7 @@ fn stream(
     if let Some(arrived) = &arrived {
         state.call.arrivals.add(arrived);
     }
-    let stream: DynInputStream = Box::new(LoggedBody::new(Logged::clone(&log), number, arrived));
+    let stream: DynInputStream = Box::new(LoggedBody::new(log, number, arrived));
     Ok(Ok(state.call.table.push_child(stream, id)?))
 }
 
