@@ -39,7 +39,7 @@ async fn first_token(rig: &Rig, table: &mut Table) {
         let plugin = async || {
             let mut completion = None;
             let took = wall(async {
-                completion = Some(prompt::first(&host, &prompt, ChatOptions::default()).await)
+                completion = Some(prompt::first(&host, &prompt, ChatOptions::default()).await);
             })
             .await;
             let (mut completion, _) = completion.expect("a response");

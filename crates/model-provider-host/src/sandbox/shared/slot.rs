@@ -261,8 +261,10 @@ impl Seat<'_> {
             Err(error) => return Some(Err(error)),
         };
         let call = pin!(export.call_async(&mut live.store, (request, seed)));
-        let begun = in_turn(share, pin!(inside(is_inside, log, call))).await;
-        Some(begun.map(|(begun,)| begun.bounded()))
+        match in_turn(share, pin!(inside(is_inside, log, call))).await {
+            Ok((begun,)) => Some(Ok(begun.bounded())),
+            Err(trap) => Some(Err(trap)),
+        }
     }
 
     /// Reads a response, without a wait.
@@ -277,8 +279,10 @@ impl Seat<'_> {
         let (share, log) = (live.store.data().fair(), live.store.data().call.log.clone());
         let export = live.try_read;
         let call = pin!(export.call_async(&mut live.store, (completion, max_events, waited_ms)));
-        let step = in_turn(share, pin!(inside(is_inside, log, call))).await;
-        Some(step.map(|(step,)| step))
+        match in_turn(share, pin!(inside(is_inside, log, call))).await {
+            Ok((step,)) => Some(Ok(step)),
+            Err(trap) => Some(Err(trap)),
+        }
     }
 
     /// Drops the completion of a call that is over.
