@@ -43,7 +43,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
         global.plugin = Some(reference.into());
     }
     let global = &global;
-    let session = Session::for_many(terminal, global).await?;
+    let session = Session::for_many(terminal, global, args.calls_per_store).await?;
     let store = session.store.clone();
     let tag = followed_tag(args, &session)?;
     let records = records(args, &session)?;

@@ -57,11 +57,11 @@ const FEW: u32 = 16;
 
 impl Ground {
     pub(super) fn open(global: &Global) -> Result<Self> {
-        Self::with_room_for(FEW, global)
+        Self::with_room_for(Calls::FEW, global)
     }
 
     /// The same for this many concurrent calls.
-    fn with_room_for(calls: u32, global: &Global) -> Result<Self> {
+    fn with_room_for(calls: Calls, global: &Global) -> Result<Self> {
         let environment = Environment::process();
         let configuration =
             Configuration::load(global.config.as_deref(), &environment)?.declaring(model_server::SETTINGS);
@@ -73,14 +73,14 @@ impl Ground {
         let environment = Environment::process();
         let configuration = Configuration::load_or_empty(global.config.as_deref(), &environment)?
             .declaring(model_server::SETTINGS);
-        Self::on(global, environment, configuration, FEW, Vec::new())
+        Self::on(global, environment, configuration, Calls::FEW, Vec::new())
     }
 
     fn on(
         global: &Global,
         environment: Environment,
         configuration: Configuration,
-        calls: u32,
+        calls: Calls,
         loaded: Vec<Plugin>,
     ) -> Result<Self> {
         let mut grants = crate::built_in_grants()?.with_state_dir(configuration.state_dir())?;
@@ -254,8 +254,11 @@ impl Session {
     }
 
     /// The same for a server with many concurrent requests.
-    pub(super) async fn for_many(terminal: &Terminal, global: &Global) -> Result<Self> {
-        let calls = SandboxOptions::default().max_concurrent;
+    pub(super) async fn for_many(terminal: &Terminal, global: &Global, per_store: u32) -> Result<Self> {
+        let calls = Calls {
+            at_once: SandboxOptions::default().max_concurrent,
+            per_store,
+        };
         Self::on(Ground::with_room_for(calls, global)?, terminal, global).await
     }
 
@@ -329,13 +332,34 @@ pub(super) fn apply(settings: &mut Settings, set: &[(String, String)]) -> Result
     Ok(())
 }
 
+/// How many calls a sandbox runs at once, and how many of one access key share a store.
+#[derive(Clone, Copy)]
+pub(super) struct Calls {
+    pub(super) at_once: u32,
+    pub(super) per_store: u32,
+}
+
+impl Calls {
+    /// For a command of one user.
+    const FEW: Self = Self::at_once(FEW);
+
+    /// This many, each in a store of its own.
+    pub(super) const fn at_once(at_once: u32) -> Self {
+        Self {
+            at_once,
+            per_store: 1,
+        }
+    }
+}
+
 /// A sandbox that caches compiled code in the state directory, where that is safe and possible.
-pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: u32) -> Result<Sandbox> {
+pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: Calls) -> Result<Sandbox> {
     let defaults = SandboxOptions::default();
     let options = |cache_dir: Option<PathBuf>| {
         SandboxOptions::default()
             .with_cache_dir(cache_dir)
-            .with_max_concurrent(calls)
+            .with_max_concurrent(calls.at_once)
+            .with_calls_per_store(calls.per_store)
             .with_max_memory_bytes(limits.memory_bytes.max(defaults.max_memory_bytes))
             .with_max_total_memory_bytes(limits.total_memory_bytes.max(defaults.max_total_memory_bytes))
             .with_max_stack_bytes(limits.stack_bytes)

@@ -9,7 +9,7 @@ use base64::{
 };
 use component_build::Build;
 use mock_router::{End, Script};
-use model_provider_host::{Error, ErrorKind, Plugin, Sandbox, SandboxOptions};
+use model_provider_host::{ChatOptions, Error, ErrorKind, Plugin, Principal, Sandbox, SandboxOptions};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -112,6 +112,7 @@ async fn dumping() -> &'static Sandbox {
     let make = async || {
         let options = SandboxOptions::default()
             .with_coredump_on_trap(true)
+            .with_calls_per_store(4)
             .with_max_concurrent(8);
         Sandbox::new(&options).unwrap()
     };
@@ -164,9 +165,14 @@ async fn hostile(files: &Files) -> Plugin {
 
 /// Sends requests until the guest has been stopped, and returns the events before that and the error.
 async fn stopped(harness: &Harness, model: &str) -> (usize, Option<Error>) {
+    stopped_with(harness, model, ChatOptions::default()).await
+}
+
+/// The same, in a store that calls share if the options name a principal.
+async fn stopped_with(harness: &Harness, model: &str, options: ChatOptions) -> (usize, Option<Error>) {
     let request = question(model, in_every_form(PROMPT));
     let mut events = 0;
-    match harness.host.chat(request).await {
+    match harness.host.chat_with(request, options).await {
         Err(error) => (0, Some(error)),
         Ok(mut completion) => loop {
             match completion.next().await {
@@ -248,18 +254,35 @@ async fn own() -> Plugin {
     PLUGIN.get_or_init(load).await.clone()
 }
 
+/// Interrupts it at the wanted moment, in a store of its own and in one that calls share, and searches its memories.
+async fn interrupted_and_searched(script: impl Fn() -> Script, wanted: impl Fn(usize, &Error) -> bool) {
+    let shared = ChatOptions::default().with_principal(Principal::named("alice"));
+    for options in [ChatOptions::default(), shared] {
+        searched(&interrupted(&script, &wanted, options).await);
+    }
+}
+
 /// Retries until an interrupt comes at the wanted moment.
-async fn interrupted(script: impl Fn() -> Script, wanted: impl Fn(usize, &Error) -> bool) -> Error {
+async fn interrupted(
+    script: impl Fn() -> Script,
+    wanted: impl Fn(usize, &Error) -> bool,
+    options: ChatOptions,
+) -> Error {
     let harness = harness(own().await, "0").await;
     for _ in 0..TRIES {
         harness.mock.push(script());
-        let (events, error) = stopped(&harness, "huggingface/Qwen/Qwen3-8B").await;
+        let (events, error) = stopped_with(&harness, "huggingface/Qwen/Qwen3-8B", options).await;
         match error {
             Some(error) if error.details().code.as_deref() == Some("max-guest-time-ms") => {
                 for (form, bytes) in forms(TOKEN) {
                     assert!(!found(error.guest_memories(), &bytes), "{form}");
                 }
                 if wanted(events, &error) {
+                    let is_shared = harness.host.metrics().shared_calls > 0;
+                    assert_eq!(
+                        is_shared,
+                        options.principal.is_some() && own().await.is_nonblocking()
+                    );
                     return error;
                 }
             }
@@ -272,7 +295,7 @@ async fn interrupted(script: impl Fn() -> Script, wanted: impl Fn(usize, &Error)
 #[tokio::test]
 async fn the_component_interrupted_in_mid_stream_has_no_token() {
     let script = || response(Duration::from_millis(40), End::Finish);
-    searched(&interrupted(script, |events, _| events > 0).await);
+    interrupted_and_searched(script, |events, _| events > 0).await;
 }
 
 #[tokio::test]
@@ -289,12 +312,12 @@ async fn the_component_interrupted_after_the_response_has_no_token() {
                 .chunk(format!("data: {end}\n\ndata: [DONE]\n\n")),
         )
     };
-    searched(&interrupted(script, |_, error| has_last(error)).await);
+    interrupted_and_searched(script, |_, error| has_last(error)).await;
 }
 
 #[tokio::test]
 async fn the_component_interrupted_after_an_error_has_no_token() {
     // It waits before its retry, and is stopped when it wakes up.
     let has_error = |error: &Error| found(error.guest_memories(), ERROR_WORD.as_bytes());
-    searched(&interrupted(|| refusal(503), |_, error| has_error(error)).await);
+    interrupted_and_searched(|| refusal(503), |_, error| has_error(error)).await;
 }

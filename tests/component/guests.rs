@@ -52,6 +52,12 @@ pub fn nonblocking() -> PathBuf {
     FILE.get_or_init(|| member("nonblocking-guest")).clone()
 }
 
+/// The provider of the workspace with attacks on those that share its store.
+pub fn shared() -> PathBuf {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| member("shared-guest")).clone()
+}
+
 /// The second provider.
 pub fn tiny() -> PathBuf {
     static FILE: OnceLock<PathBuf> = OnceLock::new();

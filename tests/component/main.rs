@@ -96,6 +96,8 @@ mod serve_messages;
 mod serve_responses;
 mod serve_streams;
 mod serve_watch;
+mod shared_stores;
+mod shared_stores_after_traps;
 mod shells;
 #[cfg(feature = "otel")]
 mod spans;

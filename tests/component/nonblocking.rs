@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mock_router::{Chunking, End, Script};
 use model_provider_host::{
-    ChatOptions, ChatStream, Error, ErrorKind, Plugin, Sandbox, SandboxOptions,
+    ChatOptions, ChatStream, Error, ErrorKind, Plugin, Principal, Sandbox, SandboxOptions,
     contract::{ChatEvent, ChatRequest, ProviderErrorKind},
 };
 use serde_json::json;
@@ -24,23 +24,51 @@ async fn guest() -> Plugin {
     static PLUGIN: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
     let load = || async {
         let file = tokio::task::spawn_blocking(nonblocking).await.expect("it builds");
-        let sandbox = Sandbox::new(&SandboxOptions::default().with_max_concurrent(64));
+        let options = SandboxOptions::default()
+            .with_max_concurrent(64)
+            .with_calls_per_store(8);
+        let sandbox = Sandbox::new(&options);
         let plugin = Plugin::load(&sandbox.expect("an engine"), &file).await;
         plugin.expect("it loads")
     };
     PLUGIN.get_or_init(load).await.clone()
 }
 
-/// The outcome of an attack, on a host with these settings that then serves a harmless request.
+/// The outcome of an attack, on a host with these settings that then serves a harmless request. It is the same in a store
+/// that calls share.
 async fn did(attack: &str, settings: &[(&str, &str)]) -> Heard {
+    let principal = ChatOptions::default().with_principal(Principal::named("alice"));
+    let [shared, own] =
+        [principal, ChatOptions::default()].map(|options| did_with(attack, settings, options));
+    let (shared, own) = (shared.await, own.await);
+    let end = |heard: &Heard| {
+        let error = heard.error.as_ref();
+        error.map(|error| (error.kind(), error.details().code.clone()))
+    };
+    assert_eq!(end(&shared), end(&own), "{attack}: {shared:?}");
+    own
+}
+
+async fn did_with(attack: &str, settings: &[(&str, &str)], options: ChatOptions) -> Heard {
     let set = |setup: Setup, (name, value): &(&str, &str)| setup.setting(name, value);
     let setup = Harness::with().mock(|mock| mock.require_key(false));
     let harness = settings.iter().fold(setup, set).start_with(guest().await).await;
-    let reference = |attack: &str| format!("nonblocking/a/{attack}");
-    let heard = tokio::time::timeout(LIMIT, harness.ask(&reference(attack)))
+    let ask = async |attack: &str| {
+        let request = question(format!("nonblocking/a/{attack}"), "Hello!");
+        match harness.host.chat_with(request, options).await {
+            Ok(response) => collect(response).await,
+            Err(error) => Heard {
+                error: Some(error),
+                ..Heard::default()
+            },
+        }
+    };
+    let heard = tokio::time::timeout(LIMIT, ask(attack))
         .await
         .unwrap_or_else(|_| panic!("{attack}: still at it after {LIMIT:?}"));
-    let then = harness.ask(&reference("fine")).await;
+    let then = ask("fine").await;
+    let is_shared = harness.host.metrics().shared_calls > 0;
+    assert_eq!(is_shared, options.principal.is_some(), "{attack}");
     assert_eq!(
         then.text().split(' ').next(),
         Some("1"),

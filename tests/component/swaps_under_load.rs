@@ -5,7 +5,8 @@ use std::{path::PathBuf, time::Duration};
 
 use component_build::Build;
 use model_provider_host::{
-    ChatStream, ErrorKind, Host, Plugin, Sandbox, SandboxOptions, contract::DiscoveryMode,
+    ChatOptions, ChatStream, ErrorKind, Host, Plugin, Principal, Sandbox, SandboxOptions,
+    contract::DiscoveryMode,
 };
 
 use crate::{
@@ -40,6 +41,17 @@ pub async fn load(
     marked: bool,
     ended: tokio::sync::watch::Receiver<bool>,
 ) -> Seen {
+    load_with(host, model, marked, ended, ChatOptions::default()).await
+}
+
+/// The same with these options for streaming responses.
+async fn load_with(
+    host: Host,
+    model: &'static str,
+    marked: bool,
+    ended: tokio::sync::watch::Receiver<bool>,
+    options: ChatOptions,
+) -> Seen {
     let mut seen = Seen::default();
     let mut turn = 0;
     while !*ended.borrow() {
@@ -53,7 +65,8 @@ pub async fn load(
             answer.summary.warnings
         } else {
             let began = host.generation().number;
-            let mut completion = host.chat(question(model, "Hello!")).await.unwrap();
+            let request = question(model, "Hello!");
+            let mut completion = host.chat_with(request, options).await.unwrap();
             let heard = hear(&mut completion).await;
             check_marker(marked, &heard.text(), &completion.generation().version);
             seen.outlasted = seen.outlasted.max(host.generation().number.saturating_sub(began));
@@ -139,8 +152,10 @@ fn bad(file: PathBuf, kind: ErrorKind) -> Candidate {
 }
 
 /// An engine with a code cache, so that a hundred swaps compile each file once.
-async fn caching(files: &Files, setup: Setup, first: PathBuf) -> Harness {
-    let options = SandboxOptions::default().with_cache_dir(files.path().join("cache"));
+async fn caching(files: &Files, setup: Setup, first: PathBuf, calls_per_store: u32) -> Harness {
+    let options = SandboxOptions::default()
+        .with_calls_per_store(calls_per_store)
+        .with_cache_dir(files.path().join("cache"));
     let sandbox = Sandbox::new(&options).unwrap();
     let plugin = Plugin::load(&sandbox, &first).await.unwrap();
     setup.start_with(plugin).await
@@ -151,10 +166,14 @@ async fn a_hundred_random_swaps(
     model: &'static str,
     marked: bool,
     all: &[Candidate],
+    options: ChatOptions,
 ) -> Seen {
     let (end, ended) = tokio::sync::watch::channel(false);
     let mut tasks: Vec<_> = (0..8)
-        .map(|_| tokio::spawn(load(harness.host.clone(), model, marked, ended.clone())))
+        .map(|_| {
+            let load = load_with(harness.host.clone(), model, marked, ended.clone(), options);
+            tokio::spawn(load)
+        })
         .collect();
     tasks.push(tokio::spawn(look(harness.host.clone(), model, ended)));
     let mut dice = Dice(20_260_801);
@@ -188,9 +207,28 @@ async fn a_hundred_random_swaps(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_random_swaps_of_good_and_bad_builds_lose_nothing() {
+    let harness = random_swaps(1, ChatOptions::default()).await;
+    assert_eq!(harness.host.metrics().shared_calls, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_random_swaps_lose_nothing_where_calls_share_stores() {
+    let options = ChatOptions::default().with_principal(Principal::named("alice"));
+    let harness = random_swaps(4, options).await;
+    let metrics = harness.host.metrics();
+    eprintln!(
+        "{} calls in {} shared stores",
+        metrics.shared_calls, metrics.shared_stores
+    );
+    assert!(metrics.shared_calls > metrics.shared_stores && metrics.shared_stores > 1);
+    assert_eq!(metrics.replays_failed, 0);
+}
+
+/// A hundred swaps, with so many calls in a store.
+async fn random_swaps(calls_per_store: u32, options: ChatOptions) -> Harness {
     let files = Files::new();
     let setup = Harness::with().mock(|mock| mock.pace(Duration::from_millis(5)));
-    let harness = caching(&files, setup, built(Build::Release)).await;
+    let harness = caching(&files, setup, built(Build::Release), calls_per_store).await;
     let whole = std::fs::read(built(Build::NextVersion)).unwrap();
     let disguised = |name, order| files.ordered(name, DISGUISE.into_iter().chain([order]));
     let all = [
@@ -214,19 +252,20 @@ async fn a_hundred_random_swaps_of_good_and_bad_builds_lose_nothing() {
         bad(hostile(), ErrorKind::Configuration),
         bad(disguised("describe", ("describe", "trap")), ErrorKind::PluginTrap),
     ];
-    let seen = a_hundred_random_swaps(&harness, MODEL, false, &all).await;
+    let seen = a_hundred_random_swaps(&harness, MODEL, false, &all, options).await;
     assert!(seen.warned > 0, "some failed over to the previous generation");
     assert!(seen.outlasted >= 2, "some response outlasted several swaps");
     assert_eq!(
         harness.mock.connections() as u64,
         harness.host.connections_opened()
     );
+    harness
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_response_under_random_swaps_is_of_the_generation_that_it_names() {
     let files = Files::new();
-    let harness = caching(&files, Harness::with(), hostile()).await;
+    let harness = caching(&files, Harness::with(), hostile(), 1).await;
     let all = [
         good(files.ordered("one", [("version", "1.0.1")]), "1.0.1"),
         good(files.ordered("two", [("version", "1.0.2")]), "1.0.2"),
@@ -243,6 +282,6 @@ async fn every_response_under_random_swaps_is_of_the_generation_that_it_names() 
             ErrorKind::PluginLoad,
         ),
     ];
-    let seen = a_hundred_random_swaps(&harness, FINE, true, &all).await;
+    let seen = a_hundred_random_swaps(&harness, FINE, true, &all, ChatOptions::default()).await;
     assert!(seen.warned > 0, "some failed over to the previous generation");
 }

@@ -58,6 +58,7 @@ mod host;
 mod limits;
 pub mod metrics;
 mod plugin;
+mod principal;
 mod request_context;
 mod request_span;
 mod resource_usage;
@@ -83,6 +84,7 @@ pub use plugin::{
     Admission, CONTRACT_VERSION, Candidate, Fetched, Interfaces, LoadOptions, LoadTimings, Plugin,
     PluginSource,
 };
+pub use principal::Principal;
 pub use request_span::RequestId;
 pub use resource_usage::ResourceUsage;
 pub use sandbox::{Sandbox, SandboxOptions};

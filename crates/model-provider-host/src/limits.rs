@@ -189,6 +189,13 @@ impl Meter {
     }
 }
 
+impl Meter {
+    /// All memories together at present, in bytes.
+    pub(crate) fn memory_used(&self) -> usize {
+        self.memory_used
+    }
+}
+
 impl Drop for Meter {
     fn drop(&mut self) {
         if let Some(budget) = &self.budget {

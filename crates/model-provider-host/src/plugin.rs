@@ -23,6 +23,7 @@ use crate::{
     sandbox::{
         Sandbox, State,
         call::{self, Context},
+        call_state::CallState,
         guest::GuestPre,
     },
     settings::{Listed, Settings},
@@ -65,7 +66,7 @@ struct Inner {
     exports: Vec<String>,
     info: ProviderInfo,
     sandbox: Sandbox,
-    guest_pre: GuestPre,
+    guest_pre: Arc<GuestPre>,
     options: LoadOptions,
     timings: LoadTimings,
 }
@@ -182,6 +183,7 @@ impl Plugin {
         let guest_pre = sandbox
             .link(&component, options.empty_wasi)
             .and_then(|pre| GuestPre::new(pre, &interface, nonblocking))
+            .and_then(|pre| pre.with_shared(|| sandbox.link_shared(&component, options.empty_wasi)))
             .map_err(differs)?;
         let check = started.elapsed();
         let started = Instant::now();
@@ -210,7 +212,7 @@ impl Plugin {
             exports,
             info,
             sandbox: sandbox.clone(),
-            guest_pre,
+            guest_pre: Arc::new(guest_pre),
             options: options.clone(),
             timings,
         };
@@ -307,7 +309,7 @@ impl Plugin {
         &self.0.sandbox
     }
 
-    pub(crate) fn guest_pre(&self) -> &GuestPre {
+    pub(crate) fn guest_pre(&self) -> &Arc<GuestPre> {
         &self.0.guest_pre
     }
 
@@ -359,7 +361,8 @@ fn alone<'a>(sandbox: &Sandbox, guest_pre: &'a GuestPre, options: &LoadOptions) 
         None,
     );
     let hooks = EgressHooks::new(None, context.clone());
-    Context::new(sandbox, guest_pre, State::new(context, hooks, options.empty_wasi))
+    let call = CallState::new(context, hooks);
+    Context::new(sandbox, guest_pre, State::new(call, options.empty_wasi))
 }
 
 /// A plugin's id becomes a key of files and flags, so it must have the form that the contract requires.

@@ -41,6 +41,24 @@ impl RequestContext {
         }))
     }
 
+    /// The same settings for no request: without a trace, and with a stop reason of its own.
+    pub(crate) fn of_no_call(&self) -> Self {
+        let of = &self.0;
+        Self::new(
+            Arc::clone(&of.settings),
+            Arc::clone(&of.listed),
+            of.credential,
+            None,
+        )
+    }
+
+    /// Whether a guest can see no difference between the two.
+    pub(crate) fn sees_the_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0.settings, &other.0.settings)
+            && Arc::ptr_eq(&self.0.listed, &other.0.listed)
+            && self.0.credential == other.0.credential
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
     }

@@ -22,7 +22,7 @@ use super::{
 };
 use dialects::api_error::ApiError;
 use model_provider_host::{
-    Error, ErrorKind, GenerationInfo, TraceParent,
+    Error, ErrorKind, GenerationInfo, Principal, TraceParent,
     contract::{ChatRequest, ModelRef, Summary},
     cost,
 };
@@ -319,6 +319,18 @@ impl Account {
         if !state.is_open {
             let outcome = if status.as_u16() < 400 { OK } else { FAILED };
             state.outcome.get_or_insert(outcome);
+        }
+    }
+
+    /// On whose behalf it is made, where requests may share stores: the named key, or the server's own; nobody's without
+    /// a key.
+    pub(super) fn principal(&self, current: &Current) -> Option<Principal> {
+        if current.host.plugin().sandbox().calls_per_store() <= 1 {
+            return None;
+        }
+        match self.key() {
+            Some(key) => Some(Principal::named(&format!("key {}", key.name))),
+            None => current.access.is_locked().then(|| Principal::named("own key")),
         }
     }
 

@@ -114,7 +114,8 @@ impl Access {
         ))
     }
 
-    fn is_locked(&self) -> bool {
+    /// Whether clients need a key.
+    pub(super) fn is_locked(&self) -> bool {
         self.key.is_some() || self.keys.is_some()
     }
 

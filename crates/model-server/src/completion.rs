@@ -66,7 +66,8 @@ pub(super) async fn completions(
         default_for,
     });
     current.access.redact_notes(reply.notes());
-    let options = ChatOptions::default().with_trace_parent(trace);
+    let mut options = ChatOptions::default().with_trace_parent(trace);
+    options.principal = account.principal(&current);
     if !parsed.stream {
         return Ok(current
             .whole(&request, &references, options, reply, &account)

@@ -41,6 +41,9 @@ pub(crate) struct ServeArgs {
     /// Disable the configured fallback models
     #[arg(long)]
     pub(crate) no_fallback: bool,
+    /// Let up to this many streaming responses with the same access key share an instance of the plugin
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) calls_per_store: u32,
 }
 
 /// `30s`, `5m` or `1h`.

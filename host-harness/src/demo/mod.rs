@@ -60,7 +60,11 @@ async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
         Some(path) => path.clone(),
         None => own_component(terminal).await?,
     };
-    let sandbox = session::sandbox(state.path(), &Settings::default().limits, 64)?;
+    let sandbox = session::sandbox(
+        state.path(),
+        &Settings::default().limits,
+        session::Calls::at_once(64),
+    )?;
     let loading = terminal.spinner("compiling the component");
     let plugin = Plugin::load(&sandbox, &path).await?;
     drop(loading);

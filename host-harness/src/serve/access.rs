@@ -95,6 +95,7 @@ mod tests {
             audit: None,
             watch_config: false,
             no_fallback: false,
+            calls_per_store: 1,
         };
         access_key(&Terminal::new(Format::Text), &args)
     }

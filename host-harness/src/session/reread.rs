@@ -33,7 +33,13 @@ impl Ground {
         let environment = Environment::process();
         let configuration =
             Configuration::load(global.config.as_deref(), &environment)?.declaring(model_server::SETTINGS);
-        Self::on(global, environment, configuration, super::FEW, vec![plugin])
+        Self::on(
+            global,
+            environment,
+            configuration,
+            super::Calls::FEW,
+            vec![plugin],
+        )
     }
 
     /// The options of a host, and the file that the credential was read from, if it has one of its own.

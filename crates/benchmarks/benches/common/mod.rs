@@ -70,6 +70,15 @@ pub(crate) async fn loaded() -> Plugin {
         .expect("the component loads")
 }
 
+/// The same, in a sandbox in which eight responses share a store.
+pub(crate) async fn loaded_sharing() -> Plugin {
+    let options = sandbox_options().with_calls_per_store(8);
+    let sandbox = Sandbox::new(&options).expect("an engine");
+    Plugin::load(&sandbox, &component())
+        .await
+        .expect("the component loads")
+}
+
 /// A host for this base URL. With a token it adds and redacts it; without one there is nothing to redact.
 pub(crate) fn host(
     plugin: &Plugin,

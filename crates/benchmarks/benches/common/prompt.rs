@@ -1,9 +1,11 @@
 //! One request in the types of each contract: those of the host and of the protocol are generated separately.
 
+use std::sync::LazyLock;
+
 use frozen_protocol::contract::types as frozen;
 use huggingface_protocol::contract::types as native;
 use model_provider_host::{
-    ChatStream, Host,
+    ChatOptions, ChatStream, Host, Principal,
     contract::{ChatEvent, ChatRequest},
 };
 
@@ -160,16 +162,30 @@ impl Prompt {
 }
 
 /// Sends a request to the host and waits for the first event.
-pub(crate) async fn first(host: &Host, prompt: &Prompt) -> (ChatStream, ChatEvent) {
-    let mut completion = host.chat(prompt.for_host()).await.expect("a response");
+pub(crate) async fn first(host: &Host, prompt: &Prompt, options: ChatOptions) -> (ChatStream, ChatEvent) {
+    let completion = host.chat_with(prompt.for_host(), options).await;
+    let mut completion = completion.expect("a response");
     let event = completion.next().await.expect("an event").expect("not the end");
     (completion, event)
 }
 
 /// Sends a request to the host and reads the response to its end; returns the length of its text.
 pub(crate) async fn whole(host: &Host, prompt: &Prompt) -> usize {
-    let mut completion = host.chat(prompt.for_host()).await.expect("a response");
-    drain(&mut completion).await
+    whole_with(host, prompt, ChatOptions::default()).await
+}
+
+/// The same with these options.
+pub(crate) async fn whole_with(host: &Host, prompt: &Prompt, options: ChatOptions) -> usize {
+    let completion = host.chat_with(prompt.for_host(), options).await;
+    drain(&mut completion.expect("a response")).await
+}
+
+/// The options of requests that share stores, where the sandbox allows it.
+pub(crate) fn sharing() -> ChatOptions {
+    // Made once, so that it is in no measurement.
+    static SHARING: LazyLock<ChatOptions> =
+        LazyLock::new(|| ChatOptions::default().with_principal(Principal::named("bench")));
+    *SHARING
 }
 
 /// Reads a response to its end; returns the length of its text.

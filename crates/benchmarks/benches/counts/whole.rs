@@ -38,6 +38,8 @@ const LONG: &str = "50 chunks to ";
 const ANSWER_STREAMED: &str = "a short answer, streamed";
 /// The implementations.
 const PLUGIN: &str = "plugin";
+/// The plugin in a store that calls share; one after the other here.
+const SHARED: &str = "plugin in a shared store";
 /// The plugin in a host that lets the guest wait.
 const WAITING: &str = "plugin that waits";
 const NATIVE: &str = "native";
@@ -62,7 +64,7 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
     let component = component.to_str().expect("a plain path");
     let cache_dir = cache.to_str().expect("a plain path");
     // Compile first: compilation would dominate a counted process, and takes twenty times as long there.
-    drop(loaded(Path::new(component), &cache, false).await);
+    drop(loaded(Path::new(component), &cache, PLUGIN).await);
 
     let files = data::Files::new();
     let list = Mock::replaying_whole(&files.list(data::ROUTER_LIST));
@@ -92,10 +94,11 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
         ("50 chunks to 30 tools, 60 KB", short.base_url()),
     ] {
         let is_streamed = ![DESCRIBE, RESOLVE, LIST, ANSWER].contains(&what);
-        for who in [PLUGIN, WAITING, NATIVE, FROZEN] {
+        for who in [PLUGIN, SHARED, WAITING, NATIVE, FROZEN] {
             let is_counted = match who {
                 // Both write long requests in the same way.
                 WAITING => is_streamed && !what.starts_with(LONG),
+                SHARED => is_streamed,
                 NATIVE | FROZEN => what != DESCRIBE,
                 _ => true,
             };
@@ -111,8 +114,8 @@ pub(crate) async fn count(component: &Path) -> Result<BTreeMap<String, u64>, Str
 /// Prints plugin and twins side by side.
 pub(crate) fn print(counts: &BTreeMap<String, u64>) {
     println!(
-        "| Case | Instructions, plugin in its host | Native | Ratio | Native at bc404fd | Ratio | Where the plugin waits itself |\n\
-         |---|---|---|---|---|---|---|"
+        "| Case | Instructions, plugin in its host | Native | Ratio | Native at bc404fd | Ratio | In a shared store | Where the plugin waits itself |\n\
+         |---|---|---|---|---|---|---|---|"
     );
     for (case, plugin) in counts {
         let Some(what) = case.strip_suffix(&format!(", {PLUGIN}")) else {
@@ -125,9 +128,14 @@ pub(crate) fn print(counts: &BTreeMap<String, u64>) {
             }
             None => " | ".to_owned(),
         });
-        let waiting = counts.get(&format!("{what}, {WAITING}"));
-        let waiting = waiting.map(u64::to_string).unwrap_or_default();
-        println!("| {what} | {plugin} | {} | {waiting} |", beside.join(" | "));
+        let [shared, waiting] = [SHARED, WAITING].map(|who| {
+            let count = counts.get(&format!("{what}, {who}"));
+            count.map(u64::to_string).unwrap_or_default()
+        });
+        println!(
+            "| {what} | {plugin} | {} | {shared} | {waiting} |",
+            beside.join(" | ")
+        );
     }
 }
 
@@ -178,12 +186,11 @@ pub(crate) fn child(words: &[&str]) {
         url
     };
     let runtime = common::runtime();
-    let guests_wait = who == WAITING;
     let client = match who {
         NATIVE => Client::Native(Box::new(Twin::new(url, PlainSettings::default()))),
         FROZEN => Client::Frozen(Box::new(FrozenTwin::new(url, FrozenSettings::default()))),
         _ => {
-            let plugin = runtime.block_on(loaded(Path::new(component), Path::new(cache_dir), guests_wait));
+            let plugin = runtime.block_on(loaded(Path::new(component), Path::new(cache_dir), who));
             let host = common::host(&plugin, url, Some(common::TOKEN), |settings| {
                 // Under callgrind, on a busy machine, a guest takes longer than it may.
                 settings.limits.guest_time = MOST_GUEST_TIME;
@@ -203,9 +210,10 @@ fn counted_work(runtime: &Runtime, client: &Client, what: &str) {
     runtime.block_on(client.call(what));
 }
 
-async fn loaded(component: &Path, cache_dir: &Path, guests_wait: bool) -> Plugin {
+async fn loaded(component: &Path, cache_dir: &Path, who: &str) -> Plugin {
     let options = common::sandbox_options()
-        .with_guests_wait(guests_wait)
+        .with_guests_wait(who == WAITING)
+        .with_calls_per_store(if who == SHARED { 8 } else { 1 })
         .with_cache_dir(cache_dir.to_owned())
         // Under callgrind the address space is smaller.
         .with_max_concurrent(4);
@@ -237,7 +245,10 @@ impl Client {
             (Self::Plugin(host), ANSWER) => {
                 host.complete(prompt.for_host()).await.expect("a response");
             }
-            (Self::Plugin(host), _) => assert!(prompt::whole(host, &prompt).await > 0),
+            // The principal is without effect in a sandbox that shares no stores.
+            (Self::Plugin(host), _) => {
+                assert!(prompt::whole_with(host, &prompt, prompt::sharing()).await > 0);
+            }
             (Self::Native(_), RESOLVE) => {
                 reference::resolve(REFERENCE, &PlainSettings::default()).expect("a reference");
             }

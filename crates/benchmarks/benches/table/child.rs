@@ -41,7 +41,7 @@ pub(crate) async fn main(what: &[String]) {
             let count = count.parse().expect("a number");
             let by_plugin = who == "plugin";
             match what {
-                "waiting" => println!("{}", memory::waiting(by_plugin, base_url, count).await),
+                "waiting" => println!("{}", memory::waiting(who, base_url, count).await),
                 "picture" => println!("{}", memory::picture(by_plugin, base_url, count).await),
                 _ => {
                     let (bytes, micros) = concurrency::child(by_plugin, base_url, count).await;
@@ -61,9 +61,12 @@ pub(crate) enum Client {
 
 impl Client {
     /// One without timeouts.
-    pub(crate) async fn patient(by_plugin: bool, base_url: &str) -> Self {
-        if by_plugin {
-            let plugin = common::loaded().await;
+    pub(crate) async fn patient(who: &str, base_url: &str) -> Self {
+        if who != "twin" {
+            let plugin = match who {
+                "shared" => common::loaded_sharing().await,
+                _ => common::loaded().await,
+            };
             let token = Some(common::TOKEN);
             return Self::Plugin(common::host(&plugin, base_url, token, |settings| {
                 settings.idle_timeout = Duration::from_millis(LONG_MS.into());

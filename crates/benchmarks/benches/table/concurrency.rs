@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use model_provider_host::ChatOptions;
+
 use super::{
     Table,
     child::{self, Client, settle},
@@ -67,10 +69,11 @@ fn middle(rounds: &[[f64; 2]]) -> [f64; 2] {
 
 /// Runs so many concurrent responses; returns their memory in total, and the CPU time of each.
 pub(crate) async fn child(by_plugin: bool, base_url: &str, count: usize) -> (f64, f64) {
-    match Client::patient(by_plugin, base_url).await {
+    match Client::patient(if by_plugin { "plugin" } else { "twin" }, base_url).await {
         Client::Plugin(host) => {
             let prompt = Prompt::short();
-            futures::future::join_all((0..8).map(|_| prompt::first(&host, &prompt))).await;
+            futures::future::join_all((0..8).map(|_| prompt::first(&host, &prompt, ChatOptions::default())))
+                .await;
             let response = || {
                 let host = host.clone();
                 tokio::spawn(async move { prompt::whole(&host, &Prompt::short()).await })

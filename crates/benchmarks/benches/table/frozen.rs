@@ -8,7 +8,7 @@ use frozen_protocol::{
     reference,
     settings::{PlainSettings, Settings as _},
 };
-use model_provider_host::{Host, contract::DiscoveryMode};
+use model_provider_host::{ChatOptions, Host, contract::DiscoveryMode};
 
 use super::{Rig, Table, time};
 use crate::common::{
@@ -90,7 +90,10 @@ async fn first_token(both: &Both, prompt: &Prompt) -> Pair {
         400,
         async || {
             let mut stream = None;
-            let took = wall(async { stream = Some(prompt::first(&both.host, prompt).await) }).await;
+            let took = wall(async {
+                stream = Some(prompt::first(&both.host, prompt, ChatOptions::default()).await);
+            })
+            .await;
             let (mut stream, _) = stream.expect("a response");
             prompt::drain(&mut stream).await;
             took

@@ -39,6 +39,8 @@ use rows::Table;
 /// The context of every section.
 struct Rig {
     plugin: Plugin,
+    /// The same, in a sandbox in which responses share stores.
+    sharing: Plugin,
 }
 
 impl Rig {
@@ -63,7 +65,8 @@ fn main() {
     let sections: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
     let wanted = |name: &str| sections.is_empty() || sections.iter().any(|section| *section == name);
     let plugin = runtime.block_on(common::loaded());
-    let rig = Rig { plugin };
+    let sharing = runtime.block_on(common::loaded_sharing());
+    let rig = Rig { plugin, sharing };
     let runs = words
         .iter()
         .find_map(|word| word.strip_prefix("--runs=")?.parse().ok());

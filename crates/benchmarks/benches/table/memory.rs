@@ -27,6 +27,14 @@ pub(crate) fn measure(table: &mut Table) {
         &format!("{:.0} KB", twin / KB),
         plugin / twin,
     );
+    let [shared] = child::run(&["waiting", "shared", mock.base_url(), "2000"]);
+    table.row(
+        "… eight in a store",
+        "≤ 40 KB",
+        &format!("{:.0} KB", shared / KB),
+        &format!("{:.0} KB", twin / KB),
+        shared / twin,
+    );
     let files = data::Files::new();
     let mock = Mock::replaying_whole(&files.stream(50));
     let [[plugin], [twin]] =
@@ -41,12 +49,13 @@ pub(crate) fn measure(table: &mut Table) {
 }
 
 /// Opens so many streams that stall; returns the memory of each.
-pub(crate) async fn waiting(by_plugin: bool, base_url: &str, count: usize) -> f64 {
+pub(crate) async fn waiting(who: &str, base_url: &str, count: usize) -> f64 {
     let prompt = Prompt::short();
-    match Client::patient(by_plugin, base_url).await {
+    match Client::patient(who, base_url).await {
         Client::Plugin(host) => {
             let open = async || {
-                let (mut completion, _) = prompt::first(&host, &prompt).await;
+                // Without effect in a sandbox that shares no stores.
+                let (mut completion, _) = prompt::first(&host, &prompt, prompt::sharing()).await;
                 tokio::spawn(async move { while let Ok(Some(_)) = completion.next().await {} })
             };
             each_of(count, open).await

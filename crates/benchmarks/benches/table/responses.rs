@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use huggingface_protocol::settings::PlainSettings;
+use model_provider_host::{ChatOptions, Plugin};
 
 use super::{Rig, Table, time};
 use crate::common::{
@@ -20,6 +21,7 @@ const ROUNDS: usize = 15;
 pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     first_token(rig, table).await;
     plain(rig, table).await;
+    shared(rig, table).await;
     picture(rig, table).await;
 }
 
@@ -36,7 +38,10 @@ async fn first_token(rig: &Rig, table: &mut Table) {
         let host = common::host(&rig.plugin, mock.base_url(), token, |_| {});
         let plugin = async || {
             let mut completion = None;
-            let took = wall(async { completion = Some(prompt::first(&host, &prompt).await) }).await;
+            let took = wall(async {
+                completion = Some(prompt::first(&host, &prompt, ChatOptions::default()).await);
+            })
+            .await;
             let (mut completion, _) = completion.expect("a response");
             prompt::drain(&mut completion).await;
             took
@@ -104,16 +109,57 @@ async fn plain(rig: &Rig, table: &mut Table) {
     );
 }
 
+/// Streaming responses that share stores: a short one, and one to a long question.
+async fn shared(rig: &Rig, table: &mut Table) {
+    let files = data::Files::new();
+    let short = Mock::replaying_whole(&files.response());
+    let fifty = Mock::replaying_whole(&files.stream(50));
+    for (what, mock, prompt) in [
+        ("CPU of a short response, streamed", &short, Prompt::short()),
+        ("CPU of 50 chunks, many a packet", &fifty, Prompt::short()),
+        ("CPU of 50 chunks to 50 KB of text", &fifty, Prompt::long(50, 1)),
+    ] {
+        let twin = Twin::new(mock.base_url(), PlainSettings::default());
+        for (how, plugin) in [("", &rig.plugin), (", in a shared store", &rig.sharing)] {
+            let host = common::host(plugin, mock.base_url(), Some(common::TOKEN), |_| {});
+            let each = AT_ONCE as f64;
+            let plugin = async || {
+                for _ in 0..AT_ONCE {
+                    black_box(prompt::whole_with(&host, &prompt, prompt::sharing()).await);
+                }
+            };
+            let native = async || {
+                for _ in 0..AT_ONCE {
+                    black_box(twin.chat(prompt.for_twin()).drain().await);
+                }
+            };
+            let pair = in_turns(
+                ROUNDS,
+                async || cpu(plugin()).await / each,
+                async || cpu(native()).await / each,
+            )
+            .await;
+            table.pair(&format!("{what}{how}"), "", &pair, time);
+        }
+    }
+}
+
 /// Concurrent responses with a pause before each event: every event wakes the task.
 pub(crate) async fn paced(rig: &Rig, table: &mut Table) {
+    let what = "CPU of a streaming response of 50 chunks, 5 ms apart, 32 at once";
+    paced_by(&rig.plugin, what, table).await;
+    paced_by(&rig.sharing, "… eight in a store", table).await;
+}
+
+async fn paced_by(plugin: &Plugin, what: &str, table: &mut Table) {
     let mock = Mock::paced(5);
     let twin = Twin::new(mock.base_url(), PlainSettings::default());
-    let host = rig.host(&mock);
+    let host = common::host(plugin, mock.base_url(), Some(common::TOKEN), |_| {});
     let each = AT_ONCE as f64;
     let plugin = async || {
         let responses = (0..AT_ONCE).map(|_| {
             let host = host.clone();
-            tokio::spawn(async move { prompt::whole(&host, &Prompt::short()).await })
+            tokio::spawn(async move { prompt::whole_with(&host, &Prompt::short(), prompt::sharing()).await })
         });
         let took = cpu(futures::future::join_all(responses.collect::<Vec<_>>())).await;
         took / each
@@ -127,7 +173,6 @@ pub(crate) async fn paced(rig: &Rig, table: &mut Table) {
         took / each
     };
     let pair = in_turns(ROUNDS, plugin, native).await;
-    let what = "CPU of a streaming response of 50 chunks, 5 ms apart, 32 at once";
     table.pair(what, "≤ 1.3×", &pair, time);
 }
 

@@ -4,8 +4,8 @@
 //! that the guest wrote, and redacted in everything that the guest receives. Nothing here knows a provider.
 //!
 //! Read in this order: `origin` and `address` (destination), `headers` (what a guest may set), `connector` with
-//! `dial`, `proxy`, `tls` and `pool` (connections), `body` (size limits), `wasi_http_hooks` (request limits), and
-//! `client`, which combines them.
+//! `dial`, `proxy`, `tls` and `pool` (connections), `body` (size limits), `wasi_http_hooks` (request limits), `kept`
+//! (requests of guests that may be replayed), and `client`, which combines them.
 
 mod address;
 mod body;
@@ -16,6 +16,7 @@ mod connector;
 mod deny;
 mod dial;
 mod headers;
+mod kept;
 mod no_proxy;
 mod origin;
 mod pinned;

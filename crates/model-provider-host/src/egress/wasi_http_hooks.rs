@@ -16,7 +16,13 @@ use wasmtime_wasi_http::{
     p2::bindings::http::types::ErrorCode,
 };
 
-use super::{body::RequestGuard, client::EgressClient, deny::deny, headers};
+use super::{
+    body::RequestGuard,
+    client::EgressClient,
+    deny::deny,
+    headers,
+    kept::{KeptRequests, Sending},
+};
 use crate::{limits::StopReason, request_context::RequestContext};
 
 /// The most blocked headers of one request that are logged.
@@ -29,6 +35,10 @@ pub(crate) struct EgressHooks {
     open: Arc<AtomicUsize>,
     started: usize,
     denied: usize,
+    /// Only for a guest that may be replayed.
+    kept: Option<Box<KeptRequests>>,
+    /// The call is over, and its guest is not.
+    is_closed: bool,
 }
 
 impl EgressHooks {
@@ -40,7 +50,39 @@ impl EgressHooks {
             open: Arc::new(AtomicUsize::new(0)),
             started: 0,
             denied: 0,
+            kept: None,
+            is_closed: false,
         }
+    }
+
+    /// Keeps what a replay of the guest needs.
+    pub(crate) fn keep_requests(&mut self) {
+        self.kept = Some(Box::default());
+    }
+
+    /// Begins a replay: requests that were sent are not sent again, and no others are sent.
+    pub(crate) fn begin_replay(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.begin();
+        }
+    }
+
+    /// See [`KeptRequests::take_replayed`].
+    pub(crate) fn take_replayed(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.take_replayed();
+        }
+    }
+
+    /// Ends a replay; whether the guest has made the same requests. From now on they are sent, and none is kept.
+    pub(crate) fn end_replay(&mut self) -> bool {
+        self.kept.take().is_some_and(|mut kept| kept.end())
+    }
+
+    /// Sends nothing any more.
+    pub(crate) fn close(&mut self) {
+        self.is_closed = true;
+        self.kept = None;
     }
 
     /// Whether the guest has made a request.
@@ -136,6 +178,19 @@ impl WasiHttpHooks for EgressHooks {
         options: Option<RequestOptions>,
         _fut: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
+        if self.is_closed {
+            return Box::new(std::future::ready(Err(HttpError::HttpRequestDenied)));
+        }
+        let sending = match &mut self.kept {
+            None => Sending::Now(request),
+            Some(kept) => kept.take(request),
+        };
+        let request = match sending {
+            Sending::Now(request) => request,
+            // The imports replace this future by the one that is there.
+            Sending::Before => return Box::new(std::future::pending()),
+            Sending::Never => return Box::new(std::future::ready(Err(HttpError::HttpRequestDenied))),
+        };
         let admitted = self.admit();
         let context = self.context.clone();
         let span = tracing::info_span!("http", attempt = self.started, method = %request.method());

@@ -10,13 +10,17 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::{
         chat_stream::{Begun, Exchange},
+        credential_check::is_larger,
         generation::{Generation, GenerationInfo, InFlight, ResponseMode},
         shared::{ChatOptions, Shared},
     },
     metrics::Swap,
     redact::results,
-    sandbox::call,
+    sandbox::{call, exchange::OwnExchange},
 };
+
+/// A larger request has a store of its own: it would have to be kept until its response has ended.
+const LARGEST_SHARED: usize = 256 * 1024;
 
 impl Shared {
     /// Starts a response on the live generation, or on the previous one if that traps.
@@ -25,11 +29,11 @@ impl Shared {
         request: ChatRequest,
         options: ChatOptions,
     ) -> Result<Begun> {
-        let request = self.without_secret(request).await?;
+        let request = Arc::new(self.without_secret(request).await?);
         let admitted = self.admit()?;
         let deadline = call::deadline(self.settings.limits.wall_clock);
         let (exchange, in_flight, request, warning) = match self.begin(&admitted, &request, options).await {
-            Ok(exchange) => (exchange, admitted, Some(Box::new(request)), None),
+            Ok(exchange) => (exchange, admitted, Some(request), None),
             Err(error) => {
                 let (second, warning) = self
                     .previous_generation(&admitted, &error, ResponseMode::Streaming)
@@ -77,7 +81,7 @@ impl Shared {
     async fn begin(
         &self,
         admitted: &InFlight,
-        request: &ChatRequest,
+        request: &Arc<ChatRequest>,
         options: ChatOptions,
     ) -> Result<Exchange> {
         self.unless_cancelled(admitted, self.start_chat(admitted.generation(), request, options))
@@ -88,22 +92,32 @@ impl Shared {
     pub(crate) async fn start_chat(
         &self,
         generation: &Generation,
-        request: &ChatRequest,
+        request: &Arc<ChatRequest>,
         options: ChatOptions,
     ) -> Result<Exchange> {
-        let context = self.context_with(generation, options);
         let wall_clock = self.settings.limits.wall_clock;
         let seed = options
             .seed
             .unwrap_or_else(|| RandomState::new().build_hasher().finish());
+        if let Some(principal) = options.principal
+            && generation.stores.is_sharing()
+            && !is_larger(request, LARGEST_SHARED)
+        {
+            let call = self.call_state(generation, options);
+            let beginning = generation.stores.start(principal, call, request, seed);
+            if let Some(shared) = call::within(wall_clock, Box::pin(beginning)).await? {
+                return Ok(Exchange::Shared(Box::new(shared)));
+            }
+        }
+        let context = self.context_with(generation, options);
         let beginning = async {
             let (mut store, guest) = context.instantiate().await?;
             match guest.begin_chat(&mut store, request, seed).await {
-                Ok(Ok((completion, reader))) => Ok(Exchange {
+                Ok(Ok((completion, reader))) => Ok(Exchange::Own(OwnExchange {
                     store,
                     reader,
                     completion,
-                }),
+                })),
                 Ok(Err(error)) => Err(call::refused(&mut store, error)),
                 Err(trap) => Err(call::failure(&mut store, &trap)),
             }

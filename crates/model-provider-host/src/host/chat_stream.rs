@@ -10,10 +10,9 @@ use std::{
 
 use futures::{Stream, future::BoxFuture};
 use tokio::time::{Instant, Sleep};
-use wasmtime::{Store, component::ResourceAny};
 
 use crate::{
-    contract::{self, ChatEvent, ChatRequest, Progress, Summary},
+    contract::{self, ChatEvent, ChatRequest, Summary},
     error::{Error, Result},
     host::{
         generation::{GenerationInfo, InFlight, ResponseMode},
@@ -23,7 +22,11 @@ use crate::{
     redact::events::EventRedactor,
     request_span::{RequestId, Trace},
     resource_usage::ResourceUsage,
-    sandbox::{State, call, guest::Reader},
+    sandbox::{
+        call,
+        exchange::{Outcome, OwnExchange},
+        shared::call::SharedExchange,
+    },
 };
 
 /// The most events of one read from the guest.
@@ -62,7 +65,7 @@ pub struct ChatStream {
     /// The last read was full: the guest has more events without waiting.
     is_more_ready: bool,
     /// The request, as long as it may be retried on the previous generation: before the first event.
-    request: Option<Box<ChatRequest>>,
+    request: Option<Arc<ChatRequest>>,
     options: ChatOptions,
     warnings: Vec<contract::Warning>,
     used: ResourceUsage,
@@ -78,14 +81,14 @@ pub(crate) struct Begun {
     pub(crate) in_flight: InFlight,
     pub(crate) deadline: Instant,
     /// `Some` as long as it may be retried on another generation.
-    pub(crate) request: Option<Box<ChatRequest>>,
+    pub(crate) request: Option<Arc<ChatRequest>>,
     pub(crate) options: ChatOptions,
     pub(crate) warning: Option<contract::Warning>,
 }
 
 enum Phase {
     Idle(Box<Exchange>),
-    Reading(BoxFuture<'static, (Box<Exchange>, Read)>),
+    Reading(BoxFuture<'static, (Box<Exchange>, Outcome)>),
     /// Retried on another generation.
     Again(BoxFuture<'static, Result<Exchange>>),
     Ended(Option<Error>),
@@ -93,7 +96,7 @@ enum Phase {
 
 /// The result of a wait for the guest.
 enum Came {
-    Read(Box<Exchange>, Read),
+    Read(Box<Exchange>, Outcome),
     Begun(Result<Exchange>),
 }
 
@@ -102,8 +105,8 @@ impl Phase {
     async fn wait(&mut self) -> Came {
         match self {
             Self::Reading(reading) => {
-                let (exchange, read) = reading.await;
-                Came::Read(exchange, read)
+                let (exchange, outcome) = reading.await;
+                Came::Read(exchange, outcome)
             }
             Self::Again(beginning) => Came::Begun(beginning.await),
             Self::Idle(_) | Self::Ended(_) => std::future::pending().await,
@@ -111,20 +114,38 @@ impl Phase {
     }
 }
 
-/// The result of the contract's `read`, or a trap.
-type Read = wasmtime::Result<Result<Progress, contract::Error>>;
-
 /// The guest's side of the response.
-pub(crate) struct Exchange {
-    pub(crate) store: Store<State>,
-    pub(crate) reader: Reader,
-    pub(crate) completion: ResourceAny,
+pub(crate) enum Exchange {
+    /// In a store of its own.
+    Own(OwnExchange),
+    /// In a store that it may share.
+    Shared(Box<SharedExchange>),
 }
 
 impl Exchange {
-    async fn read(mut self: Box<Self>) -> (Box<Self>, Read) {
-        let read = self.reader.read(&mut self.store, self.completion, BATCH).await;
-        (self, read)
+    async fn read(mut self: Box<Self>) -> (Box<Self>, Outcome) {
+        let outcome = loop {
+            let moved = match &mut *self {
+                Self::Own(own) => break own.read(BATCH).await,
+                Self::Shared(shared) => match shared.read(BATCH).await {
+                    Some(outcome) => break outcome,
+                    // The store is gone: another response has broken it.
+                    None => shared.replayed().await,
+                },
+            };
+            match moved {
+                Ok(own) => *self = Self::Own(own),
+                Err(outcome) => break outcome,
+            }
+        };
+        (self, outcome)
+    }
+
+    fn used(&self) -> ResourceUsage {
+        match self {
+            Self::Own(own) => own.used(),
+            Self::Shared(shared) => shared.used(),
+        }
     }
 }
 
@@ -238,7 +259,7 @@ impl ChatStream {
             came = self.phase.wait() => came,
         };
         match came {
-            Came::Read(exchange, read) => self.take(exchange, read),
+            Came::Read(exchange, outcome) => self.take(exchange, outcome),
             Came::Begun(Ok(exchange)) => self.phase = Phase::Idle(Box::new(exchange)),
             Came::Begun(Err(error)) => {
                 let error = self.host.failed(self.in_flight.generation(), error);
@@ -248,10 +269,10 @@ impl ChatStream {
     }
 
     /// Processes the result of a read.
-    fn take(&mut self, mut exchange: Box<Exchange>, read: Read) {
-        self.used = exchange.store.data().used();
-        match read {
-            Ok(Ok(progress)) => {
+    fn take(&mut self, exchange: Box<Exchange>, outcome: Outcome) {
+        self.used = exchange.used();
+        match outcome {
+            Outcome::Progress(progress) => {
                 self.delivered += progress.events.len() as u64;
                 self.is_more_ready = progress.events.len() >= BATCH as usize && progress.finished.is_none();
                 let most = self.host.settings.limits.events;
@@ -278,12 +299,8 @@ impl ChatStream {
                     None => self.phase = Phase::Idle(exchange),
                 }
             }
-            Ok(Err(error)) => {
-                let error = call::refused(&mut exchange.store, error);
-                self.end(Some(error));
-            }
-            Err(trap) => {
-                let error = call::failure(&mut exchange.store, &trap);
+            Outcome::Refused(error) | Outcome::Lost(error) => self.end(Some(error)),
+            Outcome::Trapped(error) => {
                 drop(exchange);
                 self.after_trap(error);
             }

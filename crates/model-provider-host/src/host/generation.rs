@@ -15,7 +15,7 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
-use crate::plugin::Plugin;
+use crate::{plugin::Plugin, sandbox::shared::stores::Stores};
 
 /// For this long after a switch the old generation stays loaded, to retry requests on which the new one traps.
 pub(crate) const WATCH: Duration = Duration::from_secs(30);
@@ -61,6 +61,8 @@ pub use provider_contract::GenerationInfo;
 pub(crate) struct Generation {
     pub(crate) number: u64,
     pub(crate) plugin: Plugin,
+    /// The stores that calls of one principal share; no call moves to those of another generation.
+    pub(crate) stores: Arc<Stores>,
     state: AtomicU8,
     live_since: Mutex<Option<Instant>>,
     /// How often it has become live: a drain that began in an earlier epoch is obsolete.
@@ -79,6 +81,7 @@ impl Generation {
     pub(crate) fn new(number: u64, plugin: Plugin) -> Arc<Self> {
         Arc::new(Self {
             number,
+            stores: Stores::new(plugin.sandbox(), plugin.guest_pre()),
             plugin,
             state: AtomicU8::new(GenerationState::Staged as u8),
             live_since: Mutex::new(None),
@@ -101,6 +104,10 @@ impl Generation {
 
     pub(crate) fn enter(&self, state: GenerationState) {
         self.state.store(state as u8, Ordering::Release);
+        match state {
+            GenerationState::Live => self.stores.open(),
+            _ => self.stores.close(),
+        }
         if state == GenerationState::Live {
             *self.live_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             self.epoch.fetch_add(1, Ordering::AcqRel);

@@ -19,10 +19,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     grants::{Grant, Grants},
     metrics::Metrics,
+    principal::Principal,
     redact::Redactor,
     request_context::RequestContext,
     request_span,
-    sandbox::{Sandbox, State, call::Context},
+    sandbox::{Sandbox, State, call::Context, call_state::CallState},
     settings::{Listed, Settings},
     trace_parent::TraceParent,
 };
@@ -94,6 +95,9 @@ pub struct ChatOptions {
     pub seed: Option<u64>,
     /// The trace that the request belongs to. The host sends it to the upstream; the plugin does not see it.
     pub trace_parent: Option<TraceParent>,
+    /// On whose behalf it is made. If [`SandboxOptions::calls_per_store`](crate::SandboxOptions::calls_per_store) allows
+    /// it, streaming responses of one principal may share a store; without one it has a store of its own.
+    pub principal: Option<Principal>,
 }
 
 impl ChatOptions {
@@ -117,6 +121,13 @@ impl ChatOptions {
         self.trace_parent = Some(trace_parent);
         self
     }
+
+    /// Sets on whose behalf the request is made.
+    #[must_use]
+    pub fn with_principal(mut self, principal: Principal) -> Self {
+        self.principal = Some(principal);
+        self
+    }
 }
 
 impl Shared {
@@ -125,8 +136,18 @@ impl Shared {
     }
 
     pub(crate) fn context_with<'a>(&self, generation: &'a Generation, options: ChatOptions) -> Context<'a> {
-        request_span::generation(generation.number);
         let plugin = &generation.plugin;
+        let call = self.call_state(generation, options);
+        Context::new(
+            &self.sandbox,
+            plugin.guest_pre(),
+            State::new(call, plugin.empty_wasi()),
+        )
+    }
+
+    /// The state of a call, for a store of its own or a shared one.
+    pub(crate) fn call_state(&self, generation: &Generation, options: ChatOptions) -> CallState {
+        request_span::generation(generation.number);
         let context = RequestContext::new(
             Arc::clone(&self.settings),
             self.listed.load_full(),
@@ -134,13 +155,9 @@ impl Shared {
             options.trace_parent,
         );
         let hooks = EgressHooks::new(self.egress.clone(), context.clone());
-        Context::new(
-            &self.sandbox,
-            plugin.guest_pre(),
-            State::new(context, hooks, plugin.empty_wasi())
-                .with_max_retries(options.max_retries)
-                .measured(Arc::clone(&self.metrics)),
-        )
+        CallState::new(context, hooks)
+            .with_max_retries(options.max_retries)
+            .measured(Arc::clone(&self.metrics))
     }
 
     /// Waits for a call that is not retried on another generation.

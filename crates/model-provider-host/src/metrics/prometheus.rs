@@ -93,6 +93,10 @@ pub(crate) struct Metrics {
     guest_memory: Histogram,
     guest_memory_peak: AtomicU64,
     swaps: Family<Swapped, Counter>,
+    shared_stores: Counter,
+    shared_calls: Counter,
+    replays: Counter,
+    replays_failed: Counter,
 }
 
 impl Metrics {
@@ -126,6 +130,17 @@ impl Metrics {
         registry.register_with_unit("guest_memory", help, Unit::Bytes, guest_memory.clone());
         let swaps = Family::default();
         registry.register("swaps", "Hot swaps, by outcome", swaps.clone());
+        let mut counted = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let shared_stores = counted("shared_stores", "Stores made for calls that may share one");
+        let shared_calls = counted("shared_calls", "Calls in stores that others may share");
+        let help =
+            "Calls that went on in a store of their own, because another call trapped in the shared one";
+        let replays = counted("replays", help);
+        let replays_failed = counted("replays_failed", "Those of them that could not go on");
         Arc::new(Self {
             registry,
             ended,
@@ -138,7 +153,27 @@ impl Metrics {
             guest_memory,
             guest_memory_peak: AtomicU64::new(0),
             swaps,
+            shared_stores,
+            shared_calls,
+            replays,
+            replays_failed,
         })
+    }
+
+    pub(crate) fn shared_store(&self) {
+        self.shared_stores.inc();
+    }
+
+    pub(crate) fn shared_call(&self) {
+        self.shared_calls.inc();
+    }
+
+    pub(crate) fn replay(&self) {
+        self.replays.inc();
+    }
+
+    pub(crate) fn failed_replay(&self) {
+        self.replays_failed.inc();
     }
 
     pub(crate) fn guest(&self, used: ResourceUsage) {
@@ -229,6 +264,10 @@ impl Metrics {
             swaps: swaps(Swap::Done),
             swaps_refused: swaps(Swap::Refused),
             swaps_rolled_back: swaps(Swap::RolledBack),
+            shared_stores: self.shared_stores.get(),
+            shared_calls: self.shared_calls.get(),
+            replays: self.replays.get(),
+            replays_failed: self.replays_failed.get(),
             connections_opened: external_values.connections_opened,
             blocked_requests: external_values.blocked_requests,
             generation: external_values.generation,

@@ -82,6 +82,14 @@ pub struct MetricsSnapshot {
     pub swaps_refused: u64,
     /// Swaps that were rolled back, because the new plugin failed.
     pub swaps_rolled_back: u64,
+    /// Stores made for calls that may share one.
+    pub shared_stores: u64,
+    /// Calls in such stores.
+    pub shared_calls: u64,
+    /// Calls that went on in a store of their own, because another call trapped in the shared one.
+    pub replays: u64,
+    /// Those of them that could not go on.
+    pub replays_failed: u64,
     /// Connections opened to the upstream.
     pub connections_opened: u64,
     /// Requests of the plugin that the egress policy blocked.

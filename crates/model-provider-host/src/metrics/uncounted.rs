@@ -19,6 +19,14 @@ impl Metrics {
 
     pub(crate) fn swap(&self, _swap: Swap) {}
 
+    pub(crate) fn shared_store(&self) {}
+
+    pub(crate) fn shared_call(&self) {}
+
+    pub(crate) fn replay(&self) {}
+
+    pub(crate) fn failed_replay(&self) {}
+
     pub(super) fn begun(&self) {}
 
     pub(super) fn first_event(&self, _elapsed: Duration) {}

@@ -59,17 +59,31 @@ impl Arrivals {
         Box::new(RoomStream(outgoing))
     }
 
+    /// A replayed guest waits for capacity as the one before did.
+    pub(super) fn wants_room(&self) {
+        for request in &self.requests {
+            room::lock(request).want_room();
+        }
+    }
+
     /// A response body, buffered by the host.
     pub(super) fn body(&mut self, stream: HostIncomingBodyStream) -> DynInputStream {
-        let arrived = Arc::new(Mutex::new(Arrived {
-            stream: Some(stream),
-            pieces: VecDeque::new(),
-            length: 0,
-            end: None,
-            was_ended: false,
-        }));
-        self.bodies.push(Arc::clone(&arrived));
+        let arrived = Arc::new(Mutex::new(Arrived::new(stream)));
+        self.add(&arrived);
         Box::new(ArrivingBody(arrived))
+    }
+
+    /// Waits for this body too.
+    pub(super) fn add(&mut self, body: &Arc<Mutex<Arrived>>) {
+        self.bodies.push(Arc::clone(body));
+    }
+
+    /// Closes all bodies.
+    pub(super) fn close(&mut self) {
+        self.requests.clear();
+        for body in self.bodies.drain(..) {
+            lock(&body).close();
+        }
     }
 
     /// Checks all open handles. After [`Look::Waiting`] the task is woken when something becomes ready.
@@ -131,7 +145,7 @@ impl Arrivals {
 }
 
 /// A body of which some has arrived.
-struct Arrived {
+pub(super) struct Arrived {
     /// Gone when the guest lets go of it.
     stream: Option<HostIncomingBodyStream>,
     pieces: VecDeque<Bytes>,
@@ -140,11 +154,49 @@ struct Arrived {
     end: Option<StreamError>,
     /// The guest has seen the end.
     was_ended: bool,
+    /// Counts the instances that have read it; see `shared/body`.
+    pub(super) reader: u32,
 }
 
 impl Arrived {
+    pub(super) fn new(stream: HostIncomingBodyStream) -> Self {
+        Self {
+            stream: Some(stream),
+            pieces: VecDeque::new(),
+            length: 0,
+            end: None,
+            was_ended: false,
+            reader: 0,
+        }
+    }
+
+    /// Reads what has arrived, at most this many bytes; nothing if nothing has.
+    pub(super) fn read(&mut self, size: usize) -> Result<Bytes, StreamError> {
+        // What the host has seen before the call is passed on without another look.
+        if self.length == 0
+            && self
+                .poll_arrived(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        {
+            return Ok(Bytes::new());
+        }
+        if self.length > 0 || size == 0 {
+            return Ok(self.take(size));
+        }
+        self.was_ended = true;
+        Err(self
+            .end
+            .replace(StreamError::Closed)
+            .unwrap_or(StreamError::Closed))
+    }
+
+    /// The guest has let go of it: the rest goes back to its body, and ends with that.
+    pub(super) fn close(&mut self) {
+        self.stream = None;
+    }
+
     /// Whether something can be read; buffers everything that is available, up to the limit.
-    fn poll_arrived(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_arrived(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.length < MOST_ARRIVED && self.end.is_none() {
             if self.poll_more(cx).is_pending() {
                 break;
@@ -210,23 +262,7 @@ struct ArrivingBody(Arc<Mutex<Arrived>>);
 #[wasmtime_wasi_io::async_trait]
 impl InputStream for ArrivingBody {
     fn read(&mut self, size: usize) -> Result<Bytes, StreamError> {
-        let mut body = lock(&self.0);
-        // What the host has seen before the call is passed on without another look.
-        if body.length == 0
-            && body
-                .poll_arrived(&mut Context::from_waker(Waker::noop()))
-                .is_pending()
-        {
-            return Ok(Bytes::new());
-        }
-        if body.length > 0 || size == 0 {
-            return Ok(body.take(size));
-        }
-        body.was_ended = true;
-        Err(body
-            .end
-            .replace(StreamError::Closed)
-            .unwrap_or(StreamError::Closed))
+        lock(&self.0).read(size)
     }
 }
 
@@ -239,11 +275,10 @@ impl Pollable for ArrivingBody {
 
 impl Drop for ArrivingBody {
     fn drop(&mut self) {
-        // The rest goes back to its body, and ends with that.
-        lock(&self.0).stream = None;
+        lock(&self.0).close();
     }
 }
 
-fn lock(body: &Mutex<Arrived>) -> MutexGuard<'_, Arrived> {
+pub(super) fn lock(body: &Mutex<Arrived>) -> MutexGuard<'_, Arrived> {
     body.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -30,12 +30,14 @@ type ListModels = TypedFunc<(DiscoveryMode,), (Fallible<ModelCatalog>,)>;
 type ResolveRef<'a> = TypedFunc<(&'a str,), (Fallible<ModelRef>,)>;
 type ChatComplete<'a> = TypedFunc<(&'a ChatRequest,), (Fallible<ChatResponse>,)>;
 type ChatStream<'a> = TypedFunc<(&'a ChatRequest,), (Fallible<ResourceAny>,)>;
-type ChatStart<'a> = TypedFunc<(&'a ChatRequest, u64), (Fallible<ResourceAny>,)>;
+pub(super) type ChatStart<'a> = TypedFunc<(&'a ChatRequest, u64), (Fallible<ResourceAny>,)>;
 type Read = TypedFunc<(ResourceAny, u32, u32), (Fallible<Progress>,)>;
 
 /// A component with linked imports and resolved exports.
 pub(crate) struct GuestPre {
     pre: InstancePre<State>,
+    /// The same with the imports of shared stores, if calls may share one.
+    shared: Option<InstancePre<State>>,
     exports: Exports,
 }
 
@@ -89,7 +91,39 @@ impl GuestPre {
                 None => None,
             },
         };
-        Ok(Self { pre, exports })
+        Ok(Self {
+            pre,
+            shared: None,
+            exports,
+        })
+    }
+
+    /// Lets calls share a store, if its guests do not block. `link` links the imports of shared stores.
+    pub(crate) fn with_shared(
+        mut self,
+        link: impl FnOnce() -> wasmtime::Result<Option<InstancePre<State>>>,
+    ) -> wasmtime::Result<Self> {
+        if self.is_nonblocking() {
+            self.shared = link()?;
+        }
+        Ok(self)
+    }
+
+    /// Whether calls may share a store.
+    pub(super) fn can_share(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Instantiates it in a store that calls share.
+    pub(super) async fn instantiate_shared(&self, store: &mut Store<State>) -> wasmtime::Result<Guest> {
+        let Some(pre) = &self.shared else {
+            return Err(wasmtime::format_err!("its calls share no store"));
+        };
+        let share = store.data().fair();
+        Ok(Guest {
+            instance: in_turn(share, pin!(pre.instantiate_async(store))).await?,
+            exports: self.exports,
+        })
     }
 
     /// Whether its guests do not block, so that the host waits for them.
@@ -213,6 +247,22 @@ impl Guest {
         Ok(begun.bounded().map(|completion| (completion, reader)))
     }
 
+    /// The export that starts a response without blocking.
+    pub(super) fn chat_start<'a>(&self, store: &mut Store<State>) -> wasmtime::Result<ChatStart<'a>> {
+        let Some(exports) = self.exports.nonblocking else {
+            return Err(blocks());
+        };
+        self.find(store, exports.chat_start)
+    }
+
+    /// The export that reads one without blocking.
+    pub(super) fn try_read(&self, store: &mut Store<State>) -> wasmtime::Result<TryRead> {
+        let Some(exports) = self.exports.nonblocking else {
+            return Err(blocks());
+        };
+        self.find(store, exports.try_read)
+    }
+
     fn find<P, R>(
         &self,
         store: &mut Store<State>,
@@ -224,6 +274,10 @@ impl Guest {
     {
         self.instance.get_typed_func(store, export)
     }
+}
+
+fn blocks() -> wasmtime::Error {
+    wasmtime::format_err!("the plugin blocks")
 }
 
 /// The reading export of a response.

@@ -54,6 +54,11 @@ impl GuestTime {
         }
     }
 
+    /// What it has spent so far does not count for a replay, which is not the guest's fault.
+    pub(super) fn allow_again(&mut self) {
+        self.budget = self.budget.saturating_add(self.spent());
+    }
+
     /// Whether the running guest has to yield.
     pub(crate) fn has_had_its_slice(&self) -> bool {
         let spent = self.spent();

@@ -5,13 +5,17 @@
 
 mod arrivals;
 pub(crate) mod call;
+pub(crate) mod call_state;
 mod epoch_ticker;
+pub(crate) mod exchange;
 mod fair;
 pub(crate) mod guest;
 mod guest_time;
 pub(crate) mod memory;
 mod nonblocking_wasi;
+mod options;
 mod room;
+pub(crate) mod shared;
 mod store_state;
 mod try_read;
 mod turn;
@@ -34,10 +38,13 @@ use crate::{
 };
 
 use crate::limits::Limits;
+use call_state::CallState;
 use epoch_ticker::EpochTicker;
 use fair::FairQueue;
 pub(crate) use fair::FairShare;
 use memory::{MemoryBudget, Trimmer};
+pub use options::SandboxOptions;
+use shared::terms::Terms;
 pub(crate) use store_state::State;
 
 /// One engine with its linker. Cheap to clone.
@@ -49,6 +56,8 @@ pub struct Sandbox {
     fair: FairQueue,
     linker: Arc<Linker<State>>,
     permissive_linker: Arc<Linker<State>>,
+    /// If calls may share a store: the terms, and the imports of such stores.
+    sharing: Option<(Terms, Arc<Linker<State>>)>,
     max_memory_bytes: usize,
     max_stack_bytes: usize,
     guests_wait: bool,
@@ -57,101 +66,6 @@ pub struct Sandbox {
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sandbox").finish_non_exhaustive()
-    }
-}
-
-/// The options of a [`Sandbox`].
-///
-/// ```
-/// use model_provider_host::{Sandbox, SandboxOptions};
-///
-/// let sandbox = Sandbox::new(&SandboxOptions::default().with_max_concurrent(8))?;
-/// assert_eq!(sandbox.memory_in_use(), 0);
-/// # Ok::<(), model_provider_host::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SandboxOptions {
-    /// The compilation cache; `None` for no cache. The directory has to belong to the user alone.
-    pub cache_dir: Option<std::path::PathBuf>,
-    /// The most concurrent requests, all plugins and generations together.
-    pub max_concurrent: u32,
-    /// The upper bound of a request's memory limit, in bytes.
-    pub max_memory_bytes: usize,
-    /// The memory of all concurrent requests together, in bytes. A guest that would exceed it cannot grow its
-    /// memory.
-    pub max_total_memory_bytes: usize,
-    /// The stack size of each request, in bytes; every request reserves it.
-    pub max_stack_bytes: usize,
-    /// Whether a trap stores the guest's memories in its error; for tests of what a guest holds.
-    pub coredump_on_trap: bool,
-    /// Whether every guest blocks in `read`, even one that exports `nonblocking`; for tests and benches of both
-    /// modes.
-    pub guests_wait: bool,
-}
-
-impl Default for SandboxOptions {
-    fn default() -> Self {
-        Self {
-            cache_dir: None,
-            max_concurrent: 4096,
-            max_memory_bytes: 256 * 1024 * 1024,
-            max_total_memory_bytes: Limits::default().total_memory_bytes,
-            max_stack_bytes: Limits::default().stack_bytes,
-            coredump_on_trap: false,
-            guests_wait: false,
-        }
-    }
-}
-
-impl SandboxOptions {
-    /// Sets the directory of the compilation cache; `None` for no cache.
-    #[must_use]
-    pub fn with_cache_dir(mut self, cache_dir: impl Into<Option<std::path::PathBuf>>) -> Self {
-        self.cache_dir = cache_dir.into();
-        self
-    }
-
-    /// Limits concurrent requests, all plugins and generations together.
-    #[must_use]
-    pub fn with_max_concurrent(mut self, max_concurrent: u32) -> Self {
-        self.max_concurrent = max_concurrent;
-        self
-    }
-
-    /// Sets the upper bound of a request's memory limit, in bytes.
-    #[must_use]
-    pub fn with_max_memory_bytes(mut self, max_memory_bytes: usize) -> Self {
-        self.max_memory_bytes = max_memory_bytes;
-        self
-    }
-
-    /// Limits the memory of all concurrent requests together, in bytes.
-    #[must_use]
-    pub fn with_max_total_memory_bytes(mut self, max_total_memory_bytes: usize) -> Self {
-        self.max_total_memory_bytes = max_total_memory_bytes;
-        self
-    }
-
-    /// Sets the stack size of each request, in bytes.
-    #[must_use]
-    pub fn with_max_stack_bytes(mut self, max_stack_bytes: usize) -> Self {
-        self.max_stack_bytes = max_stack_bytes;
-        self
-    }
-
-    /// Sets whether a trap stores the guest's memories in its error.
-    #[must_use]
-    pub fn with_coredump_on_trap(mut self, coredump_on_trap: bool) -> Self {
-        self.coredump_on_trap = coredump_on_trap;
-        self
-    }
-
-    /// Sets whether every guest blocks in `read`.
-    #[must_use]
-    pub fn with_guests_wait(mut self, guests_wait: bool) -> Self {
-        self.guests_wait = guests_wait;
-        self
     }
 }
 
@@ -184,6 +98,13 @@ impl Sandbox {
         });
         // Without the ticker nothing stops a guest that never returns.
         let ticker = ticker.map_err(|error| internal("the sandbox's ticker", &error.into()))?;
+        let sharing = options.terms().map(|terms| {
+            let mut shared = Linker::<State>::clone(&linker);
+            shared::linker::add_to_linker(&mut shared)
+                .map(|()| (terms, Arc::new(shared)))
+                .map_err(|error| internal("the imports of shared stores", &error))
+        });
+        let sharing = sharing.transpose()?;
         let mut permissive = Linker::<State>::clone(&linker);
         store_state::add_empty_wasi(&mut permissive)
             // It adds the stock `wasi:io` again.
@@ -196,6 +117,7 @@ impl Sandbox {
             fair,
             linker,
             permissive_linker: Arc::new(permissive),
+            sharing,
             max_memory_bytes: options.max_memory_bytes,
             max_stack_bytes: options.max_stack_bytes,
             guests_wait: options.guests_wait,
@@ -224,6 +146,12 @@ impl Sandbox {
         };
         let message = format!("`{name}` is {wanted}, and the sandbox's limit is {most}");
         Err(Error::new(ErrorKind::Configuration, message).with_hint(hint))
+    }
+
+    /// How many requests of one principal may share a store at once; 1 if none do.
+    #[must_use]
+    pub fn calls_per_store(&self) -> u32 {
+        self.sharing.as_ref().map_or(1, |(terms, _)| terms.at_once())
     }
 
     /// The linear memory of all guests at present, in bytes.
@@ -255,26 +183,63 @@ impl Sandbox {
         linker.instantiate_pre(component)
     }
 
+    /// Links a component for stores that calls share, if they may.
+    pub(crate) fn link_shared(
+        &self,
+        component: &Component,
+        empty_wasi: bool,
+    ) -> wasmtime::Result<Option<InstancePre<State>>> {
+        match &self.sharing {
+            // A language runtime may hold a handle of one call beyond its end, such as that of its standard error.
+            Some((_, linker)) if !empty_wasi => linker.instantiate_pre(component).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The terms on which calls share a store, if they may.
+    pub(crate) fn terms(&self) -> Option<Terms> {
+        self.sharing.as_ref().map(|(terms, _)| *terms)
+    }
+
+    /// The memory budget of all guests.
+    pub(crate) fn memory(&self) -> &MemoryBudget {
+        &self.memory
+    }
+
+    /// Begins a call: from now on it counts for the ticker and for fair scheduling.
+    pub(crate) fn begin(&self, call: &mut CallState) {
+        if call.tick_guard.is_none() {
+            call.tick_guard = Some(self.ticker.tick());
+            call.time.share(self.fair.share());
+        }
+    }
+
     /// A store for one request: its own table, limits and stopwatch.
     pub(crate) fn store(&self, mut state: State) -> Store<State> {
-        state.tick_guard = Some(self.ticker.tick());
-        state.join(self.memory.clone(), self.fair.share());
+        self.begin(&mut state.call);
+        self.store_between_calls(state)
+    }
+
+    /// A store whose calls begin one by one.
+    pub(crate) fn store_between_calls(&self, mut state: State) -> Store<State> {
+        state.join(self.memory.clone());
         let hostcall_bytes = state.context().limits().hostcall_bytes;
         let mut store = Store::new(&self.engine, state);
         store.limiter(State::meter);
         store.set_hostcall_fuel(hostcall_bytes);
         store.call_hook(|mut context, hook| {
-            context.data_mut().time.crossing(hook);
+            context.data_mut().call.time.crossing(hook);
             Ok(())
         });
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();
-            if let Some(note) = state.time.exceeded() {
+            if let Some(note) = state.call.time.exceeded() {
                 state.context().stop(note);
                 return Ok(UpdateDeadline::Interrupt);
             }
-            Ok(if state.time.has_had_its_slice() {
+            Ok(if state.call.time.has_had_its_slice() {
+                state.call.yields();
                 UpdateDeadline::Yield(1)
             } else {
                 UpdateDeadline::Continue(1)

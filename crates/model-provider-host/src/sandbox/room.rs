@@ -35,6 +35,11 @@ impl Outgoing {
         self.wants_room
     }
 
+    /// The guest waits for capacity.
+    pub(super) fn want_room(&mut self) {
+        self.wants_room = true;
+    }
+
     /// Ready when there is capacity, or when the body is closed.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(mut stream) = self.stream.take() {

@@ -17,6 +17,7 @@ use wasmtime::{
 use super::{
     State,
     arrivals::Look,
+    call_state::CallState,
     turn::{Fallible, in_turn},
 };
 use crate::{bounds::Bounded as _, contract::Progress};
@@ -29,6 +30,13 @@ pub(super) struct Step {
     progress: Progress,
     #[component(name = "wake-after-ms")]
     wake_after_ms: Option<u32>,
+}
+
+impl Step {
+    /// Without the time of the next call.
+    pub(super) fn into_progress(self) -> Progress {
+        self.progress
+    }
 }
 
 /// The export.
@@ -75,10 +83,8 @@ impl TryReader {
         max_events: u32,
     ) -> wasmtime::Result<Fallible<Progress>> {
         loop {
-            self.wait(store).await?;
-            let whole_ms = u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX);
-            // The remainder counts for the next call.
-            self.waited -= Duration::from_millis(whole_ms);
+            self.wait(&mut store.data_mut().call).await?;
+            let whole_ms = self.take_waited();
             let share = store.data().fair();
             let call = self
                 .try_read
@@ -87,20 +93,53 @@ impl TryReader {
                 Ok(step) => step,
                 Err(error) => return Ok(Err(error.bounded())),
             };
-            self.wake_after = step.wake_after_ms.map(|ms| Duration::from_millis(ms.into()));
-            let progress = step.progress.bounded();
+            let progress = self.took(step);
             if progress.finished.is_some() {
-                read_on(store).await;
+                read_on(&mut store.data_mut().call).await;
             }
             if progress.finished.is_some() || !progress.events.is_empty() {
-                self.for_nothing = 0;
                 return Ok(Ok(progress));
             }
         }
     }
 
+    /// The whole milliseconds waited since the last call; the remainder counts for the next one.
+    pub(super) fn take_waited(&mut self) -> u64 {
+        let whole_ms = u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX);
+        self.waited -= Duration::from_millis(whole_ms);
+        whole_ms
+    }
+
+    /// The guest was not called after all, and is to be called without another wait: what it was to be woken for is told
+    /// once.
+    pub(super) fn give_back(&mut self, whole_ms: u64) {
+        self.waited += Duration::from_millis(whole_ms);
+        self.wake_after = Some(Duration::ZERO);
+    }
+
+    /// Takes the result of a call.
+    pub(super) fn took(&mut self, step: Step) -> Progress {
+        self.wake_after = step.wake_after_ms.map(|ms| Duration::from_millis(ms.into()));
+        let progress = step.progress.bounded();
+        if progress.finished.is_some() || !progress.events.is_empty() {
+            self.for_nothing = 0;
+        }
+        progress
+    }
+
+    /// Takes it out, so that another instance can go on.
+    pub(super) fn take(&mut self) -> Self {
+        let fresh = Self::new(self.try_read);
+        std::mem::replace(self, fresh)
+    }
+
+    /// The same for another instance, which has got as far.
+    pub(super) fn moved(self, try_read: TryRead) -> Self {
+        Self { try_read, ..self }
+    }
+
     /// Waits until data arrives or the guest's timer fires.
-    async fn wait(&mut self, store: &mut Store<State>) -> wasmtime::Result<()> {
+    pub(super) async fn wait(&mut self, call: &mut CallState) -> wasmtime::Result<()> {
         let mut began = None;
         if self.for_nothing >= MOST_FOR_NOTHING {
             began = Some(Instant::now());
@@ -109,7 +148,7 @@ impl TryReader {
         self.for_nothing = self.for_nothing.saturating_add(1);
         if self.wake_after != Some(Duration::ZERO) {
             poll_fn(|cx| {
-                match store.data_mut().look(cx) {
+                match call.look(cx) {
                     Look::Arrived => return Poll::Ready(Ok(())),
                     Look::NothingOpen if self.wake_after.is_none() => {
                         return Poll::Ready(Err(waits_for_nothing()));
@@ -137,9 +176,9 @@ fn waits_for_nothing() -> wasmtime::Error {
 }
 
 /// Reads the end of a body that comes with the last event or right after it, so that its connection can be reused.
-async fn read_on(store: &mut Store<State>) {
+pub(super) async fn read_on(call: &mut CallState) {
     let mut left = MOST_BEHIND;
-    let ends = poll_fn(|cx| store.data_mut().poll_ends(&mut left, cx));
+    let ends = poll_fn(|cx| call.poll_ends(&mut left, cx));
     // After the timeout the connection is closed.
     let _ = tokio::time::timeout(LAST_WAIT, ends).await;
 }
