@@ -4,7 +4,10 @@
 mod driver;
 
 use alloc::boxed::Box;
-use core::cell::{RefCell, RefMut};
+use core::{
+    cell::{RefCell, RefMut},
+    fmt,
+};
 
 use self::driver::Driver;
 use super::http::{self, NS_PER_MS};
@@ -20,6 +23,12 @@ use chat_completions::{
 
 /// A streaming response, as the contract exports it.
 pub struct Completion(Box<dyn Read>);
+
+impl fmt::Debug for Completion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completion").finish_non_exhaustive()
+    }
+}
 
 /// Reads of a completion. An object, so that its drop code is compiled once.
 trait Read {

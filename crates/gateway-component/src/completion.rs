@@ -221,7 +221,7 @@ impl Stream {
         }
     }
 
-    fn beat(&mut self) -> Result<(), Gone> {
+    fn beat(&self) -> Result<(), Gone> {
         match &self.heartbeat {
             Some(frame) => {
                 let text = text_of(frame);
@@ -233,7 +233,7 @@ impl Stream {
     }
 
     /// Sends frames, each as soon as it is written.
-    fn send(&mut self, frames: &mut Vec<Frame>) -> Result<(), Gone> {
+    fn send(&self, frames: &mut Vec<Frame>) -> Result<(), Gone> {
         for frame in frames.drain(..) {
             self.body.write(text_of(&frame).as_bytes())?;
         }

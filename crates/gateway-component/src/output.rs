@@ -63,7 +63,7 @@ impl Client {
             return self.begin(status, all)?.finish();
         }
         all.insert(header::CONTENT_LENGTH, json.len().into());
-        let mut body = self.begin(status, all)?;
+        let body = self.begin(status, all)?;
         body.write(json.as_bytes())?;
         body.finish()
     }
@@ -86,7 +86,7 @@ impl Client {
 }
 
 impl Body {
-    pub(crate) fn write(&mut self, mut bytes: &[u8]) -> Result<(), Gone> {
+    pub(crate) fn write(&self, mut bytes: &[u8]) -> Result<(), Gone> {
         while !bytes.is_empty() {
             let room = usize::try_from(self.room()?).unwrap_or(usize::MAX);
             let (now, later) = bytes.split_at(bytes.len().min(room));
@@ -97,12 +97,12 @@ impl Body {
     }
 
     /// Sends what is written, and waits until the engine has taken it.
-    pub(crate) fn flush(&mut self) -> Result<(), Gone> {
+    pub(crate) fn flush(&self) -> Result<(), Gone> {
         self.stream.flush().map_err(gone)?;
         self.room().map(drop)
     }
 
-    pub(crate) fn finish(mut self) -> Result<(), Gone> {
+    pub(crate) fn finish(self) -> Result<(), Gone> {
         self.flush()?;
         drop(self.stream);
         OutgoingBody::finish(self.body, None).map_err(|_| Gone)
