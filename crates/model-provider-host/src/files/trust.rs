@@ -197,26 +197,32 @@ mod of_others {
 
     use super::Exposure;
 
+    /// Nobody, as far as is known here.
     pub fn changeable(_: impl AsRef<Path>) -> Option<Exposure> {
         None
     }
 
+    /// Nobody, as far as is known here.
     pub fn changeable_as(_: impl AsRef<Path>, _: &Metadata) -> Option<Exposure> {
         None
     }
 
+    /// Nobody, as far as is known here.
     pub fn changeable_folder(_: impl AsRef<Path>) -> Option<Exposure> {
         None
     }
 
+    /// Nobody, as far as is known here.
     pub fn changeable_above(_: impl AsRef<Path>) -> Option<Exposure> {
         None
     }
 
+    /// Nobody, as far as is known here.
     pub fn readable(_: impl AsRef<Path>) -> Option<Exposure> {
         None
     }
 
+    /// Not, as far as is known here.
     pub fn is_reachable(_: impl AsRef<Path>) -> bool {
         false
     }
