@@ -1,5 +1,5 @@
 //! What becomes of the calls in a shared store when one of them traps: they go on in stores of their own, where the guest
-//! is told what it was told before. Nothing is sent again, nothing is lost, and nothing is altered.
+//! gets the inputs that it had before. Nothing is sent again, nothing is lost, and nothing is altered.
 
 use std::time::Duration;
 
@@ -135,7 +135,7 @@ async fn a_plugin_that_says_something_else_ends_the_call_and_alters_nothing() {
     let (heard, text) = rest((odd, said)).await;
     let error = heard.error();
     assert_eq!(error.kind(), ErrorKind::PluginTrap, "{error:?}");
-    assert!(error.message().contains("said something else"), "{error:?}");
+    assert!(error.message().contains("returned something else"), "{error:?}");
     // What came before the trap, and nothing of the other instance.
     assert!(!text.contains("(1)"), "{text}");
     for (heard, text) in join_all(others.into_iter().map(rest)).await {

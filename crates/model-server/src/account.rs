@@ -348,7 +348,7 @@ impl Account {
     }
 }
 
-/// Whether the error is of a response that began: the upstream took the request and may bill it, but what came broke off
+/// Whether the error is of a response that began: the upstream took the request and may bill it, but the rest of it broke off
 /// or could not be read. A request that got an error status is not billed.
 fn has_begun(error: &Error) -> bool {
     let details = error.details();

@@ -131,7 +131,7 @@ def main():
             machine.run("user", *chat)
             print("so is one by the lock alone")
             machine.run("victim", "--plugin", reference, *chat, status=1)
-            print("who has nothing in the cache is told so")
+            print("without a cache there is an error")
         for file in (machine.root / "user").rglob("*"):
             assert not file.is_file() or TOKEN.encode() not in file.read_bytes(), file
 

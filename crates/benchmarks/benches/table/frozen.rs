@@ -3,11 +3,7 @@
 
 use std::{hint::black_box, path::Path};
 
-use frozen_protocol::{
-    chat::{Exchange, Next},
-    reference,
-    settings::{PlainSettings, Settings as _},
-};
+use frozen_protocol::settings::PlainSettings;
 use model_provider_host::{ChatOptions, Host, contract::DiscoveryMode};
 
 use super::{Rig, Table, time};
@@ -127,11 +123,11 @@ async fn short_response(rig: &Rig, file: &Path) -> Pair {
     .await
 }
 
-/// The guest's time beside the protocol alone: no network, no runtime.
+/// The guest's time beside that of the protocol alone.
 async fn in_wasm(rig: &Rig, file: &Path, prompt: &Prompt) -> Pair {
     let bytes = std::fs::read(file).expect("a stream");
     let mock = Mock::replaying_whole(file);
-    let host = rig.host(&mock);
+    let Both { host, twin } = Both::new(rig, &mock);
     in_turns(
         60,
         async || {
@@ -139,25 +135,9 @@ async fn in_wasm(rig: &Rig, file: &Path, prompt: &Prompt) -> Pair {
             prompt::drain(&mut stream).await;
             micros(stream.resource_usage().guest_time)
         },
-        async || wall(async { decode(&bytes, prompt) }).await,
+        async || wall(async { twin.decode(prompt.for_frozen(), &bytes) }).await,
     )
     .await
-}
-
-fn decode(stream: &[u8], prompt: &Prompt) {
-    let settings = PlainSettings::default();
-    let model = reference::resolve(prompt.model, &settings).expect("a reference");
-    let mut exchange = Exchange::new(prompt.for_frozen(), model, &settings.get(), 7).expect("a request");
-    exchange.sent();
-    exchange.on_response(200, &[]);
-    for chunk in stream.chunks(16 * 1024) {
-        exchange.on_bytes(chunk);
-        while exchange.next() == Next::Events {
-            black_box(exchange.take_events(256));
-        }
-    }
-    exchange.on_end();
-    assert!(exchange.outcome().is_some_and(Result::is_ok), "a good end");
 }
 
 async fn list(rig: &Rig, file: &Path, models: usize, rounds: usize) -> Pair {

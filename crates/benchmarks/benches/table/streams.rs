@@ -1,13 +1,6 @@
 //! Streaming responses of several lengths, as fast as the mock can write: the cost of each event, and of decoding.
 
-use std::hint::black_box;
-
-use chat_completions::chat::{Exchange, Next};
-use huggingface_protocol::{
-    provider::UPSTREAM,
-    reference,
-    settings::{PlainSettings, Settings as _},
-};
+use huggingface_protocol::settings::PlainSettings;
 
 use super::{Rig, Table, thousands, time};
 use crate::common::{
@@ -66,7 +59,7 @@ async fn decoding(rig: &Rig, table: &mut Table) {
             prompt::drain(&mut completion).await;
             micros(completion.resource_usage().guest_time)
         },
-        async || wall(async { decode(stream.as_bytes(), &prompt) }).await,
+        async || wall(async { twin.decode(prompt.for_twin(), stream.as_bytes()) }).await,
     )
     .await;
     let speed = |micros: f64| format!("{:.0} MB/s", stream.len() as f64 / micros);
@@ -83,22 +76,4 @@ async fn decoding(rig: &Rig, table: &mut Table) {
         &pair,
         speed,
     );
-}
-
-/// The protocol alone: no network, no runtime.
-fn decode(stream: &[u8], prompt: &Prompt) {
-    let settings = PlainSettings::default();
-    let model = reference::resolve(prompt.model, &settings).expect("a reference");
-    let mut exchange =
-        Exchange::new(&UPSTREAM, prompt.for_twin(), model.into(), &settings.get(), 7).expect("a request");
-    exchange.sent();
-    exchange.on_response(200, &[]);
-    for chunk in stream.chunks(16 * 1024) {
-        exchange.on_bytes(chunk);
-        while exchange.next() == Next::Events {
-            black_box(exchange.take_events(256));
-        }
-    }
-    exchange.on_end();
-    assert!(exchange.outcome().is_some_and(Result::is_ok), "a good end");
 }

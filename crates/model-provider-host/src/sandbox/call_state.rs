@@ -40,7 +40,7 @@ pub(crate) struct CallState {
     metrics: Option<Arc<Metrics>>,
     /// Set once it is in a store, or waits for one.
     pub(super) tick_guard: Option<TickGuard>,
-    /// What its guest was told; only in a shared store.
+    /// The inputs of its guest; only in a shared store.
     pub(super) log: Option<Logged>,
     /// What the instance had open that a replay takes the place of.
     pub(super) left: Option<Box<Left>>,

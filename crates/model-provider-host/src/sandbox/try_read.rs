@@ -110,8 +110,7 @@ impl TryReader {
         whole_ms
     }
 
-    /// The guest was not called after all, and is to be called without another wait: what it was to be woken for is told
-    /// once.
+    /// The guest was not called after all, and is to be called without another wait: readiness is reported once.
     pub(super) fn give_back(&mut self, whole_ms: u64) {
         self.waited += Duration::from_millis(whole_ms);
         self.wake_after = Some(Duration::ZERO);

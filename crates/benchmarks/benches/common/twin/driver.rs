@@ -1,6 +1,7 @@
 //! Driver of a twin: its protocol over the egress client. The including file defines the protocol as `protocol`.
 
 use std::{
+    hint::black_box,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -60,6 +61,22 @@ impl Twin {
             }
         }
         catalog::from_list(&list, &self.settings)
+    }
+
+    /// Decodes a stream by the protocol alone: no network, no runtime.
+    pub(crate) fn decode(&self, request: ChatRequest, stream: &[u8]) {
+        let model = reference::resolve(&request.model, &self.settings).expect("a reference");
+        let mut exchange = begin(request, model, &self.settings.get(), 7).expect("a request");
+        exchange.sent();
+        exchange.on_response(200, &[]);
+        for chunk in stream.chunks(16 * 1024) {
+            exchange.on_bytes(chunk);
+            while exchange.next() == Next::Events {
+                black_box(exchange.take_events(256));
+            }
+        }
+        exchange.on_end();
+        assert!(exchange.outcome().is_some_and(Result::is_ok), "a good end");
     }
 
     /// Starts a response.

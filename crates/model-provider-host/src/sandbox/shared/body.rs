@@ -45,7 +45,7 @@ impl LoggedBody {
 impl InputStream for LoggedBody {
     fn read(&mut self, size: usize) -> Result<Bytes, StreamError> {
         let mut log = self.log.lock();
-        match log.told().map_err(StreamError::Trap)? {
+        match log.next_entry().map_err(StreamError::Trap)? {
             None => {}
             Some(Entry::Read(body, length)) if body == self.number && length as usize <= size => {
                 return Ok(Bytes::copy_from_slice(log.bytes(length)));
@@ -59,9 +59,9 @@ impl InputStream for LoggedBody {
             None => Err(StreamError::Closed),
         };
         match &read {
-            Ok(bytes) => log.tell_read(self.number, bytes),
-            Err(StreamError::Closed) => log.tell(Entry::Ended(self.number)),
-            Err(_) => log.tell(Entry::Cut(self.number)),
+            Ok(bytes) => log.record_read(self.number, bytes),
+            Err(StreamError::Closed) => log.record(Entry::Ended(self.number)),
+            Err(_) => log.record(Entry::Cut(self.number)),
         }
         read
     }

@@ -12,7 +12,7 @@ use super::{
     },
     folded::Folded,
     log::{Entry, Logged},
-    replay::{Replay, Told},
+    replay::{History, Replay},
     slot::{NoSeat, Over, Slot},
     stores::{Place, Stores},
 };
@@ -32,7 +32,7 @@ pub(crate) struct SharedExchange {
     /// `None` once it is over, or goes on elsewhere.
     held: Option<Held>,
     reader: TryReader,
-    told: Told,
+    history: History,
     used: ResourceUsage,
 }
 
@@ -86,7 +86,7 @@ impl Stores {
                 place,
                 held: Some(Held { call, completion }),
                 reader: TryReader::new(try_read),
-                told: Told {
+                history: History {
                     request: Arc::clone(request),
                     seed,
                     max_events: 0,
@@ -113,7 +113,7 @@ impl SharedExchange {
     /// Waits for events, the end or an error, without a timeout; `None` if the store is gone, and the call has to go on
     /// elsewhere.
     pub(crate) async fn read(&mut self, max_events: u32) -> Option<Outcome> {
-        self.told.max_events = max_events;
+        self.history.max_events = max_events;
         loop {
             let held = self.held.as_mut()?;
             if let Err(error) = self.reader.wait(&mut held.call).await {
@@ -121,7 +121,15 @@ impl SharedExchange {
             }
             let waited_ms = self.reader.take_waited();
             let slot = &self.place.slot;
-            match step(slot, held, &mut self.reader, &self.told, (max_events, waited_ms)).await {
+            match step(
+                slot,
+                held,
+                &mut self.reader,
+                &self.history,
+                (max_events, waited_ms),
+            )
+            .await
+            {
                 Stepped::Gone => {
                     self.reader.give_back(waited_ms);
                     return None;
@@ -136,7 +144,7 @@ impl SharedExchange {
                         read_on(&mut held.call).await;
                     }
                     if progress.finished.is_some() || !progress.events.is_empty() {
-                        self.told.took(&progress.events);
+                        self.history.took(&progress.events);
                         return Some(Outcome::Progress(progress));
                     }
                 }
@@ -144,7 +152,7 @@ impl SharedExchange {
         }
     }
 
-    /// Goes on in a store of its own, after the shared one is gone: there the guest is told the same.
+    /// Goes on in a store of its own, after the shared one is gone: there the guest gets the same inputs.
     pub(crate) async fn replayed(&mut self) -> std::result::Result<OwnExchange, Outcome> {
         let Some(Held { call, .. }) = self.held.take() else {
             return Err(Outcome::Lost(Error::new(
@@ -157,7 +165,7 @@ impl SharedExchange {
         let replay = Replay {
             sandbox: &stores.sandbox,
             guest_pre: &stores.guest_pre,
-            told: &self.told,
+            history: &self.history,
         };
         replay.run(call, reader).await
     }
@@ -173,7 +181,7 @@ async fn step(
     slot: &Slot,
     held: &mut Held,
     reader: &mut TryReader,
-    told: &Told,
+    history: &History,
     (max_events, waited_ms): (u32, u64),
 ) -> Stepped {
     let mut seat = match slot.seat(&mut held.call, None).await {
@@ -181,7 +189,7 @@ async fn step(
         Err(NoSeat::Gone) => return Stepped::Gone,
         Err(NoSeat::Failed(error)) => return Stepped::Ended(Outcome::Trapped(error)),
     };
-    told.log.lock().tell(Entry::Step(waited_ms));
+    history.log.lock().record(Entry::Step(waited_ms));
     match seat.step(held.completion, max_events, waited_ms).await {
         None => Stepped::Gone,
         Some(Ok(Ok(step))) => Stepped::Took(reader.took(step)),

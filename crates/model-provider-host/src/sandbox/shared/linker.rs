@@ -1,4 +1,4 @@
-//! The imports of a guest in a shared store: they log what it is told, and in a replay tell it the same. In all else
+//! The imports of a guest in a shared store: they log its inputs, and repeat them in a replay. In all else
 //! they are those of a guest that never waits.
 //!
 //! Only what can differ from one run to the next is here. Everything else is the same for the same calls.
@@ -122,8 +122,8 @@ fn handle(
         return Ok(Ok(begun));
     };
     let mut log = log.lock();
-    match log.told()? {
-        None => log.tell(Entry::Sent(begun.rep())),
+    match log.next_entry()? {
+        None => log.record(Entry::Sent(begun.rep())),
         Some(Entry::Sent(future)) if future == begun.rep() => {
             // The number may be that of several futures, one after the other. Only the last one can be live.
             if log.is_last_sent(future)
@@ -147,7 +147,7 @@ fn get(state: &mut State, id: Resource<HostFutureIncomingResponse>) -> wasmtime:
     };
     let mut log = log.lock();
     let future = id.rep();
-    match log.told()? {
+    match log.next_entry()? {
         None => {}
         Some(Entry::NoHead(of)) if of == future => return Ok(None),
         Some(Entry::Taken(of)) if of == future => return Ok(Some(Err(()))),
@@ -174,12 +174,12 @@ fn get(state: &mut State, id: Resource<HostFutureIncomingResponse>) -> wasmtime:
     }
     let got = unlogged::get(state, id)?;
     match &got {
-        None => log.tell(Entry::NoHead(future)),
-        Some(Err(())) => log.tell(Entry::Taken(future)),
-        Some(Ok(Err(code))) => log.tell_failed(future, code),
+        None => log.record(Entry::NoHead(future)),
+        Some(Err(())) => log.record(Entry::Taken(future)),
+        Some(Ok(Err(code))) => log.record_failed(future, code),
         Some(Ok(Ok(response))) => {
             let response = state.call.table.get(response)?;
-            log.tell_head(future, response.status, &response.headers);
+            log.record_head(future, response.status, &response.headers);
         }
     }
     Ok(got)
@@ -195,11 +195,11 @@ fn stream(
     let Some(stream) = state.call.table.get_mut(id)?.take_stream() else {
         return Ok(Err(()));
     };
-    let told = log.lock().told()?;
-    let (number, arrived) = match told {
+    let entry = log.lock().next_entry()?;
+    let (number, arrived) = match entry {
         None => {
             let arrived = Arc::new(Mutex::new(Arrived::new(stream)));
-            (log.lock().tell_body(id.rep(), &arrived), Some(arrived))
+            (log.lock().record_body(id.rep(), &arrived), Some(arrived))
         }
         Some(Entry::Body(body, number)) if body == id.rep() => (number, log.lock().body(number)),
         Some(_) => return Err(log.lock().differs("the plugin did not read its response")),
@@ -219,7 +219,7 @@ fn check_write(
         return room_of(state, id);
     };
     let mut log = log.lock();
-    match log.told()? {
+    match log.next_entry()? {
         None => {}
         Some(Entry::Room(room)) => {
             state.call.hooks.take_replayed();
@@ -233,8 +233,8 @@ fn check_write(
     }
     let room = room_of(state, id)?;
     match &room {
-        Ok(room) => log.tell(Entry::Room(*room)),
-        Err(StreamError::Closed) => log.tell(Entry::NoRoom),
+        Ok(room) => log.record(Entry::Room(*room)),
+        Err(StreamError::Closed) => log.record(Entry::NoRoom),
         Err(StreamError::LastOperationFailed(_)) => log.give_up("its request's body broke off"),
     }
     Ok(room)

@@ -1,4 +1,4 @@
-//! The log of a call: what its guest was told, in order, so that a fresh instance can be told the same. Knows no store
+//! The log of a call: the inputs of its guest, in order, so that a fresh instance can get the same. Knows no store
 //! and no contract.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -37,7 +37,7 @@ impl Logged {
     }
 }
 
-/// One thing that the guest was told. Handles are named by their numbers, which a guest that does the same gets again.
+/// One input of the guest. Handles are named by their numbers, which a guest that does the same gets again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     /// A call of `try-read`, after this many milliseconds.
@@ -136,7 +136,7 @@ impl Drop for Kept {
 
 impl Log {
     /// Adds an entry.
-    pub(super) fn tell(&mut self, entry: Entry) {
+    pub(super) fn record(&mut self, entry: Entry) {
         if let Mode::Recording = self.mode {
             self.entries.push(entry);
             self.keep(ENTRY);
@@ -144,41 +144,41 @@ impl Log {
     }
 
     /// Adds the head of the response of this future.
-    pub(super) fn tell_head(&mut self, future: u32, status: u16, fields: &FieldMap) {
+    pub(super) fn record_head(&mut self, future: u32, status: u16, fields: &FieldMap) {
         if let Mode::Recording = self.mode {
             let size: usize = fields
                 .iter()
                 .map(|(name, value)| name.as_str().len() + value.len())
                 .sum();
-            self.tell(Entry::Head(future, index(self.heads.len())));
+            self.record(Entry::Head(future, index(self.heads.len())));
             self.heads.push((status, fields.clone()));
             self.keep(HEAD + size);
         }
     }
 
     /// Adds why a future has no response.
-    pub(super) fn tell_failed(&mut self, future: u32, code: &ErrorCode) {
+    pub(super) fn record_failed(&mut self, future: u32, code: &ErrorCode) {
         if let Mode::Recording = self.mode {
-            self.tell(Entry::Failed(future, index(self.codes.len())));
+            self.record(Entry::Failed(future, index(self.codes.len())));
             self.codes.push(code.clone());
             self.keep(size_of::<ErrorCode>());
         }
     }
 
     /// Adds the stream of a body; returns its number.
-    pub(super) fn tell_body(&mut self, body: u32, arrived: &Arc<Mutex<Arrived>>) -> u32 {
+    pub(super) fn record_body(&mut self, body: u32, arrived: &Arc<Mutex<Arrived>>) -> u32 {
         let number = index(self.bodies.len());
         if let Mode::Recording = self.mode {
-            self.tell(Entry::Body(body, number));
+            self.record(Entry::Body(body, number));
             self.bodies.push(Arc::downgrade(arrived));
         }
         number
     }
 
     /// Adds what was read of a body.
-    pub(super) fn tell_read(&mut self, body: u32, bytes: &[u8]) {
+    pub(super) fn record_read(&mut self, body: u32, bytes: &[u8]) {
         if let Mode::Recording = self.mode {
-            self.tell(Entry::Read(body, index(bytes.len())));
+            self.record(Entry::Read(body, index(bytes.len())));
             self.keep(bytes.len());
             // Not if that was too much.
             if let Mode::Recording = self.mode {
@@ -243,7 +243,7 @@ impl Log {
     }
 
     /// The time waited before the next call of `try-read`; `None` after the last one. An error if the guest has not
-    /// asked for all that it was told in the call before.
+    /// read all of its inputs of the call before.
     pub(super) fn next_step(&mut self) -> Result<Option<u64>, &'static str> {
         if let Some(difference) = self.difference {
             return Err(difference);
@@ -272,13 +272,13 @@ impl Log {
         self.difference
     }
 
-    /// What the guest was told at this point, if this is a replay; then the caller says the same.
-    pub(super) fn told(&mut self) -> wasmtime::Result<Option<Entry>> {
+    /// The input at this point, if this is a replay; then the caller returns the same.
+    pub(super) fn next_entry(&mut self) -> wasmtime::Result<Option<Entry>> {
         let Mode::Replaying { at, .. } = &mut self.mode else {
             return Ok(None);
         };
         match self.entries.get(*at) {
-            None | Some(Entry::Step(_)) => Err(self.differs("the plugin asked for more")),
+            None | Some(Entry::Step(_)) => Err(self.differs("the plugin requested more")),
             Some(entry) => {
                 *at += 1;
                 Ok(Some(*entry))
@@ -341,23 +341,23 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_is_told_again_in_order_and_step_by_step() {
+    fn a_replay_repeats_the_inputs_in_order_and_step_by_step() {
         let (logged, _) = log(1024);
         let mut log = logged.lock();
-        log.tell(Entry::Sent(1));
-        log.tell(Entry::Step(7));
-        log.tell_read(0, b"abc");
-        log.tell_read(0, b"de");
+        log.record(Entry::Sent(1));
+        log.record(Entry::Step(7));
+        log.record_read(0, b"abc");
+        log.record_read(0, b"de");
         log.replay().unwrap();
-        assert_eq!(log.told().unwrap(), Some(Entry::Sent(1)));
+        assert_eq!(log.next_entry().unwrap(), Some(Entry::Sent(1)));
         assert_eq!(log.next_step(), Ok(Some(7)));
-        assert_eq!(log.told().unwrap(), Some(Entry::Read(0, 3)));
+        assert_eq!(log.next_entry().unwrap(), Some(Entry::Read(0, 3)));
         assert_eq!(log.bytes(3), b"abc");
         assert!(log.next_step().is_err(), "there is more in this step");
-        assert_eq!(log.told().unwrap(), Some(Entry::Read(0, 2)));
+        assert_eq!(log.next_entry().unwrap(), Some(Entry::Read(0, 2)));
         assert_eq!(log.bytes(2), b"de");
         assert_eq!(log.next_step(), Ok(None));
-        assert!(log.told().is_err(), "it was told no more");
+        assert!(log.next_entry().is_err(), "there was no more");
         assert!(log.end().is_err(), "which is a difference");
     }
 
@@ -365,9 +365,9 @@ mod tests {
     fn more_than_the_bound_is_not_kept_and_its_memory_is_given_back() {
         let (logged, budget) = log(CHARGE);
         let mut log = logged.lock();
-        log.tell_read(0, &[7; CHARGE / 2]);
+        log.record_read(0, &[7; CHARGE / 2]);
         assert_eq!(budget.used(), CHARGE);
-        log.tell_read(0, &[7; CHARGE / 2]);
+        log.record_read(0, &[7; CHARGE / 2]);
         assert_eq!(budget.used(), 0);
         assert!(!log.is_kept() && log.replay().is_err());
     }
@@ -376,7 +376,7 @@ mod tests {
     fn a_log_that_the_memory_of_all_guests_has_no_room_for_is_not_kept() {
         let logged = Logged::new(usize::MAX, MemoryBudget::new(CHARGE));
         let mut log = logged.lock();
-        log.tell_read(0, &[7; 2 * CHARGE]);
+        log.record_read(0, &[7; 2 * CHARGE]);
         assert!(!log.is_kept());
     }
 

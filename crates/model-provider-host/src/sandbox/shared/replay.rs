@@ -1,5 +1,5 @@
-//! Goes on with a call in a fresh instance after another call has trapped in its store: the guest is told what it was
-//! told before, and has to come to the same content. Nothing is sent again; the response is read on where it was.
+//! Goes on with a call in a fresh instance after another call has trapped in its store: the guest gets the
+//! same inputs, and has to come to the same content. Nothing is sent again; the response is read on where it was.
 
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ use crate::{
     error::{Error, ErrorKind},
 };
 
-/// What a guest was told in a call, and what it said.
-pub(super) struct Told {
+/// The inputs of a guest in a call, and its output.
+pub(super) struct History {
     pub(super) request: Arc<ChatRequest>,
     pub(super) seed: u64,
     pub(super) max_events: u32,
@@ -33,7 +33,7 @@ pub(super) struct Told {
     pub(super) log: Logged,
 }
 
-impl Told {
+impl History {
     /// Adds events that were passed on.
     pub(super) fn took(&mut self, events: &[ChatEvent]) {
         let mut log = self.log.lock();
@@ -52,7 +52,7 @@ impl Told {
 pub(super) struct Replay<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) guest_pre: &'a GuestPre,
-    pub(super) told: &'a Told,
+    pub(super) history: &'a History,
 }
 
 /// Why a replay did not succeed.
@@ -79,7 +79,7 @@ impl Replay<'_> {
         if let Some(metrics) = &metrics {
             metrics.replay();
         }
-        let replayed = match self.told.log.lock().replay() {
+        let replayed = match self.history.log.lock().replay() {
             Ok(()) => Ok(()),
             Err(why) => Err(lost(why)),
         };
@@ -110,26 +110,26 @@ impl Replay<'_> {
         let reason = call.context.take_stop_reason();
         call.begin_again();
         store.data_mut().exchange(call);
-        let told = async {
+        let begun = async {
             let try_read = guest.try_read(&mut store)?;
             let completion = self.start(&mut store, guest).await?;
             self.read(&mut store, try_read, completion).await?;
             Ok((completion, try_read))
         };
-        let told: Result<(ResourceAny, TryRead), Failed> = told.await;
-        let difference = self.told.log.lock().difference();
-        let told = match told {
+        let begun: Result<(ResourceAny, TryRead), Failed> = begun.await;
+        let difference = self.history.log.lock().difference();
+        let begun = match begun {
             Err(Failed::Trapped(trap)) if difference.is_none() => {
                 return Err(Outcome::Trapped(failure(&mut store, &trap)));
             }
-            told => told,
+            begun => begun,
         };
         let state = store.data_mut();
         let is_same = state.call.hooks.end_replay();
-        let ended = self.told.log.lock().end();
-        let (completion, try_read) = match (told, ended) {
+        let ended = self.history.log.lock().end();
+        let (completion, try_read) = match (begun, ended) {
             (Ok(_), Ok(())) if !is_same => return Err(lost("the plugin did not send the same")),
-            (Ok(told), Ok(())) => told,
+            (Ok(begun), Ok(())) => begun,
             (_, Err(why)) | (Err(Failed::Differs(why)), _) => return Err(lost(why)),
             (Err(Failed::Trapped(_)), _) => return Err(lost("the plugin failed")),
         };
@@ -152,7 +152,8 @@ impl Replay<'_> {
     ) -> Result<ResourceAny, Failed> {
         let share = store.data().fair();
         let export = guest.chat_start(store)?;
-        let call = std::pin::pin!(export.call_async(&mut *store, (&*self.told.request, self.told.seed)));
+        let call =
+            std::pin::pin!(export.call_async(&mut *store, (&*self.history.request, self.history.seed)));
         match in_turn(share, call).await?.0 {
             Ok(completion) => Ok(completion),
             Err(_) => Err(Failed::Differs("the plugin refused the request")),
@@ -167,12 +168,12 @@ impl Replay<'_> {
     ) -> Result<(), Failed> {
         let mut folded = Folded::default();
         loop {
-            let next = self.told.log.lock().next_step();
+            let next = self.history.log.lock().next_step();
             let Some(waited_ms) = next.map_err(Failed::Differs)? else {
                 break;
             };
             let share = store.data().fair();
-            let args = (completion, self.told.max_events, waited_ms);
+            let args = (completion, self.history.max_events, waited_ms);
             let call = std::pin::pin!(try_read.call_async(&mut *store, args));
             let Ok(step) = in_turn(share, call).await?.0 else {
                 return Err(Failed::Differs("the plugin failed"));
@@ -185,9 +186,9 @@ impl Replay<'_> {
                 folded.push(event);
             }
         }
-        match folded == self.told.folded {
+        match folded == self.history.folded {
             true => Ok(()),
-            false => Err(Failed::Differs("the plugin said something else")),
+            false => Err(Failed::Differs("the plugin returned something else")),
         }
     }
 }

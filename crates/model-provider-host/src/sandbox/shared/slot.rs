@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Slot {
     /// `None` before the first call, and after the last one.
     live: tokio::sync::Mutex<Option<Box<Live>>>,
-    /// Told whenever it is free: all who wait look again, since one that was told might not look.
+    /// Notified whenever it is free: all who wait look again, since a single one might not look.
     freed: Notify,
     /// Nobody can run in it any more.
     is_dead: AtomicBool,
@@ -71,7 +71,7 @@ pub(super) struct Seat<'s> {
     is_call_in: bool,
 }
 
-/// The lock of a store; whoever waits for it is told when it is dropped.
+/// The lock of a store; whoever waits for it is notified when it is dropped.
 struct Lock<'s> {
     /// `None` once it is given back.
     held: Option<Held<'s, Option<Box<Live>>>>,
