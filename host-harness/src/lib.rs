@@ -43,6 +43,10 @@ use self::{
     terminal::Terminal,
 };
 
+/// Of the program; the libraries leave the allocator to whoever embeds them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What this program grants the component that it goes with: the one that it carries, and what its workspace builds.
 fn built_in_grants() -> Result<Grants, Error> {
     let carried = plugins::EMBEDDED.map(plugin_registry::Digest::of);

@@ -36,11 +36,9 @@ describe("a gateway", { skip }, () => {
     gateway = await Gateway.start(t, state);
   });
 
-  /** Puts a component in place and waits until the next call would use it. */
-  async function swap(bytes) {
+  /** Puts a component in place: a call that begins later uses it. */
+  function swap(bytes) {
     writeFileSync(component, bytes);
-    // A busy machine reports a changed file late.
-    await sleep(1000);
   }
 
   test("a turn is streamed through the component", async () => {
@@ -94,7 +92,7 @@ describe("a gateway", { skip }, () => {
   });
 
   test("between turns the component is replaced, without a restart", async () => {
-    await swap(other());
+    swap(other());
     const { text } = await gateway.ask("And now?", { user: "swap" });
     assert.match(text, /mock router/);
     assert.ok(gateway.output.includes(`component replaced`) && gateway.output.includes(digest(other())), gateway.output.slice(-2000));
@@ -103,21 +101,21 @@ describe("a gateway", { skip }, () => {
   test("during a turn the component is replaced: that turn ends on the old one, the next is on the new one", async () => {
     const turn = gateway.ask("Take your time.", { user: "during", model: "huggingface/held/during" });
     const held = await router.isHeld("held/during");
-    await swap(readFileSync(COMPONENT));
+    swap(readFileSync(COMPONENT));
     assert.match((await gateway.ask("Meanwhile?", { user: "meanwhile" })).text, /mock router/);
     held.release();
     assert.equal((await turn).text, "begun and ended");
   });
 
   test("a broken file changes nothing, and the gateway says why", async () => {
-    await swap(Buffer.from("broken"));
+    swap(Buffer.from("broken"));
     assert.match((await gateway.ask("Still there?", { user: "broken" })).text, /mock router/);
     assert.match(gateway.output, /not taken: .*the one before stays in service/);
-    await swap(readFileSync(COMPONENT));
+    swap(readFileSync(COMPONENT));
   });
 
   test("a guest that spins is ended, and the gateway answers others meanwhile", { skip: noHostile }, async () => {
-    await swap(hostile({ chat: "loop" }));
+    swap(hostile({ chat: "loop" }));
     const samples = [];
     let ended = false;
     const turn = gateway.ask("Spin.", { user: "spin" }).finally(() => (ended = true));
@@ -128,21 +126,21 @@ describe("a gateway", { skip }, () => {
       if (gateway.output.includes("exceeded the limit max-guest-time-ms")) stopped = performance.now();
       await sleep(20);
     }
-    assert.ok(stopped, `the guest was not ended: ${(await turn).text}`);
+    assert.ok(stopped, `the guest was not ended: ${(await turn).text}\n${gateway.output.slice(-4000)}`);
     // The guest ran for the last 8 s before it was ended; the time before is the preparation of the turn.
     const meanwhile = samples.filter(({ at }) => at > stopped - 7_000 && at < stopped - 200).map(({ ms }) => ms).sort((one, more) => one - more);
     assert.ok(meanwhile.length > 20, `${meanwhile.length} of ${samples.length} samples, ended after ${stopped - samples[0].at} ms`);
     const share = (part) => meanwhile[Math.floor((meanwhile.length - 1) * part)];
     console.log(`latency beside a spinning guest: median ${share(0.5).toFixed(1)} ms, 95 % ${share(0.95).toFixed(1)} ms, ${meanwhile.length} samples`);
     assert.ok(share(0.5) < 50, `median ${share(0.5)} ms`);
-    await swap(readFileSync(COMPONENT));
+    swap(readFileSync(COMPONENT));
     await turn;
     assert.match((await gateway.ask("Better?", { user: "after-spin" })).text, /mock router/);
   });
 
   test("a guest that grows is stopped at its limit, and the gateway with the next component is well", { skip: noHostile }, async () => {
     const resident = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway.process.pid}/status`, "utf8"))[1]) / 1024;
-    await swap(hostile({ chat: "memory-1000" }));
+    swap(hostile({ chat: "memory-1000" }));
     const before = resident();
     let most = before;
     const timer = setInterval(() => (most = Math.max(most, resident())), 20);
@@ -150,7 +148,7 @@ describe("a gateway", { skip }, () => {
     clearInterval(timer);
     assert.match(gateway.output, /exceeded the limit max-memory-bytes|the component trapped/, text);
     assert.ok(most - before < 600, `it grew by ${most - before} MiB`);
-    await swap(readFileSync(COMPONENT));
+    swap(readFileSync(COMPONENT));
     assert.match((await gateway.ask("Better?", { user: "after-grow" })).text, /mock router/);
   });
 });

@@ -39,6 +39,8 @@ export class ComponentFile {
   /** The component for a new call: the live one, or the file's if it has changed. */
   async current() {
     this.watchFile();
+    // What is being loaded may be the file as it was before this call.
+    await this.loading;
     this.loading ??= this.refresh().finally(() => (this.loading = undefined));
     await this.loading;
     if (!this.live) throw new ComponentError(this.refused.reason);
@@ -53,7 +55,7 @@ export class ComponentFile {
       const bytes = await readFile(this.path);
       const digest = sha256(bytes);
       if (digest === this.live?.digest) return void (this.live.seen = seen);
-      const next = await this.load(digest);
+      const next = await this.load(digest, bytes);
       const before = this.live;
       this.live = { ...next, seen };
       this.refused = undefined;
@@ -86,12 +88,12 @@ export class ComponentFile {
     }
   }
 
-  async load(digest) {
+  async load(digest, bytes) {
     if (this.sha256 && digest !== this.sha256) {
       throw new ComponentError(`its sha256 is ${digest}, the setting sha256 wants ${this.sha256}`);
     }
     const folder = join(this.cache, `${digest}-${TRANSPILER}`);
-    const modules = (await cachedModules(folder)) ?? (await this.transpile(digest, folder));
+    const modules = (await cachedModules(folder)) ?? (await this.transpile(bytes, folder));
     const pool = new Pool({ folder, modules, limits: this.limits }, this.network);
     try {
       const info = await this.test(pool);
@@ -103,9 +105,9 @@ export class ComponentFile {
     }
   }
 
-  async transpile(digest, folder) {
+  async transpile(bytes, folder) {
     const worker = new Worker(new URL("./sandbox/transpile.js", import.meta.url), {
-      workerData: { file: this.path, digest, folder, limits: this.limits },
+      workerData: { bytes, folder, limits: this.limits },
       resourceLimits: START.heap,
       env: {},
       execArgv: [],

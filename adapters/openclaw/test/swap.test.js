@@ -7,8 +7,8 @@ import { COMPONENT, hostile, noHostile, payload, sleep, started } from "./suppor
 import { chunk, streamed, upstream } from "./upstream.js";
 
 /** The same component with another digest: a custom section more. */
-function other() {
-  return Buffer.concat([readFileSync(COMPONENT), Buffer.from([0, 3, 1, 0x78, 0x79])]);
+function other(content = 0x79) {
+  return Buffer.concat([readFileSync(COMPONENT), Buffer.from([0, 3, 1, 0x78, content])]);
 }
 const digest = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const serve = async (t, respond) => {
@@ -53,6 +53,29 @@ test("a call under way ends on the old component", async (t) => {
   gate.resolve();
   await call;
   assert.equal(events.map(({ val }) => val).join(""), "old end");
+});
+
+test("a call gets the file as it was when the call began, also while an earlier one is being loaded", async (t) => {
+  const up = await serve(t, hello);
+  const { chat, runtime, path } = started(t);
+  await chat(up.baseUrl);
+  const { file } = runtime;
+  const load = file.load.bind(file);
+  const loading = Promise.withResolvers();
+  const gate = Promise.withResolvers();
+  file.load = async (...of) => {
+    loading.resolve();
+    await gate.promise;
+    return load(...of);
+  };
+  writeFileSync(path, other(0x79));
+  const first = file.current();
+  await loading.promise;
+  writeFileSync(path, other(0x7a));
+  const second = file.current();
+  gate.resolve();
+  assert.equal((await first).digest, digest(other(0x79)));
+  assert.equal((await second).digest, digest(other(0x7a)));
 });
 
 test("the file's watcher loads it without a call", async (t) => {

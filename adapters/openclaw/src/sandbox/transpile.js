@@ -1,22 +1,19 @@
 // The transpiler worker: makes JavaScript and core modules of a component, checks what it imports and exports, and
 // writes them to a folder of the cache. Runs no code of the component.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { mismatch } from "../contract.js";
 import { limitModules } from "./modules.js";
 
-const { file, digest, folder, limits } = workerData;
+const { bytes, folder, limits } = workerData;
 
 function refuse(message) {
   throw Object.assign(new Error(message), { refused: true });
 }
 
 async function transpile() {
-  const bytes = readFileSync(file);
-  const found = createHash("sha256").update(bytes).digest("hex");
-  if (found !== digest) refuse("the file changed while it was read");
   const { $init, generate } = await import("@bytecodealliance/jco-transpile/component");
   await $init;
   let made;

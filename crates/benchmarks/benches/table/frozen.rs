@@ -4,7 +4,7 @@
 use std::{hint::black_box, path::Path};
 
 use frozen_protocol::settings::PlainSettings;
-use model_provider_host::{ChatOptions, Host, contract::DiscoveryMode};
+use model_provider_host::{Host, contract::DiscoveryMode};
 
 use super::{Rig, Table, time};
 use crate::common::{
@@ -26,16 +26,24 @@ struct Both {
 
 impl Both {
     fn new(rig: &Rig, mock: &Mock) -> Self {
-        Self {
-            host: rig.host(mock),
-            twin: FrozenTwin::new(mock.base_url(), PlainSettings::default()),
-        }
+        Self::of(rig.host(mock), mock)
+    }
+
+    /// The plugin with several responses in a store.
+    fn shared(rig: &Rig, mock: &Mock) -> Self {
+        Self::of(rig.sharing_host(mock), mock)
+    }
+
+    fn of(host: Host, mock: &Mock) -> Self {
+        let twin = FrozenTwin::new(mock.base_url(), PlainSettings::default());
+        Self { host, twin }
     }
 
     async fn stream(&self, rounds: usize, prompt: &Prompt) -> Pair {
         in_turns(
             rounds,
-            async || cpu(prompt::whole(&self.host, prompt)).await,
+            // Without effect in a sandbox that shares no stores.
+            async || cpu(prompt::whole_with(&self.host, prompt, prompt::sharing())).await,
             async || cpu(self.twin.chat(prompt.for_frozen()).drain()).await,
         )
         .await
@@ -78,6 +86,28 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
         let pair = list(rig, &files.list(models), models, rounds).await;
         row(table, &format!("CPU of a list of {models} models"), target, &pair);
     }
+    shared(rig, table, &files).await;
+}
+
+/// Streaming responses of one principal, eight in a store.
+async fn shared(rig: &Rig, table: &mut Table, files: &data::Files) {
+    let short = Prompt::short();
+    let row = |table: &mut Table, what: &str, target: &str, pair: &Pair| {
+        table.pair(&format!("Shared stores: {what}, to bc404fd"), target, pair, time);
+    };
+    let apart = Mock::replaying(&files.stream(50));
+    let pair = Both::shared(rig, &apart).stream(300, &short).await;
+    row(table, "CPU of 50 chunks, one a packet", "≤ 1.9×", &pair);
+    let pair = first_token(&Both::shared(rig, &apart), &short).await;
+    row(table, "first token, and the twin's whole time", "≤ 1.7×", &pair);
+    let burst = Mock::replaying_whole(&files.stream(50));
+    let pair = Both::shared(rig, &burst).stream(300, &short).await;
+    row(table, "CPU of 50 chunks, many a packet", "≤ 2.0×", &pair);
+    let pair = Both::shared(rig, &burst).stream(100, &Prompt::long(50, 1)).await;
+    row(table, "CPU of a question of 50 KB", "≤ 2.0×", &pair);
+    let answer = Mock::replaying_whole(&files.response());
+    let pair = Both::shared(rig, &answer).stream(300, &short).await;
+    row(table, "CPU of a short response, streamed", "≤ 2.5×", &pair);
 }
 
 /// The time to the plugin's first event beside that of the twin's whole response.
@@ -87,7 +117,7 @@ async fn first_token(both: &Both, prompt: &Prompt) -> Pair {
         async || {
             let mut stream = None;
             let took = wall(async {
-                stream = Some(prompt::first(&both.host, prompt, ChatOptions::default()).await);
+                stream = Some(prompt::first(&both.host, prompt, prompt::sharing()).await);
             })
             .await;
             let (mut stream, _) = stream.expect("a response");

@@ -71,7 +71,7 @@ impl Server {
     /// Starts it; none if it is not installed.
     async fn start(self, rig: &Rig, base_url: &str, state: &Path) -> Option<Process> {
         match self {
-            Self::Serve => Some(plugin(rig.plugin.path(), base_url, state)),
+            Self::Serve => Some(plugin(rig.plugin.path(), base_url, state, &[])),
             Self::Floor => Some(native(base_url)),
             Self::Envoy => envoy(base_url, state).await,
             Self::Smg => smg(base_url, state).await,

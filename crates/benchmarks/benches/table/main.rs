@@ -48,6 +48,11 @@ impl Rig {
     fn host(&self, mock: &Mock) -> Host {
         common::host(&self.plugin, mock.base_url(), Some(common::TOKEN), |_| {})
     }
+
+    /// The same in which responses share stores.
+    fn sharing_host(&self, mock: &Mock) -> Host {
+        common::host(&self.sharing, mock.base_url(), Some(common::TOKEN), |_| {})
+    }
 }
 
 fn main() {

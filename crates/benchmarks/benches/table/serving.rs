@@ -44,8 +44,13 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     ];
     for (what, stream, mock) in cases {
         let state = tempfile::tempdir().expect("a folder");
-        let ours = plugin(rig.plugin.path(), mock.base_url(), state.path());
-        beside_the_floor(table, what, stream, &ours, &native(mock.base_url())).await;
+        let ours = plugin(rig.plugin.path(), mock.base_url(), state.path(), &[]);
+        let floor = native(mock.base_url());
+        beside_the_floor(table, what, stream, &ours, &floor).await;
+        // Without an access key there is no principal, and nothing is shared.
+        let sharing = ["--calls-per-store", "8", "--access-key-env", "BENCH_ACCESS_KEY"];
+        let shared = plugin(rig.plugin.path(), mock.base_url(), state.path(), &sharing);
+        beside_the_floor(table, &format!("{what}, eight in a store"), stream, &shared, &floor).await;
         by_dialect(table, what, stream, &ours).await;
     }
 }
@@ -209,7 +214,8 @@ fn client<B: http_body::Body<Data: Send> + Send>() -> Client<HttpConnector, B> {
         .build(connector)
 }
 
-pub(super) fn plugin(file: &Path, base_url: &str, state: &Path) -> Process {
+/// `serve` with this plugin, and with more arguments.
+pub(super) fn plugin(file: &Path, base_url: &str, state: &Path, more: &[&str]) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench-command-line"));
     command.arg("--plugin").arg(file);
     // For a thousand streams of one client.
@@ -220,12 +226,13 @@ pub(super) fn plugin(file: &Path, base_url: &str, state: &Path) -> Process {
     ] {
         command.args(["--set", &format!("{setting}=2000")]);
     }
-    command.args(["--base-url", base_url, "serve"]);
+    command.args(["--base-url", base_url, "serve"]).args(more);
     // Without the user's settings.
     command
         .env("HOME", state)
         .env("OPENCLAW_STATE_DIR", state.join("state"))
-        .env("HF_TOKEN", common::TOKEN);
+        .env("HF_TOKEN", common::TOKEN)
+        .env("BENCH_ACCESS_KEY", common::TOKEN);
     Process::saying(&mut command)
 }
 

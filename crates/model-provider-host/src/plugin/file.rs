@@ -67,7 +67,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
         format!("the plugin file {} cannot be read: {error}", path.display())
     };
     Error::new(ErrorKind::PluginLoad, message).with_hint(
-        "build it with `cargo build --release --target wasm32-wasip2`, or name another with `--plugin`",
+        "check the path; a plugin in Rust is built with `cargo build --release --target wasm32-wasip2`",
     )
 }
 

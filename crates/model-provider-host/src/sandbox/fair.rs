@@ -57,14 +57,18 @@ struct Waiter {
     woken: Option<Instant>,
 }
 
-/// The use of one guest, shared by its store, which measures it, and its calls, which wait for their turn.
+/// The use of one guest, shared by its calls, whose polls it measures, and its store, which checks the limit.
 struct Usage {
-    /// Guest time in nanoseconds, as of the last crossing between guest and host.
+    /// Guest time in nanoseconds, as of the last poll that ended.
     spent: AtomicU64,
-    /// The same when it last started to run.
-    given: AtomicU64,
+    /// When the present poll started, in nanoseconds after `made`; [`IDLE`] if there is none.
+    since: AtomicU64,
+    made: Instant,
     recent: Mutex<Recent>,
 }
+
+/// No poll runs.
+const IDLE: u64 = u64::MAX;
 
 /// One guest's share of the scheduling.
 #[derive(Clone)]
@@ -82,15 +86,17 @@ struct Recent {
 
 impl FairQueue {
     pub(super) fn share(&self) -> FairShare {
+        let made = Instant::now();
         FairShare {
             queue: self.clone(),
             usage: Arc::new(Usage {
                 spent: AtomicU64::new(0),
-                given: AtomicU64::new(0),
+                since: AtomicU64::new(IDLE),
+                made,
                 recent: Mutex::new(Recent {
                     used: Duration::ZERO,
                     seen: Duration::ZERO,
-                    at: Instant::now(),
+                    at: made,
                 }),
             }),
         }
@@ -175,35 +181,66 @@ impl Waiter {
     }
 }
 
-impl FairShare {
-    /// Sets the guest time so far, at each crossing between guest and host.
-    pub(super) fn spent(&self, spent: Duration) {
-        self.usage.spent.store(nanos(spent), Relaxed);
+impl Usage {
+    /// The guest time of the polls that ended.
+    fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Relaxed))
     }
 
-    /// Whether the running guest, with this guest time in total, has to yield.
-    pub(super) fn has_had_its_slice(&self, spent: Duration) -> bool {
-        let given = Duration::from_nanos(self.usage.given.load(Relaxed));
+    /// How long the present poll has run.
+    fn running(&self) -> Duration {
+        match self.since.load(Relaxed) {
+            IDLE => Duration::ZERO,
+            since => self.made.elapsed().saturating_sub(Duration::from_nanos(since)),
+        }
+    }
+
+    /// Starts the stopwatch; dropping the result stops it.
+    fn start(&self) -> Stopwatch<'_> {
+        self.since.store(nanos(self.made.elapsed()), Relaxed);
+        Stopwatch(self)
+    }
+}
+
+/// One poll of a call.
+struct Stopwatch<'u>(&'u Usage);
+
+impl Drop for Stopwatch<'_> {
+    fn drop(&mut self) {
+        let Self(usage) = self;
+        let spent = usage.spent().saturating_add(usage.running());
+        usage.spent.store(nanos(spent), Relaxed);
+        usage.since.store(IDLE, Relaxed);
+    }
+}
+
+impl FairShare {
+    /// The guest time so far.
+    pub(super) fn spent(&self) -> Duration {
+        self.usage.spent().saturating_add(self.usage.running())
+    }
+
+    /// Whether the running guest has to yield.
+    pub(super) fn has_had_its_slice(&self) -> bool {
         let slice = if self.queue.is_contended() {
             SHORT_SLICE
         } else {
             SLICE
         };
-        let has = spent.saturating_sub(given) >= slice;
+        let has = self.usage.running() >= slice;
         if has {
-            self.spent(spent);
             self.queue.contend();
         }
         has
     }
 
     fn recently_used(&self) -> Duration {
-        let spent = Duration::from_nanos(self.usage.spent.load(Relaxed));
+        let spent = self.usage.spent();
         let mut recent = self.usage.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.update(spent, Instant::now())
     }
 
-    /// Runs a call of the guest; each poll is a turn.
+    /// Runs a call of the guest; each poll is a turn, and its time is guest time.
     pub(crate) async fn run<F: Future>(&self, call: F) -> F::Output {
         let mut call = pin!(call);
         let mut turn = Turn {
@@ -220,9 +257,10 @@ impl FairShare {
                 turn.leave();
                 None
             };
-            let usage = &self.usage;
-            usage.given.store(usage.spent.load(Relaxed), Relaxed);
+            let stopwatch = self.usage.start();
             let polled = call.as_mut().poll(context);
+            // In this order: the next guest is woken by what this one has used.
+            drop(stopwatch);
             drop(running);
             polled
         })
@@ -381,6 +419,32 @@ mod tests {
         // A second of work in the course of a minute is little as well.
         let slow = recent.update(1008 * MS, start + 63 * HALF_LIFE);
         assert!(slow < 30 * MS, "{slow:?}");
+    }
+
+    #[tokio::test]
+    async fn the_time_of_polls_counts_and_the_time_between_them_does_not() {
+        let share = FairQueue::default().share();
+        let mut polls = 0;
+        share
+            .run(std::future::poll_fn(|context| {
+                std::thread::sleep(2 * MS);
+                polls += 1;
+                if polls == 2 {
+                    return Poll::Ready(());
+                }
+                let (waker, share) = (context.waker().clone(), share.clone());
+                assert!(share.spent() >= 2 * MS, "the limit is checked while it runs");
+                tokio::spawn(async move {
+                    let before = share.spent();
+                    std::thread::sleep(2 * MS);
+                    assert_eq!(share.spent(), before);
+                    waker.wake();
+                });
+                Poll::Pending
+            }))
+            .await;
+        assert!(share.spent() >= 4 * MS);
+        assert_eq!(share.usage.running(), Duration::ZERO);
     }
 
     #[tokio::test]

@@ -223,14 +223,14 @@ impl Sandbox {
     /// A store whose calls begin one by one.
     pub(crate) fn store_between_calls(&self, mut state: State) -> Store<State> {
         state.join(self.memory.clone());
+        // An instance is made before its first call begins, and is measured as well.
+        if state.call.time.fair().is_none() {
+            state.call.time.share(self.fair.share());
+        }
         let hostcall_bytes = state.context().limits().hostcall_bytes;
         let mut store = Store::new(&self.engine, state);
         store.limiter(State::meter);
         store.set_hostcall_fuel(hostcall_bytes);
-        store.call_hook(|mut context, hook| {
-            context.data_mut().call.time.crossing(hook);
-            Ok(())
-        });
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();

@@ -224,9 +224,10 @@ impl Live {
     /// Drops a completion, in the state in which it was made.
     async fn drop_one(&mut self, is_inside: &AtomicBool, over: &mut Over) -> wasmtime::Result<()> {
         self.store.data_mut().exchange(&mut over.call);
+        let share = self.store.data().fair();
         let dropped = {
             let dropping = pin!(over.completion.resource_drop_async(&mut self.store));
-            inside(is_inside, None, dropping).await
+            in_turn(share, pin!(inside(is_inside, None, dropping))).await
         };
         self.store.data_mut().exchange(&mut over.call);
         dropped
