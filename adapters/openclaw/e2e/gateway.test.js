@@ -41,6 +41,13 @@ describe("a gateway", { skip }, () => {
     writeFileSync(component, bytes);
   }
 
+  /** The same, and waits until it is loaded. */
+  async function load(bytes) {
+    swap(bytes);
+    for (let turn = 0; turn < 600 && !gateway.output.includes(digest(bytes)); turn += 1) await sleep(100);
+    assert.ok(gateway.output.includes(digest(bytes)), gateway.output.slice(-4000));
+  }
+
   test("a turn is streamed through the component", async () => {
     const pieces = await gateway.stream("What is number 7?", { user: "stream" });
     assert.ok(pieces.length > 3, `${pieces.length} pieces: ${pieces.raw}\n${gateway.output.slice(-2000)}`);
@@ -140,7 +147,7 @@ describe("a gateway", { skip }, () => {
 
   test("a guest that grows is stopped at its limit, and the gateway with the next component is well", { skip: noHostile }, async () => {
     const resident = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway.process.pid}/status`, "utf8"))[1]) / 1024;
-    swap(hostile({ chat: "memory-1000" }));
+    await load(hostile({ chat: "memory-1000" }));
     const before = resident();
     let most = before;
     const timer = setInterval(() => (most = Math.max(most, resident())), 20);

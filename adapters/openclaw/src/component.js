@@ -16,6 +16,8 @@ const CACHED = 4;
 const UNUSED_MS = 24 * 60 * 60_000;
 const MAX_BYTES = 32 * 1024 * 1024;
 const SETTLE_MS = 150;
+/** Longer than the step of any file system's times. */
+const SAME_TIME_MS = 50;
 const PROVIDER = "huggingface";
 const START = { heap: { maxOldGenerationSizeMb: 1024 }, wallMs: 120_000 };
 
@@ -41,6 +43,7 @@ export class ComponentFile {
     this.watchFile();
     // What is being loaded may be the file as it was before this call.
     await this.loading;
+    if (this.closed) throw new ComponentError("the plugin was unloaded");
     this.loading ??= this.refresh().finally(() => (this.loading = undefined));
     await this.loading;
     if (!this.live) throw new ComponentError(this.refused.reason);
@@ -78,10 +81,11 @@ export class ComponentFile {
     if (isShared) throw new ComponentError("everybody may write it or its folder; take that right away: chmod o-w");
   }
 
-  /** Changes whenever the file does. */
+  /** Changes whenever the file does. A file that was written just now has none yet: it may change at the same time again. */
   async signature() {
     try {
       const { ino, size, mtimeMs, ctimeMs } = await stat(this.path);
+      if (Math.abs(Date.now() - ctimeMs) < SAME_TIME_MS) return Symbol("new");
       return `${ino}:${size}:${mtimeMs}:${ctimeMs}`;
     } catch (error) {
       return `missing:${error.code}`;

@@ -29,7 +29,8 @@ pub struct Limits {
     pub table_elements: usize,
     /// `max-instances`: core instances; also bounds memories and tables.
     pub instances: usize,
-    /// `max-guest-time-ms`: time in guest code; waits do not count.
+    /// `max-guest-time-ms`: guest time: making its instance, its code, and the host functions that it calls;
+    /// waits do not count.
     pub guest_time: Duration,
     /// `max-wall-clock-ms`: time from the first call to the end of the response.
     pub wall_clock: Duration,

@@ -76,8 +76,8 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
         .stream(60, &short)
         .await;
     row(table, "CPU of 2,000 chunks, through the host", "≤ 1.7×", &pair);
-    let pair = in_wasm(rig, &files.stream(LONG), &short).await;
-    row(table, "Decoding 2,000 chunks, in wasm", "≤ 1.6×", &pair);
+    let pair = guest_time(rig, &files.stream(LONG), &short).await;
+    row(table, "Guest time of 2,000 chunks", "≤ 1.6×", &pair);
 
     for (models, rounds, target) in [
         (data::ROUTER_LIST, 100, "≤ 2.2×"),
@@ -89,7 +89,7 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
     shared(rig, table, &files).await;
 }
 
-/// Streaming responses of one principal, eight in a store.
+/// Streaming responses of one principal, one after the other in a shared store.
 async fn shared(rig: &Rig, table: &mut Table, files: &data::Files) {
     let short = Prompt::short();
     let row = |table: &mut Table, what: &str, target: &str, pair: &Pair| {
@@ -153,8 +153,8 @@ async fn short_response(rig: &Rig, file: &Path) -> Pair {
     .await
 }
 
-/// The guest's time beside that of the protocol alone.
-async fn in_wasm(rig: &Rig, file: &Path, prompt: &Prompt) -> Pair {
+/// The guest time, with the host functions that the guest calls, beside that of the protocol alone.
+async fn guest_time(rig: &Rig, file: &Path, prompt: &Prompt) -> Pair {
     let bytes = std::fs::read(file).expect("a stream");
     let mock = Mock::replaying_whole(file);
     let Both { host, twin } = Both::new(rig, &mock);

@@ -47,10 +47,14 @@ pub(crate) async fn measure(rig: &Rig, table: &mut Table) {
         let ours = plugin(rig.plugin.path(), mock.base_url(), state.path(), &[]);
         let floor = native(mock.base_url());
         beside_the_floor(table, what, stream, &ours, &floor).await;
-        // Without an access key there is no principal, and nothing is shared.
-        let sharing = ["--calls-per-store", "8", "--access-key-env", "BENCH_ACCESS_KEY"];
-        let shared = plugin(rig.plugin.path(), mock.base_url(), state.path(), &sharing);
-        beside_the_floor(table, &format!("{what}, eight in a store"), stream, &shared, &floor).await;
+        // Whole responses never share a store.
+        if stream {
+            // Without an access key there is no principal, and nothing is shared.
+            let sharing = ["--calls-per-store", "8", "--access-key-env", "BENCH_ACCESS_KEY"];
+            let shared = plugin(rig.plugin.path(), mock.base_url(), state.path(), &sharing);
+            let what = format!("{what}, eight in a store");
+            beside_the_floor(table, &what, stream, &shared, &floor).await;
+        }
         by_dialect(table, what, stream, &ours).await;
     }
 }

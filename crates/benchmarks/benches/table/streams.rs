@@ -63,7 +63,7 @@ async fn decoding(rig: &Rig, table: &mut Table) {
     )
     .await;
     let speed = |micros: f64| format!("{:.0} MB/s", stream.len() as f64 / micros);
-    table.pair("Decoding a stream of 2,000 chunks, in wasm", "≤ 2×", &pair, speed);
+    table.pair("Guest time of a stream of 2,000 chunks", "≤ 2×", &pair, speed);
     let pair = in_turns(
         60,
         async || cpu(prompt::whole(&host, &prompt)).await,

@@ -1,5 +1,5 @@
-//! Guest time: how long the polls of a call have run, host functions included. Waiting in the host is between polls and
-//! does not count, so a stream with long pauses is cheap, while a loop of host calls is not.
+//! Guest time: how long the polls of a call have run: its instance, its code, the host functions that it calls, and the
+//! values that are passed. Waiting in the host is between polls and does not count, so a stream with long pauses is cheap, while a loop of host calls is not.
 //!
 //! Epoch deadlines of wasmtime are absolute and continue while a guest waits. So the epoch deadline here only
 //! interrupts guest code regularly, and the limit is checked against the time that [`FairShare`] has measured.
@@ -46,9 +46,10 @@ impl GuestTime {
         self.share.as_ref().map_or(Duration::ZERO, FairShare::spent)
     }
 
-    /// The stop reason, if the limit is exceeded.
+    /// The stop reason, if the limit is exceeded, or if nothing measures the time.
     pub(crate) fn exceeded(&self) -> Option<StopReason> {
-        (self.spent() > self.budget).then(|| StopReason::Limit {
+        let spent = self.share.as_ref().map_or(Duration::MAX, FairShare::spent);
+        (spent > self.budget).then(|| StopReason::Limit {
             name: "max-guest-time-ms",
             message: format!(
                 "the plugin computed for more than {} ms without finishing",

@@ -6,6 +6,15 @@ use crate::contract::Error;
 /// The result of a call that may return an error of the contract.
 pub(super) type Fallible<T> = Result<T, Error>;
 
+/// Runs a destructor of the guest at once. Its store is locked meanwhile, and whoever waits for that one is a call of
+/// somebody else, so that it may not wait for a turn. Its time is guest time as well.
+pub(super) async fn at_once<F: Future + Unpin>(share: Option<FairShare>, call: F) -> F::Output {
+    match share {
+        Some(share) => share.run_at_once(call).await,
+        None => call.await,
+    }
+}
+
 /// Runs a call of the guest under fair scheduling. Callers pin it: a future holds its arguments twice, so that a call
 /// passed by value would be copied, and twice as large, with each caller.
 pub(super) async fn in_turn<F: Future + Unpin>(share: Option<FairShare>, call: F) -> F::Output {

@@ -21,7 +21,7 @@ use super::{
         call_state::CallState,
         guest::{Guest, GuestPre},
         try_read::{Step, TryRead},
-        turn::{Fallible, in_turn},
+        turn::{Fallible, at_once, in_turn},
     },
     log::Logged,
 };
@@ -227,7 +227,7 @@ impl Live {
         let share = self.store.data().fair();
         let dropped = {
             let dropping = pin!(over.completion.resource_drop_async(&mut self.store));
-            in_turn(share, pin!(inside(is_inside, None, dropping))).await
+            at_once(share, pin!(inside(is_inside, None, dropping))).await
         };
         self.store.data_mut().exchange(&mut over.call);
         dropped
