@@ -44,6 +44,7 @@ use self::{
 };
 
 /// Of the program; the libraries leave the allocator to whoever embeds them.
+#[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
