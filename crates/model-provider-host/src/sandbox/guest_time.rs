@@ -1,5 +1,6 @@
 //! Guest time: how long the polls of a call have run: its instance, its code, the host functions that it calls, and the
-//! values that are passed. Waiting in the host is between polls and does not count, so a stream with long pauses is cheap, while a loop of host calls is not.
+//! values that are passed. Waiting in the host is between polls and does not count, so a stream with long pauses is cheap,
+//! while a loop of host calls is not.
 //!
 //! Epoch deadlines of wasmtime are absolute and continue while a guest waits. So the epoch deadline here only
 //! interrupts guest code regularly, and the limit is checked against the time that [`FairShare`] has measured.

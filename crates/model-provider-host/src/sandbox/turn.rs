@@ -6,8 +6,8 @@ use crate::contract::Error;
 /// The result of a call that may return an error of the contract.
 pub(super) type Fallible<T> = Result<T, Error>;
 
-/// Runs a destructor of the guest at once. Its store is locked meanwhile, and whoever waits for that one is a call of
-/// somebody else, so that it may not wait for a turn. Its time is guest time as well.
+/// Runs a destructor of the guest without waiting for a turn: it holds the store that other calls wait for. Its time is
+/// guest time as well.
 pub(super) async fn at_once<F: Future + Unpin>(share: Option<FairShare>, call: F) -> F::Output {
     match share {
         Some(share) => share.run_at_once(call).await,
