@@ -9,11 +9,13 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
+
+use super::usage::Usage;
 
 /// How often running guest code is interrupted, usually and while the sandbox is contended.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -25,9 +27,6 @@ const SHORT_SLICE: Duration = Duration::from_millis(1);
 const CALM: Duration = Duration::from_millis(500);
 /// A guest that was woken and was not polled for this long is skipped until it is.
 const STALE: Duration = Duration::from_millis(5);
-/// The half-life of a guest's recorded use.
-const HALF_LIFE: Duration = Duration::from_secs(1);
-
 /// The queue of one sandbox. Cheap to clone; clones are the same queue.
 #[derive(Clone, Default)]
 pub(super) struct FairQueue(Arc<Queue>);
@@ -57,19 +56,6 @@ struct Waiter {
     woken: Option<Instant>,
 }
 
-/// The use of one guest, shared by its calls, whose polls it measures, and its store, which checks the limit.
-struct Usage {
-    /// Guest time in nanoseconds, as of the last poll that ended.
-    spent: AtomicU64,
-    /// When the present poll started, in nanoseconds after `made`; [`IDLE`] if there is none.
-    since: AtomicU64,
-    made: Instant,
-    recent: Mutex<Recent>,
-}
-
-/// No poll runs.
-const IDLE: u64 = u64::MAX;
-
 /// One guest's share of the scheduling.
 #[derive(Clone)]
 pub(crate) struct FairShare {
@@ -77,28 +63,11 @@ pub(crate) struct FairShare {
     usage: Arc<Usage>,
 }
 
-/// Recent use, with exponential decay by [`HALF_LIFE`].
-struct Recent {
-    used: Duration,
-    seen: Duration,
-    at: Instant,
-}
-
 impl FairQueue {
     pub(super) fn share(&self) -> FairShare {
-        let made = Instant::now();
         FairShare {
             queue: self.clone(),
-            usage: Arc::new(Usage {
-                spent: AtomicU64::new(0),
-                since: AtomicU64::new(IDLE),
-                made,
-                recent: Mutex::new(Recent {
-                    used: Duration::ZERO,
-                    seen: Duration::ZERO,
-                    at: made,
-                }),
-            }),
+            usage: Arc::new(Usage::new()),
         }
     }
 
@@ -181,43 +150,10 @@ impl Waiter {
     }
 }
 
-impl Usage {
-    /// The guest time of the polls that ended.
-    fn spent(&self) -> Duration {
-        Duration::from_nanos(self.spent.load(Relaxed))
-    }
-
-    /// How long the present poll has run.
-    fn running(&self) -> Duration {
-        match self.since.load(Relaxed) {
-            IDLE => Duration::ZERO,
-            since => self.made.elapsed().saturating_sub(Duration::from_nanos(since)),
-        }
-    }
-
-    /// Starts the stopwatch; dropping the result stops it.
-    fn start(&self) -> Stopwatch<'_> {
-        self.since.store(nanos(self.made.elapsed()), Relaxed);
-        Stopwatch(self)
-    }
-}
-
-/// One poll of a call.
-struct Stopwatch<'u>(&'u Usage);
-
-impl Drop for Stopwatch<'_> {
-    fn drop(&mut self) {
-        let Self(usage) = self;
-        let spent = usage.spent().saturating_add(usage.running());
-        usage.spent.store(nanos(spent), Relaxed);
-        usage.since.store(IDLE, Relaxed);
-    }
-}
-
 impl FairShare {
     /// The guest time so far.
     pub(super) fn spent(&self) -> Duration {
-        self.usage.spent().saturating_add(self.usage.running())
+        self.usage.so_far()
     }
 
     /// Whether the running guest has to yield.
@@ -232,12 +168,6 @@ impl FairShare {
             self.queue.contend();
         }
         has
-    }
-
-    fn recently_used(&self) -> Duration {
-        let spent = self.usage.spent();
-        let mut recent = self.usage.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.update(spent, Instant::now())
     }
 
     /// Runs a call of the guest without waiting for a turn; the time of its polls is guest time.
@@ -284,25 +214,6 @@ struct Turn<'s> {
     place: Option<u64>,
 }
 
-impl Recent {
-    /// Use since the last update counts as spread evenly.
-    fn update(&mut self, spent: Duration, now: Instant) -> Duration {
-        let lives = now.saturating_duration_since(self.at).as_secs_f64() / HALF_LIFE.as_secs_f64();
-        let left = 0.5_f64.powf(lives);
-        let evenly = match lives * std::f64::consts::LN_2 {
-            short if short < 1e-6 => 1.0,
-            span => (1.0 - left) / span,
-        };
-        let used = self.used.mul_f64(left) + spent.saturating_sub(self.seen).mul_f64(evenly);
-        *self = Self {
-            used,
-            seen: spent,
-            at: now,
-        };
-        used
-    }
-}
-
 /// The right to run guest code for one poll.
 struct Running<'s>(&'s FairQueue);
 
@@ -321,7 +232,7 @@ impl<'s> Turn<'s> {
         state.slots = slots();
         let known = self.place.and_then(|id| state.place_of(id));
         let at = known.unwrap_or_else(|| {
-            let used = self.share.recently_used();
+            let used = self.share.usage.recently();
             state.join(used, context.waker())
         });
         let (id, used) = (state.waiting[at].id, state.waiting[at].used);
@@ -358,10 +269,6 @@ impl Drop for Turn<'_> {
 fn slots() -> usize {
     let threads = tokio::runtime::Handle::try_current().map_or(1, |runtime| runtime.metrics().num_workers());
     threads.saturating_sub(1).max(1)
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -414,22 +321,6 @@ mod tests {
         assert!(state.waiting[1].woken.is_some() && state.is_next(1, 9 * MS));
     }
 
-    #[test]
-    fn what_was_used_long_ago_counts_little() {
-        let start = Instant::now();
-        let mut recent = Recent {
-            used: Duration::ZERO,
-            seen: Duration::ZERO,
-            at: start,
-        };
-        assert_eq!(recent.update(8 * MS, start), 8 * MS);
-        let later = recent.update(8 * MS, start + 3 * HALF_LIFE);
-        assert!(later.abs_diff(MS) < MS / 100, "{later:?}");
-        // A second of work in the course of a minute is little as well.
-        let slow = recent.update(1008 * MS, start + 63 * HALF_LIFE);
-        assert!(slow < 30 * MS, "{slow:?}");
-    }
-
     #[tokio::test]
     async fn the_time_of_polls_counts_and_the_time_between_them_does_not() {
         let share = FairQueue::default().share();
@@ -452,6 +343,20 @@ mod tests {
         share.run(call).await;
         assert_eq!(between.expect("a wait").await.unwrap(), Duration::ZERO);
         assert!(share.spent() >= 4 * MS);
+        assert_eq!(share.usage.running(), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_call_without_a_turn_runs_while_others_wait_and_its_time_counts_as_well() {
+        let queue = FairQueue::default();
+        queue.contend();
+        queue.state().running = 1;
+        let share = queue.share();
+        let waits = tokio::time::timeout(MS, share.run(async {})).await;
+        assert!(waits.is_err(), "there is no room for a turn");
+        let destructor = pin!(async { std::thread::sleep(2 * MS) });
+        share.run_at_once(destructor).await;
+        assert!(share.spent() >= 2 * MS);
         assert_eq!(share.usage.running(), Duration::ZERO);
     }
 

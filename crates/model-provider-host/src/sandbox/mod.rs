@@ -19,6 +19,7 @@ pub(crate) mod shared;
 mod store_state;
 mod try_read;
 mod turn;
+mod usage;
 
 use std::{path::Path, sync::Arc};
 
